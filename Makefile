@@ -1,0 +1,77 @@
+# make app    start the app at http://127.0.0.1:8501
+# make test   lint, unit tests, browser tests
+# Needs Python 3.11 or newer and make; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 8501
+BIN    := $(VENV)/bin
+
+# A stamp named after the checksum of the requirements: they are installed again exactly when they change.
+sum     = $(shell cat $(1) | cksum | tr -d ' ')
+RUNTIME := $(VENV)/.runtime-$(call sum,requirements.txt)
+DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt)
+
+# One thread a process: two test processes share two cores.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=.
+
+.PHONY: help app test unit browser lint format bench quality study clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -n 3
+
+app: $(RUNTIME)
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+# Both runs always happen, so that one report names everything that fails; the last line sums them up.
+test: lint
+	@$(TEST_ENV) $(BIN)/python -m tests.browser
+	@rm -rf test-results && mkdir -p test-results
+	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m "not e2e" --junitxml=test-results/unit.xml || true
+	@$(TEST_ENV) $(BIN)/python -m pytest -m e2e --junitxml=test-results/browser.xml || true
+	@$(BIN)/python tests/tally.py test-results/unit.xml test-results/browser.xml
+
+unit: $(DEV)
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m "not e2e"
+
+browser: $(DEV)
+	$(TEST_ENV) $(BIN)/python -m tests.browser
+	$(TEST_ENV) $(BIN)/python -m pytest -m e2e
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(RUNTIME)
+	$(BIN)/python -m benchmarks
+
+quality: $(RUNTIME)
+	$(BIN)/python -m benchmarks.quality
+
+study: $(RUNTIME)
+	$(BIN)/python -m benchmarks.study_guidance
+
+clean:
+	rm -rf $(VENV) test-results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not: install one, or name it with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' comes without venv: install it (Debian, Ubuntu: apt-get install python3-venv) and run make again" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(DEV): | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(RUNTIME)

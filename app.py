@@ -1,0 +1,16 @@
+"""Page frame and navigation, nothing else. Start it with ``make app``."""
+
+import streamlit as st
+
+from cdp.ui import STYLE
+
+st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
+st.html(STYLE)
+st.navigation(
+    [
+        st.Page("pages/home.py", title="Home", default=True),
+        st.Page("pages/generate.py", title="Generate"),
+        st.Page("pages/gallery.py", title="Gallery"),
+    ],
+    position="top",
+).run()

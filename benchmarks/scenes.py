@@ -1,0 +1,116 @@
+"""What the timings time: configs of one batch, ours and diffusers' loop over it, and the clock inside the network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cdp.config import GenerateConfig, unflatten
+from cdp.diffusion.solvers import Solver, image_seeds
+from cdp.presets import PRESETS
+from cdp.tasks import labels_of, load_engine, sample_batch
+from cdp.tasks.engine import to_uint8
+from cdp.types import Step
+
+IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long to measure. quick: few steps and images, to see that a line works; its numbers mean little."""
+
+    repeats: int = 7
+    quick: bool = False
+
+    @property
+    def rounds(self) -> int:
+        """Timed rounds."""
+        return 2 if self.quick else self.repeats
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """The default preset's steps, or a few where quick."""
+        return {"steps": 3} if self.quick else {}
+
+    @property
+    def images(self) -> int:
+        """Images a batch."""
+        return 16 if self.quick else IMAGES
+
+    def config(self, preset: str = "default", **flat: Any) -> GenerateConfig:
+        """One batch of a preset."""
+        return unflatten(PRESETS[preset].flat | {"count": self.images, "batch": self.images} | self.steps | flat)
+
+
+FULL_WINDOW: dict[str, Any] = {
+    "loss": "info_nce", "positives": "previous", "negatives": "batch", "encoder": "standard", "window_start": 1.0, "window_stop": 0.0,
+}  # fmt: skip
+"""Guidance at every step, as in the published setting: one encoder pass forward and back a step."""
+
+
+def to_bytes(config: GenerateConfig) -> Iterator[object]:
+    """The steps of a config's batch, and last its images, (B,H,W,C) uint8."""
+    step: Step | None = None
+    for step in sample_batch(config, 0):
+        yield step
+    assert step is not None  # a solver has at least one step
+    yield to_uint8(step.x)
+
+
+@contextmanager
+def clock_inside(net: torch.nn.Module) -> Iterator[list[float]]:
+    """The wall seconds of every call of ``net`` within the block."""
+    seconds: list[float] = []
+    began = 0.0
+
+    def before(*_: object) -> None:
+        nonlocal began
+        began = time.perf_counter()
+
+    def after(*_: object) -> None:
+        seconds.append(time.perf_counter() - began)
+
+    hooks = [net.register_forward_pre_hook(before), net.register_forward_hook(after)]
+    try:
+        yield seconds
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def start_noise(config: GenerateConfig, rows: range) -> Tensor:
+    """The noise our sampler starts from, (B,C,H,W)."""
+    loaded = load_engine(config)
+    solver = Solver("ddim", loaded.model.scheduler_config, steps=config.sampler.steps, eta=0.0, seeds=image_seeds(config.seed, rows))
+    return solver.noise(loaded.model.denoiser.shape, loaded.device)
+
+
+def diffusers_loop(config: GenerateConfig, rows: range) -> Iterator[object]:
+    """The same batch by the loop of diffusers' DDIMPipeline in fp32: its steps, and last the images, (B,H,W,C) uint8.
+
+    The shipped network works on 2x2 blocks folded into channels; DDIM treats every value alike, so folding once before the
+    loop and unfolding after it gives diffusers' loop the same work without the cost of folding at each step.
+    """
+    from diffusers import DDIMScheduler
+
+    loaded = load_engine(config)
+    denoiser = loaded.model.denoiser
+    labels = torch.from_numpy(labels_of(config, rows, loaded)).to(loaded.device)
+    scheduler = DDIMScheduler.from_config(loaded.model.scheduler_config)
+    scheduler.set_timesteps(config.sampler.steps)
+    image = F.pixel_unshuffle(start_noise(config, rows), denoiser.patch)
+    for t in scheduler.timesteps:
+        with torch.no_grad():
+            model_output = denoiser.unet(image, t, class_labels=labels).sample
+            image = scheduler.step(model_output, t, image, eta=0.0, use_clipped_model_output=False).prev_sample
+        yield t
+    image = (F.pixel_shuffle(image, denoiser.patch) / 2 + 0.5).clamp(0, 1)
+    yield (image.cpu().permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)

@@ -1,0 +1,101 @@
+"""import, export, sets: labelled images in and out of the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cdp.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from cdp.data.sets import SetEntry
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("download")(download)
+    app.command("import")(import_)
+    app.command("export")(export)
+    app.command("sets")(sets)
+
+
+def download(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="A built-in data set, such as mnist; doctor lists them.")],
+) -> None:
+    """Fetch a built-in data set through torchvision, into CDP_HOME."""
+    from cdp.data.registry import load_split
+
+    for split in ("train", "test"):
+        found = load_split(name, split, download=True)
+        print(f"{name} ({split}): {len(found):,} images of {_size(found.image.shape[1:])}")
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE_OR_FOLDER", help="An .npz with `image` and `label`, or a folder of class folders.")
+    ],
+    name: Annotated[str, typer.Option(help="What to call it: letters, digits, dots, dashes.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check labelled images and copy them into the store, memory-mapped. Nothing is kept of a file that is refused."""
+    from cdp.data.importing import import_data
+
+    made = import_data(source, name)
+    if as_json:
+        print_json({"name": made.name, "path": str(made.folder), "count": len(made.label), "shape": list(made.image.shape[1:])})
+    else:
+        print(f"{made.name}: {len(made.label):,} images of {_size(made.image.shape[1:])} in {made.folder}")
+
+
+def export(
+    name: Annotated[str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="The file to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a set as .npz with `image` (N,H,W,C uint8) and `label`, the format other projects read."""
+    from cdp.data.importing import export_npz
+    from cdp.data.sets import open_set
+
+    chosen = open_set(name)
+    export_npz(chosen, out)
+    if as_json:
+        print_json({"name": chosen.name, "path": str(out.resolve()), "count": len(chosen.label), "bytes": out.stat().st_size})
+    else:
+        print(f"{out}: {len(chosen.label):,} images of {chosen.name}")
+
+
+def sets(as_json: AsJson = False) -> None:
+    """List the saved sets."""
+    from cdp.data.sets import list_sets
+    from cdp.paths import sets_dir
+
+    found = list_sets()
+    if as_json:
+        print_json({"folder": str(sets_dir()), "sets": [_row(entry) for entry in found]})
+        return
+    if not found:
+        say(f"no sets in {sets_dir()} yet: make one with python -m cdp generate, or bring one with python -m cdp import")
+    for entry in found:
+        print(_line(_row(entry)))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    height, width, channels = shape
+    return f"{width} x {height}, {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels} channels'}"
+
+
+def _row(entry: SetEntry) -> dict[str, Any]:
+    """One set, JSON-ready; ``error`` instead of the figures where it is broken."""
+    if entry.card is None:
+        return {"name": entry.name, "error": entry.error}
+    return {"name": entry.name} | {key: entry.card[key] for key in ("count", "shape", "created")}
+
+
+def _line(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return f"{row['name']:<24} broken: {row['error']}"
+    return f"{row['name']:<24} {row['count']:>9,} images of {_size(tuple(row['shape']))}, made {row['created']}"

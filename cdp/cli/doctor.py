@@ -1,0 +1,83 @@
+"""doctor: what is here, what is missing and how to get it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cdp.cli.output import bytes_text, print_json
+
+if TYPE_CHECKING:
+    from cdp.doctor import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False) -> None:
+    """Print versions, device, data, checkpoints and free disk, and what is missing and how to get it.
+
+    Ends with exit code 0 where the default generation can run, else 1.
+    """
+    from cdp.doctor import examine
+
+    report = examine()
+    if as_json:
+        print_json(asdict(report) | {"ready": report.ready})
+    else:
+        print("\n".join(lines(report)))
+    if not report.ready:
+        raise typer.Exit(1)
+
+
+def lines(report: Report) -> list[str]:
+    """The report as text."""
+    text = ["Versions", *(f"  {name:<13} {version or 'not installed'}" for name, version in report.versions.items())]
+    text += ["", "Device", *_device(report.device)]
+    text += ["", "Files", *_home(report.home)]
+    text += ["", "Data sets", *(f"  {row['name']:<15} {_dataset(row)}" for row in report.datasets)]
+    text += ["", "Diffusion models", *_checkpoints(report.models)]
+    text += ["", "Encoders", *_checkpoints(report.encoders)]
+    text += ["", "Missing or amiss", *_problems(report)]
+    return text
+
+
+def _device(device: dict[str, Any]) -> list[str]:
+    if not device:
+        return ["  unknown until torch is installed"]
+    native = "multiplied natively" if device["native_bf16"] else "not native here, so fp32 is used"
+    return [
+        f"  runs on       {device['device']} ({device['name']}), {bytes_text(device['memory_bytes'])} of memory",
+        f"  cores         {device['cores']} usable, torch takes {device['threads']} threads",
+        f"  bf16          {native}",
+    ]
+
+
+def _home(home: dict[str, Any]) -> list[str]:
+    state = "writable" if home["writable"] else "not writable"
+    return [
+        f"  CDP_HOME      {home['path']} ({state if home['exists'] else f'made at the first use; {state}'})",
+        f"  free disk     {bytes_text(home['free_bytes'])}",
+    ]
+
+
+def _dataset(row: dict[str, Any]) -> str:
+    if not row["ready"]:
+        return "not here"
+    return f"{'full set' if row['full'] else 'shipped subset'} in {row['place']}"
+
+
+def _checkpoints(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["  none"]
+    return [f"  {row['name']:<15} sha256 {(row['sha256'] or 'unknown')[:12]}  {row['folder']}" for row in rows]
+
+
+def _problems(report: Report) -> list[str]:
+    if not report.problems:
+        return ["  nothing"]
+    return [f"  {'needed:' if problem.blocking else 'optional:'} {problem.what}. Remedy: {problem.remedy}" for problem in report.problems]

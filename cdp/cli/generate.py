@@ -1,0 +1,69 @@
+"""generate: a sample set from the command line, resumable after a kill or Ctrl-C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cdp.cli.interrupt import interruptible
+from cdp.cli.options import chosen, with_options
+from cdp.cli.output import ProgressLine, duration, print_json
+from cdp.config import GenerateConfig, unflatten
+from cdp.presets import PRESETS, preset
+
+if TYPE_CHECKING:
+    from cdp.data.sets import SampleSet
+    from cdp.runs.generation import Progress
+
+EPILOG = "Presets: " + " ".join(f"{name}: {entry.source}" for name, entry in PRESETS.items())
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("generate", epilog=EPILOG)(generate)
+
+
+@with_options(GenerateConfig)
+def generate(
+    out: Annotated[Path, typer.Option(help="The folder of the finished set; its name becomes the set's name.")],
+    preset_name: Annotated[str, typer.Option("--preset", help=f"Where to start from: {', '.join(PRESETS)}.")] = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")] = False,
+    **given: Any,
+) -> None:
+    """Generate a sample set. Every setting left out keeps the preset's value.
+
+    Repeat the same command after a kill or Ctrl-C: it goes on where it stopped.
+    """
+    from cdp.runs.generation import generate_set
+
+    config = unflatten(chosen(given), preset(preset_name))
+    latest: list[Progress] = []
+
+    with interruptible() as should_stop, ProgressLine("images") as line:
+
+        def on_progress(progress: Progress) -> None:
+            latest[:] = [progress]
+            rate = "" if progress.images_per_second is None else f", {progress.images_per_second:.1f} images/s"
+            line.show(progress.done, progress.count, progress.seconds_left, rate)
+
+        made = generate_set(config, out, on_progress=on_progress, should_stop=should_stop)
+    if as_json:
+        print_json(summarise(made, latest[0]))
+    else:
+        print(f"{made.folder}: {len(made):,} images in {duration(latest[0].seconds)}")
+
+
+def summarise(made: SampleSet, progress: Progress) -> dict[str, Any]:
+    """The closing JSON line. seconds and rate are of this start; resumed_from images were there before it."""
+    return {
+        "path": str(made.folder),
+        "name": made.name,
+        "count": len(made),
+        "shape": list(made.image.shape[1:]),
+        "seconds": round(progress.seconds, 3),
+        "images_per_second": None if progress.images_per_second is None else round(progress.images_per_second, 3),
+        "resumed_from": progress.resumed_from,
+        "card": made.card,
+    }

@@ -1,0 +1,76 @@
+"""pretrain and pretrain-encoder: training from the command line, resumable after a kill or Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from cdp.cli.interrupt import interruptible
+from cdp.cli.options import chosen, with_options
+from cdp.cli.output import ProgressLine, duration, print_json
+from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.knobs import Frozen, parse
+
+if TYPE_CHECKING:
+    from cdp.pretrain import Progress
+
+Config = TypeVar("Config", bound=Frozen)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("pretrain")(pretrain)
+    app.command("pretrain-encoder")(pretrain_encoder)
+
+
+@with_options(PretrainConfig)
+def pretrain(as_json: AsJson = False, **given: Any) -> None:
+    """Train a diffusion model.
+
+    It is class-conditional and saved in diffusers' folder format. Repeat the same command after a kill or Ctrl-C: it goes
+    on from its last checkpoint.
+    """
+    config = parse(PretrainConfig, chosen(given, PretrainConfig))
+    from cdp.pretrain import run_pretrain
+
+    _train(run_pretrain, config, as_json)
+
+
+@with_options(EncoderConfig)
+def pretrain_encoder(as_json: AsJson = False, **given: Any) -> None:
+    """Train an encoder, the small classifier whose features guide or judge.
+
+    Repeat the same command after a kill or Ctrl-C: it goes on after its last whole epoch.
+    """
+    config = parse(EncoderConfig, chosen(given, EncoderConfig))
+    from cdp.pretrain import run_pretrain_encoder
+
+    _train(run_pretrain_encoder, config, as_json)
+
+
+def _train(run: Callable[..., Path], config: Config, as_json: bool) -> None:
+    """Run one training with its progress on stderr. run: (config, *, on_progress, should_stop) -> folder."""
+    began = time.monotonic()
+    latest: list[Progress] = []
+    with interruptible() as should_stop, ProgressLine("steps") as line:
+
+        def on_progress(progress: Progress) -> None:
+            latest[:] = [progress]
+            score = "" if progress.score is None else f", held out {progress.score:.1%}"
+            line.show(progress.step, progress.total, progress.seconds_left, f", loss {progress.loss:.4f}{score}")
+
+        folder = run(config, on_progress=on_progress, should_stop=should_stop)
+    seconds = time.monotonic() - began
+    if as_json:
+        final = latest[0] if latest else None
+        print_json({
+            "path": str(folder), "seconds": round(seconds, 3), "steps": final.step if final else None,
+            "loss": final.loss if final else None, "score": final.score if final else None,
+        })  # fmt: skip
+    else:
+        print(f"{folder}: trained in {duration(seconds)}")

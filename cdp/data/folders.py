@@ -1,0 +1,90 @@
+"""A folder with one sub-folder of image files a class (torchvision's ImageFolder layout)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cdp.data import images, limits
+from cdp.errors import InputError, MissingError
+
+# What file managers leave behind.
+_LITTER = frozenset(["thumbs.db", "desktop.ini", "__macosx"])
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files of a folder in a fixed order: classes by name, then files by name. label[i] belongs to files[i]."""
+
+    root: Path
+    class_names: tuple[str, ...]
+    files: tuple[Path, ...]
+    label: tuple[int, ...]
+
+
+def scan(root: Path) -> Tree:
+    """List the classes and files of a folder, opening none. Raises InputError naming what does not belong."""
+    if not root.is_dir():
+        raise MissingError(f"{root} is not a folder: give one with a sub-folder of images for each class")
+    class_folders = [Path(entry.path) for entry in _entries(root) if entry.is_dir()]
+    names = tuple(folder.name for folder in class_folders)
+    if {name.lower() for name in names} in ({"train", "test"}, {"train", "val"}, {"train", "val", "test"}):
+        raise InputError(f"{root} holds splits, not classes ({', '.join(names)}): give its folders one by one, {class_folders[0]} first")
+    if len(names) < 2:
+        raise InputError(f"{root} has {len(names)} class folders: give one with a sub-folder of images for each of 2 or more classes")
+    if len(names) > limits.MAX_CLASSES:
+        raise InputError(f"{root} has {len(names)} class folders: give at most {limits.MAX_CLASSES}")
+    for name in names:
+        if not name.isprintable() or len(name) > 100:
+            raise InputError(f"{root} has a class folder with an unreadable name ({name[:40]!r}): rename it in plain letters")
+    files: list[Path] = []
+    label: list[int] = []
+    for number, folder in enumerate(class_folders):
+        inside = _image_files(folder)
+        files += inside
+        label += [number] * len(inside)
+    return Tree(root, names, tuple(files), tuple(label))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """The entries that count, by name. Links are refused: they could loop, or bring in files from elsewhere."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((e for e in found if not e.name.startswith(".") and e.name.lower() not in _LITTER), key=lambda e: e.name)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed ({error.strerror}): check its permissions") from error
+    for entry in entries:
+        if entry.is_symlink():
+            raise InputError(f"{entry.path} is a symbolic link: copy what it points to, or remove it")
+    return entries
+
+
+def _image_files(folder: Path) -> list[Path]:
+    entries = _entries(folder)
+    for entry in entries:
+        if not entry.is_file():
+            raise InputError(f"{entry.path} is not a file: a class folder holds image files only; move or remove it")
+        if Path(entry.name).suffix.lower() not in images.SUFFIXES:
+            raise InputError(f"{entry.path} is not named as an image ({', '.join(sorted(images.SUFFIXES))}): convert or remove it")
+    if not entries:
+        raise InputError(f"{folder} holds no images: add some, or remove the folder")
+    return [Path(entry.path) for entry in entries]
+
+
+def shape_of(tree: Tree) -> tuple[int, int, int, int]:
+    """(N,H,W,C): the form of the first image holds for all."""
+    return len(tree.files), *images.form_of(images.read_image(tree.files[0])).shape
+
+
+def chunks(tree: Tree) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(images uint8, labels int64) a few megabytes at a time. Raises InputError naming the first file that does not fit."""
+    form = images.form_of(images.read_image(tree.files[0]))
+    rows = limits.chunk_rows(form.shape)
+    for first in range(0, len(tree.files), rows):
+        files = tree.files[first : first + rows]
+        block = np.stack([images.as_array(images.read_image(path), form, path) for path in files])
+        yield block, np.asarray(tree.label[first : first + rows], np.int64)

@@ -1,0 +1,56 @@
+"""Bringing images in (an .npz or a folder of class folders) and taking sets out (.npz), in flat memory."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any
+
+from cdp.data import atomic, catalog, folders, npz, sets
+from cdp.data.names import valid_name
+from cdp.data.samples import IMAGE, LABEL, SampleSet
+from cdp.errors import InputError, MissingError
+
+
+def import_data(path: Path | str, name: str, *, dataset: str = "") -> SampleSet:
+    """Copy an .npz or a folder of class folders into the store as set ``name``.
+
+    dataset: the registered data set whose classes the labels mean; gives class names and refuses other labels.
+    Raises InputError naming the file and a remedy; the store is then as it was.
+    """
+    path = Path(path).expanduser()
+    if name in catalog.CATALOG:
+        raise InputError(f"name {name!r} is a built-in data set: choose another name")
+    valid_name(name)
+    card: dict[str, Any] = {"kind": "imported", "source": str(path.resolve())}
+    if dataset:
+        card |= {"dataset": dataset, "class_names": list(catalog.builtin(dataset).classes)}
+    if path.is_dir():
+        tree = folders.scan(path)
+        if not dataset:
+            card["class_names"] = list(tree.class_names)
+        elif tree.class_names != tuple(card["class_names"]):
+            raise InputError(f"{path}: its class folders are not those of {dataset}: import it without a data set, or rename the folders")
+        return sets.stream_set(name, folders.shape_of(tree), folders.chunks(tree), card)
+    if not path.exists():
+        raise MissingError(f"{path} is not there: give the path of an .npz or of a folder of class folders")
+    with npz.open_npz(path) as reader:
+        return sets.stream_set(name, reader.shape, reader.chunks(), card)
+
+
+def export_npz(samples: SampleSet, out: Path | str) -> Path:
+    """Save a set in the field's format and return the path. Raises InputError where ``out`` is taken or not an .npz."""
+    out = Path(out).expanduser()
+    if out.suffix != ".npz":
+        raise InputError(f"{out} does not end in .npz: give a name that does")
+    atomic.refuse_existing(out)
+    if not out.parent.is_dir():
+        raise InputError(f"{out.parent} is not a folder: create it first")
+    # The members of an .npz are .npy files byte for byte, so that nothing has to be decoded.
+    with atomic.atomic_file(out) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        for member in (IMAGE, LABEL):
+            info = zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0))
+            with (samples.folder / member).open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+                copyfileobj(source, target, 1 << 20)
+    return out

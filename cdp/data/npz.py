@@ -1,0 +1,143 @@
+"""The field's interchange format: an .npz with ``image`` (N,H,W,C) uint8 and ``label`` (N,). Streamed both ways.
+
+A file from outside is never given to numpy.load: the two members are found, their headers checked against the archive's
+own sizes, and only then is data read, a few megabytes at a time, with the archive's checksum verified at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from cdp.data import atomic, cache, limits, npy
+from cdp.errors import InputError, MissingError
+
+# Real images deflate about 2 to 10 times, drawings on black up to some 30; a megabyte of zeros about 1000 times.
+MAX_RATIO = 100
+RATIO_FREE_BYTES = 64 << 20
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True)
+class NpzReader:
+    """A checked archive. shape: (N,H,W,C) of its images."""
+
+    path: Path
+    shape: tuple[int, ...]
+    _archive: zipfile.ZipFile
+
+    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(images uint8, labels) a few megabytes at a time. Raises InputError where the data are not what was announced."""
+        rows = limits.chunk_rows(self.shape[1:])
+        with _one_sentence(self.path), self._archive.open("image.npy") as image, self._archive.open("label.npy") as label:
+            npy.read_header(image, f"{self.path}: image")
+            label_type = npy.read_header(label, f"{self.path}: label").dtype
+            for first in range(0, self.shape[0], rows):
+                count = min(rows, self.shape[0] - first)
+                images = _read(image, (count, *self.shape[1:]), np.dtype(np.uint8))
+                yield images, limits.as_labels(_read(label, (count,), label_type), limits.MAX_CLASSES, f"{self.path}: label")
+
+
+def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    size = int(np.prod(shape)) * dtype.itemsize
+    data = file.read(size)
+    if len(data) != size:
+        raise EOFError("the data end early")
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+@contextlib.contextmanager
+def _one_sentence(path: Path) -> Iterator[None]:
+    """Whatever zipfile and zlib raise on a bad archive, as one InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _BAD_ZIP as error:
+        raise InputError(f"{path} is not a readable .npz archive ({str(error)[:120]}): download or save it again") from error
+
+
+@contextlib.contextmanager
+def open_npz(path: Path | str) -> Iterator[NpzReader]:
+    """Open an archive and check all that can be checked before reading data. Raises InputError or MissingError."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingError(f"{path} is not a file: give the path of an .npz archive")
+    with _one_sentence(path):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        image = _header(archive, path, "image")
+        limits.check_image_header(image.shape, image.dtype, f"{path}: image")
+        label = _header(archive, path, "label")
+        limits.check_label_header(label.shape, label.dtype, image.shape[0], f"{path}: label")
+        yield NpzReader(path, image.shape, archive)
+
+
+def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
+    """The checked .npy header of one member."""
+    where = f"{path}: {key}"
+    found = [info for info in archive.infolist() if info.filename == f"{key}.npy"]
+    if not found:
+        names = ", ".join(repr(name[:40]) for name in archive.namelist()[:8]) or "nothing"
+        raise InputError(f"{path} has no array {key!r} (it holds {names}): save it with numpy.savez(path, image=..., label=...)")
+    if len(found) > 1:
+        raise InputError(f"{path} holds {key!r} {len(found)} times: save it again with one array of that name")
+    info = found[0]
+    if info.flag_bits & 1:
+        raise InputError(f"{where} is encrypted: save it again without a password")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"{where} is compressed by method {info.compress_type}: save it with numpy.savez or savez_compressed")
+    if info.file_size > RATIO_FREE_BYTES and info.file_size > MAX_RATIO * info.compress_size:
+        raise InputError(f"{where} would unpack {info.compress_size} bytes to {info.file_size}, as no images do: check where it came from")
+    with _one_sentence(path), archive.open(info) as file:
+        header = npy.read_header(file, where)
+    if header.size != info.file_size:
+        raise InputError(f"{where} announces {header.size} bytes where the archive holds {info.file_size}: download or save it again")
+    return header
+
+
+def read_npz(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
+    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache, made on first use."""
+    path = Path(path).expanduser().resolve()
+    if not path.is_file():
+        raise MissingError(f"{path} is not a file: give the path of an .npz archive")
+
+    def decode() -> cache.Decoded:
+        with open_npz(path) as reader:
+            shape = reader.shape
+        return shape, _chunks(path)
+
+    return cache.decoded("npz", [path], decode)
+
+
+def _chunks(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    with open_npz(path) as reader:
+        yield from reader.chunks()
+
+
+def write_npz(path: Path | str, image: np.ndarray, label: np.ndarray) -> None:
+    """Save arrays in the field's format, atomically. image: (N,H,W,C) uint8; label: (N,) integers from 0, saved as int64."""
+    path = Path(path)
+    limits.check_image_header(image.shape, image.dtype, f"{path}: image")
+    limits.check_label_header(label.shape, label.dtype, len(image), f"{path}: label")
+    labels = limits.as_labels(label, limits.MAX_CLASSES, f"{path}: label")
+    rows = limits.chunk_rows(image.shape[1:])
+    images = (np.ascontiguousarray(image[first : first + rows]).data for first in range(0, len(image), rows))
+    with atomic.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+        _write_member(archive, "image.npy", image.shape, np.dtype(np.uint8), images)
+        _write_member(archive, "label.npy", labels.shape, labels.dtype, iter([labels.data]))
+
+
+def _write_member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype, blocks: Iterator[memoryview]) -> None:
+    # A fixed date, so that the same arrays make the same file.
+    with archive.open(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as member:
+        member.write(npy.header_bytes(shape, dtype))
+        for block in blocks:
+            member.write(block)

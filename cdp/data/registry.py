@@ -1,0 +1,138 @@
+"""Labelled images by name: built-in data sets, saved sets, and paths of an .npz or of a folder of class folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cdp import paths
+from cdp.data import cache, folders, npz, sets, sources
+from cdp.data.cards import CARD
+from cdp.data.catalog import CATALOG
+from cdp.data.samples import SampleSet
+from cdp.errors import InputError, MissingError
+from cdp.types import DatasetInfo, Split
+
+
+@dataclass(frozen=True)
+class DatasetState:
+    """What of a built-in data set is on this machine. full: False for a shipped subset; how: what to do where it is not ready."""
+
+    ready: bool
+    full: bool
+    place: Path
+    how: str
+
+
+def available() -> list[tuple[DatasetInfo, DatasetState]]:
+    """Every built-in data set and its state here. Looks for files, opens none."""
+    return [(info, _state(info.name)) for info in CATALOG.values()]
+
+
+def _state(name: str) -> DatasetState:
+    found = [sources.find(name, split) for split in ("train", "test")]
+    how = sources.how_to_get(name)
+    ready = [source for source in found if source]
+    if len(ready) < len(found):
+        return DatasetState(False, False, sources.folder_of(name), how)
+    full = all(source.full for source in ready)
+    return DatasetState(True, full, ready[0].place, "" if full else f"for the full set, {how}")
+
+
+def dataset_info(name: str) -> DatasetInfo:
+    """What is known of a data set by name or path. Raises MissingError that lists the names."""
+    if name in CATALOG:
+        return CATALOG[name]
+    return _other(name, "train").info
+
+
+def load_split(name: str, split: str, *, download: bool = False) -> Split:
+    """The images of a data set, memory-mapped.
+
+    name: a built-in data set, a saved set, or the path of an .npz or a folder of class folders.
+    split: "train" or "test". For what a user brings, "test" is the set ``<name>-test``, the file ``<stem>-test.npz``, or the
+    sub-folder ``test`` of a folder that has both. download: let torchvision fetch a built-in data set that is missing.
+    Raises MissingError that says what to put where, InputError where a file is not what it should be.
+    """
+    if split not in ("train", "test"):
+        raise InputError(f"split {split!r} is unknown: choose train or test")
+    if name not in CATALOG:
+        return _other(name, split)
+    source = sources.find(name, split)
+    if download and not (source and source.full):
+        _download(name, split)
+        source = sources.find(name, split)
+    if source is None:
+        raise MissingError(f"data set {name!r} ({split}) is not on this machine: {sources.how_to_get(name)}")
+    image, label = cache.decoded(f"{name}-{split}", source.watched, source.decode)
+    return Split(CATALOG[name], image, label)
+
+
+def _download(name: str, split: str) -> None:
+    """Let torchvision download and unpack. Raises MissingError with the way to do it by hand."""
+    from cdp.data.download import fetch
+
+    try:
+        paths.datasets_dir().mkdir(parents=True, exist_ok=True)
+        fetch(sources.TORCHVISION[name], paths.datasets_dir(), split)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise MissingError(f"data set {name!r} could not be downloaded ({reason}): {sources.how_to_get(name)}") from error
+
+
+def _other(name: str, split: str) -> Split:
+    """A saved set or a path."""
+    if sets.is_saved(name):
+        return _of_saved(name, split)
+    path = Path(name).expanduser()
+    if path.suffix == ".npz" and path.is_file():
+        return _of_npz(path if split == "train" else path.with_name(f"{path.stem}-test.npz"))
+    if (path / CARD).is_file():
+        path = path.resolve()
+        return _of_set(sets.open_set(path if split == "train" else path.with_name(f"{path.name}-test")))
+    if path.is_dir():
+        return _of_folder(path.resolve(), split)
+    known = ", ".join(CATALOG)
+    raise MissingError(
+        f"data set {name[:200]!r} is unknown: choose one of {known}, a saved set, or the path of an .npz or a folder of classes"
+    )
+
+
+def _of_saved(name: str, split: str) -> Split:
+    if split == "test":
+        if not sets.is_saved(f"{name}-test"):
+            raise MissingError(f"set {name!r} has no test images: import them under the name {name}-test")
+        name = f"{name}-test"
+    return _of_set(sets.open_set(name))
+
+
+def _of_set(samples: SampleSet) -> Split:
+    base = CATALOG.get(str(samples.card.get("dataset")))
+    epsilon = base.epsilon_linf if base else None
+    height, width, channels = samples.image.shape[1:]
+    licence = str(samples.card.get("licence", "not stated"))
+    info = DatasetInfo(samples.name, samples.name, samples.class_names, (channels, height, width), epsilon, licence)
+    return Split(info, samples.image, samples.label)
+
+
+def _of_npz(path: Path) -> Split:
+    image, label = npz.read_npz(path)
+    return _of_arrays(str(path), tuple(str(i) for i in range(int(label.max()) + 1)), image, label)
+
+
+def _of_folder(root: Path, split: str) -> Split:
+    if (root / "train").is_dir() and (root / "test").is_dir():
+        root = root / split
+    elif split == "test":
+        raise MissingError(f"{root} has no test images: put them in sub-folders train and test, each with one folder a class")
+    tree = folders.scan(root)
+    # Files change without their folder's time changing, so each is watched.
+    image, label = cache.decoded("folder", tree.files, lambda: (folders.shape_of(tree), folders.chunks(tree)))
+    return _of_arrays(str(root), tree.class_names, image, label)
+
+
+def _of_arrays(name: str, classes: tuple[str, ...], image: np.ndarray, label: np.ndarray) -> Split:
+    height, width, channels = image.shape[1:]
+    return Split(DatasetInfo(name, Path(name).stem, classes, (channels, height, width), None, "not stated"), image, label)

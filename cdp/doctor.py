@@ -1,0 +1,187 @@
+"""What this machine has and what it lacks: versions, device, data, checkpoints, disk. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cdp import __version__
+from cdp.config import GenerateConfig
+from cdp.paths import ROOT, home
+
+PACKAGES = (
+    "torch", "torchvision", "diffusers", "accelerate", "safetensors", "streamlit", "plotly", "numpy", "scipy", "scikit-learn", "pydantic",
+)  # fmt: skip
+MIN_FREE_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something amiss. remedy: what to do; blocking: whether the default generation cannot run because of it."""
+
+    what: str
+    remedy: str
+    blocking: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything found, JSON-ready but for ``problems``. Paths are strings, sizes bytes."""
+
+    versions: dict[str, str | None]
+    device: dict[str, Any]
+    home: dict[str, Any]
+    datasets: list[dict[str, Any]]
+    models: list[dict[str, Any]]
+    encoders: list[dict[str, Any]]
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the default generation can run here."""
+        return not any(problem.blocking for problem in self.problems)
+
+
+def examine() -> Report:
+    """Look at everything. Imports torch, which takes a second or two; loads no weights."""
+    problems: list[Problem] = []
+    versions = _versions(problems)
+    return Report(
+        versions,
+        _device() if versions["torch"] else {},
+        _home(problems),
+        _datasets(problems),
+        _models(problems),
+        _encoders(problems),
+        problems,
+    )
+
+
+def pinned(requirements: Path = ROOT / "requirements.txt") -> dict[str, str]:
+    """Package -> version asked for in requirements.txt; empty where the file is not there."""
+    lines = requirements.read_text().splitlines() if requirements.is_file() else []
+    pairs = (line.split("#")[0].strip().partition("==") for line in lines)
+    return {name: version for name, equals, version in pairs if equals}
+
+
+def _versions(problems: list[Problem]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {"cdp": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    wanted = pinned()
+    for name in PACKAGES:
+        found[name] = version = _version(name)
+        if version is None:
+            problems.append(Problem(f"{name} is not installed", "pip install -r requirements.txt", blocking=True))
+        elif name in wanted and version.split("+")[0] != wanted[name]:
+            what = f"{name} is {version}, tested with {wanted[name]}"
+            problems.append(Problem(what, "pip install -r requirements.txt", blocking=False))
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device() -> dict[str, Any]:
+    import psutil
+    import torch
+
+    from cdp.models.precision import pick_device, pick_dtype
+
+    device = pick_device()
+    cuda = device.type == "cuda"
+    return {
+        "device": str(device),
+        "name": torch.cuda.get_device_name(device) if cuda else (platform.processor() or platform.machine()),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "native_bf16": pick_dtype("auto", device) is torch.bfloat16,
+        "memory_bytes": torch.cuda.get_device_properties(device).total_memory if cuda else psutil.virtual_memory().total,
+    }
+
+
+def _home(problems: list[Problem]) -> dict[str, Any]:
+    """CDP_HOME, judged by the nearest folder above it that exists: it is made at the first use, not here."""
+    folder = home()
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    free = shutil.disk_usage(nearest).free
+    if not writable:
+        problems.append(Problem(f"CDP_HOME ({folder}) cannot be written", "set CDP_HOME to a folder of yours", blocking=True))
+    if free < MIN_FREE_BYTES:
+        problems.append(
+            Problem(f"only {free / 1e9:.1f} GB are free in CDP_HOME", "free some space, or set CDP_HOME to another disk", blocking=False)
+        )
+    return {"path": str(folder), "exists": folder.exists(), "writable": writable, "free_bytes": free}
+
+
+def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
+    from cdp.data.registry import available
+
+    wanted = GenerateConfig().dataset
+    rows = []
+    for info, state in available():
+        rows.append({"name": info.name, "ready": state.ready, "full": state.full, "place": str(state.place), "how": state.how})
+        if not state.ready:
+            problems.append(
+                Problem(
+                    f"the data set {info.name} is not here",
+                    f"python -m cdp download {info.name}, or {state.how}",
+                    blocking=info.name == wanted,
+                )
+            )
+    return rows
+
+
+def _models(problems: list[Problem]) -> list[dict[str, Any]]:
+    from cdp.models.pipelines import list_models
+
+    wanted = GenerateConfig().model
+    rows = [_checkpoint(entry) for entry in list_models()]
+    _report_broken(rows, "diffusion model", problems)
+    if not any(row["name"] == wanted and not row["problem"] for row in rows):
+        problems.append(Problem(f"the diffusion model {wanted!r} is not here", f"python -m cdp pretrain --dataset {wanted}", blocking=True))
+    return rows
+
+
+def _encoders(problems: list[Problem]) -> list[dict[str, Any]]:
+    from cdp.models.encoders import JUDGE, list_encoders
+
+    config = GenerateConfig()
+    rows = [_checkpoint(entry) | {"dataset": config.dataset} for entry in list_encoders(config.dataset)]
+    _report_broken(rows, "encoder", problems)
+    usable = {row["name"]: row["sha256"] for row in rows if not row["problem"]}
+    train = f"python -m cdp pretrain-encoder --dataset {config.dataset}"
+    ways = {config.guidance.encoder: f"{train} --kind {config.guidance.encoder}", JUDGE: f"{train} --kind standard --name {JUDGE} --seed 1"}
+    for name, way in ways.items():
+        if name not in usable:
+            problems.append(Problem(f"the encoder {name!r} of {config.dataset} is not here", way, blocking=True))
+    twins = [name for name, digest in usable.items() if name != JUDGE and digest == usable.get(JUDGE)]
+    if twins:
+        problems.append(Problem(f"the judge has the same weights as {', '.join(twins)}, so it judges itself", ways[JUDGE], blocking=False))
+    return rows
+
+
+def _report_broken(rows: list[dict[str, Any]], what: str, problems: list[Problem]) -> None:
+    for row in rows:
+        if row["problem"]:
+            problems.append(
+                Problem(f"the {what} {row['name']!r} cannot be used: {row['problem']}", "replace or delete its folder", blocking=False)
+            )
+
+
+def _checkpoint(entry: Any) -> dict[str, Any]:
+    """One listed checkpoint with the digest of its weights. entry: name, folder, problem."""
+    from cdp.models.checkpoints import sha256_of
+
+    weights = sorted(entry.folder.glob("*.safetensors")) or sorted(entry.folder.glob("unet/*.safetensors"))
+    digest = sha256_of(weights[0]) if weights else None
+    problem = entry.problem or ("" if weights else "it holds no .safetensors weights")
+    return {"name": entry.name, "folder": str(entry.folder), "sha256": digest, "problem": problem}

@@ -1,0 +1,1 @@
+"""Distinguishability and fidelity of image sets: pure numpy functions of features, each figure with an interval."""

@@ -1,0 +1,25 @@
+"""All metrics of this package by one import. Each works in the full feature space, never on a two-dimensional projection."""
+
+from cdp.embedding.checks import UndefinedError
+from cdp.embedding.frechet import frechet_distance
+from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, paired_bootstrap, wilson
+from cdp.embedding.neighbours import DensityCoverage, PrecisionRecall, density_coverage, nearest_distance, precision_recall
+from cdp.embedding.scatter import between_within_ratio, separation_difference, separation_interval
+
+__all__ = [
+    "DensityCoverage",
+    "PrecisionRecall",
+    "UndefinedError",
+    "agreement",
+    "agreement_difference",
+    "between_within_ratio",
+    "bootstrap",
+    "density_coverage",
+    "frechet_distance",
+    "nearest_distance",
+    "paired_bootstrap",
+    "precision_recall",
+    "separation_difference",
+    "separation_interval",
+    "wilson",
+]

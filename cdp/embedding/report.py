@@ -1,0 +1,133 @@
+"""The figures of the Generate page: one arm, and guided minus unguided from the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
+from cdp.embedding.intervals import agreement, agreement_difference, draws, percentile
+from cdp.embedding.neighbours import nearest_distance
+from cdp.embedding.scatter import separation_difference, separation_interval
+from cdp.errors import InputError
+from cdp.types import ArmReport, Interval
+
+
+@dataclass(frozen=True)
+class RealBaseline:
+    """What generated images are held against. train: (m, d) judge features of real training images; distance, label: (h,) of
+    held-out real images, the distance being to the nearest of ``train``. Build once a data set with ``real_baseline``."""
+
+    train: Floats
+    distance: Floats
+    label: Ints
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm in the judge's eyes. features: (n, d); predicted: (n,) class numbers, None where nobody classified."""
+
+    features: np.ndarray
+    predicted: np.ndarray | None = None
+
+
+def real_baseline(train: np.ndarray, held_out: np.ndarray, held_out_label: np.ndarray) -> RealBaseline:
+    """train: (m, d) features of the images the model learned from; held_out: (h, d) of real ones it did not; label: (h,)."""
+    rows = feature_rows("train", train)
+    label = class_numbers("held_out_label", held_out_label, len(held_out))
+    return RealBaseline(rows, nearest_distance(held_out, rows), label)
+
+
+def arm_report(
+    arm: Arm, labels: np.ndarray | None, baseline: RealBaseline | None = None, *, n_boot: int = 500, seed: int = 0, level: float = 0.95
+) -> ArmReport:
+    """Agreement, separation and memorisation ratio of one arm, each with an interval; None where a figure is undefined.
+
+    labels: (n,) conditioning labels, None for an unconditional model (agreement and separation are None then).
+    nearest: mean distance to the nearest training image over the same mean of held-out real images of the same classes;
+    None without a baseline. Raises InputError on NaN features, lengths or widths that do not fit, or a class without baseline.
+    """
+    _check(arm, labels)
+    rate = None if labels is None or arm.predicted is None else agreement(arm.predicted, labels, level=level)
+    separation = None if labels is None else _or_none(separation_interval, arm.features, labels, n_boot=n_boot, seed=seed, level=level)
+    nearest = None
+    if baseline is not None:
+        distance = nearest_distance(arm.features, baseline.train)
+        nearest = _or_none(_distance_ratio, distance, labels, baseline, n_boot=n_boot, seed=seed, level=level)
+    return ArmReport(rate, separation, nearest)
+
+
+def difference_report(
+    guided: Arm,
+    unguided: Arm,
+    labels: np.ndarray | None,
+    baseline: RealBaseline | None = None,
+    *,
+    n_boot: int = 500,
+    seed: int = 0,
+    level: float = 0.95,
+) -> ArmReport:
+    """Guided minus unguided, paired: row i of both came from the same noise and label. Otherwise as ``arm_report``."""
+    _check(guided, labels)
+    _check(unguided, labels)
+    if np.shape(guided.features) != np.shape(unguided.features):
+        raise InputError(f"arms of {len(guided.features)} and {len(unguided.features)} images are not paired: pass the same images of both")
+    rate = separation = nearest = None
+    if labels is not None:
+        if guided.predicted is not None and unguided.predicted is not None:
+            rate = agreement_difference(guided.predicted, unguided.predicted, labels, level=level)
+        both = (guided.features, unguided.features)
+        separation = _or_none(separation_difference, *both, labels, n_boot=n_boot, seed=seed, level=level)
+    if baseline is not None:
+        change = nearest_distance(guided.features, baseline.train) - nearest_distance(unguided.features, baseline.train)
+        nearest = _or_none(_distance_ratio, change, labels, baseline, n_boot=n_boot, seed=seed, level=level)
+    return ArmReport(rate, separation, nearest)
+
+
+def _check(arm: Arm, labels: np.ndarray | None) -> None:
+    rows = feature_rows("features", arm.features)
+    if labels is not None:
+        class_numbers("labels", labels, len(rows))
+    if arm.predicted is not None:
+        class_numbers("predicted", arm.predicted, len(rows))
+
+
+def _or_none(figure: Callable[..., Interval], *args: object, **options: object) -> Interval | None:
+    """A figure that does not exist for this input, say the separation of one class, is left blank rather than an error."""
+    try:
+        return figure(*args, **options)
+    except UndefinedError:
+        return None
+
+
+def _distance_ratio(
+    distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, n_boot: int, seed: int, level: float
+) -> Interval:
+    """Mean distance (or mean change of it) over the baseline's mean; images and baseline are both resampled."""
+    if len(distance) < 2:
+        raise UndefinedError("1 image gives no interval: generate at least 2")
+    weight = _class_weights(labels, baseline)
+    used = weight > 0
+    terms, strata = (weight * baseline.distance)[used], baseline.label[used]
+    if not terms.sum() > 0:
+        raise UndefinedError(
+            "every held-out real image is a copy of a training image, so distances have no scale: use other held-out images"
+        )
+    top = np.concatenate([distance[rows].mean(axis=1) for rows in draws(len(distance), n_boot, (seed, 0), None)])
+    bottom = np.concatenate([terms[rows].sum(axis=1) for rows in draws(len(terms), n_boot, (seed, 1), strata)])
+    return percentile(float(distance.mean() / terms.sum()), top / bottom, len(distance), level)
+
+
+def _class_weights(labels: np.ndarray | None, baseline: RealBaseline) -> Floats:
+    """(h,) weights, summing to 1, that give the held-out images the class shares of the generated ones."""
+    if labels is None:
+        return np.full(len(baseline.distance), 1 / len(baseline.distance))
+    weight = np.zeros(len(baseline.distance))
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        members = baseline.label == label
+        if not members.any():
+            raise InputError(f"there is no held-out real image of class {label} to compare with: add some, or leave the class out")
+        weight[members] = count / len(labels) / members.sum()
+    return weight

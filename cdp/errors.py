@@ -1,0 +1,21 @@
+"""The errors a person can act on. Every message is one sentence that names what is wrong, and a remedy."""
+
+
+class CdpError(Exception):
+    """Something the user can put right; the message says what is wrong and what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+class InputError(CdpError, ValueError):
+    """A file, folder, field or option the user gave cannot be used. Exit code 2."""
+
+    exit_code = 2
+
+
+class MissingError(InputError):
+    """Something named is not there (a data set, a checkpoint, a sample set). Exit code 2."""
+
+
+class Cancelled(CdpError):
+    """The user asked for the work to stop. What was finished is kept."""

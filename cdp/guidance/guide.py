@@ -1,0 +1,110 @@
+"""Guidance as values that compose: a gradient, scaled, within a window. The sampler knows none of the losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from cdp.config import Guidance
+from cdp.errors import CdpError
+from cdp.guidance.contrast import Contrast
+from cdp.guidance.keys import Bank
+from cdp.guidance.schedule import in_window, raw_weight, relative_strength
+from cdp.models.ranges import to_image_range
+from cdp.types import Guide, NoiseState, Nudge
+
+Gradient = Callable[[NoiseState], tuple[Tensor, Tensor] | None]
+"""State -> gradient of the summed loss, (B,C,H,W), and the loss of each image, (B,); None where there is nothing to descend yet."""
+
+Strength = Callable[[float, float], float]
+"""(t/T, alpha_bar) -> how strong."""
+
+
+def descend(contrast: Contrast, *, point: str) -> Gradient:
+    """The gradient of a contrast with respect to x_t, taken at one of three points.
+
+    "x_t": the encoder sees the noisy iterate. "x0": it sees the denoised estimate and the network counts as fixed, so that
+    dx0/dx_t = 1/sqrt(alpha_bar). "x0_through_network": the same, differentiated through the network.
+    """
+
+    def gradient(state: NoiseState) -> tuple[Tensor, Tensor] | None:
+        with torch.enable_grad():
+            at = (state.x0 if point == "x0" else state.x_t).detach().requires_grad_()
+            x = state.predict_x0(at) if point == "x0_through_network" else at
+            rows = contrast(to_image_range(x), state.labels)
+            if rows is None:
+                return None
+            learned = list(contrast.head.parameters()) if contrast.head else []
+            g, *rest = torch.autograd.grad(rows.sum(), [at, *learned])
+        if contrast.head:
+            contrast.head.learn([part / len(rows) for part in rest])
+        if point == "x0":
+            g = g / math.sqrt(state.alpha_bar)
+        if not bool(torch.isfinite(g).all()):
+            raise CdpError(f"the guidance gradient is not finite at t = {state.t}: raise the temperature or lower the strength")
+        return g, rows.detach().view(-1, len(at)).mean(0)
+
+    return gradient
+
+
+def relative(gradient: Gradient, strength: Strength) -> Guide:
+    """Rescale per image so that |delta| = strength * |predicted noise|."""
+
+    def guide(state: NoiseState) -> Nudge | None:
+        found = gradient(state)
+        if found is None:
+            return None
+        g, loss = found
+        asked = strength(state.t_fraction, state.alpha_bar)
+        length, noise = norms(g), norms(state.eps)
+        # An image whose loss is flat has no direction to go: leave it where it is.
+        scale = torch.where(length > 0, asked * noise / length.clamp(min=torch.finfo(g.dtype).tiny), 0.0)
+        delta = g * scale.view(-1, 1, 1, 1)
+        return Nudge(delta, loss, norms(delta) / noise, asked)
+
+    return guide
+
+
+def raw(gradient: Gradient, weight: Strength) -> Guide:
+    """weight * gradient of the batch-mean loss, as published: its effect depends on batch size and temperature."""
+
+    def guide(state: NoiseState) -> Nudge | None:
+        found = gradient(state)
+        if found is None:
+            return None
+        g, loss = found
+        delta = g * (weight(state.t_fraction, state.alpha_bar) / len(g))
+        return Nudge(delta, loss, norms(delta) / norms(state.eps), math.nan)
+
+    return guide
+
+
+def during(guide: Guide, inside: Callable[[float], bool]) -> Guide:
+    """The guide where ``inside(t/T)`` holds, nothing elsewhere."""
+    return lambda state: guide(state) if inside(state.t_fraction) else None
+
+
+def norms(x: Tensor) -> Tensor:
+    """Euclidean norm per image, (B,)."""
+    return x.flatten(1).norm(dim=1)
+
+
+def build_guide(
+    guidance: Guidance, net: nn.Module, *, bank: Bank | None = None, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> Guide | None:
+    """The guide of a config for one batch; None where the config asks for no guidance, so that 0 is exactly unguided.
+
+    net: encoder, see Contrast; seed: of the batch's own random choices; dtype: precision of the encoder's forward pass.
+    """
+    strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
+    if guidance.loss == "none" or strength == 0:
+        return None
+    gradient = descend(Contrast(guidance, net, bank=bank, seed=seed, dtype=dtype), point=guidance.point)
+    if guidance.strength_mode == "raw":
+        scaled = raw(gradient, lambda t, level: raw_weight(guidance, t, level))
+    else:
+        scaled = relative(gradient, lambda t, level: relative_strength(guidance, t, level))
+    return during(scaled, lambda t: in_window(guidance, t))

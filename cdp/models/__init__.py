@@ -1,0 +1,1 @@
+"""Networks: the denoiser around diffusers' UNet2DModel, classifiers that double as encoders, heads, checkpoints."""

@@ -1,0 +1,61 @@
+"""Small convolutional classifiers, whose penultimate features are what guidance, judging and embedding look at."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SmallCNN(nn.Module):
+    """A residual network on space-to-depth input, light enough to differentiate at every sampling step.
+
+    No normalisation layers: an image's features never depend on the batch it is in, in either mode. SiLU instead of
+    ReLU, because smooth activations give smoother input gradients (Xie 2020, Smooth Adversarial Training).
+    Images in [0,1], any even size from 8 px; the default widths cost 8.3 M multiply-adds on 1 x 28 x 28.
+    """
+
+    def __init__(self, classes: int, channels: int, *, widths: tuple[int, ...] = (32, 64, 128), blocks: int = 1) -> None:
+        """widths: channels a stage, each at half the side of the one before; blocks: residual convolutions a stage."""
+        super().__init__()
+        self.classes, self.channels, self.widths, self.blocks = classes, channels, tuple(widths), blocks
+        self.dim = widths[-1]
+        stages: list[nn.Module] = []
+        before = channels * 4
+        for i, width in enumerate(widths):
+            stages.append(nn.Sequential(_conv(before, width, stride=1 if i == 0 else 2), nn.SiLU()))
+            stages += [_Residual(width) for _ in range(blocks)]
+            before = width
+        self.body = nn.Sequential(*stages)
+        self.head = nn.Linear(self.dim, classes)
+
+    def features(self, image: Tensor) -> Tensor:
+        """image: (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not normalised to unit length."""
+        # Grey maps to 0 and the range to [-2,2]: about unit variance, the same for every data set.
+        x = F.pixel_unshuffle((image - 0.5) * 4, 2)
+        return self.body(x).mean(dim=(2, 3))
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """features: (B, dim) -> (B, classes) logits."""
+        return self.head(features)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image: (B,C,H,W) in [0,1] -> (B, classes) logits."""
+        return self.logits_of(self.features(image))
+
+
+class _Residual(nn.Module):
+    """x + SiLU(conv(x))."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = _conv(width, width, stride=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + F.silu(self.conv(x))
+
+
+def _conv(before: int, after: int, *, stride: int) -> nn.Conv2d:
+    conv = nn.Conv2d(before, after, 3, stride=stride, padding=1)
+    nn.init.kaiming_normal_(conv.weight)
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv

@@ -1,0 +1,173 @@
+"""Diffusion models as diffusers pipeline folders: any (class-conditional) DDPM or DDIM one loads, ours save as one.
+
+Beside diffusers' own files, our folders hold ``card.json``: shape, patch, classes and names, data, training, quality.
+Listing needs neither torch nor diffusers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdp.errors import InputError
+from cdp.models.checkpoints import is_name, publish_folder, read_json, read_tensors, sha256_of, tensor_shapes, write_json
+from cdp.models.encoders import CARD, Listed, find_checkpoint, list_checkpoints
+from cdp.paths import ASSETS, models_dir
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
+
+    from cdp.models.denoiser import Denoiser
+
+PIPELINES = ("DDPMPipeline", "DDIMPipeline")
+# Names of the attention weights before diffusers 0.15, still found in published folders such as google/ddpm-cifar10-32.
+_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+@dataclass(frozen=True)
+class DiffusionModel:
+    """A loaded model. denoiser: fp32 on the CPU, in eval mode, without parameter gradients; scheduler_config: diffusers'
+    settings of the noise process; card: shape, patch, classes, class_names and, where known, data and quality;
+    sha256: of the weights file."""
+
+    denoiser: Denoiser
+    scheduler_config: dict[str, Any]
+    card: dict[str, Any]
+    sha256: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def list_models() -> list[Listed]:
+    """Shipped and own models with a card, by name; a broken card is reported in ``problem``."""
+    return [entry for root in _roots() for entry in list_checkpoints(root, CARD)]
+
+
+def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
+    """A model by name, or by path to a diffusers pipeline folder.
+
+    Raises MissingError where there is none, InputError for one that is unsafe, incomplete or contradicts itself.
+    """
+    from cdp.models.denoiser import Denoiser
+    from cdp.models.unet_config import build_checked_unet, read_scheduler_config, read_unet_config
+
+    folder = find_checkpoint(name_or_path, _roots(), "diffusion model", "python -m cdp pretrain")
+    _check_index(folder / "model_index.json")
+    # The oldest published folders keep both parts' files beside the index.
+    unet_folder = folder / "unet" if (folder / "unet").is_dir() else folder
+    scheduler_folder = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
+    scheduler_config = read_scheduler_config(scheduler_folder / "scheduler_config.json")
+    config = read_unet_config(unet_folder / "config.json")
+    weights = _weights(unet_folder)
+    empty, shapes = build_checked_unet(config, unet_folder / "config.json")
+    tensors = read_tensors(weights, shapes, rename=_renames(weights))
+    card = _card(folder, config)
+    unet = type(empty)(**config)
+    unet.load_state_dict(tensors)
+    denoiser = Denoiser(
+        unet, shape=tuple(card["shape"]), patch=card["patch"], classes=card["classes"],
+        prediction_type=scheduler_config.get("prediction_type", "epsilon"),
+    )  # fmt: skip
+    return DiffusionModel(denoiser.eval().requires_grad_(False), scheduler_config, card, sha256_of(weights), folder)
+
+
+def save_pipeline(folder: Path, unet: UNet2DModel, scheduler_config: Mapping[str, Any], card: Mapping[str, Any]) -> None:
+    """Write a complete pipeline folder, atomically, over an older one; diffusers itself can load it."""
+    import diffusers
+
+    if not is_name(folder.name):
+        raise InputError(f"model name {folder.name!r} is not a plain name: use letters, digits, dots and dashes")
+    built = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
+    scheduler = diffusers.DDPMScheduler.from_config(dict(scheduler_config))
+    index = {
+        "_class_name": "DDPMPipeline", "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "DDPMScheduler"], "unet": ["diffusers", "UNet2DModel"],
+    }  # fmt: skip
+    try:
+        unet.save_pretrained(built / "unet", safe_serialization=True)
+        scheduler.save_pretrained(built / "scheduler")
+        write_json(built / CARD, card)
+        write_json(built / "model_index.json", index)
+        publish_folder(built, folder)
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
+
+
+def _roots() -> list[Path]:
+    return [ASSETS / "models", models_dir()]
+
+
+def _check_index(path: Path) -> None:
+    index = read_json(path)
+    kind = index.get("_class_name")
+    if kind not in PIPELINES:
+        raise InputError(f"{path} is of a {str(kind)[:60]!r}, which this app cannot run: choose a folder of {' or '.join(PIPELINES)}")
+    if index.get("unet") != ["diffusers", "UNet2DModel"]:
+        given = str(index.get("unet"))[:60]
+        raise InputError(f"{path}: the network is {given!r} where diffusers' UNet2DModel is needed: choose another model")
+
+
+def _weights(folder: Path) -> Path:
+    """The one safetensors file. Pickled and split weights are refused with the way out."""
+    found = sorted(folder.glob("diffusion_pytorch_model*.safetensors"))
+    if len(found) == 1:
+        return found[0]
+    if len(found) > 1:
+        raise InputError(f"{folder} holds {len(found)} weight files (split, or variants): save the model again as one safetensors file")
+    if any(folder.glob("*.bin")):
+        raise InputError(
+            f"{folder} holds only pickled weights (.bin), which can run code when opened: convert them in a place you trust with "
+            "DDPMPipeline.from_pretrained(folder).save_pretrained(new_folder, safe_serialization=True)"
+        )
+    raise InputError(f"{folder} has no diffusion_pytorch_model.safetensors: copy the complete folder again")
+
+
+def _renames(weights: Path) -> dict[str, str]:
+    """Old name -> present name of every attention weight that carries an old one."""
+    renames = {}
+    for name in tensor_shapes(weights):
+        head, _, tail = name.rpartition(".")
+        block, _, part = head.rpartition(".")
+        if ".attentions." in name and part in _OLD_ATTENTION:
+            renames[name] = f"{block}.{_OLD_ATTENTION[part]}.{tail}"
+    return renames
+
+
+def _card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The folder's card, checked, or for a folder without one what the network's settings imply."""
+    path = folder / CARD
+    if not path.exists():
+        return _implied_card(folder, config)
+    card = read_json(path)
+    shape, patch, classes, names = (card.get(field) for field in ("shape", "patch", "classes", "class_names"))
+    if not isinstance(shape, list) or len(shape) != 3 or any(type(n) is not int or not 1 <= n <= 512 for n in shape):
+        raise InputError(f"{path}: shape must be three whole numbers, channels, height and width (given: {str(shape)[:60]!r})")
+    if type(patch) is not int or patch not in (1, 2, 4):
+        raise InputError(f"{path}: patch must be 1, 2 or 4 (given: {str(patch)[:40]!r})")
+    embeddings = config.get("num_class_embeds") or 0
+    if type(classes) is not int or classes < 0 or (classes == 0) != (embeddings == 0) or classes > embeddings:
+        raise InputError(
+            f"{path}: classes is {str(classes)[:40]!r}, but the network has {embeddings} class embeddings: use the card saved with it"
+        )
+    if not isinstance(names, list) or len(names) != classes or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: class_names must be a list of {classes} names, one a class")
+    return card
+
+
+def _implied_card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    size = config.get("sample_size")
+    if size is None:
+        raise InputError(f"{folder / 'unet' / 'config.json'} does not say the image size: add sample_size")
+    height, width = size if isinstance(size, list) else (size, size)
+    classes = config.get("num_class_embeds") or 0
+    return {
+        "dataset": None, "shape": [config.get("in_channels", 3), height, width], "patch": 1, "classes": classes,
+        "class_names": [f"class {i}" for i in range(classes)],
+    }  # fmt: skip

@@ -1,0 +1,42 @@
+"""What a training must save to go on as if it had never stopped, as flat tensors for safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def flatten_state(step: int, net: dict[str, Tensor], ema: dict[str, Tensor], optimiser: Optimizer) -> dict[str, Tensor]:
+    """Keys: ``step``, ``net.*``, ``ema.*``, ``opt.<parameter index>.*``. Copies, on the CPU."""
+    state = {"step": torch.tensor(step)}
+    state |= {f"net.{k}": v for k, v in net.items()}
+    state |= {f"ema.{k}": v for k, v in ema.items()}
+    for index, slots in optimiser.state_dict()["state"].items():
+        state |= {f"opt.{index}.{k}": torch.as_tensor(v) for k, v in slots.items()}
+    return {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+
+
+def part_of(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    """The tensors of one part ("net", "ema" or "opt"), without the prefix."""
+    prefix = part + "."
+    return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+
+
+def load_optimiser(optimiser: Optimizer, slots_by_key: dict[str, Tensor]) -> None:
+    """Give an optimiser back its slots; keys are ``<parameter index>.<slot>``."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in slots_by_key.items():
+        index, name = key.split(".", 1)
+        slots.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def update_average(ema: dict[str, Tensor], net: dict[str, Tensor], *, decay: float, step: int) -> None:
+    """One step of the weight average, in place. A young average forgets fast, so that the random start is soon gone."""
+    decay = min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for name, value in net.items():
+            ema[name].lerp_(value, 1 - decay)

@@ -1,0 +1,113 @@
+"""Training a diffusion model: data in, checkpoints on the way, a pipeline folder at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from cdp.config_pretrain import PretrainConfig
+from cdp.data.registry import load_split
+from cdp.diffusion.training import Trainer
+from cdp.errors import InputError
+from cdp.models.checkpoints import is_name
+from cdp.models.denoiser import Denoiser, build_unet
+from cdp.models.pipelines import save_pipeline
+from cdp.models.precision import lay_out, pick_device, pick_dtype
+from cdp.models.training_state import part_of
+from cdp.noise import COSINE, alpha_bars
+from cdp.paths import ASSETS, models_dir
+from cdp.pretrain.cards import model_card
+from cdp.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
+from cdp.pretrain.workplace import Workplace
+from cdp.types import DatasetInfo, Split
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
+
+
+def run_pretrain(config: PretrainConfig, *, on_progress: OnProgress | None = None, should_stop: ShouldStop | None = None) -> Path:
+    """Train a diffusion model to the end; returns its pipeline folder.
+
+    on_progress is called after every optimiser step, should_stop asked there. Raises Cancelled once stopped, with the
+    checkpoint saved; started again with the same config it goes on as if it had never stopped.
+    """
+    drive(pretrain(config), on_progress, should_stop)
+    return model_folder(config)
+
+
+def model_folder(config: PretrainConfig) -> Path:
+    """Where the model goes. Raises InputError for a name that is taken or cannot be a folder."""
+    name = config.name or config.dataset
+    if not is_name(name):
+        raise InputError(f"name: a data set given as a path ({config.dataset!r}) does not name the model: set name")
+    if (ASSETS / "models" / name).exists():
+        raise InputError(f"name: {name!r} is the name of a shipped model: choose another name")
+    return models_dir() / name
+
+
+def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:
+    """One Progress an optimiser step. Saves every ``save_every`` steps and when closed; ends with the pipeline folder."""
+    target = model_folder(config)
+    split = load_split(config.dataset, "train")
+    work = Workplace(target, config)
+    trainer = _trainer(config, split.info)
+    losses: list[float] = []
+
+    def take(state: dict[str, Tensor]) -> None:
+        trainer.load(state)
+        losses.extend(state["losses"].tolist())
+
+    def save() -> None:
+        work.save(trainer.state() | {"losses": torch.tensor(losses, dtype=torch.float64)})
+
+    work.restore(take)
+    first = trainer.step
+    try:
+        for step in trainer.run(split.image, split.label):
+            losses.append(finite(step.loss, step.step))
+            if step.step % config.save_every == 0:
+                save()
+            seconds_left = step.seconds / (step.step - first) * (config.steps - step.step)
+            yield Progress(step.step, config.steps, step.loss, seconds_left)
+    except GeneratorExit:
+        # Thrown in at the yield only, where network, average and optimiser are of the same step.
+        save()
+        raise
+    save()
+    export_checkpoint(trainer.state(), target, config, split, losses)
+    work.remove()
+
+
+def export_checkpoint(state: Mapping[str, Tensor], folder: Path, config: PretrainConfig, split: Split, losses: Sequence[float]) -> None:
+    """Make a pipeline folder of a training state (``Trainer.state()``, finished or not), with the averaged weights.
+
+    config: what the network was built with; split: the training data; losses: one an optimiser step, for the card.
+    """
+    unet = _unet(config, split.info)
+    unet.load_state_dict(part_of(state, "ema"))
+    parameters = sum(p.numel() for p in unet.parameters())
+    save_pipeline(folder, unet, COSINE, model_card(config, split, parameters=parameters, steps=int(state["step"]), losses=losses))
+
+
+def _trainer(config: PretrainConfig, info: DatasetInfo) -> Trainer:
+    device = pick_device()
+    denoiser = Denoiser(
+        _unet(config, info), shape=info.shape, patch=config.patch, classes=len(info.classes), prediction_type=COSINE["prediction_type"]
+    )
+    lay_out(denoiser, device)
+    return Trainer(
+        denoiser, torch.from_numpy(alpha_bars(COSINE)).float(), seed=config.seed, batch=config.batch, steps=config.steps,
+        learning_rate=config.learning_rate, class_dropout=config.class_dropout, ema_decay=config.ema_decay,
+        dtype=pick_dtype(config.precision, device),
+    )  # fmt: skip
+
+
+def _unet(config: PretrainConfig, info: DatasetInfo) -> UNet2DModel:
+    """The network with its seeded first weights; the caller's random stream is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return build_unet(info.shape, patch=config.patch, classes=len(info.classes), widths=config.widths, layers=config.layers)

@@ -1,0 +1,1 @@
+"""Attacks on classifiers, and the training of classifiers and encoders that withstand them."""

@@ -1,0 +1,119 @@
+"""Generating a sample set of any size: batch by batch onto the disk, in flat memory, going on after a kill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from cdp.config import GenerateConfig, flatten
+from cdp.data.atomic import refuse_existing
+from cdp.data.names import valid_name
+from cdp.data.sets import SampleSet, SetWriter
+from cdp.errors import Cancelled
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a generation stands. seconds: since this start; seconds_left and images_per_second: None before the first batch.
+
+    done, count, resumed_from: images; the last is what an earlier start had left, and does not count for the rate.
+    """
+
+    done: int
+    count: int
+    seconds: float
+    seconds_left: float | None
+    images_per_second: float | None
+    resumed_from: int
+
+
+class Maker(Protocol):
+    """What makes the images; cdp.tasks, or a stand-in of tests."""
+
+    def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        ...
+
+    def weights(self, config: GenerateConfig) -> dict[str, str]:
+        """Hashes of the networks: a set begun with other weights under the same names is not gone on with."""
+        ...
+
+    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Batch ``index``: (b,H,W,C) uint8 and (b,) labels, the same at every call; None where it was stopped midway."""
+        ...
+
+    def card(self, config: GenerateConfig) -> dict[str, Any]:
+        """Where the images come from: settings, seeds, hashes, versions."""
+        ...
+
+
+class TaskMaker:
+    """The real maker. cdp.tasks loads torch, so it is imported at the first call."""
+
+    def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
+        from cdp import tasks
+
+        channels, height, width = tasks.load_engine(config).model.denoiser.shape
+        return height, width, channels
+
+    def weights(self, config: GenerateConfig) -> dict[str, str]:
+        from cdp import tasks
+
+        loaded = tasks.load_engine(config)
+        return {"model_sha256": loaded.model.sha256} | ({"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {})
+
+    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
+        from cdp import tasks
+
+        return tasks.generate_batch(config, index, should_stop)
+
+    def card(self, config: GenerateConfig) -> dict[str, Any]:
+        from cdp import tasks
+
+        return tasks.set_card(config)
+
+
+def generate_set(
+    config: GenerateConfig,
+    out: Path,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    maker: Maker | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> SampleSet:
+    """Generate ``config`` into the new folder ``out``; finished batches of an interrupted start are not repeated.
+
+    on_progress: called at the start and after every batch. should_stop: asked before every batch and every step.
+    origin: what else the set's card should say of where it comes from.
+    Raises InputError where ``out`` exists, holds a partial set of other settings, or another process writes it; and
+    Cancelled, keeping the finished batches, where it was stopped.
+    """
+    out = Path(out).expanduser().resolve()
+    valid_name(out.name)
+    refuse_existing(out)
+    maker = maker or TaskMaker()
+    with SetWriter(out, config.count, maker.shape(config), flatten(config) | maker.weights(config)) as writer:
+        resumed, began = writer.done_rows, time.monotonic()
+        on_progress(_progress(writer.done_rows, config.count, began, resumed))
+        while writer.done_rows < config.count:
+            made = None if should_stop() else maker.batch(config, writer.done_rows // config.batch, should_stop)
+            if made is None:
+                raise Cancelled(
+                    f"stopped after {writer.done_rows} of {config.count} images: start it again with the same settings to go on"
+                )
+            image, label = made
+            writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
+            on_progress(_progress(writer.done_rows, config.count, began, resumed))
+        return writer.finish(maker.card(config) | dict(origin or {}))
+
+
+def _progress(done: int, count: int, began: float, resumed: int) -> Progress:
+    seconds = time.monotonic() - began
+    rate = (done - resumed) / seconds if done > resumed and seconds > 0 else None
+    return Progress(done, count, seconds, None if rate is None else (count - done) / rate, rate, resumed)

@@ -1,0 +1,82 @@
+"""One batch of a set at a time: labels, seeds and guide are functions of the config and the batch number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from cdp.config import GenerateConfig
+from cdp.diffusion.sampling import Trajectory, sample, sample_pair
+from cdp.diffusion.solvers import image_seeds
+from cdp.guidance.guide import build_guide
+from cdp.tasks.engine import Loaded, load_engine, to_uint8
+from cdp.types import Guide, Step
+
+
+def labels_of(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray:
+    """Class of every image: the chosen classes take turns over the whole set."""
+    classes = config.classes or tuple(range(loaded.model.denoiser.classes or 1))
+    return np.asarray(classes, np.int64)[np.asarray(rows) % len(classes)]
+
+
+def has_labels(config: GenerateConfig, loaded: Loaded) -> bool:
+    """Whether images have a class: the model is conditional, or classes were chosen for a guide that knows them."""
+    return bool(loaded.model.denoiser.classes or config.classes)
+
+
+def batch_rows(config: GenerateConfig, index: int) -> range:
+    """The rows of one batch of the set."""
+    return range(index * config.batch, min(config.count, (index + 1) * config.batch))
+
+
+def batch_count(config: GenerateConfig) -> int:
+    """How many batches the set has."""
+    return -(-config.count // config.batch)
+
+
+def _arguments(config: GenerateConfig, loaded: Loaded, rows: range) -> dict[str, Any]:
+    """Keyword arguments of the sampler for one batch, guide left out."""
+    labels = torch.from_numpy(labels_of(config, rows, loaded)) if has_labels(config, loaded) else None
+    s = config.sampler
+    return {
+        "labels": labels, "seeds": image_seeds(config.seed, rows), "solver": s.solver, "steps": s.steps, "eta": s.eta,
+        "cfg_scale": s.cfg_scale, "dtype": loaded.dtype,
+    }  # fmt: skip
+
+
+def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | None:
+    """The guide of one batch: its random choices depend on the seed and the batch number alone."""
+    if loaded.encoder is None:
+        return None
+    seed = int(np.random.SeedSequence([config.seed, index, 1]).generate_state(1, np.uint64)[0] >> 1)
+    return build_guide(config.guidance, loaded.encoder.net, bank=loaded.bank, seed=seed, dtype=loaded.dtype)
+
+
+def sample_batch(config: GenerateConfig, index: int) -> Iterator[Step]:
+    """The steps of one batch of the set."""
+    loaded = load_engine(config)
+    arguments = _arguments(config, loaded, batch_rows(config, index))
+    return sample(loaded.model.denoiser, loaded.model.scheduler_config, guide=guide_for(config, loaded, index), **arguments)
+
+
+def sample_batch_pair(config: GenerateConfig, index: int) -> Iterator[tuple[Step, Step]]:
+    """The steps of one batch, guided and unguided from the same noise."""
+    loaded = load_engine(config)
+    arguments = _arguments(config, loaded, batch_rows(config, index))
+    path = Trajectory(loaded.model.denoiser, loaded.model.scheduler_config, guide=guide_for(config, loaded, index), **arguments)
+    return sample_pair(path)
+
+
+def generate_batch(
+    config: GenerateConfig, index: int, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Batch ``index`` of the set: images (b,H,W,C) uint8 and labels (b,); None where it was stopped midway."""
+    step: Step | None = None
+    for step in sample_batch(config, index):  # noqa: B007 - the last step is the result
+        if should_stop():
+            return None
+    assert step is not None  # a solver has at least one step
+    return to_uint8(step.x), labels_of(config, batch_rows(config, index), load_engine(config))

@@ -1,0 +1,41 @@
+"""The card of a generated set: everything needed to make it again, and to say where it came from."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from cdp import __version__
+from cdp.config import GenerateConfig, flatten
+from cdp.data.registry import dataset_info
+from cdp.tasks.engine import load_engine
+
+
+def set_card(config: GenerateConfig) -> dict[str, Any]:
+    """JSON-ready: config, hashes of model and encoder, class names, device and versions."""
+    engine = load_engine(config)
+    encoder = engine.encoder
+    names = engine.model.card.get("class_names") or list(dataset_info(config.dataset).classes)
+    return {
+        "kind": "generated",
+        "dataset": config.dataset,
+        "class_names": list(names),
+        "config": flatten(config),
+        "model": {"name": config.model, "sha256": engine.model.sha256},
+        "encoder": {"name": encoder.name, "sha256": encoder.sha256} if encoder else None,
+        "precision": str(engine.dtype).removeprefix("torch."),
+        "device": device_name(engine.device.type),
+        "versions": {"cdp": __version__, "python": platform.python_version()} | {n: version(n) for n in ("torch", "diffusers", "numpy")},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def device_name(kind: str) -> str:
+    """The device in words."""
+    if kind == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return kind

@@ -1,0 +1,125 @@
+"""What a generation needs in memory: model, encoder, real images to contrast with. Loaded once and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cdp.config import GenerateConfig, negatives_of, positives_of
+from cdp.data.registry import load_split
+from cdp.errors import InputError
+from cdp.guidance.keys import Bank
+from cdp.models.denoiser import compiled
+from cdp.models.encoders import Encoder, load_encoder
+from cdp.models.pipelines import DiffusionModel, load_pipeline
+from cdp.models.precision import lay_out, pick_device, pick_dtype
+from cdp.models.ranges import to_image_range
+
+COMMON_ROWS = 10_000
+"""Rows that the shipped subset and the full Fashion-MNIST training set share."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Everything a generation needs in memory, loaded once per model, data set and encoder."""
+
+    model: DiffusionModel
+    encoder: Encoder | None
+    bank: Bank | None
+    device: torch.device
+    dtype: torch.dtype
+
+
+@lru_cache(maxsize=2)
+def _model(name: str) -> DiffusionModel:
+    model = load_pipeline(name)
+    lay_out(model.denoiser, pick_device()).eval().requires_grad_(False)
+    return model
+
+
+@lru_cache(maxsize=2)
+def _compiled(name: str) -> DiffusionModel:
+    model = _model(name)
+    return replace(model, denoiser=compiled(model.denoiser))
+
+
+@lru_cache(maxsize=8)
+def encoder_on_device(name: str, dataset: str) -> Encoder:
+    """An encoder in eval mode on this machine's device, loaded once."""
+    encoder = load_encoder(name, dataset)
+    encoder.net.to(pick_device()).eval().requires_grad_(False)
+    return encoder
+
+
+@lru_cache(maxsize=8)
+def _bank(encoder: str, dataset: str, size: int) -> Bank:
+    """Features of real training images, classes in turn, so that every class has its share."""
+    image, label = real_images(dataset, "train", size)
+    net = encoder_on_device(encoder, dataset).net
+    return Bank(features_of(net, image), torch.from_numpy(label).to(pick_device()))
+
+
+def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Up to ``size`` real images, class-balanced, and their labels: the same ones on every machine."""
+    data = load_split(dataset, split)
+    # A machine may have the full set or only its first rows, as shipped.
+    label = np.asarray(data.label[:COMMON_ROWS], np.int64)
+    rows = balanced_rows(label, size)
+    return data.image[rows], label[rows]
+
+
+def balanced_rows(label: np.ndarray, size: int) -> np.ndarray:
+    """The first ``size`` rows in an order where classes take turns; all rows where there are fewer."""
+    turn = np.empty(len(label), np.int64)
+    for value in np.unique(label):
+        where = np.flatnonzero(label == value)
+        turn[where] = np.arange(len(where))
+    return np.sort(np.lexsort((label, turn))[:size])
+
+
+def features_of(net: torch.nn.Module, image: np.ndarray, chunk: int = 512) -> Tensor:
+    """Encoder features of (N,H,W,C) uint8 images, (N,F) fp32 on the encoder's device."""
+    device = next(net.parameters()).device
+    with torch.no_grad():
+        parts = [net.features(to_tensor(image[i : i + chunk]).to(device)).float() for i in range(0, len(image), chunk)]  # type: ignore[operator]
+    return torch.cat(parts)
+
+
+def to_tensor(image: np.ndarray) -> Tensor:
+    """(N,H,W,C) uint8 -> (N,C,H,W) fp32 in [0,1]."""
+    # A copy: torch may not hold memory that is mapped read-only.
+    return torch.from_numpy(np.array(image)).permute(0, 3, 1, 2).float() / 255
+
+
+def to_uint8(x: Tensor) -> np.ndarray:
+    """(N,C,H,W) in model range -> (N,H,W,C) uint8, clamped and rounded."""
+    return to_image_range(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def load_engine(config: GenerateConfig) -> Loaded:
+    """Load, or find in memory, what ``config`` needs; refuses what does not fit together.
+
+    Raises InputError or MissingError with the remedy.
+    """
+    model = (_compiled if config.sampler.compile else _model)(config.model)
+    guidance = config.guidance
+    device = pick_device()
+    dtype = pick_dtype(config.sampler.precision, device)
+    known = model.denoiser.classes
+    if config.classes and known and max(config.classes) >= known:
+        raise InputError(f"classes: {max(config.classes)} is not one of this model's classes 0 to {known - 1}: leave it out")
+    if guidance.loss == "none":
+        return Loaded(model, None, None, device, dtype)
+    encoder = encoder_on_device(guidance.encoder, config.dataset)
+    if encoder.net.channels != model.denoiser.shape[0]:
+        raise InputError(
+            f"encoder: {guidance.encoder} sees {encoder.net.channels} channels, but images of {config.model} have "
+            f"{model.denoiser.shape[0]}: choose an encoder of the model's own data set"
+        )
+    wants_real = "real" in (positives_of(guidance), negatives_of(guidance)) and guidance.loss != "classifier"
+    bank = _bank(guidance.encoder, config.dataset, guidance.bank_size) if wants_real else None
+    return Loaded(model, encoder, bank, device, dtype)

@@ -1,0 +1,90 @@
+"""The judge: a classifier that scores images and never guides them, with real images to compare with."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from cdp import paths
+from cdp.data import atomic
+from cdp.embedding import report
+from cdp.errors import InputError, MissingError
+from cdp.models.encoders import JUDGE, Encoder
+from cdp.tasks.engine import encoder_on_device, features_of, real_images
+from cdp.types import ArmReport
+
+REFERENCE, HELD_OUT = 5000, 1000
+"""Real training images to look for near copies among, and real test images that say how near is normal."""
+
+
+def load_judge(dataset: str) -> Encoder | None:
+    """The judge of a data set, None where it has none."""
+    try:
+        return encoder_on_device(JUDGE, dataset)
+    except MissingError:
+        return None
+
+
+@lru_cache(maxsize=4)
+def baseline(dataset: str) -> report.RealBaseline | None:
+    """How near real images are to real training images in the judge's features; None without a judge or real images.
+
+    Computed once a machine: 6,000 images through the judge, kept under CDP_HOME/cache.
+    """
+    judge = load_judge(dataset)
+    try:
+        if judge is None:
+            return None
+        train, held_out = real_images(dataset, "train", REFERENCE), real_images(dataset, "test", HELD_OUT)
+    except MissingError:
+        return None
+    near, far = (_features(judge, image) for image in (train[0], held_out[0]))
+    return report.real_baseline(near, far, held_out[1])
+
+
+def _features(judge: Encoder, image: np.ndarray) -> np.ndarray:
+    """The judge's features of real images, from the cache where it has them."""
+    key = hashlib.sha256(judge.sha256.encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:24]
+    path = paths.cache_dir() / "features" / f"{key}.npy"
+    expected = (len(image), judge.dim)
+    try:
+        cached = np.load(path, allow_pickle=False)
+        if cached.shape == expected and cached.dtype == np.float32 and np.isfinite(cached).all():
+            return cached
+    except (OSError, ValueError, EOFError):
+        pass  # not there, or damaged: what can be computed again is not worth an error
+    features = features_of(judge.net, image).cpu().numpy()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.atomic_file(path) as file:
+            np.save(file, features, allow_pickle=False)
+    except (OSError, InputError):
+        pass  # a home that cannot be written only costs the time again
+    return features
+
+
+def judged(judge: Encoder, images: np.ndarray) -> report.Arm:
+    """The judge's features and predicted classes of uint8 images."""
+    features = features_of(judge.net, images)
+    with torch.no_grad():
+        predicted = judge.net.logits_of(features).argmax(1).cpu().numpy()
+    return report.Arm(features.cpu().numpy(), predicted)
+
+
+def reports(
+    dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: np.ndarray | None
+) -> tuple[ArmReport, ArmReport | None, ArmReport | None]:
+    """Figures of both arms and of guided minus unguided; empty ones where there is no judge, or no label to agree with."""
+    judge, real = load_judge(dataset), baseline(dataset)
+    nothing = ArmReport(None, None, None)
+    if judge is None:
+        return (nothing, None, None) if plain is None else (nothing, nothing, nothing)
+    mine = judged(judge, guided)
+    first = report.arm_report(mine, label, real)
+    if plain is None:
+        return first, None, None
+    theirs = judged(judge, plain)
+    return first, report.arm_report(theirs, label, real), report.difference_report(mine, theirs, label, real)

@@ -1,0 +1,97 @@
+"""A generation to watch: guided and unguided from the same noise, step by step, judged by a network that never guides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.config import GenerateConfig
+from cdp.embedding.metrics import UndefinedError, between_within_ratio
+from cdp.models.encoders import Encoder
+from cdp.tasks.batches import batch_count, batch_rows, has_labels, labels_of, sample_batch, sample_batch_pair
+from cdp.tasks.engine import features_of, load_engine, to_uint8
+from cdp.tasks.judge import baseline, load_judge, reports
+from cdp.types import Frame, LiveResult, Step
+
+
+@dataclass
+class Arm:
+    """One arm of the comparison so far: the finished batches, and the estimate of the batch under way."""
+
+    done: list[np.ndarray]
+    now: np.ndarray | None = None
+
+    def images(self, finished: int) -> np.ndarray:
+        """The finished images; where there are none, the estimates of the first batch."""
+        return np.concatenate(self.done) if finished or self.now is None else self.now
+
+
+def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Frame | LiveResult]:
+    """Generate ``config.count`` images in memory; one Frame a step, and a LiveResult last, also when stopped.
+
+    compare: also sample the unguided arm from the same noise (a config without guidance has one arm in any case).
+    should_stop is asked after every step. Raises InputError for a config that does not fit its model.
+    """
+    started = time.monotonic()
+    loaded = load_engine(config)
+    judge, two_arms = load_judge(config.dataset), compare and loaded.encoder is not None
+    guided, plain = Arm([]), Arm([])
+    total, finished = batch_count(config) * config.sampler.steps, 0
+    for index in range(batch_count(config)):
+        rows = batch_rows(config, index)
+        labels = labels_of(config, rows, loaded)
+        steps = sample_batch_pair(config, index) if two_arms else ((step, step) for step in sample_batch(config, index))
+        for step, control in steps:
+            last = step.i == step.total
+            guided.now = to_uint8(step.x if last else step.x0)
+            plain.now = guided.now if control is step else to_uint8(control.x if last else control.x0)
+            if last:
+                guided.done.append(guided.now)
+                plain.done.append(plain.now)
+                finished = rows.stop
+            yield _frame(step, guided.now, plain.now if two_arms else None, labels, judge, index, total, rows.start)
+            stopped = should_stop()
+            if stopped:
+                break
+        if stopped:
+            break
+    images = guided.images(finished)
+    label = labels_of(config, range(len(images)), loaded)
+    unguided = plain.images(finished) if two_arms else None
+    mine, theirs, difference = reports(config.dataset, label if has_labels(config, loaded) else None, images, unguided)
+    seconds = time.monotonic() - started
+    yield LiveResult(label, images, unguided, mine, theirs, difference, finished == config.count, seconds, finished)
+
+
+def warm(config: GenerateConfig) -> None:
+    """Load everything a generation of this kind needs, down to the figures at its end."""
+    load_engine(config)
+    baseline(config.dataset)
+
+
+def _frame(
+    step: Step, guided: np.ndarray, plain: np.ndarray | None, labels: np.ndarray, judge: Encoder | None, batch: int, total: int, offset: int
+) -> Frame:  # fmt: skip
+    nudge = step.nudge
+    mine = _separation(judge, guided, labels)
+    theirs = None if plain is None else mine if plain is guided else _separation(judge, plain, labels)
+    return Frame(
+        i=batch * step.total + step.i, total=total, t_fraction=step.t_fraction, guided=guided, unguided=plain,
+        loss=None if nudge is None else float(nudge.loss.mean()),
+        ratio=None if nudge is None else float(nudge.ratio.mean()),
+        strength=None if nudge is None else nudge.strength,
+        separation=mine, separation_unguided=theirs, offset=offset,
+    )  # fmt: skip
+
+
+def _separation(judge: Encoder | None, images: np.ndarray, labels: np.ndarray) -> float | None:
+    """Between/within scatter in the judge's features; None where it is undefined."""
+    if judge is None:
+        return None
+    try:
+        return between_within_ratio(features_of(judge.net, images).cpu().numpy(), labels)
+    except UndefinedError:
+        return None

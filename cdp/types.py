@@ -1,0 +1,155 @@
+"""The values that travel between modules. torch is imported for typing only, so that pages can import this cheaply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set before its files are opened.
+
+    shape: (C, H, W); epsilon_linf: the conventional l_inf budget in [0,1] units, None where there is no convention.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    epsilon_linf: float | None
+    licence: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled images. image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64 in 0..len(classes)-1."""
+
+    info: DatasetInfo
+    image: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+@dataclass(frozen=True)
+class NoiseState:
+    """What a guide sees at one step. All tensors (B,C,H,W) fp32, images in model range [-1,1].
+
+    eps: the predicted noise; x0: the denoised estimate that follows from it; alpha_bar: at timestep t;
+    t_fraction: t/T in 0..1; index: step number from 0; predict_x0: x_t -> x0, differentiable through the network.
+    """
+
+    x_t: Tensor
+    x0: Tensor
+    eps: Tensor
+    t: int
+    t_fraction: float
+    alpha_bar: float
+    index: int
+    labels: Tensor | None
+    predict_x0: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """What a guide answers. delta: change of the predicted noise (B,C,H,W); loss: (B,) nats before the step;
+    ratio: (B,) |delta| / |eps|; strength: the effective relative strength asked for at this step (nan where raw)."""
+
+    delta: Tensor
+    loss: Tensor
+    ratio: Tensor
+    strength: float
+
+
+class Guide(Protocol):
+    """A steering rule: None where it leaves the step alone. May remember earlier steps of the same batch."""
+
+    def __call__(self, state: NoiseState) -> Nudge | None: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished step of a batch. i: 1..total; t: the timestep left, t_fraction: t/T; x: the new iterate; x0: the estimate it used.
+
+    x, x0: (B,C,H,W) fp32 in model range. nudge: what the guide did, None where it did nothing.
+    """
+
+    i: int
+    total: int
+    t: int
+    t_fraction: float
+    x: Tensor
+    x0: Tensor
+    nudge: Nudge | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step of a live generation as the page draws it. Images are the x0 estimates of one batch, (B,H,W,C) uint8.
+
+    i: 1..total over all batches; offset: the row of the batch's first image in the whole set.
+    unguided: the other arm from the same noise, None where the run is itself unguided. loss: mean nats; ratio: mean
+    |guidance| / |noise|; strength: effective relative strength (nan where raw); all None on steps without guidance.
+    separation: between/within scatter of the judge's features (the judge never guides); None where undefined.
+    """
+
+    i: int
+    total: int
+    t_fraction: float
+    guided: np.ndarray
+    unguided: np.ndarray | None
+    loss: float | None
+    ratio: float | None
+    strength: float | None
+    separation: float | None
+    separation_unguided: float | None
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval. n: the sample size it rests on; level: e.g. 0.95."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class ArmReport:
+    """Figures of one arm, or of guided minus unguided (paired by image).
+
+    agreement: share of images that the judge gives their conditioning label; separation: between/within scatter in the
+    judge's features; nearest: mean distance in the judge's features to the nearest real training image, as a ratio to the
+    same distance from held-out real images (below 1 hints at memorisation).
+    """
+
+    agreement: Interval | None
+    separation: Interval | None
+    nearest: Interval | None
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """What a live generation ends with; images (N,H,W,C) uint8, label (N,) int64. complete: False where cancelled."""
+
+    label: np.ndarray
+    guided: np.ndarray
+    unguided: np.ndarray | None
+    guided_report: ArmReport
+    unguided_report: ArmReport | None
+    difference: ArmReport | None
+    complete: bool
+    seconds: float
+    finished: int = 0
+    """Images that went through every step; where cancelled in the first batch, the images are its estimates so far and this is 0."""

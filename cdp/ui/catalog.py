@@ -1,0 +1,61 @@
+"""What can be chosen by name: checkpoints, data sets and encoders, read from their cards alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A diffusion model as its card describes it. classes: names, () for an unconditional model; shape: (C, H, W)."""
+
+    name: str
+    dataset: str
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Names that the form offers and that a link may use. encoders: by data set, without those that only judge."""
+
+    models: Mapping[str, ModelEntry]
+    datasets: tuple[str, ...]
+    encoders: Mapping[str, tuple[str, ...]]
+
+    def class_names(self, flat: Mapping[str, Any]) -> tuple[str, ...]:
+        """Classes of the chosen model."""
+        entry = self.models.get(flat["model"])
+        return entry.classes if entry else ()
+
+    def choices(self, name: str, flat: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """The names a text knob can take under these settings, None where it is free."""
+        if name == "model":
+            return tuple(self.models)
+        if name == "dataset":
+            return self.datasets
+        if name == "encoder":
+            return self.encoders.get(flat["dataset"], ())
+        return None
+
+
+def read_catalog() -> Catalog:
+    """What is here now; broken checkpoints are left out (``python -m cdp doctor`` reports them)."""
+    from cdp.data.registry import available
+    from cdp.models.encoders import JUDGE, list_encoders
+    from cdp.models.pipelines import list_models
+
+    models = {entry.name: _model(entry.name, entry.card) for entry in list_models() if not entry.problem}
+    datasets = tuple(
+        dict.fromkeys([*(info.name for info, state in available() if state.ready), *(m.dataset for m in models.values() if m.dataset)])
+    )
+    encoders = {name: tuple(e.name for e in list_encoders(name) if not e.problem and e.name != JUDGE) for name in datasets}
+    return Catalog(models, datasets, encoders)
+
+
+def _model(name: str, card: Mapping[str, Any]) -> ModelEntry:
+    count = card.get("classes") or 0
+    names = card.get("class_names") or [f"class {i}" for i in range(count)]
+    return ModelEntry(name, str(card.get("dataset", "")), tuple(map(str, names[:count])), tuple(card.get("shape", ())))

@@ -1,0 +1,19 @@
+"""Pages are drawn inside app.py's frame, also on the first visit to a fresh server."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+
+def framed() -> None:
+    """On a session's first run, start again through app.py where Streamlit has run this page by itself.
+
+    A folder named pages/ is Streamlit's older convention, and it follows that until ``st.navigation`` was called once in the
+    process (streamlit 1.67, runtime/pages_manager.py). A link straight to a page would be drawn without title, width and menu.
+    """
+    first = "framed" not in st.session_state
+    st.session_state["framed"] = True
+    if first and PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()

@@ -1,0 +1,116 @@
+"""Settings in a URL: every leaf that differs from its default. What a link gets wrong costs that field its value, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from cdp.config import GROUPS, GenerateConfig, flatten, unflatten
+from cdp.errors import InputError
+from cdp.ui.catalog import Catalog
+from cdp.ui.fields import Field, fields
+
+RESERVED = ("embed", "embed_options")
+"""Streamlit's own parameters."""
+
+
+def to_params(config: GenerateConfig) -> dict[str, str]:
+    """Leaves that differ from the default, as strings; the inverse of ``from_params``."""
+    plain = flatten(GenerateConfig())
+    return {name: _written(value) for name, value in flatten(config).items() if value != plain[name]}
+
+
+def from_params(params: Mapping[str, str], catalog: Catalog) -> tuple[GenerateConfig, list[str]]:
+    """A config from query parameters, and one sentence for each thing in them that cannot be used."""
+    notes: list[str] = []
+    flat: dict[str, Any] = {}
+    known = fields()
+    for name, text in params.items():
+        if name in RESERVED:
+            continue
+        if name not in known:
+            notes.append(f"{_quoted(name)} is not a setting, so it was left out{_nearest(name, known)}.")
+            continue
+        value = _parsed(known[name], text)
+        if value is None:
+            notes.append(f"{name}: {_quoted(text)} is not {_expected(known[name])}, so the default {_shown(known[name])} is used.")
+        else:
+            flat[name] = value
+    return _combined(*_offered(flat, notes, catalog))
+
+
+def restored(flat: Mapping[str, Any], catalog: Catalog) -> tuple[GenerateConfig, list[str]]:
+    """A config from the settings in a saved sheet or card; checked like a link, because the file may come from anywhere."""
+    return from_params({str(name): _written(value) for name, value in flat.items()}, catalog)
+
+
+def _parsed(field: Field, text: str) -> Any | None:
+    raw: Any = [part for part in text.split(",") if part] if field.kind == "classes" else text
+    try:
+        return field.adapter.validate_python(raw)
+    except ValidationError:
+        return None
+
+
+def _offered(flat: dict[str, Any], notes: list[str], catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
+    """Without names that nothing here answers to, and classes that the model does not have."""
+    plain = flatten(GenerateConfig())
+    for name in ("model", "dataset", "encoder"):
+        names = catalog.choices(name, plain | flat)
+        if name in flat and names and flat[name] not in names:
+            notes.append(f"{name}: {_quoted(flat[name])} is not here, so {plain[name]} is used: there {_are(names)}.")
+            del flat[name]
+    classes = catalog.class_names(plain | flat)
+    unknown = [c for c in flat.get("classes", ()) if not 0 <= c < len(classes)]
+    if unknown:
+        last = f"this model has classes 0 to {len(classes) - 1}" if classes else "this model knows no classes"
+        notes.append(f"classes: {', '.join(map(str, unknown))} left out, {last}.")
+        flat["classes"] = tuple(c for c in flat["classes"] if c not in unknown)
+    return flat, notes
+
+
+def _combined(flat: dict[str, Any], notes: list[str]) -> tuple[GenerateConfig, list[str]]:
+    """Each value is fine alone; where they do not fit together, the group at fault goes back to its defaults."""
+    guidance = GROUPS["guidance"].model_fields
+    attempts: tuple[dict[str, Any], ...] = (flat, {n: v for n, v in flat.items() if n not in guidance}, {})
+    for attempt, back in zip(attempts, ("", "the guidance settings are", "all settings are"), strict=True):
+        try:
+            config = unflatten(attempt)
+        except InputError as error:
+            reason = str(error)
+        else:
+            return config, notes + ([f"These settings do not fit together, so {back} back at the defaults ({reason})."] if back else [])
+    raise AssertionError("the defaults are a valid config")
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _expected(field: Field) -> str:
+    if field.low is None:
+        return field.range
+    return f"{'a whole number' if field.kind == 'integer' else 'a number'} from {field.range}"
+
+
+def _shown(field: Field) -> str:
+    return _written(field.default) or "(all)"
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    match = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {match[0]}" if match else ""
+
+
+def _are(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ("is " if len(listed) == 1 else "are ") + ", ".join(listed)

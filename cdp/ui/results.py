@@ -1,0 +1,97 @@
+"""What a generation came to: each figure with its interval and n in one plain sentence, chart, table and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from cdp.figures.intervals import MEASURES, Measure, report_bars, report_rows
+from cdp.runs.jobs import Job
+from cdp.types import ArmReport, Interval, LiveResult
+
+NOTES = {
+    "agreement": "Share of images that the judge, a classifier that never guides, gives the class they were asked to show.",
+    "separation": "Scatter between classes over scatter within them, in the judge's features. More is not better by itself: a set can "
+    "separate by losing variety.",
+    "nearest": "Distance to the nearest training image over the same distance of real images the model never saw: clearly below 1 hints at copying.",
+}
+
+
+def results(job: Job) -> None:
+    """Sentences, chart and numbers of a job that is over; nothing where it has no figures."""
+    result = job.result
+    if result is None:
+        return
+    found = sentences(result)
+    if not found:
+        st.caption("Too few images of each class to put figures on them: generate 20 or more.")
+        return
+    st.subheader("What guidance changed" if result.difference else "What came out", anchor=False)
+    for measure, sentence in found:
+        st.markdown(sentence, help=NOTES[measure.field])
+    st.plotly_chart(
+        report_bars(result), theme=None, config={"displayModeBar": False}, key=f"report_{job.id}", alt=" ".join(s for _, s in found)
+    )
+    rows = report_rows(result)
+    with st.expander("Numbers", key=f"numbers_{job.id}"):
+        st.dataframe(rows, hide_index=True)
+        st.download_button(
+            "Download CSV", to_csv(rows), f"figures-seed{job.config.seed}.csv", "text/csv", on_click="ignore", key="figures_csv"
+        )
+
+
+def sentences(result: LiveResult) -> list[tuple[Measure, str]]:
+    """One plain sentence for each figure there is."""
+    return [(measure, text) for measure in MEASURES if (text := sentence(measure, result))]
+
+
+def sentence(measure: Measure, result: LiveResult) -> str:
+    """The paired difference where there are two arms, else the value alone; "" where neither is known."""
+    guided = _of(result.guided_report, measure)
+    change = _of(result.difference, measure)
+    if change is None:
+        return (
+            ""
+            if guided is None
+            else f"**{measure.title}** {_plain(guided.value, measure)} ({_interval(guided, measure)}), n = {guided.n:,}"
+        )
+    interval = f"({_interval(change, measure, signed=True)}), n = {change.n:,}"
+    if change.low <= 0 <= change.high:
+        verdict = f"guided and unguided cannot be told apart: {_plain(change.value, measure, signed=True)} {interval}"
+    else:
+        verdict = f"{_plain(change.value, measure, signed=True)} with guidance {interval}"
+    plain = _of(result.unguided_report, measure)
+    arms = f"; {_value(guided, measure)} against {_value(plain, measure)} unguided" if guided and plain else ""
+    return f"**{measure.title}** {verdict}{arms}"
+
+
+def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of equal keys as CSV text."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _of(report: ArmReport | None, measure: Measure) -> Interval | None:
+    return getattr(report, measure.field) if report else None
+
+
+def _plain(value: float, measure: Measure, *, signed: bool = False) -> str:
+    text = f"{value * measure.factor:{'+' if signed else ''}.{measure.digits}f}"
+    unit = measure.suffix if signed else (" %" if measure.factor == 100 else "")
+    return text + unit
+
+
+def _value(interval: Interval, measure: Measure) -> str:
+    return _plain(interval.value, measure)
+
+
+def _interval(interval: Interval, measure: Measure, *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    low, high = (f"{x * measure.factor:{sign}.{measure.digits}f}" for x in (interval.low, interval.high))
+    return f"{interval.level:.0%} interval {low} to {high}"

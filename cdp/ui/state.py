@@ -1,0 +1,101 @@
+"""The settings of one browser session: they survive page switches, and the URL of the Generate page always tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from cdp.config import GROUPS, GenerateConfig, flatten, unflatten
+from cdp.errors import InputError
+from cdp.presets import PRESETS, preset
+from cdp.ui.catalog import Catalog
+from cdp.ui.links import RESERVED, from_params, restored, to_params
+
+_KEY = "generate_settings"
+CUSTOM = "custom"
+PRESET_FIELDS = (*GROUPS["guidance"].model_fields, *GROUPS["sampler"].model_fields, "batch")
+"""What a preset decides; model, classes, count and seed stay, so that presets can be compared on the same noise."""
+
+
+@dataclass
+class Settings:
+    """Values by leaf name, as the controls show them; for a moment they may not fit together."""
+
+    flat: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    """What a link got wrong, one sentence each, until the next move."""
+    params: dict[str, str] = field(default_factory=dict)
+    """The query parameters last read or written: others mean that a link was opened."""
+    turn: int = 0
+    """How often something else than a person's hand set the controls. It is part of their keys, so they start anew with ``flat``."""
+    start: dict[str, Any] = field(init=False)
+    """Values at the beginning of this turn."""
+
+    def __post_init__(self) -> None:
+        self.start = dict(self.flat)
+
+    def put(self, name: str, value: Any) -> None:
+        """One control moved."""
+        self.flat[name] = value
+        self.notes = []
+
+    def replace(self, flat: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
+        """Set some or all controls from outside."""
+        self.flat |= flat
+        self.notes, self.start = list(notes), dict(self.flat)
+        self.turn += 1
+
+    def config(self) -> GenerateConfig:
+        """Raises InputError where the values do not fit together."""
+        return unflatten(self.flat)
+
+    @property
+    def preset(self) -> str:
+        """The preset these settings are, or "custom"."""
+        for name in PRESETS:
+            values = flatten(preset(name))
+            if all(self.flat[leaf] == values[leaf] for leaf in PRESET_FIELDS):
+                return name
+        return CUSTOM
+
+    def apply_preset(self, name: str) -> None:
+        """Set everything that a preset decides."""
+        values = flatten(preset(name))
+        self.replace({leaf: values[leaf] for leaf in PRESET_FIELDS})
+
+
+def settings(catalog: Catalog) -> Settings:
+    """This session's settings; where the URL changed under the page, what it says."""
+    params = {k: v for k, v in st.query_params.to_dict().items() if k not in RESERVED}
+    held: Settings | None = st.session_state.get(_KEY)
+    if held is not None and (not params or params == held.params):
+        return held
+    config, notes = from_params(params, catalog)
+    if held is None:
+        held = st.session_state[_KEY] = Settings(flatten(config), notes, params)
+    else:
+        held.replace(flatten(config), notes)
+        held.params = params
+    return held
+
+
+def restore(flat: Mapping[str, Any], catalog: Catalog) -> list[str]:
+    """Take over the settings of a saved sheet or card. Returns what could not be used, one sentence each."""
+    config, notes = restored(flat, catalog)
+    settings(catalog).replace(flatten(config), notes)
+    return notes
+
+
+def write_url(held: Settings) -> None:
+    """Bring the URL in line with the settings, where they fit together."""
+    try:
+        params = to_params(held.config())
+    except InputError:
+        return
+    held.params = params
+    current = st.query_params.to_dict()
+    if {k: v for k, v in current.items() if k not in RESERVED} != params:
+        st.query_params.from_dict({k: v for k, v in current.items() if k in RESERVED} | params)

@@ -1,0 +1,29 @@
+"""Guide the sampler and watch: controls on the left, both arms on the right."""
+
+import streamlit as st
+
+from cdp.ui.action import action, current_job
+from cdp.ui.background import background_runs
+from cdp.ui.catalog import read_catalog
+from cdp.ui.frame import framed
+from cdp.ui.generate import left_column, no_model, right_column
+from cdp.ui.state import settings, write_url
+
+framed()
+catalog = read_catalog()
+st.title("Generate", anchor=False)
+if not catalog.models:
+    no_model()
+    st.stop()
+
+held = settings(catalog)
+for note in held.notes:
+    st.warning(note)
+left, right = st.columns([4, 11], gap="large")
+with left:
+    left_column(held, catalog)
+with right:
+    action(held)
+    right_column(current_job(), held, catalog)
+    background_runs()
+write_url(held)

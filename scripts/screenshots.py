@@ -1,0 +1,111 @@
+"""Shoot the pages of the running app into docs/images: ``python -m scripts.screenshots`` (needs Chromium, see tests/browser.py).
+
+Starts the app with an empty CDP_HOME, generates and saves two sets as a person would, and takes every page in the light and
+the dark theme at 1280 and at 390 pixels. PNGs are reduced to 64 colours, which keeps each well under 200 KB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from cdp.paths import ROOT
+from tests.browser import LAUNCH_ARGS, find_browser
+from tests.e2e.driver import SLOW_MS, Server, generate, open_page, started, wait_done, wait_idle
+
+OUT = ROOT / "docs" / "images"
+WIDTHS = (1280, 390)
+THEMES = ("light", "dark")
+TALLEST = {1280: 1800, 390: 2600}
+"""Pixels of a page that are kept, by width: a picture nobody scrolls through."""
+COLOURS = 64
+SETTLE_MS = 1500
+SETS = (
+    ("supcon-strength-0.1", "/generate?count=100&batch=100&seed=1"),
+    ("unguided", "/generate?loss=none&strength=0&count=100&batch=100&seed=1"),
+)
+
+
+def main() -> int:
+    """Exit code 0, or 1 where there is no browser."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for the PNGs (default: docs/images)")
+    out: Path = parser.parse_args().out
+    executable = find_browser()
+    if executable is None:
+        print("no browser: run python -m tests.browser, or set CHROME to a Chromium", file=sys.stderr)
+        return 1
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
+        _make_sets(browser, server)
+        for theme in THEMES:
+            context = browser.new_context(color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900})
+            context.set_default_timeout(SLOW_MS)
+            _shoot_theme(context, server, theme, out)
+            context.close()
+        browser.close()
+    return 0
+
+
+def _make_sets(browser: Browser, server: Server) -> None:
+    """Generate and save, so that the gallery has something to show."""
+    context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
+    context.set_default_timeout(SLOW_MS)
+    for name, path in SETS:
+        page = context.new_page()
+        open_page(page, server, path)
+        generate(page)
+        wait_done(page)
+        field = page.get_by_role("textbox", name="Name of the sample set")
+        field.fill(name)
+        field.press("Enter")
+        wait_idle(page)
+        page.get_by_role("button", name="Save sample set").click()
+        expect(page.get_by_text(f"Saved as {name}")).to_be_visible()
+    context.close()
+
+
+def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path) -> None:
+    page = context.new_page()
+    for name, path in (
+        ("home", "/"),
+        ("gallery", "/gallery"),
+        ("gallery-set", f"/gallery?set={SETS[0][0]}"),
+        ("gallery-pair", f"/gallery?set={SETS[0][0]}&with={SETS[1][0]}"),
+    ):
+        open_page(page, server, path)
+        _shoot(page, f"{name}-{theme}", out)
+    open_page(page, server, "/generate?count=40&batch=40&seed=1")
+    generate(page)
+    wait_done(page)
+    _shoot(page, f"generate-{theme}", out)
+
+
+def _shoot(page: Page, name: str, out: Path) -> None:
+    """One PNG a width, from the top of the page, as tall as its content up to the limit."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(SETTLE_MS)
+        height = int(page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight"))
+        page.set_viewport_size({"width": width, "height": min(height, TALLEST[width])})
+        page.wait_for_timeout(SETTLE_MS)
+        (out / f"{name}-{width}.png").write_bytes(_small(page.screenshot()))
+
+
+def _small(png: bytes) -> bytes:
+    """The same picture with a palette: text and grey images lose nothing that an eye sees."""
+    target = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, "PNG", optimize=True)
+    return target.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""A tiny class-conditional denoiser with random weights, made anew from a seed."""
+
+import torch
+
+from cdp.models.denoiser import Denoiser, build_unet
+
+
+def tiny_denoiser(
+    *, classes: int = 3, prediction: str = "v_prediction", shape: tuple[int, int, int] = (1, 8, 8), patch: int = 2
+) -> Denoiser:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = build_unet(shape, patch=patch, classes=classes, widths=(16, 32), layers=1)
+    net = Denoiser(unet, shape=shape, patch=patch, classes=classes, prediction_type=prediction)
+    return net.eval().requires_grad_(False)

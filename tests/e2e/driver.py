@@ -1,0 +1,139 @@
+"""Starting the app and driving it as a person does: by what is written on the controls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from cdp.paths import ROOT
+
+START_SECONDS = 60.0
+SLOW_MS = 90_000
+"""For what samples: a two-core machine under load is slow, and a wrong result is found at once either way."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The app under test. home: its CDP_HOME; log: what it printed."""
+
+    url: str
+    pid: int
+    home: Path
+    log: Path
+
+    def loaded(self, library: str) -> bool:
+        """Whether a shared library of this name is mapped into the server process."""
+        return library in Path(f"/proc/{self.pid}/maps").read_text()
+
+
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    """The app on a free port with an empty CDP_HOME in ``folder``; ended on exit."""
+    port, home, log = _free_port(), folder / "home", folder / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    environment = os.environ | {"CDP_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+    try:
+        _wait_until_up(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+        yield Server(f"http://127.0.0.1:{port}", process.pid, home, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(health: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(health, timeout=2) as answer:
+            if answer.status == 200:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise RuntimeError(f"the app did not start within {START_SECONDS:.0f} s: {log.read_text()[-2000:]}")
+
+
+def wait_idle(page: Page) -> None:
+    """Until no script run is on its way. Not for a page that polls."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=SLOW_MS)
+
+
+def open_page(page: Page, server: Server, path: str) -> None:
+    """Load an address of the app and wait until its title and its controls are there."""
+    page.goto(f"{server.url}{path}", wait_until="commit")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=SLOW_MS)
+    wait_idle(page)
+
+
+def generate_button(page: Page) -> Locator:
+    return page.get_by_role("button", name="Generate", exact=True)
+
+
+def generate(page: Page) -> None:
+    """Press the button; the run goes on afterwards."""
+    expect(generate_button(page)).to_be_enabled(timeout=SLOW_MS)
+    generate_button(page).click()
+
+
+def wait_done(page: Page) -> None:
+    """Until the images of a run can be kept."""
+    expect(page.get_by_role("button", name="Save sample set")).to_be_visible(timeout=SLOW_MS)
+    wait_idle(page)
+
+
+def watch_canvases(page: Page) -> None:
+    """From now on remember every different picture that the first grid shows. Grids are drawn inside a shadow root."""
+    page.evaluate(
+        """() => {
+          const find = (root) => root.querySelector("canvas") ||
+            [...root.querySelectorAll("*")].reduce((hit, e) => hit || (e.shadowRoot && find(e.shadowRoot)), null);
+          window.pictures = new Set();
+          let canvas = null;
+          setInterval(() => {
+            if (!canvas || !canvas.isConnected) canvas = find(document);
+            if (canvas && canvas.width) window.pictures.add(canvas.toDataURL());
+          }, 100);
+        }"""
+    )
+
+
+def pictures_seen(page: Page) -> int:
+    return int(page.evaluate("() => window.pictures.size"))
+
+
+def control(page: Page, name: str) -> Locator:
+    """The block of one setting by its name in the config."""
+    return page.locator(f".st-key-control_{name}")
+
+
+def slider(page: Page, name: str) -> Locator:
+    return control(page, name).get_by_role("slider")
+
+
+def url_value(page: Page, name: str) -> str | None:
+    """A query parameter of the address as it is now."""
+    found = re.search(rf"[?&]{name}=([^&]*)", page.url)
+    return found.group(1) if found else None

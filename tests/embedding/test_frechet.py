@@ -1,0 +1,69 @@
+"""Frechet distance: closed forms on Gaussians, and scipy's matrix square root."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import sqrtm
+
+from cdp.embedding.metrics import UndefinedError, frechet_distance
+from cdp.errors import InputError
+
+
+def with_moments(mean: np.ndarray, covariance: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """n rows whose sample mean and covariance are exactly these."""
+    rows = np.random.default_rng(seed).normal(size=(n, len(mean)))
+    rows -= rows.mean(0)
+    white = rows @ np.linalg.inv(np.linalg.cholesky(np.cov(rows, rowvar=False))).T
+    return white @ np.linalg.cholesky(covariance).T + mean
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), width=st.integers(1, 8))
+def test_it_equals_the_formula_with_scipys_square_root(seed: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=(30, width)) @ rng.normal(size=(width, width)) + 1
+    b = rng.normal(size=(40, width))
+    ca, cb = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb) - 2 * np.trace(sqrtm(ca @ cb).real)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_commuting_gaussians_have_the_closed_form() -> None:
+    first, second = np.array([1.0, 4.0, 9.0]), np.array([4.0, 4.0, 1.0])
+    a = with_moments(np.zeros(3), np.diag(first), 50, 0)
+    b = with_moments(np.array([1.0, 2.0, 2.0]), np.diag(second), 60, 1)
+    assert frechet_distance(a, b) == pytest.approx(9 + ((np.sqrt(first) - np.sqrt(second)) ** 2).sum(), rel=1e-9)
+
+
+def test_a_set_is_at_distance_zero_from_itself_and_a_shift_adds_its_square() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 6))
+    assert frechet_distance(rows, rows) == pytest.approx(0, abs=1e-10)
+    assert frechet_distance(rows, rows + 0.5) == pytest.approx(6 * 0.25)
+
+
+def test_it_is_symmetric_and_real_with_fewer_images_than_features() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(5, 20)), rng.normal(size=(7, 20))
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-9)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
+def test_constant_features_leave_the_distance_of_the_means_and_the_other_variance() -> None:
+    rows = np.random.default_rng(3).normal(size=(40, 2))
+    expected = (rows.mean(0) ** 2).sum() + rows.var(0, ddof=1).sum()
+    assert frechet_distance(np.zeros((4, 2)), rows) == pytest.approx(expected)
+
+
+def test_one_image_has_no_covariance() -> None:
+    with pytest.raises(UndefinedError, match="first has 1 rows: at least 2"):
+        frechet_distance(np.zeros((1, 2)), np.zeros((5, 2)))
+
+
+def test_sets_of_different_encoders_and_nan_are_refused() -> None:
+    with pytest.raises(InputError, match="same encoder"):
+        frechet_distance(np.zeros((3, 2)), np.zeros((3, 4)))
+    with pytest.raises(InputError, match="second has NaN or infinity in row 1"):
+        frechet_distance(np.zeros((3, 2)), np.array([[0, 0], [np.nan, 0]]))

@@ -1,0 +1,130 @@
+"""The report of an arm and of guided minus unguided."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+
+from cdp.embedding.metrics import agreement, nearest_distance, separation_difference, separation_interval
+from cdp.embedding.report import Arm, RealBaseline, arm_report, difference_report, real_baseline
+from cdp.errors import InputError
+from cdp.types import ArmReport
+
+LABELS = np.repeat(np.arange(4), 10)
+MEANS = 3 * np.random.default_rng(0).normal(size=(4, 6))
+
+
+def drawn(seed: int, per_class: int = 10, spread: float = 1.0) -> np.ndarray:
+    labels = np.repeat(np.arange(4), per_class)
+    return MEANS[labels] + spread * np.random.default_rng(seed).normal(size=(len(labels), 6))
+
+
+@pytest.fixture(scope="module")
+def baseline() -> RealBaseline:
+    return real_baseline(drawn(1, 100), drawn(2, 50), np.repeat(np.arange(4), 50))
+
+
+def predictions(wrong: int) -> np.ndarray:
+    return np.where(np.arange(40) < wrong, (LABELS + 1) % 4, LABELS)
+
+
+def test_an_arm_reports_what_the_metrics_say(baseline: RealBaseline) -> None:
+    features, predicted = drawn(3), predictions(5)
+    found = arm_report(Arm(features, predicted), LABELS, baseline, seed=7)
+    assert found.agreement == agreement(predicted, LABELS)
+    assert found.separation == separation_interval(features, LABELS, seed=7)
+    assert found.nearest is not None
+    assert found.nearest.value == pytest.approx(nearest_distance(features, baseline.train).mean() / baseline.distance.mean())
+    assert found.nearest.low < found.nearest.value < found.nearest.high
+
+
+def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copies_are_at_zero(baseline: RealBaseline) -> None:
+    fresh = arm_report(Arm(drawn(4)), LABELS, baseline).nearest
+    copies = arm_report(Arm(baseline.train[::10]), LABELS, baseline).nearest
+    assert fresh is not None
+    assert copies is not None
+    assert fresh.low < 1 < fresh.high
+    assert copies.value == copies.low == copies.high == 0
+
+
+def test_the_memorisation_interval_covers_one_for_fresh_images() -> None:
+    hits = 0
+    for seed in range(60):
+        base = real_baseline(drawn(3 * seed, 60), drawn(3 * seed + 1, 30), np.repeat(np.arange(4), 30))
+        found = arm_report(Arm(drawn(3 * seed + 2)), LABELS, base, n_boot=100).nearest
+        assert found is not None
+        hits += found.low <= 1 <= found.high
+    assert hits >= 50
+
+
+def test_the_baseline_takes_the_classes_of_the_images() -> None:
+    train, held_out = np.array([[0.0], [100.0]]), np.array([[1.0], [-1.0], [110.0], [90.0]])
+    base = real_baseline(train, held_out, np.array([0, 0, 1, 1]))
+    images = Arm(np.array([[2.0], [-2.0]]))
+    near, far, all_classes = (arm_report(images, labels, base).nearest for labels in (np.array([0, 0]), np.array([1, 1]), None))
+    assert near is not None
+    assert far is not None
+    assert all_classes is not None
+    assert (near.value, far.value, all_classes.value) == pytest.approx((2 / 1, 2 / 10, 2 / 5.5))
+
+
+def test_a_difference_is_paired_and_equals_the_difference_of_the_arms(baseline: RealBaseline) -> None:
+    unguided = drawn(5)
+    guided = MEANS[LABELS] + 0.8 * (unguided - MEANS[LABELS])
+    arms = Arm(guided, predictions(2)), Arm(unguided, predictions(6))
+    found = difference_report(*arms, LABELS, baseline, seed=3)
+    for change, one, other in zip(astuple(found), *(astuple(arm_report(arm, LABELS, baseline, seed=3)) for arm in arms), strict=True):
+        assert change[0] == pytest.approx(one[0] - other[0])
+        assert change[1] <= change[0] <= change[2]
+    assert found.agreement is not None
+    assert found.agreement.value == pytest.approx(0.1)
+    assert found.separation == separation_difference(guided, unguided, LABELS, seed=3)
+    assert found.separation is not None
+    assert found.separation.low > 0
+
+
+def test_an_arm_against_itself_differs_by_zero(baseline: RealBaseline) -> None:
+    arm = Arm(drawn(6), predictions(3))
+    found = difference_report(arm, arm, LABELS, baseline)
+    assert [figure[0] for figure in astuple(found)] == [0, 0, 0]
+
+
+def test_figures_that_do_not_exist_are_left_blank(baseline: RealBaseline) -> None:
+    one = Arm(drawn(6)[:1], LABELS[:1])
+    assert arm_report(Arm(drawn(6)), None) == ArmReport(None, None, None)
+    assert arm_report(Arm(drawn(6)), LABELS).agreement is None
+    single = arm_report(one, LABELS[:1], baseline)
+    assert single.agreement is not None
+    assert single.separation is single.nearest is None
+    difference = difference_report(one, one, LABELS[:1], baseline)
+    assert difference.separation is difference.nearest is None
+    one_class = arm_report(Arm(drawn(6)[:10]), LABELS[:10], baseline)
+    assert one_class.separation is None
+    assert one_class.nearest is not None
+    constant = arm_report(Arm(np.ones((40, 6))), LABELS, baseline)
+    assert constant.separation is None
+
+
+def test_broken_input_is_an_error_and_not_a_blank(baseline: RealBaseline) -> None:
+    broken = drawn(6)
+    broken[3, 2] = np.nan
+    with pytest.raises(InputError, match="NaN or infinity in row 3"):
+        arm_report(Arm(broken), LABELS, baseline)
+    with pytest.raises(InputError, match="pass 40 integer class numbers"):
+        arm_report(Arm(drawn(6)), LABELS[:3])
+    with pytest.raises(InputError, match="predicted has shape"):
+        arm_report(Arm(drawn(6), LABELS[:3]), LABELS)
+    with pytest.raises(InputError, match="same encoder"):
+        arm_report(Arm(drawn(6)[:, :2]), LABELS, baseline)
+    with pytest.raises(InputError, match="no held-out real image of class 9"):
+        arm_report(Arm(drawn(6)), np.where(LABELS == 3, 9, LABELS), baseline)
+    with pytest.raises(InputError, match="not paired"):
+        difference_report(Arm(drawn(6)), Arm(drawn(6)[:20]), None)
+
+
+def test_a_report_repeats_with_its_seed(baseline: RealBaseline) -> None:
+    arm = Arm(drawn(6), predictions(3))
+    assert arm_report(arm, LABELS, baseline, seed=1) == arm_report(arm, LABELS, baseline, seed=1)
+    assert arm_report(arm, LABELS, baseline, seed=1) != arm_report(arm, LABELS, baseline, seed=2)

@@ -1,0 +1,74 @@
+"""The losses again, as naive float64 loops over plain formulas: what the fast ones are compared with."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def _rows(value: Tensor) -> list[Tensor]:
+    return list(value.double())
+
+
+def info_nce(query: Tensor, positive: Tensor, temperature: float) -> Tensor:
+    out = []
+    for i, q in enumerate(_rows(query)):
+        terms = [math.exp(float(q @ k) / temperature) for k in _rows(positive)]
+        out.append(-math.log(terms[i] / sum(terms)))
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def info_nce_bank(query: Tensor, positive: Tensor, bank: Tensor, temperature: float, ignore: Tensor) -> Tensor:
+    out = []
+    for i, (q, k) in enumerate(zip(_rows(query), _rows(positive), strict=True)):
+        own = math.exp(float(q @ k) / temperature)
+        rivals = sum(math.exp(float(q @ b) / temperature) for j, b in enumerate(_rows(bank)) if not ignore[i, j])
+        out.append(-math.log(own / (own + rivals)))
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def hard_negative(query: Tensor, positive: Tensor, temperature: float, tau_plus: float, beta: float) -> Tensor:
+    views, batch, out = _rows(query) + _rows(positive), len(query), []
+    count = 2 * batch - 2
+    for i, z in enumerate(views):
+        partner = (i + batch) % (2 * batch)
+        p = math.exp(float(z @ views[partner]) / temperature)
+        n = [math.exp(float(z @ v) / temperature) for k, v in enumerate(views) if k not in (i, partner)]
+        r = sum(v**beta * v for v in n) / (sum(v**beta for v in n) / count)
+        ng = max((r - tau_plus * count * p) / (1 - tau_plus), count * math.exp(-1 / temperature))
+        out.append(-math.log(p / (p + ng)))
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def sup_con(query: Tensor, labels: Tensor, keys: Tensor, key_labels: Tensor, temperature: float, *, within: bool) -> Tensor:
+    """within: keys are the queries themselves, so no row is its own key."""
+    out = []
+    for i, q in enumerate(_rows(query)):
+        others = [
+            (float(q @ k) / temperature, int(c))
+            for j, (k, c) in enumerate(zip(_rows(keys), key_labels, strict=True))
+            if not (within and i == j)
+        ]
+        total = sum(math.exp(v) for v, _ in others)
+        own = [-math.log(math.exp(v) / total) for v, c in others if c == int(labels[i])]
+        out.append(sum(own) / len(own) if own else 0.0)
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def class_margin(query: Tensor, labels: Tensor, prototypes: Tensor, margin: float) -> Tensor:
+    out = []
+    for q, y in zip(_rows(query), labels.tolist(), strict=True):
+        cosines = [float(q @ m) for m in _rows(prototypes)]
+        rival = max(v for c, v in enumerate(cosines) if c != y)
+        out.append(max(0.0, margin - (cosines[y] - rival)))
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def fisher(query: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
+    out = []
+    for q, y in zip(_rows(query), labels.tolist(), strict=True):
+        squared = [float(((q - m) ** 2).sum()) for m in _rows(prototypes)]
+        out.append(squared[y] / (sum(squared) / len(squared)))
+    return torch.tensor(out, dtype=torch.float64)

@@ -1,0 +1,193 @@
+"""Guides: what relative and raw strength mean, where the gradient is taken, and which combinations are refused."""
+
+import math
+
+import pytest
+import torch
+
+from cdp.config import Guidance
+from cdp.errors import CdpError, InputError
+from cdp.guidance.contrast import Contrast
+from cdp.guidance.guide import build_guide, descend, norms
+from cdp.guidance.keys import Bank, Keys, masks
+from cdp.types import NoiseState
+
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+
+
+class Linear(torch.nn.Module):
+    """Features are a fixed linear map: gradients have closed forms, and every call is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(12, 16, generator=torch.Generator().manual_seed(0)), requires_grad=False)
+        self.calls = 0
+
+    def features(self, image: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return image.flatten(1) @ self.weight.T
+
+    def logits_of(self, features: torch.Tensor) -> torch.Tensor:
+        return features[:, :3]
+
+
+def state(index: int = 0, *, alpha_bar: float = 0.5, t_fraction: float = 0.4, seed: int = 0) -> NoiseState:
+    generator = torch.Generator().manual_seed(seed + index)
+    x0, eps = (torch.randn(8, 1, 4, 4, generator=generator) for _ in range(2))
+    x_t = math.sqrt(alpha_bar) * x0 + math.sqrt(1 - alpha_bar) * eps
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        return (x - math.sqrt(1 - alpha_bar) * eps) / math.sqrt(alpha_bar)
+
+    return NoiseState(x_t, x0, eps, int(t_fraction * 1000), t_fraction, alpha_bar, index, LABELS, predict)
+
+
+def bank() -> Bank:
+    generator = torch.Generator().manual_seed(9)
+    return Bank(torch.randn(30, 12, generator=generator), torch.arange(30) % 3)
+
+
+def answers(guidance: Guidance, count: int = 3) -> list[object]:
+    guide = build_guide(guidance, Linear(), bank=bank(), seed=4)
+    assert guide is not None
+    return [guide(state(i)) for i in range(count)]
+
+
+COMBINATIONS = [
+    ("info_nce", "previous", "batch"), ("info_nce", "augmented", "batch"), ("info_nce", "real", "batch"),
+    ("info_nce", "previous", "real"), ("info_nce", "real", "real"), ("info_nce", "previous", "memory"), ("info_nce", "augmented", "memory"),
+    ("hard_negative", "previous", "batch"), ("hard_negative", "augmented", "batch"), ("hard_negative", "real", "batch"),
+    ("supcon", "same_class", "batch"), ("supcon", "previous", "batch"), ("supcon", "augmented", "batch"), ("supcon", "real", "real"),
+    ("supcon", "same_class", "real"), ("supcon", "real", "batch"), ("supcon", "same_class", "memory"), ("supcon", "real", "memory"),
+    ("class_margin", "same_class", "batch"), ("class_margin", "real", "real"), ("fisher", "real", "real"), ("fisher", "same_class", "batch"),
+    ("classifier", "auto", "batch"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "positives", "negatives"), COMBINATIONS)
+def test_every_combination_lowers_its_own_loss(loss: str, positives: str, negatives: str) -> None:
+    guidance = Guidance(loss=loss, positives=positives, negatives=negatives, temperature=0.5)  # type: ignore[arg-type]
+
+    def value(contrast: Contrast, image: torch.Tensor) -> torch.Tensor:
+        contrast(torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(5)), LABELS)  # history, where it is needed
+        rows = contrast(image, LABELS)
+        assert rows is not None and rows.shape[0] in (8, 16)
+        return rows.sum()
+
+    image = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(6)).requires_grad_()
+    before = value(Contrast(guidance, Linear(), bank=bank(), seed=4), image)
+    (gradient,) = torch.autograd.grad(before, image)
+    step = 1e-3 * gradient / gradient.norm()
+    after = value(Contrast(guidance, Linear(), bank=bank(), seed=4), (image - step).detach())
+    assert before.isfinite() and after < before
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.2, 1.0])
+def test_relative_strength_is_the_length_of_the_guidance_over_that_of_the_noise(strength: float) -> None:
+    guidance = Guidance(strength=strength, schedule="constant", noise_limit=0, positives="real", negatives="real")
+    nudge = answers(guidance)[0]
+    torch.testing.assert_close(nudge.ratio, torch.full((8,), strength))  # type: ignore[attr-defined]
+    torch.testing.assert_close(norms(nudge.delta), strength * norms(state().eps))  # type: ignore[attr-defined]
+
+
+def test_raw_strength_is_lambda_times_the_gradient_of_the_batch_mean() -> None:
+    guidance = Guidance(
+        loss="classifier", strength_mode="raw", raw_lambda=10.0, factor="one", schedule="constant", noise_limit=0, point="x_t"
+    )
+    x_t = state().x_t.clone().requires_grad_()
+    mean = torch.nn.functional.cross_entropy(((x_t + 1) / 2).flatten(1) @ Linear().weight[:3].T, LABELS)
+    (expected,) = torch.autograd.grad(10.0 * mean, x_t)
+    torch.testing.assert_close(answers(guidance)[0].delta, expected)  # type: ignore[attr-defined]
+
+
+def test_x0_with_the_network_held_fixed_agrees_with_differentiating_through_a_network_that_ignores_its_input() -> None:
+    fixed, through = (
+        descend(Contrast(Guidance(loss="classifier"), Linear(), bank=None, seed=0), point=point) for point in ("x0", "x0_through_network")
+    )
+    torch.testing.assert_close(fixed(state())[0], through(state())[0])  # type: ignore[index]
+
+
+def test_previous_positives_cost_one_encoder_forward_a_step_and_start_at_the_second() -> None:
+    net = Linear()
+    guide = build_guide(Guidance(loss="info_nce"), net)
+    assert guide is not None
+    first, second, third = (guide(state(i)) for i in range(3))
+    assert first is None and second is not None and third is not None
+    assert net.calls == 3
+
+
+def test_guidance_outside_its_window_neither_acts_nor_costs() -> None:
+    net = Linear()
+    guide = build_guide(Guidance(window_start=0.5, window_stop=0.2), net, bank=bank())
+    assert guide is not None
+    assert guide(state(t_fraction=0.5)) is None and guide(state(t_fraction=0.19)) is None and net.calls == 0
+    assert guide(state(t_fraction=0.2)) is not None
+
+
+def test_an_image_with_a_flat_loss_is_left_where_it_is() -> None:
+    class Flat(Linear):
+        def logits_of(self, features: torch.Tensor) -> torch.Tensor:
+            keep = torch.arange(len(features))[:, None] > 0
+            return torch.where(keep, features[:, :3], 0.0)
+
+    guide = build_guide(Guidance(loss="classifier"), Flat())
+    assert guide is not None
+    nudge = guide(state())
+    assert nudge is not None and float(nudge.ratio[0]) == 0 and bool((nudge.ratio[1:] > 0).all())
+
+
+def test_a_gradient_that_is_not_finite_stops_with_a_remedy() -> None:
+    class Broken(Linear):
+        def logits_of(self, features: torch.Tensor) -> torch.Tensor:
+            return features[:, :3] * float("inf")
+
+    guide = build_guide(Guidance(loss="classifier"), Broken())
+    assert guide is not None
+    with pytest.raises(CdpError, match="temperature"):
+        guide(state())
+
+
+def test_the_online_head_learns_and_its_run_can_be_repeated() -> None:
+    guidance = Guidance(head=True, strength=0.2)
+    first, second = answers(guidance), answers(guidance)
+    for one, two in zip(first, second, strict=True):
+        assert torch.equal(one.delta, two.delta)  # type: ignore[attr-defined]
+    contrast = Contrast(guidance, Linear(), bank=bank(), seed=4)
+    gradient = descend(contrast, point="x0")
+    gradient(state())
+    before = [p.detach().clone() for p in contrast.head.parameters()]  # type: ignore[union-attr]
+    gradient(state(1))
+    assert all(not torch.equal(a, b) for a, b in zip(before, contrast.head.parameters(), strict=True))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("guidance", [Guidance(loss="none"), Guidance(strength=0), Guidance(strength_mode="raw", raw_lambda=0)])
+def test_no_guidance_is_no_guide(guidance: Guidance) -> None:
+    assert build_guide(guidance, Linear()) is None
+
+
+def test_masks_pull_to_the_own_class_and_push_from_others_but_never_from_oneself() -> None:
+    z = torch.eye(3)
+    labels = torch.tensor([0, 0, 1])
+    batch = Keys(z, labels, torch.arange(3), self_view=True)
+    _, positive, valid = masks(labels, [batch], [batch])
+    assert positive.tolist() == [[False, True, False], [True, False, False], [False, False, False]]
+    assert valid.tolist() == [[False, True, True], [True, False, True], [True, True, False]]
+
+
+@pytest.mark.parametrize(("labels", "word"), [([0, 1, 2], "positives"), ([1, 1, 1], "negatives")])
+def test_a_batch_without_positives_or_negatives_is_refused_with_a_remedy(labels: list[int], word: str) -> None:
+    y = torch.tensor(labels)
+    batch = Keys(torch.eye(3), y, torch.arange(3), self_view=True)
+    with pytest.raises(InputError, match=word):
+        masks(y, [batch], [batch])
+
+
+def test_class_aware_losses_without_labels_are_refused() -> None:
+    unlabelled = Contrast(Guidance(), Linear(), bank=bank(), seed=0)
+    with pytest.raises(InputError, match="class labels"):
+        unlabelled(torch.rand(4, 1, 4, 4), None)
+
+
+def test_real_positives_without_real_images_are_refused() -> None:
+    with pytest.raises(InputError, match="real images"):
+        build_guide(Guidance(positives="real"), Linear(), bank=None)

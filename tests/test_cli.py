@@ -1,0 +1,124 @@
+"""The command line as a process: exit codes, what goes to stdout and what to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cdp.paths import ROOT
+
+
+def cdp(*args: str, timeout: float = 240, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m cdp``; the environment carries the test's CDP_HOME."""
+    command = [sys.executable, "-m", "cdp", *args]
+    everything = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | env
+    return subprocess.run(command, cwd=cwd, env=everything, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def write_npz(path: Path, count: int = 6) -> Path:
+    image = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+    np.savez(path, image=image, label=np.arange(count) % 3)
+    return path
+
+
+BAD_INPUT = {
+    "no such command": (["nope"], "No such command"),
+    "no such option": (["sets", "--colour"], "No such option"),
+    "an option without its value": (["generate", "--out"], "--out"),
+    "out is required": (["generate"], "--out"),
+    "a number that is none": (["generate", "--out", "x", "--strength", "much"], "--strength"),
+    "a choice that is none": (["generate", "--out", "x", "--loss", "infonce"], "--loss"),
+    "above the range": (["generate", "--out", "x", "--strength", "2.5"], "strength: Input should be less than or equal to 2"),
+    "below the range": (["generate", "--out", "x", "--temperature", "0"], "temperature: Input should be greater than or equal to 0.01"),
+    "nan": (["generate", "--out", "x", "--strength", "nan"], "strength"),
+    "too many images": (["generate", "--out", "x", "--count", "1000001"], "count"),
+    "classes that are no numbers": (["generate", "--out", "x", "--classes", "shirt,boot"], "1,3,7"),
+    "a class twice": (["generate", "--out", "x", "--classes", "1,1"], "different numbers"),
+    "an empty window": (["generate", "--out", "x", "--window-start", "0.2", "--window-stop", "0.5"], "window_stop (0.5) must be below"),
+    "a pair that makes no sense": (["generate", "--out", "x", "--loss", "info_nce", "--positives", "same_class"], "choose positives"),
+    "no rivals": (["generate", "--out", "x", "--count", "1", "--negatives", "batch"], "raise batch and count to 2 or more"),
+    "an unknown preset": (["generate", "--out", "x", "--preset", "best"], "choose one of default"),
+    "a set name with a dot first": (["generate", "--out", ".hidden"], "name"),
+    "import of nothing": (["import", "/nowhere/a.npz", "--name", "a"], "is not there"),
+    "import without a name": (["import", "a.npz"], "--name"),
+    "export of an unknown set": (["export", "nothing", "out.npz"], "'nothing' is unknown"),
+    "download of an unknown data set": (["download", "imagenet"], "is unknown"),
+    "pretrain without steps": (["pretrain", "--steps", "0"], "steps: Input should be greater than or equal to 1"),
+    "pretrain widths": (["pretrain", "--widths", "33"], "multiples of 32"),
+    "an unknown kind of encoder": (["pretrain-encoder", "--kind", "best"], "--kind"),
+}
+
+
+@pytest.mark.parametrize(("args", "fragment"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
+def test_bad_input_ends_with_2_and_says_what_is_wrong_on_stderr_alone(
+    args: list[str], fragment: str, tmp_path: Path, cdp_home: Path
+) -> None:
+    done = cdp(*args, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert fragment in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (cdp_home / "sets").exists(), "the store was touched"
+
+
+def test_a_usage_error_and_a_bad_value_are_each_one_sentence(tmp_path: Path) -> None:
+    done = cdp("generate", "--out", "x", "--strength", "3", cwd=tmp_path)
+    assert done.stderr == "error: guidance.strength: Input should be less than or equal to 2 (given: '3.0')\n"
+
+
+@pytest.mark.parametrize("args", [
+    ["--debug", "export", "nothing", "out.npz"], ["export", "--debug", "nothing", "out.npz"], ["export", "nothing", "out.npz", "--debug"],
+])  # fmt: skip
+def test_debug_adds_the_traceback_wherever_it_stands(args: list[str]) -> None:
+    done = cdp(*args)
+    assert done.returncode == 2
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_a_failure_that_nobody_foresaw_ends_with_1_and_shows_no_traceback(tmp_path: Path) -> None:
+    """CDP_HOME is a file: not the user's command, but his machine, is in the way."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = cdp("import", str(write_npz(tmp_path / "a.npz")), "--name", "a", CDP_HOME=str(blocked))
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_lists_every_command() -> None:
+    done = cdp("--help")
+    assert done.returncode == 0
+    for command in ("doctor", "download", "import", "export", "sets", "generate", "pretrain", "pretrain-encoder"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_what_is_imported_is_listed_and_exported_unchanged(tmp_path: Path, cdp_home: Path) -> None:
+    source = write_npz(tmp_path / "some.npz")
+    assert json.loads(cdp("import", str(source), "--name", "some", "--json").stdout)["count"] == 6
+    assert [entry["name"] for entry in json.loads(cdp("sets", "--json").stdout)["sets"]] == ["some"]
+    done = cdp("export", "some", str(tmp_path / "out.npz"))
+    assert done.returncode == 0, done.stderr
+    with np.load(source) as before, np.load(tmp_path / "out.npz") as after:
+        assert np.array_equal(before["image"], after["image"])
+        assert np.array_equal(before["label"], after["label"])
+
+
+def test_importing_a_taken_name_is_refused_and_the_old_set_stays(tmp_path: Path) -> None:
+    source = write_npz(tmp_path / "some.npz")
+    assert cdp("import", str(source), "--name", "some").returncode == 0
+    again = cdp("import", str(write_npz(tmp_path / "other.npz", 3)), "--name", "some")
+    assert again.returncode == 2
+    assert json.loads(cdp("sets", "--json").stdout)["sets"][0]["count"] == 6
+
+
+def test_an_empty_store_says_how_to_fill_it() -> None:
+    done = cdp("sets")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "python -m cdp generate" in done.stderr

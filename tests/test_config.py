@@ -1,0 +1,137 @@
+"""The config: every value survives JSON, the flat form and the URL's text; what is outside is refused by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
+
+from cdp.cli.options import leaves
+from cdp.config import GROUPS, GenerateConfig, flatten, refusal, unflatten
+from cdp.errors import InputError, MissingError
+from cdp.knobs import parse
+from cdp.presets import PRESETS, preset
+
+FIELDS = leaves()
+
+
+def bounds(field: FieldInfo) -> dict[str, float]:
+    """ge, gt, le, lt of a field."""
+    return {name: getattr(bound, name) for bound in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(bound, name)}
+
+
+def values_of(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
+    """Every value a single field allows."""
+    if get_origin(field.annotation) is Literal:
+        return st.sampled_from(get_args(field.annotation))
+    if field.annotation is bool:
+        return st.booleans()
+    if field.annotation is int:
+        return st.integers(int(bounds(field)["ge"]), int(bounds(field)["le"]))
+    if field.annotation is float:
+        limits = bounds(field)
+        return st.floats(limits["ge"], limits.get("le", limits.get("lt")), exclude_max="lt" in limits, allow_nan=False)
+    if field.annotation is str:
+        return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+    assert name == "classes", f"no strategy for {name}"
+    return st.lists(st.integers(0, 999), unique=True, max_size=20).map(tuple)
+
+
+FLAT = st.fixed_dictionaries({}, optional={name: values_of(name, field) for name, field in FIELDS.items()})
+
+
+def built(flat: dict[str, Any]) -> GenerateConfig | None:
+    """The config of single values that are each allowed; None where together they are refused."""
+    try:
+        return unflatten(flat)
+    except InputError:
+        return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(FLAT)
+def test_every_config_survives_json_and_the_flat_form(flat: dict[str, Any]) -> None:
+    config = built(flat)
+    if config is None:
+        return
+    assert GenerateConfig.model_validate_json(config.model_dump_json()) == config
+    assert unflatten(json.loads(json.dumps(flatten(config)))) == config
+    assert unflatten(flatten(config), preset("paper-mnist")) == config, "the flat form is complete: no base shows through"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(FIELDS)), st.data())
+def test_a_single_allowed_value_is_kept_or_refused_with_a_reason(name: str, data: st.DataObject) -> None:
+    value = data.draw(values_of(name, FIELDS[name]))
+    try:
+        config = unflatten({name: value})
+    except InputError as error:
+        assert ":" in str(error)
+    else:
+        assert flatten(config)[name] == (list(value) if isinstance(value, tuple) else value)
+
+
+NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, float)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1e12, 1e12, "", "abc", None, [], {"a": 1}, True])
+def test_a_number_outside_its_range_or_no_number_is_refused_and_named(name: str, value: Any) -> None:
+    if value is True and bounds(FIELDS[name]).get("ge", 0) <= 1:
+        return
+    with pytest.raises(InputError, match=name):
+        unflatten({name: value})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_has_a_range(name: str) -> None:
+    assert bounds(FIELDS[name]).keys() & {"ge", "gt"}
+    assert bounds(FIELDS[name]).keys() & {"le", "lt"}
+
+
+def test_leaf_names_are_unique_over_all_groups() -> None:
+    every = [name for name in GenerateConfig.model_fields if name not in GROUPS] + [
+        n for model in GROUPS.values() for n in model.model_fields
+    ]
+    assert len(every) == len(set(every))
+
+
+def test_every_field_says_what_a_form_has_to_draw() -> None:
+    for name, field in FIELDS.items():
+        extra = field.json_schema_extra
+        assert isinstance(extra, dict), name
+        assert extra["label"], name
+        assert (field.description or "").endswith("."), name
+
+
+@pytest.mark.parametrize("data", [{"colour": 1}, {"guidance": {"colour": 1}}, {"sampler": {"loss": "none"}}, [], None, 3, {"guidance": 3}])
+def test_unknown_keys_and_foreign_shapes_are_refused(data: Any) -> None:
+    with pytest.raises(InputError):
+        parse(GenerateConfig, data)
+
+
+def test_a_config_cannot_be_changed_in_place() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        GenerateConfig().seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid_and_says_where_it_comes_from(name: str) -> None:
+    config = preset(name)
+    assert refusal(config.guidance) == ""
+    assert PRESETS[name].source
+    assert {key: flatten(config)[key] for key in PRESETS[name].flat} == PRESETS[name].flat
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(MissingError, match=", ".join(PRESETS)):
+        preset("best")
+
+
+def test_the_unguided_preset_does_not_steer() -> None:
+    guidance = preset("unguided").guidance
+    assert guidance.loss == "none" or guidance.strength == 0

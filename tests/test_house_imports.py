@@ -1,0 +1,93 @@
+"""Who may import whom, where import-linter does not look: scripts outside the package, and what a start-up costs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cdp.paths import ROOT
+
+HEAVY = ("torch", "torchvision", "diffusers", "accelerate", "umap", "sklearn", "scipy", "transformers")
+
+
+def python_files(*places: str) -> list[Path]:
+    return sorted(path for place in places for path in (ROOT / place).rglob("*.py"))
+
+
+def paint_path() -> list[str]:
+    """The modules that paint a page or start the command line."""
+    named = ["cdp.config", "cdp.types", "cdp.presets", "cdp.paths", "cdp.errors", "cdp.noise", "cdp.doctor", "cdp.__main__"]
+    found = [path for place in ("cdp/cli", "cdp/ui", "cdp/figures", "cdp/data", "cdp/runs") for path in python_files(place)]
+    dotted = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in found]
+    return named + dotted
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level packages in sys.modules after ``code`` ran in a fresh interpreter."""
+    program = f"{code}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def imported_by(path: Path) -> set[str]:
+    """Every module named in an import statement of a file, lazy ones too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def test_painting_a_page_or_starting_the_command_line_imports_no_heavy_library() -> None:
+    modules = paint_path()
+    found = loaded_after("\n".join(f"import {name}" for name in modules)) & set(HEAVY)
+    if found:
+        guilty = [name for name in modules if loaded_after(f"import {name}") & found]
+        pytest.fail(f"{', '.join(sorted(found))} imported by {', '.join(guilty)}")
+
+
+def test_starting_the_command_line_does_not_import_streamlit() -> None:
+    assert "streamlit" not in loaded_after("import cdp.cli.main")
+
+
+def test_help_takes_less_than_a_second_of_processor_time() -> None:
+    """Processor time, as the tests may share the machine; the best of three."""
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "cdp", "--help"], cwd=ROOT, capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds) < 1
+
+
+@pytest.mark.parametrize("path", python_files("cdp", "benchmarks", "tests"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_below_imports_the_app_or_its_pages(path: Path) -> None:
+    assert not {name for name in imported_by(path) if name.split(".")[0] in ("app", "pages")}
+
+
+def test_only_the_user_interface_imports_streamlit() -> None:
+    outside = [path for path in python_files("cdp", "benchmarks") if not path.is_relative_to(ROOT / "cdp" / "ui")]
+    guilty = [path for path in outside if any(name.split(".")[0] == "streamlit" for name in imported_by(path))]
+    assert guilty == []
+
+
+def test_only_the_reader_of_cifars_own_published_files_knows_pickles() -> None:
+    """It checks their digests first, and then builds arrays alone."""
+    forbidden = {"pickle", "cPickle", "dill", "joblib", "shelve", "cloudpickle"}
+    knows = [path for path in python_files("cdp", "pages") if {name.split(".")[0] for name in imported_by(path)} & forbidden]
+    assert knows == [ROOT / "cdp" / "data" / "cifar.py"]
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [path for path in python_files("cdp", "pages", "benchmarks") if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []

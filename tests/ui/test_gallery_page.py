@@ -1,0 +1,161 @@
+"""The gallery page, empty and filled, driven without a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cdp import paths
+from cdp.config import flatten, unflatten
+from cdp.data.sets import list_sets, save_set
+
+APP = paths.ROOT / "app.py"
+
+
+def save(name: str, count: int = 20, **settings: object) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+    config = flatten(unflatten({"count": count, **settings}))
+    save_set(name, image, np.arange(count) % 4, {"source": "test", "config": config, "class_names": ["a", "b", "c", "d"]})
+
+
+def gallery(**params: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=30).run()
+    app.switch_page("pages/gallery.py")
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(e.value for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success])
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    next(b for b in app.button if b.label == label).click()
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_an_empty_gallery_leads_to_generate() -> None:
+    app = gallery()
+    assert "No sample set is saved yet" in text(app)
+    assert any("generate" in link.proto.page for link in app.get("page_link"))
+
+
+def test_saved_sets_are_cards_with_their_count_loss_strength_and_seed() -> None:
+    save("first", loss="supcon", strength=0.2, seed=7)
+    save("second", loss="none")
+    app = gallery()
+    assert "20 images · SupCon · strength 0.2 · seed 7" in text(app)
+    assert "20 images · unguided · seed 0" in text(app)
+
+
+def test_a_broken_set_shows_why_and_the_others_stay_usable() -> None:
+    save("good")
+    save("bad")
+    (paths.sets_dir() / "bad" / "card.json").write_text("{")
+    save("short")
+    (paths.sets_dir() / "short" / "image.npy").write_bytes(b"\x93NUMPY")
+    app = gallery()
+    assert len(app.warning) == 2
+    assert [b.label for b in app.button].count("Open") == 1
+    assert click(app, "Open").query_params["set"] == "good"
+
+
+def test_the_filter_leaves_only_what_matches() -> None:
+    save("first", loss="supcon")
+    save("second", loss="info_nce")
+    app = gallery()
+    app.selectbox[0].select("InfoNCE").run()
+    assert "1 of 2 sets" in text(app)
+
+
+def test_open_shows_every_class_and_the_whole_card() -> None:
+    save("first", steps=33)
+    app = click(gallery(), "Open")
+    assert app.query_params["set"] == "first"
+    assert all(f"{name} · 5" in text(app) for name in "abcd")
+    settings = app.dataframe[0].value
+    assert settings.set_index("setting").loc["Steps", "value"] == "33"
+
+
+def test_use_these_settings_links_to_generate_with_the_whole_config_even_where_all_are_defaults() -> None:
+    save("first")
+    link = gallery(set="first").get("page_link")[0].proto
+    assert "seed=0" in link.query_string
+    assert "count=20" in link.query_string
+
+
+@pytest.mark.parametrize("name", ["nothing", "../../../etc", "/etc", "a" * 5000, "**x**"])
+def test_an_address_that_names_no_saved_set_says_so_and_opens_nothing(name: str) -> None:
+    save("first")
+    app = gallery(set=name)
+    assert [e.value for e in app.error if "There is no saved set named" in e.value]
+
+
+def test_delete_asks_first_and_keeping_keeps() -> None:
+    save("first")
+    app = click(gallery(set="first"), "Delete")
+    assert [entry.name for entry in list_sets()] == ["first"]
+    click(app, "Keep it")
+    assert [entry.name for entry in list_sets()] == ["first"]
+
+
+def test_a_confirmed_delete_moves_the_set_to_the_trash_and_says_where() -> None:
+    save("first")
+    app = click(click(gallery(set="first"), "Delete"), "Move to trash")
+    assert list_sets() == []
+    assert (next((paths.home() / "trash").iterdir()) / "image.npy").is_file()
+    assert "was moved to" in text(app)
+
+
+def test_two_sets_stand_side_by_side_with_only_the_settings_that_differ() -> None:
+    save("first", strength=0.1)
+    save("second", strength=0.3)
+    app = gallery(**{"set": "first", "with": "second"})
+    rows = app.dataframe[0].value
+    assert rows["setting"].tolist() == ["Strength"]
+    assert "started from the same noise" in text(app)
+
+
+def test_settings_of_another_version_leave_the_images_usable() -> None:
+    save("first")
+    card = paths.sets_dir() / "first" / "card.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"config": {"from_the_future": 1}}))
+    app = gallery(set="first")
+    assert "does not know the settings" in text(app)
+
+
+def test_an_interrupted_generation_is_listed_with_its_progress_and_can_be_resumed() -> None:
+    run = paths.runs_dir() / "20260101-000000-abc"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text(json.dumps({"kind": "generate", "name": "big", "created": 1.0, "config": flatten(unflatten({}))}))
+    (run / "process.json").write_text(json.dumps({"pid": 2**22 - 3, "began": 1.0}))
+    progress = {"done": 250, "count": 1000, "seconds": 9.0, "seconds_left": 3.0, "images_per_second": 50.0, "resumed_from": 0}
+    (run / "status.json").write_text(json.dumps({"state": "running", "progress": progress}))
+    app = gallery()
+    assert {"Resume", "Remove"} <= {b.label for b in app.button}
+    bar = app.get("progress")[0].proto
+    assert (bar.value, bar.text) == (25, "interrupted: its process is gone · 250 of 1,000 images")
+
+
+@pytest.mark.parametrize("page", ["home", "generate", "gallery"])
+def test_drawing_a_page_imports_neither_torch_nor_diffusers(page: str) -> None:
+    save("first")
+    script = (
+        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
+        f"app.switch_page('pages/{page}.py')\napp.query_params['set'] = 'first'\napp.run()\nassert not app.exception\n"
+        "assert not {'torch', 'diffusers', 'umap', 'sklearn'} & set(sys.modules), 'imported'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,289 @@
+"""The first page and the Generate page, driven without a browser: empty, running, done, stopped, failed, and from links that lie."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
+
+from cdp import paths
+from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.data.sets import list_sets
+from cdp.errors import InputError
+from cdp.runs.engine import Engine
+from cdp.runs.jobs import Job
+from cdp.types import Frame, LiveResult
+from cdp.ui.catalog import Catalog
+from cdp.ui.sheet import sheet_png
+from tests.ui.test_links import BAD
+from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
+
+APP = str(paths.ROOT / "app.py")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
+    """Puts a catalogue and an engine under the pages; returns how to replace them."""
+    engines: list[Engine] = []
+    # AppTest makes every run the first of a fresh server, where a page starts again once and a click is lost on the way
+    # (cdp/ui/frame.py). Here the server has served a page before.
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+
+    def put(live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Catalog = CATALOG) -> Engine:
+        engines.append(engine_of(live))
+        monkeypatch.setattr("cdp.ui.catalog.read_catalog", lambda: catalog)
+        monkeypatch.setattr("cdp.ui.home.read_catalog", lambda: catalog)
+        for module in ("action", "live"):
+            monkeypatch.setattr(f"cdp.ui.{module}.engine", lambda: engines[-1])
+        return engines[-1]
+
+    put()
+    yield put
+    for engine in engines:
+        engine.close(5)
+
+
+def page(**params: str) -> AppTest:
+    """The Generate page, opened by a link."""
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.switch_page("pages/generate.py")
+    for name, value in params.items():
+        app.query_params[name] = value
+    return ran(app)
+
+
+def ran(moved: AppTest | Element) -> AppTest:
+    """Run the page after a control was moved, or as it is."""
+    app: AppTest = moved.run()
+    assert not app.exception
+    return app
+
+
+def generated(app: AppTest) -> Job:
+    """Click, and wait until the job is over."""
+    ran(app.button(key="generate").click())
+    job: Job = app.session_state["live_job"]
+    assert job.wait(20)
+    ran(app)
+    return job
+
+
+def labelled(app: AppTest, label: str) -> Any:
+    """The one control under this label."""
+    (found,) = [w for kind in (app.selectbox, app.number_input, app.select_slider) for w in kind if w.label.split(" :")[0] == label]
+    return found
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(e.value for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success])
+
+
+def test_home_says_what_it_is_for_and_leads_to_generate(world: Callable[..., Engine]) -> None:
+    app = ran(AppTest.from_file(APP, default_timeout=30))
+    assert "Does guiding a diffusion model make its images better training data" in text(app)
+    assert "**Saved sample sets**: none yet" in text(app)
+    ran(app.button(key="to_generate").click())
+    assert app.title[0].value == "Generate"
+
+
+def test_without_a_model_both_pages_say_how_to_get_one(world: Callable[..., Engine]) -> None:
+    world(catalog=Catalog({}, (), {}))
+    assert "python -m cdp pretrain" in text(ran(AppTest.from_file(APP, default_timeout=30)))
+    app = page()
+    assert "python -m cdp pretrain" in text(app)
+    assert not app.button
+
+
+def test_an_empty_page_tells_what_a_click_will_bring(world: Callable[..., Engine]) -> None:
+    app = page()
+    assert "Nothing generated yet" in text(app)
+    assert "Measuring what this costs on this machine" in text(app)
+    assert not app.query_params
+
+
+def test_a_finished_generation_shows_figures_with_interval_and_n(world: Callable[..., Engine]) -> None:
+    app = page(count="12", steps="4")
+    assert generated(app).state == "done"
+    assert "12 images in 0.5 s, seed 0" in text(app)
+    assert "cannot be told apart: +5.0 points (95% interval -1.0 to +10.0), n = 12" in text(app)
+    assert app.select_slider(key=f"step_{app.session_state['live_job'].id}").value == 4
+
+
+def test_an_unguided_generation_has_one_arm_and_compares_nothing(world: Callable[..., Engine]) -> None:
+    app = page(loss="none", strength="0", count="12", steps="4")
+    generated(app)
+    assert "What came out" in [s.value for s in app.subheader]
+    assert "cannot be told apart" not in text(app)
+
+
+def test_a_generation_is_saved_under_its_name_with_its_settings(world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cdp.tasks.set_card", lambda config: {"source": "test", "config": flatten(config)})
+    app = page(count="12", steps="4", seed="7")
+    job = generated(app)
+    app.text_input(key=f"name_{job.id}_Guided").set_value("first")
+    ran(app.button(key="save_set").click())
+    assert "Saved as first." in text(app)
+    card = list_sets()[0].card
+    assert card is not None
+    assert card["config"] == flatten(job.config)
+
+
+def test_a_name_that_leads_out_of_the_store_is_refused_in_one_sentence(
+    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdp.tasks.set_card", lambda config: {"source": "test", "config": flatten(config)})
+    app = page(count="12", steps="4")
+    job = generated(app)
+    app.text_input(key=f"name_{job.id}_Guided").set_value("../out")
+    ran(app.button(key="save_set").click())
+    assert app.error[0].value.startswith("Not saved: ")
+    assert list_sets() == []
+
+
+def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(world: Callable[..., Engine]) -> None:
+    gate = threading.Event()
+
+    def slow(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+        yield frame_of(config, 1)
+        yield frame_of(config, 2)
+        gate.wait(20)
+        yield from list(sampler(config, compare=compare, should_stop=should_stop))[-1:]
+
+    world(live=slow)
+    app = page(count="12", steps="5")
+    ran(app.button(key="generate").click())
+    job: Job = app.session_state["live_job"]
+    while len(job.frames) < 2:
+        gate.wait(0.01)
+    ran(app)
+    assert app.button(key="generate").disabled
+    app.button(key="cancel").click()
+    app.run()
+    gate.set()
+    assert job.wait(20)
+    ran(app)
+    assert job.state == "cancelled"
+    assert "Stopped at step 2 of 5: the estimates so far are below." in text(app)
+    assert not app.button(key="generate").disabled
+
+
+def test_a_failure_is_one_sentence_with_its_remedy(world: Callable[..., Engine]) -> None:
+    def broken(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+        raise InputError("classes: 9 is not one of this model's classes 0 to 2: leave it out")
+        yield
+
+    world(live=broken)
+    app = page()
+    generated(app)
+    assert app.error[0].value == "This generation failed: classes: 9 is not one of this model's classes 0 to 2: leave it out."
+
+
+@pytest.mark.parametrize(("params", "sentence"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_link_that_lies_costs_one_sentence_and_the_page_works(
+    world: Callable[..., Engine], params: dict[str, str], sentence: str
+) -> None:
+    app = page(**params)
+    notes = [w.value for w in app.warning if sentence in w.value]
+    assert len(notes) == 1
+    assert not app.button(key="generate").disabled
+
+
+def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: Callable[..., Engine]) -> None:
+    app = page(strength="0.3", solver="unipc", classes="2,0", window_stop="0.1")
+    assert app.select_slider(key="control_strength").value == 0.3
+    assert app.selectbox(key="control_solver").value == "unipc"
+    assert app.slider(key="control_window").value == (0.1, 0.7)
+    assert dict(app.query_params) == {"strength": "0.3", "solver": "unipc", "classes": "2,0", "window_stop": "0.1"}
+    assert not app.warning
+
+
+def test_moving_a_control_changes_the_url_and_survives_a_page_switch(world: Callable[..., Engine]) -> None:
+    app = page()
+    ran(app.select_slider(key="control_strength").set_value(0.25))
+    ran(app.number_input(key="control_seed").set_value(11))
+    assert app.query_params["strength"] == "0.25"
+    app.switch_page("pages/home.py")
+    ran(app)
+    app.query_params.clear()
+    app.switch_page("pages/generate.py")
+    ran(app)
+    assert app.select_slider(key="control_strength").value == 0.25
+    assert app.number_input(key="control_seed").value == 11
+    assert app.query_params["seed"] == "11"
+
+
+def test_a_preset_sets_all_controls_but_keeps_what_is_generated(world: Callable[..., Engine]) -> None:
+    app = page(seed="3", count="20")
+    ran(labelled(app, "Preset").set_value("paper-cifar10"))
+    assert labelled(app, "Loss").value == "hard_negative"
+    assert labelled(app, "Gradient at").value == "x_t"
+    assert (labelled(app, "Seed").value, labelled(app, "Images").value) == (3, 20)
+    said = text(app)
+    assert "does not know the classes" in said
+    assert "has never seen noisy images" in said
+    ran(labelled(app, "Steps").set_value(30))
+    assert labelled(app, "Preset").value == "custom"
+
+
+def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(world: Callable[..., Engine]) -> None:
+    app = page()
+    ran(app.slider(key="control_window").set_value((0.4, 0.4)))
+    assert app.button(key="generate_off").disabled
+    assert "must be below window_start" in app.error[0].value
+    ran(app.slider(key="control_window").set_value((0.2, 0.4)))
+    assert not app.button(key="generate").disabled
+
+
+def test_another_model_brings_its_data_and_an_encoder_that_fits(world: Callable[..., Engine]) -> None:
+    app = page(classes="0,1")
+    ran(app.selectbox(key="control_model").set_value("plain"))
+    assert dict(app.query_params) == {"model": "plain", "dataset": "pictures", "encoder": "standard"}
+    assert "unconditional" in text(app)
+    assert not app.multiselect
+
+
+def test_only_encoders_that_can_guide_are_offered(world: Callable[..., Engine]) -> None:
+    assert page().selectbox(key="control_encoder").options == ["robust", "standard", "noise-aware"]
+
+
+def test_more_than_a_thousand_images_become_a_background_run(
+    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+) -> None:
+    launched: list[tuple[GenerateConfig, str]] = []
+    monkeypatch.setattr("cdp.runs.launch.launch_generation", lambda config, name: launched.append((config, name)))
+    app = page(count="1001")
+    assert app.button(key="generate").label == "Start background run"
+    ran(app.button(key="generate").click())
+    assert [(config.count, name) for config, name in launched] == [(1001, "fashion-mnist-supcon-1001-seed0")]
+    assert page(count="1000").button(key="generate").label == "Generate"
+
+
+def dropped(app: AppTest, name: str, content: bytes) -> AppTest:
+    """A file dropped on the uploader for sheets."""
+    return ran(app.file_uploader[0].set_value((name, content, "image/png")))
+
+
+def test_a_sheet_dropped_on_the_page_restores_every_setting_once(world: Callable[..., Engine]) -> None:
+    saved = unflatten({"seed": 42, "strength": 0.25, "solver": "unipc", "classes": [2, 0]})
+    app = dropped(page(seed="7", steps="9"), "sheet.png", sheet_png(np.zeros((4, 8, 8, 1), np.uint8), flatten(saved)))
+    assert "Settings restored from sheet.png." in text(app)
+    assert dict(app.query_params) == {"seed": "42", "strength": "0.25", "solver": "unipc", "classes": "2,0"}
+    assert labelled(app, "Strength").value == 0.25
+    ran(labelled(app, "Seed").set_value(43))
+    assert labelled(app, "Seed").value == 43, "what was restored must not come back over a later change"
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"cut short"])
+def test_a_file_that_is_no_sheet_is_one_sentence_and_changes_nothing(world: Callable[..., Engine], content: bytes) -> None:
+    app = dropped(page(seed="7"), "other.png", content)
+    assert len(app.error) == 1
+    assert "PNG" in app.error[0].value
+    assert dict(app.query_params) == {"seed": "7"}

@@ -1,0 +1,37 @@
+"""The sentences never claim what the interval does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdp.config import GenerateConfig
+from cdp.figures.intervals import report_rows
+from cdp.presets import preset
+from cdp.ui.engine import in_words
+from cdp.ui.results import sentences, to_csv
+from tests.ui.worlds import result_of
+
+
+def test_an_interval_over_zero_is_told_as_no_difference_and_one_beside_it_as_a_change() -> None:
+    agreement, separation = (text for _, text in sentences(result_of(GenerateConfig())))
+    assert "cannot be told apart: +5.0 points (95% interval -1.0 to +10.0), n = 12" in agreement
+    assert "+0.60 with guidance (95% interval +0.10 to +1.10), n = 12; 4.90 against 4.30 unguided" in separation
+
+
+def test_a_single_arm_is_told_with_its_own_interval_and_without_a_comparison() -> None:
+    texts = [text for _, text in sentences(result_of(preset("unguided")))]
+    assert "94.0 % (95% interval 86.0 to 98.0), n = 12" in texts[0]
+    assert not any("guided" in text for text in texts)
+
+
+def test_the_csv_has_every_number_of_the_sentences() -> None:
+    lines = to_csv(report_rows(result_of(GenerateConfig()))).splitlines()
+    assert lines[0].split(",") == ["arm", "measure", "value", "low", "high", "n", "level"]
+    assert len(lines) == 1 + 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "under 1 s"), (4.2, "4 s"), (59.7, "1 min"), (130, "2 min 10 s"), (1800, "30 min"), (11100, "3 h 5 min")]
+)
+def test_durations_are_said_as_a_person_would(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words

@@ -1,0 +1,64 @@
+"""A small world for the pages: a catalogue without files, and the real engine around a sampler that only counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cdp.config import GenerateConfig
+from cdp.runs.engine import Engine
+from cdp.types import ArmReport, Frame, Interval, LiveResult
+from cdp.ui.catalog import Catalog, ModelEntry
+
+CLASSES = ("shirt", "shoe", "bag")
+CATALOG = Catalog(
+    models={
+        "fashion-mnist": ModelEntry("fashion-mnist", "fashion-mnist", CLASSES, (1, 8, 8)),
+        "plain": ModelEntry("plain", "pictures", (), (3, 8, 8)),
+    },
+    datasets=("fashion-mnist", "pictures"),
+    encoders={"fashion-mnist": ("robust", "standard", "noise-aware"), "pictures": ("standard",)},
+)
+
+
+def interval(value: float, low: float, high: float, n: int = 12) -> Interval:
+    return Interval(value, low, high, n)
+
+
+def result_of(config: GenerateConfig, *, complete: bool = True) -> LiveResult:
+    """Agreement that cannot be told apart, separation that rose."""
+    n = config.count
+    image = np.full((n, 8, 8, 1), 200, np.uint8)
+    both = config.guidance.loss != "none"
+    return LiveResult(
+        label=np.arange(n) % 3, guided=image, unguided=image // 2 if both else None,
+        guided_report=ArmReport(interval(0.94, 0.86, 0.98), interval(4.9, 4.1, 5.5), None),
+        unguided_report=ArmReport(interval(0.89, 0.8, 0.95), interval(4.3, 3.7, 4.9), None) if both else None,
+        difference=ArmReport(interval(0.05, -0.01, 0.1), interval(0.6, 0.1, 1.1), None) if both else None,
+        complete=complete, seconds=0.5, finished=n if complete else 0,
+    )  # fmt: skip
+
+
+def frame_of(config: GenerateConfig, i: int) -> Frame:
+    total = config.sampler.steps
+    image = np.full((config.count, 8, 8, 1), 10 * i % 256, np.uint8)
+    both = config.guidance.loss != "none"
+    return Frame(
+        i, total, 1 - i / total, image, image if both else None, 1.0 / i if both else None, 0.1 if both else None, 0.1 if both else None,
+        1.0 + i, 1.0 if both else None,
+    )  # fmt: skip
+
+
+def sampler(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+    """Every step at once."""
+    for i in range(1, config.sampler.steps + 1):
+        yield frame_of(config, i)
+        if should_stop():
+            yield result_of(config, complete=False)
+            return
+    yield result_of(config)
+
+
+def engine_of(live: Callable[..., Iterator[Frame | LiveResult]] = sampler) -> Engine:
+    return Engine(live=live, load=lambda _: None)
