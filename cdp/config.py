@@ -159,7 +159,7 @@ class Sampler(Frozen):
         paper="1 (none)", advanced=True, ge=0, le=20,
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto", "Precision", "Auto takes bf16 where the hardware multiplies it natively.", advanced=True,
+        "auto", "Precision", "Auto takes bf16 where it is faster on this machine, which is measured once.", advanced=True,
     )  # fmt: skip
     compile: bool = knob(
         False, "Compile", "Compile the network first (torch.compile): up to a minute at the first batch, then faster. Pays on a GPU and for "

@@ -17,6 +17,9 @@ class PretrainConfig(Frozen):
 
     dataset: str = knob("fashion-mnist", "Data set", "Its training split is what the model learns.", min_length=1, max_length=400)
     name: str = knob("", "Name", "Under this name the model is listed; empty takes the data set's.", pattern=NAME)
+    start: str = knob(
+        "", "Start from", "A model of the same build (name or folder) whose weights training goes on from; empty begins with random ones.", max_length=400,
+    )  # fmt: skip
     steps: int = knob(40_000, "Steps", "Optimiser steps; the learning rate falls over the last fifth.", unit="steps", ge=1, le=10_000_000)
     batch: int = knob(128, "Batch", "Images an optimiser step.", unit="images", ge=1, le=8192)
     seed: int = knob(0, "Seed", "Of weights, order, noise and timesteps.", ge=0, le=2**31 - 1)
@@ -35,7 +38,7 @@ class PretrainConfig(Frozen):
     )  # fmt: skip
     layers: int = knob(1, "Layers", "Residual blocks a level.", ge=1, le=8, advanced=True)
     precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto", "Precision", "Auto takes bf16 where the hardware multiplies it natively.", advanced=True
+        "auto", "Precision", "Auto takes bf16 where it is faster on this machine, which is measured once.", advanced=True
     )
     save_every: int = knob(
         250, "Save every", "Steps between checkpoints: what a kill can cost.", unit="steps", ge=1, le=100_000, advanced=True

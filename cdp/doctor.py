@@ -102,7 +102,7 @@ def _device() -> dict[str, Any]:
         "name": torch.cuda.get_device_name(device) if cuda else (platform.processor() or platform.machine()),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "native_bf16": pick_dtype("auto", device) is torch.bfloat16,
+        "auto_precision": str(pick_dtype("auto", device)).removeprefix("torch."),
         "memory_bytes": torch.cuda.get_device_properties(device).total_memory if cuda else psutil.virtual_memory().total,
     }
 

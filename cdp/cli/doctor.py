@@ -49,11 +49,10 @@ def lines(report: Report) -> list[str]:
 def _device(device: dict[str, Any]) -> list[str]:
     if not device:
         return ["  unknown until torch is installed"]
-    native = "multiplied natively" if device["native_bf16"] else "not native here, so fp32 is used"
     return [
         f"  runs on       {device['device']} ({device['name']}), {bytes_text(device['memory_bytes'])} of memory",
         f"  cores         {device['cores']} usable, torch takes {device['threads']} threads",
-        f"  bf16          {native}",
+        f'  precision     {device["auto_precision"]}: the faster one here, which "auto" takes',
     ]
 
 

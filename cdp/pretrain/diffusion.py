@@ -15,7 +15,7 @@ from cdp.diffusion.training import Trainer
 from cdp.errors import InputError
 from cdp.models.checkpoints import is_name
 from cdp.models.denoiser import Denoiser, build_unet
-from cdp.models.pipelines import save_pipeline
+from cdp.models.pipelines import load_pipeline, save_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.training_state import part_of
 from cdp.noise import COSINE, alpha_bars
@@ -95,15 +95,26 @@ def export_checkpoint(state: Mapping[str, Tensor], folder: Path, config: Pretrai
 
 def _trainer(config: PretrainConfig, info: DatasetInfo) -> Trainer:
     device = pick_device()
-    denoiser = Denoiser(
-        _unet(config, info), shape=info.shape, patch=config.patch, classes=len(info.classes), prediction_type=COSINE["prediction_type"]
-    )
+    unet = _unet(config, info)
+    if config.start:
+        _take_weights(unet, config, info)
+    denoiser = Denoiser(unet, shape=info.shape, patch=config.patch, classes=len(info.classes), prediction_type=COSINE["prediction_type"])
     lay_out(denoiser, device)
     return Trainer(
         denoiser, torch.from_numpy(alpha_bars(COSINE)).float(), seed=config.seed, batch=config.batch, steps=config.steps,
         learning_rate=config.learning_rate, class_dropout=config.class_dropout, ema_decay=config.ema_decay,
         dtype=pick_dtype(config.precision, device),
     )  # fmt: skip
+
+
+def _take_weights(unet: UNet2DModel, config: PretrainConfig, info: DatasetInfo) -> None:
+    """Begin with the averaged weights of a finished model. Raises InputError where it was built otherwise."""
+    given = load_pipeline(config.start).denoiser
+    state = given.unet.state_dict()
+    same = {name: value.shape for name, value in state.items()} == {name: value.shape for name, value in unet.state_dict().items()}
+    if not same or (given.shape, given.patch, given.prediction_type) != (info.shape, config.patch, COSINE["prediction_type"]):
+        raise InputError(f"start: {config.start} is built otherwise: give its own patch, widths and layers, or leave start empty")
+    unet.load_state_dict(state)
 
 
 def _unet(config: PretrainConfig, info: DatasetInfo) -> UNet2DModel:

@@ -199,6 +199,17 @@ def test_the_best_epoch_is_kept_not_the_last(cdp_home: Path, monkeypatch: pytest
     assert not all(torch.equal(value, nets[2][name]) for name, value in kept.items())
 
 
+def test_training_goes_on_from_the_weights_of_a_finished_model(cdp_home: Path) -> None:
+    first = load_pipeline(run_pretrain(_model()))
+    # At this rate a step changes nothing that fp32 can hold: what comes out is what went in.
+    second = load_pipeline(run_pretrain(_model(name="m2", start="m", learning_rate=1e-30, steps=1)))
+    before, after = first.denoiser.unet.state_dict(), second.denoiser.unet.state_dict()
+    assert all(torch.allclose(after[name], value, atol=1e-7) for name, value in before.items())
+    assert second.card["training"]["start"] == "m"
+    with pytest.raises(InputError, match="start: m is built otherwise"):
+        run_pretrain(_model(name="m3", start="m", widths=(32, 64)))
+
+
 def test_held_out_rows_are_not_trained_on() -> None:
     rows, held = encoder_task.hold_out(1000, 5000, seed=3)
     assert len(held) == 100

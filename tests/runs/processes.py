@@ -28,8 +28,9 @@ def done(run: Run) -> int:
 
 
 def journal(home: Path) -> list[list[str]]:
-    """Lines of [run, begun or done, batch]."""
-    return [line.split() for line in (home / "journal.txt").read_text().splitlines()]
+    """Lines of [run, begun or done, batch]; none before the first run has begun its work."""
+    path = home / "journal.txt"
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def fake_run(home: Path, *, process: dict[str, object] | None, status: dict[str, object], config: object = None) -> Run:

@@ -102,11 +102,12 @@ def test_a_queued_run_stops_without_ever_working(home: Path, monkeypatch: pytest
     first = launch_generation(CONFIG, "first", command=COMMAND)
     second = launch_generation(CONFIG, "second", command=COMMAND)
     until(second, lambda run: run.pid is not None)
+    until(first, lambda run: bool(journal(home)))
     stop(second)
     until(second, lambda run: run.state == "stopped", seconds=5)
     stop(first)
     until(first, lambda run: run.state == "stopped", seconds=5)
-    assert second not in [line[0] for line in journal(home)]
+    assert {line[0] for line in journal(home)} == {first}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Which precision is faster on this processor: measured once, then remembered, because no feature flag tells.
+
+Some processors that list bf16 instructions convert around each of them and lose a third of their speed (docs/decisions/0008).
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import re
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cdp.errors import InputError
+from cdp.models.checkpoints import read_json, write_json
+from cdp.paths import cache_dir, home
+
+MARGIN = 1.1
+"""bf16 costs three digits, so it must be worth them."""
+_ROUNDS = 6
+
+
+@functools.cache
+def bf16_is_faster_on_cpu() -> bool:
+    """Whether bf16 makes convolutions at least ``MARGIN`` times as fast here. About 0.1 s, once a machine and torch version.
+
+    The answer is kept in the cache folder: a choice that changed with the load would change the images of a seed.
+    """
+    path = cache_dir() / "precision.json"
+    key = f"{_processor()}, torch {torch.__version__}"
+    known = _remembered(path)
+    if key not in known:
+        known[key] = speed_ratio()
+        if home().is_dir():  # a command that only looks makes no home
+            write_json(path, known)
+    return known[key] >= MARGIN
+
+
+def speed_ratio() -> float:
+    """Time of a residual block of a small U-Net in fp32 over its time in bf16: the best of some alternating rounds."""
+    with torch.random.fork_rng(devices=[]):
+        block = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.GroupNorm(16, 64), nn.SiLU(), nn.Conv2d(64, 64, 3, padding=1))
+        x = torch.randn(32, 64, 14, 14)
+    best = {True: float("inf"), False: float("inf")}
+    for number in range(2 * _ROUNDS):
+        bf16 = bool(number % 2)
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            began = time.perf_counter()
+            block(x)
+            seconds = time.perf_counter() - began
+        if number >= 2:  # the first round of each compiles its kernels
+            best[bf16] = min(best[bf16], seconds)
+    return round(best[False] / best[True], 3)
+
+
+def _remembered(path: Path) -> dict[str, float]:
+    """Ratio by machine; nothing where the file is not there or not ours, for it can be measured again."""
+    if not path.is_file():
+        return {}
+    try:
+        return {name: float(ratio) for name, ratio in read_json(path).items() if isinstance(ratio, (int, float))}
+    except InputError:
+        return {}
+
+
+def _processor() -> str:
+    """The processor with the flags that matter here: a home on a network drive serves several machines."""
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return platform.processor() or platform.machine()
+    text = info.read_text(encoding="utf-8", errors="replace")
+    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    flags = [flag for flag in ("avx512_bf16", "avx512_fp16", "amx_bf16") if flag in text]
+    return " ".join([named[1] if named else platform.machine(), *flags])

@@ -1,0 +1,84 @@
+"""The precision "auto" takes on a CPU: the faster one, asked once and remembered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from cdp.errors import InputError
+from cdp.models import measured, precision
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _fresh(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    cdp_home.mkdir(exist_ok=True)
+    measured.bf16_is_faster_on_cpu.cache_clear()
+    yield
+    measured.bf16_is_faster_on_cpu.cache_clear()
+
+
+def _measures(monkeypatch: pytest.MonkeyPatch, ratio: float) -> list[float]:
+    """What the measurement says from now on; returns the list of its calls."""
+    calls: list[float] = []
+
+    def speed_ratio() -> float:
+        calls.append(ratio)
+        return ratio
+
+    monkeypatch.setattr(measured, "speed_ratio", speed_ratio)
+    return calls
+
+
+@pytest.mark.parametrize(("ratio", "dtype"), [(1.7, torch.bfloat16), (1.05, torch.float32), (0.7, torch.float32)])
+def test_auto_takes_bf16_only_where_it_is_clearly_faster(monkeypatch: pytest.MonkeyPatch, ratio: float, dtype: torch.dtype) -> None:
+    _measures(monkeypatch, ratio)
+    assert precision.pick_dtype("auto", CPU) is dtype
+    assert precision.pick_dtype("bf16", CPU) is torch.bfloat16
+    assert precision.pick_dtype("fp32", CPU) is torch.float32
+
+
+def test_the_choice_outlives_the_process_so_that_a_seed_keeps_its_images(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+    _measures(monkeypatch, 1.7)
+    assert precision.pick_dtype("auto", CPU) is torch.bfloat16
+    measured.bf16_is_faster_on_cpu.cache_clear()
+    calls = _measures(monkeypatch, 0.5)
+    assert precision.pick_dtype("auto", CPU) is torch.bfloat16
+    assert not calls
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": "fast"}', '{"a": NaN}'])
+def test_a_broken_memory_is_measured_again(monkeypatch: pytest.MonkeyPatch, cdp_home: Path, text: str) -> None:
+    path = cdp_home / "cache" / "precision.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    calls = _measures(monkeypatch, 1.7)
+    assert precision.pick_dtype("auto", CPU) is torch.bfloat16
+    assert calls == [1.7]
+    assert list(json.loads(path.read_text()).values())[-1] == 1.7
+
+
+def test_looking_makes_no_home(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+    cdp_home.rmdir()
+    _measures(monkeypatch, 1.7)
+    assert precision.pick_dtype("auto", CPU) is torch.bfloat16
+    assert not cdp_home.exists()
+
+
+def test_the_measurement_is_a_sane_ratio_and_leaves_the_random_stream_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.randn(2)
+    torch.manual_seed(3)
+    assert 0.05 < measured.speed_ratio() < 20
+    assert torch.equal(torch.randn(2), expected)
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(InputError, match="fp16"):
+        precision.pick_dtype("fp16", CPU)
