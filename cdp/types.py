@@ -140,6 +140,14 @@ class ArmReport:
 
 
 @dataclass(frozen=True)
+class JudgeView:
+    """What the judge sees in each image of an arm. predicted: (N,) int64 class numbers; confidence: (N,) float32 in [0, 1]."""
+
+    predicted: np.ndarray
+    confidence: np.ndarray
+
+
+@dataclass(frozen=True)
 class LiveResult:
     """What a live generation ends with; images (N,H,W,C) uint8, label (N,) int64. complete: False where cancelled."""
 
@@ -153,3 +161,5 @@ class LiveResult:
     seconds: float
     finished: int = 0
     """Images that went through every step; where cancelled in the first batch, the images are its estimates so far and this is 0."""
+    guided_view: JudgeView | None = None
+    unguided_view: JudgeView | None = None

@@ -35,8 +35,10 @@ def live_curves(frames: Sequence[Frame]) -> go.Figure:
         figure.add_trace(_curve(shown, values, sign, row, legend=row == 2))
     for row, unit in enumerate(UNITS):
         figure.layout[layout_name("y", row)].update(
-            title={"text": unit, "standoff": 4}, nticks=4, rangemode="normal" if row == 2 else "tozero"
-        )
+            title={"text": unit, "standoff": 4}, nticks=4, rangemode="normal" if row == 2 else "tozero",
+            # The first estimates are near the mean of their class, tens of times as far apart as images ever are.
+            type="log" if row == 2 else "linear",
+        )  # fmt: skip
         figure.layout[layout_name("x", row)].update(_steps_axis(shown, labelled=row == 2), matches="x" if row else None)
     figure.update_layout(legend={"y": _top_of(figure, 2)})
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +15,7 @@ from cdp.embedding import report
 from cdp.errors import InputError, MissingError
 from cdp.models.encoders import JUDGE, Encoder
 from cdp.tasks.engine import encoder_on_device, features_of, real_images
-from cdp.types import ArmReport
+from cdp.types import ArmReport, JudgeView
 
 REFERENCE, HELD_OUT = 5000, 1000
 """Real training images to look for near copies among, and real test images that say how near is normal."""
@@ -66,25 +67,40 @@ def _features(judge: Encoder, image: np.ndarray) -> np.ndarray:
     return features
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Figures of both arms and of guided minus unguided, and what the judge sees in every image; empty without a judge."""
+
+    guided: ArmReport
+    unguided: ArmReport | None = None
+    difference: ArmReport | None = None
+    guided_view: JudgeView | None = None
+    unguided_view: JudgeView | None = None
+
+
 def judged(judge: Encoder, images: np.ndarray) -> report.Arm:
     """The judge's features and predicted classes of uint8 images."""
+    return _seen(judge, images)[0]
+
+
+def verdict(dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: np.ndarray | None) -> Verdict:
+    """Judge both arms. plain: None for a generation of one arm; label: None where the model knows no classes."""
+    judge, real = load_judge(dataset), baseline(dataset)
+    if judge is None:
+        nothing = ArmReport(None, None, None)
+        return Verdict(nothing) if plain is None else Verdict(nothing, nothing, nothing)
+    mine, view = _seen(judge, guided)
+    figures = report.arm_report(mine, label, real)
+    if plain is None:
+        return Verdict(figures, guided_view=view)
+    theirs, other = _seen(judge, plain)
+    difference = report.difference_report(mine, theirs, label, real)
+    return Verdict(figures, report.arm_report(theirs, label, real), difference, view, other)
+
+
+def _seen(judge: Encoder, images: np.ndarray) -> tuple[report.Arm, JudgeView]:
     features = features_of(judge.net, images)
     with torch.no_grad():
-        predicted = judge.net.logits_of(features).argmax(1).cpu().numpy()
-    return report.Arm(features.cpu().numpy(), predicted)
-
-
-def reports(
-    dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: np.ndarray | None
-) -> tuple[ArmReport, ArmReport | None, ArmReport | None]:
-    """Figures of both arms and of guided minus unguided; empty ones where there is no judge, or no label to agree with."""
-    judge, real = load_judge(dataset), baseline(dataset)
-    nothing = ArmReport(None, None, None)
-    if judge is None:
-        return (nothing, None, None) if plain is None else (nothing, nothing, nothing)
-    mine = judged(judge, guided)
-    first = report.arm_report(mine, label, real)
-    if plain is None:
-        return first, None, None
-    theirs = judged(judge, plain)
-    return first, report.arm_report(theirs, label, real), report.difference_report(mine, theirs, label, real)
+        best = judge.net.logits_of(features).softmax(1).max(1)
+    predicted = best.indices.cpu().numpy()
+    return report.Arm(features.cpu().numpy(), predicted), JudgeView(predicted, best.values.cpu().numpy())

@@ -13,7 +13,7 @@ from cdp.embedding.metrics import UndefinedError, between_within_ratio
 from cdp.models.encoders import Encoder
 from cdp.tasks.batches import batch_count, batch_rows, has_labels, labels_of, sample_batch, sample_batch_pair
 from cdp.tasks.engine import features_of, load_engine, to_uint8
-from cdp.tasks.judge import baseline, load_judge, reports
+from cdp.tasks.judge import baseline, load_judge, verdict
 from cdp.types import Frame, LiveResult, Step
 
 
@@ -61,9 +61,11 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
     images = guided.images(finished)
     label = labels_of(config, range(len(images)), loaded)
     unguided = plain.images(finished) if two_arms else None
-    mine, theirs, difference = reports(config.dataset, label if has_labels(config, loaded) else None, images, unguided)
-    seconds = time.monotonic() - started
-    yield LiveResult(label, images, unguided, mine, theirs, difference, finished == config.count, seconds, finished)
+    found = verdict(config.dataset, label if has_labels(config, loaded) else None, images, unguided)
+    yield LiveResult(
+        label, images, unguided, found.guided, found.unguided, found.difference, finished == config.count,
+        time.monotonic() - started, finished, found.guided_view, found.unguided_view,
+    )  # fmt: skip
 
 
 def warm(config: GenerateConfig) -> None:

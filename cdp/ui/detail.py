@@ -10,7 +10,7 @@ import streamlit as st
 from cdp.config import GenerateConfig
 from cdp.figures.palette import GUIDED, NEUTRAL, UNGUIDED
 from cdp.runs.jobs import Job
-from cdp.types import Frame
+from cdp.types import Frame, LiveResult
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.film import step_of, strip
 from cdp.ui.images import GAIN, difference, sprite
@@ -47,7 +47,25 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
         pairs(grids, [""], columns=1, key=f"detail_{job.id}", interactive=False, shape="small")
         if unguided is not None:
             st.caption(f"Mean change {mean_change(guided, unguided):.1%} of the pixel range. Blue: guided is darker; orange: brighter.")
+        if job.result is not None and (said := judge_says(job.result, index, class_names)):
+            st.caption(said)
         _film(job, frames, row)
+
+
+def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> str:
+    """One sentence: what the judge takes image ``index`` for, in each arm; "" where there was no judge or no such image."""
+    views = {"guided": result.guided_view, "unguided": result.unguided_view}
+    said = [
+        f"{arm} {_called(int(view.predicted[index]), class_names)} ({view.confidence[index]:.0%} sure)"
+        for arm, view in views.items() if view is not None and index < len(view.predicted)
+    ]  # fmt: skip
+    if result.unguided is None:
+        said = [words.removeprefix("guided ") for words in said]
+    return f"The judge, which guided nothing, sees: {', '.join(said)}." if said else ""
+
+
+def _called(number: int, class_names: Sequence[str]) -> str:
+    return class_names[number] if number < len(class_names) else f"class {number}"
 
 
 def mean_change(guided: np.ndarray, unguided: np.ndarray) -> float:

@@ -46,6 +46,11 @@ def test_a_step_without_guidance_is_a_gap_and_not_a_zero() -> None:
     assert not any(trace.connectgaps for trace in figure.data)
 
 
+def test_the_separation_of_the_first_estimates_does_not_flatten_the_rest() -> None:
+    axes = live_curves(run(3)).layout
+    assert (axes.yaxis.type, axes.yaxis2.type, axes.yaxis3.type) == ("linear", "linear", "log")
+
+
 @pytest.mark.parametrize("frames", [[], [PLAIN], run(1), run(20)])
 def test_any_stage_of_a_run_draws_and_serialises(frames: list[Frame]) -> None:
     assert "NaN" not in live_curves(frames).to_json()

@@ -38,6 +38,15 @@ def test_a_live_generation_compares_both_arms_from_the_same_noise() -> None:
     np.testing.assert_array_equal(result.label, np.arange(12) % 10)
 
 
+def test_what_the_judge_sees_in_each_image_is_what_its_agreement_counts() -> None:
+    _, result = watch(small(strength=0.3))
+    for view, report in ((result.guided_view, result.guided_report), (result.unguided_view, result.unguided_report)):
+        assert view is not None and report is not None and report.agreement is not None
+        assert report.agreement.value == pytest.approx(float((view.predicted == result.label).mean()))
+        assert view.confidence.shape == (12,) and 0.1 <= view.confidence.min() <= view.confidence.max() <= 1
+    assert watch(small(loss="none"))[1].unguided_view is None
+
+
 def test_guidance_shows_its_loss_ratio_and_strength_only_where_it_acts() -> None:
     frames, _ = watch(small(strength=0.3, window_start=0.6, window_stop=0.3))
     for frame in frames:

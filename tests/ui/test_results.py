@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cdp.config import GenerateConfig
 from cdp.figures.intervals import report_rows
 from cdp.presets import preset
+from cdp.ui.detail import judge_says
 from cdp.ui.engine import in_words
 from cdp.ui.results import sentences, to_csv
 from tests.ui.worlds import result_of
@@ -22,6 +25,15 @@ def test_a_single_arm_is_told_with_its_own_interval_and_without_a_comparison() -
     texts = [text for _, text in sentences(result_of(preset("unguided")))]
     assert "94.0 % (95% interval 86.0 to 98.0), n = 12" in texts[0]
     assert not any("guided" in text for text in texts)
+
+
+def test_the_judges_view_of_an_image_names_both_arms_and_keeps_silent_without_a_judge() -> None:
+    names, both = ("shirt", "shoe"), result_of(GenerateConfig())
+    assert judge_says(both, 1, names) == "The judge, which guided nothing, sees: guided shoe (98% sure), unguided shirt (61% sure)."
+    assert judge_says(both, 2, names).startswith("The judge, which guided nothing, sees: guided class 2 (98% sure)")
+    assert judge_says(result_of(preset("unguided")), 0, names) == "The judge, which guided nothing, sees: shirt (98% sure)."
+    assert judge_says(replace(both, guided_view=None, unguided_view=None), 0, names) == ""
+    assert judge_says(both, 10**6, names) == ""
 
 
 def test_the_csv_has_every_number_of_the_sentences() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cdp.config import GenerateConfig
 from cdp.runs.engine import Engine
-from cdp.types import ArmReport, Frame, Interval, LiveResult
+from cdp.types import ArmReport, Frame, Interval, JudgeView, LiveResult
 from cdp.ui.catalog import Catalog, ModelEntry
 
 CLASSES = ("shirt", "shoe", "bag")
@@ -37,6 +37,8 @@ def result_of(config: GenerateConfig, *, complete: bool = True) -> LiveResult:
         unguided_report=ArmReport(interval(0.89, 0.8, 0.95), interval(4.3, 3.7, 4.9), None) if both else None,
         difference=ArmReport(interval(0.05, -0.01, 0.1), interval(0.6, 0.1, 1.1), None) if both else None,
         complete=complete, seconds=0.5, finished=n if complete else 0,
+        guided_view=JudgeView(np.arange(n) % 3, np.full(n, 0.98, np.float32)),
+        unguided_view=JudgeView(np.zeros(n, np.int64), np.full(n, 0.61, np.float32)) if both else None,
     )  # fmt: skip
 
 
