@@ -23,3 +23,8 @@ def valid_name(name: str) -> str:
     if name.split(".")[0].lower() in _DEVICES:
         raise InputError(f"name {shown} is a device on some systems: choose another name")
     return name
+
+
+def name_like(text: str) -> str:
+    """A name made of any text, such as a file's: what cannot stand in one becomes a hyphen. Empty where nothing is left."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in text).strip("-._")[:MAX_LENGTH].rstrip("-._")

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from cdp import paths
+from cdp.data.names import name_like
 from cdp.errors import CdpError, InputError
 from cdp.ui.gallery_parts import go, plain
 
@@ -43,8 +44,8 @@ def _import(file: st.runtime.uploaded_file_manager.UploadedFile | None, name: st
 
 
 def _stem(file_name: str) -> str:
-    """A set's name from a file's: what cannot stand in one becomes a hyphen. Raises InputError where nothing is left."""
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in Path(file_name).stem).strip("-._")
+    """A set's name from a file's. Raises InputError where nothing is left."""
+    kept = name_like(Path(file_name).stem)
     if not kept:
         raise InputError(f"file name {file_name[:60]!r} gives no name for the set: type one")
-    return kept[:100]
+    return kept

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.data.names import name_like
 from cdp.errors import CdpError
 from cdp.runs.failures import sentence
 from cdp.runs.jobs import Job
@@ -56,7 +57,8 @@ def take_away(job: Job) -> None:
         if result.unguided is not None:
             arm = st.segmented_control("Images", ["Guided", "Unguided"], default="Guided", required=True, key=f"arm_{job.id}")
         config, image = arm_of(job, result, guided=arm == "Guided")
-        stem = f"{config.model}-{config.guidance.loss}-seed{config.seed}"
+        # A model may be given as a path, of which only the last part is a name.
+        stem = name_like(f"{Path(config.model).name}-{config.guidance.loss}-seed{config.seed}"[-80:])
         name_key = f"name_{job.id}_{arm}"
         st.text_input("Name of the sample set", stem, key=name_key, max_chars=80)
         st.button("Save sample set", key="save_set", on_click=_save, args=(name_key, config, image, result.label))

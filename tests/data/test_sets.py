@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cdp import paths
+from cdp.data.names import name_like
 from cdp.data.sets import SetWriter, delete_set, list_sets, open_set, save_set, valid_name
 from cdp.errors import InputError, MissingError
 from tests.data import makers
@@ -109,6 +110,22 @@ def test_plain_names_are_valid(name: str) -> None:
     assert valid_name(name) == name
 
 
+@given(st.text(max_size=150))
+def test_a_name_like_any_text_can_be_used_where_anything_is_left(text: str) -> None:
+    name = name_like(text)
+    if name and not _is_device(name):
+        assert valid_name(name) == name
+
+
+def _is_device(name: str) -> bool:
+    return name.split(".")[0].lower()[:3] in {"con", "prn", "aux", "nul", "com", "lpt"}
+
+
+def test_a_name_like_a_path_keeps_its_words() -> None:
+    assert name_like("/models/My model/") == "models-My-model"
+    assert name_like("???") == ""
+
+
 @given(st.text(max_size=120))
 def test_a_valid_name_is_always_one_visible_folder_of_the_store(name: str) -> None:
     try:
@@ -180,6 +197,7 @@ def test_two_writers_of_one_set_exclude_each_other(cdp_home: Path) -> None:
 KILLED = """
 import sys, numpy as np
 from cdp import paths
+from cdp.data.names import name_like
 from cdp.data.sets import SetWriter
 w = SetWriter(paths.sets_dir() / "big", 1000, (8, 8, 1), {"seed": 0})
 print("from", w.done_rows, flush=True)
