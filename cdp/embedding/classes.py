@@ -1,0 +1,98 @@
+"""How well the classes of one set can be told apart, image by image; means and intervals of these scores are figures of the set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
+from cdp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Out-of-fold answers of a linear classifier. hit: (n,) bool; margin: (n,) probability of the own class minus the best other."""
+
+    hit: np.ndarray
+    margin: Floats
+
+
+def silhouettes(features: np.ndarray, labels: np.ndarray) -> Floats:
+    """Silhouette of each image (Rousseeuw 1987) with its label as the cluster. features (n, d), labels (n,) -> (n,) in [-1, 1]."""
+    from sklearn.metrics import silhouette_samples
+
+    rows, classes = _classes(features, labels)
+    if len(np.unique(classes)) == len(classes):
+        raise UndefinedError("silhouette of one image a class: pass at least 2 of some class")
+    return np.asarray(silhouette_samples(rows, classes), np.float64)
+
+
+def neighbour_hits(features: np.ndarray, labels: np.ndarray, *, k: int = 10) -> np.ndarray:
+    """Whether the k nearest other images of the set vote for the image's own class; of a tie, the class of the nearest wins.
+
+    features (n, d) with n > k, labels (n,) -> (n,) bool.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    rows, classes = _classes(features, labels)
+    if k < 1:
+        raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
+    if len(rows) <= k:
+        raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: pass more, or lower k")
+    near = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors(return_distance=False)  # leaves each image itself out
+    names, coded = np.unique(classes, return_inverse=True)
+    votes = np.zeros((len(rows), len(names)))
+    for rank in range(k):
+        # A nearer neighbour's vote weighs a little more: less than a whole vote in all, so it decides ties only.
+        np.add.at(votes, (np.arange(len(rows)), coded[near[:, rank]]), 1 + (k - rank) / (k * (k + 1.0)))
+    return np.asarray(votes.argmax(axis=1) == coded)
+
+
+def other_class_distances(features: np.ndarray, labels: np.ndarray) -> Floats:
+    """Euclidean distance of each image to the nearest image of another class. features (n, d), labels (n,) -> (n,)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    rows, classes = _classes(features, labels)
+    out = np.empty(len(rows))
+    for value in np.unique(classes):
+        mine = classes == value
+        out[mine] = NearestNeighbors(n_neighbors=1).fit(rows[~mine]).kneighbors(rows[mine])[0][:, 0]
+    return out
+
+
+def linear_probe(features: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: int = 0) -> Probe:
+    """Cross-validated logistic regression on standardised features: every image is judged by a probe that has not seen it.
+
+    features (n, d), labels (n,), each class with at least ``folds`` images.
+    """
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    rows, classes = _classes(features, labels)
+    coded = np.unique(classes, return_inverse=True)[1]
+    if np.bincount(coded).min() < folds:
+        raise UndefinedError(f"a class has fewer than {folds} images: a probe with {folds} folds needs that many of each")
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    share = cross_val_predict(standardised_logistic(), rows, coded, cv=parts, method="predict_proba")
+    at = np.arange(len(rows))
+    own = share[at, coded]
+    share[at, coded] = -np.inf
+    margin = own - share.max(axis=1)
+    return Probe(margin > 0, margin)
+
+
+def standardised_logistic() -> object:
+    """The linear classifier of every probe: features to zero mean and unit variance, then L2-regularised logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+
+
+def _classes(features: np.ndarray, labels: np.ndarray) -> tuple[Floats, Ints]:
+    rows = feature_rows("features", features, at_least=2)
+    classes = class_numbers("labels", labels, len(rows))
+    if len(np.unique(classes)) < 2:
+        raise UndefinedError("separability of one class: pass images of at least 2 classes")
+    return rows, classes

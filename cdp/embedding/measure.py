@@ -1,0 +1,176 @@
+"""All figures of one set in one call, and the difference between two sets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.embedding.checks import Floats, UndefinedError, class_numbers, feature_rows
+from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
+from cdp.embedding.frechet import frechet_distance
+from cdp.embedding.intervals import draws, percentile, wilson
+from cdp.embedding.neighbours import density_coverage, precision_recall
+from cdp.embedding.report import Arm, RealBaseline, arm_report
+from cdp.embedding.scatter import separation_interval
+from cdp.embedding.sphere import alignment, uniformity
+from cdp.embedding.two_sample import classifier_auc, mmd
+from cdp.errors import InputError
+from cdp.types import Interval
+
+TITLES = {
+    "separation": "Between / within scatter",
+    "silhouette": "Silhouette",
+    "knn_accuracy": "10-nearest-neighbour accuracy",
+    "probe_accuracy": "Linear-probe accuracy",
+    "probe_margin": "Linear-probe margin",
+    "other_class_distance": "Distance to the nearest other class",
+    "alignment": "Alignment",
+    "uniformity": "Uniformity",
+    "frechet": "Frechet distance to real",
+    "precision": "Precision",
+    "recall": "Recall",
+    "density": "Density",
+    "coverage": "Coverage",
+    "real_auc": "AUC of telling it from real",
+    "mmd": "MMD from real",
+    "nearest": "Nearest-training-image ratio",
+}
+"""Every figure, separability first, then fidelity and coverage, which always stand beside it."""
+
+PAIRWISE_ROWS = 1000
+"""Images of each side for MMD, whose cost is quadratic."""
+
+
+@dataclass(frozen=True)
+class Real:
+    """Real images in the same encoder's eyes. features: (n, d) of held-out ones; baseline: the training images, None to leave memorisation out."""
+
+    features: np.ndarray
+    baseline: RealBaseline | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """figures and per_class (by class number) by the keys of ``TITLES``; undefined: why a figure is missing, by the same keys."""
+
+    n: int
+    figures: dict[str, Interval]
+    per_class: dict[int, dict[str, Interval]]
+    undefined: dict[str, str]
+
+
+def measure(features: np.ndarray, labels: np.ndarray, real: Real | None = None, *, n_boot: int = 500, seed: int = 0) -> Measurement:
+    """features: (n, d) of one set, labels: (n,). Without ``real``, only what needs the set alone.
+
+    A figure that does not exist for this set (one class, features that never vary) is named in ``undefined`` with the reason.
+    Raises InputError for features or labels that are no such thing.
+    """
+    rows = feature_rows("features", features, at_least=2)
+    classes = class_numbers("labels", labels, len(rows))
+    figures: dict[str, Interval] = {}
+    per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in np.unique(classes)}
+    undefined: dict[str, str] = {}
+
+    def take(keys: tuple[str, ...], figure: Callable[[], tuple[Interval, ...]]) -> None:
+        try:
+            figures.update(zip(keys, figure(), strict=True))
+        except UndefinedError as error:
+            undefined.update(dict.fromkeys(keys, str(error)))
+
+    def take_scores(keys: tuple[str, ...], scores: Callable[[], tuple[np.ndarray, ...]]) -> None:
+        """Figures that are means of one score an image: these exist for each class, too."""
+        try:
+            found = scores()
+        except UndefinedError as error:
+            undefined.update(dict.fromkeys(keys, str(error)))
+            return
+        for key, score in zip(keys, found, strict=True):
+            figures[key] = mean_of(score, classes, n_boot=n_boot, seed=seed)
+            for value, row in per_class.items():
+                mine = score[classes == value]
+                if len(mine) > 1:
+                    row[key] = mean_of(mine, None, n_boot=n_boot, seed=seed)
+
+    def probe() -> tuple[np.ndarray, np.ndarray]:
+        found = linear_probe(rows, classes, seed=seed)
+        return found.hit, found.margin
+
+    take(("separation",), lambda: (separation_interval(rows, classes, n_boot=n_boot, seed=seed),))
+    take_scores(("silhouette",), lambda: (silhouettes(rows, classes),))
+    take_scores(("knn_accuracy",), lambda: (neighbour_hits(rows, classes),))
+    take_scores(("probe_accuracy", "probe_margin"), probe)
+    take_scores(("other_class_distance",), lambda: (other_class_distances(rows, classes),))
+    take(("alignment",), lambda: (alignment(rows, classes, n_boot=n_boot, seed=seed),))
+    take(("uniformity",), lambda: (uniformity(rows, n_boot=min(n_boot, 200), seed=seed),))
+    if real is not None:
+        _against_real(take, rows, classes, real, n_boot, seed)
+    return Measurement(len(rows), {key: figures[key] for key in TITLES if key in figures}, per_class, undefined)
+
+
+def _against_real(
+    take: Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None],
+    rows: Floats, classes: np.ndarray, real: Real, n_boot: int, seed: int,
+) -> None:  # fmt: skip
+    held_out = feature_rows("real features", real.features, width=rows.shape[1])
+
+    def fidelity() -> tuple[Interval, ...]:
+        found = precision_recall(held_out, rows)
+        return found.precision, found.recall
+
+    def cover() -> tuple[Interval, ...]:
+        found = density_coverage(held_out, rows, n_boot=n_boot, seed=seed)
+        return found.density, found.coverage
+
+    def nearest() -> tuple[Interval, ...]:
+        found = arm_report(Arm(rows), classes, real.baseline, n_boot=n_boot, seed=seed).nearest
+        if found is None:
+            raise UndefinedError("the distance to real training images is undefined for this set")
+        return (found,)
+
+    take(("frechet",), lambda: (frechet_interval(held_out, rows, n_boot=min(n_boot, 200), seed=seed),))
+    take(("precision", "recall"), fidelity)
+    take(("density", "coverage"), cover)
+    take(("real_auc",), lambda: (classifier_auc(held_out, rows, n_boot=n_boot, seed=seed),))
+    some = [part[np.sort(np.random.default_rng(seed).permutation(len(part))[:PAIRWISE_ROWS])] for part in (held_out, rows)]
+    take(("mmd",), lambda: (mmd(some[0], some[1], n_boot=min(n_boot, 200), seed=seed),))
+    if real.baseline is not None:
+        take(("nearest",), nearest)
+
+
+def frechet_interval(real: np.ndarray, fake: np.ndarray, *, n_boot: int = 200, seed: int = 0, level: float = 0.95) -> Interval:
+    """Frechet distance with a bootstrap interval over both sides, moved back by the bootstrap's own bias.
+
+    The distance grows with the noise of its moments, so resampled values lie too high; their spread is what the interval takes.
+    """
+    value = frechet_distance(real, fake)
+    rng = np.random.default_rng(seed)
+    values = np.array([
+        frechet_distance(real[rng.integers(0, len(real), len(real))], fake[rng.integers(0, len(fake), len(fake))]) for _ in range(n_boot)
+    ])  # fmt: skip
+    moved = percentile(value, values - values.mean() + value, len(fake), level)
+    return Interval(value, max(0.0, moved.low), moved.high, moved.n, level)
+
+
+def mean_of(score: np.ndarray, classes: np.ndarray | None, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:
+    """Mean of one score an image: Wilson's interval where the score is yes or no, else the bootstrap, class by class."""
+    if score.dtype == bool:
+        return wilson(int(score.sum()), len(score), level=level)
+    values = np.concatenate([score[block].mean(axis=1) for block in draws(len(score), n_boot, seed, classes)])
+    return percentile(float(score.mean()), values, len(score), level)
+
+
+def difference(first: Interval, second: Interval) -> Interval:
+    """``first`` minus ``second`` of two independent samples, from their intervals alone (MOVER, Zou and Donner 2008).
+
+    Keeps the asymmetry of both. Wider than need be for sets from the same noise, never narrower. Raises InputError for
+    intervals of different levels.
+    """
+    if first.level != second.level:
+        raise InputError(f"intervals of levels {first.level} and {second.level} have no common difference: use one level")
+    value = first.value - second.value
+    low = value - math.hypot(first.value - first.low, second.high - second.value)
+    high = value + math.hypot(first.high - first.value, second.value - second.low)
+    return Interval(value, low, high, min(first.n, second.n), first.level)
