@@ -39,6 +39,7 @@ def separation_interval(features: np.ndarray, labels: np.ndarray, *, n_boot: int
 
     A class of n_c resampled images varies (n_c - 1)/n_c times too little, which would shift the interval upwards in small
     sets; so deviations from the class mean are first scaled by sqrt(n_c/(n_c - 1)) (Davison and Hinkley 1997, Sec. 6.2.3).
+    Resampling also adds the noise of the class means a second time, (K - 1)/n on the ratio, which is taken off again.
     Raises UndefinedError where the ratio is, and where there are too few images a class for finite bounds.
     """
     value = between_within_ratio(features, labels)
@@ -114,7 +115,7 @@ def _resampled_ratios(features: np.ndarray, labels: np.ndarray, n_boot: int, see
         within = counts @ squares - np.einsum("k,bkd,bkd->b", groups.sizes, shift, shift)
         # What rounding leaves of a resample that repeats one image a class is not variation.
         within[within < 1e-12 * squares.sum()] = 0.0
-        out.append(groups.ratio(groups.means + shift, within))
+        out.append(groups.ratio(groups.means + shift, within) - (len(groups.sizes) - 1) / len(groups.order))
     return np.concatenate(out)
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 
-from cdp import paths
-from cdp.data import atomic
 from cdp.embedding import report
-from cdp.errors import InputError, MissingError
+from cdp.errors import MissingError
 from cdp.models.encoders import JUDGE, Encoder
 from cdp.tasks.engine import encoder_on_device, features_of, real_images
+from cdp.tasks.features import cached_features
 from cdp.types import ArmReport, JudgeView
 
 REFERENCE, HELD_OUT = 5000, 1000
@@ -42,29 +40,8 @@ def baseline(dataset: str) -> report.RealBaseline | None:
         train, held_out = real_images(dataset, "train", REFERENCE), real_images(dataset, "test", HELD_OUT)
     except MissingError:
         return None
-    near, far = (_features(judge, image) for image in (train[0], held_out[0]))
+    near, far = (cached_features(judge, image) for image in (train[0], held_out[0]))
     return report.real_baseline(near, far, held_out[1])
-
-
-def _features(judge: Encoder, image: np.ndarray) -> np.ndarray:
-    """The judge's features of real images, from the cache where it has them."""
-    key = hashlib.sha256(judge.sha256.encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:24]
-    path = paths.cache_dir() / "features" / f"{key}.npy"
-    expected = (len(image), judge.dim)
-    try:
-        cached = np.load(path, allow_pickle=False)
-        if cached.shape == expected and cached.dtype == np.float32 and np.isfinite(cached).all():
-            return cached
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or damaged: what can be computed again is not worth an error
-    features = features_of(judge.net, image).cpu().numpy()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.atomic_file(path) as file:
-            np.save(file, features, allow_pickle=False)
-    except (OSError, InputError):
-        pass  # a home that cannot be written only costs the time again
-    return features
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ def resampled(features: np.ndarray, labels: np.ndarray, n_boot: int, seed: int) 
     """The slow way: build every resampled set of inflated deviations and score it."""
     rows_of = np.concatenate(list(draws(len(labels), n_boot, seed, labels)))
     wide = inflated(features, labels)
-    return np.array([naive_ratio(wide[rows], labels[rows]) for rows in rows_of])
+    twice = (len(np.unique(labels)) - 1) / len(labels)
+    return np.array([naive_ratio(wide[rows], labels[rows]) - twice for rows in rows_of])
 
 
 def test_the_fast_interval_equals_the_naive_bootstrap() -> None:
@@ -109,6 +110,13 @@ def test_the_fast_difference_equals_the_naive_paired_bootstrap() -> None:
     values = resampled(first, labels, 40, 9) - resampled(second, labels, 40, 9)
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])), rel=1e-9)
     assert found.value == pytest.approx(naive_ratio(first, labels) - naive_ratio(second, labels))
+
+
+def test_labels_that_mean_nothing_have_an_interval_around_nothing() -> None:
+    rng = np.random.default_rng(0)
+    found = [separation_interval(rng.normal(size=(60, 8)), np.arange(60) % 6, n_boot=200, seed=seed) for seed in range(60)]
+    assert np.mean([i.low <= 0 <= i.high for i in found]) >= 0.85
+    assert all(i.low <= i.value <= i.high for i in found)
 
 
 @pytest.mark.parametrize("per_class", (3, 6, 30))

@@ -1,0 +1,80 @@
+"""measure: how far apart the classes of sets are, how faithful they are, and what changed between two of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cdp.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from cdp.tasks.measuring import Measured
+    from cdp.types import Interval
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("measure")(measure)
+
+
+def measure(
+    sets: Annotated[
+        list[str], typer.Argument(metavar="SET...", help="Saved sets by name or path, or real splits such as fashion-mnist:test.")
+    ],
+    encoder: Annotated[
+        str, typer.Option(help="In whose features: judge, standard, robust, noise-aware, a path, or pixels. The judge never guides.")
+    ] = "judge",
+    dataset: Annotated[str, typer.Option(help="Whose real images to compare with; empty takes the one on the set's card.")] = "",
+    rows: Annotated[
+        int, typer.Option(help="Images of each set that are measured, class-balanced, 100 to 20000.", min=100, max=20_000)
+    ] = 5000,
+    seed: Annotated[int, typer.Option(help="Of the resampling behind the intervals.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of tables.")] = False,
+) -> None:
+    """Measure sets in an encoder's feature space, with 95 % intervals; further sets are also compared with the first."""
+    from cdp.tasks.measuring import changes, measure_set
+
+    found = []
+    for name in sets:
+        say(f"measuring {name}")
+        found.append(measure_set(name, encoder=encoder, dataset=dataset, rows=rows, seed=seed))
+    against = [(other, changes(found[0], other)) for other in found[1:]]
+    if as_json:
+        print_json({
+            "encoder": encoder,
+            "sets": [_row(one) for one in found],
+            "differences": [{"first": found[0].name, "second": other.name, "figures": _figures(change)} for other, change in against],
+        })  # fmt: skip
+        return
+    for one in found:
+        _table(f"{one.name}: {one.result.n:,} of {one.total:,} images, {encoder}", one.result.figures, one.result.undefined)
+    for other, change in against:
+        _table(f"{found[0].name} minus {other.name}", change, {})
+
+
+def _row(one: Measured) -> dict[str, Any]:
+    """One set, JSON-ready."""
+    per_class = [
+        {"class": value, "name": one.class_names[value] if value < len(one.class_names) else str(value), "figures": _figures(figures)}
+        for value, figures in one.result.per_class.items()
+    ]
+    result = one.result
+    return {
+        "name": one.name, "images": one.total, "measured": result.n, "figures": _figures(result.figures), "per_class": per_class,
+        "undefined": result.undefined,
+    }  # fmt: skip
+
+
+def _figures(figures: dict[str, Interval]) -> dict[str, dict[str, float | int]]:
+    return {key: {"value": f.value, "low": f.low, "high": f.high, "n": f.n, "level": f.level} for key, f in figures.items()}
+
+
+def _table(title: str, figures: dict[str, Interval], undefined: dict[str, str]) -> None:
+    from cdp.embedding.measure import TITLES
+
+    print(title)
+    for key, figure in figures.items():
+        print(f"  {TITLES[key]:<36}{figure.value:>10.4g}   {figure.level:.0%} interval {figure.low:.4g} to {figure.high:.4g}")
+    for key, reason in undefined.items():
+        print(f"  {TITLES[key]:<36}         -   {reason}")

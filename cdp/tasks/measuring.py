@@ -1,0 +1,95 @@
+"""Measuring sets by name: images in, features by an encoder, figures with intervals out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from cdp.data.registry import load_split
+from cdp.data.sets import open_set
+from cdp.embedding.measure import Measurement, Real, difference, measure
+from cdp.embedding.report import real_baseline
+from cdp.errors import InputError
+from cdp.models.encoders import JUDGE
+from cdp.tasks.engine import balanced_rows, encoder_on_device, real_images
+from cdp.tasks.features import cached_features
+from cdp.types import Interval
+
+PIXELS = "pixels"
+"""The encoder that is none: features are the pixels themselves, in [0, 1]."""
+ROWS = 5000
+"""Images of a set that are measured, class-balanced, where it has more."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One set's figures. total: images in the set, of which ``result.n`` were measured; class_names: by class number."""
+
+    name: str
+    total: int
+    class_names: tuple[str, ...]
+    result: Measurement
+
+
+def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured:
+    """Every figure of one set.
+
+    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
+    or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
+    A set is compared with held-out real images and with training images; a real split has its own separability only.
+    Raises InputError or MissingError with the remedy.
+    """
+    if rows < 100:
+        raise InputError(f"rows is {rows}: measure at least 100 images, or intervals say nothing")
+    image, label, names, of = _images(name)
+    dataset = dataset or of
+    if not dataset:
+        raise InputError(f"dataset: the card of {name} names none: say which real images to compare with (--dataset fashion-mnist)")
+    chosen = balanced_rows(label, rows)
+    features = _features(encoder, dataset, image[chosen])
+    if name.partition(":")[0] == dataset:
+        real = None  # real images measured against themselves say nothing of fidelity
+    else:
+        real = _real(encoder, dataset, rows)
+        if real.features.shape[1] != features.shape[1]:
+            raise InputError(f"{name} has images of another shape than {dataset}: choose an encoder and data set of their own")
+    return Measured(name.rstrip("/").rpartition("/")[2], len(label), names, measure(features, label[chosen], real, seed=seed))
+
+
+def changes(first: Measured, second: Measured) -> dict[str, Interval]:
+    """``first`` minus ``second``, figure by figure, where both have it."""
+    return {
+        key: difference(figure, second.result.figures[key]) for key, figure in first.result.figures.items() if key in second.result.figures
+    }  # fmt: skip
+
+
+def _images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], str]:
+    """Images, labels, class names and data set of a saved set or of a real split."""
+    dataset, colon, split = name.rpartition(":")
+    if colon and split in ("train", "test") and dataset:
+        real = load_split(dataset, split)
+        return real.image, np.asarray(real.label, np.int64), real.info.classes, dataset
+    made = open_set(name)
+    return made.image, np.asarray(made.label, np.int64), made.class_names, str(made.card.get("dataset") or "")
+
+
+def _features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
+    """(n, d) float32."""
+    if encoder == PIXELS:
+        return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
+    found = encoder_on_device(encoder, dataset)
+    if found.net.channels != image.shape[-1]:
+        raise InputError(
+            f"encoder: {encoder} sees {found.net.channels} channels, but these images have {image.shape[-1]}: choose an encoder of their own"
+        )
+    return cached_features(found, image)
+
+
+@lru_cache(maxsize=4)
+def _real(encoder: str, dataset: str, rows: int) -> Real:
+    """Held-out real images to compare with, and training images to look for copies among."""
+    held_out, train = real_images(dataset, "test", rows), real_images(dataset, "train", rows)
+    features = _features(encoder, dataset, held_out[0])
+    return Real(features, real_baseline(_features(encoder, dataset, train[0]), features, held_out[1]))

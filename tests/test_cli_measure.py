@@ -1,0 +1,84 @@
+"""measure as a person uses it: real images in a set of one's own, the shipped judge, one line of JSON or a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cdp.data.registry import load_split
+from cdp.data.sets import save_set
+from cdp.embedding.scatter import between_within_ratio
+from cdp.paths import ROOT
+from cdp.tasks.engine import balanced_rows
+
+COUNT = 300
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cdp", "measure", *args], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
+        text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def sets(cdp_home: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets: real training images, and the same with labels that mean nothing."""
+    real = load_split("fashion-mnist", "train")
+    rows = balanced_rows(np.asarray(real.label[:5000]), COUNT)
+    image, label = real.image[rows], np.asarray(real.label[rows])
+    card = {"dataset": "fashion-mnist", "class_names": list(real.info.classes)}
+    save_set("sound", image, label, card)
+    save_set("muddled", image, np.random.default_rng(0).permutation(label), card)
+    return image, label
+
+
+def test_two_sets_are_measured_and_compared_and_reality_wins(sets: tuple[np.ndarray, np.ndarray]) -> None:
+    done = run("sound", "muddled", "--rows", "300", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    found: dict[str, Any] = json.loads(done.stdout)
+    first, second = found["sets"]
+    assert (first["name"], first["images"], first["measured"], first["undefined"]) == ("sound", COUNT, COUNT, {})
+    assert [row["name"] for row in first["per_class"]][:2] == ["T-shirt/top", "Trouser"]
+    assert first["figures"]["knn_accuracy"]["value"] > 0.8 > 0.3 > second["figures"]["knn_accuracy"]["value"]
+    # Copies of training images are what the nearest-image figure is there to show.
+    assert first["figures"]["nearest"]["high"] < 0.9
+    change = found["differences"][0]["figures"]
+    assert change["separation"]["low"] > 0
+    for figures in (first["figures"], second["figures"], change):
+        assert all(f["low"] <= f["value"] <= f["high"] for f in figures.values())
+
+
+def test_pixels_need_no_encoder_and_give_what_the_formula_gives(sets: tuple[np.ndarray, np.ndarray]) -> None:
+    image, label = sets
+    done = run("sound", "--encoder", "pixels", "--rows", "300")
+    assert done.returncode == 0, done.stderr
+    expected = between_within_ratio(image.reshape(COUNT, -1) / 255, label)
+    line = next(line for line in done.stdout.splitlines() if "Between / within" in line)
+    assert f"{expected:.4g}" in line and "95% interval" in line
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("nothing",), "'nothing' is unknown"),
+        (("fashion-mnist:validation",), "is unknown"),
+        (("plain",), "--dataset"),
+        (("plain", "--dataset", "fashion-mnist"), "channels"),
+        (("sound", "--rows", "5"), "--rows"),
+        (("sound", "--encoder", "absent"), "absent"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_two(sets: object, args: tuple[str, ...], said: str) -> None:
+    save_set("plain", np.zeros((200, 28, 28, 3), np.uint8), np.arange(200) % 2, {"class_names": ["a", "b"]})
+    done = run(*args)
+    assert done.returncode == 2 and not done.stdout
+    assert said in done.stderr and "Traceback" not in done.stderr
