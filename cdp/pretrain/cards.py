@@ -15,17 +15,25 @@ from cdp.types import DatasetInfo, Split
 CURVE_POINTS = 200
 
 
-def model_card(config: PretrainConfig, split: Split, *, parameters: int, steps: int, losses: Sequence[float]) -> dict[str, Any]:
-    """The card of a diffusion model. steps: taken so far (config.steps where finished)."""
+def model_card(
+    config: PretrainConfig, split: Split, *, parameters: int, steps: int, losses: Sequence[float], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The card of a diffusion model. steps: taken so far (config.steps where finished); before: card of the model it started from."""
     info = split.info
+    history = {"before": {key: before[key] for key in ("training", "loss_curve", "before") if key in before}} if before else {}
     settings = config.model_dump(mode="json", exclude={"name", "dataset", "steps", "save_every", "patch"})
-    return _common("diffusion", info) | {
-        "patch": config.patch,
-        "parameters": parameters,
-        "training": settings | {"images": len(split), "steps": steps, "steps_planned": config.steps, "images_seen": steps * config.batch},
-        "loss_curve": curve(losses),
-        "quality": {},
-    }
+    return (
+        _common("diffusion", info)
+        | {
+            "patch": config.patch,
+            "parameters": parameters,
+            "training": settings
+            | {"images": len(split), "steps": steps, "steps_planned": config.steps, "images_seen": steps * config.batch},
+            "loss_curve": curve(losses),
+            "quality": {},
+        }
+        | history
+    )
 
 
 def encoder_card(

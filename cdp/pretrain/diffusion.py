@@ -90,7 +90,9 @@ def export_checkpoint(state: Mapping[str, Tensor], folder: Path, config: Pretrai
     unet = _unet(config, split.info)
     unet.load_state_dict(part_of(state, "ema"))
     parameters = sum(p.numel() for p in unet.parameters())
-    save_pipeline(folder, unet, COSINE, model_card(config, split, parameters=parameters, steps=int(state["step"]), losses=losses))
+    before = load_pipeline(config.start).card if config.start else None
+    card = model_card(config, split, parameters=parameters, steps=int(state["step"]), losses=losses, before=before)
+    save_pipeline(folder, unet, COSINE, card)
 
 
 def _trainer(config: PretrainConfig, info: DatasetInfo) -> Trainer:

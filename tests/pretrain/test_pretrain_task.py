@@ -206,6 +206,7 @@ def test_training_goes_on_from_the_weights_of_a_finished_model(cdp_home: Path) -
     before, after = first.denoiser.unet.state_dict(), second.denoiser.unet.state_dict()
     assert all(torch.allclose(after[name], value, atol=1e-7) for name, value in before.items())
     assert second.card["training"]["start"] == "m"
+    assert second.card["before"]["training"] == first.card["training"]
     with pytest.raises(InputError, match="start: m is built otherwise"):
         run_pretrain(_model(name="m3", start="m", widths=(32, 64)))
 
