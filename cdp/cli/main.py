@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__
-from cdp.cli import datacommands, doctor, generate, measure, pretrain
+from cdp.cli import datacommands, doctor, generate, measure, pretrain, select
 from cdp.cli.interrupt import INTERRUPTED
 from cdp.cli.output import say
 from cdp.errors import Cancelled, CdpError
@@ -44,6 +44,7 @@ doctor.register(app)
 datacommands.register(app)
 generate.register(app)
 measure.register(app)
+select.register(app)
 pretrain.register(app)
 
 
