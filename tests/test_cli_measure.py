@@ -1,4 +1,4 @@
-"""measure as a person uses it: real images in a set of one's own, the shipped judge, one line of JSON or a table."""
+"""measure and select as a person uses them: real images in a set of one's own, the shipped judge, one line of JSON or a table."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from cdp.tasks.engine import balanced_rows
 COUNT = 300
 
 
-def run(*args: str) -> subprocess.CompletedProcess[str]:
+def run(*args: str, command: str = "measure") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cdp", "measure", *args], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
+        [sys.executable, "-m", "cdp", command, *args], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
         text=True, timeout=240, check=False,
     )  # fmt: skip
 
@@ -82,3 +82,13 @@ def test_bad_input_is_one_sentence_and_exit_code_two(sets: object, args: tuple[s
     done = run(*args)
     assert done.returncode == 2 and not done.stdout
     assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
+    done = run("sound", "--by", "confidence", "--keep", "100", "--out", "sure", "--json", command="select")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["name"], made["count"], made["parent"], made["selection"]["by"]) == ("sure", 100, "sound", "confidence")
+    assert made["selection"]["mean_score_kept"] > made["selection"]["mean_score_dropped"]
+    again = run("sound", "--keep", "100", "--out", "sure", command="select")
+    assert again.returncode == 2 and "sure" in again.stderr and "Traceback" not in again.stderr
