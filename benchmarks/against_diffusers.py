@@ -1,7 +1,7 @@
 """Our sampler against the loop of diffusers' own pipeline in fp32, in turns; then whether the images are as good.
 
-Same network, solver, steps, batch and noise. What differs is precision ("auto" takes bf16 where the processor multiplies it
-natively), so the second half compares the images themselves, the judge's agreement, and the judge's features.
+Same network, solver, steps, batch and noise. What differs is precision ("auto" takes bf16 where it is faster,
+which is measured), so the second half compares the images themselves, the judge's agreement, and the judge's features.
 """
 
 from __future__ import annotations
