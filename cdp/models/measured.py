@@ -1,10 +1,11 @@
 """Which precision is faster on this processor: measured once, then remembered, because no feature flag tells.
 
-Some processors that list bf16 instructions convert around each of them and lose a third of their speed (docs/decisions/0008).
+Some processors that list bf16 instructions run slower with them than without (docs/decisions/0008).
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
 import re
@@ -35,7 +36,8 @@ def bf16_is_faster_on_cpu() -> bool:
     if key not in known:
         known[key] = speed_ratio()
         if home().is_dir():  # a command that only looks makes no home
-            write_json(path, known)
+            with contextlib.suppress(OSError):  # a home that cannot be written only costs the measurement again
+                write_json(path, known)
     return known[key] >= MARGIN
 
 

@@ -49,7 +49,7 @@ def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int
         raise InputError(f"dataset: the card of {name} names none: say which real images to compare with (--dataset fashion-mnist)")
     chosen = balanced_rows(label, rows)
     features = _features(encoder, dataset, image[chosen])
-    if name.partition(":")[0] == dataset:
+    if name in (f"{dataset}:train", f"{dataset}:test"):
         real = None  # real images measured against themselves say nothing of fidelity
     else:
         real = _real(encoder, dataset, rows)

@@ -64,6 +64,12 @@ def test_a_broken_memory_is_measured_again(monkeypatch: pytest.MonkeyPatch, cdp_
     assert list(json.loads(path.read_text()).values())[-1] == 1.7
 
 
+def test_a_home_that_cannot_be_written_only_costs_the_measurement_again(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+    (cdp_home / "cache").write_text("a file where the folder belongs")
+    _measures(monkeypatch, 1.7)
+    assert precision.pick_dtype("auto", CPU) is torch.bfloat16
+
+
 def test_looking_makes_no_home(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
     cdp_home.rmdir()
     _measures(monkeypatch, 1.7)
