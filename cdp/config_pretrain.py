@@ -40,6 +40,14 @@ class PretrainConfig(Frozen):
     precision: Literal["auto", "fp32", "bf16"] = knob(
         "auto", "Precision", "Auto takes bf16 where it is faster on this machine, which is measured once.", advanced=True
     )
+    distil_scale: float = knob(
+        1.0, "Distil scale", "Teach the model to predict as it would with classifier-free guidance of this scale, at no cost when sampling: the guidance "
+        "of the model it starts from is added to what it learns (Meng et al. 2023). 1 is off.", ge=1, le=10, advanced=True,
+    )  # fmt: skip
+    distil_window: tuple[float, float] = knob(
+        (0.0, 1.0), "Distil window", "Noise levels, from and up to, at which it does (Kynkaanniemi et al. 2024: the middle ones gain, the others lose variety).",
+        unit="t/T", advanced=True,
+    )  # fmt: skip
     save_every: int = knob(
         250, "Save every", "Steps between checkpoints: what a kill can cost.", unit="steps", ge=1, le=100_000, advanced=True
     )
@@ -48,6 +56,11 @@ class PretrainConfig(Frozen):
     def _buildable(self) -> Self:
         if any(width % 32 or not 32 <= width <= 2048 for width in self.widths):
             raise ValueError(f"widths must be multiples of 32 up to 2048 (given: {', '.join(map(str, self.widths))})")
+        low, high = self.distil_window
+        if not 0 <= low < high <= 1:
+            raise ValueError(f"distil_window must be two rising numbers from 0 to 1 (given: {low:g}, {high:g})")
+        if self.distil_scale > 1 and not self.start:
+            raise ValueError("distil_scale takes the guidance of a finished model: name it with start, or leave distil_scale at 1")
         return self
 
 

@@ -40,6 +40,38 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """Sample sets on one map. Point i is image ``row[i]`` of set ``names[which[i]]`` and has class ``label[i]``.
+
+    names: as they were asked for; class_names: by class number; totals: images that each set has, of which the points are a part.
+    coordinates: (n, 2 or 3) float32; which, row, label: (n,) int64. Points of one set are neighbours, in the order of ``names``.
+    """
+
+    names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    totals: tuple[int, ...]
+    coordinates: np.ndarray
+    which: np.ndarray
+    row: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+@dataclass(frozen=True)
+class MapQuality:
+    """How far a map can be trusted. trustworthiness: in [0, 1], of the neighbourhoods drawn (Venna and Kaski 2001);
+    disparity: Procrustes disparity in [0, 1] between maps of two seeds, None for a projection without a seed;
+    n: images it was measured on; neighbors: size of the neighbourhoods."""
+
+    trustworthiness: float
+    disparity: float | None
+    n: int
+    neighbors: int
+
+
+@dataclass(frozen=True)
 class NoiseState:
     """What a guide sees at one step. All tensors (B,C,H,W) fp32, images in model range [-1,1].
 

@@ -43,7 +43,7 @@ def with_options(model: type[Frozen], skip: frozenset[str] = frozenset()) -> Cal
 
 
 def chosen(given: Mapping[str, Any], model: type[Frozen] = GenerateConfig) -> dict[str, Any]:
-    """The leaves that were set on the command line. Lists are written with commas: ``1,3,7``."""
+    """The leaves that were set on the command line. Lists are written with commas: ``1,3,7`` or ``0.4,0.8``."""
     fields = leaves(model)
     return {name: _value(name, value, fields[name]) for name, value in given.items() if value is not None}
 
@@ -51,10 +51,12 @@ def chosen(given: Mapping[str, Any], model: type[Frozen] = GenerateConfig) -> di
 def _value(name: str, value: Any, field: FieldInfo) -> Any:
     if get_origin(field.annotation) is not tuple:
         return value
+    number = get_args(field.annotation)[0]
     try:
-        return [int(part) for part in str(value).split(",") if part.strip()]
+        return [number(part) for part in str(value).split(",") if part.strip()]
     except ValueError as error:
-        raise InputError(f"{name}: write whole numbers with commas between them, like 1,3,7 (given: {value!r})") from error
+        kind = "whole numbers with commas between them, like 1,3,7" if number is int else "numbers with commas between them, like 0.4,0.8"
+        raise InputError(f"{name}: write {kind} (given: {value!r})") from error
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:

@@ -28,6 +28,30 @@ class TrainStep:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Distillation:
+    """Classifier-free guidance to be learned. teacher: a finished model, frozen, on the trainer's device; scale: above 1; window: t/T, [from, to)."""
+
+    teacher: Denoiser
+    scale: float
+    window: tuple[float, float]
+
+    def offset(self, x_t: Tensor, t_fraction: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        """What guidance adds to the prediction: (scale - 1)(conditional - unconditional) inside the window, 0 outside it and where the
+        label is the null one. x_t: (B,C,H,W); t, t_fraction, labels: (B,) -> (B,C,H,W).
+        """
+        low, high = self.window
+        at = (t_fraction >= low) & (t_fraction < high) & (labels != self.teacher.null_label)
+        out = torch.zeros_like(x_t)
+        if not at.any():
+            return out
+        null = torch.full_like(labels[at], self.teacher.null_label)
+        with torch.no_grad():
+            told, free = self.teacher(torch.cat([x_t[at]] * 2), torch.cat([t[at]] * 2), torch.cat([labels[at], null])).float().chunk(2)
+        out[at] = (self.scale - 1) * (told - free)
+        return out
+
+
 class Trainer:
     """Network, EMA and optimiser, with all state needed to go on after a stop as if there had been none.
 
@@ -36,11 +60,12 @@ class Trainer:
 
     def __init__(
         self, denoiser: Denoiser, alpha_bar: Tensor, *, seed: int, batch: int, steps: int, learning_rate: float,
-        class_dropout: float, ema_decay: float, dtype: torch.dtype,
+        class_dropout: float, ema_decay: float, dtype: torch.dtype, distillation: Distillation | None = None,
     ) -> None:  # fmt: skip
         self.denoiser, self.alpha_bar = denoiser, alpha_bar
         self.seed, self.batch, self.steps, self.learning_rate = seed, batch, steps, learning_rate
         self.class_dropout, self.ema_decay, self.dtype = class_dropout, ema_decay, dtype
+        self.distillation = distillation
         self.device = next(denoiser.parameters()).device
         self.ema = {name: value.detach().clone() for name, value in denoiser.unet.state_dict().items()}
         self.optimiser = torch.optim.AdamW(denoiser.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
@@ -79,6 +104,8 @@ class Trainer:
         x_t = ab.sqrt() * x0 + (1 - ab).sqrt() * noise
         target = ab.sqrt() * noise - (1 - ab).sqrt() * x0  # v of Salimans and Ho 2022, section 4
         with autocast(self.device, self.dtype):
+            if self.distillation is not None:
+                target = target + self.distillation.offset(x_t, t / len(self.alpha_bar), t, y)
             out = self.denoiser(x_t, t, y)
         loss = F.mse_loss(out.float(), target)
         for group in self.optimiser.param_groups:

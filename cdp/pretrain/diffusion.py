@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cdp.config_pretrain import PretrainConfig
 from cdp.data.registry import load_split
-from cdp.diffusion.training import Trainer
+from cdp.diffusion.training import Distillation, Trainer
 from cdp.errors import InputError
 from cdp.models.checkpoints import is_name
 from cdp.models.denoiser import Denoiser, build_unet
@@ -105,8 +105,17 @@ def _trainer(config: PretrainConfig, info: DatasetInfo) -> Trainer:
     return Trainer(
         denoiser, torch.from_numpy(alpha_bars(COSINE)).float(), seed=config.seed, batch=config.batch, steps=config.steps,
         learning_rate=config.learning_rate, class_dropout=config.class_dropout, ema_decay=config.ema_decay,
-        dtype=pick_dtype(config.precision, device),
+        dtype=pick_dtype(config.precision, device), distillation=_distillation(config, device),
     )  # fmt: skip
+
+
+def _distillation(config: PretrainConfig, device: torch.device) -> Distillation | None:
+    """The guidance to be learned, of the model that training starts from."""
+    if config.distil_scale == 1:
+        return None
+    teacher = load_pipeline(config.start).denoiser
+    lay_out(teacher, device).eval().requires_grad_(False)
+    return Distillation(teacher, config.distil_scale, config.distil_window)
 
 
 def _take_weights(unet: UNet2DModel, config: PretrainConfig, info: DatasetInfo) -> None:

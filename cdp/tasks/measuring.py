@@ -7,18 +7,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from cdp.data.registry import load_split
-from cdp.data.sets import open_set
+from cdp.config_explore import PIXELS
 from cdp.embedding.measure import Measurement, Real, difference, measure
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError
 from cdp.models.encoders import JUDGE
 from cdp.tasks.engine import balanced_rows, encoder_on_device, real_images
 from cdp.tasks.features import cached_features
+from cdp.tasks.sources import dataset_of, open_source
 from cdp.types import Interval
 
-PIXELS = "pixels"
-"""The encoder that is none: features are the pixels themselves, in [0, 1]."""
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
 
@@ -43,19 +41,17 @@ def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int
     """
     if rows < 100:
         raise InputError(f"rows is {rows}: measure at least 100 images, or intervals say nothing")
-    image, label, names, of = _images(name)
-    dataset = dataset or of
-    if not dataset:
-        raise InputError(f"dataset: the card of {name} names none: say which real images to compare with (--dataset fashion-mnist)")
-    chosen = balanced_rows(label, rows)
-    features = _features(encoder, dataset, image[chosen])
-    if name in (f"{dataset}:train", f"{dataset}:test"):
+    source = open_source(name)
+    dataset = dataset_of([source], dataset)
+    chosen = balanced_rows(source.label, rows)
+    features = _features(encoder, dataset, source.image[chosen])
+    if source.split and source.dataset == dataset:
         real = None  # real images measured against themselves say nothing of fidelity
     else:
         real = _real(encoder, dataset, rows)
         if real.features.shape[1] != features.shape[1]:
             raise InputError(f"{name} has images of another shape than {dataset}: choose an encoder and data set of their own")
-    return Measured(name.rstrip("/").rpartition("/")[2], len(label), names, measure(features, label[chosen], real, seed=seed))
+    return Measured(source.title, len(source), source.class_names, measure(features, source.label[chosen], real, seed=seed))
 
 
 def changes(first: Measured, second: Measured) -> dict[str, Interval]:
@@ -63,16 +59,6 @@ def changes(first: Measured, second: Measured) -> dict[str, Interval]:
     return {
         key: difference(figure, second.result.figures[key]) for key, figure in first.result.figures.items() if key in second.result.figures
     }  # fmt: skip
-
-
-def _images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], str]:
-    """Images, labels, class names and data set of a saved set or of a real split."""
-    dataset, colon, split = name.rpartition(":")
-    if colon and split in ("train", "test") and dataset:
-        real = load_split(dataset, split)
-        return real.image, np.asarray(real.label, np.int64), real.info.classes, dataset
-    made = open_set(name)
-    return made.image, np.asarray(made.label, np.int64), made.class_names, str(made.card.get("dataset") or "")
 
 
 def _features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.diffusion.training import Trainer, epoch_rows
+from cdp.diffusion.training import Distillation, Trainer, epoch_rows
 from cdp.models.denoiser import Denoiser
 from cdp.models.training_state import update_average
 from cdp.noise import COSINE, alpha_bars
@@ -129,3 +129,35 @@ def test_global_random_stream_is_left_alone() -> None:
     torch.manual_seed(1)
     list(trainer.run(*_data()))
     assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("t", [100, 500, 700])
+def test_distilled_guidance_is_what_classifier_free_sampling_adds_inside_the_window(t: int) -> None:
+    teacher = tiny_denoiser()
+    x_t = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, teacher.null_label, 2])
+    times = torch.full((4,), t)
+    with torch.no_grad():
+        told = teacher(x_t, times, labels)
+        free = teacher(x_t, times, torch.full_like(labels, teacher.null_label))
+    guided = Distillation(teacher, 1.5, (0.4, 0.6)).offset(x_t, times / 1000, times, labels) + told
+    expected = free + 1.5 * (told - free) if t == 500 else told
+    torch.testing.assert_close(guided, expected)
+    assert torch.equal(guided[2], told[2])  # an image without a class has nothing to be guided to
+
+
+def test_training_learns_the_guided_prediction() -> None:
+    """With the guidance in the target, the conditional prediction ends nearer to the guided one than without."""
+    image, label = _data()
+    teacher = tiny_denoiser()
+    plain, distilled = _trainer(steps=60), _trainer(steps=60)
+    distilled.distillation = Distillation(teacher, 8.0, (0.0, 1.0))
+    for trainer in (plain, distilled):
+        for _ in trainer.run(image, label):
+            pass
+    x_t, labels = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(64) % 3
+    times = torch.full((64,), 500)
+    offset = distilled.distillation.offset(x_t, times / 1000, times, labels)
+    with torch.no_grad():
+        moved = distilled.denoiser(x_t, times, labels) - plain.denoiser(x_t, times, labels)
+    assert torch.nn.functional.cosine_similarity(moved.flatten(), offset.flatten(), dim=0) > 0.3

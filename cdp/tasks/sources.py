@@ -1,0 +1,62 @@
+"""Sets to look at, by name: saved sets, paths to them, and real splits such as ``fashion-mnist:test``. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.data.registry import load_split
+from cdp.data.sets import open_set
+from cdp.errors import InputError
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Labelled images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64;
+    dataset: whose real images and encoders go with it, "" where its card does not say; split: "train" or "test" for a real split, else "".
+    """
+
+    name: str
+    title: str
+    image: np.ndarray
+    label: np.ndarray
+    class_names: tuple[str, ...]
+    dataset: str
+    split: str = ""
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def open_source(name: str) -> Source:
+    """One set by name. Raises InputError or MissingError with the remedy."""
+    dataset, colon, split = name.rpartition(":")
+    if colon and split in SPLITS and dataset:
+        real = load_split(dataset, split)
+        return Source(name, name, real.image, np.asarray(real.label, np.int64), real.info.classes, dataset, split)
+    made = open_set(name)
+    title = name.rstrip("/").rpartition("/")[2]
+    return Source(name, title, made.image, np.asarray(made.label, np.int64), made.class_names, str(made.card.get("dataset") or ""))
+
+
+def dataset_of(sources: list[Source], dataset: str = "") -> str:
+    """Whose encoders and real images to use: the one named, else that of the first set that says. Raises InputError where none does."""
+    found = dataset or next((source.dataset for source in sources if source.dataset), "")
+    if not found:
+        raise InputError(
+            f"dataset: the card of {sources[0].name} names none: say which real images to compare with (--dataset fashion-mnist)"
+        )
+    return found
+
+
+def require_alike(sources: list[Source]) -> None:
+    """Raises InputError unless all sets have images of one shape."""
+    first = sources[0]
+    for other in sources[1:]:
+        if other.image.shape[1:] != first.image.shape[1:]:
+            raise InputError(
+                f"sets: {other.name} has images of shape {other.image.shape[1:]} and {first.name} of {first.image.shape[1:]}: choose sets of one shape"
+            )
