@@ -38,7 +38,8 @@ class ExploreConfig(Frozen):
         15, "Neighbours", "UMAP's n_neighbors: low values show local detail, high ones the overall shape.", unit="images", ge=2, le=200, advanced=True,
     )  # fmt: skip
     min_dist: float = knob(
-        0.1, "Minimum distance", "UMAP's min_dist: how tightly points may lie; it changes the look of clusters, not their number.", ge=0, le=0.99, advanced=True,
+        0.1, "Minimum distance", "UMAP's min_dist: how tightly points may lie; it changes the look, not the number, of clusters.", ge=0, le=0.99,
+        advanced=True,
     )  # fmt: skip
     metric: Literal["euclidean", "cosine", "manhattan", "correlation"] = knob(
         "euclidean", "Metric", "How UMAP measures distance in feature space; the figures on this page are Euclidean.", advanced=True,

@@ -45,7 +45,7 @@ class PretrainConfig(Frozen):
         "of the model it starts from is added to what it learns (Meng et al. 2023). 1 is off.", ge=1, le=10, advanced=True,
     )  # fmt: skip
     distil_window: tuple[float, float] = knob(
-        (0.0, 1.0), "Distil window", "Noise levels, from and up to, at which it does (Kynkaanniemi et al. 2024: the middle ones gain, the others lose variety).",
+        (0.0, 1.0), "Distil window", "Noise levels, from and up to, at which it does (Kynkaanniemi et al. 2024: the middle ones gain).",
         unit="t/T", advanced=True,
     )  # fmt: skip
     save_every: int = knob(
