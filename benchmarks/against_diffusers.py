@@ -16,7 +16,8 @@ from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options, diffusers_loop, to_bytes
 from cdp.config import GenerateConfig
 from cdp.embedding.metrics import agreement_difference, frechet_distance
-from cdp.tasks import batch_count, batch_rows, generate_batch, labels_of, load_engine
+from cdp.tasks.batches import batch_count, batch_rows, generate_batch, labels_of
+from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
 
 NAME, TITLE = "against_diffusers", "Our sampler against diffusers' own loop in fp32"

@@ -16,7 +16,8 @@ from cdp.data.atomic import atomic_file
 from cdp.embedding.metrics import agreement, agreement_difference, separation_difference, separation_interval, wilson
 from cdp.errors import MissingError
 from cdp.paths import home
-from cdp.tasks import batch_count, generate_batch, load_engine
+from cdp.tasks.batches import batch_count, generate_batch
+from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
 
 NEIGHBOURS, COVER_NEIGHBOURS = 3, 5

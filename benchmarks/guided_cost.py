@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import FULL_WINDOW, Options
-from cdp.tasks import sample_batch
+from cdp.tasks.batches import sample_batch
 
 NAME, TITLE = "guided_cost", "Guided sampling against unguided"
 

@@ -12,8 +12,9 @@ from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure
 from benchmarks.scenes import FULL_WINDOW, Options
 from cdp.config import GenerateConfig
-from cdp.tasks import load_engine, sample_batch
-from cdp.tasks.engine import real_images, to_tensor
+from cdp.tasks.batches import sample_batch
+from cdp.tasks.engine import load_engine, to_tensor
+from cdp.tasks.sources import real_images
 
 NAME, TITLE = "levers", "What each lever is worth"
 BATCHES = (16, 32, 64, 128)

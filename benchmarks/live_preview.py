@@ -14,7 +14,7 @@ from cdp.config import GenerateConfig
 from cdp.errors import CdpError
 from cdp.runs.engine import Engine
 from cdp.runs.speed import Speed
-from cdp.tasks import live, warm
+from cdp.tasks.live import live, warm
 
 NAME, TITLE = "live_preview", "The Generate page at the default preset"
 PATIENCE = 600.0

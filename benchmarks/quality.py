@@ -26,9 +26,9 @@ from cdp.models.checkpoints import read_json, write_json
 from cdp.paths import home
 from cdp.presets import PRESETS
 from cdp.runs.generation import Progress, generate_set
-from cdp.tasks import load_engine
-from cdp.tasks.engine import balanced_rows
+from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.sources import balanced_rows
 from cdp.types import Split
 
 NAME, TITLE = "quality", "Quality of the unguided samples"

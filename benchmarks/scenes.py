@@ -16,8 +16,8 @@ from torch import Tensor
 from cdp.config import GenerateConfig, unflatten
 from cdp.diffusion.solvers import Solver, image_seeds
 from cdp.presets import PRESETS
-from cdp.tasks import labels_of, load_engine, sample_batch
-from cdp.tasks.engine import to_uint8
+from cdp.tasks.batches import labels_of, sample_batch
+from cdp.tasks.engine import load_engine, to_uint8
 from cdp.types import Step
 
 IMAGES = 64

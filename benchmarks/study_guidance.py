@@ -18,9 +18,9 @@ from benchmarks.measuring import load_now, machine
 from cdp.config import GenerateConfig, unflatten
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.presets import PRESETS
-from cdp.tasks import load_engine
-from cdp.tasks.engine import real_images
+from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.sources import real_images
 
 NAME, TITLE = "study_guidance", "Guided against unguided, from the same noise"
 LOSSES = ("supcon", "class_margin", "fisher", "classifier", "info_nce", "hard_negative")

@@ -8,7 +8,8 @@ from benchmarks.measuring import spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options, clock_inside
 from cdp.config import GenerateConfig
-from cdp.tasks import load_engine, sample_batch
+from cdp.tasks.batches import sample_batch
+from cdp.tasks.engine import load_engine
 
 NAME, TITLE = "unet_share", "Unguided sampling: share of wall time inside the U-Net"
 

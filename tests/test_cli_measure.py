@@ -16,7 +16,7 @@ from cdp.data.registry import load_split
 from cdp.data.sets import save_set
 from cdp.embedding.scatter import between_within_ratio
 from cdp.paths import ROOT
-from cdp.tasks.engine import balanced_rows
+from cdp.tasks.sources import balanced_rows
 
 COUNT = 300
 

@@ -64,12 +64,17 @@ def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
     return found
 
 
+def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
+    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is none of that name."""
+    return sha256_of(_found(name_or_path, dataset) / WEIGHTS)
+
+
 def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     """An encoder by name (of this data set) or by path to its folder.
 
     Raises MissingError where there is none of that name, InputError where card and weights do not agree.
     """
-    folder = find_checkpoint(name_or_path, _roots(dataset), f"encoder of {dataset}", "python -m cdp pretrain-encoder")
+    folder = _found(name_or_path, dataset)
     card = read_json(folder / CARD)
     net = _build(card.get("architecture"), folder / CARD)
     expected = {name: tuple(value.shape) for name, value in net.state_dict().items()}
@@ -115,6 +120,10 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{text[:200]!r} is not a usable path: give an {what} by name or by an existing folder") from error
     raise MissingError(f"folder {text[:200]!r} does not exist: give an {what} by name or by an existing folder")
+
+
+def _found(name_or_path: str | Path, dataset: str) -> Path:
+    return find_checkpoint(name_or_path, _roots(dataset), f"encoder of {dataset}", "python -m cdp pretrain-encoder")
 
 
 def _roots(dataset: str) -> list[Path]:

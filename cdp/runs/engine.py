@@ -37,15 +37,15 @@ class Live(Protocol):
 
 
 def _live(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
-    from cdp import tasks
+    from cdp.tasks.live import live
 
-    return tasks.live(config, compare=compare, should_stop=should_stop)
+    return live(config, compare=compare, should_stop=should_stop)
 
 
 def _load(config: GenerateConfig) -> None:
-    from cdp import tasks
+    from cdp.tasks.live import warm
 
-    tasks.warm(config)
+    warm(config)
 
 
 class Engine:

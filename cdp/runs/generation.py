@@ -56,26 +56,26 @@ class TaskMaker:
     """The real maker. cdp.tasks loads torch, so it is imported at the first call."""
 
     def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
-        from cdp import tasks
+        from cdp.tasks.engine import load_engine
 
-        channels, height, width = tasks.load_engine(config).model.denoiser.shape
+        channels, height, width = load_engine(config).model.denoiser.shape
         return height, width, channels
 
     def weights(self, config: GenerateConfig) -> dict[str, str]:
-        from cdp import tasks
+        from cdp.tasks.engine import load_engine
 
-        loaded = tasks.load_engine(config)
+        loaded = load_engine(config)
         return {"model_sha256": loaded.model.sha256} | ({"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {})
 
     def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
-        from cdp import tasks
+        from cdp.tasks.batches import generate_batch
 
-        return tasks.generate_batch(config, index, should_stop)
+        return generate_batch(config, index, should_stop)
 
     def card(self, config: GenerateConfig) -> dict[str, Any]:
-        from cdp import tasks
+        from cdp.tasks.cards import set_card
 
-        return tasks.set_card(config)
+        return set_card(config)
 
 
 def generate_set(

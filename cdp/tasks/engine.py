@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cdp.config import GenerateConfig, negatives_of, positives_of
-from cdp.data.registry import load_split
 from cdp.errors import InputError
 from cdp.guidance.keys import Bank
 from cdp.models.denoiser import compiled
@@ -18,9 +17,7 @@ from cdp.models.encoders import Encoder, load_encoder
 from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.ranges import to_image_range
-
-COMMON_ROWS = 10_000
-"""Rows that the shipped subset and the full Fashion-MNIST training set share."""
+from cdp.tasks.sources import real_images
 
 
 @dataclass(frozen=True)
@@ -61,24 +58,6 @@ def _bank(encoder: str, dataset: str, size: int) -> Bank:
     image, label = real_images(dataset, "train", size)
     net = encoder_on_device(encoder, dataset).net
     return Bank(features_of(net, image), torch.from_numpy(label).to(pick_device()))
-
-
-def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Up to ``size`` real images, class-balanced, and their labels: the same ones on every machine."""
-    data = load_split(dataset, split)
-    # A machine may have the full set or only its first rows, as shipped.
-    label = np.asarray(data.label[:COMMON_ROWS], np.int64)
-    rows = balanced_rows(label, size)
-    return data.image[rows], label[rows]
-
-
-def balanced_rows(label: np.ndarray, size: int) -> np.ndarray:
-    """The first ``size`` rows in an order where classes take turns; all rows where there are fewer."""
-    turn = np.empty(len(label), np.int64)
-    for value in np.unique(label):
-        where = np.flatnonzero(label == value)
-        turn[where] = np.arange(len(where))
-    return np.sort(np.lexsort((label, turn))[:size])
 
 
 def features_of(net: torch.nn.Module, image: np.ndarray, chunk: int = 512) -> Tensor:

@@ -1,34 +1,70 @@
-"""Features of images, computed once: the cache knows them by the weights and the pixels."""
+"""Features of images, computed once: the cache knows them by the weights and the pixels. A hit needs no torch."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 
 from cdp import paths
+from cdp.config_explore import PIXELS
 from cdp.data import atomic
 from cdp.errors import InputError
-from cdp.models.encoders import Encoder
-from cdp.tasks.engine import features_of
+from cdp.models.encoders import encoder_weights
+
+_CHUNK = 8192
 
 
-def cached_features(encoder: Encoder, image: np.ndarray) -> np.ndarray:
-    """Features of (N,H,W,C) uint8 images, (N,F) float32, from CDP_HOME/cache where the same images met the same weights before."""
-    key = hashlib.sha256(encoder.sha256.encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:24]
-    path = paths.cache_dir() / "features" / f"{key}.npy"
-    expected = (len(image), encoder.dim)
-    try:
-        cached = np.load(path, allow_pickle=False)
-        if cached.shape == expected and cached.dtype == np.float32 and np.isfinite(cached).all():
-            return cached
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or damaged: what can be computed again is not worth an error
-    features = features_of(encoder.net, image).cpu().numpy()
+def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
+    """Features of (N,H,W,C) uint8 images, (N,F) float32, from CDP_HOME/cache where the same images met the same weights before.
+
+    encoder: of ``dataset`` by name or path, or "pixels". Raises InputError or MissingError for one that is not there or does not fit.
+    """
+    known = cached_features(encoder, dataset, image)
+    if known is not None:
+        return known
+    from cdp.tasks.engine import encoder_on_device, features_of
+
+    found = encoder_on_device(encoder, dataset)
+    if found.net.channels != image.shape[-1]:
+        raise InputError(
+            f"encoder: {encoder} sees {found.net.channels} channels, but these images have {image.shape[-1]}: choose an encoder of their own"
+        )
+    made = features_of(found.net, image).cpu().numpy()
+    path = _place(found.sha256, image)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.atomic_file(path) as file:
-            np.save(file, features, allow_pickle=False)
+            np.save(file, made, allow_pickle=False)
     except (OSError, InputError):
         pass  # a home that cannot be written only costs the time again
-    return features
+    return made
+
+
+def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray | None:
+    """What ``features`` would give where it has to compute nothing, else None."""
+    if encoder == PIXELS:
+        return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
+    try:
+        cached = np.load(_place(encoder_weights(encoder, dataset), image), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # not there, or damaged: what can be computed again is not worth an error
+    usable = cached.ndim == 2 and len(cached) == len(image) and cached.dtype == np.float32 and np.isfinite(cached).all()
+    return cached if usable else None
+
+
+def identity(encoder: str, dataset: str, image: np.ndarray) -> str:
+    """A name for features of these images in these eyes: equal exactly where weights and pixels are."""
+    return _key("" if encoder == PIXELS else encoder_weights(encoder, dataset), image)
+
+
+def _place(weights: str, image: np.ndarray) -> Path:
+    return paths.cache_dir() / "features" / f"{_key(weights, image)}.npy"
+
+
+def _key(weights: str, image: np.ndarray) -> str:
+    digest = hashlib.sha256(f"{weights} {image.shape} ".encode())
+    for start in range(0, len(image), _CHUNK):
+        digest.update(np.ascontiguousarray(image[start : start + _CHUNK]).tobytes())
+    return digest.hexdigest()[:24]

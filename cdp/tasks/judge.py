@@ -11,8 +11,9 @@ import torch
 from cdp.embedding import report
 from cdp.errors import MissingError
 from cdp.models.encoders import JUDGE, Encoder
-from cdp.tasks.engine import encoder_on_device, features_of, real_images
-from cdp.tasks.features import cached_features
+from cdp.tasks.engine import encoder_on_device, features_of
+from cdp.tasks.features import features
+from cdp.tasks.sources import real_images
 from cdp.types import ArmReport, JudgeView
 
 REFERENCE, HELD_OUT = 5000, 1000
@@ -40,7 +41,7 @@ def baseline(dataset: str) -> report.RealBaseline | None:
         train, held_out = real_images(dataset, "train", REFERENCE), real_images(dataset, "test", HELD_OUT)
     except MissingError:
         return None
-    near, far = (cached_features(judge, image) for image in (train[0], held_out[0]))
+    near, far = (features(JUDGE, dataset, image) for image in (train[0], held_out[0]))
     return report.real_baseline(near, far, held_out[1])
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
-from cdp.config_explore import PIXELS
 from cdp.embedding.measure import Measurement, Real, difference, measure
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError
 from cdp.models.encoders import JUDGE
-from cdp.tasks.engine import balanced_rows, encoder_on_device, real_images
-from cdp.tasks.features import cached_features
-from cdp.tasks.sources import dataset_of, open_source
+from cdp.tasks.features import features
+from cdp.tasks.sources import balanced_rows, dataset_of, open_source, real_images
 from cdp.types import Interval
 
 ROWS = 5000
@@ -44,14 +40,14 @@ def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int
     source = open_source(name)
     dataset = dataset_of([source], dataset)
     chosen = balanced_rows(source.label, rows)
-    features = _features(encoder, dataset, source.image[chosen])
+    rows_seen = features(encoder, dataset, source.image[chosen])
     if source.split and source.dataset == dataset:
         real = None  # real images measured against themselves say nothing of fidelity
     else:
         real = _real(encoder, dataset, rows)
-        if real.features.shape[1] != features.shape[1]:
+        if real.features.shape[1] != rows_seen.shape[1]:
             raise InputError(f"{name} has images of another shape than {dataset}: choose an encoder and data set of their own")
-    return Measured(source.title, len(source), source.class_names, measure(features, source.label[chosen], real, seed=seed))
+    return Measured(source.title, len(source), source.class_names, measure(rows_seen, source.label[chosen], real, seed=seed))
 
 
 def changes(first: Measured, second: Measured) -> dict[str, Interval]:
@@ -61,21 +57,9 @@ def changes(first: Measured, second: Measured) -> dict[str, Interval]:
     }  # fmt: skip
 
 
-def _features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
-    """(n, d) float32."""
-    if encoder == PIXELS:
-        return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
-    found = encoder_on_device(encoder, dataset)
-    if found.net.channels != image.shape[-1]:
-        raise InputError(
-            f"encoder: {encoder} sees {found.net.channels} channels, but these images have {image.shape[-1]}: choose an encoder of their own"
-        )
-    return cached_features(found, image)
-
-
 @lru_cache(maxsize=4)
 def _real(encoder: str, dataset: str, rows: int) -> Real:
     """Held-out real images to compare with, and training images to look for copies among."""
     held_out, train = real_images(dataset, "test", rows), real_images(dataset, "train", rows)
-    features = _features(encoder, dataset, held_out[0])
-    return Real(features, real_baseline(_features(encoder, dataset, train[0]), features, held_out[1]))
+    seen = features(encoder, dataset, held_out[0])
+    return Real(seen, real_baseline(features(encoder, dataset, train[0]), seen, held_out[1]))

@@ -11,6 +11,8 @@ from cdp.data.sets import open_set
 from cdp.errors import InputError
 
 SPLITS = ("train", "test")
+COMMON_ROWS = 10_000
+"""Rows that the shipped subset and the full Fashion-MNIST training set share."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,21 @@ def require_alike(sources: list[Source]) -> None:
             raise InputError(
                 f"sets: {other.name} has images of shape {other.image.shape[1:]} and {first.name} of {first.image.shape[1:]}: choose sets of one shape"
             )
+
+
+def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Up to ``size`` real images, class-balanced, and their labels: the same ones on every machine."""
+    data = load_split(dataset, split)
+    # A machine may have the full set or only its first rows, as shipped.
+    label = np.asarray(data.label[:COMMON_ROWS], np.int64)
+    rows = balanced_rows(label, size)
+    return data.image[rows], label[rows]
+
+
+def balanced_rows(label: np.ndarray, size: int) -> np.ndarray:
+    """The first ``size`` rows in an order where classes take turns; all rows where there are fewer."""
+    turn = np.empty(len(label), np.int64)
+    for value in np.unique(label):
+        where = np.flatnonzero(label == value)
+        turn[where] = np.arange(len(where))
+    return np.sort(np.lexsort((label, turn))[:size])

@@ -40,10 +40,10 @@ def npz_bytes(image: np.ndarray, label: np.ndarray) -> bytes:
 
 def save(name: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray) -> str:
     """Save a sample set; returns its name. Raises InputError for a name that cannot be used or is taken."""
-    from cdp import tasks
     from cdp.data.sets import save_set
+    from cdp.tasks.cards import set_card
 
-    return save_set(name.strip(), image, label, tasks.set_card(config)).name
+    return save_set(name.strip(), image, label, set_card(config)).name
 
 
 def take_away(job: Job) -> None:

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from cdp import tasks
 from cdp.config import GenerateConfig, unflatten
 from cdp.errors import InputError, MissingError
-from cdp.tasks.engine import balanced_rows
+from cdp.tasks.batches import batch_count, generate_batch
+from cdp.tasks.cards import set_card
+from cdp.tasks.live import live
+from cdp.tasks.sources import balanced_rows
 from cdp.types import Frame, LiveResult
 
 
@@ -22,7 +24,7 @@ def small(**flat: object) -> GenerateConfig:
 
 
 def watch(config: GenerateConfig, **options: object) -> tuple[list[Frame], LiveResult]:
-    *frames, result = tasks.live(config, **options)  # type: ignore[arg-type]
+    *frames, result = live(config, **options)  # type: ignore[arg-type]
     assert isinstance(result, LiveResult)
     return [frame for frame in frames if isinstance(frame, Frame)], result
 
@@ -59,15 +61,15 @@ def test_guidance_shows_its_loss_ratio_and_strength_only_where_it_acts() -> None
 def test_a_batch_of_a_big_set_is_the_same_as_the_live_one() -> None:
     config = small(count=20, batch=8)
     _, result = watch(config)
-    parts = [tasks.generate_batch(config, index) for index in range(tasks.batch_count(config))]
+    parts = [generate_batch(config, index) for index in range(batch_count(config))]
     images, labels = (np.concatenate(part) for part in zip(*[part for part in parts if part], strict=True))
     np.testing.assert_array_equal(images, result.guided)
     np.testing.assert_array_equal(labels, result.label)
 
 
 def test_real_positives_and_negatives_make_images_independent_of_the_batch() -> None:
-    whole, _ = tasks.generate_batch(small(), 0)  # type: ignore[misc]
-    parts = [tasks.generate_batch(small(batch=6), index)[0] for index in range(2)]  # type: ignore[index]
+    whole, _ = generate_batch(small(), 0)  # type: ignore[misc]
+    parts = [generate_batch(small(batch=6), index)[0] for index in range(2)]  # type: ignore[index]
     # Different batch sizes may round differently in the last bit of fp32, which a uint8 step can show.
     assert np.abs(whole.astype(int) - np.concatenate(parts)).max() <= 2
 
@@ -95,7 +97,7 @@ def test_reports_carry_intervals_and_n() -> None:
 
 def test_the_card_is_json_and_makes_the_set_again() -> None:
     config = small(temperature=0.2)
-    card = json.loads(json.dumps(tasks.set_card(config)))
+    card = json.loads(json.dumps(set_card(config)))
     assert unflatten(card["config"]) == config
     assert len(card["model"]["sha256"]) == len(card["encoder"]["sha256"]) == 64
 
