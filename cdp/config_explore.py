@@ -33,7 +33,7 @@ class ExploreConfig(Frozen):
     method: Literal["pca", "umap"] = knob(
         "umap", "Projection", "PCA keeps directions of largest variance: linear, at once. UMAP keeps neighbourhoods: distances between far groups mean little.",
     )  # fmt: skip
-    dims: Literal[2, 3] = knob(2, "Dimensions", "Of the map.", advanced=True)
+    dims: int = knob(2, "Dimensions", "Of the map: 2 has lasso and box, 3 can be turned.", ge=2, le=3, advanced=True)
     neighbors: int = knob(
         15, "Neighbours", "UMAP's n_neighbors: low values show local detail, high ones the overall shape.", unit="images", ge=2, le=200, advanced=True,
     )  # fmt: skip

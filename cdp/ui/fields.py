@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from cdp.config import GROUPS, GenerateConfig, Guidance, negatives_of, positives_of
 
-Kind = Literal["choice", "flag", "integer", "number", "text", "classes"]
+Kind = Literal["choice", "flag", "integer", "number", "text", "classes", "names"]
 
 TITLES = {
     "none": "None (unguided)", "info_nce": "InfoNCE", "hard_negative": "Hard negatives (HNM)", "supcon": "SupCon (class-aware)",
@@ -83,8 +83,13 @@ def number(value: float) -> str:
 @cache
 def fields() -> Mapping[str, Field]:
     """Every leaf of GenerateConfig by name."""
-    models: list[type[BaseModel]] = [GenerateConfig, *GROUPS.values()]
-    return {name: _field(name, info) for model in models for name, info in model.model_fields.items() if name not in GROUPS}
+    return {name: field for model in (GenerateConfig, *GROUPS.values()) for name, field in fields_of(model).items()}
+
+
+@cache
+def fields_of(model: type[BaseModel]) -> Mapping[str, Field]:
+    """Every knob of a config by name, groups left out."""
+    return {name: _field(name, info) for name, info in model.model_fields.items() if name not in GROUPS}
 
 
 def ladder(low: float, high: float, include: float) -> list[float]:
@@ -139,7 +144,7 @@ def _kind(annotation: Any, literal: bool) -> Kind:
     if literal:
         return "choice"
     kinds: dict[Any, Kind] = {bool: "flag", int: "integer", float: "number", str: "text"}
-    return kinds.get(annotation, "classes")
+    return kinds.get(annotation, "names" if annotation == tuple[str, ...] else "classes")
 
 
 def _limit(info: FieldInfo, *names: str) -> float | None:

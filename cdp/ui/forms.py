@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 from cdp.presets import PRESETS
 from cdp.ui.catalog import Catalog
-from cdp.ui.fields import TITLES, Field, fields, ladder, relevant
+from cdp.ui.fields import TITLES, Field, fields, relevant
 from cdp.ui.state import CUSTOM, Settings
+from cdp.ui.widgets import bound, choice, key_of, number_of, on_ladder
 
 LADDERS = ("strength", "temperature")
 """Sliders whose values are felt in ratios, so their steps are even in ratio."""
-FEW, SHORT = 3, 12
-"""Up to this many choices of fewer letters than this stand side by side; others go into a list."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def _control(name: str, held: Settings, catalog: Catalog, warnings: dict[str, st
 
 def _window(held: Settings, stop: str, start: str) -> None:
     low, high = fields()[stop], fields()[start]
-    key = _key("window", held)
+    key = key_of("window", held)
 
     def moved() -> None:
         bottom, top = st.session_state[key]
@@ -128,37 +126,16 @@ def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
         _classes(field, held, catalog)
     elif field.kind == "text":
         names = catalog.choices(field.name, held.flat) or ()
-        _choice(field, held, list(names) if value in names else [value, *names], catalog)
+        after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
+        choice(field, held, list(names) if value in names else [value, *names], after=after)
     elif field.kind == "choice":
-        _choice(field, held, list(field.choices), catalog)
+        choice(field, held, list(field.choices), title=TITLES)
     elif field.kind == "flag":
-        st.toggle(field.heading, value, help=field.tooltip, **_bound(field, held))
+        st.toggle(field.heading, value, help=field.tooltip, **bound(field, held))
     elif field.name in LADDERS:
-        assert field.low is not None and field.high is not None  # every number on a ladder has limits
-        # The rungs stay the same as long as the control does.
-        rungs = ladder(field.low, field.high, held.start[field.name])
-        st.select_slider(field.heading, rungs, float(value), format_func=lambda v: f"{v:g}", help=field.tooltip, **_bound(field, held))
+        on_ladder(field, held)
     else:
-        _number(field, held)
-
-
-def _choice(field: Field, held: Settings, options: list[str], catalog: Catalog) -> None:
-    key, value = _key(field.name, held), held.flat[field.name]
-
-    def changed() -> None:
-        held.put(field.name, st.session_state[key])
-        if field.name == "model":
-            follow_model(held, catalog)
-
-    def title(option: str) -> str:
-        return TITLES.get(option, option) if field.kind == "choice" else option
-
-    if field.kind == "choice" and len(options) <= FEW and all(len(title(o)) < SHORT for o in options):
-        st.segmented_control(
-            field.heading, options, default=value, key=key, required=True, help=field.tooltip, on_change=changed, format_func=title, width="stretch",
-        )  # fmt: skip
-    else:
-        st.selectbox(field.heading, options, options.index(value), key=key, help=field.tooltip, on_change=changed, format_func=title)
+        number_of(field, held)
 
 
 def follow_model(held: Settings, catalog: Catalog) -> None:
@@ -178,33 +155,5 @@ def _classes(field: Field, held: Settings, catalog: Catalog) -> None:
         chosen = [c for c in held.flat["classes"] if c < len(names)]
         st.multiselect(
             field.heading, range(len(names)), chosen, format_func=lambda c: names[c], placeholder=f"All {len(names)} classes", help=field.help,
-            **_bound(field, held, sorted),
+            **bound(field, held, sorted),
         )  # fmt: skip
-
-
-def _number(field: Field, held: Settings) -> None:
-    whole = field.kind == "integer"
-    value = int(held.flat[field.name]) if whole else float(held.flat[field.name])
-    low, high = (None if limit is None else int(limit) if whole else limit for limit in (field.low, field.high))
-    if field.high_open and high is not None:
-        high = high - 0.01
-    if not whole and high is not None and high <= 2:
-        st.slider(field.heading, low, high, min(value, high), step=0.01, help=field.tooltip, **_bound(field, held))
-    else:
-        # A cleared box keeps the value it had.
-        bound = _bound(field, held, lambda given: held.flat[field.name] if given is None else given)
-        st.number_input(
-            field.heading, low, high, value, step=1 if whole else None, format=None if whole else "%g", help=field.tooltip, **bound
-        )
-
-
-def _bound(field: Field, held: Settings, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``held``."""
-    key = _key(field.name, held)
-    return {"key": key, "on_change": lambda: held.put(field.name, read(st.session_state[key]))}
-
-
-def _key(name: str, held: Settings) -> str:
-    """A control is drawn with the present value as its default, and never set through the session: were the browser to miss that one
-    message under load, the control would come up at its lowest value and report it as a person's choice."""
-    return f"control_{name}" + (f"_{held.turn}" if held.turn else "")

@@ -33,6 +33,8 @@ class Settings:
     """How often something else than a person's hand set the controls. It is part of their keys, so they start anew with ``flat``."""
     start: dict[str, Any] = field(init=False)
     """Values at the beginning of this turn."""
+    prefix: str = "control"
+    """Of the controls' keys."""
 
     def __post_init__(self) -> None:
         self.start = dict(self.flat)

@@ -1,0 +1,86 @@
+"""One image of a map in detail: its nearest neighbours in the set and among real training images, and where an attack would push."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.config_explore import PIXELS, ExploreConfig
+from cdp.errors import InputError, MissingError
+from cdp.tasks.atlas import embed_cached
+from cdp.tasks.features import features
+from cdp.tasks.sources import dataset_of, open_source, real_images
+from cdp.types import Embedding
+
+NEIGHBOURS = 5
+TRAINING = 5000
+"""Real training images to look for neighbours among, class-balanced."""
+
+
+@dataclass(frozen=True)
+class Closeup:
+    """Of point ``point``. own: rows of its set, nearest first, among the images on the map; training: rows of ``real_images(dataset,
+    "train", TRAINING)``; distances in the encoder's features beside them. saliency: (H, W) in [-1, 1], the gradient of the
+    cross-entropy of the image's label, summed over channels and scaled to its largest value: an l_inf attack brightens where it is
+    above 0 and darkens where below; None where ``missing`` says why.
+    """
+
+    point: int
+    own: tuple[int, ...]
+    own_distance: tuple[float, ...]
+    training: tuple[int, ...]
+    training_distance: tuple[float, ...]
+    saliency: np.ndarray | None
+    missing: str = ""
+
+
+def closeup(config: ExploreConfig, point: int) -> Closeup:
+    """Raises InputError for a map that was not drawn yet, or a point that is not on it."""
+    shown = embed_cached(config)
+    if shown is None:
+        raise InputError("this map is not drawn yet: draw it, then choose a point")
+    if not 0 <= point < len(shown):
+        raise InputError(f"point {point} is not on the map: choose 0 to {len(shown) - 1}")
+    sources = [open_source(name) for name in config.sets]
+    source, dataset = sources[shown.which[point]], dataset_of(sources, config.dataset)
+    rows = _rows_of(shown, int(shown.which[point]))
+    seen = features(config.encoder, dataset, source.image[rows])
+    at = int(np.flatnonzero(rows == shown.row[point])[0])
+    own, own_distance = _nearest(seen[at], np.delete(seen, at, axis=0))
+    try:
+        train = features(config.encoder, dataset, real_images(dataset, "train", TRAINING)[0])
+        training, training_distance = _nearest(seen[at], train)
+    except MissingError:
+        training, training_distance = (), ()
+    saliency, missing = _saliency(config.encoder, dataset, source.image[shown.row[point]], int(shown.label[point]))
+    return Closeup(point, tuple(int(np.delete(rows, at)[i]) for i in own), own_distance, training, training_distance, saliency, missing)
+
+
+def _rows_of(shown: Embedding, which: int) -> np.ndarray:
+    return shown.row[shown.which == which]
+
+
+def _nearest(one: np.ndarray, others: np.ndarray) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Positions and distances of the nearest rows, nearest first."""
+    distance = np.linalg.norm(others.astype(np.float64) - one, axis=1)
+    order = np.argsort(distance, kind="stable")[:NEIGHBOURS]
+    return tuple(int(i) for i in order), tuple(float(distance[i]) for i in order)
+
+
+def _saliency(encoder: str, dataset: str, image: np.ndarray, label: int) -> tuple[np.ndarray | None, str]:
+    if encoder == PIXELS:
+        return None, "pixels classify nothing, so no attack follows from them: choose an encoder"
+    import torch
+    import torch.nn.functional as F
+
+    from cdp.tasks.engine import encoder_on_device, to_tensor
+
+    net = encoder_on_device(encoder, dataset).net
+    if label >= net.classes:
+        return None, f"the encoder knows {net.classes} classes, and this image is of class {label}"
+    x = to_tensor(image[None]).to(next(net.parameters()).device).requires_grad_(True)
+    loss = F.cross_entropy(net(x), torch.tensor([label], device=x.device))
+    gradient = torch.autograd.grad(loss, x)[0][0].sum(0)
+    largest = gradient.abs().max()
+    return (gradient / largest if largest > 0 else gradient).cpu().numpy(), ""
