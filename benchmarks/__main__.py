@@ -7,12 +7,28 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from benchmarks import against_diffusers, documents, guided_cost, levers, live_preview, memory, results, tables, unet_share
+from benchmarks import (
+    against_diffusers,
+    documents,
+    explore_map,
+    explore_numbers,
+    explore_pan,
+    guided_cost,
+    levers,
+    live_preview,
+    memory,
+    results,
+    tables,
+    unet_share,
+)
 from benchmarks.measuring import load_now, machine
 from benchmarks.scenes import Options
 from cdp.errors import CdpError, InputError
 
-LINES: dict[str, ModuleType] = {line.NAME: line for line in (unet_share, guided_cost, against_diffusers, live_preview, memory, levers)}
+LINES: dict[str, ModuleType] = {
+    line.NAME: line
+    for line in (unet_share, guided_cost, against_diffusers, live_preview, memory, explore_map, explore_numbers, levers, explore_pan)
+}
 
 
 def run_line(line: ModuleType, options: Options) -> results.Result:

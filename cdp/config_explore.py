@@ -55,3 +55,9 @@ class ExploreConfig(Frozen):
         if len(set(self.sets)) != len(self.sets):
             raise ValueError("sets: each set can be chosen once only")
         return self
+
+
+def pca_of(config: ExploreConfig) -> ExploreConfig:
+    """The plainest map of the same points: what stands in until UMAP is ready."""
+    plain = ExploreConfig()
+    return config.model_copy(update={"method": "pca"} | {name: getattr(plain, name) for name in ("fit", "dims", "neighbors", "min_dist", "metric")})

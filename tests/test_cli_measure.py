@@ -51,6 +51,10 @@ def test_two_sets_are_measured_and_compared_and_reality_wins(sets: tuple[np.ndar
     assert first["figures"]["knn_accuracy"]["value"] > 0.8 > 0.3 > second["figures"]["knn_accuracy"]["value"]
     # Copies of training images are what the nearest-image figure is there to show.
     assert first["figures"]["nearest"]["high"] < 0.9
+    pair = {(row["first"], row["second"]): row for row in first["pairs"]}[0, 6]
+    assert len(first["pairs"]) == 100 and pair["confusion"]["low"] <= pair["confusion"]["value"] <= pair["confusion"]["high"]
+    told = run("sound", "muddled", "--rows", "300").stdout
+    assert "further apart, 95 % interval" in told or "scatter rose by" in told
     change = found["differences"][0]["figures"]
     assert change["separation"]["low"] > 0
     for figures in (first["figures"], second["figures"], change):
@@ -92,3 +96,28 @@ def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
     assert made["selection"]["mean_score_kept"] > made["selection"]["mean_score_dropped"]
     again = run("sound", "--keep", "100", "--out", "sure", command="select")
     assert again.returncode == 2 and "sure" in again.stderr and "Traceback" not in again.stderr
+
+
+def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(sets: tuple[np.ndarray, np.ndarray]) -> None:
+    image, label = sets
+    save_set("twice", np.concatenate([image, image[:7]]), np.concatenate([label, label[:7]]), {"dataset": "fashion-mnist"})
+    done = run("twice", "--drop-duplicates", "--encoder", "pixels", "--out", "once", "--json", command="select")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["count"], made["selection"]["dropped"]) == (COUNT, {"duplicates": 7})
+    nothing = run("twice", "--out", "nothing", command="select")
+    assert nothing.returncode == 2 and "--keep" in nothing.stderr and "--drop-duplicates" in nothing.stderr
+
+
+def test_tags_are_put_on_shown_and_taken_off(sets: object) -> None:
+    assert run("sound", command="tag").stdout == "sound: no tags\n"
+    assert json.loads(run("sound", "good", "to keep", "--json", command="tag").stdout) == {"name": "sound", "tags": ["good", "to keep"]}
+    assert run("sound", "good", "--remove", command="tag").stdout == "sound: to keep\n"
+    for args, said in (
+        (("sound", "x\ny"), "printable"),
+        (("none", "x"), "none"),
+        (("sound", "absent", "--remove"), "absent"),
+        (("sound", "--remove"), "name"),
+    ):
+        done = run(*args, command="tag")
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__
-from cdp.cli import datacommands, doctor, generate, measure, pretrain, select
+from cdp.cli import datacommands, doctor, generate, measure, pretrain, project, select, tag
 from cdp.cli.interrupt import INTERRUPTED
 from cdp.cli.output import say
 from cdp.errors import Cancelled, CdpError
@@ -44,7 +44,9 @@ doctor.register(app)
 datacommands.register(app)
 generate.register(app)
 measure.register(app)
+project.register(app)
 select.register(app)
+tag.register(app)
 pretrain.register(app)
 
 

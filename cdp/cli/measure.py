@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cdp.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from cdp.tasks.measuring import Measured
     from cdp.types import Interval
 
 
@@ -33,41 +32,21 @@ def measure(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of tables.")] = False,
 ) -> None:
     """Measure sets in an encoder's feature space, with 95 % intervals; further sets are also compared with the first."""
-    from cdp.tasks.measuring import changes, measure_set
+    from cdp.tasks.measuring import changes, figures_json, measure_set, sentences
 
     found = []
     for name in sets:
         say(f"measuring {name}")
         found.append(measure_set(name, encoder=encoder, dataset=dataset, rows=rows, seed=seed))
-    against = [(other, changes(found[0], other)) for other in found[1:]]
     if as_json:
-        print_json({
-            "encoder": encoder,
-            "sets": [_row(one) for one in found],
-            "differences": [{"first": found[0].name, "second": other.name, "figures": _figures(change)} for other, change in against],
-        })  # fmt: skip
+        print_json(figures_json(found, encoder=encoder))
         return
     for one in found:
         _table(f"{one.name}: {one.result.n:,} of {one.total:,} images, {encoder}", one.result.figures, one.result.undefined)
-    for other, change in against:
-        _table(f"{found[0].name} minus {other.name}", change, {})
-
-
-def _row(one: Measured) -> dict[str, Any]:
-    """One set, JSON-ready."""
-    per_class = [
-        {"class": value, "name": one.class_names[value] if value < len(one.class_names) else str(value), "figures": _figures(figures)}
-        for value, figures in one.result.per_class.items()
-    ]
-    result = one.result
-    return {
-        "name": one.name, "images": one.total, "measured": result.n, "figures": _figures(result.figures), "per_class": per_class,
-        "undefined": result.undefined,
-    }  # fmt: skip
-
-
-def _figures(figures: dict[str, Interval]) -> dict[str, dict[str, float | int]]:
-    return {key: {"value": f.value, "low": f.low, "high": f.high, "n": f.n, "level": f.level} for key, f in figures.items()}
+    for other in found[1:]:
+        _table(f"{found[0].name} minus {other.name}", changes(found[0], other), {})
+        for text in sentences(found[0], other):
+            print(f"  {text}")
 
 
 def _table(title: str, figures: dict[str, Interval], undefined: dict[str, str]) -> None:

@@ -16,21 +16,27 @@ def register(app: typer.Typer) -> None:
 
 def select(
     name: Annotated[str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")],
-    keep: Annotated[int, typer.Option(help="Images to keep.", min=1)],
     out: Annotated[str, typer.Option(help="Name of the new set.")],
+    keep: Annotated[int | None, typer.Option(help="Images to keep; all that are left where only --drop-... is given.", min=1)] = None,
     by: Annotated[str, typer.Option(help="separability, confidence, entropy, gradient-norm or random.")] = "separability",
     order: Annotated[str, typer.Option(help="Which scores are kept: highest or lowest.")] = "highest",
     balanced: Annotated[bool, typer.Option(help="The same number of every class.")] = True,
     encoder: Annotated[str, typer.Option(help="Who scores: judge, standard, robust, noise-aware, or a path.")] = "judge",
     dataset: Annotated[str, typer.Option(help="Whose encoder; empty takes the data set on the set's card.")] = "",
     seed: Annotated[int, typer.Option(help="Of random selection.", min=0)] = 0,
+    drop_duplicates: Annotated[bool, typer.Option("--drop-duplicates", help="First drop images that came earlier in the set.")] = False,
+    drop_memorised: Annotated[
+        bool,
+        typer.Option("--drop-memorised", help="First drop images as near to a training image as 1 in 1,000 held-out real ones are."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False,
 ) -> None:
-    """Keep the best part of a set by one score an image. The new set names its parent, criterion and seed."""
+    """Keep the best part of a set by one score an image, or drop what is there twice or copied. The new set names its parent and how."""
     from cdp.tasks import selecting
 
     made = selecting.select(
         name, out, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed,  # type: ignore[arg-type]
+        drop_duplicates=drop_duplicates, drop_memorised=drop_memorised,
     )  # fmt: skip
     if as_json:
         print_json(
@@ -38,7 +44,7 @@ def select(
                 "name": made.name,
                 "path": str(made.folder),
                 "count": len(made),
-                "selection": made.card["selection"],
+                "selection": made.card.get("selection") or made.card["subset"],
                 "parent": made.card["parent"]["name"],
             }
         )

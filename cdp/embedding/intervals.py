@@ -20,11 +20,20 @@ def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
     """Share hits/n with Wilson's score interval (1927): keeps its level for small n and for shares near 0 or 1."""
     if not 0 <= hits <= n or n < 1:
         raise InputError(f"{hits} hits of {n}: pass 0 to n hits of at least 1")
+    return share_interval(hits / n, n, n, level=level)
+
+
+def share_interval(share: float, answers: float, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``, from n images.
+
+    For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over that of the shares (Kish's
+    effective sample size).
+    """
     z = quantile_of(level)
-    share, shrink = hits / n, 1 + z * z / n
-    centre = (share + z * z / (2 * n)) / shrink
-    half = z / shrink * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # At 0 and n hits the bound is the share itself; rounding must not put it outside.
+    shrink = 1 + z * z / answers
+    centre = (share + z * z / (2 * answers)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / answers + z * z / (4 * answers * answers))
+    # At shares of 0 and 1 the bound is the share itself; rounding must not put it outside.
     return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n, level)
 
 

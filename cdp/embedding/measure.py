@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, UndefinedError, class_numbers, feature_rows
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
-from cdp.embedding.frechet import frechet_distance
+from cdp.embedding.frechet import frechet_interval
 from cdp.embedding.intervals import draws, percentile, wilson
-from cdp.embedding.neighbours import density_coverage, precision_recall
+from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
 from cdp.embedding.report import Arm, RealBaseline, arm_report
 from cdp.embedding.scatter import separation_interval
 from cdp.embedding.sphere import alignment, uniformity
@@ -62,9 +63,12 @@ class Measurement:
     undefined: dict[str, str]
 
 
-def measure(features: np.ndarray, labels: np.ndarray, real: Real | None = None, *, n_boot: int = 500, seed: int = 0) -> Measurement:
+def measure(
+    features: np.ndarray, labels: np.ndarray, real: Real | None = None, *, n_boot: int = 500, seed: int = 0, around: Around | None = None
+) -> Measurement:
     """features: (n, d) of one set, labels: (n,). Without ``real``, only what needs the set alone.
 
+    around: the 10 nearest neighbours of these images, where they were looked for already.
     A figure that does not exist for this set (one class, features that never vary) is named in ``undefined`` with the reason.
     Raises InputError for features or labels that are no such thing.
     """
@@ -94,15 +98,17 @@ def measure(features: np.ndarray, labels: np.ndarray, real: Real | None = None, 
                 if len(mine) > 1:
                     row[key] = mean_of(mine, None, n_boot=n_boot, seed=seed)
 
+    around = around or (look_around(rows, classes) if len(per_class) > 1 else None)
+
     def probe() -> tuple[np.ndarray, np.ndarray]:
         found = linear_probe(rows, classes, seed=seed)
         return found.hit, found.margin
 
     take(("separation",), lambda: (separation_interval(rows, classes, n_boot=n_boot, seed=seed),))
-    take_scores(("silhouette",), lambda: (silhouettes(rows, classes),))
-    take_scores(("knn_accuracy",), lambda: (neighbour_hits(rows, classes),))
+    take_scores(("silhouette",), lambda: (silhouettes(rows, classes, around),))
+    take_scores(("knn_accuracy",), lambda: (neighbour_hits(rows, classes, around=around),))
     take_scores(("probe_accuracy", "probe_margin"), probe)
-    take_scores(("other_class_distance",), lambda: (other_class_distances(rows, classes),))
+    take_scores(("other_class_distance",), lambda: (other_class_distances(rows, classes, around),))
     take(("alignment",), lambda: (alignment(rows, classes, n_boot=n_boot, seed=seed),))
     take(("uniformity",), lambda: (uniformity(rows, n_boot=min(n_boot, 200), seed=seed),))
     if real is not None:
@@ -116,11 +122,15 @@ def _against_real(
 ) -> None:  # fmt: skip
     held_out = feature_rows("real features", real.features, width=rows.shape[1])
 
-    def fidelity() -> tuple[Interval, ...]:
+    def balls() -> tuple[Interval, ...]:
+        found, crowd = fidelity(held_out, rows, n_boot=n_boot, seed=seed)
+        return found.precision, found.recall, crowd.density, crowd.coverage
+
+    def narrow() -> tuple[Interval, ...]:
         found = precision_recall(held_out, rows)
         return found.precision, found.recall
 
-    def cover() -> tuple[Interval, ...]:
+    def wide() -> tuple[Interval, ...]:
         found = density_coverage(held_out, rows, n_boot=n_boot, seed=seed)
         return found.density, found.coverage
 
@@ -131,27 +141,16 @@ def _against_real(
         return (found,)
 
     take(("frechet",), lambda: (frechet_interval(held_out, rows, n_boot=min(n_boot, 200), seed=seed),))
-    take(("precision", "recall"), fidelity)
-    take(("density", "coverage"), cover)
+    if min(len(held_out), len(rows)) > 5:
+        take(("precision", "recall", "density", "coverage"), balls)
+    else:  # too few for one of the pairs, maybe enough for the other
+        take(("precision", "recall"), narrow)
+        take(("density", "coverage"), wide)
     take(("real_auc",), lambda: (classifier_auc(held_out, rows, n_boot=n_boot, seed=seed),))
     some = [part[np.sort(np.random.default_rng(seed).permutation(len(part))[:PAIRWISE_ROWS])] for part in (held_out, rows)]
     take(("mmd",), lambda: (mmd(some[0], some[1], n_boot=min(n_boot, 200), seed=seed),))
     if real.baseline is not None:
         take(("nearest",), nearest)
-
-
-def frechet_interval(real: np.ndarray, fake: np.ndarray, *, n_boot: int = 200, seed: int = 0, level: float = 0.95) -> Interval:
-    """Frechet distance with a bootstrap interval over both sides, moved back by the bootstrap's own bias.
-
-    The distance grows with the noise of its moments, so resampled values lie too high; their spread is what the interval takes.
-    """
-    value = frechet_distance(real, fake)
-    rng = np.random.default_rng(seed)
-    values = np.array([
-        frechet_distance(real[rng.integers(0, len(real), len(real))], fake[rng.integers(0, len(fake), len(fake))]) for _ in range(n_boot)
-    ])  # fmt: skip
-    moved = percentile(value, values - values.mean() + value, len(fake), level)
-    return Interval(value, max(0.0, moved.low), moved.high, moved.n, level)
 
 
 def mean_of(score: np.ndarray, classes: np.ndarray | None, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:

@@ -38,7 +38,7 @@ def nearest_distance(features: np.ndarray, reference: np.ndarray) -> Floats:
     features: (n, d); reference: (m, d), m >= 1 -> (n,).
     """
     rows, others = _pair("features", features, "reference", reference)
-    nearest = np.concatenate([block.argmin(axis=1) for _, block in _squared(rows, others)])
+    nearest = np.concatenate([block.argmin(axis=1) for _, block in squared(rows, others)])
     # The expanded square loses digits where it matters most, close to 0: compute the chosen one again, directly.
     return np.sqrt(np.square(rows - others[nearest]).sum(axis=1))
 
@@ -50,10 +50,8 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, *, k: int = 3, level: f
     of some real row; recall: the same with the roles swapped. Intervals hold the other set's balls fixed.
     """
     rows, others = _pair("real", real, "fake", fake, k)
-    real_radius, fake_radius = _radius(rows, k), _radius(others, k)
-    inside_real = _covered(others, rows, real_radius)
-    inside_fake = _covered(rows, others, fake_radius)
-    return PrecisionRecall(wilson(int(inside_real.sum()), len(others), level=level), wilson(int(inside_fake.sum()), len(rows), level=level))
+    found = _inside(rows, others, _radii(rows, k)[:, 0], fake_radius=_radii(others, k)[:, 0])
+    return _as_precision_recall(found, level)
 
 
 def density_coverage(
@@ -66,17 +64,56 @@ def density_coverage(
     (Wilson). Balls are closed. Both hold the real balls fixed.
     """
     rows, others = _pair("real", real, "fake", fake, k, both=False)
-    radius = _radius(rows, k)
-    crowd = np.empty(len(others))
-    hit = np.zeros(len(rows), bool)
-    for part, block in _squared(others, rows):
-        inside = block <= radius
-        crowd[part] = inside.sum(axis=1) / k
-        hit |= inside.any(axis=0)
-    return DensityCoverage(
-        bootstrap(lambda share: float(share.mean()), crowd, n_boot=n_boot, seed=seed, level=level),
-        wilson(int(hit.sum()), len(rows), level=level),
-    )
+    found = _inside(rows, others, _radii(rows, k)[:, 0])
+    return _as_density_coverage(found, k, n_boot, seed, level)
+
+
+def fidelity(
+    real: np.ndarray, fake: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95
+) -> tuple[PrecisionRecall, DensityCoverage]:
+    """``precision_recall`` (k 3) and ``density_coverage`` (k 5) from half the distances that both would take."""
+    rows, others = _pair("real", real, "fake", fake, 5)
+    radii = _radii(rows, 3, 5)
+    found = _inside(rows, others, radii[:, 0], radii[:, 1], _radii(others, 3)[:, 0])
+    return _as_precision_recall(found, level), _as_density_coverage(found, 5, n_boot, seed, level)
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """fake: (m,) fake rows in some real ball; real: (n,) real rows in some fake ball; crowd: (m,) wide real balls that hold a fake
+    row; hit: (n,) wide real balls that hold some fake row."""
+
+    fake: np.ndarray
+    real: np.ndarray
+    crowd: np.ndarray
+    hit: np.ndarray
+
+
+def _inside(
+    real: Floats, fake: Floats, radius: Floats, wide: Floats | None = None, fake_radius: Floats | None = None
+) -> _Inside:  # fmt: skip
+    """radius, wide: (n,) squared radii of real balls, wide as radius where not given; fake_radius: (m,)."""
+    wide = radius if wide is None else wide
+    inside, crowd = np.zeros(len(fake), bool), np.zeros(len(fake))
+    covered, hit = np.zeros(len(real), bool), np.zeros(len(real), bool)
+    for part, block in squared(fake, real):
+        inside[part] = (block <= radius).any(axis=1)
+        within = block <= wide
+        crowd[part] = within.sum(axis=1)
+        hit |= within.any(axis=0)
+        if fake_radius is not None:
+            covered |= (block <= fake_radius[part, None]).any(axis=0)
+    return _Inside(inside, covered, crowd, hit)
+
+
+def _as_precision_recall(found: _Inside, level: float) -> PrecisionRecall:
+    precision, recall = (wilson(int(part.sum()), len(part), level=level) for part in (found.fake, found.real))
+    return PrecisionRecall(precision, recall)
+
+
+def _as_density_coverage(found: _Inside, k: int, n_boot: int, seed: int, level: float) -> DensityCoverage:
+    density = bootstrap(lambda share: float(share.mean()), found.crowd / k, n_boot=n_boot, seed=seed, level=level)
+    return DensityCoverage(density, wilson(int(found.hit.sum()), len(found.hit), level=level))
 
 
 def _pair(name: str, rows: np.ndarray, other_name: str, others: np.ndarray, k: int = 0, *, both: bool = True) -> tuple[Floats, Floats]:
@@ -87,10 +124,10 @@ def _pair(name: str, rows: np.ndarray, other_name: str, others: np.ndarray, k: i
     return first - centre, second - centre
 
 
-def _squared(rows: Floats, others: Floats) -> Iterator[tuple[slice, Floats]]:
-    """Blocks (slice of rows, squared distances to all others (b, m)); never all of them at once."""
+def squared(rows: np.ndarray, others: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks (slice of rows, squared distances to all others (b, m)) in the rows' precision; never all of them at once."""
     norms = np.square(others).sum(axis=1)
-    step = max(1, _BLOCK_BYTES // (8 * len(others)))
+    step = max(1, _BLOCK_BYTES // (rows.itemsize * len(others)))
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))
         block = rows[part] @ others.T
@@ -100,18 +137,15 @@ def _squared(rows: Floats, others: Floats) -> Iterator[tuple[slice, Floats]]:
         yield part, np.maximum(block, 0, out=block)
 
 
-def _radius(rows: Floats, k: int) -> Floats:
-    """Squared distance of each row to its k-th nearest other row. (n, d) -> (n,)."""
-    if k < 1 or int(k) != k:
-        raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
-    out = np.empty(len(rows))
-    for part, block in _squared(rows, rows):
+def _radii(rows: Floats, *ks: int) -> Floats:
+    """Squared distance of each row to its k-th nearest other row, for each k. (n, d) -> (n, len(ks))."""
+    for k in ks:
+        if k < 1 or int(k) != k:
+            raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
+    at = [k - 1 for k in ks]
+    out = np.empty((len(rows), len(ks)))
+    for part, block in squared(rows, rows):
         own = np.arange(part.start, part.stop)
         block[np.arange(len(own)), own] = np.inf
-        out[part] = np.partition(block, k - 1, axis=1)[:, k - 1]
+        out[part] = np.sort(np.partition(block, max(at), axis=1)[:, : max(at) + 1], axis=1)[:, at]
     return out
-
-
-def _covered(rows: Floats, centres: Floats, radius: Floats) -> np.ndarray:
-    """(n,) bool: whether a row lies in any of the closed balls."""
-    return np.concatenate([(block <= radius).any(axis=1) for _, block in _squared(rows, centres)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     Without any separation it scatters about 0, so it can be slightly negative.
     Raises UndefinedError on one class, one image a class, or features that do not vary within classes.
     """
-    groups = _Groups.of(features, labels)
+    groups = Groups.of(features, labels)
     ratio = float(groups.ratio(groups.means, groups.within))
     if not np.isfinite(ratio):
         raise UndefinedError("features do not vary within any class, so the ratio has no scale: use another encoder or more images")
@@ -62,26 +63,28 @@ def separation_difference(
 
 
 @dataclass(frozen=True)
-class _Groups:
-    """Sufficient statistics. order: rows sorted by class; sizes: (K,); means: (K, d); residuals: (n, d) in that order."""
+class Groups:
+    """Sufficient statistics. names: (K,) class numbers; order: rows sorted by class; sizes: (K,); means: (K, d); residuals: (n, d)
+    in that order."""
 
+    names: Ints
     order: Ints
     sizes: Ints
     means: Floats
     residuals: Floats
 
     @classmethod
-    def of(cls, features: np.ndarray, labels: np.ndarray) -> _Groups:
+    def of(cls, features: np.ndarray, labels: np.ndarray) -> Groups:
         rows = feature_rows("features", features)
         numbers = class_numbers("labels", labels, len(rows))
         order = np.argsort(numbers, kind="stable")
-        _, starts, sizes = np.unique(numbers[order], return_index=True, return_counts=True)
+        names, starts, sizes = np.unique(numbers[order], return_index=True, return_counts=True)
         if len(sizes) < 2:
             raise UndefinedError("all images are of one class, so there is nothing between classes: choose 2 classes or more")
         if len(rows) <= len(sizes):
             raise UndefinedError("every class has one image only, so nothing varies within classes: use more images")
         means = np.add.reduceat(rows[order], starts, axis=0) / sizes[:, None]
-        return cls(order, sizes, means, rows[order] - np.repeat(means, sizes, axis=0))
+        return cls(names, order, sizes, means, rows[order] - np.repeat(means, sizes, axis=0))
 
     @property
     def within(self) -> float:
@@ -100,23 +103,29 @@ class _Groups:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(spread / variance - (classes - 1) / n)
 
+    def resampled(self, labels: np.ndarray, n_boot: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
+        """Blocks of resamples stratified by class: means (b, K, d) and sums of squares within each class (b, K)."""
+        inflation = np.sqrt(self.sizes / np.maximum(self.sizes - 1, 1))
+        residuals = self.residuals * np.repeat(inflation, self.sizes)[:, None]
+        squares = np.square(residuals).sum(axis=1)
+        parts = [slice(stop - size, stop) for size, stop in zip(self.sizes, np.cumsum(self.sizes), strict=True)]
+        for rows in draws(len(self.order), n_boot, seed, np.asarray(labels)):
+            counts = _counts(rows)[:, self.order]
+            shift = np.stack([counts[:, part] @ residuals[part] / size for part, size in zip(parts, self.sizes, strict=True)], axis=1)
+            total = np.stack([counts[:, part] @ squares[part] for part in parts], axis=1)
+            within = total - self.sizes * np.square(shift).sum(axis=2)
+            # What rounding leaves of a resample that repeats one image a class is not variation.
+            within[within < 1e-12 * squares.sum()] = 0.0
+            yield self.means + shift, within
+
 
 def _resampled_ratios(features: np.ndarray, labels: np.ndarray, n_boot: int, seed: int) -> Floats:
     """(n_boot,) ratios of stratified resamples, from counts times residuals: no resampled set is ever built."""
-    groups = _Groups.of(features, labels)
-    inflation = np.sqrt(groups.sizes / np.maximum(groups.sizes - 1, 1))
-    residuals = groups.residuals * np.repeat(inflation, groups.sizes)[:, None]
-    squares = np.square(residuals).sum(axis=1)
-    stops = np.cumsum(groups.sizes)
-    out = []
-    for rows in draws(len(groups.order), n_boot, seed, np.asarray(labels)):
-        counts = _counts(rows)[:, groups.order]
-        shift = np.stack([counts[:, a:b] @ residuals[a:b] / (b - a) for a, b in zip(stops - groups.sizes, stops, strict=True)], axis=1)
-        within = counts @ squares - np.einsum("k,bkd,bkd->b", groups.sizes, shift, shift)
-        # What rounding leaves of a resample that repeats one image a class is not variation.
-        within[within < 1e-12 * squares.sum()] = 0.0
-        out.append(groups.ratio(groups.means + shift, within) - (len(groups.sizes) - 1) / len(groups.order))
-    return np.concatenate(out)
+    groups = Groups.of(features, labels)
+    n, classes = len(groups.order), len(groups.sizes)
+    return np.concatenate([
+        groups.ratio(means, within.sum(axis=1)) - (classes - 1) / n for means, within in groups.resampled(labels, n_boot, seed)
+    ])  # fmt: skip
 
 
 def _counts(rows: Ints) -> Floats:

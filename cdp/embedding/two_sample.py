@@ -24,13 +24,15 @@ def classifier_auc(
     others = feature_rows("fake", fake, at_least=folds, width=rows.shape[1])
     both, side = np.concatenate([rows, others]), np.repeat([0, 1], [len(rows), len(others)])
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    score = rankdata(cross_val_predict(standardised_logistic(), both, side, cv=parts, method="predict_proba")[:, 1], method="dense")
+    score = rankdata(cross_val_predict(standardised_logistic(), both, side, cv=parts, method="predict_proba")[:, 1], method="dense") - 1
+
+    ranks = int(score.max()) + 1
 
     def auc(at: np.ndarray) -> float:
-        # Mann-Whitney's U over the pairs, ties counting half.
-        ranks, of = rankdata(score[at]), side[at]
-        positives = int(of.sum())
-        return float((ranks[of == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(of) - positives)))
+        # Mann-Whitney's U over the pairs, ties counting half, from how often each score occurs on each side.
+        negative, positive = (np.bincount(score[at][side[at] == one], minlength=ranks) for one in (0, 1))
+        below = np.cumsum(negative) - negative / 2
+        return float(positive @ below / (positive.sum() * negative.sum()))
 
     values = [auc(at) for block in draws(len(side), n_boot, seed, side) for at in block]
     return percentile(auc(np.arange(len(side))), np.asarray(values), len(side), level)

@@ -92,24 +92,31 @@ class Side:
         self._seconds: dict[str, float] = {}
         self._closed = False
 
-    def ask(self, name: str, payload: Mapping[str, Any], *, kind: str = "", size: int = 1) -> Errand:
-        """The errand of this name and payload: the one on its way or done, else a new one. One that failed or was cancelled starts anew.
+    def ask(self, name: str, payload: Mapping[str, Any], *, kind: str = "", size: int = 1, of: str = "") -> Errand:
+        """The errand of this name and payload: the one there is, however it ended (``forget`` it to try again), else a new one.
 
         kind, size: what its duration depends on, to tell the time left: seconds are taken as proportional to ``size`` within a kind.
+        of: what else it depends on, such as the state of a file.
         """
-        key = json.dumps([name, payload], sort_keys=True)
+        key = json.dumps([name, payload, of], sort_keys=True)
         with self._wake:
             known = self._errands.get(key)
-            if known is not None and known.state in ("queued", "running", "done"):
+            if known is not None:
                 return known
             rate = self._seconds.get(f"{name} {kind}")
             errand = Errand(name, payload, kind=kind, size=size, expected=None if rate is None else rate * size)
             self._errands[key] = errand
-            self._forget()
+            self._drop_oldest()
             self._queue.append(errand)
             self._start()
             self._wake.notify_all()
         return errand
+
+    def forget(self, errand: Errand) -> None:
+        """Ask anew next time; nothing happens to one that is on its way."""
+        with self._wake:
+            for key in [key for key, known in self._errands.items() if known is errand and errand.over]:
+                del self._errands[key]
 
     def cancel(self, errand: Errand) -> None:
         """Take it out of the queue, or end the process that works on it; the next errand gets a new process."""
@@ -137,7 +144,7 @@ class Side:
             self._thread = threading.Thread(target=self._serve, name="cdp-side", daemon=True)
             self._thread.start()
 
-    def _forget(self) -> None:
+    def _drop_oldest(self) -> None:
         over = [key for key, errand in self._errands.items() if errand.over]
         for key in over[: max(0, len(over) - KEPT)]:
             del self._errands[key]

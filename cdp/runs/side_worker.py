@@ -10,15 +10,18 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from cdp.config_explore import ExploreConfig
+from cdp.config_explore import ExploreConfig, pca_of
 from cdp.knobs import parse
 from cdp.runs.failures import sentence
 
 Report = Callable[[float, str], None]
 _NICENESS = 5
+_WATCH_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +31,18 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     os.nice(_NICENESS)
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="watch", daemon=True).start()
     for line in sys.stdin:
         question = json.loads(line)
         _say(answers, _answer(question["task"], question["payload"], lambda share, words: _say(answers, {"share": share, "words": words})))
     return 0
+
+
+def _end_with(parent: int) -> None:
+    """End in the middle of a task whose asker is gone: its answer would reach nobody, and it costs a core."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(0)
 
 
 def _answer(task: str, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -66,7 +77,64 @@ def _quality(payload: Mapping[str, Any], report: Report) -> None:
     map_quality(parse(ExploreConfig, payload), report)
 
 
-TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {"warm": _warm, "embed": _embed, "quality": _quality}
+def _scores(payload: Mapping[str, Any], report: Report) -> None:
+    from cdp.tasks.atlas import embed
+    from cdp.tasks.mapped import map_scores
+
+    config = pca_of(parse(ExploreConfig, payload))  # every map of these points has the same scores
+    map_scores(config, embed(config, report))
+
+
+def _measure(payload: Mapping[str, Any], report: Report) -> None:
+    from cdp.tasks.measuring import measure_set
+
+    report(0.0, "")
+    measure_set(**payload)
+
+
+def _closeup(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    from cdp.tasks.closeup import closeup
+
+    return closeup(parse(ExploreConfig, payload["config"]), int(payload["point"])).to_json()
+
+
+def _score_set(payload: Mapping[str, Any], report: Report) -> None:
+    import numpy as np
+
+    from cdp.tasks.scoring import score_rows
+    from cdp.tasks.sources import open_source
+
+    source = open_source(payload["name"])
+    score_rows(source, np.arange(len(source)), payload["encoder"], payload["dataset"], [payload["by"]])
+
+
+def _flags(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    import numpy as np
+
+    from cdp.tasks.nearest import flagged
+    from cdp.tasks.sources import open_source
+
+    source = open_source(payload["name"])
+    found = flagged(source, np.arange(len(source)), payload["encoder"], payload["dataset"])
+    rows = {"duplicates": found.duplicate, "memorised": found.memorised}
+    return {kind: np.flatnonzero(mask).tolist() for kind, mask in rows.items()} | {"undefined": found.undefined}
+
+
+def _preview_figures(payload: Mapping[str, Any], report: Report) -> list[dict[str, Any]]:
+    from cdp.tasks.measured import to_json
+    from cdp.tasks.selecting import preview_figures
+
+    found = preview_figures(**payload)
+    return [
+        {"name": one.name, "total": one.total, "class_names": list(one.class_names), "figures": to_json(one.result, one.pairs)}
+        for one in (found.kept, found.parent, found.control)
+    ]
+
+
+TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {
+    "warm": _warm, "embed": _embed, "quality": _quality, "scores": _scores, "measure": _measure, "closeup": _closeup,
+    "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures,
+}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,19 @@ class Closeup:
     training_distance: tuple[float, ...]
     saliency: np.ndarray | None
     missing: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready; the inverse of ``from_json``."""
+        return asdict(self) | {"saliency": None if self.saliency is None else np.round(self.saliency, 4).tolist()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Closeup:
+        """What ``to_json`` gave."""
+        saliency = data["saliency"]
+        lists = {name: tuple(data[name]) for name in ("own", "own_distance", "training", "training_distance")}
+        return cls(
+            point=data["point"], missing=data["missing"], saliency=None if saliency is None else np.asarray(saliency, np.float32), **lists
+        )
 
 
 def closeup(config: ExploreConfig, point: int) -> Closeup:

@@ -1,30 +1,29 @@
-"""Measuring sets by name: images in, features by an encoder, figures with intervals out."""
+"""Measuring sets by name: images in, features by an encoder, figures with intervals out. Kept on disk; a hit needs no torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from cdp.embedding.measure import Measurement, Real, difference, measure
+from cdp.embedding.around import look_around
+from cdp.embedding.checks import UndefinedError
+from cdp.embedding.classes import class_rows
+from cdp.embedding.measure import Real, measure
+from cdp.embedding.pairs import Pairs, class_pairs
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError
 from cdp.models.encoders import JUDGE
-from cdp.tasks.features import features
-from cdp.tasks.sources import balanced_rows, dataset_of, open_source, real_images
-from cdp.types import Interval
+from cdp.tasks import kept
+from cdp.tasks.claims import sentences
+from cdp.tasks.features import features, identity
+from cdp.tasks.measured import Measured, changes, figures_json, from_json, to_json
+from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images
+
+__all__ = ["ROWS", "Measured", "changes", "figures_json", "measure_set", "measure_source", "measured_cached", "sentences"]
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One set's figures. total: images in the set, of which ``result.n`` were measured; class_names: by class number."""
-
-    name: str
-    total: int
-    class_names: tuple[str, ...]
-    result: Measurement
+VERSION = 1
+"""Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
 
 def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured:
@@ -35,31 +34,85 @@ def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int
     A set is compared with held-out real images and with training images; a real split has its own separability only.
     Raises InputError or MissingError with the remedy.
     """
+    _check_rows(rows)
+    return measure_source(open_source(name), encoder=encoder, dataset=dataset, rows=rows, seed=seed)
+
+
+def measured_cached(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured | None:
+    """What ``measure_set`` would give where it has to compute nothing, else None. Errors as there."""
+    _check_rows(rows)
+    return _Task(open_source(name), encoder, dataset, rows, seed).known()
+
+
+def measure_source(source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured:
+    """``measure_set`` for a set that is open already, or a part of one."""
+    task = _Task(source, encoder, dataset, rows, seed)
+    return task.known() or task.computed()
+
+
+class _Task:
+    """What is measured against what: everything that the figures follow from."""
+
+    def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int) -> None:
+        self.source, self.encoder, self.rows, self.seed = source, encoder, rows, seed
+        self.dataset = dataset_of([source], dataset)
+        chosen = balanced_rows(source.label, rows)
+        self.image, self.label = source.image[chosen], source.label[chosen]
+        # Real images measured against themselves say nothing of fidelity.
+        self.with_real = not (source.split and source.dataset == self.dataset)
+
+    @cached_property
+    def real_key(self) -> str:
+        """Equal exactly where the real images, and how the encoder sees them, are; "" where none are compared with."""
+        if not self.with_real:
+            return ""
+        splits = [real_images(self.dataset, split, self.rows) for split in ("test", "train")]
+        return kept.digest(*[part for image, label in splits for part in (identity(self.encoder, self.dataset, image), label)])
+
+    @cached_property
+    def key(self) -> str:
+        """Equal exactly where all figures are."""
+        mine = identity(self.encoder, self.dataset, self.image)
+        return kept.digest(VERSION, mine, self.label, self.rows, self.seed, self.real_key)
+
+    def known(self) -> Measured | None:
+        data = kept.load_json("measured", self.key)
+        try:
+            result, pairs = from_json(data or {})
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None  # not there, or damaged: what can be computed again is not worth an error
+        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
+
+    def computed(self) -> Measured:
+        """And kept, for the next time."""
+        seen = features(self.encoder, self.dataset, self.image)
+        real = _real(self.encoder, self.dataset, self.rows, self.real_key) if self.with_real else None
+        if real is not None and real.features.shape[1] != seen.shape[1]:
+            raise InputError(
+                f"{self.source.name} has images of another shape than {self.dataset}: choose an encoder and data set of their own"
+            )
+        try:
+            around = look_around(*class_rows(seen, self.label))
+        except UndefinedError:
+            around = None
+        result = measure(seen, self.label, real, seed=self.seed, around=around)
+        pairs: Pairs | None = None
+        try:
+            pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
+        except UndefinedError:
+            pass
+        kept.save_json("measured", self.key, to_json(result, pairs))
+        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
+
+
+def _check_rows(rows: int) -> None:
     if rows < 100:
         raise InputError(f"rows is {rows}: measure at least 100 images, or intervals say nothing")
-    source = open_source(name)
-    dataset = dataset_of([source], dataset)
-    chosen = balanced_rows(source.label, rows)
-    rows_seen = features(encoder, dataset, source.image[chosen])
-    if source.split and source.dataset == dataset:
-        real = None  # real images measured against themselves say nothing of fidelity
-    else:
-        real = _real(encoder, dataset, rows)
-        if real.features.shape[1] != rows_seen.shape[1]:
-            raise InputError(f"{name} has images of another shape than {dataset}: choose an encoder and data set of their own")
-    return Measured(source.title, len(source), source.class_names, measure(rows_seen, source.label[chosen], real, seed=seed))
-
-
-def changes(first: Measured, second: Measured) -> dict[str, Interval]:
-    """``first`` minus ``second``, figure by figure, where both have it."""
-    return {
-        key: difference(figure, second.result.figures[key]) for key, figure in first.result.figures.items() if key in second.result.figures
-    }  # fmt: skip
 
 
 @lru_cache(maxsize=4)
-def _real(encoder: str, dataset: str, rows: int) -> Real:
-    """Held-out real images to compare with, and training images to look for copies among."""
+def _real(encoder: str, dataset: str, rows: int, key: str) -> Real:
+    """Held-out real images to compare with, and training images to look for copies among. key: of their content, for the memory alone."""
     held_out, train = real_images(dataset, "test", rows), real_images(dataset, "train", rows)
     seen = features(encoder, dataset, held_out[0])
     return Real(seen, real_baseline(features(encoder, dataset, train[0]), seen, held_out[1]))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from cdp.data.samples import SampleSet
-from cdp.data.sets import open_set, stream_set
-from cdp.embedding.classes import centroid_silhouettes
+from cdp.data.sets import open_set
 from cdp.errors import InputError
 from cdp.models.encoders import JUDGE
-from cdp.tasks.engine import encoder_on_device, features_of
+from cdp.tasks.measuring import ROWS, Measured, measure_source
+from cdp.tasks.scoring import score_rows
+from cdp.tasks.sources import Source, dataset_of, open_source
+from cdp.tasks.subsets import drop_flagged, part_of, save_part, unflagged
 
 Criterion = Literal["separability", "confidence", "entropy", "gradient-norm", "random"]
 Order = Literal["highest", "lowest"]
-_CHUNK = 4096
 
 
 def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0) -> np.ndarray:
@@ -35,33 +33,14 @@ def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: 
         raise InputError(f"by: {str(by)[:40]!r} is unknown: choose one of {', '.join(get_args(Criterion))}")
     if by == "random":
         return np.random.default_rng(seed).random(len(samples))
-    dataset = dataset or str(samples.card.get("dataset") or "")
-    if not dataset:
-        raise InputError(f"dataset: the card of {samples.name} names none: say whose encoder to use (--dataset fashion-mnist)")
-    net = encoder_on_device(encoder, dataset).net
-    if net.channels != samples.image.shape[-1]:
-        raise InputError(
-            f"encoder: {encoder} sees {net.channels} channels, but images of {samples.name} have {samples.image.shape[-1]}: name another"
-        )
-    label = np.asarray(samples.label, np.int64)
-    features = features_of(net, samples.image)
-    if by == "separability":
-        return centroid_silhouettes(features.cpu().numpy(), label)
-    with torch.no_grad():
-        share = net.logits_of(features).double().softmax(1)
-    if label.max() >= share.shape[1]:
-        raise InputError(f"encoder: {encoder} knows {share.shape[1]} classes, but {samples.name} has label {label.max()}: name another")
-    return _judged(by, share, features.double(), torch.from_numpy(label).to(share.device)).cpu().numpy()
-
-
-def _judged(by: Criterion, share: Tensor, features: Tensor, label: Tensor) -> Tensor:
-    """share: (n, classes) probabilities; features: (n, d); label: (n,) -> (n,)."""
-    if by == "confidence":
-        return share.gather(1, label[:, None])[:, 0]
-    if by == "entropy":
-        return torch.special.entr(share).sum(1)
-    error = share - torch.nn.functional.one_hot(label, share.shape[1])
-    return error.norm(dim=1) * (features.square().sum(1) + 1).sqrt()
+    source = Source(
+        samples.name, samples.name, samples.image, np.asarray(samples.label, np.int64), samples.class_names,
+        str(samples.card.get("dataset") or ""),
+    )  # fmt: skip
+    found = score_rows(source, np.arange(len(source)), encoder, dataset_of([source], dataset), [by])
+    if by in found.undefined:
+        raise InputError(found.undefined[by])
+    return found.values[by]
 
 
 def chosen_rows(score: np.ndarray, label: np.ndarray, keep: int, *, order: Order = "highest", balanced: bool = True) -> np.ndarray:
@@ -88,36 +67,71 @@ def chosen_rows(score: np.ndarray, label: np.ndarray, keep: int, *, order: Order
 
 
 def select(
-    name: str, out: str, *, by: Criterion = "separability", keep: int, order: Order = "highest", balanced: bool = True,
-    encoder: str = JUDGE, dataset: str = "", seed: int = 0,
+    name: str, out: str, *, by: Criterion = "separability", keep: int | None = None, order: Order = "highest", balanced: bool = True,
+    encoder: str = JUDGE, dataset: str = "", seed: int = 0, drop_duplicates: bool = False, drop_memorised: bool = False,
 ) -> SampleSet:  # fmt: skip
-    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent, criterion and seed."""
+    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent, criterion and seed.
+
+    Duplicated and memorised images are dropped first where asked for; keep: how many of the rest, all where not given.
+    """
+    if keep is None:
+        return drop_flagged(name, out, duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset)
     parent = open_set(name)
     score = scores(parent, by, encoder=encoder, dataset=dataset, seed=seed)
-    rows = chosen_rows(score, np.asarray(parent.label), keep, order=order, balanced=balanced)
+    label = np.asarray(parent.label)
+    left = np.arange(len(parent))
+    dropped_first: dict[str, int] = {}
+    if drop_duplicates or drop_memorised:
+        left, dropped_first = unflagged(
+            open_source(name), duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset
+        )
+    rows = left[chosen_rows(score[left], label[left], keep, order=order, balanced=balanced)]
     kept, dropped = score[rows], np.delete(score, rows)
     selection = {
         "by": by, "keep": keep, "order": order, "balanced": balanced, "encoder": None if by == "random" else encoder, "seed": seed,
         "mean_score_kept": float(kept.mean()), "mean_score_dropped": float(dropped.mean()) if len(dropped) else None,
-    }  # fmt: skip
-    card = {
-        "kind": "selected", "dataset": parent.card.get("dataset"), "class_names": list(parent.class_names),
-        "source": f"{keep} of {len(parent)} images of {parent.name} by {by}, {order} first", "selection": selection,
-        "parent": {"name": parent.name, "count": len(parent), "sha256": _content(parent), "config": parent.card.get("config")},
-    }  # fmt: skip
-    return stream_set(out, (keep, *parent.image.shape[1:]), _chunks(parent, rows), card, parent.image.dtype)
+    } | ({"dropped_first": dropped_first} if dropped_first else {})  # fmt: skip
+    return save_part(name, rows, out, kind="selected", told=f"by {by}, {order} first", fields={"selection": selection})
 
 
-def _chunks(samples: SampleSet, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        yield samples.image[part], np.asarray(samples.label[part])
+@dataclass(frozen=True)
+class Preview:
+    """rows: (keep,) that would be kept, ascending; score: (n,) of every image of the set."""
+
+    rows: np.ndarray
+    score: np.ndarray
 
 
-def _content(samples: SampleSet) -> str:
-    """SHA-256 over images and labels, so that the parent can be told from another of its name."""
-    digest = hashlib.sha256()
-    for start in range(0, len(samples), _CHUNK):
-        digest.update(np.ascontiguousarray(samples.image[start : start + _CHUNK]).tobytes())
-        digest.update(np.asarray(samples.label[start : start + _CHUNK], np.int64).tobytes())
-    return digest.hexdigest()
+def preview(
+    name: str, *, by: Criterion, keep: int, order: Order = "highest", balanced: bool = True, encoder: str = JUDGE, dataset: str = "",
+    seed: int = 0,
+) -> Preview:  # fmt: skip
+    """What ``select`` would keep. Needs no torch where the scores are known; errors as there."""
+    samples = open_set(name)
+    score = scores(samples, by, encoder=encoder, dataset=dataset, seed=seed)
+    return Preview(chosen_rows(score, np.asarray(samples.label), keep, order=order, balanced=balanced), score)
+
+
+@dataclass(frozen=True)
+class PreviewFigures:
+    """Figures of the part that would be kept, of the set it comes from, and of a random part of the same size and balance."""
+
+    kept: Measured
+    parent: Measured
+    control: Measured
+
+
+def preview_figures(
+    name: str, *, by: Criterion, keep: int, order: Order = "highest", balanced: bool = True, encoder: str = JUDGE, dataset: str = "",
+    seed: int = 0, rows: int = ROWS,
+) -> PreviewFigures:  # fmt: skip
+    """What a selection changes, beside what its size alone does. rows: images of each that are measured, as ``measure_set``."""
+    source = open_source(name)
+    chosen = preview(name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed).rows
+    control = preview(name, by="random", keep=keep, balanced=balanced, seed=seed).rows
+    options = {"encoder": encoder, "dataset": dataset, "rows": rows, "seed": seed}
+    part, whole, any_part = (
+        measure_source(each, **options)  # type: ignore[arg-type]
+        for each in (part_of(source, chosen, "kept"), source, part_of(source, control, "random part"))
+    )
+    return PreviewFigures(part, whole, any_part)

@@ -61,7 +61,11 @@ class Field:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.low is None or self.high is None:
-            return {"flag": "true or false", "classes": "class numbers with commas between them"}.get(self.kind, "a name")
+            return {
+                "flag": "true or false",
+                "classes": "class numbers with commas between them",
+                "names": "one to four names with commas between them",
+            }.get(self.kind, "a name")
         return f"{number(self.low)} to {'below ' if self.high_open else ''}{number(self.high)}"
 
     @property

@@ -20,35 +20,39 @@ RESERVED = ("embed", "embed_options")
 def to_params(config: GenerateConfig) -> dict[str, str]:
     """Leaves that differ from the default, as strings; the inverse of ``from_params``."""
     plain = flatten(GenerateConfig())
-    return {name: _written(value) for name, value in flatten(config).items() if value != plain[name]}
+    return {name: written(value) for name, value in flatten(config).items() if value != plain[name]}
 
 
 def from_params(params: Mapping[str, str], catalog: Catalog) -> tuple[GenerateConfig, list[str]]:
     """A config from query parameters, and one sentence for each thing in them that cannot be used."""
+    return _combined(*_offered(*read_fields(params, fields()), catalog))
+
+
+def read_fields(params: Mapping[str, str], known: Mapping[str, Field]) -> tuple[dict[str, Any], list[str]]:
+    """Values of the parameters that are knobs, and one sentence for each that is none or has no such value."""
     notes: list[str] = []
     flat: dict[str, Any] = {}
-    known = fields()
     for name, text in params.items():
         if name in RESERVED:
             continue
         if name not in known:
-            notes.append(f"{_quoted(name)} is not a setting, so it was left out{_nearest(name, known)}.")
+            notes.append(f"{quoted(name)} is not a setting, so it was left out{_nearest(name, known)}.")
             continue
         value = _parsed(known[name], text)
         if value is None:
-            notes.append(f"{name}: {_quoted(text)} is not {_expected(known[name])}, so the default {_shown(known[name])} is used.")
+            notes.append(f"{name}: {quoted(text)} is not {_expected(known[name])}, so the default {_shown(known[name])} is used.")
         else:
             flat[name] = value
-    return _combined(*_offered(flat, notes, catalog))
+    return flat, notes
 
 
 def restored(flat: Mapping[str, Any], catalog: Catalog) -> tuple[GenerateConfig, list[str]]:
     """A config from the settings in a saved sheet or card; checked like a link, because the file may come from anywhere."""
-    return from_params({str(name): _written(value) for name, value in flat.items()}, catalog)
+    return from_params({str(name): written(value) for name, value in flat.items()}, catalog)
 
 
 def _parsed(field: Field, text: str) -> Any | None:
-    raw: Any = [part for part in text.split(",") if part] if field.kind == "classes" else text
+    raw: Any = [part for part in text.split(",") if part] if field.kind in ("classes", "names") else text
     try:
         return field.adapter.validate_python(raw)
     except ValidationError:
@@ -61,7 +65,7 @@ def _offered(flat: dict[str, Any], notes: list[str], catalog: Catalog) -> tuple[
     for name in ("model", "dataset", "encoder"):
         names = catalog.choices(name, plain | flat)
         if name in flat and names and flat[name] not in names:
-            notes.append(f"{name}: {_quoted(flat[name])} is not here, so {plain[name]} is used: there {_are(names)}.")
+            notes.append(f"{name}: {quoted(flat[name])} is not here, so {plain[name]} is used: there {are(names)}.")
             del flat[name]
     classes = catalog.class_names(plain | flat)
     unknown = [c for c in flat.get("classes", ()) if not 0 <= c < len(classes)]
@@ -86,7 +90,8 @@ def _combined(flat: dict[str, Any], notes: list[str]) -> tuple[GenerateConfig, l
     raise AssertionError("the defaults are a valid config")
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value as a link spells it."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -99,10 +104,11 @@ def _expected(field: Field) -> str:
 
 
 def _shown(field: Field) -> str:
-    return _written(field.default) or "(all)"
+    return written(field.default) or "(all)"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Text of a stranger in a sentence, cut short."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
@@ -111,6 +117,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {match[0]}" if match else ""
 
 
-def _are(names: Iterable[str]) -> str:
+def are(names: Iterable[str]) -> str:
+    """ "is a" or "are a, b"."""
     listed = list(names)
     return ("is " if len(listed) == 1 else "are ") + ", ".join(listed)

@@ -39,10 +39,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[Server]:
-    """The app on a free port with an empty CDP_HOME in ``folder``; ended on exit."""
+def started(folder: Path, script: str | Path = "app.py") -> Iterator[Server]:
+    """The app, or another script, on a free port with an empty CDP_HOME in ``folder``; ended on exit."""
     port, home, log = _free_port(), folder / "home", folder / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true", f"--server.port={port}"]
     environment = os.environ | {"CDP_HOME": str(home), "PYTHONPATH": str(ROOT)}
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)

@@ -65,7 +65,7 @@ def test_working_block_by_block_changes_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_no_block_of_distances_is_larger_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = pair(1, 40, 30)
     monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 8 * 30 * 7)
-    assert max(block.nbytes for _, block in neighbours._squared(real, fake)) <= 8 * 30 * 7
+    assert max(block.nbytes for _, block in neighbours.squared(real, fake)) <= 8 * 30 * 7
 
 
 def test_samples_of_the_same_distribution_have_density_one_and_the_expected_coverage() -> None:

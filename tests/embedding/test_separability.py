@@ -8,7 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from cdp.embedding.checks import UndefinedError
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
-from cdp.embedding.measure import Real, difference, frechet_interval, mean_of, measure
+from cdp.embedding.frechet import frechet_interval
+from cdp.embedding.measure import Real, difference, mean_of, measure
 from cdp.embedding.report import real_baseline
 from cdp.embedding.sphere import alignment, uniformity
 from cdp.embedding.two_sample import classifier_auc, mmd

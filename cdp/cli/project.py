@@ -1,0 +1,130 @@
+"""project: the map of the Explore page as a file, with the same numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cdp.cli.options import chosen, with_options
+from cdp.cli.output import duration, print_json, say
+from cdp.config_explore import ExploreConfig
+from cdp.errors import InputError
+from cdp.knobs import parse
+
+if TYPE_CHECKING:
+    from cdp.types import Embedding, MapQuality
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("project")(project)
+
+
+@with_options(ExploreConfig, skip=frozenset({"sets"}))
+def project(
+    sets: Annotated[
+        list[str], typer.Argument(metavar="SET...", help="Saved sets by name or path, or real splits such as fashion-mnist:test.")
+    ],
+    out: Annotated[Path, typer.Option(help="The file to write; its ending says what: .csv, .npz or .json.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file where it exists.")] = False,
+    quality: Annotated[bool, typer.Option("--quality", help="Also measure how far the map can be trusted.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False,
+    **given: Any,
+) -> None:
+    """Draw sets, see them by an encoder and write where each image lies on a map: the numbers of the Explore page.
+
+    CSV has the columns set, row, label, class, x, y and, in three dimensions, z. npz and JSON hold coordinates, which (number of the
+    set), row, label, names, class_names, totals and config. What was computed once is read from the cache.
+    """
+    config = parse(ExploreConfig, {"sets": sets} | chosen(given, ExploreConfig))
+    out = out.expanduser()
+    write = _writer(out, force)
+    from cdp.data.atomic import atomic_file
+    from cdp.tasks.atlas import embed, map_quality
+
+    began = time.monotonic()
+    embedding = embed(config, _tell)
+    measured = map_quality(config, _tell) if quality else None
+    with atomic_file(out) as file:
+        write(file, embedding, config)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json({
+            "points": len(embedding), "sets": _counts(embedding), "quality": asdict(measured) if measured else None,
+            "path": str(out.resolve()), "seconds": round(seconds, 3),
+        })  # fmt: skip
+        return
+    print(f"{out}: {len(embedding):,} points in {duration(seconds)}")
+    for entry in _counts(embedding):
+        print(f"  {entry['name']}: {entry['points']:,} of {entry['images']:,} images")
+    if measured:
+        print(f"  {_sentence(measured)}")
+
+
+def _tell(share: float, words: str) -> None:
+    say(words)
+
+
+def _counts(embedding: Embedding) -> list[dict[str, Any]]:
+    """Of each set: its name, its images, and how many of them are on the map."""
+    return [
+        {"name": name, "images": total, "points": int((embedding.which == number).sum())}
+        for number, (name, total) in enumerate(zip(embedding.names, embedding.totals, strict=True))
+    ]
+
+
+def _sentence(measured: MapQuality) -> str:
+    apart = "" if measured.disparity is None else f", disparity to another seed {measured.disparity:.3f}"
+    return f"trustworthiness {measured.trustworthiness:.3f}, {measured.neighbors} neighbours among {measured.n:,} images{apart}"
+
+
+Writer = Callable[[IO[bytes], "Embedding", ExploreConfig], None]
+
+
+def _writer(out: Path, force: bool) -> Writer:
+    """Who writes such a file. Raises InputError before anything is computed where it cannot be written."""
+    if out.suffix not in WRITERS:
+        raise InputError(f"--out {out} does not end in {', '.join(WRITERS)}: give a name that does")
+    if not out.parent.is_dir():
+        raise InputError(f"--out: {out.parent} is not a folder: create it first")
+    if out.is_dir():
+        raise InputError(f"--out: {out} is a folder: give the name of a file")
+    if out.exists() and not force:
+        raise InputError(f"--out: {out} already exists: choose another name, or replace it with --force")
+    return WRITERS[out.suffix]
+
+
+def _write_csv(file: IO[bytes], embedding: Embedding, config: ExploreConfig) -> None:
+    """Coordinates are written as short as gives the same float32 back."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["set", "row", "label", "class", *"xyz"[: config.dims]])
+    for which, row, label, place in zip(embedding.which, embedding.row, embedding.label, embedding.coordinates, strict=True):
+        rows.writerow([embedding.names[which], row, label, embedding.class_names[label], *place])
+    text.detach()
+
+
+def _write_npz(file: IO[bytes], embedding: Embedding, config: ExploreConfig) -> None:
+    import numpy as np
+
+    arrays = {name: np.asarray(value) for name, value in asdict(embedding).items()}
+    np.savez(file, allow_pickle=False, **arrays, config=np.array(config.model_dump_json()))
+
+
+def _write_json(file: IO[bytes], embedding: Embedding, config: ExploreConfig) -> None:
+    """Coordinates are float32 written as the double of the same value."""
+    import numpy as np
+
+    whole = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in asdict(embedding).items()}
+    file.write(json.dumps(whole | {"config": config.model_dump(mode="json")}, allow_nan=False).encode())
+
+
+WRITERS: dict[str, Writer] = {".csv": _write_csv, ".npz": _write_npz, ".json": _write_json}

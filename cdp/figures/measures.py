@@ -1,0 +1,83 @@
+"""Figures of whole sets beside each other: one small panel a figure, a whisker a set, and one figure class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from cdp.figures.palette import INK, Sign, named_sign
+from cdp.figures.panels import axis_name, layout_name, stacked
+from cdp.types import Interval
+
+ROW_PX, GAP_PX = 22, 58
+_HOVER = ", %{customdata[0]}: %{y:.3g} (95 %: %{customdata[1]:.3g} to %{customdata[2]:.3g}), n = %{customdata[3]:,}<extra></extra>"
+
+
+def measure_panels(rows: Mapping[str, Mapping[str, Interval]], titles: Mapping[str, str], references: Mapping[str, float]) -> go.Figure:
+    """One panel a figure, one line a set in its fixed colour and mark.
+
+    rows: figure -> set -> interval; titles: figure -> words with unit; references: figure -> a value worth a dotted line.
+    """
+    names = list(dict.fromkeys(name for sets in rows.values() for name in sets))
+    height = ROW_PX * max(len(names), 1) + 10
+    shown = [key for key in titles if rows.get(key)]
+    if not shown:
+        return go.Figure(layout={"height": 40})
+    figure = stacked([titles[key] for key in shown], panel_px=height, gap_px=GAP_PX, bottom_px=34, left_px=14, key="measures")
+    for row, key in enumerate(shown):
+        for number, name in enumerate(names):
+            if name in rows[key]:
+                figure.add_trace(_whisker(rows[key][name], named_sign(name), -number, row, legend=row == 0))
+        figure.layout[layout_name("x", row)].update(nticks=5)
+        figure.layout[layout_name("y", row)].update(range=[-len(names) + 0.4, 0.6], showticklabels=False, ticks="", showgrid=False)
+        if key in references:
+            figure.add_shape(_reference(references[key], row))
+    return figure.update_layout(hovermode="closest")
+
+
+def class_panels(per_class: Mapping[str, Mapping[int, Interval]], class_names: Sequence[str], title: str) -> go.Figure:
+    """One figure class by class: sets beside each other on every class. per_class: set -> class -> interval."""
+    figure = stacked([title], panel_px=220, gap_px=0, bottom_px=70, left_px=52, key="classes")
+    classes = sorted({value for found in per_class.values() for value in found})
+    for number, (name, found) in enumerate(per_class.items()):
+        sign, shift = named_sign(name), (number - (len(per_class) - 1) / 2) * 0.16
+        have = [value for value in classes if value in found]
+        figure.add_trace(
+            go.Scatter(
+                x=[classes.index(value) + shift for value in have], y=[found[value].value for value in have], name=name, mode="markers",
+                marker={"color": sign.color, "symbol": sign.symbol, "size": 9},
+                error_y={
+                    "type": "data", "symmetric": False, "array": [found[v].high - found[v].value for v in have],
+                    "arrayminus": [found[v].value - found[v].low for v in have], "color": sign.color, "thickness": 1.5, "width": 4,
+                },
+                customdata=[[_named(class_names, v), found[v].low, found[v].high, found[v].n] for v in have],
+                hovertemplate=name + _HOVER,
+            )
+        )  # fmt: skip
+    figure.update_xaxes(tickvals=list(range(len(classes))), ticktext=[_named(class_names, v) for v in classes], tickangle=-35)
+    return figure.update_layout(hovermode="closest")
+
+
+def _whisker(interval: Interval, sign: Sign, at: float, row: int, *, legend: bool) -> go.Scatter:
+    return go.Scatter(
+        x=[interval.value], y=[at], name=sign.name, legendgroup=sign.name, showlegend=legend, mode="markers",
+        xaxis=axis_name("x", row), yaxis=axis_name("y", row),
+        marker={"color": sign.color, "symbol": sign.symbol, "size": 9, "line": {"width": 1.5, "color": sign.color}},
+        error_x={"type": "data", "symmetric": False, "array": [interval.high - interval.value],
+                 "arrayminus": [interval.value - interval.low], "color": sign.color, "thickness": 2, "width": 5},
+        hovertemplate=(
+            f"{sign.name}: {interval.value:.4g} ({interval.level:.0%}: {interval.low:.4g} to {interval.high:.4g}), n = {interval.n:,}<extra></extra>"
+        ),
+    )  # fmt: skip
+
+
+def _reference(at: float, row: int) -> dict[str, object]:
+    return {
+        "type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "xref": axis_name("x", row), "yref": f"{axis_name('y', row)} domain",
+        "line": {"color": INK, "dash": "dot", "width": 1},
+    }  # fmt: skip
+
+
+def _named(names: Sequence[str], value: int) -> str:
+    return names[value] if value < len(names) else f"class {value}"

@@ -1,0 +1,62 @@
+"""Scores and pictures of the points of a map, over all its sets, in the order of the points. Torch only where something is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cdp.config_explore import ExploreConfig
+from cdp.tasks.scoring import SCORES, Scores, cached_scores, score_rows
+from cdp.tasks.sources import Source, dataset_of, open_source
+from cdp.types import Embedding
+
+
+@dataclass(frozen=True)
+class PointScores:
+    """values: (n,) float64 by key of ``scoring.SCORES``, NaN for points of a set that has no such score; titles: with units;
+    undefined: why a score is missing, by title."""
+
+    values: Mapping[str, np.ndarray]
+    titles: Mapping[str, str]
+    undefined: Mapping[str, str]
+
+
+def map_scores(config: ExploreConfig, shown: Embedding) -> PointScores:
+    """Every score of every point, computed where it is not known yet."""
+    found = [score_rows(source, rows, config.encoder, dataset, tuple(SCORES)) for source, rows, dataset in _parts(config, shown)]
+    return _joined(shown, found)
+
+
+def map_scores_cached(config: ExploreConfig, shown: Embedding) -> PointScores | None:
+    """The same where nothing has to be computed, else None."""
+    found = []
+    for source, rows, dataset in _parts(config, shown):
+        known = cached_scores(source, rows, config.encoder, dataset, tuple(SCORES))
+        if known is None:
+            return None
+        found.append(known)
+    return _joined(shown, found)
+
+
+def _parts(config: ExploreConfig, shown: Embedding) -> list[tuple[Source, np.ndarray, str]]:
+    """Each set with its rows on the map."""
+    sources = [open_source(name) for name in config.sets]
+    dataset = dataset_of(sources, config.dataset)
+    return [(source, shown.row[shown.which == number], dataset) for number, source in enumerate(sources)]
+
+
+def _joined(shown: Embedding, found: list[Scores]) -> PointScores:
+    values, titles, undefined = {}, {}, {}
+    for key, info in SCORES.items():
+        title = f"{info.title} [{info.unit}]" if info.unit else info.title
+        if any(key in part.values for part in found):
+            values[key] = np.concatenate([
+                part.values.get(key, np.full(int((shown.which == number).sum()), np.nan)) for number, part in enumerate(found)
+            ])  # fmt: skip
+            titles[key] = title
+        reasons = [part.undefined[key] for part in found if key in part.undefined]
+        if reasons:
+            undefined[info.title] = reasons[0]
+    return PointScores(values, titles, undefined)

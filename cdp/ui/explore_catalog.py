@@ -1,0 +1,49 @@
+"""What can be explored: saved sets, real splits that are here, and the eyes to look with. Reads cards and names only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cdp.config_explore import PIXELS
+
+
+@dataclass(frozen=True)
+class Choices:
+    """sets: every name that can be chosen -> its data set ("" unknown), saved ones first; encoders: by data set, the judge first;
+    images: how many a saved set has."""
+
+    sets: Mapping[str, str]
+    encoders: Mapping[str, tuple[str, ...]]
+    images: Mapping[str, int]
+
+    @property
+    def start(self) -> tuple[str, ...]:
+        """What stands in the list on the first visit: the two newest saved sets of one data set and that set's real test images."""
+        saved = [name for name in self.sets if name in self.images]
+        if not saved:
+            return next(((name,) for name in self.sets if name.endswith(":test")), tuple(self.sets)[:1])
+        mine = [name for name in saved if self.sets[name] == self.sets[saved[0]]][:2]
+        test = f"{self.sets[saved[0]]}:test"
+        return (*mine, test) if test in self.sets else tuple(mine)
+
+    def encoders_for(self, sets: Sequence[str]) -> tuple[str, ...]:
+        """Encoders of the sets' data set; pixels always."""
+        dataset = next((self.sets[name] for name in sets if self.sets.get(name)), "")
+        return (*self.encoders.get(dataset, ()), PIXELS)
+
+
+def read_choices() -> Choices:
+    """What is here now."""
+    from cdp.data.registry import available
+    from cdp.data.sets import list_sets
+    from cdp.models.encoders import JUDGE, list_encoders
+
+    saved = [entry for entry in list_sets() if entry.card is not None]
+    sets = {entry.name: str((entry.card or {}).get("dataset") or "") for entry in saved}
+    real = {f"{info.name}:{split}": info.name for info, state in available() if state.ready for split in ("test", "train")}
+    encoders = {}
+    for dataset in dict.fromkeys([*sets.values(), *real.values()]):
+        names = [entry.name for entry in list_encoders(dataset) if not entry.problem] if dataset else []
+        encoders[dataset] = tuple(sorted(names, key=lambda name: (name != JUDGE, names.index(name))))
+    return Choices(sets | real, encoders, {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved})

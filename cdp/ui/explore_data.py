@@ -1,0 +1,156 @@
+"""What the Explore page shows, taken from the caches or asked of the helper processes; a page run itself computes nothing long."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from cdp import paths
+from cdp.config_explore import ExploreConfig, pca_of
+from cdp.runs.side import Errand
+from cdp.tasks import atlas, mapped, measuring
+from cdp.tasks.closeup import Closeup
+from cdp.tasks.measured import Measured
+from cdp.types import Embedding, MapQuality
+from cdp.ui.components.map import Thumbs
+from cdp.ui.side import Kind, side
+
+KEPT = 12
+"""Results a session holds in memory; all of them lie on disk as well."""
+T = TypeVar("T")
+
+
+@dataclass
+class Waiting:
+    """Errands that the view waits for, with the title of each and the process that does it."""
+
+    errands: list[tuple[str, Kind, Errand]] = field(default_factory=list)
+
+    def ask(self, title: str, kind: Kind, name: str, payload: dict[str, Any], *, what: str = "", size: int = 1, of: str = "") -> None:
+        """Have it done, or find it on its way."""
+        self.errands.append((title, kind, side(kind).ask(name, payload, kind=what, size=size, of=of)))
+
+
+def map_key(config: ExploreConfig) -> str:
+    """A name for one map: changes exactly when its points may."""
+    return hashlib.sha256((config.model_dump_json() + repr(_stamps(config))).encode()).hexdigest()[:16]
+
+
+def embedding(config: ExploreConfig, pending: Waiting) -> tuple[Embedding | None, ExploreConfig | None]:
+    """The map that is there and its config: the one wanted, or PCA until that is ready. What is missing is asked for."""
+    found = _held("map", config, lambda: atlas.embed_cached(config))
+    if found is not None:
+        return found, config
+    first = pca_of(config)
+    stand_in = _held("map", first, lambda: atlas.embed_cached(first))
+    if stand_in is None:
+        # The features that both need are computed once, so UMAP is asked for when PCA is there.
+        pending.ask(
+            "PCA", "looks", "embed", first.model_dump(mode="json"), what=f"pca {config.encoder}", size=config.points, of=map_key(config)
+        )
+        return None, None
+    if config.method == "umap":
+        pending.ask(
+            "UMAP", "maps", "embed", config.model_dump(mode="json"), what=f"umap {config.dims}", size=len(stand_in), of=map_key(config)
+        )
+    else:
+        pending.ask(
+            "PCA", "looks", "embed", config.model_dump(mode="json"), what=f"pca {config.encoder}", size=config.points, of=map_key(config)
+        )
+    return stand_in, first
+
+
+def point_scores(config: ExploreConfig, pending: Waiting) -> mapped.PointScores | None:
+    """Scores of every point of the map; asked for where they are not known."""
+
+    plain = pca_of(config)
+
+    def look() -> mapped.PointScores | None:
+        shown = atlas.embed_cached(plain)
+        return None if shown is None else mapped.map_scores_cached(plain, shown)
+
+    found = _held("scores", plain, look)
+    if found is None:
+        pending.ask(
+            "Scores of each image",
+            "looks",
+            "scores",
+            plain.model_dump(mode="json"),
+            what=config.encoder,
+            size=config.points,
+            of=map_key(config),
+        )
+    return found
+
+
+def quality(config: ExploreConfig, pending: Waiting) -> MapQuality | None:
+    """How far the map can be trusted; asked for where it is not known."""
+    found = _held("quality", config, lambda: atlas.map_quality_cached(config))
+    if found is None:
+        pending.ask(
+            "Checking the map",
+            "maps",
+            "quality",
+            config.model_dump(mode="json"),
+            what=config.method,
+            size=config.points,
+            of=map_key(config),
+        )
+    return found
+
+
+def measured(config: ExploreConfig, pending: Waiting) -> list[Measured] | None:
+    """Figures of every set; asked for where they are not known."""
+    found: list[Measured] = []
+    for name in config.sets:
+        options = {"encoder": config.encoder, "dataset": config.dataset}
+        one = _held(f"measured {name}", config, lambda name=name, options=options: measuring.measured_cached(name, **options))  # type: ignore[misc]
+        if one is None:
+            pending.ask(f"Measuring {name}", "looks", "measure", {"name": name} | options, what=config.encoder, of=map_key(config))
+        else:
+            found.append(one)
+    return found if len(found) == len(config.sets) else None
+
+
+def closeup(config: ExploreConfig, point: int, pending: Waiting) -> Closeup | None:
+    """One point in detail; asked for, and held by the helper's answer."""
+    errand = side("looks").ask("closeup", {"config": config.model_dump(mode="json"), "point": point}, of=map_key(config))
+    if errand.state == "done":
+        return Closeup.from_json(errand.result)
+    pending.errands.append(("Looking closer", "looks", errand))
+    return None
+
+
+def thumbs(config: ExploreConfig, shown: Embedding) -> Thumbs | None:
+    """The images of all points for the card under the pointer, None where they are too many to send."""
+
+    def read() -> Thumbs | None:
+        return Thumbs.of(atlas.point_images(shown, range(len(shown))), key=map_key(config))
+
+    return _held("thumbs", config, read)
+
+
+def _held(what: str, config: ExploreConfig, read: Callable[[], T | None]) -> T | None:
+    """From this session's memory, else read; what is not there is not remembered."""
+    store: OrderedDict[str, Any] = st.session_state.setdefault("explore_held", OrderedDict())
+    key = f"{what} {map_key(config)}"
+    if key in store:
+        store.move_to_end(key)
+        return store[key]
+    value = read()
+    if value is not None:
+        store[key] = value
+        while len(store) > KEPT:
+            store.popitem(last=False)
+    return value
+
+
+def _stamps(config: ExploreConfig) -> list[int]:
+    """When the saved sets among them were last written, so that another set of the same name is another map."""
+    cards = [paths.sets_dir() / name / "card.json" for name in config.sets]
+    return [card.stat().st_mtime_ns if card.is_file() else 0 for card in cards]

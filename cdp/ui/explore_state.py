@@ -1,0 +1,112 @@
+"""The settings of the Explore page: what the controls show, what was drawn last, and the address that tells both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from cdp.config_explore import ExploreConfig
+from cdp.errors import InputError
+from cdp.knobs import parse
+from cdp.ui.explore_catalog import Choices
+from cdp.ui.fields import fields_of
+from cdp.ui.links import RESERVED, quoted, read_fields, written
+
+VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
+VIEW = "view"
+_KEY = "explore_settings"
+
+
+@dataclass
+class Explored:
+    """flat: values of the controls by name; drawn: the config of the last "Show"; the rest as in ``cdp.ui.state.Settings``."""
+
+    flat: dict[str, Any]
+    drawn: ExploreConfig | None = None
+    view: str = VIEWS[0]
+    notes: list[str] = field(default_factory=list)
+    params: dict[str, str] = field(default_factory=dict)
+    turn: int = 0
+    start: dict[str, Any] = field(init=False)
+    prefix: str = "explore"
+
+    def __post_init__(self) -> None:
+        self.start = dict(self.flat)
+
+    def put(self, name: str, value: Any) -> None:
+        """One control moved."""
+        self.flat[name] = value
+        self.notes = []
+
+    def replace(self, flat: Mapping[str, Any]) -> None:
+        """Set controls from outside."""
+        self.flat |= flat
+        self.start = dict(self.flat)
+        self.turn += 1
+
+    def config(self) -> ExploreConfig:
+        """Raises InputError where the values do not fit together."""
+        return parse(ExploreConfig, self.flat)
+
+    def show(self) -> None:
+        """Draw what the controls say. Keeps what is drawn where they do not fit together; the page says why."""
+        try:
+            self.drawn = self.config()
+        except InputError:
+            return
+
+
+def explored(choices: Choices) -> Explored:
+    """This session's settings; where the address changed under the page, what it says, drawn at once."""
+    params = {k: v for k, v in st.query_params.to_dict().items() if k not in RESERVED}
+    held: Explored | None = st.session_state.get(_KEY)
+    if held is not None and (not params or params == held.params):
+        return held
+    flat, view, notes = from_params(params, choices)
+    if held is None:
+        held = st.session_state[_KEY] = Explored(flat)
+    else:
+        held.replace(flat)
+    held.notes, held.params, held.view = notes, params, view
+    if "sets" in params:
+        held.show()
+    return held
+
+
+def from_params(params: Mapping[str, str], choices: Choices) -> tuple[dict[str, Any], str, list[str]]:
+    """Values of the controls, the view, and one sentence for each thing in the address that cannot be used."""
+    named = dict(params)
+    view = named.pop(VIEW, VIEWS[0])
+    given, notes = read_fields(named, fields_of(ExploreConfig))
+    if view not in VIEWS:
+        notes.append(f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {VIEWS[0]} is shown.")
+        view = VIEWS[0]
+    flat = ExploreConfig(sets=choices.start).model_dump(mode="json") | given
+    gone = [name for name in flat["sets"] if name not in choices.sets]
+    if gone:
+        notes.append(f"sets: {', '.join(quoted(name) for name in gone)} not here: saved sets and real splits are in the list.")
+    flat["sets"] = [name for name in dict.fromkeys(flat["sets"]) if name not in gone] or list(choices.start)
+    encoders = choices.encoders_for(flat["sets"])
+    if flat["encoder"] not in encoders:
+        if "encoder" in given:
+            notes.append(f"encoder: {quoted(flat['encoder'])} is not here, so {encoders[0]} is used.")
+        flat["encoder"] = encoders[0]
+    return flat, view, notes
+
+
+def write_url(held: Explored) -> None:
+    """Bring the address in line with what is drawn."""
+    if held.drawn is None:
+        return
+    plain = ExploreConfig().model_dump(mode="json")
+    flat = held.drawn.model_dump(mode="json")
+    params = {"sets": written(flat["sets"])} | {name: written(value) for name, value in flat.items() if value != plain[name]}
+    if held.view != VIEWS[0]:
+        params[VIEW] = held.view
+    held.params = params
+    current = st.query_params.to_dict()
+    if {k: v for k, v in current.items() if k not in RESERVED} != params:
+        st.query_params.from_dict({k: v for k, v in current.items() if k in RESERVED} | params)
