@@ -48,7 +48,7 @@ format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(RUNTIME)
+bench: $(DEV)
 	$(BIN)/python -m benchmarks
 
 quality: $(RUNTIME)

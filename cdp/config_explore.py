@@ -48,7 +48,9 @@ class ExploreConfig(Frozen):
         "union", "Fit on", "Union: all sets shape the map together. Real: real training images shape it and the sets are placed in it, so that one map can "
         "be kept while sets change.", advanced=True,
     )  # fmt: skip
-    seed: int = knob(0, "Seed", "Of the sample and of the projection.", ge=0, le=2**31 - 1, advanced=True)
+    seed: int = knob(
+        0, "Seed", "Of the projection; the images drawn of a set are the same whatever it is.", ge=0, le=2**31 - 1, advanced=True
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -60,4 +62,6 @@ class ExploreConfig(Frozen):
 def pca_of(config: ExploreConfig) -> ExploreConfig:
     """The plainest map of the same points: what stands in until UMAP is ready."""
     plain = ExploreConfig()
-    return config.model_copy(update={"method": "pca"} | {name: getattr(plain, name) for name in ("fit", "dims", "neighbors", "min_dist", "metric")})
+    return config.model_copy(
+        update={"method": "pca"} | {name: getattr(plain, name) for name in ("fit", "dims", "neighbors", "min_dist", "metric")}
+    )

@@ -82,6 +82,20 @@ def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path)
     ):
         open_page(page, server, path)
         _shoot(page, f"{name}-{theme}", out)
+    sets = ",".join([*(name for name, _ in SETS), "fashion-mnist:test"])
+    for name, view in (
+        ("explore", "Map"),
+        ("explore-numbers", "Numbers"),
+        ("explore-pairs", "Class pairs"),
+        ("explore-keep", "Keep a part"),
+    ):
+        open_page(page, server, f"/explore?sets={sets}&points=900&view={view}")
+        # Until nothing is on its way, and what came has been drawn.
+        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
+        page.wait_for_timeout(SETTLE_MS)
+        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
+        wait_idle(page)
+        _shoot(page, f"{name}-{theme}", out)
     open_page(page, server, "/generate?count=40&batch=40&seed=1")
     generate(page)
     wait_done(page)

@@ -50,11 +50,14 @@ def test_every_requirement_is_pinned_and_installed_in_that_version(name: str) ->
 def test_every_third_party_import_of_the_app_is_a_direct_requirement() -> None:
     from tests.test_house_imports import imported_by, python_files
 
-    distribution = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    distribution = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
+    optional = {"cuml"}  # taken where it is installed and there is a GPU
     own = {"cdp", "app", "pages", "benchmarks", "tests"}
     used = {name.split(".")[0] for path in [*python_files("cdp", "pages"), ROOT / "app.py"] if path.exists() for name in imported_by(path)}
     third_party = {
-        distribution.get(name, name).replace("_", "-") for name in used if name not in sys.stdlib_module_names and name not in own
+        distribution.get(name, name).replace("_", "-")
+        for name in used
+        if name not in sys.stdlib_module_names and name not in own | optional
     }
     assert third_party <= set(pinned())
 

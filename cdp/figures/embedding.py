@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cdp.errors import InputError
-from cdp.figures.palette import INK, Sign, class_sign, named_sign
+from cdp.figures.palette import INK, Sign, class_sign, named_signs
 from cdp.figures.scale import Scale
 from cdp.figures.small_multiples import Grid, layout_of
 from cdp.types import Embedding
@@ -121,7 +121,8 @@ def _groups(
     """One a class, or one a set, in each panel; by score one a set and, where there are any, one of the points without a value."""
     shown = np.ones(len(embedding), np.bool_) if mask is None else mask
     names, number = (embedding.class_names, embedding.label) if color_by == "class" else (embedding.names, embedding.which)
-    sign_of = (lambda k: class_sign(k, names[k])) if color_by == "class" else (lambda k: named_sign(names[k]))
+    signs = named_signs(names)
+    sign_of = (lambda k: class_sign(k, names[k])) if color_by == "class" else (lambda k: signs[names[k]])
     color = score if color_by == "score" else None
     known = shown if color is None else shown & ~np.isnan(color)
     for k in range(len(names)):

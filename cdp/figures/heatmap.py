@@ -14,14 +14,23 @@ CELL_PX, NAMED = 34, 30
 
 
 def pair_heatmap(
-    values: np.ndarray, class_names: Sequence[str], *, title: str, unit: str, signed: bool, uncertain: np.ndarray | None = None
+    values: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    title: str,
+    unit: str,
+    signed: bool,
+    uncertain: np.ndarray | None = None,
+    top: float | None = None,
 ) -> go.Figure:
     """values: (K, K), NaN where there is nothing to say, row against column. signed: a difference, drawn on a scale with its middle at 0.
 
-    uncertain: (K, K) bool, cells whose interval holds 0: their number is in brackets.
+    uncertain: (K, K) bool, cells whose interval holds 0: their number is in brackets. top: the end of the scale, so that several maps share
+    one; the largest value where not given.
     """
     count = len(values)
-    top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
+    if top is None:
+        top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     text = [[_written(values[a, b], bool(uncertain is not None and uncertain[a, b])) for b in range(count)] for a in range(count)]
     heat = go.Heatmap(
         z=values, x=list(class_names), y=list(class_names), text=text if count <= NAMED else None, texttemplate="%{text}" if count <= NAMED else None,

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.figures.palette import INK, Sign, named_sign
+from cdp.figures.palette import INK, Sign, named_signs
 from cdp.figures.panels import axis_name, layout_name, stacked
 from cdp.types import Interval
 
-ROW_PX, GAP_PX = 22, 58
+ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
 _HOVER = ", %{customdata[0]}: %{y:.3g} (95 %: %{customdata[1]:.3g} to %{customdata[2]:.3g}), n = %{customdata[3]:,}<extra></extra>"
 
 
@@ -20,28 +20,34 @@ def measure_panels(rows: Mapping[str, Mapping[str, Interval]], titles: Mapping[s
     rows: figure -> set -> interval; titles: figure -> words with unit; references: figure -> a value worth a dotted line.
     """
     names = list(dict.fromkeys(name for sets in rows.values() for name in sets))
+    signs = named_signs(names)
     height = ROW_PX * max(len(names), 1) + 10
     shown = [key for key in titles if rows.get(key)]
     if not shown:
         return go.Figure(layout={"height": 40})
-    figure = stacked([titles[key] for key in shown], panel_px=height, gap_px=GAP_PX, bottom_px=34, left_px=14, key="measures")
+    figure = stacked(
+        [titles[key] for key in shown], panel_px=height, gap_px=GAP_PX, bottom_px=34, left_px=14, title_px=TOP_PX, key="measures"
+    )
     for row, key in enumerate(shown):
         for number, name in enumerate(names):
             if name in rows[key]:
-                figure.add_trace(_whisker(rows[key][name], named_sign(name), -number, row, legend=row == 0))
+                figure.add_trace(_whisker(rows[key][name], signs[name], -number, row, legend=row == 0))
         figure.layout[layout_name("x", row)].update(nticks=5)
         figure.layout[layout_name("y", row)].update(range=[-len(names) + 0.4, 0.6], showticklabels=False, ticks="", showgrid=False)
         if key in references:
             figure.add_shape(_reference(references[key], row))
-    return figure.update_layout(hovermode="closest")
+    inner = len(shown) * height + (len(shown) - 1) * GAP_PX
+    # The legend has a line of its own above the first title.
+    return figure.update_layout(hovermode="closest", legend={"x": 0, "xanchor": "left", "y": 1 + 24 / inner, "yanchor": "bottom"})
 
 
 def class_panels(per_class: Mapping[str, Mapping[int, Interval]], class_names: Sequence[str], title: str) -> go.Figure:
     """One figure class by class: sets beside each other on every class. per_class: set -> class -> interval."""
     figure = stacked([title], panel_px=220, gap_px=0, bottom_px=70, left_px=52, key="classes")
     classes = sorted({value for found in per_class.values() for value in found})
+    signs = named_signs(list(per_class))
     for number, (name, found) in enumerate(per_class.items()):
-        sign, shift = named_sign(name), (number - (len(per_class) - 1) / 2) * 0.16
+        sign, shift = signs[name], (number - (len(per_class) - 1) / 2) * 0.16
         have = [value for value in classes if value in found]
         figure.add_trace(
             go.Scatter(

@@ -7,6 +7,7 @@ ink reach a contrast of 3:1 and 4:1 on both themes' backgrounds (tests/figures/t
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 INK = "#777b80"
@@ -55,6 +56,17 @@ def class_sign(index: int, name: str = "") -> Sign:
 def named_sign(name: str) -> Sign:
     """The sign of a sample set or run: it follows from the name alone, so it is the same on every page and after a restart."""
     return class_sign(zlib.crc32(name.encode()) % (len(_HUES) * len(_SYMBOLS)), name)
+
+
+def named_signs(names: Sequence[str]) -> dict[str, Sign]:
+    """``named_sign`` of each, but for one whose colour or mark an earlier one has: in one chart no two of up to seven share either."""
+    signs: dict[str, Sign] = {}
+    for name in names:
+        first = zlib.crc32(name.encode()) % (len(_HUES) * len(_SYMBOLS))
+        tried = (class_sign(first + step, name) for step in range(len(_HUES) * len(_SYMBOLS)))
+        taken = {part for sign in signs.values() for part in (sign.color, sign.symbol)}
+        signs[name] = next((sign for sign in tried if not {sign.color, sign.symbol} & taken), named_sign(name))
+    return signs
 
 
 def faint(color: str, alpha: float) -> str:

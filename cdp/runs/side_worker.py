@@ -18,8 +18,8 @@ from typing import IO, Any
 from cdp.config_explore import ExploreConfig, pca_of
 from cdp.knobs import parse
 from cdp.runs.failures import sentence
+from cdp.tasks.watching import Report
 
-Report = Callable[[float, str], None]
 _NICENESS = 5
 _WATCH_SECONDS = 1.0
 
@@ -88,8 +88,7 @@ def _scores(payload: Mapping[str, Any], report: Report) -> None:
 def _measure(payload: Mapping[str, Any], report: Report) -> None:
     from cdp.tasks.measuring import measure_set
 
-    report(0.0, "")
-    measure_set(**payload)
+    measure_set(**payload, report=report)
 
 
 def _closeup(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:

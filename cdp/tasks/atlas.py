@@ -20,9 +20,8 @@ from cdp.embedding.projection import disparity, library, project_pca, project_um
 from cdp.errors import InputError
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images, require_alike
+from cdp.tasks.watching import Report, ignore
 from cdp.types import Embedding, MapQuality
-
-Report = Callable[[float, str], None]
 
 REAL = 5000
 """Real training images that shape a map at most, where it is fitted on them."""
@@ -30,10 +29,6 @@ MEASURED = 1500
 """Images that trustworthiness is measured on at most."""
 _SEEDS = 2**31
 _RECIPE = 1  # raised when the same settings give another map than before
-
-
-def ignore(share: float, words: str) -> None:
-    """Nobody watches."""
 
 
 def embed(config: ExploreConfig, report: Report = ignore) -> Embedding:

@@ -12,12 +12,12 @@ from cdp.config_explore import PIXELS, ExploreConfig
 from cdp.errors import InputError, MissingError
 from cdp.tasks.atlas import embed_cached
 from cdp.tasks.features import features
-from cdp.tasks.sources import dataset_of, open_source, real_images
+from cdp.tasks.sources import COMMON_ROWS, dataset_of, open_source, real_images
 from cdp.types import Embedding
 
 NEIGHBOURS = 5
-TRAINING = 5000
-"""Real training images to look for neighbours among, class-balanced."""
+TRAINING = COMMON_ROWS
+"""Real training images to look for neighbours among: those that the scores look among."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def closeup(config: ExploreConfig, point: int) -> Closeup:
     if not 0 <= point < len(shown):
         raise InputError(f"point {point} is not on the map: choose 0 to {len(shown) - 1}")
     sources = [open_source(name) for name in config.sets]
-    source, dataset = sources[shown.which[point]], dataset_of(sources, config.dataset)
+    source, dataset = sources[shown.which[point]], dataset_of(sources, config.dataset, encoder=config.encoder)
     rows = _rows_of(shown, int(shown.which[point]))
     seen = features(config.encoder, dataset, source.image[rows])
     at = int(np.flatnonzero(rows == shown.row[point])[0])

@@ -43,7 +43,7 @@ def map_scores_cached(config: ExploreConfig, shown: Embedding) -> PointScores | 
 def _parts(config: ExploreConfig, shown: Embedding) -> list[tuple[Source, np.ndarray, str]]:
     """Each set with its rows on the map."""
     sources = [open_source(name) for name in config.sets]
-    dataset = dataset_of(sources, config.dataset)
+    dataset = dataset_of(sources, config.dataset, encoder=config.encoder)
     return [(source, shown.row[shown.which == number], dataset) for number, source in enumerate(sources)]
 
 

@@ -17,6 +17,7 @@ from cdp.tasks.claims import sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import Measured, changes, figures_json, from_json, to_json
 from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images
+from cdp.tasks.watching import Report, ignore
 
 __all__ = ["ROWS", "Measured", "changes", "figures_json", "measure_set", "measure_source", "measured_cached", "sentences"]
 
@@ -26,16 +27,18 @@ VERSION = 1
 """Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
 
-def measure_set(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured:
+def measure_set(
+    name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, report: Report = ignore
+) -> Measured:  # fmt: skip
     """Every figure of one set.
 
     name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
     or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
     A set is compared with held-out real images and with training images; a real split has its own separability only.
-    Raises InputError or MissingError with the remedy.
+    report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
     """
     _check_rows(rows)
-    return measure_source(open_source(name), encoder=encoder, dataset=dataset, rows=rows, seed=seed)
+    return measure_source(open_source(name), encoder=encoder, dataset=dataset, rows=rows, seed=seed, report=report)
 
 
 def measured_cached(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured | None:
@@ -44,10 +47,12 @@ def measured_cached(name: str, *, encoder: str = JUDGE, dataset: str = "", rows:
     return _Task(open_source(name), encoder, dataset, rows, seed).known()
 
 
-def measure_source(source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured:
+def measure_source(
+    source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, report: Report = ignore
+) -> Measured:  # fmt: skip
     """``measure_set`` for a set that is open already, or a part of one."""
     task = _Task(source, encoder, dataset, rows, seed)
-    return task.known() or task.computed()
+    return task.known() or task.computed(report)
 
 
 class _Task:
@@ -55,11 +60,11 @@ class _Task:
 
     def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int) -> None:
         self.source, self.encoder, self.rows, self.seed = source, encoder, rows, seed
-        self.dataset = dataset_of([source], dataset)
+        self.dataset = dataset_of([source], dataset, encoder=encoder)
         chosen = balanced_rows(source.label, rows)
         self.image, self.label = source.image[chosen], source.label[chosen]
         # Real images measured against themselves say nothing of fidelity.
-        self.with_real = not (source.split and source.dataset == self.dataset)
+        self.with_real = bool(self.dataset) and not (source.split and source.dataset == self.dataset)
 
     @cached_property
     def real_key(self) -> str:
@@ -83,19 +88,25 @@ class _Task:
             return None  # not there, or damaged: what can be computed again is not worth an error
         return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
 
-    def computed(self) -> Measured:
-        """And kept, for the next time."""
+    def computed(self, report: Report) -> Measured:
+        """And kept, for the next time. The shares are those of a set of 5,000 images."""
+        report(0.0, f"features of {self.source.title}")
         seen = features(self.encoder, self.dataset, self.image)
         real = _real(self.encoder, self.dataset, self.rows, self.real_key) if self.with_real else None
         if real is not None and real.features.shape[1] != seen.shape[1]:
             raise InputError(
                 f"{self.source.name} has images of another shape than {self.dataset}: choose an encoder and data set of their own"
             )
+        report(0.25, f"neighbours in {self.source.title}")
         try:
             around = look_around(*class_rows(seen, self.label))
         except UndefinedError:
             around = None
+        report(0.35, f"figures of {self.source.title}")
         result = measure(seen, self.label, real, seed=self.seed, around=around)
+        if not self.dataset:
+            result.undefined["frechet"] = "the set's card names no data set, so there are no real images to compare with: name one"
+        report(0.9, f"class pairs of {self.source.title}")
         pairs: Pairs | None = None
         try:
             pairs = class_pairs(seen, self.label, seed=self.seed, around=around)

@@ -37,7 +37,7 @@ def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: 
         samples.name, samples.name, samples.image, np.asarray(samples.label, np.int64), samples.class_names,
         str(samples.card.get("dataset") or ""),
     )  # fmt: skip
-    found = score_rows(source, np.arange(len(source)), encoder, dataset_of([source], dataset), [by])
+    found = score_rows(source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder), [by])
     if by in found.undefined:
         raise InputError(found.undefined[by])
     return found.values[by]

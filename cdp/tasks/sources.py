@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cdp.config_explore import PIXELS
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set
 from cdp.errors import InputError
@@ -44,10 +45,13 @@ def open_source(name: str) -> Source:
     return Source(name, title, made.image, np.asarray(made.label, np.int64), made.class_names, str(made.card.get("dataset") or ""))
 
 
-def dataset_of(sources: list[Source], dataset: str = "") -> str:
-    """Whose encoders and real images to use: the one named, else that of the first set that says. Raises InputError where none does."""
+def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -> str:
+    """Whose encoders and real images to use: the one named, else that of the first set that says.
+
+    Where none does: "" for the encoder "pixels", which needs none, and InputError for any other.
+    """
     found = dataset or next((source.dataset for source in sources if source.dataset), "")
-    if not found:
+    if not found and encoder != PIXELS:
         raise InputError(
             f"dataset: the card of {sources[0].name} names none: say which real images to compare with (--dataset fashion-mnist)"
         )

@@ -27,9 +27,9 @@ class Choices:
         test = f"{self.sets[saved[0]]}:test"
         return (*mine, test) if test in self.sets else tuple(mine)
 
-    def encoders_for(self, sets: Sequence[str]) -> tuple[str, ...]:
-        """Encoders of the sets' data set; pixels always."""
-        dataset = next((self.sets[name] for name in sets if self.sets.get(name)), "")
+    def encoders_for(self, sets: Sequence[str], dataset: str = "") -> tuple[str, ...]:
+        """Encoders of the data set named, else of the first set's that has one; pixels always."""
+        dataset = dataset or next((self.sets[name] for name in sets if self.sets.get(name)), "")
         return (*self.encoders.get(dataset, ()), PIXELS)
 
 

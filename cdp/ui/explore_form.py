@@ -13,7 +13,6 @@ from cdp.ui.widgets import bound, choice, number_of
 
 METHODS = {"pca": "PCA", "umap": "UMAP"}
 FITS = {"union": "All sets", "real": "Real images"}
-UMAP_ONLY = ("neighbors", "min_dist", "metric")
 
 
 def form(held: Explored, choices: Choices) -> None:
@@ -24,21 +23,24 @@ def form(held: Explored, choices: Choices) -> None:
             known["sets"].heading, list(choices.sets), [name for name in held.flat["sets"] if name in choices.sets], max_selections=MOST_SETS,
             format_func=lambda name: _named(name, choices), help=known["sets"].tooltip, placeholder="one to four sets", **bound(known["sets"], held),
         )  # fmt: skip
-        encoders = choices.encoders_for(held.flat["sets"])
+        encoders = choices.encoders_for(held.flat["sets"], held.flat["dataset"])
         if held.flat["encoder"] not in encoders:
             held.flat["encoder"] = encoders[0]
-        choice(known["encoder"], held, encoders, title=None)
+        choice(known["encoder"], held, encoders)
         if held.flat["encoder"] not in ("judge", PIXELS):
             st.caption("An encoder that may have guided these images flatters them; the judge never guides.")
         choice(known["method"], held, known["method"].choices, title=METHODS)
         number_of(known["points"], held)
         with st.expander("More settings"):
+            datasets = ["", *dict.fromkeys(name for name in choices.sets.values() if name)]
+            if held.flat["dataset"] not in datasets:
+                datasets.append(held.flat["dataset"])
+            choice(known["dataset"], held, datasets, title={"": "as on the set's card"})
             number_of(known["dims"], held)
             if held.flat["method"] == "umap":
-                for name in UMAP_ONLY:
-                    (choice if known[name].kind == "choice" else number_of)(
-                        known[name], held, *([known[name].choices] if known[name].kind == "choice" else [])
-                    )
+                number_of(known["neighbors"], held)
+                number_of(known["min_dist"], held)
+                choice(known["metric"], held, known["metric"].choices)
             choice(known["fit"], held, known["fit"].choices, title=FITS)
             number_of(known["seed"], held)
     _button(held)

@@ -51,7 +51,7 @@ def show(config: ExploreConfig) -> None:
         return
     name = str(st.selectbox("Set", saved, key="keep_set", width=360)) if len(saved) > 1 else saved[0]
     source = open_source(name)
-    dataset = dataset_of([source], config.dataset)
+    dataset = dataset_of([source], config.dataset, encoder=config.encoder)
     wish = _controls(source)
     pending = Waiting()
     score, flags = _score(source, dataset, config, wish, pending), _flags(source, dataset, config, wish, pending)
@@ -117,14 +117,14 @@ def _flags(source: Source, dataset: str, config: ExploreConfig, wish: Wish, pend
 
 
 def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> None:
-    """Kept and dropped beside each other, those nearest to the threshold first: that is where the choice is decided."""
+    """Kept and dropped beside each other, those nearest to the threshold first (of their class, where classes keep equal shares)."""
     kept = np.zeros(len(source), bool)
     kept[rows] = True
     sign = 1 if wish.order == "highest" else -1
     grids, labels = [], [f"place {place + 1}" for place in range(SHOWN)]
     for title, mask, towards in (("Kept", kept, sign), ("Dropped", ~kept, -sign)):
         where = np.flatnonzero(mask)
-        order = where[np.argsort(towards * score[where], kind="stable")][:SHOWN]
+        order = where[_nearest_first(towards * score[where], source.label[where] if wish.balanced else np.zeros(len(where), int))][:SHOWN]
         mean = f", mean {score[where].mean():.3g}" if len(where) else ""
         image = np.asarray(source.image[order]) if len(order) else np.zeros((1, *source.image.shape[1:]), np.uint8)
         image = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
@@ -133,7 +133,17 @@ def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> No
         )
     height = max(ceil(min(SHOWN, int(mask.sum())) / COLUMNS) for mask in (kept, ~kept))
     pairs(grids, labels[: height * COLUMNS], columns=COLUMNS, key="keep_grids", interactive=False)
-    st.caption("Those nearest to the threshold first.")
+    st.caption("Those nearest to the threshold first" + (", class by class in turn." if wish.balanced else "."))
+
+
+def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """An order in which the least distant of every group come first, then the second of every group, and so on."""
+    order = np.argsort(distance, kind="stable")
+    turn = np.empty(len(order), np.int64)
+    for value in np.unique(group):
+        mine = order[group[order] == value]
+        turn[mine] = np.arange(len(mine))
+    return np.lexsort((group, turn))
 
 
 def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:

@@ -41,22 +41,24 @@ def show(config: ExploreConfig) -> None:
             else None
         )
     st.caption(HELP[what] + (" In brackets: the interval of the change holds 0." if against else ""))
+    grids = [grid(one.pairs, what, lambda interval: interval.value) for one in found if one.pairs is not None]
+    top = max((float(np.nanmax(values)) for values in grids if np.isfinite(values).any()), default=1.0)
     for one in found:
         if one.pairs is None:
             st.caption(plain(f"{one.name}: {one.result.undefined.get('separation', 'too few images of a class')}."))
         elif against is None:
-            _heat(one, one.pairs, what)
+            _heat(one, one.pairs, what, top)
         elif one.name != against:
             _change(one, found[names.index(against)], what)
     _table(found)
 
 
-def _heat(one: Measured, pairs: Pairs, what: str) -> None:
+def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
     from cdp.figures.heatmap import pair_heatmap
 
     names = _names(one, pairs)
     values = grid(pairs, what, lambda interval: interval.value)
-    figure = pair_heatmap(values, names, title=f"{one.name}: {hardest(values, names, what)}", unit=UNITS[what], signed=False)
+    figure = pair_heatmap(values, names, title=f"{one.name}: {hardest(values, names, what)}", unit=UNITS[what], signed=False, top=top)
     st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
 
 

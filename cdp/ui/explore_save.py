@@ -10,7 +10,7 @@ from cdp.errors import CdpError
 from cdp.tasks.sources import open_source
 from cdp.tasks.subsets import save_subset
 from cdp.types import Embedding
-from cdp.ui.gallery_parts import plain
+from cdp.ui.gallery_parts import plain, split_tags
 from cdp.ui.saving import npz_bytes
 
 _SAID, _WRONG = "explore_saved", "explore_not_saved"
@@ -37,11 +37,6 @@ def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
                     "Download .npz", lambda: _npz(name, rows), f"{_stem(name)}-{len(rows)}.npz", on_click="ignore", key="take_npz"
                 )
         _tell()
-
-
-def split_tags(text: str) -> list[str]:
-    """What was typed, as a list."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _save(name: str, rows: np.ndarray, out: str, tags: str, drawn: ExploreConfig) -> None:

@@ -89,7 +89,10 @@ def from_params(params: Mapping[str, str], choices: Choices) -> tuple[dict[str, 
     if gone:
         notes.append(f"sets: {', '.join(quoted(name) for name in gone)} not here: saved sets and real splits are in the list.")
     flat["sets"] = [name for name in dict.fromkeys(flat["sets"]) if name not in gone] or list(choices.start)
-    encoders = choices.encoders_for(flat["sets"])
+    if flat["dataset"] and flat["dataset"] not in choices.encoders:
+        notes.append(f"dataset: {quoted(flat['dataset'])} is not here, so the one on the set's card is used.")
+        flat["dataset"] = ""
+    encoders = choices.encoders_for(flat["sets"], flat["dataset"])
     if flat["encoder"] not in encoders:
         if "encoder" in given:
             notes.append(f"encoder: {quoted(flat['encoder'])} is not here, so {encoders[0]} is used.")

@@ -12,10 +12,11 @@ from cdp import paths
 from cdp.config import flatten
 from cdp.data.samples import SampleSet
 from cdp.errors import CdpError
+from cdp.tasks.subsets import set_tags
 from cdp.ui.gallery_delete import ask_delete
 from cdp.ui.gallery_entries import Line, provenance_rows, setting_rows
 from cdp.ui.gallery_images import classes_in, page_count, rows_by_turn, showable
-from cdp.ui.gallery_parts import class_name, facts, go, heading, plain, strip
+from cdp.ui.gallery_parts import class_name, facts, go, heading, plain, split_tags, strip
 from cdp.ui.links import to_params
 from cdp.ui.sheet import sheet_png
 
@@ -44,6 +45,7 @@ def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
         known = to_params(line.config) | {"seed": str(line.config.seed), "count": str(line.config.count)}
         st.page_link("pages/generate.py", label="Use these settings", icon=":material/tune:", query_params=known)
+    st.page_link("pages/explore.py", label="Explore", icon=":material/scatter_plot:", query_params={"sets": line.name})
     _npz(line, samples)
     note = "" if line.config is None else " with its settings inside: drop it on the Generate page to restore them"
     st.download_button(
@@ -55,6 +57,7 @@ def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
         if picked:
             go(line.name, picked)
             st.rerun()
+    _tags(line)
     if st.button("Delete", icon=":material/delete:", width="stretch"):
         ask_delete(line)
 
@@ -78,6 +81,21 @@ def _npz(line: Line, samples: SampleSet) -> None:
             st.error(plain(str(error)))
         else:
             st.success(plain(f"Written to {out}"))
+
+
+def _tags(line: Line) -> None:
+    """Words on the card, to find sets by; what cannot be a tag is said and changes nothing."""
+    key = f"tags-{line.name}"
+
+    def changed() -> None:
+        try:
+            set_tags(line.name, split_tags(st.session_state[key]))
+        except (CdpError, OSError) as error:
+            st.session_state[f"{key}-wrong"] = str(error)
+
+    st.text_input("Tags", ", ".join(line.tags), key=key, on_change=changed, max_chars=900, placeholder="with commas between them")
+    if wrong := st.session_state.pop(f"{key}-wrong", ""):
+        st.error(plain(wrong))
 
 
 def exports() -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 from cdp.config import GenerateConfig, flatten, unflatten
 from cdp.data.sets import SetEntry
 from cdp.errors import InputError
+from cdp.tasks.subsets import tags_of
 from cdp.ui.fields import TITLES, fields
 
 ORDERS = ("Newest first", "Oldest first", "Name", "Most images", "Strongest guidance")
@@ -29,6 +30,7 @@ class Line:
     created: str
     parents: tuple[str, ...]
     error: str
+    tags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,7 +67,9 @@ def title(value: object) -> str:
 def line(entry: SetEntry) -> Line:
     """What the list shows of one set; a card of any shape gives a line."""
     card = entry.card or {}
-    return Line(entry, config_of(card), card.get("count", 0), str(card.get("created", "")), _parents(card), entry.error)
+    return Line(
+        entry, config_of(card), card.get("count", 0), str(card.get("created", "")), _parents(card), entry.error, tuple(tags_of(card))
+    )
 
 
 def config_of(card: Mapping[str, Any]) -> GenerateConfig | None:
@@ -80,7 +84,7 @@ def config_of(card: Mapping[str, Any]) -> GenerateConfig | None:
 
 
 def chosen(lines: Iterable[Line], *, text: str = "", loss: str = ANY, order: str = ORDERS[0]) -> list[Line]:
-    """Lines whose name, model or source holds every word of ``text`` and whose loss is ``loss``, in ``order``; broken ones last."""
+    """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is ``loss``, in ``order``; broken ones last."""
     words = text.lower().split()
     kept = [x for x in lines if loss in (ANY, x.loss) and all(word in _haystack(x) for word in words)]
     keys = {
@@ -131,12 +135,14 @@ def written(value: Any) -> str:
 
 
 def _parents(card: Mapping[str, Any]) -> tuple[str, ...]:
-    parents = card.get("parents")
+    parents, one = card.get("parents"), card.get("parent")
+    if isinstance(one, dict) and isinstance(one.get("name"), str):
+        return (one["name"],)
     return tuple(str(p) for p in parents) if isinstance(parents, list) else ()
 
 
 def _haystack(x: Line) -> str:
-    return " ".join((x.name, x.model, x.loss, str((x.entry.card or {}).get("source", "")))).lower()
+    return " ".join((x.name, x.model, x.loss, str((x.entry.card or {}).get("source", "")), *x.tags)).lower()
 
 
 def _strength(x: Line) -> float:

@@ -21,7 +21,7 @@ def show_list(lines: Sequence[Line]) -> None:
     """Controls on the left, cards on the right."""
     left, right = st.columns([1, 3], gap="large")
     with left:
-        text = st.text_input("Find", placeholder="name, model or source", max_chars=200)
+        text = st.text_input("Find", placeholder="name, model, source or tag", max_chars=200)
         loss = st.selectbox("Loss", [ANY, *sorted({x.loss for x in lines})])
         order = st.selectbox("Order", ORDERS)
         import_form()
@@ -51,6 +51,8 @@ def _card(line: Line) -> None:
         return
     st.markdown(facts(line))
     st.caption(plain(" · ".join(part for part in (line.model if line.config else "", line.day) if part)))
+    if line.tags:
+        st.caption(plain(" ".join(f"#{tag}" for tag in line.tags)))
     if line.parents:
         st.caption(plain(f"from {', '.join(line.parents)}"))
     st.button("Open", key=f"open-{line.name}", on_click=go, args=(line.name,), help=f"Images, settings and origin of {plain(line.name)}")

@@ -87,3 +87,8 @@ def class_name(samples: SampleSet, value: int) -> str:
     """The name of a class, or its number where the set does not know it."""
     names = samples.class_names
     return names[value] if 0 <= value < len(names) else f"class {value}"
+
+
+def split_tags(text: str) -> list[str]:
+    """What was typed, as a list."""
+    return [part.strip() for part in text.split(",") if part.strip()]

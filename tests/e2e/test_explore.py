@@ -43,10 +43,12 @@ def chart(page: Page) -> Locator:
 
 
 def drawn(page: Page) -> None:
-    """Until the map's points are there."""
+    """Until the map's points are there and nothing more is on its way."""
     page.wait_for_function(
         "() => [...document.querySelectorAll('.js-plotly-plot')].some((p) => p.data && p.data.some((t) => t.customdata))", timeout=SLOW_MS
     )
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=SLOW_MS)
+    wait_idle(page)
 
 
 def selected_title(page: Page) -> Locator:

@@ -37,6 +37,13 @@ LINES = [
 ]
 
 
+def test_tags_find_a_set_and_a_part_names_its_parent() -> None:
+    card = {"count": 3, "created": "2026-01-05", "source": "", "tags": ["sharp edges", 7], "parent": {"name": "whole"}}
+    tagged = line(SetEntry("part", Path("part"), card))
+    assert (tagged.tags, tagged.parents) == (("sharp edges",), ("whole",))
+    assert [x.name for x in chosen([*LINES, tagged], text="sharp")] == ["part"]
+
+
 def names(**kwargs: Any) -> list[str]:
     return [x.name for x in chosen(LINES, **kwargs)]
 
