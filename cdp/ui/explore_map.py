@@ -18,6 +18,7 @@ from cdp.ui.side import waiting
 
 CLASS, SET = "Class", "Set"
 OVERLAID, APART = "Overlaid", "Side by side"
+ONE_PX, THREE_PX = 560, 430
 
 
 def show(config: ExploreConfig) -> None:
@@ -83,6 +84,8 @@ def _chart(
         layout="side by side" if layout == APART else "overlaid",
         shown=None if mask.all() else mask,
         axis=drawn.method.upper(),
+        # Three panels in a row are narrow, and both axes have one scale.
+        height=THREE_PX if layout == APART and len(shown.names) == 3 else ONE_PX,
         key=key,
     )
     alt = f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured by {colour.lower()}"

@@ -19,7 +19,9 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
         with column:
             heading(line, size="1.25rem")
             st.markdown(facts(line))
-    st.page_link("pages/explore.py", label="Explore both", icon=":material/scatter_plot:", query_params={"sets": f"{one.name},{other.name}"})
+    st.page_link(
+        "pages/explore.py", label="Explore both", icon=":material/scatter_plot:", query_params={"sets": f"{one.name},{other.name}"}
+    )
     rows = differing(one, other)
     if rows:
         st.caption("Settings that differ")
