@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,10 +47,12 @@ PAIRWISE_ROWS = 1000
 
 @dataclass(frozen=True)
 class Real:
-    """Real images in the same encoder's eyes. features: (n, d) of held-out ones; baseline: the training images, None to leave memorisation out."""
+    """Real images in the same encoder's eyes. features: (n, d) of held-out ones; baseline: the training images, None to leave memorisation
+    out; label: (n,) classes of the held-out ones, None to leave out what compares class by class."""
 
     features: np.ndarray
     baseline: RealBaseline | None = None
+    label: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,39 @@ def measure(
     take(("uniformity",), lambda: (uniformity(rows, n_boot=min(n_boot, 200), seed=seed),))
     if real is not None:
         _against_real(take, rows, classes, real, n_boot, seed)
-    return Measurement(len(rows), {key: figures[key] for key in TITLES if key in figures}, per_class, undefined)
+    _complete(per_class, rows, classes, real, n_boot, seed)
+    return Measurement(len(rows), _in_order(figures), {value: _in_order(row) for value, row in per_class.items()}, undefined)
+
+
+def _in_order(figures: dict[str, Interval]) -> dict[str, Interval]:
+    return {key: figures[key] for key in TITLES if key in figures}
+
+
+def _complete(
+    per_class: dict[int, dict[str, Interval]], rows: Floats, classes: np.ndarray, real: Real | None, n_boot: int, seed: int
+) -> None:  # fmt: skip
+    for value, row in per_class.items():
+        _of_class(row, value, rows, classes, real, n_boot, seed)
+
+
+def _of_class(
+    row: dict[str, Interval], value: int, rows: Floats, classes: np.ndarray, real: Real | None, n_boot: int, seed: int
+) -> None:  # fmt: skip
+    """The other figures of one class, into ``row``: separation is that of the class from all other images together, and what compares
+    with real images compares with real ones of this class. A figure that does not exist for the class is left out."""
+    mine = classes == value
+
+    def take(keys: tuple[str, ...], figure: Callable[[], tuple[Interval, ...]]) -> None:
+        try:
+            row.update(zip(keys, figure(), strict=True))
+        except InputError:
+            return
+
+    take(("separation",), lambda: (separation_interval(rows, mine.astype(np.int64), n_boot=n_boot, seed=seed),))
+    take(("alignment",), lambda: (alignment(rows[mine], classes[mine], n_boot=n_boot, seed=seed),))
+    take(("uniformity",), lambda: (uniformity(rows[mine], n_boot=min(n_boot, 200), seed=seed),))
+    if real is not None and real.label is not None and (real.label == value).sum() > 1 and mine.sum() > 1:
+        _against_real(take, rows[mine], classes[mine], replace(real, features=real.features[real.label == value]), n_boot, seed)
 
 
 def _against_real(

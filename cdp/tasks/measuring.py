@@ -23,7 +23,7 @@ __all__ = ["ROWS", "Measured", "changes", "figures_json", "measure_set", "measur
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
-VERSION = 1
+VERSION = 2
 """Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
 
@@ -126,4 +126,4 @@ def _real(encoder: str, dataset: str, rows: int, key: str) -> Real:
     """Held-out real images to compare with, and training images to look for copies among. key: of their content, for the memory alone."""
     held_out, train = real_images(dataset, "test", rows), real_images(dataset, "train", rows)
     seen = features(encoder, dataset, held_out[0])
-    return Real(seen, real_baseline(features(encoder, dataset, train[0]), seen, held_out[1]))
+    return Real(seen, real_baseline(features(encoder, dataset, train[0]), seen, held_out[1]), held_out[1])
