@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.embedding.checks import Floats, Ints
-from cdp.embedding.neighbours import squared
-
-EXACT_ROWS = 2000
-"""Up to so many images the pass is in float64. Above, float32 finds candidates, whose distances are then taken again in float64."""
+from cdp.embedding.neighbours import EXACT_ROWS, squared
 
 _SPARE = 6
-"""Candidates beyond k, among which rounding may have changed the order."""
+"""Above ``EXACT_ROWS`` images float32 finds candidates, whose distances are then taken again in float64: so many beyond k, among which rounding may have changed the order."""
 _GATHER_BYTES = 32 << 20
 
 

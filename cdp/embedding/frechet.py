@@ -32,17 +32,19 @@ def frechet_of_moments(mean_a: Floats, cov_a: Floats, mean_b: Floats, cov_b: Flo
     return max(0.0, float(np.square(mean_a - mean_b).sum()) + float(np.trace(cov_a) + np.trace(cov_b)) - 2 * cross)
 
 
-def frechet_interval(real: np.ndarray, fake: np.ndarray, *, n_boot: int = 200, seed: int = 0, level: float = 0.95) -> Interval:
+def frechet_interval(
+    real: np.ndarray, fake: np.ndarray, *, n_boot: int = 200, seed: int = 0, level: float = 0.95, directions: int = _DIRECTIONS
+) -> Interval:  # fmt: skip
     """Frechet distance with a bootstrap interval over both sides, moved back by the bootstrap's own bias.
 
     The distance grows with the noise of its moments, so resampled values lie too high; their spread is what the interval takes.
     Each side is dealt at random into at most 250 groups, which are drawn in the place of images: a draw then costs a sum of 250
-    moments, whatever the size of the set. Above 128 features the spread is that within the 128 directions of largest variance.
+    moments, whatever the size of the set. Above ``directions`` features the spread is that within so many of largest variance.
     """
     value = frechet_distance(real, fake)
     a, b = feature_rows("real", real), feature_rows("fake", fake)
-    if a.shape[1] > _DIRECTIONS:
-        a, b = _leading(a, b)
+    if a.shape[1] > directions:
+        a, b = _leading(a, b, directions)
     rng = np.random.default_rng(seed)
     values = np.array([
         frechet_of_moments(*one, *other) for one, other in zip(_drawn(a, n_boot, rng), _drawn(b, n_boot, rng), strict=True)
@@ -65,10 +67,10 @@ def _drawn(rows: Floats, n_boot: int, rng: np.random.Generator) -> Iterator[tupl
         yield centre + mean, (square - count * np.outer(mean, mean)) / (count - 1)
 
 
-def _leading(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+def _leading(a: Floats, b: Floats, count: int) -> tuple[Floats, Floats]:
     """Both in the coordinates of the directions in which they vary most together."""
     both = np.concatenate([a, b])
-    directions = np.linalg.eigh(_covariance(both))[1][:, -_DIRECTIONS:]
+    directions = np.linalg.eigh(_covariance(both))[1][:, -count:]
     return a @ directions, b @ directions
 
 

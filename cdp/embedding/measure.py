@@ -43,6 +43,8 @@ TITLES = {
 
 PAIRWISE_ROWS = 1000
 """Images of each side for MMD, whose cost is quadratic."""
+CLASS_DRAWS, CLASS_SIZES = 100, {"directions": 32, "told_apart": 400}
+"""What a class's figures are computed with: ten classes would otherwise cost more than the whole set."""
 
 
 @dataclass(frozen=True)
@@ -143,17 +145,19 @@ def _of_class(
         except InputError:
             return
 
-    take(("separation",), lambda: (separation_interval(rows, mine.astype(np.int64), n_boot=n_boot, seed=seed),))
-    take(("alignment",), lambda: (alignment(rows[mine], classes[mine], n_boot=n_boot, seed=seed),))
-    take(("uniformity",), lambda: (uniformity(rows[mine], n_boot=min(n_boot, 200), seed=seed),))
+    few = min(n_boot, CLASS_DRAWS)
+    take(("separation",), lambda: (separation_interval(rows, mine.astype(np.int64), n_boot=few, seed=seed),))
+    take(("alignment",), lambda: (alignment(rows[mine], classes[mine], n_boot=few, seed=seed),))
+    take(("uniformity",), lambda: (uniformity(rows[mine], n_boot=few, seed=seed),))
     if real is not None and real.label is not None and (real.label == value).sum() > 1 and mine.sum() > 1:
-        _against_real(take, rows[mine], classes[mine], replace(real, features=real.features[real.label == value]), n_boot, seed)
+        _against_real(take, rows[mine], classes[mine], replace(real, features=real.features[real.label == value]), few, seed, **CLASS_SIZES)
 
 
 def _against_real(
     take: Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None],
-    rows: Floats, classes: np.ndarray, real: Real, n_boot: int, seed: int,
+    rows: Floats, classes: np.ndarray, real: Real, n_boot: int, seed: int, *, directions: int = 128, told_apart: int = 20_000,
 ) -> None:  # fmt: skip
+    """directions: of the Frechet interval; told_apart: images of each side at most that the AUC looks at."""
     held_out = feature_rows("real features", real.features, width=rows.shape[1])
 
     def balls() -> tuple[Interval, ...]:
@@ -174,17 +178,23 @@ def _against_real(
             raise UndefinedError("the distance to real training images is undefined for this set")
         return (found,)
 
-    take(("frechet",), lambda: (frechet_interval(held_out, rows, n_boot=min(n_boot, 200), seed=seed),))
+    take(("frechet",), lambda: (frechet_interval(held_out, rows, n_boot=min(n_boot, 200), seed=seed, directions=directions),))
     if min(len(held_out), len(rows)) > 5:
         take(("precision", "recall", "density", "coverage"), balls)
     else:  # too few for one of the pairs, maybe enough for the other
         take(("precision", "recall"), narrow)
         take(("density", "coverage"), wide)
-    take(("real_auc",), lambda: (classifier_auc(held_out, rows, n_boot=n_boot, seed=seed),))
-    some = [part[np.sort(np.random.default_rng(seed).permutation(len(part))[:PAIRWISE_ROWS])] for part in (held_out, rows)]
+    sides = [_some(part, told_apart, seed) for part in (held_out, rows)]
+    take(("real_auc",), lambda: (classifier_auc(sides[0], sides[1], n_boot=n_boot, seed=seed),))
+    some = [_some(part, PAIRWISE_ROWS, seed) for part in (held_out, rows)]
     take(("mmd",), lambda: (mmd(some[0], some[1], n_boot=min(n_boot, 200), seed=seed),))
     if real.baseline is not None:
         take(("nearest",), nearest)
+
+
+def _some(rows: Floats, most: int, seed: int) -> Floats:
+    """A seeded sample of at most so many rows, in their order."""
+    return rows if len(rows) <= most else rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])]
 
 
 def mean_of(score: np.ndarray, classes: np.ndarray | None, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:

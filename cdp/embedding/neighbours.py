@@ -13,6 +13,8 @@ from cdp.errors import InputError
 from cdp.types import Interval
 
 _BLOCK_BYTES = 32 << 20
+EXACT_ROWS = 2000
+"""Up to so many images on either side distances are in float64."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def nearest_distance(features: np.ndarray, reference: np.ndarray) -> Floats:
     features: (n, d); reference: (m, d), m >= 1 -> (n,).
     """
     rows, others = _pair("features", features, "reference", reference)
-    nearest = np.concatenate([block.argmin(axis=1) for _, block in squared(rows, others)])
+    nearest = np.concatenate([block.argmin(axis=1) for _, block in squared(*_quick(rows, others))])
     # The expanded square loses digits where it matters most, close to 0: compute the chosen one again, directly.
     return np.sqrt(np.square(rows - others[nearest]).sum(axis=1))
 
@@ -72,7 +74,7 @@ def fidelity(
     real: np.ndarray, fake: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95
 ) -> tuple[PrecisionRecall, DensityCoverage]:
     """``precision_recall`` (k 3) and ``density_coverage`` (k 5) from half the distances that both would take."""
-    rows, others = _pair("real", real, "fake", fake, 5)
+    rows, others = _quick(*_pair("real", real, "fake", fake, 5))
     radii = _radii(rows, 3, 5)
     found = _inside(rows, others, radii[:, 0], radii[:, 1], _radii(others, 3)[:, 0])
     return _as_precision_recall(found, level), _as_density_coverage(found, 5, n_boot, seed, level)
@@ -122,6 +124,13 @@ def _pair(name: str, rows: np.ndarray, other_name: str, others: np.ndarray, k: i
     second = feature_rows(other_name, others, at_least=k + 1 if both else 2, width=first.shape[1])
     centre = second.mean(axis=0)
     return first - centre, second - centre
+
+
+def _quick(rows: Floats, others: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """In single precision where there are many: twice as fast, and of thousands of images one at most changes sides of a radius."""
+    if max(len(rows), len(others)) <= EXACT_ROWS:
+        return rows, others
+    return rows.astype(np.float32), others.astype(np.float32)
 
 
 def squared(rows: np.ndarray, others: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

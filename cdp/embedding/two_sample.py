@@ -24,7 +24,13 @@ def classifier_auc(
     others = feature_rows("fake", fake, at_least=folds, width=rows.shape[1])
     both, side = np.concatenate([rows, others]), np.repeat([0, 1], [len(rows), len(others)])
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    score = rankdata(cross_val_predict(standardised_logistic(), both, side, cv=parts, method="predict_proba")[:, 1], method="dense") - 1
+    score = (
+        rankdata(
+            cross_val_predict(standardised_logistic(), both.astype(np.float32), side, cv=parts, method="predict_proba")[:, 1],
+            method="dense",
+        )
+        - 1
+    )
 
     ranks = int(score.max()) + 1
 
