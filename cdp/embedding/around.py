@@ -10,7 +10,8 @@ from cdp.embedding.checks import Floats, Ints
 from cdp.embedding.neighbours import EXACT_ROWS, squared
 
 _SPARE = 6
-"""Above ``EXACT_ROWS`` images float32 finds candidates, whose distances are then taken again in float64: so many beyond k, among which rounding may have changed the order."""
+"""Above ``EXACT_ROWS`` images float32 finds candidates, whose distances are then taken again in float64: so many beyond k, among
+which rounding may have changed the order."""
 _GATHER_BYTES = 32 << 20
 
 

@@ -41,7 +41,8 @@ def uniformity(features: np.ndarray, *, n_boot: int = 200, seed: int = 0, level:
     times = np.vstack([np.ones(len(rows)), times])
     total = (times * (kernel @ times.T).T).sum(axis=1)
     pairs = times.sum(axis=1) ** 2 - np.square(times).sum(axis=1)
-    values = np.log(total / pairs)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw of one image only has no pairs, and no value
+        values = np.log(total / pairs)
     return percentile(float(values[0]), values[1:], len(rows), level)
 
 

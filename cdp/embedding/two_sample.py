@@ -69,7 +69,8 @@ def mmd(real: np.ndarray, fake: np.ndarray, *, n_boot: int = 500, seed: int = 0,
     inner_real = (weights[:, :n] * (kernel[:n, :n] @ weights[:, :n].T).T).sum(axis=1)
     cross = within[0] - inner_real
     inner_fake = within[1] - cross
-    values = inner_real / _pairs(weights[:, :n]) + inner_fake / _pairs(weights[:, n:]) - 2 * cross / (n * m)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw of one image only has no pairs, and no value
+        values = inner_real / _pairs(weights[:, :n]) + inner_fake / _pairs(weights[:, n:]) - 2 * cross / (n * m)
     return percentile(float(values[0]), values[1:], n + m, level)
 
 
