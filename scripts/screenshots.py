@@ -24,7 +24,7 @@ WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 TALLEST = {1280: 1800, 390: 2600}
 """Pixels of a page that are kept, by width: a picture nobody scrolls through."""
-COLOURS = 64
+COLOURS = 128
 SETTLE_MS = 1500
 SETS = (
     ("supcon-strength-0.1", "/generate?count=100&batch=100&seed=1"),

@@ -13,8 +13,8 @@ from cdp.figures.panels import axis_name, layout_name
 GAP = 16
 """Pixels between panels beside each other; below each other there is a title between them."""
 TITLE, LEFT, RIGHT, BOTTOM = 28, 26, 12, 30
-UNDER = 26
-"""Pixels from the lowest panels to the legend; an axis title lies between."""
+UNDER = 42
+"""Pixels from the lowest panels to the legend; an axis title lies between, and a legend of several rows takes from the panels' height."""
 BUTTONS = 26
 """Pixels of the mode bar, which titles leave free."""
 ROW = 0.75

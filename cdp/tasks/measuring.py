@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 
+from cdp.data.registry import load_split
 from cdp.embedding.around import look_around
 from cdp.embedding.checks import UndefinedError
 from cdp.embedding.classes import class_rows
 from cdp.embedding.measure import Real, measure
 from cdp.embedding.pairs import Pairs, class_pairs
 from cdp.embedding.report import real_baseline
-from cdp.errors import InputError
+from cdp.errors import InputError, MissingError
 from cdp.models.encoders import JUDGE
 from cdp.tasks import kept
 from cdp.tasks.claims import sentences
@@ -34,7 +35,8 @@ def measure_set(
 
     name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
     or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
-    A set is compared with held-out real images and with training images; a real split has its own separability only.
+    A set is compared with held-out real images and with training images; a real split, and a set whose real images are not here, has its
+    own separability only.
     report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
     """
     _check_rows(rows)
@@ -64,7 +66,9 @@ class _Task:
         chosen = balanced_rows(source.label, rows)
         self.image, self.label = source.image[chosen], source.label[chosen]
         # Real images measured against themselves say nothing of fidelity.
-        self.with_real = bool(self.dataset) and not (source.split and source.dataset == self.dataset)
+        itself = bool(source.split) and source.dataset == self.dataset
+        self.missing = "" if itself else _missing(self.dataset)
+        self.with_real = not itself and not self.missing
 
     @cached_property
     def real_key(self) -> str:
@@ -104,8 +108,8 @@ class _Task:
             around = None
         report(0.35, f"figures of {self.source.title}")
         result = measure(seen, self.label, real, seed=self.seed, around=around)
-        if not self.dataset:
-            result.undefined["frechet"] = "the set's card names no data set, so there are no real images to compare with: name one"
+        if self.missing:
+            result.undefined["frechet"] = self.missing
         report(0.9, f"class pairs of {self.source.title}")
         pairs: Pairs | None = None
         try:
@@ -114,6 +118,18 @@ class _Task:
             pass
         kept.save_json("measured", self.key, to_json(result, pairs))
         return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
+
+
+def _missing(dataset: str) -> str:
+    """Why there are no real images to compare with; "" where there are."""
+    if not dataset:
+        return "the set's card names no data set, so there are no real images to compare with: name one"
+    try:
+        for split in ("test", "train"):
+            load_split(dataset, split)
+    except MissingError as error:
+        return str(error)
+    return ""
 
 
 def _check_rows(rows: int) -> None:

@@ -130,20 +130,21 @@ def thumbs(config: ExploreConfig, shown: Embedding) -> Thumbs | None:
     """The images of all points for the card under the pointer, None where they are too many to send."""
 
     def read() -> Thumbs | None:
-        return Thumbs.of(atlas.point_images(shown, range(len(shown))), key=map_key(config))
+        images = atlas.point_images(shown, range(len(shown)))
+        return Thumbs.of(images[..., :3] if images.shape[-1] >= 3 else images[..., :1], key=map_key(config))
 
-    return _held("thumbs", config, read)
+    return _held("thumbs", config, read, missing=True)
 
 
-def _held(what: str, config: ExploreConfig, read: Callable[[], T | None]) -> T | None:
-    """From this session's memory, else read; what is not there is not remembered."""
+def _held(what: str, config: ExploreConfig, read: Callable[[], T | None], *, missing: bool = False) -> T | None:
+    """From this session's memory, else read. What is not there is remembered only where ``missing`` says that it will not come."""
     store: OrderedDict[str, Any] = st.session_state.setdefault("explore_held", OrderedDict())
     key = f"{what} {map_key(config)}"
     if key in store:
         store.move_to_end(key)
         return store[key]
     value = read()
-    if value is not None:
+    if value is not None or missing:
         store[key] = value
         while len(store) > KEPT:
             store.popitem(last=False)

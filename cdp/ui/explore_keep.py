@@ -164,7 +164,7 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
 
 
 def _save(source: Source, config: ExploreConfig, wish: Wish) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", border=True):
+    with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
         out = st.text_input(
             "Name of the new set", f"{source.title}-{wish.by}-{wish.keep}", max_chars=100, key=f"keep_name_{source.name}_{wish}"
         )

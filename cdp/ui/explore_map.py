@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -42,6 +47,30 @@ def show(config: ExploreConfig) -> None:
     trust(drawn, good)
     chosen = mask if event.selected is None else mask & np.isin(np.arange(len(shown)), event.selected)
     explore_points.panel(shown, drawn, scores, np.flatnonzero(chosen), lasso=event.selected is not None, picked=event.picked)
+    _numbers(shown, scores)
+
+
+def _numbers(shown: Embedding, scores: PointScores | None) -> None:
+    """The numbers behind the map, computed when they are asked for."""
+    from cdp.figures.embedding import embedding_rows
+
+    titled = {scores.titles[name]: values for name, values in scores.values.items()} if scores else {}
+    with st.expander("Numbers of the map", key="map_numbers"), st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "Download CSV", lambda: columns_csv(embedding_rows(shown, titled)), "map.csv", "text/csv", on_click="ignore", key="map_csv"
+        )
+        wanted = st.toggle("Show the table", key="map_table")
+    if wanted:
+        st.dataframe(embedding_rows(shown, titled), hide_index=True, width="stretch")
+
+
+def columns_csv(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Columns of equal length as CSV text; what is not there is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return out.getvalue()
 
 
 def _said(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None:

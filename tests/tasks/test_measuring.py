@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cdp import paths
+from cdp.data.sets import save_set
 from cdp.embedding.measure import Measurement
 from cdp.embedding.pairs import class_pairs
 from cdp.errors import InputError
@@ -205,3 +206,16 @@ def test_a_claim_is_made_exactly_where_the_interval_leaves_zero_out() -> None:
         text = " ".join(sentences(one, FEW))
         clear = abs(gap) > np.hypot(0.02, 0.01)
         assert ("recall rose" in text, "recall fell" in text) == (clear and gap > 0, clear and gap < 0)
+
+
+def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(cdp_home: Path) -> None:
+    rng = np.random.default_rng(0)
+    label = np.arange(120) % 3
+    image = (rng.integers(0, 60, (120, 8, 8, 1)) + 60 * label[:, None, None, None]).astype(np.uint8)
+    for name, card in (("far", {"dataset": "elsewhere"}), ("none", {})):
+        save_set(name, image, label, {"class_names": ["a", "b", "c"], "source": "test"} | card)
+        found = measure_set(name, encoder="pixels", rows=200).result
+        assert found.figures["separation"].value > 0
+        assert "frechet" not in found.figures
+        assert "data set" in found.undefined["frechet"]
+        assert set(found.per_class) == {0, 1, 2}
