@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import streamlit as st
@@ -16,7 +16,7 @@ from cdp.errors import CdpError
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks.measured import Measured, from_json
 from cdp.tasks.scoring import SCORES, cached_scores
-from cdp.tasks.selecting import Criterion, chosen_rows, select
+from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore_data import Waiting
@@ -35,9 +35,9 @@ _SAID, _WRONG = "keep_saved", "keep_not_saved"
 class Wish:
     """What the controls say. drop: kinds of flagged images that go first."""
 
-    by: str
+    by: Criterion
     keep: int
-    order: str
+    order: Order
     balanced: bool
     seed: int
     drop: tuple[str, ...]
@@ -59,10 +59,13 @@ def show(config: ExploreConfig) -> None:
     if score is None or flags is None:
         return
     left = np.flatnonzero(~flags)
-    rows = left[chosen_rows(score[left], source.label[left], min(wish.keep, len(left)), order=wish.order, balanced=wish.balanced)]  # type: ignore[arg-type]
+    # All that is left is no choice, and classes need no equal shares of it.
+    everything = bool(wish.drop) and wish.keep >= len(left)
+    best = slice(None) if everything else chosen_rows(score[left], source.label[left], wish.keep, order=wish.order, balanced=wish.balanced)
+    rows = left[best]
     _both(source, rows, score, wish)
     _figures(name, config, wish)
-    _save(source, config, wish)
+    _save(source, config, wish, everything=everything)
 
 
 def _controls(source: Source) -> Wish:
@@ -70,7 +73,7 @@ def _controls(source: Source) -> Wish:
         by = st.selectbox("Keep by", CRITERIA, format_func=lambda key: SCORES[key].title if key in SCORES else "At random (the control)", key="keep_by",
                           help="\n\n".join(f"**{info.title}.** {info.help}" for key, info in SCORES.items() if key in CRITERIA), width=260)  # fmt: skip
         keep = int(st.number_input("Images to keep", 1, len(source), max(1, len(source) // 2), key=f"keep_count_{source.name}", width=170))
-        order = str(st.segmented_control("Which end", ["highest", "lowest"], default="highest", required=True, key="keep_order"))
+        order = st.segmented_control("Which end", ["highest", "lowest"], default="highest", required=True, key="keep_order")
     with st.container(horizontal=True, vertical_alignment="center"):
         balanced = st.toggle("Equal shares of every class", True, key="keep_balanced")
         duplicates = st.toggle("Drop duplicates", key="keep_duplicates", help="Images that come a second time in the set.")
@@ -78,7 +81,7 @@ def _controls(source: Source) -> Wish:
         memorised = st.toggle("Drop memorised", key="keep_memorised", help=near)
         seed = int(st.number_input("Seed", 0, 2**31 - 1, 0, key="keep_seed", width=140)) if by == "random" else 0
     drop = (*(["duplicates"] if duplicates else []), *(["memorised"] if memorised else []))
-    return Wish(str(by), keep, order, balanced, seed, drop)
+    return Wish(cast(Criterion, by), keep, cast(Order, order), balanced, seed, drop)
 
 
 def _score(source: Source, dataset: str, config: ExploreConfig, wish: Wish, pending: Waiting) -> np.ndarray | None:
@@ -163,12 +166,12 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
     compared([Measured(part["name"], part["total"], tuple(part["class_names"]), *from_json(part["figures"])) for part in errand.result])
 
 
-def _save(source: Source, config: ExploreConfig, wish: Wish) -> None:
+def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
         out = st.text_input(
             "Name of the new set", f"{source.title}-{wish.by}-{wish.keep}", max_chars=100, key=f"keep_name_{source.name}_{wish}"
         )
-        st.button("Save the kept images", key="keep_save", on_click=_saved, args=(source.name, out.strip(), config, wish))
+        st.button("Save the kept images", key="keep_save", on_click=_saved, args=(source.name, out.strip(), config, wish, everything))
     if wrong := st.session_state.pop(_WRONG, ""):
         st.error(plain(wrong))
     if said := st.session_state.pop(_SAID, ""):
@@ -176,11 +179,11 @@ def _save(source: Source, config: ExploreConfig, wish: Wish) -> None:
         st.page_link("pages/gallery.py", label="See it in the gallery")
 
 
-def _saved(name: str, out: str, config: ExploreConfig, wish: Wish) -> None:
+def _saved(name: str, out: str, config: ExploreConfig, wish: Wish, everything: bool) -> None:
     try:
         made = select(
-            name, out, by=wish.by, keep=wish.keep, order=wish.order, balanced=wish.balanced, encoder=config.encoder, dataset=config.dataset,  # type: ignore[arg-type]
-            seed=wish.seed, drop_duplicates="duplicates" in wish.drop, drop_memorised="memorised" in wish.drop,
+            name, out, by=wish.by, keep=None if everything else wish.keep, order=wish.order, balanced=wish.balanced, encoder=config.encoder,
+            dataset=config.dataset, seed=wish.seed, drop_duplicates="duplicates" in wish.drop, drop_memorised="memorised" in wish.drop,
         )  # fmt: skip
     except (CdpError, OSError) as error:
         st.session_state[_WRONG] = f"Not saved: {error}."

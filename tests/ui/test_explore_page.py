@@ -112,6 +112,20 @@ def test_a_part_is_kept_under_its_name_with_its_origin(sets: None) -> None:
     assert card["selection"]["by"] == "separability"
 
 
+def test_dropping_duplicates_alone_keeps_all_the_others(sets: None) -> None:
+    tight = open_set("tight")
+    twice = np.concatenate([np.asarray(tight.image), np.asarray(tight.image[:7])])
+    save_set("twice", twice, np.concatenate([tight.label, tight.label[:7]]), dict(tight.card))
+    app = until(page(sets="twice", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
+    next(box for box in app.number_input if box.label == "Images to keep").set_value(127)
+    next(box for box in app.toggle if box.label == "Drop duplicates").set_value(True)
+    app.run()
+    until(app, says("7 duplicates dropped first"))
+    app.button(key="keep_save").click()
+    app.run()
+    assert "Saved 120 images" in texts(app)
+
+
 def test_a_name_that_is_taken_is_refused_and_nothing_changes(sets: None) -> None:
     app = until(page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
     next(box for box in app.text_input if box.label == "Name of the new set").set_value("spread")
