@@ -36,7 +36,7 @@ def view(held: Explored, config: ExploreConfig) -> None:
 
 
 def empty(choices: Choices) -> None:
-    """Before the first map; meanwhile UMAP is prepared, which takes seconds."""
+    """Before the first map; meanwhile the helper processes load what takes seconds."""
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing shown yet**")
         if choices.images:
@@ -47,4 +47,5 @@ def empty(choices: Choices) -> None:
             )
             st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
         st.caption("Figures are computed in the full feature space, never on the map, and each has an interval.")
+    side("looks").ask("ready", {})
     side("maps").ask("warm", {})
