@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import IO, Any
 
 from cdp.config_explore import ExploreConfig, pca_of
@@ -67,11 +68,8 @@ def _warm(_: Mapping[str, Any], report: Report) -> None:
 
 def _ready(_: Mapping[str, Any], report: Report) -> None:
     """Load what every other task needs, while nobody waits."""
-    import sklearn.decomposition
-
-    import cdp.tasks.engine
-
-    report(1.0, f"{cdp.tasks.engine.__name__} and {sklearn.decomposition.__name__} are loaded")
+    for name in ("cdp.tasks.engine", "sklearn.decomposition"):
+        import_module(name)
 
 
 def _embed(payload: Mapping[str, Any], report: Report) -> None:

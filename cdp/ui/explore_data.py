@@ -35,6 +35,10 @@ class Waiting:
         """Have it done, or find it on its way."""
         self.errands.append((title, kind, side(kind).ask(name, payload, kind=what, size=size, of=of)))
 
+    def ask_map(self, title: str, kind: Kind, name: str, config: ExploreConfig, *, what: str, size: int = 0) -> None:
+        """A task whose argument is a map's config. size: its points, where fewer than asked for are there."""
+        self.ask(title, kind, name, config.model_dump(mode="json"), what=what, size=size or config.points, of=map_key(config))
+
 
 def map_key(config: ExploreConfig) -> str:
     """A name for one map: changes exactly when its points may."""
@@ -50,18 +54,12 @@ def embedding(config: ExploreConfig, pending: Waiting) -> tuple[Embedding | None
     stand_in = _held("map", first, lambda: atlas.embed_cached(first))
     if stand_in is None:
         # The features that both need are computed once, so UMAP is asked for when PCA is there.
-        pending.ask(
-            "PCA", "looks", "embed", first.model_dump(mode="json"), what=f"pca {config.encoder}", size=config.points, of=map_key(config)
-        )
+        pending.ask_map("PCA", "looks", "embed", first, what=f"pca {config.encoder}")
         return None, None
     if config.method == "umap":
-        pending.ask(
-            "UMAP", "maps", "embed", config.model_dump(mode="json"), what=f"umap {config.dims}", size=len(stand_in), of=map_key(config)
-        )
+        pending.ask_map("UMAP", "maps", "embed", config, what=f"umap {config.dims}", size=len(stand_in))
     else:
-        pending.ask(
-            "PCA", "looks", "embed", config.model_dump(mode="json"), what=f"pca {config.encoder}", size=config.points, of=map_key(config)
-        )
+        pending.ask_map("PCA", "looks", "embed", config, what=f"pca {config.encoder}")
     return stand_in, first
 
 
@@ -76,15 +74,7 @@ def point_scores(config: ExploreConfig, pending: Waiting) -> mapped.PointScores 
 
     found = _held("scores", plain, look)
     if found is None:
-        pending.ask(
-            "Scores of each image",
-            "looks",
-            "scores",
-            plain.model_dump(mode="json"),
-            what=config.encoder,
-            size=config.points,
-            of=map_key(config),
-        )
+        pending.ask_map("Scores of each image", "looks", "scores", plain, what=config.encoder)
     return found
 
 
@@ -92,15 +82,7 @@ def quality(config: ExploreConfig, pending: Waiting) -> MapQuality | None:
     """How far the map can be trusted; asked for where it is not known."""
     found = _held("quality", config, lambda: atlas.map_quality_cached(config))
     if found is None:
-        pending.ask(
-            "Checking the map",
-            "maps",
-            "quality",
-            config.model_dump(mode="json"),
-            what=config.method,
-            size=config.points,
-            of=map_key(config),
-        )
+        pending.ask_map("Checking the map", "maps", "quality", config, what=config.method)
     return found
 
 

@@ -31,11 +31,8 @@ REFERENCES = {"real_auc": 0.5, "nearest": 1.0, "mmd": 0.0}
 
 def show(config: ExploreConfig) -> None:
     """Measure what was not measured, then draw."""
-    pending = Waiting()
-    found = measured(config, pending)
-    waiting(pending.errands, key="numbers")
+    found = awaited(config)
     if found is None:
-        st.skeleton(height=320)
         return
     st.caption(
         "; ".join(f"{plain(one.name)}: {one.result.n:,} of {one.total:,} images" for one in found)
@@ -44,6 +41,16 @@ def show(config: ExploreConfig) -> None:
     compared(found)
     _classes(found)
     _table(config, found)
+
+
+def awaited(config: ExploreConfig) -> list[Measured] | None:
+    """The figures of every set; until they are there None, with the progress drawn."""
+    pending = Waiting()
+    found = measured(config, pending)
+    waiting(pending.errands, key="measured")
+    if found is None:
+        st.skeleton(height=320)
+    return found
 
 
 def compared(found: Sequence[Measured]) -> None:

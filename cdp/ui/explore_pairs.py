@@ -11,10 +11,9 @@ from cdp.config_explore import ExploreConfig
 from cdp.embedding.pairs import Pairs, pair_difference
 from cdp.tasks.measured import Measured
 from cdp.types import Interval
-from cdp.ui.explore_data import Waiting, measured
+from cdp.ui.explore_numbers import awaited
 from cdp.ui.gallery_parts import plain
 from cdp.ui.results import to_csv
-from cdp.ui.side import waiting
 
 CONFUSION, SEPARATION = "Confusable", "Apart"
 HELP = {
@@ -26,11 +25,8 @@ UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
 
 def show(config: ExploreConfig) -> None:
     """One heat map a set, or one of the difference."""
-    pending = Waiting()
-    found = measured(config, pending)
-    waiting(pending.errands, key="pairs")
+    found = awaited(config)
     if found is None:
-        st.skeleton(height=320)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         what = str(st.segmented_control("Figure", [CONFUSION, SEPARATION], default=CONFUSION, required=True, key="pairs_what"))
