@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 # A stamp named after the checksum of the requirements: they are installed again exactly when they change.
 sum     = $(shell cat $(1) | cksum | tr -d ' ')
 RUNTIME := $(VENV)/.runtime-$(call sum,requirements.txt)
-DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt)
+DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt requirements-oracles.txt)
 
 # One thread a process: two test processes share two cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=.
@@ -74,4 +74,5 @@ $(RUNTIME): | $(BIN)/pip
 
 $(DEV): | $(BIN)/pip
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r requirements-oracles.txt
 	@touch $@ $(RUNTIME)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class DatasetInfo:
     """What is known of a data set before its files are opened.
 
-    shape: (C, H, W); epsilon_linf: the conventional l_inf budget in [0,1] units, None where there is no convention.
+    shape: (C, H, W); epsilon_linf, epsilon_l2: the conventional budgets in [0,1] units, None where there is no convention.
     """
 
     name: str
@@ -25,6 +25,11 @@ class DatasetInfo:
     shape: tuple[int, int, int]
     epsilon_linf: float | None
     licence: str
+    epsilon_l2: float | None = None
+
+    def conventional(self, norm: str) -> float | None:
+        """The conventional budget in this norm ("linf" or "l2")."""
+        return self.epsilon_linf if norm == "linf" else self.epsilon_l2
 
 
 @dataclass(frozen=True)
@@ -195,3 +200,35 @@ class LiveResult:
     """Images that went through every step; where cancelled in the first batch, the images are its estimates so far and this is 0."""
     guided_view: JudgeView | None = None
     unguided_view: JudgeView | None = None
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What a robust training says of itself after an epoch. Accuracies are shares in 0..1.
+
+    epoch: from 1; step, images, synthetic_images: optimiser steps and images seen since the start, over all stops; seconds: of
+    training and validation since the start, without pauses. loss, loss_clean, loss_robust: mean nats of the epoch (the
+    robust part without its weight; loss_clean is 0 where the method has none); learning_rate, epsilon: of the last step.
+    train_clean, train_robust: on the training batches, nan where the method does not look at clean images.
+    clean_accuracy, robust_accuracy: of the averaged weights on n validation images, the second under PGD.
+    best_epoch: the epoch of highest robust accuracy so far, best_robust: that accuracy.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    images: int
+    synthetic_images: int
+    seconds: float
+    loss: float
+    loss_clean: float
+    loss_robust: float
+    learning_rate: float
+    epsilon: float
+    train_clean: float
+    train_robust: float
+    clean_accuracy: float
+    robust_accuracy: float
+    n: int
+    best_epoch: int
+    best_robust: float

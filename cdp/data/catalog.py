@@ -27,7 +27,7 @@ CATALOG: dict[str, DatasetInfo] = {
         DatasetInfo("fashion-mnist", "Fashion-MNIST", _FASHION, (1, 28, 28), 0.1, "MIT, Zalando SE"),
         DatasetInfo("mnist", "MNIST", _DIGITS, (1, 28, 28), 0.3, "CC BY-SA 3.0, Yann LeCun and Corinna Cortes"),
         DatasetInfo("kmnist", "Kuzushiji-MNIST", _KUZUSHIJI, (1, 28, 28), None, "CC BY-SA 4.0, CODH"),
-        DatasetInfo("cifar10", "CIFAR-10", _CIFAR10, (3, 32, 32), 8 / 255, "none stated by its authors; cite Krizhevsky 2009"),
+        DatasetInfo("cifar10", "CIFAR-10", _CIFAR10, (3, 32, 32), 8 / 255, "none stated by its authors; cite Krizhevsky 2009", 128 / 255),
         DatasetInfo("gtsrb", "Traffic signs (GTSRB)", _SIGNS, (3, 32, 32), 8 / 255, "none stated by its authors; cite Stallkamp 2012"),
     )
 }

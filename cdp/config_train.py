@@ -1,0 +1,132 @@
+"""Every knob of robust training, once. Published values: SCIENCE.md section 5, told in docs/training.md."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from cdp.errors import InputError
+from cdp.knobs import Frozen, knob
+
+Method = Literal["pgd-at", "trades", "mart"]
+Norm = Literal["linf", "l2"]
+Architecture = Literal["small-cnn", "preact-resnet-18", "wrn-28-10-swish"]
+Augmentation = Literal["auto", "none", "crop", "crop-flip", "cutout"]
+
+MAX_SETS = 16
+
+
+class TrainConfig(Frozen):
+    """One robust training, complete: the same config gives the same numbers on the same machine, also after a stop and resume."""
+
+    dataset: str = knob(
+        "fashion-mnist", "Data set", "Real images, validation images and the attack budget are its own.", min_length=1, max_length=400
+    )
+    real: int | None = knob(
+        None, "Real images", "How many training images to use, after the validation split was held out; empty takes all, 0 none.",
+        unit="images", ge=0, le=10_000_000,
+    )  # fmt: skip
+    subset_seed: int = knob(
+        0, "Subset seed", "Which real images: a larger subset of the same seed contains the smaller one.", ge=0, le=2**31 - 1, advanced=True,
+    )  # fmt: skip
+    balanced: bool = knob(True, "Per class", "Take the same number of every class, as far as there are enough.", advanced=True)
+    synthetic: tuple[str, ...] = knob(
+        (), "Synthetic sets", "Saved sample sets, mixed in proportion to their sizes; none trains on real images alone.", max_length=MAX_SETS,
+    )  # fmt: skip
+    fraction: float = knob(
+        0.7, "Synthetic fraction", "Share of every batch that is synthetic; 1 trains on synthetic images alone. Only with synthetic sets.",
+        unit="of the batch", paper="0.7", ge=0, le=1,
+    )  # fmt: skip
+    held_out: int = knob(
+        1000, "Held out", "Real training images kept apart for validation, the same for every seed; at most a fifth of the set.",
+        unit="images", ge=10, le=100_000, advanced=True,
+    )  # fmt: skip
+    method: Method = knob(
+        "trades", "Method", "TRADES weighs clean accuracy against robustness with beta; PGD-AT trains on attacked images alone; MART "
+        "weighs the images that are misclassified.", paper="trades",
+    )  # fmt: skip
+    beta: float = knob(
+        6.0, "Beta", "Weight of the robust term in TRADES and MART: more is more robust and less accurate.", paper="6 (5 in later work)", ge=0, le=100,
+    )  # fmt: skip
+    norm: Norm = knob("linf", "Norm", "Of the attack budget.", paper="linf")
+    epsilon: float | None = knob(
+        None, "Attack budget", "Radius of the attack; empty takes the data set's conventional one.", unit="of the pixel range",
+        paper="8/255 (CIFAR-10)", gt=0, le=100,
+    )  # fmt: skip
+    attack_steps: int = knob(
+        10, "Attack steps", "PGD steps of the inner attack; cost grows in proportion.", unit="steps", paper="10", ge=1, le=200
+    )
+    step_size: float | None = knob(
+        None, "Step size", "Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten steps.",
+        unit="of the pixel range", paper="2/255", gt=0, le=100, advanced=True,
+    )  # fmt: skip
+    warm_up: float = knob(
+        0.2, "Budget warm-up", "Share of training over which the budget grows from 0: small networks stay at chance without it.",
+        unit="of training", ge=0, le=1, advanced=True,
+    )  # fmt: skip
+    label_smoothing: float = knob(0.0, "Label smoothing", "Share of the target spread over all classes.", ge=0, lt=1, advanced=True)
+    architecture: Architecture = knob(
+        "small-cnn", "Network", "Small CNN: 0.3 M parameters, minutes on two cores. PreActResNet-18 (11 M) and WRN-28-10-Swish (36 M) want a GPU.",
+        paper="wrn-28-10-swish",
+    )  # fmt: skip
+    epochs: int = knob(
+        30, "Epochs", "Passes over the real images (over the synthetic ones where the fraction is 1).", unit="epochs", paper="400", ge=1, le=10_000,
+    )  # fmt: skip
+    batch: int = knob(128, "Batch", "Images an optimiser step, real and synthetic together.", unit="images", paper="1024", ge=2, le=8192)
+    learning_rate: float = knob(0.1, "Learning rate", "Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9).", gt=0, le=10)
+    weight_decay: float = knob(5e-4, "Weight decay", "SGD's.", paper="5e-4", ge=0, le=1, advanced=True)
+    ema_decay: float = knob(
+        0.995, "Weight average", "Decay of the moving average of the weights, which is what is evaluated and kept.", unit="per step",
+        paper="0.995", ge=0, lt=1, advanced=True,
+    )  # fmt: skip
+    augmentation: Augmentation = knob(
+        "auto", "Augmentation", "Auto takes the data set's own: crop and flip for CIFAR-10 and Fashion-MNIST, crop for digits, letters and signs, "
+        "which a mirror would change. Cutout is crop and flip with a square left out.", paper="crop-flip", advanced=True,
+    )  # fmt: skip
+    seed: int = knob(0, "Seed", "Of weights, order, augmentation and attack.", ge=0, le=2**31 - 1)
+    validation_steps: int = knob(
+        10, "Validation attack", "PGD steps of the robust accuracy measured on the validation images after every epoch: a quick estimate, in fp32.",
+        unit="steps", ge=1, le=200, advanced=True,
+    )  # fmt: skip
+    overfitting: Literal["stop", "notice"] = knob(
+        "stop", "Robust overfitting", "Stop where robust accuracy has fallen from its best beyond chance and stays there, or only say so.", advanced=True,
+    )  # fmt: skip
+    precision: Literal["auto", "fp32", "bf16"] = knob(
+        "auto", "Precision", "Of training; accuracies are always measured in fp32. Auto takes bf16 where it is faster here.", advanced=True,
+    )  # fmt: skip
+    compile: bool = knob(
+        False, "Compile", "Compile the network first (torch.compile): a minute at the start, then faster on a GPU.", advanced=True
+    )
+
+    @model_validator(mode="after")
+    def _trainable(self) -> Self:
+        if self.real == 0 and not self.synthetic:
+            raise ValueError(
+                "real is 0 and there are no synthetic sets, so there is nothing to train on: add synthetic sets or real images"
+            )
+        if self.real == 0 and self.fraction < 1:
+            raise ValueError(f"real is 0 but fraction {self.fraction:g} wants real images in every batch: set fraction to 1, or raise real")
+        if self.synthetic and 0 < self.fraction < 1 and not 0 < self.synthetic_per_batch < self.batch:
+            raise ValueError(f"a batch of {self.batch} cannot hold fraction {self.fraction:g} of synthetic images: raise batch")
+        if len(set(self.synthetic)) != len(self.synthetic):
+            raise ValueError("synthetic names a set twice: name each once (sets are mixed in proportion to their sizes)")
+        return self
+
+    @property
+    def synthetic_per_batch(self) -> int:
+        """Synthetic images in every batch: exactly this many."""
+        return round(self.fraction * self.batch) if self.synthetic else 0
+
+
+def budget(config: TrainConfig, conventional: float | None) -> float:
+    """The radius trained for. conventional: the data set's, in this norm. Raises InputError where there is neither."""
+    value = config.epsilon if config.epsilon is not None else conventional
+    if value is None:
+        raise InputError(f"epsilon: {config.dataset} has no conventional {config.norm} budget: set epsilon")
+    return value
+
+
+def step_size_of(config: TrainConfig, epsilon: float) -> float:
+    """The PGD step trained with at budget ``epsilon`` (Madry's rule of 2.5 budgets over all steps where none is set)."""
+    return config.step_size if config.step_size is not None else 2.5 * epsilon / config.attack_steps
