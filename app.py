@@ -12,6 +12,8 @@ st.navigation(
         st.Page("pages/generate.py", title="Generate"),
         st.Page("pages/gallery.py", title="Gallery"),
         st.Page("pages/explore.py", title="Explore"),
+        st.Page("pages/train.py", title="Train"),
+        st.Page("pages/data.py", title="Your data"),
     ],
     position="top",
 ).run()

@@ -19,6 +19,8 @@ from benchmarks import (
     memory,
     results,
     tables,
+    train_step,
+    train_tick,
     unet_share,
 )
 from benchmarks.measuring import load_now, machine
@@ -27,7 +29,19 @@ from cdp.errors import CdpError, InputError
 
 LINES: dict[str, ModuleType] = {
     line.NAME: line
-    for line in (unet_share, guided_cost, against_diffusers, live_preview, memory, explore_map, explore_numbers, levers, explore_pan)
+    for line in (
+        unet_share,
+        guided_cost,
+        against_diffusers,
+        live_preview,
+        memory,
+        explore_map,
+        explore_numbers,
+        levers,
+        explore_pan,
+        train_step,
+        train_tick,
+    )
 }
 
 

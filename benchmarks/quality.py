@@ -25,7 +25,8 @@ from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import read_json, write_json
 from cdp.paths import home
 from cdp.presets import PRESETS
-from cdp.runs.generation import Progress, generate_set
+from cdp.runs.generation import generate_set
+from cdp.runs.progress import Progress
 from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
 from cdp.tasks.sources import balanced_rows

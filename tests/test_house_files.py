@@ -39,7 +39,7 @@ def test_each_shipped_diffusion_model_stays_small_enough_for_git() -> None:
         assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= MAX_MODEL, folder.name
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-oracles.txt"])
 def test_every_requirement_is_pinned_and_installed_in_that_version(name: str) -> None:
     for requirement in requirement_names(ROOT / name):
         package, equals, version = requirement.partition("==")
@@ -50,7 +50,7 @@ def test_every_requirement_is_pinned_and_installed_in_that_version(name: str) ->
 def test_every_third_party_import_of_the_app_is_a_direct_requirement() -> None:
     from tests.test_house_imports import imported_by, python_files
 
-    distribution = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
+    distribution = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
     optional = {"cuml"}  # taken where it is installed and there is a GPU
     own = {"cdp", "app", "pages", "benchmarks", "tests"}
     used = {name.split(".")[0] for path in [*python_files("cdp", "pages"), ROOT / "app.py"] if path.exists() for name in imported_by(path)}

@@ -15,7 +15,7 @@ from cdp.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from cdp.data.sets import SampleSet
-    from cdp.runs.generation import Progress
+    from cdp.runs.progress import Progress
 
 EPILOG = "Presets: " + " ".join(f"{name}: {entry.source}" for name, entry in PRESETS.items())
 
@@ -45,7 +45,7 @@ def generate(
 
         def on_progress(progress: Progress) -> None:
             latest[:] = [progress]
-            rate = "" if progress.images_per_second is None else f", {progress.images_per_second:.1f} images/s"
+            rate = "" if progress.rate is None else f", {progress.rate:.1f} images/s"
             line.show(progress.done, progress.count, progress.seconds_left, rate)
 
         made = generate_set(config, out, on_progress=on_progress, should_stop=should_stop)
@@ -63,7 +63,7 @@ def summarise(made: SampleSet, progress: Progress) -> dict[str, Any]:
         "count": len(made),
         "shape": list(made.image.shape[1:]),
         "seconds": round(progress.seconds, 3),
-        "images_per_second": None if progress.images_per_second is None else round(progress.images_per_second, 3),
+        "images_per_second": None if progress.rate is None else round(progress.rate, 3),
         "resumed_from": progress.resumed_from,
         "card": made.card,
     }

@@ -11,14 +11,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__
-from cdp.cli import datacommands, doctor, generate, measure, pretrain, project, select, tag
+from cdp.cli import datacommands, doctor, generate, measure, pretrain, project, runs, select, tag, train
 from cdp.cli.interrupt import INTERRUPTED
 from cdp.cli.output import say
 from cdp.errors import Cancelled, CdpError
 
 app = typer.Typer(
     name="cdp",
-    help="Contrastive-DP Studio without a browser: generate guided sample sets, train diffusion models, move data in and out.",
+    help="Contrastive-DP Studio without a browser: generate guided sample sets, train diffusion models and robust classifiers, move data in and out.",
     epilog="Add --debug anywhere for the traceback of an error. Files live under CDP_HOME (default: workspace/ beside the app).",
     add_completion=False,
     no_args_is_help=True,
@@ -48,6 +48,8 @@ project.register(app)
 select.register(app)
 tag.register(app)
 pretrain.register(app)
+train.register(app)
+runs.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

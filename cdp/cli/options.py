@@ -43,15 +43,18 @@ def with_options(model: type[Frozen], skip: frozenset[str] = frozenset()) -> Cal
 
 
 def chosen(given: Mapping[str, Any], model: type[Frozen] = GenerateConfig) -> dict[str, Any]:
-    """The leaves that were set on the command line. Lists are written with commas: ``1,3,7`` or ``0.4,0.8``."""
+    """The leaves that were set on the command line. Lists are written with commas: ``1,3,7`` or ``0.4,0.8``; names may also repeat
+    the option."""
     fields = leaves(model)
-    return {name: _value(name, value, fields[name]) for name, value in given.items() if value is not None}
+    return {name: _value(name, value, fields[name]) for name, value in given.items() if value not in (None, [])}
 
 
 def _value(name: str, value: Any, field: FieldInfo) -> Any:
     if get_origin(field.annotation) is not tuple:
         return value
     number = get_args(field.annotation)[0]
+    if number is str:
+        return [part.strip() for text in value for part in text.split(",") if part.strip()]
     try:
         return [number(part) for part in str(value).split(",") if part.strip()]
     except ValueError as error:
@@ -60,13 +63,16 @@ def _value(name: str, value: Any, field: FieldInfo) -> Any:
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    option = typer.Option(help=describe(field), show_default=False, metavar="N,N,..." if get_origin(field.annotation) is tuple else None)
+    listed = "NAME,..." if field.annotation == tuple[str, ...] else "N,N,..." if get_origin(field.annotation) is tuple else None
+    option = typer.Option(help=describe(field), show_default=False, metavar=listed)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_type(field) | None, option])
 
 
 def _type(field: FieldInfo) -> Any:
     """What typer should read: the field's own plain type; text where a list is written with commas."""
     annotation = field.annotation
+    if annotation == tuple[str, ...]:
+        return list[str]
     if get_origin(annotation) in (Union, UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
     if annotation in (int, float, bool, str) or get_origin(annotation) is Literal:

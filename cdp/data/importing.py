@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
@@ -13,11 +14,11 @@ from cdp.data.samples import IMAGE, LABEL, SampleSet
 from cdp.errors import InputError, MissingError
 
 
-def import_data(path: Path | str, name: str, *, dataset: str = "") -> SampleSet:
+def import_data(path: Path | str, name: str, *, dataset: str = "", class_names: Sequence[str] = ()) -> SampleSet:
     """Copy an .npz or a folder of class folders into the store as set ``name``.
 
-    dataset: the registered data set whose classes the labels mean; gives class names and refuses other labels.
-    Raises InputError naming the file and a remedy; the store is then as it was.
+    dataset: the registered data set whose classes the labels mean; gives class names and refuses other labels, as class_names do
+    where there is no data set. Raises InputError naming the file and a remedy; the store is then as it was.
     """
     path = Path(path).expanduser()
     if name in catalog.CATALOG:
@@ -26,12 +27,14 @@ def import_data(path: Path | str, name: str, *, dataset: str = "") -> SampleSet:
     card: dict[str, Any] = {"kind": "imported", "source": str(path.resolve())}
     if dataset:
         card |= {"dataset": dataset, "class_names": list(catalog.builtin(dataset).classes)}
+    elif class_names:
+        card["class_names"] = list(class_names)
     if path.is_dir():
         tree = folders.scan(path)
-        if not dataset:
-            card["class_names"] = list(tree.class_names)
-        elif tree.class_names != tuple(card["class_names"]):
-            raise InputError(f"{path}: its class folders are not those of {dataset}: import it without a data set, or rename the folders")
+        wanted = tuple(card.setdefault("class_names", list(tree.class_names)))
+        if tree.class_names != wanted:
+            whose = dataset or f"the classes {', '.join(wanted[:8])}"
+            raise InputError(f"{path}: its class folders are not those of {whose}: import it without a data set, or rename the folders")
         return sets.stream_set(name, folders.shape_of(tree), folders.chunks(tree), card)
     if not path.exists():
         raise MissingError(f"{path} is not there: give the path of an .npz or of a folder of class folders")

@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class SmallCNN(nn.Module):
+class Classifier(nn.Module, ABC):
+    """A network that sees images in [0,1], normalised inside, and classifies by one linear layer on its features.
+
+    classes: length of its logits; channels: of the images; dim: length of its feature vectors. A subclass sets them, builds
+    its layers with ``head`` last, and gives ``features`` and ``settings``.
+    """
+
+    classes: int
+    channels: int
+    dim: int
+    head: nn.Linear
+
+    @abstractmethod
+    def features(self, image: Tensor) -> Tensor:
+        """image: (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not normalised to unit length."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What its constructor takes besides classes and channels, as JSON holds it."""
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """features: (B, dim) -> (B, classes) logits."""
+        return self.head(features)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image: (B,C,H,W) in [0,1] -> (B, classes) logits."""
+        return self.logits_of(self.features(image))
+
+
+def centred(image: Tensor) -> Tensor:
+    """[0,1] -> [-2,2], grey to 0: about unit variance, the same for every data set."""
+    return (image - 0.5) * 4
+
+
+class SmallCNN(Classifier):
     """A residual network on space-to-depth input, light enough to differentiate at every sampling step.
 
     No normalisation layers: an image's features never depend on the batch it is in, in either mode. SiLU instead of
@@ -29,18 +66,12 @@ class SmallCNN(nn.Module):
         self.head = nn.Linear(self.dim, classes)
 
     def features(self, image: Tensor) -> Tensor:
-        """image: (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not normalised to unit length."""
-        # Grey maps to 0 and the range to [-2,2]: about unit variance, the same for every data set.
-        x = F.pixel_unshuffle((image - 0.5) * 4, 2)
-        return self.body(x).mean(dim=(2, 3))
+        """image: (B,C,H,W) in [0,1], H and W even -> (B, dim) penultimate features, not normalised to unit length."""
+        return self.body(F.pixel_unshuffle(centred(image), 2)).mean(dim=(2, 3))
 
-    def logits_of(self, features: Tensor) -> Tensor:
-        """features: (B, dim) -> (B, classes) logits."""
-        return self.head(features)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """image: (B,C,H,W) in [0,1] -> (B, classes) logits."""
-        return self.logits_of(self.features(image))
+    def settings(self) -> dict[str, Any]:
+        """Widths and blocks."""
+        return {"widths": list(self.widths), "blocks": self.blocks}
 
 
 class _Residual(nn.Module):

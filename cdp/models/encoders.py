@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import is_name, publish_folder, read_json, read_tensors, sha256_of, write_json, write_tensors
-from cdp.paths import ASSETS, encoders_dir
+from cdp.paths import ASSETS, encoders_dir, runs_dir
 
 if TYPE_CHECKING:
-    from cdp.models.classifiers import SmallCNN
+    from torch import Tensor
+
+    from cdp.models.classifiers import Classifier
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
 JUDGE = "judge"
 """The classifier that scores and never guides."""
+TRAINED, BEST = "run:", "best"
+"""``run:ID`` is the classifier of the best epoch of a robust training."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Encoder:
     """A loaded encoder. net: in eval mode, without parameter gradients; dim: length of its feature vectors."""
 
     name: str
-    net: SmallCNN
+    net: Classifier
     card: dict[str, Any]
     sha256: str
     folder: Path
@@ -47,8 +51,8 @@ class Listed:
 
 
 def list_encoders(dataset: str) -> list[Listed]:
-    """The encoders of a data set by name, shipped ones first; a broken one is reported in its ``problem``."""
-    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)]
+    """The encoders of a data set by name, shipped ones first and those of robust trainings last; ``problem`` tells of a broken one."""
+    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + _trained(dataset)
 
 
 def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
@@ -74,32 +78,39 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
 
     Raises MissingError where there is none of that name, InputError where card and weights do not agree.
     """
+    import torch
+
+    from cdp.models.architectures import build_described
+
     folder = _found(name_or_path, dataset)
     card = read_json(folder / CARD)
-    net = _build(card.get("architecture"), folder / CARD)
-    expected = {name: tuple(value.shape) for name, value in net.state_dict().items()}
-    net.load_state_dict(read_tensors(folder / WEIGHTS, expected))
-    return Encoder(folder.name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder)
+    # Without memory until the file has proved to hold what the card announces.
+    with torch.device("meta"):
+        net = build_described(card.get("architecture"), folder / CARD)
+    expected = {name: tuple(value.shape) for name, value in _weights(net).items()}
+    tensors = read_tensors(folder / WEIGHTS, expected)
+    for name, value in tensors.items():
+        if name.endswith("running_var") and (value < 0).any():
+            raise InputError(f"{folder / WEIGHTS}: tensor {name!r} holds negative variances: copy the original file again")
+    counters = {name: torch.zeros_like(value, device="cpu") for name, value in net.state_dict().items() if name not in expected}
+    net.load_state_dict(tensors | counters, assign=True)
+    name = str(name_or_path) if str(name_or_path).startswith(TRAINED) else folder.name
+    return Encoder(name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder)
 
 
-def save_encoder(folder: Path, net: SmallCNN, card: Mapping[str, Any]) -> None:
+def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:
     """Write a complete encoder folder, atomically, over an older one. The architecture is added to the card."""
+    from cdp.models.architectures import describe
+
     if not is_name(folder.name):
         raise InputError(f"encoder name {folder.name!r} is not a plain name: use letters, digits, dots and dashes")
     built = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        write_tensors(built / WEIGHTS, net.state_dict())
+        write_tensors(built / WEIGHTS, _weights(net))
         write_json(built / CARD, {**card, "architecture": describe(net)})
         publish_folder(built, folder)
     finally:
         shutil.rmtree(built, ignore_errors=True)
-
-
-def describe(net: SmallCNN) -> dict[str, Any]:
-    """What ``load_encoder`` needs to build the network again."""
-    return {
-        "name": "SmallCNN", "classes": net.classes, "channels": net.channels, "widths": list(net.widths), "blocks": net.blocks,
-    }  # fmt: skip
 
 
 def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make: str) -> Path:
@@ -122,7 +133,27 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
     raise MissingError(f"folder {text[:200]!r} does not exist: give an {what} by name or by an existing folder")
 
 
+def _trained(dataset: str) -> list[Listed]:
+    """Classifiers of runs on this data set, newest run first."""
+    folders = sorted((folder / BEST for folder in runs_dir().iterdir()), reverse=True) if runs_dir().is_dir() else []
+    found = []
+    for folder in folders:
+        try:
+            card = read_json(folder / CARD)
+        except (InputError, MissingError):
+            continue  # a run of another kind, or one that the list of runs tells about
+        if card.get("dataset") == dataset and is_name(folder.parent.name):
+            found.append(Listed(f"{TRAINED}{folder.parent.name}", folder, card))
+    return found
+
+
 def _found(name_or_path: str | Path, dataset: str) -> Path:
+    run = str(name_or_path).removeprefix(TRAINED)
+    if run != str(name_or_path):
+        folder = runs_dir() / run / BEST
+        if not is_name(run) or not (folder / CARD).is_file():
+            raise MissingError(f"there is no classifier of run {run[:80]!r}: choose another encoder, or let that run finish an epoch")
+        return folder
     return find_checkpoint(name_or_path, _roots(dataset), f"encoder of {dataset}", "python -m cdp pretrain-encoder")
 
 
@@ -131,21 +162,6 @@ def _roots(dataset: str) -> list[Path]:
     return [ASSETS / "encoders" / dataset, encoders_dir() / dataset] if is_name(dataset) else []
 
 
-def _build(architecture: Any, where: Path) -> SmallCNN:
-    from cdp.models.classifiers import SmallCNN
-
-    limits = {"classes": 1000, "channels": 4, "blocks": 16}
-    wanted = {"name", "widths", *limits}
-    if not isinstance(architecture, dict) or architecture.get("name") != "SmallCNN" or architecture.keys() != wanted:
-        fields = ", ".join(sorted(wanted))
-        raise InputError(f"{where}: 'architecture' must be a SmallCNN with {fields}: use the card saved with the weights")
-    for field, most in limits.items():
-        value, least = architecture[field], 0 if field == "blocks" else 1
-        if type(value) is not int or not least <= value <= most:
-            raise InputError(f"{where}: architecture {field} must be a whole number from {least} to {most} (given: {str(value)[:40]!r})")
-    widths = architecture["widths"]
-    if not isinstance(widths, list) or not 1 <= len(widths) <= 5 or any(type(w) is not int or not 1 <= w <= 1024 for w in widths):
-        raise InputError(f"{where}: architecture widths must be 1 to 5 whole numbers from 1 to 1024 (given: {str(widths)[:60]!r})")
-    return SmallCNN(
-        architecture["classes"], architecture["channels"], widths=tuple(widths), blocks=architecture["blocks"]
-    )  # fmt: skip
+def _weights(net: Classifier) -> dict[str, Tensor]:
+    """What a file holds of a network. Not BatchNorm's counter of batches, which nothing reads where a momentum is set."""
+    return {name: value for name, value in net.state_dict().items() if value.is_floating_point()}

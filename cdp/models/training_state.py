@@ -35,8 +35,14 @@ def load_optimiser(optimiser: Optimizer, slots_by_key: dict[str, Tensor]) -> Non
 
 
 def update_average(ema: dict[str, Tensor], net: dict[str, Tensor], *, decay: float, step: int) -> None:
-    """One step of the weight average, in place. A young average forgets fast, so that the random start is soon gone."""
+    """One step of the weight average, in place. A young average forgets fast, so that the random start is soon gone.
+
+    BatchNorm's running statistics are averaged like weights; whole numbers (its counter of batches) are copied.
+    """
     decay = min(decay, (1 + step) / (10 + step))
     with torch.no_grad():
         for name, value in net.items():
-            ema[name].lerp_(value, 1 - decay)
+            if value.is_floating_point():
+                ema[name].lerp_(value, 1 - decay)
+            else:
+                ema[name].copy_(value)

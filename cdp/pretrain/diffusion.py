@@ -13,13 +13,12 @@ from cdp.config_pretrain import PretrainConfig
 from cdp.data.registry import load_split
 from cdp.diffusion.training import Distillation, Trainer
 from cdp.errors import InputError
-from cdp.models.checkpoints import is_name
 from cdp.models.denoiser import Denoiser, build_unet
 from cdp.models.pipelines import load_pipeline, save_pipeline
+from cdp.models.places import model_folder
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.training_state import part_of
 from cdp.noise import COSINE, alpha_bars
-from cdp.paths import ASSETS, models_dir
 from cdp.pretrain.cards import model_card
 from cdp.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
 from cdp.pretrain.workplace import Workplace
@@ -37,16 +36,6 @@ def run_pretrain(config: PretrainConfig, *, on_progress: OnProgress | None = Non
     """
     drive(pretrain(config), on_progress, should_stop)
     return model_folder(config)
-
-
-def model_folder(config: PretrainConfig) -> Path:
-    """Where the model goes. Raises InputError for a name that is taken or cannot be a folder."""
-    name = config.name or config.dataset
-    if not is_name(name):
-        raise InputError(f"name: a data set given as a path ({config.dataset!r}) does not name the model: set name")
-    if (ASSETS / "models" / name).exists():
-        raise InputError(f"name: {name!r} is the name of a shipped model: choose another name")
-    return models_dir() / name
 
 
 def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:

@@ -16,13 +16,12 @@ from torch import Tensor
 from cdp.config_pretrain import EncoderConfig
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
-from cdp.models.checkpoints import is_name
 from cdp.models.classifiers import SmallCNN
 from cdp.models.encoders import save_encoder
+from cdp.models.places import encoder_folder
 from cdp.models.precision import pick_device, pick_dtype
 from cdp.models.training_state import part_of
 from cdp.noise import COSINE, alpha_bars
-from cdp.paths import ASSETS, encoders_dir
 from cdp.pretrain.cards import encoder_card
 from cdp.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
 from cdp.pretrain.workplace import Workplace
@@ -41,16 +40,6 @@ def run_pretrain_encoder(config: EncoderConfig, *, on_progress: OnProgress | Non
     """
     drive(pretrain_encoder(config), on_progress, should_stop)
     return encoder_folder(config)
-
-
-def encoder_folder(config: EncoderConfig) -> Path:
-    """Where the encoder goes. Raises InputError for a name that is taken, or a data set that has no name."""
-    name = config.name or config.kind
-    if not is_name(config.dataset):
-        raise InputError(f"dataset: encoders are kept by data set name, and {config.dataset!r} is a path: import it under a name first")
-    if (ASSETS / "encoders" / config.dataset / name).exists():
-        raise InputError(f"name: {name!r} is the name of a shipped encoder: choose another name")
-    return encoders_dir() / config.dataset / name
 
 
 def pretrain_encoder(config: EncoderConfig, target: Path | None = None) -> Generator[Progress, None, None]:

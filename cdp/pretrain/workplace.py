@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cdp.errors import InputError
 from cdp.knobs import Frozen
 from cdp.models.checkpoints import read_json, write_json, write_tensors
+from cdp.models.places import training_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +26,7 @@ class Workplace:
 
         target: the folder of the result. Raises InputError where that is done already, or was begun with other settings.
         """
-        self.folder = target.parent / f".{target.name}.training"
+        self.folder = training_folder(target)
         settings = config.model_dump(mode="json")
         if (self.folder / CONFIG).exists():
             begun = read_json(self.folder / CONFIG)

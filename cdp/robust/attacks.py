@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -19,12 +20,21 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     """logits: (B,K), y: (B,) -> (B,) nats."""
-    return F.cross_entropy(logits, y, reduction="none")
+    return F.cross_entropy(full_precision(logits), y, reduction="none")
 
 
 def kl(logits: Tensor, probabilities: Tensor) -> Tensor:
-    """The inner loss of TRADES (Zhang 2019): KL(probabilities || softmax(logits)). Both (B,K) -> (B,) nats."""
-    return F.kl_div(logits.log_softmax(dim=1), probabilities, reduction="none").sum(dim=1)
+    """The inner loss of TRADES (Zhang 2019): KL(probabilities || softmax(logits)). Both (B,K) -> (B,) nats.
+
+    Its gradient is zero where both are of the same image, so an attack on it needs the random start.
+    """
+    logits = full_precision(logits)
+    return F.kl_div(logits.log_softmax(dim=1), probabilities.to(logits), reduction="none").sum(dim=1)
+
+
+def full_precision(logits: Tensor) -> Tensor:
+    """fp32 where autocast gave less, whose differences of logits round to zero; fp64 stays."""
+    return logits.float() if logits.dtype.itemsize < 4 else logits
 
 
 def pgd(
@@ -33,27 +43,44 @@ def pgd(
 ) -> Tensor:  # fmt: skip
     """Ascend ``loss(net(x), y)`` inside the ball of radius epsilon around x (Madry 2018, Eq. 3).
 
-    x: (B,C,H,W) in [0,1]; y: what the loss compares with, one row an image; step_size in units of the norm; generator:
-    of the random start. Returns the last iterate, in [0,1] and in the ball, detached. The network runs in eval mode
-    without parameter gradients and is handed back as it was. Raises InputError for images outside [0,1].
+    x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with, one row an image; epsilon, step_size in units of
+    the norm; generator: of the random start. Returns the last iterate, in [0,1] and in the ball, detached, in x's type also
+    under autocast. The network runs in eval mode without parameter gradients and is handed back as it was.
+    Raises InputError for images outside [0,1] or with NaN, and for settings that are no attack.
     """
-    _check(x, epsilon, norm)
+    _check_settings(epsilon, step_size, steps, norm)
+    _check_images(x, y)
     centre = x.detach().clamp(0, 1)
     x_adv = _start(centre, epsilon, norm, generator) if random_start else centre
     with frozen(net), torch.enable_grad():
         for _ in range(steps):
-            x_adv.requires_grad_(True)
+            x_adv = x_adv.detach().requires_grad_(True)
             (gradient,) = torch.autograd.grad(loss(net(x_adv), y).sum(), x_adv)
             x_adv = _project(x_adv.detach() + step_size * _direction(gradient, norm), centre, epsilon, norm)
     return x_adv.detach()
 
 
-def _check(x: Tensor, epsilon: float, norm: str) -> None:
+def _check_settings(epsilon: float, step_size: float, steps: int, norm: str) -> None:
     if norm not in NORMS:
         raise InputError(f"norm {norm!r} is unknown: choose one of {', '.join(NORMS)}")
-    if not epsilon >= 0:
-        raise InputError(f"epsilon {epsilon} is negative: give a radius of 0 or more")
-    low, high = x.min().item(), x.max().item()
+    for name, value in (("epsilon", epsilon), ("step_size", step_size)):
+        if not 0 <= value < math.inf:
+            raise InputError(f"{name} {value} is not a length: give a finite number of 0 or more")
+    if steps < 0:
+        raise InputError(f"steps {steps} is negative: give 0 or more")
+
+
+def _check_images(x: Tensor, y: Tensor) -> None:
+    if x.dim() != 4 or not x.numel():
+        raise InputError(f"attacks take (B,C,H,W) images, but these have shape {list(x.shape)}: give one image or more")
+    if len(y) != len(x):
+        raise InputError(f"there are {len(x)} images and {len(y)} targets: give one row for each")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise InputError(f"attacks take fp32 or fp64 images, but these are {x.dtype}, too coarse for a small budget: convert with .float()")
+    # One pass and, on a GPU, one wait; NaN comes through both.
+    low, high = torch.stack(x.detach().aminmax()).tolist()
+    if math.isnan(low) or math.isnan(high):
+        raise InputError("attacks take images in [0,1], but these hold NaN: find where they were made")
     if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
         raise InputError(f"attacks take images in [0,1], but these run from {low:.3g} to {high:.3g}: convert with to_image_range")
 
@@ -74,8 +101,10 @@ def _direction(gradient: Tensor, norm: str) -> Tensor:
     """The steepest unit step; zero where the gradient is zero."""
     if norm == "linf":
         return gradient.sign()
-    length = gradient.flatten(1).norm(dim=1)
-    return gradient / _per_image(length.clamp_min(torch.finfo(gradient.dtype).tiny), gradient)
+    # Gradients of a sure network are so small that their squares are zero in fp32: measured against their largest part first.
+    tiny = torch.finfo(gradient.dtype).tiny
+    scaled = gradient / _per_image(gradient.flatten(1).abs().amax(dim=1).clamp_min(tiny), gradient)
+    return scaled / _per_image(scaled.flatten(1).norm(dim=1).clamp_min(tiny), gradient)
 
 
 def _project(x: Tensor, centre: Tensor, epsilon: float, norm: str) -> Tensor:

@@ -17,6 +17,7 @@ from cdp.models.precision import autocast
 from cdp.models.ranges import to_image_range, to_model_range
 from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average
 from cdp.robust.attacks import pgd
+from cdp.robust.augment import augment, to_tensor
 
 # (net, x, y, progress in 0..1, generator) -> the images the loss sees instead of x.
 View = Callable[[SmallCNN, Tensor, Tensor, float, torch.Generator], Tensor]
@@ -124,25 +125,6 @@ class EncoderTrainer:
         self.net.load_state_dict(part_of(state, "net"))
         self.ema = {k: v.to(self.device) for k, v in part_of(state, "ema").items()}
         load_optimiser(self.optimiser, part_of(state, "opt"))
-
-
-def to_tensor(image: np.ndarray) -> Tensor:
-    """(N,H,W,C) uint8 -> (N,C,H,W) fp32 in [0,1]."""
-    # A copy, because the images may be mapped read-only, which torch does not know.
-    return torch.from_numpy(np.array(image)).permute(0, 3, 1, 2).float().div(255)
-
-
-def augment(x: Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Move every image by up to ``shift`` pixels both ways (zeros come in at the border) and mirror half of them."""
-    count, _, height, width = x.shape
-    padded = F.pad(x, (shift, shift, shift, shift))
-    top, left = torch.randint(2 * shift + 1, (2, count, 1), generator=generator)
-    rows, columns = top + torch.arange(height), left + torch.arange(width)
-    if flip:
-        mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    which = torch.arange(count).view(-1, 1, 1)
-    return padded.permute(0, 2, 3, 1)[which, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2).contiguous()
 
 
 def accuracy(net: SmallCNN, view: View, images: np.ndarray, labels: np.ndarray, *, seed: int, batch: int = 250) -> float:

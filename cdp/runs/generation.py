@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,21 +14,7 @@ from cdp.data.atomic import refuse_existing
 from cdp.data.names import valid_name
 from cdp.data.sets import SampleSet, SetWriter
 from cdp.errors import Cancelled
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a generation stands. seconds: since this start; seconds_left and images_per_second: None before the first batch.
-
-    done, count, resumed_from: images; the last is what an earlier start had left, and does not count for the rate.
-    """
-
-    done: int
-    count: int
-    seconds: float
-    seconds_left: float | None
-    images_per_second: float | None
-    resumed_from: int
+from cdp.runs.progress import Progress, progress_since
 
 
 class Maker(Protocol):
@@ -100,7 +85,11 @@ def generate_set(
     maker = maker or TaskMaker()
     with SetWriter(out, config.count, maker.shape(config), flatten(config) | maker.weights(config)) as writer:
         resumed, began = writer.done_rows, time.monotonic()
-        on_progress(_progress(writer.done_rows, config.count, began, resumed))
+
+        def tell() -> None:
+            on_progress(progress_since(began, done=writer.done_rows, count=config.count, resumed_from=resumed))
+
+        tell()
         while writer.done_rows < config.count:
             made = None if should_stop() else maker.batch(config, writer.done_rows // config.batch, should_stop)
             if made is None:
@@ -109,11 +98,5 @@ def generate_set(
                 )
             image, label = made
             writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
-            on_progress(_progress(writer.done_rows, config.count, began, resumed))
+            tell()
         return writer.finish(maker.card(config) | dict(origin or {}))
-
-
-def _progress(done: int, count: int, began: float, resumed: int) -> Progress:
-    seconds = time.monotonic() - began
-    rate = (done - resumed) / seconds if done > resumed and seconds > 0 else None
-    return Progress(done, count, seconds, None if rate is None else (count - done) / rate, rate, resumed)

@@ -13,10 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import IO, Any
 
 from cdp.config_explore import ExploreConfig, pca_of
+from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.runs.failures import sentence
 from cdp.tasks.watching import Report
@@ -137,9 +139,16 @@ def _preview_figures(payload: Mapping[str, Any], report: Report) -> list[dict[st
     ]
 
 
+def _estimate(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    from cdp.tasks.estimate import estimate
+
+    report(0.0, "Measuring a training step")
+    return asdict(estimate(parse(TrainConfig, payload)))
+
+
 TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {
     "warm": _warm, "ready": _ready, "embed": _embed, "quality": _quality, "scores": _scores, "measure": _measure, "closeup": _closeup,
-    "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures,
+    "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures, "estimate": _estimate,
 }  # fmt: skip
 
 

@@ -5,92 +5,59 @@ It may be killed at any moment: what it finished is on disk, and another start g
 
 from __future__ import annotations
 
-import contextlib
-import json
+import gc
 import logging
 import os
 import sys
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 from filelock import FileLock, Timeout
 
 from cdp.data.atomic import write_json
-from cdp.data.sets import open_set
-from cdp.errors import Cancelled, CdpError, InputError
+from cdp.errors import Cancelled, CdpError, Halted, InputError
 from cdp.runs.failures import sentence
-from cdp.runs.generation import Maker, Progress, generate_set
-from cdp.runs.jsonfile import read_json
-from cdp.runs.records import PROCESS, STATUS, STOP, Run, read_run
-from cdp.runs.slots import device_slot
+from cdp.runs.journal import JOURNAL
+from cdp.runs.kinds import KINDS, Context, Kind
+from cdp.runs.points import SteadyJournal
+from cdp.runs.records import PROCESS, STOP, Run, State, read_run
+from cdp.runs.reporter import Reporter, jsonable
+from cdp.runs.resources import RESOURCES, Sampler
+from cdp.runs.slots import device_slot, pin_device
+from cdp.runs.tracking import Tracker
 
 logger = logging.getLogger(__name__)
 
-_HEARTBEAT_SECONDS = 2.0
-_HANDOVER_SECONDS = 10.0
-"""A run may be resumed while the process that ended it is still on its way out."""
+_HANDOVER_SECONDS = 20.0
+"""A run may be resumed while the process that ended it is still on its way out, telling MLflow how it ended."""
 _NICENESS = 5
 """Background runs give way to the live page, which shares their device."""
 
 
-class Reporter:
-    """Keeps status.json true: rewritten at every change, and every two seconds while the process lives."""
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended. code: of the process, 0 done or stopped, 2 bad input, 1 failure."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / STATUS
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._status: dict[str, Any] = {"state": "queued", "progress": (read_json(self._path) or {}).get("progress")}
-        self._write()
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-
-    def running(self) -> None:
-        """Its turn has come."""
-        self._change(state="running", started=time.time())
-
-    def progress(self, progress: Progress) -> None:
-        """One more batch is done."""
-        self._change(progress=asdict(progress))
-
-    def end(self, state: str, error: str | None = None) -> None:
-        """The last word; the heartbeat stops."""
-        self._over.set()
-        self._change(state=state, error=error, ended=time.time())
-
-    def _change(self, **fields: Any) -> None:
-        with self._lock:
-            self._status |= fields
-            self._write()
-
-    def _beat(self) -> None:
-        while not self._over.wait(_HEARTBEAT_SECONDS):
-            with self._lock:
-                if not self._over.is_set():
-                    self._write()
-
-    def _write(self) -> None:
-        """Never raises for a full disk: the images decide how the run ends, not its heartbeat."""
-        status = self._status | {"updated": time.time()}
-        try:
-            write_json(self._path, status)
-        except OSError as error:
-            logger.warning("the state of the run could not be written: %s", error)
-            if self._over.is_set():
-                self._overwrite(status)
-
-    def _overwrite(self, status: dict[str, Any]) -> None:
-        """The last word on a full disk, where no new file fits but the blocks of the old one can be written again."""
-        with contextlib.suppress(OSError), self._path.open("r+b") as file:
-            file.write(json.dumps(status).encode())
-            file.truncate()
+    state: State
+    error: str | None = None
+    result: dict[str, Any] | None = None
+    code: int = 0
 
 
-def main(folder: Path, maker: Maker | None = None) -> int:
+class Tracks(Protocol):
+    """What follows a run from outside: ``Tracker``, or a stand-in of tests. No method raises or takes long."""
+
+    def start(self) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def finish(self, state: str, error: str | None = None, result: dict[str, Any] | None = None) -> None: ...
+
+
+def main(folder: Path, kinds: Mapping[str, Kind] = KINDS, track: Callable[[Run], Tracks] = Tracker) -> int:
     """Work on the run in ``folder`` to its end and return the exit code: 0 done or stopped, 2 bad input, 1 failure."""
     lock = FileLock(folder / "worker.lock")
     try:
@@ -99,30 +66,66 @@ def main(folder: Path, maker: Maker | None = None) -> int:
         logger.error("another process works on %s already", folder)
         return 1
     os.nice(_NICENESS)
-    write_json(folder / PROCESS, {"pid": os.getpid(), "began": psutil.Process().create_time()})
+    _sign(folder)
     reporter = Reporter(folder)
+    run = read_run(folder)
+    tracker = track(run)
+    ending = _ending(lambda: _in_turn(run, kinds, reporter, tracker))
+    reporter.end(ending.state, ending.error, ending.result)
+    tracker.finish(ending.state, ending.error, ending.result)
+    return ending.code
+
+
+def _sign(folder: Path) -> None:
+    """Say who works on it. The launcher said so already, unless this was started by hand or its disk was full."""
     try:
-        _work(read_run(folder), reporter, (folder / STOP).exists, maker)
+        write_json(folder / PROCESS, {"pid": os.getpid(), "began": psutil.Process().create_time()})
+    except OSError as error:
+        logger.warning("the worker could not write its process id: %s", error)
+
+
+def _ending(work: Callable[[], Ending | dict[str, Any] | None]) -> Ending:
+    """Do it, and say how it ended, whatever that was. Nothing of the work outlives this."""
+    try:
+        found = work()
+        return found if isinstance(found, Ending) else Ending("finished", result=jsonable(found))
     except Cancelled as stopped:
         logger.info("%s", stopped)
-        reporter.end("stopped")
-        return 0
+        return Ending("stopped")
+    except Halted as halted:
+        logger.info("%s", halted)
+        return Ending("stopped", str(halted), jsonable(halted.result))
     except Exception as error:
         logger.exception("the run failed")
-        reporter.end("failed", sentence(error))
-        return error.exit_code if isinstance(error, CdpError) else 1
-    reporter.end("finished")
-    return 0
+        return Ending("failed", sentence(error), code=error.exit_code if isinstance(error, CdpError) else 1)
 
 
-def _work(run: Run, reporter: Reporter, should_stop: Callable[[], bool], maker: Maker | None) -> None:
+def _in_turn(run: Run, kinds: Mapping[str, Kind], reporter: Reporter, tracker: Tracks) -> Ending:
+    """Wait for a slot, then work."""
     if run.config is None:
         raise InputError(run.error or f"{run.folder} has no settings: delete this run")
-    with device_slot(run, should_stop):
+    should_stop = (run.folder / STOP).exists
+    with device_slot(run, should_stop) as slot:
+        pin_device(slot)
         reporter.running()
-        if run.out.exists() and open_set(run.out).card.get("run") == run.id:
-            return  # killed between finishing the set and saying so
-        generate_set(run.config, run.out, on_progress=reporter.progress, should_stop=should_stop, maker=maker, origin={"run": run.id})
+        tracker.start()
+        journal = SteadyJournal(
+            run.folder / JOURNAL, notice=lambda text: reporter.notice(text, "journal"), on_append=lambda point: tracker.sync()
+        )
+        context = Context(reporter.progress, should_stop, journal, reporter.notice)
+        with Sampler(run.folder / RESOURCES):
+            ending = _ending(lambda: kinds[run.kind].work(run, context))
+        journal.close()
+        _free_device()
+        return ending
+
+
+def _free_device() -> None:
+    """Give the GPU's memory back before the slot: this process may live some seconds longer."""
+    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is not None and cuda.is_initialized():
+        gc.collect()
+        cuda.empty_cache()
 
 
 if __name__ == "__main__":

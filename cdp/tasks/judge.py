@@ -28,19 +28,22 @@ def load_judge(dataset: str) -> Encoder | None:
         return None
 
 
-@lru_cache(maxsize=4)
 def baseline(dataset: str) -> report.RealBaseline | None:
     """How near real images are to real training images in the judge's features; None without a judge or real images.
 
     Computed once a machine: 6,000 images through the judge, kept under CDP_HOME/cache.
     """
-    judge = load_judge(dataset)
     try:
-        if judge is None:
-            return None
-        train, held_out = real_images(dataset, "train", REFERENCE), real_images(dataset, "test", HELD_OUT)
+        return _baseline(dataset)
     except MissingError:
-        return None
+        return None  # not remembered: the judge may be trained, or the images imported, while the app runs
+
+
+@lru_cache(maxsize=4)
+def _baseline(dataset: str) -> report.RealBaseline:
+    """Raises MissingError without a judge or real images."""
+    encoder_on_device(JUDGE, dataset)
+    train, held_out = real_images(dataset, "train", REFERENCE), real_images(dataset, "test", HELD_OUT)
     near, far = (features(JUDGE, dataset, image) for image in (train[0], held_out[0]))
     return report.real_baseline(near, far, held_out[1])
 
@@ -67,6 +70,8 @@ def verdict(dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: n
     if judge is None:
         nothing = ArmReport(None, None, None)
         return Verdict(nothing) if plain is None else Verdict(nothing, nothing, nothing)
+    if real is not None and label is not None and not np.isin(label, real.label).all():
+        real = None  # a person's own test images may lack a class, and then its distances have no scale
     mine, view = _seen(judge, guided)
     figures = report.arm_report(mine, label, real)
     if plain is None:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.config_explore import PIXELS
+from cdp.data.catalog import CATALOG
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set
 from cdp.errors import InputError
+from cdp.models.encoders import list_encoders
 
 SPLITS = ("train", "test")
 COMMON_ROWS = 10_000
-"""Rows that the shipped subset and the full Fashion-MNIST training set share."""
+"""Rows that the shipped subset and the full Fashion-MNIST training set share; of other sets, up to this many are looked at."""
+_TEST = "-test"
+"""Ends the name of a saved set that holds another's test images (``cdp.data.bringing``)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,17 @@ def open_source(name: str) -> Source:
         return Source(name, name, real.image, np.asarray(real.label, np.int64), real.info.classes, dataset, split)
     made = open_set(name)
     title = name.rstrip("/").rpartition("/")[2]
-    return Source(name, title, made.image, np.asarray(made.label, np.int64), made.class_names, str(made.card.get("dataset") or ""))
+    dataset, split = str(made.card.get("dataset") or ""), ""
+    if not dataset:
+        dataset, split = own_split(name)
+    return Source(name, title, made.image, np.asarray(made.label, np.int64), made.class_names, dataset, split)
+
+
+def own_split(name: str) -> tuple[str, str]:
+    """(data set, split) of a saved set that is a data set of its own, as encoders were trained on it: its test images are NAME-test.
+    ("", "") for any other."""
+    stem, split = (name.removesuffix(_TEST), "test") if name.endswith(_TEST) else (name, "train")
+    return (stem, split) if list_encoders(stem) else ("", "")
 
 
 def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -> str:
@@ -71,9 +85,10 @@ def require_alike(sources: list[Source]) -> None:
 def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Up to ``size`` real images, class-balanced, and their labels: the same ones on every machine."""
     data = load_split(dataset, split)
-    # A machine may have the full set or only its first rows, as shipped.
-    label = np.asarray(data.label[:COMMON_ROWS], np.int64)
-    rows = balanced_rows(label, size)
+    # A machine may have a built-in set in full or only its first rows, as shipped. Other sets may be sorted by class, so their first
+    # rows would miss some.
+    label = np.asarray(data.label[:COMMON_ROWS] if dataset in CATALOG else data.label, np.int64)
+    rows = balanced_rows(label, min(size, COMMON_ROWS))
     return data.image[rows], label[rows]
 
 

@@ -15,25 +15,29 @@ SHOWN = 5
 
 def start(config: GenerateConfig, name: str) -> None:
     """Launch a generation in a process of its own; a refusal is shown on the next draw."""
-    from cdp.runs.launch import launch_generation
+    from cdp.runs.launch import launch
 
     try:
-        launch_generation(config, name)
+        launch("generate", config, name)
     except (CdpError, OSError) as error:
         st.session_state["refused"] = f"Not started: {error}."
 
 
 def background_runs() -> None:
-    """The newest runs; polls while one of them is at work. Nothing where there is none."""
-    runs = list_runs()[:SHOWN]
+    """The newest generations; polls while one of them is at work. Nothing where there is none."""
+    runs = _newest()
     if runs:
         busy = any(not run.over for run in runs)
         st.subheader("Background runs", anchor=False)
         st.fragment(_draw, run_every=POLL_SECONDS if busy else None)(busy)
 
 
+def _newest() -> list[Run]:
+    return [run for run in list_runs() if run.kind == "generate"][:SHOWN]
+
+
 def _draw(was_busy: bool) -> None:
-    runs = list_runs()[:SHOWN]
+    runs = _newest()
     for run in runs:
         _row(run)
     if was_busy and all(run.over for run in runs):
@@ -42,7 +46,7 @@ def _draw(was_busy: bool) -> None:
 
 def _row(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", border=True, key=f"run_{run.id}"):
-        share = run.progress.done / run.progress.count if run.progress else 0.0
+        share = run.progress.share if run.progress else 0.0
         st.progress(1.0 if run.state == "finished" else share, line(run))
         if not run.over and run.state != "stopping":
             st.button("Stop", key=f"stop_{run.id}", on_click=_stop, args=(run.id,), help="Keeps the finished batches.")

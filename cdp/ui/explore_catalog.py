@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cdp.config_explore import PIXELS
 
@@ -11,11 +11,12 @@ from cdp.config_explore import PIXELS
 @dataclass(frozen=True)
 class Choices:
     """sets: every name that can be chosen -> its data set ("" unknown), saved ones first; encoders: by data set, the judge first;
-    images: how many a saved set has."""
+    images: how many a saved set has; aliases: saved sets that are the real images of a data set -> the name they have here."""
 
     sets: Mapping[str, str]
     encoders: Mapping[str, tuple[str, ...]]
     images: Mapping[str, int]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def start(self) -> tuple[str, ...]:
@@ -38,12 +39,19 @@ def read_choices() -> Choices:
     from cdp.data.registry import available
     from cdp.data.sets import list_sets
     from cdp.models.encoders import JUDGE, list_encoders
+    from cdp.tasks.sources import own_split
 
     saved = [entry for entry in list_sets() if entry.card is not None]
     sets = {entry.name: str((entry.card or {}).get("dataset") or "") for entry in saved}
     real = {f"{info.name}:{split}": info.name for info, state in available() if state.ready for split in ("test", "train")}
+    # Data sets of a person's own: real images under the name of a split, and not a second time as a saved set.
+    own = {name: own_split(name) for name, dataset in sets.items() if not dataset}
+    aliases = {name: f"{dataset}:{split}" for name, (dataset, split) in own.items() if dataset in sets}
+    real |= {split: own[name][0] for name, split in aliases.items()}
+    saved = [entry for entry in saved if entry.name not in aliases]
+    sets = {entry.name: sets[entry.name] for entry in saved}
     encoders = {}
     for dataset in dict.fromkeys([*sets.values(), *real.values()]):
         names = [entry.name for entry in list_encoders(dataset) if not entry.problem] if dataset else []
         encoders[dataset] = tuple(sorted(names, key=lambda name: (name != JUDGE, names.index(name))))
-    return Choices(sets | real, encoders, {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved})
+    return Choices(sets | real, encoders, {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved}, aliases)

@@ -78,7 +78,9 @@ def _said(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None
     parts = []
     for number, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True)):
         here = int((shown.which == number).sum())
-        parts.append(f"{plain(name)}: " + (f"{here:,} of {total:,} images, class-balanced" if here < total else f"all {total:,} images"))
+        # Not "name: ...", as Streamlit reads :train: as an emoji.
+        many = f"{here:,} of {total:,} class-balanced images" if here < total else f"all {total:,} images"
+        parts.append(f"{many} of {plain(name)}")
     note = " This is PCA; UMAP takes its place when it is ready." if drawn.method != wanted.method else ""
     st.caption(" · ".join(parts) + "." + note)
 

@@ -35,7 +35,7 @@ def show(config: ExploreConfig) -> None:
     if found is None:
         return
     st.caption(
-        "; ".join(f"{plain(one.name)}: {one.result.n:,} of {one.total:,} images" for one in found)
+        "; ".join(f"{one.result.n:,} of {one.total:,} images of {plain(one.name)}" for one in found)
         + f". In the eyes of {plain(config.encoder)}."
     )
     compared(found)

@@ -85,6 +85,7 @@ def from_params(params: Mapping[str, str], choices: Choices) -> tuple[dict[str, 
         notes.append(f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {VIEWS[0]} is shown.")
         view = VIEWS[0]
     flat = ExploreConfig(sets=choices.start).model_dump(mode="json") | given
+    flat["sets"] = [choices.aliases.get(name, name) for name in flat["sets"]]
     gone = [name for name in flat["sets"] if name not in choices.sets]
     if gone:
         notes.append(f"sets: {', '.join(quoted(name) for name in gone)} not here: saved sets and real splits are in the list.")

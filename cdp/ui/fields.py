@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import floor, log10
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from annotated_types import Lt
+from annotated_types import Gt, Lt, MaxLen, MinLen
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
@@ -33,7 +34,10 @@ _MANTISSAS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True)
 class Field:
-    """One knob. low, high: inclusive unless ``high_open``; None where there is no limit. choices: () unless kind is choice."""
+    """One knob. low, high: inclusive unless open; None where there is no limit. choices: () unless kind is choice.
+
+    optional: a number that may also be left empty (None); its help says what empty means. least, most: how many names kind "names" takes.
+    """
 
     name: str
     kind: Kind
@@ -48,11 +52,15 @@ class Field:
     high_open: bool
     choices: tuple[str, ...]
     adapter: TypeAdapter[Any]
+    low_open: bool = False
+    optional: bool = False
+    least: int = 0
+    most: int | None = None
 
     @property
     def heading(self) -> str:
         """Label and unit, for above the control."""
-        told = self.unit and self.unit.lower() != self.label.lower()
+        told = self.unit and self.unit.lower() not in self.label.lower()
         return f"{self.label} :gray[{self.unit}]" if told else self.label
 
     @property
@@ -64,16 +72,17 @@ class Field:
             return {
                 "flag": "true or false",
                 "classes": "class numbers with commas between them",
-                "names": "one to four names with commas between them",
+                "names": f"{_names_in_words(self.least, self.most)} with commas between them",
             }.get(self.kind, "a name")
-        return f"{number(self.low)} to {'below ' if self.high_open else ''}{number(self.high)}"
+        return f"{'above ' if self.low_open else ''}{number(self.low)} to {'below ' if self.high_open else ''}{number(self.high)}"
 
     @property
     def tooltip(self) -> str:
         """Help, range, default and the published value, for the question mark beside the control."""
         parts = [self.help]
         if self.low is not None and self.high is not None:
-            parts.append(f"Range {self.range}; default {number(self.default)}.")
+            default = "" if self.default is None else f"; default {number(self.default)}"
+            parts.append(f"Range {self.range}{default}.")
         if self.paper:
             parts.append(f"In the paper: {self.paper}.")
         return "\n\n".join(parts)
@@ -133,15 +142,27 @@ def _field(name: str, info: FieldInfo) -> Field:
     extra = info.json_schema_extra
     assert isinstance(extra, dict)  # cdp.config.knob always sets it
     low, high = _limit(info, "ge", "gt"), _limit(info, "le", "lt")
-    literal = get_origin(info.annotation) is Literal
+    plain, optional = _without_none(info.annotation)
+    literal = get_origin(plain) is Literal
     # Lax parsing turns the strings of a URL into numbers and flags, within the knob's own limits.
     limited: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     adapter: TypeAdapter[Any] = TypeAdapter(limited, config=ConfigDict(allow_inf_nan=False))
     return Field(
-        name=name, kind=_kind(info.annotation, literal), default=info.default, label=str(extra["label"]), unit=str(extra["unit"]),
+        name=name, kind=_kind(plain, literal), default=info.default, label=str(extra["label"]), unit=str(extra["unit"]),
         help=info.description or "", paper=str(extra["paper"]), advanced=bool(extra["advanced"]), low=low, high=high,
-        high_open=any(isinstance(m, Lt) for m in info.metadata), choices=get_args(info.annotation) if literal else (), adapter=adapter,
+        high_open=any(isinstance(m, Lt) for m in info.metadata), choices=get_args(plain) if literal else (), adapter=adapter,
+        low_open=any(isinstance(m, Gt) for m in info.metadata), optional=optional,
+        least=next((m.min_length for m in info.metadata if isinstance(m, MinLen)), 0),
+        most=next((m.max_length for m in info.metadata if isinstance(m, MaxLen)), None),
     )  # fmt: skip
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """``int | None`` -> (int, True); anything else as it is."""
+    parts = get_args(annotation) if get_origin(annotation) is UnionType else ()
+    if NoneType not in parts:
+        return annotation, False
+    return next(part for part in parts if part is not NoneType), True
 
 
 def _kind(annotation: Any, literal: bool) -> Kind:
@@ -149,6 +170,14 @@ def _kind(annotation: Any, literal: bool) -> Kind:
         return "choice"
     kinds: dict[Any, Kind] = {bool: "flag", int: "integer", float: "number", str: "text"}
     return kinds.get(annotation, "names" if annotation == tuple[str, ...] else "classes")
+
+
+def _names_in_words(least: int, most: int | None) -> str:
+    few = ("no", "one", "two", "three", "four", "five", "six")
+    least_said = few[least] if least < len(few) else str(least)
+    if most is None:
+        return "names" if not least else f"{least_said} or more names"
+    return f"{f'{least_said} to' if least else 'at most'} {few[most] if most < len(few) else most} names"
 
 
 def _limit(info: FieldInfo, *names: str) -> float | None:

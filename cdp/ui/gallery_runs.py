@@ -39,13 +39,13 @@ def status_line(run: Run) -> str:
         parts.append(f"{run.progress.done:,} of {run.progress.count:,} images")
         if run.state == "running" and run.progress.seconds_left is not None:
             parts.append(f"{in_words(run.progress.seconds_left)} left")
-        if run.state == "running" and run.progress.images_per_second:
-            parts.append(f"{run.progress.images_per_second:.0f} images/s")
+        if run.state == "running" and run.progress.rate:
+            parts.append(f"{run.progress.rate:.0f} images/s")
     return " · ".join(parts)
 
 
 def _unfinished() -> list[Run]:
-    return [run for run in list_runs() if run.state != "finished"]
+    return [run for run in list_runs() if run.kind == "generate" and run.state != "finished"]
 
 
 def _moving(runs: list[Run]) -> frozenset[str]:
@@ -67,9 +67,8 @@ def _draw(moving: frozenset[str]) -> None:
 
 
 def _run(run: Run) -> None:
-    share = run.progress.done / run.progress.count if run.progress and run.progress.count else 0.0
     st.markdown(f"**{plain(run.name)}**")
-    st.progress(min(1.0, share), status_line(run))
+    st.progress(run.progress.share if run.progress else 0.0, status_line(run))
     if run.error:
         st.error(plain(run.error))
     with st.container(horizontal=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cdp.runs.records import Run, list_runs
 from cdp.ui.catalog import Catalog, read_catalog
 
 
@@ -15,10 +16,13 @@ def purpose() -> None:
             "Does guiding a diffusion model make its images better training data for a robust classifier, and at which setting? "
             "Here you steer the sampler with a contrastive loss, watch guided images appear beside unguided ones **from the same noise**, "
             "and read off what changed, each figure with its interval. "
-            "Start with a preset, move the sliders, and keep the sets that are worth training on."
+            "Start with a preset, move the sliders, and keep the sets that are worth training on. "
+            "Then train robust classifiers with and without them and compare."
         )
         if st.button("Go to Generate", type="primary", key="to_generate"):
             st.switch_page("pages/generate.py")
+        st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+        st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
 
 
 def store() -> None:
@@ -27,9 +31,10 @@ def store() -> None:
 
     catalog = read_catalog()
     sets = list_sets()
+    runs = [run for run in list_runs() if run.kind == "train"]
     st.subheader("In the store", anchor=False)
     with st.container(width=680):
-        st.markdown("\n".join(f"- **{title}**: {text}" for title, text in rows(catalog, [s.name for s in sets])))
+        st.markdown("\n".join(f"- **{title}**: {text}" for title, text in rows(catalog, [s.name for s in sets], runs)))
         if sets:
             st.page_link("pages/gallery.py", label="See the sample sets in the gallery")
         if not catalog.models:
@@ -38,15 +43,23 @@ def store() -> None:
             )
 
 
-def rows(catalog: Catalog, sets: list[str]) -> list[tuple[str, str]]:
-    """(what, which) for models, encoders, data and sets."""
+def rows(catalog: Catalog, sets: list[str], runs: list[Run]) -> list[tuple[str, str]]:
+    """(what, which) for models, encoders, data, sets and training runs."""
     encoders = sorted({name for names in catalog.encoders.values() for name in names})
     return [
         ("Diffusion models", _listed(list(catalog.models), "none")),
         ("Encoders that can guide", _listed(encoders, "none")),
         ("Data sets", _listed(list(catalog.datasets), "none")),
         ("Saved sample sets", _listed(sets, "none yet, the first comes from Generate")),
+        ("Training runs", _training(runs)),
     ]
+
+
+def _training(runs: list[Run]) -> str:
+    if not runs:
+        return "none yet, the first comes from Train"
+    going = sum(not run.over for run in runs)
+    return f"{len(runs):,}" + (f", {going} of them on its way" if going == 1 else f", {going} of them on their way" if going else "")
 
 
 def _listed(names: list[str], nothing: str, most: int = 6) -> str:

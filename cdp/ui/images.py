@@ -18,7 +18,7 @@ def sprite(images: np.ndarray, columns: int) -> str:
     n, height, width, channels = images.shape
     rows = -(-n // columns)
     cells = np.zeros((rows * columns, height, width, 4), np.uint8)
-    cells[:n, ..., :3] = images if channels == 3 else images[..., :1]
+    cells[:n, ..., :3] = images[..., :3] if channels >= 3 else images[..., :1]
     cells[:n, ..., 3] = 255
     sheet = cells.reshape(rows, columns, height, width, 4).swapaxes(1, 2).reshape(rows * height, columns * width, 4)
     buffer = io.BytesIO()

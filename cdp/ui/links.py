@@ -15,6 +15,7 @@ from cdp.ui.fields import Field, fields
 
 RESERVED = ("embed", "embed_options")
 """Streamlit's own parameters."""
+_UNUSABLE = object()
 
 
 def to_params(config: GenerateConfig) -> dict[str, str]:
@@ -28,8 +29,13 @@ def from_params(params: Mapping[str, str], catalog: Catalog) -> tuple[GenerateCo
     return _combined(*_offered(*read_fields(params, fields()), catalog))
 
 
-def read_fields(params: Mapping[str, str], known: Mapping[str, Field]) -> tuple[dict[str, Any], list[str]]:
-    """Values of the parameters that are knobs, and one sentence for each that is none or has no such value."""
+def read_fields(
+    params: Mapping[str, str], known: Mapping[str, Field], plain: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Values of the parameters that are knobs, and one sentence for each that is none or has no such value.
+
+    plain: what is used in its place, by name; each knob's default where not given.
+    """
     notes: list[str] = []
     flat: dict[str, Any] = {}
     for name, text in params.items():
@@ -39,8 +45,10 @@ def read_fields(params: Mapping[str, str], known: Mapping[str, Field]) -> tuple[
             notes.append(f"{quoted(name)} is not a setting, so it was left out{_nearest(name, known)}.")
             continue
         value = _parsed(known[name], text)
-        if value is None:
-            notes.append(f"{name}: {quoted(text)} is not {_expected(known[name])}, so the default {_shown(known[name])} is used.")
+        if value is _UNUSABLE:
+            field = known[name]
+            used = f"the default {_shown(field, field.default)} is used" if plain is None else f"{_shown(field, plain[name])} is used"
+            notes.append(f"{name}: {quoted(text)} is not {_expected(field)}, so {used}.")
         else:
             flat[name] = value
     return flat, notes
@@ -51,12 +59,14 @@ def restored(flat: Mapping[str, Any], catalog: Catalog) -> tuple[GenerateConfig,
     return from_params({str(name): written(value) for name, value in flat.items()}, catalog)
 
 
-def _parsed(field: Field, text: str) -> Any | None:
+def _parsed(field: Field, text: str) -> Any:
     raw: Any = [part for part in text.split(",") if part] if field.kind in ("classes", "names") else text
+    if field.optional and not text:
+        raw = None
     try:
         return field.adapter.validate_python(raw)
     except ValidationError:
-        return None
+        return _UNUSABLE
 
 
 def _offered(flat: dict[str, Any], notes: list[str], catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
@@ -91,7 +101,9 @@ def _combined(flat: dict[str, Any], notes: list[str]) -> tuple[GenerateConfig, l
 
 
 def written(value: Any) -> str:
-    """A value as a link spells it."""
+    """A value as a link spells it; what is left empty is empty."""
+    if value is None:
+        return ""
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -100,11 +112,12 @@ def written(value: Any) -> str:
 def _expected(field: Field) -> str:
     if field.low is None:
         return field.range
-    return f"{'a whole number' if field.kind == 'integer' else 'a number'} from {field.range}"
+    between = field.range if field.low_open else f"from {field.range}"
+    return f"{'a whole number' if field.kind == 'integer' else 'a number'} {between}{' or empty' if field.optional else ''}"
 
 
-def _shown(field: Field) -> str:
-    return written(field.default) or "(all)"
+def _shown(field: Field, value: Any) -> str:
+    return written(value) or ("(empty)" if field.optional else "(none)" if field.kind == "names" else "(all)")
 
 
 def quoted(text: str) -> str:

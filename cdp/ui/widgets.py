@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 import streamlit as st
@@ -11,6 +12,8 @@ from cdp.ui.fields import Field, ladder
 
 FEW, SHORT = 3, 12
 """Up to this many choices of fewer letters than this stand side by side; others go into a list."""
+UNUSABLE = object()
+"""What was written is no value of this knob."""
 
 
 class Holder(Protocol):
@@ -72,17 +75,92 @@ def on_ladder(field: Field, held: Holder) -> None:
 
 
 def number_of(field: Field, held: Holder) -> None:
-    """A slider for a number in a short range, a box for any other."""
+    """A slider for a share whose values are hundredths, a box for any other number."""
     whole = field.kind == "integer"
     value = int(held.flat[field.name]) if whole else float(held.flat[field.name])
-    low, high = (None if limit is None else int(limit) if whole else limit for limit in (field.low, field.high))
-    if field.high_open and high is not None:
-        high = high - 0.01
-    if not whole and high is not None and high <= 2:
+    low, high = _limits(field)
+    if not whole and high is not None and high <= 2 and _in_hundredths(field.default) and _in_hundredths(held.start[field.name]):
+        high = high - 0.01 if field.high_open else high
         st.slider(field.heading, low, high, min(value, high), step=0.01, help=field.tooltip, **bound(field, held))
     else:
         # A cleared box keeps the value it had.
         kept = bound(field, held, lambda given: held.flat[field.name] if given is None else given)
         st.number_input(
-            field.heading, low, high, value, step=1 if whole else None, format=None if whole else "%g", help=field.tooltip, **kept
+            field.heading,
+            low,
+            high,
+            value,
+            step=1 if whole else _step(field.default),
+            format=None if whole else "%g",
+            help=field.tooltip,
+            **kept,
         )
+
+
+def optional_number(field: Field, held: Holder, empty: str) -> None:
+    """A box for a number that may be left empty; a fraction such as 8/255 is one too. empty: what that means, shown in its place.
+
+    Not a number box, which an emptied value comes back to. Text that is no such number stands with a word on it and changes nothing.
+    """
+    key = key_of(field.name, held)
+
+    def changed() -> None:
+        value = as_number(field, st.session_state[key])
+        if value is not UNUSABLE:
+            held.put(field.name, value)
+
+    text = st.text_input(
+        field.heading, number_text(held.flat[field.name]), key=key, on_change=changed, placeholder=empty, help=field.tooltip, max_chars=40
+    )  # fmt: skip
+    if as_number(field, text) is UNUSABLE:
+        stays = number_text(held.flat[field.name]) or empty
+        st.error(
+            f"This is not {'a whole number' if field.kind == 'integer' else 'a number'} {'' if field.low_open else 'from '}{field.range}, so {stays} stays."
+        )
+
+
+def as_number(field: Field, text: str | None) -> Any:
+    """What a person wrote: None for nothing, ``UNUSABLE`` for what this knob does not take. 2,000 and 8/255 are numbers."""
+    plain = (text or "").strip()
+    if not plain:
+        return None
+    above, slash, below = plain.partition("/")
+    try:
+        value = float(above) / float(below) if slash else plain.replace(",", "") if field.kind == "integer" else plain
+        return field.adapter.validate_python(value)
+    except (ValueError, ZeroDivisionError, OverflowError):  # pydantic's is one
+        return UNUSABLE
+
+
+def number_text(value: float | None) -> str:
+    """A number as its box shows it: whole grey levels as a fraction, where no short decimal says it; empty for None."""
+    if value is None:
+        return ""
+    levels = round(value * 255)
+    if isinstance(value, float) and round(value, 3) != value and levels > 0 and abs(value - levels / 255) < 1e-12:
+        return f"{levels}/255"
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def several(field: Field, held: Holder, options: Sequence[str], *, title: Callable[[str], str], placeholder: str) -> None:
+    """Any of ``options``, up to as many as the knob takes, in the order of choosing. title: how an option is written."""
+    chosen = [name for name in held.flat[field.name] if name in options]
+    st.multiselect(
+        field.heading, options, chosen, max_selections=field.most, format_func=title, help=field.tooltip, placeholder=placeholder,
+        **bound(field, held, list),
+    )  # fmt: skip
+
+
+def _limits(field: Field) -> tuple[Any, Any]:
+    """The limits in the type that a box wants."""
+    low, high = ((None if limit is None else int(limit) if field.kind == "integer" else limit) for limit in (field.low, field.high))
+    return low, high
+
+
+def _step(default: float) -> float | None:
+    """One in the last decimal of a default that is finer than hundredths, so that plus and minus mean something."""
+    return None if _in_hundredths(default) else float(f"1e{Decimal(str(default)).as_tuple().exponent}")
+
+
+def _in_hundredths(value: float) -> bool:
+    return abs(round(value, 2) - value) < 1e-9

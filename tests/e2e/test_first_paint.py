@@ -31,7 +31,7 @@ def test_a_link_to_a_page_opens_it_in_the_frame_of_the_app_on_a_server_nobody_ha
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("path", ["/", "/gallery"])
+@pytest.mark.parametrize("path", ["/", "/gallery", "/train"])
 def test_a_page_is_painted_without_torch(fresh: Server, page: Page, path: str) -> None:
     """The Generate page warms the models up after it has painted; that it imports nothing to paint is a page test."""
     page.goto(f"{fresh.url}{path}")

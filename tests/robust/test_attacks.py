@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -42,27 +46,92 @@ def test_images_stay_in_the_ball_and_in_range(norm: str, epsilon: float, step: f
     assert not x_adv.requires_grad
 
 
-def test_modes_flags_gradients_buffers_and_images_are_untouched() -> None:
+def _mixed() -> nn.Module:
+    """A network in no single mode, with gradients of its own and BatchNorm statistics that an attack must not see."""
     net = _net()
     net[0].weight.requires_grad_(False)
     net[1].eval()
-    x, y = _images(0)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    copy = x.clone()
-    pgd(net, x, y, epsilon=0.1, step_size=0.05, steps=3)
-    assert [m.training for m in net] == [True, False, True, True, True, True]
-    assert [p.requires_grad for p in net.parameters()] == [False, True, True, True, True, True]
-    assert all(p.grad is None for p in net.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    net[3].eval()
+    net[4].weight.grad = torch.full_like(net[4].weight, 2.5)
+    return net
+
+
+def _state(net: nn.Module) -> dict[str, Any]:
+    return {
+        "modes": [m.training for m in net.modules()], "flags": [p.requires_grad for p in net.parameters()],
+        "gradients": [None if p.grad is None else p.grad.tolist() for p in net.parameters()],
+        "tensors": {name: value.tolist() for name, value in net.state_dict().items()},
+    }  # fmt: skip
+
+
+def _raising(at: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    calls = iter(range(100))
+
+    def loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if next(calls) == at:
+            raise KeyError("the loss failed")
+        return cross_entropy(logits, y)
+
+    return loss
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("start", [True, False])
+def test_modes_flags_gradients_buffers_and_images_are_untouched(norm: str, start: bool) -> None:
+    net, (x, y) = _mixed(), _images(0)
+    before, copy = _state(net), x.clone()
+    for epsilon, steps in ((0.1, 3), (0.0, 1), (0.1, 0)):
+        pgd(net, x, y, epsilon=epsilon, step_size=0.05, steps=steps, norm=norm, random_start=start)
+    assert _state(net) == before
     assert torch.equal(x, copy)
+    assert not x.requires_grad
 
 
-def test_modes_come_back_when_the_network_fails() -> None:
-    net = _net()
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_loss_that_fails_leaves_everything_as_it_was(at: int) -> None:
+    net, (x, y) = _mixed(), _images(0)
+    before = _state(net)
+    with pytest.raises(KeyError):
+        pgd(net, x, y, epsilon=0.1, step_size=0.05, steps=3, loss=_raising(at))
+    assert _state(net) == before
+    assert torch.is_grad_enabled()
+
+
+def test_a_network_that_fails_leaves_everything_as_it_was() -> None:
+    net = _mixed()
+    before = _state(net)
     with pytest.raises(RuntimeError):
         pgd(net, torch.rand(2, 3, 6, 6), torch.zeros(2, dtype=torch.long), epsilon=0.1, step_size=0.1, steps=1)
+    assert _state(net) == before
+
+
+def test_the_attack_sees_the_network_in_eval_mode_also_where_it_is_training() -> None:
+    net, (x, y) = _net(), _images(1)
+    net(x)
+    settings_ = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
+    assert torch.equal(pgd(net.train(), x, y, **settings_), pgd(net.eval(), x, y, **settings_))
+
+
+def test_works_where_gradients_are_off_and_on_images_that_ask_for_one() -> None:
+    net, (x, y) = _net().eval(), _images(2)
+    settings_ = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
+    expected = pgd(net, x, y, **settings_)
+    with torch.no_grad():
+        assert torch.equal(pgd(net, x, y, **settings_), expected)
+    leaf = x.clone().requires_grad_(True)
+    found = pgd(net, leaf * 1, y, **settings_)
+    assert torch.equal(found, expected)
+    assert found.grad_fn is None
+    assert leaf.grad is None
+
+
+def test_a_compiled_network_is_attacked_alike_and_keeps_its_modes() -> None:
+    net, (x, y) = _net(), _images(2)
+    settings_ = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
+    compiled = torch.compile(net, backend="aot_eager")
+    torch.testing.assert_close(pgd(compiled, x, y, **settings_), pgd(net, x, y, **settings_))
+    assert compiled.training
     assert net.training
-    assert all(p.requires_grad for p in net.parameters())
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -119,6 +188,51 @@ def test_zero_gradient_moves_nothing_and_gives_no_nan() -> None:
         assert torch.equal(pgd(flat, x, y, epsilon=0.1, step_size=0.1, steps=2, norm=norm, random_start=False), x)
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e-22, 1e-30, 1e-36])
+def test_an_l2_step_has_its_length_however_small_the_gradient(scale: float) -> None:
+    """A sure network's gradients are so small that their squares are zero in fp32; the step size must not depend on that."""
+    generator = torch.Generator().manual_seed(0)
+    w = scale * torch.randn(36, generator=generator)
+    x, y = torch.full((2, 1, 6, 6), 0.5), torch.zeros(2, dtype=torch.long)
+    x_adv = pgd(nn.Flatten(), x, y, epsilon=1.0, step_size=0.1, steps=1, norm="l2", loss=lambda z, y: z @ w, random_start=False)
+    torch.testing.assert_close((x_adv - x).flatten(1), 0.1 * (w / scale / (w / scale).norm()).expand(2, -1), rtol=1e-4, atol=1e-6)
+
+
+def test_an_image_without_gradient_stands_still_beside_one_that_moves() -> None:
+    x, y = torch.full((2, 1, 6, 6), 0.5), torch.tensor([0.0, 1.0])
+    x_adv = pgd(nn.Flatten(), x, y, epsilon=1.0, step_size=0.1, steps=2, norm="l2", loss=lambda z, y: z.sum(1) * y, random_start=False)
+    assert torch.equal(x_adv[0], x[0])
+    torch.testing.assert_close(_length(x_adv - x, "l2"), torch.tensor([0.0, 0.2]))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_under_bf16_autocast_images_stay_fp32_and_the_attack_still_works(norm: str) -> None:
+    net, (x, y) = _net().eval(), _images(7)
+    seen = []
+    net[4].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    settings_ = {"epsilon": 0.2, "step_size": 0.05, "steps": 8, "norm": norm, "random_start": False}
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        x_adv = pgd(net, x, y, **settings_)
+    assert set(seen) == {torch.bfloat16}
+    assert x_adv.dtype == torch.float32
+    assert (_length(x_adv - x, norm) <= 0.2 + 1e-6).all()
+    gains = [(cross_entropy(net(found), y) - cross_entropy(net(x), y)).mean().item() for found in (x_adv, pgd(net, x, y, **settings_))]
+    assert gains[0] > 0.9 * gains[1] > 0
+
+
+def test_the_training_step_after_an_attack_in_one_autocast_block_keeps_its_gradients() -> None:
+    """Autocast keeps rounded copies of weights; copies made without gradients must not serve the training step."""
+    gradients = []
+    for attacked in (False, True):
+        net, (x, y) = _net().eval(), _images(7)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            if attacked:
+                pgd(net, x, y, epsilon=0.1, step_size=0.05, steps=2)
+            cross_entropy(net(x), y).sum().backward()
+        gradients.append([p.grad for p in net.parameters()])
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
+
+
 def test_kl_is_zero_at_the_same_prediction_and_raised_by_its_attack() -> None:
     net = _net().eval()
     x, _ = _images(8)
@@ -130,16 +244,52 @@ def test_kl_is_zero_at_the_same_prediction_and_raised_by_its_attack() -> None:
 
 @pytest.mark.parametrize(
     ("change", "word"),
-    [({"norm": "l1"}, "linf, l2"), ({"epsilon": -0.1}, "epsilon"), ({"epsilon": float("nan")}, "epsilon")],
+    [
+        ({"norm": "l1"}, "linf, l2"),
+        *[({name: value}, name) for name in ("epsilon", "step_size") for value in (-0.1, math.nan, math.inf, -math.inf)],
+        ({"steps": -1}, "steps"),
+    ],
 )
-def test_wrong_settings_are_refused_by_name(change: dict, word: str) -> None:
+def test_wrong_settings_are_refused_by_name(change: dict[str, Any], word: str) -> None:
     x, y = _images(0)
     with pytest.raises(InputError, match=word):
         pgd(_net(), x, y, **({"epsilon": 0.1, "step_size": 0.1, "steps": 1} | change))
 
 
-def test_images_in_model_range_are_refused_but_rounding_is_not() -> None:
+def _with(value: float) -> torch.Tensor:
+    x = torch.rand(3, 1, 6, 6)
+    x[1, 0, 2, 3] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (_with(math.nan), "NaN"),
+        (_with(math.inf), "from 0"),
+        (_with(-math.inf), "to_image_range"),
+        (_with(1.01), r"\[0,1\]"),
+        (_with(-0.01), r"\[0,1\]"),
+        (torch.rand(3, 1, 6, 6) * 255, "to_image_range"),
+        (torch.rand(3, 36), "shape"),
+        (torch.rand(3, 6, 6), "shape"),
+        (torch.rand(3, 1, 1, 6, 6), "shape"),
+        (torch.rand(0, 1, 6, 6), "one image or more"),
+        (torch.rand(3, 1, 0, 6), "one image or more"),
+        (torch.rand(2, 1, 6, 6), "2 images and 3 targets"),
+        (torch.rand(3, 1, 6, 6).bfloat16(), "fp32 or fp64"),
+        (torch.ones(3, 1, 6, 6, dtype=torch.uint8), "fp32 or fp64"),
+    ],
+)
+def test_what_are_no_images_is_refused_and_the_network_left_alone(x: torch.Tensor, words: str) -> None:
+    net = _mixed()
+    before = _state(net)
+    with pytest.raises(InputError, match=words):
+        pgd(net, x, torch.zeros(3, dtype=torch.long), epsilon=0.1, step_size=0.1, steps=1)
+    assert _state(net) == before
+
+
+def test_images_a_rounding_error_outside_the_range_are_taken() -> None:
     x, y = _images(0)
-    with pytest.raises(InputError, match=r"\[0,1\]"):
-        pgd(_net(), x * 2 - 1, y, epsilon=0.1, step_size=0.1, steps=1)
-    pgd(_net(), x - 3e-8, y, epsilon=0.1, step_size=0.1, steps=1)
+    x_adv = pgd(_net(), x - 3e-8, y, epsilon=0.1, step_size=0.1, steps=1)
+    assert x_adv.min() >= 0

@@ -1,4 +1,4 @@
-"""Training of encoders: views, augmentation, resume, and that each kind learns what it is for."""
+"""Training of encoders: views, resume, and that each kind learns what it is for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 
 from cdp.models.classifiers import SmallCNN
 from cdp.noise import COSINE, alpha_bars
-from cdp.robust.encoder_training import EncoderTrainer, View, accuracy, adversarial, augment, noised, plain, to_tensor
+from cdp.robust.augment import to_tensor
+from cdp.robust.encoder_training import EncoderTrainer, View, accuracy, adversarial, noised, plain
 
 LEVELS = np.array([40, 120, 220], np.uint8)
 
@@ -80,26 +81,6 @@ def test_noised_view_has_the_process_s_moments_and_is_not_clamped() -> None:
     assert shown.std().item() == pytest.approx(0.75**0.5 / 2, rel=0.02)
     assert shown.min() < 0
     assert shown.max() > 1
-
-
-def test_augmentation_moves_whole_images_and_fills_with_zeros() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.zeros(200, 2, 6, 6)
-    x[:, 0, 3, 2], x[:, 1, 3, 2] = 1, 0.5
-    moved = augment(x, shift=2, flip=False, generator=generator)
-    assert torch.equal(moved.sum(dim=(1, 2, 3)), torch.full((200,), 1.5))
-    rows, columns = moved[:, 0].flatten(1).argmax(dim=1) // 6, moved[:, 0].flatten(1).argmax(dim=1) % 6
-    assert set((rows - 3).tolist()) == {-2, -1, 0, 1, 2}
-    assert set((columns - 2).tolist()) == {-2, -1, 0, 1, 2}
-    assert torch.equal(moved[:, 1] * 2, moved[:, 0])
-
-
-def test_mirroring_flips_about_half_and_nothing_else() -> None:
-    x = torch.rand(200, 1, 4, 5)
-    out = augment(x, shift=0, flip=True, generator=torch.Generator().manual_seed(0))
-    same = (out == x).all(dim=(1, 2, 3))
-    assert 70 < same.sum() < 130
-    assert torch.equal(out[~same], x[~same].flip(3))
 
 
 def test_accuracy_restores_the_mode_and_does_not_depend_on_its_batch_size() -> None:

@@ -12,6 +12,7 @@ from cdp.config import GenerateConfig, flatten
 from cdp.runs.records import Run, get_run, log_tail
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("stub_worker.py")))
+REAL = (sys.executable, str(Path(__file__).with_name("untracked_worker.py")))
 CONFIG = GenerateConfig(count=40, batch=4, seed=3)
 
 

@@ -1,4 +1,4 @@
-"""A worker process whose images need no model: ``python stub_worker.py RUN_FOLDER``; the environment says how it behaves."""
+"""A worker process whose work needs no model: ``python stub_worker.py RUN_FOLDER``; the environment says how it behaves."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cdp.config import GenerateConfig
+from cdp.config_train import TrainConfig
+from cdp.data.atomic import write_json
+from cdp.errors import Cancelled, Halted
+from cdp.runs.jsonfile import read_json
+from cdp.runs.kinds import KINDS, Context, Kind
+from cdp.runs.progress import progress_since
+from cdp.runs.records import Run
+from cdp.runs.work_generate import generate
 from cdp.runs.worker import main
 
 
@@ -52,12 +61,77 @@ class StubMaker:
             file.write(f"{self.who} {what} {index}\n")
 
 
+class StubTraining:
+    """A training without a network: one number, moved on every epoch by a fixed rule, kept every second one."""
+
+    def __init__(self, journal: Path, *, seconds: float = 0.0, deaf: bool = False, error: str = "") -> None:
+        self.journal, self.seconds, self.deaf, self.error = journal, seconds, deaf, error
+
+    def __call__(self, run: Run, context: Context) -> dict[str, Any]:
+        assert isinstance(run.config, TrainConfig)
+        epochs, checkpoint, began = run.config.epochs, run.folder / "state.json", time.monotonic()
+        state = read_json(checkpoint) or {"epoch": 0, "value": run.config.seed}
+        resumed, value = state["epoch"], state["value"]
+        context.journal.cut(resumed)
+        for epoch in range(resumed + 1, epochs + 1):
+            self._note(run.id, "begun", epoch)
+            self._wait(context, epoch)
+            value = (value * 1103515245 + 12345) % 2**31
+            context.journal.append(epoch, {"value": value})
+            if epoch % 2 == 0:
+                write_json(checkpoint, {"epoch": epoch, "value": value})
+            self._note(run.id, "done", epoch)
+            context.on_progress(progress_since(began, done=epoch, count=epochs, resumed_from=resumed, unit="steps"))
+            if self.error == "halt" and epoch == 3:
+                raise Halted("training diverged: lower learning_rate", {"epoch": epoch, "loss": float("inf")})
+        return {"epoch": epochs, "value": value, "undefined": float("nan")}
+
+    def _wait(self, context: Context, epoch: int) -> None:
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            if context.should_stop() and not self.deaf:
+                raise Cancelled(f"stopped in epoch {epoch}")
+            time.sleep(0.01)
+
+    def _note(self, *words: object) -> None:
+        with self.journal.open("a") as file:
+            file.write(" ".join(map(str, words)) + "\n")
+
+
+class Untracked:
+    """Follows nothing: MLflow has tests of its own."""
+
+    def __init__(self, run: Run) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def sync(self) -> None:
+        pass
+
+    def finish(self, state: str, error: str | None = None, result: dict[str, Any] | None = None) -> None:
+        pass
+
+
+def stub_main(folder: Path, maker: StubMaker, training: StubTraining | None = None) -> int:
+    """The real worker, with stand-ins at work."""
+    return main(folder, stub_kinds(maker, training), Untracked)
+
+
+def stub_kinds(maker: StubMaker, training: StubTraining | None = None) -> dict[str, Kind]:
+    """The real kinds with stand-ins at work."""
+    kinds = KINDS | {"generate": replace(KINDS["generate"], work=lambda run, context: generate(run, context, maker))}
+    return kinds | ({"train": replace(KINDS["train"], work=training)} if training else {})
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    home, run = Path(os.environ["CDP_HOME"]), Path(sys.argv[1])
-    options = {
+    home, folder = Path(os.environ["CDP_HOME"]), Path(sys.argv[1])
+    options: dict[str, Any] = {
         "seconds": float(os.environ.get("STUB_SECONDS", "0")),
         "deaf": "STUB_DEAF" in os.environ,
         "error": os.environ.get("STUB_ERROR", ""),
     }
-    sys.exit(main(run, StubMaker(home / "journal.txt", who=run.name, **options)))
+    stand_ins = StubMaker(home / "journal.txt", who=folder.name, **options), StubTraining(home / "journal.txt", **options)
+    sys.exit(stub_main(folder, *stand_ins))

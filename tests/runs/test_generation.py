@@ -10,7 +10,8 @@ import pytest
 
 from cdp.config import GenerateConfig
 from cdp.errors import Cancelled, InputError
-from cdp.runs.generation import Progress, generate_set
+from cdp.runs.generation import generate_set
+from cdp.runs.progress import Progress
 from tests.runs.stub_worker import StubMaker
 
 CONFIG = GenerateConfig(count=10, batch=4, seed=3)
@@ -69,9 +70,9 @@ def test_progress_rate_counts_only_the_images_of_this_start(tmp_path: Path, make
     maker.seconds = 0.05
     seen: list[Progress] = []
     generate_set(CONFIG, tmp_path / "set", maker=maker, on_progress=seen.append)
-    assert (seen[0].images_per_second, seen[0].seconds_left) == (None, None)
-    assert seen[-1].images_per_second == pytest.approx(2 / seen[-1].seconds)
-    assert seen[-1].images_per_second < 40
+    assert (seen[0].rate, seen[0].seconds_left) == (None, None)
+    assert seen[-1].rate == pytest.approx(2 / seen[-1].seconds)
+    assert seen[-1].rate < 40
     assert seen[-1].seconds_left == 0
 
 

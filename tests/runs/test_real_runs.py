@@ -18,7 +18,7 @@ from cdp.models.denoiser import build_unet
 from cdp.models.pipelines import save_pipeline
 from cdp.runs.engine import Engine
 from cdp.runs.generation import generate_set
-from cdp.runs.launch import launch_generation, resume
+from cdp.runs.launch import launch, resume
 from cdp.runs.records import get_run, log_tail
 
 CARD = {"dataset": "tiny", "shape": [1, 8, 8], "patch": 1, "classes": 3, "class_names": ["a", "b", "c"]}
@@ -48,7 +48,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GenerateConfig:
 
 
 def test_a_killed_run_of_a_real_model_resumes_to_the_images_of_an_unbroken_one(tmp_path: Path, config: GenerateConfig) -> None:
-    run_id = launch_generation(config, "night")
+    run_id = launch("generate", config, "night")
     end = time.monotonic() + 240
     while not (run := get_run(run_id)).progress or not run.progress.done >= 4:
         assert time.monotonic() < end, log_tail(run)

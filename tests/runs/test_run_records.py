@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from cdp.errors import InputError, MissingError
-from cdp.runs import worker
+from cdp.runs import reporter
 from cdp.runs.generation import generate_set
-from cdp.runs.launch import launch_generation, resume
+from cdp.runs.launch import launch, resume
 from cdp.runs.records import get_run, list_runs
 from tests.runs.processes import COMMAND, CONFIG, fake_run, until
-from tests.runs.stub_worker import StubMaker
+from tests.runs.stub_worker import StubMaker, stub_main
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_last_word_reaches_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = fake_run(home, process=None, status={"state": "queued", "updated": time.time(), "padding": "x" * 600})
     monkeypatch.setattr(os, "nice", lambda _: 0)
-    real, full = worker.write_json, []
+    real, full = reporter.write_json, []
 
     def write_json(path: Path, value: dict[str, object]) -> None:
         if full:
@@ -39,8 +39,8 @@ def test_the_last_word_reaches_a_full_disk(home: Path, monkeypatch: pytest.Monke
             full.append(True)
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(worker, "write_json", write_json)
-    assert worker.main(run.folder, Filling(home / "journal.txt")) == 1
+    monkeypatch.setattr(reporter, "write_json", write_json)
+    assert stub_main(run.folder, Filling(home / "journal.txt")) == 1
     run = get_run("fake")
     assert run.state == "failed"
     assert run.error.startswith("the disk is full")
@@ -51,7 +51,7 @@ def test_a_run_killed_between_its_set_and_its_last_word_finishes_without_samplin
     assert run.state == "interrupted"
     generate_set(CONFIG, run.out, maker=StubMaker(home / "other.txt"), origin={"run": run.id})
     monkeypatch.setattr(os, "nice", lambda _: 0)
-    assert worker.main(run.folder, StubMaker(home / "journal.txt")) == 0
+    assert stub_main(run.folder, StubMaker(home / "journal.txt")) == 0
     assert get_run("fake").state == "finished"
     assert not (home / "journal.txt").exists()
 
@@ -77,7 +77,7 @@ def test_an_unknown_run_is_a_missing_error(home: Path, run_id: str) -> None:
 @pytest.mark.parametrize("config", [{}, {"strength": 99}, {"no_such_knob": 1}, [1], "x"])
 def test_a_damaged_run_is_listed_as_failed_and_hurts_no_other(home: Path, config: object) -> None:
     broken = fake_run(home, process=None, status={}, config=config if config else {"steps": "x"})
-    good = launch_generation(CONFIG, "night", command=COMMAND)
+    good = launch("generate", CONFIG, "night", command=COMMAND)
     until(good, lambda run: run.state == "finished")
     assert broken.state == "failed"
     assert "delete this run" in broken.error
@@ -98,5 +98,5 @@ def test_a_senseless_number_of_slots_fails_the_run_with_the_remedy(home: Path, m
     run = fake_run(home, process=None, status={"state": "queued"})
     monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setenv("CDP_SLOTS", slots)
-    assert worker.main(run.folder, StubMaker(home / "journal.txt")) == 2
+    assert stub_main(run.folder, StubMaker(home / "journal.txt")) == 2
     assert "CDP_SLOTS" in get_run("fake").error

@@ -84,7 +84,7 @@ def test_without_sets_the_page_says_what_to_do() -> None:
 
 def test_a_map_is_drawn_and_says_how_far_it_can_be_trusted(sets: None) -> None:
     app = until(page(sets="spread,tight", encoder="pixels", method="pca"), says("trustworthiness"))
-    assert "spread: all 120 images" in texts(app)
+    assert "all 120 images of spread" in texts(app)
     assert "lasso" in texts(app)
     # Filters leave the images of one class, and those are what is offered for keeping.
     chosen: Any = next(box for box in app.multiselect if box.label == "Classes")

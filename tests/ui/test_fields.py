@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cdp.config import GenerateConfig, flatten
+from cdp.config_explore import ExploreConfig
+from cdp.config_train import TrainConfig
 from cdp.presets import PRESETS, preset
-from cdp.ui.fields import TITLES, fields, ladder, number, relevant
+from cdp.ui.fields import TITLES, fields, fields_of, ladder, number, relevant
 from cdp.ui.forms import GROUPS, SPREAD
 
 
@@ -37,6 +39,32 @@ def test_help_tells_range_default_and_the_value_in_the_paper() -> None:
     tooltip = fields()["window_start"].tooltip
     assert "Range 0 to 1; default 0.7." in tooltip
     assert "In the paper: 1.0 (CIFAR-10), 0.6 (MNIST)." in tooltip
+
+
+def test_a_number_that_may_be_left_empty_is_one_with_its_limits() -> None:
+    known = fields_of(TrainConfig)
+    real, epsilon = known["real"], known["epsilon"]
+    assert (real.kind, real.optional, real.default) == ("integer", True, None)
+    assert (epsilon.kind, epsilon.optional) == ("number", True)
+    assert epsilon.range == "above 0 to 100"
+    assert "Range 0 to 10,000,000." in real.tooltip
+    assert real.adapter.validate_python("12") == 12
+    assert real.adapter.validate_python(None) is None
+    for field, beyond in ((real, -1), (real, "all"), (epsilon, 0), (epsilon, "nan"), (epsilon, 101)):
+        with pytest.raises(ValidationError):
+            field.adapter.validate_python(beyond)
+    assert not any(field.optional for field in fields().values())
+
+
+def test_a_knob_that_takes_names_says_how_many() -> None:
+    assert fields_of(TrainConfig)["synthetic"].range == "at most 16 names with commas between them"
+    assert fields_of(ExploreConfig)["sets"].range == "one to four names with commas between them"
+    assert (fields_of(ExploreConfig)["sets"].least, fields_of(TrainConfig)["synthetic"].most) == (1, 16)
+
+
+def test_a_unit_that_the_label_says_already_is_not_repeated() -> None:
+    assert fields_of(TrainConfig)["real"].heading == "Real images"
+    assert fields_of(TrainConfig)["batch"].heading == "Batch :gray[images]"
 
 
 @given(st.sampled_from([(0.0, 2.0), (0.01, 100.0)]), st.floats(0, 1))

@@ -140,7 +140,7 @@ def test_an_interrupted_generation_is_listed_with_its_progress_and_can_be_resume
     run.mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({"kind": "generate", "name": "big", "created": 1.0, "config": flatten(unflatten({}))}))
     (run / "process.json").write_text(json.dumps({"pid": 2**22 - 3, "began": 1.0}))
-    progress = {"done": 250, "count": 1000, "seconds": 9.0, "seconds_left": 3.0, "images_per_second": 50.0, "resumed_from": 0}
+    progress = {"done": 250, "count": 1000, "seconds": 9.0, "seconds_left": 3.0, "rate": 50.0, "resumed_from": 0}
     (run / "status.json").write_text(json.dumps({"state": "running", "progress": progress}))
     app = gallery()
     assert {"Resume", "Remove"} <= {b.label for b in app.button}

@@ -257,12 +257,12 @@ def test_only_encoders_that_can_guide_are_offered(world: Callable[..., Engine]) 
 def test_more_than_a_thousand_images_become_a_background_run(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
 ) -> None:
-    launched: list[tuple[GenerateConfig, str]] = []
-    monkeypatch.setattr("cdp.runs.launch.launch_generation", lambda config, name: launched.append((config, name)))
+    launched: list[tuple[str, GenerateConfig, str]] = []
+    monkeypatch.setattr("cdp.runs.launch.launch", lambda kind, config, name: launched.append((kind, config, name)))
     app = page(count="1001")
     assert app.button(key="generate").label == "Start background run"
     ran(app.button(key="generate").click())
-    assert [(config.count, name) for config, name in launched] == [(1001, "fashion-mnist-supcon-1001-seed0")]
+    assert [(kind, config.count, name) for kind, config, name in launched] == [("generate", 1001, "fashion-mnist-supcon-1001-seed0")]
     assert page(count="1000").button(key="generate").label == "Generate"
 
 

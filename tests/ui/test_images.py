@@ -43,3 +43,10 @@ def test_a_larger_difference_is_drawn_stronger_until_it_saturates() -> None:
     whiteness = [int(difference(base + step, base).min()) for step in (0, 5, 20, 60, 100, 150)]
     assert whiteness == sorted(whiteness, reverse=True)
     assert whiteness[3] > whiteness[4] or whiteness[4] == whiteness[5]
+
+
+def test_a_transparency_channel_is_left_out_and_colours_stay() -> None:
+    image = np.zeros((1, 4, 4, 4), np.uint8)
+    image[..., 1] = 200
+    with Image.open(io.BytesIO(base64.b64decode(sprite(image, 1).partition(",")[2]))) as picture:
+        assert picture.getpixel((0, 0)) == (0, 200, 0, 255)

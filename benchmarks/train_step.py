@@ -1,0 +1,162 @@
+"""One TRADES step (PGD-10, small CNN, batch 128) against a textbook, and where the time of a training run goes."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+from torch import nn
+
+from benchmarks.measuring import interleaved, paired_ratio, spread
+from benchmarks.results import Figure, Target
+from benchmarks.scenes import Options
+from benchmarks.textbook import trades_training
+from cdp.config_train import TrainConfig
+from cdp.data.atomic import write_json
+from cdp.data.registry import load_split
+from cdp.models.architectures import build_classifier
+from cdp.robust.training import RobustTrainer
+from cdp.robust.validation import validate
+from cdp.runs import work_train
+from cdp.runs.journal import JOURNAL
+from cdp.runs.kinds import Context
+from cdp.runs.points import SteadyJournal
+from cdp.runs.records import CONFIG as CONFIG_FILE
+from cdp.runs.records import read_run
+from cdp.runs.reporter import Reporter
+from cdp.tasks.train_data import prepare
+from cdp.types import DatasetInfo, Interval
+
+NAME, TITLE = "train_step", "A TRADES step with PGD-10 against a plain textbook implementation"
+CONFIG = TrainConfig(real=6400, epochs=8)
+SEEDS, TEST_IMAGES, TEST_STEPS = 3, 2000, 20
+TIMED_STEPS = 12
+
+
+def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
+    """Speed, robust accuracy of both arms, and shares of the time; settings."""
+    config = CONFIG.model_copy(update={"real": 512, "epochs": 1}) if options.quick else CONFIG
+    settings = {
+        "config": config.model_dump(mode="json"),
+        "seeds": SEEDS,
+        "test_images": TEST_IMAGES,
+        "test_attack": f"PGD-{TEST_STEPS}, fp32",
+    }
+    return [*_speed(config, options), *_accuracy(config, options), *_shares(config)], settings
+
+
+def _network(config: TrainConfig, info: DatasetInfo) -> nn.Module:
+    return build_classifier(config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed)
+
+
+def _ours(config: TrainConfig) -> Iterator[nn.Module]:
+    """The network of averaged weights after every step."""
+    prepared = prepare(config)
+    trainer = RobustTrainer(_network(config, prepared.info), prepared.data, config, epsilon=prepared.epsilon)
+    while trainer.step < trainer.total:
+        trainer.net.train()
+        trainer.advance()
+        yield trainer.average
+
+
+def _textbook(config: TrainConfig) -> Iterator[nn.Module]:
+    prepared = prepare(config)
+    yield from trades_training(_network(config, prepared.info), prepared.data, config, prepared.epsilon)
+
+
+def _speed(config: TrainConfig, options: Options) -> list[Figure]:
+    """Steps of three arms take turns; building the arms is not timed."""
+    steps = 2 if options.quick else TIMED_STEPS
+    long = config.model_copy(update={"epochs": 100})
+    fp32 = long.model_copy(update={"precision": "fp32"})
+    arms = {"textbook": _textbook(long), "ours": _ours(long), "ours in fp32": _ours(fp32)}
+    for arm in arms.values():
+        next(arm)
+
+    def some(arm: Iterator[nn.Module]) -> Iterator[object]:
+        for _ in range(steps):
+            yield next(arm)
+
+    rounds = min(options.rounds, 3)
+    seconds = interleaved({name: (lambda arm=arm: some(arm)) for name, arm in arms.items()}, rounds)
+    figures = [
+        Figure.of_spread(f"milliseconds a step: {name}", spread([1000 * s / steps for s in found]), "ms") for name, found in seconds.items()
+    ]
+    ratio = paired_ratio(seconds["textbook"], seconds["ours"])
+    alone = paired_ratio(seconds["textbook"], seconds["ours in fp32"])
+    return [
+        Figure.of_spread("times as fast as the textbook", ratio, target=Target(">=", 1.3)),
+        Figure.of_spread("times as fast as the textbook, fp32 as well", alone),
+        *figures,
+    ]
+
+
+def _accuracy(config: TrainConfig, options: Options) -> list[Figure]:
+    """Robust accuracy of both arms on the same test images, over seeds."""
+    test = load_split(config.dataset, "test")
+    rows = np.arange(min(len(test), 200 if options.quick else TEST_IMAGES))
+    epsilon = prepare(config).epsilon
+    found: dict[str, list[float]] = {"ours": [], "textbook": []}
+    for seed in range(1 if options.quick else SEEDS):
+        seeded = config.model_copy(update={"seed": seed})
+        for name, arm in (("ours", _ours(seeded)), ("textbook", _textbook(seeded))):
+            *_, average = arm
+            checked = validate(average, test.image[rows], test.label[rows], epsilon=epsilon, norm=config.norm, steps=TEST_STEPS)
+            found[name].append(float(checked.robust.mean()))
+    figures = [Figure.of_interval(f"robust accuracy, {name}", _mean(values), "%") for name, values in found.items()]
+    differences = [a - b for a, b in zip(found["ours"], found["textbook"], strict=True)]
+    return [*figures, Figure.of_interval("robust accuracy, ours minus textbook", _mean(differences), "points", Target("within", 1.5))]
+
+
+def _mean(values: list[float]) -> Interval:
+    """The mean over seeds with its 95 % t interval; without one for a single seed."""
+    mean = statistics.fmean(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return Interval(mean, mean - half, mean + half, len(values))
+
+
+PARTS: dict[str, set[tuple[str, str]]] = {
+    "attack": {("training", "_attack")},
+    "validation": {("validation", "validate")},
+    "data (rows, augmentation)": {("training", "_batch")},
+    "logging (losses, progress, journal, checkpoints, examples)": {
+        ("training", "_note"), ("work_train", "on_progress"), ("work_train", "on_epoch"), ("train", "_save"), ("train", "_write"),
+        ("train_keep", "save_examples"),
+    },
+}  # fmt: skip
+"""The functions, by file, that a part of a run is made of; what is left of the whole is the loss, its gradient and the update."""
+
+
+def _shares(config: TrainConfig) -> list[Figure]:
+    """Where the time of a run goes, as its worker works, without loading torch and opening the data."""
+    short = config.model_copy(update={"real": min(config.real or 0, 1920), "epochs": 2})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_json(folder / CONFIG_FILE, {"kind": "train", "name": "bench", "created": 0.0, "config": short.model_dump(mode="json")})
+        reporter = Reporter(folder)
+        journal = SteadyJournal(folder / JOURNAL, notice=reporter.notice)
+        context = Context(reporter.progress, lambda: False, journal, reporter.notice)
+        run = read_run(folder)
+        profiler = cProfile.Profile()
+        profiler.runcall(work_train.train, run, context)
+        reporter.end("finished")
+        journal.close()
+    return _parts(pstats.Stats(profiler))
+
+
+def _parts(found: pstats.Stats) -> list[Figure]:
+    seconds: dict[tuple[str, str], float] = {}
+    for (file, _, function), (_, _, _, cumulative, _) in found.stats.items():  # type: ignore[attr-defined]
+        seconds[Path(file).stem, function] = cumulative
+    whole = seconds["train", "train_run"] - seconds["train_data", "prepare"]
+    shares = {part: sum(seconds.get(function, 0.0) for function in functions) / whole for part, functions in PARTS.items()}
+    overhead = sum(share for part, share in shares.items() if part.startswith(("data", "logging")))
+    shares["loss, gradient, update"] = 1 - sum(shares.values())
+    figures = [Figure(f"share of a run's time: {part}", 100 * share, "%") for part, share in shares.items()]
+    return [*figures, Figure("share of a run's time: data and logging", 100 * overhead, "%", target=Target("<=", 3.0))]

@@ -1,0 +1,53 @@
+"""Records of runs as text: a table of many, and the facts of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cdp.cli.output import duration
+
+HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST")
+
+
+def table(records: Sequence[Mapping[str, Any]]) -> str:
+    """One line a run. Accuracies are of the best epoch, on validation images."""
+    rows = [HEAD, *(_row(record) for record in records)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def told(record: Mapping[str, Any]) -> str:
+    """What is known of one run, a fact a line."""
+    lines = [f"{record['run']}: {record['name']} ({record['kind']}), {record['state']}"]
+    if record["progress"]:
+        lines.append(f"progress: {_progress(record)}")
+    lines += [f"{word}: {_accuracies(record[word], record)}" for word in ("best", "last") if record.get(word)]
+    lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
+    if record["started"] and record["ended"]:
+        lines.append(f"took: {duration(record['ended'] - record['started'])} since it was last started")
+    return "\n".join([*lines, f"folder: {record['folder']}"])
+
+
+def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
+    best = record.get("best") or {}
+    return (
+        record["run"], record["kind"], record["name"], record["state"], _progress(record),
+        _percent(best.get("clean_accuracy")), _percent(best.get("robust_accuracy")),
+    )  # fmt: skip
+
+
+def _progress(record: Mapping[str, Any]) -> str:
+    progress = record["progress"]
+    return f"{progress['done']:,} of {progress['count']:,} {progress['unit']}" if progress else ""
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Accuracies of an epoch with what they were measured on."""
+    n = record.get("n") or record["metrics"].get("n")
+    figures = f"clean {_percent(epoch['clean_accuracy'])}, robust {_percent(epoch['robust_accuracy'])}"
+    return f"epoch {epoch['epoch']}, {figures} ({int(n):,} validation images, PGD: a quick estimate)" if n else figures

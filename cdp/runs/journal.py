@@ -1,0 +1,184 @@
+"""The numbers of a run as it goes: metrics.jsonl, one line a point, on disk before the run goes on.
+
+The worker appends; resuming and every page read. Lines are only ever added, but for ``Journal.cut``, which puts a
+shorter file in place of the old one when a run goes on from an earlier checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cdp.data.atomic import atomic_file
+from cdp.errors import CdpError
+
+JOURNAL = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What was measured at one step. time: unix seconds; values: finite numbers by name."""
+
+    step: int
+    time: float
+    values: dict[str, float]
+
+
+class Journal:
+    """The journal of one run, opened by its only writer. Steps grow from point to point."""
+
+    def __init__(self, path: Path, on_append: Callable[[Point], None] | None = None) -> None:
+        """Open for appending; a last line that a kill or a full disk left unfinished is cut off first.
+
+        on_append: called with every point once it is on disk.
+        """
+        self._path, self._on_append = path, on_append
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        content = path.read_bytes()
+        self._size = content.rfind(b"\n") + 1
+        if self._size < len(content):
+            os.ftruncate(self._file, self._size)
+        self._last_step = max((point.step for point in _points(content[: self._size])), default=None)
+
+    @property
+    def last_step(self) -> int | None:
+        """Of the last point; None where there is none yet."""
+        return self._last_step
+
+    def append(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point, on disk when this returns; NaN and infinities are left out of it.
+
+        Raises CdpError where the journal has that step already, and OSError, with the file as before, on a full disk.
+        """
+        if self._last_step is not None and step <= self._last_step:
+            raise CdpError(f"{self._path} goes to step {self._last_step} already, so {step} cannot follow: cut it there before")
+        point = Point(int(step), time.time(), {name: float(value) for name, value in values.items() if math.isfinite(value)})
+        line = json.dumps({"step": point.step, "time": point.time, "values": point.values}, allow_nan=False).encode() + b"\n"
+        try:
+            _write_all(self._file, line)
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(line)
+        self._last_step = point.step
+        if self._on_append is not None:
+            self._on_append(point)
+
+    def cut(self, step: int) -> None:
+        """Drop the points after ``step``, where the run goes on from a checkpoint of that step."""
+        if self._last_step is None or self._last_step <= step:
+            return
+        kept = [(line, point) for line, point in _lines(self._path.read_bytes()) if point.step <= step]
+        with atomic_file(self._path) as file:
+            file.writelines(line for line, _ in kept)
+        self.close()
+        self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        self._size = sum(len(line) for line, _ in kept)
+        self._last_step = max((point.step for _, point in kept), default=None)
+
+    def close(self) -> None:
+        """Let go of the file; the journal cannot be used after."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def read_journal(path: Path, offset: int = 0) -> tuple[list[Point], int]:
+    """The points from byte ``offset`` on, and the offset to read from next time; nothing new costs one stat.
+
+    Only whole lines are read, so that a point being written is left for next time; damaged lines are left out. A missing
+    file is an empty one. An offset smaller than the one given means that the journal was cut since (it is shorter, or
+    no line ends there): drop what was read and start from 0. ``Follower`` does that, and notices every cut.
+    """
+    try:
+        if path.stat().st_size == offset:
+            return [], offset
+        with path.open("rb") as file:
+            file.seek(max(0, offset - 1))
+            content = file.read()
+    except FileNotFoundError:
+        return [], 0
+    if offset > 0:
+        if content[:1] != b"\n":
+            return [], 0
+        content = content[1:]
+    end = content.rfind(b"\n") + 1
+    return _points(content[:end]), offset + end
+
+
+@dataclass
+class Follower:
+    """A journal as somebody watches it: ``points`` is all of it as of the last ``update``."""
+
+    path: Path
+    points: list[Point] = field(default_factory=list)
+    _offset: int = 0
+    _last: bytes = b""
+    _seen: tuple[int, int, int] | None = None
+
+    def update(self) -> bool:
+        """Read what is new; whether anything changed. After a cut ``points`` is a new list, no longer the old one grown.
+
+        Nothing new costs one stat. A cut is noticed even where the file has grown past its old length since: the line
+        that was read last is no longer where it was.
+        """
+        try:
+            stat = self.path.stat()
+            seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            if seen == self._seen:
+                return False
+            content = self._unread()
+        except FileNotFoundError:
+            seen, content = None, b""
+        before = self.points
+        if not content.startswith(self._last):
+            self.points, self._offset, self._last = [], 0, b""
+            content = self.path.read_bytes() if self.path.exists() else b""
+        whole = content[len(self._last) : content.rfind(b"\n") + 1]
+        if whole:
+            self.points.extend(_points(whole))
+            self._offset += len(whole)
+            self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
+        self._seen = seen
+        return bool(whole) or self.points is not before
+
+    def _unread(self) -> bytes:
+        """From the line that was read last on."""
+        with self.path.open("rb") as file:
+            file.seek(self._offset - len(self._last))
+            return file.read()
+
+
+def _write_all(file: int, data: bytes) -> None:
+    """A write may be short where the disk is nearly full; the next one says why."""
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _points(content: bytes) -> list[Point]:
+    return [point for _, point in _lines(content)]
+
+
+def _lines(content: bytes) -> Iterable[tuple[bytes, Point]]:
+    """Every whole line that holds a point, as it is and as what it says."""
+    for line in content.splitlines(keepends=True):
+        point = _parse(line) if line.endswith(b"\n") else None
+        if point is not None:
+            yield line, point
+
+
+def _parse(line: bytes) -> Point | None:
+    try:
+        record: Any = json.loads(line)
+        step, when, values = record["step"], record["time"], record["values"]
+        numbers = {str(name): float(value) for name, value in values.items()}
+        return Point(int(step), float(when), {name: value for name, value in numbers.items() if math.isfinite(value)})
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None

@@ -1,0 +1,37 @@
+"""The work of a "train" run: a robust classifier in the run's own folder, a journal point an epoch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any, cast
+
+from cdp.config_train import TrainConfig
+from cdp.runs.kinds import Context
+from cdp.runs.progress import progress_since
+from cdp.runs.records import Run
+from cdp.types import EpochMetrics
+
+
+def train(run: Run, context: Context) -> dict[str, Any]:
+    """Train to the end, or from the last checkpoint to it; returns the final record."""
+    from cdp.tasks.train import train_run
+
+    began = time.monotonic()
+    resumed_from: list[int] = []
+
+    def on_progress(done: int, count: int, seconds_left: float | None) -> None:
+        if not resumed_from:
+            resumed_from.append(done)  # told before the first step of this start
+        progress = progress_since(began, done=done, count=count, resumed_from=resumed_from[0], unit="steps", seconds_left=seconds_left)
+        context.on_progress(progress)
+
+    def on_epoch(metrics: EpochMetrics) -> None:
+        values = asdict(metrics)
+        del values["epoch"], values["epochs"]
+        context.journal.append(metrics.epoch, values)
+
+    return train_run(
+        cast(TrainConfig, run.config), run.folder, on_progress=on_progress, on_epoch=on_epoch, on_resume=context.journal.cut,
+        should_stop=context.should_stop, notice=context.notice, run_name=run.name,
+    )  # fmt: skip

@@ -1,0 +1,78 @@
+"""What a robust training will cost, from a step measured on this machine, and which choices are known to fail. torch only where it measures."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from cdp.config_train import TrainConfig
+from cdp.tasks import kept
+from cdp.tasks.train_data import Prepared, prepare
+from cdp.tasks.train_warnings import warnings_of
+
+if TYPE_CHECKING:
+    from cdp.tasks.train_measure import Measured
+
+__all__ = ["Estimate", "estimate", "warnings_of"]
+
+_KIND, _VERSION = "train-cost", 1
+VALIDATION_BATCH = 250
+"""That of cdp.robust.validation, which needs torch."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cost before the launch. seconds: of all steps and validations; memory_bytes: of the process at its peak, on a GPU of the
+    GPU; step_seconds: of one optimiser step; steps: in all; device: in words; warnings: choices known to fail;
+    measured_batch: the batch that was timed, from which the rest is in proportion."""
+
+    seconds: float
+    memory_bytes: int
+    step_seconds: float
+    steps: int
+    device: str
+    warnings: tuple[str, ...]
+    measured_batch: int
+
+
+def estimate(config: TrainConfig) -> Estimate:
+    """Seconds and memory of a training, measured once and then remembered for what it depends on. Seconds the first time.
+
+    Steps are timed with 1 and 3 attack steps at up to the batch asked for and scaled in proportion to attack steps and
+    batch; validation in proportion to images and attack steps. Raises InputError where the images cannot be opened.
+    """
+    prepared = prepare(config)
+    mixture = prepared.mixture(config)
+    found = _measured(config, prepared)
+    step = (found.seconds_fixed + found.seconds_attack * config.attack_steps) * config.batch / found.batch
+    checking = found.validation * (config.validation_steps + 1) * len(prepared.data.label)
+    steps = config.epochs * mixture.steps_per_epoch
+    activations = max(found.bytes_training * config.batch, found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)))
+    return Estimate(
+        seconds=steps * step + config.epochs * checking, memory_bytes=int(found.bytes_fixed + activations), step_seconds=step, steps=steps,
+        device=found.device, warnings=warnings_of(config, prepared.info), measured_batch=found.batch,
+    )  # fmt: skip
+
+
+def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
+    """From the cache, or measured now."""
+    import torch
+
+    from cdp.models.precision import pick_device, pick_dtype
+    from cdp.tasks.train_measure import Measured, device_name, measure
+
+    device = pick_device()
+    info = prepared.info
+    key = kept.digest(
+        _VERSION, platform.node(), torch.__version__, device_name(device), pick_dtype(config.precision, device), config.architecture, info.shape,
+        len(info.classes), config.method, config.norm, config.augmentation, config.dataset, config.batch,
+    )  # fmt: skip
+    known = kept.load_json(_KIND, key)
+    if known is not None:
+        with contextlib.suppress(TypeError):
+            return Measured(**known)
+    found = measure(config, info)
+    kept.save_json(_KIND, key, asdict(found))
+    return found

@@ -1,0 +1,168 @@
+"""Robust training as a task: data, checkpoints, resume, finished classifiers, and an end with a reason where it goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from cdp.config_train import TrainConfig
+from cdp.errors import Cancelled, Halted
+from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import Classifier
+from cdp.models.encoders import save_encoder
+from cdp.models.precision import lay_out, pick_device
+from cdp.robust.health import Diverged, Problem, guesses, problem
+from cdp.robust.history import Epoch
+from cdp.robust.training import RobustTrainer
+from cdp.tasks.train_data import Prepared, prepare
+from cdp.tasks.train_keep import BEST, LAST, Checkpoints, classifier_card, clear_leftovers, save_examples, started_with
+from cdp.types import EpochMetrics
+
+SAVE_SECONDS = 60.0
+
+OnProgress = Callable[[int, int, float | None], None]
+
+
+def train_run(
+    config: TrainConfig, folder: Path, *, on_progress: OnProgress, on_epoch: Callable[[EpochMetrics], None], on_resume: Callable[[int], None],
+    should_stop: Callable[[], bool], notice: Callable[[str | None], None], run_name: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Train to the end in a run's folder; returns the final record. Started again there, it goes on as if it had never stopped.
+
+    on_progress(steps done, steps in all, seconds left or None): after every optimiser step and batch of validation, where
+    should_stop is asked too. on_epoch: when the files of an epoch are in place. on_resume: first of all where the run was
+    started before, with the last whole epoch that was kept. notice: a sentence on what is wrong, None once it is no more.
+
+    Raises Cancelled once stopped, with a checkpoint saved; Halted, with the record so far, where training diverged, labels
+    collapsed or, if the config says so, robust overfitting set in. After the first two ``last/`` keeps the last epoch that did
+    more than guess. OSError where the disk does not take a file.
+    """
+    prepared = prepare(config)
+    # Before the network: a run whose files cannot go on should say so at once.
+    checkpoints = Checkpoints(folder, started_with(config, prepared))
+    clear_leftovers(folder)
+    trainer = checkpoints.restore(lambda: _trainer(config, prepared))
+    if checkpoints.begun:
+        on_resume(trainer.epoch)
+    session = _Session(config, prepared, trainer, checkpoints, folder, run_name, on_progress, should_stop, notice)
+    return session.run(on_epoch)
+
+
+def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
+    info = prepared.info
+    net = build_classifier(config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed)
+    return RobustTrainer(lay_out(net, pick_device()), prepared.data, config, epsilon=prepared.epsilon)
+
+
+class _Session:
+    """One sitting of a training, from a start or resume to its end or stop."""
+
+    def __init__(
+        self, config: TrainConfig, prepared: Prepared, trainer: RobustTrainer, checkpoints: Checkpoints, folder: Path, run_name: str,
+        on_progress: OnProgress, should_stop: Callable[[], bool], notice: Callable[[str | None], None],
+    ) -> None:  # fmt: skip
+        self.config, self.prepared, self.trainer, self.checkpoints, self.folder = config, prepared, trainer, checkpoints, folder
+        self.run_name, self.on_progress, self.should_stop, self.notice = run_name, on_progress, should_stop, notice
+        self._noticed = False
+        self._saved = self._began = time.monotonic()
+        self._first, self._validating = trainer.step, 0.0
+
+    def run(self, on_epoch: Callable[[EpochMetrics], None]) -> dict[str, Any]:
+        """Train to the end; the final record."""
+        self.on_progress(self.trainer.step, self.trainer.total, None)
+        try:
+            self._act()
+            for metrics in self.trainer.run(self._on_step):
+                self._finish_epoch(metrics, on_epoch)
+        except Diverged as error:
+            raise Halted(self._ended(str(error)), self._record(self._good())) from error
+        last = self.trainer.history[-1]
+        if self._good() is not last:
+            self._write(LAST, last.metrics)
+        return self._record(last)
+
+    def _on_step(self, trainer: RobustTrainer) -> None:
+        self.on_progress(trainer.step, trainer.total, self._seconds_left())
+        if self.should_stop():
+            self._save()
+            raise Cancelled(f"stopped at step {trainer.step} of {trainer.total}: resume it to go on")
+        if time.monotonic() - self._saved >= SAVE_SECONDS:
+            self._save()
+
+    def _save(self) -> None:
+        self.checkpoints.save(self.trainer.state())
+        self._saved = time.monotonic()
+
+    def _finish_epoch(self, metrics: EpochMetrics, on_epoch: Callable[[EpochMetrics], None]) -> None:
+        """Files first, then the journal, then the checkpoint: a kill in between costs no more than doing this epoch again."""
+        self._validating += self.trainer.validation_seconds
+        if metrics.best_epoch == metrics.epoch:
+            self._write(BEST, metrics)
+        if self._good() is self.trainer.history[-1]:
+            self._write(LAST, metrics)
+        save_examples(self.folder, self.trainer)
+        on_epoch(metrics)
+        self._save()
+        self._act()
+
+    def _act(self) -> None:
+        """End or say what is wrong, or that it no longer is. Raises Halted."""
+        history = self.trainer.history
+        found = problem(history, classes=self.prepared.data.classes, epsilon=self.prepared.epsilon)
+        if found and (found.kind == "collapse" or self.config.overfitting == "stop"):
+            # Overfitted weights are sound, so the last epoch is the last one.
+            kept = self._good() if found.kind == "collapse" else history[-1]
+            raise Halted(self._ended(found.sentence), self._record(kept))
+        self._tell(found)
+
+    def _tell(self, found: Problem | None) -> None:
+        if found:
+            self.notice(found.sentence)
+        elif self._noticed:
+            self.notice(None)
+        self._noticed = found is not None
+
+    def _good(self) -> Epoch | None:
+        """The last epoch that did more than guess, which is what ``last/`` holds; the last one where none did."""
+        history = self.trainer.history
+        good = (epoch for epoch in reversed(history) if not guesses(epoch, self.prepared.data.classes))
+        return next(good, history[-1] if len(history) else None)
+
+    def _write(self, name: str, metrics: EpochMetrics) -> None:
+        card = classifier_card(self.config, self.prepared, metrics, run_name=self.run_name, kept_as=name)
+        save_encoder(self.folder / name, cast(Classifier, self.trainer.average), card)
+
+    def _ended(self, reason: str) -> str:
+        """The reason with what is left of the run."""
+        best = self.trainer.history.best
+        if best is None:
+            return f"{reason} (no epoch was finished)"
+        return f"{reason} (the best epoch, {best.epoch}, is kept)"
+
+    def _record(self, last: Epoch | None) -> dict[str, Any]:
+        """What the run has come to. last: the epoch that ``last/`` holds, None where no epoch was finished."""
+        history, config = self.trainer.history, self.config
+        newest = history[-1].metrics if len(history) else None
+        return {
+            **_accuracies(newest), "epochs": config.epochs, "best": _accuracies(history.best), "last": _accuracies(last.metrics if last else None),
+            "n": len(self.prepared.data.label), "epsilon": self.prepared.epsilon, "norm": config.norm, "attack": f"PGD-{config.validation_steps}",
+            "seconds": round(self.trainer.seconds, 3),
+        }  # fmt: skip
+
+    def _seconds_left(self) -> float | None:
+        """At the pace of this sitting; None before it has one."""
+        trainer = self.trainer
+        done = trainer.step - self._first
+        if not done:
+            return None
+        pace = (time.monotonic() - self._began - self._validating) / done
+        return pace * (trainer.total - trainer.step) + trainer.validation_seconds * (self.config.epochs - trainer.epoch)
+
+
+def _accuracies(metrics: EpochMetrics | None) -> dict[str, Any]:
+    """Epoch 0 without accuracies where there is none."""
+    if metrics is None:
+        return {"epoch": 0, "clean_accuracy": None, "robust_accuracy": None}
+    return {"epoch": metrics.epoch, "clean_accuracy": metrics.clean_accuracy, "robust_accuracy": metrics.robust_accuracy}

@@ -1,0 +1,131 @@
+"""What a robust training leaves in its run's folder: checkpoints to go on from, finished classifiers, examples of the attack."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from cdp import __version__
+from cdp.config_train import TrainConfig, step_size_of
+from cdp.data.atomic import atomic_file
+from cdp.errors import InputError
+from cdp.models.checkpoints import read_json, write_json, write_tensors
+from cdp.robust.training import RobustTrainer
+from cdp.tasks.train_data import Prepared
+from cdp.types import EpochMetrics
+
+BEST, LAST, EXAMPLES, CHECKPOINTS = "best", "last", "examples.npz", "checkpoints"
+KEPT = 2
+_WITHOUT_WEIGHT = frozenset({"overfitting"})
+"""Settings that change no number, so that a training may go on with another."""
+
+
+class Checkpoints:
+    """The newest two states of one training, and what it was started with. Every file is written atomically."""
+
+    def __init__(self, folder: Path, started: dict[str, Any]) -> None:
+        """folder: of the run; started: settings and data, any JSON object. Raises InputError where it was started with others."""
+        self.folder = folder / CHECKPOINTS
+        record = self.folder / "config.json"
+        self.begun = record.exists()
+        if self.begun:
+            self._require_same(read_json(record), started)
+        else:
+            write_json(record, started)
+        for left in self.folder.glob(".*.tmp"):
+            left.unlink(missing_ok=True)
+
+    def _require_same(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        if changed:
+            raise InputError(
+                f"{changed[0]}: this run was started with {str(before.get(changed[0]))[:120]}, not {str(now.get(changed[0]))[:120]}, so its checkpoints "
+                "cannot go on: restore what it was started with, or start a new run"
+            )
+
+    def paths(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
+
+    def restore(self, make: Callable[[], RobustTrainer]) -> RobustTrainer:
+        """A trainer from ``make`` at the newest checkpoint that can be read, else at the start. Damaged ones are removed."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        for path in self.paths():
+            trainer = make()
+            try:
+                trainer.load(load_file(path))
+            except (SafetensorError, KeyError, ValueError, RuntimeError):
+                path.unlink(missing_ok=True)
+                continue
+            return trainer
+        return make()
+
+    def save(self, state: dict[str, Tensor]) -> None:
+        """Keep a state. Raises OSError where it cannot be written, with the earlier ones intact."""
+        write_tensors(self.folder / f"state-{int(state['step']):09d}.safetensors", state)
+        for old in self.paths()[KEPT:]:
+            old.unlink(missing_ok=True)
+
+
+def started_with(config: TrainConfig, prepared: Prepared) -> dict[str, Any]:
+    """What must be the same for a checkpoint to go on."""
+    # Not the hash of a card: tags may be put on a set at any time.
+    sets = [{name: value for name, value in one.items() if name != "card_sha256"} for one in prepared.sets]
+    data = {
+        "real images": prepared.real, "synthetic images": prepared.synthetic, "validation images": len(prepared.data.label), "budget": prepared.epsilon,
+    }  # fmt: skip
+    return config.model_dump(mode="json", exclude=set(_WITHOUT_WEIGHT)) | data | {"sets": sets}
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what a killed worker had half written."""
+    for name in (BEST, LAST):
+        for left in folder.glob(f".{name}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def classifier_card(config: TrainConfig, prepared: Prepared, metrics: EpochMetrics, *, run_name: str, kept_as: str) -> dict[str, Any]:
+    """The card of a finished classifier. metrics: of the epoch whose averaged weights it has; kept_as: "best" or "last"."""
+    info = prepared.info
+    settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
+    settings |= {"epsilon": prepared.epsilon, "step_size": step_size_of(config, prepared.epsilon)}
+    how = {"attack": "PGD", "steps": config.validation_steps, "restarts": 1, "norm": config.norm, "epsilon": prepared.epsilon}
+    on = {"n": metrics.n, "on": "validation images held out from training"}
+    return {
+        "format": 1, "what": "classifier", "kind": "robust", "dataset": info.name, "dataset_title": info.title, "shape": list(info.shape),
+        "classes": len(info.classes), "class_names": list(info.classes), "run": run_name, "kept_as": kept_as, "epoch": metrics.epoch,
+        "licence": f"weights: Apache-2.0; training data: {info.licence}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "code_version": __version__,
+        "training": settings
+        | {"images": prepared.real, "synthetic_images": prepared.synthetic, "held_out": metrics.n, "dataset": config.dataset},
+        "sets": list(prepared.sets),
+        "accuracy": {
+            "clean": {"value": metrics.clean_accuracy, **on},
+            "pgd": {"value": metrics.robust_accuracy, **on, **how, "note": "a quick estimate: stronger attacks find less"},
+        },
+        "metrics": {name: value if math.isfinite(value) else None for name, value in dataclasses.asdict(metrics).items()},
+    }  # fmt: skip
+
+
+def save_examples(folder: Path, trainer: RobustTrainer) -> None:
+    """examples.npz: the validation images that show the attack, as the last validation left them."""
+    checked, rows = trainer.checked, trainer.shown
+    if checked is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(folder / EXAMPLES) as file:
+        np.savez(
+            file, clean=trainer.data.image[rows], adversarial=checked.adversarial.astype(np.float32), label=trainer.data.label[rows],
+            predicted_clean=checked.predicted_clean[rows], predicted=checked.predicted[rows], epoch=np.int64(trainer.epoch),
+            epsilon=np.float64(trainer.epsilon),
+        )  # fmt: skip

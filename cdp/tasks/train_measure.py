@@ -1,0 +1,152 @@
+"""A training step measured on this machine: small batches and few attack steps, so that large networks answer in seconds too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cdp.config_train import TrainConfig
+from cdp.data.pools import Pool, TrainingData
+from cdp.models.architectures import build_classifier
+from cdp.models.frozen import frozen
+from cdp.models.precision import autocast, lay_out, pick_device, pick_dtype
+from cdp.robust.training import RobustTrainer
+from cdp.robust.validation import BATCH, validate
+from cdp.types import DatasetInfo
+
+FEW, MORE = 1, 3
+"""Attack steps that are timed; what one more costs follows."""
+LONG = 0.6
+"""Seconds of a step that stand for larger batches too: shorter ones are mostly waiting for threads, which does not grow with the batch."""
+FIRST_BATCH, GROWTH = 2, 4
+"""The first batch of a large network that is timed, and its growth until a step is long or the batch is the one asked for."""
+LARGE, SMALL_BATCH = 5_000_000, 256
+"""Weights from which a network is large; smaller ones are timed at the batch asked for, up to this one."""
+TORCH_BYTES = {"cpu": 740 << 20, "cuda": 600 << 20}
+"""Memory that a process takes before it trains: with torch, and the kernels it makes at the first step; on a GPU the GPU's."""
+BESIDE = 2.0
+"""Peak of a batch over what autograd saves for it: gradients of activations and room to work. Measured on the small network."""
+STATES = 4
+"""Numbers kept for each weight: itself, gradient, momentum, average."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What training costs here. seconds_fixed + seconds_attack * attack steps: of one optimiser step at batch ``batch``;
+    validation: seconds an image and attack step (the two predictions are worth one); bytes_fixed: of weights and all that
+    goes with them; bytes_training, bytes_validation: that one image of a batch adds while it is differentiated; device: in words."""
+
+    batch: int
+    seconds_fixed: float
+    seconds_attack: float
+    validation: float
+    bytes_fixed: int
+    bytes_training: float
+    bytes_validation: float
+    device: str
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, else "CPU" with its number of threads."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+
+
+def measure(config: TrainConfig, info: DatasetInfo) -> Measured:
+    """Train for some steps on noise. The caller's random streams and files are left alone."""
+    device = pick_device()
+    net = lay_out(build_classifier(config.architecture, classes=len(info.classes), shape=info.shape, seed=0), device)
+    weights = sum(parameter.numel() for parameter in net.parameters())
+    batch = min(FIRST_BATCH if weights >= LARGE else SMALL_BATCH, config.batch)
+    few = _step_seconds(net, config, info, batch, FEW)
+    while few < LONG and batch < config.batch and weights >= LARGE:
+        batch = min(GROWTH * batch, config.batch)
+        few = _step_seconds(net, config, info, batch, FEW)
+    attack = max((_step_seconds(net, config, info, batch, MORE) - few) / (MORE - FEW), 0.02 * few)
+    bytes_training, bytes_validation = _bytes_an_image(net, config, info)
+    checked = _validation_seconds(net, config, info, min(batch, BATCH) if weights >= LARGE else BATCH)
+    return Measured(
+        batch, max(few - FEW * attack, 0.0), attack, checked, STATES * 4 * weights + TORCH_BYTES.get(device.type, 0), bytes_training,
+        bytes_validation, device_name(device),
+    )  # fmt: skip
+
+
+def _noise(info: DatasetInfo, count: int) -> tuple[np.ndarray, np.ndarray]:
+    channels, height, width = info.shape
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, height, width, channels), np.uint8), np.arange(count) % len(info.classes)
+
+
+def _step_seconds(net: nn.Module, config: TrainConfig, info: DatasetInfo, batch: int, attack_steps: int) -> float:
+    """The better of two steps after one that warms up; of one where it takes long."""
+    image, label = _noise(info, max(batch, 8))
+    change: dict[str, Any] = {"batch": batch, "attack_steps": attack_steps, "synthetic": (), "epochs": 10, "compile": False, "warm_up": 0.0}
+    trainer = RobustTrainer(
+        net, TrainingData(Pool([(image, label)]), None, image, label, len(info.classes)), config.model_copy(update=change), epsilon=0.01
+    )
+    device = trainer.device
+    return _best(trainer.advance, device)
+
+
+def _validation_seconds(net: nn.Module, config: TrainConfig, info: DatasetInfo, count: int) -> float:
+    """Seconds an image and attack step, in fp32."""
+    image, label = _noise(info, count)
+    device = next(net.parameters()).device
+
+    def check() -> None:
+        validate(net, image, label, epsilon=0.01, norm=config.norm, steps=FEW)
+
+    return _best(check, device) / count / (FEW + 1)
+
+
+def _best(work: Callable[[], object], device: torch.device) -> float:
+    first = _timed(work, device)
+    return min(_timed(work, device) for _ in range(1 if first >= LONG else 2))
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> float:
+    _wait(device)
+    began = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _bytes_an_image(net: nn.Module, config: TrainConfig, info: DatasetInfo) -> tuple[float, float]:
+    """What one image keeps for the backward pass: of a training batch, clean and attacked together, and of a validation batch."""
+    device = next(net.parameters()).device
+    dtype = pick_dtype(config.precision, device)
+    passes = 1 if config.method == "pgd-at" else 2
+    net.train()
+    training = passes * _saved_an_image(net, info, device, dtype)
+    with frozen(net):
+        return training, _saved_an_image(net, info, device, torch.float32)
+
+
+def _saved_an_image(net: nn.Module, info: DatasetInfo, device: torch.device, dtype: torch.dtype) -> float:
+    """Bytes that one image more takes, by what autograd saves for it, so that weights and what is made of them do not count."""
+    few, more = 2, 4
+    return BESIDE * (_saved(net, info, device, dtype, more) - _saved(net, info, device, dtype, few)) / (more - few)
+
+
+def _saved(net: nn.Module, info: DatasetInfo, device: torch.device, dtype: torch.dtype, count: int) -> int:
+    kept: list[Tensor] = []  # held until the end, so that no address is used twice
+
+    def pack(value: Tensor) -> Tensor:
+        kept.append(value)
+        return value
+
+    x = torch.rand(count, *info.shape, device=device).requires_grad_(True)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value), autocast(device, dtype), torch.enable_grad():
+        net(x)
+    return sum({value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in kept}.values())

@@ -1,0 +1,99 @@
+"""What can be trained on: data sets that are here, and the saved sets that fit each. Reads cards and names; a path only once it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cdp import paths
+from cdp.errors import CdpError, MissingError
+from cdp.types import DatasetInfo
+
+_REMEDY = "choose one of the list, or give the path of an .npz or of a folder with one folder a class"
+
+
+@dataclass(frozen=True)
+class SavedSet:
+    """A saved set as its card describes it. shape: (C, H, W); dataset: what its card says it imitates, "" unknown."""
+
+    count: int
+    classes: int
+    shape: tuple[int, int, int]
+    dataset: str
+
+
+@dataclass(frozen=True)
+class TrainChoices:
+    """builtin: the built-in data sets that are here; imported: saved sets that can stand in for real images.
+    sets: every sound saved set, newest first; missing: built-in data sets that are not here, with the way to get them."""
+
+    builtin: Mapping[str, DatasetInfo]
+    imported: tuple[str, ...]
+    sets: Mapping[str, SavedSet]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def fitting(self, name: str, info: DatasetInfo | None) -> tuple[str, ...]:
+        """Saved sets with as many classes and of the same shape as data set ``name``, its own images apart; those made for it come first."""
+        if info is None:
+            return ()
+        fits = [
+            key
+            for key, one in self.sets.items()
+            if one.classes == len(info.classes) and one.shape == info.shape and key not in (name, f"{name}-test")
+        ]
+        return tuple(sorted(fits, key=lambda key: self.sets[key].dataset != name))
+
+
+def read_train_choices() -> TrainChoices:
+    """What is here now."""
+    from cdp.data.registry import available
+    from cdp.data.sets import list_sets
+
+    cards = {entry.name: entry.card for entry in list_sets() if entry.card is not None}
+    known = available()
+    builtin = {info.name: info for info, state in known if state.ready}
+    missing = {info.name: state.how for info, state in known if not state.ready}
+    imported = tuple(name for name, card in cards.items() if _is_dataset(name, card, cards))
+    return TrainChoices(builtin, imported, {name: _saved(card) for name, card in cards.items()}, missing)
+
+
+def info_of(name: str, choices: TrainChoices) -> DatasetInfo:
+    """What is known of a data set by name or path. Raises CdpError or OSError where it cannot be used."""
+    if name in choices.builtin:
+        return choices.builtin[name]
+    missing = choices.missing.get(name)
+    if missing is not None:
+        raise MissingError(f"data set {name!r} is not on this machine: {missing}")
+    try:
+        place = paths.sets_dir() / name / "card.json" if name in choices.sets else Path(name).expanduser()
+        return _read(name, str(paths.home()), place.stat().st_mtime_ns)
+    except FileNotFoundError:
+        raise MissingError(f"data set {name[:80]!r} is unknown: {_REMEDY}") from None
+    except CdpError:
+        raise
+    except (ValueError, RuntimeError) as error:
+        # A null byte, or a home of somebody who has none.
+        raise MissingError(f"data set {name[:80]!r} is no path: {_REMEDY}") from error
+
+
+@st.cache_data(max_entries=64, show_spinner="Reading the data set")
+def _read(name: str, home: str, changed: int) -> DatasetInfo:
+    """home, changed: where the name is looked up, and its time of writing, so that another one of the same name is read anew."""
+    from cdp.data.registry import dataset_info
+
+    return dataset_info(name)
+
+
+def _is_dataset(name: str, card: Mapping[str, Any], cards: Mapping[str, Any]) -> bool:
+    """Imported images count as real ones; what was generated or selected from another set does not, nor the test half of another set."""
+    made = any(card.get(key) for key in ("config", "parent", "selection"))
+    return not made and not (name.endswith("-test") and name.removesuffix("-test") in cards)
+
+
+def _saved(card: Mapping[str, Any]) -> SavedSet:
+    height, width, channels = card["shape"]
+    return SavedSet(int(card["count"]), len(card["class_names"]), (channels, height, width), str(card.get("dataset") or ""))

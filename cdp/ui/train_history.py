@@ -1,0 +1,109 @@
+"""The journals of training runs in memory, once for all tabs: a tick reads only the lines that are new, into columns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import streamlit as st
+
+from cdp.runs.journal import JOURNAL, Follower, Point
+
+MOST = 64
+"""Runs kept; of more, the one that was not asked for the longest is read again when it is."""
+_FIRST = 64
+
+
+@dataclass(frozen=True)
+class History:
+    """The points of a run at one moment. version: another number whenever anything changed; columns: float64 (E,) by name, "epoch" among
+    them and rising, nan where a point lacks the value. Read only."""
+
+    version: int
+    columns: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.columns["epoch"])
+
+
+class Histories:
+    """Journals by run folder. Safe to ask from several threads: each journal is read once, by whoever comes first."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held: OrderedDict[Path, _Growing] = OrderedDict()
+        self._versions = count(1)
+
+    def of(self, folder: Path) -> History:
+        """The journal of the run in ``folder`` as it is now; nothing new costs one stat. A missing one is empty. Raises OSErrors."""
+        with self._lock:
+            growing = self._held.setdefault(folder, _Growing(Follower(folder / JOURNAL)))
+            self._held.move_to_end(folder)
+            while len(self._held) > MOST:
+                self._held.popitem(last=False)
+        with growing.lock:
+            if growing.read() or growing.shown is None:
+                growing.shown = History(next(self._versions), growing.columns())
+            return growing.shown
+
+
+@st.cache_resource(show_spinner=False)
+def histories() -> Histories:
+    """The one of this process."""
+    return Histories()
+
+
+@dataclass
+class _Growing:
+    """Columns with room to grow. What ``columns`` gave out is never written to again: rows are only added behind it."""
+
+    follower: Follower
+    lock: Lock = field(default_factory=Lock)
+    shown: History | None = None
+    _rows: int = 0
+    _room: dict[str, np.ndarray] = field(default_factory=lambda: {"epoch": np.full(_FIRST, np.nan)})
+
+    def read(self) -> bool:
+        """Take in what is new; whether anything changed."""
+        before = self.follower.points
+        if not self.follower.update():
+            return False
+        if self.follower.points is not before:
+            self._keep(0)
+        for point in self.follower.points:
+            self._add(point)
+        # The columns hold them; a journal of thousands of epochs is not kept twice.
+        self.follower.points.clear()
+        return True
+
+    def columns(self) -> dict[str, np.ndarray]:
+        views = {name: room[: self._rows] for name, room in self._room.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
+
+    def _add(self, point: Point) -> None:
+        last = self._room["epoch"][self._rows - 1] if self._rows else -np.inf
+        if point.step <= last:
+            # A worker that could not cut its journal repeats steps; what it says later holds.
+            self._keep(int(np.searchsorted(self._room["epoch"][: self._rows], point.step)))
+        if self._rows == len(self._room["epoch"]):
+            self._room = {name: np.concatenate([room, np.full(len(room), np.nan)]) for name, room in self._room.items()}
+        for name, value in ({**point.values, "epoch": float(point.step)}).items():
+            if name not in self._room:
+                self._room[name] = np.full(len(self._room["epoch"]), np.nan)
+            self._room[name][self._rows] = value
+        self._rows += 1
+
+    def _keep(self, rows: int) -> None:
+        """Only the first rows, in arrays of their own."""
+        size = max(_FIRST, len(self._room["epoch"])) if rows else _FIRST
+        self._room = {name: np.concatenate([room[:rows], np.full(size - rows, np.nan)]) for name, room in self._room.items()}
+        if not rows:
+            self._room = {"epoch": self._room["epoch"]}
+        self._rows = rows

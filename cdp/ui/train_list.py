@@ -1,0 +1,100 @@
+"""The list of training runs: newest first, a tick for the curves, and what can be done with each. Polls files while one of them moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cdp.runs import launch
+from cdp.runs.records import RESUMABLE, Run, list_runs
+from cdp.ui.gallery_parts import plain
+from cdp.ui.train_actions import act, remove, said
+from cdp.ui.train_rows import Followers, ended_itself, matching, moving, row_html, standing, train_runs, watching
+from cdp.ui.train_state import MOST_WATCHED, Trained
+
+POLL_SECONDS = 2.0
+PAGE = 8
+"""Runs listed at a time."""
+_FILTERED_FROM = 5
+_FOLLOWERS = "train_followers"
+
+
+def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
+    """Nothing where there is no run. The whole page is drawn anew once another set of runs moves or is watched."""
+    if not runs:
+        return
+    going, watched = moving(runs), watching(held.watched, runs)
+    st.fragment(_draw, run_every=POLL_SECONDS if going else None)(held, going, watched)
+
+
+def followers() -> Followers:
+    """The journals that this session reads on in."""
+    kept: Followers = st.session_state.setdefault(_FOLLOWERS, {})
+    return kept
+
+
+def _draw(held: Trained, going: frozenset[str], watched: tuple[str, ...]) -> None:
+    runs = train_runs(list_runs())
+    now = watching(held.watched, runs)
+    if moving(runs) != going or now != watched:
+        st.rerun()
+    st.subheader("Runs", anchor=False)
+    said()
+    shown = _page(_filtered(runs))
+    with st.container(key="train_runs", gap="small"):
+        for run in shown:
+            _row(run, held, now)
+
+
+def _filtered(runs: list[Run]) -> list[Run]:
+    if len(runs) < _FILTERED_FROM:
+        return runs
+    text = st.text_input(
+        "Filter runs", key="train_filter", placeholder="filter by name, state, method, data or seed", label_visibility="collapsed"
+    )
+    found = matching(runs, text)
+    if not found:
+        st.caption("No run matches.")
+    return found
+
+
+def _page(runs: list[Run]) -> list[Run]:
+    pages = -(-len(runs) // PAGE)
+    if pages < 2:
+        return runs
+    page = st.pagination(pages, key=f"train_page_{pages}")
+    st.caption(f"{len(runs):,} runs, newest first")
+    return runs[PAGE * (page - 1) : PAGE * page]
+
+
+def _row(run: Run, held: Trained, watched: Sequence[str]) -> None:
+    key = f"watch-{run.id}-{run.id in watched}"
+
+    def ticked() -> None:
+        others = [one for one in watched if one != run.id]
+        held.watch([*others, run.id] if st.session_state[key] else others)
+
+    full = len(watched) >= MOST_WATCHED and run.id not in watched
+    with st.container(horizontal=True, vertical_alignment="top", border=True, gap="small", key=f"train-run-{run.id}"):
+        st.checkbox(
+            f"Watch {plain(run.name)}", run.id in watched, key=key, on_change=ticked, label_visibility="collapsed", disabled=full,
+            help=f"At most {MOST_WATCHED} runs at a time." if full else None,
+        )  # fmt: skip
+        st.html(row_html(run, standing(run, followers())), width="stretch")
+        with st.container(horizontal=True, gap="small", width="content"):
+            _buttons(run)
+
+
+def _buttons(run: Run) -> None:
+    if not run.over:
+        st.button(
+            "Stop", key=f"stop-{run.id}", on_click=act, args=(launch.stop, run.id), disabled=run.state == "stopping",
+            help="The last finished epoch is kept, and the run can be resumed.",
+        )  # fmt: skip
+        return
+    if run.state in RESUMABLE and run.config is not None and not ended_itself(run):
+        st.button("Resume", key=f"resume-{run.id}", on_click=act, args=(launch.resume, run.id), help="Goes on from its last checkpoint.")
+    st.button(
+        "Remove", key=f"remove-{run.id}", type="tertiary", on_click=remove, args=(run.id, run.name), help="Moves the run to the trash."
+    )

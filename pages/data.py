@@ -1,0 +1,7 @@
+"""Bring a data set, train encoders and a diffusion model on it, use them on the other pages."""
+
+from cdp.ui.data import show
+from cdp.ui.frame import framed
+
+framed()
+show()

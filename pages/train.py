@@ -1,0 +1,29 @@
+"""Train robust classifiers in the background and watch them: settings on the left, runs, curves and examples on the right."""
+
+import streamlit as st
+
+from cdp.ui.frame import framed
+from cdp.ui.gallery_parts import plain
+from cdp.ui.train import action, results, runs_here
+from cdp.ui.train_catalog import read_train_choices
+from cdp.ui.train_command import elsewhere
+from cdp.ui.train_form import dataset_of, form, settle
+from cdp.ui.train_state import forget_gone, trained, write_url
+
+framed()
+choices, runs = read_train_choices(), runs_here()
+st.title("Train", anchor=False)
+held = trained()
+info, wrong = dataset_of(held, choices)
+settle(held, choices, info)
+forget_gone(held, [run.id for run in runs])
+for note in held.notes:
+    st.warning(plain(note))
+left, right = st.columns([4, 11], gap="large")
+with left:
+    form(held, choices, info, wrong)
+    elsewhere(held)
+with right:
+    action(held, info, runs)
+    results(held, runs, choices)
+write_url(held, curves=bool(runs))

@@ -1,0 +1,203 @@
+"""Training curves show exactly what naive computations give, thinned without losing a spike, and keep the reader's zoom."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cdp.figures.curve_lines import RunCurves, common_name, entries
+from cdp.figures.curve_rows import point_rows, run_rows
+from cdp.figures.curve_traces import MAX_POINTS
+from cdp.figures.curves import QUANTITIES, X_AXES, Look, training_curves
+from cdp.figures.palette import named_signs
+from cdp.figures.series import gap, share_band, smooth
+from cdp.ui.components.packing import pack
+
+
+def run(run_id: str, epochs: int = 30, *, group: str | None = None, seed: int = 0, synthetic: bool = True, **columns: Any) -> RunCurves:
+    rng = np.random.default_rng(seed)
+    e = np.arange(1.0, epochs + 1)
+    robust = np.round(0.4 * (1 - np.exp(-e / 10)) + rng.normal(0, 0.01, epochs), 3).clip(0, 1)
+    plain = {
+        "epoch": e, "images": 5000 * e, "synthetic_images": 3500 * e * synthetic, "seconds": 31 * e, "robust_accuracy": robust,
+        "clean_accuracy": robust + 0.3, "loss": 2 - robust, "loss_clean": 1 - robust, "loss_robust": robust / 6, "learning_rate": 0.1 / e,
+        "n": np.full(epochs, 1000.0),
+    }  # fmt: skip
+    return RunCurves(run_id, run_id, group or run_id, plain | columns)
+
+
+def drawn(*runs: RunCurves, **look: Any) -> dict[str, dict[str, Any]]:
+    """Traces by uid."""
+    return {trace["uid"]: trace for trace in training_curves(runs, Look(**look)).figure["data"]}
+
+
+def layout(*runs: RunCurves, **look: Any) -> dict[str, Any]:
+    return dict(training_curves(runs, Look(**look)).figure["layout"])
+
+
+def test_the_gap_is_the_best_so_far_minus_now() -> None:
+    robust = [0.1, 0.3, 0.25, 0.31, 0.2]
+    naive = [max(robust[: k + 1]) - robust[k] for k in range(5)]
+    assert gap(np.array(robust)) == pytest.approx(naive)
+    trace = drawn(run("a", 5, robust_accuracy=np.array(robust)))["a/3//line"]
+    assert trace["y"] == pytest.approx([100 * value for value in naive], abs=1e-5)
+
+
+def test_seeds_of_one_setting_become_one_line_with_a_band_that_says_n_and_stays_possible() -> None:
+    seeds = [run(f"trades-s{k}", [30, 30, 20][k], group="g", seed=k) for k in range(3)]
+    traces = drawn(*seeds, run("other"))
+    line, high = traces["mean of g/0/robust/line"], traces["mean of g/0/robust/high"]
+    at = [100 * np.mean([s.columns["robust_accuracy"][k] for s in seeds if len(s.columns["epoch"]) > k]) for k in range(30)]
+    assert line["y"] == pytest.approx(at, abs=1e-4)
+    assert line["name"] == "trades, n = 3 seeds"
+    assert line["customdata"][:, 2].tolist() == [3] * 20 + [2] * 10
+    assert "n = %{customdata[2]:,.0f} seeds" in line["hovertemplate"]
+    assert high["fill"] == "tonexty" and traces["mean of g/0/robust/low"]["y"].min() >= 0 and high["y"].max() <= 100
+    assert traces["mean of g/3//low"]["y"].min() >= 0
+    assert set(drawn(*seeds, mean=False)) >= {"trades-s0/0/robust/line", "trades-s1/0/robust/line", "trades-s2/0/robust/line"}
+
+
+def test_a_smoothed_mean_is_the_mean_of_smoothed_seeds_with_the_measured_one_behind() -> None:
+    seeds = [run(f"s{k}", group="g", seed=k) for k in range(2)]
+    traces = drawn(*seeds, smoothing=5)
+    robust = [100 * s.columns["robust_accuracy"] for s in seeds]
+    assert traces["mean of g/0/robust/line"]["y"] == pytest.approx(np.mean([smooth(r, 5) for r in robust], axis=0), abs=1e-4)
+    assert traces["mean of g/0/robust/raw"]["y"] == pytest.approx(np.mean(robust, axis=0), abs=1e-4)
+
+
+def test_a_run_is_drawn_in_per_cent_with_its_interval_and_the_raw_curve_behind_a_smoothed_one() -> None:
+    one = run("a")
+    traces = drawn(one, smoothing=10)
+    share = one.columns["robust_accuracy"]
+    assert traces["a/0/robust/raw"]["y"] == pytest.approx(100 * share, abs=1e-4)
+    assert traces["a/0/robust/line"]["y"] == pytest.approx(100 * smooth(share, 10), abs=1e-4)
+    low, high = share_band(smooth(share, 10), one.columns["n"])
+    assert traces["a/0/robust/low"]["y"] == pytest.approx(100 * low, abs=1e-4)
+    assert traces["a/0/robust/high"]["y"] == pytest.approx(100 * high, abs=1e-4)
+    assert "a/0/robust/raw" not in drawn(one)
+    # A schedule is no measurement, so it is not smoothed.
+    assert traces["a/2//line"]["y"] == pytest.approx(one.columns["learning_rate"])
+
+
+def test_clean_accuracy_is_dashed_in_the_colour_of_its_run_and_a_run_keeps_its_sign() -> None:
+    names = [f"run {k}" for k in range(5)]
+    traces, signs = drawn(*(run(name) for name in names)), named_signs(names)
+    for name in names:
+        robust, clean = (traces[f"{name}/0/{part}/line"] for part in ("robust", "clean"))
+        assert (robust["line"]["color"], robust["marker"]["symbol"]) == (signs[name].color, signs[name].symbol)
+        assert (robust["line"]["dash"], clean["line"]["dash"]) == ("solid", "dash")
+        assert robust["line"]["color"] == clean["line"]["color"]
+    alone = drawn(run(names[0]))[f"{names[0]}/0/robust/line"]
+    assert alone["line"]["color"] == signs[names[0]].color
+
+
+def test_uncertainty_is_a_band_of_few_runs_and_a_whisker_at_the_best_epoch_of_many() -> None:
+    for count, banded in ((1, True), (3, True), (4, False), (9, False)):
+        runs = [run(f"r{k}", seed=k) for k in range(count)]
+        traces = drawn(*runs)
+        assert ("r0/0/robust/high" in traces) is banded
+        best = int(np.argmax(runs[0].columns["robust_accuracy"]))
+        star = traces["r0/0/robust/best"]
+        low, high = share_band(runs[0].columns["robust_accuracy"], runs[0].columns["n"])
+        assert (star["x"], star["y"]) == ([best + 1.0], pytest.approx([100 * runs[0].columns["robust_accuracy"][best]]))
+        assert star["y"][0] + star["error_y"]["array"][0] == pytest.approx(100 * high[best])
+        assert star["y"][0] - star["error_y"]["arrayminus"][0] == pytest.approx(100 * low[best])
+
+
+def test_the_best_epoch_is_the_measured_one_and_the_title_says_it() -> None:
+    share = np.array([0.1, 0.5, 0.2, 0.3, 0.31, 0.32])
+    text = layout(run("a", 6, robust_accuracy=share), smoothing=10)["annotations"][0]["text"]
+    assert "best 50.0 % at epoch 2" in text and "n = 1,000" in text
+
+
+@pytest.mark.parametrize(("x", "factor"), [("epoch", 1), ("images", 5000), ("synthetic_images", 3500), ("seconds", 31 / 60)])
+def test_curves_lie_over_what_was_asked_for_and_the_axis_carries_its_unit(x: str, factor: float) -> None:
+    assert drawn(run("a"), x=x)["a/0/robust/line"]["x"] == pytest.approx(factor * np.arange(1, 31))
+    title = layout(run("a"), x=x)["xaxis4"]["title"]["text"]
+    assert title == ("training time [min]" if x == "seconds" else X_AXES[x].lower())
+
+
+def test_hours_follow_minutes_after_three_hours_and_large_counts_stay_exact() -> None:
+    long = run("a", 30, seconds=np.arange(1.0, 31) * 3600, images=np.arange(1.0, 31) + 2**30)
+    assert layout(long, x="seconds")["xaxis4"]["title"]["text"] == "training time [h]"
+    assert drawn(long, x="seconds")["a/0/robust/line"]["x"] == pytest.approx(np.arange(1, 31))
+    assert drawn(long, x="images")["a/0/robust/line"]["x"].tolist() == long.columns["images"].tolist()
+
+
+def test_a_run_without_synthetic_images_has_no_place_on_their_axis_and_that_is_said() -> None:
+    drawing = training_curves([run("real", synthetic=False), run("mixed")], Look(x="synthetic_images"))
+    assert {trace["legendgroup"] for trace in drawing.figure["data"]} == {"mixed"}
+    assert any("real" in note for note in drawing.notes)
+
+
+def test_log_axes_are_of_losses_and_rate_only_and_the_axes_say_so() -> None:
+    plain, log = layout(run("a")), layout(run("a"), log_x=True, log_y=True)
+    assert [log[f"yaxis{k}"]["type"] for k in ("", 2, 3, 4)] == ["linear", "log", "log", "linear"]
+    assert log["xaxis"]["type"] == "log" and plain["xaxis"]["type"] == "linear"
+    assert log["yaxis2"]["title"]["text"] == "loss [nats], log"
+    assert all(plain[f"yaxis{k}"]["title"]["text"] for k in ("", 2, 3, 4))
+
+
+def test_the_zoom_key_lasts_while_points_arrive_and_runs_come_and_changes_with_what_an_axis_shows() -> None:
+    keys = [
+        {name: part["uirevision"] for name, part in layout(*runs).items() if "axis" in name or name == "legend"} | {"": layout(*runs)["uirevision"]}
+        for runs in ([run("a", 3)], [run("a", 30)], [run("a", 30), run("b", 9)])
+    ]  # fmt: skip
+    assert keys[0] == keys[1] == keys[2]
+    assert layout(run("a"), x="images")["xaxis"]["uirevision"] != keys[0]["xaxis"]
+    assert layout(run("a"), quantities=("losses",))["yaxis"]["uirevision"] != keys[0]["yaxis"]
+    assert set(drawn(run("a", 3))) == set(drawn(run("a", 30)))
+
+
+def test_every_run_has_one_legend_entry_whatever_is_drawn() -> None:
+    for quantities in (tuple(QUANTITIES), ("gap",), ("losses", "rate")):
+        figure = training_curves([run("a"), run("b")], Look(quantities=quantities)).figure
+        assert [trace["name"] for trace in figure["data"] if trace.get("showlegend")] == ["a", "b"]
+        assert sum(name.startswith("yaxis") for name in figure["layout"]) == len(quantities)
+
+
+def test_no_curve_has_more_than_500_points() -> None:
+    traces = drawn(run("a", 3000), smoothing=5)
+    assert max(len(trace["x"]) for trace in traces.values()) <= MAX_POINTS
+
+
+@pytest.mark.parametrize(
+    "runs", [[], [run("a", 1)], [run("a", 0)], [run("a", 3, robust_accuracy=np.full(3, nan))], [run("a"), run("b", 0)]]
+)
+def test_any_stage_of_a_run_draws_and_packs(runs: list[RunCurves]) -> None:
+    for look in (Look(), Look(smoothing=5, log_x=True, log_y=True), Look(x="seconds", mean=False), Look(x="synthetic_images")):
+        assert len(pack(training_curves(runs, look).figure, alt="x")) > 100
+
+
+def test_names_are_shown_as_text_and_equal_names_are_told_apart() -> None:
+    evil = RunCurves("1", "<b>%{x}</b>", "1", run("x").columns)
+    assert drawn(evil)["1/0/robust/line"]["name"] == "&lt;b&gt;% {x}&lt;/b&gt;"
+    same = [RunCurves(i, "same", i, run("x").columns) for i in ("1", "2")]
+    assert [entry.label for entry in entries(same, mean=True)] == ["same (1)", "same (2)"]
+
+
+@pytest.mark.parametrize(("names", "common"), [
+    (["a-s0", "a-s1"], "a"), (["trades 7 seed 0", "trades 7 seed 12"], "trades 7"), (["x", "y"], "x"), (["runs-s1", "runs-s10"], "runs"),
+    (["glass", "glass-2"], "glass"),
+])  # fmt: skip
+def test_seeds_are_named_by_what_their_names_share(names: list[str], common: str) -> None:
+    assert common_name(names) == common
+
+
+def test_the_table_has_the_best_and_the_latest_epoch_with_intervals_and_n_and_the_file_every_point() -> None:
+    one = run("a")
+    share = one.columns["robust_accuracy"]
+    best, latest = run_rows([one, run("empty", 0)])
+    assert (best["epoch"], latest["epoch"], best["n"]) == (int(np.argmax(share)) + 1, 30, 1000)
+    wanted = stats.binomtest(round(1000 * share[-1]), 1000).proportion_ci(method="wilson")
+    assert (latest["robust [%]"], latest["robust low"], latest["robust high"]) == pytest.approx(
+        (100 * share[-1], 100 * wanted.low, 100 * wanted.high), abs=0.006
+    )
+    assert latest["gap [points]"] == pytest.approx(100 * (share.max() - share[-1]), abs=0.006)
+    rows = point_rows([one])
+    assert [row["robust_accuracy"] for row in rows] == share.tolist()
+    assert rows[4]["images"] == 25_000 and rows[0]["train_clean"] is None

@@ -1,0 +1,240 @@
+"""The robust trainer: a stop loses nothing, the schedule is torch's, networks are attacked in eval mode, and it learns."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cdp.config_train import TrainConfig
+from cdp.models.classifiers import SmallCNN
+from cdp.robust.attacks import cross_entropy, kl, pgd
+from cdp.robust.health import Diverged
+from cdp.robust.losses import METHODS
+from cdp.robust.schedules import WARM, one_cycle, warmed_up
+from cdp.robust.training import RobustTrainer, train
+from cdp.types import EpochMetrics
+from tests.robust import tiny
+
+EPSILON = 0.05
+
+
+def _figures(metrics: list[EpochMetrics]) -> list[tuple]:
+    """Everything but the time it took, with nan equal to nan."""
+    rows = [dataclasses.asdict(m) | {"seconds": 0.0} for m in metrics]
+    return [tuple("nan" if value != value else value for value in row.values()) for row in rows]
+
+
+def _trainer(config: TrainConfig, net: nn.Module | None = None) -> RobustTrainer:
+    return RobustTrainer(net or tiny.network(), tiny.data(), config, epsilon=EPSILON)
+
+
+class _Stop(Exception):
+    pass
+
+
+def _until(trainer: RobustTrainer, calls: int) -> tuple[list[EpochMetrics], dict[str, torch.Tensor] | None]:
+    """Train until the ``calls``-th call of the hook; the metrics so far and the state there, None at the end."""
+    left, metrics = calls, []
+
+    def on_step(_: RobustTrainer) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise _Stop
+
+    try:
+        metrics.extend(trainer.run(on_step))
+    except _Stop:
+        return metrics, trainer.state()
+    return metrics, None
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("normalised", [False, True])
+def test_stopped_at_any_step_and_resumed_it_equals_uninterrupted_training_bit_for_bit(method: str, normalised: bool) -> None:
+    """Stops in mid-epoch, in mid-validation (after the sixth step), and at both again."""
+    config = tiny.config(method=method, augmentation="cutout")
+    make = tiny.Normalised if normalised else tiny.network
+    whole = _trainer(config, make())
+    expected = list(whole.run())
+    final = whole.state()
+    for stops in ((1,), (6,), (7,), (8, 1), (3, 3, 3, 3)):
+        metrics, state = [], None
+        for calls in (*stops, 0):
+            trainer = _trainer(config, make())
+            if state is not None:
+                trainer.load(copy.deepcopy(state))
+            found, state = _until(trainer, calls)
+            metrics += found
+        assert _figures(metrics) == _figures(expected)
+        resumed = trainer.state()
+        assert resumed.keys() == final.keys()
+        for name in final.keys() - {"seconds", "history"}:
+            assert torch.equal(resumed[name], final[name]), name
+        assert trainer.seconds > 0
+
+
+def test_a_state_does_not_change_while_training_goes_on() -> None:
+    trainer = _trainer(tiny.config())
+    _, state = _until(trainer, 3)
+    kept = copy.deepcopy(state)
+    trainer.advance()
+    assert all(torch.equal(state[name], kept[name]) for name in kept)
+
+
+@pytest.mark.parametrize("total", [5, 8, 30, 1000])
+def test_the_rate_is_torch_s_one_cycle(total: int) -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.3, total_steps=total, pct_start=WARM, cycle_momentum=False)
+    expected = []
+    for _ in range(total):
+        expected.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        if len(expected) < total:
+            schedule.step()
+    assert [one_cycle(step, total, peak=0.3) for step in range(total)] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 4])
+def test_the_rate_of_the_shortest_trainings_is_finite_and_at_most_the_peak(total: int) -> None:
+    assert all(0 < one_cycle(step, total, peak=0.3) <= 0.3 for step in range(total))
+
+
+def test_the_budget_grows_in_proportion_and_stays_full() -> None:
+    assert [warmed_up(step, 10, share=0.4) for step in (0, 1, 3, 4, 9)] == pytest.approx([0.25, 0.5, 1, 1, 1])
+    assert warmed_up(0, 10, share=0) == 1
+
+
+def test_the_step_is_that_of_a_plain_loop_written_out() -> None:
+    """Two steps of TRADES with Nesterov momentum and one-cycle rate, by torch's own optimiser and separate forward passes."""
+    config = tiny.config(warm_up=0.5, augmentation="none")
+    trainer, net, total = _trainer(config), tiny.network(), 12
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    average = {name: value.clone() for name, value in net.state_dict().items()}
+    for step in range(2):
+        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([0, 2, step]).generate_state(1, np.uint64)[0]))
+        pools, rows = (trainer.data.real, trainer.data.synthetic), trainer.mixture.rows(step)
+        image, label = (np.concatenate(part) for part in zip(*(p.take(r) for p, r in zip(pools, rows, strict=True)), strict=True))
+        x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
+        share = (step + 1) / (0.5 * total)
+        p = net(x).softmax(dim=1).detach()
+        x_adv = pgd(
+            net, x, p, epsilon=share * EPSILON, step_size=share * 2.5 * EPSILON / 2, steps=2, loss=kl, generator=generator
+        )  # fmt: skip
+        loss = cross_entropy(net(x), y).mean() + 6 * kl(net(x_adv), net(x).softmax(dim=1)).mean()
+        optimiser.param_groups[0]["lr"] = one_cycle(step, total, peak=0.1)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        decay = min(0.995, (1 + step) / (10 + step))
+        average = {name: decay * value + (1 - decay) * net.state_dict()[name] for name, value in average.items()}
+        trainer.advance()
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(trainer.net.state_dict()[name], value, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(trainer.average.state_dict()[name], average[name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_it_learns_separable_classes_under_attack(method: str, norm: str) -> None:
+    config = tiny.config(method=method, norm=norm, epochs=8, epsilon=None)
+    *_, last = train(tiny.network(), tiny.data(), config, epsilon=0.05 if norm == "linf" else 0.3)
+    assert last.robust_accuracy > 0.9
+    assert last.clean_accuracy >= last.robust_accuracy
+    assert (last.epoch, last.step, last.images, last.synthetic_images) == (8, 48, 768, 384)
+    assert math.isnan(last.train_clean) == (method == "pgd-at")
+    assert (last.loss_clean > 0) == (method == "trades")
+    assert last.epsilon == pytest.approx(0.05 if norm == "linf" else 0.3)
+
+
+def test_training_on_real_or_synthetic_images_alone() -> None:
+    for data, change, synthetic in (
+        (tiny.data(synthetic=0), {"synthetic": ()}, 0),
+        (tiny.data(real=0), {"real": 0, "fraction": 1.0}, 16),
+    ):
+        *_, last = train(tiny.network(), data, tiny.config(epochs=1, **change), epsilon=EPSILON)
+        assert last.synthetic_images == synthetic * last.step
+
+
+def test_batch_statistics_see_clean_and_attacked_images_apart_and_the_attack_moves_none() -> None:
+    trainer = _trainer(tiny.config(augmentation="none"), tiny.Normalised())
+    norm = trainer.net.body[1]
+    seen = []
+    norm.register_forward_hook(lambda module, args, out: seen.append((module.training, len(args[0]))))
+    trainer.advance()
+    assert [count for training, count in seen if training] == [16, 16]
+    assert len([1 for training, _ in seen if not training]) == 1 + 2
+    assert norm.num_batches_tracked == 2
+    assert not torch.equal(trainer.average.body[1].running_mean, norm.running_mean)
+
+
+def test_bf16_trains_like_fp32_and_validates_in_fp32() -> None:
+    runs = {}
+    for precision in ("fp32", "bf16"):
+        trainer = _trainer(tiny.config(epochs=4, precision=precision))
+        *_, runs[precision] = trainer.run()
+        assert all(
+            value.dtype == torch.float32
+            for value in trainer.state().values()
+            if value.dtype not in (torch.float64, torch.int64, torch.uint8)
+        )
+    assert runs["bf16"].loss != runs["fp32"].loss
+    assert runs["bf16"].loss == pytest.approx(runs["fp32"].loss, rel=0.25)
+
+
+def test_validation_does_not_depend_on_what_was_validated_before_and_shows_balanced_examples() -> None:
+    trainer = _trainer(tiny.config(epochs=2))
+    list(trainer.run())
+    checked = trainer.checked
+    assert checked is not None
+    assert len(trainer.shown) == 8
+    assert sorted(np.bincount(trainer.data.label[trainer.shown]).tolist()) == [2, 3, 3]
+    clean = trainer.data.image[trainer.shown] / 255
+    assert np.abs(checked.adversarial - clean).max() == pytest.approx(EPSILON, abs=1e-6)
+    with torch.no_grad():
+        shown = trainer.average(torch.from_numpy(checked.adversarial).permute(0, 3, 1, 2)).argmax(dim=1).numpy()
+    assert np.array_equal(shown, checked.predicted[trainer.shown])
+
+
+def test_nan_is_found_and_never_kept() -> None:
+    trainer = _trainer(tiny.config(epochs=20, learning_rate=10.0, warm_up=0.0, attack_steps=1))
+    with torch.no_grad():
+        trainer.net.head.weight[0, 0] = float("nan")
+    with pytest.raises(Diverged, match="step 1: lower learning_rate"):
+        list(trainer.run())
+    trainer = _trainer(tiny.config())
+    with torch.no_grad():
+        trainer.net.head.weight[0, 0] = float("inf")
+    with pytest.raises(Diverged, match=r"head\.weight"):
+        trainer.state()
+
+
+def test_the_caller_s_random_stream_is_left_alone() -> None:
+    trainer = _trainer(tiny.config(epochs=1))
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    list(trainer.run())
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_compiled_network_trains_to_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced as ever; machine code for it would only cost the test a minute."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    plain, compiled = ([*train(tiny.network(), tiny.data(), tiny.config(epochs=1, compile=c), epsilon=EPSILON)][-1] for c in (False, True))
+    assert compiled.loss == pytest.approx(plain.loss, rel=1e-3)
+
+
+def test_a_network_without_normalisation_survives_gradients_that_break_others() -> None:
+    """MART's first gradients: without a limit this training ends in NaN."""
+    torch.manual_seed(3)
+    *_, last = train(SmallCNN(3, 1, widths=(8, 8)), tiny.data(), tiny.config(method="mart", epochs=8, seed=3), epsilon=EPSILON)
+    assert last.robust_accuracy > 0.9

@@ -1,0 +1,198 @@
+"""Robust training as a task: what it leaves, what it refuses, and how it ends badly."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from cdp.data.sets import save_set
+from cdp.errors import Cancelled, CdpError, Halted
+from cdp.models.encoders import load_encoder
+from cdp.robust.validation import validate
+from cdp.tasks.train_data import prepare
+from tests.robust import tiny
+from tests.tasks.training_world import EPOCHS, NAMES, PER_EPOCH, Told, config, make_sets, states
+
+
+@pytest.fixture(autouse=True)
+def _sets() -> None:
+    make_sets()
+
+
+def test_a_run_leaves_classifiers_examples_checkpoints_and_a_record(tmp_path: Path) -> None:
+    told = Told()
+    record = told.run(config(), tmp_path)
+    first, last = told.epochs
+    assert told.resumed == []
+    assert told.progress[0] == (0, EPOCHS * PER_EPOCH, None)
+    assert [done for done, _, _ in told.progress] == [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10]
+    assert told.progress[-1][2] == pytest.approx(0, abs=1)
+    assert record["epoch"] == record["epochs"] == record["last"]["epoch"] == 2
+    assert record["robust_accuracy"] == last.robust_accuracy
+    assert record["best"] == {
+        "epoch": last.best_epoch, "robust_accuracy": last.best_robust, "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
+    }  # fmt: skip
+    assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == (12, 0.05, "linf", "PGD-2")
+    assert last.synthetic_images == last.images / 2 == 80
+    assert states(tmp_path) == ["state-000000005.safetensors", "state-000000010.safetensors"]
+    json.dumps(record, allow_nan=False)
+    with np.load(tmp_path / "examples.npz", allow_pickle=False) as kept:
+        assert kept["clean"].shape == kept["adversarial"].shape == (8, 8, 8, 1)
+        assert (kept["clean"].dtype, kept["adversarial"].dtype) == (np.uint8, np.float32)
+        assert sorted(np.bincount(kept["label"])) == [2, 3, 3]
+        assert kept["predicted_clean"].shape == kept["predicted"].shape == (8,)
+        assert (int(kept["epoch"]), float(kept["epsilon"])) == (2, 0.05)
+        assert np.abs(kept["adversarial"] - kept["clean"] / 255).max() == pytest.approx(0.05, abs=1e-6)
+
+
+def test_the_kept_classifiers_have_the_accuracies_on_their_cards(tmp_path: Path) -> None:
+    told = Told()
+    record = told.run(config(), tmp_path)
+    data = prepare(config()).data
+    for name in ("best", "last"):
+        encoder = load_encoder(tmp_path / name, "small")
+        found = validate(encoder.net, data.image, data.label, epsilon=0.05, norm="linf", steps=2)
+        card = encoder.card
+        assert found.robust.mean() == card["accuracy"]["pgd"]["value"] == record[name]["robust_accuracy"]
+        assert found.clean.mean() == card["accuracy"]["clean"]["value"]
+        assert card["epoch"] == record[name]["epoch"]
+        assert card["training"]["images"] == 40
+        assert card["training"]["epsilon"] == 0.05
+        assert card["sets"][0]["name"] == "made"
+        assert len(card["sets"][0]["card_sha256"]) == 64
+        assert card["class_names"] == NAMES
+
+
+def test_validation_images_are_in_no_training_pool() -> None:
+    settings = config()
+    prepared = prepare(settings)
+    real = prepared.data.real.take(np.arange(prepared.real))[0]
+    train = {image.tobytes() for image in real}
+    assert len(train) == 40
+    assert not train & {image.tobytes() for image in prepared.data.image}
+
+
+def _poisoned(folder: Path) -> None:
+    """Put a weight into the newest checkpoint that makes the next loss infinite."""
+    path = sorted((folder / "checkpoints").glob("*.safetensors"))[-1]
+    state = load_file(path)
+    state["net.head.weight"][:] = 3e38
+    save_file(state, path)
+
+
+def test_nan_ends_the_run_with_the_reason_and_what_was_good_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        Told(8).run(config(), tmp_path)
+    best = (tmp_path / "best" / "model.safetensors").read_bytes()
+    _poisoned(tmp_path)
+    told = Told()
+    with pytest.raises(Halted, match=r"lower learning_rate.*the best epoch, 1, is kept") as halted:
+        told.run(config(), tmp_path)
+    record = halted.value.result
+    assert record["epoch"] == record["best"]["epoch"] == record["last"]["epoch"] == 1
+    assert record["robust_accuracy"] is not None
+    assert (tmp_path / "best" / "model.safetensors").read_bytes() == best
+    assert load_encoder(tmp_path / "last", "small").card["epoch"] == 1
+    json.dumps(record, allow_nan=False)
+
+
+def test_nan_in_the_first_epoch_says_that_nothing_was_finished(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        Told(2).run(config(), tmp_path)
+    _poisoned(tmp_path)
+    with pytest.raises(Halted, match="no epoch was finished") as halted:
+        Told().run(config(), tmp_path)
+    assert halted.value.result["epoch"] == 0
+    assert halted.value.result["best"]["robust_accuracy"] is None
+    assert not (tmp_path / "last").exists()
+
+
+def test_collapsed_labels_end_the_run_and_last_keeps_the_last_good_epoch(tmp_path: Path) -> None:
+    """A weight decay that starves the network: it learns, then forgets. 40 steps an epoch."""
+    settings = config(epochs=40, real=40, batch=2, learning_rate=0.05, weight_decay=1.0, ema_decay=0.9, warm_up=0.0, beta=0.1)
+    told = Told()
+    with pytest.raises(Halted, match="labels have collapsed since epoch") as halted:
+        told.run(settings, tmp_path)
+    record = halted.value.result
+    ended = told.epochs[-1].epoch
+    assert record["epoch"] == ended < 40
+    assert record["last"]["epoch"] <= ended - 5
+    assert record["last"]["clean_accuracy"] > 0.5
+    assert load_encoder(tmp_path / "last", "small").card["epoch"] == record["last"]["epoch"]
+    again = Told()
+    with pytest.raises(Halted) as halted_again:
+        again.run(settings, tmp_path)
+    assert str(halted_again.value) == str(halted.value)
+    assert again.epochs == []
+
+
+@pytest.mark.parametrize("answer", ["stop", "notice"])
+def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """The trainer is real; the robust accuracies it finds are written over, as no network of this size overfits in seconds."""
+    from cdp.robust import training
+
+    rng = np.random.default_rng(0)
+    level = iter([0.5, 0.55, 0.6, 0.6, 0.6, 0.6, *[0.3] * 6, *[0.7] * 4])
+
+    def measured(*args: Any, **kwargs: Any) -> Any:
+        found = validate(*args, **kwargs)
+        robust = rng.random(2000).argsort() < 2000 * next(level)
+        return type(found)(robust | True, robust, np.arange(2000) % 3, np.arange(2000) % 3, found.adversarial)
+
+    monkeypatch.setattr(training, "validate", measured)
+    settings = config(epochs=16, warm_up=0.0, learning_rate=0.02, overfitting=answer)
+    told = Told()
+    if answer == "stop":
+        with pytest.raises(Halted, match=r"robust overfitting since epoch 7.*use the best epoch") as halted:
+            told.run(settings, tmp_path)
+        assert halted.value.result["best"]["epoch"] == 3
+        assert halted.value.result["last"]["epoch"] == halted.value.result["epoch"] == told.epochs[-1].epoch in (11, 12)
+    else:
+        told.run(settings, tmp_path)
+        assert told.notices[-1] is None
+        assert all(text is not None and "robust overfitting since epoch 7" in text for text in told.notices[:-1])
+        assert len(told.notices) >= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"real": 49}, "real: 49 images .* has 48 here"),
+        ({"synthetic": ["nothing"]}, "sample set 'nothing' is unknown"),
+        ({"synthetic": ["other"]}, "classes of set other .*class 1 is 'gray' there and 'grey' here"),
+        ({"synthetic": ["few"]}, "classes of set few .*it has 2 classes"),
+        ({"synthetic": ["large"]}, r"set large has images of shape \(16, 16, 1\) where small has \(8, 8, 1\)"),
+        ({"epsilon": None}, "epsilon: small has no conventional linf budget"),
+        ({"dataset": "one"}, "one class"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    image, label = tiny.images(30)
+    save_set("other", image, label, {"class_names": ["dark", "gray", "light"]})
+    save_set("few", image, label % 2, {"class_names": NAMES[:2]})
+    save_set("large", np.zeros((9, 16, 16, 1), np.uint8), np.arange(9) % 3, {"class_names": NAMES})
+    save_set("one", image, label * 0, {"class_names": ["all"]})
+    with pytest.raises(CdpError, match=words):
+        Told().run(config(**change), tmp_path)
+
+
+def test_a_set_with_numbered_classes_fits() -> None:
+    save_set("numbered", *tiny.images(30), {})
+    assert prepare(config(synthetic=["made", "numbered"])).synthetic == 60
+
+
+def test_synthetic_images_alone_and_real_ones_alone(tmp_path: Path) -> None:
+    alone = Told()
+    alone.run(config(real=0, fraction=1.0), tmp_path / "synthetic")
+    assert alone.epochs[-1].synthetic_images == alone.epochs[-1].images
+    real = Told()
+    real.run(config(synthetic=[], method="pgd-at"), tmp_path / "real")
+    assert real.epochs[-1].synthetic_images == 0
+    assert math.isnan(real.epochs[-1].train_clean)
+    assert load_encoder(tmp_path / "real" / "last", "small").card["metrics"]["train_clean"] is None

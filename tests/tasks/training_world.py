@@ -1,0 +1,70 @@
+"""A small data set with a synthetic one that fits, and a listener to robust trainings of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cdp.config_train import TrainConfig
+from cdp.data.sets import save_set
+from cdp.knobs import parse
+from cdp.tasks.train import train_run
+from cdp.types import EpochMetrics
+from tests.robust import tiny
+
+NAMES = ["dark", "grey", "light"]
+EPOCHS, PER_EPOCH = 2, 5
+
+
+def make_sets() -> None:
+    """A data set of 60 images, 40 of which stay for training after 12 are held out, and a synthetic set that fits it."""
+    for name, count, seed in (("small", 60, 0), ("made", 30, 1)):
+        save_set(name, *tiny.images(count, seed), {"class_names": NAMES, "dataset": "small"})
+
+
+def config(**change: Any) -> TrainConfig:
+    settings = {
+        "dataset": "small", "synthetic": ["made"], "real": 40, "held_out": 12, "fraction": 0.5, "batch": 16, "epochs": EPOCHS, "epsilon": 0.05,
+        "attack_steps": 2, "validation_steps": 2, "precision": "fp32",
+    }  # fmt: skip
+    return parse(TrainConfig, settings | change)
+
+
+class Told:
+    """Everything a training says, and a stop after so many words."""
+
+    def __init__(self, stop_after: int | None = None, on_epoch: Callable[[EpochMetrics], None] | None = None) -> None:
+        self.progress: list[tuple[int, int, float | None]] = []
+        self.epochs: list[EpochMetrics] = []
+        self.resumed: list[int] = []
+        self.notices: list[str | None] = []
+        self._asked, self._stop_after, self._on_epoch = 0, stop_after, on_epoch
+
+    def _epoch(self, metrics: EpochMetrics) -> None:
+        self.epochs.append(metrics)
+        if self._on_epoch:
+            self._on_epoch(metrics)
+
+    def _stop(self) -> bool:
+        self._asked += 1
+        return self._asked == self._stop_after
+
+    def run(self, config: TrainConfig, folder: Path) -> dict[str, Any]:
+        return train_run(
+            config, folder, on_progress=lambda *words: self.progress.append(words), on_epoch=self._epoch, on_resume=self.resumed.append,
+            should_stop=self._stop, notice=self.notices.append, run_name="a run",
+        )  # fmt: skip
+
+
+def figures(metrics: EpochMetrics) -> dict[str, Any]:
+    return {name: value for name, value in asdict(metrics).items() if name != "seconds"}
+
+
+def same(record: dict[str, Any], expected: dict[str, Any]) -> bool:
+    return {k: v for k, v in record.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+
+
+def states(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "checkpoints").glob("*.safetensors"))

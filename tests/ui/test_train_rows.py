@@ -1,0 +1,117 @@
+"""What the list says of a run, read from its files; and who is watched where nobody chose."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cdp.config_train import TrainConfig
+from cdp.runs.records import list_runs
+from cdp.ui.train_outcome import interval_text
+from cdp.ui.train_rows import (
+    Followers,
+    Standing,
+    accuracy_line,
+    facts,
+    matching,
+    moving,
+    row_html,
+    share,
+    standing,
+    state_line,
+    train_runs,
+    watching,
+)
+from tests.ui.train_runs import SHORT, train_run
+
+pytestmark = pytest.mark.usefixtures("cdp_home")
+
+
+def alive() -> dict[str, object]:
+    me = psutil.Process()
+    return {"pid": os.getpid(), "began": me.create_time()}
+
+
+def test_a_running_run_tells_epoch_time_left_and_both_accuracies() -> None:
+    run = train_run("a", state="running", epochs=5, process=alive())
+    now = standing(run, {})
+    assert state_line(run, now) == "running · epoch 5 of 12 · 1 min 11 s left"
+    assert accuracy_line(now) == "robust 56.0 % best (epoch 3), 46.0 % last"
+    assert (now.n, now.clean, share(run)) == (500, 0.7, pytest.approx(5 / 12))
+
+
+def test_before_the_first_epoch_nothing_is_claimed() -> None:
+    run = train_run("a", state="running", process=alive())
+    now = standing(run, {})
+    assert now == Standing()
+    assert state_line(run, now) == "running · epoch 0 of 12 · 1 min 11 s left"
+    assert accuracy_line(now) == ""
+
+
+def test_a_journal_is_read_on_and_a_resumed_one_that_was_cut_is_read_anew() -> None:
+    run = train_run("a", state="stopped", epochs=2)
+    kept: Followers = {}
+    assert standing(run, kept).epoch == 2
+    lines = (run.folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    with (run.folder / "metrics.jsonl").open("a") as journal:
+        journal.write(lines[1].replace('"step": 2,', '"step": 3,', 1))
+    assert standing(run, kept).epoch == 3
+    (run.folder / "metrics.jsonl").write_text(lines[0])
+    assert standing(run, kept).epoch == 1
+
+
+def test_settings_are_told_in_short() -> None:
+    assert facts(SHORT) == "TRADES · Small CNN · fashion-mnist · 2,000 real · seed 0"
+    mixed = TrainConfig(dataset="/data/mine.npz", synthetic=("a", "b"), fraction=0.25, method="mart", seed=4)
+    assert facts(mixed) == "MART · Small CNN · mine.npz · all real · 25 % of 2 sets · seed 4"
+    assert facts(None) == "settings cannot be read"
+
+
+def test_names_and_errors_of_strangers_are_text_in_the_list() -> None:
+    run = train_run("a", name="<img src=x onerror=alert(1)>", state="failed", error="'\"><script>alert(2)</script>", epochs=1)
+    text = row_html(run, standing(run, {}))
+    assert "<img" not in text and "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_bar_tells_its_value_to_a_screen_reader_and_goes_once_all_is_done() -> None:
+    stopped = train_run("a", state="stopped", epochs=6)
+    assert "aria-valuenow='50'" in row_html(stopped, standing(stopped, {}))
+    finished = train_run("b", name="other", epochs=12)
+    assert "progressbar" not in row_html(finished, standing(finished, {}))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("", "ab"), ("FAILED", "b"), ("mart", "b"), ("seed 7", "a"), ("trades fini", "a"), ("nothing", "")]
+)
+def test_the_filter_looks_at_name_state_method_data_and_seed(text: str, found: str) -> None:
+    train_run("a", name="first", config=SHORT.model_copy(update={"seed": 7}), created=2.0)
+    train_run("b", name="second", config=SHORT.model_copy(update={"method": "mart"}), state="failed")
+    assert "".join(run.id for run in matching(list_runs(), text)) == found
+
+
+def test_where_nobody_chose_the_moving_runs_are_watched_else_the_newest() -> None:
+    train_run("old", created=1.0)
+    train_run("new", name="two", created=2.0)
+    assert watching(None, list_runs()) == ("new",)
+    train_run("going", name="three", state="running", process=alive(), created=0.5)
+    assert watching(None, list_runs()) == ("going",)
+    assert moving(list_runs()) == {"going"}
+    assert watching(("new", "gone", "old"), list_runs()) == ("new", "old")
+    assert watching((), list_runs()) == ()
+    assert watching(None, []) == ()
+
+
+def test_runs_of_another_kind_are_not_listed(cdp_home: Path) -> None:
+    run = train_run("a")
+    (run.folder / "config.json").write_text((run.folder / "config.json").read_text().replace('"train"', '"pretrain"', 1))
+    assert train_runs(list_runs()) == []
+
+
+def test_an_accuracy_has_its_wilson_interval_and_none_without_n() -> None:
+    # Wilson (1927) for 50 of 100: 0.5 +- 1.96 sqrt(0.25/100 + 1.96^2/40000) / (1 + 1.96^2/100), by hand.
+    assert interval_text(0.5, 100) == "40.4 to 59.6"
+    assert interval_text(0.5, 0) == ""
