@@ -11,8 +11,8 @@ from cdp.presets import Preset
 
 TRAIN_PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "Quick look", "Ours: about two minutes on two cores with real images alone, four with 70 % synthetic. On Fashion-MNIST it "
-        "reaches 57 % under PGD-10. Its accuracies rank settings roughly; do not cite them.",
+        "Quick look", "Ours: about two minutes on two cores with real images alone, longer with synthetic ones. "
+        "Its accuracies rank settings roughly; do not cite them.",
         {"real": 2000, "held_out": 500, "epochs": 24, "attack_steps": 5},
     ),
     "standard": Preset(

@@ -106,9 +106,12 @@ def test_without_wait_the_run_goes_on_and_can_be_stopped_and_resumed(config_file
 
 def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
     command = [sys.executable, "-m", "cdp", "train", config_file, "--epochs", "400", "--name", "long", "--wait", "--json"]
+    # As from a terminal: a test run in the background has Ctrl-C switched off, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     waiting = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
+    signal.signal(signal.SIGINT, before)
     end = time.monotonic() + 90
     while not any(run["state"] == "running" for run in cdp_json("runs")["runs"]):
         assert time.monotonic() < end

@@ -38,7 +38,8 @@ class Estimate:
 
 
 def estimate(config: TrainConfig) -> Estimate:
-    """Seconds and memory of a training, measured once and then remembered for what it depends on. Seconds the first time.
+    """Seconds and memory of a training, measured once and then remembered for what it depends on. Seconds the first time;
+    a machine too busy for timings to agree is measured again the next time.
 
     Steps are timed with 1 and 3 attack steps at up to the batch asked for and scaled in proportion to attack steps and
     batch; validation in proportion to images and attack steps. Raises InputError where the images cannot be opened.
@@ -74,5 +75,6 @@ def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
         with contextlib.suppress(TypeError):
             return Measured(**known)
     found = measure(config, info)
-    kept.save_json(_KIND, key, asdict(found))
+    if found.settled:
+        kept.save_json(_KIND, key, asdict(found))
     return found

@@ -47,7 +47,7 @@ def _beside(held: Trained, config: TrainConfig, info: DatasetInfo, runs: list[Ru
     from cdp.tasks.estimate import warnings_of
 
     for text in dict.fromkeys((*warnings_of(config, info), *known_warnings(config))):
-        st.warning(plain(text))
+        st.warning(plain(text if text.endswith(".") else f"{text}."))
     same = next((run for run in runs if run.config == config), None)
     if same is not None:
         st.caption(plain(f"Run {same.name} ({same.state}) has these very settings, so another one gives the same numbers."))

@@ -11,18 +11,19 @@ import streamlit as st
 
 from cdp.config_train import TrainConfig
 from cdp.errors import MissingError
-from cdp.figures.curve_lines import RunCurves
+from cdp.figures.curve_lines import RunCurves, entries
 from cdp.figures.curve_rows import point_rows, run_rows
 from cdp.figures.curves import Look, training_curves
+from cdp.figures.palette import Sign
 from cdp.runs.records import Run, get_run
 from cdp.ui.components.chart import load_plotly, packed_chart
 from cdp.ui.components.packing import pack
 from cdp.ui.gallery_parts import plain
 from cdp.ui.results import to_csv
 from cdp.ui.train_history import histories
-from cdp.ui.train_look import controls, from_params, to_params
+from cdp.ui.train_look import controls, curves_state, from_params, to_params
 
-__all__ = ["from_params", "show_curves", "to_params"]
+__all__ = ["from_params", "show_curves", "signs_of", "to_params"]
 
 POLL_SECONDS = 1.5
 _DRAWN = "train_curves_drawn"
@@ -54,6 +55,14 @@ def groups_of(runs: Sequence[Run]) -> dict[str, str]:
                 found[run.id] = settings
                 taken.add((settings, run.config.seed))
     return found
+
+
+def signs_of(run_ids: Sequence[str]) -> dict[str, Sign]:
+    """For each of these runs the colour and mark that the curves draw it with; those of its mean where seeds are joined."""
+    runs = there(run_ids)
+    groups = groups_of(runs)
+    curves = [RunCurves(run.id, run.name, groups[run.id], {}) for run in runs]
+    return {run.id: entry.sign for entry in entries(curves, mean=curves_state().look.mean) for run in entry.runs}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None
     names = {run.id: run.name for run in watched}
     opened = held.opened if held.opened in names else watched[-1].id
     run = next(run for run in watched if run.id == opened)
-    st.html(heading_html(run.name))
+    from cdp.ui.train_curves import signs_of
+
+    st.html(heading_html(run.name, signs_of(list(names)).get(run.id)))
     if len(watched) > 1:
         key = f"train_open_{'-'.join(names)}"
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from cdp.figures.palette import Sign
 from cdp.runs import launch
 from cdp.runs.records import RESUMABLE, Run, list_runs
 from cdp.ui.gallery_parts import plain
@@ -41,10 +42,20 @@ def _draw(held: Trained, going: frozenset[str], watched: tuple[str, ...]) -> Non
         st.rerun()
     st.subheader("Runs", anchor=False)
     said()
+    signs = _signs(now)
     shown = _page(_filtered(runs))
     with st.container(key="train_runs", gap="small"):
         for run in shown:
-            _row(run, held, now)
+            _row(run, held, now, signs.get(run.id))
+
+
+def _signs(watched: Sequence[str]) -> dict[str, Sign]:
+    """How the curves draw the watched runs."""
+    if not watched:
+        return {}
+    from cdp.ui.train_curves import signs_of
+
+    return signs_of(watched)
 
 
 def _filtered(runs: list[Run]) -> list[Run]:
@@ -68,7 +79,7 @@ def _page(runs: list[Run]) -> list[Run]:
     return runs[PAGE * (page - 1) : PAGE * page]
 
 
-def _row(run: Run, held: Trained, watched: Sequence[str]) -> None:
+def _row(run: Run, held: Trained, watched: Sequence[str], sign: Sign | None) -> None:
     key = f"watch-{run.id}-{run.id in watched}"
 
     def ticked() -> None:
@@ -81,7 +92,7 @@ def _row(run: Run, held: Trained, watched: Sequence[str]) -> None:
             f"Watch {plain(run.name)}", run.id in watched, key=key, on_change=ticked, label_visibility="collapsed", disabled=full,
             help=f"At most {MOST_WATCHED} runs at a time." if full else None,
         )  # fmt: skip
-        st.html(row_html(run, standing(run, followers())), width="stretch")
+        st.html(row_html(run, standing(run, followers()), sign), width="stretch")
         with st.container(horizontal=True, gap="small", width="content"):
             _buttons(run)
 

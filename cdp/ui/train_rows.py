@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp.config_train import TrainConfig
-from cdp.figures.palette import Sign, named_sign
+from cdp.figures.palette import NEUTRAL, Sign
 from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
 from cdp.ui.engine import in_words
@@ -104,13 +104,15 @@ def facts(config: Any) -> str:
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
-def row_html(run: Run, now: Standing) -> str:
-    """One run: its name beside its mark, where it stands, what it is. The bar is drawn while it moves or can be gone on with."""
-    sign = named_sign(run.name)
-    head = f"{_mark(sign)} <b>{html.escape(run.name)}</b>"
+def row_html(run: Run, now: Standing, sign: Sign | None = None) -> str:
+    """One run: its name, where it stands, what it is. The bar is drawn while it moves or can be gone on with.
+
+    sign: how the curves draw it, None where they do not.
+    """
+    head = f"{_mark(sign)}<b>{html.escape(run.name)}</b>"
     lines = [" · ".join(part for part in (state_line(run, now), accuracy_line(now)) if part)]
     if run.state != "finished":
-        lines.append(_bar(run, sign.color))
+        lines.append(_bar(run, (sign or NEUTRAL).color))
     if run.error:
         lines.append(
             f"<div style='font-size:0.85rem;{_ONE_LINE}' title='{html.escape(run.error, quote=True)}'>{html.escape(run.error)}</div>"
@@ -120,13 +122,13 @@ def row_html(run: Run, now: Standing) -> str:
     return f"<div style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{said}{small}</div>".replace(" %", "&nbsp;%")
 
 
-def heading_html(name: str) -> str:
-    """A run's name as a heading, beside its mark."""
-    return f"<h3 style='font-size:1.125rem;margin:1rem 0 0;padding:0;overflow-wrap:anywhere'>{_mark(named_sign(name))} {html.escape(name)}</h3>"
+def heading_html(name: str, sign: Sign | None) -> str:
+    """A run's name as a heading, beside its mark in the curves."""
+    return f"<h3 style='font-size:1.125rem;margin:1rem 0 0;padding:0;overflow-wrap:anywhere'>{_mark(sign)}{html.escape(name)}</h3>"
 
 
-def _mark(sign: Sign) -> str:
-    return f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
+def _mark(sign: Sign | None) -> str:
+    return f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span> " if sign else ""
 
 
 # As narrow as a phone needs it where space is shared, all that is left where there is more.

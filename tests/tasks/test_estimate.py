@@ -94,6 +94,28 @@ def test_the_measured_step_is_near_the_truth() -> None:
     assert estimated / 2.5 < min(seconds) < 2.5 * estimated
 
 
+@pytest.mark.usefixtures("_set")
+def test_timings_that_do_not_agree_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def measure(config: TrainConfig, info: object) -> train_measure.Measured:
+        calls.append(config)
+        return train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "here", settled=len(calls) == 2)
+
+    monkeypatch.setattr(train_measure, "measure", measure)
+    for _ in range(4):
+        estimate(_config())
+    assert len(calls) == 2
+
+
+def test_a_timing_is_repeated_until_two_agree_and_the_best_counts() -> None:
+    waits = iter([0.2, 0.3, 0.1, 0.03, 0.03, 9.0])
+    watch = train_measure._Watch(torch.device("cpu"))
+    assert 0.03 <= watch.best(lambda: time.sleep(next(waits))) < 0.05
+    assert watch.settled
+    assert next(waits) == 9.0
+
+
 def test_saved_bytes_are_those_of_a_linear_network_by_hand() -> None:
     """A linear layer saves its input (100 fp32 numbers an image), SiLU saves its own (50)."""
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(100, 50), torch.nn.SiLU(), torch.nn.Linear(50, 2))

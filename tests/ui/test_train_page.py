@@ -1,4 +1,4 @@
-"""The Train page driven without a browser: the form and its config, launching, watching, stopping, and what survives a reload.
+"""The form of the Train page driven without a browser: settings, links, and what is launched.
 
 Runs are launched for real; the device slot is held by the test, so that they wait for their turn and train nothing.
 """
@@ -8,93 +8,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from filelock import FileLock
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.testing.v1 import AppTest
 
 from cdp import paths
 from cdp.config_train import automatic_name
-from cdp.data.sets import save_set
-from cdp.runs.launch import stop
-from cdp.runs.records import Run, list_runs
-from cdp.ui.side import side
-from tests.ui.train_runs import QUICK, save_examples, train_run
+from tests.ui.train_app import APP, address, control, launched, page, ran, save, texts, world
+from tests.ui.train_runs import QUICK, train_run
 
-APP = str(paths.ROOT / "app.py")
-PATIENCE = 60.0
-
-
-@pytest.fixture(autouse=True)
-def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server that has served a page before, helper processes of this test's own home, and a device that is taken."""
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
-    side.clear()
-    (paths.runs_dir() / ".slots").mkdir(parents=True)
-    with FileLock(paths.runs_dir() / ".slots" / "0.lock"):
-        yield
-        for run in list_runs():
-            stop(run.id)
-        until(lambda: all(run.over for run in list_runs()))
-    for kind in ("maps", "looks"):
-        side(kind).close()
-    side.clear()
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def page(**params: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    app.switch_page("pages/train.py")
-    for name, value in params.items():
-        app.query_params[name] = value
-    return ran(app)
-
-
-def ran(node: Any) -> AppTest:
-    """Draw the page anew, after what was done to a control of it."""
-    app: AppTest = node.run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error, app.subheader, app.get("html"))
-    return "\n".join(str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind)
-
-
-def control(app: AppTest, label: str) -> Any:
-    """A control of the form by the beginning of its label."""
-    boxes = (*app.number_input, *app.selectbox, *app.multiselect, *app.slider, *app.text_input, *app.toggle, *app.get("button_group"))
-    return next(box for box in boxes if box.label.startswith(label))
-
-
-def address(app: AppTest) -> dict[str, str]:
-    return {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
-
-
-def launched(app: AppTest) -> list[Run]:
-    """The runs that a click on the one button starts, oldest first."""
-    ran(app.button(key="train_start").click())
-    return sorted(list_runs(), key=lambda run: run.created)
-
-
-def save(name: str, count: int = 40, side_px: int = 28) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (count, side_px, side_px, 1), dtype=np.uint8)
-    names = [f"c{k}" for k in range(10)]
-    save_set(name, image, np.arange(count) % 10, {"class_names": names, "source": "test", "dataset": "fashion-mnist", "config": {"x": 1}})
+__all__ = ["world"]
+pytestmark = pytest.mark.usefixtures("world")
 
 
 def test_without_runs_the_page_says_what_to_do_and_starts_with_the_quick_look() -> None:
@@ -201,6 +124,12 @@ def test_settings_that_cannot_run_say_why_and_the_button_waits(params: dict[str,
     assert [str(error.value) for error in app.error if word in str(error.value).replace("\\", "")]
 
 
+def test_a_choice_known_to_fail_is_warned_of_at_once_and_refuses_nothing() -> None:
+    app = page(epsilon="0.3", warm_up="0")
+    assert [warning for warning in app.warning if "stay at chance" in str(warning.value)]
+    assert not app.button(key="train_start").disabled
+
+
 @pytest.mark.parametrize("name", ["../../etc", "a b", ".hidden", "con"])
 def test_a_name_that_cannot_be_one_is_said_before_anything_starts(name: str) -> None:
     app = page(name=name)
@@ -220,103 +149,6 @@ def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> No
     assert len(app.warning) == 1
     assert len(str(app.warning[0].value)) < 400
     assert not app.button(key="train_start").disabled
-
-
-def test_a_reload_and_a_second_tab_restore_the_form_and_what_is_watched() -> None:
-    train_run("one", name="first", epochs=4)
-    train_run("two", name="second", epochs=4, created=2.0)
-    app = page()
-    assert [box.value for box in app.checkbox] == [True, False]
-    ran(next(box for box in app.checkbox if "first" in box.label).check())
-    ran(control(app, "Beta").set_value(3.5))
-    again = page(**address(app))
-    assert control(again, "Beta").value == 3.5
-    assert [box.value for box in again.checkbox] == [True, True]
-
-
-def test_a_finished_run_shows_its_figures_examples_and_settings_and_puts_them_on_the_form() -> None:
-    run = train_run("one", name="first", config=QUICK.model_copy(update={"epochs": 9, "method": "mart"}), epochs=9)
-    save_examples(run.folder)
-    app = page(runs="one")
-    assert "56.0 %" in texts(app) and "n = 500 validation images" in texts(app)
-    assert "the attack turns 1 of 2 images" in texts(app)
-    app.session_state["train_settings_one"] = True
-    ran(app)
-    ran(app.button(key="use-one").click())
-    assert (control(app, "Epochs").value, control(app, "Preset").value) == (9, "custom")
-    assert address(app) == {"epochs": "9", "method": "mart", "runs": "one"}
-
-
-@pytest.mark.parametrize(
-    ("state", "told", "words"),
-    [
-        ("failed", {"error": "the disk is full: free some space"}, "The disk is full"), ("interrupted", {}, "Its process is gone"),
-        ("stopped", {"error": "robust accuracy fell: train shorter", "notice": "Robust overfitting since epoch 9"}, "Robust overfitting since epoch 9."),
-    ],
-)  # fmt: skip
-def test_a_run_that_did_not_finish_says_why_and_can_be_gone_on_with_or_removed(state: str, told: dict[str, str], words: str) -> None:
-    written = "running" if state == "interrupted" else state
-    run = train_run("one", state=written, epochs=2, process={"pid": 2**22 - 3, "began": 1.0}, **told)
-    assert run.state == state
-    app = page()
-    assert words in texts(app).replace("\\", "")
-    # What stopped for a reason of its own would stop again.
-    assert ("resume-one" in {button.key for button in app.button}) is (state != "stopped")
-    ran(app.button(key="remove-one").click())
-    assert list_runs() == []
-    assert (paths.home() / "trash" / "run-one" / "metrics.jsonl").is_file()
-    assert "was moved to" in texts(app)
-
-
-def test_runs_that_were_watched_as_they_moved_stay_on_the_curves_when_they_are_over() -> None:
-    app = page()
-    ran(control(app, "Seeds at once").set_value(2))
-    runs = launched(app)
-    second = page()
-    for run in runs:
-        stop(run.id)
-    until(lambda: all(run.over for run in list_runs()))
-    for tab in (app, second):
-        ran(tab)
-        assert [box.value for box in tab.checkbox] == [True, True]
-        assert address(tab)["runs"] == ",".join(run.id for run in runs)
-
-
-def test_a_run_that_waits_can_be_stopped_and_resumed() -> None:
-    app = page()
-    (run,) = launched(app)
-    ran(app)
-    ran(app.button(key=f"stop-{run.id}").click())
-    until(lambda: list_runs()[0].state == "stopped")
-    ran(app)
-    ran(app.button(key=f"resume-{run.id}").click())
-    assert list_runs()[0].state == "queued"
-
-
-def test_many_runs_are_filtered_and_paged() -> None:
-    for k in range(20):
-        train_run(
-            f"r{k:02}",
-            name=f"run-{k}",
-            config=QUICK.model_copy(update={"seed": k}),
-            state="failed" if k % 2 else "finished",
-            created=float(k),
-        )
-    app = page(runs="r00")
-    assert len(app.checkbox) == 8
-    ran(control(app, "Filter").set_value("failed seed 1"))
-    assert all("failed" in str(e.proto.body) for e in app.get("html") if "seed" in str(e.proto.body))
-    ran(control(app, "Filter").set_value("no such run"))
-    assert "No run matches" in texts(app)
-
-
-def test_damaged_runs_are_listed_and_the_page_stands() -> None:
-    run = train_run("one", epochs=2)
-    (run.folder / "config.json").write_text('{"kind": "train", "name": "x", "config": {"epochs": "many"}}')
-    (run.folder / "metrics.jsonl").write_text('{"step": 1\nnonsense\n')
-    (run.folder / "examples.npz").write_bytes(b"PK")
-    app = page(runs="one")
-    assert "cannot be used" in texts(app).replace("\\", "")
 
 
 def test_drawing_the_page_imports_neither_torch_nor_mlflow() -> None:
