@@ -96,7 +96,10 @@ class TrainConfig(Frozen):
         "auto", "Precision", "Of training; accuracies are always measured in fp32. Auto takes bf16 where it is faster here.", advanced=True,
     )  # fmt: skip
     compile: bool = knob(
-        False, "Compile", "Compile the network first (torch.compile): a minute at the start, then faster on a GPU.", advanced=True
+        False,
+        "Compile",
+        "Compile the network first (torch.compile): a minute or more at the start, then faster on a GPU; seldom worth it on a CPU.",
+        advanced=True,
     )
 
     @model_validator(mode="after")

@@ -42,10 +42,8 @@ def train(
     those of the file or preset.
     """
     from cdp.runs.launch import free_name, launch
-    from cdp.tasks.train_data import prepare
 
     config = _config(config_file, preset, given)
-    prepare(config)  # what cannot be trained on is refused now, not when the run's turn has come
     title = name or free_name("train", automatic_name(config))
     run_id = launch("train", config, title)
     if wait:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -110,10 +110,11 @@ def _of_saved(name: str, split: str) -> Split:
 
 def _of_set(samples: SampleSet) -> Split:
     base = CATALOG.get(str(samples.card.get("dataset")))
-    epsilon = base.epsilon_linf if base else None
     height, width, channels = samples.image.shape[1:]
     licence = str(samples.card.get("licence", "not stated"))
-    info = DatasetInfo(samples.name, samples.name, samples.class_names, (channels, height, width), epsilon, licence)
+    info = DatasetInfo(samples.name, samples.name, samples.class_names, (channels, height, width), None, licence)
+    if base is not None:  # a convention is about images like these
+        info = replace(info, epsilon_linf=base.epsilon_linf, epsilon_l2=base.epsilon_l2)
     return Split(info, samples.image, samples.label)
 
 

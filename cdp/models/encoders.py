@@ -49,6 +49,11 @@ class Listed:
     card: dict[str, Any]
     problem: str = ""
 
+    @property
+    def title(self) -> str:
+        """How it is called in front of a person: its name, or that of the training whose best epoch it is."""
+        return f"trained: {str(self.card.get('run'))[:100]}" if self.name.startswith(TRAINED) else self.name
+
 
 def list_encoders(dataset: str) -> list[Listed]:
     """The encoders of a data set by name, shipped ones first and those of robust trainings last; ``problem`` tells of a broken one."""

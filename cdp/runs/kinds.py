@@ -55,8 +55,9 @@ class Kind:
 
     read, write: settings from and to JSON; read raises InputError. named: the settings that go with a run's name.
     place: where that goes, None for a kind that keeps all in the run; raises InputError where it cannot have that name.
-    names: taken in that place. work: does it, and returns the result; raises Cancelled where it was stopped, Halted where it
-    ended itself. discard: moves what an unfinished run left outside into a folder of the trash.
+    names: taken in that place. ready: raises CdpError where what the settings name is not here or does not fit. work: does it,
+    and returns the result; raises Cancelled where it was stopped, Halted where it ended itself. discard: moves what an
+    unfinished run left outside into a folder of the trash.
     """
 
     name: str
@@ -68,13 +69,15 @@ class Kind:
     place: Callable[[str, Any], Path | None] = lambda name, config: None
     names: Callable[[], set[str]] = set
     named: Callable[[str, Any], Frozen] = lambda name, config: config
+    ready: Callable[[Any], object] = lambda config: None
     discard: Callable[[Run, Path], None] = lambda run, target: None
 
     def check(self, name: str, config: Frozen) -> None:
-        """Raises InputError where a run cannot have this name, or where what it would make is there already."""
+        """Raises InputError where a run cannot have this name, where what it would make is there already, or what it needs is not."""
         place = self.place(valid_name(name), config)
         if place is not None:
             refuse_existing(place)
+        self.ready(config)
 
 
 def kind_of(name: str) -> Kind:
@@ -94,6 +97,13 @@ def _train(run: Run, context: Context) -> dict[str, Any]:
     from cdp.runs.work_train import train
 
     return train(run, context)
+
+
+def _ready_to_train(config: TrainConfig) -> None:
+    """Said now, not when the run's turn has come."""
+    from cdp.tasks.train_data import prepare
+
+    prepare(config)
 
 
 def _pretrain(run: Run, context: Context) -> dict[str, Any]:
@@ -144,7 +154,7 @@ KINDS: dict[str, Kind] = {
             "generate", "Generation", unflatten, flatten, _generate, makes="a set",
             place=lambda name, config: paths.sets_dir() / name, names=lambda: _entries(paths.sets_dir()), discard=_discard_set,
         ),
-        Kind("train", "Robust training", _reader(TrainConfig), _dump, _train),
+        Kind("train", "Robust training", _reader(TrainConfig), _dump, _train, ready=_ready_to_train),
         Kind(
             "pretrain", "Diffusion model", _reader(PretrainConfig), _dump, _pretrain, makes="a model",
             place=lambda name, config: model_folder(config), names=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),

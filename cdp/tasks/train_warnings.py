@@ -30,8 +30,8 @@ def _of_method(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
     small = config.architecture not in LARGE_NETWORKS
     if small and epsilon is not None and epsilon >= LARGE_BUDGET[config.norm] and config.warm_up == 0:
         yield (
-            f"A small network is known to stay at chance under a {config.norm} budget of {epsilon:g} that is full from the first step: set warm_up "
-            "to 0.2 or more"
+            f"A small network is known to stay at chance under a {config.norm} budget of {epsilon:g} that is full from the first step: set the "
+            "budget warm-up to 0.2 or more"
         )
     if config.method == "trades" and config.beta == 0:
         yield "TRADES with beta 0 trains on clean images alone, so nothing makes the network robust: set beta to 6"
@@ -45,13 +45,13 @@ def _of_network(config: TrainConfig) -> Iterator[str]:
     elif config.learning_rate >= FAST:
         yield (
             f"The small network has no normalisation, and a learning rate of {config.learning_rate:g} is known to break it under SGD: set "
-            "learning_rate to 0.1"
+            "the learning rate to 0.1"
         )
 
 
 def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
     if config.real is not None and 0 < config.real < len(info.classes):
-        yield f"{config.real} real images cannot show all {len(info.classes)} classes: set real to {len(info.classes)} or more"
+        yield f"{config.real} real images cannot show all {len(info.classes)} classes: give it {len(info.classes)} or more"
     if not config.synthetic_per_batch:
         return
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -19,11 +19,13 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Names that the form offers and that a link may use. encoders: by data set, without those that only judge."""
+    """Names that the form offers and that a link may use. encoders: by data set, without those that only judge; titles: of names
+    that say little to a person."""
 
     models: Mapping[str, ModelEntry]
     datasets: tuple[str, ...]
     encoders: Mapping[str, tuple[str, ...]]
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def class_names(self, flat: Mapping[str, Any]) -> tuple[str, ...]:
         """Classes of the chosen model."""
@@ -51,8 +53,9 @@ def read_catalog() -> Catalog:
     datasets = tuple(
         dict.fromkeys([*(info.name for info, state in available() if state.ready), *(m.dataset for m in models.values() if m.dataset)])
     )
-    encoders = {name: tuple(e.name for e in list_encoders(name) if not e.problem and e.name != JUDGE) for name in datasets}
-    return Catalog(models, datasets, encoders)
+    usable = {name: [entry for entry in list_encoders(name) if not entry.problem and entry.name != JUDGE] for name in datasets}
+    encoders = {name: tuple(entry.name for entry in entries) for name, entries in usable.items()}
+    return Catalog(models, datasets, encoders, {entry.name: entry.title for entries in usable.values() for entry in entries})
 
 
 def _model(name: str, card: Mapping[str, Any]) -> ModelEntry:

@@ -11,12 +11,14 @@ from cdp.config_explore import PIXELS
 @dataclass(frozen=True)
 class Choices:
     """sets: every name that can be chosen -> its data set ("" unknown), saved ones first; encoders: by data set, the judge first;
-    images: how many a saved set has; aliases: saved sets that are the real images of a data set -> the name they have here."""
+    images: how many a saved set has; aliases: saved sets that are the real images of a data set -> the name they have here;
+    titles: how an encoder is called in front of a person."""
 
     sets: Mapping[str, str]
     encoders: Mapping[str, tuple[str, ...]]
     images: Mapping[str, int]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def start(self) -> tuple[str, ...]:
@@ -50,8 +52,10 @@ def read_choices() -> Choices:
     real |= {split: own[name][0] for name, split in aliases.items()}
     saved = [entry for entry in saved if entry.name not in aliases]
     sets = {entry.name: sets[entry.name] for entry in saved}
-    encoders = {}
-    for dataset in dict.fromkeys([*sets.values(), *real.values()]):
-        names = [entry.name for entry in list_encoders(dataset) if not entry.problem] if dataset else []
-        encoders[dataset] = tuple(sorted(names, key=lambda name: (name != JUDGE, names.index(name))))
-    return Choices(sets | real, encoders, {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved}, aliases)
+    datasets = dict.fromkeys([*sets.values(), *real.values()])
+    usable = {name: [entry for entry in list_encoders(name) if not entry.problem] if name else [] for name in datasets}
+    encoders = {
+        name: tuple(entry.name for entry in sorted(entries, key=lambda entry: entry.name != JUDGE)) for name, entries in usable.items()
+    }
+    titles = {entry.name: entry.title for entries in usable.values() for entry in entries}
+    return Choices(sets | real, encoders, {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved}, aliases, titles)

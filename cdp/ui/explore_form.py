@@ -26,7 +26,7 @@ def form(held: Explored, choices: Choices) -> None:
         encoders = choices.encoders_for(held.flat["sets"], held.flat["dataset"])
         if held.flat["encoder"] not in encoders:
             held.flat["encoder"] = encoders[0]
-        choice(known["encoder"], held, encoders)
+        choice(known["encoder"], held, encoders, titles=choices.titles)
         if held.flat["encoder"] not in ("judge", PIXELS):
             st.caption("An encoder that may have guided these images flatters them; the judge never guides.")
         choice(known["method"], held, known["method"].choices, title=METHODS)

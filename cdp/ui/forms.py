@@ -127,7 +127,7 @@ def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
     elif field.kind == "text":
         names = catalog.choices(field.name, held.flat) or ()
         after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
-        choice(field, held, list(names) if value in names else [value, *names], after=after)
+        choice(field, held, list(names) if value in names else [value, *names], titles=catalog.titles, after=after)
     elif field.kind == "choice":
         choice(field, held, list(field.choices), title=TITLES)
     elif field.kind == "flag":

@@ -41,10 +41,12 @@ def bound(field: Field, held: Holder, read: Callable[[Any], Any] = lambda value:
 
 
 def choice(
-    field: Field, held: Holder, options: Sequence[str], *, title: Mapping[str, str] | None = None, after: Callable[[], None] | None = None
-) -> None:
-    """One of ``options``; few short ones stand side by side. title: how an option is written; after: called once another was chosen."""
-    key, value, names = key_of(field.name, held), held.flat[field.name], title or {}
+    field: Field, held: Holder, options: Sequence[str], *, title: Mapping[str, str] | None = None, titles: Mapping[str, str] | None = None,
+    after: Callable[[], None] | None = None,
+) -> None:  # fmt: skip
+    """One of ``options``, in a list. title: how the options of a fixed choice are written, which stand side by side where they are few and
+    short; titles: how some of an open list are; after: called once another was chosen."""
+    key, value, names = key_of(field.name, held), held.flat[field.name], title or titles or {}
 
     def changed() -> None:
         held.put(field.name, st.session_state[key])
