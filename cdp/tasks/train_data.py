@@ -9,6 +9,7 @@ import numpy as np
 
 from cdp.config_train import TrainConfig, budget
 from cdp.data.cards import CARD
+from cdp.data.fitting import misfit
 from cdp.data.holdout import hold_out, nested_subset
 from cdp.data.mixing import Mixture
 from cdp.data.pools import Pool, TrainingData
@@ -70,26 +71,11 @@ def _subset(config: TrainConfig, label: np.ndarray) -> np.ndarray:
 
 
 def _fitting(made: SampleSet, info: DatasetInfo) -> SampleSet:
-    """The set itself. Raises InputError that names it where its images or classes are not the data set's.
-
-    Sets from an .npz number their classes, which fits any data set that has as many.
-    """
-    channels, height, width = info.shape
-    if made.image.shape[1:] != (height, width, channels):
-        raise InputError(
-            f"synthetic: set {made.name} has images of shape {made.image.shape[1:]} where {info.name} has {(height, width, channels)}: "
-            "choose a set that was made for this data set"
-        )
-    numbered = made.class_names == tuple(str(number) for number in range(len(made.class_names)))
-    if made.class_names != info.classes and not (numbered and len(made.class_names) <= len(info.classes)):
-        pairs = list(zip(made.class_names, info.classes, strict=False))
-        differ = next((pair for pair in pairs if pair[0] != pair[1]), None)
-        how = f"class {pairs.index(differ)} is {differ[0]!r} there and {differ[1]!r} here" if differ else (
-            f"it has {len(made.class_names)} classes and {info.name} {len(info.classes)}"
-        )  # fmt: skip
-        raise InputError(
-            f"synthetic: the classes of set {made.name} are not those of {info.name} ({how}): choose a set made for this data set"
-        )
+    """The set itself. Raises InputError that names it where its images or classes are not the data set's."""
+    height, width, channels = made.image.shape[1:]
+    reason = misfit((channels, height, width), made.class_names, info)
+    if reason:
+        raise InputError(f"synthetic: set {made.name} does not fit ({reason}): choose a set that was made for this data set")
     return made
 
 

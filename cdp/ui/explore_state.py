@@ -11,9 +11,10 @@ import streamlit as st
 from cdp.config_explore import ExploreConfig
 from cdp.errors import InputError
 from cdp.knobs import parse
+from cdp.ui.address import Address, read_params
 from cdp.ui.explore_catalog import Choices
 from cdp.ui.fields import fields_of
-from cdp.ui.links import RESERVED, quoted, read_fields, written
+from cdp.ui.links import quoted, read_fields, written
 
 VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
 VIEW = "view"
@@ -28,7 +29,7 @@ class Explored:
     drawn: ExploreConfig | None = None
     view: str = VIEWS[0]
     notes: list[str] = field(default_factory=list)
-    params: dict[str, str] = field(default_factory=dict)
+    address: Address = field(default_factory=Address)
     turn: int = 0
     start: dict[str, Any] = field(init=False)
     prefix: str = "explore"
@@ -61,16 +62,17 @@ class Explored:
 
 def explored(choices: Choices) -> Explored:
     """This session's settings; where the address changed under the page, what it says, drawn at once."""
-    params = {k: v for k, v in st.query_params.to_dict().items() if k not in RESERVED}
+    params = read_params()
     held: Explored | None = st.session_state.get(_KEY)
-    if held is not None and (not params or params == held.params):
+    if held is not None and not held.address.is_link(params):
         return held
     flat, view, notes = from_params(params, choices)
     if held is None:
         held = st.session_state[_KEY] = Explored(flat)
     else:
         held.replace(flat)
-    held.notes, held.params, held.view = notes, params, view
+    held.notes, held.view = notes, view
+    held.address.take(params)
     if "sets" in params:
         held.show()
     return held
@@ -110,7 +112,4 @@ def write_url(held: Explored) -> None:
     params = {"sets": written(flat["sets"])} | {name: written(value) for name, value in flat.items() if value != plain[name]}
     if held.view != VIEWS[0]:
         params[VIEW] = held.view
-    held.params = params
-    current = st.query_params.to_dict()
-    if {k: v for k, v in current.items() if k not in RESERVED} != params:
-        st.query_params.from_dict({k: v for k, v in current.items() if k in RESERVED} | params)
+    held.address.write(params)

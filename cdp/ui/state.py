@@ -11,8 +11,9 @@ import streamlit as st
 from cdp.config import GROUPS, GenerateConfig, flatten, unflatten
 from cdp.errors import InputError
 from cdp.presets import PRESETS, preset
+from cdp.ui.address import Address, read_params
 from cdp.ui.catalog import Catalog
-from cdp.ui.links import RESERVED, from_params, restored, to_params
+from cdp.ui.links import from_params, restored, to_params
 
 _KEY = "generate_settings"
 CUSTOM = "custom"
@@ -27,8 +28,7 @@ class Settings:
     flat: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     """What a link got wrong, one sentence each, until the next move."""
-    params: dict[str, str] = field(default_factory=dict)
-    """The query parameters last read or written: others mean that a link was opened."""
+    address: Address = field(default_factory=Address)
     turn: int = 0
     """How often something else than a person's hand set the controls. It is part of their keys, so they start anew with ``flat``."""
     start: dict[str, Any] = field(init=False)
@@ -71,16 +71,16 @@ class Settings:
 
 def settings(catalog: Catalog) -> Settings:
     """This session's settings; where the URL changed under the page, what it says."""
-    params = {k: v for k, v in st.query_params.to_dict().items() if k not in RESERVED}
+    params = read_params()
     held: Settings | None = st.session_state.get(_KEY)
-    if held is not None and (not params or params == held.params):
+    if held is not None and not held.address.is_link(params):
         return held
     config, notes = from_params(params, catalog)
     if held is None:
-        held = st.session_state[_KEY] = Settings(flatten(config), notes, params)
+        held = st.session_state[_KEY] = Settings(flatten(config), notes)
     else:
         held.replace(flatten(config), notes)
-        held.params = params
+    held.address.take(params)
     return held
 
 
@@ -97,7 +97,4 @@ def write_url(held: Settings) -> None:
         params = to_params(held.config())
     except InputError:
         return
-    held.params = params
-    current = st.query_params.to_dict()
-    if {k: v for k, v in current.items() if k not in RESERVED} != params:
-        st.query_params.from_dict({k: v for k, v in current.items() if k in RESERVED} | params)
+    held.address.write(params)

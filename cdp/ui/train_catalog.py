@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from cdp import paths
+from cdp.data.fitting import misfit
 from cdp.errors import CdpError, MissingError
 from cdp.types import DatasetInfo
 
@@ -21,7 +22,7 @@ class SavedSet:
     """A saved set as its card describes it. shape: (C, H, W); dataset: what its card says it imitates, "" unknown."""
 
     count: int
-    classes: int
+    class_names: tuple[str, ...]
     shape: tuple[int, int, int]
     dataset: str
 
@@ -37,14 +38,11 @@ class TrainChoices:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def fitting(self, name: str, info: DatasetInfo | None) -> tuple[str, ...]:
-        """Saved sets with as many classes and of the same shape as data set ``name``, its own images apart; those made for it come first."""
+        """Saved sets that can be mixed with data set ``name``, its own images apart; those made for it come first."""
         if info is None:
             return ()
-        fits = [
-            key
-            for key, one in self.sets.items()
-            if one.classes == len(info.classes) and one.shape == info.shape and key not in (name, f"{name}-test")
-        ]
+        own = (name, f"{name}-test")
+        fits = [key for key, one in self.sets.items() if key not in own and not misfit(one.shape, one.class_names, info)]
         return tuple(sorted(fits, key=lambda key: self.sets[key].dataset != name))
 
 
@@ -96,4 +94,4 @@ def _is_dataset(name: str, card: Mapping[str, Any], cards: Mapping[str, Any]) ->
 
 def _saved(card: Mapping[str, Any]) -> SavedSet:
     height, width, channels = card["shape"]
-    return SavedSet(int(card["count"]), len(card["class_names"]), (channels, height, width), str(card.get("dataset") or ""))
+    return SavedSet(int(card["count"]), tuple(map(str, card["class_names"])), (channels, height, width), str(card.get("dataset") or ""))

@@ -11,8 +11,9 @@ import streamlit as st
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.presets_train import TRAIN_PRESETS, train_preset
+from cdp.ui.address import Address, read_params
 from cdp.ui.fields import fields_of
-from cdp.ui.links import RESERVED, quoted, read_fields, written
+from cdp.ui.links import quoted, read_fields, written
 
 CUSTOM, START = "custom", "quick"
 KEPT = ("dataset", "synthetic", "subset_seed", "norm", "epsilon", "seed")
@@ -38,7 +39,7 @@ class Trained:
     watched: tuple[str, ...] | None = None
     opened: str = ""
     notes: list[str] = field(default_factory=list)
-    params: dict[str, str] = field(default_factory=dict)
+    address: Address = field(default_factory=Address)
     turn: int = 0
     fresh: bool = False
     start: dict[str, Any] = field(init=False)
@@ -93,17 +94,19 @@ def plain_of(preset: str) -> dict[str, Any]:
 
 def trained() -> Trained:
     """This session's settings; where the address changed under the page, what it says."""
-    params = {k: v for k, v in st.query_params.to_dict().items() if k not in RESERVED}
+    params = read_params()
     held: Trained | None = st.session_state.get(_KEY)
-    if held is not None and (not params or params == held.params):
+    if held is not None and not held.address.is_link(params):
         held.fresh = False
         return held
     said = from_params(params)
-    said.params, said.fresh = params, True
+    said.fresh = True
     if held is not None:
+        said.address = held.address
         # Controls keep the values that they showed under a key, so they get new keys.
         said.turn = held.turn + 1
         said.watched = held.watched if said.watched is None else said.watched
+    said.address.take(params)
     st.session_state[_KEY] = said
     return said
 
@@ -153,14 +156,12 @@ def to_params(held: Trained) -> dict[str, str]:
 
 def write_url(held: Trained, *, curves: bool) -> None:
     """Bring the address in line with the settings and with what is watched. curves: whether any are drawn."""
-    held.params = to_params(held)
+    params = to_params(held)
     if curves:
         from cdp.ui import train_look
 
-        held.params |= train_look.to_params()
-    current = st.query_params.to_dict()
-    if {k: v for k, v in current.items() if k not in RESERVED} != held.params:
-        st.query_params.from_dict({k: v for k, v in current.items() if k in RESERVED} | held.params)
+        params |= train_look.to_params()
+    held.address.write(params)
 
 
 def forget_gone(held: Trained, here: Sequence[str]) -> None:

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cdp import paths
 from cdp.config import GenerateConfig
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.config_train import TrainConfig
-from cdp.errors import InputError
+from cdp.data.sets import save_set
+from cdp.errors import InputError, MissingError
 from cdp.knobs import Frozen
 from cdp.runs.kinds import KINDS, kind_of
 from cdp.runs.launch import free_name, launch
@@ -26,6 +28,13 @@ CONFIGS: dict[str, Frozen] = {
     "generate": GenerateConfig(count=3), "train": TrainConfig(epochs=3, synthetic=("a", "b")),
     "pretrain": PretrainConfig(name="big", widths=(32, 64)), "pretrain-encoder": EncoderConfig(name="big", kind="robust"),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _sets(cdp_home: Path) -> None:
+    """What the training names."""
+    for name in ("a", "b"):
+        save_set(name, np.zeros((10, 28, 28, 1), np.uint8), np.arange(10), {"source": "test"})
 
 
 def start(kind: str, name: str, config: Frozen | None = None) -> str:
@@ -53,6 +62,13 @@ def test_a_model_takes_the_name_of_its_run(kind: str) -> None:
 def test_a_name_that_leaves_its_place_is_refused_and_starts_nothing(kind: str, name: str) -> None:
     with pytest.raises(InputError, match="name"):
         start(kind, name)
+    assert list_runs() == []
+
+
+def test_a_training_on_what_is_not_here_is_refused_and_starts_nothing() -> None:
+    for config, word in ((TrainConfig(synthetic=("a", "c")), "'c'"), (TrainConfig(dataset="nowhere"), "nowhere")):
+        with pytest.raises(MissingError, match=word):
+            start("train", "big", config)
     assert list_runs() == []
 
 

@@ -14,6 +14,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
+from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
 from cdp.runs.launch import stop
 from cdp.runs.records import Run, list_runs
@@ -85,5 +86,9 @@ def launched(app: AppTest) -> list[Run]:
 
 def save(name: str, count: int = 40, side_px: int = 28) -> None:
     image = np.random.default_rng(0).integers(0, 256, (count, side_px, side_px, 1), dtype=np.uint8)
-    names = [f"c{k}" for k in range(10)]
-    save_set(name, image, np.arange(count) % 10, {"class_names": names, "source": "test", "dataset": "fashion-mnist", "config": {"x": 1}})
+    save_set(
+        name,
+        image,
+        np.arange(count) % 10,
+        {"class_names": list(CATALOG["fashion-mnist"].classes), "source": "test", "dataset": "fashion-mnist", "config": {"x": 1}},
+    )
