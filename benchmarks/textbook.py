@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cdp.config_train import TrainConfig, step_size_of
+from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
 from cdp.robust.augment import augmentation_of, to_tensor
@@ -71,7 +71,7 @@ def trades_training(net: nn.Module, data: TrainingData, config: TrainConfig, eps
             y,
             epsilon=share * epsilon,
             step_size=share * step_size_of(config, epsilon),
-            steps=config.attack_steps,
+            steps=attack_steps_of(config),
             beta=config.beta,
         )
         decay = min(config.ema_decay, (1 + step) / (10 + step))

@@ -15,6 +15,7 @@ Architecture = Literal["small-cnn", "preact-resnet-18", "wrn-28-10-swish"]
 Augmentation = Literal["auto", "none", "crop", "crop-flip", "cutout"]
 
 MAX_SETS = 16
+_STEPS = {"mnist": 40}
 
 
 class TrainConfig(Frozen):
@@ -54,9 +55,10 @@ class TrainConfig(Frozen):
         None, "Attack budget", "Radius of the attack; empty takes the data set's conventional one.", unit="of the pixel range",
         paper="8/255 (CIFAR-10)", gt=0, le=100,
     )  # fmt: skip
-    attack_steps: int = knob(
-        10, "Attack steps", "PGD steps of the inner attack; cost grows in proportion.", unit="steps", paper="10", ge=1, le=200
-    )
+    attack_steps: int | None = knob(
+        None, "Attack steps", "PGD steps of the inner attack; cost grows in proportion. Empty takes the data set's conventional number.", unit="steps",
+        paper="10 (CIFAR-10)", ge=1, le=200,
+    )  # fmt: skip
     step_size: float | None = knob(
         None, "Step size", "Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten steps.",
         unit="of the pixel range", paper="2/255", gt=0, le=100, advanced=True,
@@ -130,9 +132,14 @@ def budget(config: TrainConfig, conventional: float | None) -> float:
     return value
 
 
+def attack_steps_of(config: TrainConfig) -> int:
+    """The PGD steps trained with: those set, else 40 for MNIST, whose budget is large (Madry 2018, TRADES), and 10 for all others."""
+    return config.attack_steps if config.attack_steps is not None else _STEPS.get(config.dataset, 10)
+
+
 def step_size_of(config: TrainConfig, epsilon: float) -> float:
     """The PGD step trained with at budget ``epsilon`` (Madry's rule of 2.5 budgets over all steps where none is set)."""
-    return config.step_size if config.step_size is not None else 2.5 * epsilon / config.attack_steps
+    return config.step_size if config.step_size is not None else 2.5 * epsilon / attack_steps_of(config)
 
 
 def automatic_name(config: TrainConfig) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ SETS = (
     ("supcon-strength-0.1", "/generate?count=100&batch=100&seed=1"),
     ("unguided", "/generate?loss=none&strength=0&count=100&batch=100&seed=1"),
 )
+TRAINING = f"/train?real=1000&epochs=12&attack_steps=3&seeds=3&synthetic={SETS[0][0]}&fraction=0.5&warm_up=0.1"
+TRAIN_MS = 600_000
 
 
 def main() -> int:
@@ -45,6 +48,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
         _make_sets(browser, server)
+        _train(browser, server)
         for theme in THEMES:
             context = browser.new_context(color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900})
             context.set_default_timeout(SLOW_MS)
@@ -72,6 +76,16 @@ def _make_sets(browser: Browser, server: Server) -> None:
     context.close()
 
 
+def _train(browser: Browser, server: Server) -> None:
+    """Three short trainings, one after another, as a person would start them."""
+    context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
+    page = context.new_page()
+    open_page(page, server, TRAINING)
+    page.get_by_role("button", name="Train 3 runs").click(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(3, timeout=TRAIN_MS)
+    context.close()
+
+
 def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path) -> None:
     page = context.new_page()
     for name, path in (
@@ -79,9 +93,14 @@ def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path)
         ("gallery", "/gallery"),
         ("gallery-set", f"/gallery?set={SETS[0][0]}"),
         ("gallery-pair", f"/gallery?set={SETS[0][0]}&with={SETS[1][0]}"),
+        ("data", "/data?dataset=fashion-mnist"),
     ):
         open_page(page, server, path)
         _shoot(page, f"{name}-{theme}", out)
+    open_page(page, server, TRAINING)
+    expect(page.locator(".cdp-chart .legend")).to_be_visible(timeout=SLOW_MS)
+    wait_idle(page)
+    _shoot(page, f"train-{theme}", out)
     sets = ",".join([*(name for name, _ in SETS), "fashion-mnist:test"])
     for name, view in (
         ("explore", "Map"),

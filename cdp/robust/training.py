@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cdp.config_train import TrainConfig, step_size_of
+from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.holdout import nested_subset
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
@@ -82,6 +82,7 @@ class RobustTrainer:
         height, width, channels = data.image.shape[1:]
         self._augment = augmentation_of(config.augmentation, config.dataset, (channels, height, width))
         self._method, self._step_size = METHODS[config.method], step_size_of(config, epsilon)
+        self._attack_steps = attack_steps_of(config)
         self._normalised = any(isinstance(module, _BatchNorm) for module in net.modules())
         # One graph for each shape: there are three, and a graph for any shape is slower.
         self._forward = cast(nn.Module, torch.compile(net, dynamic=False)) if config.compile else net
@@ -190,7 +191,7 @@ class RobustTrainer:
             with frozen(self.net), torch.no_grad():
                 target, loss = self._forward(x).float().softmax(dim=1), kl
         return pgd(
-            self._forward, x, target, epsilon=share * self.epsilon, step_size=share * self._step_size, steps=self.config.attack_steps,
+            self._forward, x, target, epsilon=share * self.epsilon, step_size=share * self._step_size, steps=self._attack_steps,
             norm=self.config.norm, loss=loss, generator=generator,
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import asdict
 from typing import Any, cast
@@ -11,6 +12,8 @@ from cdp.runs.kinds import Context
 from cdp.runs.progress import progress_since
 from cdp.runs.records import Run
 from cdp.types import EpochMetrics
+
+logger = logging.getLogger(__name__)
 
 
 def train(run: Run, context: Context) -> dict[str, Any]:
@@ -30,6 +33,10 @@ def train(run: Run, context: Context) -> dict[str, Any]:
         values = asdict(metrics)
         del values["epoch"], values["epochs"]
         context.journal.append(metrics.epoch, values)
+        logger.info(
+            "epoch %d of %d: loss %.4f, clean %.1f %%, robust %.1f %% of %d validation images", metrics.epoch, metrics.epochs, metrics.loss,
+            100 * metrics.clean_accuracy, 100 * metrics.robust_accuracy, metrics.n,
+        )  # fmt: skip
 
     return train_run(
         cast(TrainConfig, run.config), run.folder, on_progress=on_progress, on_epoch=on_epoch, on_resume=context.journal.cut,

@@ -108,6 +108,7 @@ def _in_turn(run: Run, kinds: Mapping[str, Kind], reporter: Reporter, tracker: T
     with device_slot(run, should_stop) as slot:
         pin_device(slot)
         reporter.running()
+        logger.info("%s: %s begins", kinds[run.kind].title, run.name)
         tracker.start()
         journal = SteadyJournal(
             run.folder / JOURNAL, notice=lambda text: reporter.notice(text, "journal"), on_append=lambda point: tracker.sync()

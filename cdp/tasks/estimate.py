@@ -7,7 +7,7 @@ import platform
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from cdp.config_train import TrainConfig
+from cdp.config_train import TrainConfig, attack_steps_of
 from cdp.tasks import kept
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_warnings import warnings_of
@@ -47,7 +47,7 @@ def estimate(config: TrainConfig) -> Estimate:
     prepared = prepare(config)
     mixture = prepared.mixture(config)
     found = _measured(config, prepared)
-    step = (found.seconds_fixed + found.seconds_attack * config.attack_steps) * config.batch / found.batch
+    step = (found.seconds_fixed + found.seconds_attack * attack_steps_of(config)) * config.batch / found.batch
     checking = found.validation * (config.validation_steps + 1) * len(prepared.data.label)
     steps = config.epochs * mixture.steps_per_epoch
     activations = max(found.bytes_training * config.batch, found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)))

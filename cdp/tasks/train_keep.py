@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from cdp import __version__
-from cdp.config_train import TrainConfig, step_size_of
+from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
 from cdp.models.checkpoints import read_json, write_json, write_tensors
@@ -98,7 +98,7 @@ def classifier_card(config: TrainConfig, prepared: Prepared, metrics: EpochMetri
     """The card of a finished classifier. metrics: of the epoch whose averaged weights it has; kept_as: "best" or "last"."""
     info = prepared.info
     settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
-    settings |= {"epsilon": prepared.epsilon, "step_size": step_size_of(config, prepared.epsilon)}
+    settings |= {"epsilon": prepared.epsilon, "attack_steps": attack_steps_of(config), "step_size": step_size_of(config, prepared.epsilon)}
     how = {"attack": "PGD", "steps": config.validation_steps, "restarts": 1, "norm": config.norm, "epsilon": prepared.epsilon}
     on = {"n": metrics.n, "on": "validation images held out from training"}
     return {

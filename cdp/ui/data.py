@@ -105,11 +105,13 @@ def _rest(held: Wizard, seen: Facts, found: Stock, *, blocked: bool) -> None:
         _heading(4)
         progress(seen, found.runs)
         load_plotly()
+    else:
+        _closed(4, 4)
     if found.roles:
         _heading(5)
         use(seen, found)
     else:
-        _closed(5 if found.runs else 4)
+        _closed(5)
 
 
 def _step(number: int) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
@@ -124,11 +126,11 @@ def _heading(number: int) -> None:
     st.subheader(f"{number}. {_STEPS[number - 1][0]}", anchor=False)
 
 
-def _closed(first: int) -> None:
+def _closed(first: int, last: int = len(_STEPS)) -> None:
     """The steps that open later, and when."""
     st.divider()
     for number, (title, when) in enumerate(_STEPS, 1):
-        if number >= first:
+        if first <= number <= last:
             st.markdown(f":gray[{number}. {title}: opens once {when}]")
 
 

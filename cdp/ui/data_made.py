@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cdp.models.encoders import JUDGE, list_encoders
+from cdp.models.encoders import JUDGE, TRAINED, list_encoders
 from cdp.models.pipelines import list_models
 from cdp.runs.records import Run, list_runs
 from cdp.ui.data_plan import DIFFUSION, ENCODER, MODEL, ROLES
@@ -63,7 +63,7 @@ def stock(dataset: str) -> Stock:
     encoders = tuple(
         Made(entry.name if entry.name in {role.key for role in ROLES} else "", entry.name, _of_encoder(entry.card), _budget(entry.card))
         for entry in list_encoders(dataset)
-        if not entry.problem
+        if not entry.problem and not entry.name.startswith(TRAINED)
     )
     models = tuple(
         Made(MODEL, entry.name, _of_model(entry.card))

@@ -45,7 +45,7 @@ def store() -> None:
 
 def rows(catalog: Catalog, sets: list[str], runs: list[Run]) -> list[tuple[str, str]]:
     """(what, which) for models, encoders, data, sets and training runs."""
-    encoders = sorted({name for names in catalog.encoders.values() for name in names})
+    encoders = sorted({catalog.titles.get(name, name) for names in catalog.encoders.values() for name in names})
     return [
         ("Diffusion models", _listed(list(catalog.models), "none")),
         ("Encoders that can guide", _listed(encoders, "none")),

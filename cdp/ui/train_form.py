@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_train import TrainConfig, automatic_name
+from cdp.config_train import TrainConfig, attack_steps_of, automatic_name
 from cdp.errors import CdpError, InputError
 from cdp.presets_train import TRAIN_PRESETS
 from cdp.types import DatasetInfo
@@ -175,11 +175,14 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
     """What an optional number stands for where it is left empty."""
     if name == "real":
         return "all"
+    steps = attack_steps_of(TrainConfig.model_construct(dataset=flat["dataset"], attack_steps=flat["attack_steps"]))
+    if name == "attack_steps":
+        return f"{steps} (conventional)"
     conventional = info.conventional(flat["norm"]) if info else None
     if name == "epsilon":
         return "no convention: set one" if conventional is None else f"{number_text(conventional)} (conventional)"
     epsilon = flat["epsilon"] or conventional
-    return "2.5 budgets / steps" if epsilon is None else f"{2.5 * epsilon / flat['attack_steps']:.3g} (by the rule)"
+    return "2.5 budgets / steps" if epsilon is None else f"{2.5 * epsilon / steps:.3g} (by the rule)"
 
 
 def _synthetic(field: Field, held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:

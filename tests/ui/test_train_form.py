@@ -49,6 +49,8 @@ def test_knobs_that_do_nothing_are_not_shown() -> None:
 def test_what_an_empty_number_stands_for_is_said() -> None:
     flat = plain_of("standard")
     assert empty("real", flat, GREY) == "all"
+    assert empty("attack_steps", flat, GREY) == "10 (conventional)"
+    assert empty("attack_steps", flat | {"dataset": "mnist"}, GREY) == "40 (conventional)"
     assert empty("epsilon", flat, GREY) == "0.1 (conventional)"
     assert empty("epsilon", flat | {"norm": "l2"}, GREY) == "no convention: set one"
     assert empty("step_size", flat, GREY).startswith("0.025 ")
