@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate", "estimate", "warnings_of"]
 
-_KIND, _VERSION = "train-cost", 1
+_KIND, _SEEN, _VERSION = "train-cost", "train-cost-seen", 1
 VALIDATION_BATCH = 250
 """That of cdp.robust.validation, which needs torch."""
 
@@ -38,8 +38,8 @@ class Estimate:
 
 
 def estimate(config: TrainConfig) -> Estimate:
-    """Seconds and memory of a training, measured once and then remembered for what it depends on. Seconds the first time;
-    a machine too busy for timings to agree is measured again the next time.
+    """Seconds and memory of a training, measured once and then remembered for what it depends on, until a training of the kind has
+    told its true cost. Seconds the first time; a machine too busy for timings to agree is measured again the next time.
 
     Steps are timed with 1 and 3 attack steps at up to the batch asked for and scaled in proportion to attack steps and
     batch; validation in proportion to images and attack steps. Raises InputError where the images cannot be opened.
@@ -48,7 +48,9 @@ def estimate(config: TrainConfig) -> Estimate:
     mixture = prepared.mixture(config)
     found = _measured(config, prepared)
     step = (found.seconds_fixed + found.seconds_attack * attack_steps_of(config)) * config.batch / found.batch
-    checking = found.validation * (config.validation_steps + 1) * len(prepared.data.label)
+    seen = kept.load_json(_SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps)) or {}
+    step, image = float(seen.get("step", step)), float(seen.get("image", found.validation * (config.validation_steps + 1)))
+    checking = image * len(prepared.data.label)
     steps = config.epochs * mixture.steps_per_epoch
     activations = max(found.bytes_training * config.batch, found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)))
     return Estimate(
@@ -57,24 +59,40 @@ def estimate(config: TrainConfig) -> Estimate:
     )  # fmt: skip
 
 
-def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
-    """From the cache, or measured now."""
+def learn(config: TrainConfig, prepared: Prepared, *, step_seconds: float, image_seconds: float) -> None:
+    """Remember what a training of this kind did cost here, which from then on counts instead of a measured step.
+
+    step_seconds: of an optimiser step; image_seconds: of validating one image.
+    """
+    kept.save_json(
+        _SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps), {"step": step_seconds, "image": image_seconds}
+    )
+
+
+def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:
+    """Of all that a step's cost depends on."""
     import torch
 
     from cdp.models.precision import pick_device, pick_dtype
-    from cdp.tasks.train_measure import Measured, device_name, measure
+    from cdp.tasks.train_measure import device_name
 
-    device = pick_device()
-    info = prepared.info
-    key = kept.digest(
+    device, info = pick_device(), prepared.info
+    return kept.digest(
         _VERSION, platform.node(), torch.__version__, device_name(device), pick_dtype(config.precision, device), config.architecture, info.shape,
-        len(info.classes), config.method, config.norm, config.augmentation, config.dataset, config.batch,
+        len(info.classes), config.method, config.norm, config.augmentation, config.dataset, config.batch, *more,
     )  # fmt: skip
+
+
+def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
+    """From the cache, or measured now."""
+    from cdp.tasks.train_measure import Measured, measure
+
+    key = _key(config, prepared)
     known = kept.load_json(_KIND, key)
     if known is not None:
         with contextlib.suppress(TypeError):
             return Measured(**known)
-    found = measure(config, info)
+    found = measure(config, prepared.info)
     if found.settled:
         kept.save_json(_KIND, key, asdict(found))
     return found

@@ -16,11 +16,14 @@ from cdp.models.precision import lay_out, pick_device
 from cdp.robust.health import Diverged, Problem, guesses, problem
 from cdp.robust.history import Epoch
 from cdp.robust.training import RobustTrainer
+from cdp.tasks.estimate import learn
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_keep import BEST, LAST, Checkpoints, classifier_card, clear_leftovers, save_examples, started_with
 from cdp.types import EpochMetrics
 
 SAVE_SECONDS = 60.0
+ENOUGH_STEPS = 50
+"""Optimiser steps in one sitting from which their mean says what one costs."""
 
 OnProgress = Callable[[int, int, float | None], None]
 
@@ -78,10 +81,21 @@ class _Session:
                 self._finish_epoch(metrics, on_epoch)
         except Diverged as error:
             raise Halted(self._ended(str(error)), self._record(self._good())) from error
+        self._learn()
         last = self.trainer.history[-1]
         if self._good() is not last:
             self._write(LAST, last.metrics)
         return self._record(last)
+
+    def _learn(self) -> None:
+        """What this sitting did cost is the estimate for the next one of its kind."""
+        done, images = self.trainer.step - self._first, len(self.prepared.data.label)
+        if done >= ENOUGH_STEPS:
+            learn(self.config, self.prepared, step_seconds=self._pace(done), image_seconds=self.trainer.validation_seconds / images)
+
+    def _pace(self, done: int) -> float:
+        """Seconds a step of this sitting, without validation."""
+        return (time.monotonic() - self._began - self._validating) / done
 
     def _on_step(self, trainer: RobustTrainer) -> None:
         self.on_progress(trainer.step, trainer.total, self._seconds_left())
@@ -157,8 +171,7 @@ class _Session:
         done = trainer.step - self._first
         if not done:
             return None
-        pace = (time.monotonic() - self._began - self._validating) / done
-        return pace * (trainer.total - trainer.step) + trainer.validation_seconds * (self.config.epochs - trainer.epoch)
+        return self._pace(done) * (trainer.total - trainer.step) + trainer.validation_seconds * (self.config.epochs - trainer.epoch)
 
 
 def _accuracies(metrics: EpochMetrics | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH
 from cdp.tasks import estimate as task
 from cdp.tasks import train_measure, train_warnings
-from cdp.tasks.estimate import VALIDATION_BATCH, estimate, warnings_of
+from cdp.tasks.estimate import VALIDATION_BATCH, estimate, learn, warnings_of
 from cdp.tasks.train_data import prepare
 from tests.robust import tiny
 from tests.tasks.small_world import without_torch
@@ -51,6 +51,16 @@ def test_it_counts_steps_and_scales_the_measured_step(monkeypatch: pytest.Monkey
     assert found.memory_bytes == 1000 + 7 * 8
     assert (found.device, found.measured_batch) == ("CPU, 2 threads", 4)
     assert set(asdict(found)) == {"seconds", "memory_bytes", "step_seconds", "steps", "device", "warnings", "measured_batch"}
+
+
+@pytest.mark.usefixtures("_set")
+def test_the_cost_of_a_training_that_ran_counts_more_than_a_measured_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 threads")
+    monkeypatch.setattr(train_measure, "measure", lambda config, info: measured)
+    before = estimate(_config()).seconds
+    learn(_config(seed=5), prepare(_config()), step_seconds=2.0, image_seconds=0.5)
+    assert estimate(_config()).seconds == pytest.approx(15 * 2.0 + 3 * 12 * 0.5)
+    assert estimate(_config(attack_steps=5)).seconds > before, "a training of another kind tells nothing"
 
 
 @pytest.mark.usefixtures("_set")
