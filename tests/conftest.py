@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.browser import find_browser
 
 
 @pytest.fixture(autouse=True)
-def cdp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty CDP_HOME, not made yet, for this test and the processes it starts."""
+def cdp_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty CDP_HOME, not made yet, for this test and the processes it starts. A run that a failed test left behind is ended, or
+    it would slow all tests after it."""
     home = tmp_path / "cdp-home"
     monkeypatch.setenv("CDP_HOME", str(home))
-    return home
+    yield home
+    for folder in (home / "runs").glob("[0-9]*"):
+        for process in psutil.process_iter(["cmdline"]):
+            if str(folder) in (process.info["cmdline"] or ()):
+                process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from cdp.models.training_state import part_of
 from cdp.noise import COSINE
 from cdp.types import DatasetInfo
 
-PER_CLASS, FEWEST = 2, 20
+PER_CLASS = 2
 STEPS = 20
 MOST = 100
 """Images on a sheet, so that data of many classes have a sheet too."""
@@ -74,7 +74,7 @@ class SheetMaker:
 
     def _sample(self, denoiser: Denoiser, step: int, should_stop: Callable[[], bool]) -> Sheet | None:
         classes = max(1, len(self._info.classes))
-        label = np.arange(min(MOST, max(FEWEST // classes, PER_CLASS) * classes), dtype=np.int64) % classes
+        label = np.arange(min(MOST, PER_CLASS * classes), dtype=np.int64) % classes
         seeds = image_seeds(self._config.seed, range(len(label)))
         dtype = pick_dtype(self._config.precision, pick_device())
         steps = sample(denoiser, COSINE, labels=torch.from_numpy(label), seeds=seeds, solver="ddim", steps=STEPS, dtype=dtype)

@@ -51,7 +51,8 @@ def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
         expected = 100 * (_processor_seconds(child.pid) - used) / (time.monotonic() - began)
         child.kill()
     assert sample.memory - alone.memory > 90_000_000
-    assert sample.cpu == pytest.approx(expected, abs=15)
+    # The meter counts this process as well, in which threads of other tests may be on their way out.
+    assert sample.cpu >= expected - 15
     assert expected > 20
 
 

