@@ -48,11 +48,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
         _make_sets(browser, server)
-        _train(browser, server)
+        trained = _train(browser, server)
         for theme in THEMES:
             context = browser.new_context(color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900})
             context.set_default_timeout(SLOW_MS)
-            _shoot_theme(context, server, theme, out)
+            _shoot_theme(context, server, theme, out, trained)
             context.close()
         browser.close()
     return 0
@@ -76,17 +76,20 @@ def _make_sets(browser: Browser, server: Server) -> None:
     context.close()
 
 
-def _train(browser: Browser, server: Server) -> None:
-    """Three short trainings, one after another, as a person would start them."""
+def _train(browser: Browser, server: Server) -> str:
+    """Three short trainings, one after another, as a person would start them; the address that watches them."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
     page = context.new_page()
     open_page(page, server, TRAINING)
     page.get_by_role("button", name="Train 3 runs").click(timeout=SLOW_MS)
     expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(3, timeout=TRAIN_MS)
+    address = page.url
     context.close()
+    return address.removeprefix(server.url)
 
 
-def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path) -> None:
+def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path, trained: str) -> None:
+    """trained: the address of the Train page."""
     page = context.new_page()
     for name, path in (
         ("home", "/"),
@@ -97,7 +100,7 @@ def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path)
     ):
         open_page(page, server, path)
         _shoot(page, f"{name}-{theme}", out)
-    open_page(page, server, TRAINING)
+    open_page(page, server, trained)
     expect(page.locator(".cdp-chart .legend")).to_be_visible(timeout=SLOW_MS)
     wait_idle(page)
     _shoot(page, f"train-{theme}", out)

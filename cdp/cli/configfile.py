@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from cdp.errors import InputError, MissingError
+from cdp.data.smalltext import read_small_text
+from cdp.errors import InputError
 from cdp.knobs import Frozen, parse
 
 MAX_BYTES = 1 << 20
@@ -38,21 +39,21 @@ def read_config(path: Path, model: type[Config]) -> dict[str, Any]:
 
 
 def _mapping(path: Path) -> dict[str, Any]:
+    remedy = "give a config exported from the Train page"
+    text = read_small_text(path, MAX_BYTES, "settings", missing="give a config file, or --preset with a name", remedy=remedy)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is over {MAX_BYTES >> 20} MiB, too large for settings: give a config exported from the Train page")
-        text = path.read_text(encoding="utf-8") if path.is_file() else None
-    except FileNotFoundError as error:
-        raise MissingError(f"{path} does not exist: give a config file, or --preset with a name") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({str(error)[:120]}): give a YAML or JSON file") from error
-    if text is None:
-        raise InputError(f"{path} is not a regular file: give a YAML or JSON file")
-    try:
-        settings = yaml.load(text, _Plain)  # noqa: S506  a SafeLoader
+        settings = _parsed(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{path} is not YAML ({reason}): give a config exported from the Train page") from error
+        raise InputError(f"{path} is not YAML ({reason}): {remedy}") from error
     if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
         raise InputError(f"{path} holds no mapping of settings: write one 'name: value' a line, as the Train page exports it")
     return settings
+
+
+def _parsed(text: str) -> Any:
+    loader = _Plain(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

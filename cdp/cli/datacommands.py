@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cdp.cli.output import print_json, say
+from cdp.cli.output import AsJson, print_json, say
 
 if TYPE_CHECKING:
     from cdp.data.sets import SetEntry
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
 
 
 def register(app: typer.Typer) -> None:

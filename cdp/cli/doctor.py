@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cdp.cli.output import bytes_text, print_json
+from cdp.cli.output import AsJson, bytes_text, print_json
 
 if TYPE_CHECKING:
     from cdp.doctor import Report
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Print versions, device, data, checkpoints and free disk, and what is missing and how to get it.
 
     Ends with exit code 0 where the default generation can run, else 1.

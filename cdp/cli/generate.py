@@ -9,7 +9,7 @@ import typer
 
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import ProgressLine, duration, print_json
+from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json
 from cdp.config import GenerateConfig, unflatten
 from cdp.presets import PRESETS, preset
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def generate(
     out: Annotated[Path, typer.Option(help="The folder of the finished set; its name becomes the set's name.")],
     preset_name: Annotated[str, typer.Option("--preset", help=f"Where to start from: {', '.join(PRESETS)}.")] = "default",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")] = False,
+    as_json: AsJsonAtEnd = False,
     **given: Any,
 ) -> None:
     """Generate a sample set. Every setting left out keeps the preset's value.

@@ -35,7 +35,7 @@ def with_options(model: type[Frozen], skip: frozenset[str] = frozenset()) -> Cal
         signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         made = [_parameter(name, field) for name, field in leaves(model).items() if name not in skip]
-        command.__signature__ = signature.replace(parameters=own + made)  # type: ignore[attr-defined]
+        vars(command)["__signature__"] = signature.replace(parameters=own + made)
         command.__annotations__ = {p.name: p.annotation for p in own + made} | {"return": None}
         return command
 

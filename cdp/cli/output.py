@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any, Self, TextIO
+from typing import Annotated, Any, Self, TextIO
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
+AsJsonAtEnd = Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")]
 
 
 def say(sentence: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import ProgressLine, duration, print_json
+from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.knobs import Frozen, parse
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cdp.pretrain import Progress
 
 Config = TypeVar("Config", bound=Frozen)
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 @with_options(PretrainConfig)
-def pretrain(as_json: AsJson = False, **given: Any) -> None:
+def pretrain(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """Train a diffusion model.
 
     It is class-conditional and saved in diffusers' folder format. Repeat the same command after a kill or Ctrl-C: it goes
@@ -42,7 +41,7 @@ def pretrain(as_json: AsJson = False, **given: Any) -> None:
 
 
 @with_options(EncoderConfig)
-def pretrain_encoder(as_json: AsJson = False, **given: Any) -> None:
+def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """Train an encoder, the small classifier whose features guide or judge.
 
     Repeat the same command after a kill or Ctrl-C: it goes on after its last whole epoch.

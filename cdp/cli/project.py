@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import duration, print_json, say
+from cdp.cli.output import AsJson, duration, print_json, say
 from cdp.config_explore import ExploreConfig
 from cdp.errors import InputError
 from cdp.knobs import parse
@@ -36,7 +36,7 @@ def project(
     out: Annotated[Path, typer.Option(help="The file to write; its ending says what: .csv, .npz or .json.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file where it exists.")] = False,
     quality: Annotated[bool, typer.Option("--quality", help="Also measure how far the map can be trusted.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False,
+    as_json: AsJson = False,
     **given: Any,
 ) -> None:
     """Draw sets, see them by an encoder and write where each image lies on a map: the numbers of the Explore page.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cdp.cli.output import ProgressLine, print_json
+from cdp.cli.output import AsJson, ProgressLine, print_json
 from cdp.cli.runtable import table, told
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
 
@@ -18,7 +18,6 @@ POLL_SECONDS = 0.3
 FOLLOW_BYTES = 1 << 16
 
 Which = Annotated[str, typer.Argument(metavar="RUN", help="A run by id, by the beginning of its id, or by name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until the run is over. Ctrl-C ends the waiting; the run goes on.")]
 
 

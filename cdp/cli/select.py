@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cdp.cli.output import print_json
+from cdp.cli.output import AsJson, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def select(
         bool,
         typer.Option("--drop-memorised", help="First drop images as near to a training image as 1 in 1,000 held-out real ones are."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Keep the best part of a set by one score an image, or drop what is there twice or copied. The new set names its parent and how."""
     from cdp.tasks import selecting

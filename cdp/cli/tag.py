@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cdp.cli.output import print_json
+from cdp.cli.output import AsJson, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def tag(
         list[str] | None, typer.Argument(metavar="TAG...", help="Up to 40 characters each; none only shows those there.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take these tags off instead of putting them on.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put tags on a saved set (at most 20), or take them off with --remove. Nothing else of the set changes."""
     from cdp.data.sets import open_set

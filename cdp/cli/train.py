@@ -9,8 +9,8 @@ import typer
 
 from cdp.cli.configfile import read_config
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import print_json, say
-from cdp.cli.runs import AsJson, Wait, conclude
+from cdp.cli.output import AsJson, print_json, say
+from cdp.cli.runs import Wait, conclude
 from cdp.config_train import TrainConfig, automatic_name
 from cdp.errors import InputError
 from cdp.knobs import parse

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cdp import __version__
 from cdp.data.limits import MAX_CHANNELS, MAX_CLASSES, MAX_ROWS, MAX_SIDE
-from cdp.errors import InputError, MissingError
+from cdp.data.smalltext import read_small_text
+from cdp.errors import InputError
 
 CARD = "card.json"
 FORMAT = 1
@@ -53,16 +54,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     """The card of a set's folder, checked. Raises MissingError or InputError naming the file."""
     path = folder / CARD
     remedy = f"restore it from a backup or delete {folder}"
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is over {MAX_BYTES} bytes, too large for a card: {remedy}")
-        text = path.read_text(encoding="utf-8") if path.is_file() else None
-    except FileNotFoundError as error:
-        raise MissingError(f"{path} is missing: {remedy}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): {remedy}") from error
-    if text is None:
-        raise InputError(f"{path} is not a regular file: {remedy}")
+    text = read_small_text(path, MAX_BYTES, "a card", missing=remedy, remedy=remedy)
     try:
         card = json.loads(text)
         _Card.model_validate_json(text)

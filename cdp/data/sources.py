@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cdp import paths
@@ -69,7 +70,7 @@ def _find_idx(name: str, split: str) -> Source | None:
         found = [next((p for s in suffixes if (p := folder / f"{stem}{s}").is_file()), None) for stem in stems]
         image, label = found
         if image and label:
-            return Source(folder, full, (image, label), lambda i=image, k=label, f=full: _decode_idx(i, k, verify=not f))  # type: ignore[misc]
+            return Source(folder, full, (image, label), partial(_decode_idx, image, label, verify=not full))
     return None
 
 

@@ -6,13 +6,14 @@ from collections import deque
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from cdp.config import CLASS_AWARE, Guidance, negatives_of, positives_of
 from cdp.errors import InputError
 from cdp.guidance import losses
 from cdp.guidance.head import OnlineHead
 from cdp.guidance.keys import Bank, Keys, masks
+from cdp.models.classifiers import Classifier
 from cdp.models.precision import autocast
 
 
@@ -23,7 +24,7 @@ class Contrast:
     one encoder forward a step (two with augmented positives).
     """
 
-    def __init__(self, guidance: Guidance, net: nn.Module, *, bank: Bank | None, seed: int, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, guidance: Guidance, net: Classifier, *, bank: Bank | None, seed: int, dtype: torch.dtype = torch.float32) -> None:
         """net: images in [0,1] -> ``features`` (B,F), ``logits_of`` (B,F) -> (B,K). bank: real features, where asked for."""
         self.guidance, self.net, self.bank, self.dtype = guidance, net, bank, dtype
         self.positives, self.negatives = positives_of(guidance), negatives_of(guidance)
@@ -39,7 +40,7 @@ class Contrast:
         """image: (B,C,H,W) about [0,1]; labels: (B,) or None -> losses (B,) or (2B,) nats; None where history is missing."""
         features = self._features(image)
         if self.guidance.loss == "classifier":
-            return losses.classifier(self.net.logits_of(features), self._known(labels))  # type: ignore[operator]
+            return losses.classifier(self.net.logits_of(features), self._known(labels))
         if self.guidance.head and self.head is None:
             self.head = OnlineHead(features.shape[1], seed=self._seed, device=features.device)
         view = self._second_view(image, labels, features)
@@ -55,7 +56,7 @@ class Contrast:
 
     def _features(self, image: Tensor) -> Tensor:
         with autocast(image.device, self.dtype):
-            return self.net.features(image).float()  # type: ignore[operator]
+            return self.net.features(image).float()
 
     def _embed(self, features: Tensor) -> Tensor:
         return F.normalize(self.head(features) if self.head else features, dim=1)

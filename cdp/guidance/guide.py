@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cdp.config import Guidance
 from cdp.errors import CdpError
 from cdp.guidance.contrast import Contrast
 from cdp.guidance.keys import Bank
 from cdp.guidance.schedule import in_window, raw_weight, relative_strength
+from cdp.models.classifiers import Classifier
 from cdp.models.ranges import to_image_range
 from cdp.types import Guide, NoiseState, Nudge
 
@@ -93,7 +94,7 @@ def norms(x: Tensor) -> Tensor:
 
 
 def build_guide(
-    guidance: Guidance, net: nn.Module, *, bank: Bank | None = None, seed: int = 0, dtype: torch.dtype = torch.float32
+    guidance: Guidance, net: Classifier, *, bank: Bank | None = None, seed: int = 0, dtype: torch.dtype = torch.float32
 ) -> Guide | None:
     """The guide of a config for one batch; None where the config asks for no guidance, so that 0 is exactly unguided.
 

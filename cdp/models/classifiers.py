@@ -88,5 +88,6 @@ class _Residual(nn.Module):
 def _conv(before: int, after: int, *, stride: int) -> nn.Conv2d:
     conv = nn.Conv2d(before, after, 3, stride=stride, padding=1)
     nn.init.kaiming_normal_(conv.weight)
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    assert conv.bias is not None  # it has one by default
+    nn.init.zeros_(conv.bias)
     return conv

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -53,5 +54,5 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 def lay_out(net: nn.Module, device: torch.device) -> nn.Module:
     """Move a network to its device, with the memory format that is fast there (measured: channels_last only on CUDA)."""
     if device.type == "cuda":
-        return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cast(Any, net).to(device, memory_format=torch.channels_last)
     return net.to(device)

@@ -30,9 +30,10 @@ from cdp.ui.data_plan import (
     seconds,
 )
 from cdp.ui.data_sets import Facts
-from cdp.ui.data_state import Knobs, Wizard
+from cdp.ui.data_state import Wizard
 from cdp.ui.fields import Field, fields_of
 from cdp.ui.gallery_parts import plain
+from cdp.ui.held import Held
 from cdp.ui.widgets import bound, key_of, number_of
 
 ENCODER_FIELDS = (
@@ -166,7 +167,7 @@ def _wanted(held: Wizard, stock: Stock) -> frozenset[str]:
     return frozenset(key for key in chosen if key in stock.missing or (key == MODEL and key not in stock.pending))
 
 
-def _budget(held: Knobs) -> None:
+def _budget(held: Held) -> None:
     st.number_input(
         "Attack budget :gray[of the pixel range]", 0.0, 1.0, held.flat["epsilon"], step=None, format="%g", **bound(fields_of(EncoderConfig)["epsilon"], held),
         help="How far an attack may move each pixel (l_inf) while the robust encoder is trained.",
@@ -177,7 +178,7 @@ def _budget(held: Knobs) -> None:
     )
 
 
-def _fields(known: Mapping[str, Field], names: Sequence[str], held: Knobs) -> None:
+def _fields(known: Mapping[str, Field], names: Sequence[str], held: Held) -> None:
     for name in names:
         field = known[name]
         if field.kind == "choice":
@@ -188,7 +189,7 @@ def _fields(known: Mapping[str, Field], names: Sequence[str], held: Knobs) -> No
             number_of(field, held)
 
 
-def _numbers(field: Field, held: Knobs) -> None:
+def _numbers(field: Field, held: Held) -> None:
     """A list of whole numbers; what is no number is kept and refused with the config, in words."""
     key = key_of(field.name, held)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,8 @@ import numpy as np
 import streamlit as st
 
 from cdp.config_pretrain import EncoderConfig
-from cdp.errors import CdpError
-from cdp.runs import launch
 from cdp.runs.journal import JOURNAL, read_journal
-from cdp.runs.records import RESUMABLE, Run, list_runs
+from cdp.runs.records import Run, list_runs
 from cdp.ui.components.chart import chart
 from cdp.ui.data_made import of_dataset, role_of
 from cdp.ui.data_pictures import class_rows
@@ -21,16 +19,14 @@ from cdp.ui.data_plan import DIFFUSION, ENCODER, ROLES
 from cdp.ui.data_sets import Facts
 from cdp.ui.engine import in_words
 from cdp.ui.gallery_parts import plain
+from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
 
-POLL_SECONDS = 2.0
 SHEET = "sheet.npz"
 SHOWN = 8
 """Trainings in the list: the newest."""
-WORDS = {
-    "queued": "waits for its turn", "running": "running", "stopping": "stopping", "finished": "finished", "failed": "failed",
-    "stopped": "stopped", "interrupted": "interrupted: its process is gone",
-}  # fmt: skip
-_ERROR = "data_run_error"
+HELP = Help(
+    "Goes on from its last checkpoint when resumed.", "Goes on from its last checkpoint.", "Moves this training and its checkpoint to the trash.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,8 @@ class Samples:
 
 def progress(seen: Facts, runs: Sequence[Run]) -> None:
     """Runs and what they show. Polls while one of them is on its way; once one ends, the whole page is drawn anew."""
-    moving = _moving(runs)
-    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(seen, moving)
+    going = moving(runs)
+    st.fragment(_draw, run_every=POLL_SECONDS if going else None)(seen, going)
 
 
 def samples(path: Path) -> Samples | None:
@@ -59,32 +55,19 @@ def samples(path: Path) -> Samples | None:
     return Samples(image, label, step) if fits else None
 
 
-def status_line(run: Run) -> str:
-    """State, steps and time left."""
-    parts = [WORDS[run.state]]
-    done = run.progress
-    if done and run.state != "finished":
-        parts.append(f"{done.done:,} of {done.count:,} {done.unit}")
-        if run.state == "running" and done.seconds_left is not None:
-            parts.append(f"{in_words(done.seconds_left)} left")
-    if run.state == "finished" and run.started and run.ended:
-        parts.append(f"took {in_words(run.ended - run.started)}")
-    if run.kind == ENCODER and isinstance(score := (run.result or {}).get("score"), int | float):
-        parts.append(f"held out {score:.1%}")
-    return " · ".join(parts)
+def training_line(run: Run) -> str:
+    """State, steps and time left; once it is over, what it took and came to."""
+    took = f"took {in_words(run.ended - run.started)}" if run.state == "finished" and run.started and run.ended else ""
+    score = (run.result or {}).get("score") if run.kind == ENCODER else None
+    return state_line(run, None, took, f"held out {score:.1%}" if isinstance(score, int | float) else "")
 
 
-def _moving(runs: Sequence[Run]) -> frozenset[str]:
-    return frozenset(run.id for run in runs if not run.over)
-
-
-def _draw(seen: Facts, moving: frozenset[str]) -> None:
-    """moving: runs that were on their way when the page was drawn."""
+def _draw(seen: Facts, going: frozenset[str]) -> None:
+    """going: runs that were on their way when the page was drawn."""
     runs = of_dataset(list_runs(), seen.name)
-    if _moving(runs) != moving:
+    if moving(runs) != going:
         st.rerun()
-    if error := st.session_state.pop(_ERROR, ""):
-        st.error(plain(error))
+    said()
     left, right = st.columns([4, 11], gap="large")
     with left:
         for run in sorted(runs[:SHOWN], key=lambda run: (run.created, run.id)):
@@ -100,34 +83,15 @@ def _run(run: Run) -> None:
         name = f" :gray[{plain(run.name)}]" if run.kind == DIFFUSION or role_of(run) not in titles else ""
         st.markdown(f"**{titles.get(role_of(run), 'Encoder')}**{name}")
         if run.state == "finished":
-            st.caption(status_line(run))
+            st.caption(training_line(run))
         else:
-            st.progress(run.progress.share if run.progress else 0.0, status_line(run))
+            st.progress(share(run), training_line(run))
         if run.error:
             st.error(plain(run.error))
         if run.notice:
             st.caption(plain(run.notice))
-        _buttons(run)
-
-
-def _buttons(run: Run) -> None:
-    with st.container(horizontal=True):
-        if not run.over:
-            kept = "Goes on from its last checkpoint when resumed."
-            stopping = run.state == "stopping"
-            st.button("Stop", key=f"data-stop-{run.id}", on_click=_try, args=(launch.stop, run.id), disabled=stopping, help=kept)
-        elif run.state in RESUMABLE:
-            if run.config is not None:
-                st.button("Resume", key=f"data-resume-{run.id}", on_click=_try, args=(launch.resume, run.id))
-            gone = "Moves this training and its checkpoint to the trash."
-            st.button("Remove", key=f"data-remove-{run.id}", on_click=_try, args=(launch.delete, run.id), help=gone)
-
-
-def _try(action: Callable[[str], object], run_id: str) -> None:
-    try:
-        action(run_id)
-    except (CdpError, OSError) as error:
-        st.session_state[_ERROR] = str(error)
+        with st.container(horizontal=True):
+            buttons(run, HELP, removable=run.state != "finished")
 
 
 def _sheet(seen: Facts, runs: Sequence[Run]) -> None:

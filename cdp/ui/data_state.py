@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 import streamlit as st
 
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.ui.data_plan import QUICK, encoder_defaults, model_defaults
 from cdp.ui.data_sets import Facts
+from cdp.ui.held import Held
 from cdp.ui.links import RESERVED, quoted
 
 DATASET = "dataset"
 """The query parameter."""
 _KEY = "data_wizard"
-
-
-@dataclass
-class Knobs:
-    """The settings of one config as its controls show them: a holder for ``cdp.ui.widgets``."""
-
-    flat: dict[str, Any]
-    prefix: str
-    turn: int = 0
-    start: dict[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.start = dict(self.flat)
-
-    def put(self, name: str, value: Any) -> None:
-        """One control moved."""
-        self.flat[name] = value
-
-    def replace(self, flat: Mapping[str, Any]) -> None:
-        """Set all controls from outside."""
-        self.flat = dict(flat)
-        self.start = dict(self.flat)
-        self.turn += 1
 
 
 @dataclass
@@ -52,8 +29,8 @@ class Wizard:
     note: str = ""
     turn: int = 0
     planned: tuple[str, str] = ("", "")
-    encoder: Knobs = field(default_factory=lambda: Knobs(EncoderConfig().model_dump(), "data_encoder"))
-    model: Knobs = field(default_factory=lambda: Knobs(PretrainConfig().model_dump(), "data_model"))
+    encoder: Held = field(default_factory=lambda: Held(EncoderConfig().model_dump(), prefix="data_encoder"))
+    model: Held = field(default_factory=lambda: Held(PretrainConfig().model_dump(), prefix="data_model"))
 
     def choose(self, name: str) -> None:
         """Another data set; what was ticked for the last one does not count."""

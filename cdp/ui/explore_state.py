@@ -11,9 +11,10 @@ import streamlit as st
 from cdp.config_explore import ExploreConfig
 from cdp.errors import InputError
 from cdp.knobs import parse
-from cdp.ui.address import Address, read_params
+from cdp.ui.address import read_params
 from cdp.ui.explore_catalog import Choices
 from cdp.ui.fields import fields_of
+from cdp.ui.held import Held
 from cdp.ui.links import quoted, read_fields, written
 
 VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
@@ -22,31 +23,12 @@ _KEY = "explore_settings"
 
 
 @dataclass
-class Explored:
-    """flat: values of the controls by name; drawn: the config of the last "Show"; the rest as in ``cdp.ui.state.Settings``."""
+class Explored(Held):
+    """drawn: the config of the last "Show"; view: of ``VIEWS``."""
 
-    flat: dict[str, Any]
+    prefix: str = field(default="explore", kw_only=True)
     drawn: ExploreConfig | None = None
     view: str = VIEWS[0]
-    notes: list[str] = field(default_factory=list)
-    address: Address = field(default_factory=Address)
-    turn: int = 0
-    start: dict[str, Any] = field(init=False)
-    prefix: str = "explore"
-
-    def __post_init__(self) -> None:
-        self.start = dict(self.flat)
-
-    def put(self, name: str, value: Any) -> None:
-        """One control moved."""
-        self.flat[name] = value
-        self.notes = []
-
-    def replace(self, flat: Mapping[str, Any]) -> None:
-        """Set controls from outside."""
-        self.flat |= flat
-        self.start = dict(self.flat)
-        self.turn += 1
 
     def config(self) -> ExploreConfig:
         """Raises InputError where the values do not fit together."""

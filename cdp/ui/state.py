@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,8 +10,9 @@ import streamlit as st
 from cdp.config import GROUPS, GenerateConfig, flatten, unflatten
 from cdp.errors import InputError
 from cdp.presets import PRESETS, preset
-from cdp.ui.address import Address, read_params
+from cdp.ui.address import read_params
 from cdp.ui.catalog import Catalog
+from cdp.ui.held import Held
 from cdp.ui.links import from_params, restored, to_params
 
 _KEY = "generate_settings"
@@ -21,34 +21,8 @@ PRESET_FIELDS = (*GROUPS["guidance"].model_fields, *GROUPS["sampler"].model_fiel
 """What a preset decides; model, classes, count and seed stay, so that presets can be compared on the same noise."""
 
 
-@dataclass
-class Settings:
-    """Values by leaf name, as the controls show them; for a moment they may not fit together."""
-
-    flat: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
-    """What a link got wrong, one sentence each, until the next move."""
-    address: Address = field(default_factory=Address)
-    turn: int = 0
-    """How often something else than a person's hand set the controls. It is part of their keys, so they start anew with ``flat``."""
-    start: dict[str, Any] = field(init=False)
-    """Values at the beginning of this turn."""
-    prefix: str = "control"
-    """Of the controls' keys."""
-
-    def __post_init__(self) -> None:
-        self.start = dict(self.flat)
-
-    def put(self, name: str, value: Any) -> None:
-        """One control moved."""
-        self.flat[name] = value
-        self.notes = []
-
-    def replace(self, flat: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
-        """Set some or all controls from outside."""
-        self.flat |= flat
-        self.notes, self.start = list(notes), dict(self.flat)
-        self.turn += 1
+class Settings(Held):
+    """The settings of the Generate page."""
 
     def config(self) -> GenerateConfig:
         """Raises InputError where the values do not fit together."""
@@ -77,7 +51,7 @@ def settings(catalog: Catalog) -> Settings:
         return held
     config, notes = from_params(params, catalog)
     if held is None:
-        held = st.session_state[_KEY] = Settings(flatten(config), notes)
+        held = st.session_state[_KEY] = Settings(flatten(config), notes=notes)
     else:
         held.replace(flatten(config), notes)
     held.address.take(params)

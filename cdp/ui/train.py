@@ -10,12 +10,13 @@ from cdp.errors import InputError
 from cdp.runs.records import Run, list_runs
 from cdp.types import DatasetInfo
 from cdp.ui.gallery_parts import plain
-from cdp.ui.train_actions import said, start
+from cdp.ui.run_controls import moving, said
 from cdp.ui.train_catalog import TrainChoices
 from cdp.ui.train_detail import detail
 from cdp.ui.train_estimate import estimate, known_warnings
 from cdp.ui.train_list import list_of_runs
-from cdp.ui.train_rows import moving, train_runs, watching
+from cdp.ui.train_rows import train_runs, watching
+from cdp.ui.train_start import start
 from cdp.ui.train_state import Trained
 
 

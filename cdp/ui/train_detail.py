@@ -14,10 +14,11 @@ from cdp.ui.components.chart import chart
 from cdp.ui.fields import fields_of
 from cdp.ui.gallery_parts import plain
 from cdp.ui.results import to_csv
+from cdp.ui.run_controls import POLL_SECONDS
 from cdp.ui.train_catalog import TrainChoices, info_of
 from cdp.ui.train_command import config_yaml
 from cdp.ui.train_examples import EXAMPLES, pictures
-from cdp.ui.train_list import POLL_SECONDS, followers
+from cdp.ui.train_list import followers
 from cdp.ui.train_outcome import outcome
 from cdp.ui.train_rows import heading_html, standing
 from cdp.ui.train_state import Trained, plain_of

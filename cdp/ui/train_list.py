@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.figures.palette import Sign
-from cdp.runs import launch
-from cdp.runs.records import RESUMABLE, Run, list_runs
+from cdp.runs.records import Run, list_runs
 from cdp.ui.gallery_parts import plain
-from cdp.ui.train_actions import act, remove, said
-from cdp.ui.train_rows import Followers, ended_itself, matching, moving, row_html, standing, train_runs, watching
+from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said
+from cdp.ui.train_rows import Followers, matching, row_html, standing, train_runs, watching
 from cdp.ui.train_state import MOST_WATCHED, Trained
 
-POLL_SECONDS = 2.0
+HELP = Help(
+    "The last finished epoch is kept, and the run can be resumed.", "Goes on from its last checkpoint.", "Moves the run to the trash.",
+)  # fmt: skip
 PAGE = 8
 """Runs listed at a time."""
 _FILTERED_FROM = 5
@@ -94,18 +95,4 @@ def _row(run: Run, held: Trained, watched: Sequence[str], sign: Sign | None) -> 
         )  # fmt: skip
         st.html(row_html(run, standing(run, followers()), sign), width="stretch")
         with st.container(horizontal=True, gap="small", width="content"):
-            _buttons(run)
-
-
-def _buttons(run: Run) -> None:
-    if not run.over:
-        st.button(
-            "Stop", key=f"stop-{run.id}", on_click=act, args=(launch.stop, run.id), disabled=run.state == "stopping",
-            help="The last finished epoch is kept, and the run can be resumed.",
-        )  # fmt: skip
-        return
-    if run.state in RESUMABLE and run.config is not None and not ended_itself(run):
-        st.button("Resume", key=f"resume-{run.id}", on_click=act, args=(launch.resume, run.id), help="Goes on from its last checkpoint.")
-    st.button(
-        "Remove", key=f"remove-{run.id}", type="tertiary", on_click=remove, args=(run.id, run.name), help="Moves the run to the trash."
-    )
+            buttons(run, HELP)

@@ -7,7 +7,7 @@ import streamlit as st
 from cdp.embedding.intervals import share_interval
 from cdp.runs.records import Run
 from cdp.ui.gallery_parts import plain
-from cdp.ui.train_rows import Standing, percent, state_line
+from cdp.ui.train_rows import Standing, epoch_line, percent
 
 REMEDY = {
     "interrupted": "Its process is gone, perhaps by a restart of the machine. Resume goes on from the last checkpoint.",
@@ -17,7 +17,7 @@ REMEDY = {
 
 def outcome(run: Run, now: Standing) -> None:
     """State, what is wrong or to be known, and the figures of the best and the last epoch."""
-    st.caption(plain(state_line(run, now)))
+    st.caption(plain(epoch_line(run, now)))
     if run.error:
         # A run that ended itself with everything good kept is no failure.
         (st.error if run.state == "failed" else st.warning)(plain(_sentence(run.error)))

@@ -12,12 +12,10 @@ from cdp.config_train import TrainConfig
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
-from cdp.ui.engine import in_words
 from cdp.ui.gallery_parts import GLYPHS
-from cdp.ui.gallery_runs import WORDS
+from cdp.ui.run_controls import WORDS, share, state_line
 from cdp.ui.train_titles import TITLES
 
-STATES = WORDS | {"stopping": "stopping, its last epoch is kept"}
 Followers = MutableMapping[str, Follower]
 
 
@@ -38,11 +36,6 @@ def train_runs(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.kind == "train"]
 
 
-def moving(runs: Sequence[Run]) -> frozenset[str]:
-    """Ids of the runs that a process works on or will."""
-    return frozenset(run.id for run in runs if not run.over)
-
-
 def standing(run: Run, followers: Followers) -> Standing:
     """Where a run stands, by its journal. followers: of this session, so that only what is new is read."""
     follower = followers.get(run.id)
@@ -58,24 +51,10 @@ def standing(run: Run, followers: Followers) -> Standing:
     )  # fmt: skip
 
 
-def ended_itself(run: Run) -> bool:
-    """Whether it stopped for a reason of its own, such as overfitting; started again it would stop for the same reason."""
-    return run.state == "stopped" and run.error is not None
-
-
-def share(run: Run) -> float:
-    """How much of a run is done, in [0, 1]."""
-    return 1.0 if run.state == "finished" else run.progress.share if run.progress else 0.0
-
-
-def state_line(run: Run, now: Standing) -> str:
+def epoch_line(run: Run, now: Standing) -> str:
     """State, epoch and time left."""
-    parts = ["stopped by itself" if ended_itself(run) else STATES[run.state]]
-    if run.state != "finished" and isinstance(run.config, TrainConfig) and (now.epoch or run.state == "running"):
-        parts.append(f"epoch {now.epoch:,} of {run.config.epochs:,}")
-    if run.state == "running" and run.progress and run.progress.seconds_left is not None:
-        parts.append(f"{in_words(run.progress.seconds_left)} left")
-    return " · ".join(parts)
+    known = run.state != "finished" and isinstance(run.config, TrainConfig) and (now.epoch or run.state == "running")
+    return state_line(run, f"epoch {now.epoch:,} of {run.config.epochs:,}" if known and isinstance(run.config, TrainConfig) else "")
 
 
 def percent(share: float) -> str:
@@ -110,7 +89,7 @@ def row_html(run: Run, now: Standing, sign: Sign | None = None) -> str:
     sign: how the curves draw it, None where they do not.
     """
     head = f"{_mark(sign)}<b>{html.escape(run.name)}</b>"
-    lines = [" · ".join(part for part in (state_line(run, now), accuracy_line(now)) if part)]
+    lines = [" · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)]
     if run.state != "finished":
         lines.append(_bar(run, (sign or NEUTRAL).color))
     if run.error:
@@ -148,7 +127,7 @@ def _bar(run: Run, color: str) -> str:
 def matching(runs: Sequence[Run], text: str) -> list[Run]:
     """Runs whose name, state or settings have every word of ``text``."""
     words = text.lower().split()
-    return [run for run in runs if all(word in f"{run.name} {run.state} {STATES[run.state]} {facts(run.config)}".lower() for word in words)]
+    return [run for run in runs if all(word in f"{run.name} {run.state} {WORDS[run.state]} {facts(run.config)}".lower() for word in words)]
 
 
 def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ import streamlit as st
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.presets_train import TRAIN_PRESETS, train_preset
-from cdp.ui.address import Address, read_params
+from cdp.ui.address import read_params
 from cdp.ui.fields import fields_of
+from cdp.ui.held import Held
 from cdp.ui.links import quoted, read_fields, written
 
 CUSTOM, START = "custom", "quick"
@@ -28,36 +29,17 @@ _KEY = "train_settings"
 
 
 @dataclass
-class Trained:
-    """flat: values of the controls by name; base: the preset they started from; watched: ids of runs, None until somebody chose;
-    opened: the run shown in detail, "" for the last watched; fresh: just read from an address; the rest as in ``cdp.ui.state.Settings``."""
+class Trained(Held):
+    """base: the preset that the settings started from; watched: ids of runs, None until somebody chose; opened: the run shown in detail, ""
+    for the last watched; fresh: just read from an address."""
 
-    flat: dict[str, Any]
+    prefix: str = field(default="train", kw_only=True)
     base: str = START
     seeds: int = 1
     name: str = ""
     watched: tuple[str, ...] | None = None
     opened: str = ""
-    notes: list[str] = field(default_factory=list)
-    address: Address = field(default_factory=Address)
-    turn: int = 0
     fresh: bool = False
-    start: dict[str, Any] = field(init=False)
-    prefix: str = "train"
-
-    def __post_init__(self) -> None:
-        self.start = dict(self.flat)
-
-    def put(self, name: str, value: Any) -> None:
-        """One control moved."""
-        self.flat[name] = value
-        self.notes = []
-
-    def replace(self, flat: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
-        """Set controls from outside."""
-        self.flat |= flat
-        self.notes, self.start = list(notes), dict(self.flat)
-        self.turn += 1
 
     def config(self) -> TrainConfig:
         """Raises InputError where the values do not fit together."""

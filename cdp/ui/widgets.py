@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import streamlit as st
 
 from cdp.ui.fields import Field, ladder
+from cdp.ui.held import Held
 
 FEW, SHORT = 3, 12
 """Up to this many choices of fewer letters than this stand side by side; others go into a list."""
@@ -16,32 +17,20 @@ UNUSABLE = object()
 """What was written is no value of this knob."""
 
 
-class Holder(Protocol):
-    """The settings of a page. flat: values by name; start: those at the beginning of ``turn``, which counts changes by others than a hand.
-    prefix: of the controls' keys."""
-
-    flat: dict[str, Any]
-    start: dict[str, Any]
-    turn: int
-    prefix: str
-
-    def put(self, name: str, value: Any) -> None: ...
-
-
-def key_of(name: str, held: Holder) -> str:
+def key_of(name: str, held: Held) -> str:
     """A control is drawn with the present value as its default, and never set through the session: were the browser to miss that one
     message under load, the control would come up at its lowest value and report it as a person's choice."""
     return f"{held.prefix}_{name}" + (f"_{held.turn}" if held.turn else "")
 
 
-def bound(field: Field, held: Holder, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+def bound(field: Field, held: Held, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
     """Key and callback that bring a control's value into ``held``."""
     key = key_of(field.name, held)
     return {"key": key, "on_change": lambda: held.put(field.name, read(st.session_state[key]))}
 
 
 def choice(
-    field: Field, held: Holder, options: Sequence[str], *, title: Mapping[str, str] | None = None, titles: Mapping[str, str] | None = None,
+    field: Field, held: Held, options: Sequence[str], *, title: Mapping[str, str] | None = None, titles: Mapping[str, str] | None = None,
     after: Callable[[], None] | None = None,
 ) -> None:  # fmt: skip
     """One of ``options``, in a list. title: how the options of a fixed choice are written, which stand side by side where they are few and
@@ -67,7 +56,7 @@ def choice(
         )
 
 
-def on_ladder(field: Field, held: Holder) -> None:
+def on_ladder(field: Field, held: Held) -> None:
     """A slider whose steps are even in ratio."""
     assert field.low is not None and field.high is not None  # every number on a ladder has limits
     # The rungs stay the same as long as the control does.
@@ -76,7 +65,7 @@ def on_ladder(field: Field, held: Holder) -> None:
     st.select_slider(field.heading, rungs, value, format_func=lambda v: f"{v:g}", help=field.tooltip, **bound(field, held))
 
 
-def number_of(field: Field, held: Holder) -> None:
+def number_of(field: Field, held: Held) -> None:
     """A slider for a share whose values are hundredths, a box for any other number."""
     whole = field.kind == "integer"
     value = int(held.flat[field.name]) if whole else float(held.flat[field.name])
@@ -99,7 +88,7 @@ def number_of(field: Field, held: Holder) -> None:
         )
 
 
-def optional_number(field: Field, held: Holder, empty: str) -> None:
+def optional_number(field: Field, held: Held, empty: str) -> None:
     """A box for a number that may be left empty; a fraction such as 8/255 is one too. empty: what that means, shown in its place.
 
     Not a number box, which an emptied value comes back to. Text that is no such number stands with a word on it and changes nothing.
@@ -144,7 +133,7 @@ def number_text(value: float | None) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-def several(field: Field, held: Holder, options: Sequence[str], *, title: Callable[[str], str], placeholder: str) -> None:
+def several(field: Field, held: Held, options: Sequence[str], *, title: Callable[[str], str], placeholder: str) -> None:
     """Any of ``options``, up to as many as the knob takes, in the order of choosing. title: how an option is written."""
     chosen = [name for name in held.flat[field.name] if name in options]
     st.multiselect(

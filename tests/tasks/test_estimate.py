@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -88,20 +89,25 @@ def test_it_is_measured_once_for_what_it_depends_on(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("_set")
 def test_the_measured_step_is_near_the_truth() -> None:
-    """A wide margin, because the tests share their machine."""
+    """A wide margin and several attempts, because the tests share their machine."""
     config = _config(batch=32, attack_steps=6)
-    found = train_measure.measure(config, prepare(config).info)
-    estimated = found.seconds_fixed + 6 * found.seconds_attack
     prepared = prepare(config)
     trainer = RobustTrainer(build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0), prepared.data, config, epsilon=0.05)
     trainer.advance()
-    seconds = []
+    ratios = []
     for _ in range(5):
-        began = time.perf_counter()
-        trainer.advance()
-        seconds.append(time.perf_counter() - began)
-    assert found.batch == 32
-    assert estimated / 2.5 < min(seconds) < 2.5 * estimated
+        found = train_measure.measure(config, prepared.info)
+        assert found.batch == 32
+        ratios.append((found.seconds_fixed + 6 * found.seconds_attack) / min(_seconds(trainer.advance) for _ in range(5)))
+        if 0.4 < ratios[-1] < 2.5:
+            return
+    pytest.fail(f"measured over true: {ratios}")
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 @pytest.mark.usefixtures("_set")

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
@@ -18,15 +17,12 @@ from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.knobs import Frozen
 from cdp.runs.journal import Journal
-
-APP = str(paths.ROOT / "app.py")
+from tests.ui.pages import opened, served
 
 
 @pytest.fixture(autouse=True)
-def served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that has served a page before."""
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+def _served(monkeypatch: pytest.MonkeyPatch) -> None:
+    served(monkeypatch)
 
 
 @pytest.fixture
@@ -39,13 +35,7 @@ def shapes() -> None:
 
 
 def page(**params: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    app.switch_page("pages/data.py")
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return opened("data", **params)
 
 
 def texts(app: AppTest) -> str:
@@ -182,7 +172,7 @@ def test_trainings_are_shown_with_their_samples_and_can_be_resumed_or_removed(sh
     assert "20-step DDIM samples of the averaged weights" in texts(app)
     assert {"Judge", "Diffusion model"}.isdisjoint(ticks(app))
     assert not [button for button in app.button if "other" in (button.key or "")]
-    app.button(key="data-remove-20260101-000000-shapes").click()
+    app.button(key="remove-20260101-000000-shapes").click()
     app.run()
     assert not app.exception
     assert not folder.exists()

@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from cdp import paths
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.ui.side import side
+from tests.ui.pages import opened, served
 
-APP = str(paths.ROOT / "app.py")
 PATIENCE = 120.0
 
 
 @pytest.fixture(autouse=True)
 def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that has served a page before, and helper processes of this test's own home."""
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+    served(monkeypatch)
     side.clear()
     yield
     for kind in ("maps", "looks"):
@@ -45,13 +42,7 @@ def sets(world: None) -> None:
 
 
 def page(**params: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    app.switch_page("pages/explore.py")
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return opened("explore", **params)
 
 
 def until(app: AppTest, there: Callable[[AppTest], bool]) -> AppTest:

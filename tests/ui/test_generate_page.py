@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Element
 
-from cdp import paths
 from cdp.config import GenerateConfig, flatten, unflatten
 from cdp.data.sets import list_sets
 from cdp.errors import InputError
@@ -22,20 +19,16 @@ from cdp.runs.jobs import Job
 from cdp.types import Frame, LiveResult
 from cdp.ui.catalog import Catalog
 from cdp.ui.sheet import sheet_png
+from tests.ui.pages import APP, opened, ran, served
 from tests.ui.test_links import BAD
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
-
-APP = str(paths.ROOT / "app.py")
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     """Puts a catalogue and an engine under the pages; returns how to replace them."""
     engines: list[Engine] = []
-    # AppTest makes every run the first of a fresh server, where a page starts again once and a click is lost on the way
-    # (cdp/ui/frame.py). Here the server has served a page before.
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+    served(monkeypatch)
 
     def put(live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Catalog = CATALOG) -> Engine:
         engines.append(engine_of(live))
@@ -53,18 +46,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
 
 def page(**params: str) -> AppTest:
     """The Generate page, opened by a link."""
-    app = AppTest.from_file(APP, default_timeout=30)
-    app.switch_page("pages/generate.py")
-    for name, value in params.items():
-        app.query_params[name] = value
-    return ran(app)
-
-
-def ran(moved: AppTest | Element) -> AppTest:
-    """Run the page after a control was moved, or as it is."""
-    app: AppTest = moved.run()
-    assert not app.exception
-    return app
+    return opened("generate", **params)
 
 
 def generated(app: AppTest) -> Job:

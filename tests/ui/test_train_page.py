@@ -13,7 +13,8 @@ import pytest
 
 from cdp import paths
 from cdp.config_train import automatic_name
-from tests.ui.train_app import APP, address, control, launched, page, ran, save, texts, world
+from tests.ui.pages import APP, ran
+from tests.ui.train_app import address, control, launched, page, save, texts, world
 from tests.ui.train_runs import QUICK, train_run
 
 __all__ = ["world"]

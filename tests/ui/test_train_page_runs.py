@@ -10,7 +10,8 @@ import pytest
 from cdp import paths
 from cdp.runs.launch import stop
 from cdp.runs.records import list_runs
-from tests.ui.train_app import address, control, launched, page, ran, texts, until, world
+from tests.ui.pages import ran
+from tests.ui.train_app import address, control, launched, page, texts, until, world
 from tests.ui.train_runs import QUICK, save_examples, train_run
 
 __all__ = ["world"]

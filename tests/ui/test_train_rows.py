@@ -10,18 +10,17 @@ import pytest
 
 from cdp.config_train import TrainConfig
 from cdp.runs.records import list_runs
+from cdp.ui.run_controls import moving, share
 from cdp.ui.train_outcome import interval_text
 from cdp.ui.train_rows import (
     Followers,
     Standing,
     accuracy_line,
+    epoch_line,
     facts,
     matching,
-    moving,
     row_html,
-    share,
     standing,
-    state_line,
     train_runs,
     watching,
 )
@@ -38,7 +37,7 @@ def alive() -> dict[str, object]:
 def test_a_running_run_tells_epoch_time_left_and_both_accuracies() -> None:
     run = train_run("a", state="running", epochs=5, process=alive())
     now = standing(run, {})
-    assert state_line(run, now) == "running · epoch 5 of 12 · 1 min 11 s left"
+    assert epoch_line(run, now) == "running · epoch 5 of 12 · 1 min 11 s left"
     assert accuracy_line(now) == "robust 56.0 % best (epoch 3), 46.0 % last"
     assert (now.n, now.clean, share(run)) == (500, 0.7, pytest.approx(5 / 12))
 
@@ -47,7 +46,7 @@ def test_before_the_first_epoch_nothing_is_claimed() -> None:
     run = train_run("a", state="running", process=alive())
     now = standing(run, {})
     assert now == Standing()
-    assert state_line(run, now) == "running · epoch 0 of 12 · 1 min 11 s left"
+    assert epoch_line(run, now) == "running · epoch 0 of 12 · 1 min 11 s left"
     assert accuracy_line(now) == ""
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
@@ -19,16 +18,15 @@ from cdp.data.sets import save_set
 from cdp.runs.launch import stop
 from cdp.runs.records import Run, list_runs
 from cdp.ui.side import side
+from tests.ui.pages import opened, ran, served
 
-APP = str(paths.ROOT / "app.py")
 PATIENCE = 60.0
 
 
 @pytest.fixture
 def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that has served a page before, helper processes of this test's own home, and a device that is taken."""
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+    served(monkeypatch)
     side.clear()
     (paths.runs_dir() / ".slots").mkdir(parents=True)
     with FileLock(paths.runs_dir() / ".slots" / "0.lock"):
@@ -49,18 +47,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def page(**params: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    app.switch_page("pages/train.py")
-    for name, value in params.items():
-        app.query_params[name] = value
-    return ran(app)
-
-
-def ran(node: Any) -> AppTest:
-    """Draw the page anew, after what was done to a control of it."""
-    app: AppTest = node.run()
-    assert not app.exception
-    return app
+    return opened("train", **params)
 
 
 def texts(app: AppTest) -> str:

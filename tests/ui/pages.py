@@ -1,0 +1,36 @@
+"""Pages under AppTest: the app as a server that has served a page before, opened by a link, drawn anew after every move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from cdp import paths
+
+APP = str(paths.ROOT / "app.py")
+
+
+def served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest makes every run the first of a fresh server, where a page starts again once and a click is lost on the way
+    (cdp/ui/frame.py). Here the server has served a page before."""
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+
+
+def opened(name: str, /, **params: str) -> AppTest:
+    """The page of that name, opened by a link."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.switch_page(f"pages/{name}.py")
+    for key, value in params.items():
+        app.query_params[key] = value
+    return ran(app)
+
+
+def ran(moved: Any) -> AppTest:
+    """The page drawn anew, after a control of it was moved, or as it is."""
+    app: AppTest = moved.run()
+    assert not app.exception
+    return app
