@@ -124,8 +124,8 @@ def collapse(history: Sequence[Epoch], *, classes: int, epsilon: float) -> Probl
 def overfitting(history: Sequence[Epoch], *, epsilon: float) -> Problem | None:
     """Robust overfitting (Rice 2020): robust accuracy below its best beyond chance and to stay, while that in training rose.
 
-    Epochs of the budget warm-up count for nothing. A false alarm is rarer than 1 % on histories whose epochs differ by
-    independent noise (simulated in the tests), which a plain rule of two standard errors below the maximum is not.
+    Epochs of the budget warm-up count for nothing. On simulated histories whose epochs differ by independent noise there is no
+    false alarm (tests), which cannot be said of a plain rule of two standard errors below the maximum.
     """
     after = [epoch for epoch in history if epoch.metrics.epsilon >= epsilon * (1 - 1e-9)]
     k = OVERFIT_EPOCHS
