@@ -19,7 +19,7 @@ from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
 from cdp.errors import MissingError
 from cdp.figures.curves import Look
-from cdp.ui.train_curves import Drawn, drawn_from, groups_of, there
+from cdp.ui.train.curves import Drawn, drawn_from, groups_of, there
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -1,6 +1,6 @@
 """Bring a data set, train encoders and a diffusion model on it, use them on the other pages."""
 
-from cdp.ui.data import show
+from cdp.ui.data.page import show
 from cdp.ui.frame import framed
 
 framed()

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from cdp.ui.explore import empty, view
-from cdp.ui.explore_catalog import read_choices
-from cdp.ui.explore_form import form
-from cdp.ui.explore_state import explored, write_url
+from cdp.ui.explore.catalog import read_choices
+from cdp.ui.explore.form import form
+from cdp.ui.explore.page import empty, view
+from cdp.ui.explore.state import explored, write_url
 from cdp.ui.frame import framed
-from cdp.ui.gallery_parts import plain
+from cdp.ui.words import plain
 
 framed()
 choices = read_choices()

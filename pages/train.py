@@ -3,12 +3,12 @@
 import streamlit as st
 
 from cdp.ui.frame import framed
-from cdp.ui.gallery_parts import plain
-from cdp.ui.train import action, results, runs_here
-from cdp.ui.train_catalog import read_train_choices
-from cdp.ui.train_command import elsewhere
-from cdp.ui.train_form import dataset_of, form, settle
-from cdp.ui.train_state import forget_gone, trained, write_url
+from cdp.ui.train.catalog import read_train_choices
+from cdp.ui.train.command import elsewhere
+from cdp.ui.train.form import dataset_of, form, settle
+from cdp.ui.train.page import action, results, runs_here
+from cdp.ui.train.state import forget_gone, trained, write_url
+from cdp.ui.words import plain
 
 framed()
 choices, runs = read_train_choices(), runs_here()

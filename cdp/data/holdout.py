@@ -21,10 +21,8 @@ def hold_out(label: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     if len(label) < 10:
         raise InputError(f"the data set has {len(label)} training images, too few to hold some out: give it 10 or more")
     size = min(wanted, len(label) // MOST_HELD_OUT)
-    turn, total = _turns(label, np.random.default_rng([_HELD_OUT_SEED, len(label)]))
-    # The place of a row in its class, in 0..1: the first rows in this order are every class's share.
-    order = np.lexsort((label, (turn + 0.5) / total))
-    return np.sort(order[size:]), np.sort(order[:size])
+    held = _turns(label, np.random.default_rng([_HELD_OUT_SEED, len(label)])) < _shares(np.bincount(label), size)[label]
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def nested_subset(label: np.ndarray, size: int, *, seed: int, balanced: bool) -> np.ndarray:
@@ -35,17 +33,24 @@ def nested_subset(label: np.ndarray, size: int, *, seed: int, balanced: bool) ->
     generator = np.random.default_rng([seed, len(label)])
     if not balanced:
         return np.sort(generator.permutation(len(label))[:size])
-    turn, _ = _turns(label, generator)
+    turn = _turns(label, generator)
     # Classes take turns, in a seeded order, so that the odd ones out are not always the first classes.
     place = generator.permutation(int(label.max(initial=0)) + 1)[label]
     return np.sort(np.lexsort((place, turn))[:size])
 
 
-def _turns(label: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """For every row its place (from 0) in a random order of its class, and the size of its class."""
-    turn, total = np.empty(len(label), np.int64), np.empty(len(label), np.int64)
+def _shares(sizes: np.ndarray, total: int) -> np.ndarray:
+    """``total`` divided in proportion to the sizes (K,), each less than one from its exact share (largest remainders)."""
+    exact = total * sizes / sizes.sum()
+    shares = np.floor(exact).astype(np.int64)
+    shares[np.argsort(shares - exact, kind="stable")[: total - shares.sum()]] += 1
+    return shares
+
+
+def _turns(label: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """For every row its place (from 0) in a random order of its class."""
+    turn = np.empty(len(label), np.int64)
     for value in np.unique(label):
         where = np.flatnonzero(label == value)
         turn[where] = generator.permutation(len(where))
-        total[where] = len(where)
-    return turn, total
+    return turn

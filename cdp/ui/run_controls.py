@@ -12,7 +12,7 @@ from cdp.errors import CdpError
 from cdp.runs import launch
 from cdp.runs.records import RESUMABLE, Run
 from cdp.ui.engine import in_words
-from cdp.ui.gallery_parts import plain
+from cdp.ui.words import plain
 
 POLL_SECONDS = 2.0
 SAID_SECONDS = 15.0

@@ -10,7 +10,7 @@ import streamlit as st
 from cdp import paths
 from cdp.runs.side import Errand, Side
 from cdp.ui.engine import in_words
-from cdp.ui.gallery_parts import plain
+from cdp.ui.words import plain
 
 POLL_SECONDS = 0.4
 Kind = Literal["maps", "looks"]

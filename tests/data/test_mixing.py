@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cdp.data.holdout import hold_out, nested_subset
@@ -97,6 +97,7 @@ def test_an_unbalanced_subset_is_a_random_one_and_seeds_differ() -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example(sizes=[2, 2, 2, 15], wanted=4)
 @given(sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(lambda s: sum(s) >= 10), wanted=st.integers(1, 60))
 def test_held_out_rows_are_apart_stratified_and_at_most_a_fifth(sizes: list[int], wanted: int) -> None:
     label = np.random.default_rng(1).permutation(np.repeat(np.arange(len(sizes)), sizes))

@@ -11,8 +11,8 @@ import pytest
 from cdp import paths
 from cdp.data.sets import save_set
 from cdp.tasks.sources import COMMON_ROWS, open_source, own_split, real_images
-from cdp.ui.explore_catalog import read_choices
-from cdp.ui.explore_state import from_params
+from cdp.ui.explore.catalog import read_choices
+from cdp.ui.explore.state import from_params
 
 
 def save(name: str, label: np.ndarray, **card: str) -> None:

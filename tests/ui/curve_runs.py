@@ -18,7 +18,7 @@ N = 1000
 SCRIPT = """
 import streamlit as st
 from cdp.ui import STYLE
-from cdp.ui.train_curves import show_curves
+from cdp.ui.train.curves import show_curves
 
 st.set_page_config(layout="wide")
 st.html(STYLE)

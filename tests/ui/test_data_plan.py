@@ -13,12 +13,12 @@ from cdp.errors import InputError
 from cdp.figures.pretraining import held_out_curves, loss_curve
 from cdp.runs.progress import Progress
 from cdp.runs.records import Run
-from cdp.ui import data_plan as plan
-from cdp.ui.data_made import Made, Stock
-from cdp.ui.data_pictures import ROW, class_rows, first_rows
-from cdp.ui.data_progress import samples
-from cdp.ui.data_sets import Facts, choices, concerns, facts
-from cdp.ui.data_use import explore_link, generate_link, lacking, train_link
+from cdp.ui.data import plan
+from cdp.ui.data.made import Made, Stock
+from cdp.ui.data.pictures import ROW, class_rows, first_rows
+from cdp.ui.data.progress import samples
+from cdp.ui.data.sets import Facts, choices, concerns, facts
+from cdp.ui.data.use import explore_link, generate_link, lacking, train_link
 
 
 def seen(**change: object) -> Facts:

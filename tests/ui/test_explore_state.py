@@ -6,9 +6,9 @@ import pytest
 
 from cdp.config_explore import ExploreConfig
 from cdp.types import MapQuality
-from cdp.ui.explore_catalog import Choices
-from cdp.ui.explore_state import Explored, from_params
-from cdp.ui.explore_trust import poor, sentence
+from cdp.ui.explore.catalog import Choices
+from cdp.ui.explore.state import Explored, from_params
+from cdp.ui.explore.trust import poor, sentence
 
 CHOICES = Choices(
     {"guided": "fashion-mnist", "plain": "fashion-mnist", "other": "", "fashion-mnist:test": "fashion-mnist", "fashion-mnist:train": "fashion-mnist"},

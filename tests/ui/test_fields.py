@@ -12,7 +12,7 @@ from cdp.config_explore import ExploreConfig
 from cdp.config_train import TrainConfig
 from cdp.presets import PRESETS, preset
 from cdp.ui.fields import TITLES, fields, fields_of, ladder, number, relevant
-from cdp.ui.forms import GROUPS, SPREAD
+from cdp.ui.generate.form import GROUPS, SPREAD
 
 
 def test_every_leaf_of_the_config_has_a_field_and_a_place_in_the_form() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cdp.types import Frame
-from cdp.ui.film import compose, step_of, strip
+from cdp.ui.generate.film import compose, step_of, strip
 
 STEPS = 4
 

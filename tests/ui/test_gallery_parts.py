@@ -17,9 +17,9 @@ from PIL import Image
 from cdp.config import flatten, unflatten
 from cdp.data.sets import SetEntry
 from cdp.figures.palette import class_sign
-from cdp.ui import gallery_images as pictures
-from cdp.ui.gallery_entries import ANY, chosen, config_of, differing, line, provenance_rows, setting_rows
-from cdp.ui.gallery_parts import GLYPHS, plain
+from cdp.ui.gallery import images as pictures
+from cdp.ui.gallery.entries import ANY, chosen, config_of, differing, line, provenance_rows, setting_rows
+from cdp.ui.words import GLYPHS, plain
 
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda v: np.array(v, np.int64))
 

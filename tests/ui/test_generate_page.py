@@ -35,7 +35,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
         monkeypatch.setattr("cdp.ui.catalog.read_catalog", lambda: catalog)
         monkeypatch.setattr("cdp.ui.home.read_catalog", lambda: catalog)
         for module in ("action", "live"):
-            monkeypatch.setattr(f"cdp.ui.{module}.engine", lambda: engines[-1])
+            monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
         return engines[-1]
 
     put()

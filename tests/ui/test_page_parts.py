@@ -6,7 +6,7 @@ import sys
 from cdp import paths
 from cdp.config import GenerateConfig
 from cdp.runs.jobs import Job
-from cdp.ui.live import status_line
+from cdp.ui.generate.live import status_line
 
 APP = str(paths.ROOT / "app.py")
 

@@ -9,9 +9,9 @@ import pytest
 from cdp.config import GenerateConfig
 from cdp.figures.intervals import report_rows
 from cdp.presets import preset
-from cdp.ui.detail import judge_says
 from cdp.ui.engine import in_words
-from cdp.ui.results import sentences, to_csv
+from cdp.ui.generate.detail import judge_says
+from cdp.ui.generate.results import sentences, to_csv
 from tests.ui.worlds import result_of
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from cdp.config import GenerateConfig, flatten, unflatten
 from cdp.data.npz import read_npz
 from cdp.runs.jobs import Job
-from cdp.ui.saving import arm_of, npz_bytes
+from cdp.ui.generate.saving import arm_of, npz_bytes
 from cdp.ui.sheet import settings_from_png, sheet_png
 from tests.ui.worlds import result_of
 

@@ -17,8 +17,8 @@ from cdp.cli.options import chosen, with_options
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.presets_train import TRAIN_PRESETS, train_preset
-from cdp.ui.train_command import command, config_yaml, options
-from cdp.ui.train_estimate import line
+from cdp.ui.train.command import command, config_yaml, options
+from cdp.ui.train.estimate import line
 
 CONFIGS = st.builds(
     TrainConfig, real=st.none() | st.integers(1, 1000), epsilon=st.none() | st.floats(1e-6, 100), balanced=st.booleans(), compile=st.booleans(),

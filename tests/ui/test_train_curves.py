@@ -13,14 +13,14 @@ from streamlit.testing.v1 import AppTest
 from cdp.figures.curves import Look
 from cdp.runs.records import get_run
 from cdp.ui.components.packing import pack
-from cdp.ui.train_curves import drawn_from, groups_of, there
+from cdp.ui.train.curves import drawn_from, groups_of, there
 from tests.ui.curve_runs import lines, write_run, write_status
 
 
 def opened(*ids: str, **params: str) -> AppTest:
     script = f"""
 import streamlit as st
-from cdp.ui.train_curves import from_params, show_curves, to_params
+from cdp.ui.train.curves import from_params, show_curves, to_params
 
 params = st.query_params.to_dict()
 if "read" not in st.session_state:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.ui.train_examples import caption, gain_of, perturbation, read_examples, table_html
+from cdp.ui.train.examples import caption, gain_of, perturbation, read_examples, table_html
 from tests.ui.train_runs import save_examples
 
 NAMES = ("cat", "dog", "<b>cow</b>")

@@ -15,10 +15,10 @@ from cdp.data.sets import save_set
 from cdp.errors import CdpError
 from cdp.types import DatasetInfo
 from cdp.ui.fields import fields_of
-from cdp.ui.train_catalog import info_of, read_train_choices
-from cdp.ui.train_form import GROUPS, changed_from, empty, relevant, settle
-from cdp.ui.train_state import Trained, plain_of
-from cdp.ui.train_titles import TITLES
+from cdp.ui.train.catalog import info_of, read_train_choices
+from cdp.ui.train.form import GROUPS, changed_from, empty, relevant, settle
+from cdp.ui.train.state import Trained, plain_of
+from cdp.ui.train.titles import TITLES
 from cdp.ui.widgets import UNUSABLE, as_number, number_text
 
 GREY = DatasetInfo("grey", "Grey", tuple("abc"), (1, 8, 8), 0.1, "none")

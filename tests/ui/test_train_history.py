@@ -11,7 +11,7 @@ import pytest
 
 from cdp.runs import journal
 from cdp.runs.journal import JOURNAL, Journal, read_journal
-from cdp.ui.train_history import MOST, Histories
+from cdp.ui.train.history import MOST, Histories
 
 
 def naive(folder: Path) -> dict[str, list[float]]:

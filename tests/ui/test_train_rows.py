@@ -11,8 +11,8 @@ import pytest
 from cdp.config_train import TrainConfig
 from cdp.runs.records import list_runs
 from cdp.ui.run_controls import moving, share
-from cdp.ui.train_outcome import interval_text
-from cdp.ui.train_rows import (
+from cdp.ui.train.outcome import interval_text
+from cdp.ui.train.rows import (
     Followers,
     Standing,
     accuracy_line,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cdp.config_train import TrainConfig
 from cdp.errors import InputError
 from cdp.presets_train import TRAIN_PRESETS, train_preset
-from cdp.ui.train_state import CUSTOM, DECIDED, KEPT, MOST_WATCHED, Trained, forget_gone, from_params, plain_of, to_params
+from cdp.ui.train.state import CUSTOM, DECIDED, KEPT, MOST_WATCHED, Trained, forget_gone, from_params, plain_of, to_params
 
 OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "real": st.none() | st.integers(1, 10_000_000), "epsilon": st.none() | st.floats(1e-6, 100), "step_size": st.none() | st.floats(1e-6, 100),

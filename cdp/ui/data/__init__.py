@@ -1,0 +1,1 @@
+""" "Your data": from images to encoders and a diffusion model of one's own, in five steps."""

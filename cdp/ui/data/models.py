@@ -1,0 +1,217 @@
+"""The third step of "Your data": what is trained already, what to train now, at which size, and the button that starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.errors import CdpError, InputError
+from cdp.knobs import Frozen
+from cdp.models.pipelines import list_models
+from cdp.runs.launch import launch
+from cdp.runs.records import list_runs
+from cdp.ui.data.made import Stock
+from cdp.ui.data.plan import (
+    DIFFUSION,
+    ENCODER,
+    FULL,
+    MODEL,
+    OPTIONAL,
+    QUICK,
+    ROLES,
+    SIZES,
+    Order,
+    model_name,
+    orders,
+    pace,
+    roughly,
+    seconds,
+)
+from cdp.ui.data.sets import Facts
+from cdp.ui.data.state import Wizard
+from cdp.ui.fields import Field, fields_of
+from cdp.ui.held import Held
+from cdp.ui.widgets import bound, key_of, number_of
+from cdp.ui.words import plain
+
+ENCODER_FIELDS = (
+    "epochs", "batch", "learning_rate", "seed", "attack_steps", "widths", "blocks", "shift", "weight_decay", "label_smoothing", "held_out",
+)  # fmt: skip
+MODEL_FIELDS = (
+    "steps", "batch", "learning_rate", "seed", "patch", "widths", "layers", "class_dropout", "ema_decay", "save_every",
+)  # fmt: skip
+_REFUSED = "data_refused"
+
+
+def overview(held: Wizard, seen: Facts, stock: Stock) -> None:
+    """What is here, what will be trained and what for, with rough times."""
+    planned = {order.name if order.kind == ENCODER else MODEL: order for order in _orders(held, seen, stock)[0]}
+    measured = pace(stock.runs, seen) or 1.0
+    rows = []
+    for role in ROLES:
+        order, made = planned.get(role.key), [m for m in (*stock.encoders, *stock.models) if m.role == role.key]
+        told = [f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}" for m in made]
+        if role.key in stock.pending:
+            told.append("in training")
+        elif order is not None:
+            told.append(f"{plan_in_words(order.config)}, {roughly(measured * seconds(order.config, seen))}")
+        rows.append((role.title, "; ".join(told) or "not here", role.use))
+    rows += [
+        ("Encoder", f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}", "Guides.")
+        for m in stock.encoders
+        if not m.role
+    ]
+    lines = [f"| :small[{title}] | :small[{told}] | :small[:gray[{use}]] |" for title, told, use in rows]
+    st.markdown("\n".join(["| :small[Model] | :small[State] | :small[For] |", "| --- | --- | --- |", *lines]))
+
+
+def plan_in_words(config: Frozen) -> str:
+    """How long something is trained, in its own unit."""
+    if isinstance(config, PretrainConfig):
+        return f"{config.steps:,} steps"
+    assert isinstance(config, EncoderConfig)
+    return f"{config.epochs:,} epochs"
+
+
+def form(held: Wizard, seen: Facts, stock: Stock) -> None:
+    """Size, what to train, the two questions about the data, and the folds."""
+    held.plan(seen)
+    key = f"data_size_{held.turn}"
+
+    def sized() -> None:
+        held.size = st.session_state[key]
+
+    st.segmented_control(
+        "Size", [QUICK, FULL], default=held.size, required=True, key=key, on_change=sized, format_func=SIZES.__getitem__, width="stretch",
+        help="Quick try: minutes on two cores, rough images, good enough to see whether it works. Full size: as the shipped Fashion-MNIST "
+        "models, scaled to this data; hours on two cores, minutes on a GPU.",
+    )  # fmt: skip
+    _ticks(held, stock)
+    wanted = _wanted(held, stock)
+    known = fields_of(EncoderConfig)
+    if "robust" in wanted and seen.epsilon is None:
+        _budget(held.encoder)
+    if wanted & {role.key for role in ROLES if role.key != MODEL}:
+        st.toggle(
+            "Mirror images in training", held.encoder.flat["flip"], help="Half of the images that encoders see are mirrored, which makes "
+            "them better where a mirrored image still shows its class. Leave it off for digits, letters and signs.",
+            **bound(known["flip"], held.encoder),
+        )  # fmt: skip
+        with st.expander("Settings of the encoders"):
+            st.caption(
+                "The judge is half as wide again, of another seed and weight decay, so that it shares no mistakes with those that guide."
+            )
+            _fields(known, ENCODER_FIELDS, held.encoder)
+    if MODEL in wanted:
+        with st.expander("Settings of the diffusion model"):
+            _fields(fields_of(PretrainConfig), MODEL_FIELDS, held.model)
+
+
+def start(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
+    """The one primary button, with what it will take beside it."""
+    made, wrong = _orders(held, seen, stock)
+    with st.container(key="action", horizontal=True, vertical_alignment="center"):
+        st.button("Start training", type="primary", key="data_start", disabled=blocked or not made, on_click=_launch, args=(made, held))
+        if made and not blocked:
+            st.caption(plain(cost_line(made, seen, stock)))
+    if refused := st.session_state.pop(_REFUSED, ""):
+        st.error(plain(refused))
+    if wrong:
+        st.error(plain(f"These settings cannot be used: {wrong}."))
+    elif blocked:
+        st.caption("Put right what is marked red above first.")
+    elif not made and stock.pending:
+        st.caption("All that is ticked is in training.")
+    elif not made:
+        st.caption("Tick what to train.")
+
+
+def cost_line(made: Sequence[Order], seen: Facts, stock: Stock) -> str:
+    """How many trainings, and about how long they take one after the other."""
+    measured = pace(stock.runs, seen)
+    took = sum(seconds(order.config, seen) for order in made) * (measured or 1.0)
+    how = "as fast as the last one here" if measured else "on two cores, less on a GPU"
+    return f"{len(made)} training{'' if len(made) == 1 else 's'}, {roughly(took)} {how}"
+
+
+def _orders(held: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:
+    """What the button would start, and why nothing where a setting cannot be used."""
+    try:
+        return orders(_wanted(held, stock), held.encoder.flat, held.model.flat, model_name(seen.name, _taken())), ""
+    except InputError as error:
+        return [], str(error)
+
+
+def _ticks(held: Wizard, stock: Stock) -> None:
+    st.markdown("Train now")
+    wanted = _wanted(held, stock)
+    for role in ROLES:
+        made, pending = role.key in stock.roles, role.key in stock.pending
+        key = f"data_role_{role.key}_{held.turn}_{made}_{pending}"
+        note = " :gray[in training]" if pending else " :gray[here already]" if made else ""
+
+        def ticked(role_key: str = role.key, widget: str = key) -> None:
+            held.roles = (_wanted(held, stock) - {role_key}) | ({role_key} if st.session_state[widget] else set())
+
+        again = made and role.key == MODEL
+        st.checkbox(
+            role.title + note, role.key in wanted, key=key, disabled=pending or (made and not again), help=role.use, on_change=ticked,
+        )  # fmt: skip
+
+
+def _wanted(held: Wizard, stock: Stock) -> frozenset[str]:
+    """What is ticked and can be trained: encoders have one name each, a model can be trained again under another."""
+    chosen = stock.missing - frozenset(OPTIONAL) if held.roles is None else held.roles
+    return frozenset(key for key in chosen if key in stock.missing or (key == MODEL and key not in stock.pending))
+
+
+def _budget(held: Held) -> None:
+    st.number_input(
+        "Attack budget :gray[of the pixel range]", 0.0, 1.0, held.flat["epsilon"], step=None, format="%g", **bound(fields_of(EncoderConfig)["epsilon"], held),
+        help="How far an attack may move each pixel (l_inf) while the robust encoder is trained.",
+    )  # fmt: skip
+    st.caption(
+        "This data set has no conventional budget. Choose the largest change that leaves every class plain to your eye: 8/255 = 0.031 is usual "
+        "for colour photographs, 0.1 for small grey images. Too large a budget leaves a small network at chance."
+    )
+
+
+def _fields(known: Mapping[str, Field], names: Sequence[str], held: Held) -> None:
+    for name in names:
+        field = known[name]
+        if field.kind == "choice":
+            st.selectbox(field.heading, field.choices, field.choices.index(held.flat[name]), help=field.tooltip, **bound(field, held))
+        elif field.kind == "classes":
+            _numbers(field, held)
+        else:
+            number_of(field, held)
+
+
+def _numbers(field: Field, held: Held) -> None:
+    """A list of whole numbers; what is no number is kept and refused with the config, in words."""
+    key = key_of(field.name, held)
+
+    def typed() -> None:
+        parts = [part.strip() for part in st.session_state[key].split(",") if part.strip()]
+        held.put(field.name, tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts))
+
+    st.text_input(field.heading, ", ".join(map(str, held.flat[field.name])), key=key, on_change=typed, help=field.help, max_chars=60)
+
+
+def _taken() -> set[str]:
+    """Names that no new model can have."""
+    return {entry.name for entry in list_models()} | {run.name for run in list_runs() if run.kind == DIFFUSION}
+
+
+def _launch(made: Sequence[Order], held: Wizard) -> None:
+    """All of them; they wait for each other by themselves. Stops at the first that is refused, and says which were started."""
+    for number, order in enumerate(made):
+        try:
+            launch(order.kind, order.config, order.name)
+        except (CdpError, OSError) as error:
+            before = f"{number} of {len(made)} were started; " if number else ""
+            st.session_state[_REFUSED] = f"{before}{order.name} was not started: {error}."
+            break
+    held.roles = None

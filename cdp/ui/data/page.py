@@ -1,0 +1,140 @@
+"""The page "Your data": five steps from images to models of one's own, each open once the one before is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cdp import paths
+from cdp.errors import CdpError
+from cdp.ui.components.chart import load_plotly
+from cdp.ui.data.importing import import_form, say_imported
+from cdp.ui.data.look import facts_column, pictures_column
+from cdp.ui.data.made import Stock, stock
+from cdp.ui.data.models import form, overview, start
+from cdp.ui.data.progress import progress
+from cdp.ui.data.sets import Choice, Facts, choices, concerns, facts
+from cdp.ui.data.state import Wizard, wizard, write_url
+from cdp.ui.data.use import use
+from cdp.ui.words import plain
+
+_WIDTHS = [4, 11]
+_STEPS = (
+    ("Data set", ""), ("Look", "a data set is chosen"), ("Models", "a data set is chosen"), ("Progress", "a training was started"),
+    ("Use them", "a model or encoder is finished"),
+)  # fmt: skip
+"""Title, and when it opens."""
+
+
+def show() -> None:
+    """Draw every step that is open, and name those that are not."""
+    st.title("Your data", anchor=False)
+    with st.container(width=680):
+        st.caption(
+            "Train encoders and a diffusion model on images of your own, then generate, explore and train with them like with the shipped ones."
+        )
+    known = choices()
+    held = wizard([choice.name for choice in known])
+    if held.note:
+        st.warning(plain(held.note))
+    seen = _first(held, known)
+    write_url(held)
+    if seen is None:
+        _closed(2)
+        return
+    told = concerns(seen)
+    left, right = _step(2)
+    with left:
+        facts_column(seen)
+    with right:
+        pictures_column(seen, told, _stamp(seen.name))
+    blocked = any(concern.blocking for concern in told)
+    _rest(held, seen, stock(seen.name), blocked=blocked)
+
+
+def _first(held: Wizard, known: Sequence[Choice]) -> Facts | None:
+    """Choose or import; None until a data set that can be opened is chosen."""
+    left, right = _step(1)
+    with left:
+        _choose(held, known)
+        say_imported()
+    seen = None
+    if held.dataset:
+        try:
+            seen = facts(held.dataset)
+        except (CdpError, OSError) as error:
+            with right:
+                st.error(plain(f"{held.dataset} cannot be used: {error}."))
+    with right:
+        if held.dataset:
+            with st.expander("Import another data set"):
+                import_form(held.choose)
+        else:
+            st.markdown("**Import your images, or choose a data set on the left**")
+            import_form(held.choose)
+    return seen
+
+
+def _choose(held: Wizard, known: Sequence[Choice]) -> None:
+    titles = {choice.name: _titled(choice) for choice in known}
+    key = f"data_choice_{held.turn}"
+
+    def chosen() -> None:
+        held.choose(st.session_state[key] or "")
+
+    st.selectbox(
+        "Data set", list(titles), list(titles).index(held.dataset) if held.dataset else None, key=key, on_change=chosen,
+        format_func=titles.__getitem__, placeholder="choose one",
+        help="Imported and generated sets, and the built-in data sets whose files are on this machine.",
+    )  # fmt: skip
+
+
+def _titled(choice: Choice) -> str:
+    return f"{choice.title} ({choice.origin}{f', {choice.count:,}' if choice.count else ''})"
+
+
+def _rest(held: Wizard, seen: Facts, found: Stock, *, blocked: bool) -> None:
+    left, right = _step(3)
+    with left:
+        form(held, seen, found)
+        start(held, seen, found, blocked=blocked)
+    with right:
+        overview(held, seen, found)
+    if found.runs:
+        _heading(4)
+        progress(seen, found.runs)
+        load_plotly()
+    else:
+        _closed(4, 4)
+    if found.roles:
+        _heading(5)
+        use(seen, found)
+    else:
+        _closed(5)
+
+
+def _step(number: int) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+    """Heading and the two columns of a step."""
+    _heading(number)
+    left, right = st.columns(_WIDTHS, gap="large")
+    return left, right
+
+
+def _heading(number: int) -> None:
+    st.divider()
+    st.subheader(f"{number}. {_STEPS[number - 1][0]}", anchor=False)
+
+
+def _closed(first: int, last: int = len(_STEPS)) -> None:
+    """The steps that open later, and when."""
+    st.divider()
+    for number, (title, when) in enumerate(_STEPS, 1):
+        if first <= number <= last:
+            st.markdown(f":gray[{number}. {title}: opens once {when}]")
+
+
+def _stamp(name: str) -> str:
+    """Changes when a saved set is replaced by another of the same name."""
+    card = paths.sets_dir() / name / "card.json"
+    return str(card.stat().st_mtime_ns) if card.is_file() else ""

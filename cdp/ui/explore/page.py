@@ -1,0 +1,49 @@
+"""The right column of the Explore page: the chosen view of what is drawn, or what will stand here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from cdp.config_explore import ExploreConfig
+from cdp.errors import CdpError
+from cdp.ui.explore import keep, mapview, numbers, pairs
+from cdp.ui.explore.catalog import Choices
+from cdp.ui.explore.state import VIEWS, Explored
+from cdp.ui.side import side
+from cdp.ui.words import plain
+
+_DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(zip(VIEWS, (mapview.show, numbers.show, pairs.show, keep.show), strict=True))
+
+
+def view(held: Explored, config: ExploreConfig) -> None:
+    """The view that is chosen; its errors are one sentence where its picture would be."""
+    key = f"explore_view_{held.turn}"
+
+    def chosen() -> None:
+        held.view = st.session_state[key]
+
+    st.segmented_control(
+        "View", VIEWS, default=held.view, required=True, key=key, on_change=chosen, label_visibility="collapsed"
+    )  # fmt: skip
+    try:
+        _DRAW[held.view](config)
+    except (CdpError, OSError) as error:
+        st.error(plain(f"{error}."))
+
+
+def empty(choices: Choices) -> None:
+    """Before the first map; meanwhile the helper processes load what takes seconds."""
+    with st.container(border=True, key="empty"):
+        st.markdown("**Nothing shown yet**")
+        if choices.images:
+            st.markdown("Choose one to four sets and press Show: a map of their images, and figures of how far apart their classes are.")
+        else:
+            st.markdown(
+                "No set is saved yet. Press Show to look at real images, or generate some first, so that guided and unguided ones can be compared."
+            )
+            st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
+        st.caption("Figures are computed in the full feature space, never on the map, and each has an interval.")
+    side("looks").ask("ready", {})
+    side("maps").ask("warm", {})

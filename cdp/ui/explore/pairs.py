@@ -1,0 +1,115 @@
+"""Which classes are confusable, set by set, and how that changed between two sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from cdp.config_explore import ExploreConfig
+from cdp.embedding.pairs import Pairs, pair_difference
+from cdp.tasks.measured import Measured
+from cdp.types import Interval
+from cdp.ui.explore.numbers import awaited
+from cdp.ui.generate.results import to_csv
+from cdp.ui.words import plain
+
+CONFUSION, SEPARATION = "Confusable", "Apart"
+HELP = {
+    CONFUSION: "Of the 10 nearest other images of a row class's images, the share that is of the column class, in %.",
+    SEPARATION: "Between / within scatter of just these two classes: lower is harder to tell apart.",
+}
+UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
+
+
+def show(config: ExploreConfig) -> None:
+    """One heat map a set, or one of the difference."""
+    found = awaited(config)
+    if found is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        what = str(st.segmented_control("Figure", [CONFUSION, SEPARATION], default=CONFUSION, required=True, key="pairs_what"))
+        names = [one.name for one in found]
+        against = (
+            st.selectbox("Change from", names, index=None, key="pairs_against", placeholder="no comparison", width=260)
+            if len(names) > 1
+            else None
+        )
+    st.caption(HELP[what] + (" In brackets: the interval of the change holds 0." if against else ""))
+    grids = [grid(one.pairs, what, lambda interval: interval.value) for one in found if one.pairs is not None]
+    top = max((float(np.nanmax(values)) for values in grids if np.isfinite(values).any()), default=1.0)
+    for one in found:
+        if one.pairs is None:
+            st.caption(plain(f"{one.name}: {one.result.undefined.get('separation', 'too few images of a class')}."))
+        elif against is None:
+            _heat(one, one.pairs, what, top)
+        elif one.name != against:
+            _change(one, found[names.index(against)], what)
+    _table(found)
+
+
+def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
+    from cdp.figures.heatmap import pair_heatmap
+
+    names = _names(one, pairs)
+    values = grid(pairs, what, lambda interval: interval.value)
+    figure = pair_heatmap(values, names, title=f"{one.name}: {hardest(values, names, what)}", unit=UNITS[what], signed=False, top=top)
+    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
+
+
+def _change(one: Measured, base: Measured, what: str) -> None:
+    from cdp.figures.heatmap import pair_heatmap
+
+    if one.pairs is None or base.pairs is None or one.pairs.classes != base.pairs.classes:
+        st.caption(plain(f"{one.name} and {base.name} do not have the same classes, so there is no change to show."))
+        return
+    change = pair_difference(one.pairs, base.pairs)
+    values = grid(change, what, lambda interval: interval.value)
+    unsure = grid(change, what, lambda interval: float(interval.low <= 0 <= interval.high)) > 0
+    sure = int((np.isfinite(values) & ~unsure).sum())
+    title = f"{one.name} minus {base.name}: {sure} of {int(np.isfinite(values).sum())} pairs changed beyond their interval"
+    figure = pair_heatmap(values, _names(one, one.pairs), title=title, unit=UNITS[what], signed=True, uncertain=unsure)
+    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_change_{one.name}", alt=title)
+
+
+def grid(pairs: Pairs, what: str, read: Callable[[Interval], float]) -> np.ndarray:
+    """(K, K) of one number a pair; the diagonal and what does not exist are NaN. Shares are in %."""
+    place = {value: at for at, value in enumerate(pairs.classes)}
+    values = np.full((len(place), len(place)), np.nan)
+    for (a, b), interval in (pairs.confusion if what == CONFUSION else pairs.separation).items():
+        if a == b:
+            continue
+        values[place[a], place[b]] = read(interval) * (100 if what == CONFUSION else 1)
+        if what == SEPARATION:
+            values[place[b], place[a]] = values[place[a], place[b]]
+    return values
+
+
+def hardest(values: np.ndarray, names: list[str], what: str) -> str:
+    """The pair that is hardest to tell apart, in words."""
+    if not np.isfinite(values).any():
+        return "no pair to compare"
+    at = np.nanargmax(values) if what == CONFUSION else np.nanargmin(values)
+    a, b = np.unravel_index(at, values.shape)
+    return f"{names[a]} and {names[b]} are hardest to tell apart"
+
+
+def _names(one: Measured, pairs: Pairs) -> list[str]:
+    return [one.class_names[value] if value < len(one.class_names) else f"class {value}" for value in pairs.classes]
+
+
+def _table(found: list[Measured]) -> None:
+    rows = [
+        {"set": one.name, "first": first, "second": second, "figure": title, "value": i.value, "low": i.low, "high": i.high, "n": i.n}
+        for one in found
+        if one.pairs is not None
+        for names in [dict(zip(one.pairs.classes, _names(one, one.pairs), strict=True))]
+        for title, part in ((CONFUSION, one.pairs.confusion), (SEPARATION, one.pairs.separation))
+        for (a, b), i in part.items()
+        for first, second in [(names[a], names[b])]
+    ]
+    if rows:
+        with st.expander("Table of all pairs", key="pairs_table"):
+            st.dataframe(rows, hide_index=True, width="stretch")
+            st.download_button("Download CSV", to_csv(rows), "class-pairs.csv", "text/csv", on_click="ignore", key="pairs_csv")

@@ -1,0 +1,66 @@
+"""Keeping the chosen points of a map: as a new set that says where it came from, with tags, or as an .npz."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from cdp.config_explore import ExploreConfig
+from cdp.errors import CdpError
+from cdp.tasks.sources import open_source
+from cdp.tasks.subsets import save_subset
+from cdp.types import Embedding
+from cdp.ui.generate.saving import npz_bytes
+from cdp.ui.words import plain, split_tags
+
+_SAID, _WRONG = "explore_saved", "explore_not_saved"
+DOWNLOAD = 20_000
+"""Images up to which an .npz goes through the browser."""
+
+
+def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
+    """Name, tags and two buttons. A set has one parent, so of several sets one is chosen."""
+    present = [int(number) for number in np.unique(shown.which[chosen])]
+    with st.container(border=True, key="take", gap="xsmall"):
+        number = present[0]
+        if len(present) > 1:
+            number = int(st.selectbox("Keep the images of", present, format_func=lambda i: shown.names[i], key="take_set"))
+        rows = np.sort(shown.row[chosen[shown.which[chosen] == number]])
+        name = shown.names[number]
+        left, right = st.columns(2)
+        out = left.text_input("Name of the new set", f"{_stem(name)}-{len(rows)}", max_chars=100, key=f"take_name_{name}_{len(rows)}")
+        tags = right.text_input("Tags", placeholder="with commas between them", max_chars=400, key="take_tags")
+        with st.container(horizontal=True):
+            st.button(f"Save {len(rows):,} images", key="take_save", on_click=_save, args=(name, rows, out.strip(), tags, drawn))
+            if len(rows) <= DOWNLOAD:
+                st.download_button(
+                    "Download .npz", lambda: _npz(name, rows), f"{_stem(name)}-{len(rows)}.npz", on_click="ignore", key="take_npz"
+                )
+        _tell()
+
+
+def _save(name: str, rows: np.ndarray, out: str, tags: str, drawn: ExploreConfig) -> None:
+    how = {"chosen": "on the map", "map": drawn.model_dump(mode="json")}
+    try:
+        made = save_subset(name, rows, out, how=how, tags=split_tags(tags))
+    except (CdpError, OSError) as error:
+        st.session_state[_WRONG] = f"Not saved: {error}."
+    else:
+        st.session_state[_SAID] = f"Saved {len(made):,} images as {made.name}."
+
+
+def _tell() -> None:
+    if wrong := st.session_state.pop(_WRONG, ""):
+        st.error(plain(wrong))
+    if said := st.session_state.pop(_SAID, ""):
+        st.success(plain(said))
+        st.page_link("pages/gallery.py", label="See it in the gallery")
+
+
+def _npz(name: str, rows: np.ndarray) -> bytes:
+    source = open_source(name)
+    return npz_bytes(np.asarray(source.image[rows]), source.label[rows])
+
+
+def _stem(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2].replace(":", "-")

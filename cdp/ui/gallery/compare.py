@@ -1,0 +1,58 @@
+"""Two saved sets side by side: the same classes on the same line, and only the settings that differ."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cdp.data.samples import SampleSet
+from cdp.ui.gallery.entries import Line, differing
+from cdp.ui.gallery.images import classes_in
+from cdp.ui.gallery.parts import class_name, facts, heading, strip
+from cdp.ui.words import plain
+
+ROW = 10
+CLASSES_SHOWN = 20
+
+
+def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) -> None:
+    """Headings, the differing settings, then one line a class."""
+    for column, line in zip(st.columns(2, gap="medium"), (one, other), strict=True):
+        with column:
+            heading(line, size="1.25rem")
+            st.markdown(facts(line))
+    st.page_link(
+        "pages/explore.py", label="Explore both", icon=":material/scatter_plot:", query_params={"sets": f"{one.name},{other.name}"}
+    )
+    rows = differing(one, other)
+    if rows:
+        st.caption("Settings that differ")
+        st.dataframe(rows, hide_index=True, width="stretch")
+    else:
+        st.caption("Both were made with the same settings.")
+    classes = classes_in(one_set.label, other_set.label)
+    same_noise = one.config is not None and other.config is not None and one.config.seed == other.config.seed
+    note = " Both have the same seed: images in the same place started from the same noise." if same_noise and _aligned(one, other) else ""
+    st.caption(f"The first {ROW} images of each class.{note}")
+    for value in classes[:CLASSES_SHOWN]:
+        _line(one_set, other_set, value)
+    if len(classes) > CLASSES_SHOWN:
+        st.caption(f"{len(classes) - CLASSES_SHOWN} more classes are not shown here: open a set to see them.")
+
+
+def _aligned(one: Line, other: Line) -> bool:
+    """Whether row i is the same class and noise in both: same classes taking turns, same model."""
+    assert one.config is not None
+    assert other.config is not None
+    return (one.config.classes, one.config.model) == (other.config.classes, other.config.model)
+
+
+def _line(one: SampleSet, other: SampleSet, value: int) -> None:
+    named = one if value < len(one.class_names) else other
+    st.caption(plain(class_name(named, value)))
+    for column, samples in zip(st.columns(2, gap="medium"), (one, other), strict=True):
+        image = strip(samples, value, 0, ROW, ROW)
+        with column:
+            if image:
+                st.image(image, width="stretch", alt=f"{class_name(named, value)} in {samples.name}")
+            else:
+                st.caption("none")

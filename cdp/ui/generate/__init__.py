@@ -1,0 +1,1 @@
+"""The Generate page: the form, the live arms, figures, saving."""

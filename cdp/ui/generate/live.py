@@ -1,0 +1,159 @@
+"""A generation while it runs and after: both arms from the same noise, progress, cancel, curves, one image in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+
+import streamlit as st
+
+from cdp.figures.palette import NEUTRAL
+from cdp.runs.jobs import Job
+from cdp.types import Frame
+from cdp.ui.components.chart import chart, load_plotly
+from cdp.ui.components.pairs import Grid, pairs
+from cdp.ui.engine import engine, in_words
+from cdp.ui.generate import detail
+from cdp.ui.generate.film import Picture, compose, step_of
+from cdp.ui.images import GAIN, difference, sprite
+
+POLL_SECONDS = 0.25
+PAGE = 64
+"""Images shown at a time."""
+SIDE, DIFFERENCE = "Side by side", "Difference"
+
+
+def live(job: Job, class_names: Sequence[str]) -> None:
+    """Draw a job; while it runs this polls it, and once it is over the whole page is drawn anew."""
+    with st.container(key="live"):
+        st.fragment(_draw, run_every=None if job.over else POLL_SECONDS)(job, class_names, polling=not job.over)
+    load_plotly()
+
+
+def _draw(job: Job, class_names: Sequence[str], *, polling: bool) -> None:
+    over = job.over
+    _status(job)
+    frames = job.frames
+    if frames:
+        first = _toolbar(job, frames)
+        _grids(job, compose(frames, job.config.sampler.steps, _chosen_step(job, frames)), first, class_names)
+        _curves(job, frames)
+    elif not over:
+        st.skeleton(height=320)
+    if over and polling:
+        st.rerun()
+
+
+def _status(job: Job) -> None:
+    """Progress and cancel; for a job that is over, how it ended."""
+    if job.over:
+        _ending(job)
+        return
+    bar, stop = st.columns([5, 1], vertical_alignment="center", wrap=False)
+    bar.progress(job.progress, status_line(job, warming=engine().warming))
+    stop.button("Cancel", key="cancel", on_click=job.cancel, help="Keeps what is done.", width="stretch")
+
+
+def status_line(job: Job, *, warming: bool) -> str:
+    """One line on where a job stands: its place in the queue, or its step and the time left. warming: the engine is loading models."""
+    if job.state == "queued":
+        ahead = job.position - 1
+        if ahead > 0:
+            return f"In the queue, {ahead} before it"
+        return "Loading the models" if warming else "Next in the queue"
+    if job.should_stop():
+        return "Stopping after this step"
+    frames = job.frames
+    if not frames:
+        return "Loading the models"
+    left = job.seconds_left
+    return where(frames[-1], job.config.sampler.steps) + ("" if left is None else f", {in_words(left)} left")
+
+
+def where(frame: Frame, steps: int) -> str:
+    """Step, and batch where there are several."""
+    batches = frame.total // steps
+    batch = f"Batch {(frame.i - 1) // steps + 1} of {batches}, step" if batches > 1 else "Step"
+    return f"{batch} {step_of(frame, steps)} of {steps}"
+
+
+def _ending(job: Job) -> None:
+    frames, result = job.frames, job.result
+    if job.state == "failed":
+        st.error(f"This generation failed: {job.error}.")
+    elif job.state == "cancelled" and frames:
+        finished = result.finished if result else 0
+        kept = f"{finished:,} finished images are kept" if finished else "the estimates so far are below"
+        st.info(f"Stopped at {where(frames[-1], job.config.sampler.steps).lower()}: {kept}.")
+    elif job.state == "cancelled":
+        st.info("Cancelled before the first step.")
+    elif result:
+        count = len(result.label)
+        st.caption(f"{count:,} image{'' if count == 1 else 's'} in {result.seconds:.1f} s, seed {job.config.seed}")
+
+
+def _toolbar(job: Job, frames: Sequence[Frame]) -> int:
+    """View, and page where not all images fit. Returns the index of the first image shown."""
+    images = frames[-1].offset + len(frames[-1].guided)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if frames[-1].unguided is not None:
+            st.segmented_control("View", [SIDE, DIFFERENCE], default=SIDE, required=True, key="view", label_visibility="collapsed")
+        if not job.over:
+            # The newest images, so that there is always something happening.
+            return (frames[-1].offset // PAGE) * PAGE
+        if images > PAGE:
+            return PAGE * (st.pagination(ceil(images / PAGE), key=f"page_{job.id}") - 1)
+    return 0
+
+
+def _chosen_step(job: Job, frames: Sequence[Frame]) -> int | None:
+    """The newest while running; afterwards any, by a slider."""
+    steps = job.config.sampler.steps
+    known = {step_of(f, steps): f.t_fraction for f in frames}
+    if not job.over or len(known) < 2:
+        return None
+    chosen: int = st.select_slider(
+        "Step", sorted(known), value=max(known), key=f"step_{job.id}", format_func=lambda i: f"{i} (t/T {known[i]:.2f})",
+        help="Every step shows the estimate x0 of the finished image.",
+    )  # fmt: skip
+    return chosen
+
+
+def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -> None:
+    """Both arms, or the guided one and the difference; a choice opens the detail below."""
+    rows = slice(first, first + PAGE)
+    guided = picture.guided[rows]
+    columns = 8 if len(guided) > 36 else max(2, ceil(sqrt(len(guided))))
+    labels = [f"image {first + k + 1}{name}" for k, name in enumerate(detail.names(job.config, first + len(guided), class_names)[rows])]
+    grids = [detail.grid_of("images" if picture.unguided is None else "guided", sprite(guided, columns))]
+    if picture.unguided is not None:
+        other = picture.unguided[rows]
+        if st.session_state.get("view") == DIFFERENCE:
+            title = f"Difference x {GAIN} (blue: guided is darker, orange: brighter)"
+            grids.append(Grid(title, sprite(difference(guided, other), columns), NEUTRAL.color))
+        else:
+            grids.append(detail.grid_of("unguided", sprite(other, columns)))
+    # The key is the job's, not the step's: the component is patched in place, so nothing flickers.
+    key = f"pairs_{job.id}_{first}"
+    picked = pairs(grids, labels, columns=columns, key=key, selected=(st.session_state.get(key) or {}).get("picked"))
+    if picked is None:
+        st.caption("Choose an image, by click or with the arrow keys and Enter, to see how it came about.")
+    else:
+        detail.show(job, first + picked, class_names)
+
+
+def _curves(job: Job, frames: Sequence[Frame]) -> None:
+    """Loss, ratio and separation per step, and their numbers once the job is over."""
+    from cdp.figures.live import live_curves, live_rows
+
+    if all(f.loss is None and f.separation is None for f in frames):
+        return
+    # Building the figure costs more than sending it, and most polls of a slow run bring no new step.
+    state = (job.id, len(frames))
+    drawn = st.session_state.get("drawn_curves")
+    if drawn is None or drawn[0] != state:
+        drawn = st.session_state["drawn_curves"] = (state, live_curves(frames))
+    chart(drawn[1], key=f"curves_{job.id}", alt="Contrastive loss, guidance to noise ratio and class separation per step")
+    if job.over:
+        with st.expander("Numbers of the curves"):
+            st.dataframe(live_rows(frames), hide_index=True)

@@ -1,0 +1,116 @@
+"""The two columns of the Generate page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cdp.config import GenerateConfig
+from cdp.errors import InputError
+from cdp.runs.jobs import Job
+from cdp.ui.catalog import Catalog
+from cdp.ui.generate.form import controls
+from cdp.ui.generate.hints import warnings
+from cdp.ui.generate.live import live
+from cdp.ui.generate.results import results
+from cdp.ui.generate.saving import take_away
+from cdp.ui.generate.state import Settings, restore
+from cdp.ui.sheet import settings_from_png
+
+
+def left_column(held: Settings, catalog: Catalog) -> None:
+    """Controls, the strength they come to at each step, and the way back from a saved sheet."""
+    config = _config(held)
+    beside = warnings(config, conditional=bool(catalog.class_names(held.flat))) if config else {}
+    guided = config is not None and config.guidance.loss != "none"
+    controls(held, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {})
+    _restore_from_sheet(catalog)
+
+
+def right_column(job: Job | None, held: Settings, catalog: Catalog) -> None:
+    """The last generation and what it came to, or what will stand here."""
+    if job is None:
+        _empty(held)
+        return
+    if not job.over or job.frames or job.error:
+        if job.over and _changed(job, held):
+            st.caption("The settings have changed since; below is what the earlier ones made.")
+        entry = catalog.models.get(job.config.model)
+        live(job, entry.classes if entry else ())
+    else:
+        st.info("Cancelled before it began.")
+    if job.over:
+        results(job)
+        take_away(job)
+
+
+def no_model() -> None:
+    """Instead of the page where there is nothing to sample from."""
+    st.warning(
+        "No diffusion model is here yet. Train one with `python -m cdp pretrain --dataset fashion-mnist`, or put a diffusers pipeline folder under "
+        "`CDP_HOME/models`; `python -m cdp doctor` says what is missing."
+    )
+
+
+def _config(held: Settings) -> GenerateConfig | None:
+    try:
+        return held.config()
+    except InputError:
+        return None
+
+
+def _changed(job: Job, held: Settings) -> bool:
+    return _config(held) != job.config
+
+
+def _empty(held: Settings) -> None:
+    guided = held.flat["loss"] != "none"
+    with st.container(border=True, key="empty"):
+        st.markdown("**Nothing generated yet**")
+        st.markdown(
+            "Press Generate: guided and unguided images appear side by side from the same noise and fill in step by step."
+            if guided
+            else "Press Generate: images appear here and fill in step by step. Choose a loss to see guided ones beside them."
+        )
+        st.caption("Below them come the curves of loss, push and class separation, and what changed, with intervals.")
+
+
+def _profile(config: GenerateConfig) -> None:
+    from cdp.figures.live import strength_profile
+    from cdp.guidance.schedule import profile
+
+    points = profile(config.guidance, config.sampler)
+    st.caption(acting(points))
+    figure = strength_profile(points)
+    # The caption above says the finding; the figure's own title has no room in this column.
+    figure.layout.annotations = ()
+    figure.update_layout(margin_t=8, height=figure.layout.height - 18)
+    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key="profile", alt=acting(points))
+
+
+def acting(points: list[tuple[float, float]]) -> str:
+    """Where guidance acts, in one line. points: (t/T, strength) of every step."""
+    active = [(t, s) for t, s in points if s > 0]
+    if not active:
+        return f"Guidance acts in none of {len(points)} steps"
+    t, most = max(active, key=lambda point: point[1])
+    return f"Guidance acts in {len(active)} of {len(points)} steps, most at t/T {t:.2f} ({most:.3g})"
+
+
+def _restore_from_sheet(catalog: Catalog) -> None:
+    with st.expander("Restore from a PNG sheet", key="restore"):
+        # Once the file was taken over, the uploader starts empty again: a second rerun must not undo what was changed since.
+        turn = st.session_state.setdefault("sheet_turn", 0)
+        file = st.file_uploader("PNG sheet saved here", type="png", key=f"sheet_{turn}", max_upload_size=64)
+        if said := st.session_state.pop("sheet_said", ""):
+            st.success(said)
+        if file is None:
+            return
+        try:
+            flat = settings_from_png(file.getvalue())
+        except InputError as error:
+            st.error(f"{error}.")
+            return
+        restore(flat, catalog)
+        st.session_state["sheet_turn"] = turn + 1
+        st.session_state["sheet_said"] = f"Settings restored from {file.name}."
+        st.rerun()

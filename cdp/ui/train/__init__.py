@@ -1,0 +1,1 @@
+"""The Train page: the form, the runs, their curves, one run in detail."""

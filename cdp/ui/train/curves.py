@@ -1,0 +1,146 @@
+"""The live curves of training runs: drawn in place, so that zoom, hidden runs and what is under the pointer outlast every new epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import streamlit as st
+
+from cdp.config_train import TrainConfig
+from cdp.errors import MissingError
+from cdp.figures.curve_lines import RunCurves, entries
+from cdp.figures.curve_rows import point_rows, run_rows
+from cdp.figures.curves import Look, training_curves
+from cdp.figures.palette import Sign
+from cdp.runs.records import Run, get_run
+from cdp.ui.components.chart import load_plotly, packed_chart
+from cdp.ui.components.packing import pack
+from cdp.ui.generate.results import to_csv
+from cdp.ui.train.history import histories
+from cdp.ui.train.look import controls, curves_state, from_params, to_params
+from cdp.ui.words import plain
+
+__all__ = ["from_params", "show_curves", "signs_of", "to_params"]
+
+POLL_SECONDS = 1.5
+_DRAWN = "train_curves_drawn"
+
+
+def show_curves(run_ids: tuple[str, ...]) -> None:
+    """The chosen curves of these runs, their options and their numbers; polls while one of them is not over, and draws the page anew when
+    that changes. Runs that are gone are left out. Hands the browser plotly.js itself."""
+    runs = there(run_ids)
+    if not runs:
+        st.caption("No run is chosen: choose some to see their curves.")
+        return
+    groups = groups_of(runs)
+    look = controls(seeds=len(set(groups.values())) < len(groups))
+    moving = _moving(runs)
+    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(run_ids, groups, look, moving)
+    load_plotly()
+
+
+def groups_of(runs: Sequence[Run]) -> dict[str, str]:
+    """For each run id what it shares with the other seeds of the same settings. A seed counts once: its second run stands alone."""
+    found: dict[str, str] = {}
+    taken: set[tuple[str, int]] = set()
+    for run in runs:
+        found[run.id] = run.id
+        if isinstance(run.config, TrainConfig):
+            settings = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}), sort_keys=True)
+            if (settings, run.config.seed) not in taken:
+                found[run.id] = settings
+                taken.add((settings, run.config.seed))
+    return found
+
+
+def signs_of(run_ids: Sequence[str]) -> dict[str, Sign]:
+    """For each of these runs the colour and mark that the curves draw it with; those of its mean where seeds are joined."""
+    runs = there(run_ids)
+    groups = groups_of(runs)
+    curves = [RunCurves(run.id, run.name, groups[run.id], {}) for run in runs]
+    return {run.id: entry.sign for entry in entries(curves, mean=curves_state().look.mean) for run in entry.runs}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a tick drew. state: what it was drawn from; curves: the points; packed: the chart, None before the first epoch of any run."""
+
+    state: tuple[object, ...]
+    curves: list[RunCurves]
+    packed: bytes | None
+    notes: tuple[str, ...]
+
+
+def drawn_from(runs: Sequence[Run], groups: Mapping[str, str], look: Look, before: Drawn | None = None) -> Drawn:
+    """The curves as they are now; ``before`` itself where nothing is new, which costs one stat a run."""
+    read = [histories().of(run.folder) for run in runs]
+    state = (tuple((run.id, run.name, one.version) for run, one in zip(runs, read, strict=True)), tuple(groups.items()), look)
+    if before is not None and before.state == state:
+        return before
+    curves = [RunCurves(run.id, run.name, groups.get(run.id, run.id), one.columns) for run, one in zip(runs, read, strict=True)]
+    if not any(map(len, read)):
+        return Drawn(state, curves, None, ())
+    drawing = training_curves(curves, look)
+    return Drawn(state, curves, pack(drawing.figure, alt=said(curves)), drawing.notes)
+
+
+def there(run_ids: Sequence[str]) -> list[Run]:
+    """The runs of these ids, without those that are gone."""
+    runs = []
+    for run_id in dict.fromkeys(run_ids):
+        try:
+            runs.append(get_run(run_id))
+        except MissingError:
+            continue
+    return runs
+
+
+def _moving(runs: Sequence[Run]) -> frozenset[str]:
+    return frozenset(run.id for run in runs if not run.over)
+
+
+def _draw(run_ids: tuple[str, ...], groups: dict[str, str], look: Look, moving: frozenset[str]) -> None:
+    runs = there(run_ids)
+    if _moving(runs) != moving:
+        st.rerun()
+    drawn = st.session_state[_DRAWN] = drawn_from(runs, groups, look, st.session_state.get(_DRAWN))
+    if drawn.packed is None:
+        st.caption(
+            "No epoch is finished yet: the curves begin with the first one." if moving else "These runs ended before their first epoch."
+        )
+        if moving:
+            st.skeleton(height=320)
+        return
+    packed_chart(drawn.packed, key="train_curves_chart")
+    for note in drawn.notes:
+        st.caption(plain(note))
+    _numbers(drawn.curves)
+
+
+def said(curves: Sequence[RunCurves]) -> str:
+    """The chart in words, for a screen reader."""
+    rows = {row["run"]: row for row in run_rows(curves) if row["at"] == "latest"}
+    parts = [f"{name}: {row['robust [%]']} % robust, {row['clean [%]']} % clean at epoch {row['epoch']}" for name, row in rows.items()]
+    return "Training curves. " + "; ".join(parts)
+
+
+def _numbers(curves: Sequence[RunCurves]) -> None:
+    """The table and every point, made when they are asked for."""
+    numbers = st.expander("Numbers of the curves", key="train_curves_numbers", on_change="rerun")
+    if not cast(bool, numbers.open):
+        return
+    with numbers:
+        st.dataframe(run_rows(curves), hide_index=True, width="stretch")
+        st.caption(
+            "low and high: 95 % interval (Wilson) of a share of n validation images. The best epoch was chosen on these images, so its figure is a "
+            "little too high; the test set decides. Runs on one data set share their validation images, so they differ by less than chance between "
+            "independent samples."
+        )
+        st.download_button(
+            "Download all points (CSV)", lambda: to_csv(point_rows(curves)), "training.csv", "text/csv", on_click="ignore",
+            key="train_curves_csv",
+        )  # fmt: skip

@@ -1,0 +1,155 @@
+"""One run in detail: what it says of itself, adversarial examples, checkpoints, settings, resources and log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cdp.config_train import TrainConfig
+from cdp.errors import CdpError
+from cdp.runs.records import Run, get_run, log_tail
+from cdp.runs.resources import RESOURCES, read_resources
+from cdp.ui.components.chart import chart
+from cdp.ui.fields import fields_of
+from cdp.ui.generate.results import to_csv
+from cdp.ui.run_controls import POLL_SECONDS
+from cdp.ui.train.catalog import TrainChoices, info_of
+from cdp.ui.train.command import config_yaml
+from cdp.ui.train.examples import EXAMPLES, pictures
+from cdp.ui.train.list import followers
+from cdp.ui.train.outcome import outcome
+from cdp.ui.train.rows import heading_html, standing
+from cdp.ui.train.state import Trained, plain_of
+from cdp.ui.train.titles import value_text
+from cdp.ui.words import plain
+
+LOG_BYTES = 8192
+
+
+def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None:
+    """The chosen one of the watched runs; polls while it moves."""
+    if not watched:
+        return
+    names = {run.id: run.name for run in watched}
+    opened = held.opened if held.opened in names else watched[-1].id
+    run = next(run for run in watched if run.id == opened)
+    from cdp.ui.train.curves import signs_of
+
+    st.html(heading_html(run.name, signs_of(list(names)).get(run.id)))
+    if len(watched) > 1:
+        key = f"train_open_{'-'.join(names)}"
+
+        def chosen() -> None:
+            held.opened = st.session_state[key]
+
+        st.selectbox(
+            "Another run in detail", list(names), list(names).index(opened), key=key, on_change=chosen, format_func=names.__getitem__,
+            label_visibility="collapsed",
+        )  # fmt: skip
+    with st.container(key="train_detail"):
+        st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(run.id, held, class_names(run, choices))
+
+
+def class_names(run: Run, choices: TrainChoices) -> tuple[str, ...]:
+    """Of the data set trained on; () where that is not here any more."""
+    try:
+        return info_of(run.config.dataset, choices).classes if isinstance(run.config, TrainConfig) else ()
+    except (CdpError, OSError):
+        return ()
+
+
+def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
+    try:
+        run = get_run(run_id)
+    except CdpError:
+        st.caption("This run was removed.")
+        return
+    outcome(run, standing(run, followers()))
+    _examples(run, names)
+    _settings(run, held)
+    _resources(run)
+    _log(run)
+
+
+def _examples(run: Run, names: tuple[str, ...]) -> None:
+    st.markdown("**Adversarial examples of the current epoch**" if not run.over else "**Adversarial examples of the last epoch**")
+    file = run.folder / EXAMPLES
+    found = pictures(str(run.folder), file.stat().st_mtime_ns, names) if file.exists() else None
+    if found is None:
+        st.caption("They are saved with every epoch; none has finished yet." if not run.over else "None was saved.")
+        return
+    table, caption = found
+    st.html(table)
+    st.caption(caption)
+
+
+def _settings(run: Run, held: Trained) -> None:
+    config = run.config
+    if not isinstance(config, TrainConfig):
+        return
+    fold = st.expander("Settings and checkpoints", key=f"train_settings_{run.id}", on_change="rerun")
+    if not fold.open:
+        return
+    with fold:
+        with st.container(horizontal=True):
+            # In a fragment a click would redraw this part alone.
+            if st.button("Use these settings", key=f"use-{run.id}", help="Puts them on the form; nothing is started."):
+                held.use(config)
+                st.rerun()
+            st.download_button(
+                "Download config",
+                lambda: config_yaml(config),
+                f"{run.name}.yaml",
+                "application/yaml",
+                on_click="ignore",
+                key=f"yaml-{run.id}",
+            )
+        st.dataframe(setting_rows(config), hide_index=True, width="stretch")
+        for which in ("best", "last"):
+            if (run.folder / which).is_dir():
+                st.caption(f"Checkpoint of the {which} epoch: a folder with model.safetensors and card.json")
+                st.code(str(run.folder / which), language=None, wrap_lines=True)
+
+
+def setting_rows(config: TrainConfig) -> list[dict[str, str]]:
+    """Every knob with its value and unit; what differs from the standard preset is marked."""
+    plain_values, known = plain_of("standard"), fields_of(TrainConfig)
+    return [
+        {
+            "setting": known[name].label, "value": value_text(name, value), "unit": known[name].unit,
+            "standard": "" if value == plain_values[name] else value_text(name, plain_values[name]),
+        }
+        for name, value in config.model_dump(mode="json").items()
+    ]  # fmt: skip
+
+
+def _resources(run: Run) -> None:
+    fold = st.expander("Resources", key=f"train_resources_{run.id}", on_change="rerun")
+    if not fold.open:
+        return
+    from cdp.figures.resources import resource_curves, resource_rows
+
+    samples = read_resources(run.folder / RESOURCES)
+    with fold:
+        if not samples:
+            st.caption("Nothing is recorded yet: a sample is taken every few seconds while the run works.")
+            return
+        chart(resource_curves(samples, key=run.id), key=f"resources-{run.id}", alt=f"Processor and memory of {run.name} over time")
+        st.download_button(
+            "Download CSV", lambda: to_csv(resource_rows(samples)), f"{run.name}-resources.csv", "text/csv", on_click="ignore",
+            key=f"resources-csv-{run.id}",
+        )  # fmt: skip
+
+
+def _log(run: Run) -> None:
+    fold = st.expander("Log", key=f"train_log_{run.id}", on_change="rerun")
+    if not fold.open:
+        return
+    with fold:
+        text = log_tail(run, LOG_BYTES).strip()
+        if text:
+            st.code(text, language=None, wrap_lines=True, height=300)
+        else:
+            st.caption("The worker has printed nothing yet.")
+        st.caption(plain(str(run.folder / "log.txt")))

@@ -1,0 +1,75 @@
+"""What a training will cost, asked of a helper process whenever the settings changed, while the form stays free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from cdp.config_train import TrainConfig
+from cdp.runs.side import Errand
+from cdp.ui.engine import in_words
+from cdp.ui.side import side
+from cdp.ui.words import plain
+
+POLL_SECONDS = 0.5
+_KEY = "train_estimate"
+
+
+def estimate(config: TrainConfig, seeds: int) -> None:
+    """One line with time and memory, drawn anew once they are known; below it what the measurement warns of."""
+    errand = _asked(config)
+    if errand.over:
+        _draw(errand, seeds)
+    else:
+        st.fragment(_wait, run_every=POLL_SECONDS)(errand, config)
+
+
+def known_warnings(config: TrainConfig) -> tuple[str, ...]:
+    """What the last measurement of these settings warned of; () until there is one."""
+    errand = _asked(config)
+    return tuple(map(str, errand.result.get("warnings", ()))) if errand.state == "done" else ()
+
+
+def _asked(config: TrainConfig) -> Errand:
+    """The errand for these settings. One for settings that are no longer on the form is taken out of the queue."""
+    # Seeds change no cost, so one more seed asks for nothing.
+    payload = config.model_copy(update={"seed": 0, "subset_seed": 0}).model_dump(mode="json")
+    looks = side("looks")
+    errand = looks.ask("estimate", payload, kind=f"{config.architecture} {config.batch}")
+    if errand.state == "cancelled":  # by another tab that has gone on to other settings
+        looks.forget(errand)
+        errand = looks.ask("estimate", payload, kind=f"{config.architecture} {config.batch}")
+    before: Errand | None = st.session_state.get(_KEY)
+    if before is not None and before is not errand and before.state == "queued":
+        looks.cancel(before)
+    st.session_state[_KEY] = errand
+    return errand
+
+
+def _wait(errand: Errand, config: TrainConfig) -> None:
+    st.caption("Measuring a training step on this machine")
+    if errand.over:
+        st.rerun()
+
+
+def _draw(errand: Errand, seeds: int) -> None:
+    if errand.state == "done":
+        st.caption(line(errand.result, seeds))
+        return
+    st.caption(plain(f"No estimate: {errand.error}."))
+    st.button("Measure again", key="train_measure", type="tertiary", on_click=side("looks").forget, args=(errand,))
+
+
+def line(found: Mapping[str, Any], seeds: int) -> str:
+    """Time and memory in one line: of one run, and the time of all seeds one after another."""
+    seconds, memory = float(found["seconds"]), float(found["memory_bytes"])
+    device = str(found["device"])
+    where = "this CPU" if device.lower().startswith("cpu") else device
+    one = f"About {in_words(seconds)}{' a run' if seeds > 1 else ''} on {where}, {_size(memory)}"
+    return one if seeds == 1 else f"{one}; {in_words(seeds * seconds)} for all {seeds}, one after another"
+
+
+def _size(memory: float) -> str:
+    return f"{memory / 1e9:.1f} GB" if memory >= 1e8 else f"{memory / 1e6:.0f} MB"

@@ -1,0 +1,56 @@
+"""How a run stands or ended, in words: its health, and its accuracies with their intervals."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cdp.embedding.intervals import share_interval
+from cdp.runs.records import Run
+from cdp.ui.train.rows import Standing, epoch_line, percent
+from cdp.ui.words import plain
+
+REMEDY = {
+    "interrupted": "Its process is gone, perhaps by a restart of the machine. Resume goes on from the last checkpoint.",
+    "stopped": "Stopped. Resume goes on from the last checkpoint.",
+}
+
+
+def outcome(run: Run, now: Standing) -> None:
+    """State, what is wrong or to be known, and the figures of the best and the last epoch."""
+    st.caption(plain(epoch_line(run, now)))
+    if run.error:
+        # A run that ended itself with everything good kept is no failure.
+        (st.error if run.state == "failed" else st.warning)(plain(_sentence(run.error)))
+    elif run.state in REMEDY:
+        st.info(REMEDY[run.state])
+    if run.notice and run.notice not in (run.error or ""):
+        st.warning(plain(_sentence(run.notice)))
+    if now.best is not None and now.last is not None:
+        _figures(now)
+
+
+def _figures(now: Standing) -> None:
+    assert now.best is not None and now.last is not None
+    shown = {f"Robust, best (epoch {now.best_epoch})": now.best, f"Robust, last (epoch {now.epoch})": now.last}
+    if now.clean is not None:
+        shown["Clean, last"] = now.clean
+    with st.container(horizontal=True, gap="medium"):
+        for title, value in shown.items():
+            with st.container(width="content", gap=None):
+                st.caption(title)
+                st.markdown(f"**{percent(value)}** :gray[{interval_text(value, now.n)}]")
+    attack = "the quick attack after every epoch, so an upper estimate of robust accuracy"
+    st.caption(f"n = {now.n:,} validation images; {attack}. Intervals: 95 % (Wilson)." if now.n else f"On the validation images; {attack}.")
+
+
+def interval_text(share: float, n: int) -> str:
+    """ "61.0 to 65.2" in per cent; empty where n is not known."""
+    if n < 1:
+        return ""
+    found = share_interval(share, n, n)
+    return f"{found.low * 100:.1f} to {found.high * 100:.1f}"
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?")) else f"{text}."

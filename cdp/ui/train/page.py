@@ -1,0 +1,93 @@
+"""The right column of the Train page: the one button with its cost, the runs, their curves and one run in detail."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cdp.config_train import TrainConfig, budget
+from cdp.data.names import valid_name
+from cdp.errors import InputError
+from cdp.runs.records import Run, list_runs
+from cdp.types import DatasetInfo
+from cdp.ui.run_controls import moving, said
+from cdp.ui.train.catalog import TrainChoices
+from cdp.ui.train.detail import detail
+from cdp.ui.train.estimate import estimate, known_warnings
+from cdp.ui.train.list import list_of_runs
+from cdp.ui.train.rows import train_runs, watching
+from cdp.ui.train.start import start
+from cdp.ui.train.state import Trained
+from cdp.ui.words import plain
+
+
+def action(held: Trained, info: DatasetInfo | None, runs: list[Run]) -> None:
+    """Train, with what it costs; where the settings do not fit together, why. Nothing but that keeps the button from working."""
+    config, wrong = None, ""
+    try:
+        config = held.configs()[0]
+        if info is not None:
+            budget(config, info.conventional(config.norm))
+        valid_name(held.name or "a")
+    except InputError as error:
+        wrong = str(error).removeprefix("settings: ")
+    usable = config is not None and info is not None and not wrong
+    with st.container(horizontal=True, vertical_alignment="center", key="action"):
+        label = "Train" if held.seeds == 1 else f"Train {held.seeds} runs"
+        watched = watching(held.watched, runs)
+        st.button(label, type="primary", key="train_start", disabled=not usable, on_click=start, args=(held, watched))
+        if config is not None and usable:
+            estimate(config, held.seeds)
+    if wrong:
+        st.error(plain(f"{'These settings do not fit together' if config is None else 'Not ready'}: {wrong}."))
+    if config is not None and info is not None:
+        _beside(held, config, info, runs)
+
+
+def _beside(held: Trained, config: TrainConfig, info: DatasetInfo, runs: list[Run]) -> None:
+    """What is known of these settings before they run."""
+    from cdp.tasks.estimate import warnings_of
+
+    for text in dict.fromkeys((*warnings_of(config, info), *known_warnings(config))):
+        st.warning(plain(text if text.endswith(".") else f"{text}."))
+    same = next((run for run in runs if run.config == config), None)
+    if same is not None:
+        st.caption(plain(f"Run {same.name} ({same.state}) has these very settings, so another one gives the same numbers."))
+
+
+def results(held: Trained, runs: list[Run], choices: TrainChoices) -> None:
+    """The runs and what is watched of them, or what will stand here."""
+    if not runs:
+        said()
+        _empty()
+        return
+    ids = watching(held.watched, runs)
+    here = {run.id: run for run in runs}
+    if held.watched is None and moving(runs):
+        held.watch(ids)  # else the curves of all but the newest would go once the last of them is done
+    with st.container(key="live"):
+        list_of_runs(held, runs)
+        if ids:
+            from cdp.ui.train.curves import show_curves
+
+            show_curves(ids)
+        else:
+            st.caption("Tick runs to see their curves.")
+        detail(held, [here[one] for one in ids], choices)
+
+
+def runs_here() -> list[Run]:
+    """All training runs, newest first."""
+    return train_runs(list_runs())
+
+
+def _empty() -> None:
+    with st.container(border=True, key="empty"):
+        st.markdown("**No training run yet**")
+        st.markdown(
+            "Press Train: a network learns to withstand attacks on real images, in the background. Its curves appear here epoch by "
+            "epoch, and it goes on when the browser or the app is closed."
+        )
+        st.markdown("Add a synthetic set on the left and train again with the same seeds: the difference is what the set is worth.")
+        st.caption(
+            "Accuracies are measured on validation images held out from the training data; the test set is touched by evaluation only."
+        )

@@ -1,0 +1,139 @@
+"""What the list says of a training run: state, time left, accuracies and settings in short. Files are read only where they changed."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdp.config_train import TrainConfig
+from cdp.figures.palette import NEUTRAL, Sign
+from cdp.runs.journal import JOURNAL, Follower
+from cdp.runs.records import Run
+from cdp.ui.run_controls import WORDS, share, state_line
+from cdp.ui.train.titles import TITLES
+from cdp.ui.words import GLYPHS
+
+Followers = MutableMapping[str, Follower]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Accuracies of a run in 0..1 on ``n`` validation images, the robust ones under PGD; None where not measured yet. n: 0 unknown."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best: float | None = None
+    last: float | None = None
+    clean: float | None = None
+    n: int = 0
+
+
+def train_runs(runs: Sequence[Run]) -> list[Run]:
+    """Those that train, in the same order."""
+    return [run for run in runs if run.kind == "train"]
+
+
+def standing(run: Run, followers: Followers) -> Standing:
+    """Where a run stands, by its journal. followers: of this session, so that only what is new is read."""
+    follower = followers.get(run.id)
+    if follower is None or follower.path.parent != run.folder:
+        follower = followers[run.id] = Follower(run.folder / JOURNAL)
+    follower.update()
+    if not follower.points:
+        return Standing()
+    point = follower.points[-1]
+    value = point.values.get
+    return Standing(
+        point.step, int(value("best_epoch", 0)), value("best_robust"), value("robust_accuracy"), value("clean_accuracy"), int(value("n", 0)),
+    )  # fmt: skip
+
+
+def epoch_line(run: Run, now: Standing) -> str:
+    """State, epoch and time left."""
+    known = run.state != "finished" and isinstance(run.config, TrainConfig) and (now.epoch or run.state == "running")
+    return state_line(run, f"epoch {now.epoch:,} of {run.config.epochs:,}" if known and isinstance(run.config, TrainConfig) else "")
+
+
+def percent(share: float) -> str:
+    """A share as a person reads it: 61.2 %."""
+    return f"{share * 100:.1f} %"
+
+
+def accuracy_line(now: Standing) -> str:
+    """Best and last robust accuracy; empty before the first epoch."""
+    if now.best is None or now.last is None:
+        return ""
+    return f"robust {percent(now.best)} best (epoch {now.best_epoch}), {percent(now.last)} last"
+
+
+def facts(config: Any) -> str:
+    """The settings in short: method, network, data, seed."""
+    if not isinstance(config, TrainConfig):
+        return "settings cannot be read"
+    data = Path(config.dataset).name or config.dataset
+    real = "all real" if config.real is None else f"{config.real:,} real"
+    parts = [TITLES[config.method], TITLES[config.architecture], data, real]
+    if config.synthetic:
+        parts.append(
+            f"{config.fraction * 100:.0f} % of " + (config.synthetic[0] if len(config.synthetic) == 1 else f"{len(config.synthetic)} sets")
+        )
+    return " · ".join([*parts, f"seed {config.seed}"])
+
+
+def row_html(run: Run, now: Standing, sign: Sign | None = None) -> str:
+    """One run: its name, where it stands, what it is. The bar is drawn while it moves or can be gone on with.
+
+    sign: how the curves draw it, None where they do not.
+    """
+    head = f"{_mark(sign)}<b>{html.escape(run.name)}</b>"
+    lines = [" · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)]
+    if run.state != "finished":
+        lines.append(_bar(run, (sign or NEUTRAL).color))
+    if run.error:
+        lines.append(
+            f"<div style='font-size:0.85rem;{_ONE_LINE}' title='{html.escape(run.error, quote=True)}'>{html.escape(run.error)}</div>"
+        )
+    small = f"<div style='font-size:0.8rem;opacity:0.7'>{html.escape(facts(run.config))}</div>"
+    said = "".join(line if line.startswith("<") else f"<div style='font-size:0.9rem'>{html.escape(line)}</div>" for line in lines)
+    return f"<div style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{said}{small}</div>".replace(" %", "&nbsp;%")
+
+
+def heading_html(name: str, sign: Sign | None) -> str:
+    """A run's name as a heading, beside its mark in the curves."""
+    return f"<h3 style='font-size:1.125rem;margin:1rem 0 0;padding:0;overflow-wrap:anywhere'>{_mark(sign)}{html.escape(name)}</h3>"
+
+
+def _mark(sign: Sign | None) -> str:
+    return f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span> " if sign else ""
+
+
+# As narrow as a phone needs it where space is shared, all that is left where there is more.
+_ROOMY = "width:11rem;min-width:100%"
+_ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+
+
+def _bar(run: Run, color: str) -> str:
+    done = share(run)
+    return (
+        f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100' aria-valuenow='{done * 100:.0f}' aria-label='{html.escape(run.name)}' "
+        "style='height:4px;border-radius:2px;margin:3px 0;background:rgba(128,132,140,0.22)'>"
+        f"<div style='height:4px;border-radius:2px;width:{done * 100:.1f}%;background:{color if not run.over else '#777b80'}'></div></div>"
+    )
+
+
+def matching(runs: Sequence[Run], text: str) -> list[Run]:
+    """Runs whose name, state or settings have every word of ``text``."""
+    words = text.lower().split()
+    return [run for run in runs if all(word in f"{run.name} {run.state} {WORDS[run.state]} {facts(run.config)}".lower() for word in words)]
+
+
+def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, ...]:
+    """The runs on the curves, in the order chosen: those that are still here; where nobody chose, all that move, else the newest."""
+    if watched is None:
+        chosen = [run.id for run in reversed(runs) if not run.over] or [run.id for run in runs[:1]]
+        return tuple(chosen)
+    here: Mapping[str, Run] = {run.id: run for run in runs}
+    return tuple(one for one in watched if one in here)
