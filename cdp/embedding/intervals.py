@@ -1,40 +1,18 @@
-"""Intervals: closed forms for shares, the percentile bootstrap for everything else."""
+"""Intervals of what is measured on images: agreement with labels in closed form, the percentile bootstrap for everything else."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from statistics import NormalDist
 
 import numpy as np
 
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers
 from cdp.errors import InputError
+from cdp.statistics.shares import quantile_of, share_difference, wilson
 from cdp.types import Interval
 
 Statistic = Callable[..., float]
 _DRAWS_AT_ONCE = 1 << 21
-
-
-def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
-    """Share hits/n with Wilson's score interval (1927): keeps its level for small n and for shares near 0 or 1."""
-    if not 0 <= hits <= n or n < 1:
-        raise InputError(f"{hits} hits of {n}: pass 0 to n hits of at least 1")
-    return share_interval(hits / n, n, n, level=level)
-
-
-def share_interval(share: float, answers: float, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``, from n images.
-
-    For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over that of the shares (Kish's
-    effective sample size).
-    """
-    z = quantile_of(level)
-    shrink = 1 + z * z / answers
-    centre = (share + z * z / (2 * answers)) / shrink
-    half = z / shrink * math.sqrt(share * (1 - share) / answers + z * z / (4 * answers * answers))
-    # At shares of 0 and 1 the bound is the share itself; rounding must not put it outside.
-    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n, level)
 
 
 def agreement(predicted: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Interval:
@@ -47,19 +25,12 @@ def agreement(predicted: np.ndarray, labels: np.ndarray, *, level: float = 0.95)
 
 
 def agreement_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Interval:
-    """Agreement of ``first`` minus that of ``second``, on the same n labelled images: predictions (n,) each.
-
-    Interval: Agresti and Min 2005, Wald on the paired table with 1/2 added to each cell. A bootstrap would report a width
-    of zero where the two arms happen to agree on every image.
-    """
+    """Agreement of ``first`` minus that of ``second``, on the same n labelled images: predictions (n,) each; ``share_difference``'s interval."""
     labels = class_numbers("labels", labels, len(labels))
     if not len(labels):
         raise UndefinedError("agreement of no images: pass at least 1")
     right, other = (class_numbers("predicted", part, len(labels)) == labels for part in (first, second))
-    n, gains, losses = len(labels), int((right & ~other).sum()), int((other & ~right).sum())
-    centre = (gains - losses) / (n + 2)
-    half = quantile_of(level) * math.sqrt(gains + losses + 1 - (gains - losses) ** 2 / (n + 2)) / (n + 2)
-    return Interval((gains - losses) / n, max(-1.0, centre - half), min(1.0, centre + half), n, level)
+    return share_difference(right, other, level=level)
 
 
 def bootstrap(
@@ -124,13 +95,6 @@ def draws(n: int, n_boot: int, seed: int | tuple[int, ...], strata: np.ndarray |
         for members in groups:
             rows[:, members] = members[rng.integers(0, len(members), (len(rows), len(members)))]
         yield rows
-
-
-def quantile_of(level: float) -> float:
-    """Two-sided normal quantile: 1.96 at level 0.95."""
-    if not 0 < level < 1:
-        raise InputError(f"level is {level}: choose a number between 0 and 1, such as 0.95")
-    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def _resamples(n: int, n_boot: int, seed: int, strata: np.ndarray | None) -> Iterator[Ints]:

@@ -12,13 +12,14 @@ from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, UndefinedError, class_numbers, feature_rows
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
 from cdp.embedding.frechet import frechet_interval
-from cdp.embedding.intervals import draws, percentile, wilson
+from cdp.embedding.intervals import draws, percentile
 from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
 from cdp.embedding.report import Arm, RealBaseline, arm_report
 from cdp.embedding.scatter import separation_interval
 from cdp.embedding.sphere import alignment, uniformity
 from cdp.embedding.two_sample import classifier_auc, mmd
 from cdp.errors import InputError
+from cdp.statistics.shares import wilson
 from cdp.types import Interval
 
 TITLES = {

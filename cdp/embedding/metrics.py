@@ -2,9 +2,10 @@
 
 from cdp.embedding.checks import UndefinedError
 from cdp.embedding.frechet import frechet_distance
-from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, paired_bootstrap, wilson
+from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, paired_bootstrap
 from cdp.embedding.neighbours import DensityCoverage, PrecisionRecall, density_coverage, nearest_distance, precision_recall
 from cdp.embedding.scatter import between_within_ratio, separation_difference, separation_interval
+from cdp.statistics.shares import wilson
 
 __all__ = [
     "DensityCoverage",

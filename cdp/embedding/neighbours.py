@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.embedding.checks import Floats, feature_rows
-from cdp.embedding.intervals import bootstrap, wilson
+from cdp.embedding.intervals import bootstrap
 from cdp.errors import InputError
+from cdp.statistics.shares import wilson
 from cdp.types import Interval
 
 _BLOCK_BYTES = 32 << 20

@@ -10,10 +10,11 @@ import numpy as np
 from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, Ints, UndefinedError
 from cdp.embedding.classes import class_rows
-from cdp.embedding.intervals import percentile, share_interval
+from cdp.embedding.intervals import percentile
 from cdp.embedding.measure import difference
 from cdp.embedding.scatter import Groups
 from cdp.errors import InputError
+from cdp.statistics.shares import share_interval
 from cdp.types import Interval
 
 Pair = tuple[int, int]

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, draws, paired_bootstrap, wilson
+from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, draws, paired_bootstrap
 from cdp.embedding.metrics import UndefinedError
 from cdp.errors import InputError
+from cdp.statistics.shares import wilson
 
 
 def mean(values: np.ndarray) -> float:

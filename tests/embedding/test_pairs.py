@@ -8,10 +8,10 @@ from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 
 from cdp.embedding.checks import UndefinedError
-from cdp.embedding.intervals import wilson
 from cdp.embedding.pairs import class_pairs, pair_difference
 from cdp.embedding.scatter import between_within_ratio, separation_interval
 from cdp.errors import InputError
+from cdp.statistics.shares import wilson
 
 NAMES = (2, 5, 9)
 

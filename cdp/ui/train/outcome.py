@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.embedding.intervals import share_interval
 from cdp.runs.records import Run
+from cdp.statistics.shares import share_interval
 from cdp.ui.train.rows import Standing, epoch_line, percent
 from cdp.ui.words import plain
 

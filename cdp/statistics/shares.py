@@ -1,0 +1,53 @@
+"""Shares of images and their intervals: one set of images, or two predictions of the same images."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from cdp.errors import InputError
+from cdp.types import Interval
+
+
+def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
+    """Share hits/n with Wilson's score interval (1927): keeps its level for small n and for shares near 0 or 1."""
+    if not 0 <= hits <= n or n < 1:
+        raise InputError(f"{hits} hits of {n}: pass 0 to n hits of at least 1")
+    return share_interval(hits / n, n, n, level=level)
+
+
+def share_interval(share: float, answers: float, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``, from n images.
+
+    For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over that of the shares (Kish's
+    effective sample size).
+    """
+    z = quantile_of(level)
+    shrink = 1 + z * z / answers
+    centre = (share + z * z / (2 * answers)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / answers + z * z / (4 * answers * answers))
+    # At shares of 0 and 1 the bound is the share itself; rounding must not put it outside.
+    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n, level)
+
+
+def share_difference(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Share of ``first`` minus that of ``second``, yes or no (n,) bool of the same n >= 1 images.
+
+    Interval: Agresti and Min 2005, Wald on the paired table with 1/2 added to each cell. A bootstrap would report a width
+    of zero where the two happen to agree on every image.
+    """
+    if first.shape != second.shape or first.ndim != 1 or not len(first):
+        raise InputError(f"answers of shapes {first.shape} and {second.shape} cannot be paired: pass one of each an image")
+    n, gains, losses = len(first), int((first & ~second).sum()), int((second & ~first).sum())
+    centre = (gains - losses) / (n + 2)
+    half = quantile_of(level) * math.sqrt(gains + losses + 1 - (gains - losses) ** 2 / (n + 2)) / (n + 2)
+    return Interval((gains - losses) / n, max(-1.0, centre - half), min(1.0, centre + half), n, level)
+
+
+def quantile_of(level: float) -> float:
+    """Two-sided normal quantile: 1.96 at level 0.95."""
+    if not 0 < level < 1:
+        raise InputError(f"level is {level}: choose a number between 0 and 1, such as 0.95")
+    return NormalDist().inv_cdf((1 + level) / 2)

@@ -1,0 +1,108 @@
+"""A difference in one sentence that claims no more than its interval and its test allow."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cdp.errors import InputError
+from cdp.statistics.checks import share_of
+from cdp.types import Interval
+
+Unit = Literal["paired seeds", "seeds", "shared images"]
+
+_TAKES: dict[Unit, tuple[int | None, str]] = {
+    "paired seeds": (2, "a paired comparison takes at least 2 seeds that both share"),
+    "seeds": (None, "each takes at least 2 seeds"),
+    "shared images": (1, "they share no evaluated images"),
+}
+"""What a comparison takes, and from which count on it is not this that is missing."""
+_NOTHING = 1e-8
+"""Shares below this are rounding of the computation, not a difference."""
+_ONE_SEED = ": this is about these two networks on these images; one seed each says nothing of other seeds"
+
+
+def verdict(
+    first: str,
+    second: str,
+    difference: Interval | None,
+    p: float | None,
+    *,
+    count: int,
+    unit: Unit,
+    more: int | None,
+    level: float = 0.95,
+    corrected: bool = True,
+) -> str:
+    """One sentence on ``second`` minus ``first``, shares that are said in points.
+
+    One is called better only where the interval leaves out 0 and p is at most 1 - level; p: adjusted where several pairs are compared, None
+    where no test is defined. Where the two disagree, the arms cannot be told apart "after correction", or with ``corrected`` False, for a
+    single pair, "by the test". count: seeds or images, of both arms together for unit "seeds". more: further paired seeds that would settle
+    it, None unknown; said only where nothing but the number of seeds stands in the way. Raises InputError for figures that cannot be.
+    """
+    _check(difference, p, count, unit, level)
+    if difference is None:
+        least, takes = _TAKES[unit]
+        return f"{first} and {second} cannot be compared: {takes if least is None or count < least else 'their difference is not known'}."
+    clear = difference.low > _NOTHING or difference.high < -_NOTHING
+    found = p is not None and p <= 1 - level
+    basis = _basis(count, unit)
+    if clear and found:
+        better, sign = (second, 1) if difference.low > 0 else (first, -1)
+        value, *bounds = _points(sign * difference.value, *sorted((sign * difference.low, sign * difference.high)))
+        return f"{better} is better by {value.lstrip('+')} points, {_interval(bounds, level)}, {basis}."
+    value, *bounds = _points(difference.value, difference.low, difference.high)
+    said = f"difference {value} points, {_interval(bounds, level)}"
+    if p is None:
+        return f"{first} and {second} cannot be told apart: {said}, {basis}; no test is defined for them."
+    if clear:
+        how, whose = ("after correction", "corrected p") if corrected else ("by the test", "p")
+        return f"{first} and {second} cannot be told apart {how}: {said} for this pair alone, {whose} = {p:.2g}, {basis}."
+    if found:
+        return f"{first} and {second} cannot be told apart: {said}, although p = {p:.2g}, {basis}."
+    return f"{first} and {second} cannot be told apart: {said}, {basis}{_outlook(more, unit)}."
+
+
+def _check(difference: Interval | None, p: float | None, count: int, unit: Unit, level: float) -> None:
+    share_of("level", level)
+    if unit not in _TAKES:
+        raise InputError(f"unit is {unit!r}: choose {', '.join(_TAKES)}")
+    if count < 0 or (difference is not None and count < 1):
+        raise InputError(f"count is {count}: say how many {unit} the difference rests on")
+    if p is not None and not 0 <= p <= 1:
+        raise InputError(f"p is {p}: pass a number from 0 to 1, or None")
+    if difference is not None and not difference.low <= difference.value <= difference.high:
+        raise InputError(
+            f"{difference.value} does not lie in its interval {difference.low} to {difference.high}: pass a difference that does"
+        )
+    if difference is not None and difference.level != level:
+        raise InputError(f"the interval has level {difference.level} and the verdict {level}: pass one level to both")
+
+
+def _basis(count: int, unit: Unit) -> str:
+    if unit == "shared images":
+        return f"{count:,} shared image{'s' * (count != 1)}{_ONE_SEED}"
+    if unit == "seeds":
+        return f"{count:,} seeds in all"
+    return f"{count:,} paired seed{'s' * (count != 1)}"
+
+
+def _outlook(more: int | None, unit: Unit) -> str:
+    if not more or unit == "shared images":
+        return ""
+    return f"; about {more:,} more {'paired seeds ' * (unit == 'seeds')}would settle a difference of this size"
+
+
+def _interval(bounds: list[str], level: float) -> str:
+    low, high = (bound.lstrip("+") for bound in bounds)
+    return f"{100 * level:g} % interval {low} to {high}"
+
+
+def _points(*shares: float) -> list[str]:
+    """Shares as signed points, with as many digits as it takes to show none as 0 that is not: a bound of 0 says something else."""
+    points = [100 * share for share in shares]
+    for digits in range(1, 7):
+        said = [round(point, digits) + 0.0 for point in points]
+        if all(short or abs(point) <= 100 * _NOTHING for short, point in zip(said, points, strict=True)):
+            break
+    return [f"{point:+.{digits}f}" if point else f"{point:.{digits}f}" for point in said]
