@@ -6,15 +6,13 @@ from cdp.ui.explore.catalog import read_choices
 from cdp.ui.explore.form import form
 from cdp.ui.explore.page import empty, view
 from cdp.ui.explore.state import explored, write_url
-from cdp.ui.frame import framed
-from cdp.ui.words import plain
+from cdp.ui.frame import framed, warned
 
 framed()
 choices = read_choices()
 st.title("Explore", anchor=False)
 held = explored(choices)
-for note in held.notes:
-    st.warning(plain(note))
+warned(held.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
     form(held, choices)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cdp.ui.catalog import read_catalog
-from cdp.ui.frame import framed
+from cdp.ui.frame import framed, warned
 from cdp.ui.generate.action import action, current_job
 from cdp.ui.generate.background import background_runs
 from cdp.ui.generate.page import left_column, no_model, right_column
@@ -17,13 +17,14 @@ if not catalog.models:
     st.stop()
 
 held = settings(catalog)
-for note in held.notes:
-    st.warning(note)
+warned(held.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
     left_column(held, catalog)
 with right:
-    action(held)
-    right_column(current_job(), held, catalog)
+    with st.container():
+        action(held)
+    with st.container():
+        right_column(current_job(), held, catalog)
     background_runs()
 write_url(held)

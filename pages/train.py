@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from cdp.ui.frame import framed
+from cdp.ui.frame import framed, warned
 from cdp.ui.train.catalog import read_train_choices
 from cdp.ui.train.command import elsewhere
 from cdp.ui.train.form import dataset_of, form, settle
 from cdp.ui.train.page import action, results, runs_here
 from cdp.ui.train.state import forget_gone, trained, write_url
-from cdp.ui.words import plain
 
 framed()
 choices, runs = read_train_choices(), runs_here()
@@ -17,13 +16,14 @@ held = trained()
 info, wrong = dataset_of(held, choices)
 settle(held, choices, info)
 forget_gone(held, [run.id for run in runs])
-for note in held.notes:
-    st.warning(plain(note))
+warned(held.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
     form(held, choices, info, wrong)
     elsewhere(held)
 with right:
-    action(held, info, runs)
-    results(held, runs, choices)
+    with st.container():
+        action(held, info, runs)
+    with st.container():
+        results(held, runs, choices)
 write_url(held, curves=bool(runs))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+from cdp.ui.words import plain
 
 
 def framed() -> None:
@@ -17,3 +21,11 @@ def framed() -> None:
     if first and PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def warned(notes: Sequence[str]) -> None:
+    """What a link got wrong, in a place of its own. A fragment is known by where it stands on the page (streamlit 1.67, runtime/fragment.py):
+    were warnings to come and go above it, a click that is on its way to it would be lost."""
+    with st.container():
+        for note in notes:
+            st.warning(plain(note))

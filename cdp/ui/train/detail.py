@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from cdp.config_evaluate import RUN
 from cdp.config_train import TrainConfig
 from cdp.errors import CdpError
+from cdp.models.encoders import BEST, CARD
 from cdp.runs.records import Run, get_run, log_tail
 from cdp.runs.resources import RESOURCES, read_resources
 from cdp.ui.components.chart import chart
@@ -36,8 +38,16 @@ def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None
     run = next(run for run in watched if run.id == opened)
     from cdp.ui.train.curves import signs_of
 
-    st.html(heading_html(run.name, signs_of(list(names)).get(run.id)))
-    if len(watched) > 1:
+    with st.container():
+        st.html(heading_html(run.name, signs_of(list(names)).get(run.id)))
+        _another(held, names, opened)
+    with st.container(key="train_detail"):
+        st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(run.id, held, class_names(run, choices))
+
+
+def _another(held: Trained, names: Mapping[str, str], opened: str) -> None:
+    """Which of the watched runs, where there are several."""
+    if len(names) > 1:
         key = f"train_open_{'-'.join(names)}"
 
         def chosen() -> None:
@@ -47,8 +57,6 @@ def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None
             "Another run in detail", list(names), list(names).index(opened), key=key, on_change=chosen, format_func=names.__getitem__,
             label_visibility="collapsed",
         )  # fmt: skip
-    with st.container(key="train_detail"):
-        st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(run.id, held, class_names(run, choices))
 
 
 def class_names(run: Run, choices: TrainChoices) -> tuple[str, ...]:
@@ -66,6 +74,8 @@ def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
         st.caption("This run was removed.")
         return
     outcome(run, standing(run, followers()))
+    if (run.folder / BEST / CARD).is_file():
+        st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/shield:", query_params={"model": f"{RUN}{run.id}"})
     _examples(run, names)
     _settings(run, held)
     _resources(run)

@@ -66,12 +66,13 @@ def results(held: Trained, runs: list[Run], choices: TrainChoices) -> None:
         held.watch(ids)  # else the curves of all but the newest would go once the last of them is done
     with st.container(key="live"):
         list_of_runs(held, runs)
-        if ids:
-            from cdp.ui.train.curves import show_curves
+        with st.container():
+            if ids:
+                from cdp.ui.train.curves import show_curves
 
-            show_curves(ids)
-        else:
-            st.caption("Tick runs to see their curves.")
+                show_curves(ids)
+            else:
+                st.caption("Tick runs to see their curves.")
         detail(held, [here[one] for one in ids], choices)
 
 
