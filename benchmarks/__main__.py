@@ -10,6 +10,7 @@ from types import ModuleType
 from benchmarks import (
     against_diffusers,
     documents,
+    evaluation_overhead,
     explore_map,
     explore_numbers,
     explore_pan,
@@ -18,6 +19,7 @@ from benchmarks import (
     live_preview,
     memory,
     results,
+    run_table,
     tables,
     train_step,
     train_tick,
@@ -41,6 +43,8 @@ LINES: dict[str, ModuleType] = {
         explore_pan,
         train_step,
         train_tick,
+        run_table,
+        evaluation_overhead,
     )
 }
 

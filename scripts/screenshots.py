@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -31,8 +34,10 @@ SETS = (
     ("supcon-strength-0.1", "/generate?count=100&batch=100&seed=1"),
     ("unguided", "/generate?loss=none&strength=0&count=100&batch=100&seed=1"),
 )
-TRAINING = f"/train?real=1000&epochs=12&attack_steps=3&seeds=3&synthetic={SETS[0][0]}&fraction=0.5&warm_up=0.1"
+PLAIN = "/train?real=1000&epochs=12&attack_steps=3&seeds=3&warm_up=0.1&name=real-only"
+TRAININGS = (PLAIN, PLAIN.replace("real-only", "guided") + f"&synthetic={SETS[0][0]}&fraction=0.5")
 TRAIN_MS = 600_000
+EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", "400", "--json")
 
 
 def main() -> int:
@@ -49,10 +54,11 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
         _make_sets(browser, server)
         trained = _train(browser, server)
+        evaluated = _evaluate(server)
         for theme in THEMES:
             context = browser.new_context(color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900})
             context.set_default_timeout(SLOW_MS)
-            _shoot_theme(context, server, theme, out, trained)
+            _shoot_theme(context, server, theme, out, trained, evaluated)
             context.close()
         browser.close()
     return 0
@@ -77,19 +83,32 @@ def _make_sets(browser: Browser, server: Server) -> None:
 
 
 def _train(browser: Browser, server: Server) -> str:
-    """Three short trainings, one after another, as a person would start them; the address that watches them."""
+    """Short trainings with and without a synthetic set, three seeds each, as a person would start them; the address that watches the last three."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
     page = context.new_page()
-    open_page(page, server, TRAINING)
-    page.get_by_role("button", name="Train 3 runs").click(timeout=SLOW_MS)
-    expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(3, timeout=TRAIN_MS)
+    for number, path in enumerate(TRAININGS, start=1):
+        open_page(page, server, path)
+        page.get_by_role("button", name="Train 3 runs").click(timeout=SLOW_MS)
+        expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(3 * number, timeout=TRAIN_MS)
     address = page.url
     context.close()
     return address.removeprefix(server.url)
 
 
-def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path, trained: str) -> None:
-    """trained: the address of the Train page."""
+def _evaluate(server: Server) -> list[str]:
+    """Every training by the same PGD on the same images; ids of the evaluations, oldest first. The first has all parts of a report."""
+    environment = os.environ | {"CDP_HOME": str(server.home)}
+    found = []
+    for number, folder in enumerate(sorted(path.parent for path in (server.home / "runs").glob("*/best"))):
+        parts = () if number == 0 else ("--no-unseen", "--no-masking")
+        command = [sys.executable, "-m", "cdp", "evaluate", folder.name, *EVALUATION, *parts]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        found.append(str(json.loads(done.stdout)["run"]))
+    return found
+
+
+def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path, trained: str, evaluated: list[str]) -> None:
+    """trained: the address of the Train page; evaluated: ids of evaluations, one a training."""
     page = context.new_page()
     for name, path in (
         ("home", "/"),
@@ -104,6 +123,13 @@ def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path,
     expect(page.locator(".cdp-chart .legend")).to_be_visible(timeout=SLOW_MS)
     wait_idle(page)
     _shoot(page, f"train-{theme}", out)
+    runs = ",".join(path.parent.name for path in sorted((server.home / "runs").glob("*/best")))
+    for name, path in (("evaluate", f"/evaluate?report={evaluated[0]}"), ("compare", f"/compare?runs={runs}"), ("lab", "/lab")):
+        open_page(page, server, path)
+        page.wait_for_timeout(2 * SETTLE_MS)
+        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
+        wait_idle(page)
+        _shoot(page, f"{name}-{theme}", out)
     sets = ",".join([*(name for name, _ in SETS), "fashion-mnist:test"])
     for name, view in (
         ("explore", "Map"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,32 +34,78 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(
-    kind: Annotated[str | None, typer.Option(help="Only this kind: train, generate, pretrain or pretrain-encoder.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only this kind: train, evaluate, generate, pretrain or pretrain-encoder.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help='Only trainings that match, such as "night method:trades robust>50 -tag:old": words, COLUMN:VALUE of any setting, comparisons '
+            "(accuracies in per cent), is:starred, is:archived, is:evaluated; - negates. Archived ones are listed only with is:archived or archived:any."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List background runs, newest first."""
+    """List background runs, newest first, without archived trainings."""
     from cdp.runs.kinds import KINDS
-    from cdp.runs.records import list_runs
-    from cdp.runs.summary import record
 
     if kind is not None and kind not in KINDS:
         raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(KINDS)}")
-    records = [record(run) for run in list_runs() if kind in (None, run.kind)]
+    if where is not None and kind not in (None, "train"):
+        raise InputError(f"--where is about trainings, --kind asks for {kind}: leave one of them out")
+    listed = _listed(kind, where)
     if as_json:
-        print_json({"runs": records})
+        print_json({"runs": [_record(run) for run in listed]})
+    elif listed:
+        print(table([_line(run) for run in listed]))
     else:
-        print(table(records) if records else "no runs yet: start one with python -m cdp train --preset quick")
+        print("no training matches" if where else "no runs yet: start one with python -m cdp train --preset quick")
+
+
+def _listed(kind: str | None, where: str | None) -> list[Run]:
+    from cdp.runs.index import Index
+    from cdp.runs.labels import read_labels
+    from cdp.runs.query import matching
+    from cdp.runs.records import get_run, list_runs
+
+    if where is None:
+        listed = [run for run in list_runs() if kind in (None, run.kind)]
+        return [run for run in listed if run.kind != "train" or not read_labels(run.folder).archived]
+    found = []
+    for row in matching(Index().rows(), where):
+        with contextlib.suppress(MissingError):  # deleted since the rows were read
+            found.append(get_run(row.id))
+    return found
 
 
 def show(run: Which, as_json: AsJson = False) -> None:
     """Tell where a run stands and what it has reached."""
-    from cdp.runs.summary import record
-
-    found = record(find(run))
+    found = _record(find(run))
     if as_json:
         print_json(found)
     else:
         print(told(found))
+
+
+def _line(run: Run) -> dict[str, Any]:
+    """What the table shows of a run. Of a training without reading its whole journal, as there may be thousands."""
+    from cdp.runs.journal import JOURNAL
+    from cdp.runs.labels import labels_json, read_labels
+    from cdp.runs.reached import from_journal, from_result
+
+    if run.kind != "train":
+        return _record(run)
+    reached = from_result(run.result) or from_journal(run.folder / JOURNAL)
+    return {
+        "run": run.id, "kind": run.kind, "name": run.name, "state": run.state, "progress": asdict(run.progress) if run.progress else None,
+        "best": {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust}, "labels": labels_json(read_labels(run.folder)),
+    }  # fmt: skip
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """What is known of a run, JSON-ready, with its labels."""
+    from cdp.runs.labels import labels_json, read_labels
+    from cdp.runs.summary import record
+
+    return record(run) | {"labels": labels_json(read_labels(run.folder))}
 
 
 def stop(run: Which, as_json: AsJson = False) -> None:
@@ -131,18 +180,8 @@ def conclude(run_id: str, *, as_json: bool) -> None:
 
     Raises CdpError where it did not finish, after the record was printed.
     """
-    from cdp.runs.records import get_run
-    from cdp.runs.summary import record
-
-    try:
-        with ProgressLine("steps") as line:
-            while not (run := get_run(run_id)).over:
-                if run.state == "running" and run.progress:
-                    line.show(run.progress.done, run.progress.count, run.progress.seconds_left, f", {run.name}")
-                time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt as stopped:
-        raise Cancelled(f"the run goes on: python -m cdp stop {run_id} stops it") from stopped
-    final = record(run)
+    run = waited(run_id, "steps")
+    final = _record(run)
     if as_json:
         print_json(final)
     else:
@@ -151,11 +190,30 @@ def conclude(run_id: str, *, as_json: bool) -> None:
         raise CdpError(f"run {run_id} is {run.state}{f' ({run.error})' if run.error else ''}: python -m cdp logs {run_id} tells more")
 
 
+def waited(run_id: str, unit: str) -> Run:
+    """The run once it is over, its progress on stderr meanwhile. Ctrl-C ends the waiting, and says how to end the run."""
+    try:
+        return follow(run_id, unit)
+    except KeyboardInterrupt as stopped:
+        raise Cancelled(f"the run goes on: python -m cdp stop {run_id} stops it") from stopped
+
+
+def follow(run_id: str, unit: str, over: threading.Event | None = None) -> Run:
+    """The run once it is over, or ``over`` is set; shows its progress in ``unit``."""
+    from cdp.runs.records import get_run
+
+    with ProgressLine(unit) as line:
+        while not (run := get_run(run_id)).over and not (over and over.is_set()):
+            if run.state == "running" and run.progress:
+                line.show(run.progress.done, run.progress.count, run.progress.seconds_left, f", {run.notice or run.name}")
+            time.sleep(POLL_SECONDS)
+    return run
+
+
 def _say_state(run_id: str, *, as_json: bool) -> None:
     from cdp.runs.records import get_run
-    from cdp.runs.summary import record
 
-    found: dict[str, Any] = record(get_run(run_id))
+    found = _record(get_run(run_id))
     if as_json:
         print_json(found)
     else:

@@ -7,11 +7,11 @@ from typing import Any
 
 from cdp.cli.output import duration
 
-HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST")
+HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
-    """One line a run. Accuracies are of the best epoch, on validation images."""
+    """One line a run. Accuracies of a training are of its best epoch, on validation images; of an evaluation its own."""
     rows = [HEAD, *(_row(record) for record in records)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
@@ -23,17 +23,30 @@ def told(record: Mapping[str, Any]) -> str:
     if record["progress"]:
         lines.append(f"progress: {_progress(record)}")
     lines += [f"{word}: {_accuracies(record[word], record)}" for word in ("best", "last") if record.get(word)]
+    if record["kind"] == "evaluate" and record.get("label"):
+        lines.append(f"robust: {_percent(record['robust_accuracy'])}, clean {_percent(record['clean_accuracy'])} ({record['label']})")
     lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
     if record["started"] and record["ended"]:
         lines.append(f"took: {duration(record['ended'] - record['started'])} since it was last started")
+    labels = record.get("labels") or {}
+    if labels_text(labels):
+        lines.append(f"labels: {labels_text(labels)}")
+    lines += [f"{word}: {labels[word]}" for word in ("note", "problem") if labels.get(word)]
     return "\n".join([*lines, f"folder: {record['folder']}"])
 
 
+def labels_text(labels: Mapping[str, Any]) -> str:
+    """Star, archive and tags as words; empty where there are none. labels: JSON-ready."""
+    flags = [word for word, name in (("starred", "star"), ("archived", "archived")) if labels.get(name)]
+    return ", ".join([*flags, *labels.get("tags", ())])
+
+
 def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
-    best = record.get("best") or {}
+    best = record.get("best") or (record if record["kind"] == "evaluate" else {})
     return (
         record["run"], record["kind"], record["name"], record["state"], _progress(record),
         _percent(best.get("clean_accuracy")), _percent(best.get("robust_accuracy")),
+        labels_text(record.get("labels") or {}),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from cdp.figures.palette import INK
 from cdp.figures.panels import layout_name, stacked
 
 TALL_PX, LOW_PX, GAP_PX, BOTTOM_PX = 240, 110, 56, 50
@@ -32,6 +33,10 @@ class Panel:
 def frame(panels: Sequence[Panel], *, x_title: str, x_key: str, log_x: bool, unified: bool) -> dict[str, Any]:
     """The layout. A zoom lasts as long as its axis shows the same (uirevision); entries hidden in the legend stay so in any case."""
     layout: dict[str, Any] = json.loads(_empty(len(panels)))
+    # The cross-hair: down to the epoch that is told, across at the height of the pointer.
+    hair = {
+        "showspikes": True, "spikemode": "across", "spikesnap": "hovered data", "spikethickness": 1, "spikedash": "dot", "spikecolor": INK,
+    }  # fmt: skip
     heights = [TALL_PX if panel.tall else LOW_PX for panel in panels]
     inner = sum(heights) + GAP_PX * (len(panels) - 1)
     top = inner
@@ -41,10 +46,10 @@ def frame(panels: Sequence[Panel], *, x_title: str, x_key: str, log_x: bool, uni
             "domain": [max(0.0, (top - height) / inner), top / inner], "title": {"text": panel.unit, "standoff": 6, "font": {"size": 12}},
             "type": "log" if panel.log else "linear", "nticks": 6 if panel.tall else 4, "uirevision": f"{panel.key} {panel.log}",
             "rangemode": "tozero" if panel.from_zero else "normal",
-        }  # fmt: skip
+        } | hair | {"spikesnap": "cursor"}  # fmt: skip
         layout[layout_name("x", row)] |= {
             "type": "log" if log_x else "linear", "uirevision": x_key, "showticklabels": last, "nticks": 8, "tickformat": "~s",
-        } | ({"matches": "x"} if row else {}) | ({"title": {"text": x_title, "standoff": 6, "font": {"size": 12}}} if last else {})  # fmt: skip
+        } | hair | ({"matches": "x"} if row else {}) | ({"title": {"text": x_title, "standoff": 6, "font": {"size": 12}}} if last else {})  # fmt: skip
         note = f"<br><span style='font-size:11px'>{panel.note}</span>" if panel.note else ""
         layout["annotations"][row] |= {"y": top / inner, "text": panel.title + note}
         top -= height + GAP_PX

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import numpy as np
 
 from cdp.figures.palette import Sign, named_signs
 from cdp.figures.series import Mean, gap, mean_over, share_band, smooth
+from cdp.naming import common_name
 
 EPOCH, IMAGES, SYNTHETIC, TIME = "epoch", "images", "synthetic_images", "seconds"
 PERCENT = ("robust_accuracy", "clean_accuracy")
@@ -86,12 +85,6 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[Entry]:
         Entry(part[0].id if len(part) == 1 else f"mean of {part[0].group}", name, signs[name], part)
         for name, part in zip(names, parts, strict=True)
     ]
-
-
-def common_name(names: Sequence[str]) -> str:
-    """What the names of several seeds share at their beginning, without a trailing "seed"; the first name where that is nothing."""
-    shared = "".join(letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    return re.sub(r"[\s_.,(-]*(?:[\s_.,(-]s|seed)?[\s_.=,(-]*\d*$", "", shared) or names[0]
 
 
 def column_of(run: RunCurves, name: str) -> np.ndarray | None:

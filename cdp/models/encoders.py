@@ -92,15 +92,22 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     # Without memory until the file has proved to hold what the card announces.
     with torch.device("meta"):
         net = build_described(card.get("architecture"), folder / CARD)
-    expected = {name: tuple(value.shape) for name, value in _weights(net).items()}
-    tensors = read_tensors(folder / WEIGHTS, expected)
-    for name, value in tensors.items():
-        if name.endswith("running_var") and (value < 0).any():
-            raise InputError(f"{folder / WEIGHTS}: tensor {name!r} holds negative variances: copy the original file again")
-    counters = {name: torch.zeros_like(value, device="cpu") for name, value in net.state_dict().items() if name not in expected}
-    net.load_state_dict(tensors | counters, assign=True)
+    fill(net, folder / WEIGHTS)
     name = str(name_or_path) if str(name_or_path).startswith(TRAINED) else folder.name
     return Encoder(name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder)
+
+
+def fill(net: Classifier, path: Path) -> None:
+    """Give a network, maybe on the meta device, the weights in a safetensors file. Raises InputError where they are not its own."""
+    import torch
+
+    expected = {name: tuple(value.shape) for name, value in _weights(net).items()}
+    tensors = read_tensors(path, expected)
+    for name, value in tensors.items():
+        if name.endswith("running_var") and (value < 0).any():
+            raise InputError(f"{path}: tensor {name!r} holds negative variances: copy the original file again")
+    counters = {name: torch.zeros_like(value, device="cpu") for name, value in net.state_dict().items() if name not in expected}
+    net.load_state_dict(tensors | counters, assign=True)
 
 
 def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:

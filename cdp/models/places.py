@@ -7,7 +7,7 @@ from pathlib import Path
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import InputError
 from cdp.models.checkpoints import is_name
-from cdp.paths import ASSETS, encoders_dir, models_dir
+from cdp.paths import ASSETS, ROOT, encoders_dir, models_dir
 
 
 def model_folder(config: PretrainConfig) -> Path:
@@ -28,6 +28,20 @@ def encoder_folder(config: EncoderConfig) -> Path:
     if (ASSETS / "encoders" / config.dataset / name).exists():
         raise InputError(f"name: {name!r} is the name of a shipped encoder: choose another name")
     return encoders_dir() / config.dataset / name
+
+
+def given_path(text: str) -> Path:
+    """What a person's path means: as it stands, or below the app's own folder, so that "assets/..." is the same everywhere.
+
+    Raises OSError, ValueError or RuntimeError where it is no path: a null byte, a name too long, the home of somebody who has none.
+    """
+    path = Path(text).expanduser()
+    return path if path.exists() or path.is_absolute() else ROOT / path
+
+
+def written_path(path: Path) -> str:
+    """A path as settings spell it: what is shipped, without the folder that the app is in."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ASSETS) else str(path)
 
 
 def training_folder(target: Path) -> Path:

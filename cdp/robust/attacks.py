@@ -32,6 +32,21 @@ def kl(logits: Tensor, probabilities: Tensor) -> Tensor:
     return F.kl_div(logits.log_softmax(dim=1), probabilities.to(logits), reduction="none").sum(dim=1)
 
 
+def margin(logits: Tensor, y: Tensor) -> Tensor:
+    """How far the best other class is ahead of the true one (Carlini and Wagner 2017): above 0 where misclassified.
+
+    logits: (B,K), y: (B,) -> (B,). Its gradient does not vanish where the softmax is saturated, as that of cross-entropy does.
+    """
+    logits = full_precision(logits)
+    others = logits.scatter(1, y.unsqueeze(1), -math.inf)
+    return others.max(dim=1).values - logits.gather(1, y.unsqueeze(1)).squeeze(1)
+
+
+def towards(logits: Tensor, target: Tensor) -> Tensor:
+    """What a targeted attack ascends: the log-probability of the class it aims at. logits: (B,K), target: (B,) -> (B,) nats."""
+    return -cross_entropy(logits, target)
+
+
 def full_precision(logits: Tensor) -> Tensor:
     """fp32 where autocast gave less, whose differences of logits round to zero; fp64 stays."""
     return logits.float() if logits.dtype.itemsize < 4 else logits
@@ -39,13 +54,14 @@ def full_precision(logits: Tensor) -> Tensor:
 
 def pgd(
     net: nn.Module, x: Tensor, y: Tensor, *, epsilon: float, step_size: float, steps: int, norm: str = "linf",
-    loss: Loss = cross_entropy, random_start: bool = True, generator: torch.Generator | None = None,
+    loss: Loss = cross_entropy, random_start: bool = True, generator: torch.Generator | None = None, trace: list[Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
     """Ascend ``loss(net(x), y)`` inside the ball of radius epsilon around x (Madry 2018, Eq. 3).
 
     x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with, one row an image; epsilon, step_size in units of
-    the norm; generator: of the random start. Returns the last iterate, in [0,1] and in the ball, detached, in x's type also
-    under autocast. The network runs in eval mode without parameter gradients and is handed back as it was.
+    the norm; generator: of the random start; trace: gets the (B,) loss before every step and after the last, which takes one
+    more forward pass. Returns the last iterate, in [0,1] and in the ball, detached, in x's type also under autocast. The
+    network runs in eval mode without parameter gradients and is handed back as it was.
     Raises InputError for images outside [0,1] or with NaN, and for settings that are no attack.
     """
     _check_settings(epsilon, step_size, steps, norm)
@@ -55,8 +71,13 @@ def pgd(
     with frozen(net), torch.enable_grad():
         for _ in range(steps):
             x_adv = x_adv.detach().requires_grad_(True)
-            (gradient,) = torch.autograd.grad(loss(net(x_adv), y).sum(), x_adv)
-            x_adv = _project(x_adv.detach() + step_size * _direction(gradient, norm), centre, epsilon, norm)
+            value = loss(net(x_adv), y)
+            if trace is not None:
+                trace.append(value.detach())
+            (gradient,) = torch.autograd.grad(value.sum(), x_adv)
+            x_adv = _project(x_adv.detach() + step_size * unit_step(gradient, norm), centre, epsilon, norm)
+        if trace is not None:
+            trace.append(loss(net(x_adv), y).detach())
     return x_adv.detach()
 
 
@@ -93,12 +114,12 @@ def _start(centre: Tensor, epsilon: float, norm: str, generator: torch.Generator
     else:
         direction = torch.randn(centre.shape, generator=generator, device=device).to(centre)
         radius = torch.rand(len(centre), generator=generator, device=device).to(centre) ** (1 / centre[0].numel())
-        delta = _direction(direction, norm) * _per_image(radius, centre)
+        delta = unit_step(direction, norm) * _per_image(radius, centre)
     return _project(centre + epsilon * delta, centre, epsilon, norm)
 
 
-def _direction(gradient: Tensor, norm: str) -> Tensor:
-    """The steepest unit step; zero where the gradient is zero."""
+def unit_step(gradient: Tensor, norm: str) -> Tensor:
+    """The steepest step of length 1 in the norm, (B,C,H,W); zero where the gradient is zero."""
     if norm == "linf":
         return gradient.sign()
     # Gradients of a sure network are so small that their squares are zero in fp32: measured against their largest part first.

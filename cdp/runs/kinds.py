@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cdp import paths
 from cdp.config import flatten, unflatten
+from cdp.config_evaluate import EvaluateConfig
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.config_train import TrainConfig
 from cdp.data.atomic import refuse_existing
@@ -106,6 +107,18 @@ def _ready_to_train(config: TrainConfig) -> None:
     prepare(config)
 
 
+def _evaluate(run: Run, context: Context) -> dict[str, Any]:
+    from cdp.runs.work_evaluate import evaluate
+
+    return evaluate(run, context)
+
+
+def _ready_to_evaluate(config: EvaluateConfig) -> None:
+    from cdp.tasks.evaluate_data import prepare
+
+    prepare(config)
+
+
 def _pretrain(run: Run, context: Context) -> dict[str, Any]:
     from cdp.runs.work_pretrain import pretrain_model
 
@@ -155,6 +168,7 @@ KINDS: dict[str, Kind] = {
             place=lambda name, config: paths.sets_dir() / name, names=lambda: _entries(paths.sets_dir()), discard=_discard_set,
         ),
         Kind("train", "Robust training", _reader(TrainConfig), _dump, _train, ready=_ready_to_train),
+        Kind("evaluate", "Evaluation", _reader(EvaluateConfig), _dump, _evaluate, ready=_ready_to_evaluate),
         Kind(
             "pretrain", "Diffusion model", _reader(PretrainConfig), _dump, _pretrain, makes="a model",
             place=lambda name, config: model_folder(config), names=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),

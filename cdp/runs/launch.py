@@ -40,16 +40,27 @@ def launch(kind: str, config: Frozen, name: str, *, command: Sequence[str] = WOR
     kind: of ``cdp.runs.kinds``. name: of the run, and of the set, model or encoder it makes. command: what works on a run,
     given its folder. Raises InputError where the name is no name, or taken.
     """
+    with _launching():
+        run_id = _create(kind, config, name)
+        _start(paths.runs_dir() / run_id, command)
+    return run_id
+
+
+def create(kind: str, config: Frozen, name: str) -> str:
+    """A run that nothing works on yet; returns its id. For a process that will work on it itself (``cdp.runs.worker.main``). Raises as ``launch``."""
+    with _launching():
+        return _create(kind, config, name)
+
+
+def _create(kind: str, config: Frozen, name: str) -> str:
     entry = kind_of(kind)
     config = entry.named(valid_name(name), config)
-    with _launching():
-        entry.check(name, config)
-        _refuse_rival(entry, config, name)
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
-        with new_folder(paths.runs_dir() / run_id) as folder:
-            write_json(folder / CONFIG, {"kind": kind, "name": name, "created": time.time(), "config": entry.write(config)})
-            _mark_queued(folder)
-        _start(paths.runs_dir() / run_id, command)
+    entry.check(name, config)
+    _refuse_rival(entry, config, name)
+    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    with new_folder(paths.runs_dir() / run_id) as folder:
+        write_json(folder / CONFIG, {"kind": kind, "name": name, "created": time.time(), "config": entry.write(config)})
+        _mark_queued(folder)
     return run_id
 
 

@@ -29,6 +29,8 @@ State = Literal["queued", "running", "stopping", "finished", "failed", "stopped"
 
 CONFIG, PROCESS, STATUS, STOP, LOG = "config.json", "process.json", "status.json", "stop", "log.txt"
 RESUMABLE: tuple[State, ...] = ("failed", "stopped", "interrupted")
+ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
+"""What a worker's last word can be; whatever else stands in its status was true while its process lived."""
 
 _START_SECONDS = 8.0
 """How long Python may take from the launch to the worker's first sign of life."""
@@ -99,10 +101,13 @@ def list_runs() -> list[Run]:
 
 def read_run(folder: Path) -> Run:
     """What the files of one run and the process table say together."""
-    # Order matters: a process that ends between the two readings has written its last status by the second.
-    alive, pid = _alive(folder)
     status, record = _read(folder / STATUS), _read(folder / CONFIG)
     kind, config, broken = _settings(folder, record)
+    alive, pid = False, None
+    if config is None or status.get("state") not in ENDS:
+        alive, pid = _alive(folder)
+        # Order matters: a process that ends between the two readings has written its last status by the second.
+        status = _read(folder / STATUS)
     state: State = _state(folder, status, alive=alive)
     if config is None and not alive and state != "finished":
         state = "failed"
@@ -139,7 +144,7 @@ def _settings(folder: Path, record: dict[str, Any]) -> tuple[str, Frozen | None,
 def _state(folder: Path, status: dict[str, Any], *, alive: bool) -> State:
     """The worker's own word where it reached an end; else what its process and the stop file say."""
     written: State = status.get("state", "queued")
-    if written in ("finished", "failed", "stopped"):
+    if written in ENDS:
         return written
     stop = (folder / STOP).exists()
     if alive:

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import IO, Any
 
 from cdp.config_explore import ExploreConfig, pca_of
+from cdp.config_lab import LabConfig
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.runs.failures import sentence
@@ -146,9 +147,16 @@ def _estimate(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return asdict(estimate(parse(TrainConfig, payload)))
 
 
+def _lab(payload: Mapping[str, Any], report: Report) -> None:
+    from cdp.tasks.lab import attack_image, smallest_budget
+
+    (smallest_budget if payload["search"] else attack_image)(parse(LabConfig, payload["config"]), report)
+
+
 TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {
     "warm": _warm, "ready": _ready, "embed": _embed, "quality": _quality, "scores": _scores, "measure": _measure, "closeup": _closeup,
     "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures, "estimate": _estimate,
+    "lab": _lab,
 }  # fmt: skip
 
 

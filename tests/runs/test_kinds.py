@@ -11,6 +11,7 @@ import pytest
 
 from cdp import paths
 from cdp.config import GenerateConfig
+from cdp.config_evaluate import EvaluateConfig
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.config_train import TrainConfig
 from cdp.data.sets import save_set
@@ -26,6 +27,7 @@ NOTHING = ("true",)
 
 CONFIGS: dict[str, Frozen] = {
     "generate": GenerateConfig(count=3), "train": TrainConfig(epochs=3, synthetic=("a", "b")),
+    "evaluate": EvaluateConfig(model="assets/encoders/fashion-mnist/robust", attack="quick"),
     "pretrain": PretrainConfig(name="big", widths=(32, 64)), "pretrain-encoder": EncoderConfig(name="big", kind="robust"),
 }  # fmt: skip
 
@@ -73,8 +75,8 @@ def test_a_training_on_what_is_not_here_is_refused_and_starts_nothing() -> None:
 
 
 def test_an_unknown_kind_lists_the_kinds() -> None:
-    with pytest.raises(InputError, match="choose one of generate, train, pretrain, pretrain-encoder"):
-        kind_of("evaluate")
+    with pytest.raises(InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"):
+        kind_of("bake")
 
 
 def test_a_run_of_a_kind_of_tomorrow_is_listed_as_failed_with_the_reason(cdp_home: Path) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-
 import streamlit as st
 
 from cdp.figures.intervals import MEASURES, Measure, report_bars, report_rows
+from cdp.reports.csvtext import to_csv as to_csv
 from cdp.runs.jobs import Job
 from cdp.types import ArmReport, Interval, LiveResult
 
@@ -66,15 +63,6 @@ def sentence(measure: Measure, result: LiveResult) -> str:
     plain = _of(result.unguided_report, measure)
     arms = f"; {_value(guided, measure)} against {_value(plain, measure)} unguided" if guided and plain else ""
     return f"**{measure.title}** {verdict}{arms}"
-
-
-def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of equal keys as CSV text."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [])
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def _of(report: ArmReport | None, measure: Measure) -> Interval | None:

@@ -1,0 +1,46 @@
+"""A comparison as text: a table of the arms, what they differ in, and the verdicts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cdp.comparison import Arm, Comparison, Difference
+from cdp.types import Interval
+
+HEAD = ("ARM", "SEEDS", "CLEAN", "ROBUST", "MEASURED BY")
+_WIDTH = re.compile(r", \+/- [\d.]+ points")
+
+
+def told(comparison: Comparison) -> str:
+    """All of it, one sentence a line."""
+    parts = [
+        _aligned([HEAD, *(_row(arm) for arm in comparison.arms)]),
+        "95 % intervals: t over seeds, or Wilson of the images where an arm has one seed.",
+        *(f"{name}: {' | '.join(values)}" for name, values in comparison.differs.items()),
+        *(_difference(one) for one in comparison.differences),
+        *(one.sentence for one in comparison.equal),
+        *(f"note: {note}" for note in comparison.notes),
+    ]
+    return "\n".join(parts)
+
+
+def _row(arm: Arm) -> tuple[str, ...]:
+    # The width in a label is one run's; the mean of several has its own beside it.
+    called = {_WIDTH.sub("", seed.label) if len(arm.seeds) > 1 else seed.label for seed in arm.seeds if seed.label}
+    seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
+    return arm.name, ",".join(seeds) or "-", _share(arm.clean), _share(arm.robust), "; ".join(sorted(called)) or "not measured yet"
+
+
+def _difference(one: Difference) -> str:
+    p = "" if one.adjusted is None else f", p = {one.adjusted:.2g}"
+    return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (f" [{one.method}{p}]" if one.method else "")
+
+
+def _share(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

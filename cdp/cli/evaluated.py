@@ -1,0 +1,84 @@
+"""An evaluation as text, and as the files it can be exported to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cdp.cli.output import duration, say
+from cdp.data.atomic import atomic_file
+from cdp.errors import InputError
+from cdp.evaluation import EvalReport, Outcomes, WeightsReport, report_json
+from cdp.types import Interval
+
+EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
+
+
+def told_report(report: EvalReport, outcomes: Outcomes) -> str:
+    """The figures with their intervals, one a line; those of both weights where both were evaluated."""
+    lines = [f"{report.model.name}, {report.dataset_title} {report.part}, {report.norm} budget {report.epsilon:g}: {report.label}"]
+    for one in report.weights:
+        lines += _weights(one, many=len(report.weights) > 1)
+    lines += [f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})" for unseen in report.unseen]
+    for curve in report.curves:
+        points = ", ".join(f"{point.epsilon:g}: {100 * point.robust.value:.1f}" for point in curve.points)
+        lines.append(f"accuracy [%] at budget, {curve.which} weights, {curve.attack}, n = {curve.n:,}: {points}")
+    if report.masking:
+        lines += [f"{check.verdict:8}{check.title}: {check.sentence}" for check in report.masking.checks]
+    lines += [f"note: {warning}" for warning in report.warnings]
+    wrong = int((outcomes.of[report.main.which].clean != outcomes.label).sum())
+    lines.append(
+        f"{report.n:,} images, {wrong:,} of them wrong without any attack; seed {report.seed}, {report.device}, {duration(report.seconds)}"
+    )
+    return "\n".join(lines)
+
+
+def _weights(one: WeightsReport, *, many: bool) -> list[str]:
+    which = "" if one.which == "given" else f"{one.which} weights (epoch {one.epoch})" if one.epoch else f"{one.which} weights"
+    head = [f"-- {which}"] if which and many else [which] if which else []
+    stages = [
+        f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,} turned, {duration(stage.seconds)}"
+        for stage in one.stages
+    ]
+    weakest = min((c for c in one.classes if c.robust), key=lambda c: c.robust.value if c.robust else 1.0, default=None)
+    least = [f"  weakest class: {weakest.name}, {_share(weakest.robust)}, n = {weakest.n:,}"] if weakest and weakest.robust else []
+    return [*head, f"  clean accuracy: {_share(one.clean)}", *stages, f"  robust accuracy: {_share(one.robust)}", *least]
+
+
+def _share(interval: Interval) -> str:
+    return f"{100 * interval.value:.1f} % ({interval.level:.0%}: {100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+
+def write_exports(report: EvalReport, paths: Sequence[Path]) -> None:
+    """Each in the form that its name ends with. Raises InputError for another ending or a place that cannot be written."""
+    for path in paths:
+        content = _maker(path)(report)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_file(path) as file:
+                file.write(content.encode())
+        except OSError as error:
+            raise InputError(f"export: {path} cannot be written ({error.strerror}): choose another place") from error
+        say(f"wrote {path}")
+
+
+def check_exports(paths: Sequence[Path]) -> None:
+    """Said before the work, not after it."""
+    for path in paths:
+        _maker(path)
+
+
+def _maker(path: Path) -> Callable[[EvalReport], str]:
+    from cdp.reports.evaluation import evaluation_html
+    from cdp.reports.robustbench import robustbench_record
+    from cdp.reports.tables import evaluation_csv
+
+    makers: dict[str, Callable[[EvalReport], str]] = {
+        ".html": evaluation_html, ".csv": evaluation_csv, ".robustbench.json": lambda report: json.dumps(robustbench_record(report), indent=1),
+        ".json": lambda report: json.dumps(report_json(report), indent=1),
+    }  # fmt: skip
+    ending = next((ending for ending in EXPORTS if path.name.endswith(ending)), None)
+    if ending is None:
+        raise InputError(f"export: {path.name[:80]} ends with none of {', '.join(EXPORTS)}: name the file by what it should be")
+    return makers[ending]

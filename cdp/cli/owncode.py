@@ -1,0 +1,83 @@
+"""A network of the user's own code, imported and evaluated in this process: the app and its workers never import such code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdp.config_evaluate import CODE, EvaluateConfig, automatic_name
+from cdp.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def own_network(text: str) -> nn.Module:
+    """What ``package.module:function`` returns. Raises InputError where that is no torch module."""
+    from torch import nn
+
+    module_name, _, name = text.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        made: Any = getattr(import_module(module_name), name)
+        net = made if isinstance(made, nn.Module) else made()
+    except Exception as error:  # whatever a stranger's code raises is told in one sentence
+        raise InputError(
+            f"model: {text} failed ({type(error).__name__}: {str(error)[:200]}): called without arguments it must return a torch module"
+        ) from error
+    if not isinstance(net, nn.Module):
+        raise InputError(f"model: {text} gives a {type(net).__name__}: it must return a torch module when called without arguments")
+    return net
+
+
+def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
+    """Evaluate in this process, with the run's folder, lock and heartbeat like any other; returns the run's id.
+
+    Goes on with an unfinished run of the same settings. Ctrl-C stops it, and what was done is kept.
+    """
+    from cdp.runs import worker
+    from cdp.runs.kinds import KINDS
+    from cdp.runs.launch import create, free_name
+    from cdp.runs.records import LOG, RESUMABLE, STOP, list_runs
+    from cdp.runs.work_evaluate import evaluate
+
+    net = own_network(config.model.removeprefix(CODE))
+    unfinished = (run for run in list_runs() if run.kind == "evaluate" and run.config == config and run.state in RESUMABLE)
+    before = next((run for run in unfinished if name in (None, run.name)), None)
+    run_id = before.id if before else create("evaluate", config, name or free_name("evaluate", automatic_name(config, title)))
+    folder = before.folder if before else _folder(run_id)
+    (folder / STOP).unlink(missing_ok=True)
+    handler = logging.FileHandler(folder / LOG)
+    logging.getLogger("cdp").addHandler(handler)
+    logging.getLogger("cdp").setLevel(logging.INFO)
+    earlier = signal.signal(signal.SIGINT, lambda *_: (folder / STOP).touch())
+    over = threading.Event()
+    shown = threading.Thread(target=_show, args=(run_id, over), daemon=True)
+    shown.start()
+    try:
+        worker.main(folder, KINDS | {"evaluate": replace(KINDS["evaluate"], work=partial(evaluate, net=net))})
+    finally:
+        over.set()
+        shown.join()
+        signal.signal(signal.SIGINT, earlier)
+        logging.getLogger("cdp").removeHandler(handler)
+    return run_id
+
+
+def _folder(run_id: str) -> Any:
+    from cdp.runs.records import run_folder
+
+    return run_folder(run_id)
+
+
+def _show(run_id: str, over: threading.Event) -> None:
+    from cdp.cli.runs import follow
+
+    follow(run_id, "images", over)

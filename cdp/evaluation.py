@@ -1,0 +1,274 @@
+"""What an evaluation comes to: its figures (report.json) and what became of every image (outcomes.npz). Needs no torch."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from cdp.errors import InputError, MissingError
+from cdp.types import Interval
+
+REPORT, OUTCOMES = "report.json", "outcomes.npz"
+MAX_REPORT, MAX_OUTCOMES = 16 << 20, 256 << 20
+WRONG_BEFORE, STANDS = -2, -1
+"""In ``Outcome.broken_by``: misclassified without any attack; right under every attack."""
+
+Which = Literal["best", "last", "given"]
+Verdict = Literal["pass", "warn", "unclear"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One attack of a suite, on the images that those before it had left. attacked, broken: how many it tried and turned;
+    after: robust accuracy of all n images once it was done, the worst case per image of this attack and those before it."""
+
+    name: str
+    title: str
+    attacked: int
+    broken: int
+    after: Interval
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class. clean, robust: shares of its n images, None where it has none."""
+
+    name: str
+    n: int
+    clean: Interval | None
+    robust: Interval | None
+
+
+@dataclass(frozen=True)
+class WeightsReport:
+    """What one set of weights withstands. which: epoch of a training, or "given" where the model has one set only; epoch: 0 unknown.
+
+    robust: right without and under every attack, the worst case per image. confusion_clean, confusion: (K, K) counts, true class
+    by predicted class, without attack and under the attack that turned an image (its clean prediction where none did).
+    largest: the largest perturbation that counted, in the norm of the attack.
+    """
+
+    which: Which
+    epoch: int
+    sha256: str
+    clean: Interval
+    robust: Interval
+    stages: tuple[Stage, ...]
+    classes: tuple[ClassFigures, ...]
+    confusion_clean: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int, ...], ...]
+    largest: float
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Robust accuracy at one budget."""
+
+    epsilon: float
+    robust: Interval
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy against budget, never rising: an image that fell at a smaller budget has fallen. attack: in words; n: images."""
+
+    which: Which
+    attack: str
+    n: int
+    points: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Robust accuracy under a threat that was not trained for. title: in words, such as "l2, budget 0.5"."""
+
+    title: str
+    norm: str
+    epsilon: float
+    attack: str
+    robust: Interval
+
+
+@dataclass(frozen=True)
+class Check:
+    """One sign of gradient masking. verdict: pass where there is no sign of it; sentence: what was found; figures: by name."""
+
+    name: str
+    title: str
+    verdict: Verdict
+    sentence: str
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Cross-entropy (nats) around one image: loss[i][j] at ``across[i]`` along a random sign direction and ``along[j]`` along the sign of the
+    gradient, both in units of the norm. row: of the image in its set."""
+
+    row: int
+    label: int
+    predicted: int
+    along: tuple[float, ...]
+    across: tuple[float, ...]
+    loss: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Whether gradients can be trusted, on n images."""
+
+    n: int
+    checks: tuple[Check, ...]
+    surface: Surface | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was evaluated. source: as in the config ("run:ID", a path, "code:module:function"); run: id of the training, "" for others;
+    name: for people; sets: synthetic sets trained on; synthetic_images: how many images those have; real_images: trained on;
+    training: its settings, {} unknown."""
+
+    source: str
+    name: str
+    architecture: str
+    run: str = ""
+    sets: tuple[str, ...] = ()
+    synthetic_images: int = 0
+    real_images: int = 0
+    training: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class EvalReport:
+    """One evaluation. label: how its number has to be called wherever it stands, such as "PGD-10, n = 512, +/- 4 points"; quick: whether that
+    is an estimate that stronger attacks will lower.
+
+    suite: "autoattack", "pgd" or "quick"; attack: in words; norm: "linf" or "l2"; epsilon: budget in units of the norm; n: images of
+    ``part`` ("test", or the name of a set), chosen with ``part_seed``; rows_sha256: of the images and labels themselves.
+    config: the settings; versions: of code and packages; created: ISO 8601.
+    """
+
+    label: str
+    quick: bool
+    suite: str
+    attack: str
+    norm: str
+    epsilon: float
+    seed: int
+    n: int
+    part: str
+    dataset: str
+    dataset_title: str
+    class_names: tuple[str, ...]
+    rows_sha256: str
+    model: Model
+    weights: tuple[WeightsReport, ...]
+    curves: tuple[Curve, ...]
+    unseen: tuple[Unseen, ...]
+    masking: Masking | None
+    warnings: tuple[str, ...]
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    device: str
+    seconds: float
+    created: str
+    format: int = 1
+
+    @property
+    def main(self) -> WeightsReport:
+        """The figures to cite: those of the best epoch, or of the only weights."""
+        return self.weights[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each of n images under one set of weights. clean, attacked: (n,) int64 predicted classes, the second under the attack that
+    turned it; broken_by: (n,) int64, number of that attack in ``WeightsReport.stages``, else STANDS or WRONG_BEFORE."""
+
+    clean: np.ndarray
+    attacked: np.ndarray
+    broken_by: np.ndarray
+
+    @property
+    def robust(self) -> np.ndarray:
+        """(n,) bool: right under every attack."""
+        return self.broken_by == STANDS
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """rows, label: (n,) int64, place in ``EvalReport.part`` and true class; of: by ``WeightsReport.which``."""
+
+    rows: np.ndarray
+    label: np.ndarray
+    of: Mapping[str, Outcome]
+
+
+_STRICT = with_config(ConfigDict(allow_inf_nan=False))
+_ADAPTER: TypeAdapter[EvalReport] = TypeAdapter(_STRICT(EvalReport))
+
+
+def report_json(report: EvalReport) -> dict[str, Any]:
+    """JSON-ready; the inverse of ``report_from``."""
+    found: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
+    return found
+
+
+def read_report(path: Path) -> EvalReport:
+    """The report in a file. Raises MissingError where there is none, InputError where it is not one."""
+    try:
+        if path.stat().st_size > MAX_REPORT:
+            raise InputError(f"{path} is larger than {MAX_REPORT >> 20} MiB, too large for a report: evaluate again")
+        content = path.read_bytes()
+    except OSError as error:
+        raise MissingError(f"{path} cannot be read ({error.strerror}): evaluate again") from error
+    try:
+        report = _ADAPTER.validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(f"{path} is no evaluation report ({where}: {first['msg']}): evaluate again") from error
+    if not report.weights:
+        raise InputError(f"{path} is no evaluation report (weights: none): evaluate again")
+    return report
+
+
+def outcomes_bytes(outcomes: Outcomes) -> bytes:
+    """outcomes.npz as bytes."""
+    arrays = {"rows": outcomes.rows, "label": outcomes.label}
+    for which, one in outcomes.of.items():
+        arrays |= {f"{which}_clean": one.clean, f"{which}_attacked": one.attacked, f"{which}_broken_by": one.broken_by}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **{name: value.astype(np.int64) for name, value in arrays.items()})
+    return buffer.getvalue()
+
+
+def read_outcomes(path: Path) -> Outcomes:
+    """What became of every image. Raises MissingError or InputError; nothing is unpickled."""
+    try:
+        if path.stat().st_size > MAX_OUTCOMES:
+            raise InputError(f"{path} is larger than {MAX_OUTCOMES >> 20} MiB: evaluate again")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except OSError as error:
+        raise MissingError(f"{path} cannot be read: evaluate again") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged ({str(error)[:80]}): evaluate again") from error
+    try:
+        names = [name.removesuffix("_broken_by") for name in arrays if name.endswith("_broken_by")]
+        found = {which: Outcome(*(arrays[f"{which}_{part}"] for part in ("clean", "attacked", "broken_by"))) for which in names}
+        rows, label = arrays["rows"], arrays["label"]
+    except KeyError as error:
+        raise InputError(f"{path} lacks {error}: evaluate again") from error
+    parts = [rows, label, *(part for one in found.values() for part in (one.clean, one.attacked, one.broken_by))]
+    if not found or any(part.dtype != np.int64 or part.shape != (len(rows),) for part in parts):
+        raise InputError(f"{path} holds arrays of other shapes than outcomes have: evaluate again")
+    return Outcomes(rows, label, found)

@@ -1,0 +1,110 @@
+"""Pairs of arms under test: over shared seeds, over seeds, or over the same images, with one correction for all pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TypeVar
+
+from cdp.comparison import Difference, Metric
+from cdp.runs.measured import Measured
+from cdp.runs.outcomes import OutcomeReader
+from cdp.statistics.holm import holm
+from cdp.statistics.mcnemar import mcnemar
+from cdp.statistics.seeds import Test, more_seeds, paired_test, welch_test
+from cdp.statistics.verdicts import Unit, verdict
+
+METRICS: tuple[Metric, ...] = ("robust", "clean")
+MAX_ARMS = 16
+"""With more arms only the first is tested against the others: so many pairs are read by nobody, and each of them blunts all tests."""
+LEVEL = 0.95
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A pair under its test. reason: why there is none; paired: difference by shared seed, () where the test is another."""
+
+    first: Measured
+    second: Measured
+    test: Test | None
+    unit: Unit
+    paired: tuple[float, ...] = ()
+    reason: str = ""
+
+
+def pairs_of(things: Sequence[T]) -> list[tuple[T, T]]:
+    """Every pair in order; of more than MAX_ARMS things, only those with the first."""
+    return list(combinations(things, 2)) if len(things) <= MAX_ARMS else [(things[0], other) for other in things[1:]]
+
+
+def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Difference]:
+    """Both metrics of every pair (``pairs_of``), p adjusted by Holm within a metric."""
+    pairs = pairs_of(arms)
+    found = []
+    for metric in METRICS:
+        tested = [_test(first, second, metric, reader) for first, second in pairs]
+        adjusted = holm([None if one.test is None else one.test.p for one in tested])
+        # Of the tests that were made: one that could not be counts in no correction.
+        made = sum(one.test is not None and one.test.p is not None for one in tested)
+        found += [_difference(one, metric, p, made) for one, p in zip(tested, adjusted, strict=True)]
+    return found
+
+
+def _test(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Tested:
+    """Paired over shared seeds where there are two, else Welch where both have two seeds, else McNemar where both have one."""
+    before, after = first.values(metric), second.values(metric)
+    shared = sorted(before.keys() & after.keys())
+    if reason := _untestable(first, second, metric):
+        return _Tested(first, second, None, "seeds", reason=reason)
+    if len(shared) >= 2:
+        one, other = [before[seed] for seed in shared], [after[seed] for seed in shared]
+        paired = tuple(b - a for a, b in zip(one, other, strict=True))
+        return _Tested(first, second, paired_test(one, other, level=LEVEL), "paired seeds", paired)
+    if len(before) >= 2 and len(after) >= 2:
+        return _Tested(first, second, welch_test(list(before.values()), list(after.values()), level=LEVEL), "seeds")
+    return _same_images(first, second, metric, reader)
+
+
+def _untestable(first: Measured, second: Measured, metric: Metric) -> str:
+    """Why nothing can be tested whatever the seeds, "" where something may."""
+    for arm in (first, second):
+        if not arm.values(metric):
+            return f"{arm.name} has no {metric} accuracy yet"
+    if first.setting != second.setting:
+        return f"{first.name} was measured by {first.setting} and {second.name} by {second.setting}: evaluate both with the same settings"
+    return ""
+
+
+def _same_images(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Tested:
+    """McNemar where each arm is one model whose outcomes of the same images are here."""
+    none = _Tested(first, second, None, "shared images")
+    several = [arm.name for arm in (first, second) if len(arm.values(metric)) > 1]
+    if several:
+        single = second.name if several == [first.name] else first.name
+        return replace(none, reason=f"{single} has one seed: train at least one more, with a seed that {several[0]} has")
+    one, other = (reader.of(arm.measured[0]) for arm in (first, second))
+    if one is None or other is None:
+        return replace(none, reason="each is one seed without outcomes image by image: evaluate both, or train two seeds or more of each")
+    if not one.same_images(other):
+        return replace(none, reason="each is one seed, and their evaluations list other images: evaluate both again")
+    return replace(none, test=mcnemar(one.right(metric), other.right(metric), level=LEVEL))
+
+
+def _difference(one: _Tested, metric: Metric, adjusted: float | None, tests: int) -> Difference:
+    first, second, test = one.first.name, one.second.name, one.test
+    if test is None:
+        said = f"{first} and {second} cannot be compared in {metric} accuracy: {one.reason}."
+        return Difference(metric, first, second, None, None, None, "", 0, None, said)
+    settled = adjusted is not None and adjusted < 1 - LEVEL
+    # Holm asks most of the smallest p of all pairs; a power for that level promises too little rather than too much.
+    more = more_seeds(one.paired, level=1 - (1 - LEVEL) / max(1, tests)) if one.paired and not settled else None
+    said = verdict(first, second, test.difference, adjusted, count=test.count, unit=one.unit, more=more, level=LEVEL, corrected=tests > 1)
+    return Difference(metric, first, second, test.difference, _number(test.p), _number(adjusted), test.method, test.count, more, said)
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,250 @@
+"""An evaluation from its settings to its report: attacks batch by batch, resumable, then curve, unseen threats and masking checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
+from cdp.errors import InputError
+from cdp.evaluation import Curve, EvalReport, Masking, Unseen, Which
+from cdp.models.architectures import build_classifier, build_described
+from cdp.models.checkpoints import sha256_of
+from cdp.models.encoders import CARD, fill
+from cdp.models.precision import lay_out, pick_device
+from cdp.robust.autoattack import autoattack_suite, autoattack_warnings
+from cdp.robust.eval_curve import budget_curve, robust_share
+from cdp.robust.masking import masking_panel
+from cdp.robust.suite_report import outcome_of, suite_warnings, weights_report
+from cdp.robust.suite_state import CLEAN_PASS, SuiteState
+from cdp.robust.suites import Attack, pgd_suite, quick, run_suite
+from cdp.tasks.evaluate_data import Prepared, Weights, prepare
+from cdp.tasks.evaluate_keep import Kept
+from cdp.tasks.evaluate_meter import Meter
+from cdp.tasks.evaluate_report import report_of, write_report
+from cdp.tasks.train_measure import device_name
+
+SIDE_STEPS = 20
+"""PGD steps of the curve and of unseen threats."""
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Who listens. on_progress: (images done, of how many, seconds left or None), first of all with what an earlier start had done;
+    on_batch: (images done, figures) after every attacked batch; on_stage: what is on its way, in words."""
+
+    on_progress: Callable[[int, int, float | None], None]
+    on_batch: Callable[[int, Mapping[str, float]], None]
+    on_stage: Callable[[str], None]
+    should_stop: Callable[[], bool]
+
+
+def evaluate_run(config: EvaluateConfig, folder: Path, heard: Heard, *, net: nn.Module | None = None) -> EvalReport:
+    """Evaluate into ``folder`` (report.json, outcomes.npz), or go on where an earlier start was ended.
+
+    net: a network of the user's own code, for a config that says so. Raises Cancelled where it was stopped, InputError or MissingError
+    where something cannot be used, OSError where the disk does not take a file.
+    """
+    prepared = prepare(config)
+    files = {weights.which: "" if weights.file is None else sha256_of(weights.file) for weights in prepared.weights}
+    settings = config.model_dump(mode="json") | {"norm": prepared.norm, "epsilon": prepared.epsilon}
+    kept = Kept(folder, settings | {"images": prepared.rows_sha256, "weights": files})
+    device = pick_device()
+    nets = {weights.which: _network(weights, config, prepared, device, net) for weights in prepared.weights}
+    return _Session(config, prepared, nets, files, kept, heard, device).run(folder)
+
+
+def _network(weights: Weights, config: EvaluateConfig, prepared: Prepared, device: torch.device, own: nn.Module | None) -> nn.Module:
+    net = own if weights.file is None else _load(weights, config, prepared)
+    if net is None:
+        raise InputError(f"model: {config.model} is your own code: give the network that it makes")
+    return lay_out(net, device).eval()
+
+
+def _load(weights: Weights, config: EvaluateConfig, prepared: Prepared) -> nn.Module:
+    file = weights.file
+    assert file is not None  # the caller asked
+    if config.architecture:
+        net = build_classifier(config.architecture, classes=len(prepared.info.classes), shape=prepared.info.shape, seed=0)
+    else:
+        # Without memory until the file has proved to hold what the card announces.
+        with torch.device("meta"):
+            net = build_described(weights.card.get("architecture"), file.parent / CARD)
+    fill(net, file)
+    return net
+
+
+class _Session:
+    """One sitting of an evaluation."""
+
+    def __init__(
+        self, config: EvaluateConfig, prepared: Prepared, nets: Mapping[Which, nn.Module], files: Mapping[Which, str], kept: Kept, heard: Heard,
+        device: torch.device,
+    ) -> None:  # fmt: skip
+        self.config, self.prepared, self.nets, self.files = config, prepared, nets, files
+        self.kept, self.heard, self.device = kept, heard, device
+        self.attacks = {which: self._attacks(net) for which, net in nets.items()}
+        self.rows = prepared.side_rows(config.side_count)
+        parts = {f"curve-{which}": "curve" for which in nets} if config.curve else {}
+        parts |= {f"unseen-{k}": "unseen" for k in range(len(prepared.unseen))} if config.unseen else {}
+        parts |= {"masking": "masking"} if config.masking else {}
+        costs = [attack.cost for attack in next(iter(self.attacks.values()))]
+        self.meter = Meter(len(prepared.label), costs, len(nets), parts, len(self.rows))
+        self.states = {which: self._restored(which) for which in nets}
+
+    def run(self, folder: Path) -> EvalReport:
+        """To the end; the report is on disk then."""
+        began, spent = time.monotonic(), float(self.kept.part("seconds") or 0.0)
+        self._begin()
+        config = self.config
+        try:
+            warnings = self._warnings()
+            for number, which in enumerate(self.nets):
+                self._suite(number, which)
+            curves = [self._curve(which) for which in self.nets] if config.curve else []
+            unseen = [self._unseen(number) for number in range(len(self.prepared.unseen))] if config.unseen else []
+            masking = self._masking() if config.masking else None
+        finally:
+            spent += time.monotonic() - began
+            self.kept.save_part("seconds", spent)
+        weights = [self._figures(one) for one in self.prepared.weights]
+        warnings += [text for state in self.states.values() for text in suite_warnings(state)]
+        report = report_of(
+            config, self.prepared, weights, curves=curves, unseen=unseen, masking=masking, warnings=list(dict.fromkeys(warnings)),
+            device=device_name(self.device), seconds=spent,
+        )  # fmt: skip
+        write_report(folder, report, self.prepared, {which: outcome_of(state) for which, state in self.states.items()})
+        return report
+
+    def _begin(self) -> None:
+        for number, state in enumerate(self.states.values()):
+            self.meter.at(number, state)
+        for name in self.meter.parts:
+            if self.kept.part(name) is not None:
+                self.meter.finish(name)
+        self.meter.start()
+        self._tell()
+
+    def _tell(self) -> None:
+        self.heard.on_progress(self.meter.done, self.meter.count, self.meter.seconds_left())
+
+    # ---- Attacks ----
+
+    def _attacks(self, net: nn.Module) -> Sequence[Attack]:
+        config, prepared = self.config, self.prepared
+        given: dict[str, Any] = {"norm": prepared.norm, "epsilon": prepared.epsilon, "seed": config.seed}
+        if config.attack == "autoattack":
+            return autoattack_suite(net, len(prepared.info.classes), device=self.device, **given)
+        if config.attack == "pgd":
+            return pgd_suite(net, steps=config.steps, restarts=config.restarts, **given)
+        return quick(net, steps=QUICK_STEPS, **given)
+
+    def _warnings(self) -> list[str]:
+        if self.config.attack != "autoattack":
+            return []
+        prepared = self.prepared
+        return [
+            text
+            for net in self.nets.values()
+            for text in autoattack_warnings(
+                net, prepared.image, prepared.label, classes=len(prepared.info.classes), batch=self.config.batch
+            )
+        ]
+
+    def _restored(self, which: Which) -> SuiteState:
+        """Where an earlier start left these weights; a damaged file costs its work, nothing else."""
+        names = [attack.name for attack in self.attacks[which]]
+        settings: dict[str, Any] = {"norm": self.prepared.norm, "epsilon": self.prepared.epsilon, "batch": self.config.batch}
+        try:
+            state = SuiteState.from_arrays(self.kept.arrays(f"suite-{which}") or {})
+            state.require(len(self.prepared.label), names, **settings)
+        except InputError:
+            return SuiteState.begin(len(self.prepared.label), names, **settings)
+        return state
+
+    def _suite(self, number: int, which: Which) -> None:
+        prepared, attacks, n = self.prepared, self.attacks[which], len(self.prepared.label)
+        state, told = self.states[which], CLEAN_PASS
+        for _ in run_suite(
+            self.nets[which], prepared.image, prepared.label, attacks, norm=prepared.norm, epsilon=prepared.epsilon, batch=self.config.batch,
+            classes=len(prepared.info.classes), state=state, should_stop=self.heard.should_stop,
+        ):  # fmt: skip
+            self.kept.save_arrays(f"suite-{which}", state.to_arrays())
+            self.meter.at(number, state)
+            self._tell()
+            if state.stage == CLEAN_PASS:
+                continue
+            self.heard.on_batch(self.meter.done, {"stage": state.stage, "robust": state.standing / n, "n": n, "weights": number})
+            if state.stage != told and not state.done:
+                told = state.stage
+                many = f", {which} weights" if len(self.nets) > 1 else ""
+                self.heard.on_stage(f"{attacks[told].title}{many}: {state.standing:,} of {n:,} images are standing")
+
+    def _figures(self, weights: Weights) -> Any:
+        which = weights.which
+        return weights_report(
+            self.states[which], self.prepared.label, self.prepared.info.classes, self.attacks[which], which=which, epoch=weights.epoch,
+            sha256=self.files[which],
+        )  # fmt: skip
+
+    # ---- What follows them, each kept once it is finished ----
+
+    def _curve(self, which: Which) -> Curve:
+        def make() -> Curve:
+            points = budget_curve(
+                self.nets[which], *self._shown(), epsilon=self.prepared.epsilon, norm=self.prepared.norm, **self._common()
+            )
+            return Curve(which, f"PGD-{SIDE_STEPS}", len(self.rows), points)
+
+        return self._part(f"curve-{which}", Curve, "Accuracy against budget", make)
+
+    def _unseen(self, number: int) -> Unseen:
+        norm, epsilon = self.prepared.unseen[number]
+
+        def make() -> Unseen:
+            share = robust_share(self._first, *self._shown(), epsilon=epsilon, norm=norm, **self._common())
+            return Unseen(f"{norm}, budget {epsilon:.3g}", norm, epsilon, f"PGD-{SIDE_STEPS}", share)
+
+        return self._part(f"unseen-{number}", Unseen, f"Unseen threat: {norm}, budget {epsilon:.3g}", make)
+
+    def _masking(self) -> Masking:
+        def make() -> Masking:
+            given = {name: value for name, value in self._common().items() if name != "steps"}
+            found = masking_panel(self._first, *self._shown(), epsilon=self.prepared.epsilon, norm=self.prepared.norm, **given)
+            surface = found.surface
+            here = None if surface is None else replace(surface, row=int(self.prepared.rows[self.rows[surface.row]]))
+            return replace(found, surface=here)
+
+        return self._part("masking", Masking, "Checks of gradient masking", make)
+
+    @property
+    def _first(self) -> nn.Module:
+        return next(iter(self.nets.values()))
+
+    def _shown(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.prepared.image[self.rows], self.prepared.label[self.rows]
+
+    def _common(self) -> dict[str, Any]:
+        return {"seed": self.config.seed, "batch": self.config.batch, "steps": SIDE_STEPS, "should_stop": self.heard.should_stop}
+
+    def _part(self, name: str, kind: type[Part], title: str, make: Callable[[], Part]) -> Part:
+        adapter = TypeAdapter(kind)
+        try:
+            return adapter.validate_python(self.kept.part(name))
+        except ValidationError:
+            pass  # not made yet, or damaged
+        self.heard.on_stage(title)
+        found = make()
+        self.kept.save_part(name, adapter.dump_python(found, mode="json"))
+        self.meter.finish(name)
+        self._tell()
+        return found

@@ -1,0 +1,209 @@
+"""From an evaluation's settings to its images and models, all found and checked; no weights are loaded and torch is not needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.data.fitting import misfit
+from cdp.data.holdout import nested_subset
+from cdp.data.registry import dataset_info, load_split
+from cdp.data.sets import open_set
+from cdp.errors import InputError, MissingError
+from cdp.evaluation import Model, Which
+from cdp.models.checkpoints import is_name, read_json, regular_file
+from cdp.models.encoders import CARD, WEIGHTS
+from cdp.models.places import given_path
+from cdp.paths import runs_dir
+from cdp.types import DatasetInfo
+
+TEST = "test"
+"""``Prepared.part`` where it is the data set's own test images."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of weights to attack. file: safetensors, None for a model of the user's own code; card: {} where there is none."""
+
+    which: Which
+    file: Path | None
+    card: Mapping[str, Any]
+
+    @property
+    def epoch(self) -> int:
+        """Of a training; 0 unknown."""
+        epoch = self.card.get("epoch", 0)
+        return epoch if isinstance(epoch, int) else 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that an evaluation reads. image: (n,H,W,C) uint8; label, rows: (n,) int64, the second of ``part``; rows_sha256: of images and labels;
+    norm, epsilon: attacked with; unseen: (norm, epsilon) of threats that were not trained for."""
+
+    model: Model
+    weights: tuple[Weights, ...]
+    info: DatasetInfo
+    part: str
+    image: np.ndarray
+    label: np.ndarray
+    rows: np.ndarray
+    rows_sha256: str
+    norm: Literal["linf", "l2"]
+    epsilon: float
+    unseen: tuple[tuple[str, float], ...]
+
+    def side_rows(self, count: int) -> np.ndarray:
+        """At most ``count`` of the images, rising, with the same number of every class as far as there are enough."""
+        return np.arange(len(self.label)) if count >= len(self.label) else nested_subset(self.label, count, seed=0, balanced=True)
+
+
+def prepare(config: EvaluateConfig) -> Prepared:
+    """Find everything. Raises InputError or MissingError that names the field or file that cannot be used."""
+    weights = _weights(config)
+    card = weights[0].card
+    said = card.get("training")
+    training: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    dataset = _named(config, card)
+    info = _dataset(dataset, card)
+    norm = cast(Literal["linf", "l2"], _norm(config, training))
+    trained = training.get("epsilon") if training.get("norm") == norm else None
+    epsilon = budget_of(
+        config, norm, trained=float(trained) if isinstance(trained, int | float) else None, conventional=info.conventional(norm)
+    )
+    image, label = _images(config, dataset, info)
+    rows = _rows(label, config)
+    shown, truth = np.ascontiguousarray(image[rows]), label[rows]
+    return Prepared(
+        _model(config, weights, training), weights, info, config.part or TEST, shown, truth, rows, _hash(shown, truth), norm, epsilon,
+        _unseen(norm, epsilon, info),
+    )  # fmt: skip
+
+
+def _weights(config: EvaluateConfig) -> tuple[Weights, ...]:
+    if config.model.startswith(CODE):
+        return (Weights("given", None, {}),)
+    if config.model.startswith(RUN):
+        return _of_run(config)
+    try:
+        path = given_path(config.model)
+        there = path.is_dir(), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"model: {config.model[:200]!r} is not a usable path: give run:ID, a folder with weights, or a file") from error
+    if there[0]:
+        return (Weights("given", regular_file(path / WEIGHTS).resolve(), read_json(path / CARD)),)
+    if there[1] and config.architecture:
+        return (Weights("given", path.resolve(), {}),)
+    if there[1]:
+        raise InputError(
+            f"model: {path} is a file: give the folder that holds {WEIGHTS} and {CARD}, or a .safetensors file with architecture and dataset"
+        )
+    raise MissingError(
+        f"model: {config.model[:200]!r} is not here: give run:ID of a training, a folder with weights and card, or a .safetensors file"
+    )
+
+
+def _of_run(config: EvaluateConfig) -> tuple[Weights, ...]:
+    run = config.model.removeprefix(RUN)
+    wanted: tuple[Which, ...] = ("best", "last") if config.weights == "both" else (config.weights,)
+    folder = runs_dir() / run
+    if not is_name(run) or not folder.is_dir():
+        raise MissingError(f"model: run {run[:80]!r} is not here: choose a training of the list of runs")
+    found = []
+    for which in wanted:
+        if not (folder / which / CARD).is_file():
+            raise MissingError(f"model: run {run} has no {which} weights yet: let it finish an epoch, or choose another training")
+        found.append(Weights(which, regular_file(folder / which / WEIGHTS), read_json(folder / which / CARD)))
+    return tuple(found)
+
+
+def _named(config: EvaluateConfig, card: Mapping[str, Any]) -> str:
+    """The data set by name or path."""
+    training = card.get("training")
+    # A training on a path knows the path; its card's data set is what that was called.
+    trained_on = training.get("dataset") if isinstance(training, dict) else None
+    name = config.dataset or trained_on or card.get("dataset")
+    if not isinstance(name, str) or not name:
+        raise InputError("dataset: the model's card names none: set dataset")
+    return name
+
+
+def _dataset(name: str, card: Mapping[str, Any]) -> DatasetInfo:
+    info = dataset_info(name)
+    if len(info.classes) < 2:
+        raise InputError(f"dataset: {name} has one class, so nothing can be mistaken for another: choose another data set")
+    shape, classes = card.get("shape"), card.get("classes")
+    if shape is not None and shape != list(info.shape):
+        raise InputError(
+            f"dataset: {name} has images of shape {list(info.shape)}, the model takes {str(shape)[:40]}: choose the data set that it was made for"
+        )
+    if classes is not None and classes != len(info.classes):
+        raise InputError(
+            f"dataset: {name} has {len(info.classes)} classes, the model {str(classes)[:20]}: choose the data set that it was made for"
+        )
+    return info
+
+
+def _norm(config: EvaluateConfig, training: Mapping[str, Any]) -> str:
+    if config.norm != "trained":
+        return config.norm
+    return "l2" if training.get("norm") == "l2" else "linf"
+
+
+def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+    if not config.part:
+        split = load_split(dataset, TEST)
+        return split.image, np.asarray(split.label, np.int64)
+    made = open_set(config.part)
+    height, width, channels = made.image.shape[1:]
+    reason = misfit((channels, height, width), made.class_names, info)
+    if reason:
+        raise InputError(f"part: set {made.name} does not fit {info.name} ({reason}): choose a set of the same classes and shape")
+    return made.image, np.asarray(made.label, np.int64)
+
+
+def _rows(label: np.ndarray, config: EvaluateConfig) -> np.ndarray:
+    """The images, in rising order. More images of the same seed contain the fewer."""
+    wanted = config.images
+    if not len(label):
+        raise InputError("part: there are no images to evaluate on: choose another set")
+    if wanted is None or wanted >= len(label):
+        return np.arange(len(label))
+    return np.sort(nested_subset(label, wanted, seed=config.part_seed, balanced=True))
+
+
+def _hash(image: np.ndarray, label: np.ndarray) -> str:
+    found = hashlib.sha256(f"{image.shape} ".encode())
+    found.update(image.data)
+    found.update(np.ascontiguousarray(label).data)
+    return found.hexdigest()
+
+
+def _unseen(norm: str, epsilon: float, info: DatasetInfo) -> tuple[tuple[str, float], ...]:
+    other = "l2" if norm == "linf" else "linf"
+    conventional = info.conventional(other)
+    return ((norm, 2 * epsilon), *(((other, conventional),) if conventional is not None else ()))
+
+
+def _model(config: EvaluateConfig, weights: tuple[Weights, ...], training: Mapping[str, Any]) -> Model:
+    card = weights[0].card
+    described = card.get("architecture")
+    network = training.get("architecture") or (described.get("name") if isinstance(described, dict) else None) or config.architecture
+    run = config.model.removeprefix(RUN) if config.model.startswith(RUN) else ""
+    name = str(card.get("run") or card.get("name") or config.model.removeprefix(CODE).rstrip("/").rpartition("/")[2])
+    listed = card.get("sets")
+    made = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return Model(
+        config.model, name[:200], str(network or "of the user's own code"), run, tuple(str(one.get("name", ""))[:200] for one in made),
+        _count(training.get("synthetic_images")), _count(training.get("images")), dict(training) or None,
+    )  # fmt: skip
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value >= 0 else 0

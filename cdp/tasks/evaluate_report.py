@@ -1,0 +1,76 @@
+"""The report of an evaluation from its parts: what its number has to be called, what it was measured with, and the files."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cdp import __version__
+from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
+from cdp.data.atomic import atomic_file, write_json
+from cdp.evaluation import (
+    OUTCOMES,
+    REPORT,
+    Curve,
+    EvalReport,
+    Masking,
+    Outcome,
+    Outcomes,
+    Unseen,
+    WeightsReport,
+    outcomes_bytes,
+    report_json,
+)
+from cdp.tasks.evaluate_data import TEST, Prepared
+from cdp.types import Interval
+
+PACKAGES = ("torch", "torchvision", "pyautoattack", "numpy", "scipy")
+
+
+def attack_title(config: EvaluateConfig) -> str:
+    """The suite in words."""
+    if config.attack == "autoattack":
+        return "AutoAttack (standard)"
+    if config.attack == "pgd":
+        starts = "restart" if config.restarts == 1 else "restarts"
+        return f"PGD-{config.steps} on CE and CW margin, {config.restarts} {starts}"
+    return f"PGD-{QUICK_STEPS}"
+
+
+def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST) -> str:
+    """How the number has to be called wherever it stands: "PGD-10, n = 512, +/- 4 points: a quick estimate"."""
+    points = 100 * (robust.high - robust.low) / 2
+    digits = 1 if points < 1 else 0
+    said = f"{attack_title(config)}, n = {robust.n:,}, +/- {points:.{digits}f} points"
+    said += "" if part == TEST else f", on {part}"
+    return f"{said}: a quick estimate" if config.attack == "quick" else said
+
+
+def report_of(
+    config: EvaluateConfig, prepared: Prepared, weights: Sequence[WeightsReport], *, curves: Sequence[Curve], unseen: Sequence[Unseen],
+    masking: Masking | None, warnings: Sequence[str], device: str, seconds: float,
+) -> EvalReport:  # fmt: skip
+    """Everything together. seconds: of work, over all starts."""
+    return EvalReport(
+        label=label_of(config, weights[0].robust, prepared.part), quick=config.attack == "quick", suite=config.attack, attack=attack_title(config),
+        norm=prepared.norm, epsilon=prepared.epsilon, seed=config.seed, n=len(prepared.label), part=prepared.part, dataset=prepared.info.name,
+        dataset_title=prepared.info.title, class_names=prepared.info.classes, rows_sha256=prepared.rows_sha256, model=prepared.model,
+        weights=tuple(weights), curves=tuple(curves), unseen=tuple(unseen), masking=masking, warnings=tuple(warnings),
+        config=config.model_dump(mode="json"), versions=versions(), device=device, seconds=round(seconds, 3),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Of this code, Python and the packages that decide the numbers."""
+    return {"cdp": __version__, "python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def write_report(folder: Path, report: EvalReport, prepared: Prepared, outcomes: Mapping[str, Outcome]) -> None:
+    """report.json and outcomes.npz, the report last: where it is, everything is. Raises OSError where the disk does not take them."""
+    with atomic_file(folder / OUTCOMES) as file:
+        file.write(outcomes_bytes(Outcomes(prepared.rows, prepared.label, outcomes)))
+    write_json(folder / REPORT, report_json(report))

@@ -1,0 +1,147 @@
+"""What can be evaluated: trainings that have weights, and encoders as classifiers. Reads cards; weights are never opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdp import paths
+from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.errors import InputError, MissingError
+from cdp.models.checkpoints import is_name, read_json
+from cdp.models.encoders import BEST, CARD, list_checkpoints
+from cdp.models.places import given_path, written_path
+from cdp.runs.records import Run
+from cdp.types import DatasetInfo
+from cdp.ui.run_controls import WORDS
+from cdp.ui.train.rows import percent, train_runs
+
+CODE_COMMAND = "python -m cdp evaluate --model package.module:function --dataset NAME"
+CODE_REMEDY = f"a model of your own code is evaluated from the command line only: {CODE_COMMAND}"
+
+
+@dataclass(frozen=True)
+class Evaluable:
+    """One model on offer. source: as ``EvaluateConfig.model`` has it; title: in the list."""
+
+    source: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card of a model tells. name: for people; dataset: name or path of what it was trained on, "" unknown; norm, epsilon: trained
+    for, "" and None unknown; epoch: of the best weights of a training, 0 unknown."""
+
+    name: str
+    dataset: str = ""
+    dataset_title: str = ""
+    norm: str = ""
+    epsilon: float | None = None
+    epoch: int = 0
+
+    def norm_of(self, config_norm: str) -> str:
+        """The norm attacked in: the one set, else the one trained for, else linf."""
+        if config_norm != "trained":
+            return config_norm
+        return "l2" if self.norm == "l2" else "linf"
+
+
+def read_evaluable(runs: Sequence[Run]) -> tuple[Evaluable, ...]:
+    """Trainings with weights, newest first, then encoders, robust ones before others and shipped ones before own."""
+    return (*(_of_run(run) for run in train_runs(runs) if (run.folder / BEST / CARD).is_file()), *_encoders())
+
+
+def _of_run(run: Run) -> Evaluable:
+    best = _best(run)
+    parts = [run.name, *([f"{percent(best)} robust on validation"] if best is not None else []), *([] if run.over else [WORDS[run.state]])]
+    return Evaluable(f"{RUN}{run.id}", " · ".join(parts))
+
+
+def _best(run: Run) -> float | None:
+    """Best robust validation accuracy: of the record of a run that has one, else of the card of its best epoch."""
+    record = (run.result or {}).get("best")
+    value = record.get("robust_accuracy") if isinstance(record, dict) else None
+    if value is None:
+        value = _section(_section(_card(run.folder / BEST), "accuracy"), "pgd").get("value")
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def _encoders() -> list[Evaluable]:
+    found = []
+    for root, whose in ((paths.ASSETS / "encoders", "shipped"), (paths.encoders_dir(), "own")):
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            listed = [entry for entry in list_checkpoints(folder, CARD) if not entry.problem]
+            listed.sort(key=lambda entry: entry.card.get("kind") != "robust")
+            title = {entry.name: str(entry.card.get("dataset_title") or folder.name)[:80] for entry in listed}
+            found += [Evaluable(written_path(entry.folder), f"{entry.name} encoder of {title[entry.name]} ({whose})") for entry in listed]
+    return found
+
+
+def facts_of(source: str) -> Facts:
+    """What is known of a model. Raises InputError or MissingError that says why it cannot be evaluated here."""
+    if source.startswith(CODE):
+        raise InputError(f"model: {CODE_REMEDY}")
+    if source.startswith(RUN):
+        return _facts_of_run(source.removeprefix(RUN))
+    if not source:
+        raise MissingError("model: nothing is chosen: choose a training, an encoder, or type the path of a folder with weights")
+    try:
+        path = given_path(source)
+        folder, file = path.is_dir(), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a null byte, or a home of somebody who has none
+        raise InputError(
+            f"model: {source[:80]!r} is no usable path: choose one of the list, or type the path of a folder with weights"
+        ) from error
+    if file and path.suffix == ".safetensors":
+        return Facts(path.stem)
+    if not folder:
+        raise MissingError(
+            f"model: {source[:80]!r} is not here: choose one of the list, or type the path of a folder with weights and card"
+        )
+    return _facts(read_json(path / CARD), path.name)
+
+
+def _facts_of_run(run_id: str) -> Facts:
+    folder = paths.runs_dir() / run_id
+    if not is_name(run_id) or not folder.is_dir():
+        raise MissingError(f"model: training {run_id[:80]!r} is not here: choose one of the list")
+    if not (folder / BEST / CARD).is_file():
+        raise MissingError(f"model: training {run_id} has no weights yet: let it finish an epoch, or choose another one")
+    return _facts(read_json(folder / BEST / CARD), run_id)
+
+
+def _facts(card: Mapping[str, Any], name: str) -> Facts:
+    training = _section(card, "training")
+    norm, epsilon, epoch = training.get("norm"), training.get("epsilon"), card.get("epoch")
+    dataset = training.get("dataset") or card.get("dataset")
+    known = norm in ("linf", "l2")
+    return Facts(
+        name=str(card.get("run") or card.get("name") or name)[:200],
+        dataset=dataset if isinstance(dataset, str) else "",
+        dataset_title=str(card.get("dataset_title") or "")[:200],
+        norm=str(norm) if known else "",
+        epsilon=float(epsilon) if known and isinstance(epsilon, int | float) else None,
+        epoch=epoch if isinstance(epoch, int) else 0,
+    )
+
+
+def budget_here(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None) -> float:
+    """The radius that would be attacked with. info: of the data set, None unknown. Raises InputError where there is none."""
+    norm = facts.norm_of(config.norm)
+    trained = facts.epsilon if facts.norm == norm else None
+    return budget_of(config, norm, trained=trained, conventional=info.conventional(norm) if info else None)
+
+
+def _card(folder: Path) -> Mapping[str, Any]:
+    try:
+        return read_json(folder / CARD)
+    except (InputError, MissingError):
+        return {}
+
+
+def _section(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = card.get(name)
+    return found if isinstance(found, dict) else {}

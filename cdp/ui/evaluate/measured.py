@@ -1,0 +1,73 @@
+"""How the number of a report was measured: everything one needs to measure it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from cdp.config_evaluate import EvaluateConfig
+from cdp.evaluation import EvalReport
+from cdp.reports.csvtext import to_csv
+from cdp.runs.records import Run
+from cdp.ui.engine import in_words
+from cdp.ui.evaluate.command import command
+from cdp.ui.evaluate.state import Evaluated
+from cdp.ui.evaluate.wording import budget_text
+from cdp.ui.fields import fields_of
+from cdp.ui.train.titles import value_text
+
+Rows = list[dict[str, str]]
+
+
+def how(held: Evaluated, run: Run, report: EvalReport) -> None:
+    """Model, images, attack, settings, versions and hashes, and the way to do it again."""
+    rows = measured_rows(report)
+    st.dataframe(rows, hide_index=True, width="stretch")
+    with st.container(horizontal=True):
+        config = run.config
+        if isinstance(config, EvaluateConfig) and st.button(
+            "Use these settings", key=f"use-{run.id}", help="Puts them on the form; nothing is started."
+        ):
+            held.use(config)
+            st.rerun()
+        st.download_button(
+            "Download CSV", lambda: to_csv(rows), "measured.csv", "text/csv", on_click="ignore", key=f"evaluate_measured_csv_{run.id}"
+        )
+    if isinstance(config, EvaluateConfig):
+        st.code(command(config), language="bash", wrap_lines=True)
+
+
+def measured_rows(report: EvalReport) -> Rows:
+    """One row a fact: group, what, value."""
+    model = report.model
+    facts: list[tuple[str, str, Any]] = [
+        ("model", "name", model.name), ("model", "source", model.source), ("model", "network", model.architecture),
+        ("model", "training", model.run),
+        ("model", "real images", f"{model.real_images:,}" if model.real_images else ""),
+        ("model", "synthetic sets", ", ".join(model.sets)),
+        ("model", "synthetic images", f"{model.synthetic_images:,}" if model.synthetic_images else ""),
+        *(("model", f"SHA-256 of {one.which} weights", one.sha256) for one in report.weights),
+        ("images", "data set", report.dataset_title), ("images", "part", report.part), ("images", "number", f"{report.n:,}"),
+        ("images", "SHA-256 of images and labels", report.rows_sha256),
+        ("attack", "called", report.label), ("attack", "suite", report.attack),
+        ("attack", "threat", budget_text(report.norm, report.epsilon)),
+        *(("attack", f"largest perturbation that counted, {one.which} weights", f"{one.largest:.6g}") for one in report.weights),
+        *(("setting", *told) for told in _settings(report)),
+        *(("version", name, text) for name, text in report.versions.items()),
+        ("work", "device", report.device), ("work", "time", in_words(report.seconds)), ("work", "finished", report.created),
+    ]  # fmt: skip
+    return [{"of": group, "what": what, "value": str(value)} for group, what, value in facts if str(value)]
+
+
+def _settings(report: EvalReport) -> list[tuple[str, str]]:
+    """Every setting as the form calls it; one that this version does not know as the report calls it."""
+    known = fields_of(EvaluateConfig)
+    return [
+        (
+            f"{known[name].label.lower()} ({name})" if name in known else name,
+            value_text(name, value) if value != "" else "as the model says",
+        )
+        for name, value in report.config.items()
+        if name != "model"
+    ]

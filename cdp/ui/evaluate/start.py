@@ -1,0 +1,22 @@
+"""What the one button of the Evaluate page does: launch the run and show it. What went wrong is said on the next draw."""
+
+from __future__ import annotations
+
+from cdp.config_evaluate import automatic_name
+from cdp.data.names import name_like
+from cdp.errors import CdpError
+from cdp.runs import launch
+from cdp.ui.evaluate.catalog import Facts
+from cdp.ui.evaluate.state import Evaluated
+from cdp.ui.run_controls import forget, say_wrong
+
+
+def start(held: Evaluated, facts: Facts) -> None:
+    """Launch an evaluation of these settings."""
+    forget()
+    try:
+        config = held.config()
+        name = launch.free_name("evaluate", automatic_name(config, name_like(facts.name) or "model"))
+        held.report = launch.launch("evaluate", config, name)
+    except (CdpError, OSError) as error:
+        say_wrong(f"Not started: {error}.")

@@ -1,0 +1,241 @@
+"""HTML reports are one file: nothing is fetched, strangers' text stays text, every number is there with what it is called."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from cdp.evaluation import Curve, EvalReport
+from cdp.reports.comparison import comparison_html
+from cdp.reports.evaluation import citation, evaluation_html
+from cdp.reports.page import POLICY, Page, Section, Table, cell_text, inert, page_html
+from tests.evaluations import CLASSES, outcome, report, weights_report
+from tests.figures.arms import arm, comparison, difference
+
+HOSTILE = '</script><script>alert(1)</script><img src=http://x onerror=alert(2)> & "quoted" %{x}'
+LABEL = "PGD-10, n = 512, +/- 4 points"
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """What a browser's parser sees: tags with attributes, the text of scripts, the text that is shown; and whether all tags close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        inside = self.open[-1] if self.open else ""
+        if inside == "script":
+            self.scripts[-1] += data
+        elif inside not in ("style", "title"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).replace("\u00a0", " ").split())
+
+    def figures(self) -> list[dict[str, object]]:
+        blocks = [
+            k for k, (_, attrs) in enumerate(tag for tag in self.tags if tag[0] == "script") if attrs.get("type") == "application/json"
+        ]
+        return [json.loads(self.scripts[k]) for k in blocks]
+
+
+def hostile_report() -> EvalReport:
+    label, one = outcome()
+    names = (HOSTILE, *CLASSES[1:])
+    found = report(name=HOSTILE)[0]
+    assert found.masking is not None
+    checks = tuple(replace(check, sentence=HOSTILE, title=HOSTILE) for check in found.masking.checks)
+    return replace(
+        found, weights=(weights_report(label, one, names),), class_names=names, label=HOSTILE, warnings=(HOSTILE,), part=HOSTILE, dataset_title=HOSTILE,
+        masking=replace(found.masking, checks=checks), versions={HOSTILE: HOSTILE}, config={HOSTILE: HOSTILE}, created=HOSTILE, attack=HOSTILE,
+        model=replace(found.model, sets=(HOSTILE,), training={HOSTILE: [HOSTILE]}, architecture=HOSTILE),
+    )  # fmt: skip
+
+
+def pages() -> dict[str, str]:
+    bad = comparison(arms=(arm(HOSTILE, label=HOSTILE, settings={HOSTILE: HOSTILE}), arm("b")), differences=(difference(HOSTILE, "b", verdict=HOSTILE),),
+                     missing=(HOSTILE,), notes=(HOSTILE,), differs={HOSTILE: (HOSTILE, "x")})  # fmt: skip
+    return {
+        "evaluation": evaluation_html(report()[0]), "hostile evaluation": evaluation_html(hostile_report()),
+        "comparison": comparison_html(comparison(), title="Guided against plain"),
+        "hostile comparison": comparison_html(bad, title=HOSTILE, link="javascript:alert(1)"),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[str, Reader]:
+    return {name: Reader(text) for name, text in pages().items()}
+
+
+def test_nothing_refers_to_anything_outside_the_file(read: dict[str, Reader]) -> None:
+    for page in read.values():
+        for tag, attrs in page.tags:
+            assert not {"src", "srcset", "action", "background", "poster", "data", "onerror", "onload"} & set(attrs), tag
+            assert attrs.get("href", "data:,") == "data:,"
+        style = [tag for tag, _ in page.tags if tag in ("iframe", "object", "embed", "base", "a", "img")]
+        assert style == []
+
+
+def test_the_policy_forbids_to_fetch_anything(read: dict[str, Reader]) -> None:
+    assert POLICY.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:")
+    for page in read.values():
+        policies = [attrs.get("content") for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+        assert policies == [POLICY]
+
+
+def test_the_style_fetches_nothing() -> None:
+    for text in pages().values():
+        style = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)[0]
+        assert "url(" not in style
+        assert "@import" not in style
+
+
+def test_plotly_is_inside_once_and_hostile_text_adds_no_script(read: dict[str, Reader]) -> None:
+    for name, page in read.items():
+        own = [script for script in page.scripts if len(script) > 10**6]
+        assert len(own) == 1, name
+        assert len(page.scripts) == len(page.figures()) + 2, name
+        assert not [script for script in page.scripts if script.startswith("alert")]
+        assert len(page.figures()) == sum(tag == "div" and attrs.get("class") == "plot" for tag, attrs in page.tags)
+
+
+def test_hostile_text_is_shown_as_it_is(read: dict[str, Reader]) -> None:
+    assert " ".join(HOSTILE.split()) in read["hostile evaluation"].text
+    assert " ".join(HOSTILE.split()) in read["hostile comparison"].text
+    assert "javascript:alert(1)" in read["hostile comparison"].text
+
+
+def test_json_in_the_page_is_the_same_value_and_no_markup() -> None:
+    text = json.dumps({"a": HOSTILE, "b": "<!-- <script>"})
+    assert not set("<>&") & set(inert(text))
+    assert json.loads(inert(text)) == json.loads(text)
+
+
+def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it(read: dict[str, Reader]) -> None:
+    found, text = report()[0], read["evaluation"].text
+    assert f"60.0 % (95 %: 55.1 to 64.7) of the images withstand the attack: {found.label}." in text
+    assert "n = 400 test images of Fashion-MNIST" in text
+    for part in (
+        found.rows_sha256,
+        found.main.sha256,
+        "pyautoattack",
+        "0.2.0",
+        "CPU, 2 threads",
+        found.created,
+        "guided-5k",
+        "seed of the attacks",
+        "part_seed",
+    ):
+        assert part in text
+    assert "Reliable evaluation of adversarial robustness" in text
+    assert len(read["evaluation"].figures()) == 5
+
+
+def test_every_table_of_accuracies_says_how_they_are_called() -> None:
+    found = replace(report()[0], quick=True, suite="quick", label=LABEL, attack="PGD-10")
+    page = Reader(evaluation_html(found))
+    captions = [attrs["aria-label"] or "" for tag, attrs in page.tags if tag == "table"]
+    assert sum(LABEL in caption for caption in captions) >= 4
+    assert f"cite it as {LABEL}" in page.text
+    assert LABEL in citation(found)
+    assert "AutoAttack" not in citation(found)
+
+
+def test_best_and_last_weights_stand_beside_each_other() -> None:
+    label, last = outcome(400, robust=0.5)
+    found = report()[0]
+    both = replace(found, weights=(found.main, replace(weights_report(label, last, CLASSES, which="last"), epoch=30, sha256="ef" * 32)))
+    text = Reader(evaluation_html(both)).text
+    assert "ef" * 32 in text
+    assert "last epoch" in text
+
+
+def test_missing_parts_have_no_chapter() -> None:
+    found = replace(report()[0], curves=(), unseen=(), masking=None)
+    page = Reader(evaluation_html(found))
+    assert len(page.figures()) == 3
+    assert "Can the attacks be trusted" not in page.text
+    assert "Accuracy against budget" not in page.text
+    empty = Reader(evaluation_html(replace(found, curves=(Curve("best", "PGD-20", 200, ()),))))
+    assert len(empty.figures()) == 4
+
+
+@pytest.mark.parametrize("classes", [2, 43])
+def test_two_classes_and_43_make_a_page(classes: int) -> None:
+    names = tuple(f"sign {k}" for k in range(classes))
+    label, one = outcome(430, classes=classes)
+    page = Reader(evaluation_html(replace(report()[0], weights=(weights_report(label, one, names),), class_names=names)))
+    assert len(page.figures()) == 5
+    assert "sign 1" in page.text
+
+
+def test_a_comparison_leads_with_verdicts_and_names_what_is_missing(read: dict[str, Reader]) -> None:
+    found, text = comparison(), read["comparison"].text
+    for one in found.differences:
+        assert f"{one.second} against {one.first}, {one.metric} accuracy: {one.verdict}" in text
+    assert "Missing: Run 20261101-old was deleted." in text
+    assert found.notes[0] in text
+    assert found.equal[0].sentence in text
+    assert "corrected for their number (Holm)" in text
+    assert "plain-id2" in text
+    assert len(read["comparison"].figures()) == 7
+
+
+def test_one_pair_leads_with_its_verdict_and_the_link_is_text() -> None:
+    one = difference("plain", "guided")
+    page = Reader(
+        comparison_html(comparison(differences=(one,)), title="x", link="http://127.0.0.1:8501/compare?runs=a", created="2026-11-24")
+    )
+    lead = [k for k, (tag, attrs) in enumerate(page.tags) if tag == "p" and attrs.get("class") == "lead"]
+    assert len(lead) == 1
+    assert one.verdict in page.text
+    assert "http://127.0.0.1:8501/compare?runs=a" in page.text
+    assert "2026-11-24" in page.text
+
+
+def test_a_comparison_of_what_was_never_evaluated_or_is_all_missing_is_a_page_too() -> None:
+    bare = arm("a", None, None, curve=None, classes={}, settings={})
+    alone = comparison(arms=(bare,), differences=(), classes=(), efficiency=(), equal=(), differs={})
+    assert "not measured" in Reader(comparison_html(alone, title="x")).text
+    nothing = replace(alone, arms=())
+    page = Reader(comparison_html(nothing, title="x"))
+    assert page.figures() == []
+    assert "Missing: Run 20261101-old was deleted." in page.text
+
+
+def test_tables_group_thousands_and_leave_nothing_empty() -> None:
+    assert [cell_text(value) for value in (None, True, 12_345, 0.0123456789, "x", ["a"])] == [
+        "",
+        "yes",
+        "12,345",
+        "0.0123457",
+        "x",
+        '["a"]',
+    ]
+    page = Reader(
+        page_html(Page("t", "l", (), (), (Section("s", tables=(Table("", [{"a": 1.5, "b": "x"}, {"a": None, "b": "y"}]),)),), "f"))
+    )
+    assert [attrs.get("class") for tag, attrs in page.tags if tag in ("th", "td")] == ["number", None, "number", None, "number", None]

@@ -1,0 +1,92 @@
+"""A small data set with test images and a network for it, and a listener to evaluations of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cdp import paths
+from cdp.config_evaluate import EvaluateConfig
+from cdp.config_train import TrainConfig
+from cdp.data.sets import save_set
+from cdp.knobs import parse
+from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import Classifier
+from cdp.models.encoders import save_encoder
+from cdp.tasks.evaluate import Heard
+from tests.robust import tiny
+from tests.tasks.training_world import NAMES
+
+N = 60
+QUICK = {"attack": "quick", "count": 40, "curve": False, "unseen": False, "masking": False, "batch": 16}
+
+
+def make_data() -> None:
+    """A data set called small, with 60 test images."""
+    save_set("small", *tiny.images(60, 0), {"class_names": NAMES})
+    save_set("small-test", *tiny.images(N, 5), {"class_names": NAMES})
+
+
+def trained() -> Classifier:
+    """A network that knows the three classes: a few plain steps of training."""
+    net = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0)
+    image, label = tiny.images(120, 1)
+    x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(30):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    return net.eval()
+
+
+def make_run(run_id: str = "20260101-000000-abcdef", *, epochs: Mapping[str, int] = {"best": 2, "last": 3}, **training: Any) -> Path:
+    """The folder of a training with weights, as a worker leaves them."""
+    folder = paths.runs_dir() / run_id
+    settings = {
+        "norm": "linf",
+        "epsilon": 0.05,
+        "architecture": "small-cnn",
+        "dataset": "small",
+        "images": 40,
+        "synthetic_images": 30,
+    } | training
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"kind": "train", "name": "night", "created": 1.0, "config": TrainConfig(dataset="small", held_out=10).model_dump(mode="json")}
+    (folder / "config.json").write_text(json.dumps(record))
+    (folder / "status.json").write_text(json.dumps({"state": "finished", "started": 1.0, "ended": 2.0}))
+    for which, epoch in epochs.items():
+        card = {
+            "format": 1, "what": "classifier", "dataset": "small", "shape": [1, 8, 8], "classes": 3, "class_names": NAMES, "run": "night", "epoch": epoch,
+            "training": settings, "sets": [{"name": "made", "images": 30}],
+        }  # fmt: skip
+        save_encoder(folder / which, trained(), card)
+    return folder
+
+
+def config(**change: Any) -> EvaluateConfig:
+    return parse(EvaluateConfig, QUICK | {"model": "run:20260101-000000-abcdef"} | change)
+
+
+class Told:
+    """Everything an evaluation says, and a stop after so many answers to whether it should."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.progress: list[tuple[int, int, float | None]] = []
+        self.batches: list[tuple[int, dict[str, float]]] = []
+        self.stages: list[str] = []
+        self._batches_left = stop_after
+
+    def heard(self) -> Heard:
+        return Heard(
+            on_progress=lambda *words: self.progress.append(words), on_batch=lambda done, figures: self.batches.append((done, dict(figures))),
+            on_stage=self.stages.append, should_stop=self._stop,
+        )  # fmt: skip
+
+    def _stop(self) -> bool:
+        return self._batches_left is not None and len(self.batches) >= self._batches_left

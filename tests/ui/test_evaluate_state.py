@@ -1,0 +1,142 @@
+"""The settings of the Evaluate page: the way through an address and back, what an address gets wrong, and the command line of the same."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from cdp.cli.options import chosen, with_options
+from cdp.config_evaluate import EvaluateConfig
+from cdp.knobs import parse
+from cdp.runs.records import list_runs
+from cdp.ui.evaluate.catalog import Evaluable, read_evaluable
+from cdp.ui.evaluate.command import command
+from cdp.ui.evaluate.state import FIRST_VIEW, PLAIN, VIEWS, Evaluated, from_params, settle, shown_run, to_params
+from tests.evaluations import report, write_evaluation
+from tests.ui.evaluate_app import ROBUST, trained
+from tests.ui.train_runs import train_run
+
+FLAT: dict[str, st.SearchStrategy[Any]] = {
+    "model": st.sampled_from(["run:20261124-1", "/weights/it's mine", "a b"]), "weights": st.sampled_from(["best", "last", "both"]),
+    "dataset": st.sampled_from(["", "cifar10", "/data/mine, all.npz"]), "part": st.sampled_from(["", "guided-5k"]),
+    "count": st.none() | st.integers(1, 10_000_000), "part_seed": st.integers(0, 2**31 - 1), "epsilon": st.none() | st.floats(1e-6, 100),
+    "attack": st.sampled_from(["autoattack", "pgd", "quick"]), "norm": st.sampled_from(["trained", "linf", "l2"]),
+    "steps": st.integers(1, 1000),
+    "restarts": st.integers(1, 100), "curve": st.booleans(), "unseen": st.booleans(), "masking": st.booleans(),
+    "side_count": st.integers(10, 100_000), "batch": st.integers(1, 10_000), "seed": st.integers(0, 2**31 - 1),
+}  # fmt: skip
+MODEL = {"model": "run:x"}
+
+
+@given(
+    st.fixed_dictionaries({"model": FLAT["model"]}, optional={k: v for k, v in FLAT.items() if k != "model"}), st.sampled_from(list(VIEWS))
+)
+def test_every_setting_survives_the_way_through_an_address(flat: dict[str, Any], view: str) -> None:
+    held = Evaluated(PLAIN | flat, "20261124-2", view)
+    back = from_params(to_params(held))
+    assert not back.notes
+    assert back.config() == held.config()
+    assert (back.report, back.view) == (held.report, held.view)
+
+
+def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
+    held = from_params({})
+    assert (held.flat, held.view, held.report, held.notes) == (PLAIN, FIRST_VIEW, "", [])
+    assert to_params(held) == {}
+
+
+@pytest.mark.parametrize(
+    ("params", "word"),
+    [
+        ({"attack": "cw"}, "'cw' is not one of autoattack, pgd, quick, so autoattack is used"), ({"count": "0"}, "count: '0' is not a whole number from 1"),
+        ({"epsilon": "0"}, "epsilon"), ({"epsilon": "inf"}, "epsilon"), ({"curve": "perhaps"}, "curve"), ({"batch": "1e9"}, "batch"),
+        ({"sed": "3"}, "did you mean seed"), ({"view": "all"}, "view: 'all' is not one of attacks"), ({"x" * 300: "y" * 3000}, "not a setting"),
+        ({"model": "code:os:system"}, "from the command line only"), ({"model": "m" * 500}, "model"),
+    ],
+)  # fmt: skip
+def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(params: dict[str, str], word: str) -> None:
+    held = from_params(MODEL | params | {"restarts": "3"})
+    assert len(held.notes) == 1
+    assert word in held.notes[0] and len(held.notes[0]) < 250
+    assert held.flat == PLAIN | {"restarts": 3} | ({} if "model" in params else MODEL)
+
+
+def test_the_first_model_on_offer_is_chosen_where_none_is() -> None:
+    held = from_params({})
+    settle(held, [Evaluable("run:a", "a"), Evaluable("b", "b")], [])
+    assert held.config() == EvaluateConfig(model="run:a")
+    other = from_params({"model": "b"})
+    settle(other, [Evaluable("run:a", "a"), Evaluable("b", "b")], [])
+    assert other.flat["model"] == "b"
+
+
+def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_finished_one_shows() -> None:
+    write_evaluation("old", report(), created=1.0)
+    write_evaluation("new", report(), created=2.0)
+    write_evaluation("failed", None, state="failed", created=3.0)
+    runs = list_runs()
+    held = from_params({"report": "gone"})
+    held.fresh = True
+    settle(held, [], runs)
+    assert held.notes == ["report: 'gone' is not here."]
+    shown = shown_run(held, runs)
+    assert shown is not None and shown.id == "new"
+    later = Evaluated(dict(PLAIN), "gone")
+    settle(later, [], runs)
+    assert (later.notes, later.report) == ([], "")
+    assert shown_run(held, []) is None
+
+
+def test_on_offer_are_trainings_with_weights_newest_first_then_encoders_robust_ones_first() -> None:
+    train_run("early")
+    trained("one", name="first")
+    trained("two", name="second", created=2.0, result={"best": {"robust_accuracy": 0.7}})
+    trained("odd", name="odd", created=3.0, card={"accuracy": [1]}, result={"best": "high"})
+    offered = read_evaluable(list_runs())
+    assert [one.source for one in offered[:4]] == ["run:odd", "run:two", "run:one", ROBUST]
+    titles = [one.title for one in offered]
+    assert titles[:4] == [
+        "odd",
+        "second · 70.0 % robust on validation",
+        "first · 61.2 % robust on validation",
+        "robust encoder of Fashion-MNIST (shipped)",
+    ]
+    assert "standard encoder of Fashion-MNIST (shipped)" in titles
+
+
+def understood(words: list[str]) -> EvaluateConfig:
+    """What the command line makes of these words after ``cdp evaluate MODEL``."""
+    got: list[dict[str, Any]] = []
+    app = typer.Typer()
+
+    @app.command()
+    @with_options(EvaluateConfig, skip=frozenset({"model"}))
+    def take(everything: Annotated[bool, typer.Option("--all")] = False, **given: Any) -> None:
+        got.append(chosen(given, EvaluateConfig) | ({"count": None} if everything else {}))
+
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    return parse(EvaluateConfig, MODEL | got[0])
+
+
+@given(st.fixed_dictionaries({}, optional={k: v for k, v in FLAT.items() if k != "model"}))
+def test_the_line_for_a_shell_says_exactly_these_settings(flat: dict[str, Any]) -> None:
+    config = parse(EvaluateConfig, MODEL | flat)
+    words = shlex.split(command(config))
+    assert words[:5] == ["python", "-m", "cdp", "evaluate", "x"]
+    assert understood(words[5:]) == config
+
+
+def test_a_path_stands_quoted_in_the_line() -> None:
+    assert shlex.split(command(EvaluateConfig(model="/weights/it's mine")))[4] == "/weights/it's mine"
+
+
+def test_a_model_of_ones_own_code_is_an_option_of_its_own() -> None:
+    line = command(EvaluateConfig(model="code:mine.nets:best", dataset="fashion-mnist"))
+    assert line == "python -m cdp evaluate --model mine.nets:best --dataset fashion-mnist"
