@@ -26,9 +26,12 @@ class EvaluateConfig(Frozen):
         "best", "Weights", "Of a training: its best epoch, chosen on validation images, its last, or both beside each other.",
     )  # fmt: skip
     architecture: Literal["", "small-cnn", "preact-resnet-18", "wrn-28-10-swish"] = knob(
-        "", "Network", "Of a bare .safetensors file; every other model says it itself.", advanced=True,
+        "", "Network", "Of a bare .safetensors file; empty finds the one whose weights they are. Every other model says it itself.", advanced=True,
     )  # fmt: skip
-    dataset: str = knob("", "Data set", "Whose test images; empty takes what the model was trained on.", max_length=400, advanced=True)
+    dataset: str = knob(
+        "", "Data set", "Whose test images; empty takes what the model was trained on, and fashion-mnist where that is not known.", max_length=400,
+        advanced=True,
+    )  # fmt: skip
     part: str = knob("", "Images", "A saved set to evaluate on in place of the test images, with the same classes; empty takes the test images.",
                      max_length=400, advanced=True)  # fmt: skip
     count: int | None = knob(
@@ -71,10 +74,6 @@ class EvaluateConfig(Frozen):
     def _evaluable(self) -> Self:
         if self.architecture and not self.model.endswith(".safetensors"):
             raise ValueError("architecture is for bare .safetensors files; this model says its own: leave it empty")
-        if self.model.endswith(".safetensors") and not (self.architecture and self.dataset):
-            raise ValueError("a bare .safetensors file needs architecture and dataset: set both")
-        if self.model.startswith(CODE) and not self.dataset:
-            raise ValueError("a model of your own code needs a data set: set dataset")
         return self
 
     @property

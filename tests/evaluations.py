@@ -13,8 +13,6 @@ import numpy as np
 from cdp import paths
 from cdp.config_evaluate import EvaluateConfig
 from cdp.evaluation import (
-    OUTCOMES,
-    REPORT,
     STANDS,
     WRONG_BEFORE,
     Check,
@@ -30,9 +28,8 @@ from cdp.evaluation import (
     Surface,
     Unseen,
     WeightsReport,
-    outcomes_bytes,
-    report_json,
-)  # fmt: skip
+)
+from cdp.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
 from cdp.statistics.shares import wilson
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.evaluation import OUTCOMES, read_outcomes, read_report, report_json
+from cdp.evaluation_files import OUTCOMES, read_outcomes, read_report, report_json
 from cdp.paths import ROOT, runs_dir
 from tests.tasks.evaluating_world import make_data, make_run
 from tests.test_cli_train import cdp, cdp_json

@@ -123,7 +123,7 @@ def _say_started(run_id: str, name: str, *, as_json: bool) -> None:
 def _conclude(run_id: str, exports: list[Path], *, as_json: bool) -> None:
     """Wait for the end, then print the report and write what was asked for."""
     from cdp.cli.runs import waited
-    from cdp.evaluation import OUTCOMES, REPORT, read_outcomes, read_report, report_json
+    from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report, report_json
     from cdp.runs.summary import record
 
     run: Run = waited(run_id, "images")

@@ -9,7 +9,8 @@ from pathlib import Path
 from cdp.cli.output import duration, say
 from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
-from cdp.evaluation import EvalReport, Outcomes, WeightsReport, report_json
+from cdp.evaluation import EvalReport, Outcomes, WeightsReport
+from cdp.evaluation_files import report_json
 from cdp.types import Interval
 
 EXPORTS = (".html", ".csv", ".robustbench.json", ".json")

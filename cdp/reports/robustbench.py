@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdp.evaluation import EvalReport, report_json
+from cdp.evaluation import EvalReport
+from cdp.evaluation_files import report_json
 from cdp.types import Interval
 
 ARCHITECTURES = {"wrn-28-10-swish": "WideResNet-28-10", "preact-resnet-18": "PreActResNet-18", "small-cnn": "Small CNN"}

@@ -12,7 +12,8 @@ from cdp.config_evaluate import RUN
 from cdp.config_train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
-from cdp.evaluation import REPORT, EvalReport, read_report
+from cdp.evaluation import EvalReport
+from cdp.evaluation_files import REPORT, read_report
 from cdp.runs.journal import JOURNAL
 from cdp.runs.jsonfile import read_json
 from cdp.runs.reached import Reached, from_journal, from_result

@@ -16,10 +16,8 @@ from torch import nn
 from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
 from cdp.errors import InputError
 from cdp.evaluation import Curve, EvalReport, Masking, Unseen, Which
-from cdp.models.architectures import build_classifier, build_described
 from cdp.models.checkpoints import sha256_of
-from cdp.models.encoders import CARD, fill
-from cdp.models.precision import lay_out, pick_device
+from cdp.models.precision import pick_device
 from cdp.robust.autoattack import autoattack_suite, autoattack_warnings
 from cdp.robust.eval_curve import budget_curve, robust_share
 from cdp.robust.masking import masking_panel
@@ -29,6 +27,7 @@ from cdp.robust.suites import Attack, pgd_suite, quick, run_suite
 from cdp.tasks.evaluate_data import Prepared, Weights, prepare
 from cdp.tasks.evaluate_keep import Kept
 from cdp.tasks.evaluate_meter import Meter
+from cdp.tasks.evaluate_nets import network
 from cdp.tasks.evaluate_report import report_of, write_report
 from cdp.tasks.train_measure import device_name
 
@@ -59,28 +58,8 @@ def evaluate_run(config: EvaluateConfig, folder: Path, heard: Heard, *, net: nn.
     settings = config.model_dump(mode="json") | {"norm": prepared.norm, "epsilon": prepared.epsilon}
     kept = Kept(folder, settings | {"images": prepared.rows_sha256, "weights": files})
     device = pick_device()
-    nets = {weights.which: _network(weights, config, prepared, device, net) for weights in prepared.weights}
+    nets = {weights.which: network(weights, config, prepared, device, net) for weights in prepared.weights}
     return _Session(config, prepared, nets, files, kept, heard, device).run(folder)
-
-
-def _network(weights: Weights, config: EvaluateConfig, prepared: Prepared, device: torch.device, own: nn.Module | None) -> nn.Module:
-    net = own if weights.file is None else _load(weights, config, prepared)
-    if net is None:
-        raise InputError(f"model: {config.model} is your own code: give the network that it makes")
-    return lay_out(net, device).eval()
-
-
-def _load(weights: Weights, config: EvaluateConfig, prepared: Prepared) -> nn.Module:
-    file = weights.file
-    assert file is not None  # the caller asked
-    if config.architecture:
-        net = build_classifier(config.architecture, classes=len(prepared.info.classes), shape=prepared.info.shape, seed=0)
-    else:
-        # Without memory until the file has proved to hold what the card announces.
-        with torch.device("meta"):
-            net = build_described(weights.card.get("architecture"), file.parent / CARD)
-    fill(net, file)
-    return net
 
 
 class _Session:

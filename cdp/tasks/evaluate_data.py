@@ -23,6 +23,8 @@ from cdp.models.places import given_path
 from cdp.paths import runs_dir
 from cdp.types import DatasetInfo
 
+DEFAULT_DATASET = "fashion-mnist"
+"""Of a model that does not say."""
 TEST = "test"
 """``Prepared.part`` where it is the data set's own test images."""
 
@@ -98,12 +100,13 @@ def _weights(config: EvaluateConfig) -> tuple[Weights, ...]:
         raise InputError(f"model: {config.model[:200]!r} is not a usable path: give run:ID, a folder with weights, or a file") from error
     if there[0]:
         return (Weights("given", regular_file(path / WEIGHTS).resolve(), read_json(path / CARD)),)
-    if there[1] and config.architecture:
-        return (Weights("given", path.resolve(), {}),)
-    if there[1]:
+    if there[1] and path.suffix != ".safetensors":
         raise InputError(
-            f"model: {path} is a file: give the folder that holds {WEIGHTS} and {CARD}, or a .safetensors file with architecture and dataset"
+            f"model: {path} is no .safetensors file, and no other holds weights here: give one, or a folder with {WEIGHTS} and {CARD}"
         )
+    if there[1]:
+        described = not config.architecture and path.name == WEIGHTS and path.with_name(CARD).is_file()
+        return (Weights("given", path.resolve(), read_json(path.with_name(CARD)) if described else {}),)
     raise MissingError(
         f"model: {config.model[:200]!r} is not here: give run:ID of a training, a folder with weights and card, or a .safetensors file"
     )
@@ -129,9 +132,7 @@ def _named(config: EvaluateConfig, card: Mapping[str, Any]) -> str:
     # A training on a path knows the path; its card's data set is what that was called.
     trained_on = training.get("dataset") if isinstance(training, dict) else None
     name = config.dataset or trained_on or card.get("dataset")
-    if not isinstance(name, str) or not name:
-        raise InputError("dataset: the model's card names none: set dataset")
-    return name
+    return name if isinstance(name, str) and name else DEFAULT_DATASET
 
 
 def _dataset(name: str, card: Mapping[str, Any]) -> DatasetInfo:

@@ -11,19 +11,8 @@ from pathlib import Path
 from cdp import __version__
 from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
 from cdp.data.atomic import atomic_file, write_json
-from cdp.evaluation import (
-    OUTCOMES,
-    REPORT,
-    Curve,
-    EvalReport,
-    Masking,
-    Outcome,
-    Outcomes,
-    Unseen,
-    WeightsReport,
-    outcomes_bytes,
-    report_json,
-)
+from cdp.evaluation import Curve, EvalReport, Masking, Outcome, Outcomes, Unseen, WeightsReport
+from cdp.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
 from cdp.tasks.evaluate_data import TEST, Prepared
 from cdp.types import Interval
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from cdp import paths
-from cdp.evaluation import read_outcomes
+from cdp.evaluation_files import read_outcomes
 from cdp.runs.comparison import compare, comparison_json
 from cdp.runs.differences import MAX_ARMS
 from tests.runs.compared_runs import N, arm, difference, evaluated, training

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.evaluation import Outcome, Outcomes, outcomes_bytes
+from cdp.evaluation import Outcome, Outcomes
+from cdp.evaluation_files import outcomes_bytes
 from cdp.runs.comparison import compare
 from cdp.runs.launch import delete
 from tests.evaluations import report, write_evaluation

@@ -8,7 +8,7 @@ from scipy import stats
 
 from cdp import paths
 from cdp.data.sets import save_set
-from cdp.evaluation import read_outcomes, read_report
+from cdp.evaluation_files import read_outcomes, read_report
 from cdp.runs.classes import newcombe
 from cdp.runs.comparison import compare
 from cdp.runs.efficiency import MAX_EQUAL, without_count

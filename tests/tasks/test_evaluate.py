@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from cdp.errors import Cancelled, InputError
-from cdp.evaluation import OUTCOMES, REPORT, STANDS, Outcomes, read_outcomes, read_report
+from cdp.evaluation import STANDS, Outcomes
+from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
 from cdp.models.checkpoints import write_tensors
 from cdp.tasks.evaluate import evaluate_run
 from tests.tasks.evaluating_world import Told, config, make_data, make_run, trained
@@ -52,7 +53,9 @@ def test_a_quick_estimate_says_so_in_its_label(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("attack", ["pgd", "autoattack"])
 def test_stopped_after_every_batch_it_ends_with_the_same_outcome_for_every_image(attack: str, tmp_path: Path) -> None:
-    settings = config(attack=attack, count=24, batch=10, restarts=1, steps=3, epsilon=0.25, weights="both", curve=True, unseen=True, side_count=12)
+    settings = config(
+        attack=attack, count=24, batch=10, restarts=1, steps=3, epsilon=0.25, weights="both", curve=True, unseen=True, side_count=12
+    )
     whole = evaluate_run(settings, tmp_path / "whole", Told().heard())
     stops = 0
     for _ in range(60):
@@ -66,7 +69,12 @@ def test_stopped_after_every_batch_it_ends_with_the_same_outcome_for_every_image
     assert stops >= 2
     assert (parts.weights, parts.curves, parts.unseen) != ((), (), ())
     for before, after in zip(whole.weights, parts.weights, strict=True):
-        assert (before.clean, before.robust, before.confusion, before.largest) == (after.clean, after.robust, after.confusion, after.largest)
+        assert (before.clean, before.robust, before.confusion, before.largest) == (
+            after.clean,
+            after.robust,
+            after.confusion,
+            after.largest,
+        )
     assert (parts.curves, parts.unseen) == (whole.curves, whole.unseen)
     first, second = outcomes(tmp_path / "whole"), outcomes(tmp_path / "parts")
     for which in ("best", "last"):
@@ -111,6 +119,10 @@ def test_bare_weights_of_one_of_our_networks_need_its_name_and_a_data_set(tmp_pa
     bare = evaluate_run(settings, tmp_path / "a", Told().heard())
     assert bare.main.which == "given"
     assert bare.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
+    found = evaluate_run(settings.model_copy(update={"architecture": ""}), tmp_path / "d", Told().heard())
+    assert found.main.robust == bare.main.robust
+    with pytest.raises(InputError, match="holds the weights of none of small-cnn"):
+        evaluate_run(settings.model_copy(update={"architecture": "", "dataset": "fashion-mnist"}), tmp_path / "e", Told().heard())
     with pytest.raises(InputError, match=r"preact-resnet-18|tensor|lacks"):
         evaluate_run(settings.model_copy(update={"architecture": "preact-resnet-18"}), tmp_path / "c", Told().heard())
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from cdp import paths
 from cdp.config_evaluate import EvaluateConfig
 from cdp.evaluation import EvalReport, Outcomes
 from cdp.runs.records import Run, list_runs

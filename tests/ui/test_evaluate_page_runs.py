@@ -13,7 +13,7 @@ import pytest
 
 from cdp import paths
 from cdp.config_evaluate import EvaluateConfig
-from cdp.evaluation import OUTCOMES, REPORT, outcomes_bytes
+from cdp.evaluation_files import OUTCOMES, REPORT, outcomes_bytes
 from cdp.runs.launch import stop
 from cdp.runs.records import list_runs
 from tests.evaluations import report, write_evaluation

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from cdp.evaluation import Check, EvalReport, Masking, Outcomes, Verdict, report_json
+from cdp.evaluation import Check, EvalReport, Masking, Outcomes, Verdict
+from cdp.evaluation_files import report_json
 from cdp.ui.evaluate.exports import offers
 from cdp.ui.evaluate.masking import checks_html, overall
 from cdp.ui.evaluate.measured import measured_rows

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cdp.evaluation import EvalReport, Outcomes, report_json
+from cdp.evaluation import EvalReport, Outcomes
+from cdp.evaluation_files import report_json
 from cdp.runs.records import Run
 from cdp.ui.words import plain
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.evaluation import OUTCOMES, REPORT, EvalReport, Outcomes, read_outcomes, read_report
+from cdp.evaluation import EvalReport, Outcomes
+from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
 
 
 def report_of(folder: Path) -> EvalReport:

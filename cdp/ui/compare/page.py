@@ -1,0 +1,102 @@
+"""The Compare page: the table of all runs, and below it the chosen ones side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from cdp.runs.rows import Row
+from cdp.ui.compare.result import Shown, comparison_of
+from cdp.ui.compare.state import MOST_COMPARED, Compared, compared, write_url
+from cdp.ui.compare.store import compared_ids, few, index
+from cdp.ui.compare.table import run_table
+from cdp.ui.frame import warned
+from cdp.ui.run_controls import said
+from cdp.ui.words import plain
+
+
+def compare_page() -> None:
+    """Everything below the title."""
+    held, rows = compared(), index().rows()
+    warned(held.notes)
+    held.whole = True
+    try:
+        with st.container():
+            if rows:
+                run_table(held, rows)
+            else:
+                said()
+                _no_runs()
+        held.drawn = _comparison(held, rows)
+    finally:
+        held.whole = False
+    write_url(held)
+
+
+def _no_runs() -> None:
+    with st.container(border=True, key="empty"):
+        st.markdown("**No training run yet**")
+        st.markdown(
+            "Runs stand here side by side once there are some: with and without a synthetic set, at several strengths, each with a few seeds, so that a "
+            "difference can be told from chance."
+        )
+        st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+
+
+def _comparison(held: Compared, rows: Sequence[Row]) -> bool:
+    """What stands below the table; whether curves are among it. Everything that takes long to import comes after the table is on the screen."""
+    if not held.chosen:
+        if rows:
+            st.info("Tick two runs or more in the table to compare them; a group of seeds counts as one arm.")
+        return False
+    ids, left_out = few(compared_ids(rows, held.chosen, groups=held.groups), {row.id for row in rows})
+    with st.container(key="live"):
+        with st.container():
+            shown = comparison_of(ids, rows, groups=held.groups)
+            _beforehand(held, shown, left_out)
+        if sum(len(arm.seeds) for arm in shown.comparison.arms) < 2:
+            return False
+        _sections(held, shown)
+        return True
+
+
+def _beforehand(held: Compared, shown: Shown, left_out: int) -> None:
+    """What has to be said before anything is compared: what is missing, left out, or too few."""
+    from cdp.ui.compare import verdicts
+
+    verdicts.missing(shown)
+    if left_out:
+        seeds = " and their seeds" if held.groups else ""
+        st.warning(f"{MOST_COMPARED} runs are compared at a time, so {left_out:,} of those chosen{seeds} are left out.")
+    arms = shown.comparison.arms
+    if not arms:
+        st.info("None of the chosen runs can be compared: tick two runs or more in the table.")
+    elif len(arms) == 1:
+        of = "is chosen" if len(arms[0].seeds) == 1 else f"is one arm of {len(arms[0].seeds)} seeds"
+        st.info(plain(f"{arms[0].name} {of}: choose another run to compare it with."))
+
+
+def _sections(held: Compared, shown: Shown) -> None:
+    """Each in a place of its own, as ``warned`` says why."""
+    from cdp.ui.compare import sections, sets, verdicts
+    from cdp.ui.compare.take import take
+
+    with st.container():
+        st.divider()
+        verdicts.arms_line(shown)
+        take(held, shown)
+        verdicts.notes(shown)
+    _apart(shown, verdicts.verdicts, sections.differs, sections.accuracies)
+    with st.container():
+        st.subheader("How did training go?", anchor=False)
+        from cdp.ui.train.curves import show_curves
+
+        show_curves(shown.ids)
+    _apart(shown, sections.classes, sections.beyond, sections.efficiency, sets.sets)
+
+
+def _apart(shown: Shown, *draw: Callable[[Shown], None]) -> None:
+    for section in draw:
+        with st.container():
+            st.fragment(section)(shown)

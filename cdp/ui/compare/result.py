@@ -1,0 +1,105 @@
+"""The comparison that is on the page: computed again only where a file behind it changed, with its charts as they were packed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from cdp import paths
+from cdp.comparison import Comparison
+from cdp.evaluation_files import OUTCOMES, REPORT
+from cdp.runs.records import STATUS
+from cdp.runs.rows import Row
+
+if TYPE_CHECKING:
+    from cdp.figures.palette import Sign
+
+_KEY = "compare_result"
+VALIDATION = "validation"
+"""How labels of numbers begin that no evaluation stands behind."""
+
+
+@dataclass
+class Shown:
+    """key: what it was computed from; signs: how each arm is drawn, by its name, as in the curves; ids: of the runs compared; rows: of those;
+    packed: charts by name, made when they are first drawn."""
+
+    key: str
+    comparison: Comparison
+    signs: Mapping[str, Sign]
+    ids: tuple[str, ...]
+    rows: tuple[Row, ...]
+    packed: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether any number is of validation images."""
+        return any(seed.label.startswith(VALIDATION) for arm in self.comparison.arms for seed in arm.seeds)
+
+    @property
+    def epsilon(self) -> float | None:
+        """The budget trained for, None where arms differ in it or it is not known."""
+        found = {row.resolved.get("epsilon") for row in self.rows}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def norm(self) -> str:
+        """Of the arms whose curve is drawn, which all have one."""
+        return next((str(arm.settings.get("norm", "linf")) for arm in self.comparison.arms if arm.curve is not None), "linf")
+
+
+def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> Shown:
+    """The comparison of these runs as they are now. rows: all there are."""
+    wanted = set(ids)
+    of = tuple(row for row in rows if row.id in wanted)
+    key = _stamp(ids, of, rows, groups=groups)
+    held: Shown | None = st.session_state.get(_KEY)
+    if held is not None and held.key == key:
+        return held
+    with st.spinner("Comparing"):
+        from cdp.figures.palette import named_signs
+        from cdp.runs.comparison import compare
+
+        found = compare(ids, groups=groups)
+    shown = Shown(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)
+    st.session_state[_KEY] = shown
+    return shown
+
+
+def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups: bool) -> str:
+    """Another one whenever the comparison may be. What a person says of a run changes nothing."""
+    reached = [
+        (row.id, row.name, row.state, row.group, row.epoch, row.best_epoch, row.best_robust, row.best_clean, row.n, row.ended, row.synthetic_images)
+        for row in sorted(of, key=lambda row: row.id)
+    ]  # fmt: skip
+    told = repr((str(paths.home()), tuple(ids), groups, reached, _evaluations({row.id for row in rows})))
+    return blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+def _evaluations(trainings: set[str]) -> list[tuple[object, ...]]:
+    """When the files of finished evaluations were last written. One that still works has no report yet, so its signs of life do not count."""
+    found: list[tuple[object, ...]] = []
+    try:
+        names = sorted(entry.name for entry in os.scandir(paths.runs_dir()) if entry.name not in trainings)
+    except FileNotFoundError:
+        return found
+    for name in names:
+        folder = paths.runs_dir() / name
+        report = _written(folder / REPORT)
+        if report:
+            found.append((name, report, _written(folder / STATUS), _written(folder / OUTCOMES)))
+    return found
+
+
+def _written(path: Path) -> tuple[int, ...]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_mtime_ns, stat.st_size

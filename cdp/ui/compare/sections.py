@@ -1,0 +1,166 @@
+"""The sections of a comparison that are tables and charts: settings, accuracies, classes, budgets, front, sample efficiency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from cdp.comparison import Arm, Metric
+from cdp.config_train import TrainConfig
+from cdp.ui.compare.parts import chart_of, numbers
+from cdp.ui.compare.result import Shown
+from cdp.ui.fields import fields_of
+from cdp.ui.train.titles import TITLES
+from cdp.ui.words import plain
+
+PAIRS_SHOWN = 2
+"""Pairs of arms whose classes are drawn at once; of more, one is chosen."""
+
+
+def differs(shown: Shown) -> None:
+    """Only the settings in which arms differ, an arm a column."""
+    found, arms = shown.comparison.differs, shown.comparison.arms
+    st.subheader(_differ_title(found), anchor=False)
+    if found:
+        st.dataframe(_differ_rows(found, arms), hide_index=True, width="stretch")
+    else:
+        st.caption("They are runs of one configuration: seeds apart, nothing distinguishes them.")
+
+
+def _differ_title(found: Mapping[str, tuple[str, ...]]) -> str:
+    if not found:
+        return "The arms have the same settings"
+    return f"The arms differ in {len(found)} setting{'s' * (len(found) != 1)}"
+
+
+def _differ_rows(found: Mapping[str, tuple[str, ...]], arms: tuple[Arm, ...]) -> list[dict[str, str]]:
+    known = fields_of(TrainConfig)
+    rows = []
+    for name, values in found.items():
+        field = known.get(name)
+        label, unit = (field.label, field.unit) if field else (name.replace("_", " ").capitalize(), "")
+        told = f"{label} [{unit}]" if unit and unit.lower() not in label.lower() else label
+        rows.append({"Setting": told} | {arm.name: TITLES.get(value, value) for arm, value in zip(arms, values, strict=True)})
+    return rows
+
+
+def accuracies(shown: Shown) -> None:
+    """Robust and clean accuracy of every arm, seed by seed."""
+    from cdp.figures.comparison import arm_dots, arm_rows
+
+    st.subheader("How accurate is each arm?", anchor=False)
+    arms = shown.comparison.arms
+    metrics: tuple[Metric, ...] = ("robust", "clean")
+    for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
+        with column:
+            alt = f"{metric} accuracy: {'; '.join(_in_words(arm, metric) for arm in arms)}"
+            chart_of(shown, f"{metric}-accuracy", partial(arm_dots, arms, metric, shown.signs), alt=alt)
+    st.dataframe(_final_rows(arms), hide_index=True, width="stretch", placeholder="")
+    numbers(shown, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")])
+
+
+def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
+    """A row an arm; intervals as words, so that they can be read and copied."""
+    rows = []
+    for arm in arms:
+        labels = "; ".join(dict.fromkeys(seed.label for seed in arm.seeds if seed.label))
+        seeds = ", ".join(str(seed.seed) for seed in arm.seeds if seed.robust is not None)
+        cells = {f"{metric.capitalize()} [%]": _share(arm, metric) for metric in ("robust", "clean")}
+        rows.append(
+            {"Arm": arm.name} | cells | {"Seeds": seeds or "none", "Interval": arm.interval, "Measured by": labels or "not measured"}
+        )
+    return rows
+
+
+def _share(arm: Arm, metric: str) -> str:
+    found = getattr(arm, metric)
+    return "" if found is None else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+
+
+def _in_words(arm: Arm, metric: str) -> str:
+    return f"{arm.name} {_share(arm, metric) or 'not measured'} %"
+
+
+def classes(shown: Shown) -> None:
+    """In which classes robust accuracy differs."""
+    from cdp.figures.comparison import class_difference_rows, class_differences
+
+    found = shown.comparison.classes
+    pairs = list(dict.fromkeys((one.first, one.second) for one in found))
+    if not pairs:
+        return
+    st.subheader("In which classes do they differ?", anchor=False)
+    drawn, name = found, "classes"
+    if len(pairs) > PAIRS_SHOWN:
+        number = st.selectbox(
+            "Classes of which pair", range(len(pairs)), format_func=lambda k: f"{pairs[k][1]} minus {pairs[k][0]}", key=f"compare_pair_{shown.key}"
+        )  # fmt: skip
+        drawn, name = tuple(one for one in found if (one.first, one.second) == pairs[number]), f"classes-{number}"
+    chart_of(shown, name, lambda: class_differences(drawn, shown.signs), alt="Differences in robust accuracy class by class")
+    numbers(shown, "classes", "every class", lambda: class_difference_rows(found))
+
+
+def beyond(shown: Shown) -> None:
+    """What one number of robust accuracy does not say."""
+    st.subheader("At other budgets, and at what price?", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        budgets(shown)
+    with right:
+        front(shown)
+
+
+def budgets(shown: Shown) -> None:
+    """Accuracy against budget, arms over each other."""
+    from cdp.figures.budget import BudgetLine, budget_curves, budget_rows
+
+    lines: list[BudgetLine] = [(shown.signs[arm.name], arm.name, arm.curve) for arm in shown.comparison.arms if arm.curve is not None]
+    if not lines:
+        st.caption("Accuracy against budget: no evaluation of these runs has a curve yet.")
+        return
+    alt = f"Robust accuracy against budget of {', '.join(label for _, label, _ in lines)}"
+    chart_of(shown, "budgets", lambda: budget_curves(lines, epsilon=shown.epsilon, norm=shown.norm), alt=alt)
+    without = [arm.name for arm in shown.comparison.arms if arm.curve is None]
+    more = f" No curve of {', '.join(without)} is here." if without else ""
+    several = any(len(arm.seeds) > 1 for arm in shown.comparison.arms)
+    if several or more:
+        st.caption(plain(("A curve is of one seed of its arm, the first that was evaluated." if several else "") + more))
+    numbers(shown, "budgets", "the budgets", lambda: budget_rows(lines))
+
+
+def front(shown: Shown) -> None:
+    """Clean against robust accuracy, with published points where there are any for the same threat."""
+    from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
+    from cdp.figures.references import matching_arms
+
+    arms = shown.comparison.arms
+    references = matching_arms(arms)
+    alt = "Clean against robust accuracy: " + "; ".join(
+        f"{_in_words(arm, 'clean')} clean, {_in_words(arm, 'robust')} robust" for arm in arms
+    )
+    chart_of(shown, "front", lambda: pareto(arms, shown.signs, references), alt=alt)
+    for note in pareto_notes(arms, references):
+        st.caption(plain(note))
+    numbers(shown, "front", "the front", lambda: pareto_rows(arms, references))
+
+
+def efficiency(shown: Shown) -> None:
+    """Robust accuracy against synthetic images, where arms differ in their number."""
+    lines = shown.comparison.efficiency
+    if not any(len(line.points) > 1 for line in lines):
+        return
+    from cdp.figures.efficiency import efficiency_curves, efficiency_rows, equal_rows
+    from cdp.figures.palette import named_signs
+
+    # A line that is called as an arm is drawn as that is.
+    signs = named_signs(list(dict.fromkeys([*shown.signs, *(line.name for line in lines)])))
+    st.subheader("How many synthetic images does it take?", anchor=False)
+    chart_of(shown, "efficiency", lambda: efficiency_curves(lines, signs), alt="Robust accuracy against the number of synthetic images")
+    for one in shown.comparison.equal:
+        st.markdown(plain(one.sentence).replace(" %", "\u00a0%"))
+    numbers(shown, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
+    if shown.comparison.equal:
+        numbers(shown, "equal", "equal counts", lambda: equal_rows(shown.comparison.equal))

@@ -1,0 +1,148 @@
+"""What the arms were trained on: sample images of their synthetic sets side by side, and those sets on one map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cdp.config_explore import MOST_SETS, PIXELS, ExploreConfig
+from cdp.data.samples import SampleSet
+from cdp.data.sets import is_saved, open_set
+from cdp.errors import CdpError
+from cdp.types import Embedding
+from cdp.ui.compare.parts import bullets
+from cdp.ui.compare.result import Shown
+from cdp.ui.compare.strips import strips_html
+from cdp.ui.components.map import Card, embedding_map, load_thumbs
+from cdp.ui.explore.data import Waiting, embedding, map_key, thumbs
+from cdp.ui.side import waiting
+from cdp.ui.words import plain
+
+MOST_STRIPS = 8
+POINTS = 2000
+MAP_PX = 440
+_WANTED = "compare_map"
+
+
+def sets(shown: Shown) -> None:
+    """The section; nothing where no arm saw a synthetic image."""
+    users = _users(shown)
+    if not users:
+        return
+    st.subheader("What were they trained on?", anchor=False)
+    opened, gone = _opened(list(users))
+    if gone:
+        st.warning(bullets(gone))
+    without = [arm.name for arm in shown.comparison.arms if not arm.sets]
+    if without:
+        st.caption(plain(f"On real images alone: {', '.join(without)}."))
+    if not opened:
+        return
+    from cdp.figures.palette import named_signs
+
+    signs = named_signs([one.name for one in opened])
+    facts = [f"{len(one.label):,} images · {', '.join(users[one.name])}" for one in opened[:MOST_STRIPS]]
+    st.html(strips_html(opened[:MOST_STRIPS], list(signs.values())[:MOST_STRIPS], facts))
+    if len(opened) > MOST_STRIPS:
+        st.caption(f"{len(opened) - MOST_STRIPS} more sets are not shown here: the gallery has them.")
+    _map(opened)
+
+
+def _users(shown: Shown) -> dict[str, list[str]]:
+    """The arms that saw each set."""
+    found: dict[str, list[str]] = {}
+    for arm in shown.comparison.arms:
+        for name in arm.sets:
+            found.setdefault(name, []).append(arm.name)
+    return found
+
+
+def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
+    """The sets that are here, and one sentence for each that cannot be shown."""
+    opened, gone = [], []
+    for name in names:
+        try:
+            opened.append(open_set(name))
+        except (CdpError, OSError, RuntimeError) as error:  # the last: "~somebody" without a home
+            there = is_saved(name)
+            gone.append(
+                f"Set {name[:200]} {f'cannot be read: {error}' if there else 'is gone: it was deleted, or is of another workspace'}."
+            )
+    return opened, gone
+
+
+def _map(opened: Sequence[SampleSet]) -> None:
+    """The sets on one map, once it was asked for or lies in the cache; the rest of the tools is on the Explore page."""
+    config, why = _config(opened)
+    if config is None:
+        st.caption(plain(why))
+        return
+    key = map_key(config)
+    asked: set[str] = st.session_state.setdefault(_WANTED, set())
+    try:
+        if key not in asked and not _known(config):
+            with st.container(horizontal=True, vertical_alignment="center", key="compare_map_ask"):
+                st.button("Draw these sets on one map (UMAP)", key="compare_map_draw", on_click=asked.add, args=(key,))
+                _explore(config)
+            return
+        _drawn(config)
+    except (CdpError, OSError) as error:
+        st.error(plain(f"{error}."))
+
+
+def _known(config: ExploreConfig) -> bool:
+    from cdp.tasks.atlas import embed_cached
+
+    return embed_cached(config) is not None
+
+
+def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:
+    """The map of the first sets in the judge's eyes where their data set has one; None and why where they do not fit on one."""
+    from cdp.ui.explore.catalog import read_choices
+
+    shapes = {one.image.shape[1:] for one in opened}
+    if len(shapes) > 1:
+        return None, "No map: these sets have images of different shapes."
+    choices = read_choices()
+    names = [choices.aliases.get(one.name, one.name) for one in opened]
+    names = [name for name in names if name in choices.sets][:MOST_SETS]
+    if not names:
+        return None, "No map: only saved sets can be drawn on one."
+    encoder = next(iter(choices.encoders_for(names)), PIXELS)
+    return ExploreConfig(sets=tuple(names), encoder=encoder, points=POINTS), ""
+
+
+def _drawn(config: ExploreConfig) -> None:
+    pending = Waiting()
+    shown, drawn = embedding(config, pending)
+    waiting(pending.errands, key="compare_map_wait")
+    if shown is None or drawn is None:
+        st.skeleton(height=MAP_PX)
+        return
+    _chart(shown, drawn)
+    note = "" if drawn.method == config.method else " This is PCA; UMAP takes its place when it is ready."
+    many = " · ".join(
+        f"{int((shown.which == k).sum()):,} of {total:,} images of {name}"
+        for k, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True))
+    )
+    with st.container(horizontal=True, vertical_alignment="center", key="compare_map_said"):
+        st.caption(plain(f"{many}; encoder: {drawn.encoder}. Distances between far groups mean little on a UMAP map.{note}"))
+        _explore(config)
+
+
+def _chart(shown: Embedding, drawn: ExploreConfig) -> None:
+    from cdp.figures.embedding import embedding_scatter
+
+    key = map_key(drawn)
+    pictures = thumbs(drawn, shown)
+    load_thumbs(pictures)
+    figure = embedding_scatter(shown, color_by="class", layout="side by side" if len(shown.names) > 1 else "overlaid", axis=drawn.method.upper(),
+                               height=MAP_PX, key=key)  # fmt: skip
+    alt = f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured by class"
+    embedding_map(figure, key=f"compare_map_{key}", alt=alt, thumbs=pictures, points=len(shown), card=Card.of(shown, {}))
+
+
+def _explore(config: ExploreConfig) -> None:
+    flat = {"sets": ",".join(config.sets), "encoder": config.encoder, "points": str(config.points)}
+    st.page_link("pages/explore.py", label="Explore these sets", icon=":material/arrow_forward:", query_params=flat)

@@ -1,0 +1,143 @@
+"""The first thing of a comparison: which arms there are, what is missing, and whether one is better, in words."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any, cast
+
+import streamlit as st
+
+from cdp.comparison import Arm, Difference, Metric
+from cdp.ui.compare.parts import bullets, chart_of, numbers
+from cdp.ui.compare.result import Shown
+from cdp.ui.words import GLYPHS, plain
+
+MOST_SAID = 6
+"""Verdicts in sight; of more, those that hold come first, and the rest is a click away."""
+MOST_DRAWN = 15
+"""Pairs in a chart that is there at once."""
+TITLES: dict[Metric, str] = {"robust": "Robust accuracy", "clean": "Clean accuracy"}
+
+
+def arms_line(shown: Shown) -> None:
+    """Every arm with its mark, the number of its runs, and how the numbers were measured."""
+    from cdp.figures.comparison import labels_of
+
+    marks = []
+    for arm in shown.comparison.arms:
+        sign = shown.signs[arm.name]
+        mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
+        marks.append(
+            f"<span style='white-space:nowrap'>{mark} <b>{html.escape(arm.name)}</b> <span style='opacity:0.7'>{_runs(arm)}</span></span>"
+        )
+    st.html(f"<div style='display:flex;flex-wrap:wrap;gap:0.2rem 1.2rem;overflow-wrap:anywhere'>{''.join(marks)}</div>")
+    if shown.comparison.arms:
+        st.caption(plain(f"Measured by: {labels_of(shown.comparison.arms)}."))
+
+
+def _runs(arm: Arm) -> str:
+    return "1 run" if len(arm.seeds) == 1 else f"{len(arm.seeds)} seeds"
+
+
+def missing(shown: Shown) -> None:
+    """What was asked for and is not here."""
+    if shown.comparison.missing:
+        st.warning(bullets(shown.comparison.missing))
+
+
+def notes(shown: Shown) -> None:
+    """What has to be known, and the way to numbers that can be cited where these are estimates."""
+    if shown.comparison.notes:
+        st.info(bullets(shown.comparison.notes))
+    if not shown.estimated:
+        return
+    lacking = [row for row in shown.rows if row.evaluated is None]
+    with st.container(horizontal=True, gap="medium", key="compare_evaluate"):
+        for row in lacking[:4]:
+            st.page_link(
+                "pages/evaluate.py",
+                label=f"Evaluate {plain(row.name)}",
+                icon=":material/arrow_forward:",
+                query_params={"model": f"run:{row.id}"},
+            )
+        if len(lacking) > 4:
+            st.caption(f"and {len(lacking) - 4} more without an evaluation", width="content")
+
+
+def verdicts(shown: Shown) -> None:
+    """Robust accuracy first; clean below, smaller."""
+    found = shown.comparison.differences
+    if not found:
+        return
+    st.subheader("Is one better?", anchor=False)
+    for metric in TITLES:
+        _verdicts([one for one in found if one.metric == metric], metric)
+    if len(shown.comparison.arms) > 2:
+        _forest(shown, [one for one in found if one.difference is not None])
+    numbers(
+        shown, "differences", "the differences", lambda: _rows(found), note="p: two-sided; corrected by Holm over all pairs of a metric."
+    )
+
+
+def _rows(found: Sequence[Difference]) -> list[dict[str, Any]]:
+    from cdp.figures.comparison import difference_rows
+
+    return difference_rows(found)
+
+
+def _forest(shown: Shown, known: Sequence[Difference]) -> None:
+    """Every difference with its interval; a click away where they are many."""
+    pairs = len({(one.first, one.second) for one in known})
+    if not pairs:
+        return
+    place = st.container()
+    if pairs > MOST_DRAWN:
+        place = st.expander(f"Chart of all {pairs} differences", key=f"compare_forest_{shown.key}", on_change="rerun")
+        if not cast(bool, place.open):
+            return
+    from cdp.figures.comparison import difference_forest
+
+    with place:
+        alt = "Differences between arms with their intervals. " + " ".join(one.verdict for one in known[:MOST_SAID])
+        chart_of(shown, "differences", lambda: difference_forest(known, shown.signs), alt=alt)
+
+
+def _verdicts(found: Sequence[Difference], metric: Metric) -> None:
+    """Those that hold come first, and those that cannot be compared last, where not all are in sight."""
+    from cdp.figures.comparison import settled
+
+    if not found:
+        return
+    known, several = [one for one in found if one.difference is not None], len(found) > 1
+    said = sorted(found, key=lambda one: (not settled(one), one.difference is None)) if len(found) > MOST_SAID else list(found)
+    # One example says why; a dozen say no more.
+    sight = min(MOST_SAID, max(1, len(known))) if len(found) > MOST_SAID else len(found)
+    style = ("1.15rem" if metric == "robust" and not several else "1rem", 600 if metric == "robust" else 400)
+    lines = "".join(_line(one, *style, corrected=several) for one in said[:sight])
+    st.html(f"<div style='font-size:0.875rem;opacity:0.75'>{_head(metric, len(found), len(known), sum(map(settled, found)))}</div>{lines}")
+    if said[sight:]:
+        with st.expander(f"{len(said) - sight} more verdicts on {TITLES[metric].lower()}"):
+            st.html("".join(_line(one, "1rem", 400, corrected=several) for one in said[sight:]))
+
+
+def _head(metric: Metric, pairs: int, known: int, hold: int) -> str:
+    if pairs == 1:
+        return TITLES[metric]
+    if not known:
+        return f"{TITLES[metric]}: none of {pairs} pairs can be compared"
+    without = f"; {pairs - known} pairs cannot be compared" if known < pairs else ""
+    return f"{TITLES[metric]}: {hold} of {known} differences hold{without}"
+
+
+def _line(one: Difference, size: str, weight: int, *, corrected: bool) -> str:
+    said = html.escape(one.verdict).replace(" %", "&nbsp;%")
+    basis = f"<div style='font-size:0.8rem;opacity:0.7;font-weight:400'>{html.escape(_basis(one, corrected=corrected))}</div>"
+    return f"<div style='font-size:{size};font-weight:{weight};line-height:1.4;margin:0.15rem 0 0.5rem;overflow-wrap:anywhere'>{said}{basis}</div>"
+
+
+def _basis(one: Difference, *, corrected: bool) -> str:
+    """The pair, and what the verdict rests on."""
+    p = one.p if one.adjusted is None else one.adjusted
+    parts = [f"{one.second} against {one.first}", one.method, "" if p is None else f"{'corrected ' * corrected}p = {p:.2g}"]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,74 @@
+"""Trainings in two groups of seeds with their evaluations, and the hands and eyes that tests of the Compare page have."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from cdp import paths
+from tests.evaluations import report, write_evaluation
+from tests.ui.curve_runs import write_run
+from tests.ui.pages import opened
+
+ARMS = {"plain": (0.58, 0.82), "guided": (0.63, 0.81)}
+"""Robust and clean accuracy of each group."""
+IDS = tuple(f"{arm}-s{seed}" for arm in ARMS for seed in range(2))
+
+
+def training(run_id: str, *, name: str = "", created: float = 1e9, **settings: Any) -> None:
+    """A finished training of 12 epochs. name: as its id where not given."""
+    folder = write_run(run_id, epochs=12, total=12, **{"real": 2000, "architecture": "small-cnn"} | settings)
+    record = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(record | {"name": name or run_id, "created": created}))
+
+
+def two_groups(*, evaluated: bool = True, n: int = 400) -> None:
+    """Two seeds of each arm; the second group differs in beta, and is more robust."""
+    for number, (arm, (robust, clean)) in enumerate(ARMS.items()):
+        for seed in range(2):
+            run_id = f"{arm}-s{seed}"
+            training(run_id, seed=seed, beta=6.0 + number, created=1e9 + 10 * number + seed)
+            if evaluated:
+                # Another spread in each, as no two seeds ever differ by the same.
+                found = report(
+                    n, robust=robust + (5 + 7 * number) / 1000 * seed, clean=clean + 0.005 * seed, seed=seed, run=run_id, name=run_id
+                )
+                write_evaluation(f"e-{run_id}", found, created=2e9 + seed)
+
+
+def page(**params: str) -> AppTest:
+    return opened("compare", **params)
+
+
+def texts(app: AppTest) -> str:
+    """All that the page says, without the marks that make text safe."""
+    kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error, app.subheader, app.get("html"))
+    said = "\n".join(str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind)
+    return said.replace("\\", "").replace("&nbsp;", " ")
+
+
+def control(app: AppTest, label: str) -> Any:
+    """A control by its label."""
+    boxes = (*app.text_input, *app.selectbox, *app.multiselect, *app.toggle, *app.text_area, *app.get("button_group"))
+    return next(box for box in boxes if box.label == label)
+
+
+def table(app: AppTest) -> Any:
+    """The run table, as pandas has it."""
+    return app.dataframe[0].value
+
+
+def names(app: AppTest) -> list[str]:
+    return list(table(app)["Name"])
+
+
+def address(app: AppTest) -> dict[str, str]:
+    return {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+
+
+def labels(run_id: str) -> dict[str, Any]:
+    """What a person has said of a run."""
+    found: dict[str, Any] = json.loads((paths.runs_dir() / run_id / "labels.json").read_text())
+    return found
