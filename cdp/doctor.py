@@ -16,6 +16,7 @@ from cdp.paths import ROOT, home
 
 PACKAGES = (
     "torch", "torchvision", "diffusers", "accelerate", "safetensors", "streamlit", "plotly", "numpy", "scipy", "scikit-learn", "pydantic",
+    "pyautoattack",
 )  # fmt: skip
 MIN_FREE_BYTES = 2 << 30
 

@@ -17,11 +17,13 @@ def purpose() -> None:
             "Here you steer the sampler with a contrastive loss, watch guided images appear beside unguided ones **from the same noise**, "
             "and read off what changed, each figure with its interval. "
             "Start with a preset, move the sliders, and keep the sets that are worth training on. "
-            "Then train robust classifiers with and without them and compare."
+            "Then train robust classifiers with and without them, evaluate them with AutoAttack, and compare."
         )
         if st.button("Go to Generate", type="primary", key="to_generate"):
             st.switch_page("pages/generate.py")
         st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+        st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/arrow_forward:")
+        st.page_link("pages/lab.py", label="Attack single images by hand", icon=":material/arrow_forward:")
         st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
 
 
@@ -31,7 +33,7 @@ def store() -> None:
 
     catalog = read_catalog()
     sets = list_sets()
-    runs = [run for run in list_runs() if run.kind == "train"]
+    runs = list_runs()
     st.subheader("In the store", anchor=False)
     with st.container(width=680):
         st.markdown("\n".join(f"- **{title}**: {text}" for title, text in rows(catalog, [s.name for s in sets], runs)))
@@ -44,20 +46,21 @@ def store() -> None:
 
 
 def rows(catalog: Catalog, sets: list[str], runs: list[Run]) -> list[tuple[str, str]]:
-    """(what, which) for models, encoders, data, sets and training runs."""
+    """(what, which) for models, encoders, data, sets, trainings and evaluations."""
     encoders = sorted({catalog.titles.get(name, name) for names in catalog.encoders.values() for name in names})
     return [
         ("Diffusion models", _listed(list(catalog.models), "none")),
         ("Encoders that can guide", _listed(encoders, "none")),
         ("Data sets", _listed(list(catalog.datasets), "none")),
         ("Saved sample sets", _listed(sets, "none yet, the first comes from Generate")),
-        ("Training runs", _training(runs)),
+        ("Training runs", _counted([run for run in runs if run.kind == "train"], "Train")),
+        ("Evaluations", _counted([run for run in runs if run.kind == "evaluate"], "Evaluate")),
     ]
 
 
-def _training(runs: list[Run]) -> str:
+def _counted(runs: list[Run], page: str) -> str:
     if not runs:
-        return "none yet, the first comes from Train"
+        return f"none yet, the first comes from {page}"
     going = sum(not run.over for run in runs)
     return f"{len(runs):,}" + (f", {going} of them on its way" if going == 1 else f", {going} of them on their way" if going else "")
 
