@@ -23,11 +23,13 @@ _LEGEND = f"<span style='color:{CLEAN.color}'>▭</span> clean   <span style='co
 
 
 def probability_bars(
-    names: Sequence[str], before: Sequence[float], after: Sequence[float], *, title: str, label: int, target: int | None = None
-) -> go.Figure:
-    """One pair of bars a class, in the order of the classes. before, after: (K,) in [0, 1]; label: the true class; target: the one aimed at."""
+    names: Sequence[str], before: Sequence[float], after: Sequence[float], *, title: str, label: int, target: int | None = None,
+    label_is: str = "true",
+) -> go.Figure:  # fmt: skip
+    """One pair of bars a class, in the order of the classes. before, after: (K,) in [0, 1]; label: the true class, or what ``label_is`` calls
+    it; target: the one aimed at."""
     shown = likeliest(before, after)
-    marks = {label: ", true"} | ({target: ", target"} if target is not None else {})
+    marks = {label: f", {label_is}"} | ({target: ", target"} if target is not None else {})
     ticks = [f"{_short(names[c])}{marks.get(c, '')}" for c in shown]
     left = len(names) - len(shown)
     more = f"   without {left} classes of less" if left else ""

@@ -17,6 +17,8 @@ def test_each_class_has_its_two_probabilities_and_true_class_and_target_are_mark
     clean, attacked = figure.data
     assert tuple(clean.x) == (0.7, 0.2, 0.1) and tuple(attacked.x) == (0.1, 0.3, 0.6)
     assert list(figure.layout.yaxis.ticktext) == ["coat, true", "shirt", "&lt;b>bag&lt;/b>, target"]
+    unknown = probability_bars(NAMES, (0.7, 0.2, 0.1), (0.1, 0.3, 0.6), title="x", label=0, label_is="as said clean")
+    assert unknown.layout.yaxis.ticktext[0] == "coat, as said clean"
     # Hollow against filled: colour is not the only sign.
     assert clean.marker.color == CLEAR and attacked.marker.color == ATTACKED.color
     assert list(clean.text) == ["0.70", "0.20", "0.10"]

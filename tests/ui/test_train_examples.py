@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.ui.train.examples import caption, gain_of, perturbation, read_examples, table_html
+from cdp.ui.pictures import gain_of, perturbation
+from cdp.ui.train.examples import caption, read_examples, table_html
 from tests.ui.train_runs import save_examples
 
 NAMES = ("cat", "dog", "<b>cow</b>")
@@ -18,8 +19,8 @@ def test_the_factor_on_the_perturbation_brings_the_budget_to_the_end_of_the_scal
     save_examples(tmp_path)
     found = read_examples(tmp_path)
     assert found is not None
-    assert gain_of(found) == 10
-    shown = perturbation(found, 10).astype(int)
+    assert gain_of(found.clean, found.adversarial) == 10
+    shown = perturbation(found.clean, found.adversarial, 10).astype(int)
     assert shown.shape == (3, 8, 8, 3)
     brighter, darker = shown[0, 0, 0], shown[0, 0, 1]
     assert brighter[0] > brighter[2] and darker[2] > darker[0]
@@ -29,7 +30,7 @@ def test_colour_images_show_every_channel_around_mid_grey(tmp_path: Path) -> Non
     save_examples(tmp_path, channels=3)
     found = read_examples(tmp_path)
     assert found is not None
-    shown = perturbation(found, 10)
+    shown = perturbation(found.clean, found.adversarial, 10)
     assert np.abs(shown[:, :, 0].astype(int) - 255).max() <= 1
     assert shown[:, :, 1].max() <= 1
 
@@ -38,7 +39,7 @@ def test_an_attack_that_changed_nothing_has_a_factor_and_no_colour(tmp_path: Pat
     save_examples(tmp_path, adversarial=np.full((3, 8, 8, 1), 100 / 255, np.float32))
     found = read_examples(tmp_path)
     assert found is not None
-    assert np.unique(perturbation(found, gain_of(found))).tolist() == [247]
+    assert np.unique(perturbation(found.clean, found.adversarial, gain_of(found.clean, found.adversarial))).tolist() == [247]
 
 
 def test_a_wrong_prediction_is_marked_by_a_sign_and_names_are_text(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cdp.ui.images import difference
+from cdp.ui.pictures import gain_of, in_levels, perturbation, png
 
 EXAMPLES = "examples.npz"
 SHOWN = 16
@@ -57,28 +55,14 @@ def read_examples(folder: Path) -> Examples | None:
     return found if sound else None
 
 
-def gain_of(found: Examples) -> int:
-    """The factor on the perturbation at which its largest change reaches the end of the scale."""
-    largest = float(np.abs(found.adversarial - found.clean / np.float32(255)).max())
-    return max(1, round(1 / largest)) if largest > 0 else 1
-
-
-def perturbation(found: Examples, gain: int) -> np.ndarray:
-    """(n,H,W,3) uint8: grey images darker in blue and brighter in orange, colour images around mid-grey, channel by channel."""
-    signed = found.adversarial.astype(np.float64) * 255 - found.clean
-    if found.clean.shape[-1] == 1:
-        return difference(signed, np.zeros_like(signed), gain)
-    return np.rint(np.clip(127.5 + signed / 2 * gain, 0, 255)).astype(np.uint8)
-
-
 def table_html(found: Examples, names: Sequence[str], gain: int) -> str:
     """One column an image, under its label; a wrong prediction is marked by sign, weight and colour. It scrolls sideways where narrow."""
-    attacked = np.rint(np.clip(found.adversarial, 0, 1) * 255).astype(np.uint8)
+    attacked = in_levels(found.adversarial)
     rows = (
         ("Clean, with what the network says", found.clean, found.predicted_clean),
         (
             f"Perturbation x {gain}{', blue is darker, orange brighter' if found.clean.shape[-1] == 1 else ''}",
-            perturbation(found, gain),
+            perturbation(found.clean, found.adversarial, gain),
             None,
         ),
         ("Attacked, with what the network says", attacked, found.predicted),
@@ -104,7 +88,7 @@ def _row(title: str, images: np.ndarray, label: np.ndarray, predicted: np.ndarra
     cells = []
     for k, image in enumerate(images):
         alt = f"{title.split(',')[0]}: {_name(label[k], names)}"
-        picture = f"<img src='{_png(image)}' alt='{html.escape(alt, quote=True)}' width='64' height='64' style='{_PICTURE}'>"
+        picture = f"<img src='{png(image)}' alt='{html.escape(alt, quote=True)}' width='64' height='64' style='{_PICTURE}'>"
         said = "" if predicted is None else _verdict(int(predicted[k]), int(label[k]), names)
         cells.append(f"<td style='{_CELL}'>{picture}{said}</td>")
     return f"{_title(title, len(images))}<tr>{''.join(cells)}</tr>"
@@ -122,14 +106,6 @@ def _verdict(predicted: int, label: int, names: Sequence[str]) -> str:
 
 def _name(value: int | np.integer, names: Sequence[str]) -> str:
     return str(names[int(value)]) if 0 <= int(value) < len(names) else f"class {int(value)}"
-
-
-def _png(image: np.ndarray) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def caption(found: Examples) -> str:
@@ -152,4 +128,4 @@ def pictures(folder: str, changed: int, names: tuple[str, ...]) -> tuple[str, st
         found.clean[:SHOWN], found.adversarial[:SHOWN], found.label[:SHOWN], found.predicted_clean[:SHOWN], found.predicted[:SHOWN],
         found.epoch, found.epsilon,
     )  # fmt: skip
-    return table_html(shown, names, gain_of(shown)), caption(shown)
+    return table_html(shown, names, gain_of(shown.clean, shown.adversarial)), caption(shown)

@@ -1,0 +1,231 @@
+"""The attack lab: one attack on one image, and the smallest budget that fools. Results lie in the cache by content; a hit needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from cdp.config_lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
+from cdp.data.registry import load_split
+from cdp.errors import InputError, MissingError
+from cdp.models.encoders import encoder_weights
+from cdp.tasks.kept import digest, load_array, load_json, save_array, save_json
+from cdp.tasks.lab_images import load_upload
+from cdp.tasks.watching import Report, ignore
+from cdp.types import DatasetInfo
+
+KIND, VERSION = "lab", 1
+"""Where results lie in the cache, and what to raise where the same settings come to other results."""
+STARTS = 5
+"""Random starts of every attack; the strongest counts."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is attacked. image: (H,W,C) uint8; label: true class, None where nobody says it; weights: SHA-256 of the model's."""
+
+    image: np.ndarray
+    label: int | None
+    info: DatasetInfo
+    weights: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an attack came to. label: the true class, or what the model says of an image that has none; target: None where untargeted.
+
+    epsilon: budget in units of the norm; size: length of the perturbation in it. before, after: (K,) probabilities. losses: one path a
+    start, ``steps`` + 1 values each, in nats or in logits (margin); predicted: class at each of them along the path of the start
+    that is shown, number ``chosen``.
+    """
+
+    label: int
+    target: int | None
+    epsilon: float
+    size: float
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    losses: tuple[tuple[float, ...], ...]
+    predicted: tuple[int, ...]
+    chosen: int
+    seconds: float
+
+    @property
+    def clean(self) -> int:
+        """What the model says without the attack."""
+        return int(np.argmax(self.before))
+
+    @property
+    def attacked(self) -> int:
+        """What it says under the attack."""
+        return int(np.argmax(self.after))
+
+    @property
+    def wrong_before(self) -> bool:
+        """Whether it needs no attack to be wrong."""
+        return self.clean != self.label
+
+    @property
+    def fooled(self) -> bool:
+        """Whether the attack reached what it wanted: its target, or any wrong class of an image that is right without it."""
+        return self.attacked == self.target if self.target is not None else self.attacked != self.label and not self.wrong_before
+
+    @property
+    def turned_at(self) -> int | None:
+        """The first step at which the start that is shown says what the attack wants."""
+        wanted = [said == self.target if self.target is not None else said != self.label for said in self.predicted]
+        return wanted.index(True) if True in wanted else None
+
+
+@dataclass(frozen=True)
+class LabResult:
+    """image: (H,W,C) uint8, as attacked; adversarial: (H,W,C) float32 in [0,1]."""
+
+    figures: Figures
+    image: np.ndarray
+    adversarial: np.ndarray
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """The smallest budget found at which the attack fools: an upper bound on the true one. epsilon: 0 where the model is wrong without an attack,
+    None where none fooled up to ``largest``; finer than ``step`` was not looked; attacks: how many were tried."""
+
+    epsilon: float | None
+    largest: float
+    step: float
+    attacks: int
+    seconds: float
+
+
+def subject_of(config: LabConfig) -> Subject:
+    """Image and weights, found and checked. Raises InputError or MissingError that says what is not here or does not fit together."""
+    split = load_split(config.dataset, "test")
+    image, label = _image(config, split.info, split.image, split.label)
+    for what, value in (("label", label), ("target", config.target)):
+        if value is not None and value >= len(split.info.classes):
+            raise InputError(f"{what} {value} is not a class of {config.dataset}: choose 0 to {len(split.info.classes) - 1}")
+    if config.attack == "targeted" and config.target is not None and config.target == label:
+        raise InputError("target is the image's own class, which needs no attack: choose another class")
+    return Subject(image, label, split.info, encoder_weights(config.model, config.dataset))
+
+
+def attack_key(config: LabConfig, subject: Subject) -> str:
+    """A name for the result of one attack: changes exactly when image, weights or settings do."""
+    return _key(config, subject, "attack", epsilon_of(config, subject.info))
+
+
+def search_key(config: LabConfig, subject: Subject) -> str:
+    """The same for the smallest budget, which does not depend on the budget of one attack."""
+    return _key(config, subject, "smallest", largest_of(config, subject.info))
+
+
+def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
+    """Attack one image from ``STARTS`` random starts and keep the strongest: one that fools before one that does not, then by its loss.
+
+    fp32, eval mode. Raises InputError or MissingError like ``subject_of``.
+    """
+    subject = subject_of(config)
+    known = attack_cached(config, subject)
+    if known is not None:
+        return known
+    from cdp.tasks.lab_attack import Lab
+
+    made = Lab(config, subject).attack(epsilon_of(config, subject.info), report)
+    key = attack_key(config, subject)
+    save_array(KIND, key, made.adversarial)
+    save_json(KIND, key, asdict(made.figures))
+    return made
+
+
+def attack_cached(config: LabConfig, subject: Subject) -> LabResult | None:
+    """What ``attack_image`` gives, where it has to compute nothing."""
+    key = attack_key(config, subject)
+    figures, adversarial = _checked(_FIGURES, load_json(KIND, key)), load_array(KIND, key)
+    if figures is None or adversarial is None or adversarial.shape != subject.image.shape or adversarial.dtype != np.float32:
+        return None
+    sound = len(figures.before) == len(figures.after) == len(subject.info.classes) and 0 <= figures.chosen < len(figures.losses)
+    return LabResult(figures, subject.image, adversarial) if sound and np.isfinite(adversarial).all() else None
+
+
+def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
+    """Bisection over the budget on a grid of ``GRID`` steps up to ``config.largest``, with the attack that ``attack_image`` makes, so the budget
+    found fools there as well. Raises InputError or MissingError like ``subject_of``."""
+    subject = subject_of(config)
+    known = smallest_cached(config, subject)
+    if known is not None:
+        return known
+    from cdp.tasks.lab_attack import Lab
+
+    made = Lab(config, subject).smallest(budgets(largest_of(config, subject.info)), report)
+    save_json(KIND, search_key(config, subject), asdict(made))
+    return made
+
+
+def smallest_cached(config: LabConfig, subject: Subject) -> Smallest | None:
+    """What ``smallest_budget`` gives, where it has to compute nothing."""
+    found: Smallest | None = _checked(_SMALLEST, load_json(KIND, search_key(config, subject)))
+    return found
+
+
+def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
+    """The smallest k in 1..steps found by halving at which ``fools(k)``; None where it is found nowhere.
+
+    An attack may fail at a large budget and not at a smaller one, so two smaller ones are tried before giving up.
+    """
+    high = next((k for k in dict.fromkeys((steps, 2 * steps // 3, steps // 3)) if k >= 1 and fools(k)), None)
+    if high is None:
+        return None
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fools(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def epsilon_of(config: LabConfig, info: DatasetInfo) -> float:
+    """The budget attacked with."""
+    return config.epsilon if config.epsilon is not None else budget_of(info, config.norm)
+
+
+def largest_of(config: LabConfig, info: DatasetInfo) -> float:
+    """The largest budget searched."""
+    return config.largest if config.largest is not None else rounded(REACH * budget_of(info, config.norm))
+
+
+def _image(config: LabConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, int | None]:
+    if config.image:
+        found = load_upload(config.image, info)
+        if found is None:
+            raise MissingError("image: this upload is not on this machine any more, or is no image of this data set: upload it again")
+        return found, config.label
+    if config.row >= len(label):
+        raise InputError(
+            f"row {config.row:,} is not there, {info.title} has {len(label):,} test images here: choose 0 to {len(label) - 1:,}"
+        )
+    return np.array(image[config.row]), int(label[config.row])
+
+
+def _key(config: LabConfig, subject: Subject, what: str, budget: float) -> str:
+    target = config.target if config.attack == "targeted" else None
+    return digest(
+        VERSION, STARTS, what, subject.weights, subject.image, subject.label, budget, config.norm, config.attack, target, config.steps, config.seed
+    )  # fmt: skip
+
+
+_FIGURES, _SMALLEST = TypeAdapter(Figures), TypeAdapter(Smallest)
+
+
+def _checked(adapter: TypeAdapter[Any], data: Mapping[str, Any] | None) -> Any:
+    """None for what is not there or not what was saved: it can be computed again."""
+    try:
+        return None if data is None else adapter.validate_python(data)
+    except ValidationError:
+        return None

@@ -1,0 +1,127 @@
+"""Images that people upload to the attack lab: checked as hostile, made to fit only when asked, kept by content on this machine."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cdp import paths
+from cdp.config_lab import IMAGE
+from cdp.data.images import MAX_FILE_BYTES, ImageForm, read_image
+from cdp.errors import InputError
+from cdp.tasks.kept import digest, load_array, save_array
+from cdp.types import DatasetInfo
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+KIND = "lab-images"
+MAX_SIDE = 2048
+"""Sides that an upload may have before it is made to fit; read from its header, before anything is decoded."""
+KEPT = 500
+"""Uploads that are kept; the ones put there longest ago go first."""
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_COLOURS = {"L": "grey", "RGB": "colour", "RGBA": "colour with transparency"}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload as the data set's images are. image: (H,W,C) uint8; changes: what it took to make it fit, () for nothing, so that it can be
+    asked before it is used."""
+
+    image: np.ndarray
+    changes: tuple[str, ...]
+
+
+def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
+    """A PNG from outside. name: of the file, for messages. Raises InputError with the remedy where it is none, or too large."""
+    form = form_of(info)
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"{name[:80]} is over {MAX_FILE_BYTES >> 20} MB, too large for one image: save it smaller")
+    paths.cache_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=paths.cache_dir()) as folder:
+        path = Path(folder) / "upload.png"
+        path.write_bytes(content)
+        try:
+            image = read_image(path, max_side=MAX_SIDE)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), name[:80])) from error
+    return _fitted(image, form)
+
+
+def form_of(info: DatasetInfo) -> ImageForm:
+    """What images of this data set are. Raises InputError for a number of channels that no PNG has."""
+    channels, height, width = info.shape
+    if channels not in _MODES:
+        raise InputError(f"images of {info.title} have {channels} channels, which no PNG has: choose one of its test images")
+    return ImageForm(height, width, _MODES[channels])
+
+
+def form_in_words(form: ImageForm) -> str:
+    """ "28 x 28 px, grey"."""
+    return f"{form.width} x {form.height} px, {_COLOURS[form.mode]}"
+
+
+def save_upload(image: np.ndarray) -> str:
+    """Keep (H,W,C) uint8 and return its hash. A home that cannot be written is told by ``load_upload`` not finding it."""
+    key = digest(image)
+    save_array(KIND, key, image)
+    folder = paths.cache_dir() / KIND
+    files = sorted(folder.glob("*.npy"), key=_written) if folder.is_dir() else []
+    for old in files[: max(0, len(files) - KEPT)]:
+        if old.stem != key:
+            old.unlink(missing_ok=True)
+    return key
+
+
+def load_upload(key: str, info: DatasetInfo) -> np.ndarray | None:
+    """(H,W,C) uint8; None where it is not on this machine any more, is not what its hash says, or is of another shape than the data set's."""
+    if not re.fullmatch(IMAGE, key):
+        return None
+    channels, height, width = info.shape
+    found = load_array(KIND, key)
+    sound = found is not None and found.dtype == np.uint8 and found.shape == (height, width, channels) and digest(found) == key
+    return found if sound else None
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # another tab has just removed it
+
+
+def _fitted(image: Image, form: ImageForm) -> Upload:
+    """The mode first, then the size. What loses nothing, such as grey saved as RGB, is no change."""
+    changes = []
+    if image.mode == "RGBA" and form.mode != "RGBA":
+        if np.asarray(image)[..., 3].min() < 255:
+            from PIL import Image as Pillow
+
+            changes.append("its transparent parts are laid on black")
+            image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, (0, 0, 0, 255)), image)
+        image = image.convert("RGB")
+    if image.mode == "RGB" and form.mode == "L":
+        values = np.asarray(image)
+        if (values != values[..., :1]).any():
+            changes.append("its colours become grey")
+    image = image.convert(form.mode)
+    if image.size != (form.width, form.height):
+        changes.append(f"it is resized from {image.width} x {image.height} to {form.width} x {form.height} px around its centre")
+        image = _resized(image, form)
+    return Upload(np.asarray(image).reshape(form.shape), tuple(changes))
+
+
+def _resized(image: Image, form: ImageForm) -> Image:
+    """The largest centred part of the form's proportions, brought to its size."""
+    from PIL.Image import Resampling
+
+    share = min(image.width / form.width, image.height / form.height)
+    width, height = share * form.width, share * form.height
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    return image.resize((form.width, form.height), Resampling.BICUBIC, box=(left, top, left + width, top + height))

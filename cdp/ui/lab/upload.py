@@ -1,0 +1,85 @@
+"""An image of a person's own: checked, and made to fit only once that was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from cdp.errors import CdpError
+from cdp.tasks.lab_images import Upload, form_in_words, form_of, load_upload, read_upload, save_upload
+from cdp.types import DatasetInfo
+from cdp.ui.lab.pictures import thumbnail
+from cdp.ui.lab.state import Lab
+from cdp.ui.words import plain
+
+_KEY = "lab_upload"
+
+
+@dataclass
+class _Brought:
+    """What came of the last file. file: its id; wrong: why it cannot be used; waiting: what it would take, until a person agrees."""
+
+    file: str
+    dataset: str
+    wrong: str = ""
+    waiting: Upload | None = None
+
+
+def upload(held: Lab, info: DatasetInfo) -> None:
+    """The control, and what there is to say of the file in it."""
+    key = f"lab_file_{info.name}"
+    try:
+        wanted = form_in_words(form_of(info))
+    except CdpError as error:
+        st.error(plain(f"{error}."))
+        return
+    file = st.file_uploader(f"PNG :gray[{wanted}]", type=["png"], key=key, on_change=_taken_away, args=(held, key))
+    brought: _Brought | None = st.session_state.get(_KEY)
+    # Not in the callback, which is lost where a poll draws the page anew at the same moment.
+    if file is not None and (brought is None or brought.file != file.file_id):
+        brought = st.session_state[_KEY] = _receive(held, info, file)
+    found = load_upload(held.flat["image"], info) if held.flat["image"] else None
+    if found is not None:
+        st.html(thumbnail(found, "Uploaded image"))
+    if brought is None or brought.dataset != info.name:
+        return
+    if brought.wrong:
+        st.error(plain(brought.wrong))
+    elif brought.waiting is not None:
+        _ask(held, brought, brought.waiting, wanted)
+
+
+def _taken_away(held: Lab, key: str) -> None:
+    """A person removed the file."""
+    if st.session_state[key] is None:
+        st.session_state.pop(_KEY, None)
+        held.put("image", "")
+
+
+def _receive(held: Lab, info: DatasetInfo, file: UploadedFile) -> _Brought:
+    """A new file: used at once where it fits as it is."""
+    held.put("image", "")
+    held.put("label", None)
+    try:
+        made = read_upload(file.getvalue(), file.name, info)
+    except (CdpError, OSError) as error:
+        return _Brought(file.file_id, info.name, wrong=f"{error}.")
+    if made.changes:
+        return _Brought(file.file_id, info.name, waiting=made)
+    held.put("image", save_upload(made.image))
+    return _Brought(file.file_id, info.name)
+
+
+def _ask(held: Lab, brought: _Brought, made: Upload, wanted: str) -> None:
+    """Show what the image would become, and let a person decide."""
+    st.info(plain(f"The models take {wanted}. To fit, {' and '.join(made.changes)}."))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(thumbnail(made.image, "The image as it would become"), width="content")
+        st.button("Use it like this", key="lab_fit", on_click=_use, args=(held, brought, made))
+
+
+def _use(held: Lab, brought: _Brought, made: Upload) -> None:
+    brought.waiting = None
+    held.put("image", save_upload(made.image))

@@ -1,0 +1,101 @@
+"""The Attack lab: controls on the left; budget, verdicts, pictures and figures of one or two models on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from cdp.config_lab import REACH, LabConfig, budgets, rounded
+from cdp.data.registry import load_split
+from cdp.errors import CdpError
+from cdp.tasks.lab import subject_of
+from cdp.types import Split
+from cdp.ui.fields import fields_of
+from cdp.ui.lab import form, words
+from cdp.ui.lab.catalog import LabChoices, datasets, models_of
+from cdp.ui.lab.data import Question, answered
+from cdp.ui.lab.drawn import draw
+from cdp.ui.lab.state import Lab, lab, settle_dataset, settle_models, settle_values, write_url
+from cdp.ui.side import side
+from cdp.ui.widgets import bound
+from cdp.ui.words import plain
+
+
+def lab_view() -> None:
+    """Draw the lab; its settings are kept for the session and told by the address."""
+    held, known = lab(), datasets()
+    settle_dataset(held, known)
+    choices = LabChoices(known, models_of(held.flat["dataset"]))
+    settle_models(held, choices)
+    split, wrong = _split(held.flat["dataset"])
+    budget, called = held.budget(split.info, choices) if split else (0.0, "")
+    if split:
+        settle_values(held, split, rounded(REACH * budget))
+    for note in held.notes:
+        st.warning(plain(note))
+    left, right = st.columns([4, 11], gap="large")
+    with left, st.container(key="lab_form", gap="small"):
+        form.models(held, choices)
+        if split:
+            form.image(held, split)
+            form.attack(held, split)
+    with right:
+        if split is None or not choices.models:
+            st.error(plain(wrong)) if wrong else _nothing()
+        else:
+            with st.container(key="live"):
+                _results(held, choices, split, budget, called)
+    write_url(held)
+
+
+def _split(dataset: str) -> tuple[Split | None, str]:
+    """The test images, or why there are none."""
+    try:
+        found = load_split(dataset, "test")
+    except (CdpError, OSError) as error:
+        return None, f"{error}."
+    return (found, "") if len(found) else (None, f"{dataset} has no test images: import some, or choose another data set.")
+
+
+def _nothing() -> None:
+    with st.container(border=True, key="empty"):
+        st.markdown("**Nothing to attack yet**")
+        st.markdown("The lab attacks classifiers of a data set whose test images are here. Train one, or bring images of your own first.")
+        st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+        st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
+
+
+def _results(held: Lab, choices: LabChoices, split: Split, budget: float, called: str) -> None:
+    """Budget, then everything that follows from it."""
+    if held.uploading and not held.flat["image"]:
+        with st.container(border=True, key="empty"):
+            st.markdown("**No image yet**")
+            st.markdown("Upload a PNG on the left; the models see it exactly as they see their own test images.")
+        side("looks").ask("ready", {})
+        return
+    _budget(held, rounded(REACH * budget))
+    try:
+        names = [name for name in (held.flat["model"], held.second) if name]
+        configs = [held.config(name, budget) for name in names]
+        questions = [Question(choices.models[c.model].title, c, subject_of(c)) for c in configs]
+        answered(questions)
+    except (CdpError, OSError) as error:
+        st.error(plain(f"{error}."))
+        return
+    draw(held, questions, split.info, budget, called)
+
+
+def _budget(held: Lab, largest: float) -> None:
+    """The slider, over the full width: three hundred steps want the room."""
+    field = fields_of(LabConfig)["epsilon"]
+    start = held.start["epsilon"]
+    # The same options as long as the control is the same one.
+    options = sorted({*budgets(largest), *([start] if start is not None and start <= largest else [])})
+    value = held.flat["epsilon"] if held.flat["epsilon"] is not None else rounded(largest / REACH)
+    control: dict[str, Any] = bound(field, held)
+    nearest = min(options, key=lambda option: abs(option - value))
+    st.select_slider(
+        f"{field.label} :gray[{words.NORMS[held.flat['norm']]}, {field.unit}]", options, nearest, format_func=lambda v: f"{v:.4g}",
+        help=field.tooltip, **control,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""What the lab says in sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from cdp.tasks.lab import Figures, Smallest
+
+Verdict = Literal["fooled", "stands", "wrong"]
+NORMS = {"linf": "l_inf", "l2": "l_2"}
+ATTACKS = {"cross-entropy": "PGD, cross-entropy", "margin": "PGD, CW margin", "targeted": "PGD, towards a class"}
+UNITS = {"cross-entropy": "cross-entropy [nats]", "margin": "margin [logits]", "targeted": "log p of the target [nats]"}
+HEADS: dict[Verdict, str] = {"fooled": "✗ Fooled", "stands": "✓ Stands", "wrong": "✗ Wrong without an attack"}
+
+
+def verdict(figures: Figures) -> Verdict:
+    """What became of the image."""
+    if figures.fooled:
+        return "fooled"
+    return "wrong" if figures.wrong_before and figures.target is None else "stands"
+
+
+def sentence(figures: Figures, smallest: Smallest | None, names: Sequence[str]) -> str:
+    """What the attack did, and the smallest budget that does, as far as it is known."""
+    told = _told(figures, names)
+    least = _least(figures, smallest)
+    return f"{told}; {least}." if least else f"{told}."
+
+
+def least_known(figures: Figures, smallest: Smallest) -> float | None:
+    """The smallest budget known to fool: that of the search, or of the attack that is shown where it is smaller."""
+    known = [value for value in (smallest.epsilon, figures.epsilon if figures.fooled else None) if value is not None]
+    return min(known, default=None)
+
+
+def probability_title(figures: Figures, names: Sequence[str]) -> str:
+    """The finding of the bars, such as "Coat 0.92 → Shirt 0.74"."""
+    first, then = figures.clean, figures.attacked
+    other = "" if first == then else f"{_name(then, names)} "
+    return f"{_name(first, names)} {figures.before[first]:.2f} → {other}{figures.after[then]:.2f}"
+
+
+def path_title(figures: Figures) -> str:
+    """The finding of the path."""
+    path, at = figures.losses[figures.chosen], figures.turned_at
+    return f"Loss {path[0]:.3g} → {path[-1]:.3g}, {'no success' if at is None else f'first success at step {at}'}"
+
+
+def ruler_title(found: Sequence[float | None], largest: float) -> str:
+    """Who withstands more, in the order of the models. found: the smallest budget of each, None where none was found."""
+    return "Smallest budget found: " + "; ".join(f"none up to {number(largest)}" if value is None else number(value) for value in found)
+
+
+def number(value: float) -> str:
+    """A budget in three digits."""
+    return f"{value:.3g}"
+
+
+def _told(figures: Figures, names: Sequence[str]) -> str:
+    true, said, at = _name(figures.label, names), _name(figures.attacked, names), f"At {number(figures.epsilon)} the attack"
+    if figures.target is not None:
+        aim = _name(figures.target, names)
+        if figures.fooled:
+            return f"{at} turns {true} into {aim}, its target ({_change(figures, figures.target, names)})"
+        other = f"; it says {said} in its place" if figures.attacked != figures.label else ""
+        return f"{at} does not reach {aim} ({_change(figures, figures.target, names)}){other}"
+    if figures.wrong_before:
+        clean = _name(figures.clean, names)
+        return f"It takes this {true} for {clean} before any attack (p of {true} {figures.before[figures.label]:.2f}), so there is nothing to fool"
+    if figures.fooled:
+        return f"{at} turns {true} into {said} ({_change(figures, figures.attacked, names)})"
+    return f"{at} does not fool it: still {true} ({_change(figures, figures.label, names)})"
+
+
+def _least(figures: Figures, smallest: Smallest | None) -> str:
+    if smallest is None or (figures.wrong_before and figures.target is None):
+        return ""
+    known = least_known(figures, smallest)
+    if known is None:
+        return f"none found that fools up to {number(smallest.largest)}"
+    missed = not figures.fooled and known <= figures.epsilon
+    return f"yet one of {number(known)} does" if missed else f"smallest budget found: {number(known)}"
+
+
+def _change(figures: Figures, value: int, names: Sequence[str]) -> str:
+    return f"p of {_name(value, names)} {figures.before[value]:.2f} → {figures.after[value]:.2f}"
+
+
+def _name(value: int, names: Sequence[str]) -> str:
+    return names[value] if value < len(names) else f"class {value}"

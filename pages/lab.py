@@ -1,0 +1,10 @@
+"""Attack one image by hand: what a budget does to it, what the network says, and what the smallest budget is."""
+
+import streamlit as st
+
+from cdp.ui.frame import framed
+from cdp.ui.lab.view import lab_view
+
+framed()
+st.title("Attack lab", anchor=False)
+lab_view()

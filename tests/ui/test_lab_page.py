@@ -1,0 +1,230 @@
+"""The Attack lab driven without a browser, over a real small data set and the real helper process: verdicts, links, what is not here."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from cdp import paths
+from cdp.config_lab import rounded
+from cdp.data.sets import delete_set
+from cdp.runs.side import Errand, Side
+from cdp.tasks.lab import attack_image, smallest_budget
+from cdp.tasks.lab_images import save_upload
+from cdp.ui.lab import data
+from cdp.ui.lab.data import withdraw
+from cdp.ui.side import side
+from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
+from tests.ui.pages import opened, served
+
+PATIENCE = 120.0
+LARGEST = rounded(3 * rounded(8 / 255))
+"""Of a data set without a convention, attacked with a model that was trained for no budget."""
+
+
+@pytest.fixture(autouse=True)
+def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A server that has served a page before, and a data set of one's own. The helper process is the real one only where a test says so
+    with ``helped``: it takes seconds to start; else one that never answers."""
+    served(monkeypatch)
+    st.cache_data.clear()
+    if "helped" not in request.fixturenames:
+        monkeypatch.setattr("cdp.ui.side.Side", lambda: Side([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]))
+        monkeypatch.setattr(data, "PATIENCE", 0.0)
+    side.clear()
+    make_world()
+    yield
+    side("looks").close()
+    side.clear()
+
+
+@pytest.fixture
+def helped() -> None:
+    """The real helper process."""
+
+
+def page(**params: str) -> AppTest:
+    return opened("lab", **params)
+
+
+def toys(**params: str) -> AppTest:
+    return page(**({"dataset": DATASET, "model": PLAIN, "row": "1", "steps": "10"} | params))
+
+
+def compute(**change: Any) -> None:
+    """What the helper would have done: the page has no convention for this data set, and takes CIFAR-10's budget."""
+    asked = config(**({"epsilon": rounded(8 / 255), "largest": LARGEST} | change))
+    attack_image(asked)
+    smallest_budget(asked)
+
+
+def param(app: AppTest, name: str) -> str | None:
+    value = app.query_params.get(name)
+    return value[0] if isinstance(value, list) else value
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.info, app.warning, app.error)
+    html = [str(e.proto.body) for e in app.get("html")]
+    return "\n".join([*html, *(str(e.value) for kind in kinds for e in kind)])
+
+
+def until(app: AppTest, there: Callable[[str], bool]) -> AppTest:
+    """Draw the page again until something is there: what a browser's polling does."""
+    end = time.monotonic() + PATIENCE
+    while not there(texts(app)):
+        assert time.monotonic() < end, texts(app)
+        time.sleep(0.3)
+        app.run()
+        assert not app.exception
+    return app
+
+
+def says(*words: str) -> Callable[[str], bool]:
+    return lambda text: all(word in text for word in words)
+
+
+def budget(app: AppTest) -> Any:
+    return app.select_slider[0]
+
+
+def box(app: AppTest, label: str) -> Any:
+    return next(one for one in (*app.selectbox, *app.number_input) if one.label.startswith(label))
+
+
+def test_the_first_visit_shows_the_shipped_robust_encoder_beside_the_standard_one(helped: None) -> None:
+    app = page()
+    assert [box(app, label).value for label in ("Data set", "Model", "Beside it")] == ["fashion-mnist", "robust", "standard"]
+    assert budget(app).value == 0.1
+    until(app, says("Stands.", "Fooled.", "smallest budget found"))
+    assert (param(app, "model"), param(app, "second"), param(app, "row")) == ("robust", "standard", "4")
+    # A budget at which the robust one falls too; the smallest budget does not depend on it.
+    budget(app).set_value(0.3).run()
+    until(app, lambda text: text.count("Fooled.") == 2 == text.count("smallest budget found") and "Stands." not in text)
+    assert param(app, "epsilon") == "0.3"
+
+
+def test_a_training_comes_first_and_its_budget_is_the_scale_of_a_data_set_without_a_convention() -> None:
+    app = page(dataset=DATASET)
+    assert (box(app, "Model").value, box(app, "Beside it").value) == (f"run:{RUN}", PLAIN)
+    assert "trained: night" in box(app, "Model").options
+    assert budget(app).value == 0.05 and budget(app).options[-1] == "0.15"
+
+
+def test_a_click_sets_the_budget_to_the_smallest_that_fools() -> None:
+    compute()
+    least = smallest_budget(config(largest=LARGEST))
+    assert least.epsilon is not None
+    compute(epsilon=least.epsilon)
+    app = toys()
+    assert "smallest budget found" in texts(app) or "none found" in texts(app)
+    app.button(key="lab_jump_0").click().run()
+    assert float(param(app, "epsilon") or 0) == least.epsilon == budget(app).value
+    assert "Fooled." in texts(app) and "turns grey into" in texts(app)
+    assert app.button(key="lab_jump_0").disabled
+
+
+def test_what_is_not_there_yet_is_waited_for_and_can_be_cancelled() -> None:
+    app = toys()
+    assert "Fooled." not in texts(app) and "Stands." not in texts(app)
+    cancel = next(button for button in app.button if button.label == "Cancel")
+    cancel.click().run()
+    app.run()
+    assert "cancelled" in texts(app)
+    assert any(button.label == "Try again" for button in app.button)
+
+
+def test_the_buttons_go_round_within_a_class() -> None:
+    app = toys(only="2", row="2")
+    rows = []
+    for name in ("lab_next", "lab_next", "lab_next", "lab_next", "lab_previous", "lab_random"):
+        app.button(key=name).click().run()
+        rows.append(int(param(app, "row") or 0))
+    assert rows[:5] == [5, 8, 11, 2, 11] and rows[5] % 3 == 2
+    box(app, "Only class").set_value(0).run()
+    assert box(app, "Row").value == 0
+
+
+def test_a_targeted_attack_offers_every_class_but_the_images_own() -> None:
+    compute(attack="targeted", target=2)
+    app = toys(attack="targeted", target="2")
+    towards = box(app, "Towards")
+    assert towards.options == ["the likeliest other class", "dark", "light"] and towards.value == 2
+    assert "its target" in texts(app) or "does not reach light" in texts(app)
+    # On an image of that class the aim is left open.
+    app.button(key="lab_next").click().run()
+    assert box(app, "Towards").value == -1 and param(app, "target") is None
+
+
+def test_another_norm_begins_at_its_own_budget() -> None:
+    app = toys(epsilon="0.02")
+    next(one for one in app.get("button_group") if one.label.startswith("Norm")).set_value("l2").run()
+    assert param(app, "epsilon") is None and param(app, "norm") == "l2"
+    assert budget(app).label.startswith("Attack budget :gray[l_2")
+
+
+def test_an_uploaded_image_comes_back_by_its_link_and_is_missed_when_it_is_gone() -> None:
+    key = save_upload(np.full((8, 8, 1), 120, np.uint8))
+    compute(image=key)
+    app = toys(image=key)
+    assert "Nobody says the true class" in texts(app) and "Uploaded image" in texts(app)
+    assert box(app, "True class").options[0] == "what each model says"
+    (paths.cache_dir() / "lab-images" / f"{key}.npy").unlink()
+    app = toys(image=key)
+    assert "not on this machine any more" in texts(app) and param(app, "image") is None
+
+
+@pytest.mark.parametrize(
+    ("params", "word"),
+    [
+        ({"dataset": "../../etc"}, "dataset"), ({"model": "run:../../x"}, "model"), ({"second": "<script>"}, "second"), ({"row": "99"}, "row"),
+        ({"row": "-1"}, "row"), ({"epsilon": "nan"}, "epsilon"), ({"epsilon": "9"}, "epsilon"), ({"norm": "l7"}, "norm"), ({"attack": "__class__"}, "attack"),
+        ({"target": "77", "attack": "targeted"}, "target"), ({"target": "1", "attack": "targeted"}, "own class"), ({"label": "5"}, "label"),
+        ({"image": "../x"}, "image"), ({"image": "0" * 24}, "upload it again"), ({"only": "x"}, "only"), ({"only": "7"}, "only"), ({"steps": "1e9"}, "steps"),
+        ({"largest": "5"}, "largest"), ({"x" * 300: "y" * 3000}, "not a setting"),
+    ],
+)  # fmt: skip
+def test_a_broken_link_says_so_in_one_sentence_and_the_page_stands(params: dict[str, str], word: str) -> None:
+    app = toys(**params)
+    assert any(word in str(note.value) for note in app.warning), [note.value for note in app.warning]
+    assert all(len(str(note.value)) < 600 for note in app.warning)
+    assert budget(app).value is not None and not app.error
+
+
+def test_a_data_set_without_test_images_says_where_they_go() -> None:
+    delete_set(f"{DATASET}-test")
+    app = toys()
+    assert "no test images" in texts(app) or "is not here" in texts(app)
+    assert not app.select_slider or box(app, "Data set").value != DATASET
+
+
+def test_only_what_waits_or_would_take_long_is_taken_back() -> None:
+    class Helper:
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def cancel(self, errand: Errand) -> None:
+            self.said.append("cancel")
+
+        def forget(self, errand: Errand) -> None:
+            self.said.append("forget")
+
+    def said(state: Any, *, spent: float = 0.0, expected: float | None = None) -> list[str]:
+        helper, errand = Helper(), Errand("lab", {}, expected=expected)
+        errand.state, errand.began = state, None if state == "queued" else time.monotonic() - spent
+        withdraw(helper, errand)  # type: ignore[arg-type]
+        return helper.said
+
+    assert said("queued") == ["cancel", "forget"]
+    assert said("running", spent=0.1, expected=1.0) == []
+    assert said("running", spent=1.0, expected=60.0) == ["cancel", "forget"]
+    assert said("running", spent=0.5) == []
+    assert said("running", spent=19.0) == ["cancel", "forget"]
