@@ -40,8 +40,8 @@ def masking_panel(
     - steps: accuracy under PGD-40 minus that of the same images under PGD-200 as well. Limit: 2 points.
     - black-box: images that PGD-40 on cross-entropy and on the margin leave and the first 500 queries of Square turn. Limit: 2 points.
     - restarts: accuracy under PGD-40 from one random start minus that under ten. Limit: 5 points.
-    - surface: right images whose cross-entropy rises no further along the gradient's step of length epsilon than along the best of eight
-      random ones. Limit: 5 %.
+    - surface: right images whose cross-entropy rises no further along the gradient, by steps up to epsilon, than along the best of eight
+      random directions. Limit: 5 %.
 
     No check proves the absence of masking, and a network may fail one for another reason; they are signs. Raises Cancelled when stopped.
     """

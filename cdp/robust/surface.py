@@ -12,27 +12,31 @@ from cdp.evaluation import Surface
 from cdp.robust.attacks import cross_entropy, unit_step
 from cdp.robust.trial import Trial, batches, seeded
 
-POINTS, DIRECTIONS = 21, 8
+POINTS, DIRECTIONS, SHARES = 21, 8, (0.25, 1.0)
 _STREAM = 1 << 20
 """Keeps these random directions apart from the random starts of attacks."""
 
 
 def loss_rises(trial: Trial, rows: np.ndarray, *, norm: str, epsilon: float, seed: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rise of the cross-entropy of each of b images, in nats, by one step of length epsilon, cut to [0,1]: (b,) along the gradient (of its
-    signs in l_inf), and (b,) along the best of eight random directions of signs."""
+    """How far the cross-entropy of each of b images rises, in nats: (b,) along the gradient (its signs in l_inf), and (b,) along the best of
+    eight random directions of signs. Each is the larger rise of two steps cut to [0,1], one of epsilon and one of a quarter of it, for a long
+    step may lead over the top."""
     along, across = [np.zeros(0)], [np.zeros(0)]
     for number, some in enumerate(batches(rows, batch)):
         x, y = trial.images(some)
         generator = seeded(seed, _STREAM, number)
         with trial.still(), torch.no_grad():
             before = cross_entropy(trial.net(x), y)
-            there = cross_entropy(trial.net((x + epsilon * _gradient_step(trial, x, y, norm)).clamp(0, 1)), y)
-            random = [
-                cross_entropy(trial.net((x + epsilon * _signs(x, norm, generator)).clamp(0, 1)), y) for _ in range(DIRECTIONS)
-            ]  # fmt: skip
-        along.append((there - before).cpu().numpy())
-        across.append((torch.stack(random).amax(dim=0) - before).cpu().numpy())
+            directions = [_gradient_step(trial, x, y, norm), *(_signs(x, norm, generator) for _ in range(DIRECTIONS))]
+            there = torch.stack([_highest(trial, x, y, epsilon * direction) for direction in directions]) - before
+        along.append(there[0].cpu().numpy())
+        across.append(there[1:].amax(dim=0).cpu().numpy())
     return np.concatenate(along), np.concatenate(across)
+
+
+def _highest(trial: Trial, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
+    losses = [cross_entropy(trial.net((x + share * step).clamp(0, 1)), y) for share in SHARES]
+    return torch.stack(losses).amax(dim=0)
 
 
 def loss_surface(trial: Trial, row: int, *, norm: str, epsilon: float, seed: int, batch: int) -> Surface:

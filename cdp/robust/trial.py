@@ -144,7 +144,7 @@ class Trial:
 
 
 def _size(delta: Tensor, norm: str) -> Tensor:
-    flat = delta.flatten(1).double()
+    flat = delta.flatten(1)
     return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
 
 

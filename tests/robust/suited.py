@@ -45,18 +45,17 @@ def problem(count: int = 30, classes: int = 10, wrong: int = 4) -> tuple[nn.Modu
     return net, image, label
 
 
-def finish(states: Iterator[SuiteState], state: SuiteState | None = None) -> SuiteState:
+def finish(states: Iterator[SuiteState]) -> SuiteState:
     """The last state."""
-    for state in states:
-        pass
-    assert state is not None and state.done
-    return state
+    *_, last = states
+    assert last.done
+    return last
 
 
 def run(net: nn.Module, image: np.ndarray, label: np.ndarray, attacks: list[Attack], **change: Any) -> SuiteState:
     """The suite from its start to its end."""
     settings = {"norm": "linf", "epsilon": EPSILON, "batch": 7} | change
-    return finish(run_suite(net, image, label, attacks, **settings), settings.get("state"))
+    return finish(run_suite(net, image, label, attacks, **settings))
 
 
 def shifting(name: str, by: float | Callable[[Tensor], Tensor], seen: list[tuple[int, list[float]]] | None = None) -> Attack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ class Wrapped(nn.Module):
     ],
 )
 def test_a_network_that_gives_no_logits_is_refused_with_a_reason(change: Callable[[Tensor], object], words: str) -> None:
-    net, before = Wrapped(change), []
+    net = Wrapped(change)
     before = _state(net)
     with pytest.raises(InputError, match=words):
         list(run_suite(net, pictures(4), np.zeros(4, np.int64), [shifting("a", 0.01)], norm="linf", epsilon=0.1, batch=9, classes=5))
@@ -173,7 +174,7 @@ def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_atta
     with pytest.raises(Cancelled):
         list(run_suite(net, image, label, [shifting("forever", forever)], norm="linf", epsilon=0.1, batch=9, should_stop=should_stop))
     assert time.monotonic() - ends < 0.8
-    assert all(later - earlier >= LOOK_SECONDS for earlier, later in zip(asked[2:], asked[3:], strict=False))
+    assert all(later - earlier >= LOOK_SECONDS for earlier, later in pairwise(asked[2:]))
     assert not net._forward_pre_hooks
 
 
