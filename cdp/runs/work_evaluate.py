@@ -27,7 +27,9 @@ def evaluate(run: Run, context: Context, net: nn.Module | None = None) -> dict[s
 
     config = cast(EvaluateConfig, run.config)
     if config.model.startswith(CODE) and net is None:
-        raise InputError(f"model: {config.model.removeprefix(CODE)} is your own code, which only a command that you type imports: run it again there")
+        raise InputError(
+            f"model: {config.model.removeprefix(CODE)} is your own code, which only a command that you type imports: run it again there"
+        )
     began = time.monotonic()
     resumed_from: list[int] = []
 
@@ -35,7 +37,9 @@ def evaluate(run: Run, context: Context, net: nn.Module | None = None) -> dict[s
         if not resumed_from:
             resumed_from.append(done)  # told before the first batch of this start
             context.journal.cut(done)
-        context.on_progress(progress_since(began, done=done, count=count, resumed_from=resumed_from[0], unit="images", seconds_left=seconds_left))
+        context.on_progress(
+            progress_since(began, done=done, count=count, resumed_from=resumed_from[0], unit="images", seconds_left=seconds_left)
+        )
 
     def on_stage(sentence: str) -> None:
         context.notice(sentence)

@@ -71,6 +71,16 @@ def buttons(run: Run, told: Help, *, removable: bool = True) -> None:
         st.button("Remove", key=f"remove-{run.id}", type="tertiary", on_click=_remove, args=(run.id, run.name), help=told.remove)
 
 
+def use_settings(run_id: str, use: Callable[[], None]) -> None:
+    """Put the settings of a run on the form of its page, by ``use``.
+
+    As a callback: a rerun that another part of the page asks for at the same moment takes the click with it, runs callbacks first, and may
+    end before it comes here. In a fragment the click would redraw this part alone, hence the rerun.
+    """
+    if st.button("Use these settings", key=f"use-{run_id}", on_click=use, help="Puts them on the form; nothing is started."):
+        st.rerun()
+
+
 def act(action: Callable[..., object], *args: object) -> None:
     """What a button does; what went wrong is said on the next draw."""
     try:

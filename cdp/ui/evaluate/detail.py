@@ -12,7 +12,7 @@ from cdp.ui.evaluate.live import stages_html
 from cdp.ui.evaluate.rows import bounds
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.evaluate.stored import report_of
-from cdp.ui.run_controls import POLL_SECONDS
+from cdp.ui.run_controls import POLL_SECONDS, use_settings
 from cdp.ui.train.rows import heading_html
 from cdp.ui.words import plain
 
@@ -78,11 +78,8 @@ def _stages(run: Run) -> None:
 
 def _again(held: Evaluated, run: Run) -> None:
     config = run.config
-    if isinstance(config, EvaluateConfig) and st.button(
-        "Use these settings", key=f"use-{run.id}", help="Puts them on the form; nothing is started."
-    ):
-        held.use(config)
-        st.rerun()
+    if isinstance(config, EvaluateConfig):
+        use_settings(run.id, lambda: held.use(config))
 
 
 def _log(run: Run) -> None:

@@ -15,6 +15,7 @@ from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.evaluate.wording import budget_text
 from cdp.ui.fields import fields_of
+from cdp.ui.run_controls import use_settings
 from cdp.ui.train.titles import value_text
 
 Rows = list[dict[str, str]]
@@ -26,11 +27,8 @@ def how(held: Evaluated, run: Run, report: EvalReport) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
     with st.container(horizontal=True):
         config = run.config
-        if isinstance(config, EvaluateConfig) and st.button(
-            "Use these settings", key=f"use-{run.id}", help="Puts them on the form; nothing is started."
-        ):
-            held.use(config)
-            st.rerun()
+        if isinstance(config, EvaluateConfig):
+            use_settings(run.id, lambda: held.use(config))
         st.download_button(
             "Download CSV", lambda: to_csv(rows), "measured.csv", "text/csv", on_click="ignore", key=f"evaluate_measured_csv_{run.id}"
         )

@@ -15,7 +15,7 @@ from cdp.runs.resources import RESOURCES, read_resources
 from cdp.ui.components.chart import chart
 from cdp.ui.fields import fields_of
 from cdp.ui.generate.results import to_csv
-from cdp.ui.run_controls import POLL_SECONDS
+from cdp.ui.run_controls import POLL_SECONDS, use_settings
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.train.command import config_yaml
 from cdp.ui.train.examples import EXAMPLES, pictures
@@ -103,10 +103,7 @@ def _settings(run: Run, held: Trained) -> None:
         return
     with fold:
         with st.container(horizontal=True):
-            # In a fragment a click would redraw this part alone.
-            if st.button("Use these settings", key=f"use-{run.id}", help="Puts them on the form; nothing is started."):
-                held.use(config)
-                st.rerun()
+            use_settings(run.id, lambda: held.use(config))
             st.download_button(
                 "Download config",
                 lambda: config_yaml(config),
