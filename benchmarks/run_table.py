@@ -21,11 +21,11 @@ from cdp.config_evaluate import EvaluateConfig
 from cdp.config_train import TrainConfig
 from cdp.errors import CdpError
 from cdp.paths import ROOT, cache_dir
-from cdp.runs.columns import sort_rows
-from cdp.runs.index import Index
-from cdp.runs.labels import change_labels
-from cdp.runs.query import matching
-from cdp.runs.rows import Row
+from cdp.runs.table.columns import sort_rows
+from cdp.runs.table.index import Index
+from cdp.runs.table.labels import change_labels
+from cdp.runs.table.query import matching
+from cdp.runs.table.rows import Row
 
 NAME, TITLE = "run_table", "The run table"
 RUNS, EPOCHS, EVALUATIONS, OVERLAID = 2000, 200, 400, 20

@@ -11,7 +11,7 @@ import pytest
 
 from cdp import paths
 from cdp.cli.main import main
-from cdp.runs.labels import Labels, read_labels
+from cdp.runs.table.labels import Labels, read_labels
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run
 

@@ -45,8 +45,8 @@ def compare(
     Runs that differ in their seed only are one arm. What is missing is named on stderr, and the rest is compared.
     """
     from cdp.cli.compared import told
-    from cdp.runs.comparison import compare as compared
-    from cdp.runs.comparison import comparison_json
+    from cdp.runs.comparing.comparison import compare as compared
+    from cdp.runs.comparing.comparison import comparison_json
 
     makers = [(path, _maker(path)) for path in report or []]
     comparison = compared(list(dict.fromkeys([*resolved(runs or []), *_found(where)])), groups=not each)
@@ -74,8 +74,8 @@ def resolved(words: Sequence[str]) -> list[str]:
 
 def _found(where: str | None) -> list[str]:
     """Ids of the trainings that a filter finds, the oldest first. Raises InputError where it cannot be read."""
-    from cdp.runs.index import Index
-    from cdp.runs.query import matching
+    from cdp.runs.table.index import Index
+    from cdp.runs.table.query import matching
 
     return [] if where is None else [row.id for row in reversed(matching(Index().rows(), where))]
 
@@ -84,7 +84,7 @@ def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
     """Ids by what the names of several seeds of the same settings share: of all of them, as an arm is called, and of those that are alike but for
     their seed, so that a run that was repeated under another name takes nothing away."""
     from cdp.naming import common_name
-    from cdp.runs.arms import groups_of, settings_key
+    from cdp.runs.comparing.arms import groups_of, settings_key
 
     arms, alike = groups_of(trainings), {run.id: f"{settings_key(run)} {common_name([run.name])}" for run in trainings}
     found: dict[str, list[str]] = {}

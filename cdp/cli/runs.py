@@ -61,10 +61,10 @@ def runs(
 
 
 def _listed(kind: str | None, where: str | None) -> list[Run]:
-    from cdp.runs.index import Index
-    from cdp.runs.labels import read_labels
-    from cdp.runs.query import matching
     from cdp.runs.records import get_run, list_runs
+    from cdp.runs.table.index import Index
+    from cdp.runs.table.labels import read_labels
+    from cdp.runs.table.query import matching
 
     if where is None:
         listed = [run for run in list_runs() if kind in (None, run.kind)]
@@ -88,8 +88,8 @@ def show(run: Which, as_json: AsJson = False) -> None:
 def _line(run: Run) -> dict[str, Any]:
     """What the table shows of a run. Of a training without reading its whole journal, as there may be thousands."""
     from cdp.runs.journal import JOURNAL
-    from cdp.runs.labels import labels_json, read_labels
-    from cdp.runs.reached import from_journal, from_result
+    from cdp.runs.table.labels import labels_json, read_labels
+    from cdp.runs.table.reached import from_journal, from_result
 
     if run.kind != "train":
         return _record(run)
@@ -102,8 +102,8 @@ def _line(run: Run) -> dict[str, Any]:
 
 def _record(run: Run) -> dict[str, Any]:
     """What is known of a run, JSON-ready, with its labels."""
-    from cdp.runs.labels import labels_json, read_labels
     from cdp.runs.summary import record
+    from cdp.runs.table.labels import labels_json, read_labels
 
     return record(run) | {"labels": labels_json(read_labels(run.folder))}
 

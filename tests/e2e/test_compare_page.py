@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cdp.runs.comparison import compare
+from cdp.runs.comparing.comparison import compare
 from tests.e2e.driver import SLOW_MS, Server, open_page, started, wait_idle
 from tests.ui.compare_runs import IDS, two_groups
 

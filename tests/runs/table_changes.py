@@ -15,7 +15,7 @@ import psutil
 
 from cdp import paths
 from cdp.config_evaluate import EvaluateConfig
-from cdp.runs.labels import change_labels
+from cdp.runs.table.labels import change_labels
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run
 

@@ -12,8 +12,8 @@ from scipy import stats
 
 from cdp import paths
 from cdp.evaluation_files import read_outcomes
-from cdp.runs.comparison import compare, comparison_json
-from cdp.runs.differences import MAX_ARMS
+from cdp.runs.comparing.comparison import compare, comparison_json
+from cdp.runs.comparing.differences import MAX_ARMS
 from tests.runs.compared_runs import N, arm, difference, evaluated, training
 
 PLAIN = {0: 0.50, 1: 0.52, 2: 0.51, 3: 0.53, 4: 0.5125}

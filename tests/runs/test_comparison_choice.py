@@ -11,7 +11,7 @@ import pytest
 from cdp import paths
 from cdp.evaluation import Outcome, Outcomes
 from cdp.evaluation_files import outcomes_bytes
-from cdp.runs.comparison import compare
+from cdp.runs.comparing.comparison import compare
 from cdp.runs.launch import delete
 from tests.evaluations import report, write_evaluation
 from tests.runs.compared_runs import N, arm, difference, evaluated, training

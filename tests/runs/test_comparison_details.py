@@ -9,9 +9,9 @@ from scipy import stats
 from cdp import paths
 from cdp.data.sets import save_set
 from cdp.evaluation_files import read_outcomes, read_report
-from cdp.runs.classes import newcombe
-from cdp.runs.comparison import compare
-from cdp.runs.efficiency import MAX_EQUAL, without_count
+from cdp.runs.comparing.classes import newcombe
+from cdp.runs.comparing.comparison import compare
+from cdp.runs.comparing.efficiency import MAX_EQUAL, without_count
 from cdp.statistics.efficiency import equal_count, equality_sentence
 from cdp.statistics.shares import share_difference, wilson
 from tests.evaluations import CLASSES

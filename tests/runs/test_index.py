@@ -17,14 +17,14 @@ import pytest
 from cdp import paths
 from cdp.config_evaluate import EvaluateConfig
 from cdp.config_train import TrainConfig
-from cdp.runs import index as module
 from cdp.runs import records
-from cdp.runs.index import Index
-from cdp.runs.labels import Labels, change_labels
 from cdp.runs.launch import delete
 from cdp.runs.records import Run, list_runs
-from cdp.runs.rows import Row
 from cdp.runs.summary import record
+from cdp.runs.table import index as module
+from cdp.runs.table.index import Index
+from cdp.runs.table.labels import Labels, change_labels
+from cdp.runs.table.rows import Row
 from tests.evaluations import report, write_evaluation
 from tests.runs.table_changes import DEAD, Changes, final_record
 from tests.ui.train_runs import SHORT, train_run

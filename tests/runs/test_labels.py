@@ -18,10 +18,10 @@ from cdp.config_train import TrainConfig
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.paths import ROOT
-from cdp.runs import labels
-from cdp.runs.labels import LABELS, Labels, change_labels, labels_json, read_labels
 from cdp.runs.launch import delete, launch, resume, stop
 from cdp.runs.records import get_run
+from cdp.runs.table import labels
+from cdp.runs.table.labels import LABELS, Labels, change_labels, labels_json, read_labels
 from tests.runs.processes import REAL, done, until
 from tests.ui.train_runs import train_run
 
@@ -157,7 +157,7 @@ def test_a_full_disk_is_a_sentence_and_the_old_labels_stay(folder: Path, monkeyp
 
 def test_threads_and_processes_that_write_at_once_lose_nothing(folder: Path) -> None:
     work = "[change_labels('one', add_tags=[f'p{sys.argv[1]}-{k}']) for k in range(5)]"
-    code = f"import sys; from cdp.runs.labels import change_labels; {work}"
+    code = f"import sys; from cdp.runs.table.labels import change_labels; {work}"
     others = [subprocess.Popen([sys.executable, "-c", code, str(number)], cwd=ROOT) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         mine = [pool.submit(change_labels, "one", add_tags=[f"t{number}-{k}"]) for k in range(5) for number in range(2)]

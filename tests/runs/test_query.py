@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from cdp.config_evaluate import EvaluateConfig
 from cdp.config_train import TrainConfig
 from cdp.errors import InputError
-from cdp.runs.columns import column_named, columns, group_rows, sort_rows, value_text
-from cdp.runs.labels import Labels
-from cdp.runs.query import matching
-from cdp.runs.reached import Reached
 from cdp.runs.records import Run, State
-from cdp.runs.rows import Evaluated, Row, row_of, with_evaluation
+from cdp.runs.table.columns import column_named, columns, group_rows, sort_rows, value_text
+from cdp.runs.table.labels import Labels
+from cdp.runs.table.query import matching
+from cdp.runs.table.reached import Reached
+from cdp.runs.table.rows import Evaluated, Row, row_of, with_evaluation
 
 DAY = time.mktime((2026, 11, 24, 12, 30, 0, 0, 0, -1))
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.runs.reached import Reached, from_journal, from_result
 from cdp.runs.records import get_run
 from cdp.runs.summary import record
+from cdp.runs.table.reached import Reached, from_journal, from_result
 from tests.ui.train_runs import train_run
 
 

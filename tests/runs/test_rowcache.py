@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from cdp import paths
-from cdp.runs import index as module
-from cdp.runs import rowcache
-from cdp.runs.index import Index
-from cdp.runs.labels import change_labels
 from cdp.runs.records import Run
+from cdp.runs.table import index as module
+from cdp.runs.table import rowcache
+from cdp.runs.table.index import Index
+from cdp.runs.table.labels import change_labels
 from tests.evaluations import report, write_evaluation
 from tests.runs.table_changes import DEAD
 from tests.ui.train_runs import SHORT, train_run

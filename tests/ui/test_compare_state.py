@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp import paths
-from cdp.runs.columns import columns
-from cdp.runs.labels import change_labels
+from cdp.runs.table.columns import columns
+from cdp.runs.table.labels import change_labels
 from cdp.ui.compare.kept import keep_columns, read_columns
 from cdp.ui.compare.lines import Lines
 from cdp.ui.compare.state import GROUPED, MOST_TOLD, STAR, Compared, from_params, group_key, offered_columns, plain_columns, to_params

@@ -8,8 +8,8 @@ from dataclasses import replace
 import streamlit as st
 
 from cdp.naming import told_apart
-from cdp.runs.labels import LONGEST_NOTE, change_labels
-from cdp.runs.rows import Row
+from cdp.runs.table.labels import LONGEST_NOTE, change_labels
+from cdp.runs.table.rows import Row
 from cdp.ui.compare.state import Compared
 from cdp.ui.run_controls import act
 from cdp.ui.words import split_tags

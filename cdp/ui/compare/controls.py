@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.runs.columns import columns
-from cdp.runs.query import LONGEST
+from cdp.runs.table.columns import columns
+from cdp.runs.table.query import LONGEST
 from cdp.ui.compare.kept import keep_columns
 from cdp.ui.compare.state import GROUPED, SEEDS, STAR, Compared, offered_columns, plain_columns
 from cdp.ui.run_controls import say_wrong

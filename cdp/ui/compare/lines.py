@@ -9,8 +9,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from cdp.naming import common_name
-from cdp.runs.columns import NOTHING, Column, column_named, group_rows
-from cdp.runs.rows import Row
+from cdp.runs.table.columns import NOTHING, Column, column_named, group_rows
+from cdp.runs.table.rows import Row
 from cdp.ui.compare.state import SEEDS, STAR, Compared, group_key, offered_columns
 from cdp.ui.train.titles import TITLES
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from cdp.runs.rows import Row
+from cdp.runs.table.rows import Row
 from cdp.ui.compare.result import Shown, comparison_of
 from cdp.ui.compare.state import MOST_COMPARED, Compared, compared, write_url
 from cdp.ui.compare.store import compared_ids, few, index

@@ -15,7 +15,7 @@ from cdp import paths
 from cdp.comparison import Comparison
 from cdp.evaluation_files import OUTCOMES, REPORT
 from cdp.runs.records import STATUS
-from cdp.runs.rows import Row
+from cdp.runs.table.rows import Row
 
 if TYPE_CHECKING:
     from cdp.figures.palette import Sign
@@ -64,7 +64,7 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> S
         return held
     with st.spinner("Comparing"):
         from cdp.figures.palette import named_signs
-        from cdp.runs.comparison import compare
+        from cdp.runs.comparing.comparison import compare
 
         found = compare(ids, groups=groups)
     shown = Shown(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)

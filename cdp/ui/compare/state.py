@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from cdp.runs.columns import SEED_GROUP, columns
-from cdp.runs.query import LONGEST
+from cdp.runs.table.columns import SEED_GROUP, columns
+from cdp.runs.table.query import LONGEST
 from cdp.ui.address import Address, read_params
 from cdp.ui.compare.kept import MOST, read_columns
 from cdp.ui.links import quoted
@@ -99,7 +99,7 @@ def offered_columns() -> dict[str, str]:
 
 
 def group_key(by: str) -> str:
-    """``by`` as ``cdp.runs.columns.group_rows`` calls it."""
+    """``by`` as ``cdp.runs.table.columns.group_rows`` calls it."""
     return SEED_GROUP if by == SEEDS else by
 
 

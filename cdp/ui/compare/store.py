@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.runs.columns import sort_rows
-from cdp.runs.index import Index
-from cdp.runs.query import matching
-from cdp.runs.rows import Row
+from cdp.runs.table.columns import sort_rows
+from cdp.runs.table.index import Index
+from cdp.runs.table.query import matching
+from cdp.runs.table.rows import Row
 from cdp.ui.compare.state import MOST_COMPARED, Compared
 
 

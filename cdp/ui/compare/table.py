@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.runs.columns import Column
-from cdp.runs.labels import change_labels
-from cdp.runs.rows import Row
+from cdp.runs.table.columns import Column
+from cdp.runs.table.labels import change_labels
+from cdp.runs.table.rows import Row
 from cdp.ui.compare import lines as made
 from cdp.ui.compare.chooser import chooser
 from cdp.ui.compare.controls import controls

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
 from cdp.config_evaluate import Suite
-from cdp.runs.arms import Group
-from cdp.runs.measured import Measured
-from cdp.runs.numbers import VALIDATION, Number, Numbers, Setting
+from cdp.runs.comparing.arms import Group
+from cdp.runs.comparing.measured import Measured
+from cdp.runs.comparing.numbers import VALIDATION, Number, Numbers, Setting
 from cdp.runs.records import Run
 
 _NAMED = 5

@@ -16,8 +16,8 @@ from cdp.evaluation import EvalReport
 from cdp.evaluation_files import REPORT, read_report
 from cdp.runs.journal import JOURNAL
 from cdp.runs.jsonfile import read_json
-from cdp.runs.reached import Reached, from_journal, from_result
 from cdp.runs.records import CONFIG, Run, read_run
+from cdp.runs.table.reached import Reached, from_journal, from_result
 from cdp.statistics.shares import share_interval
 from cdp.types import Interval
 

@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from cdp.errors import InputError
-from cdp.runs.columns import Column, column_named, nearest, time_text
 from cdp.runs.records import State
-from cdp.runs.rows import Row
+from cdp.runs.table.columns import Column, column_named, nearest, time_text
+from cdp.runs.table.rows import Row
 
 Condition = Callable[[Row], bool]
 

@@ -12,11 +12,11 @@ from typing import Any, Generic, TypeVar
 
 from cdp import paths
 from cdp.runs.journal import JOURNAL
-from cdp.runs.labels import LABELS, Labels, read_labels
-from cdp.runs.reached import Reached, from_journal, from_result
 from cdp.runs.records import CONFIG, PROCESS, STATUS, STOP, Run, read_run
-from cdp.runs.rowcache import Kept, Stamp, load_rows, save_rows
-from cdp.runs.rows import Evaluated, Row, evaluated_of, row_of, wants_card, with_evaluation
+from cdp.runs.table.labels import LABELS, Labels, read_labels
+from cdp.runs.table.reached import Reached, from_journal, from_result
+from cdp.runs.table.rowcache import Kept, Stamp, load_rows, save_rows
+from cdp.runs.table.rows import Evaluated, Row, evaluated_of, row_of, wants_card, with_evaluation
 
 CARD = "best/card.json"
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from cdp.config_train import TrainConfig
 from cdp.errors import InputError
-from cdp.runs.rows import Row
+from cdp.runs.table.rows import Row
 
 Holds = Literal["text", "texts", "tags", "flag", "number", "percent", "seconds", "time"]
 SEED_GROUP = "seed group"

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from cdp.comparison import ClassDifference
 from cdp.evaluation import ClassFigures
-from cdp.runs.measured import Measured
-from cdp.runs.outcomes import OutcomeReader
+from cdp.runs.comparing.measured import Measured
+from cdp.runs.comparing.outcomes import OutcomeReader
 from cdp.statistics.seeds import mean_interval, welch_test
 from cdp.statistics.shares import share_difference, share_interval
 from cdp.types import Interval

@@ -14,8 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from cdp import config_evaluate, config_train, knobs, paths
 from cdp.data import catalog
 from cdp.data.atomic import atomic_file
-from cdp.runs import journal, kinds, labels, reached, records, rows
-from cdp.runs.rows import Evaluated, Row
+from cdp.runs import journal, kinds, records
+from cdp.runs.table import labels, reached, rows
+from cdp.runs.table.rows import Evaluated, Row
 
 Stamp = tuple[int, int, int, int] | None
 """Of a file: times of change, size and inode. Another one whenever the file may hold something else; None where there is none."""

@@ -9,7 +9,7 @@ import numpy as np
 from cdp.comparison import Metric
 from cdp.errors import InputError
 from cdp.evaluation_files import OUTCOMES, read_outcomes
-from cdp.runs.numbers import Number
+from cdp.runs.comparing.numbers import Number
 
 _ROUNDING = 1e-9
 

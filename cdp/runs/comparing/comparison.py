@@ -9,16 +9,16 @@ from typing import Any
 from cdp.comparison import Arm, Comparison, Seed
 from cdp.config_train import TrainConfig
 from cdp.evaluation import Curve, EvalReport
-from cdp.runs.arms import found_runs, grouped
-from cdp.runs.choice import choose
-from cdp.runs.classes import class_differences, class_shares
-from cdp.runs.differences import MAX_ARMS, differences
-from cdp.runs.efficiency import efficiency
-from cdp.runs.measured import Measured
-from cdp.runs.numbers import VALIDATION, Number, Numbers, numbers_of
-from cdp.runs.outcomes import OutcomeReader
+from cdp.runs.comparing.arms import found_runs, grouped
+from cdp.runs.comparing.choice import choose
+from cdp.runs.comparing.classes import class_differences, class_shares
+from cdp.runs.comparing.differences import MAX_ARMS, differences
+from cdp.runs.comparing.efficiency import efficiency
+from cdp.runs.comparing.measured import Measured
+from cdp.runs.comparing.numbers import VALIDATION, Number, Numbers, numbers_of
+from cdp.runs.comparing.outcomes import OutcomeReader
+from cdp.runs.comparing.trained_on import SetMark, TrainedOn, trained_on
 from cdp.runs.records import Run
-from cdp.runs.trained_on import SetMark, TrainedOn, trained_on
 
 _EMPTY = {"real": "all", "synthetic": "none"}
 _AUTOMATIC = "automatic"

@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import TypeVar
 
 from cdp.comparison import Difference, Metric
-from cdp.runs.measured import Measured
-from cdp.runs.outcomes import OutcomeReader
+from cdp.runs.comparing.measured import Measured
+from cdp.runs.comparing.outcomes import OutcomeReader
 from cdp.statistics.holm import holm
 from cdp.statistics.mcnemar import mcnemar
 from cdp.statistics.seeds import Test, more_seeds, paired_test, welch_test

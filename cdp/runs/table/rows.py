@@ -14,9 +14,9 @@ from typing import Any
 from cdp.config_evaluate import RUN, EvaluateConfig
 from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.catalog import CATALOG
-from cdp.runs.labels import Labels
-from cdp.runs.reached import Reached, positive, share, whole
 from cdp.runs.records import Run, State
+from cdp.runs.table.labels import Labels
+from cdp.runs.table.reached import Reached, positive, share, whole
 
 SUITES = ("quick", "pgd", "autoattack")
 """From the weakest to the strongest."""

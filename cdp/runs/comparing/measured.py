@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cdp.comparison import Metric
-from cdp.runs.arms import Group
-from cdp.runs.numbers import Number, Setting
+from cdp.runs.comparing.arms import Group
+from cdp.runs.comparing.numbers import Number, Setting
 from cdp.statistics.seeds import mean_interval
 from cdp.types import Interval
 

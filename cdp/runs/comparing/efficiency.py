@@ -11,9 +11,9 @@ import numpy as np
 
 from cdp.comparison import EfficiencyLine, EfficiencyPoint, Equal
 from cdp.naming import common_name, told_apart
-from cdp.runs.differences import pairs_of
-from cdp.runs.measured import Measured
-from cdp.runs.trained_on import TrainedOn
+from cdp.runs.comparing.differences import pairs_of
+from cdp.runs.comparing.measured import Measured
+from cdp.runs.comparing.trained_on import TrainedOn
 from cdp.statistics.efficiency import equal_count, equality_sentence
 
 MAX_COUNTS = 3
