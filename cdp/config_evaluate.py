@@ -12,6 +12,8 @@ from cdp.knobs import Frozen, knob
 Suite = Literal["autoattack", "pgd", "quick"]
 RUN, CODE = "run:", "code:"
 """``run:ID`` is a training of this workspace; ``code:package.module:function`` is a model of the user's own, known to the command line only."""
+DEFAULT_DATASET = "fashion-mnist"
+"""Of a model that does not say."""
 QUICK_COUNT, QUICK_STEPS = 512, 10
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.config_evaluate import CODE, DEFAULT_DATASET, RUN, EvaluateConfig, budget_of
 from cdp.data.fitting import misfit
 from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
@@ -23,8 +23,6 @@ from cdp.models.places import given_path
 from cdp.paths import runs_dir
 from cdp.types import DatasetInfo
 
-DEFAULT_DATASET = "fashion-mnist"
-"""Of a model that does not say."""
 TEST = "test"
 """``Prepared.part`` where it is the data set's own test images."""
 

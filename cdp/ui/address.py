@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import streamlit as st
 
@@ -45,3 +46,33 @@ class Address:
         current = st.query_params.to_dict()
         if read_params() != self.params:
             st.query_params.from_dict({name: value for name, value in current.items() if name in RESERVED} | self.params)
+
+
+class Linked(Protocol):
+    """What a page keeps for a session and its address tells. turn: part of the controls' keys, which keep the values that they showed."""
+
+    address: Address
+    turn: int
+
+
+T = TypeVar("T", bound=Linked)
+
+
+def linked(
+    key: str, from_params: Callable[[Mapping[str, str]], T], carry: Callable[[T, T], None] = lambda before, now: None
+) -> tuple[T, bool]:
+    """What this session holds under ``key``, and whether it was just read from the address, as it is at first and where that changed under the page.
+
+    carry: (before, now) takes over what an address need not say.
+    """
+    params = read_params()
+    held: T | None = st.session_state.get(key)
+    if held is not None and not held.address.is_link(params):
+        return held, False
+    said = from_params(params)
+    if held is not None:
+        said.address, said.turn = held.address, held.turn + 1
+        carry(held, said)
+    said.address.take(params)
+    st.session_state[key] = said
+    return said, True

@@ -186,5 +186,5 @@ def test_many_are_filtered_and_paged() -> None:
     ran(next(box for box in app.text_input if box.label == "Filter evaluations").set_value("quick night-1"))
     assert all("quick estimate" in str(e.proto.body) for e in app.get("html") if "width:11rem" in str(e.proto.body))
     ran(next(box for box in app.text_input if box.label == "Filter evaluations").set_value("no such evaluation"))
-    assert "No evaluation matches" in texts(app)
+    assert "None matches" in texts(app)
     assert has(app, "model")

@@ -103,7 +103,7 @@ def test_many_runs_are_filtered_and_paged() -> None:
     ran(control(app, "Filter").set_value("failed seed 1"))
     assert all("failed" in str(e.proto.body) for e in app.get("html") if "seed" in str(e.proto.body))
     ran(control(app, "Filter").set_value("no such run"))
-    assert "No run matches" in texts(app)
+    assert "None matches" in texts(app)
 
 
 def test_damaged_runs_are_listed_and_the_page_stands() -> None:

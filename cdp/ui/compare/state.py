@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import streamlit as st
-
 from cdp.runs.table.columns import SEED_GROUP, columns
 from cdp.runs.table.query import LONGEST
-from cdp.ui.address import Address, read_params
+from cdp.ui.address import Address, linked
 from cdp.ui.compare.kept import MOST, read_columns
 from cdp.ui.links import quoted
 
@@ -105,16 +103,7 @@ def group_key(by: str) -> str:
 
 def compared() -> Compared:
     """This session's state; where the address changed under the page, what it says."""
-    params = read_params()
-    held: Compared | None = st.session_state.get(_KEY)
-    if held is not None and not held.address.is_link(params):
-        return held
-    said = from_params(params)
-    if held is not None:
-        said.address, said.turn = held.address, held.turn + 1
-    said.address.take(params)
-    st.session_state[_KEY] = said
-    return said
+    return linked(_KEY, from_params)[0]
 
 
 def from_params(params: Mapping[str, str]) -> Compared:

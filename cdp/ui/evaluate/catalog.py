@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp import paths
-from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.config_evaluate import CODE, DEFAULT_DATASET, RUN, EvaluateConfig, budget_of
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import is_name, read_json
 from cdp.models.encoders import BEST, CARD, list_checkpoints
@@ -96,7 +96,7 @@ def facts_of(source: str) -> Facts:
             f"model: {source[:80]!r} is no usable path: choose one of the list, or type the path of a folder with weights"
         ) from error
     if file and path.suffix == ".safetensors":
-        return Facts(path.stem)
+        return Facts(path.stem, DEFAULT_DATASET)
     if not folder:
         raise MissingError(
             f"model: {source[:80]!r} is not here: choose one of the list, or type the path of a folder with weights and card"
@@ -120,7 +120,7 @@ def _facts(card: Mapping[str, Any], name: str) -> Facts:
     known = norm in ("linf", "l2")
     return Facts(
         name=str(card.get("run") or card.get("name") or name)[:200],
-        dataset=dataset if isinstance(dataset, str) else "",
+        dataset=dataset if isinstance(dataset, str) and dataset else DEFAULT_DATASET,
         dataset_title=str(card.get("dataset_title") or "")[:200],
         norm=str(norm) if known else "",
         epsilon=float(epsilon) if known and isinstance(epsilon, int | float) else None,

@@ -6,17 +6,17 @@ import streamlit as st
 
 from cdp.config_evaluate import EvaluateConfig
 from cdp.errors import CdpError
-from cdp.runs.records import Run, get_run, log_tail
+from cdp.runs.records import Run, get_run
 from cdp.ui.evaluate.list import followers
 from cdp.ui.evaluate.live import stages_html
 from cdp.ui.evaluate.rows import bounds
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.evaluate.stored import report_of
 from cdp.ui.run_controls import POLL_SECONDS, use_settings
+from cdp.ui.run_lists import log_fold
 from cdp.ui.train.rows import heading_html
 from cdp.ui.words import plain
 
-LOG_BYTES = 8192
 REMEDY = {
     "interrupted": "Its process is gone, perhaps by a restart of the machine. Resume goes on after the last finished batch.",
     "stopped": "Stopped. Resume goes on after the last finished batch.", "failed": "Resume tries again after the last finished batch.",
@@ -56,7 +56,7 @@ def _ended(held: Evaluated, run: Run) -> None:
         st.info(REMEDY[run.state])
     _stages(run)
     _again(held, run)
-    _log(run)
+    log_fold(run)
 
 
 def _moving(run_id: str) -> None:
@@ -67,7 +67,7 @@ def _moving(run_id: str) -> None:
         return
     _stages(run)
     st.caption("The report appears here once everything is measured.")
-    _log(run)
+    log_fold(run)
 
 
 def _stages(run: Run) -> None:
@@ -80,16 +80,3 @@ def _again(held: Evaluated, run: Run) -> None:
     config = run.config
     if isinstance(config, EvaluateConfig):
         use_settings(run.id, lambda: held.use(config))
-
-
-def _log(run: Run) -> None:
-    fold = st.expander("Log", key=f"evaluate_log_{run.id}", on_change="rerun")
-    if not fold.open:
-        return
-    with fold:
-        text = log_tail(run, LOG_BYTES).strip()
-        if text:
-            st.code(text, language=None, wrap_lines=True, height=300)
-        else:
-            st.caption("The worker has printed nothing yet.")
-        st.caption(plain(str(run.folder / "log.txt")))

@@ -10,6 +10,7 @@ from cdp.runs.records import Run, list_runs
 from cdp.ui.evaluate.rows import bounds, evaluations, matching, row_html
 from cdp.ui.evaluate.state import Evaluated, shown_run
 from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said
+from cdp.ui.run_lists import filtered, paged
 from cdp.ui.train.rows import Followers
 from cdp.ui.words import plain
 
@@ -19,7 +20,6 @@ HELP = Help(
 )  # fmt: skip
 PAGE = 6
 """Evaluations listed at a time."""
-_FILTERED_FROM = 5
 _FOLLOWERS = "evaluate_followers"
 
 
@@ -45,29 +45,9 @@ def _draw(held: Evaluated, going: frozenset[str], shown: str) -> None:
     st.subheader("Evaluations", anchor=False)
     said()
     with st.container(key="evaluate_runs", gap="small"):
-        for run in _page(_filtered(runs)):
+        fitting = filtered(runs, matching, key="evaluate", label="Filter evaluations", hint="filter by name, state, attack or data")
+        for run in paged(fitting, PAGE, key="evaluate", noun="evaluations"):
             _row(run, held, shown)
-
-
-def _filtered(runs: list[Run]) -> list[Run]:
-    if len(runs) < _FILTERED_FROM:
-        return runs
-    text = st.text_input(
-        "Filter evaluations", key="evaluate_filter", placeholder="filter by name, state, attack or data", label_visibility="collapsed"
-    )
-    found = matching(runs, text)
-    if not found:
-        st.caption("No evaluation matches.")
-    return found
-
-
-def _page(runs: list[Run]) -> list[Run]:
-    pages = -(-len(runs) // PAGE)
-    if pages < 2:
-        return runs
-    page = st.pagination(pages, key=f"evaluate_page_{pages}")
-    st.caption(f"{len(runs):,} evaluations, newest first")
-    return runs[PAGE * (page - 1) : PAGE * page]
 
 
 def _row(run: Run, held: Evaluated, shown: str) -> None:

@@ -11,7 +11,8 @@ from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
 from cdp.statistics.shares import share_interval
 from cdp.ui.evaluate.wording import facts, share_text
-from cdp.ui.run_controls import WORDS, share, state_line
+from cdp.ui.run_controls import WORDS, state_line
+from cdp.ui.run_lists import bar_html
 from cdp.ui.train.rows import Followers, percent
 
 WEIGHTS = ("best", "last")
@@ -97,6 +98,7 @@ def row_html(run: Run, found: Sequence[Bound], *, shown: bool) -> str:
     return f"<div style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{''.join(lines)}{small}</div>".replace(" %", "&nbsp;%")
 
 
+ACCENT = "#3b6ea5"
 # As narrow as a phone needs it where space is shared, all that is left where there is more.
 _ROOMY = "width:11rem;min-width:100%"
 _ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
@@ -110,7 +112,7 @@ def _finished(run: Run) -> list[str]:
 def _unfinished(run: Run, found: Sequence[Bound]) -> list[str]:
     """How far it is, what is certain so far, and what stopped it."""
     told = [part for part in ("" if run.over else run.notice or "", bound_text(found)) if part]
-    lines = [_line(state_line(run)), _line(" · ".join(told)), _bar(run)]
+    lines = [_line(state_line(run)), _line(" · ".join(told)), bar_html(run, ACCENT)]
     if run.error:
         said = html.escape(run.error, quote=True)
         lines.append(f"<div style='font-size:0.85rem;{_ONE_LINE}' title='{said}'>{said}</div>")
@@ -120,17 +122,6 @@ def _unfinished(run: Run, found: Sequence[Bound]) -> list[str]:
 def _line(text: str, *, strong: bool = False) -> str:
     weight = ";font-weight:600" if strong else ""
     return f"<div style='font-size:0.9rem{weight}'>{html.escape(text)}</div>" if text else ""
-
-
-def _bar(run: Run) -> str:
-    done = share(run)
-    color = "#3b6ea5" if not run.over else "#777b80"
-    name = html.escape(run.name, quote=True)
-    return (
-        f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100' aria-valuenow='{done * 100:.0f}' aria-label='{name}' "
-        "style='height:4px;border-radius:2px;margin:3px 0;background:rgba(128,132,140,0.22)'>"
-        f"<div style='height:4px;border-radius:2px;width:{done * 100:.1f}%;background:{color}'></div></div>"
-    )
 
 
 def matching(runs: Sequence[Run], text: str) -> list[Run]:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import streamlit as st
-
 from cdp.config_evaluate import CODE, EvaluateConfig
 from cdp.knobs import parse
 from cdp.runs.records import Run
-from cdp.ui.address import read_params
+from cdp.ui.address import linked
 from cdp.ui.evaluate.catalog import CODE_REMEDY, Evaluable
 from cdp.ui.fields import fields_of
 from cdp.ui.held import Held
@@ -45,20 +43,9 @@ class Evaluated(Held):
 
 def evaluated() -> Evaluated:
     """This session's settings; where the address changed under the page, what it says."""
-    params = read_params()
-    held: Evaluated | None = st.session_state.get(_KEY)
-    if held is not None and not held.address.is_link(params):
-        held.fresh = False
-        return held
-    said = from_params(params)
-    said.fresh = True
-    if held is not None:
-        said.address = held.address
-        # Controls keep the values that they showed under a key, so they get new keys.
-        said.turn = held.turn + 1
-    said.address.take(params)
-    st.session_state[_KEY] = said
-    return said
+    held, fresh = linked(_KEY, from_params)
+    held.fresh = fresh
+    return held
 
 
 def from_params(params: Mapping[str, str]) -> Evaluated:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from cdp.config_lab import REACH, LabConfig, budget_of, rounded
 from cdp.knobs import parse
 from cdp.tasks.lab_images import load_upload
 from cdp.types import DatasetInfo, Split
-from cdp.ui.address import read_params
+from cdp.ui.address import linked
 from cdp.ui.fields import fields_of
 from cdp.ui.held import Held
 from cdp.ui.lab.catalog import START, LabChoices
@@ -72,17 +71,9 @@ class Lab(Held):
 
 def lab() -> Lab:
     """This session's settings; where the address changed under the page, what it says."""
-    params = read_params()
-    held: Lab | None = st.session_state.get(_KEY)
-    if held is not None and not held.address.is_link(params):
-        held.fresh = False
-        return held
-    said = from_params(params)
-    if held is not None:
-        said.address, said.turn = held.address, held.turn + 1
-    said.address.take(params)
-    st.session_state[_KEY] = said
-    return said
+    held, fresh = linked(_KEY, from_params)
+    held.fresh = fresh
+    return held
 
 
 def from_params(params: Mapping[str, str]) -> Lab:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import streamlit as st
 
-from cdp.config_train import TrainConfig
 from cdp.errors import MissingError
 from cdp.figures.curve_lines import RunCurves, entries
 from cdp.figures.curve_rows import point_rows, run_rows
 from cdp.figures.curves import Look, training_curves
 from cdp.figures.palette import Sign
+from cdp.runs.comparing.arms import groups_of
 from cdp.runs.records import Run, get_run
 from cdp.ui.components.chart import load_plotly, packed_chart
 from cdp.ui.components.packing import pack
@@ -41,20 +40,6 @@ def show_curves(run_ids: tuple[str, ...]) -> None:
     moving = _moving(runs)
     st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(run_ids, groups, look, moving)
     load_plotly()
-
-
-def groups_of(runs: Sequence[Run]) -> dict[str, str]:
-    """For each run id what it shares with the other seeds of the same settings. A seed counts once: its second run stands alone."""
-    found: dict[str, str] = {}
-    taken: set[tuple[str, int]] = set()
-    for run in runs:
-        found[run.id] = run.id
-        if isinstance(run.config, TrainConfig):
-            settings = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}), sort_keys=True)
-            if (settings, run.config.seed) not in taken:
-                found[run.id] = settings
-                taken.add((settings, run.config.seed))
-    return found
 
 
 def signs_of(run_ids: Sequence[str]) -> dict[str, Sign]:

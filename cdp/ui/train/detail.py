@@ -10,12 +10,13 @@ from cdp.config_evaluate import RUN
 from cdp.config_train import TrainConfig
 from cdp.errors import CdpError
 from cdp.models.encoders import BEST, CARD
-from cdp.runs.records import Run, get_run, log_tail
+from cdp.runs.records import Run, get_run
 from cdp.runs.resources import RESOURCES, read_resources
 from cdp.ui.components.chart import chart
 from cdp.ui.fields import fields_of
 from cdp.ui.generate.results import to_csv
 from cdp.ui.run_controls import POLL_SECONDS, use_settings
+from cdp.ui.run_lists import log_fold
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.train.command import config_yaml
 from cdp.ui.train.examples import EXAMPLES, pictures
@@ -24,9 +25,6 @@ from cdp.ui.train.outcome import outcome
 from cdp.ui.train.rows import heading_html, standing
 from cdp.ui.train.state import Trained, plain_of
 from cdp.ui.train.titles import value_text
-from cdp.ui.words import plain
-
-LOG_BYTES = 8192
 
 
 def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None:
@@ -79,7 +77,7 @@ def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
     _examples(run, names)
     _settings(run, held)
     _resources(run)
-    _log(run)
+    log_fold(run)
 
 
 def _examples(run: Run, names: tuple[str, ...]) -> None:
@@ -147,16 +145,3 @@ def _resources(run: Run) -> None:
             "Download CSV", lambda: to_csv(resource_rows(samples)), f"{run.name}-resources.csv", "text/csv", on_click="ignore",
             key=f"resources-csv-{run.id}",
         )  # fmt: skip
-
-
-def _log(run: Run) -> None:
-    fold = st.expander("Log", key=f"train_log_{run.id}", on_change="rerun")
-    if not fold.open:
-        return
-    with fold:
-        text = log_tail(run, LOG_BYTES).strip()
-        if text:
-            st.code(text, language=None, wrap_lines=True, height=300)
-        else:
-            st.caption("The worker has printed nothing yet.")
-        st.caption(plain(str(run.folder / "log.txt")))

@@ -9,6 +9,7 @@ import streamlit as st
 from cdp.figures.palette import Sign
 from cdp.runs.records import Run, list_runs
 from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said
+from cdp.ui.run_lists import filtered, paged
 from cdp.ui.train.rows import Followers, matching, row_html, standing, train_runs, watching
 from cdp.ui.train.state import MOST_WATCHED, Trained
 from cdp.ui.words import plain
@@ -18,7 +19,6 @@ HELP = Help(
 )  # fmt: skip
 PAGE = 8
 """Runs listed at a time."""
-_FILTERED_FROM = 5
 _FOLLOWERS = "train_followers"
 
 
@@ -44,7 +44,8 @@ def _draw(held: Trained, going: frozenset[str], watched: tuple[str, ...]) -> Non
     st.subheader("Runs", anchor=False)
     said()
     signs = _signs(now)
-    shown = _page(_filtered(runs))
+    fitting = filtered(runs, matching, key="train", label="Filter runs", hint="filter by name, state, method, data or seed")
+    shown = paged(fitting, PAGE, key="train", noun="runs")
     with st.container(key="train_runs", gap="small"):
         for run in shown:
             _row(run, held, now, signs.get(run.id))
@@ -57,27 +58,6 @@ def _signs(watched: Sequence[str]) -> dict[str, Sign]:
     from cdp.ui.train.curves import signs_of
 
     return signs_of(watched)
-
-
-def _filtered(runs: list[Run]) -> list[Run]:
-    if len(runs) < _FILTERED_FROM:
-        return runs
-    text = st.text_input(
-        "Filter runs", key="train_filter", placeholder="filter by name, state, method, data or seed", label_visibility="collapsed"
-    )
-    found = matching(runs, text)
-    if not found:
-        st.caption("No run matches.")
-    return found
-
-
-def _page(runs: list[Run]) -> list[Run]:
-    pages = -(-len(runs) // PAGE)
-    if pages < 2:
-        return runs
-    page = st.pagination(pages, key=f"train_page_{pages}")
-    st.caption(f"{len(runs):,} runs, newest first")
-    return runs[PAGE * (page - 1) : PAGE * page]
 
 
 def _row(run: Run, held: Trained, watched: Sequence[str], sign: Sign | None) -> None:

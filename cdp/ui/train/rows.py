@@ -12,7 +12,8 @@ from cdp.config_train import TrainConfig
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
-from cdp.ui.run_controls import WORDS, share, state_line
+from cdp.ui.run_controls import WORDS, state_line
+from cdp.ui.run_lists import bar_html
 from cdp.ui.train.titles import TITLES
 from cdp.ui.words import GLYPHS
 
@@ -91,7 +92,7 @@ def row_html(run: Run, now: Standing, sign: Sign | None = None) -> str:
     head = f"{_mark(sign)}<b>{html.escape(run.name)}</b>"
     lines = [" · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)]
     if run.state != "finished":
-        lines.append(_bar(run, (sign or NEUTRAL).color))
+        lines.append(bar_html(run, (sign or NEUTRAL).color))
     if run.error:
         lines.append(
             f"<div style='font-size:0.85rem;{_ONE_LINE}' title='{html.escape(run.error, quote=True)}'>{html.escape(run.error)}</div>"
@@ -113,15 +114,6 @@ def _mark(sign: Sign | None) -> str:
 # As narrow as a phone needs it where space is shared, all that is left where there is more.
 _ROOMY = "width:11rem;min-width:100%"
 _ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
-
-
-def _bar(run: Run, color: str) -> str:
-    done = share(run)
-    return (
-        f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100' aria-valuenow='{done * 100:.0f}' aria-label='{html.escape(run.name)}' "
-        "style='height:4px;border-radius:2px;margin:3px 0;background:rgba(128,132,140,0.22)'>"
-        f"<div style='height:4px;border-radius:2px;width:{done * 100:.1f}%;background:{color if not run.over else '#777b80'}'></div></div>"
-    )
 
 
 def matching(runs: Sequence[Run], text: str) -> list[Run]:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import streamlit as st
-
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.presets_train import TRAIN_PRESETS, train_preset
-from cdp.ui.address import read_params
+from cdp.ui.address import linked
 from cdp.ui.fields import fields_of
 from cdp.ui.held import Held
 from cdp.ui.links import quoted, read_fields, written
@@ -76,21 +74,13 @@ def plain_of(preset: str) -> dict[str, Any]:
 
 def trained() -> Trained:
     """This session's settings; where the address changed under the page, what it says."""
-    params = read_params()
-    held: Trained | None = st.session_state.get(_KEY)
-    if held is not None and not held.address.is_link(params):
-        held.fresh = False
-        return held
-    said = from_params(params)
-    said.fresh = True
-    if held is not None:
-        said.address = held.address
-        # Controls keep the values that they showed under a key, so they get new keys.
-        said.turn = held.turn + 1
-        said.watched = held.watched if said.watched is None else said.watched
-    said.address.take(params)
-    st.session_state[_KEY] = said
-    return said
+    held, fresh = linked(_KEY, from_params, _keep_watching)
+    held.fresh = fresh
+    return held
+
+
+def _keep_watching(before: Trained, now: Trained) -> None:
+    now.watched = before.watched if now.watched is None else now.watched
 
 
 def from_params(params: Mapping[str, str]) -> Trained:
