@@ -28,7 +28,7 @@ test: lint
 	@$(TEST_ENV) $(BIN)/python -m tests.browser
 	@rm -rf test-results && mkdir -p test-results
 	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m "not e2e" --junitxml=test-results/unit.xml || true
-	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m e2e --junitxml=test-results/browser.xml || true
+	@$(TEST_ENV) $(BIN)/python -m pytest -m e2e --junitxml=test-results/browser.xml || true
 	@$(BIN)/python tests/tally.py test-results/unit.xml test-results/browser.xml
 
 unit: $(DEV)
@@ -36,7 +36,7 @@ unit: $(DEV)
 
 browser: $(DEV)
 	$(TEST_ENV) $(BIN)/python -m tests.browser
-	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
+	$(TEST_ENV) $(BIN)/python -m pytest -m e2e
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -58,10 +58,11 @@ def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:
     try:
         for step in trainer.run(split.image, split.label):
             losses.append(finite(step.loss, step.step))
-            if step.step % config.save_every == 0:
-                save()
             seconds_left = step.seconds / (step.step - first) * (config.steps - step.step)
             yield Progress(step.step, config.steps, step.loss, seconds_left)
+            # After the caller has written down this step: a kill in between costs doing some steps again, not a point of the curve.
+            if step.step % config.save_every == 0:
+                save()
     except GeneratorExit:
         # Thrown in at the yield only, where network, average and optimiser are of the same step.
         save()

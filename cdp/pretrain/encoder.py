@@ -67,10 +67,14 @@ def pretrain_encoder(config: EncoderConfig, target: Path | None = None) -> Gener
             history.append(_choose_by(config, net, split, held))
             if history[-1] >= max(history):
                 best.update({name: value.detach().cpu().clone() for name, value in trainer.ema.items()})
-            kept = {f"best.{name}": value for name, value in best.items()}
-            work.save(trainer.state() | kept | {"history": torch.tensor(history, dtype=torch.float64)})
         seconds_left = step.seconds / (step.step - first) * (step.total - step.step)
-        yield Progress(step.step, step.total, step.loss, seconds_left, history[-1] if history else None)
+        try:
+            yield Progress(step.step, step.total, step.loss, seconds_left, history[-1] if history else None)
+        finally:
+            # After the caller has written down this step: a kill in between costs doing the epoch again, not its point of the curve.
+            if step.epoch_ended:
+                kept = {f"best.{name}": value for name, value in best.items()}
+                work.save(trainer.state() | kept | {"history": torch.tensor(history, dtype=torch.float64)})
     net = _network(config, split.info, best)
     measured = _measure(config, net)
     save_encoder(target, net, encoder_card(config, split, epsilon=epsilon, held_out=len(held), history=history, measured=measured))

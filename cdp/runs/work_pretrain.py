@@ -49,7 +49,7 @@ def pretrain_model(run: Run, context: Context) -> dict[str, Any]:
 
     def take(progress: Progress) -> None:
         curve.take(progress.step, progress.loss)
-        if progress.step % config.save_every == 0:
+        if progress.step > config.save_every and progress.step % config.save_every == 1 % config.save_every:  # the step after a checkpoint
             sheets.show_checkpoint(training_folder(target) / "state.safetensors")
 
     _drive(pretrain(config), context, first, take)

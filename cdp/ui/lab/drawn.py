@@ -33,8 +33,11 @@ def draw(held: Lab, questions: Sequence[Question], info: DatasetInfo, budget: fl
     attacks, searches = pending(questions)
     signs = named_signs([question.title for question in questions])
     with st.container(height=ROOM_PX + ruler_px(len(questions)), border=False, key="lab_slot"):
-        waiting(attacks, key="lab_wait")
-        waiting(searches, key="lab_seek")
+        # Each in a place of its own: two fragments that take turns in one place would be one to the browser, and its polls could be lost.
+        with st.container():
+            waiting(attacks, key="lab_wait")
+        with st.container():
+            waiting(searches, key="lab_seek")
         least = _ruler(questions, signs, budget, called)
     _jumps(held, questions, least)
     alone = len(questions) == 1

@@ -12,6 +12,7 @@ from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
 from cdp.types import Split
 from cdp.ui.fields import fields_of
+from cdp.ui.frame import warned
 from cdp.ui.lab import form, words
 from cdp.ui.lab.catalog import LabChoices, datasets, models_of
 from cdp.ui.lab.data import Question, answered
@@ -32,8 +33,7 @@ def lab_view() -> None:
     budget, called = held.budget(split.info, choices) if split else (0.0, "")
     if split:
         settle_values(held, split, rounded(REACH * budget))
-    for note in held.notes:
-        st.warning(plain(note))
+    warned(held.notes)
     left, right = st.columns([4, 11], gap="large")
     with left, st.container(key="lab_form", gap="small"):
         form.models(held, choices)
