@@ -34,7 +34,7 @@ SETS = (
     ("supcon-strength-0.1", "/generate?count=100&batch=100&seed=1"),
     ("unguided", "/generate?loss=none&strength=0&count=100&batch=100&seed=1"),
 )
-PLAIN = "/train?real=1000&epochs=12&attack_steps=3&seeds=3&warm_up=0.1&name=real-only"
+PLAIN = "/train?real=1000&epochs=8&attack_steps=3&seeds=2&warm_up=0.1&name=real-only"
 TRAININGS = (PLAIN, PLAIN.replace("real-only", "guided") + f"&synthetic={SETS[0][0]}&fraction=0.5")
 TRAIN_MS = 600_000
 EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", "400", "--json")
@@ -83,13 +83,13 @@ def _make_sets(browser: Browser, server: Server) -> None:
 
 
 def _train(browser: Browser, server: Server) -> str:
-    """Short trainings with and without a synthetic set, three seeds each, as a person would start them; the address that watches the last three."""
+    """Short trainings with and without a synthetic set, two seeds each, as a person would start them; the address that watches the last two."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
     page = context.new_page()
     for number, path in enumerate(TRAININGS, start=1):
         open_page(page, server, path)
-        page.get_by_role("button", name="Train 3 runs").click(timeout=SLOW_MS)
-        expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(3 * number, timeout=TRAIN_MS)
+        page.get_by_role("button", name="Train 2 runs").click(timeout=SLOW_MS)
+        expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(2 * number, timeout=TRAIN_MS)
     address = page.url
     context.close()
     return address.removeprefix(server.url)

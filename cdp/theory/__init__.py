@@ -1,0 +1,32 @@
+"""The Gaussian model: closed forms, asymptotics and simulation of robust accuracy, and what a sample set says of its quantities.
+
+numpy only at import; scipy is imported where it is used. The derivation: docs/theory.md.
+"""
+
+from cdp.theory.expectation import Estimate, expected
+from cdp.theory.model import (
+    Problem,
+    Synthetic,
+    best_accuracy,
+    optimal_direction,
+    robust_accuracy,
+    soft_threshold,
+)
+from cdp.theory.needed import samples_needed
+from cdp.theory.settings import problem_of, synthetic_of
+from cdp.theory.simulation import simulate
+
+__all__ = [
+    "Estimate",
+    "Problem",
+    "Synthetic",
+    "best_accuracy",
+    "expected",
+    "optimal_direction",
+    "problem_of",
+    "robust_accuracy",
+    "samples_needed",
+    "simulate",
+    "soft_threshold",
+    "synthetic_of",
+]
