@@ -27,7 +27,8 @@ class FeatureEstimate:
     separation: |m|/s, root mean square over class pairs; m is half the difference of two class means, s^2 = tr(S^2)/tr(S) the noise of the isotropic
     Gaussian of ``dimension`` dimensions that has the same tr(S) and tr(S^2). dimension: effective, tr(S)^2/tr(S^2), 1 to D.
     angle: degrees between the class-mean differences of the set and of real images; ratio: c, separation over that of real images; real: separation of
-    real images. All three None without real images, and the angle also where the classes of either cannot be told apart. pairs: (K, K) separation of every two classes, nan on the diagonal; classes: (K,) class numbers.
+    real images. All three None without real images, and the angle also where the classes of either cannot be told apart. pairs: (K, K)
+    separation of every two classes, nan on the diagonal; classes: (K,) class numbers.
     """
 
     separation: Interval
@@ -86,7 +87,9 @@ def _checked(name: str, features: np.ndarray, labels: np.ndarray) -> tuple[Float
         raise InputError(f"{name} has NaN or infinity: leave out images that the encoder failed on")
     sizes = np.unique(numbers, return_counts=True)[1]
     if len(sizes) < 2 or sizes.min() < _LEAST:
-        raise InputError(f"{name} has {len(sizes)} classes, the smallest of {sizes.min(initial=0)} images: 2 classes of {_LEAST} images each are needed")
+        raise InputError(
+            f"{name} has {len(sizes)} classes, the smallest of {sizes.min(initial=0)} images: 2 classes of {_LEAST} images each are needed"
+        )
     centred = rows.astype(np.float64)
     return centred, numbers.astype(np.int64)
 
@@ -199,7 +202,9 @@ def _angle(own: _Jackknife, real: _Jackknife) -> Interval | None:
 
 def _ratio(own: _Jackknife, real: _Jackknife) -> Interval:
     if real.all.size <= 0:
-        raise InputError("reference: its classes cannot be told apart in these features, so nothing can be measured against them: use another encoder")
+        raise InputError(
+            "reference: its classes cannot be told apart in these features, so nothing can be measured against them: use another encoder"
+        )
 
     def squared(first: _Summary, second: _Summary) -> float:
         return first.squared_separation / max(second.squared_separation, 1e-12)

@@ -95,7 +95,9 @@ def _simulated(config: TheoryConfig, problem: Problem, made: list[Synthetic], dr
 
 def _learned(config: TheoryConfig) -> Floats:
     """One training on n samples, (d,)."""
-    block = next(weights(problem_of(config), synthetic_of(config), config.n, config.learner, draws=2, seed=(config.seed, 303), ridge=config.ridge))
+    block = next(
+        weights(problem_of(config), synthetic_of(config), config.n, config.learner, draws=2, seed=(config.seed, 303), ridge=config.ridge)
+    )
     return np.asarray(block[0])
 
 

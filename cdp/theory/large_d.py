@@ -67,7 +67,9 @@ def _beyond(b: Floats) -> list[Floats]:
 
 def averaged(cases: Cases, *, threshold: float) -> Floats:
     """Expected robust accuracy in every case (M,) of the average (threshold 0) or of its soft threshold. n must be finite."""
-    moved = 2 * math.sqrt(cases.label_noise * (1 - cases.label_noise) * float(cases.dot(cases.means, cases.means).max()) / cases.problem.dim)
+    moved = 2 * math.sqrt(
+        cases.label_noise * (1 - cases.label_noise) * float(cases.dot(cases.means, cases.means).max()) / cases.problem.dim
+    )
     share, label_weight = label_table(cases.n, cases.label_noise, _COARSER * moved / cases.noise)
     g, factor_weight = factor_nodes(cases.correlation)
     shape = (len(cases), share.shape[1], len(g))

@@ -60,7 +60,7 @@ def room(n: float, dim: int) -> None:
     if n * dim > MOST_CELLS:
         raise InputError(
             f"n: adversarial-logistic holds at most {MOST_CELLS:,} numbers, so {MOST_CELLS // dim:,} samples of {dim:,} coordinates "
-            f"(given: {n:g}): lower n or dim"
+            f"(given: {n:,.0f}): lower n or dim"
         )
 
 

@@ -104,9 +104,7 @@ def _averages(synthetic: Synthetic, n: int, rows: int, rng: np.random.Generator)
     return np.asarray(noise + right[:, None] * synthetic.mean)
 
 
-def _trained(
-    problem: Problem, synthetic: Synthetic, n: int, draws: int, rng: np.random.Generator, ridge: float
-) -> Iterator[Floats]:
+def _trained(problem: Problem, synthetic: Synthetic, n: int, draws: int, rng: np.random.Generator, ridge: float) -> Iterator[Floats]:
     room(n, problem.dim)
     if draws * n * problem.dim > MOST_WORK:
         raise InputError(f"draws: {draws} trainings on {n:,} samples of {problem.dim:,} coordinates take too long: lower draws, n or dim")

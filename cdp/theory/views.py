@@ -78,7 +78,8 @@ def simulated_points(
     allowed = (_TRAININGS if trained else _NUMBERS // config.dim) // (len(held) * shared)
     used = draws or max(4, min(config.draws, allowed))
     found = [
-        simulate(problem, made, n, config.learner, draws=used, seed=(config.seed, stream, at), ridge=config.ridge) for at, n in enumerate(held)
+        simulate(problem, made, n, config.learner, draws=used, seed=(config.seed, stream, at), ridge=config.ridge)
+        for at, n in enumerate(held)
     ]
     return points_of(np.array(held, np.float64), found)
 
@@ -103,7 +104,9 @@ def heat_map(config: TheoryConfig, *, size: int | None = None) -> HeatMap:
     many = _cases(config, problem, [optimum(problem), aside(problem)], mixed, float(config.n))
     values, kind = expected_cases(many, config.learner)
     real = (1.0, degrees_between(problem.mu, optimum(problem)))
-    return HeatMap(separations, angles, values.reshape(len(angles), size), kind, config.n, (config.separation, config.angle), real, _best(problem))
+    return HeatMap(
+        separations, angles, values.reshape(len(angles), size), kind, config.n, (config.separation, config.angle), real, _best(problem)
+    )
 
 
 def needed_table(config: TheoryConfig, separations: Sequence[float] | None = None) -> NeededTable:
