@@ -16,6 +16,7 @@ st.navigation(
         st.Page("pages/evaluate.py", title="Evaluate"),
         st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/lab.py", title="Attack lab"),
+        st.Page("pages/theory.py", title="Theory"),
         st.Page("pages/data.py", title="Your data"),
     ],
     position="top",

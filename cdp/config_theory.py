@@ -24,7 +24,7 @@ class TheoryConfig(Frozen):
     norm: Norm = knob(
         "linf", "Norm", "Of the attack budget: linf moves every coordinate by at most epsilon, l2 the whole point.",
     )  # fmt: skip
-    epsilon: float = knob(0.2, "Attack budget", "Radius of the attack, in the units of mu and sigma.", ge=0, le=100)
+    epsilon: float = knob(0.25, "Attack budget", "Radius of the attack, in the units of mu and sigma.", ge=0, le=100)
     dim: int = knob(500, "Dimension", "Coordinates of x.", unit="coordinates", ge=1, le=MOST_DIMS)
     nonzero: int = knob(
         50, "Informative coordinates", "How many coordinates of the real mean mu are not 0.", unit="coordinates", ge=1, le=MOST_DIMS,

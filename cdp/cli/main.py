@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__
-from cdp.cli import compare, datacommands, doctor, evaluate, generate, label, measure, pretrain, project, runs, select, tag, train
+from cdp.cli import compare, datacommands, doctor, evaluate, generate, label, measure, pretrain, project, runs, select, tag, theory, train
 from cdp.cli.interrupt import INTERRUPTED
 from cdp.cli.output import say
 from cdp.errors import Cancelled, CdpError
@@ -53,6 +53,7 @@ evaluate.register(app)
 compare.register(app)
 runs.register(app)
 label.register(app)
+theory.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from cdp.config_explore import ExploreConfig, pca_of
 from cdp.config_lab import LabConfig
+from cdp.config_theory import TheoryConfig
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.runs.failures import sentence
@@ -153,10 +154,22 @@ def _lab(payload: Mapping[str, Any], report: Report) -> None:
     (smallest_budget if payload["search"] else attack_image)(parse(LabConfig, payload["config"]), report)
 
 
+def _theory(payload: Mapping[str, Any], report: Report) -> None:
+    """A sample set on the map of the Gaussian model, or simulated points of it that take long."""
+    if payload["what"] == "images":
+        from cdp.tasks.theory_images import place
+
+        place(payload["name"], encoder=payload["encoder"], report=report)
+        return
+    from cdp.tasks.theory_points import simulated
+
+    simulated(parse(TheoryConfig, payload["config"]), payload["what"], report)
+
+
 TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {
     "warm": _warm, "ready": _ready, "embed": _embed, "quality": _quality, "scores": _scores, "measure": _measure, "closeup": _closeup,
     "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures, "estimate": _estimate,
-    "lab": _lab,
+    "lab": _lab, "theory": _theory,
 }  # fmt: skip
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cdp.config_theory import Learner
 from cdp.errors import InputError
 from cdp.theory import checks, large_d, quadrature
 from cdp.theory.cases import Cases, cases
 from cdp.theory.checks import Floats
 from cdp.theory.model import Problem, Synthetic, soft_threshold
+
+if TYPE_CHECKING:
+    from cdp.config_theory import Learner
 
 Kind = Literal["exact", "asymptotic"]
 LEARNERS: tuple[Learner, ...] = ("averaging", "linf-threshold", "l2-optimal", "adversarial-logistic")

@@ -86,9 +86,10 @@ def _checked(name: str, features: np.ndarray, labels: np.ndarray) -> tuple[Float
     if not np.isfinite(rows).all():
         raise InputError(f"{name} has NaN or infinity: leave out images that the encoder failed on")
     sizes = np.unique(numbers, return_counts=True)[1]
-    if len(sizes) < 2 or sizes.min() < _LEAST:
+    smallest = int(sizes.min()) if len(sizes) else 0
+    if len(sizes) < 2 or smallest < _LEAST:
         raise InputError(
-            f"{name} has {len(sizes)} classes, the smallest of {sizes.min(initial=0)} images: 2 classes of {_LEAST} images each are needed"
+            f"{name} has {len(sizes)} classes, the smallest of {smallest} images: 2 classes of {_LEAST} images each are needed"
         )
     centred = rows.astype(np.float64)
     return centred, numbers.astype(np.int64)

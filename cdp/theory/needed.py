@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cdp.config_theory import Learner
 from cdp.errors import InputError
 from cdp.theory import checks
 from cdp.theory.cases import cases
 from cdp.theory.checks import Floats
 from cdp.theory.expectation import checked, expected_cases
 from cdp.theory.model import Problem, Synthetic
+
+if TYPE_CHECKING:
+    from cdp.config_theory import Learner
 
 _LOWEST, _HIGHEST, _GRID = -6.0, 12.0, 37
 

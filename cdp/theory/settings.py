@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from cdp.config_theory import TheoryConfig
 from cdp.theory.checks import Floats
 from cdp.theory.model import Problem, Synthetic, optimal_direction
+
+if TYPE_CHECKING:
+    from cdp.config_theory import TheoryConfig
 
 _PARALLEL = 1e-9
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cdp.config_theory import Learner
 from cdp.errors import InputError
 from cdp.theory import checks
 from cdp.theory.checks import Floats
@@ -15,6 +15,9 @@ from cdp.theory.expectation import checked
 from cdp.theory.logistic import fit, room
 from cdp.theory.model import Problem, Synthetic, margins, soft_threshold
 from cdp.types import Interval
+
+if TYPE_CHECKING:
+    from cdp.config_theory import Learner
 
 _AT_ONCE = 1 << 20
 _MANY = 10**15

@@ -44,12 +44,16 @@ function redraw(root) {
   const given = root.given;
   ready().then(async (plotly) => {
     if (root.given !== given) return; // a later one overtook this
-    const { data, layout } = given.figure;
+    const { data, layout, frames } = given.figure;
     if (TOUCH) layout.dragmode ??= false; // a finger scrolls the page
-    await plotly.react(root, data, roomy(layout, root), { displayModeBar: false, responsive: true });
+    if (root.animated) await plotly.animate(root, [null], { mode: "immediate" }); // what still plays belongs to the figure before
+    root.animated = Boolean(frames?.length);
+    const config = { displayModeBar: false, responsive: true };
+    await plotly.react(root, { data, layout: roomy(layout, root), config, ...(root.animated && { frames }) });
     if (!root.listening) listen(root);
     fit(root);
     hover(plotly, root);
+    offer(plotly, root);
   });
 }
 
@@ -71,6 +75,25 @@ function fit(root) {
 function roomy(layout, root) {
   const px = root.legendPx;
   return px ? { ...layout, height: layout.height + px, margin: { ...layout.margin, t: layout.margin.t + px } } : layout;
+}
+
+// Where layout.meta.png names a file, a button below the figure saves the picture under that name, without the controls in it.
+function offer(plotly, root) {
+  root.saver ??= saver(plotly, root);
+  root.saver.hidden = !root.given.figure.layout.meta?.png;
+}
+
+function saver(plotly, root) {
+  const button = document.createElement("button");
+  button.className = "cdp-chart-png";
+  button.textContent = "Download PNG";
+  button.addEventListener("click", () => {
+    const bare = { ...root.layout, updatemenus: [], sliders: [] };
+    const size = { width: root.clientWidth, height: root._fullLayout.height };
+    plotly.downloadImage({ data: root.data, layout: bare }, { format: "png", filename: root.layout.meta.png, scale: 2, ...size });
+  });
+  root.after(button);
+  return button;
 }
 
 // Plotly forgets what it told of the point under a resting pointer when it redraws.

@@ -1,0 +1,138 @@
+"""A sample set in the terms of the Gaussian model: separation, angle and effective dimension of its features. Kept on disk; a hit needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from cdp.errors import MissingError
+from cdp.models.encoders import JUDGE
+from cdp.tasks import kept
+from cdp.tasks.features import features, identity
+from cdp.tasks.sources import balanced_rows, dataset_of, open_source, real_images
+from cdp.tasks.watching import Report, ignore
+from cdp.theory.from_features import FeatureEstimate, estimate_from_features
+from cdp.types import Interval
+
+KIND, VERSION = "theory-images", 1
+"""Where results lie in the cache, and what to raise where a figure changes its meaning."""
+ROWS = 5000
+"""Images of a set, and real ones, that are looked at, class-balanced, where there are more."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two classes by number and |m|/s between them."""
+
+    first: int
+    second: int
+    separation: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """As in ``FeatureEstimate``; pairs: every two classes once, nearest first."""
+
+    separation: Interval
+    dimension: Interval
+    angle: Interval | None
+    ratio: Interval | None
+    real: Interval | None
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a set lies. name: as asked for; total: its images; against: the real split that it is compared with, "" where ``missing`` says why there
+    is none."""
+
+    name: str
+    total: int
+    class_names: tuple[str, ...]
+    against: str
+    missing: str
+    figures: Figures
+
+
+def place(name: str, *, encoder: str = JUDGE, dataset: str = "", report: Report = ignore) -> Place:
+    """Estimate the model's quantities of one set.
+
+    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: of the data set by name or path, or "pixels".
+    It is compared with held-out real images, which no encoder was trained on; the held-out ones themselves with training images.
+    report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
+    """
+    task = _Task(name, encoder, dataset)
+    return task.known() or task.computed(report)
+
+
+def place_cached(name: str, *, encoder: str = JUDGE, dataset: str = "") -> Place | None:
+    """What ``place`` gives where it has to compute nothing, else None. Errors as there."""
+    return _Task(name, encoder, dataset).known()
+
+
+class _Task:
+    """What is placed against what: everything that the figures follow from."""
+
+    def __init__(self, name: str, encoder: str, dataset: str) -> None:
+        self.source, self.encoder = open_source(name), encoder
+        self.dataset = dataset_of([self.source], dataset, encoder=encoder)
+        rows = balanced_rows(self.source.label, ROWS)
+        self.image, self.label = np.asarray(self.source.image[rows]), self.source.label[rows]
+        own = self.source.split if self.source.dataset == self.dataset else ""
+        self.split = "train" if own == "test" else "test"
+        self.real, self.missing = _real(self.dataset, self.split)
+
+    @cached_property
+    def key(self) -> str:
+        real = [identity(self.encoder, self.dataset, self.real[0]), self.real[1]] if self.real else [""]
+        return kept.digest(VERSION, ROWS, identity(self.encoder, self.dataset, self.image), self.label, *real)
+
+    def known(self) -> Place | None:
+        try:
+            return self._placed(_FIGURES.validate_python(kept.load_json(KIND, self.key)))
+        except ValidationError:
+            return None  # not there, or damaged: what can be computed again is not worth an error
+
+    def computed(self, report: Report) -> Place:
+        """And kept, for the next time."""
+        report(0.0, f"features of {self.source.title}")
+        seen = features(self.encoder, self.dataset, self.image)
+        reference: dict[str, Any] = {}
+        if self.real:
+            report(0.4, "features of real images")
+            reference = {"reference": features(self.encoder, self.dataset, self.real[0]), "reference_labels": self.real[1]}
+        report(0.8, f"class means of {self.source.title}")
+        found = _figures(estimate_from_features(seen, self.label, **reference))
+        kept.save_json(KIND, self.key, asdict(found))
+        return self._placed(found)
+
+    def _placed(self, found: Figures) -> Place:
+        against = f"{self.dataset}:{self.split}" if self.real else ""
+        return Place(self.source.name, len(self.source), tuple(self.source.class_names), against, self.missing, found)
+
+
+def _real(dataset: str, split: str) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
+    """Real images and their labels, or why there are none."""
+    if not dataset:
+        return None, "the set's card names no data set, so there are no real images to compare with"
+    try:
+        return real_images(dataset, split, ROWS), ""
+    except MissingError as error:
+        return None, str(error)
+
+
+def _figures(found: FeatureEstimate) -> Figures:
+    classes = [int(value) for value in found.classes]
+    pairs = [
+        Pair(a, b, float(found.pairs[i, j])) for i, a in enumerate(classes) for j, b in enumerate(classes) if i < j
+    ]  # fmt: skip
+    return Figures(
+        found.separation, found.dimension, found.angle, found.ratio, found.real, tuple(sorted(pairs, key=lambda one: one.separation))
+    )
+
+
+_FIGURES = TypeAdapter(Figures)

@@ -1,0 +1,10 @@
+"""Why distinguishability helps, and how much: the Gaussian model's settings on the left, its views on the right."""
+
+import streamlit as st
+
+from cdp.ui.frame import framed
+from cdp.ui.theory.page import theory_page
+
+framed()
+st.title("Theory", anchor=False)
+theory_page()

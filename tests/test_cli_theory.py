@@ -1,0 +1,105 @@
+"""theory as a person uses it: one setting, a curve, each figure with the word for how it was found; mistakes are named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cdp.cli import main
+from cdp.cli.options import describe, leaves
+from cdp.config_theory import TheoryConfig
+from cdp.errors import InputError
+from cdp.theory import best_accuracy, expected, problem_of, samples_needed, simulate, synthetic_of
+from tests.test_cli_train import cdp
+
+SMALL = ("--dim", "30", "--nonzero", "10", "--draws", "50")
+
+
+def told(*args: str) -> str:
+    done = CliRunner().invoke(main.app, ["theory", *args])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def figures(*args: str) -> dict[str, Any]:
+    text = told(*args, "--json")
+    assert text.count("\n") == 1
+    return json.loads(text)
+
+
+def test_the_figures_of_a_setting_are_those_of_the_model() -> None:
+    found = figures(*SMALL, "--norm", "l2", "--epsilon", "1", "--n", "40", "--separation", "0.5", "--angle", "20", "--seed", "3")
+    config = TheoryConfig(dim=30, nonzero=10, draws=50, norm="l2", epsilon=1, n=40, separation=0.5, angle=20, seed=3)
+    problem, made = problem_of(config), synthetic_of(config)
+    value, drawn = expected(problem, made, 40, "averaging"), simulate(problem, made, 40, "averaging", draws=50, seed=3)
+    assert value is not None
+    assert found["config"] == config.model_dump(mode="json")
+    assert found["best"] == {"value": best_accuracy(problem.mu, sigma=1, epsilon=1, norm="l2"), "kind": "exact"}
+    assert found["expected"] == {"value": value.value, "kind": "exact"}
+    assert (found["simulated"]["value"], found["simulated"]["draws"], found["simulated"]["kind"]) == (drawn.value, 50, "simulated")
+    assert found["needed"]["n"] == samples_needed(problem, made, 0.9, "averaging") and found["needed"]["c_squared_law"] == "exact"
+    assert found["angles"]["synthetic_to_optimum"] == pytest.approx(20)
+
+
+def test_a_learner_without_a_formula_says_so_and_is_simulated() -> None:
+    found = figures(*SMALL, "--learner", "adversarial-logistic", "--n", "60")
+    assert found["expected"] is None and found["needed"] is None and found["limit"]["kind"] == "exact"
+    assert found["simulated"]["low"] < found["simulated"]["value"] < found["simulated"]["high"]
+    text = told(*SMALL, "--learner", "adversarial-logistic", "--n", "60")
+    assert "no formula: see the simulated value" in text and "no formula to solve" in text
+
+
+def test_a_curve_has_a_row_for_every_n_of_the_line_and_every_point() -> None:
+    found = figures(*SMALL, "--curve")
+    line, points = ([row for row in found["rows"] if ("low" in row) == simulated] for simulated in (False, True))
+    assert {row["kind"] for row in line} == {"asymptotic"} and {row["kind"] for row in points} == {"simulated"}
+    assert [row["n"] for row in points] == [10**k for k in range(8)]
+    assert line[0]["n"] == 1 and line[-1]["n"] == 10_000_000 and found["limit"] <= found["best"]["value"]
+    assert told(*SMALL, "--curve").count("\n") == len(found["rows"]) + 1
+
+
+def test_the_table_names_every_figure() -> None:
+    text = told(*SMALL, "--target", "0.6")
+    for part in (
+        "best classifier",
+        "averaging, n = 1,000",
+        "asymptotic",
+        "95 % interval",
+        "50 draws",
+        "as n grows",
+        "samples for 0.6",
+        "as 1/c^2",
+    ):
+        assert part in text
+    assert "not reached by any number of samples" in told(*SMALL, "--target", "0.9999")
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        ("n: Input should be greater than or equal to 1", ["--n", "0"]),
+        ("nonzero: 50 informative coordinates do not fit", ["--dim", "20"]),
+        ("linf-threshold thresholds", ["--norm", "l2", "--learner", "linf-threshold"]),
+        ("epsilon", ["--epsilon", "nan"]),
+        ("n: adversarial-logistic holds at most", ["--learner", "adversarial-logistic", "--n", "1000000"]),
+    ],
+)
+def test_mistakes_are_one_sentence(message: str, args: list[str]) -> None:
+    with pytest.raises(InputError, match=message):
+        told(*args)
+
+
+def test_as_a_process_a_mistake_ends_with_code_two() -> None:
+    assert cdp("theory", "--sigma", "-1", code=2).startswith("error: sigma")
+
+
+def test_every_setting_is_an_option_with_its_help() -> None:
+    options = {option.name: option for option in typer.main.get_command(main.app).commands["theory"].params}  # type: ignore[attr-defined]
+    for name, field in leaves(TheoryConfig).items():
+        assert f"--{name.replace('_', '-')}" in options[name].opts and options[name].help == describe(field)

@@ -1,0 +1,145 @@
+"""The settings of the Theory page: the way through an address and back, what an address gets wrong, what follows when a knob moves."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from cdp.cli.options import chosen, with_options
+from cdp.config_theory import LEARNERS, TheoryConfig
+from cdp.knobs import parse
+from cdp.ui.fields import fields_of
+from cdp.ui.theory.command import command
+from cdp.ui.theory.form import RATIOS, relevant, rungs
+from cdp.ui.theory.state import FIRST_VIEW, PLAIN, VIEWS, Theory, fitted, from_params, to_params
+
+
+def any_value(name: str) -> st.SearchStrategy[Any]:
+    field = fields_of(TheoryConfig)[name]
+    if field.kind == "choice":
+        return st.sampled_from(field.choices)
+    assert field.low is not None and field.high is not None
+    if field.kind == "integer":
+        return st.integers(int(field.low), int(field.high))
+    return st.floats(field.low, field.high, exclude_min=field.low_open, exclude_max=field.high_open)
+
+
+FLAT = {name: any_value(name) for name in fields_of(TheoryConfig)}
+
+
+@given(st.fixed_dictionaries({}, optional=FLAT), st.sampled_from(list(VIEWS)))
+def test_every_setting_survives_the_way_through_an_address(moved: dict[str, Any], view: str) -> None:
+    flat, _ = fitted(PLAIN | moved)
+    held = Theory(flat, view, "fashion-mnist:test", "judge")
+    back = from_params(to_params(held))
+    assert not back.notes
+    assert back.config() == held.config() == parse(TheoryConfig, flat)
+    assert (back.view, back.chosen, back.encoder) == (view, "fashion-mnist:test", "judge")
+
+
+def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
+    held = from_params({})
+    assert (held.flat, held.view, held.notes) == (PLAIN, FIRST_VIEW, [])
+    assert to_params(held) == {}
+
+
+@pytest.mark.parametrize(
+    ("params", "word"),
+    [
+        ({"norm": "l1"}, "norm: 'l1' is not one of linf, l2, so linf is used"), ({"epsilon": "-1"}, "epsilon"), ({"epsilon": "nan"}, "epsilon"),
+        ({"dim": "1e9"}, "dim"), ({"dim": "3.5"}, "dim"), ({"target": "1"}, "target"), ({"separation": "0"}, "separation"),
+        ({"view": "__class__"}, "view: '__class__' is not one of"), ({"x" * 300: "y" * 3000}, "not a setting"), ({"epsilom": "3"}, "did you mean epsilon"),
+        ({"set": "s" * 500}, "longer than any name"), ({"encoder": "e" * 500}, "longer than any name"),
+    ],
+)  # fmt: skip
+def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(params: dict[str, str], word: str) -> None:
+    held = from_params(params | {"angle": "30"})
+    assert len(held.notes) == 1
+    assert word in held.notes[0] and len(held.notes[0]) < 300
+    assert (held.flat, held.view, held.chosen, held.encoder) == (PLAIN | {"angle": 30}, FIRST_VIEW, "", "")
+
+
+@pytest.mark.parametrize(
+    ("params", "now", "word"),
+    [
+        ({"dim": "20", "nonzero": "60"}, {"dim": 20, "nonzero": 20}, "nonzero: 60 informative coordinates do not fit into 20"),
+        ({"dim": "1", "nonzero": "1", "angle": "40"}, {"dim": 1, "nonzero": 1, "angle": 0}, "angle: in one dimension"),
+        ({"norm": "l2", "learner": "linf-threshold"}, {"norm": "l2", "learner": "l2-optimal"}, "linf-threshold became l2-optimal"),
+        ({"learner": "l2-optimal"}, {"learner": "averaging"}, "l2-optimal became averaging"),
+    ],
+)
+def test_values_that_do_not_fit_together_are_put_right_and_it_is_said(params: dict[str, str], now: dict[str, Any], word: str) -> None:
+    held = from_params(params)
+    assert [word in note for note in held.notes] == [True]
+    assert held.config() == TheoryConfig(**now)
+
+
+def test_a_knob_that_moves_takes_those_along_that_would_not_fit() -> None:
+    held = from_params({"learner": "linf-threshold"})
+    held.put("norm", "l2")
+    assert held.config().learner == "l2-optimal"
+    assert len(held.notes) == 1 and held.turn == 1
+    held.put("epsilon", 0.5)
+    assert not held.notes and held.turn == 1
+
+
+@given(st.fixed_dictionaries({}, optional=FLAT), st.sampled_from(list(VIEWS)))
+def test_hidden_knobs_are_never_needed_to_find_the_way_back(moved: dict[str, Any], view: str) -> None:
+    flat, _ = fitted(PLAIN | moved)
+    assert relevant("norm", flat, view) and relevant("learner", flat, view) and relevant("dim", flat, view)
+    assert relevant("target", flat, view) == (view == "needed")
+    assert relevant("strength", flat, view) == (view == "guided")
+    assert relevant("ridge", flat, view) == (flat["learner"] == "adversarial-logistic")
+    assert relevant("correlation", flat, view) == (flat["covariance"] == "correlated")
+
+
+@given(st.sampled_from(RATIOS), st.data())
+def test_a_slider_in_ratios_has_every_end_and_the_value_it_starts_with(name: str, data: st.DataObject) -> None:
+    field = fields_of(TheoryConfig)[name]
+    value = data.draw(FLAT[name])
+    steps = rungs(field, value)
+    assert value in steps and steps == sorted(steps) and len(steps) == len(set(steps))
+    assert steps[-1] == field.high
+    assert steps[0] == field.low or field.low_open
+    for step in steps:
+        field.adapter.validate_python(step)
+    assert {type(step) for step in steps} == {int if field.kind == "integer" else float}
+
+
+@pytest.mark.parametrize("dim", [1, 2, 7, 500, 10_000])
+def test_informative_coordinates_end_at_the_dimension(dim: int) -> None:
+    steps = rungs(fields_of(TheoryConfig)["nonzero"], 1, dim)
+    assert (steps[0], steps[-1]) == (1, dim)
+
+
+def understood(words: list[str]) -> TheoryConfig:
+    """What the command line makes of these words after ``cdp theory --json``."""
+    got: list[dict[str, Any]] = []
+    app = typer.Typer()
+
+    @app.command()
+    @with_options(TheoryConfig)
+    def take(machine: Annotated[bool, typer.Option("--json")] = False, **given: Any) -> None:
+        got.append(chosen(given, TheoryConfig))
+
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    return parse(TheoryConfig, got[0])
+
+
+@given(st.fixed_dictionaries({}, optional=FLAT))
+def test_the_line_for_a_shell_says_exactly_these_settings(moved: dict[str, Any]) -> None:
+    config = parse(TheoryConfig, fitted(PLAIN | moved)[0])
+    words = shlex.split(command(config))
+    assert words[:5] == ["python", "-m", "cdp", "theory", "--json"]
+    assert understood(words[4:]) == config
+
+
+def test_every_learner_is_on_offer_under_some_norm() -> None:
+    assert {learner for group in LEARNERS.values() for learner in group} == set(fields_of(TheoryConfig)["learner"].choices)
