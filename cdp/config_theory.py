@@ -16,6 +16,8 @@ LEARNERS: dict[str, tuple[Learner, ...]] = {
 }
 """The learners that say something different under each norm; l2-optimal is averaging by another name."""
 MOST_DIMS, MOST_SAMPLES = 10_000, 10_000_000
+MOST_APART = 40.0
+"""|mu| over sigma: real classes so far apart that nothing is left to learn, and as steep as tables of the l2 integral resolve."""
 
 
 class TheoryConfig(Frozen):
@@ -71,6 +73,10 @@ class TheoryConfig(Frozen):
     def _sensible(self) -> Self:
         if self.nonzero > self.dim:
             raise ValueError(f"nonzero: {self.nonzero} informative coordinates do not fit into dim {self.dim}: lower nonzero or raise dim")
+        if self.size > MOST_APART * self.sigma:
+            raise ValueError(
+                f"size: |mu| is {self.size / self.sigma:g} times sigma, at most {MOST_APART:g} are possible: lower size or raise sigma"
+            )
         if self.dim == 1 and self.angle not in (0, 180):
             raise ValueError("angle: in one dimension it is 0 or 180: raise dim for any other")
         if self.norm == "l2" and self.learner == "linf-threshold":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from cdp.cli import main
 from cdp.cli.options import describe, leaves
+from cdp.cli.theory import View
 from cdp.config_theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import best_accuracy, expected, problem_of, samples_needed, simulate, synthetic_of
@@ -55,13 +58,51 @@ def test_a_learner_without_a_formula_says_so_and_is_simulated() -> None:
     assert "no formula: see the simulated value" in text and "no formula to solve" in text
 
 
-def test_a_curve_has_a_row_for_every_n_of_the_line_and_every_point() -> None:
-    found = figures(*SMALL, "--curve")
-    line, points = ([row for row in found["rows"] if ("low" in row) == simulated] for simulated in (False, True))
-    assert {row["kind"] for row in line} == {"asymptotic"} and {row["kind"] for row in points} == {"simulated"}
-    assert [row["n"] for row in points] == [10**k for k in range(8)]
-    assert line[0]["n"] == 1 and line[-1]["n"] == 10_000_000 and found["limit"] <= found["best"]["value"]
-    assert told(*SMALL, "--curve").count("\n") == len(found["rows"]) + 1
+def test_a_curve_has_a_row_for_every_n_of_the_line_and_every_point_as_on_the_page() -> None:
+    found = figures(*SMALL, "--view", "curves")
+    rows = [row for row in found["rows"] if row["separation"] == 1]
+    line, points, limits = ([row for row in rows if row["kind"] == kind] for kind in ("asymptotic", "simulated", "exact"))
+    assert [row["n"] for row in points] == [10**k for k in range(8)] and {row["draws"] for row in points} == {50}
+    assert all(row["robust low"] <= row["robust [%]"] <= row["robust high"] for row in points)
+    assert line[0]["n"] == 1 and line[-1]["n"] == 10_000_000
+    (limit,) = limits
+    assert limit["n"] is None and limit["robust [%]"] <= 100 * figures(*SMALL)["best"]["value"] + 1e-4
+
+
+@pytest.mark.parametrize("view", get_args(View))
+def test_every_view_is_json_and_the_same_rows_as_csv(view: str) -> None:
+    found = figures(*SMALL, "--view", view, "--n", "50")
+    rows = list(csv.DictReader(io.StringIO(told(*SMALL, "--view", view, "--n", "50"))))
+    assert found["view"] == view and found["config"]["n"] == 50
+    assert len(rows) == len(found["rows"]) > 10
+    for written, row in zip(rows, found["rows"], strict=True):
+        assert list(written) == list(row)
+        for name, value in row.items():
+            assert written[name] == ("" if value is None else str(value)) or (value is None and written[name] in ("inf", "nan"))
+
+
+def test_views_without_a_formula_say_so() -> None:
+    for view in ("map", "needed"):
+        with pytest.raises(InputError, match="adversarial-logistic has no formula"):
+            told(*SMALL, "--learner", "adversarial-logistic", "--view", view)
+
+
+def test_trainings_of_a_view_come_as_points() -> None:
+    found = figures("--dim", "8", "--nonzero", "4", "--learner", "adversarial-logistic", "--n", "20", "--view", "guided")
+    assert {
+        row["draws"] for row in figures("--dim", "8", "--nonzero", "4", "--learner", "adversarial-logistic", "--view", "curves")["rows"]
+    } == {20, None}
+    assert {row["kind"] for row in found["rows"]} == {"simulated", "exact"}
+
+
+def test_a_real_split_is_measured_in_the_terms_of_the_model() -> None:
+    found = figures("--set", "fashion-mnist:test", "--encoder", "pixels")
+    by = {row["figure"]: row for row in found["rows"]}
+    assert by["separation c"]["low"] < 1 < by["separation c"]["high"] and by["angle to the real class means [degrees]"]["value"] < 10
+    assert 1 < by["effective dimension"]["value"] < 784 and len(found["rows"]) == 5 + 45
+    assert found["against"] == "fashion-mnist:train" and "not how robust a network becomes" in found["caveats"][0]
+    text = told("--set", "fashion-mnist:test", "--encoder", "pixels")
+    assert "separation c" in text and "95 % interval" in text and "- Features are not Gaussian" in text
 
 
 def test_the_table_names_every_figure() -> None:
@@ -88,6 +129,8 @@ def test_the_table_names_every_figure() -> None:
         ("linf-threshold thresholds", ["--norm", "l2", "--learner", "linf-threshold"]),
         ("epsilon", ["--epsilon", "nan"]),
         ("n: adversarial-logistic holds at most", ["--learner", "adversarial-logistic", "--n", "1000000"]),
+        ("leave out the other options", ["--set", "fashion-mnist:test", "--n", "5"]),
+        ("nobody", ["--set", "nobody"]),
     ],
 )
 def test_mistakes_are_one_sentence(message: str, args: list[str]) -> None:

@@ -1,21 +1,23 @@
-"""theory: the Gaussian model's figures for one setting, or its curve over n."""
+"""theory: the Gaussian model's figures for one setting, the numbers behind a view of the Theory page, or a sample set in the model's terms."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJson, print_json
+from cdp.cli.output import AsJson, print_json, say
 from cdp.config_theory import TheoryConfig
+from cdp.errors import InputError
 from cdp.knobs import parse
 
 if TYPE_CHECKING:
     from cdp.theory.expectation import Estimate
-    from cdp.theory.results import Curve
     from cdp.types import Interval
+
+View = Literal["curves", "map", "needed", "picture", "coordinates", "guided"]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,20 +27,38 @@ def register(app: typer.Typer) -> None:
 
 @with_options(TheoryConfig)
 def theory(
-    curve: Annotated[bool, typer.Option("--curve", help="Robust accuracy over n from 1 to 10^7 in place of one n.")] = False,
+    view: Annotated[View | None, typer.Option("--view", help="The numbers behind a view of the page, as CSV or with --json.")] = None,
+    sample_set: Annotated[
+        str,
+        typer.Option(
+            "--set", metavar="SET", help="A sample set in the model's terms: separation, angle and effective dimension of its features."
+        ),
+    ] = "",
+    encoder: Annotated[
+        str, typer.Option(help="In whose features --set is measured: judge, standard, robust, noise-aware, a path, or pixels.")
+    ] = "judge",
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
     """Robust accuracy in the Gaussian model: what the best classifier has, what a learner has after n synthetic samples, and how many a target takes.
 
     Each figure says whether it is exact, asymptotic (a formula for many coordinates) or simulated. The derivation: docs/theory.md.
-    """
-    config = parse(TheoryConfig, chosen(given, TheoryConfig))
-    found = _rows(config) if curve else _figures(config)
+    """  # fmt: skip
+    settings = chosen(given, TheoryConfig)
+    if sample_set:
+        if view or settings:
+            raise InputError(
+                "--set measures images, which no setting of the model changes: leave out the other options but --encoder and --json"
+            )
+        _place(sample_set, encoder, as_json=as_json)
+        return
+    config = parse(TheoryConfig, settings)
+    if view:
+        _view(config, view, as_json=as_json)
+        return
+    found = _figures(config)
     if as_json:
         print_json({"config": config.model_dump(mode="json")} | found)
-    elif curve:
-        _print_rows(found)
     else:
         _print_figures(config, found)
 
@@ -73,34 +93,42 @@ def _interval(found: Interval) -> dict[str, Any]:
     return {"value": found.value, "low": found.low, "high": found.high, "level": found.level, "draws": found.n, "kind": "simulated"}
 
 
-def _rows(config: TheoryConfig) -> dict[str, Any]:
-    from cdp.theory.views import curves
+def _view(config: TheoryConfig, view: View, *, as_json: bool) -> None:
+    from cdp.cli.theory_views import ROWS
+    from cdp.reports.csvtext import to_csv
 
-    line = curves(config, [config.separation])[0]
-    return {"best": {"value": line.best, "kind": "exact"}, "limit": line.limit, "rows": [*_line_rows(line), *_point_rows(line)]}
-
-
-def _line_rows(line: Curve) -> list[dict[str, Any]]:
-    if line.value is None:
-        return []
-    return [{"n": int(n), "value": float(v), "kind": line.kind} for n, v in zip(line.n, line.value, strict=True)]
-
-
-def _point_rows(line: Curve) -> list[dict[str, Any]]:
-    points = line.simulated
-    if points is None:
-        return []
-    return [
-        {"n": int(n), "value": float(v), "kind": points.kind, "low": float(low), "high": float(high), "draws": points.draws}
-        for n, v, low, high in zip(points.n, points.value, points.low, points.high, strict=True)
-    ]
+    rows = ROWS[view](config)
+    if as_json:
+        # JSON has no infinity: what is without bound (the n of a limit, the width of a band that is the whole plane) is null.
+        print_json(
+            {
+                "config": config.model_dump(mode="json"),
+                "view": view,
+                "rows": [{name: _finite(value) for name, value in row.items()} for row in rows],
+            }
+        )
+    else:
+        print(to_csv(rows), end="")
 
 
-def _print_rows(found: dict[str, Any]) -> None:
-    print(f"{'n':>10}  {'accuracy':>8}  {'kind':<10}  95 % interval")
-    for row in found["rows"]:
-        interval = f"  {row['low']:.4f} to {row['high']:.4f}, {row['draws']} draws" if "low" in row else ""
-        print(f"{row['n']:>10,}  {row['value']:>8.4f}  {row['kind']:<10}{interval}")
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _place(name: str, encoder: str, *, as_json: bool) -> None:
+    from cdp.tasks.theory_images import place
+    from cdp.tasks.theory_words import caveats, place_rows
+
+    found = place(name, encoder=encoder, report=lambda share, what: say(what) if what else None)
+    said, rows = caveats(found, encoder), place_rows(found)
+    if as_json:
+        print_json({"set": name, "encoder": encoder, "against": found.against, "missing": found.missing, "rows": rows, "caveats": said})
+        return
+    for row in rows:
+        bounds = "" if row["low"] is None else f"   95 % interval {row['low']:.4g} to {row['high']:.4g}"
+        print(f"{row['figure']:<44}{row['value']:>9.4g}{bounds}")
+    for sentence in [*said, *([f"No place on the map: {found.missing}."] if found.missing else [])]:
+        print(f"- {sentence}")
 
 
 def _print_figures(config: TheoryConfig, found: dict[str, Any]) -> None:

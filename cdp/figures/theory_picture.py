@@ -150,8 +150,8 @@ def coordinate_lines(found: Coordinates, *, epsilon: float, norm: str, n: int) -
     )  # fmt: skip
     for sign, values, width in (
         (REAL, found.mu, 2.4),
-        (SYNTHETIC, _scaled(found.synthetic, found.mu), 2.0),
         (OPTIMUM, _scaled(found.optimum, found.mu), 2.0),
+        (SYNTHETIC, _scaled(found.synthetic, found.mu), 2.0),
     ):
         figure.add_scatter(
             x=ranks, y=np.asarray(values)[:count], mode="lines", name=sign.name, line={"color": sign.color, "dash": sign.dash, "width": width, "shape": "hvh"},

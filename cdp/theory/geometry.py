@@ -11,13 +11,15 @@ from cdp.config_theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory.cases import cases
 from cdp.theory.checks import Floats, Ints
+from cdp.theory.effort import fitting
 from cdp.theory.expectation import expected, expected_cases, kind_of
 from cdp.theory.model import Problem, Synthetic, best_accuracy, optimal_direction, robust_accuracy
 from cdp.theory.results import Boundary, Coordinates, Guided, Picture, Points, points_of
 from cdp.theory.settings import aside, degrees_between, optimum, problem_of, synthetic_along, synthetic_of, unit
 from cdp.theory.simulation import simulate, weights
 
-_STEPS = 41
+_STEPS = (41, 21, 11)
+"""Strengths of an animation, from finest to coarsest; 1 is among all of them."""
 
 
 def picture(config: TheoryConfig, *, points: int = 300) -> Picture:
@@ -61,7 +63,7 @@ def guided(config: TheoryConfig, strengths: Sequence[float] | None = None, *, dr
 
     strengths: t, None for 0 to 2. draws: trainings behind each simulated value, 0 for none. The settings' own angle is not used.
     """
-    chosen = np.linspace(0, 2, _STEPS) if strengths is None else np.asarray(strengths, np.float64)
+    chosen = np.linspace(0, 2, fitting(config, _STEPS, int)) if strengths is None else np.asarray(strengths, np.float64)
     if chosen.ndim != 1 or not chosen.size or not np.isfinite(chosen).all() or (chosen < 0).any():
         raise InputError("strengths: pass numbers of 0 or more, 0 for mu and 1 for the optimum")
     problem = problem_of(config)
@@ -74,8 +76,8 @@ def guided(config: TheoryConfig, strengths: Sequence[float] | None = None, *, dr
         mixed = np.array([[one @ start, one @ _second(problem)] for one in directions]) * length
         many = cases(problem, [start, _second(problem)], mixed, float(config.n), noise=made[0].noise, label_noise=made[0].label_noise,
                      correlation=made[0].correlation)  # fmt: skip
-        value, kind = expected_cases(many, config.learner)
-    limits = [expected(problem, one, math.inf, config.learner) for one in made]
+        value, kind = expected_cases(many, config.learner, quick=True)
+    limits = [expected(problem, one, math.inf, config.learner, quick=True) for one in made]
     axes = np.stack([start, _second(problem)])
     return Guided(
         chosen, np.array([degrees_between(one.mean, end) for one in made]), value, kind,

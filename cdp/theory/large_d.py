@@ -14,7 +14,7 @@ import numpy as np
 
 from cdp.theory.cases import Cases
 from cdp.theory.checks import Floats
-from cdp.theory.mixture import factor_nodes, label_table
+from cdp.theory.mixture import COARSE, factor_nodes, label_table
 
 _AT_ONCE = 1 << 18
 _COARSER = 0.33
@@ -67,11 +67,7 @@ def _beyond(b: Floats) -> list[Floats]:
 
 def averaged(cases: Cases, *, threshold: float) -> Floats:
     """Expected robust accuracy in every case (M,) of the average (threshold 0) or of its soft threshold. n must be finite."""
-    moved = 2 * math.sqrt(
-        cases.label_noise * (1 - cases.label_noise) * float(cases.dot(cases.means, cases.means).max()) / cases.problem.dim
-    )
-    share, label_weight = label_table(cases.n, cases.label_noise, _COARSER * moved / cases.noise)
-    g, factor_weight = factor_nodes(cases.correlation)
+    (share, label_weight), (g, factor_weight) = _mixture(cases)
     shape = (len(cases), share.shape[1], len(g))
     values = np.empty(math.prod(shape))
     block = max(1, _AT_ONCE // len(cases.mu))
@@ -81,6 +77,20 @@ def averaged(cases: Cases, *, threshold: float) -> Floats:
         means = cases.coefficients[case] @ cases.basis * share[case, label, None] + (common[case] * g[factor])[:, None]
         values[start : start + block] = _given(cases, means, own[case, None], threshold)
     return np.asarray(np.einsum("ckg,ck,g->c", values.reshape(shape), label_weight, factor_weight))
+
+
+def nodes(cases: Cases) -> int:
+    """How many conditional Gaussians stand for one case."""
+    (share, _), (g, _) = _mixture(cases)
+    return share.shape[1] * len(g)
+
+
+def _mixture(cases: Cases) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Right labels of every case and the common factor, each with its weights."""
+    moved = 2 * math.sqrt(
+        cases.label_noise * (1 - cases.label_noise) * float(cases.dot(cases.means, cases.means).max()) / cases.problem.dim
+    )
+    return label_table(cases.n, cases.label_noise, _COARSER * moved / cases.noise, COARSE), factor_nodes(cases.correlation, COARSE)
 
 
 def _given(cases: Cases, means: Floats, spread: Floats, threshold: float) -> Floats:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from cdp.config_theory import Learner
 
 _LOWEST, _HIGHEST, _GRID = -6.0, 12.0, 37
+_NEAR = 0.05
+"""How far from what a law says the answer is looked for first, in decades."""
+_Point = tuple[float, float]
+_Count = tuple[int, float]
 
 
 def samples_needed(problem: Problem, synthetic: Synthetic, target: float, learner: Learner) -> float | None:
@@ -35,29 +39,55 @@ def samples_needed(problem: Problem, synthetic: Synthetic, target: float, learne
         raise InputError(f"target is {target:g}: pass a robust accuracy between 0 and 1")
     if learner == "adversarial-logistic":
         raise InputError("learner: adversarial-logistic has no formula to solve for n: choose another, or simulate over n")
-    own = _Own(problem, synthetic, learner)
-    start = 0.0 if synthetic.label_noise else own.unit + _LOWEST
+    return solved(problem, synthetic, target, learner)
+
+
+def solved(
+    problem: Problem, synthetic: Synthetic, target: float, learner: Learner, *, near: float | None = None, quick: bool = False
+) -> float | None:
+    """``samples_needed``, unchecked. near: what a law says that it is, looked at first; quick: as in ``expected_cases``."""
+    own = _Own(problem, synthetic, learner, quick)
+    found = _bracket(own, target, near)
+    if found is None or found[0] is None:
+        return None if found is None else found[1]
+    (low, below), (high, above) = found
+    if synthetic.label_noise:
+        return _whole(own, (math.floor(10**low), below), (math.ceil(10**high), above), target)
+    from scipy.optimize import brentq
+
+    known = {low: below, high: above}  # a sign that rounding turned would have no root between
+    return float(10 ** brentq(lambda at: known.get(at, own.value(at)) - target, low, high, xtol=1e-8))
+
+
+def _bracket(own: _Own, target: float, near: float | None) -> tuple[_Point, _Point] | tuple[None, float] | None:
+    """Two log10 n with their values, the target between them, or (None, n) where the least n that is looked at reaches it; None where none does."""
+    start = 0.0 if own.synthetic.label_noise else own.unit + _LOWEST
+    if near is not None and math.log10(near) - _NEAR > start:
+        tried = np.log10(near) + np.array([-_NEAR, _NEAR])
+        low, high = own.values(tried)
+        if low < target <= high:
+            return (float(tried[0]), float(low)), (float(tried[1]), float(high))
     grid = np.linspace(start, own.unit + _HIGHEST, _GRID)
-    reached = np.flatnonzero(own.values(grid) >= target)
+    values = own.values(grid)
+    reached = np.flatnonzero(values >= target)
     if not len(reached):
         return None
     first = int(reached[0])
     if first == 0:
-        return float(10**start)
-    low, high = float(grid[first - 1]), float(grid[first])
-    if synthetic.label_noise:
-        return _whole(own, math.floor(10**low), math.ceil(10**high), target)
-    from scipy.optimize import brentq
-
-    return float(10 ** brentq(lambda at: float(own.values(np.array([at]))[0]) - target, low, high, xtol=1e-10))
+        return None, float(10**start)
+    return (float(grid[first - 1]), float(values[first - 1])), (float(grid[first]), float(values[first]))
 
 
-def _whole(own: _Own, low: int, high: int, target: float) -> float:
-    """The smallest whole n in (low, high] that reaches the target, where low does not and high does."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if own.values(np.log10([middle]))[0] >= target else (middle, high)
-    return float(high)
+def _whole(own: _Own, low: _Count, high: _Count, target: float) -> float:
+    """The smallest whole n in (low, high] that reaches the target, where low does not and high does: by interpolation, and by halves in turn."""
+    halve = False
+    while high[0] - low[0] > 1:
+        share = 0.5 if halve else (target - low[1]) / (high[1] - low[1])
+        at = min(max(round(low[0] ** (1 - share) * high[0] ** share), low[0] + 1), high[0] - 1) if low[0] else 1
+        value = own.value(math.log10(at))
+        low, high = (low, (at, value)) if value >= target else ((at, value), high)
+        halve = not halve
+    return float(high[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +97,7 @@ class _Own:
     problem: Problem
     synthetic: Synthetic
     learner: Learner
+    quick: bool
 
     @property
     def unit(self) -> float:
@@ -81,4 +112,8 @@ class _Own:
         made = self.synthetic
         many = cases(self.problem, [made.mean], np.ones((len(n), 1)), n, noise=made.noise, label_noise=made.label_noise,
                      correlation=made.correlation)  # fmt: skip
-        return expected_cases(many, self.learner)[0]
+        return expected_cases(many, self.learner, quick=self.quick)[0]
+
+    def value(self, exponent: float) -> float:
+        """Of one log10 n."""
+        return float(self.values(np.array([exponent]))[0])

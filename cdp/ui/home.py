@@ -24,6 +24,7 @@ def purpose() -> None:
         st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
         st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/arrow_forward:")
         st.page_link("pages/lab.py", label="Attack single images by hand", icon=":material/arrow_forward:")
+        st.page_link("pages/theory.py", label="Why it should help: the theory", icon=":material/arrow_forward:")
         st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
 
 

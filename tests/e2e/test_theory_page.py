@@ -40,7 +40,7 @@ def test_a_slider_moves_the_curve_answers_and_the_link_brings_it_back(theory: Se
     slider.focus()
     for _ in range(5):
         slider.press("ArrowRight")
-    page.wait_for_url(re.compile(r"epsilon=0\.\d"))
+    page.wait_for_url(re.compile(f"epsilon={re.escape(str(slider.get_attribute('aria-valuetext')))}$"))
     expect(page.locator(".cdp-chart")).not_to_have_attribute("aria-label", str(before), timeout=SLOW_MS)
     expect(chart(page, "points: simulated, 200 draws")).to_be_visible(timeout=SLOW_MS)
     wait_idle(page)

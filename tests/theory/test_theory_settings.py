@@ -23,7 +23,7 @@ CONFIGS = st.builds(
     nonzero=st.integers(1, 20),
     size=st.floats(0.1, 20),
     profile=st.sampled_from(["equal", "decaying"]),
-    sigma=st.floats(0.1, 5),
+    sigma=st.floats(0.5, 5),
     separation=st.floats(0.05, 20),
     angle=st.floats(0, 180),
     noise=st.floats(0.05, 5),
@@ -88,6 +88,7 @@ def test_every_config_survives_json() -> None:
 @pytest.mark.parametrize(
     ("message", "change"),
     [
+        ("size: .mu. is 80 times sigma", {"size": 8, "sigma": 0.1}),
         ("nonzero: 5 informative", {"dim": 4, "nonzero": 5}),
         ("linf-threshold thresholds", {"norm": "l2", "learner": "linf-threshold"}),
         ("epsilon", {"epsilon": -1}),

@@ -13,7 +13,7 @@ from cdp.errors import InputError
 from cdp.theory import best_accuracy, expected, optimal_direction, problem_of, robust_accuracy, simulate, soft_threshold, synthetic_of
 from cdp.theory.geometry import _plane
 from cdp.theory.settings import degrees_between, unit
-from cdp.theory.views import coordinates, curves, guided, heat_map, picture
+from cdp.theory.views import coordinates, curves, guided, heat_map, needed_table, picture, value_at
 
 L2: dict[str, Any] = {"norm": "l2", "epsilon": 1.0}
 SETTINGS: list[dict[str, Any]] = [
@@ -190,3 +190,33 @@ def test_a_trained_learner_is_one_of_the_learned_boundaries() -> None:
     assert abs(learned - found.value) < 0.05
     w = coordinates(config).learned
     assert robust_accuracy(w, problem_of(config).mu, sigma=1, epsilon=config.epsilon, norm="linf") == pytest.approx(learned)
+
+
+def test_views_are_coarser_where_a_value_takes_long_and_refused_where_all_would() -> None:
+    both = {"label_noise": 0.2, "covariance": "correlated"}
+    sides = [len(heat_map(TheoryConfig(**change)).angles) for change in ({}, both, {"dim": 10_000, "nonzero": 10_000})]  # type: ignore[arg-type]
+    assert sides[0] == 41 > max(sides[1:]) and min(sides) >= 11
+    lengths = [len(curves(TheoryConfig(**change), draws=0)[0].n) for change in ({}, {"dim": 10_000, "nonzero": 10_000})]  # type: ignore[arg-type]
+    assert lengths[0] > 70 > lengths[1] > 20
+    steep = TheoryConfig(norm="l2", dim=3, nonzero=3, size=20, sigma=0.5, label_noise=0.5, covariance="correlated", correlation=0.99)
+    for view in (curves, heat_map, needed_table):
+        with pytest.raises(InputError, match=r"label_noise, correlation: .* lower one of the two"):
+            view(steep)
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"norm": "l2", "epsilon": 1.0}, {"norm": "l2", "epsilon": 1.0, "label_noise": 0.2, "covariance": "correlated"}]
+)
+def test_what_views_read_off_tables_is_what_single_values_are(change: dict[str, Any]) -> None:
+    config = TheoryConfig(dim=60, nonzero=20, angle=25, **change)
+    (line,) = curves(config, [0.7], draws=0)
+    found = heat_map(config, size=9)
+    assert value_at(config) == pytest.approx(value(config, config.n), abs=1e-5)
+    for n, v in list(zip(line.n, line.value if line.value is not None else [], strict=True))[::9]:
+        made = synthetic_of(config.model_copy(update={"separation": 0.7}))
+        one = expected(problem_of(config), made, float(n), "averaging")
+        assert one is not None and one.value == pytest.approx(float(v), abs=1e-5)
+    for i, j in ((0, 4), (3, 7), (8, 2)):
+        made = synthetic_of(config.model_copy(update={"separation": float(found.separations[j]), "angle": float(found.angles[i])}))
+        one = expected(problem_of(config), made, config.n, "averaging")
+        assert one is not None and one.value == pytest.approx(float(found.values[i, j]), abs=1e-5)

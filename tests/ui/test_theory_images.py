@@ -14,9 +14,10 @@ from cdp.data.registry import load_split
 from cdp.data.sets import save_set
 from cdp.knobs import parse
 from cdp.tasks.theory_images import Figures, Pair, Place, place
+from cdp.tasks.theory_words import caveats, place_rows
 from cdp.types import Interval
 from cdp.ui.side import side
-from cdp.ui.theory.images import LEAST, caveats, finding, matched, rows_of, spotted
+from cdp.ui.theory.images import LEAST, finding, matched, spotted
 from tests.ui.pages import ran, served
 from tests.ui.theory_app import address, alt, alts, knob, knobs, page, texts
 
@@ -173,12 +174,12 @@ def test_caveats_name_the_nearest_pair_and_warn_of_encoders_that_may_have_guided
 
 
 def test_rows_hold_every_figure_and_every_pair() -> None:
-    rows = rows_of(placed(some(1.0), some(10.0)))
+    rows = place_rows(placed(some(1.0), some(10.0)))
     assert [row["figure"] for row in rows][:5] == [
         "separation |m|/s", "separation of real images", "separation c", "angle to the real class means [degrees]", "effective dimension",
     ]  # fmt: skip
     assert rows[-1]["figure"] == "separation of shirt and bag" and rows[-1]["value"] == 2.5
-    assert len(rows_of(placed())) == 4
+    assert len(place_rows(placed())) == 4
 
 
 @pytest.mark.parametrize(("separation", "dimension"), [(5.7, 18.8), (1e-9, 1.0), (1e9, 9_000.0)])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 import pytest
+from typer.testing import CliRunner
 
-from cdp import paths
+from cdp import __version__, paths
+from cdp.cli import main
 from cdp.config_theory import TheoryConfig
 from cdp.ui.fields import fields_of
 from cdp.ui.side import side
@@ -184,10 +189,27 @@ def test_numbers_are_a_click_away_as_table_and_csv() -> None:
     assert download.proto.label == "Download CSV"
 
 
-def test_the_command_line_of_the_settings_is_in_a_fold() -> None:
+def test_reference_link_and_command_line_are_in_a_fold() -> None:
     app = page(norm="l2", n="500", view="map")
-    (line,) = [code.value for code in app.code]
-    assert line == "python -m cdp theory --json --norm l2 --n 500"
+    reference, link, line = [code.value for code in app.code]
+    assert reference.startswith(f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__}")
+    assert "norm l2, epsilon 0.25, dim 500," in reference and "ridge" not in reference and "correlation" not in reference
+    assert line == "python -m cdp theory --view map --json --norm l2 --n 500"
+    params = dict(parse_qsl(link.partition("?")[2]))
+    assert set(params) == {*fields_of(TheoryConfig), "view"}
+    again = page(**params)
+    assert alt(again) == alt(app) and not again.warning
+    assert address(again) == address(app)
+
+
+def test_the_command_line_of_the_fold_gives_the_numbers_of_the_page() -> None:
+    app = page(view="needed", dim="40", nonzero="10")
+    app.session_state["theory_numbers_needed"] = True
+    ran(app)
+    words = shlex.split(app.code[-1].value)[3:]
+    told = json.loads(CliRunner().invoke(main.app, words).stdout)
+    shown = app.dataframe[0].value.to_dict("records")
+    assert [row["samples needed"] for row in told["rows"]] == [row["samples needed"] for row in shown]
 
 
 def test_the_model_is_told_with_its_formulas_and_leads_to_the_derivation() -> None:

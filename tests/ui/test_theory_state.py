@@ -17,7 +17,7 @@ from cdp.knobs import parse
 from cdp.ui.fields import fields_of
 from cdp.ui.theory.command import command
 from cdp.ui.theory.form import RATIOS, relevant, rungs
-from cdp.ui.theory.state import FIRST_VIEW, PLAIN, VIEWS, Theory, fitted, from_params, to_params
+from cdp.ui.theory.state import FIRST_VIEW, IMAGES, PLAIN, VIEWS, Theory, fitted, from_params, to_params
 
 
 def any_value(name: str) -> st.SearchStrategy[Any]:
@@ -69,6 +69,7 @@ def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(params: 
     ("params", "now", "word"),
     [
         ({"dim": "20", "nonzero": "60"}, {"dim": 20, "nonzero": 20}, "nonzero: 60 informative coordinates do not fit into 20"),
+        ({"sigma": "0.1", "size": "20"}, {"sigma": 0.1, "size": 4.0}, "size: |mu| is at most 40 times sigma, so it became 4"),
         ({"dim": "1", "nonzero": "1", "angle": "40"}, {"dim": 1, "nonzero": 1, "angle": 0}, "angle: in one dimension"),
         ({"norm": "l2", "learner": "linf-threshold"}, {"norm": "l2", "learner": "l2-optimal"}, "linf-threshold became l2-optimal"),
         ({"learner": "l2-optimal"}, {"learner": "averaging"}, "l2-optimal became averaging"),
@@ -136,9 +137,14 @@ def understood(words: list[str]) -> TheoryConfig:
 @given(st.fixed_dictionaries({}, optional=FLAT))
 def test_the_line_for_a_shell_says_exactly_these_settings(moved: dict[str, Any]) -> None:
     config = parse(TheoryConfig, fitted(PLAIN | moved)[0])
-    words = shlex.split(command(config))
-    assert words[:5] == ["python", "-m", "cdp", "theory", "--json"]
-    assert understood(words[4:]) == config
+    words = shlex.split(command(Theory(PLAIN | moved, "map"), config))
+    assert words[:7] == ["python", "-m", "cdp", "theory", "--view", "map", "--json"]
+    assert understood(words[6:]) == config
+
+
+def test_the_line_for_a_shell_names_the_set_that_is_on_the_map() -> None:
+    held = Theory(dict(PLAIN), IMAGES, "my set", "pixels")
+    assert shlex.split(command(held, held.config()))[3:] == ["theory", "--set", "my set", "--encoder", "pixels", "--json"]
 
 
 def test_every_learner_is_on_offer_under_some_norm() -> None:

@@ -1,14 +1,17 @@
-"""The same model without the page: a command line; and what the model is, in a few sentences with its formulas."""
+"""The same numbers elsewhere: a reference, a link, a command line; and what the model is, in a few sentences with its formulas."""
 
 from __future__ import annotations
 
 import shlex
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from cdp import __version__
 from cdp.config_theory import TheoryConfig
 from cdp.ui.links import written
-from cdp.ui.theory.state import PLAIN
+from cdp.ui.theory.form import counts
+from cdp.ui.theory.state import IMAGES, PLAIN, Theory, to_params
 
 MODEL = r"""
 Real classes are two Gaussians, $x \mid y \sim N(y\mu, \sigma^2 I_d)$ with $y = \pm 1$; the classifier is $\mathrm{sign}(w \cdot x)$, and an attack moves
@@ -32,15 +35,36 @@ def explained() -> None:
         st.caption("Our own derivation. It stands in full, each formula with the test that checks it, in docs/theory.md of the project.")
 
 
-def elsewhere(config: TheoryConfig) -> None:
-    """What to type, folded."""
-    with st.expander("From the command line", key="theory_command"):
-        st.code(command(config), language="bash", wrap_lines=True)
+def elsewhere(held: Theory, config: TheoryConfig) -> None:
+    """What to cite, to send and to type, folded."""
+    with st.expander("Cite, link, command line", key="theory_command"):
+        st.markdown("**As a reference**")
+        st.code(reference(config), language=None, wrap_lines=True)
+        st.markdown("**As a link**", help="With every setting, so that it stays what it is where a later version has other defaults.")
+        st.code(link(held), language=None, wrap_lines=True)
+        st.markdown("**From the command line**")
+        st.code(command(held, config), language="bash", wrap_lines=True)
 
 
-def command(config: TheoryConfig) -> str:
-    """A shell line that computes with these settings."""
-    return shlex.join(["python", "-m", "cdp", "theory", "--json", *options(config)])
+def reference(config: TheoryConfig) -> str:
+    """One sentence with the program, its version and every setting that counts under the others."""
+    flat = config.model_dump(mode="json")
+    told = ", ".join(f"{name.replace('_', ' ')} {written(value)}" for name, value in flat.items() if counts(name, flat))
+    return f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__} (docs/theory.md): {told}."
+
+
+def link(held: Theory) -> str:
+    """The address of this page with every setting, as far as the app knows its own."""
+    base = (st.context.url or "").partition("?")[0]
+    return f"{base}?{urlencode(to_params(held, every=True), safe=',:')}"
+
+
+def command(held: Theory, config: TheoryConfig) -> str:
+    """A shell line that computes the numbers of this view."""
+    line = ["python", "-m", "cdp", "theory"]
+    if held.view == IMAGES:
+        return shlex.join([*line, "--set", held.chosen or "SET", *(["--encoder", held.encoder] if held.encoder else []), "--json"])
+    return shlex.join([*line, "--view", held.view, "--json", *options(config)])
 
 
 def options(config: TheoryConfig) -> list[str]:

@@ -57,15 +57,7 @@ def heat_map(config: TheoryConfig) -> HeatMap:
     """Raises InputError for a learner without a formula."""
     from cdp.theory.views import heat_map as found
 
-    return kept("map", config, lambda: found(config, size=_side(config)))
-
-
-def _side(config: TheoryConfig) -> int | None:
-    """Values a side of the map, None for the map's own choice: fewer where each is an integral over labels, common factor, or both."""
-    correlated = config.covariance == "correlated"
-    if config.label_noise and correlated:
-        return 11
-    return 15 if correlated and config.norm == "l2" else None
+    return kept("map", config, lambda: found(config))
 
 
 def needed(config: TheoryConfig) -> NeededTable:
@@ -108,14 +100,9 @@ def guided(config: TheoryConfig) -> Guided:
 
 def value_at(config: TheoryConfig, **change: Any) -> float | None:
     """Expected robust accuracy at these settings but for ``change``; None where there is no formula."""
-    from cdp.theory import expected, problem_of, synthetic_of
+    from cdp.theory.views import value_at as found
 
-    def found() -> float | None:
-        moved = config.model_copy(update=change)
-        estimate = expected(problem_of(moved), synthetic_of(moved), moved.n, moved.learner)
-        return None if estimate is None else estimate.value
-
-    return kept(f"at {sorted(change.items())}", config, found)
+    return kept(f"at {sorted(change.items())}", config, lambda: found(config.model_copy(update=change)))
 
 
 def mu_to_optimum(config: TheoryConfig) -> float:

@@ -27,7 +27,7 @@ RATIOS = ("epsilon", "dim", "nonzero", "size", "sigma", "separation", "noise", "
 """Felt in ratios, so the steps of their sliders are."""
 DECADES = 10_000
 """A ladder that begins at 0 has its first rung at so small a part of its end."""
-AVERAGES = ("averaging", "l2-optimal")
+AVERAGES, TRAINED = ("averaging", "l2-optimal"), "adversarial-logistic"
 
 
 def form(held: Theory) -> None:
@@ -43,9 +43,7 @@ def form(held: Theory) -> None:
 
 def relevant(name: str, flat: Mapping[str, Any], view: str) -> bool:
     """Whether a knob does anything in this view under these settings; those that do not are not shown."""
-    trained = flat["learner"] == "adversarial-logistic"
     rules = {
-        "profile": flat["nonzero"] > 1,
         "separation": view != "images",
         "angle": view not in ("guided", "images"),
         "strength": view == "guided",
@@ -53,11 +51,15 @@ def relevant(name: str, flat: Mapping[str, Any], view: str) -> bool:
         "n": view != "needed",
         # An average at the same separation has the same direction whatever its scale.
         "noise": view in ("picture", "coordinates") or flat["learner"] not in AVERAGES,
-        "correlation": flat["covariance"] == "correlated",
-        "ridge": trained,
-        "draws": view in ("curves", "guided") and not trained,
+        "draws": view in ("curves", "guided") and flat["learner"] != TRAINED,
         "seed": view not in ("map", "needed", "images"),
     }
+    return rules.get(name, True) and counts(name, flat)
+
+
+def counts(name: str, flat: Mapping[str, Any]) -> bool:
+    """Whether a knob does anything under these settings in any view."""
+    rules = {"profile": flat["nonzero"] > 1, "correlation": flat["covariance"] == "correlated", "ridge": flat["learner"] == TRAINED}
     return rules.get(name, True)
 
 

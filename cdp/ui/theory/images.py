@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from cdp.config_explore import PIXELS
-from cdp.config_theory import TheoryConfig
+from cdp.config_theory import MOST_APART, TheoryConfig
 from cdp.tasks.theory_images import Place
+from cdp.tasks.theory_words import caveats, place_rows
 from cdp.types import Interval
 from cdp.ui.explore.catalog import Choices, read_choices
 from cdp.ui.links import quoted
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 LEAST = 0.05
 """The smallest separation that has a place on the map's log axis."""
-TYPICAL = ("judge", PIXELS)
-"""Encoders that guide no generator."""
 
 
 def settle(held: Theory) -> Choices:
@@ -72,8 +70,8 @@ def images(held: Theory, config: TheoryConfig, choices: Choices) -> None:
     _figures(found)
     _map(config, found)
     _match(held, found)
-    st.markdown("\n".join(f"- {one}" for one in caveats(found, encoder)))
-    numbers("images", "the images", lambda: rows_of(found))
+    st.markdown("\n".join(f"- {plain(one)}" for one in caveats(found, encoder)))
+    numbers("images", "the images", lambda: place_rows(found))
 
 
 def _empty() -> None:
@@ -186,46 +184,4 @@ def matched(separation: float, dimension: float, sigma: float) -> dict[str, Any]
     low, high = known["size"].low, known["size"].high
     dim = max(2, round(dimension))
     size = float(f"{separation * sigma:.3g}")
-    return {"size": min(max(size, low or size), high or size), "dim": dim, "nonzero": dim}
-
-
-def caveats(found: Place, encoder: str) -> list[str]:
-    """What the map leaves out, in words."""
-    nearest = found.figures.pairs[0]
-    names = [plain(_class(found, k)) for k in (nearest.first, nearest.second)]
-    apart = f"{names[0]} and {names[1]}, is {nearest.separation:.2f} apart, all pairs {found.figures.separation.value:.2f}"
-    said = [
-        "The map says where the set lies, not how robust a network becomes on it: an estimate, not a result.",
-        "Features are not Gaussian, and classes do not spread alike; s is that of an isotropic Gaussian with the same spread and effective dimension.",
-        f"There are {len(found.class_names)} classes, the model has two: separation is the root mean square over pairs. The nearest pair, {apart}.",
-        "A budget in pixels is no budget in feature space: epsilon on the left is in the model's units; how far an attack moves features is not measured.",
-        "The angle is to the real class means; where the robust optimum lies nobody knows, so under l_inf whiskers cover every way it can add to mu's own.",
-    ]
-    if found.against:
-        said.append(f"Compared with {plain(found.against)}, up to 5,000 images each; whiskers are 95 % jackknife intervals.")
-    if encoder not in TYPICAL:
-        said.append("An encoder that may have guided these images flatters them; the judge never guides.")
-    return said
-
-
-def rows_of(found: Place) -> list[dict[str, Any]]:
-    """Every figure with its interval, then every pair of classes."""
-    figures = found.figures
-    told = {
-        "separation |m|/s": figures.separation, "separation of real images": figures.real, "separation c": figures.ratio,
-        "angle to the real class means [degrees]": figures.angle, "effective dimension": figures.dimension,
-    }  # fmt: skip
-    rows: list[dict[str, Any]] = [
-        {"set": found.name, "against": found.against, "figure": name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-        for name, one in told.items()
-        if one is not None
-    ]
-    return rows + [
-        {"set": found.name, "against": "", "figure": f"separation of {_class(found, pair.first)} and {_class(found, pair.second)}",
-         "value": pair.separation, "low": None, "high": None, "n": figures.separation.n}
-        for pair in figures.pairs
-    ]  # fmt: skip
-
-
-def _class(found: Place, number: int) -> str:
-    return found.class_names[number] if number < len(found.class_names) else f"class {number}"
+    return {"size": min(max(size, low or size), high or size, MOST_APART * sigma), "dim": dim, "nonzero": dim}

@@ -32,7 +32,7 @@ def theory_page() -> None:
         later = _drawn(held, config, choices, wrong)
     with left:
         if config is not None:
-            elsewhere(config)
+            elsewhere(held, config)
     write_url(held)
     if later is not None:
         later()

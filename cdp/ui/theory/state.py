@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdp.config_theory import LEARNERS, TheoryConfig
+from cdp.config_theory import LEARNERS, MOST_APART, TheoryConfig
 from cdp.knobs import parse
 from cdp.ui.address import linked
 from cdp.ui.fields import fields_of
@@ -71,10 +71,11 @@ def from_params(params: Mapping[str, str]) -> Theory:
     return held
 
 
-def to_params(held: Theory) -> dict[str, str]:
-    """What ``from_params`` reads: every setting that differs from its default, the view, and the sample set where one was chosen."""
-    params = {name: written(value) for name, value in held.flat.items() if value != PLAIN[name]}
-    more = {VIEW: held.view if held.view != FIRST_VIEW else "", SET: held.chosen, ENCODER: held.encoder}
+def to_params(held: Theory, *, every: bool = False) -> dict[str, str]:
+    """What ``from_params`` reads: the settings and the view where they differ from the defaults, or all of them; the sample set where one was
+    chosen."""
+    params = {name: written(value) for name, value in held.flat.items() if every or value != PLAIN[name]}
+    more = {VIEW: held.view if every or held.view != FIRST_VIEW else "", SET: held.chosen, ENCODER: held.encoder}
     return params | {name: text for name, text in more.items() if text}
 
 
@@ -86,6 +87,9 @@ def fitted(flat: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             f"nonzero: {found['nonzero']:,} informative coordinates do not fit into {found['dim']:,}, so {found['dim']:,} are informative."
         )
         found["nonzero"] = found["dim"]
+    if found["size"] > MOST_APART * found["sigma"]:
+        found["size"] = MOST_APART * found["sigma"]
+        notes.append(f"size: |mu| is at most {MOST_APART:g} times sigma, so it became {written(found['size'])}.")
     if found["dim"] == 1 and found["angle"] not in (0, 180):
         notes.append(f"angle: in one dimension it is 0 or 180 degrees, so {written(found['angle'])} became 0.")
         found["angle"] = 0.0
