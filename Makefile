@@ -12,7 +12,7 @@ sum     = $(shell cat $(1) | cksum | tr -d ' ')
 RUNTIME := $(VENV)/.runtime-$(call sum,requirements.txt)
 DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt requirements-oracles.txt)
 
-# One thread a process: two test processes share two cores.
+# One thread a process: two test processes share two cores. Files of browser tests stay whole, as each has its own server.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=.
 
 .PHONY: help app test unit browser lint format bench quality study clean
@@ -27,16 +27,16 @@ app: $(RUNTIME)
 test: lint
 	@$(TEST_ENV) $(BIN)/python -m tests.browser
 	@rm -rf test-results && mkdir -p test-results
-	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m "not e2e" --junitxml=test-results/unit.xml || true
-	@$(TEST_ENV) $(BIN)/python -m pytest -m e2e --junitxml=test-results/browser.xml || true
+	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not e2e" --junitxml=test-results/unit.xml || true
+	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m e2e --junitxml=test-results/browser.xml || true
 	@$(BIN)/python tests/tally.py test-results/unit.xml test-results/browser.xml
 
 unit: $(DEV)
-	$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m "not e2e"
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not e2e"
 
 browser: $(DEV)
 	$(TEST_ENV) $(BIN)/python -m tests.browser
-	$(TEST_ENV) $(BIN)/python -m pytest -m e2e
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
 
 lint: $(DEV)
 	$(BIN)/ruff check .

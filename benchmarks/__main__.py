@@ -21,6 +21,7 @@ from benchmarks import (
     results,
     run_table,
     tables,
+    theory_page,
     train_step,
     train_tick,
     unet_share,
@@ -45,6 +46,7 @@ LINES: dict[str, ModuleType] = {
         train_tick,
         run_table,
         evaluation_overhead,
+        theory_page,
     )
 }
 

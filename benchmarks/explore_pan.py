@@ -8,16 +8,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.browsing import browsing
 from benchmarks.measuring import spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
-from cdp.errors import CdpError, MissingError
+from cdp.errors import CdpError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -77,25 +77,11 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
 @contextmanager
 def _map_page(n: int) -> Iterator[Page]:
     """A browser at a page with a map of n random points."""
-    if find_spec("playwright") is None:
-        raise MissingError(f"{NAME} needs playwright: install requirements-dev.txt, which make test does")
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser import LAUNCH_ARGS, find_browser
-    from tests.e2e.driver import started
     from tests.e2e.map_page import open_map, write
 
-    path = find_browser()
-    if path is None:
-        raise MissingError(f"{NAME} needs Chromium or Chrome: run python -m tests.browser, which says how to get one")
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder), write(Path(folder), n)) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(LAUNCH_ARGS))
-        try:
-            page = browser.new_page()
-            open_map(page, server)
-            yield page
-        finally:
-            browser.close()
+    with tempfile.TemporaryDirectory() as folder, browsing(Path(folder), write(Path(folder), n)) as (page, server):
+        open_map(page, server)
+        yield page
 
 
 def _frames_of_panning(page: Page, frames: int) -> list[float]:

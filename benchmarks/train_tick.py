@@ -10,19 +10,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmarks.browsing import browsing
 from benchmarks.measuring import spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
-from cdp.errors import MissingError
 from cdp.figures.curves import Look
 from cdp.ui.train.curves import Drawn, drawn_from, groups_of, there
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 NAME, TITLE = "train_tick", "A live tick of the Train page"
 RUNS, EPOCHS = 20, 500
@@ -117,7 +112,8 @@ def _browser_ticks(folder: Path, ids: tuple[str, ...], epochs: int, rounds: int)
     script = folder / "curves.py"
     script.write_text(SCRIPT.format(ids=ids))
     home = folder / "home"
-    with _page(folder, script) as page:
+    with browsing(folder, script) as (page, server):
+        page.goto(server.url, wait_until="commit")
         page.wait_for_function("() => document.querySelector('.cdp-chart')?._fullLayout && window.Plotly", timeout=60_000)
         page.evaluate(WATCH)
         begin = 1 + (home / "runs" / ids[0] / "metrics.jsonl").read_text().count("\n")
@@ -125,25 +121,3 @@ def _browser_ticks(folder: Path, ids: tuple[str, ...], epochs: int, rounds: int)
             _append(home, ids, epoch, epochs)
             page.wait_for_function("(count) => window.ticks.length > count", arg=count, timeout=60_000)
         return [float(tick) for tick in page.evaluate("() => window.ticks")]
-
-
-@contextmanager
-def _page(folder: Path, script: Path) -> Iterator[Page]:
-    if find_spec("playwright") is None:
-        raise MissingError(f"{NAME} needs playwright: install requirements-dev.txt, which make test does")
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser import LAUNCH_ARGS, find_browser
-    from tests.e2e.driver import started
-
-    path = find_browser()
-    if path is None:
-        raise MissingError(f"{NAME} needs Chromium or Chrome: run python -m tests.browser, which says how to get one")
-    with started(folder, script) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(LAUNCH_ARGS))
-        try:
-            page = browser.new_page(viewport={"width": 1280, "height": 1100})
-            page.goto(server.url, wait_until="commit")
-            yield page
-        finally:
-            browser.close()

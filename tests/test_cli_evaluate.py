@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cdp.cli.owncode import own_network
+from cdp.errors import InputError
 from cdp.evaluation_files import OUTCOMES, read_outcomes, read_report, report_json
 from cdp.paths import ROOT, runs_dir
 from tests.tasks.evaluating_world import make_data, make_run
@@ -92,8 +94,7 @@ def test_a_network_of_ones_own_is_imported_by_this_command_alone(tmp_path: Path,
     final = cdp_json("evaluate", "--model", "mynets:network", *own)
     assert final["state"] == "finished" and final["report"]["model"]["source"] == "code:mynets:network"
     assert final["robust_accuracy"] == cdp_json("evaluate", "20260101-000000-abcdef", "--attack", "quick", *FEW)["robust_accuracy"]
-    for name, said in (("broken", "no such weights"), ("nothing", "gives a int"), ("absent", "AttributeError")):
-        assert said in cdp("evaluate", "--model", f"mynets:{name}", *own, code=2)
+    assert "no such weights" in cdp("evaluate", "--model", "mynets:broken", *own, code=2)
     # A worker, as the app starts one, does not import it.
     config = json.loads((Path(final["folder"]) / "config.json").read_text())
     folder = runs_dir() / "20260102-000000-abcdef"
@@ -104,6 +105,15 @@ def test_a_network_of_ones_own_is_imported_by_this_command_alone(tmp_path: Path,
     )
     assert done.returncode == 2
     assert "is your own code" in json.loads((folder / "status.json").read_text())["error"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("broken", "no such weights"), ("nothing", "gives a int"), ("absent", "AttributeError")])
+def test_code_that_gives_no_network_is_told_in_one_sentence(name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mynets.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mynets", raising=False)
+    with pytest.raises(InputError, match=said):
+        own_network(f"mynets:{name}")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ _WORK = 800_000
 """Coordinates that the moments of one view may be computed for; some 0.1 s."""
 _MOST = 10_000_000
 """Nor is it begun where it would be more than this; a few seconds."""
-_SPLINE, _THRESHOLD = 5, 2
+_SPLINE, _THRESHOLD = 8, 2
 """What a value of the l2 table takes, and a soft-thresholded coordinate, in units of a plain one."""
 
 

@@ -1,4 +1,4 @@
-"""PGD-40 against torchattacks' on two thousand images: each with its own random draws, so only the accuracy can agree."""
+"""PGD-40 against torchattacks' on a thousand images: each with its own random draws, so only the accuracy can agree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdp.robust.augment import to_tensor
 from cdp.robust.suites import pgd_suite
 from tests.robust.suited import run
 
-COUNT, EPSILON, STEPS = 2000, 0.1, 40
+COUNT, EPSILON, STEPS = 1000, 0.1, 40
 
 
 def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_three_tenths_of_a_point() -> None:

@@ -117,6 +117,19 @@ def test_dropping_duplicates_alone_keeps_all_the_others(sets: None) -> None:
     assert "Saved 120 images" in texts(app)
 
 
+def test_a_name_typed_the_moment_before_the_click_is_the_one_that_is_used(sets: None) -> None:
+    app = until(page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
+    next(box for box in app.text_input if box.label == "Name of the new set").set_value("best")
+    app.button(key="keep_save").click()
+    app.run()
+    assert "Saved 60 images as best" in texts(app)
+    next(box for box in app.number_input if box.label == "Images to keep").set_value(30)
+    app.button(key="keep_save").click()
+    app.run()
+    assert "the number of images changed as you clicked" in texts(app)
+    assert sorted(entry.name for entry in list_sets()) == ["best", "spread", "tight"]
+
+
 def test_a_name_that_is_taken_is_refused_and_nothing_changes(sets: None) -> None:
     app = until(page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
     next(box for box in app.text_input if box.label == "Name of the new set").set_value("spread")

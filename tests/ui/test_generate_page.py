@@ -249,6 +249,17 @@ def test_more_than_a_thousand_images_become_a_background_run(
     assert page(count="1000").button(key="generate").label == "Generate"
 
 
+def test_a_setting_typed_the_moment_before_the_click_counts(
+    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+) -> None:
+    launched: list[int] = []
+    monkeypatch.setattr("cdp.runs.launch.launch", lambda kind, config, name: launched.append(config.seed))
+    app = page(count="1001")
+    labelled(app, "Seed").set_value(43)
+    ran(app.button(key="generate").click())
+    assert launched == [43]
+
+
 def dropped(app: AppTest, name: str, content: bytes) -> AppTest:
     """A file dropped on the uploader for sheets."""
     return ran(app.file_uploader[0].set_value((name, content, "image/png")))

@@ -113,7 +113,9 @@ def start(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     """The one primary button, with what it will take beside it."""
     made, wrong = _orders(held, seen, stock)
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
-        st.button("Start training", type="primary", key="data_start", disabled=blocked or not made, on_click=_launch, args=(made, held))
+        st.button(
+            "Start training", type="primary", key="data_start", disabled=blocked or not made, on_click=_launch, args=(held, seen, stock)
+        )
         if made and not blocked:
             st.caption(plain(cost_line(made, seen, stock)))
     if refused := st.session_state.pop(_REFUSED, ""):
@@ -205,8 +207,9 @@ def _taken() -> set[str]:
     return {entry.name for entry in list_models()} | {run.name for run in list_runs() if run.kind == DIFFUSION}
 
 
-def _launch(made: Sequence[Order], held: Wizard) -> None:
-    """All of them; they wait for each other by themselves. Stops at the first that is refused, and says which were started."""
+def _launch(held: Wizard, seen: Facts, stock: Stock) -> None:
+    """All that is asked for at the click; they wait for each other by themselves. Stops at the first that is refused, and says which were started."""
+    made, _ = _orders(held, seen, stock)
     for number, order in enumerate(made):
         try:
             launch(order.kind, order.config, order.name)

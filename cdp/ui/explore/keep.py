@@ -168,10 +168,9 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
 
 def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
-        out = st.text_input(
-            "Name of the new set", f"{source.title}-{wish.by}-{wish.keep}", max_chars=100, key=f"keep_name_{source.name}_{wish}"
-        )
-        st.button("Save the kept images", key="keep_save", on_click=_saved, args=(source.name, out.strip(), config, wish, everything))
+        key = f"keep_name_{source.name}_{wish}"
+        st.text_input("Name of the new set", f"{source.title}-{wish.by}-{wish.keep}", max_chars=100, key=key)
+        st.button("Save the kept images", key="keep_save", on_click=_saved, args=(source.name, key, config, wish, everything))
     if wrong := st.session_state.pop(_WRONG, ""):
         st.error(plain(wrong))
     if said := st.session_state.pop(_SAID, ""):
@@ -179,7 +178,12 @@ def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool
         st.page_link("pages/gallery.py", label="See it in the gallery")
 
 
-def _saved(name: str, out: str, config: ExploreConfig, wish: Wish, everything: bool) -> None:
+def _saved(name: str, key: str, config: ExploreConfig, wish: Wish, everything: bool) -> None:
+    """Under the name that stands in the field at the click."""
+    if st.session_state[f"keep_count_{name}"] != wish.keep:
+        st.session_state[_WRONG] = "Not saved: the number of images changed as you clicked. Look at the new choice, then save it."
+        return
+    out = str(st.session_state[key]).strip()
     try:
         made = select(
             name, out, by=wish.by, keep=None if everything else wish.keep, order=wish.order, balanced=wish.balanced, encoder=config.encoder,

@@ -13,7 +13,7 @@ from cdp.types import Embedding
 from cdp.ui.generate.saving import npz_bytes
 from cdp.ui.words import plain, split_tags
 
-_SAID, _WRONG = "explore_saved", "explore_not_saved"
+_SAID, _WRONG, _TAGS = "explore_saved", "explore_not_saved", "take_tags"
 DOWNLOAD = 20_000
 """Images up to which an .npz goes through the browser."""
 
@@ -28,10 +28,11 @@ def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
         rows = np.sort(shown.row[chosen[shown.which[chosen] == number]])
         name = shown.names[number]
         left, right = st.columns(2)
-        out = left.text_input("Name of the new set", f"{_stem(name)}-{len(rows)}", max_chars=100, key=f"take_name_{name}_{len(rows)}")
-        tags = right.text_input("Tags", placeholder="with commas between them", max_chars=400, key="take_tags")
+        key = f"take_name_{name}_{len(rows)}"
+        left.text_input("Name of the new set", f"{_stem(name)}-{len(rows)}", max_chars=100, key=key)
+        right.text_input("Tags", placeholder="with commas between them", max_chars=400, key=_TAGS)
         with st.container(horizontal=True):
-            st.button(f"Save {len(rows):,} images", key="take_save", on_click=_save, args=(name, rows, out.strip(), tags, drawn))
+            st.button(f"Save {len(rows):,} images", key="take_save", on_click=_save, args=(name, rows, key, drawn))
             if len(rows) <= DOWNLOAD:
                 st.download_button(
                     "Download .npz", lambda: _npz(name, rows), f"{_stem(name)}-{len(rows)}.npz", on_click="ignore", key="take_npz"
@@ -39,7 +40,9 @@ def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
         _tell()
 
 
-def _save(name: str, rows: np.ndarray, out: str, tags: str, drawn: ExploreConfig) -> None:
+def _save(name: str, rows: np.ndarray, key: str, drawn: ExploreConfig) -> None:
+    """Under the name, and with the tags, that stand in the fields at the click."""
+    out, tags = str(st.session_state[key]).strip(), str(st.session_state[_TAGS])
     how = {"chosen": "on the map", "map": drawn.model_dump(mode="json")}
     try:
         made = save_subset(name, rows, out, how=how, tags=split_tags(tags))

@@ -35,11 +35,10 @@ def action(held: Settings) -> None:
     job = current_job()
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
         if config.count > LIVE_LIMIT:
-            name = f"{config.model}-{config.guidance.loss}-{config.count}-seed{config.seed}"
-            st.button("Start background run", type="primary", key="generate", on_click=start, args=(config, name))
+            st.button("Start background run", type="primary", key="generate", on_click=_submit, args=(held,))
         else:
             busy = job is not None and not job.over
-            st.button("Generate", type="primary", disabled=busy, key="generate", on_click=_submit, args=(config,))
+            st.button("Generate", type="primary", disabled=busy, key="generate", on_click=_submit, args=(held,))
         settled = st.session_state.get(_SETTLED) == kind(config, compare=True)
         st.fragment(_cost, run_every=None if settled else POLL_SECONDS)(config, settled, [])
     refused = st.session_state.pop(_REFUSED, "")
@@ -47,9 +46,14 @@ def action(held: Settings) -> None:
         st.error(refused)
 
 
-def _submit(config: GenerateConfig) -> None:
+def _submit(held: Settings) -> None:
+    """With the settings as they are at the click: one may have been typed that the page has not been drawn with yet."""
     try:
-        st.session_state[_JOB] = engine().submit(config)
+        config = held.config()
+        if config.count > LIVE_LIMIT:
+            start(config, f"{config.model}-{config.guidance.loss}-{config.count}-seed{config.seed}")
+        else:
+            st.session_state[_JOB] = engine().submit(config)
     except CdpError as error:
         st.session_state[_REFUSED] = f"Not started: {error}."
 
