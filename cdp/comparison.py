@@ -114,7 +114,7 @@ class Equal:
 @dataclass(frozen=True)
 class Comparison:
     """arms: in the order asked for; missing: what was asked for and is not here, one sentence each; differs: settings in which the arms
-    differ, by knob name, a value an arm; label: how all robust numbers are called, with a warning in ``notes`` where arms have other labels."""
+    differ, by knob name, a value an arm; notes: what has to be known to read the numbers, such as that arms were measured differently."""
 
     arms: tuple[Arm, ...]
     missing: tuple[str, ...]

@@ -130,6 +130,18 @@ def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path,
         expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
         wait_idle(page)
         _shoot(page, f"{name}-{theme}", out)
+    for name, path in (
+        ("theory", "/theory?angle=29"),
+        ("theory-map", "/theory?view=map"),
+        ("theory-picture", "/theory?view=picture&angle=29"),
+        ("theory-guided", "/theory?view=guided"),
+        ("theory-images", f"/theory?view=images&set={SETS[0][0]}"),
+    ):
+        open_page(page, server, path)
+        expect(page.locator(".cdp-chart .main-svg").first).to_be_visible(timeout=4 * SLOW_MS)
+        page.wait_for_timeout(SETTLE_MS)
+        wait_idle(page)
+        _shoot(page, f"{name}-{theme}", out)
     sets = ",".join([*(name for name, _ in SETS), "fashion-mnist:test"])
     for name, view in (
         ("explore", "Map"),

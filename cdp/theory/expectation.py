@@ -24,7 +24,8 @@ _MANY = 1e15
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected robust accuracy, 0 to 1, over the learner's random samples. kind: "exact" up to quadrature (below 1e-6), or "asymptotic" in d."""
+    """Expected robust accuracy, 0 to 1, over the learner's random samples. kind: "exact" up to quadrature (below 1e-6; 1e-5 under
+    label noise and correlation together), or "asymptotic" in d."""
 
     value: float
     kind: Kind

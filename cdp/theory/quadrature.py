@@ -18,11 +18,16 @@ from cdp.theory.mixture import factor_nodes, label_table
 
 
 def averaged(cases: Cases, *, quick: bool = False) -> Floats:
-    """Expected l2 robust accuracy of the average in every case, (M,). quick: read off a table where there is one (``tabulated``)."""
+    """Expected l2 robust accuracy of the average in every case, (M,).
+
+    quick: read off a table where there is one (``tabulated``). So it is in any case where flipped labels and a common factor are both averaged over,
+    which are hundreds of integrals a case.
+    """
     problem = cases.problem
     gain = float(np.linalg.norm(problem.mu)) / problem.sigma
     toll = problem.epsilon / problem.sigma
     delta, cosine, weight = _conditional(cases)
+    quick = quick or (cases.label_noise > 0 and cases.correlation > 0)
     found = tabulated if quick and gain <= STEEPEST * (1 + 1e-9) and problem.dim > 1 else direction_expectation
     values = found(problem.dim, delta.ravel(), cosine.ravel(), gain=gain, toll=toll)
     return np.asarray((values.reshape(weight.shape) * weight).sum(axis=1))
