@@ -7,5 +7,7 @@ from cdp.ui.theory.page import theory_page
 
 framed()
 st.title("Theory", anchor=False)
-st.caption("Two Gaussian classes, a linear classifier, synthetic samples: a case in which the worth of distinguishable classes can be computed.")
+st.caption(
+    "Two Gaussian classes, a linear classifier, synthetic samples: a case in which the worth of distinguishable classes can be computed."
+)
 theory_page()

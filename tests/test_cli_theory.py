@@ -131,11 +131,80 @@ def test_the_table_names_every_figure() -> None:
         ("n: adversarial-logistic holds at most", ["--learner", "adversarial-logistic", "--n", "1000000"]),
         ("leave out the other options", ["--set", "fashion-mnist:test", "--n", "5"]),
         ("nobody", ["--set", "nobody"]),
+        ("--set is empty: name a saved set", ["--set", ""]),
+        ("--set is empty", ["--set", " ", "--encoder", "pixels"]),
+        ("--encoder says in whose features --set is measured: add --set", ["--encoder", "pixels"]),
+        ("set: aaa.* is longer than any name: pass", ["--set", "a" * 5000]),
+        ("set: aaa.* is longer than any name", ["--set", "a" * 300]),
     ],
 )
 def test_mistakes_are_one_sentence(message: str, args: list[str]) -> None:
     with pytest.raises(InputError, match=message):
         told(*args)
+
+
+@pytest.mark.parametrize(
+    ("where", "args"),
+    [
+        ("--strength changes nothing here: it is for --view guided", ["--view", "map", "--strength", "1.5"]),
+        ("--correlation changes nothing here: it is for --covariance correlated", ["--correlation", "0.3"]),
+        ("--target changes nothing here: it is for --view needed, or for no view at all", ["--view", "map", "--target", "0.8"]),
+        ("--ridge changes nothing here: it is for --learner adversarial-logistic", ["--ridge", "0.1"]),
+    ],
+)
+def test_an_option_that_changes_nothing_here_is_noted_and_the_rest_is_done(where: str, args: list[str]) -> None:
+    done = CliRunner().invoke(main.app, ["theory", *SMALL, *args])
+    assert done.exit_code == 0 and done.stderr == where + "\n"
+    without = [part for at, part in enumerate(args) if part == "--view" or args[at - 1 : at] == ["--view"]]
+    assert done.stdout == told(*SMALL, *without)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--view", "guided", "--strength", "1.5"],
+        ["--covariance", "correlated", "--correlation", "0.3"],
+        ["--view", "needed", "--target", "0.8"],
+        ["--target", "0.8"],
+    ],
+)
+def test_an_option_that_counts_is_no_matter_for_a_note(args: list[str]) -> None:
+    assert CliRunner().invoke(main.app, ["theory", *SMALL, *args]).stderr == ""
+
+
+def test_guidance_has_a_row_of_the_strength_that_was_asked_for() -> None:
+    plain, asked = (figures(*SMALL, "--view", "guided", *more)["rows"] for more in ((), ("--strength", "0.333")))
+    formula = [row["strength"] for row in asked if row["kind"] == "asymptotic"]
+    assert formula == sorted({row["strength"] for row in plain if row["kind"] == "asymptotic"} | {0.333})
+    assert [row for row in asked if row["strength"] != 0.333] == plain
+
+
+@pytest.mark.parametrize(
+    "args", [["--epsilon", "4"], ["--norm", "l2", "--epsilon", "3"], ["--norm", "l2", "--epsilon", "5", "--angle", "40"]]
+)
+def test_where_no_direction_beats_guessing_there_is_no_angle_to_the_optimum(args: list[str]) -> None:
+    found = figures(*SMALL, *args)
+    assert found["angles"] == {"synthetic_to_optimum": None, "mu_to_optimum": None} and found["best"]["value"] == pytest.approx(0.5)
+    (line,) = [line for line in told(*SMALL, *args).splitlines() if line.startswith("mean to optimum")]
+    assert line.endswith("-   no direction beats guessing")
+    assert figures(*SMALL, "--norm", "l2", "--epsilon", "2.99", "--angle", "40")["angles"]["synthetic_to_optimum"] == pytest.approx(40)
+
+
+def test_trainings_are_counted_on_stderr_and_stdout_stays_one_line() -> None:
+    done = CliRunner().invoke(main.app, ["theory", *SMALL, "--learner", "adversarial-logistic", "--n", "60", "--json"])
+    assert done.stderr.splitlines()[-1] == "50 of 50 trainings" and done.stdout.count("\n") == 1
+    assert json.loads(done.stdout)["simulated"]["draws"] == 50
+    assert CliRunner().invoke(main.app, ["theory", *SMALL]).stderr == ""
+
+
+def test_a_set_without_a_place_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cdp.tasks import theory_words
+
+    assert figures("--set", "fashion-mnist:test", "--encoder", "pixels")["missing"] == ""
+    monkeypatch.setattr(theory_words, "unplaced", lambda found: f"{found.name} is nowhere")
+    args = ("--set", "fashion-mnist:test", "--encoder", "pixels")
+    assert figures(*args)["missing"] == "fashion-mnist:test is nowhere"
+    assert told(*args).endswith("- No place on the map: fashion-mnist:test is nowhere.\n")
 
 
 def test_as_a_process_a_mistake_ends_with_code_two() -> None:

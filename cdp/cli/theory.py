@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJson, print_json, say
+from cdp.cli.output import AsJson, ProgressLine, print_json, say
 from cdp.config_theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.knobs import parse
 
 if TYPE_CHECKING:
+    from cdp.theory import Problem, Synthetic
     from cdp.theory.expectation import Estimate
     from cdp.types import Interval
 
 View = Literal["curves", "map", "needed", "picture", "coordinates", "guided"]
+LONGEST_NAME, LONGEST_PART = 400, 255
+"""Characters of a set's name or path, and bytes of each part between slashes: what file systems take."""
+_USES: dict[str, tuple[Callable[[TheoryConfig, View | None], bool], str]] = {
+    "strength": (lambda config, view: view == "guided", "--view guided"),
+    "correlation": (lambda config, view: config.covariance == "correlated", "--covariance correlated"),
+    "target": (lambda config, view: view in (None, "needed"), "--view needed, or for no view at all"),
+    "ridge": (lambda config, view: config.learner == "adversarial-logistic", "--learner adversarial-logistic"),
+}
+"""Settings that count in some cases only: when, and in words."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,14 +41,15 @@ def register(app: typer.Typer) -> None:
 def theory(
     view: Annotated[View | None, typer.Option("--view", help="The numbers behind a view of the page, as CSV or with --json.")] = None,
     sample_set: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--set", metavar="SET", help="A sample set in the model's terms: separation, angle and effective dimension of its features."
         ),
-    ] = "",
+    ] = None,
     encoder: Annotated[
-        str, typer.Option(help="In whose features --set is measured: judge, standard, robust, noise-aware, a path, or pixels.")
-    ] = "judge",
+        str | None,
+        typer.Option(help="In whose features --set is measured: judge, standard, robust, noise-aware, a path, or pixels. [default: judge]"),
+    ] = None,
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
@@ -45,14 +58,20 @@ def theory(
     Each figure says whether it is exact, asymptotic (a formula for many coordinates) or simulated. The derivation: docs/theory.md.
     """  # fmt: skip
     settings = chosen(given, TheoryConfig)
-    if sample_set:
+    if sample_set is not None:
         if view or settings:
             raise InputError(
                 "--set measures images, which no setting of the model changes: leave out the other options but --encoder and --json"
             )
-        _place(sample_set, encoder, as_json=as_json)
+        _place(_named(sample_set), "judge" if encoder is None else encoder, as_json=as_json)
         return
+    if encoder is not None:
+        raise InputError("--encoder says in whose features --set is measured: add --set, or leave --encoder out")
     config = parse(TheoryConfig, settings)
+    for name in settings:
+        counts, where = _USES.get(name, (None, ""))
+        if counts and not counts(config, view):
+            say(f"--{name} changes nothing here: it is for {where}")
     if view:
         _view(config, view, as_json=as_json)
         return
@@ -63,10 +82,19 @@ def theory(
         _print_figures(config, found)
 
 
+def _named(name: str) -> str:
+    if not name.strip():
+        raise InputError("--set is empty: name a saved set, its path, or a real split such as fashion-mnist:test")
+    if len(name) > LONGEST_NAME or any(len(part.encode()) > LONGEST_PART for part in name.split("/")):
+        raise InputError(
+            f"set: {name[:40]}... is longer than any name: pass the name or the path of a saved set, {LONGEST_NAME} characters at most"
+        )
+    return name
+
+
 def _figures(config: TheoryConfig) -> dict[str, Any]:
-    from cdp.theory import best_accuracy, expected, problem_of, simulate, synthetic_of
+    from cdp.theory import best_accuracy, expected, problem_of, synthetic_of
     from cdp.theory.needed import samples_needed
-    from cdp.theory.settings import degrees_between, optimum
     from cdp.theory.views import lawful
 
     problem, made = problem_of(config), synthetic_of(config)
@@ -75,14 +103,42 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
     if value is not None:
         n = samples_needed(problem, made, config.target, config.learner)
         needed = {"target": config.target, "n": n, "kind": value.kind, "c_squared_law": lawful(config)}
+    best = best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
     return {
-        "best": {"value": best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm), "kind": "exact"},
-        "angles": {"synthetic_to_optimum": degrees_between(made.mean, optimum(problem)), "mu_to_optimum": degrees_between(problem.mu, optimum(problem))},
+        "best": {"value": best, "kind": "exact"},
+        "angles": _angles(problem, made, best),
         "expected": _estimate(value),
         "limit": _estimate(expected(problem, made, math.inf, config.learner)),
-        "simulated": _interval(simulate(problem, made, config.n, config.learner, draws=config.draws, seed=config.seed, ridge=config.ridge)),
+        "simulated": _interval(_simulated(config, problem, made)),
         "needed": needed,
-    }  # fmt: skip
+    }
+
+
+def _angles(problem: Problem, made: Synthetic, best: float) -> dict[str, float | None]:
+    """Degrees to the robust optimum; None where no direction beats guessing, so that there is none."""
+    from cdp.theory.settings import degrees_between, optimum
+
+    there = best > 0.5 + 1e-12  # rounding may leave a trace where the budget is just |mu|
+    return {
+        "synthetic_to_optimum": degrees_between(made.mean, optimum(problem)) if there else None,
+        "mu_to_optimum": degrees_between(problem.mu, optimum(problem)) if there else None,
+    }
+
+
+def _simulated(config: TheoryConfig, problem: Problem, made: Synthetic) -> Interval:
+    """The simulated value; trainings that take long are counted on stderr."""
+    from cdp.theory import simulate
+
+    begun = time.monotonic()
+    with ProgressLine("trainings") as line:
+
+        def report(share: float) -> None:
+            line.show(round(share * config.draws), config.draws, (time.monotonic() - begun) * (1 - share) / share)
+
+        return simulate(
+            problem, made, config.n, config.learner, draws=config.draws, seed=config.seed, ridge=config.ridge,
+            report=report if config.learner == "adversarial-logistic" else None,
+        )  # fmt: skip
 
 
 def _estimate(found: Estimate | None) -> dict[str, Any] | None:
@@ -117,17 +173,17 @@ def _finite(value: Any) -> Any:
 
 def _place(name: str, encoder: str, *, as_json: bool) -> None:
     from cdp.tasks.theory_images import place
-    from cdp.tasks.theory_words import caveats, place_rows
+    from cdp.tasks.theory_words import caveats, place_rows, unplaced
 
     found = place(name, encoder=encoder, report=lambda share, what: say(what) if what else None)
-    said, rows = caveats(found, encoder), place_rows(found)
+    said, rows, reason = caveats(found, encoder), place_rows(found), unplaced(found)
     if as_json:
-        print_json({"set": name, "encoder": encoder, "against": found.against, "missing": found.missing, "rows": rows, "caveats": said})
+        print_json({"set": name, "encoder": encoder, "against": found.against, "missing": reason, "rows": rows, "caveats": said})
         return
     for row in rows:
         bounds = "" if row["low"] is None else f"   95 % interval {row['low']:.4g} to {row['high']:.4g}"
         print(f"{row['figure']:<44}{row['value']:>9.4g}{bounds}")
-    for sentence in [*said, *([f"No place on the map: {found.missing}."] if found.missing else [])]:
+    for sentence in [*said, *([f"No place on the map: {reason}."] if reason else [])]:
         print(f"- {sentence}")
 
 
@@ -138,11 +194,16 @@ def _print_figures(config: TheoryConfig, found: dict[str, Any]) -> None:
         (f"{config.learner}, n = {config.n:,}", *_said(found["expected"])),
         ("  simulated", f"{simulated['value']:.4f}", f"95 % interval {simulated['low']:.4f} to {simulated['high']:.4f}, {simulated['draws']} draws"),
         ("  as n grows without bound", *_said(found["limit"])),
-        ("mean to optimum", f"{found['angles']['synthetic_to_optimum']:.1f}", f"degrees; mu to optimum {found['angles']['mu_to_optimum']:.1f}"),
+        ("mean to optimum", *_turned(found["angles"])),
         (f"samples for {config.target:g}", *_needed(found["needed"])),
     ]  # fmt: skip
     for name, value, note in lines:
         print(f"{name:<36}{value:>10}   {note}")
+
+
+def _turned(angles: dict[str, float | None]) -> tuple[str, str]:
+    mean, mu = angles["synthetic_to_optimum"], angles["mu_to_optimum"]
+    return ("-", "no direction beats guessing") if mean is None or mu is None else (f"{mean:.1f}", f"degrees; mu to optimum {mu:.1f}")
 
 
 def _said(figure: dict[str, Any] | None) -> tuple[str, str]:

@@ -74,11 +74,12 @@ def _traces(curve: Curve, sign: Sign) -> list[go.Scatter]:
     if curve.simulated is not None:
         found.append(_points(curve.simulated, sign, name, group, joined=curve.value is None))
     if curve.value is None and curve.limit is not None:
+        told = f"{name}, limit ({curve.limit_kind})"
         found.append(
             go.Scatter(
-                x=[_GAP * float(max(curve.n))], y=[100 * curve.limit], mode="markers", name=f"{name}, limit (exact)", legendgroup=group, showlegend=False,
+                x=[_GAP * float(max(curve.n))], y=[100 * curve.limit], mode="markers", name=told, legendgroup=group, showlegend=False,
                 marker={"color": sign.color, "symbol": "triangle-left", "size": 9}, cliponaxis=False,
-                hovertemplate=f"{name}, limit of endless samples: %{{y:.1f}} %, exact<extra></extra>",
+                hovertemplate=f"{name}, limit of endless samples: %{{y:.1f}} %, {curve.limit_kind}<extra></extra>",
             )
         )  # fmt: skip
     return found
@@ -106,7 +107,7 @@ def curve_rows(curves: Sequence[Curve]) -> list[Row]:
         if c.value is not None:
             rows += [common | _cells(x, v, None, None, None, c.kind) for x, v in zip(c.n, c.value, strict=True)]
         if c.limit is not None:
-            rows.append(common | _cells(float("inf"), c.limit, None, None, None, "exact"))
+            rows.append(common | _cells(float("inf"), c.limit, None, None, None, c.limit_kind))
         if c.simulated is not None:
             p = c.simulated
             rows += [common | _cells(*one, p.draws, p.kind) for one in zip(p.n, p.value, p.low, p.high, strict=True)]
@@ -173,7 +174,7 @@ def _needed_finding(table: NeededTable, here: float) -> str:
 
 def _needed_note(table: NeededTable, learner: str) -> str:
     kind = next((row.kind for row in table.rows), "exact")
-    said = {"exact": "the law is exact", "asymptotic": "the law is approached for many samples", None: "the law holds roughly"}
+    said = {"exact": "the law is exact", "asymptotic": "the law is approached for many samples", None: "this learner has no such law"}
     return f"{learner}; solved for n: {KINDS[kind]}; {said[table.lawful]}"
 
 

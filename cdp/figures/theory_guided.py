@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FRAME_MS = 120
 PANEL_PX = 250
-CONTROLS_PX = 86
+CONTROLS_PX = 132
 
 
 def guided_mean(found: Guided, *, strength: float, points: Points | None, strengths: Sequence[float]) -> go.Figure:
@@ -50,6 +50,8 @@ MOVING = 3
 def _finding(found: Guided, rest: int) -> str:
     values = _values(found)
     start = float(found.angles[int(np.argmin(found.strengths))])
+    if math.isnan(start):
+        return "No direction beats guessing under this budget, so guidance has nothing to turn the mean to"
     if start < 0.5:
         return "The optimum points along mu already, so guidance has nowhere to turn the mean"
     if float(found.strengths[rest]) == 0:
@@ -73,7 +75,7 @@ def _values(found: Guided) -> np.ndarray | None:
 
 
 def _note(found: Guided, points: Points | None) -> str:
-    below = f"n = {found.n:,}, {KINDS[found.kind]}" if found.kind else "the limit of endless samples, exact"
+    below = f"n = {found.n:,}, {KINDS[found.kind]}" if found.kind else f"the limit of endless samples, {found.limit_kind or 'unknown'}"
     drawn = f"; points: simulated, {points.draws:,} draws each, 95 %" if points is not None else ""
     return f"top: exact; below: {below}{drawn}"
 
@@ -96,7 +98,7 @@ def _fixed(found: Guided, points: Points | None, strengths: Sequence[float]) -> 
     )  # fmt: skip
     values = _values(found)
     if values is not None:
-        name = f"robust accuracy, {found.kind}" if found.kind else "in the limit, exact"
+        name = f"robust accuracy, {found.kind}" if found.kind else f"in the limit, {found.limit_kind}"
         arcs.append(
             go.Scatter(
                 x=np.asarray(found.strengths), y=100 * values, mode="lines", name=name, xaxis="x2", yaxis="y2", line={"color": LEARNED.color, "width": 2},
@@ -136,12 +138,13 @@ def _frame(found: Guided, k: int) -> list[dict[str, Any]]:
     """What frame ``k`` changes of them; no more, as every attribute is checked again in every frame."""
     x, y = (float(v) for v in found.means[k])
     values, strength, angle = _values(found), float(found.strengths[k]), float(found.angles[k])
-    told = f"strength {strength:.2f}: {angle:.1f}° from the optimum<extra></extra>"
+    far = "" if math.isnan(angle) else f": {angle:.1f}° from the optimum"
+    told = f"strength {strength:.2f}{far}<extra></extra>"
     known = values is not None and math.isfinite(float(values[k]))
     value = float(values[k]) if values is not None and known else 0.0
     return [
         {"x": [0, x], "y": [0, y]},
-        {"x": [x], "y": [y], "text": [f"  {angle:.0f}°"], "hovertemplate": told},
+        {"x": [x], "y": [y], "text": ["" if math.isnan(angle) else f"  {angle:.0f}°"], "hovertemplate": told},
         {"x": [strength], "y": [100 * value], "text": [f"<b>{share(value)}</b>"]} if known else {"x": [None], "y": [None], "text": [""]},
     ]
 
@@ -193,7 +196,7 @@ def _buttons() -> dict[str, Any]:
 def _slider(found: Guided, rest: int) -> dict[str, Any]:
     steps = [{"label": f"{float(s):.2f}", "method": "animate", "args": _step([_named(k)], 0)} for k, s in enumerate(found.strengths)]
     return {
-        "active": rest, "steps": steps, "x": 0.3, "len": 0.7, "xanchor": "left", "y": 0, "yanchor": "top", "pad": {"t": 56, "b": 4}, "ticklen": 0,
+        "active": rest, "steps": steps, "x": 0, "len": 1, "xanchor": "left", "y": 0, "yanchor": "top", "pad": {"t": 96, "b": 4}, "ticklen": 0,
         "minorticklen": 0, "bgcolor": SYNTHETIC.color, "bordercolor": GRID, "activebgcolor": SYNTHETIC.color, "font": {"size": 1, "color": CLEAR},
         "currentvalue": {"prefix": "strength ", "font": {"size": 12, "color": INK}, "xanchor": "left"}, "transition": {"duration": 0},
     }  # fmt: skip
@@ -203,11 +206,15 @@ def guided_rows(found: Guided, points: Points | None, strengths: Sequence[float]
     """The numbers behind ``guided_mean``: the formula or the limit at every strength, then simulated points."""
     rows: list[Row] = []
     for k, s in enumerate(found.strengths):
-        place: Row = {"strength": round(float(s), 6), "angle to the optimum": float(found.angles[k]), "n": found.n}
+        place: Row = {
+            "strength": round(float(s), 6),
+            "angle to the optimum": None if math.isnan(found.angles[k]) else float(found.angles[k]),
+            "n": found.n,
+        }
         if found.value is not None:
             rows.append(place | _robust(float(found.value[k]), found.kind))
         if math.isfinite(float(found.limit[k])):
-            rows.append(place | {"n": math.inf} | _robust(float(found.limit[k]), "exact"))
+            rows.append(place | {"n": math.inf} | _robust(float(found.limit[k]), found.limit_kind))
     if points is not None:
         for s, value, low, high in zip(strengths, points.value, points.low, points.high, strict=True):
             place = {"strength": float(s), "angle to the optimum": None, "n": found.n}

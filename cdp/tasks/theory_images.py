@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from cdp import paths
+from cdp.data.registry import load_split
 from cdp.errors import MissingError
-from cdp.models.encoders import JUDGE
+from cdp.models.encoders import JUDGE, WEIGHTS, list_encoders
 from cdp.tasks import kept
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import balanced_rows, dataset_of, open_source, real_images
+from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 from cdp.theory.from_features import FeatureEstimate, estimate_from_features
 from cdp.types import Interval
 
-KIND, VERSION = "theory-images", 1
+KIND, VERSION = "theory-images", 2
 """Where results lie in the cache, and what to raise where a figure changes its meaning."""
 ROWS = 5000
 """Images of a set, and real ones, that are looked at, class-balanced, where there are more."""
@@ -74,6 +77,40 @@ def place_cached(name: str, *, encoder: str = JUDGE, dataset: str = "") -> Place
     return _Task(name, encoder, dataset).known()
 
 
+def stamp(name: str, *, encoder: str = JUDGE, dataset: str = "") -> str:
+    """A name for what ``place`` follows from, by the times of files: another one after any of them was written. Errors as there.
+
+    For pages that ask at every move of a knob: the digest that keeps results on disk reads every pixel.
+    """
+    source = open_source(name)
+    dataset = dataset_of([source], dataset, encoder=encoder)
+    weights = next((one.folder for one in list_encoders(dataset) if one.name == encoder), Path(encoder).expanduser()) / WEIGHTS
+    parts = [paths.cache_dir(), name, encoder, dataset, source.class_names, _written(weights), _pixels(source.image), source.label]
+    try:
+        real = load_split(dataset, _other_split(source, dataset)) if dataset else None
+    except MissingError:
+        real = None
+    return kept.digest(VERSION, *parts, *([_pixels(real.image), np.asarray(real.label)] if real else []))
+
+
+def _pixels(image: np.ndarray) -> str:
+    """When a memory-mapped array was written; the pixels of any other."""
+    return _written(Path(image.filename)) if isinstance(image, np.memmap) and image.filename else kept.digest(image)
+
+
+def _written(file: Path) -> str:
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{file} {found.st_mtime_ns} {found.st_size} {found.st_ino}"
+
+
+def _other_split(source: Source, dataset: str) -> str:
+    """The real images that a set is compared with: held-out ones, for which these are training images."""
+    return "train" if source.dataset == dataset and source.split == "test" else "test"
+
+
 class _Task:
     """What is placed against what: everything that the figures follow from."""
 
@@ -82,8 +119,7 @@ class _Task:
         self.dataset = dataset_of([self.source], dataset, encoder=encoder)
         rows = balanced_rows(self.source.label, ROWS)
         self.image, self.label = np.asarray(self.source.image[rows]), self.source.label[rows]
-        own = self.source.split if self.source.dataset == self.dataset else ""
-        self.split = "train" if own == "test" else "test"
+        self.split = _other_split(self.source, self.dataset)
         self.real, self.missing = _real(self.dataset, self.split)
 
     @cached_property

@@ -16,7 +16,7 @@ from cdp.theory.views import MARKS as EVERY_DECADE
 from cdp.theory.views import SEPARATIONS, guided, simulated_points
 
 What = Literal["curves", "guided"]
-KIND, VERSION = "theory-points", 1
+KIND, VERSION = "theory-points", 2
 """Where results lie in the cache, and what to raise where the same settings come to other results."""
 TRAININGS = 20
 """Behind a point whose classifiers have to be trained."""

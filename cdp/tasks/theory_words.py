@@ -31,6 +31,15 @@ def caveats(found: Place, encoder: str) -> list[str]:
     return said
 
 
+def unplaced(found: Place) -> str:
+    """Why a set has no place on the map, as the end of a sentence without its full stop; "" where it has one."""
+    if found.figures.ratio is not None and found.figures.angle is not None:
+        return ""
+    return found.missing or (
+        f"the classes of {found.name}, or of the real images, cannot be told apart in these features, so class means point nowhere"
+    )
+
+
 def place_rows(found: Place) -> list[dict[str, Any]]:
     """Every figure with its interval, then every pair of classes."""
     figures = found.figures

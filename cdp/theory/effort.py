@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cdp.config_theory import TheoryConfig
-from cdp.errors import InputError
 from cdp.theory import large_d, quadrature
 from cdp.theory.cases import cases
 from cdp.theory.expectation import kind_of
+from cdp.theory.mixture import affordable
 from cdp.theory.settings import problem_of, synthetic_of
 
 _WORK = 800_000
@@ -28,10 +28,7 @@ def fitting(config: TheoryConfig, choices: Sequence[int], values: Callable[[int]
     far apart that the integrands are steep.
     """
     work = _each(config)
-    if values(choices[-1]) * work > _MOST:
-        raise InputError(
-            "label_noise, correlation: for classes so far apart their integral takes too long here: lower one of the two, size or separation"
-        )
+    affordable(values(choices[-1]) * work, _MOST)
     return next((choice for choice in choices if values(choice) * work <= _WORK), choices[-1])
 
 

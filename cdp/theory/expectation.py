@@ -109,6 +109,9 @@ def _limits(many: Cases, learner: Learner) -> Floats:
     problem, weights = many.problem, _shrunk(many)
     if problem.norm == "linf" and learner in ("linf-threshold", "adversarial-logistic"):
         weights = soft_threshold(weights, problem.epsilon)
+    if problem.norm == "l2" and learner == "adversarial-logistic":
+        # Its loss rises in every direction where the budget covers the mean, so it learns nothing.
+        weights = weights * (np.sqrt(many.dot(weights, weights)) > problem.epsilon)[:, None]
     length = np.sqrt(many.dot(weights, weights))
     reach = many.dot(np.abs(weights), np.ones_like(many.mu)) if problem.norm == "linf" else length
     score = many.dot(weights, many.mu) - problem.epsilon * reach

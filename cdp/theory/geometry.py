@@ -15,7 +15,7 @@ from cdp.theory.effort import fitting
 from cdp.theory.expectation import expected, expected_cases, kind_of
 from cdp.theory.model import Problem, Synthetic, best_accuracy, optimal_direction, robust_accuracy
 from cdp.theory.results import Boundary, Coordinates, Guided, Picture, Points, points_of
-from cdp.theory.settings import aside, degrees_between, optimum, problem_of, synthetic_along, synthetic_of, unit
+from cdp.theory.settings import aside, beatable, degrees_between, optimum, problem_of, synthetic_along, synthetic_of, unit
 from cdp.theory.simulation import simulate, weights
 
 _STEPS = (41, 21, 11)
@@ -37,7 +37,7 @@ def picture(config: TheoryConfig, *, points: int = 300) -> Picture:
     synthetic_points, synthetic_labels = _drawn(rng, axes @ made.mean, spread, points, made.label_noise)
     return Picture(
         axes @ problem.mu, problem.sigma**2 * axes @ axes.T, axes @ made.mean, spread,
-        _boundary("optimal", best, problem, axes) if best.any() else None, _boundary("learned", _learned(config), problem, axes),
+        _boundary("optimal", best, problem, axes) if beatable(problem) else None, _boundary("learned", _learned(config), problem, axes),
         real_points, real_labels, synthetic_points, synthetic_labels, problem.epsilon, problem.norm,
     )  # fmt: skip
 
@@ -61,9 +61,11 @@ def coordinates(config: TheoryConfig) -> Coordinates:
 def guided(config: TheoryConfig, strengths: Sequence[float] | None = None, *, draws: int = 0) -> Guided:
     """What guidance strength does: the direction of the synthetic mean is (1 - t) mu/|mu| + t optimum/|optimum|, its separation stays.
 
-    strengths: t, None for 0 to 2. draws: trainings behind each simulated value, 0 for none. The settings' own angle is not used.
+    strengths: t, None for 0 to 2 with the settings' own among them. draws: trainings behind each simulated value, 0 for none. The settings' own
+    angle is not used.
     """
-    chosen = np.linspace(0, 2, fitting(config, _STEPS, int)) if strengths is None else np.asarray(strengths, np.float64)
+    usual = np.union1d(np.round(np.linspace(0, 2, fitting(config, _STEPS, int)), 3), [config.strength])
+    chosen = usual if strengths is None else np.asarray(strengths, np.float64)
     if chosen.ndim != 1 or not chosen.size or not np.isfinite(chosen).all() or (chosen < 0).any():
         raise InputError("strengths: pass numbers of 0 or more, 0 for mu and 1 for the optimum")
     problem = problem_of(config)
@@ -79,9 +81,10 @@ def guided(config: TheoryConfig, strengths: Sequence[float] | None = None, *, dr
         value, kind = expected_cases(many, config.learner, quick=True)
     limits = [expected(problem, one, math.inf, config.learner, quick=True) for one in made]
     axes = np.stack([start, _second(problem)])
+    angles = np.array([degrees_between(one.mean, end) if beatable(problem) else math.nan for one in made])
+    limit = np.array([one.value if one else math.nan for one in limits])
     return Guided(
-        chosen, np.array([degrees_between(one.mean, end) for one in made]), value, kind,
-        np.array([one.value if one else math.nan for one in limits]), _simulated(config, problem, made, draws) if draws else None,
+        chosen, angles, value, kind, limit, limits[0].kind if limits[0] else None, _simulated(config, problem, made, draws) if draws else None,
         np.stack([axes @ one.mean for one in made]), config.n,
         best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm),
     )  # fmt: skip

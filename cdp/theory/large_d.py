@@ -14,11 +14,11 @@ import numpy as np
 
 from cdp.theory.cases import Cases
 from cdp.theory.checks import Floats
-from cdp.theory.mixture import COARSE, factor_nodes, label_table
+from cdp.theory.mixture import COARSE, affordable, factor_nodes, label_table
 
 _AT_ONCE = 1 << 18
-_COARSER = 0.33
-"""Of the quadrature over labels, beside the exact one: what it leaves out is below what the formula itself does."""
+_MOST = 3_000_000
+"""Coordinates of conditional Gaussians that one value may take."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,13 @@ def _mixture(cases: Cases) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]
     moved = 2 * math.sqrt(
         cases.label_noise * (1 - cases.label_noise) * float(cases.dot(cases.means, cases.means).max()) / cases.problem.dim
     )
-    return label_table(cases.n, cases.label_noise, _COARSER * moved / cases.noise, COARSE), factor_nodes(cases.correlation, COARSE)
+    gain = float(np.linalg.norm(cases.problem.mu)) / cases.problem.sigma
+    labels, factor = (
+        label_table(cases.n, cases.label_noise, moved / cases.noise, gain, COARSE),
+        factor_nodes(cases.correlation, gain, COARSE),
+    )
+    affordable(labels[0].shape[1] * len(factor[0]) * len(cases.mu), _MOST)
+    return labels, factor
 
 
 def _given(cases: Cases, means: Floats, spread: Floats, threshold: float) -> Floats:

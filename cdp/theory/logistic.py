@@ -109,7 +109,11 @@ def _split(z: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
 
 
 def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
-    """l2, or no budget: smooth but for w = 0, which is not the minimum here; the start lies below the value at 0, so it is never reached."""
+    """l2, or no budget: smooth but for w = 0, which is not the minimum here; the start lies below the value at 0, so it is never reached.
+
+    The objective is convex with slope -(|centre| - epsilon)/2 at 0 along the centre, so a step t lowers it by t times that at most. Where this is
+    less than the spacing of floats at log 2, no shorter step can be told from 0 either, and the answer is 0; its subgradient is judged like any other.
+    """
     from scipy.optimize import minimize
     from scipy.special import expit
 
@@ -122,10 +126,13 @@ def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: 
         slope = ridge * w - pull @ z / n + epsilon * float(pull.mean()) * w / (length or 1.0)
         return float(np.logaddexp(0.0, -margin).mean() + ridge / 2 * (w @ w)), slope
 
-    start = centre / float(np.linalg.norm(centre))
+    length = float(np.linalg.norm(centre))
+    start, decrease = centre / length, (length - epsilon) / 2
     at_zero = float(np.log(2.0))
     while value(start)[0] >= at_zero:
-        start /= 2
+        start, decrease = start / 2, decrease / 2
+        if decrease < np.spacing(at_zero):
+            return np.zeros_like(centre)
     return np.asarray(minimize(value, start, jac=True, method="L-BFGS-B", options=_options(tolerance)).x)
 
 

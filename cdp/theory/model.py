@@ -83,8 +83,9 @@ def margins(w: Floats, mu: Floats, *, sigma: float, epsilon: float, norm: str) -
     length = np.sqrt(np.square(rows).sum(axis=-1))
     cost = epsilon / unit * (np.abs(rows).sum(axis=-1) if norm == "linf" else length)
     found = (rows @ (mu / unit) - cost) / np.where(length > 0, length, 1.0)
-    with np.errstate(over="ignore"):
-        return np.asarray(np.where(length > 0, found / (sigma / unit), 0.0))
+    # sigma / unit may underflow to 0: what is 0 stays 0, anything else is without bound.
+    with np.errstate(over="ignore", divide="ignore"):
+        return np.asarray(found / np.where(found != 0, sigma / unit, 1.0))
 
 
 def soft_threshold(mu: object, epsilon: float) -> Floats:
@@ -97,7 +98,7 @@ def optimal_direction(mu: object, *, epsilon: float, norm: str) -> Floats:
     """The w of highest robust accuracy. mu: (d,) -> (d,), not normalised.
 
     linf: the soft threshold of mu at epsilon, which is all 0 when epsilon reaches max |mu_i|: then no w that looks at x beats answering
-    with one class. l2: mu itself, whatever epsilon is. (derived: docs/theory.md, 3)
+    with one class. l2: mu itself, whatever epsilon is; from epsilon = |mu|_2 on that, too, is no better than one class. (derived: docs/theory.md, 3)
     """
     mean = checks.vector("mu", mu)
     epsilon = checks.budget(epsilon)

@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 _LOWEST, _HIGHEST, _GRID = -6.0, 12.0, 37
 _NEAR = 0.05
 """How far from what a law says the answer is looked for first, in decades."""
+_EACH, _FLAT = 40, 1e-9
 _Point = tuple[float, float]
 _Count = tuple[int, float]
 
 
 def samples_needed(problem: Problem, synthetic: Synthetic, target: float, learner: Learner) -> float | None:
-    """The smallest n at which the expected robust accuracy reaches ``target`` (0 < target < 1), as a real number.
+    """The first n at which the expected robust accuracy reaches ``target`` (0 < target < 1), as a real number.
 
-    None where none does up to n (|m|/s)^2 = 10^12, and a millionth of that unit where less would do; below 1 a single sample is more than enough.
-    Under label noise n is whole. For learners that average it obeys the c-squared law: twice the separation |m|/s at the same direction needs a
+    Looked for from n (|m|/s)^2 = 10^-6 to 10^12 in half decades, with every peak between them looked at again; None where no n reaches it, and
+    the least n that is looked at where less would do. Below 1 a single sample is more than enough. Accuracy need not grow with n; a rise
+    and fall within half a decade is missed where the half decades themselves show no peak. Under label noise n is whole, and up to 40 every n is looked
+    at. For learners that average it obeys the c-squared law: twice the separation |m|/s at the same direction needs a
     quarter of the samples (exactly without label noise, and approached for many samples with it). Raises InputError as ``expected`` does, and for
     adversarial-logistic, which has no formula.
     """
@@ -67,15 +70,45 @@ def _bracket(own: _Own, target: float, near: float | None) -> tuple[_Point, _Poi
         low, high = own.values(tried)
         if low < target <= high:
             return (float(tried[0]), float(low)), (float(tried[1]), float(high))
-    grid = np.linspace(start, own.unit + _HIGHEST, _GRID)
+    grid = _grid(own, start)
     values = own.values(grid)
-    reached = np.flatnonzero(values >= target)
-    if not len(reached):
+    while True:
+        reached = np.flatnonzero(values >= target)
+        first = int(reached[0]) if len(reached) else len(values)
+        if first == 0:
+            return None, float(10**start)
+        more = _peaks(own, grid[: first + 1], values[: first + 1], target)
+        if more is None:
+            break
+        grid, values = more
+    if first == len(values):
         return None
-    first = int(reached[0])
-    if first == 0:
-        return None, float(10**start)
     return (float(grid[first - 1]), float(values[first - 1])), (float(grid[first]), float(values[first]))
+
+
+def _grid(own: _Own, start: float) -> Floats:
+    """log10 n in half decades; under label noise, where accuracy can go up and down from one n to the next, the first whole n one by one before them."""
+    end = max(own.unit, start) + _HIGHEST
+    if not own.synthetic.label_noise:
+        return np.linspace(start, end, _GRID)
+    each = np.log10(np.arange(1, _EACH + 1))
+    return np.concatenate([each, np.linspace(each[-1], end, _GRID)[1:]])
+
+
+def _peaks(own: _Own, grid: Floats, values: Floats, target: float) -> tuple[Floats, Floats] | None:
+    """Around the first peak that stays below the target and that points in between carry above it: the points up to there. None where there is none."""
+    for at in range(1, len(values) - 1):
+        if not (values[at] < target and values[at - 1] + _FLAT < values[at] > values[at + 1] + _FLAT):
+            continue
+        low, high = float(grid[at - 1]), float(grid[at + 1])
+        for _ in range(3):
+            near = np.linspace(low, high, 9)
+            found = own.values(near)
+            if (found >= target).any():
+                return np.concatenate([grid[: at - 1], near]), np.concatenate([values[: at - 1], found])
+            top = int(np.clip(found.argmax(), 1, 7))
+            low, high = float(near[top - 1]), float(near[top + 1])
+    return None
 
 
 def _whole(own: _Own, low: _Count, high: _Count, target: float) -> float:

@@ -14,7 +14,10 @@ from cdp.theory.angle_table import STEEPEST, tabulated
 from cdp.theory.angles import direction_expectation
 from cdp.theory.cases import Cases
 from cdp.theory.checks import Floats
-from cdp.theory.mixture import factor_nodes, label_table
+from cdp.theory.mixture import affordable, factor_nodes, label_table
+
+_MOST = 100_000
+"""Conditional Gaussians that one value may take."""
 
 
 def averaged(cases: Cases, *, quick: bool = False) -> Floats:
@@ -24,24 +27,25 @@ def averaged(cases: Cases, *, quick: bool = False) -> Floats:
     which are hundreds of integrals a case.
     """
     problem = cases.problem
-    gain = float(np.linalg.norm(problem.mu)) / problem.sigma
+    gain = _gain(cases)
     toll = problem.epsilon / problem.sigma
-    delta, cosine, weight = _conditional(cases)
+    delta, cosine, weight = _conditional(cases, gain)
     quick = quick or (cases.label_noise > 0 and cases.correlation > 0)
     found = tabulated if quick and gain <= STEEPEST * (1 + 1e-9) and problem.dim > 1 else direction_expectation
     values = found(problem.dim, delta.ravel(), cosine.ravel(), gain=gain, toll=toll)
     return np.asarray((values.reshape(weight.shape) * weight).sum(axis=1))
 
 
-def _conditional(cases: Cases) -> tuple[Floats, Floats, Floats]:
+def _conditional(cases: Cases, gain: float) -> tuple[Floats, Floats, Floats]:
     """Given right labels and common factor: |m'|/tau', cosine of m' and mu, and weight, each (M, nodes)."""
     problem, tau = cases.problem, cases.spread
     length = float(np.sqrt(cases.dot(cases.mu, cases.mu))) or 1.0
     means, ones = cases.means, np.ones_like(cases.mu)
     along, squares, sums = cases.dot(means, cases.mu) / length, cases.dot(means, means), cases.dot(means, ones)
     moved = 2 * math.sqrt(cases.label_noise * (1 - cases.label_noise) * float(squares.max(initial=0)) / problem.dim) / cases.noise
-    share, label_weight = label_table(cases.n, cases.label_noise, moved)
-    g, factor_weight = factor_nodes(cases.correlation)
+    share, label_weight = label_table(cases.n, cases.label_noise, moved, gain)
+    g, factor_weight = factor_nodes(cases.correlation, gain)
+    affordable(share.shape[1] * len(g), _MOST)
     shift = math.sqrt(cases.correlation) * g[None, None, :] * tau[:, None, None]
     f = share[:, :, None]
     size = f**2 * squares[:, None, None] + 2 * f * shift * sums[:, None, None] + shift**2 * problem.dim
@@ -58,4 +62,9 @@ def _conditional(cases: Cases) -> tuple[Floats, Floats, Floats]:
 
 def nodes(cases: Cases) -> int:
     """How many conditional Gaussians stand for one case."""
-    return int(_conditional(cases)[2].shape[1])
+    return int(_conditional(cases, _gain(cases))[2].shape[1])
+
+
+def _gain(cases: Cases) -> float:
+    """|mu|/sigma, the steepness of accuracy in the cosine."""
+    return float(np.linalg.norm(cases.problem.mu)) / cases.problem.sigma

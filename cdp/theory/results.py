@@ -35,7 +35,7 @@ def points_of(n: Floats, found: Sequence[Interval]) -> Points:
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Robust accuracy against n at one separation. n: (N,) samples; value: (N,), None with kind None where there is no formula;
-    limit: at infinitely many samples, exact, None where unknown; simulated: None where there was no room for any."""
+    limit: at infinitely many samples with its kind, None where unknown; simulated: None where there was no room for any."""
 
     separation: float
     learner: Learner
@@ -43,6 +43,7 @@ class Curve:
     value: Floats | None
     kind: Kind | None
     limit: float | None
+    limit_kind: Kind | None
     simulated: Points | None
     best: float
     """What the best classifier of the real problem has."""
@@ -147,7 +148,8 @@ class Coordinates:
 class Guided:
     """The synthetic mean moved from mu (strength 0) to the optimum's direction (1) and past it, at the same separation.
 
-    strengths, angles (degrees to the optimum), limit (infinitely many samples; nan where unknown): (S,); value: (S,) at n samples, None with kind
+    strengths, angles (degrees to the optimum; nan where no direction beats guessing), limit (infinitely many samples; nan where unknown, of kind
+    limit_kind): (S,); value: (S,) at n samples, None with kind
     None where there is no formula; simulated: its n is the same n at every strength; means: (S, 2) in the plane of the picture.
     """
 
@@ -156,6 +158,7 @@ class Guided:
     value: Floats | None
     kind: Kind | None
     limit: Floats
+    limit_kind: Kind | None
     simulated: Points | None
     means: Floats
     n: int

@@ -44,6 +44,12 @@ def optimum(problem: Problem) -> Floats:
     return unit(best if best.any() else problem.mu)
 
 
+def beatable(problem: Problem) -> bool:
+    """Whether any direction beats answering with one class: under l_inf a coordinate of mu has to exceed the budget, under l2 its length."""
+    sizes = np.abs(problem.mu) if problem.norm == "linf" else np.array([np.linalg.norm(problem.mu)])
+    return bool((sizes > problem.epsilon).any())
+
+
 def turned(problem: Problem, degrees: float) -> Floats:
     """Unit vector at this angle from the optimum, turned towards mu and past it. (d,)"""
     angle = np.deg2rad(degrees)

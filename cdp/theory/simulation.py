@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from cdp.theory import checks
 from cdp.theory.checks import Floats
 from cdp.theory.expectation import checked
 from cdp.theory.logistic import fit, room
-from cdp.theory.model import Problem, Synthetic, margins, soft_threshold
+from cdp.theory.model import Problem, Synthetic, best_accuracy, margins, soft_threshold
 from cdp.types import Interval
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 1 << 20
 _MANY = 10**15
 """What stands for the limit: its average is the mean to seven digits."""
+_FEW = 10
+"""Draws that differ from the rest, below which their mean is too skewed for the t interval."""
 MOST_WORK = 4_000_000_000
 """Draws times samples times coordinates that adversarial-logistic may be asked for."""
 
@@ -35,18 +37,48 @@ def simulate(
     draws: int = 200,
     seed: int | tuple[int, ...] = 0,
     ridge: float = 1e-3,
+    report: Callable[[float], None] | None = None,
 ) -> Interval:
-    """Mean robust accuracy of ``draws`` trainings on n samples each, with its 95 % t interval; Interval.n is the number of draws.
+    """Mean robust accuracy of ``draws`` trainings on n samples each, with its 95 % interval; Interval.n is the number of draws.
+
+    The interval is Student's t. Where nearly all draws are tied (``_tied``) it is widened by a bound that assumes no distribution, for t has next to
+    no width there. Measured for l2, d = 1, mu = m = 2, epsilon = 1/2 over 400 seeds: with 20 to 1,000 draws at n = 1 to 4, t alone holds the exact
+    value in 0.3 % to 95 % of the runs, widened in 94 % at least. By the binomial distribution, whatever share of the draws differs: in 92 % at least
+    (20 to 3,000 draws). Without ties it is the t interval to the last bit, also where draws agree but for rare ones without being equal: at d = 2,
+    correlation 0.9, mu = m = (1.4, 1.4), n = 3 and 200 draws it holds the value in 79 %.
 
     n: whole, or math.inf for the limit. ridge: of adversarial-logistic, in units of the synthetic noise. Memory does not grow with n, but for
-    adversarial-logistic, which needs the samples: n times d up to 10^7. Raises InputError for more, and as ``expected`` does.
+    adversarial-logistic, which needs the samples: n times d up to 10^7. report: called with the share of trainings done, after each block of them
+    (adversarial-logistic: each training). Raises InputError for more, for a seed that is no whole number of 0 or more, and as ``expected`` does.
     """
-    from scipy.special import stdtrit
+    from scipy.special import ndtr, stdtrit
 
-    values = scores(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge)
+    found = _margins(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)
+    values = np.asarray(ndtr(found))
     value = float(values.mean())
     half = float(stdtrit(draws - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(draws)
-    return Interval(value, max(0.0, value - half), min(1.0, value + half), draws)
+    low, high = value - half, value + half
+    if not math.isinf(n):  # in the limit, draws are tied because nothing is left to chance
+        best = best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
+        least, most = _tied(found, best) or (low, high)
+        low, high = min(low, least), max(high, most)
+    return Interval(value, max(0.0, low), min(1.0, high), draws)
+
+
+def _tied(found: Floats, best: float) -> tuple[float, float] | None:
+    """Bounds on the mean accuracy where fewer than ten margins (draws,), and fewer than half, differ from the most common; None elsewhere.
+
+    The share that differs is p at most (Clopper and Pearson 1934, 95 %), and what differs has an accuracy between 0 and ``best``, which no
+    classifier exceeds. Margins are compared, since accuracies near 0 and 1 are tied by rounding alone.
+    """
+    from scipy.special import betaincinv, ndtr
+
+    kinds, counts = np.unique(found, return_counts=True)
+    common, others = float(ndtr(kinds[counts.argmax()])), int(len(found) - counts.max())
+    if others >= min(_FEW, len(found) / 2):
+        return None
+    p = float(betaincinv(others + 1, len(found) - others, 0.975))
+    return common - p * common, common + p * max(0.0, best - common)
 
 
 def scores(
@@ -58,15 +90,27 @@ def scores(
     draws: int,
     seed: int | tuple[int, ...],
     ridge: float = 1e-3,
+    report: Callable[[float], None] | None = None,
 ) -> Floats:
     """Exact robust accuracy of each of the drawn classifiers, (draws,). Arguments as in ``simulate``."""
     from scipy.special import ndtr
 
-    found = [
-        margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
-        for w in weights(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge)
-    ]
-    return np.asarray(ndtr(np.concatenate(found)))
+    return np.asarray(ndtr(_margins(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)))
+
+
+def _margins(
+    problem: Problem,
+    synthetic: Synthetic,
+    n: float,
+    learner: Learner,
+    *,
+    draws: int,
+    seed: int | tuple[int, ...],
+    ridge: float,
+    report: Callable[[float], None] | None,
+) -> Floats:
+    drawn = weights(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)
+    return np.concatenate([margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm) for w in drawn])
 
 
 def weights(
@@ -78,19 +122,36 @@ def weights(
     draws: int,
     seed: int | tuple[int, ...],
     ridge: float = 1e-3,
+    report: Callable[[float], None] | None = None,
 ) -> Iterator[Floats]:
     """Blocks (b, d) of learned weights, ``draws`` rows in all. Arguments as in ``simulate``."""
     checked(problem, synthetic, learner)
     if not isinstance(draws, int) or draws < 2:
         raise InputError(f"draws is {draws!r}: pass a whole number of 2 or more")
-    count = int(min(checks.sample_count(n), _MANY))
-    rng = np.random.default_rng(seed)
+    done = 0
+    for block in _blocks(problem, synthetic, int(min(checks.sample_count(n), _MANY)), learner, draws, _generator(seed), ridge):
+        done += len(block)
+        if report:
+            report(done / draws)
+        yield block
+
+
+def _generator(seed: int | tuple[int, ...]) -> np.random.Generator:
+    parts = seed if isinstance(seed, tuple) else (seed,)
+    if not parts or any(not isinstance(part, int | np.integer) or part < 0 for part in parts):
+        raise InputError(f"seed is {seed!r}: pass a whole number of 0 or more, or a tuple of them")
+    return np.random.default_rng(seed)
+
+
+def _blocks(
+    problem: Problem, synthetic: Synthetic, n: int, learner: Learner, draws: int, rng: np.random.Generator, ridge: float
+) -> Iterator[Floats]:
     if learner == "adversarial-logistic":
-        yield from _trained(problem, synthetic, count, draws, rng, ridge)
+        yield from _trained(problem, synthetic, n, draws, rng, ridge)
         return
     block = max(1, _AT_ONCE // problem.dim)
     for start in range(0, draws, block):
-        w = _averages(synthetic, count, min(block, draws - start), rng)
+        w = _averages(synthetic, n, min(block, draws - start), rng)
         yield soft_threshold(w, problem.epsilon) if learner == "linf-threshold" else w
 
 

@@ -57,7 +57,7 @@ def curves(config: TheoryConfig, separations: Sequence[float] | None = None, *, 
             value, kind = expected_cases(_over(config, problem, direction, [c] * len(n), n), config.learner, quick=True)
         limit = expected(problem, made, math.inf, config.learner, quick=True)
         points = None if draws == 0 else simulated_points(config, c, draws=draws, shared=len(chosen), stream=number)
-        found.append(Curve(c, config.learner, n, value, kind, limit.value if limit else None, points, best))
+        found.append(Curve(c, config.learner, n, value, kind, limit.value if limit else None, limit.kind if limit else None, points, best))
     return found
 
 

@@ -13,8 +13,9 @@ from cdp.config_theory import TheoryConfig
 from cdp.errors import InputError, MissingError
 from cdp.tasks import theory_points
 from cdp.tasks.features import features
-from cdp.tasks.theory_images import KIND, Place, place, place_cached
+from cdp.tasks.theory_images import KIND, Place, place, place_cached, stamp
 from cdp.tasks.theory_points import STRENGTHS, quick, simulated, simulated_cached
+from cdp.tasks.theory_words import unplaced
 from cdp.theory.from_features import estimate_from_features
 from cdp.theory.views import SEPARATIONS
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
@@ -86,12 +87,41 @@ def test_other_images_under_the_same_name_are_placed_anew(found: Place) -> None:
     assert place_cached("fresh", encoder=JUDGE) is None
 
 
+def test_a_stamp_is_another_once_the_set_the_weights_or_the_real_images_were_written_and_only_then(found: Place) -> None:
+    image, label, _ = real("test")
+    encoder = paths.encoders_dir() / DATASET / "mine"
+    shutil.copytree(JUDGE, encoder)
+
+    def taken() -> str:
+        return stamp("fresh", encoder="mine")
+
+    stamps = [taken()]
+    assert taken() == stamps[0] != stamp("fresh", encoder=JUDGE)
+    shutil.copy(paths.ASSETS / "encoders" / "fashion-mnist" / "robust" / "model.safetensors", encoder)
+    stamps.append(taken())
+    for name, rows in ((f"{DATASET}-test", slice(1, TEST + 1)), ("fresh", slice(TEST + 1, TEST + 401))):
+        shutil.rmtree(paths.sets_dir() / name)
+        make(name, image[rows], label[rows])
+        stamps.append(taken())
+    assert len(set(stamps)) == 4 and taken() == stamps[-1]
+    assert without_torch("from cdp.tasks.theory_images import stamp\nprint(stamp('fresh', encoder='mine'))") == stamps[-1]
+
+
+def test_a_set_whose_classes_cannot_be_told_apart_says_so_where_its_place_would_be(found: Place) -> None:
+    assert unplaced(found) == ""
+    image, label, _ = real("test")
+    make("mixed", image[:400], np.random.default_rng(0).permutation(label[:400]))
+    mixed = place("mixed", encoder="pixels")
+    assert mixed.figures.angle is None and mixed.missing == ""
+    assert "classes of mixed, or of the real images, cannot be told apart" in unplaced(mixed)
+
+
 def test_a_set_without_real_images_has_figures_and_no_place(found: Place) -> None:
     image, label, names = real("test")
     make("stray", image[:300], label[:300], dataset="", class_names=names)
     stray = place("stray", encoder="pixels")
     assert (stray.against, stray.figures.ratio, stray.figures.angle) == ("", None, None)
-    assert "names no data set" in stray.missing
+    assert "names no data set" in stray.missing and unplaced(stray) == stray.missing
     assert stray.figures.separation.value > 0
     assert place_cached("stray", encoder="pixels") == stray
 

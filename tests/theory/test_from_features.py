@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.theory.from_features import FeatureEstimate, estimate_from_features
+from cdp.theory.from_features import FeatureEstimate, _Summary, estimate_from_features
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,33 @@ def test_the_cosine_is_not_flattered_by_noise_either() -> None:
     world = World(degrees=60.0)
     cosines = [math.cos(math.radians(one.angle.value)) for one in (world.estimate(20, seed) for seed in range(80)) if one.angle]
     assert np.mean(cosines) == pytest.approx(0.5, abs=4 * np.std(cosines) / math.sqrt(80) + 0.01)
+
+
+@pytest.mark.parametrize("decay", [0.0, 2.0])
+@pytest.mark.parametrize(
+    ("width", "sizes"), [(500, (10, 10)), (500, (4, 4)), (500, (4, 5, 30)), (100, (10,) * 10), (30, (4, 4)), (12, (3, 5, 9))]
+)
+def test_traces_are_unbiased_in_small_classes(width: int, sizes: tuple[int, ...], decay: float) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    spread = World(width=width, decay=decay).spread
+    rng = np.random.default_rng(7)
+    found = [_Summary.of(rng.standard_normal((len(labels), width)) * spread, labels, len(sizes)) for _ in range(800)]
+    totals, squares = np.array([one.total for one in found]), np.array([one.square for one in found])
+    for values, truth in ((totals, (spread**2).sum()), (squares, (spread**4).sum())):
+        assert abs(values.mean() - truth) < 3 * values.std() / math.sqrt(len(values))
+    # Of a variance's own estimate from 800 draws, 5 % is one standard error.
+    assert np.mean([one.spare for one in found]) == pytest.approx(totals.var(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("world", "each"), [(World(classes=2, width=500, decay=0.0), 10), (World(classes=2, width=60), 4), (World(classes=10, width=500), 10)]
+)
+def test_intervals_of_very_small_sets_hold_the_truth(world: World, each: int) -> None:
+    made = world.means()[0]
+    found = [estimate_from_features(*world.drawn(made, each, (seed, 8)), seed=seed) for seed in range(100)]
+    for name, truth in (("separation", world.separation), ("dimension", world.dimension)):
+        assert sum(getattr(one, name).low <= truth <= getattr(one, name).high for one in found) >= 91, name
+    assert np.median([one.dimension.value for one in found]) == pytest.approx(world.dimension, rel=0.1)
 
 
 def test_a_large_set_comes_close() -> None:

@@ -94,6 +94,20 @@ def test_a_budget_that_covers_the_average_teaches_nothing(norm: str) -> None:
     assert fit(z, epsilon=float(size) * 0.98, norm=norm, ridge=1e-3).weights.any()
 
 
+@pytest.mark.parametrize("short", [1e-12, 1e-9, 1e-7, 1e-4])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_budget_that_almost_covers_the_average_ends_too(norm: str, short: float) -> None:
+    """At 1e-12 no step lowers the loss by as much as rounding shows."""
+    found = fit([[1.0]], epsilon=1 - short, norm=norm, ridge=1e-3)
+    assert found.residual <= TOLERANCE and 0 <= found.weights[0] < 1
+    assert found.objective == pytest.approx(math.log(2), abs=2e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e6])
+def test_samples_in_large_or_small_units_are_not_taken_for_a_covered_average(unit: float) -> None:
+    assert fit([[unit], [2 * unit], [-unit]], epsilon=unit / 2, norm="l2", ridge=1e-3).weights[0] > 0
+
+
 def test_separable_samples_have_a_finite_solution() -> None:
     z = data(5, 30, 1, length=6)
     for ridge in (1e-3, 1e-6):
@@ -113,6 +127,14 @@ def test_many_samples_lead_to_the_limit(norm: str) -> None:
     w = fit(samples(made, 1_000_000, np.random.default_rng(1)) / 0.8, epsilon=0.35 / 0.8, norm=norm, ridge=1e-3).weights
     aim = np.sign(made.mean) * np.maximum(np.abs(made.mean) - 0.35, 0) if norm == "linf" else made.mean
     assert w @ aim / np.linalg.norm(w) / np.linalg.norm(aim) > 0.9995
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_budget_that_covers_the_mean_leaves_nothing_to_learn_in_the_limit_either(norm: str) -> None:
+    asked = Problem(np.full(20, 3 / math.sqrt(20)), 1.0, 1.0, norm)
+    made = Synthetic(0.1 * asked.mu, 1.0)
+    limit = expected(asked, made, math.inf, "adversarial-logistic")
+    assert limit is not None and limit.value == 0.5 == simulate(asked, made, 5000, "adversarial-logistic", draws=5, seed=0).value
 
 
 def test_there_is_no_formula_for_few_samples_or_noisy_labels() -> None:

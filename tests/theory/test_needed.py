@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cdp.config_theory import Learner, TheoryConfig
 from cdp.errors import InputError
-from cdp.theory import expected, problem_of, samples_needed, synthetic_of
+from cdp.theory import Problem, Synthetic, expected, problem_of, samples_needed, synthetic_of
 from cdp.theory.views import needed_table
 
 L2: dict[str, Any] = {"norm": "l2", "epsilon": 1.0}
@@ -67,6 +69,27 @@ def test_a_target_above_the_limit_is_never_reached() -> None:
     config = TheoryConfig(target=0.98)
     assert needed(config) is None
     assert all(row.n is None and row.law is None for row in needed_table(config).rows)
+
+
+def test_accuracy_that_goes_up_and_down_is_looked_at_one_by_one_under_label_noise() -> None:
+    asked = Problem(np.r_[20.0, np.zeros(19)], 1.0, 3.0, "linf")
+    made = Synthetic(asked.mu, 1.0, 0.3)
+    values = [getattr(expected(asked, made, n, "averaging"), "value", 0.0) for n in range(1, 10)]
+    assert values[1] < values[0] < values[2] > values[3]
+    assert samples_needed(asked, made, 0.83, "averaging") == 1 + next(k for k, v in enumerate(values) if v >= 0.83) == 5
+
+
+def test_a_peak_between_half_decades_is_found_and_may_lie_above_the_limit() -> None:
+    config = TheoryConfig(learner="linf-threshold", separation=0.25, angle=29.170839471341807)
+    assert value(config, float("inf")) < 0.8815 < 0.8878 <= value(config, 1000)
+    for target in (0.8815, 0.8878):
+        n = needed(config.model_copy(update={"target": target}))
+        assert n is not None and value(config, math.ceil(n)) >= target > value(config, math.floor(n) - 1)
+
+
+def test_very_separable_classes_with_flipped_labels_have_an_answer() -> None:
+    asked = Problem(np.full(3, 1e7), 1.0, 0.1, "l2")
+    assert samples_needed(asked, Synthetic(asked.mu, 1.0, 0.2), 0.6, "averaging") == 1
 
 
 def test_a_target_that_chance_reaches_needs_next_to_nothing() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from cdp.errors import InputError
 from cdp.theory import Problem, Synthetic, expected, robust_accuracy, simulate
@@ -58,6 +59,47 @@ def test_intervals_hold_the_exact_value_nearly_always() -> None:
     assert {(one.n, one.level) for one in found} == {(30, 0.95)}
 
 
+LINE = Problem(np.array([2.0]), 1.0, 0.5, "l2")
+"""One dimension: only the sign of w counts, so nearly all draws have the same accuracy."""
+
+
+@pytest.mark.parametrize("draws", [20, 50, 200])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_intervals_hold_the_exact_value_where_nearly_all_draws_are_tied(n: int, draws: int) -> None:
+    made = Synthetic(np.array([2.0]), 1.0)
+    exact = expected(LINE, made, n, "averaging")
+    assert exact is not None
+    found = [simulate(LINE, made, n, "averaging", draws=draws, seed=seed) for seed in range(200)]
+    assert sum(one.low <= exact.value <= one.high for one in found) >= 0.9 * 200
+    assert all(0 <= one.low < one.value <= one.high <= 1 for one in found)
+
+
+@pytest.mark.parametrize("draws", [2, 3, 20, 200])
+@pytest.mark.parametrize("epsilon", [0.5, 10.0])
+def test_intervals_without_ties_are_t_intervals(draws: int, epsilon: float) -> None:
+    """Accuracies near 0, which rounding makes alike, count as different."""
+    asked = problem(10, epsilon=epsilon)
+    made = Synthetic(asked.mu, 1.0)
+    values = scores(asked, made, 10, "averaging", draws=draws, seed=0)
+    found = simulate(asked, made, 10, "averaging", draws=draws)
+    low, high = student.interval(0.95, draws - 1, values.mean(), values.std(ddof=1) / math.sqrt(draws))
+    assert (found.low, found.high) == pytest.approx((max(0, low), min(1, high)), rel=1e-9, abs=1e-300)
+
+
+def test_the_limit_of_one_dimension_has_no_width() -> None:
+    found = simulate(LINE, Synthetic(np.array([2.0]), 1.0), math.inf, "averaging", draws=20)
+    assert found.high - found.low < 1e-12
+
+
+@pytest.mark.parametrize(("learner", "dim", "steps"), [("adversarial-logistic", 3, 4), ("averaging", 400_000, 2)])
+def test_the_share_of_trainings_done_is_reported_and_changes_no_number(learner: Any, dim: int, steps: int) -> None:
+    asked, told = problem(dim), list[float]()
+    made = Synthetic(asked.mu, 1.0)
+    watched = simulate(asked, made, 10, learner, draws=4, report=told.append)
+    assert told == sorted(set(told)) and len(told) == steps and told[-1] == 1
+    assert watched == simulate(asked, made, 10, learner, draws=4)
+
+
 def test_the_limit_is_simulated_as_the_mean() -> None:
     asked = problem(30)
     made = Synthetic(mean_at(asked, 0.9, 1.0), 1.0, 0.2)
@@ -89,6 +131,11 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("n has NaN", {"n": math.nan}),
     ("n has NaN", {"n": -math.inf}),
     ("n is no array", {"n": "many"}),
+    ("seed is -1: pass a whole number of 0 or more, or a tuple of them", {"seed": -1}),
+    ("seed is 1.5", {"seed": 1.5}),
+    (r"seed is \(1, -2\)", {"seed": (1, -2)}),
+    (r"seed is \(\)", {"seed": ()}),
+    ("seed is None", {"seed": None}),
     ("draws is 1", {"draws": 1}),
     ("draws is 10.0", {"draws": 10.0}),
     ("learner 'magic' is unknown: choose averaging", {"learner": "magic"}),
@@ -105,6 +152,12 @@ def test_bad_settings_of_a_simulation_are_named(message: str, change: dict[str, 
     asked: dict[str, Any] = {"made": Synthetic(np.ones(3), 1.0), "n": 10, "learner": "averaging", "draws": 20} | change
     with pytest.raises(InputError, match=message):
         simulate(problem(3), asked.pop("made"), asked.pop("n"), asked.pop("learner"), **asked)
+
+
+@pytest.mark.filterwarnings("error")
+def test_margins_of_enormous_means_are_0_or_without_bound_and_no_warning() -> None:
+    for w, share in (([1, -1], 0.5), ([1, 1], 1.0), ([-1, -1], 0.0), ([0, 0], 0.5)):
+        assert robust_accuracy(w, [1e300, 1e300], sigma=1e-300, epsilon=0, norm="l2") == share
 
 
 @pytest.mark.parametrize(

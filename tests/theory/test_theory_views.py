@@ -192,6 +192,34 @@ def test_a_trained_learner_is_one_of_the_learned_boundaries() -> None:
     assert robust_accuracy(w, problem_of(config).mu, sigma=1, epsilon=config.epsilon, norm="linf") == pytest.approx(learned)
 
 
+def test_the_best_strength_grows_with_the_samples() -> None:
+    """Few samples are served by a mean between mu and the optimum, many by the optimum; simulation says the same."""
+    best = []
+    for n in (10, 100, 1000, 100_000):
+        found = guided(TheoryConfig(n=n), list(np.linspace(0, 1.5, 31)))
+        assert found.value is not None
+        best.append(float(found.strengths[found.value.argmax()]))
+    assert best == sorted(best) and best[0] < 0.5 and best[-1] == pytest.approx(1, abs=0.051)
+    drawn = guided(TheoryConfig(n=100), [0.65, 1.0], draws=400).simulated
+    assert drawn is not None and drawn.low[0] > drawn.high[1]
+
+
+@pytest.mark.parametrize("change", [{"epsilon": 5}, {"norm": "l2", "epsilon": 4}])
+def test_where_no_direction_beats_guessing_no_view_names_one(change: dict[str, Any]) -> None:
+    config = TheoryConfig(**change)
+    assert picture(config).optimal is None and np.isnan(guided(config).angles).all()
+
+
+def test_limits_that_have_no_exact_form_are_not_called_exact() -> None:
+    config = TheoryConfig(label_noise=0.5)
+    assert [line.limit_kind for line in curves(config, draws=0)] == ["asymptotic"] * 3 and guided(config).limit_kind == "asymptotic"
+    assert curves(TheoryConfig(), draws=0)[0].limit_kind == guided(TheoryConfig()).limit_kind == "exact"
+
+
+def test_the_settings_own_strength_is_among_those_shown() -> None:
+    assert 0.37 in guided(TheoryConfig(strength=0.37)).strengths
+
+
 def test_views_are_coarser_where_a_value_takes_long_and_refused_where_all_would() -> None:
     both = {"label_noise": 0.2, "covariance": "correlated"}
     sides = [len(heat_map(TheoryConfig(**change)).angles) for change in ({}, both, {"dim": 10_000, "nonzero": 10_000})]  # type: ignore[arg-type]

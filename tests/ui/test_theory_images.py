@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cdp import paths
@@ -74,6 +76,32 @@ def test_moving_a_knob_moves_the_map_under_the_set_and_measures_nothing_anew() -
     assert "n = 100" in alt(app) and alt(app) != before
     assert not side("looks")._errands
     assert not {"separation", "angle", "target", "strength", "draws", "seed"} & knobs(app)
+
+
+def test_an_encoder_that_was_trained_anew_changes_what_is_shown() -> None:
+    small_set("mine")
+    shipped, folder = paths.ASSETS / "encoders" / "fashion-mnist", paths.encoders_dir() / "fashion-mnist" / "own"
+    shutil.copytree(shipped / "standard", folder)
+    place("mine", encoder="own")
+    app = page(**VIEW, set="mine", encoder="own")
+    before = alt(app)
+    shutil.copy(shipped / "robust" / "model.safetensors", folder)
+    ran(app)
+    assert not alts(app)  # of the old weights nothing is shown while the new ones are measured
+    found = place("mine", encoder="own")
+    ran(app)
+    assert found.figures.ratio and f"c = {found.figures.ratio.value:.2f}" in alt(app) != before
+
+
+def test_classes_that_cannot_be_told_apart_are_the_reason_for_no_place() -> None:
+    real = load_split("fashion-mnist", "test")
+    card = {"dataset": "fashion-mnist", "class_names": list(real.info.classes)}
+    save_set("mixed", real.image[:200], np.random.default_rng(0).permutation(real.label[:200]), card)
+    place("mixed", encoder="pixels")
+    app = page(**VIEW, set="mixed", encoder="pixels")
+    assert not alts(app)
+    said = str(app.info[0].value).replace("\\", "")
+    assert said.startswith("mixed has no place on the map: the classes of mixed, or of the real images, cannot be told apart")
 
 
 def test_the_model_can_be_set_to_the_images() -> None:
@@ -182,6 +210,6 @@ def test_rows_hold_every_figure_and_every_pair() -> None:
     assert len(place_rows(placed())) == 4
 
 
-@pytest.mark.parametrize(("separation", "dimension"), [(5.7, 18.8), (1e-9, 1.0), (1e9, 9_000.0)])
+@pytest.mark.parametrize(("separation", "dimension"), [(5.7, 18.8), (1e-9, 1.0), (1e9, 9_000.0), (5.7, 20_000.0)])
 def test_a_model_set_to_images_is_a_valid_one(separation: float, dimension: float) -> None:
     parse(TheoryConfig, matched(separation, dimension, 1.0))

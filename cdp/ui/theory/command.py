@@ -23,8 +23,9 @@ $$
 $$
 
 The best $w$ is $S_\varepsilon(\mu)$, every coordinate of $\mu$ moved towards 0 by $\varepsilon$, under $\ell_\infty$, and $\mu$ under $\ell_2$. A
-learner that averages $n$ synthetic samples from $N(y m, s^2 I)$ has $w_n \sim N(m, \tfrac{s^2}{n} I)$: so the synthetic mean should point along that
-optimum, and at a fixed direction only $(\lVert m\rVert / s)^2\, n / d$ counts. Classes $c$ times more separable need $c^2$ times fewer samples.
+learner that averages $n$ synthetic samples from $N(y m, s^2 I)$ has $w_n \sim N(m, \tfrac{s^2}{n} I)$: so for many samples the synthetic mean should
+point along that optimum (for few, between it and $\mu$), and at a fixed direction only $(\lVert m\rVert / s)^2\, n / d$ counts. Classes $c$ times more
+separable need $c^2$ times fewer samples.
 """
 
 

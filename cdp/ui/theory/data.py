@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from cdp import paths
 from cdp.config_theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.runs.side import Errand
@@ -105,6 +104,14 @@ def value_at(config: TheoryConfig, **change: Any) -> float | None:
     return kept(f"at {sorted(change.items())}", config, lambda: found(config.model_copy(update=change)))
 
 
+def beatable(config: TheoryConfig) -> bool:
+    """Whether any direction beats guessing."""
+    from cdp.theory.settings import beatable as found
+    from cdp.theory.settings import problem_of
+
+    return found(problem_of(config))
+
+
 def mu_to_optimum(config: TheoryConfig) -> float:
     """Degrees between the real mean and the robust optimum."""
     from cdp.theory.settings import degrees_between, optimum, problem_of
@@ -114,11 +121,10 @@ def mu_to_optimum(config: TheoryConfig) -> float:
 
 
 def place(name: str, encoder: str) -> Place | None:
-    """Where a set lies, if that is known; looked up again once the set was written anew. Raises InputError or MissingError."""
-    from cdp.tasks.theory_images import place_cached
+    """Where a set lies, if that is known; looked up again once set, encoder or real images were written anew. Raises InputError or MissingError."""
+    from cdp.tasks.theory_images import place_cached, stamp
 
-    card = paths.sets_dir() / name / "card.json"
-    key = f"place {paths.cache_dir()} {name} {encoder} {card.stat().st_mtime_ns if card.is_file() else 0}"
+    key = f"place {stamp(name, encoder=encoder)}"
     held: Place | None = _store().get(key) or place_cached(name, encoder=encoder)
     if held is not None:
         _store()[key] = held

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from cdp.config_theory import MOST_APART, TheoryConfig
+from cdp.config_theory import MOST_APART, MOST_DIMS, TheoryConfig
 from cdp.tasks.theory_images import Place
-from cdp.tasks.theory_words import caveats, place_rows
+from cdp.tasks.theory_words import caveats, place_rows, unplaced
 from cdp.types import Interval
 from cdp.ui.explore.catalog import Choices, read_choices
 from cdp.ui.links import quoted
@@ -127,9 +127,10 @@ def _map(config: TheoryConfig, found: Place) -> None:
     from cdp.figures.theory_map import accuracy_map
 
     figures = found.figures
-    if figures.ratio is None or figures.angle is None:
-        st.info(plain(f"{found.name} has no place on the map: {found.missing}."))
+    if why := unplaced(found):
+        st.info(plain(f"{found.name} has no place on the map: {why}."))
         return
+    assert figures.ratio is not None and figures.angle is not None  # else there is a reason
     off = data.mu_to_optimum(config)
     spot = spotted(found.name, figures.ratio, figures.angle, off)
     surface = data.heat_map(config.model_copy(update={"separation": max(figures.ratio.value, LEAST), "angle": spot.angle.value}))
@@ -182,6 +183,6 @@ def matched(separation: float, dimension: float, sigma: float) -> dict[str, Any]
 
     known = fields_of(TheoryConfig)
     low, high = known["size"].low, known["size"].high
-    dim = max(2, round(dimension))
+    dim = min(max(2, round(dimension)), MOST_DIMS)
     size = float(f"{separation * sigma:.3g}")
     return {"size": min(max(size, low or size), high or size, MOST_APART * sigma), "dim": dim, "nonzero": dim}

@@ -16,6 +16,7 @@ from cdp.ui.theory.parts import chart, numbers
 
 if TYPE_CHECKING:
     from cdp.tasks.theory_points import What
+    from cdp.theory.results import Guided
 
 View = Callable[[TheoryConfig], "What | None"]
 
@@ -29,11 +30,7 @@ def curves(config: TheoryConfig) -> What | None:
     at = [data.value_at(config, separation=line.separation) for line in lines]
     chart(config, "curves", lambda: accuracy_curves(shown, n=config.n, at=at, learner=TITLES[config.learner]), stage=_stage(points))
     later = _later(config, "curves", missing=points is None)
-    st.caption(
-        "At a fixed direction only (|m|/s)² n/d counts: a curve at twice the separation is the same curve moved to a quarter of n."
-        if config.learner != "adversarial-logistic"
-        else "This learner has no formula, so its curve is simulated: every point is the mean of trainings solved to tolerance."
-    )
+    st.caption(_about_curves(config))
     numbers("curves", "the curves", lambda: curve_rows(shown))
     return later
 
@@ -47,7 +44,12 @@ def accuracy_map(config: TheoryConfig) -> None:
     title = worth(config, found.kind)
     chart(config, "map", lambda: figure(found, title=title, note=TITLES[config.learner]))
     st.caption(
-        "Angle 0 is the direction that the robust optimum has; separation 1 is as far apart as real classes, in units of their noise."
+        (
+            "Angle 0 is the direction that the robust optimum has"
+            if data.beatable(config)
+            else "No direction beats guessing, so angle 0 is that of mu"
+        )
+        + "; separation 1 is as far apart as real classes, in units of their noise."
     )
     numbers("map", "the map", lambda: map_rows(found))
 
@@ -72,7 +74,9 @@ def needed(config: TheoryConfig) -> None:
 
     found = data.needed(config)
     chart(config, "needed", lambda: needed_curve(found, here=config.separation, learner=TITLES[config.learner]))
-    st.caption("Below 1 one sample is more than enough. A target above the limit of this direction is reached by no number of samples.")
+    st.caption(
+        "Below 1 one sample is more than enough. A target above all that the learner comes to in this direction is reached by no number of samples."
+    )
     numbers("needed", "samples needed", lambda: needed_rows(found))
 
 
@@ -82,10 +86,10 @@ def picture(config: TheoryConfig) -> None:
 
     found = data.picture(config)
     chart(config, "picture", lambda: plane(found))
-    share = 100 * found.learned.in_plane
+    share = 100 * found.learned.in_plane**2
     st.caption(
-        f"The plane is spanned by mu and the optimum. The learned w has {share:.0f} % of its length in it; the rest is noise in the other "
-        f"{max(config.dim - 2, 0):,} dimensions, which widens its band without separating the classes."
+        f"The plane is spanned by mu and the optimum. Of the learned w's squared length {share:.0f} % lie in it, the rest in the other "
+        f"{max(config.dim - 2, 0):,} dimensions. What an attack gains there widens the band, which is drawn as wide as it is felt in the plane."
     )
     numbers("picture", "the picture", lambda: plane_rows(found))
 
@@ -115,13 +119,36 @@ def guided(config: TheoryConfig) -> What | None:
     later = _later(config, "guided", missing=known is None)
     start = float(found.angles[0])
     st.caption(
-        "Guidance that rewards what survives an attack would move the generator's class means from mu (0) towards the robust optimum (1); more than that "
-        "goes past it. The separation is kept, so what changes is the direction alone."
+        "The budget is larger than what tells the classes apart. Lower the attack budget or raise the size of mu to see guidance at work."
+        if math.isnan(start)
+        else "Guidance that rewards what survives an attack would move the generator's class means from mu (0) towards the robust optimum (1); more than that "
+        "goes past it. The separation is kept, so what changes is the direction alone." + best_strength(found)
         if not math.isclose(start, 0, abs_tol=0.5)
         else "Under these settings mu is the optimum's direction. Choose the decaying profile and the l_inf norm to see them part."
     )
     numbers("guided", "the guided mean", lambda: guided_rows(found, points, STRENGTHS))
     return later
+
+
+def best_strength(found: Guided) -> str:
+    """At which strength the formula is highest: for few samples before the optimum, as its direction has to be learned too. "" without a formula."""
+    if found.value is None:
+        return ""
+    at = float(found.strengths[int(found.value.argmax())])
+    return f" From n = {found.n:,} samples this learner does best at strength {at:.3g}, by the formula."
+
+
+def _about_curves(config: TheoryConfig) -> str:
+    from cdp.theory.views import lawful
+
+    if config.learner == "adversarial-logistic":
+        return "This learner has no formula, so its curve is simulated: every point is the mean of trainings solved to tolerance."
+    if lawful(config) is None:
+        return "This learner compares the average with the budget, so more separation is not the same as more samples."
+    many = ", for many samples" if lawful(config) == "asymptotic" else ""
+    return (
+        f"At a fixed direction only (|m|/s)² n/d counts{many}: a curve at twice the separation is the same curve moved to a quarter of n."
+    )
 
 
 def _stage(points: object) -> str:
