@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -137,6 +138,11 @@ class Model:
     synthetic_images: int = 0
     real_images: int = 0
     training: Mapping[str, Any] | None = None
+
+
+def without_width(label: str) -> str:
+    """A label without the width of one run's interval, which says nothing of how it was measured."""
+    return re.sub(r", \+/- [\d.]+ points", "", label)
 
 
 @dataclass(frozen=True)

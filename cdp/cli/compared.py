@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from cdp.comparison import Arm, Comparison, Difference
+from cdp.evaluation import without_width
 from cdp.types import Interval
 
 HEAD = ("ARM", "SEEDS", "CLEAN", "ROBUST", "MEASURED BY")
-_WIDTH = re.compile(r", \+/- [\d.]+ points")
 
 
 def told(comparison: Comparison) -> str:
@@ -27,7 +26,7 @@ def told(comparison: Comparison) -> str:
 
 def _row(arm: Arm) -> tuple[str, ...]:
     # The width in a label is one run's; the mean of several has its own beside it.
-    called = {_WIDTH.sub("", seed.label) if len(arm.seeds) > 1 else seed.label for seed in arm.seeds if seed.label}
+    called = {without_width(seed.label) if len(arm.seeds) > 1 else seed.label for seed in arm.seeds if seed.label}
     seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
     return arm.name, ",".join(seeds) or "-", _share(arm.clean), _share(arm.robust), "; ".join(sorted(called)) or "not measured yet"
 

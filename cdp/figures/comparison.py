@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from cdp.comparison import Arm, ClassDifference, Difference, Metric
+from cdp.evaluation import without_width
 from cdp.figures.accuracy import (
     Row,
     axis,
@@ -39,8 +40,12 @@ _QUESTION: Mapping[Metric, str] = {"robust": "Which arm withstands more? Robust 
 
 
 def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
-    """How the arms' numbers must be called, each way once; of more than ``most`` ways, the first and how many others."""
-    labels = list(dict.fromkeys(seed.label for arm in arms for seed in arm.seeds if seed.label))
+    """How the arms' numbers must be called, each way once; of more than ``most`` ways, the first and how many others. The width of one run's interval
+    is left out where runs that were measured alike have several."""
+    called: dict[str, dict[str, None]] = {}
+    for seed in (seed for arm in arms for seed in arm.seeds if seed.label):
+        called.setdefault(without_width(seed.label), {})[seed.label] = None
+    labels = [way if len(given) > 1 else next(iter(given)) for way, given in called.items()]
     if len(labels) > most:
         labels[most:] = [f"and {len(labels) - most} other ways"]
     return "; ".join(labels) or "not measured"

@@ -54,6 +54,8 @@ def test_labels_are_said_once_each_and_many_are_counted() -> None:
     many = [arm(str(k), label=f"way {k}") for k in range(6)]
     assert labels_of(many) == "way 0; way 1; way 2; and 3 other ways"
     assert labels_of([]) == "not measured"
+    alike = [arm(name, label=f"PGD-20, n = 400, +/- {width} points: a quick estimate") for name, width in (("a", 4), ("b", 5))]
+    assert labels_of(alike) == "PGD-20, n = 400: a quick estimate" and "+/- 4" in labels_of(alike[:1])
 
 
 def test_arm_rows_hold_means_and_seeds() -> None:

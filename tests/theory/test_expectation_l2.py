@@ -107,6 +107,13 @@ def test_more_separation_never_hurts_at_the_optimum(dim: int, length: float, fac
     assert less is not None and more is not None and more.value >= less.value - 1e-7
 
 
+def test_more_separation_can_hurt_beside_the_optimum() -> None:
+    """A mean at right angles to mu: sure of the wrong direction, the learner loses what chance gave it."""
+    asked = problem(20, epsilon=1.0)
+    less, more = (expected(asked, Synthetic(mean_at(asked, 0.0, scale), 1.0), 50, "averaging") for scale in (0.1, 3.0))
+    assert less is not None and more is not None and more.value < less.value - 0.005
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 300), st.floats(-1, 1), st.integers(1, 8), st.integers(1, 1000), st.floats(0, 0.9))
 def test_c_times_the_separation_is_worth_c_squared_times_the_samples(dim: int, cosine: float, c: int, n: int, r: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from cdp.evaluation import without_width
 from cdp.naming import common_name
 from cdp.runs.table.columns import NOTHING, Column, column_named, group_rows
 from cdp.runs.table.rows import Row
@@ -73,7 +74,7 @@ def _groups(rows: Sequence[Row], by: str) -> Lines:
 
 def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
     """A mean is given of numbers that were measured in one way only."""
-    ways = sorted({_way(row.evaluated.label) for row in part if row.evaluated})
+    ways = sorted({without_width(row.evaluated.label) for row in part if row.evaluated})
     evaluated = [100 * row.evaluated.robust for row in part if row.evaluated] if len(ways) == 1 else []
     validation = [100 * row.best_robust for row in part if row.best_robust is not None]
     of = evaluated or validation
@@ -84,11 +85,6 @@ def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
         fmean(evaluated) if evaluated else None, stdev(of) if len(of) > 1 else None, label, fmean(validation) if validation else None,
         datetime.datetime.fromtimestamp(newest).replace(microsecond=0) if newest else None,
     )  # fmt: skip
-
-
-def _way(label: str) -> str:
-    """A label without the width of one run's interval, which says nothing of how it was measured."""
-    return label.partition(", +/-")[0]
 
 
 def _named(key: str, by: str) -> str:
