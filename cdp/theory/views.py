@@ -29,7 +29,7 @@ MARKS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 """Where curves are simulated."""
 _NUMBERS = 2_000_000
 """Random numbers that the points of all curves together may take, so that a slider is answered at once."""
-_SIDES, _STEPS = (41, 31, 21, 15, 11), (85, 57, 43, 29, 22)
+_SIDES, _STEPS = (41, 31, 21, 15, 11, 9), (85, 57, 43, 29, 22)
 """Values a side of a map, and along a curve, from finest to coarsest."""
 _TRIES, _TRIES_ALONE = 12, 50
 """Values that solving for one n takes, about: with a law that says where to look, and without one."""
@@ -98,8 +98,9 @@ def heat_map(config: TheoryConfig, *, size: int | None = None) -> HeatMap:
     """
     _needs_formula(config.learner, "a map")
     problem = problem_of(config)
-    size = size or fitting(config, _SIDES, lambda side: side**2)
     low, high = min(0.1, config.separation), max(10.0, config.separation)
+    # Flipped labels take the more the farther classes are apart, and all cells are summed alike.
+    size = size or fitting(config.model_copy(update={"separation": high}), _SIDES, lambda side: side**2)
     separations = np.geomspace(low, high, size)
     angles = np.linspace(0, 90 if config.angle <= 90 else 180, size)
     if config.dim == 1:
