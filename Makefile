@@ -12,8 +12,9 @@ sum     = $(shell cat $(1) | cksum | tr -d ' ')
 RUNTIME := $(VENV)/.runtime-$(call sum,requirements.txt)
 DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt requirements-oracles.txt)
 
-# One thread a process: two test processes share two cores. Files of browser tests stay whole, as each has its own server.
-TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONPATH=.
+# One thread a process: two test processes share two cores. numba has to be told, too, or from the first UMAP on it makes OpenMP take all of them, and
+# torch's tests after it wait for each other. Files of browser tests stay whole, as each has its own server.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=.
 
 .PHONY: help app test unit browser lint format bench quality study clean
 
