@@ -106,7 +106,7 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
     best = best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
     return {
         "best": {"value": best, "kind": "exact"},
-        "angles": _angles(problem, made, best),
+        "angles": _angles(problem, made),
         "expected": _estimate(value),
         "limit": _estimate(expected(problem, made, math.inf, config.learner)),
         "simulated": _interval(_simulated(config, problem, made)),
@@ -114,11 +114,11 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
     }
 
 
-def _angles(problem: Problem, made: Synthetic, best: float) -> dict[str, float | None]:
+def _angles(problem: Problem, made: Synthetic) -> dict[str, float | None]:
     """Degrees to the robust optimum; None where no direction beats guessing, so that there is none."""
-    from cdp.theory.settings import degrees_between, optimum
+    from cdp.theory.settings import beatable, degrees_between, optimum
 
-    there = best > 0.5 + 1e-12  # rounding may leave a trace where the budget is just |mu|
+    there = beatable(problem)
     return {
         "synthetic_to_optimum": degrees_between(made.mean, optimum(problem)) if there else None,
         "mu_to_optimum": degrees_between(problem.mu, optimum(problem)) if there else None,

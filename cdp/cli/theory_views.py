@@ -13,7 +13,7 @@ from cdp.figures.theory_guided import guided_rows
 from cdp.figures.theory_map import map_rows
 from cdp.figures.theory_picture import coordinate_rows, plane_rows
 from cdp.tasks.theory_points import STRENGTHS, What, quick, simulated, trained
-from cdp.theory.results import Guided, Points
+from cdp.theory.results import Points
 from cdp.theory.views import coordinates, curves, guided, heat_map, needed_table, picture
 
 Rows = Sequence[Mapping[str, Any]]
@@ -24,13 +24,7 @@ def _curves(config: TheoryConfig) -> Rows:
 
 
 def _guided(config: TheoryConfig) -> Rows:
-    return guided_rows(_with_asked(guided(config), config), _points(config, "guided")[0], STRENGTHS)
-
-
-def _with_asked(found: Guided, config: TheoryConfig) -> Guided:
-    """The same with the settings' own strength among the strengths, told apart to the six digits that rows have."""
-    grid = [round(float(one), 6) for one in found.strengths]
-    return found if round(config.strength, 6) in grid else guided(config, sorted({*grid, config.strength}))
+    return guided_rows(guided(config), _points(config, "guided")[0], STRENGTHS)
 
 
 def _points(config: TheoryConfig, what: What) -> list[Points | None]:

@@ -53,7 +53,8 @@ def simulate(
     """
     from scipy.special import ndtr, stdtrit
 
-    found = _margins(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)
+    drawn = weights(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)
+    found = np.concatenate([margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm) for w in drawn])
     values = np.asarray(ndtr(found))
     value = float(values.mean())
     half = float(stdtrit(draws - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(draws)
@@ -79,38 +80,6 @@ def _tied(found: Floats, best: float) -> tuple[float, float] | None:
         return None
     p = float(betaincinv(others + 1, len(found) - others, 0.975))
     return common - p * common, common + p * max(0.0, best - common)
-
-
-def scores(
-    problem: Problem,
-    synthetic: Synthetic,
-    n: float,
-    learner: Learner,
-    *,
-    draws: int,
-    seed: int | tuple[int, ...],
-    ridge: float = 1e-3,
-    report: Callable[[float], None] | None = None,
-) -> Floats:
-    """Exact robust accuracy of each of the drawn classifiers, (draws,). Arguments as in ``simulate``."""
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(_margins(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)))
-
-
-def _margins(
-    problem: Problem,
-    synthetic: Synthetic,
-    n: float,
-    learner: Learner,
-    *,
-    draws: int,
-    seed: int | tuple[int, ...],
-    ridge: float,
-    report: Callable[[float], None] | None,
-) -> Floats:
-    drawn = weights(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)
-    return np.concatenate([margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm) for w in drawn])
 
 
 def weights(
