@@ -1,24 +1,136 @@
-"""Whether a sample set can stand beside the real images of a data set: one rule for the form and for the training itself."""
+"""What labels mean, and whether they mean the same on both sides: the one rule wherever two labelled things meet.
+
+Images of a data set, saved sets, networks, diffusion models and runs are each described by a ``Labelling``; ``fit`` compares two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from cdp.errors import InputError
 from cdp.types import DatasetInfo
 
+NAMED = 8
+"""Classes that a sentence names before it counts the rest."""
 
-def misfit(shape: tuple[int, int, int], class_names: Sequence[str], info: DatasetInfo) -> str:
-    """Why a set does not fit, "" where it does. shape: (C, H, W).
 
-    Sets from an .npz number their classes, which fits any data set that has as many or more.
+@dataclass(frozen=True)
+class Labelling:
+    """What the labels of images, or the outputs of a network, mean.
+
+    name: of the thing, for sentences. classes: name by class number; () where it has no labels at all. shape: of its images, (C, H, W).
+    nameless: only the number of classes is known (weights without a card), so that ``classes`` are placeholders.
     """
-    if shape != info.shape:
-        return f"its images have shape {shape} (channels, height, width), those of {info.name} {info.shape}"
-    names = tuple(class_names)
-    numbered = names == tuple(str(number) for number in range(len(names)))
-    if names == info.classes or (numbered and len(names) <= len(info.classes)):
-        return ""
-    differ = next((pair for pair in zip(names, info.classes, strict=False) if pair[0] != pair[1]), None)
-    if differ is None:
-        return f"it has {len(names)} classes, {info.name} {len(info.classes)}"
-    return f"its class {differ[0]!r} is {differ[1]!r} in {info.name}"
+
+    name: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    nameless: bool = False
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether one labelling can stand in for another.
+
+    refusal: why not, as a clause without a full stop; "" where it fits. mapping: their class number -> ours, None where the numbers stay
+    as they are. sentence: what has to be said about a fit that is not plain equality, "" otherwise. absent: classes of ours that they lack.
+    """
+
+    refusal: str = ""
+    mapping: tuple[int, ...] | None = None
+    sentence: str = ""
+    absent: tuple[str, ...] = ()
+
+    def relabel(self, label: np.ndarray) -> np.ndarray:
+        """Their labels as our class numbers. label: (N,) integers, theirs -> (N,) int64."""
+        label = np.asarray(label, np.int64)
+        return label if self.mapping is None else np.asarray(self.mapping, np.int64)[label]
+
+
+def labelling_of(info: DatasetInfo) -> Labelling:
+    """Of a data set."""
+    return Labelling(info.name, info.classes, info.shape)
+
+
+def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
+    """Of a network or diffusion model by its card: shape (C, H, W), and class_names, or only classes, their number.
+
+    Raises InputError where the card does not say its shape or contradicts itself.
+    """
+    shape, names, count = card.get("shape"), card.get("class_names"), card.get("classes")
+    if not isinstance(shape, list) or len(shape) != 3 or any(type(side) is not int for side in shape):
+        raise InputError(
+            f"{name[:200]}: its card has no shape of three whole numbers (channels, height, width): use the card saved with it"
+        )
+    if names is None and type(count) is int and count >= 0:
+        names, nameless = [str(number) for number in range(count)], True
+    else:
+        nameless = False
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise InputError(f"{name[:200]}: its card has no list class_names, one name a class: use the card saved with it")
+    if count is not None and count != len(names):
+        raise InputError(f"{name[:200]}: its card names {len(names)} classes and counts {str(count)[:20]}: use the card saved with it")
+    return Labelling(name, tuple(names), (shape[0], shape[1], shape[2]), nameless)
+
+
+def fit(theirs: Labelling, ours: Labelling, *, subset_ok: bool = False) -> Fit:
+    """Whether ``theirs`` can stand in for ``ours``: as it is, mapped by class name, or not.
+
+    subset_ok: they may lack classes of ours, as images to train with may and test images may not; ``Fit.absent`` names them.
+    Numbers without names mean nothing by themselves: they fit the same numbers, and a thing that has no names.
+    """
+    if theirs.shape != ours.shape:
+        return Fit(f"its images have shape {theirs.shape} (channels, height, width), those of {ours.name} {ours.shape}")
+    if not ours.classes or theirs.classes == ours.classes:
+        return Fit()
+    if not theirs.classes:
+        return Fit(f"its images have no labels, and those of {ours.name} do")
+    if theirs.nameless or ours.nameless:
+        same = len(theirs.classes) == len(ours.classes)
+        return Fit() if same else Fit(f"it has {_count(theirs)}, {ours.name} {len(ours.classes)}")
+    return _by_name(theirs, ours, subset_ok=subset_ok)
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Names for a sentence: 'bee', 'cat' and 3 more."""
+    said = [repr(name[:60]) for name in names[:NAMED]]
+    if len(names) > NAMED:
+        return f"{', '.join(said)} and {len(names) - NAMED} more"
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
+def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:
+    for one in (theirs, ours):
+        twice = next((name for name in one.classes if one.classes.count(name) > 1), None)
+        if twice is not None:
+            return Fit(f"{one.name} calls two classes {twice[:60]!r}, so they cannot be told apart by name")
+    lacks = tuple(name for name in ours.classes if name not in theirs.classes)
+    besides = tuple(name for name in theirs.classes if name not in ours.classes)
+    if besides or (lacks and not subset_ok):
+        if _numbered(theirs) != _numbered(ours) and len(besides) == len(theirs.classes):
+            numbers, names = (theirs, ours) if _numbered(theirs) else (ours, theirs)
+            return Fit(
+                f"the classes of {numbers.name} are numbers without names, those of {names.name} are {quoted(names.classes)}, "
+                "and nothing says which number means which"
+            )
+        parts = [f"it lacks {quoted(lacks)}"] * bool(lacks) + [f"it has {quoted(besides)} besides"] * bool(besides)
+        return Fit(f"its classes are not those of {ours.name}: {'; '.join(parts)}")
+    numbers_of = {name: number for number, name in enumerate(ours.classes)}
+    mapping = tuple(numbers_of[name] for name in theirs.classes)
+    same = mapping == tuple(range(len(mapping)))
+    said = [] if same else [f"the classes of {theirs.name} are numbered otherwise than those of {ours.name} and were matched by name"]
+    said += [f"{theirs.name} has no {quoted(lacks)}"] * bool(lacks)
+    return Fit("", None if same else mapping, "; ".join(said), lacks)
+
+
+def _numbered(one: Labelling) -> bool:
+    """Whether the class names are no more than the numbers themselves."""
+    return one.classes == tuple(str(number) for number in range(len(one.classes)))
+
+
+def _count(one: Labelling) -> str:
+    return f"{len(one.classes)} class{'es' if len(one.classes) != 1 else ''}"

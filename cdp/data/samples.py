@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cdp.data import cards, limits, npy
+from cdp.data.fitting import Labelling
 from cdp.errors import InputError
 
 IMAGE, LABEL = "image.npy", "label.npy"
@@ -31,6 +33,17 @@ class SampleSet:
     def class_names(self) -> tuple[str, ...]:
         """label -> name."""
         return tuple(self.card["class_names"])
+
+    @property
+    def labelling(self) -> Labelling:
+        """What its labels mean."""
+        return set_labelling(self.name, self.card)
+
+
+def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:
+    """What a saved set's labels mean, by its checked card alone."""
+    height, width, channels = card["shape"]
+    return Labelling(name, tuple(card["class_names"]), (channels, height, width))
 
 
 def open_folder(folder: Path) -> SampleSet:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from cdp.config_evaluate import CODE, DEFAULT_DATASET, RUN, EvaluateConfig, budget_of
-from cdp.data.fitting import misfit
+from cdp.data.fitting import fit, labelling_of
 from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
@@ -160,11 +160,10 @@ def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np
         split = load_split(dataset, TEST)
         return split.image, np.asarray(split.label, np.int64)
     made = open_set(config.part)
-    height, width, channels = made.image.shape[1:]
-    reason = misfit((channels, height, width), made.class_names, info)
-    if reason:
-        raise InputError(f"part: set {made.name} does not fit {info.name} ({reason}): choose a set of the same classes and shape")
-    return made.image, np.asarray(made.label, np.int64)
+    found = fit(made.labelling, labelling_of(info), subset_ok=True)
+    if found.refusal:
+        raise InputError(f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the same classes and shape")
+    return made.image, found.relabel(made.label)
 
 
 def _rows(label: np.ndarray, config: EvaluateConfig) -> np.ndarray:

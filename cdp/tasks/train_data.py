@@ -9,7 +9,7 @@ import numpy as np
 
 from cdp.config_train import TrainConfig, budget
 from cdp.data.cards import CARD
-from cdp.data.fitting import misfit
+from cdp.data.fitting import Fit, fit, labelling_of
 from cdp.data.holdout import hold_out, nested_subset
 from cdp.data.mixing import Mixture
 from cdp.data.pools import Pool, TrainingData
@@ -50,11 +50,11 @@ def prepare(config: TrainConfig) -> Prepared:
     rows, held = hold_out(label, config.held_out)
     rows = rows[_subset(config, label[rows])]
     made = [_fitting(open_set(name), info) for name in config.synthetic]
-    synthetic = Pool([(one.image, one.label) for one in made]) if config.synthetic_per_batch else None
+    synthetic = Pool([(one.image, found.relabel(one.label)) for one, found in made]) if config.synthetic_per_batch else None
     real = Pool([(split.image, label)], rows) if len(rows) and config.synthetic_per_batch < config.batch else None
     return Prepared(
         info, epsilon, TrainingData(real, synthetic, np.array(split.image[held]), label[held], len(info.classes)),
-        real=len(real or ()), synthetic=len(synthetic or ()), sets=tuple(_told(one) for one in made),
+        real=len(real or ()), synthetic=len(synthetic or ()), sets=tuple(_told(one, found) for one, found in made),
     )  # fmt: skip
 
 
@@ -70,15 +70,15 @@ def _subset(config: TrainConfig, label: np.ndarray) -> np.ndarray:
     return nested_subset(label, config.real, seed=config.subset_seed, balanced=config.balanced)
 
 
-def _fitting(made: SampleSet, info: DatasetInfo) -> SampleSet:
-    """The set itself. Raises InputError that names it where its images or classes are not the data set's."""
-    height, width, channels = made.image.shape[1:]
-    reason = misfit((channels, height, width), made.class_names, info)
-    if reason:
-        raise InputError(f"synthetic: set {made.name} does not fit ({reason}): choose a set that was made for this data set")
-    return made
+def _fitting(made: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
+    """The set and how its labels are to be read. Raises InputError that names it where its images or classes are not the data set's."""
+    found = fit(made.labelling, labelling_of(info), subset_ok=True)
+    if found.refusal:
+        raise InputError(f"synthetic: set {made.name} does not fit ({found.refusal}): choose a set that was made for this data set")
+    return made, found
 
 
-def _told(made: SampleSet) -> dict[str, Any]:
+def _told(made: SampleSet, found: Fit) -> dict[str, Any]:
     created = str(made.card.get("created") or "")
-    return {"name": made.name, "images": len(made), "created": created, "card_sha256": sha256_of(made.folder / CARD)}
+    said = {"labels": found.sentence} if found.sentence else {}
+    return {"name": made.name, "images": len(made), "created": created, "card_sha256": sha256_of(made.folder / CARD)} | said

@@ -165,8 +165,8 @@ def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: 
     [
         ({"real": 49}, "real: 49 images .* has 48 here"),
         ({"synthetic": ["nothing"]}, "sample set 'nothing' is unknown"),
-        ({"synthetic": ["other"]}, "set other does not fit .*class 'gray' is 'grey' in small"),
-        ({"synthetic": ["few"]}, "set few does not fit .*it has 2 classes"),
+        ({"synthetic": ["other"]}, "set other does not fit .*it lacks 'grey'; it has 'gray' besides"),
+        ({"synthetic": ["numbered"]}, "set numbered does not fit .*numbers without names"),
         ({"synthetic": ["large"]}, r"set large does not fit .*shape \(1, 16, 16\) .*those of small \(1, 8, 8\)"),
         ({"epsilon": None}, "epsilon: small has no conventional linf budget"),
         ({"dataset": "one"}, "one class"),
@@ -175,16 +175,26 @@ def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: 
 def test_what_does_not_fit_is_refused_by_name(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     image, label = tiny.images(30)
     save_set("other", image, label, {"class_names": ["dark", "gray", "light"]})
-    save_set("few", image, label % 2, {"class_names": NAMES[:2]})
+    save_set("numbered", image, label, {})
     save_set("large", np.zeros((9, 16, 16, 1), np.uint8), np.arange(9) % 3, {"class_names": NAMES})
     save_set("one", image, label * 0, {"class_names": ["all"]})
     with pytest.raises(CdpError, match=words):
         Told().run(config(**change), tmp_path)
 
 
-def test_a_set_with_numbered_classes_fits() -> None:
-    save_set("numbered", *tiny.images(30), {})
-    assert prepare(config(synthetic=["made", "numbered"])).synthetic == 60
+def test_a_synthetic_set_is_read_by_class_name_and_what_it_lacks_is_on_record() -> None:
+    """Numbered otherwise, and without the class in the middle: every image keeps the class that its name says."""
+    image, label = tiny.images(30)
+    rows = label != 1
+    save_set("turned", image[rows], (label[rows] == 0).astype(np.int64), {"class_names": [NAMES[2], NAMES[0]]})
+    prepared = prepare(config(synthetic=["made", "turned"]))
+    assert prepared.data.synthetic is not None
+    _, read = prepared.data.synthetic.take(np.arange(30, 30 + rows.sum()))
+    assert read.tolist() == label[rows].tolist()
+    said = prepared.sets[1]["labels"]
+    assert "by name" in said
+    assert "turned has no 'grey'" in said
+    assert "labels" not in prepared.sets[0]
 
 
 def test_synthetic_images_alone_and_real_ones_alone(tmp_path: Path) -> None:

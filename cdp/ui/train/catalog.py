@@ -10,7 +10,8 @@ from typing import Any
 import streamlit as st
 
 from cdp import paths
-from cdp.data.fitting import misfit
+from cdp.data.fitting import Labelling, fit, labelling_of
+from cdp.data.samples import set_labelling
 from cdp.errors import CdpError, MissingError
 from cdp.types import DatasetInfo
 
@@ -19,11 +20,10 @@ _REMEDY = "choose one of the list, or give the path of an .npz or of a folder wi
 
 @dataclass(frozen=True)
 class SavedSet:
-    """A saved set as its card describes it. shape: (C, H, W); dataset: what its card says it imitates, "" unknown."""
+    """A saved set as its card describes it. dataset: what its card says it imitates, "" unknown."""
 
     count: int
-    class_names: tuple[str, ...]
-    shape: tuple[int, int, int]
+    labelling: Labelling
     dataset: str
 
 
@@ -42,7 +42,8 @@ class TrainChoices:
         if info is None:
             return ()
         own = (name, f"{name}-test")
-        fits = [key for key, one in self.sets.items() if key not in own and not misfit(one.shape, one.class_names, info)]
+        ours = labelling_of(info)
+        fits = [key for key, one in self.sets.items() if key not in own and not fit(one.labelling, ours, subset_ok=True).refusal]
         return tuple(sorted(fits, key=lambda key: self.sets[key].dataset != name))
 
 
@@ -56,7 +57,7 @@ def read_train_choices() -> TrainChoices:
     builtin = {info.name: info for info, state in known if state.ready}
     missing = {info.name: state.how for info, state in known if not state.ready}
     imported = tuple(name for name, card in cards.items() if _is_dataset(name, card, cards))
-    return TrainChoices(builtin, imported, {name: _saved(card) for name, card in cards.items()}, missing)
+    return TrainChoices(builtin, imported, {name: _saved(name, card) for name, card in cards.items()}, missing)
 
 
 def info_of(name: str, choices: TrainChoices) -> DatasetInfo:
@@ -92,6 +93,5 @@ def _is_dataset(name: str, card: Mapping[str, Any], cards: Mapping[str, Any]) ->
     return not made and not (name.endswith("-test") and name.removesuffix("-test") in cards)
 
 
-def _saved(card: Mapping[str, Any]) -> SavedSet:
-    height, width, channels = card["shape"]
-    return SavedSet(int(card["count"]), tuple(map(str, card["class_names"])), (channels, height, width), str(card.get("dataset") or ""))
+def _saved(name: str, card: Mapping[str, Any]) -> SavedSet:
+    return SavedSet(int(card["count"]), set_labelling(name, card), str(card.get("dataset") or ""))
