@@ -63,9 +63,13 @@ class TrainConfig(Frozen):
         None, "Step size", "Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten steps.",
         unit="of the pixel range", paper="2/255", gt=0, le=100, advanced=True,
     )  # fmt: skip
+    attack_start: Literal["uniform", "noise"] = knob(
+        "uniform", "Attack starts from", "A uniform draw from the budget, or normal noise of 0.001 in every pixel.", paper="noise: 0.001 N(0,1)",
+        advanced=True,
+    )  # fmt: skip
     warm_up: float = knob(
         0.2, "Budget warm-up", "Share of training over which the budget grows from 0: small networks stay at chance without it.",
-        unit="of training", ge=0, le=1, advanced=True,
+        unit="of training", paper="0 (none)", ge=0, le=1, advanced=True,
     )  # fmt: skip
     label_smoothing: float = knob(0.0, "Label smoothing", "Share of the target spread over all classes.", ge=0, lt=1, advanced=True)
     architecture: Architecture = knob(
@@ -76,11 +80,23 @@ class TrainConfig(Frozen):
         30, "Epochs", "Passes over the real images (over the synthetic ones where the fraction is 1).", unit="epochs", paper="400", ge=1, le=10_000,
     )  # fmt: skip
     batch: int = knob(128, "Batch", "Images an optimiser step, real and synthetic together.", unit="images", paper="1024", ge=2, le=8192)
-    learning_rate: float = knob(0.1, "Learning rate", "Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9).", gt=0, le=10)
+    learning_rate: float = knob(
+        0.1, "Learning rate", "Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9, or cycled).", paper="0.4 (0.2 in later work)",
+        gt=0, le=10,
+    )  # fmt: skip
+    momentum_cycle: bool = knob(
+        False, "Cycled momentum", "Momentum goes against the learning rate, from 0.95 to 0.85 at its peak and back, as torch's one-cycle "
+        "schedule does by itself; off keeps it at 0.9.", paper="on", advanced=True,
+    )  # fmt: skip
     weight_decay: float = knob(5e-4, "Weight decay", "SGD's.", paper="5e-4", ge=0, le=1, advanced=True)
     ema_decay: float = knob(
         0.995, "Weight average", "Decay of the moving average of the weights, which is what is evaluated and kept.", unit="per step",
         paper="0.995", ge=0, lt=1, advanced=True,
+    )  # fmt: skip
+    ema_warm_up: float = knob(
+        0.0, "Average starts after", "Share of training in which the average is a copy of the weights, with the full decay from then on. At 0 "
+        "it decays from the first step, less at first: (1 + step)/(10 + step) until that is the decay set.",
+        unit="of training", paper="0.025", ge=0, lt=1, advanced=True,
     )  # fmt: skip
     augmentation: Augmentation = knob(
         "auto", "Augmentation", "Auto takes the data set's own: crop and flip for CIFAR-10 and Fashion-MNIST, crop for digits, letters and signs, "

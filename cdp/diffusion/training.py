@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cdp.models.denoiser import Denoiser
 from cdp.models.precision import autocast
-from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average
+from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average, young_decay
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
         self.optimiser.step()
-        update_average(self.ema, self.denoiser.unet.state_dict(), decay=self.ema_decay, step=self.step)
+        update_average(self.ema, self.denoiser.unet, decay=young_decay(self.ema_decay, self.step))
         return loss.item()
 
     def state(self) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 
@@ -34,15 +34,20 @@ def load_optimiser(optimiser: Optimizer, slots_by_key: dict[str, Tensor]) -> Non
     optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def update_average(ema: dict[str, Tensor], net: dict[str, Tensor], *, decay: float, step: int) -> None:
-    """One step of the weight average, in place. A young average forgets fast, so that the random start is soon gone.
+def young_decay(decay: float, step: int) -> float:
+    """The decay of a weight average after ``step`` steps: a young average forgets fast, so that the random start is soon gone."""
+    return min(decay, (1 + step) / (10 + step))
 
-    BatchNorm's running statistics are averaged like weights; whole numbers (its counter of batches) are copied.
+
+def update_average(ema: dict[str, Tensor], net: nn.Module, *, decay: float) -> None:
+    """One step of the weight average, in place; decay 0 copies.
+
+    Only parameters are averaged. Buffers, BatchNorm's running statistics above all, are copied, as in the published recipe.
     """
-    decay = min(decay, (1 + step) / (10 + step))
+    parameters = {name for name, _ in net.named_parameters(remove_duplicate=False)}
     with torch.no_grad():
-        for name, value in net.items():
-            if value.is_floating_point():
+        for name, value in net.state_dict().items():
+            if decay and name in parameters:
                 ema[name].lerp_(value, 1 - decay)
             else:
                 ema[name].copy_(value)

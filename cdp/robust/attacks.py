@@ -14,6 +14,8 @@ from cdp.models.frozen import frozen
 
 NORMS = ("linf", "l2")
 RANGE_TOLERANCE = 1e-4
+TRADES_START = 0.001
+"""Scale of the normal noise that the published attack of TRADES starts from (Zhang 2019)."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -54,20 +56,26 @@ def full_precision(logits: Tensor) -> Tensor:
 
 def pgd(
     net: nn.Module, x: Tensor, y: Tensor, *, epsilon: float, step_size: float, steps: int, norm: str = "linf",
-    loss: Loss = cross_entropy, random_start: bool = True, generator: torch.Generator | None = None, trace: list[Tensor] | None = None,
+    loss: Loss = cross_entropy, random_start: bool = True, start_noise: float | None = None, generator: torch.Generator | None = None,
+    trace: list[Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
     """Ascend ``loss(net(x), y)`` inside the ball of radius epsilon around x (Madry 2018, Eq. 3).
 
     x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with, one row an image; epsilon, step_size in units of
-    the norm; generator: of the random start; trace: gets the (B,) loss before every step and after the last, which takes one
-    more forward pass. Returns the last iterate, in [0,1] and in the ball, detached, in x's type also under autocast. The
-    network runs in eval mode without parameter gradients and is handed back as it was.
+    the norm; start_noise: a random start of normal noise of this scale in every pixel, in place of a uniform draw from the
+    ball, brought into ball and range by the first step (published for TRADES); generator: of the random start; trace: gets
+    the (B,) loss before every step and after the last, which takes one more forward pass. Returns the last iterate, in
+    [0,1] and in the ball, detached, in x's type also under autocast. The network runs in eval mode without parameter
+    gradients and is handed back as it was.
     Raises InputError for images outside [0,1] or with NaN, and for settings that are no attack.
     """
     _check_settings(epsilon, step_size, steps, norm)
     _check_images(x, y)
     centre = x.detach().clamp(0, 1)
-    x_adv = _start(centre, epsilon, norm, generator) if random_start else centre
+    if random_start and start_noise is not None and steps:
+        x_adv = centre + start_noise * _normal(centre, generator)
+    else:
+        x_adv = _start(centre, epsilon, norm, generator) if random_start else centre
     with frozen(net), torch.enable_grad():
         for _ in range(steps):
             x_adv = x_adv.detach().requires_grad_(True)
@@ -106,13 +114,18 @@ def _check_images(x: Tensor, y: Tensor) -> None:
         raise InputError(f"attacks take images in [0,1], but these run from {low:.3g} to {high:.3g}: convert with to_image_range")
 
 
+def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    device = generator.device if generator is not None else like.device
+    return torch.randn(like.shape, generator=generator, device=device).to(like)
+
+
 def _start(centre: Tensor, epsilon: float, norm: str, generator: torch.Generator | None) -> Tensor:
     """A uniform draw from the ball, cut to [0,1]."""
     device = generator.device if generator is not None else centre.device
     if norm == "linf":
         delta = (2 * torch.rand(centre.shape, generator=generator, device=device) - 1).to(centre)
     else:
-        direction = torch.randn(centre.shape, generator=generator, device=device).to(centre)
+        direction = _normal(centre, generator)
         radius = torch.rand(len(centre), generator=generator, device=device).to(centre) ** (1 / centre[0].numel())
         delta = unit_step(direction, norm) * _per_image(radius, centre)
     return _project(centre + epsilon * delta, centre, epsilon, norm)

@@ -15,7 +15,7 @@ from torch import Tensor
 from cdp.models.classifiers import SmallCNN
 from cdp.models.precision import autocast
 from cdp.models.ranges import to_image_range, to_model_range
-from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average
+from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average, young_decay
 from cdp.robust.attacks import pgd
 from cdp.robust.augment import augment, to_tensor
 
@@ -112,7 +112,7 @@ class EncoderTrainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
-        update_average(self.ema, self.net.state_dict(), decay=0.998, step=self.step)
+        update_average(self.ema, self.net, decay=young_decay(0.998, self.step))
         return loss.item()
 
     def state(self) -> dict[str, Tensor]:

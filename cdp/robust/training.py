@@ -18,13 +18,13 @@ from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
 from cdp.models.frozen import frozen
 from cdp.models.precision import autocast, pick_dtype
-from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average
-from cdp.robust.attacks import Loss, cross_entropy, kl, pgd
+from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average, young_decay
+from cdp.robust.attacks import TRADES_START, Loss, cross_entropy, kl, pgd
 from cdp.robust.augment import augmentation_of, to_tensor
 from cdp.robust.health import Watch, require_finite
 from cdp.robust.history import History
 from cdp.robust.losses import METHODS, Parts
-from cdp.robust.schedules import one_cycle, warmed_up
+from cdp.robust.schedules import cycled_momentum, one_cycle, warmed_up
 from cdp.robust.validation import Validation, validate
 from cdp.types import EpochMetrics
 
@@ -130,6 +130,8 @@ class RobustTrainer:
         x, y = self._batch(generator)
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate(self.step)
+            if self.config.momentum_cycle:
+                group["momentum"] = cycled_momentum(self.step, self.total)
         # Reproducible kernels: a resumed training must end with the same numbers.
         with torch.backends.cudnn.flags(enabled=True, deterministic=True):
             with autocast(self.device, self.dtype):
@@ -142,7 +144,7 @@ class RobustTrainer:
         if not self._normalised:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
         self._optimiser.step()
-        update_average(self._ema, self.net.state_dict(), decay=self.config.ema_decay, step=self.step)
+        update_average(self._ema, self.net, decay=self._decay(self.step))
         self.step += 1
         self._note(parts, logits, logits_adv, y)
 
@@ -170,6 +172,13 @@ class RobustTrainer:
     def _rate(self, step: int) -> float:
         return one_cycle(step, self.total, peak=self.config.learning_rate)
 
+    def _decay(self, step: int) -> float:
+        """Of the weight average: 0 while it is a copy of the weights; without such a part it forgets faster while young."""
+        start, decay = self.config.ema_warm_up, self.config.ema_decay
+        if not start:
+            return young_decay(decay, step)
+        return 0.0 if step < start * self.total else decay
+
     def _share(self, step: int) -> float:
         return warmed_up(step, self.total, share=self.config.warm_up)
 
@@ -192,7 +201,7 @@ class RobustTrainer:
                 target, loss = self._forward(x).float().softmax(dim=1), kl
         return pgd(
             self._forward, x, target, epsilon=share * self.epsilon, step_size=share * self._step_size, steps=self._attack_steps,
-            norm=self.config.norm, loss=loss, generator=generator,
+            norm=self.config.norm, loss=loss, start_noise=TRADES_START if self.config.attack_start == "noise" else None, generator=generator,
         )  # fmt: skip
 
     def _logits(self, x: Tensor, x_adv: Tensor) -> tuple[Tensor | None, Tensor]:

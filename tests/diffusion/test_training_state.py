@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cdp.diffusion.training import Distillation, Trainer, epoch_rows
 from cdp.models.denoiser import Denoiser
-from cdp.models.training_state import update_average
+from cdp.models.training_state import update_average, young_decay
 from cdp.noise import COSINE, alpha_bars
 from tests.diffusion.tiny import tiny_denoiser
 
@@ -114,12 +114,15 @@ def test_rate_warms_up_holds_and_falls_to_zero() -> None:
 
 
 def test_average_follows_its_recursion_and_a_young_one_forgets_fast() -> None:
-    ema, naive = {"w": torch.zeros(1, dtype=torch.float64)}, 0.0
+    net = torch.nn.Linear(1, 1, bias=False)
+    ema, naive = {"weight": torch.zeros(1, 1)}, 0.0
     for step in range(30):
-        update_average(ema, {"w": torch.tensor([float(step)], dtype=torch.float64)}, decay=0.8, step=step)
+        with torch.no_grad():
+            net.weight.fill_(step)
+        update_average(ema, net, decay=young_decay(0.8, step))
         decay = min(0.8, (1 + step) / (10 + step))
         naive = decay * naive + (1 - decay) * step
-    assert ema["w"].item() == pytest.approx(naive)
+    assert ema["weight"].item() == pytest.approx(naive)
 
 
 def test_global_random_stream_is_left_alone() -> None:

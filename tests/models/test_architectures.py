@@ -171,7 +171,7 @@ def test_a_compiled_network_is_not_described_by_accident() -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_weight_average_takes_running_statistics_and_copies_counters(name: str) -> None:
+def test_weight_average_averages_weights_and_copies_statistics_and_counters(name: str) -> None:
     net = _used(name)
     average = copy.deepcopy(net)
     before = {key: value.clone() for key, value in net.state_dict().items()}
@@ -180,9 +180,10 @@ def test_weight_average_takes_running_statistics_and_copies_counters(name: str) 
     with torch.no_grad():
         net.head.weight += 1
     after, ema = net.state_dict(), average.state_dict()
-    update_average(ema, after, decay=0.75, step=1000)
+    update_average(ema, net, decay=0.75)
     for key, value in ema.items():
-        expected = 0.75 * before[key] + 0.25 * after[key] if value.is_floating_point() else after[key]
+        copied = key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        expected = after[key] if copied else 0.75 * before[key] + 0.25 * after[key]
         torch.testing.assert_close(value, expected)
     assert not torch.equal(ema["head.weight"], before["head.weight"])
     counters = [value.item() for key, value in ema.items() if key.endswith("num_batches_tracked")]

@@ -17,7 +17,7 @@ from cdp.models.classifiers import SmallCNN
 from cdp.robust.attacks import cross_entropy, kl, pgd
 from cdp.robust.health import Diverged
 from cdp.robust.losses import METHODS
-from cdp.robust.schedules import WARM, one_cycle, warmed_up
+from cdp.robust.schedules import WARM, cycled_momentum, one_cycle, warmed_up
 from cdp.robust.training import RobustTrainer, train
 from cdp.types import EpochMetrics
 from tests.robust import tiny
@@ -90,21 +90,24 @@ def test_a_state_does_not_change_while_training_goes_on() -> None:
 
 
 @pytest.mark.parametrize("total", [5, 8, 30, 1000])
-def test_the_rate_is_torch_s_one_cycle(total: int) -> None:
-    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.3, total_steps=total, pct_start=WARM, cycle_momentum=False)
-    expected = []
+def test_rate_and_momentum_are_torch_s_one_cycle(total: int) -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.3, total_steps=total, pct_start=WARM)
+    expected, momentum = [], []
     for _ in range(total):
         expected.append(schedule.get_last_lr()[0])
+        momentum.append(optimiser.param_groups[0]["momentum"])
         optimiser.step()
         if len(expected) < total:
             schedule.step()
     assert [one_cycle(step, total, peak=0.3) for step in range(total)] == pytest.approx(expected, rel=1e-9)
+    assert [cycled_momentum(step, total) for step in range(total)] == pytest.approx(momentum, rel=1e-9)
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 4])
 def test_the_rate_of_the_shortest_trainings_is_finite_and_at_most_the_peak(total: int) -> None:
     assert all(0 < one_cycle(step, total, peak=0.3) <= 0.3 for step in range(total))
+    assert all(0.85 <= cycled_momentum(step, total) <= 0.95 for step in range(total))
 
 
 def test_the_budget_grows_in_proportion_and_stays_full() -> None:
@@ -173,7 +176,8 @@ def test_batch_statistics_see_clean_and_attacked_images_apart_and_the_attack_mov
     assert [count for training, count in seen if training] == [16, 16]
     assert len([1 for training, _ in seen if not training]) == 1 + 2
     assert norm.num_batches_tracked == 2
-    assert not torch.equal(trainer.average.body[1].running_mean, norm.running_mean)
+    assert torch.equal(trainer.average.body[1].running_mean, norm.running_mean)
+    assert not torch.equal(trainer.average.body[1].weight, norm.weight)
 
 
 def test_bf16_trains_like_fp32_and_validates_in_fp32() -> None:

@@ -37,9 +37,9 @@ class Group:
 GROUPS = (
     Group("Data", (("dataset",), ("real",), ("synthetic",), ("fraction",), ("held_out",), ("subset_seed",), ("balanced",))),
     Group("Method", (("method",), ("beta",), ("label_smoothing",))),
-    Group("Budget", (("norm",), ("epsilon",), ("attack_steps",), ("step_size",), ("warm_up",), ("validation_steps",))),
-    Group("Model", (("architecture",), ("augmentation",), ("ema_decay",), ("precision",), ("compile",))),
-    Group("Schedule", (("epochs", "batch"), ("learning_rate",), ("weight_decay",), ("overfitting",), ("seed",))),
+    Group("Budget", (("norm",), ("epsilon",), ("attack_steps",), ("step_size",), ("attack_start",), ("warm_up",), ("validation_steps",))),
+    Group("Model", (("architecture",), ("augmentation",), ("ema_decay",), ("ema_warm_up",), ("precision",), ("compile",))),
+    Group("Schedule", (("epochs", "batch"), ("learning_rate",), ("momentum_cycle",), ("weight_decay",), ("overfitting",), ("seed",))),
 )
 
 
@@ -72,6 +72,8 @@ def relevant(name: str, flat: Mapping[str, Any]) -> bool:
         return bool(flat["synthetic"])
     if name == "beta":
         return bool(flat["method"] != "pgd-at")
+    if name == "ema_warm_up":
+        return flat["ema_decay"] > 0
     if name in ("subset_seed", "balanced"):
         return flat["real"] not in (None, 0)
     return True
