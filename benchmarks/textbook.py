@@ -52,7 +52,7 @@ def trades_training(net: nn.Module, data: TrainingData, config: TrainConfig, eps
     """
     assert data.real is not None
     mixture = Mixture(len(data.real), 0, batch=config.batch, synthetic_per_batch=0, seed=config.seed)
-    total = config.epochs * mixture.steps_per_epoch
+    total = config.total_steps(mixture.steps_per_epoch)
     height, width, channels = data.image.shape[1:]
     augment = augmentation_of(config.augmentation, config.dataset, (channels, height, width))
     optimiser = torch.optim.SGD(net.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay, nesterov=True)

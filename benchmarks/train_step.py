@@ -138,7 +138,7 @@ PARTS: dict[str, set[tuple[str, str]]] = {
 
 def _shares(options: Options) -> list[Figure]:
     """Where the time of the quick preset goes, as its worker works, without loading torch and opening the data; and what it was said to cost."""
-    config = train_preset("quick").model_copy(update={"epochs": 1} if options.quick else {})
+    config = train_preset("quick").model_copy(update={"steps": 15} if options.quick else {})
     expected = estimate(config).seconds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

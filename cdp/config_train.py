@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from cdp.errors import InputError
 from cdp.knobs import Frozen, knob
@@ -15,7 +17,33 @@ Architecture = Literal["small-cnn", "preact-resnet-18", "wrn-28-10-swish"]
 Augmentation = Literal["auto", "none", "crop", "crop-flip", "cutout"]
 
 MAX_SETS = 16
-_STEPS = {"mnist": 40}
+MAX_STEPS = 10_000_000
+STANDARD_STEPS = 14_000
+"""Optimiser steps where nothing else is said: about 30 epochs of MNIST or Fashion-MNIST in batches of 128."""
+FURTHER_REAL = "real:"
+"""``real:N`` in place of a synthetic set: N real images more, which is the most that a set of N synthetic ones could be worth."""
+AUTO, EVERY_EPOCH = "auto", "1 epoch"
+LENGTH = ("steps", "epochs")
+"""The units of a training's length, one of which is set."""
+_ATTACK_STEPS = {"mnist": 40}
+_STORED = {"subset_seed", "validation_steps", "overfitting", "compile"}
+"""Settings that nobody writes by hand all together: the files of runs and exported ones hold every setting."""
+_EVERY = re.compile(r"([1-9]\d{0,7})\s*(steps?|epochs?)?")
+
+
+def _every(value: object) -> object:
+    """ "50", 50, "50 steps", "1 epoch" in their one spelling. Raises ValueError for anything that is no such text."""
+    text = str(value).strip().lower() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if text == AUTO:
+        return AUTO
+    found = _EVERY.fullmatch(text)
+    if not found:
+        raise ValueError("write auto, a number of optimiser steps such as '50 steps', or of epochs such as '2 epochs'")
+    count, unit = int(found[1]), "epoch" if (found[2] or "").startswith("epoch") else "step"
+    return f"{count} {unit}{'s' if count > 1 else ''}"
+
+
+Every = Annotated[str, BeforeValidator(_every)]
 
 
 class TrainConfig(Frozen):
@@ -33,7 +61,8 @@ class TrainConfig(Frozen):
     )  # fmt: skip
     balanced: bool = knob(True, "Per class", "Take the same number of every class, as far as there are enough.", advanced=True)
     synthetic: tuple[str, ...] = knob(
-        (), "Synthetic sets", "Saved sample sets, mixed in proportion to their sizes; none trains on real images alone.", max_length=MAX_SETS,
+        (), "Synthetic sets", "Saved sample sets, mixed in proportion to their sizes; none trains on real images alone. real:N stands for N further "
+        "real images in their place: the ceiling that a set of N images is measured by.", max_length=MAX_SETS,
     )  # fmt: skip
     fraction: float = knob(
         0.7, "Synthetic fraction", "Share of every batch that is synthetic; 1 trains on synthetic images alone. Only with synthetic sets.",
@@ -76,8 +105,13 @@ class TrainConfig(Frozen):
         "small-cnn", "Network", "Small CNN: 0.3 M parameters, minutes on two cores. PreActResNet-18 (11 M) and WRN-28-10-Swish (36 M) want a GPU.",
         paper="wrn-28-10-swish",
     )  # fmt: skip
-    epochs: int = knob(
-        30, "Epochs", "Passes over the real images (over the synthetic ones where the fraction is 1).", unit="epochs", paper="400", ge=1, le=10_000,
+    steps: int | None = knob(
+        STANDARD_STEPS, "Steps", "Optimiser steps in all. Arms with the same steps and batch see as many images, whatever they are trained on; empty "
+        "where the length is set in epochs.", unit="steps", ge=1, le=MAX_STEPS,
+    )  # fmt: skip
+    epochs: int | None = knob(
+        None, "Epochs", "Passes over the real images (over the synthetic ones where the fraction is 1), in place of steps: an epoch of an arm with "
+        "synthetic images has more steps, so epochs are no common measure.", unit="epochs", paper="400", ge=1, le=10_000,
     )  # fmt: skip
     batch: int = knob(128, "Batch", "Images an optimiser step, real and synthetic together.", unit="images", paper="1024", ge=2, le=8192)
     learning_rate: float = knob(
@@ -104,8 +138,12 @@ class TrainConfig(Frozen):
     )  # fmt: skip
     seed: int = knob(0, "Seed", "Of weights, order, augmentation and attack.", ge=0, le=2**31 - 1)
     validation_steps: int = knob(
-        10, "Validation attack", "PGD steps of the robust accuracy measured on the validation images after every epoch: a quick estimate, in fp32.",
+        10, "Validation attack", "PGD steps of the robust accuracy measured on the validation images: a quick estimate, in fp32.",
         unit="steps", ge=1, le=200, advanced=True,
+    )  # fmt: skip
+    validate_every: Every = knob(
+        AUTO, "Validate every", "After how many steps ('50 steps') or epochs ('2 epochs') the validation images are attacked, and always after the last "
+        "step; the best weights are the best of these. Auto takes at most a tenth of training time.", advanced=True,
     )  # fmt: skip
     overfitting: Literal["stop", "notice"] = knob(
         "stop", "Robust overfitting", "Stop where robust accuracy has fallen from its best beyond chance and stays there, or only say so.", advanced=True,
@@ -120,8 +158,20 @@ class TrainConfig(Frozen):
         advanced=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_length(cls, data: Any) -> Any:
+        """Epochs take the place of the default steps. Settings that were stored before there were steps mean what they meant."""
+        if not isinstance(data, Mapping) or data.get("epochs") is None:
+            return data
+        stored = data.keys() >= _STORED and not data.keys() & {"steps", "validate_every"}
+        return {"steps": None} | ({"validate_every": EVERY_EPOCH} if stored else {}) | dict(data)
+
     @model_validator(mode="after")
     def _trainable(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            given = "are both empty" if self.steps is None else f"both say how long to train ({self.steps:,} and {self.epochs:,})"
+            raise ValueError(f"steps and epochs {given}: set one of them")
         if self.real == 0 and not self.synthetic:
             raise ValueError(
                 "real is 0 and there are no synthetic sets, so there is nothing to train on: add synthetic sets or real images"
@@ -132,12 +182,51 @@ class TrainConfig(Frozen):
             raise ValueError(f"a batch of {self.batch} cannot hold fraction {self.fraction:g} of synthetic images: raise batch")
         if len(set(self.synthetic)) != len(self.synthetic):
             raise ValueError("synthetic names a set twice: name each once (sets are mixed in proportion to their sizes)")
+        if self.further_real:
+            self._require_ceiling()
         return self
+
+    def _require_ceiling(self) -> None:
+        """Raises ValueError where further real images make no arm to compare with."""
+        name = f"{FURTHER_REAL}{self.further_real}"
+        if len(self.synthetic) > 1:
+            raise ValueError(f"synthetic: {name} is the ceiling that sets are measured by, so it stands alone: take the other sets out")
+        if self.real is None:
+            raise ValueError(
+                f"synthetic: {name} asks for real images besides the real ones, but real is empty and takes all: set real, such as 2000"
+            )
+
+    @property
+    def further_real(self) -> int:
+        """N of ``real:N``: real images trained on in place of synthetic ones; 0 without. Raises ValueError where N is none."""
+        names = [name for name in self.synthetic if name.startswith(FURTHER_REAL)]
+        if not names:
+            return 0
+        number = names[0].removeprefix(FURTHER_REAL)
+        if not number.isascii() or not number.isdecimal() or not 1 <= int(number[:9]) <= 10_000_000:
+            raise ValueError(f"synthetic: {names[0][:40]!r} does not say how many further real images: write a number, such as real:2000")
+        return int(number)
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The synthetic sets by name, without ``real:N``."""
+        return tuple(name for name in self.synthetic if not name.startswith(FURTHER_REAL))
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimiser steps in all."""
+        return self.steps if self.steps is not None else (self.epochs or 0) * steps_per_epoch
 
     @property
     def synthetic_per_batch(self) -> int:
         """Synthetic images in every batch: exactly this many."""
         return round(self.fraction * self.batch) if self.synthetic else 0
+
+
+def overlaid(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings ``given`` over those of a preset, file or form: a length in one unit takes the place of one in the other."""
+    units = {"steps": "epochs", "epochs": "steps"}
+    freed = {other: None for unit, other in units.items() if given.get(unit) is not None and given.get(other) is None}
+    return {**base, **given, **freed}
 
 
 def budget(config: TrainConfig, conventional: float | None) -> float:
@@ -150,7 +239,7 @@ def budget(config: TrainConfig, conventional: float | None) -> float:
 
 def attack_steps_of(config: TrainConfig) -> int:
     """The PGD steps trained with: those set, else 40 for MNIST, whose budget is large (Madry 2018, TRADES), and 10 for all others."""
-    return config.attack_steps if config.attack_steps is not None else _STEPS.get(config.dataset, 10)
+    return config.attack_steps if config.attack_steps is not None else _ATTACK_STEPS.get(config.dataset, 10)
 
 
 def step_size_of(config: TrainConfig, epsilon: float) -> float:
@@ -159,7 +248,8 @@ def step_size_of(config: TrainConfig, epsilon: float) -> float:
 
 
 def automatic_name(config: TrainConfig) -> str:
-    """A name that tells a run's method, network, data and seed: ``trades-small-cnn-r2000-f0.7-s0``."""
+    """A name that tells a run's method, network, data and seed: ``trades-small-cnn-r2000-f0.7-s0``, ``-more5000`` for further real images."""
     real = "all" if config.real is None else str(config.real)
     mixed = f"-f{config.fraction:g}" if config.synthetic else ""
+    mixed += f"-more{config.further_real}" if config.further_real else ""
     return f"{config.method}-{config.architecture}-r{real}{mixed}-s{config.seed}"

@@ -11,9 +11,9 @@ from cdp.presets import Preset
 
 TRAIN_PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "Quick look", "Ours: about two minutes on two cores with real images alone, longer with synthetic ones. "
+        "Quick look", "Ours: about two minutes on two cores, with synthetic images or without. "
         "Its accuracies rank settings roughly; do not cite them.",
-        {"real": 2000, "held_out": 500, "epochs": 24, "attack_steps": 5},
+        {"real": 2000, "held_out": 500, "steps": 375, "attack_steps": 5},
     ),
     "standard": Preset(
         "Standard", "Ours: the published losses and schedule on the small network, for results with error bars on two cores overnight.", {},

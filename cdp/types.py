@@ -204,14 +204,15 @@ class LiveResult:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """What a robust training says of itself after an epoch. Accuracies are shares in 0..1.
+    """What a robust training says of itself after a validation. Accuracies are shares in 0..1.
 
-    epoch: from 1; step, images, synthetic_images: optimiser steps and images seen since the start, over all stops; seconds: of
-    training and validation since the start, without pauses. loss, loss_clean, loss_robust: mean nats of the epoch (the
-    robust part without its weight; loss_clean is 0 where the method has none); learning_rate, epsilon: of the last step.
-    train_clean, train_robust: on the training batches, nan where the method does not look at clean images.
-    clean_accuracy, robust_accuracy: of the averaged weights on n validation images, the second under PGD.
-    best_epoch: the epoch of highest robust accuracy so far, best_robust: that accuracy.
+    epoch, epochs: the one that the last step belongs to, from 1, and how many in all, the last of which may be cut short; step, images,
+    synthetic_images: optimiser steps and images seen since the start, over all stops; seconds: of training and validation since the
+    start, without pauses. loss, loss_clean, loss_robust: mean nats since the validation before (the robust part without its weight;
+    loss_clean is 0 where the method has none); learning_rate, epsilon: of the last step. train_clean, train_robust: on the training
+    batches, nan where the method does not look at clean images. clean_accuracy, robust_accuracy: of the averaged weights on n
+    validation images, the second under PGD. point: the number of this validation, from 1; steps: optimiser steps in all.
+    best_*: of the best validation so far, that of highest robust accuracy; of equal ones that of higher clean accuracy, then the later.
     """
 
     epoch: int
@@ -232,3 +233,12 @@ class EpochMetrics:
     n: int
     best_epoch: int
     best_robust: float
+    point: int
+    steps: int
+    best_point: int
+    best_step: int
+    best_clean: float
+
+
+NEVER_ROBUST = "no epoch is above 0 robust accuracy, so the best is the one of highest clean accuracy"
+"""Said wherever a best epoch is named of a training that never withstood an attack."""

@@ -87,13 +87,12 @@ def show(run: Which, as_json: AsJson = False) -> None:
 
 def _line(run: Run) -> dict[str, Any]:
     """What the table shows of a run. Of a training without reading its whole journal, as there may be thousands."""
-    from cdp.runs.journal import JOURNAL
     from cdp.runs.table.labels import labels_json, read_labels
-    from cdp.runs.table.reached import from_journal, from_result
+    from cdp.runs.table.reached import reached_of
 
     if run.kind != "train":
         return _record(run)
-    reached = from_result(run.result) or from_journal(run.folder / JOURNAL)
+    reached = reached_of(run)
     return {
         "run": run.id, "kind": run.kind, "name": run.name, "state": run.state, "progress": asdict(run.progress) if run.progress else None,
         "best": {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust}, "labels": labels_json(read_labels(run.folder)),

@@ -11,7 +11,7 @@ from cdp.cli.configfile import read_config
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJson, print_json, say
 from cdp.cli.runs import Wait, conclude
-from cdp.config_train import TrainConfig, automatic_name
+from cdp.config_train import TrainConfig, automatic_name, overlaid
 from cdp.errors import InputError
 from cdp.knobs import parse
 from cdp.presets_train import TRAIN_PRESETS, preset_settings
@@ -62,4 +62,4 @@ def _config(path: Path | None, preset: str | None, given: dict[str, Any]) -> Tra
         start = read_config(path, TrainConfig)
     else:
         start = preset_settings(preset or DEFAULT)
-    return parse(TrainConfig, start | chosen(given, TrainConfig))
+    return parse(TrainConfig, overlaid(start, chosen(given, TrainConfig)))

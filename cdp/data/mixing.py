@@ -42,11 +42,17 @@ class Endless:
         return self._orders[turn]
 
 
+def steps_per_epoch(real: int, synthetic: int, *, batch: int, synthetic_per_batch: int) -> int:
+    """Optimiser steps of one pass over ``real`` images at their share of the batch, over ``synthetic`` ones where it has no real ones. At least 1,
+    also where a batch is larger than a pass."""
+    share = batch - synthetic_per_batch
+    return max(1, real // share if share else synthetic // batch)
+
+
 class Mixture:
     """Batches of exactly ``synthetic_per_batch`` synthetic rows, the others real. Either kind may be absent.
 
-    An epoch is one pass over the real rows at their share of the batch, as in the published code; over the synthetic rows
-    where a batch has no real ones.
+    An epoch is one pass over the real rows at their share of the batch, as in the published code (``steps_per_epoch``).
     """
 
     def __init__(self, real: int, synthetic: int, *, batch: int, synthetic_per_batch: int, seed: int) -> None:
@@ -54,14 +60,9 @@ class Mixture:
         if not 0 <= synthetic_per_batch <= batch or (synthetic_per_batch and not synthetic) or (synthetic_per_batch < batch and not real):
             raise ValueError(f"{synthetic_per_batch} of {batch} images cannot come from {synthetic} synthetic and {real} real ones")
         self.batch, self.synthetic_per_batch = batch, synthetic_per_batch
+        self.steps_per_epoch = steps_per_epoch(real, synthetic, batch=batch, synthetic_per_batch=synthetic_per_batch)
         self._real = Endless(real, batch - synthetic_per_batch, seed=seed, stream=_REAL)
         self._synthetic = Endless(synthetic, synthetic_per_batch, seed=seed, stream=_SYNTHETIC)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """At least 1, also where a batch is larger than a pass."""
-        counted = self._real if self._real.size else self._synthetic
-        return max(1, counted.count // counted.size)
 
     def rows(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Real rows and synthetic rows of batch ``step`` (from 0), both int64."""

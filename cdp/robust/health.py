@@ -14,14 +14,16 @@ import torch
 from torch import Tensor
 
 from cdp.errors import CdpError
-from cdp.robust.history import Epoch
+from cdp.robust.history import Checked
 
 FIRST, RECENT, FAR = 20, 100, 4.0
 """Steps that say where the loss began, steps it must stay far above, and how many times above counts as far."""
-COLLAPSED_EPOCHS, COLLAPSED_STEPS, ONE_CLASS = 5, 200, 0.95
-OVERFIT_EPOCHS, OVERFIT_ERRORS, OVERFIT_NOISE, OVERFIT_LEAST = 5, 3.0, 5.0, 0.025
-"""Robust overfitting: epochs it must last, paired standard errors below the best epoch at each of them, and how far the mean of
-these epochs must lie below that of the peak: in standard errors of such a difference by the noise between epochs, and at least."""
+COLLAPSED_EPOCHS, COLLAPSED_POINTS, COLLAPSED_STEPS, ONE_CLASS = 5, 3, 200, 0.95
+"""Label collapse: epochs or validations it must last, validations that must show it where they are rarer, and optimiser steps between the
+first and the last of them."""
+OVERFIT_POINTS, OVERFIT_ERRORS, OVERFIT_NOISE, OVERFIT_LEAST = 5, 3.0, 5.0, 0.025
+"""Robust overfitting: validations it must last, paired standard errors below the best at each of them, and how far the mean of
+these must lie below that of the peak: in standard errors of such a difference by the noise between validations, and at least."""
 
 
 class Diverged(CdpError):
@@ -95,23 +97,25 @@ def divergence(first: Sequence[float], recent: Sequence[float], classes: int) ->
     return f"training diverged: the loss averaged {mean:.3g} nats over the last {RECENT} steps, where guessing gives {guess:.2g}: lower learning_rate"
 
 
-def guesses(epoch: Epoch, classes: int) -> bool:
-    """Whether the network knows no more than chance after this epoch, or names nearly always one class."""
-    chance, n = 1 / classes, epoch.metrics.n
-    at_chance = epoch.metrics.clean_accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / n)
-    return at_chance or epoch.top_share >= ONE_CLASS
+def guesses(point: Checked, classes: int) -> bool:
+    """Whether the network knew no more than chance at this validation, or named nearly always one class."""
+    chance, n = 1 / classes, point.metrics.n
+    at_chance = point.metrics.clean_accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / n)
+    return at_chance or point.top_share >= ONE_CLASS
 
 
-def collapse(history: Sequence[Epoch], *, classes: int, epsilon: float) -> Problem | None:
-    """Label collapse: guesses for several epochs, and steps enough, after the budget has reached ``epsilon``."""
+def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Problem | None:
+    """Label collapse: guesses at several validations, and over steps enough, after the budget has reached ``epsilon``."""
     streak = 0
-    for epoch in reversed(history):
-        if not guesses(epoch, classes) or epoch.metrics.epsilon < epsilon * (1 - 1e-9):
+    for point in reversed(history):
+        if not guesses(point, classes) or point.metrics.epsilon < epsilon * (1 - 1e-9):
             break
         streak += 1
-    if streak < COLLAPSED_EPOCHS:
+    if streak < COLLAPSED_POINTS:
         return None
     first, last = history[-streak], history[-1]
+    if max(streak, last.metrics.epoch - first.metrics.epoch + 1) < COLLAPSED_EPOCHS:
+        return None
     if last.metrics.step - first.metrics.step < COLLAPSED_STEPS:
         return None
     return Problem(
@@ -121,17 +125,17 @@ def collapse(history: Sequence[Epoch], *, classes: int, epsilon: float) -> Probl
     )  # fmt: skip
 
 
-def overfitting(history: Sequence[Epoch], *, epsilon: float) -> Problem | None:
+def overfitting(history: Sequence[Checked], *, epsilon: float) -> Problem | None:
     """Robust overfitting (Rice 2020): robust accuracy below its best beyond chance and to stay, while that in training rose.
 
-    Epochs of the budget warm-up count for nothing. On simulated histories whose epochs differ by independent noise there is no
-    false alarm (tests), which cannot be said of a plain rule of two standard errors below the maximum.
+    Validations during the budget warm-up count for nothing, and of fewer than ten after it nothing is said. On simulated histories that
+    differ by independent noise there is no false alarm (tests), which cannot be said of a plain rule of two standard errors below the maximum.
     """
-    after = [epoch for epoch in history if epoch.metrics.epsilon >= epsilon * (1 - 1e-9)]
-    k = OVERFIT_EPOCHS
-    if len(after) < 2 * k or any(epoch.drop < OVERFIT_ERRORS for epoch in after[-k:]):
+    after = [point for point in history if point.metrics.epsilon >= epsilon * (1 - 1e-9)]
+    k = OVERFIT_POINTS
+    if len(after) < 2 * k or any(point.drop < OVERFIT_ERRORS for point in after[-k:]):
         return None
-    robust, trained = (np.array([getattr(epoch.metrics, name) for epoch in after]) for name in ("robust_accuracy", "train_robust"))
+    robust, trained = (np.array([getattr(point.metrics, name) for point in after]) for name in ("robust_accuracy", "train_robust"))
     window = np.convolve(robust, np.full(k, 1 / k), "valid")
     peak = int(window[:-k].argmax())
     fall = window[peak] - window[-1]
@@ -142,21 +146,21 @@ def overfitting(history: Sequence[Epoch], *, epsilon: float) -> Problem | None:
     last = after[-1].metrics
     return Problem(
         "overfitting", since,
-        f"robust overfitting since epoch {since}: robust accuracy on validation images is {window[-1]:.1%} (mean of {k} epochs) after "
+        f"robust overfitting since epoch {since}: robust accuracy on validation images is {window[-1]:.1%} (mean of {k} validations) after "
         f"{last.best_robust:.1%} at epoch {last.best_epoch}, while it rose in training: use the best epoch, add synthetic images or raise weight_decay",
     )  # fmt: skip
 
 
-def _first_below(after: Sequence[Epoch]) -> int:
-    """The epoch from which on every one was below the best by ``OVERFIT_ERRORS``."""
+def _first_below(after: Sequence[Checked]) -> int:
+    """The epoch from which on every validation was below the best by ``OVERFIT_ERRORS``."""
     since = after[-1].metrics.epoch
-    for epoch in reversed(after):
-        if epoch.drop < OVERFIT_ERRORS:
+    for point in reversed(after):
+        if point.drop < OVERFIT_ERRORS:
             break
-        since = epoch.metrics.epoch
+        since = point.metrics.epoch
     return since
 
 
-def problem(history: Sequence[Epoch], *, classes: int, epsilon: float) -> Problem | None:
-    """The worst thing wrong at the last epoch."""
+def problem(history: Sequence[Checked], *, classes: int, epsilon: float) -> Problem | None:
+    """The worst thing wrong at the last validation."""
     return collapse(history, classes=classes, epsilon=epsilon) or overfitting(history, epsilon=epsilon)

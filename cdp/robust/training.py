@@ -1,4 +1,4 @@
-"""Robust training: a generator of metrics, one an epoch, that can be stopped after any step and goes on as if it had not been."""
+"""Robust training: a generator of metrics, one a validation, that can be stopped after any step and goes on as if it had not been."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cdp.robust.augment import augmentation_of, to_tensor
 from cdp.robust.health import Watch, require_finite
 from cdp.robust.history import History
 from cdp.robust.losses import METHODS, Parts
-from cdp.robust.schedules import cycled_momentum, one_cycle, warmed_up
+from cdp.robust.schedules import cycled_momentum, one_cycle, validation_interval, warmed_up
 from cdp.robust.validation import Validation, validate
 from cdp.types import EpochMetrics
 
@@ -33,7 +33,7 @@ CLIP = 5.0
 """Largest gradient of a network without normalisation, whose first steps can have 20 times the usual one: of 18 trainings of a
 tiny one at the default rate 5 broke without it and none with it. With BatchNorm nothing is clipped, as in the published recipe."""
 SHOWN = 8
-"""Validation images whose attacked versions are handed out after every epoch."""
+"""Validation images whose attacked versions are handed out after every validation."""
 _STREAM = 2
 """Sets augmentation and attack apart from the orders of the rows, which have streams 0 and 1."""
 _SUMS = ("loss", "loss_clean", "loss_robust", "train_clean", "train_robust")
@@ -45,7 +45,7 @@ def train(
     net: nn.Module, data: TrainingData, config: TrainConfig, *, epsilon: float, state: Mapping[str, Tensor] | None = None,
     on_step: OnStep | None = None,
 ) -> Generator[EpochMetrics, None, None]:  # fmt: skip
-    """Train ``net`` in place on its device; the metrics of every epoch. epsilon: the full budget, in [0,1] units.
+    """Train ``net`` in place on its device; the metrics of every validation. epsilon: the full budget, in [0,1] units.
 
     state: what ``RobustTrainer.state`` gave, to go on from there. on_step: called after every optimiser step and every batch
     of validation; may raise to stop, and ``state()`` is whole whenever it is called. Raises Diverged for NaN and for a loss
@@ -60,8 +60,9 @@ def train(
 class RobustTrainer:
     """Network, weight average and optimiser. Randomness is a function of (seed, step), so a stop loses nothing.
 
-    net: the network as it is trained; average: the one that is validated and kept; step: optimiser steps done; history: of
-    the epochs done; shown: validation rows handed out as examples; checked: what the last validation saw, None before it.
+    net: the network as it is trained; average: the one that is validated and kept; step: optimiser steps done, of ``total``; every: steps
+    from one validation to the next; history: of the validations; shown: validation rows handed out as examples; checked: what the last
+    validation saw, None before it.
     """
 
     def __init__(
@@ -78,7 +79,10 @@ class RobustTrainer:
             synthetic_per_batch=config.synthetic_per_batch,
             seed=config.seed,
         )
-        self.total = config.epochs * self.mixture.steps_per_epoch
+        self.total = config.total_steps(self.mixture.steps_per_epoch)
+        self.every = validation_interval(
+            config, total=self.total, steps_per_epoch=self.mixture.steps_per_epoch, images=len(data.label), half=self.dtype != torch.float32
+        )
         height, width, channels = data.image.shape[1:]
         self._augment = augmentation_of(config.augmentation, config.dataset, (channels, height, width))
         self._method, self._step_size = METHODS[config.method], step_size_of(config, epsilon)
@@ -103,9 +107,14 @@ class RobustTrainer:
         self.validation_seconds = 0.0
 
     @property
-    def epoch(self) -> int:
-        """Epochs done, with their validation."""
-        return len(self.history)
+    def validations_left(self) -> int:
+        """Until the last step, with that of the last step."""
+        return -(-(self.total - self._validated) // self.every)
+
+    @property
+    def _validated(self) -> int:
+        """The step of the last validation, 0 before the first."""
+        return self.history[-1].metrics.step if len(self.history) else 0
 
     @property
     def seconds(self) -> float:
@@ -116,12 +125,13 @@ class RobustTrainer:
         """All that is left to do. on_step: as in ``train``."""
         self._began = time.perf_counter()
         self.net.train()
-        while self.epoch < self.config.epochs:
-            while self.step < (self.epoch + 1) * self.mixture.steps_per_epoch:
+        while self._validated < self.total:
+            due = min(self.total, (self._validated // self.every + 1) * self.every)
+            while self.step < due:
                 self.advance()
                 if on_step:
                     on_step(self)
-            yield self._finish_epoch(on_step)
+            yield self._validate(on_step)
 
     def advance(self) -> None:
         """One optimiser step."""
@@ -215,7 +225,7 @@ class RobustTrainer:
         return logits, logits_adv
 
     def _note(self, parts: Parts, logits: Tensor | None, logits_adv: Tensor, y: Tensor) -> None:
-        """Add to the epoch's sums, on the device: reading them would make a GPU wait at every step."""
+        """Add to the sums since the last validation, on the device: reading them would make a GPU wait at every step."""
         with torch.no_grad():
             losses = [part.mean() for part in (parts.total, parts.clean, parts.robust)]
             right = [
@@ -235,20 +245,21 @@ class RobustTrainer:
             self._pending.clear()
             self._watch.add(values, self.step)
 
-    def _finish_epoch(self, on_step: OnStep | None) -> EpochMetrics:
+    def _validate(self, on_step: OnStep | None) -> EpochMetrics:
         self._look()
         require_finite(self._ema, self.step)
-        began, config = time.perf_counter(), self.config
+        began, config, per_epoch = time.perf_counter(), self.config, self.mixture.steps_per_epoch
         checked = validate(
             self.average, self.data.image, self.data.label, epsilon=self.epsilon, norm=config.norm, steps=config.validation_steps,
             keep=self.shown.tolist(), on_batch=(lambda: on_step(self)) if on_step else None,
         )  # fmt: skip
         self.validation_seconds = time.perf_counter() - began
-        means = (self._sums / self.mixture.steps_per_epoch).tolist()
+        means = (self._sums / (self.step - self._validated)).tolist()
         self._sums.zero_()
         self.checked = checked
         return self.history.add(
-            checked, self.data.classes, epoch=self.epoch + 1, epochs=config.epochs, step=self.step, images=self.step * config.batch,
-            synthetic_images=self.step * config.synthetic_per_batch, seconds=self.seconds, learning_rate=self._rate(self.step - 1),
-            epsilon=self._share(self.step - 1) * self.epsilon, **dict(zip(_SUMS, means, strict=True)),
+            checked, self.data.classes, epoch=-(-self.step // per_epoch), epochs=-(-self.total // per_epoch), step=self.step, steps=self.total,
+            images=self.step * config.batch, synthetic_images=0 if config.further_real else self.step * config.synthetic_per_batch,
+            seconds=self.seconds, learning_rate=self._rate(self.step - 1), epsilon=self._share(self.step - 1) * self.epsilon,
+            **dict(zip(_SUMS, means, strict=True)),
         )  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 from cdp.runs.journal import JOURNAL, Point, read_journal
 from cdp.runs.records import Run
+from cdp.runs.table.reached import best_point, epoch_of, images_of, steps_of
+from cdp.types import NEVER_ROBUST
 
 _ACCURACIES = ("clean_accuracy", "robust_accuracy")
 
@@ -14,8 +16,8 @@ _ACCURACIES = ("clean_accuracy", "robust_accuracy")
 def record(run: Run) -> dict[str, Any]:
     """State, progress and figures of a run, JSON-ready.
 
-    For training runs: ``epoch``, ``clean_accuracy`` and ``robust_accuracy`` of the last finished epoch on the validation
-    images, ``best`` and ``last`` with the same three, ``metrics`` with all else of that epoch; None before the first epoch.
+    For training runs: ``epoch``, ``clean_accuracy`` and ``robust_accuracy`` of the last validation, ``best`` and ``last`` with the same three
+    and the optimiser ``step``, ``metrics`` with all else of it, None before the first one; ``steps`` and ``images_seen`` in all until then.
     """
     points, _ = read_journal(run.folder / JOURNAL)
     figures = _of_training(points) if run.kind == "train" else {}
@@ -29,11 +31,12 @@ def record(run: Run) -> dict[str, Any]:
 def _of_training(points: list[Point]) -> dict[str, Any]:
     """What is known of a training from its journal; the final record says the same once it is there."""
     if not points:
-        return {"epoch": 0} | dict.fromkeys((*_ACCURACIES, "best", "last"))
-    last = _epoch(points[-1])
-    best = max(points, key=lambda point: (point.values.get("robust_accuracy", -1.0), -point.step))
-    return last | {"best": _epoch(best), "last": last}
+        return {"epoch": 0, "steps": 0, "images_seen": 0} | dict.fromkeys((*_ACCURACIES, "best", "last"))
+    last, best = _validation(points[-1]), best_point(points)
+    remark = {"remark": NEVER_ROBUST} if best.values.get("robust_accuracy") == 0 else {}
+    counted = {"steps": steps_of(points[-1]), "images_seen": images_of(points[-1])}
+    return last | counted | {"best": _validation(best) | remark, "last": last}
 
 
-def _epoch(point: Point) -> dict[str, Any]:
-    return {"epoch": point.step} | {name: point.values.get(name) for name in _ACCURACIES}
+def _validation(point: Point) -> dict[str, Any]:
+    return {"epoch": epoch_of(point), "step": steps_of(point)} | {name: point.values.get(name) for name in _ACCURACIES}

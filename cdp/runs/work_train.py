@@ -1,4 +1,4 @@
-"""The work of a "train" run: a robust classifier in the run's own folder, a journal point an epoch."""
+"""The work of a "train" run: a robust classifier in the run's own folder, a journal point a validation."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def train(run: Run, context: Context) -> dict[str, Any]:
         progress = progress_since(began, done=done, count=count, resumed_from=resumed_from[0], unit="steps", seconds_left=seconds_left)
         context.on_progress(progress)
 
-    def on_epoch(metrics: EpochMetrics) -> None:
+    def on_point(metrics: EpochMetrics) -> None:
         values = asdict(metrics)
-        del values["epoch"], values["epochs"]
-        context.journal.append(metrics.epoch, values)
+        del values["point"]
+        context.journal.append(metrics.point, values)
         logger.info(
-            "epoch %d of %d: loss %.4f, clean %.1f %%, robust %.1f %% of %d validation images", metrics.epoch, metrics.epochs, metrics.loss,
-            100 * metrics.clean_accuracy, 100 * metrics.robust_accuracy, metrics.n,
+            "step %d of %d, epoch %d of %d: loss %.4f, clean %.1f %%, robust %.1f %% of %d validation images", metrics.step, metrics.steps,
+            metrics.epoch, metrics.epochs, metrics.loss, 100 * metrics.clean_accuracy, 100 * metrics.robust_accuracy, metrics.n,
         )  # fmt: skip
 
     return train_run(
-        cast(TrainConfig, run.config), run.folder, on_progress=on_progress, on_epoch=on_epoch, on_resume=context.journal.cut,
+        cast(TrainConfig, run.config), run.folder, on_progress=on_progress, on_point=on_point, on_resume=context.journal.cut,
         should_stop=context.should_stop, notice=context.notice, run_name=run.name,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cdp.config_train import TrainConfig, attack_steps_of
+from cdp.robust.schedules import validation_interval
 from cdp.tasks import kept
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_warnings import warnings_of
@@ -25,13 +26,15 @@ VALIDATION_BATCH = 250
 @dataclass(frozen=True)
 class Estimate:
     """Cost before the launch. seconds: of all steps and validations; memory_bytes: of the process at its peak, on a GPU of the
-    GPU; step_seconds: of one optimiser step; steps: in all; device: in words; warnings: choices known to fail;
-    measured_batch: the batch that was timed, from which the rest is in proportion."""
+    GPU; step_seconds: of one optimiser step; steps: in all; steps_per_epoch: of them in a whole epoch; validations: in all; device: in
+    words; warnings: choices known to fail; measured_batch: the batch that was timed, from which the rest is in proportion."""
 
     seconds: float
     memory_bytes: int
     step_seconds: float
     steps: int
+    steps_per_epoch: int
+    validations: int
     device: str
     warnings: tuple[str, ...]
     measured_batch: int
@@ -51,11 +54,17 @@ def estimate(config: TrainConfig) -> Estimate:
     seen = kept.load_json(_SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps)) or {}
     step, image = float(seen.get("step", step)), float(seen.get("image", found.validation * (config.validation_steps + 1)))
     checking = image * len(prepared.data.label)
-    steps = config.epochs * mixture.steps_per_epoch
+    steps = config.total_steps(mixture.steps_per_epoch)
+    every = validation_interval(
+        config, total=steps, steps_per_epoch=mixture.steps_per_epoch, images=len(prepared.data.label), half=_half(config)
+    )
+    validations = -(-steps // every)
     activations = max(found.bytes_training * config.batch, found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)))
     return Estimate(
-        seconds=steps * step + config.epochs * checking, memory_bytes=int(found.bytes_fixed + activations), step_seconds=step, steps=steps,
-        device=found.device, warnings=warnings_of(config, prepared.info), measured_batch=found.batch,
+        seconds=steps * step + validations * checking,
+        memory_bytes=int(found.bytes_fixed + activations), step_seconds=step, steps=steps,
+        steps_per_epoch=mixture.steps_per_epoch, validations=validations, device=found.device,
+        warnings=warnings_of(config, prepared.info), measured_batch=found.batch,
     )  # fmt: skip
 
 
@@ -67,6 +76,15 @@ def learn(config: TrainConfig, prepared: Prepared, *, step_seconds: float, image
     kept.save_json(
         _SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps), {"step": step_seconds, "image": image_seconds}
     )
+
+
+def _half(config: TrainConfig) -> bool:
+    """Whether training would run in bf16 here."""
+    import torch
+
+    from cdp.models.precision import pick_device, pick_dtype
+
+    return pick_dtype(config.precision, pick_device()) != torch.float32
 
 
 def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:

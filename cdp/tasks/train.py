@@ -14,12 +14,12 @@ from cdp.models.classifiers import Classifier
 from cdp.models.encoders import save_encoder
 from cdp.models.precision import lay_out, pick_device
 from cdp.robust.health import Diverged, Problem, guesses, problem
-from cdp.robust.history import Epoch
+from cdp.robust.history import Checked
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.estimate import learn
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_keep import BEST, LAST, Checkpoints, classifier_card, clear_leftovers, save_examples, started_with
-from cdp.types import EpochMetrics
+from cdp.types import NEVER_ROBUST, EpochMetrics
 
 SAVE_SECONDS = 60.0
 ENOUGH_STEPS = 50
@@ -29,14 +29,14 @@ OnProgress = Callable[[int, int, float | None], None]
 
 
 def train_run(
-    config: TrainConfig, folder: Path, *, on_progress: OnProgress, on_epoch: Callable[[EpochMetrics], None], on_resume: Callable[[int], None],
+    config: TrainConfig, folder: Path, *, on_progress: OnProgress, on_point: Callable[[EpochMetrics], None], on_resume: Callable[[int], None],
     should_stop: Callable[[], bool], notice: Callable[[str | None], None], run_name: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Train to the end in a run's folder; returns the final record. Started again there, it goes on as if it had never stopped.
 
     on_progress(steps done, steps in all, seconds left or None): after every optimiser step and batch of validation, where
-    should_stop is asked too. on_epoch: when the files of an epoch are in place. on_resume: first of all where the run was
-    started before, with the last whole epoch that was kept. notice: a sentence on what is wrong, None once it is no more.
+    should_stop is asked too. on_point: when the files of a validation are in place. on_resume: first of all where the run was
+    started before, with the number of the last validation that was kept. notice: a sentence on what is wrong, None once it is no more.
 
     Raises Cancelled once stopped, with a checkpoint saved; Halted, with the record so far, where training diverged, labels
     collapsed or, if the config says so, robust overfitting set in. After the first two ``last/`` keeps the last epoch that did
@@ -48,9 +48,9 @@ def train_run(
     clear_leftovers(folder)
     trainer = checkpoints.restore(lambda: _trainer(config, prepared))
     if checkpoints.begun:
-        on_resume(trainer.epoch)
+        on_resume(len(trainer.history))
     session = _Session(config, prepared, trainer, checkpoints, folder, run_name, on_progress, should_stop, notice)
-    return session.run(on_epoch)
+    return session.run(on_point)
 
 
 def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
@@ -72,13 +72,13 @@ class _Session:
         self._saved = self._began = time.monotonic()
         self._first, self._validating = trainer.step, 0.0
 
-    def run(self, on_epoch: Callable[[EpochMetrics], None]) -> dict[str, Any]:
+    def run(self, on_point: Callable[[EpochMetrics], None]) -> dict[str, Any]:
         """Train to the end; the final record."""
         self.on_progress(self.trainer.step, self.trainer.total, None)
         try:
             self._act()
             for metrics in self.trainer.run(self._on_step):
-                self._finish_epoch(metrics, on_epoch)
+                self._finish(metrics, on_point)
         except Diverged as error:
             raise Halted(self._ended(str(error)), self._record(self._good())) from error
         self._learn()
@@ -109,15 +109,15 @@ class _Session:
         self.checkpoints.save(self.trainer.state())
         self._saved = time.monotonic()
 
-    def _finish_epoch(self, metrics: EpochMetrics, on_epoch: Callable[[EpochMetrics], None]) -> None:
-        """Files first, then the journal, then the checkpoint: a kill in between costs no more than doing this epoch again."""
+    def _finish(self, metrics: EpochMetrics, on_point: Callable[[EpochMetrics], None]) -> None:
+        """Files first, then the journal, then the checkpoint: a kill in between costs no more than validating again."""
         self._validating += self.trainer.validation_seconds
-        if metrics.best_epoch == metrics.epoch:
+        if metrics.best_point == metrics.point:
             self._write(BEST, metrics)
         if self._good() is self.trainer.history[-1]:
             self._write(LAST, metrics)
         save_examples(self.folder, self.trainer)
-        on_epoch(metrics)
+        on_point(metrics)
         self._save()
         self._act()
 
@@ -126,7 +126,7 @@ class _Session:
         history = self.trainer.history
         found = problem(history, classes=self.prepared.data.classes, epsilon=self.prepared.epsilon)
         if found and (found.kind == "collapse" or self.config.overfitting == "stop"):
-            # Overfitted weights are sound, so the last epoch is the last one.
+            # Overfitted weights are sound, so the last ones are the last.
             kept = self._good() if found.kind == "collapse" else history[-1]
             raise Halted(self._ended(found.sentence), self._record(kept))
         self._tell(found)
@@ -138,10 +138,10 @@ class _Session:
             self.notice(None)
         self._noticed = found is not None
 
-    def _good(self) -> Epoch | None:
-        """The last epoch that did more than guess, which is what ``last/`` holds; the last one where none did."""
+    def _good(self) -> Checked | None:
+        """The last validation whose network did more than guess, which is what ``last/`` holds; the last one where none did."""
         history = self.trainer.history
-        good = (epoch for epoch in reversed(history) if not guesses(epoch, self.prepared.data.classes))
+        good = (point for point in reversed(history) if not guesses(point, self.prepared.data.classes))
         return next(good, history[-1] if len(history) else None)
 
     def _write(self, name: str, metrics: EpochMetrics) -> None:
@@ -152,15 +152,18 @@ class _Session:
         """The reason with what is left of the run."""
         best = self.trainer.history.best
         if best is None:
-            return f"{reason} (no epoch was finished)"
+            return f"{reason} (nothing was validated yet)"
+        if best.robust_accuracy == 0:
+            return f"{reason} ({NEVER_ROBUST}: epoch {best.epoch}, which is kept)"
         return f"{reason} (the best epoch, {best.epoch}, is kept)"
 
-    def _record(self, last: Epoch | None) -> dict[str, Any]:
-        """What the run has come to. last: the epoch that ``last/`` holds, None where no epoch was finished."""
-        history, config = self.trainer.history, self.config
-        newest = history[-1].metrics if len(history) else None
+    def _record(self, last: Checked | None) -> dict[str, Any]:
+        """What the run has come to. last: the validation that ``last/`` holds, None where there was none."""
+        history, config, trainer = self.trainer.history, self.config, self.trainer
+        newest, best = history[-1].metrics if len(history) else None, history.best
         return {
-            **_accuracies(newest), "epochs": config.epochs, "best": _accuracies(history.best), "last": _accuracies(last.metrics if last else None),
+            **_accuracies(newest), "epochs": -(-trainer.total // trainer.mixture.steps_per_epoch), "steps": trainer.step,
+            "images_seen": trainer.step * config.batch, "best": _accuracies(best) | _remark(best), "last": _accuracies(last.metrics if last else None),
             "n": len(self.prepared.data.label), "epsilon": self.prepared.epsilon, "norm": config.norm, "attack": f"PGD-{config.validation_steps}",
             "seconds": round(self.trainer.seconds, 3),
         }  # fmt: skip
@@ -171,11 +174,18 @@ class _Session:
         done = trainer.step - self._first
         if not done:
             return None
-        return self._pace(done) * (trainer.total - trainer.step) + trainer.validation_seconds * (self.config.epochs - trainer.epoch)
+        return self._pace(done) * (trainer.total - trainer.step) + trainer.validation_seconds * trainer.validations_left
 
 
 def _accuracies(metrics: EpochMetrics | None) -> dict[str, Any]:
-    """Epoch 0 without accuracies where there is none."""
+    """Epoch and step 0 without accuracies where there is none."""
     if metrics is None:
-        return {"epoch": 0, "clean_accuracy": None, "robust_accuracy": None}
-    return {"epoch": metrics.epoch, "clean_accuracy": metrics.clean_accuracy, "robust_accuracy": metrics.robust_accuracy}
+        return {"epoch": 0, "step": 0, "clean_accuracy": None, "robust_accuracy": None}
+    return {
+        "epoch": metrics.epoch, "step": metrics.step, "clean_accuracy": metrics.clean_accuracy, "robust_accuracy": metrics.robust_accuracy,
+    }  # fmt: skip
+
+
+def _remark(best: EpochMetrics | None) -> dict[str, str]:
+    """What has to be known of a best that withstood nothing."""
+    return {"remark": NEVER_ROBUST} if best is not None and best.robust_accuracy == 0 else {}

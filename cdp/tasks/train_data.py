@@ -23,7 +23,8 @@ from cdp.types import DatasetInfo
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a training reads. epsilon: its full budget; real, synthetic: images it can draw from.
+    """All that a training reads. epsilon: its full budget; real, synthetic: images it can draw from, further real ones among the second where
+    they stand in place of synthetic sets.
 
     sets: name, number of images, date and hash of the card of every synthetic set, for the record.
     """
@@ -48,14 +49,39 @@ def prepare(config: TrainConfig) -> Prepared:
         raise InputError(f"dataset: {config.dataset} has one class, and a classifier needs two or more: choose another data set")
     epsilon = budget(config, info.conventional(config.norm))
     rows, held = hold_out(label, config.held_out)
+    further = rows[_further(config, label[rows], len(held))]
     rows = rows[_subset(config, label[rows])]
-    made = [_fitting(open_set(name), info) for name in config.synthetic]
-    synthetic = Pool([(one.image, found.relabel(one.label)) for one, found in made]) if config.synthetic_per_batch else None
+    made = [_fitting(open_set(name), info) for name in config.sets]
+    synthetic = _synthetic(config, made, Pool([(split.image, label)], further))
     real = Pool([(split.image, label)], rows) if len(rows) and config.synthetic_per_batch < config.batch else None
     return Prepared(
         info, epsilon, TrainingData(real, synthetic, np.array(split.image[held]), label[held], len(info.classes)),
         real=len(real or ()), synthetic=len(synthetic or ()), sets=tuple(_told(one, found) for one, found in made),
     )  # fmt: skip
+
+
+def _synthetic(config: TrainConfig, made: list[tuple[SampleSet, Fit]], further: Pool) -> Pool | None:
+    """What the synthetic part of every batch is drawn from; None where it has none."""
+    if not config.synthetic_per_batch:
+        return None
+    return further if config.further_real else Pool([(one.image, found.relabel(one.label)) for one, found in made])
+
+
+def _further(config: TrainConfig, label: np.ndarray, held: int) -> np.ndarray:
+    """Further real images, of the rows left for training: those by which a larger subset of the same seed exceeds the real ones, so that both
+    together are balanced as either is. held: validation images. Raises InputError where there are too few."""
+    count, real = config.further_real, config.real
+    if not count or real is None:
+        return np.empty(0, np.int64)
+    left = len(label) - real
+    if count > left >= 0:
+        raise InputError(
+            f"synthetic: real:{count} asks for {count} further real images, but {config.dataset} has {left} here besides the {real} real ones "
+            f"and the {held} validation images: "
+            + (f"take real:{left} or fewer, or lower real" if left else "lower real, so that there are some left")
+        )
+    both = nested_subset(label, real + count, seed=config.subset_seed, balanced=config.balanced) if left >= 0 else np.empty(0, np.int64)
+    return np.setdiff1d(both, _subset(config, label))
 
 
 def _subset(config: TrainConfig, label: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from cdp import __version__
 from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
+from cdp.knobs import parse
 from cdp.models.checkpoints import read_json, write_json, write_tensors
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import Prepared
@@ -37,7 +38,7 @@ class Checkpoints:
         record = self.folder / "config.json"
         self.begun = record.exists()
         if self.begun:
-            self._require_same(read_json(record), started)
+            self._require_same(_completed(read_json(record)), started)
         else:
             write_json(record, started)
         for left in self.folder.glob(".*.tmp"):
@@ -87,6 +88,16 @@ def started_with(config: TrainConfig, prepared: Prepared) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=set(_WITHOUT_WEIGHT)) | data | {"sets": sets}
 
 
+def _completed(record: dict[str, Any]) -> dict[str, Any]:
+    """What a training was started with, settings that there were not yet among it at what it did without them."""
+    settings = {name: value for name, value in record.items() if name in TrainConfig.model_fields}
+    try:
+        known = parse(TrainConfig, settings | dict.fromkeys(_WITHOUT_WEIGHT, "stop"))
+    except InputError:
+        return record  # damaged: what differs is named
+    return known.model_dump(mode="json", exclude=set(_WITHOUT_WEIGHT)) | record
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove what a killed worker had half written."""
     for name in (BEST, LAST):
@@ -95,7 +106,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def classifier_card(config: TrainConfig, prepared: Prepared, metrics: EpochMetrics, *, run_name: str, kept_as: str) -> dict[str, Any]:
-    """The card of a finished classifier. metrics: of the epoch whose averaged weights it has; kept_as: "best" or "last"."""
+    """The card of a finished classifier. metrics: of the validation whose averaged weights it has; kept_as: "best" or "last"."""
     info = prepared.info
     settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
     settings |= {"epsilon": prepared.epsilon, "attack_steps": attack_steps_of(config), "step_size": step_size_of(config, prepared.epsilon)}
@@ -103,11 +114,15 @@ def classifier_card(config: TrainConfig, prepared: Prepared, metrics: EpochMetri
     on = {"n": metrics.n, "on": "validation images held out from training"}
     return {
         "format": 1, "what": "classifier", "kind": "robust", "dataset": info.name, "dataset_title": info.title, "shape": list(info.shape),
-        "classes": len(info.classes), "class_names": list(info.classes), "run": run_name, "kept_as": kept_as, "epoch": metrics.epoch,
+        "classes": len(info.classes), "class_names": list(info.classes), "run": run_name, "kept_as": kept_as, "epoch": metrics.epoch, "steps": metrics.step,
+        "images_seen": metrics.images,
         "licence": f"weights: Apache-2.0; training data: {info.licence}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "code_version": __version__,
         "training": settings
-        | {"images": prepared.real, "synthetic_images": prepared.synthetic, "held_out": metrics.n, "dataset": config.dataset},
+        | {
+            "images": prepared.real, "synthetic_images": 0 if config.further_real else prepared.synthetic,
+            "further_real_images": config.further_real, "held_out": metrics.n, "dataset": config.dataset,
+        },
         "sets": list(prepared.sets),
         "accuracy": {
             "clean": {"value": metrics.clean_accuracy, **on},
@@ -126,6 +141,6 @@ def save_examples(folder: Path, trainer: RobustTrainer) -> None:
     with atomic_file(folder / EXAMPLES) as file:
         np.savez(
             file, clean=trainer.data.image[rows], adversarial=checked.adversarial.astype(np.float32), label=trainer.data.label[rows],
-            predicted_clean=checked.predicted_clean[rows], predicted=checked.predicted[rows], epoch=np.int64(trainer.epoch),
+            predicted_clean=checked.predicted_clean[rows], predicted=checked.predicted[rows], epoch=np.int64(trainer.history[-1].metrics.epoch),
             epsilon=np.float64(trainer.epsilon),
         )  # fmt: skip

@@ -120,7 +120,15 @@ def _noise(info: DatasetInfo, count: int) -> tuple[np.ndarray, np.ndarray]:
 def _step(net: nn.Module, config: TrainConfig, info: DatasetInfo, batch: int, attack_steps: int) -> Callable[[], object]:
     """One optimiser step of a training on noise."""
     image, label = _noise(info, max(batch, 8))
-    change: dict[str, Any] = {"batch": batch, "attack_steps": attack_steps, "synthetic": (), "epochs": 10, "compile": False, "warm_up": 0.0}
+    change: dict[str, Any] = {
+        "batch": batch,
+        "attack_steps": attack_steps,
+        "synthetic": (),
+        "steps": 10,
+        "epochs": None,
+        "compile": False,
+        "warm_up": 0.0,
+    }
     data = TrainingData(Pool([(image, label)]), None, image, label, len(info.classes))
     return RobustTrainer(net, data, config.model_copy(update=change), epsilon=0.01).advance
 

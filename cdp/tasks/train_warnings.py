@@ -58,11 +58,12 @@ def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
         prepared = prepare(config)
     except (CdpError, OSError):
         return  # the launch says what is wrong with them
-    seen = config.epochs * prepared.mixture(config).steps_per_epoch * config.synthetic_per_batch / prepared.synthetic
+    seen = config.total_steps(prepared.mixture(config).steps_per_epoch) * config.synthetic_per_batch / prepared.synthetic
     if seen > MANY_REPEATS:
+        what = "further real" if config.further_real else "synthetic"
         yield (
-            f"Each of the {prepared.synthetic} synthetic images is seen about {seen:.0f} times, so the network may learn them by heart: add "
-            "synthetic images, or lower fraction or epochs"
+            f"Each of the {prepared.synthetic} {what} images is seen about {seen:.0f} times, so the network may learn them by heart: take more "
+            f"{what} images, or lower fraction or {'steps' if config.steps is not None else 'epochs'}"
         )
 
 

@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import streamlit as st
+from pydantic import ValidationError
 
 from cdp.ui.fields import Field, ladder
 from cdp.ui.held import Held
+from cdp.ui.words import plain
 
 FEW, SHORT = 3, 12
 """Up to this many choices of fewer letters than this stand side by side; others go into a list."""
@@ -88,8 +90,9 @@ def number_of(field: Field, held: Held) -> None:
         )
 
 
-def optional_number(field: Field, held: Held, empty: str) -> None:
-    """A box for a number that may be left empty; a fraction such as 8/255 is one too. empty: what that means, shown in its place.
+def optional_number(field: Field, held: Held, empty: str, put: Callable[[str, Any], None] | None = None) -> None:
+    """A box for a number that may be left empty; a fraction such as 8/255 is one too. empty: what that means, shown in its place; put: takes
+    name and value in place of ``held``.
 
     Not a number box, which an emptied value comes back to. Text that is no such number stands with a word on it and changes nothing.
     """
@@ -98,7 +101,7 @@ def optional_number(field: Field, held: Held, empty: str) -> None:
     def changed() -> None:
         value = as_number(field, st.session_state[key])
         if value is not UNUSABLE:
-            held.put(field.name, value)
+            (put or held.put)(field.name, value)
 
     text = st.text_input(
         field.heading, number_text(held.flat[field.name]), key=key, on_change=changed, placeholder=empty, help=field.tooltip, max_chars=40
@@ -108,6 +111,30 @@ def optional_number(field: Field, held: Held, empty: str) -> None:
         st.error(
             f"This is not {'a whole number' if field.kind == 'integer' else 'a number'} {'' if field.low_open else 'from '}{field.range}, so {stays} stays."
         )
+
+
+def text_of(field: Field, held: Held) -> None:
+    """A box for a text that the knob reads in its own way; emptied it goes back to the default. What the knob does not take stands with its
+    reason and changes nothing."""
+    key = key_of(field.name, held)
+
+    def changed() -> None:
+        value, wrong = _read_text(field, st.session_state[key])
+        if not wrong:
+            held.put(field.name, value)
+
+    text = st.text_input(field.heading, held.flat[field.name], key=key, on_change=changed, help=field.tooltip, max_chars=40)
+    wrong = _read_text(field, text)[1]
+    if wrong:
+        st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}; {held.flat[field.name]} stays."))
+
+
+def _read_text(field: Field, text: str | None) -> tuple[Any, str]:
+    """The value, or why there is none."""
+    try:
+        return field.adapter.validate_python((text or "").strip() or field.default), ""
+    except ValidationError as error:
+        return None, error.errors()[0]["msg"].removeprefix("Value error, ")
 
 
 def as_number(field: Field, text: str | None) -> Any:

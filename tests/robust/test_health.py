@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cdp.robust.health import RECENT, Diverged, Watch, collapse, divergence, guesses, overfitting, problem
-from cdp.robust.history import Epoch, History, paired_drop
+from cdp.robust.history import Checked, History, paired_drop
 from cdp.robust.validation import Validation
 from cdp.types import EpochMetrics
 
@@ -16,11 +16,12 @@ EPSILON = 0.1
 
 
 def _epoch(number: int, clean: float, robust: float, *, epsilon: float = EPSILON, top: float = 0.2, drop: float = 0.0, n: int = 1000, trained: float = 0.5,
-           per_epoch: int = 50, best: tuple[int, float] = (1, 0.5)) -> Epoch:  # fmt: skip
+           per_epoch: int = 50, best: tuple[int, float] = (1, 0.5)) -> Checked:  # fmt: skip
     metrics = EpochMetrics(
-        number, 100, number * per_epoch, number * 5000, 0, number * 1.0, 1.0, 0.5, 0.1, 0.1, epsilon, 0.6, trained, clean, robust, n, *best
-    )
-    return Epoch(metrics, top, drop)
+        number, 100, number * per_epoch, number * 5000, 0, number * 1.0, 1.0, 0.5, 0.1, 0.1, epsilon, 0.6, trained, clean, robust, n, *best,
+        number, 100 * per_epoch, best[0], best[0] * per_epoch, 0.6,
+    )  # fmt: skip
+    return Checked(metrics, top, drop)
 
 
 def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
@@ -30,7 +31,7 @@ def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
     for number, (row, train) in enumerate(zip(right, trained, strict=True), 1):
         checked = Validation(row | True, row, np.arange(n) % 10, np.arange(n) % 10, np.empty(0))
         history.add(
-            checked, 10, epoch=number, epochs=len(right), step=number * 50, images=0, synthetic_images=0, seconds=0.0, loss=1.0, loss_clean=1.0,
+            checked, 10, epoch=number, epochs=len(right), step=number * 50, steps=len(right) * 50, images=0, synthetic_images=0, seconds=0.0, loss=1.0, loss_clean=1.0,
             loss_robust=0.1, learning_rate=0.1, epsilon=EPSILON if number > warm else 0.05, train_clean=0.9, train_robust=float(train),
         )  # fmt: skip
     return history
@@ -99,10 +100,10 @@ def test_paired_drop_is_mcnemar_s_statistic() -> None:
 
 def test_history_knows_its_best_and_comes_back_from_its_state() -> None:
     history = _history(np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], bool), np.full(4, np.nan))
-    assert [e.metrics.best_epoch for e in history] == [1, 2, 2, 2]
+    assert [e.metrics.best_epoch for e in history] == [1, 2, 3, 3]
     assert history.best is not None
     assert history.best.robust_accuracy == history[-1].metrics.best_robust == pytest.approx(2 / 3)
-    assert history[3].drop == pytest.approx((2 - 1) / math.sqrt(3))
+    assert history[3].drop == pytest.approx(1.0)
     again = History()
     again.load(history.state())
     assert repr(list(again)) == repr(list(history))

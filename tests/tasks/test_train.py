@@ -36,7 +36,7 @@ def test_a_run_leaves_classifiers_examples_checkpoints_and_a_record(tmp_path: Pa
     assert record["epoch"] == record["epochs"] == record["last"]["epoch"] == 2
     assert record["robust_accuracy"] == last.robust_accuracy
     assert record["best"] == {
-        "epoch": last.best_epoch, "robust_accuracy": last.best_robust, "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
+        "epoch": last.best_epoch, "step": last.best_step, "robust_accuracy": last.best_robust, "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
     }  # fmt: skip
     assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == (12, 0.05, "linf", "PGD-2")
     assert last.synthetic_images == last.images / 2 == 80
@@ -106,7 +106,7 @@ def test_nan_in_the_first_epoch_says_that_nothing_was_finished(tmp_path: Path) -
     with pytest.raises(Cancelled):
         Told(2).run(config(), tmp_path)
     _poisoned(tmp_path)
-    with pytest.raises(Halted, match="no epoch was finished") as halted:
+    with pytest.raises(Halted, match="nothing was validated yet") as halted:
         Told().run(config(), tmp_path)
     assert halted.value.result["epoch"] == 0
     assert halted.value.result["best"]["robust_accuracy"] is None
@@ -151,7 +151,7 @@ def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: 
     if answer == "stop":
         with pytest.raises(Halted, match=r"robust overfitting since epoch 7.*use the best epoch") as halted:
             told.run(settings, tmp_path)
-        assert halted.value.result["best"]["epoch"] == 3
+        assert halted.value.result["best"]["epoch"] == 6
         assert halted.value.result["last"]["epoch"] == halted.value.result["epoch"] == told.epochs[-1].epoch in (11, 12)
     else:
         told.run(settings, tmp_path)

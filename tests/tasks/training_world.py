@@ -26,7 +26,7 @@ def make_sets() -> None:
 
 def config(**change: Any) -> TrainConfig:
     settings = {
-        "dataset": "small", "synthetic": ["made"], "real": 40, "held_out": 12, "fraction": 0.5, "batch": 16, "epochs": EPOCHS, "epsilon": 0.05,
+        "dataset": "small", "synthetic": ["made"], "real": 40, "held_out": 12, "fraction": 0.5, "batch": 16, "epochs": EPOCHS, "validate_every": "1 epoch", "epsilon": 0.05,
         "attack_steps": 2, "validation_steps": 2, "precision": "fp32",
     }  # fmt: skip
     return parse(TrainConfig, settings | change)
@@ -53,7 +53,7 @@ class Told:
 
     def run(self, config: TrainConfig, folder: Path) -> dict[str, Any]:
         return train_run(
-            config, folder, on_progress=lambda *words: self.progress.append(words), on_epoch=self._epoch, on_resume=self.resumed.append,
+            config, folder, on_progress=lambda *words: self.progress.append(words), on_point=self._epoch, on_resume=self.resumed.append,
             should_stop=self._stop, notice=self.notices.append, run_name="a run",
         )  # fmt: skip
 

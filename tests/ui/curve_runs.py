@@ -51,7 +51,7 @@ def write_run(
     """A run folder with its first ``epochs`` points. A "running" one is worked on by the process that called this."""
     folder = (home / "runs" if home else paths.runs_dir()) / run_id
     folder.mkdir(parents=True)
-    config = TrainConfig(seed=seed, epochs=total, **settings).model_dump(mode="json")
+    config = TrainConfig(seed=seed, epochs=total, validate_every="1 epoch", **settings).model_dump(mode="json")
     (folder / "config.json").write_text(json.dumps({"kind": "train", "name": run_id, "created": 1e9, "config": config}))
     (folder / "metrics.jsonl").write_text(lines(range(1, epochs + 1), seed, total))
     if state == "running":

@@ -38,7 +38,9 @@ def test_what_the_form_shows_is_what_is_launched_and_the_run_is_watched() -> Non
     ran(control(app, "Seed").set_value(7))
     (run,) = launched(app)
     assert run.kind == "train"
-    assert run.config == QUICK.model_copy(update={"epochs": 3, "epsilon": 0.05, "architecture": "preact-resnet-18", "seed": 7})
+    assert run.config == QUICK.model_copy(
+        update={"steps": None, "epochs": 3, "epsilon": 0.05, "architecture": "preact-resnet-18", "seed": 7}
+    )
     assert run.name == automatic_name(run.config)
     ran(app)
     assert next(box for box in app.checkbox if run.name in box.label.replace("\\", "")).value

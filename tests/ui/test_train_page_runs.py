@@ -31,7 +31,7 @@ def test_a_reload_and_a_second_tab_restore_the_form_and_what_is_watched() -> Non
 
 
 def test_a_finished_run_shows_its_figures_examples_and_settings_and_puts_them_on_the_form() -> None:
-    run = train_run("one", name="first", config=QUICK.model_copy(update={"epochs": 9, "method": "mart"}), epochs=9)
+    run = train_run("one", name="first", config=QUICK.model_copy(update={"steps": None, "epochs": 9, "method": "mart"}), epochs=9)
     save_examples(run.folder)
     app = page(runs="one")
     assert "56.0 %" in texts(app) and "n = 500 validation images" in texts(app)

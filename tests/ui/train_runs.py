@@ -15,7 +15,7 @@ from cdp.presets_train import train_preset
 from cdp.runs.records import Run, get_run
 
 QUICK = train_preset("quick")
-SHORT = QUICK.model_copy(update={"real": 2000, "epochs": 12})
+SHORT = QUICK.model_copy(update={"real": 2000, "steps": None, "epochs": 12, "validate_every": "1 epoch"})
 
 
 def train_run(
@@ -28,7 +28,7 @@ def train_run(
     record = {"kind": "train", "name": name, "created": created, "config": config.model_dump(mode="json")}
     (folder / "config.json").write_text(json.dumps(record))
     progress = {
-        "done": epochs * 20, "count": config.epochs * 20, "seconds": 9.0, "seconds_left": 71.0, "rate": 15.0, "resumed_from": 0, "unit": "steps",
+        "done": epochs * 20, "count": config.total_steps(20), "seconds": 9.0, "seconds_left": 71.0, "rate": 15.0, "resumed_from": 0, "unit": "steps",
     }  # fmt: skip
     (folder / "status.json").write_text(json.dumps({"state": state, "started": created, "progress": progress} | status))
     if process is not None:

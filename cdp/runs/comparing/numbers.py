@@ -14,10 +14,9 @@ from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
 from cdp.evaluation import EvalReport
 from cdp.evaluation_files import REPORT, read_report
-from cdp.runs.journal import JOURNAL
 from cdp.runs.jsonfile import read_json
 from cdp.runs.records import CONFIG, Run, read_run
-from cdp.runs.table.reached import Reached, from_journal, from_result
+from cdp.runs.table.reached import Reached, reached_of
 from cdp.statistics.shares import share_interval
 from cdp.types import Interval
 
@@ -139,7 +138,7 @@ def validated(run: Run) -> Number | None:
     They are an estimate: the attack is short, and the best epoch was chosen on the same images.
     """
     config = run.config
-    reached = from_result(run.result) or from_journal(run.folder / JOURNAL)
+    reached = reached_of(run)
     if not isinstance(config, TrainConfig) or reached.best_robust is None or not reached.n:
         return None
     attack, n = f"PGD-{config.validation_steps}", reached.n

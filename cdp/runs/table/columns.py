@@ -167,6 +167,8 @@ _COLUMNS: dict[str, Column] = {
         Column("evaluated_clean", "Clean, evaluated", "%", "percent", lambda row: _percent(row.evaluated.clean) if row.evaluated else None),
         Column("evaluated_label", "Evaluated by", "", "text", _of_evaluation("label"), shown=True),
         Column("synthetic_images", "Synthetic images", "images", "number", lambda row: row.synthetic_images, shown=True),
+        Column("steps_taken", "Steps taken", "steps", "number", lambda row: row.steps),
+        Column("images_seen", "Images seen", "images", "number", lambda row: row.images_seen),
         *(_knob(name) for name in TrainConfig.model_fields),
         Column("archived", "Archived", "", "flag", lambda row: row.labels.archived),
         Column("group", "Seed group", "", "text", lambda row: row.group),

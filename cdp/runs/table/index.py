@@ -14,7 +14,7 @@ from cdp import paths
 from cdp.runs.journal import JOURNAL
 from cdp.runs.records import CONFIG, PROCESS, STATUS, STOP, Run, read_run
 from cdp.runs.table.labels import LABELS, Labels, read_labels
-from cdp.runs.table.reached import Reached, from_journal, from_result
+from cdp.runs.table.reached import Reached, completed, from_journal, from_result
 from cdp.runs.table.rowcache import Kept, Stamp, load_rows, save_rows
 from cdp.runs.table.rows import Evaluated, Row, evaluated_of, row_of, wants_card, with_evaluation
 
@@ -137,7 +137,7 @@ class _Entry:
     def _row(self, run: Run) -> Row:
         """Made anew only where something it follows from has changed."""
         labels = self._labels.now(self._folder, self._stamps[LABELS])
-        reached = self._told or self._journal.now(self._folder, self._stamps[JOURNAL])
+        reached = completed(self._told, lambda: self._journal.now(self._folder, self._stamps[JOURNAL]))
         card = self._card.now(self._folder, self._stamps[CARD]) if wants_card(run, reached) else _NO_CARD
         made_of = (run, labels, reached, card)
         if self.row is None or made_of != self._made_of:

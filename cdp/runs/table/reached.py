@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cdp.runs.journal import Point, read_journal
+from cdp.runs.journal import JOURNAL, Point, read_journal
+from cdp.runs.records import Run
 
 _TAIL = 2048
 """Bytes at the end of a journal that hold its last point; where points are longer, all of it is read."""
@@ -20,8 +21,9 @@ _MOST = 1 << 53
 class Reached:
     """Accuracies in 0..1 on ``n`` validation images, the robust ones under PGD; None where not measured, epochs and n 0.
 
-    clean, robust: of the last epoch; best_clean, best_robust: of the first epoch of highest robust accuracy. seconds: of training
-    and validation over all starts; epsilon: the full budget trained for, None where only the data set knows it.
+    clean, robust: of the last validation; best_clean, best_robust: of the best (``best_point``). steps, images_seen: optimiser steps taken
+    and images seen in them, None where no file says it. seconds: of training and validation over all starts; epsilon: the full budget
+    trained for, None where only the data set knows it.
     """
 
     epoch: int = 0
@@ -33,6 +35,9 @@ class Reached:
     n: int = 0
     seconds: float | None = None
     epsilon: float | None = None
+    best_step: int | None = None
+    steps: int | None = None
+    images_seen: int | None = None
 
 
 def from_result(result: Mapping[str, Any] | None) -> Reached | None:
@@ -44,7 +49,49 @@ def from_result(result: Mapping[str, Any] | None) -> Reached | None:
         whole(result["epoch"]), share(result.get("clean_accuracy")), share(result.get("robust_accuracy")),
         whole(best.get("epoch")), share(best.get("clean_accuracy")), share(best.get("robust_accuracy")),
         whole(result.get("n")), positive(result.get("seconds")), positive(result.get("epsilon")),
+        _counted(best.get("step")), _counted(result.get("steps")), _counted(result.get("images_seen")),
     )  # fmt: skip
+
+
+def reached_of(run: Run) -> Reached:
+    """What a training has reached. Final records of before did not count steps and images; the journal beside them does."""
+    told = from_result(run.result)
+    return completed(told, lambda: from_journal(run.folder / JOURNAL))
+
+
+def completed(told: Reached | None, journal: Callable[[], Reached]) -> Reached:
+    """The final record with what only the ``journal`` says."""
+    if told is None:
+        return journal()
+    if told.steps is not None and told.images_seen is not None:
+        return told
+    read = journal()
+    return replace(told, best_step=read.best_step, steps=read.steps, images_seen=read.images_seen)
+
+
+def best_point(points: Sequence[Point]) -> Point:
+    """The one whose weights were kept as the best, as the last point names it; else that of highest robust accuracy, of equal ones that of
+    higher clean accuracy, then the later."""
+    named = _best_number(points[-1])
+    found = next((point for point in reversed(points) if point.step == named), None)
+    return found or max(
+        points, key=lambda point: (point.values.get("robust_accuracy", -1.0), point.values.get("clean_accuracy", -1.0), point.step)
+    )
+
+
+def epoch_of(point: Point) -> int:
+    """The epoch that a validation belongs to; journals of before have a point an epoch, numbered by it."""
+    return whole(point.values.get("epoch")) or point.step
+
+
+def steps_of(point: Point) -> int | None:
+    """Optimiser steps taken until a validation."""
+    return _counted(point.values.get("step"))
+
+
+def images_of(point: Point) -> int | None:
+    """Images seen until a validation."""
+    return _counted(point.values.get("images"))
 
 
 def from_journal(path: Path) -> Reached:
@@ -58,12 +105,12 @@ def from_journal(path: Path) -> Reached:
         return Reached()
     if not points:
         return Reached()
-    # As ``cdp.runs.summary`` has it.
-    best = best or max(points, key=lambda point: (point.values.get("robust_accuracy", -1.0), -point.step))
+    best = best or best_point(points)
     last, value, of_best = points[-1], points[-1].values.get, best.values.get
     return Reached(
-        last.step, share(value("clean_accuracy")), share(value("robust_accuracy")),
-        best.step, share(of_best("clean_accuracy")), share(of_best("robust_accuracy")), whole(value("n")), positive(value("seconds")),
+        epoch_of(last), share(value("clean_accuracy")), share(value("robust_accuracy")),
+        epoch_of(best), share(of_best("clean_accuracy")), share(of_best("robust_accuracy")), whole(value("n")), positive(value("seconds")),
+        best_step=steps_of(best), steps=steps_of(last), images_seen=images_of(last),
     )  # fmt: skip
 
 
@@ -85,6 +132,10 @@ def whole(value: Any) -> int:
     return int(number) if number is not None and 0 <= number < _MOST and number == int(number) else 0
 
 
+def _counted(value: Any) -> int | None:
+    return whole(value) or None
+
+
 def _real(value: Any) -> float | None:
     usable = isinstance(value, float) or type(value) is int
     return float(value) if usable and abs(value) < _MOST and math.isfinite(value) else None
@@ -102,11 +153,16 @@ def _tail(path: Path) -> list[Point]:
 
 
 def _named(path: Path, points: list[Point]) -> Point | None:
-    """The point of the best epoch as the last point names it; None where it names none that is there."""
-    step = whole(points[-1].values.get("best_epoch"))
+    """The best point as the last point names it; None where it names none that is there."""
+    step = _best_number(points[-1])
     if not step:
         return None
     return next((point for point in reversed(points) if point.step == step), None) or _lone(path, step)
+
+
+def _best_number(last: Point) -> int:
+    """What the best point is numbered, by the last one; 0 unknown. Points of before are numbered by epoch and name its best."""
+    return whole(last.values.get("best_point", 0 if "epoch" in last.values else last.values.get("best_epoch")))
 
 
 def _lone(path: Path, step: int) -> Point | None:

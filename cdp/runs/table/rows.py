@@ -50,9 +50,10 @@ class Row:
 
     settings: JSON-ready, flat, as they were given; {} where they cannot be read, and then ``error`` says why. resolved: the same with those
     that were left automatic filled in as far as they are known (epsilon, attack_steps, step_size). synthetic_images: in the sets trained
-    on, None unknown. epoch, clean, robust: the last epoch and its accuracies in 0..1 on ``n`` validation images, an estimate; best_*: of the
-    epoch of highest robust accuracy. seconds: of training, over all starts. group: equal for runs that differ in their seed only.
-    evaluated: by the strongest attack, then most images, then newest, at the budget trained for; None without one.
+    on, None unknown. epoch, clean, robust: of the last validation, accuracies in 0..1 on ``n`` images, an estimate; best_*: of the best
+    validation. seconds: of training, over all starts. group: equal for runs that differ in their seed only. steps, images_seen: optimiser
+    steps taken and images seen in them, None unknown. evaluated: by the strongest attack, then most images, then newest, at the budget
+    trained for; None without one.
     """
 
     id: str
@@ -76,6 +77,8 @@ class Row:
     seconds: float | None
     labels: Labels
     group: str
+    steps: int | None
+    images_seen: int | None
     evaluated: Evaluated | None
     error: str | None
     notice: str | None
@@ -97,7 +100,7 @@ def row_of(run: Run, labels: Labels, reached: Reached, card: Mapping[str, Any]) 
     return Row(
         run.id, run.folder, run.name, run.state, run.created, run.started, run.ended, config.seed if config else None, settings, resolved,
         _synthetic_images(config, card), reached.epoch, reached.clean, reached.robust, reached.best_epoch, reached.best_clean, reached.best_robust,
-        reached.n, reached.seconds, labels, _group(settings, run.id), None, run.error, run.notice,
+        reached.n, reached.seconds, labels, _group(settings, run.id), reached.steps, reached.images_seen, None, run.error, run.notice,
     )  # fmt: skip
 
 
@@ -148,7 +151,7 @@ def _automatic(config: TrainConfig, budget: float | None) -> dict[str, Any]:
 
 
 def _synthetic_images(config: TrainConfig | None, card: Mapping[str, Any]) -> int | None:
-    if config is not None and not config.synthetic:
+    if config is not None and not config.sets:
         return 0
     training = card.get("training")
     told = training.get("synthetic_images") if isinstance(training, dict) else None

@@ -10,7 +10,7 @@ import streamlit as st
 from cdp.config_train import TrainConfig, automatic_name
 from cdp.errors import InputError
 from cdp.ui.links import written
-from cdp.ui.train.state import Trained, plain_of
+from cdp.ui.train.state import Trained, plain_of, replaced_unit
 
 PLAIN = "standard"
 """The preset that the command line starts from: the defaults of every knob."""
@@ -44,7 +44,8 @@ def command(config: TrainConfig, seeds: int = 1, name: str = "") -> str:
 def options(config: TrainConfig, skip: tuple[str, ...] = ()) -> list[str]:
     """Every setting that differs from the defaults, as options."""
     plain, flat = plain_of(PLAIN), config.model_dump(mode="json")
-    return [part for name, value in flat.items() if value != plain[name] and name not in skip for part in _option(name, value)]
+    changed = {name: value for name, value in flat.items() if value != plain[name] and name not in skip and not replaced_unit(name, value)}
+    return [part for name, value in changed.items() for part in _option(name, value)]
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from cdp.config_train import TrainConfig
+from cdp.data.mixing import steps_per_epoch
 from cdp.runs.side import Errand
 from cdp.ui.engine import in_words
 from cdp.ui.side import side
@@ -30,6 +31,15 @@ def known_warnings(config: TrainConfig) -> tuple[str, ...]:
     """What the last measurement of these settings warned of; () until there is one."""
     errand = _asked(config)
     return tuple(map(str, errand.result.get("warnings", ()))) if errand.state == "done" else ()
+
+
+def known_epoch(config: TrainConfig) -> int | None:
+    """Optimiser steps of an epoch: at once where the number of real images is set, else as soon as they were counted."""
+    per_batch = config.synthetic_per_batch
+    if config.real and per_batch < config.batch:
+        return steps_per_epoch(config.real, 0, batch=config.batch, synthetic_per_batch=per_batch)
+    errand = _asked(config)
+    return int(errand.result["steps_per_epoch"]) if errand.state == "done" else None
 
 
 def _asked(config: TrainConfig) -> Errand:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from cdp.config_train import TrainConfig, attack_steps_of, automatic_name
+from cdp.config_train import LENGTH, TrainConfig, attack_steps_of, automatic_name, overlaid
 from cdp.errors import CdpError, InputError
 from cdp.presets_train import TRAIN_PRESETS
 from cdp.types import DatasetInfo
 from cdp.ui.fields import Field, fields_of
 from cdp.ui.train.catalog import TrainChoices, info_of
-from cdp.ui.train.state import CUSTOM, DECIDED, MOST_SEEDS, Trained, plain_of
+from cdp.ui.train.estimate import known_epoch
+from cdp.ui.train.state import CUSTOM, DECIDED, MOST_SEEDS, Trained, plain_of, replaced_unit
 from cdp.ui.train.titles import TITLES, value_text
-from cdp.ui.widgets import bound, choice, key_of, number_of, number_text, optional_number, several
+from cdp.ui.widgets import bound, choice, key_of, number_of, number_text, optional_number, several, text_of
 from cdp.ui.words import plain
 
 CHANGES_SAID = 4
@@ -39,7 +41,10 @@ GROUPS = (
     Group("Method", (("method",), ("beta",), ("label_smoothing",))),
     Group("Budget", (("norm",), ("epsilon",), ("attack_steps",), ("step_size",), ("attack_start",), ("warm_up",), ("validation_steps",))),
     Group("Model", (("architecture",), ("augmentation",), ("ema_decay",), ("ema_warm_up",), ("precision",), ("compile",))),
-    Group("Schedule", (("epochs", "batch"), ("learning_rate",), ("momentum_cycle",), ("weight_decay",), ("overfitting",), ("seed",))),
+    Group(
+        "Schedule",
+        (LENGTH, ("batch",), ("learning_rate",), ("momentum_cycle",), ("weight_decay",), ("validate_every",), ("overfitting",), ("seed",)),
+    ),
 )
 
 
@@ -80,13 +85,17 @@ def relevant(name: str, flat: Mapping[str, Any]) -> bool:
 
 
 def changed_from(flat: Mapping[str, Any], base: str) -> list[str]:
-    """What differs from a preset in what presets decide: "epochs 5 (12)"."""
+    """What differs from a preset in what presets decide: "batch 64 (128)", "epochs 5 (375 steps)"."""
     was, known = plain_of(base), fields_of(TrainConfig)
     return [
-        f"{known[name].label.lower()} {value_text(name, flat[name])} ({value_text(name, was[name])})"
+        f"{known[name].label.lower()} {value_text(name, flat[name])} ({_length_text(was) if name in LENGTH else value_text(name, was[name])})"
         for name in DECIDED
-        if flat[name] != was[name]
+        if flat[name] != was[name] and not replaced_unit(name, flat[name])
     ]
+
+
+def _length_text(flat: Mapping[str, Any]) -> str:
+    return f"{flat['steps']:,} steps" if flat["steps"] is not None else f"{flat['epochs']:,} epochs"
 
 
 def settle(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
@@ -147,9 +156,38 @@ def _dataset(held: Trained, choices: TrainChoices, info: DatasetInfo | None, wro
     st.caption(f"{len(info.classes)} classes, {height} x {width}, {'grey' if channels == 1 else f'{channels} channels'}")
 
 
+def _length(held: Trained) -> None:
+    """Steps or epochs: the box of the unit that is not set tells what the other comes to, and typing into it changes over."""
+    known, flat, each, total = fields_of(TrainConfig), held.flat, None, None
+    with suppress(InputError):  # where the settings do not fit together, which is said beside the button
+        config = held.config()
+        each = known_epoch(config)
+        total = config.total_steps(each) if each else None
+    told = {"steps": f"{total:,}" if total else "", "epochs": _epochs_text(total / each) if each and total else ""}
+    for column, name in zip(st.columns(2, gap="small"), LENGTH, strict=True):
+        with column:
+            optional_number(known[name], held, told[name], put=lambda name, value: _set_length(held, name, value))
+    if each and total:
+        images = f"{total * flat['batch']:,} images seen"
+        st.caption(f"{total:,} steps, {_epochs_text(total / each)} epochs of {each:,} steps, {images}")
+
+
+def _set_length(held: Trained, name: str, value: int | None) -> None:
+    """One unit takes the place of the other; emptying the one that is set leaves it as it was."""
+    held.replace(overlaid(held.flat, {name: value}) if value is not None else {})
+
+
+def _epochs_text(epochs: float) -> str:
+    return f"{epochs:,.0f}" if epochs >= 100 or epochs == round(epochs) else f"{epochs:,.1f}"
+
+
 def _rows(group: Group, held: Trained, choices: TrainChoices, info: DatasetInfo | None, *, advanced: bool) -> None:
     known = fields_of(TrainConfig)
     for row in group.rows:
+        if row == LENGTH:
+            if not advanced:
+                _length(held)
+            continue
         names = [name for name in row if known[name].advanced is advanced and name not in ("dataset", "seed") and relevant(name, held.flat)]
         if not names:
             continue
@@ -165,6 +203,8 @@ def _control(field: Field, held: Trained, choices: TrainChoices, info: DatasetIn
         choice(field, held, list(field.choices), title=TITLES)
     elif field.kind == "flag":
         st.toggle(field.heading, held.flat[field.name], help=field.tooltip, **bound(field, held))
+    elif field.kind == "text":
+        text_of(field, held)
     elif field.optional:
         optional_number(field, held, empty(field.name, held.flat, info))
     else:

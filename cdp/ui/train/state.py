@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdp.config_train import TrainConfig
+from cdp.config_train import LENGTH, TrainConfig, overlaid
 from cdp.knobs import parse
 from cdp.presets_train import TRAIN_PRESETS, train_preset
 from cdp.ui.address import linked
@@ -103,7 +103,7 @@ def from_params(params: Mapping[str, str]) -> Trained:
         notes += look.from_params(named)
         named = {key: text for key, text in named.items() if key not in look.PARAMS}
     given, wrong = read_fields(named, known, plain_of(base))
-    held = Trained(plain_of(base) | _json(given), base, int(seeds), name[:100], opened=opened)
+    held = Trained(overlaid(plain_of(base), _json(given)), base, int(seeds), name[:100], opened=opened)
     if watched is not None:
         held.watch([one for one in watched.split(",") if one and one != NOTHING])
     held.notes = notes + wrong
@@ -114,7 +114,7 @@ def to_params(held: Trained) -> dict[str, str]:
     """What ``from_params`` reads: every setting that differs from the preset these started from."""
     plain = plain_of(held.base)
     params = {PRESET: held.base} if held.base != START else {}
-    params |= {name: written(value) for name, value in held.flat.items() if value != plain[name]}
+    params |= {name: written(value) for name, value in held.flat.items() if value != plain[name] and not replaced_unit(name, value)}
     if held.seeds != 1:
         params[SEEDS] = str(held.seeds)
     if held.name:
@@ -124,6 +124,11 @@ def to_params(held: Trained) -> dict[str, str]:
     if held.opened:
         params[OPEN] = held.opened
     return params
+
+
+def replaced_unit(name: str, value: object) -> bool:
+    """Whether this is the empty one of steps and epochs, which goes without saying where the other is set."""
+    return name in LENGTH and value is None
 
 
 def write_url(held: Trained, *, curves: bool) -> None:
