@@ -35,7 +35,7 @@ def told(figures: dict[str, Any]) -> Reached:
     n, seconds = figures["metrics"].get("n", 0), figures["metrics"].get("seconds")
     return Reached(
         figures["epoch"], figures["clean_accuracy"], figures["robust_accuracy"], best["epoch"], best["clean_accuracy"], best["robust_accuracy"], int(n),
-        seconds,
+        seconds, best_step=best.get("step"), steps=figures["steps"] or None, images_seen=figures["images_seen"] or None,
     )  # fmt: skip
 
 
