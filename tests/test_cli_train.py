@@ -20,7 +20,8 @@ from cdp.paths import ROOT
 from cdp.presets_train import preset_settings
 
 TINY = {
-    "dataset": "toys", "real": None, "held_out": 40, "epochs": 2, "validate_every": "1 epoch", "batch": 16, "attack_steps": 2, "validation_steps": 2, "epsilon": 0.03,
+    "dataset": "toys", "real": None, "held_out": 40, "epochs": 2, "validate_every": "1 epoch", "batch": 16, "attack_steps": 2, "validation_steps": 2,
+    "epsilon": 0.03,
     "precision": "fp32", "overfitting": "notice",
 }  # fmt: skip
 

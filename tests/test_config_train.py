@@ -42,7 +42,8 @@ def test_empty_budget_and_steps_are_the_data_sets_conventions() -> None:
     [
         ({"real": 0}, "nothing to train on"), ({"real": 0, "synthetic": ["a"]}, "fraction"), ({"synthetic": ["a", "a"]}, "twice"),
         ({"synthetic": ["a"], "batch": 2, "fraction": 0.01}, "batch"), ({"epsilon": 0}, "epsilon"), ({"epsilon": float("nan")}, "epsilon"),
-        ({"method": "fgsm"}, "method"), ({"steps": 3, "epochs": 2}, "both say"), ({"fraction": 1.01}, "fraction"), ({"synthetic": list("abcdefghijklmnopq")}, "synthetic"),
+        ({"method": "fgsm"}, "method"), ({"steps": 3, "epochs": 2}, "both say"), ({"fraction": 1.01}, "fraction"),
+        ({"synthetic": list("abcdefghijklmnopq")}, "synthetic"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_names_the_field(settings: dict[str, object], word: str) -> None:

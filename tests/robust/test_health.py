@@ -31,7 +31,8 @@ def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
     for number, (row, train) in enumerate(zip(right, trained, strict=True), 1):
         checked = Validation(row | True, row, np.arange(n) % 10, np.arange(n) % 10, np.empty(0))
         history.add(
-            checked, 10, epoch=number, epochs=len(right), step=number * 50, steps=len(right) * 50, images=0, synthetic_images=0, seconds=0.0, loss=1.0, loss_clean=1.0,
+            checked, 10, epoch=number, epochs=len(right), step=number * 50, steps=len(right) * 50, images=0, synthetic_images=0, seconds=0.0,
+            loss=1.0, loss_clean=1.0,
             loss_robust=0.1, learning_rate=0.1, epsilon=EPSILON if number > warm else 0.05, train_clean=0.9, train_robust=float(train),
         )  # fmt: skip
     return history

@@ -30,7 +30,8 @@ INFO = CATALOG["fashion-mnist"]
 
 def _config(**change: Any) -> TrainConfig:
     settings = {
-        "dataset": "small", "real": 40, "held_out": 12, "batch": 8, "epochs": 3, "validate_every": "1 epoch", "epsilon": 0.05, "attack_steps": 4, "validation_steps": 4,
+        "dataset": "small", "real": 40, "held_out": 12, "batch": 8, "epochs": 3, "validate_every": "1 epoch", "epsilon": 0.05, "attack_steps": 4,
+        "validation_steps": 4,
         "precision": "fp32",
     }  # fmt: skip
     return parse(TrainConfig, settings | change)

@@ -36,7 +36,8 @@ def test_a_run_leaves_classifiers_examples_checkpoints_and_a_record(tmp_path: Pa
     assert record["epoch"] == record["epochs"] == record["last"]["epoch"] == 2
     assert record["robust_accuracy"] == last.robust_accuracy
     assert record["best"] == {
-        "epoch": last.best_epoch, "step": last.best_step, "robust_accuracy": last.best_robust, "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
+        "epoch": last.best_epoch, "step": last.best_step, "robust_accuracy": last.best_robust,
+        "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
     }  # fmt: skip
     assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == (12, 0.05, "linf", "PGD-2")
     assert last.synthetic_images == last.images / 2 == 80
