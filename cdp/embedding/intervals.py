@@ -1,22 +1,169 @@
-"""Intervals of what is measured on images: agreement with labels in closed form, the percentile bootstrap for everything else."""
+"""Intervals of what is measured on images: by independent parts of the images, and closed forms for independent answers.
+
+Scores of images in one set depend on each other: the silhouette of one moves with every other image, and a ball around one is as large as
+its neighbours allow. So nothing is resampled, which would make duplicates, and single images are not left out, which counts what several
+images do together several times over. The images are dealt at random into parts, generated and real ones alike; the figure is
+taken again in each part; and as parts are independent, the scatter of those values is that of the figure, at the size of a part.
+(Random groups: Mahalanobis 1946; Wolter 2007, Ch. 2.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers
 from cdp.errors import InputError
-from cdp.statistics.shares import quantile_of, share_difference, wilson
+from cdp.statistics.shares import quantile_of, share_difference, wilson, wilson_bounds
 from cdp.types import Interval
 
+Scale = Literal["plain", "share", "ratio"]
+"""How a figure varies, and how its interval lies about it: the same everywhere; as a share in [0, 1] does, by Wilson's score; in
+proportion to itself, evenly on logarithms."""
 Statistic = Callable[..., float]
 _DRAWS_AT_ONCE = 1 << 21
+SAME = "it is the same in every part of the images, so they do not say how much it varies"
+
+
+def deal(labels: np.ndarray, parts: int, times: int, *, seed: int = 0) -> Ints:
+    """Deal n images to parts of equal size, so many times over; every part has the same share of each class, but for single images.
+
+    labels: (n,) class numbers, all equal where classes do not matter -> (times, n) part numbers. Equal labels are dealt alike.
+    """
+    classes = class_numbers("labels", labels, len(labels))
+    rng = np.random.default_rng((seed, len(classes)))
+    dealt = np.empty((times, len(classes)), np.int64)
+    for row in dealt:
+        mixed = rng.permutation(len(classes))
+        order = mixed[np.argsort(classes[mixed], kind="stable")]
+        row[order] = np.arange(len(classes)) % parts
+    return dealt
+
+
+@dataclass(frozen=True)
+class Estimate(Interval):
+    """A figure with what its interval was made from, so that a difference can be made from it as well.
+
+    moves: how far the figure of each part is from that of all parts, scaled so that squares sum to the variance of the figure of the
+    whole; freedom: degrees of freedom of that variance; extra: further variance. note: why there is no interval: its bounds
+    are then infinite, so that nothing can be concluded from them.
+    """
+
+    scale: Scale = "plain"
+    moves: tuple[float, ...] = ()
+    freedom: float = math.inf
+    extra: float = 0.0
+    note: str = ""
+
+    @property
+    def error(self) -> float:
+        """Standard error; infinite where there is no interval."""
+        return math.inf if self.note else math.sqrt(_squares(self.moves) + self.extra)
+
+
+def estimate(value: float, parts: np.ndarray, n: int, *, scale: Scale = "plain", level: float = 0.95) -> Estimate:
+    """A figure with its interval. parts: (times, G) the figure in each part; n: images of the set.
+
+    The variance of the whole is that of a part over G. A share p varies as p (1 - p), and a ratio as its square, so that what parts
+    differ from the whole in on average is taken into account. A share of exactly 0 or 1 that is so in every part has the variance of
+    one that rests on n independent answers. Raises UndefinedError where the figure does not exist in some part.
+    """
+    values = np.asarray(parts, np.float64)
+    if not (np.isfinite(value) and np.isfinite(values).all()):
+        raise UndefinedError(f"{n} images are too few for an interval of this figure: generate more a class")
+    times, count = values.shape
+    moves = (values - values.mean(axis=1, keepdims=True)) / math.sqrt(count * (count - 1) * times)
+    middle, extra = float(values.mean()), 0.0
+    if scale == "share":
+        inner, outer = value * (1 - value), middle * (1 - middle)
+        moves = moves * (math.sqrt(inner / outer) if outer > 0 else 1.0)
+        if inner <= 0:
+            around = (2 + value * n) / (n + 4)  # Agresti and Coull 1998
+            extra = around * (1 - around) / n
+    elif scale == "ratio" and value * middle > 0:
+        moves = moves * (value / middle)
+    found = Estimate(float(value), float(value), float(value), n, level, scale, tuple(moves.ravel().tolist()), times * (count - 1), extra)
+    return at_level(found, level)
+
+
+def without_interval(value: float, n: int, note: str, *, level: float = 0.95) -> Estimate:
+    """A value whose interval would not hold what it promises; note: why."""
+    return Estimate(float(value), -math.inf, math.inf, n, level, note=note)
+
+
+def at_level(one: Estimate, level: float) -> Estimate:
+    """The same figure with its interval at another level."""
+    quantile_of(level)
+    if one.note or one.error < 1e-12 * max(abs(one.value), 1e-300):
+        return replace(one, low=-math.inf, high=math.inf, level=level, note=one.note or SAME)
+    reach = _t_quantile(level, one.freedom)
+    if one.scale == "share" and 0 <= one.value <= 1:
+        answers = one.value * (1 - one.value) / one.error**2 if 0 < one.value < 1 else one.n
+        low, high = wilson_bounds(one.value, answers, reach)
+    elif one.scale == "ratio" and one.value > 0:
+        factor = math.exp(min(reach * one.error / one.value, 700.0))
+        low, high = one.value / factor, one.value * factor
+    else:
+        low, high = one.value - reach * one.error, one.value + reach * one.error
+    return replace(one, low=low, high=high, level=level)
+
+
+def difference(first: Interval, second: Interval, *, level: float | None = None) -> Interval:
+    """``first`` minus ``second``. level: of the interval, that of both where it is not given.
+
+    Of two estimates, from the difference part by part, which is right whether the parts depend on each other or not: sets of equal
+    labels are dealt alike, so that images from the same noise, and the same real images, are in the same part of both. Sets of
+    other sizes are taken as independent. Of other intervals, from their bounds alone, as of independent samples (MOVER, Zou and
+    Donner 2008). Raises InputError for intervals of different levels.
+    """
+    if first.level != second.level:
+        raise InputError(f"intervals of levels {first.level} and {second.level} have no common difference: use one level")
+    level = first.level if level is None else level
+    value, n = first.value - second.value, min(first.n, second.n)
+    if not (isinstance(first, Estimate) and isinstance(second, Estimate)):
+        if level != first.level:
+            raise InputError(f"bounds at level {first.level} say nothing of level {level}: measure the sets again")
+        low = value - math.hypot(first.value - first.low, second.high - second.value)
+        return Interval(value, low, value + math.hypot(first.high - first.value, second.value - second.low), n, level)
+    if first.note or second.note:
+        return without_interval(value, n, first.note or second.note, level=level)
+    moves, freedom = _apart(first, second)
+    found = at_level(Estimate(value, value, value, n, level, "plain", moves, freedom, first.extra + second.extra), level)
+    shares = first.scale == second.scale == "share" and not found.note
+    return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0)) if shares else found
+
+
+def log_ratio(first: Interval, second: Interval, *, level: float | None = None) -> Interval | None:
+    """Logarithm of ``first`` over ``second``, as ``difference``; None unless both intervals are above 0."""
+    if min(first.low, second.low) <= 0:
+        return None
+    return difference(_logarithm(first), _logarithm(second), level=level)
+
+
+def p_value(change: Interval, null: float = 0.0) -> float:
+    """Two-sided p of ``null``: below 1 - level exactly where the interval (of a difference) leaves ``null`` out; 1 without interval.
+
+    Of an interval that is no estimate, as of a normal figure with the half width towards ``null`` as its error.
+    """
+    from scipy.special import stdtr
+
+    off = change.value - null
+    if isinstance(change, Estimate):
+        if change.note:
+            return 1.0
+        return (
+            float(2 * stdtr(change.freedom, -abs(off) / change.error)) if math.isfinite(change.freedom) else _normal_p(off / change.error)
+        )
+    half = change.value - change.low if off > 0 else change.high - change.value
+    return _normal_p(off / half * quantile_of(change.level)) if half > 0 and off else float(off == 0)
 
 
 def agreement(predicted: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Interval:
-    """Share of images predicted as labelled. predicted, labels: (n,) class numbers."""
+    """Share of images predicted as labelled. predicted, labels: (n,) class numbers. Wilson's: a judge's answers are independent."""
     labels = class_numbers("labels", labels, len(labels))
     predicted = class_numbers("predicted", predicted, len(labels))
     if not len(labels):
@@ -110,3 +257,35 @@ def _common_length(arrays: tuple[np.ndarray, ...]) -> int:
     if lengths[0] < 2:
         raise UndefinedError(f"{lengths[0]} images give no bootstrap interval: pass at least 2")
     return lengths[0]
+
+
+def _apart(first: Estimate, second: Estimate) -> tuple[tuple[float, ...], float]:
+    """Moves and degrees of freedom of a difference (Satterthwaite 1946 where the variances add)."""
+    if len(first.moves) == len(second.moves) and first.freedom == second.freedom:
+        return tuple(a - b for a, b in zip(first.moves, second.moves, strict=True)), first.freedom
+    variances = [(_squares(one.moves), one.freedom) for one in (first, second)]
+    weighed = sum(variance**2 / freedom for variance, freedom in variances)
+    freedom = sum(variance for variance, _ in variances) ** 2 / weighed if weighed > 0 else math.inf
+    return (*first.moves, *(-b for b in second.moves)), freedom
+
+
+def _logarithm(one: Interval) -> Interval:
+    value, low, high = (math.log(bound) if bound < math.inf else math.inf for bound in (one.value, one.low, one.high))
+    if not isinstance(one, Estimate):
+        return Interval(value, low, high, one.n, one.level)
+    moves = tuple(move / one.value for move in one.moves)
+    return replace(one, value=value, low=low, high=high, scale="plain", moves=moves, extra=one.extra / one.value**2)
+
+
+def _squares(side: Sequence[float]) -> float:
+    return math.fsum(part * part for part in side)
+
+
+def _t_quantile(level: float, freedom: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + level) / 2)) if math.isfinite(freedom) else quantile_of(level)
+
+
+def _normal_p(z: float) -> float:
+    return math.erfc(abs(z) / math.sqrt(2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, UndefinedError, class_numbers, feature_rows
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
 from cdp.embedding.frechet import frechet_interval
+from cdp.embedding.intervals import difference as difference
 from cdp.embedding.intervals import draws, percentile
 from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
 from cdp.embedding.report import Arm, RealBaseline, arm_report
@@ -204,17 +204,3 @@ def mean_of(score: np.ndarray, classes: np.ndarray | None, *, n_boot: int = 500,
         return wilson(int(score.sum()), len(score), level=level)
     values = np.concatenate([score[block].mean(axis=1) for block in draws(len(score), n_boot, seed, classes)])
     return percentile(float(score.mean()), values, len(score), level)
-
-
-def difference(first: Interval, second: Interval) -> Interval:
-    """``first`` minus ``second`` of two independent samples, from their intervals alone (MOVER, Zou and Donner 2008).
-
-    Keeps the asymmetry of both. Wider than need be for sets from the same noise, never narrower. Raises InputError for
-    intervals of different levels.
-    """
-    if first.level != second.level:
-        raise InputError(f"intervals of levels {first.level} and {second.level} have no common difference: use one level")
-    value = first.value - second.value
-    low = value - math.hypot(first.value - first.low, second.high - second.value)
-    high = value + math.hypot(first.high - first.value, second.value - second.low)
-    return Interval(value, low, high, min(first.n, second.n), first.level)

@@ -10,8 +10,7 @@ import numpy as np
 from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, Ints, UndefinedError
 from cdp.embedding.classes import class_rows
-from cdp.embedding.intervals import percentile
-from cdp.embedding.measure import difference
+from cdp.embedding.intervals import difference, percentile
 from cdp.embedding.scatter import Groups
 from cdp.errors import InputError
 from cdp.statistics.shares import share_interval

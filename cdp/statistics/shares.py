@@ -24,12 +24,16 @@ def share_interval(share: float, answers: float, n: int, *, level: float = 0.95)
     For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over that of the shares (Kish's
     effective sample size).
     """
-    z = quantile_of(level)
+    return Interval(share, *wilson_bounds(share, answers, quantile_of(level)), n, level)
+
+
+def wilson_bounds(share: float, answers: float, z: float) -> tuple[float, float]:
+    """Wilson's score bounds for a quantile z: the normal one, or Student's t where the number of answers is an estimate itself."""
     shrink = 1 + z * z / answers
     centre = (share + z * z / (2 * answers)) / shrink
     half = z / shrink * math.sqrt(share * (1 - share) / answers + z * z / (4 * answers * answers))
     # At shares of 0 and 1 the bound is the share itself; rounding must not put it outside.
-    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n, level)
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
 
 
 def share_difference(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> Interval:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cdp.embedding.measure import Measurement, difference
+from cdp.embedding.intervals import difference
+from cdp.embedding.measure import Measurement
 from cdp.embedding.pairs import Pairs
 from cdp.types import Interval
 
@@ -29,10 +30,12 @@ class Measured:
         return self.class_names[value] if value < len(self.class_names) else str(value)
 
 
-def changes(first: Measured, second: Measured) -> dict[str, Interval]:
-    """``first`` minus ``second``, figure by figure, where both have it."""
+def changes(first: Measured, second: Measured, *, level: float | None = None) -> dict[str, Interval]:
+    """``first`` minus ``second``, figure by figure, where both have it; level: of the intervals, as measured where it is not given."""
     return {
-        key: difference(figure, second.result.figures[key]) for key, figure in first.result.figures.items() if key in second.result.figures
+        key: difference(figure, second.result.figures[key], level=level)
+        for key, figure in first.result.figures.items()
+        if key in second.result.figures
     }  # fmt: skip
 
 

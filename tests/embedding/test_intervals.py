@@ -8,10 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, draws, paired_bootstrap
+from cdp.embedding.intervals import (
+    Estimate,
+    agreement,
+    agreement_difference,
+    bootstrap,
+    difference,
+    draws,
+    estimate,
+    log_ratio,
+    p_value,
+    paired_bootstrap,
+)
 from cdp.embedding.metrics import UndefinedError
 from cdp.errors import InputError
 from cdp.statistics.shares import wilson
+from cdp.types import Interval
 
 
 def mean(values: np.ndarray) -> float:
@@ -140,3 +152,37 @@ def test_figures_of_no_image_or_intervals_of_one_are_undefined() -> None:
         bootstrap(mean, np.ones(1))
     with pytest.raises(UndefinedError, match="no images"):
         agreement(np.zeros(0, int), np.zeros(0, int))
+
+
+def test_a_difference_is_of_the_same_parts_where_sets_are_dealt_alike_and_independent_where_not() -> None:
+    rng = np.random.default_rng(0)
+    shared, own, other = rng.normal(size=(8, 4)), rng.normal(size=(8, 4)), rng.normal(size=(8, 4))
+    first, second = estimate(2.0, 2 + shared + 0.1 * own, 400), estimate(1.5, 1.5 + shared + 0.1 * other, 400)
+    paired = difference(first, second)
+    assert paired.value == 0.5 and paired.low > 0 and p_value(paired) < 0.05
+    apart = difference(first, estimate(1.5, rng.normal(size=(7, 4)), 400))
+    assert apart.low < 0 < apart.high and p_value(apart) > 0.05
+    wide = difference(first, second, level=1 - p_value(paired))
+    assert wide.low == pytest.approx(0, abs=1e-9)
+
+
+def test_what_never_varies_has_no_interval_and_concludes_nothing() -> None:
+    flat = estimate(0.0, np.zeros((5, 4)), 100)
+    assert flat.note and (flat.low, flat.high) == (-np.inf, np.inf)
+    change = difference(flat, estimate(1.0, np.random.default_rng(0).normal(size=(5, 4)), 100))
+    assert isinstance(change, Estimate) and change.note and p_value(change) == 1
+    share = estimate(1.0, np.ones((5, 4)), 100, scale="share")
+    assert (share.low, share.high) == pytest.approx((wilson(100, 100).low, 1), abs=0.01)
+
+
+@pytest.mark.parametrize("level", (0.8, 0.95))
+def test_the_p_value_of_an_interval_without_parts_agrees_with_its_bounds(level: float) -> None:
+    assert p_value(Interval(1.0, 0.0, 3.0, 50, level)) == pytest.approx(1 - level)
+    assert p_value(Interval(-1.0, -1.4, 0.0, 50, level)) == pytest.approx(1 - level)
+
+
+def test_a_relative_change_is_a_difference_of_logarithms() -> None:
+    values = np.random.default_rng(1).normal(size=(8, 4))
+    change = log_ratio(estimate(4.0, 4 + 0.1 * values, 400), estimate(2.0, 2 + 0.051 * values, 400))
+    assert change is not None and change.value == pytest.approx(np.log(2)) and 0 < change.high - change.low < 2e-3
+    assert log_ratio(estimate(0.1, values, 400), estimate(2.0, 2 + 0.05 * values, 400)) is None
