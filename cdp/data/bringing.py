@@ -23,7 +23,7 @@ _TEST_FOLDERS = ("test", "val")
 
 @dataclass(frozen=True)
 class Brought:
-    """What is in the store now. test: None where there are no test images."""
+    """What is in the store now. test: None where there are no test images. Training images may be without labels, and then are all there is."""
 
     train: SampleSet
     test: SampleSet | None

@@ -15,7 +15,7 @@ from cdp.errors import InputError, MissingError
 
 
 def import_data(path: Path | str, name: str, *, dataset: str = "", class_names: Sequence[str] = ()) -> SampleSet:
-    """Copy an .npz or a folder of class folders into the store as set ``name``.
+    """Copy an .npz or a folder of class folders into the store as set ``name``. An .npz of images alone becomes a set without labels.
 
     dataset: the registered data set whose classes the labels mean; gives class names and refuses other labels, as class_names do
     where there is no data set. Raises InputError naming the file and a remedy; the store is then as it was.
@@ -39,11 +39,14 @@ def import_data(path: Path | str, name: str, *, dataset: str = "", class_names: 
     if not path.exists():
         raise MissingError(f"{path} is not there: give the path of an .npz or of a folder of class folders")
     with npz.open_npz(path) as reader:
-        return sets.stream_set(name, reader.shape, reader.chunks(), card)
+        if not reader.labelled and class_names:
+            raise InputError(f"{path} holds images without labels, so its classes cannot be named: leave the class names out")
+        return sets.stream_set(name, reader.shape, reader.chunks(), card, labelled=reader.labelled)
 
 
 def export_npz(samples: SampleSet, out: Path | str) -> Path:
-    """Save a set in the field's format and return the path. Raises InputError where ``out`` is taken or not an .npz."""
+    """Save a set in the field's format and return the path; one without labels holds ``image`` alone. Raises InputError where ``out`` is
+    taken or not an .npz."""
     out = Path(out).expanduser()
     if out.suffix != ".npz":
         raise InputError(f"{out} does not end in .npz: give a name that does")
@@ -52,7 +55,7 @@ def export_npz(samples: SampleSet, out: Path | str) -> Path:
         raise InputError(f"{out.parent} is not a folder: create it first")
     # The members of an .npz are .npy files byte for byte, so that nothing has to be decoded.
     with atomic.atomic_file(out) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-        for member in (IMAGE, LABEL):
+        for member in (IMAGE, *([LABEL] if samples.label is not None else [])):
             info = zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0))
             with (samples.folder / member).open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
                 copyfileobj(source, target, 1 << 20)

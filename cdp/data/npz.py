@@ -1,4 +1,5 @@
-"""The field's interchange format: an .npz with ``image`` (N,H,W,C) uint8 and ``label`` (N,). Streamed both ways.
+"""The field's interchange format: an .npz with ``image`` (N,H,W,C) uint8 and ``label`` (N,), streamed both ways. Images alone are a set
+without labels.
 
 A file from outside is never given to numpy.load: the two members are found, their headers checked against the archive's
 own sizes, and only then is data read, a few megabytes at a time, with the archive's checksum verified at the end.
@@ -7,6 +8,7 @@ own sizes, and only then is data read, a few megabytes at a time, with the archi
 from __future__ import annotations
 
 import contextlib
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from typing import IO
 import numpy as np
 
 from cdp.data import atomic, cache, limits, npy
+from cdp.data.rows import Chunk, checked_labels
 from cdp.errors import InputError, MissingError
 
 # Real images deflate about 2 to 10 times, drawings on black up to some 30; a megabyte of zeros about 1000 times.
@@ -27,22 +30,41 @@ _BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedErr
 
 @dataclass(frozen=True)
 class NpzReader:
-    """A checked archive. shape: (N,H,W,C) of its images."""
+    """A checked archive. shape: (N,H,W,C) of its images; labelled: False where these are all it holds."""
 
     path: Path
     shape: tuple[int, ...]
+    labelled: bool
     _archive: zipfile.ZipFile
 
-    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(images uint8, labels) a few megabytes at a time. Raises InputError where the data are not what was announced."""
-        rows = limits.chunk_rows(self.shape[1:])
-        with _one_sentence(self.path), self._archive.open("image.npy") as image, self._archive.open("label.npy") as label:
-            npy.read_header(image, f"{self.path}: image")
+    def chunks(self) -> Iterator[Chunk]:
+        """(images uint8, labels or None) a few megabytes at a time. Raises InputError where the data are not what was announced."""
+        if self.labelled:
+            return self.labelled_chunks()
+        return ((images, None) for images in self._images())
+
+    def labelled_chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(images uint8, labels) likewise. Raises InputError where there are no labels."""
+        self.require_labels()
+        with _one_sentence(self.path), self._archive.open("label.npy") as label:
             label_type = npy.read_header(label, f"{self.path}: label").dtype
+            for images in self._images():
+                yield images, limits.as_labels(_read(label, (len(images),), label_type), limits.MAX_CLASSES, f"{self.path}: label")
+
+    def require_labels(self) -> None:
+        """Raises InputError where there are no labels."""
+        if not self.labelled:
+            raise InputError(
+                f"{self.path} holds images without labels: import it (python -m cdp import {shlex.quote(str(self.path))} --name NAME), then let a "
+                "classifier label it (python -m cdp pseudo-label NAME --encoder judge --name NEW)"
+            )
+
+    def _images(self) -> Iterator[np.ndarray]:
+        rows = limits.chunk_rows(self.shape[1:])
+        with _one_sentence(self.path), self._archive.open("image.npy") as image:
+            npy.read_header(image, f"{self.path}: image")
             for first in range(0, self.shape[0], rows):
-                count = min(rows, self.shape[0] - first)
-                images = _read(image, (count, *self.shape[1:]), np.dtype(np.uint8))
-                yield images, limits.as_labels(_read(label, (count,), label_type), limits.MAX_CLASSES, f"{self.path}: label")
+                yield _read(image, (min(rows, self.shape[0] - first), *self.shape[1:]), np.dtype(np.uint8))
 
 
 def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -75,9 +97,12 @@ def open_npz(path: Path | str) -> Iterator[NpzReader]:
     with archive:
         image = _header(archive, path, "image")
         limits.check_image_header(image.shape, image.dtype, f"{path}: image")
-        label = _header(archive, path, "label")
-        limits.check_label_header(label.shape, label.dtype, image.shape[0], f"{path}: label")
-        yield NpzReader(path, image.shape, archive)
+        # Images beside an array of another name are more likely labels under a wrong name than images without labels.
+        labelled = archive.namelist() != ["image.npy"]
+        if labelled:
+            label = _header(archive, path, "label")
+            limits.check_label_header(label.shape, label.dtype, image.shape[0], f"{path}: label")
+        yield NpzReader(path, image.shape, labelled, archive)
 
 
 def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
@@ -104,13 +129,15 @@ def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
 
 
 def read_npz(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
-    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache, made on first use."""
+    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache, made on first use. Raises InputError for
+    images without labels."""
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise MissingError(f"{path} is not a file: give the path of an .npz archive")
 
     def decode() -> cache.Decoded:
         with open_npz(path) as reader:
+            reader.require_labels()
             shape = reader.shape
         return shape, _chunks(path)
 
@@ -119,20 +146,21 @@ def read_npz(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
 
 def _chunks(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     with open_npz(path) as reader:
-        yield from reader.chunks()
+        yield from reader.labelled_chunks()
 
 
-def write_npz(path: Path | str, image: np.ndarray, label: np.ndarray) -> None:
-    """Save arrays in the field's format, atomically. image: (N,H,W,C) uint8; label: (N,) integers from 0, saved as int64."""
+def write_npz(path: Path | str, image: np.ndarray, label: np.ndarray | None) -> None:
+    """Save arrays in the field's format, atomically. image: (N,H,W,C) uint8; label: (N,) integers from 0, saved as int64, None for images
+    without labels, which are then all that the file holds."""
     path = Path(path)
     limits.check_image_header(image.shape, image.dtype, f"{path}: image")
-    limits.check_label_header(label.shape, label.dtype, len(image), f"{path}: label")
-    labels = limits.as_labels(label, limits.MAX_CLASSES, f"{path}: label")
+    labels = checked_labels(label, len(image), str(path), labelled=label is not None)
     rows = limits.chunk_rows(image.shape[1:])
     images = (np.ascontiguousarray(image[first : first + rows]).data for first in range(0, len(image), rows))
     with atomic.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         _write_member(archive, "image.npy", image.shape, np.dtype(np.uint8), images)
-        _write_member(archive, "label.npy", labels.shape, labels.dtype, iter([labels.data]))
+        if labels is not None:
+            _write_member(archive, "label.npy", labels.shape, labels.dtype, iter([labels.data]))
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype, blocks: Iterator[memoryview]) -> None:

@@ -115,7 +115,7 @@ def _of_set(samples: SampleSet) -> Split:
     info = DatasetInfo(samples.name, samples.name, samples.class_names, (channels, height, width), None, licence)
     if base is not None:  # a convention is about images like these
         info = replace(info, epsilon_linf=base.epsilon_linf, epsilon_l2=base.epsilon_l2)
-    return Split(info, samples.image, samples.label)
+    return Split(info, samples.image, samples.labels("a data set"))
 
 
 def _of_npz(path: Path) -> Split:

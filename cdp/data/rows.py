@@ -12,6 +12,9 @@ from cdp.data import limits, npy
 from cdp.data.samples import IMAGE, LABEL
 from cdp.errors import InputError
 
+Chunk = tuple[np.ndarray, np.ndarray | None]
+"""Some images (n,H,W,C) uint8 and their labels (n,), None where the set has none."""
+
 
 class RowFile:
     """One .npy file of a known shape, written in place by rows. Plain writes: mapped pages would count as memory."""
@@ -45,27 +48,40 @@ class RowFile:
         self._file.close()
 
 
-def write_arrays(folder: Path, shape: tuple[int, ...], chunks: Iterable[tuple[np.ndarray, np.ndarray]], where: str) -> int:
-    """Write image.npy and label.npy chunk by chunk, checked; returns the highest label."""
+def write_arrays(folder: Path, shape: tuple[int, ...], chunks: Iterable[Chunk], where: str, *, labelled: bool = True) -> int | None:
+    """Write image.npy and, where ``labelled``, label.npy chunk by chunk, checked; returns the highest label, None without labels."""
     image = RowFile(folder / IMAGE, shape, np.dtype(np.uint8))
-    label = RowFile(folder / LABEL, shape[:1], np.dtype(np.int64))
+    label = RowFile(folder / LABEL, shape[:1], np.dtype(np.int64)) if labelled else None
     try:
         done, top = 0, 0
         for images, labels in chunks:
-            limits.check_label_header(labels.shape, labels.dtype, len(images), f"{where}: label")
             if images.dtype != np.uint8 or images.shape[1:] != shape[1:]:
                 raise InputError(f"{where} has images of {images.dtype} {images.shape[1:]} among uint8 {shape[1:]}: make them alike")
             if done + len(images) > shape[0]:
                 raise InputError(f"{where} gave more than the {shape[0]} images announced: give exactly those")
-            checked = limits.as_labels(labels, limits.MAX_CLASSES, f"{where}: label")
+            checked = checked_labels(labels, len(images), where, labelled=labelled)
             image.write(done, images)
-            label.write(done, checked)
-            done, top = done + len(images), max(top, int(checked.max(initial=0)))
+            if label is not None and checked is not None:
+                label.write(done, checked)
+                top = max(top, int(checked.max(initial=0)))
+            done += len(images)
         if done != shape[0]:
             raise InputError(f"{where} gave {done} images where {shape[0]} were announced: give all of them")
         image.sync()
-        label.sync()
+        if label is not None:
+            label.sync()
     finally:
         image.close()
-        label.close()
-    return top
+        if label is not None:
+            label.close()
+    return top if labelled else None
+
+
+def checked_labels(labels: np.ndarray | None, count: int, where: str, *, labelled: bool) -> np.ndarray | None:
+    """Labels of ``count`` images as (count,) int64, None for a set without. Raises InputError for any others."""
+    if (labels is not None) != labelled:
+        raise InputError(f"{where} has images with labels and images without: give labels for all of them, or for none")
+    if labels is None:
+        return None
+    limits.check_label_header(labels.shape, labels.dtype, count, f"{where}: label")
+    return limits.as_labels(labels, limits.MAX_CLASSES, f"{where}: label")

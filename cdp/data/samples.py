@@ -1,7 +1,8 @@
-"""One sample set: a folder of image.npy (N,H,W,C) uint8, label.npy (N,) int64 and card.json, opened and checked."""
+"""One sample set: a folder of image.npy (N,H,W,C) uint8, card.json and, where its images have labels, label.npy (N,) int64."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,29 +10,33 @@ from typing import Any
 
 import numpy as np
 
+from cdp import paths
 from cdp.data import cards, limits, npy
 from cdp.data.fitting import Labelling
 from cdp.errors import InputError
 
 IMAGE, LABEL = "image.npy", "label.npy"
+_GENERATIONS = 8
+"""How far back a part of a part of a set is followed to the set that was generated."""
 
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Labelled images on disk. image: (N,H,W,C) uint8, memory-mapped read-only; label: (N,) int64 in 0..len(class_names)-1."""
+    """Images on disk. image: (N,H,W,C) uint8, memory-mapped read-only; label: (N,) int64 in 0..len(class_names)-1, None where the images
+    have no labels, as those of a model without classes."""
 
     folder: Path
     name: str
     image: np.ndarray
-    label: np.ndarray
+    label: np.ndarray | None
     card: dict[str, Any]
 
     def __len__(self) -> int:
-        return len(self.label)
+        return len(self.image)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """label -> name."""
+        """label -> name; () without labels."""
         return tuple(self.card["class_names"])
 
     @property
@@ -39,24 +44,88 @@ class SampleSet:
         """What its labels mean."""
         return set_labelling(self.name, self.card)
 
+    def labels(self, needed_by: str) -> np.ndarray:
+        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set without labels raises."""
+        if self.label is None:
+            saved = self.folder.parent == paths.sets_dir().resolve()
+            raise InputError(without_labels(self.name if saved else str(self.folder), needed_by))
+        return self.label
+
 
 def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:
-    """What a saved set's labels mean, by its checked card alone."""
+    """What a saved set's labels mean, by its card as ``read_described`` gives it."""
     height, width, channels = card["shape"]
     return Labelling(name, tuple(card["class_names"]), (channels, height, width))
 
 
+def without_labels(name: str, needed_by: str) -> str:
+    """What is said wherever labels are needed and a set has none, with the way to get some. name: of a saved set, or the path of any other."""
+    new = f"{Path(name).name[:80]}-labelled"
+    return (
+        f"set {name} has no labels, and {needed_by} needs them: let a classifier give them with "
+        f"python -m cdp pseudo-label {shlex.quote(name)} --encoder judge --name {shlex.quote(new)}, or in the gallery"
+    )
+
+
 def open_folder(folder: Path) -> SampleSet:
     """Open a set's folder. Raises InputError or MissingError naming the file that is wrong; costs no memory for images."""
-    card = cards.read_card(folder)
+    card = read_described(folder)
     image = npy.open_npy(folder / IMAGE)
     limits.check_image_header(image.shape, image.dtype, str(folder / IMAGE))
-    stored = npy.open_npy(folder / LABEL)
-    limits.check_label_header(stored.shape, stored.dtype, len(image), str(folder / LABEL))
-    label = limits.as_labels(stored, len(card["class_names"]), str(folder / LABEL))
+    label = None
+    if card["class_names"]:
+        stored = npy.open_npy(folder / LABEL)
+        limits.check_label_header(stored.shape, stored.dtype, len(image), str(folder / LABEL))
+        label = limits.as_labels(stored, len(card["class_names"]), str(folder / LABEL))
     if [card["count"], *card["shape"]] != list(image.shape):
         raise InputError(
             f"{folder / cards.CARD} announces {card['count']} images of {tuple(card['shape'])} where image.npy has {image.shape}: "
             "restore the matching file or delete the set"
         )
     return SampleSet(folder, folder.name, image, label, card)
+
+
+def read_described(folder: Path) -> dict[str, Any]:
+    """The card of a set's folder, whose class_names are empty exactly where its images have no labels.
+
+    Raises MissingError or InputError naming the file that is wrong. The labels themselves are read only where an older version may have
+    invented them.
+    """
+    card = cards.read_card(folder)
+    if card["format"] < cards.UNLABELLED and _invented(folder, card, _GENERATIONS):
+        card["class_names"] = []
+    return card
+
+
+def _invented(folder: Path, card: Mapping[str, Any], generations: int) -> bool:
+    """Whether all labels are the 0 that versions before format 2 wrote for a model without classes.
+
+    There the images of a set took turns over the classes that were chosen, else over all of the model's. So without chosen classes the
+    second image has class 1, unless the model has none, or a single one that the card then names. A part of such a set has its parent's
+    labels, and says where it came from.
+    """
+    parent = card.get("parent")
+    if card.get("kind") == "generated":
+        config = card.get("config")
+        suspect = isinstance(config, dict) and not config.get("classes") and len(card["class_names"]) > 1
+    elif isinstance(parent, dict) and isinstance(parent.get("name"), str) and Path(parent["name"]).name == parent["name"] and generations:
+        suspect = _invented_beside(folder.with_name(parent["name"]), parent.get("count"), generations - 1)
+    else:
+        suspect = False
+    if not suspect or not (folder / LABEL).is_file():
+        return False
+    label = npy.open_npy(folder / LABEL)
+    # The first two rows tell nearly always, and no more of the file is read.
+    return label.ndim == 1 and len(label) > 1 and not label[:2].any() and not label.any()
+
+
+def _invented_beside(folder: Path, count: Any, generations: int) -> bool:
+    """Whether the labels of the set of ``count`` images in this folder are invented; False where it is not there any more."""
+    if not (folder / cards.CARD).is_file():
+        return False
+    try:
+        card = cards.read_card(folder)
+        without = card["format"] >= cards.UNLABELLED and not card["class_names"]
+        return card["count"] == count and (without or _invented(folder, card, generations))
+    except InputError:
+        return False  # a damaged parent says nothing of its part

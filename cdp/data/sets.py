@@ -15,8 +15,8 @@ import numpy as np
 from cdp import paths
 from cdp.data import atomic, cards, limits
 from cdp.data.names import valid_name
-from cdp.data.rows import write_arrays
-from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder
+from cdp.data.rows import Chunk, write_arrays
+from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder, read_described
 from cdp.data.writer import SetWriter
 from cdp.errors import InputError, MissingError
 
@@ -25,7 +25,8 @@ __all__ = ["SampleSet", "SetEntry", "SetWriter", "delete_set", "list_sets", "ope
 
 @dataclass(frozen=True)
 class SetEntry:
-    """One line of the list. card: None where the set is broken, and then ``error`` says why and what to do."""
+    """One line of the list. card: None where the set is broken, and then ``error`` says why and what to do; its class_names are empty where
+    the images have no labels."""
 
     name: str
     folder: Path
@@ -49,10 +50,11 @@ def list_sets() -> list[SetEntry]:
 
 def _entry(folder: Path) -> SetEntry:
     try:
-        for name in (IMAGE, LABEL):
+        card = read_described(folder)
+        for name in (IMAGE, *([LABEL] if card["class_names"] else [])):
             if not (folder / name).is_file():
                 raise MissingError(f"{folder / name} is missing: restore it from a backup or delete the set")
-        return SetEntry(folder.name, folder, cards.read_card(folder))
+        return SetEntry(folder.name, folder, card)
     except InputError as error:
         return SetEntry(folder.name, folder, None, str(error))
 
@@ -88,23 +90,24 @@ def delete_set(name: str) -> Path:
     return target
 
 
-def save_set(name: str, image: np.ndarray, label: np.ndarray, card: dict[str, Any]) -> SampleSet:
-    """Save arrays as a set of the store. image: (N,H,W,C) uint8; label: (N,) integers from 0; card: any JSON object."""
-    return stream_set(name, image.shape, iter([(image, label)]), card, image.dtype)
+def save_set(name: str, image: np.ndarray, label: np.ndarray | None, card: dict[str, Any]) -> SampleSet:
+    """Save arrays as a set of the store. image: (N,H,W,C) uint8; label: (N,) integers from 0, None for images without labels; card: any
+    JSON object."""
+    return stream_set(name, image.shape, iter([(image, label)]), card, image.dtype, labelled=label is not None)
 
 
 def stream_set(
-    name: str, shape: tuple[int, ...], chunks: Iterable[tuple[np.ndarray, np.ndarray]], card: dict[str, Any], dtype: np.dtype | None = None
+    name: str, shape: tuple[int, ...], chunks: Iterable[Chunk], card: dict[str, Any], dtype: np.dtype | None = None, *, labelled: bool = True
 ) -> SampleSet:
     """Save a set of the store from an iterator of (images, labels), in flat memory; nothing is left where it raises.
 
-    shape: (N,H,W,C) of all images; dtype: of the images, uint8 where not given.
+    shape: (N,H,W,C) of all images; dtype: of the images, uint8 where not given; labelled: False where the labels of all chunks are None.
     """
     folder = paths.sets_dir() / valid_name(name)
     limits.check_image_header(shape, np.dtype(dtype or np.uint8), f"set {name}")
     atomic.require_space(folder.parent, int(np.prod(shape, dtype=np.int64)))
     with atomic.new_folder(folder) as new:
-        top = write_arrays(new, shape, chunks, f"set {name}")
+        top = write_arrays(new, shape, chunks, f"set {name}", labelled=labelled)
         atomic.write_json(new / cards.CARD, cards.complete_card(card, count=shape[0], shape=shape[1:], top_label=top))
         cards.read_card(new)
     return open_folder(folder)

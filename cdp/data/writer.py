@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from cdp.data import atomic, cards, limits
 from cdp.data.names import valid_name
-from cdp.data.rows import RowFile
+from cdp.data.rows import RowFile, checked_labels
 from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder
 from cdp.errors import InputError
 
@@ -22,15 +22,18 @@ _LOCK, _CONFIG, _PROGRESS = "lock", "config.json", "progress.json"
 class SetWriter:
     """A set being written, in a hidden sibling ``.<name>.partial`` of its folder, which no listing shows.
 
-    out_folder: where the finished set will be; count, shape_hwc: all its images; config: what makes it this set (JSON).
+    out_folder: where the finished set will be; count, shape_hwc: all its images; config: what makes it this set (JSON); labelled: False for
+    images without labels.
     Opening it again with the same arguments resumes; ``done_rows`` says where. Raises InputError where the name is taken,
     where a partial set of other settings is there, or where another process writes it.
     """
 
-    def __init__(self, out_folder: Path | str, count: int, shape_hwc: tuple[int, int, int], config: dict[str, Any]) -> None:
+    def __init__(
+        self, out_folder: Path | str, count: int, shape_hwc: tuple[int, int, int], config: dict[str, Any], *, labelled: bool = True
+    ) -> None:
         self.folder = Path(out_folder).expanduser().resolve()
         name = valid_name(self.folder.name)
-        self.shape = (count, *shape_hwc)
+        self.shape, self.labelled = (count, *shape_hwc), labelled
         limits.check_image_header(self.shape, np.dtype(np.uint8), f"set {name}")
         atomic.refuse_existing(self.folder)
         self.partial = self.folder.with_name(f".{name}.partial")
@@ -60,7 +63,12 @@ class SetWriter:
                 (self.partial / leftover).unlink(missing_ok=True)
             atomic.write_json(path, config)
         self._image = RowFile(self.partial / IMAGE, self.shape, np.dtype(np.uint8))
-        self._label = RowFile(self.partial / LABEL, self.shape[:1], np.dtype(np.int64))
+        if self.labelled:
+            self._label: RowFile | None = RowFile(self.partial / LABEL, self.shape[:1], np.dtype(np.int64))
+        else:
+            # A writer of an older version may have begun this set, and gave every image of a model without classes label 0.
+            (self.partial / LABEL).unlink(missing_ok=True)
+            self._label = None
         self._done, self._top_label = 0, 0
         if progress.exists():
             saved = self._read(progress)
@@ -91,22 +99,24 @@ class SetWriter:
         """Rows 0..done_rows-1 are on disk; the next ``write`` starts here."""
         return self._done
 
-    def write(self, rows: slice, images: np.ndarray, labels: np.ndarray) -> None:
-        """The next rows: images (n,H,W,C) uint8, labels (n,) integers from 0. On disk, and counted, when this returns."""
+    def write(self, rows: slice, images: np.ndarray, labels: np.ndarray | None) -> None:
+        """The next rows: images (n,H,W,C) uint8, labels (n,) integers from 0, None where the set has none. On disk, and counted, when this
+        returns."""
         start, stop, _ = rows.indices(self.shape[0])
         if start != self._done or stop <= start:
             raise InputError(f"rows {start}..{stop} do not follow the {self._done} done: write the set in order")
         wanted = (stop - start, *self.shape[1:])
         if images.shape != wanted or images.dtype != np.uint8:
             raise InputError(f"images are {images.dtype} of shape {images.shape} where uint8 of {wanted} is needed: convert them")
-        limits.check_label_header(labels.shape, labels.dtype, stop - start, "labels")
-        labels = limits.as_labels(labels, limits.MAX_CLASSES, "labels")
+        checked = checked_labels(labels, stop - start, f"set {self.folder.name}", labelled=self.labelled)
         self._image.write(start, images)
-        self._label.write(start, labels)
+        top = self._top_label
+        if self._label is not None and checked is not None:
+            self._label.write(start, checked)
+            self._label.sync()
+            top = max(top, int(checked.max()))
         # Progress is marked only after the rows are on disk, so that a power cut never leaves a counted hole.
         self._image.sync()
-        self._label.sync()
-        top = max(self._top_label, int(labels.max()))
         atomic.write_json(self.partial / _PROGRESS, {"done_rows": stop, "top_label": top})
         self._done, self._top_label = stop, top
 
@@ -114,7 +124,7 @@ class SetWriter:
         """Add the card and take the final name. Raises InputError where rows are missing or the card does not fit."""
         if self._done != self.shape[0]:
             raise InputError(f"{self.folder} has {self._done} of {self.shape[0]} rows: write the rest before finishing")
-        full = cards.complete_card(card, count=self.shape[0], shape=self.shape[1:], top_label=self._top_label)
+        full = cards.complete_card(card, count=self.shape[0], shape=self.shape[1:], top_label=self._top_label if self.labelled else None)
         atomic.write_json(self.partial / cards.CARD, full)
         # Checked as a reader will see it, before anybody can.
         open_folder(self.partial)
@@ -138,7 +148,8 @@ class SetWriter:
 
     def _close_files(self) -> None:
         self._image.close()
-        self._label.close()
+        if self._label is not None:
+            self._label.close()
 
     def __enter__(self) -> Self:
         return self
