@@ -44,9 +44,13 @@ class Split:
         return len(self.label)
 
 
+NO_LABEL = -1
+"""The class number of a point whose set has no labels."""
+
+
 @dataclass(frozen=True)
 class Embedding:
-    """Sample sets on one map. Point i is image ``row[i]`` of set ``names[which[i]]`` and has class ``label[i]``.
+    """Sample sets on one map. Point i is image ``row[i]`` of set ``names[which[i]]`` and has class ``label[i]``, ``NO_LABEL`` for none.
 
     names: as they were asked for; class_names: by class number; totals: images that each set has, of which the points are a part.
     coordinates: (n, 2 or 3) float32; which, row, label: (n,) int64. Points of one set are neighbours, in the order of ``names``.
@@ -62,6 +66,12 @@ class Embedding:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def class_name(self, value: int) -> str:
+        """The name of a class, its number where nobody named it, "no label" for ``NO_LABEL``."""
+        if value == NO_LABEL:
+            return "no label"
+        return self.class_names[value] if value < len(self.class_names) else f"class {value}"
 
 
 @dataclass(frozen=True)
@@ -186,9 +196,10 @@ class JudgeView:
 
 @dataclass(frozen=True)
 class LiveResult:
-    """What a live generation ends with; images (N,H,W,C) uint8, label (N,) int64. complete: False where cancelled."""
+    """What a live generation ends with; images (N,H,W,C) uint8; complete: False where cancelled. label: (N,) int64, the classes that the model
+    was told; None for a model without classes, whose images have no labels whatever its guide aimed at."""
 
-    label: np.ndarray
+    label: np.ndarray | None
     guided: np.ndarray
     unguided: np.ndarray | None
     guided_report: ArmReport

@@ -44,9 +44,11 @@ def import_(
 
     made = import_data(source, name)
     if as_json:
-        print_json({"name": made.name, "path": str(made.folder), "count": len(made.label), "shape": list(made.image.shape[1:])})
+        print_json({
+            "name": made.name, "path": str(made.folder), "count": len(made), "shape": list(made.image.shape[1:]), "labelled": made.label is not None,
+        })  # fmt: skip
     else:
-        print(f"{made.name}: {len(made.label):,} images of {_size(made.image.shape[1:])} in {made.folder}")
+        print(f"{made.name}: {len(made):,} images of {_size(made.image.shape[1:])}{_without(made.label is not None)} in {made.folder}")
 
 
 def export(
@@ -61,9 +63,9 @@ def export(
     chosen = open_set(name)
     export_npz(chosen, out)
     if as_json:
-        print_json({"name": chosen.name, "path": str(out.resolve()), "count": len(chosen.label), "bytes": out.stat().st_size})
+        print_json({"name": chosen.name, "path": str(out.resolve()), "count": len(chosen), "bytes": out.stat().st_size})
     else:
-        print(f"{out}: {len(chosen.label):,} images of {chosen.name}")
+        print(f"{out}: {len(chosen):,} images of {chosen.name}")
 
 
 def sets(as_json: AsJson = False) -> None:
@@ -90,10 +92,18 @@ def _row(entry: SetEntry) -> dict[str, Any]:
     """One set, JSON-ready; ``error`` instead of the figures where it is broken."""
     if entry.card is None:
         return {"name": entry.name, "error": entry.error}
-    return {"name": entry.name} | {key: entry.card[key] for key in ("count", "shape", "created")}
+    return (
+        {"name": entry.name}
+        | {key: entry.card[key] for key in ("count", "shape", "created")}
+        | {"labelled": bool(entry.card["class_names"])}
+    )
 
 
 def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"{row['name']:<24} broken: {row['error']}"
-    return f"{row['name']:<24} {row['count']:>9,} images of {_size(tuple(row['shape']))}, made {row['created']}"
+    return f"{row['name']:<24} {row['count']:>9,} images of {_size(tuple(row['shape']))}{_without(row['labelled'])}, made {row['created']}"
+
+
+def _without(labelled: bool) -> str:
+    return "" if labelled else ", no labels (python -m cdp pseudo-label)"

@@ -11,7 +11,23 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__
-from cdp.cli import compare, datacommands, doctor, evaluate, generate, label, measure, pretrain, project, runs, select, tag, theory, train
+from cdp.cli import (
+    compare,
+    datacommands,
+    doctor,
+    evaluate,
+    generate,
+    label,
+    measure,
+    pretrain,
+    project,
+    pseudo_label,
+    runs,
+    select,
+    tag,
+    theory,
+    train,
+)
 from cdp.cli.interrupt import INTERRUPTED
 from cdp.cli.output import say
 from cdp.errors import Cancelled, CdpError
@@ -46,6 +62,7 @@ generate.register(app)
 measure.register(app)
 project.register(app)
 select.register(app)
+pseudo_label.register(app)
 tag.register(app)
 pretrain.register(app)
 train.register(app)

@@ -108,7 +108,7 @@ def _write_csv(file: IO[bytes], embedding: Embedding, config: ExploreConfig) -> 
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["set", "row", "label", "class", *"xyz"[: config.dims]])
     for which, row, label, place in zip(embedding.which, embedding.row, embedding.label, embedding.coordinates, strict=True):
-        rows.writerow([embedding.names[which], row, label, embedding.class_names[label], *place])
+        rows.writerow([embedding.names[which], row, label, embedding.class_name(int(label)), *place])
     text.detach()
 
 

@@ -40,7 +40,9 @@ def import_data(path: Path | str, name: str, *, dataset: str = "", class_names: 
         raise MissingError(f"{path} is not there: give the path of an .npz or of a folder of class folders")
     with npz.open_npz(path) as reader:
         if not reader.labelled and class_names:
-            raise InputError(f"{path} holds images without labels, so its classes cannot be named: leave the class names out")
+            raise InputError(
+                f"{path} holds images without labels, so its classes cannot be named: leave the class names out, or add an array label"
+            )
         return sets.stream_set(name, reader.shape, reader.chunks(), card, labelled=reader.labelled)
 
 

@@ -97,7 +97,13 @@ def save_set(name: str, image: np.ndarray, label: np.ndarray | None, card: dict[
 
 
 def stream_set(
-    name: str, shape: tuple[int, ...], chunks: Iterable[Chunk], card: dict[str, Any], dtype: np.dtype | None = None, *, labelled: bool = True
+    name: str,
+    shape: tuple[int, ...],
+    chunks: Iterable[Chunk],
+    card: dict[str, Any],
+    dtype: np.dtype | None = None,
+    *,
+    labelled: bool = True,
 ) -> SampleSet:
     """Save a set of the store from an iterator of (images, labels), in flat memory; nothing is left where it raises.
 

@@ -41,6 +41,10 @@ TITLES = {
     "nearest": "Nearest-training-image ratio",
 }
 """Every figure, separability first, then fidelity and coverage, which always stand beside it."""
+OF_CLASSES = (
+    "separation", "silhouette", "knn_accuracy", "probe_accuracy", "probe_margin", "other_class_distance", "alignment",
+)  # fmt: skip
+"""Figures that exist only for images with labels."""
 
 PAIRWISE_ROWS = 1000
 """Images of each side for MMD, whose cost is quadratic."""
@@ -69,18 +73,18 @@ class Measurement:
 
 
 def measure(
-    features: np.ndarray, labels: np.ndarray, real: Real | None = None, *, n_boot: int = 500, seed: int = 0, around: Around | None = None
-) -> Measurement:
-    """features: (n, d) of one set, labels: (n,). Without ``real``, only what needs the set alone.
+    features: np.ndarray, labels: np.ndarray | None, real: Real | None = None, *, n_boot: int = 500, seed: int = 0,
+    around: Around | None = None,
+) -> Measurement:  # fmt: skip
+    """features: (n, d) of one set, labels: (n,), None for images without, which have no figure of ``OF_CLASSES``. Without ``real``, only what
+    needs the set alone.
 
     around: the 10 nearest neighbours of these images, where they were looked for already.
     A figure that does not exist for this set (one class, features that never vary) is named in ``undefined`` with the reason.
     Raises InputError for features or labels that are no such thing.
     """
     rows = feature_rows("features", features, at_least=2)
-    classes = class_numbers("labels", labels, len(rows))
     figures: dict[str, Interval] = {}
-    per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in np.unique(classes)}
     undefined: dict[str, str] = {}
 
     def take(keys: tuple[str, ...], figure: Callable[[], tuple[Interval, ...]]) -> None:
@@ -88,6 +92,13 @@ def measure(
             figures.update(zip(keys, figure(), strict=True))
         except UndefinedError as error:
             undefined.update(dict.fromkeys(keys, str(error)))
+
+    if labels is None:
+        undefined.update(dict.fromkeys(OF_CLASSES, "its images have no labels"))
+        _of_all(take, rows, None, real, n_boot, seed)
+        return Measurement(len(rows), _in_order(figures), {}, undefined)
+    classes = class_numbers("labels", labels, len(rows))
+    per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in np.unique(classes)}
 
     def take_scores(keys: tuple[str, ...], scores: Callable[[], tuple[np.ndarray, ...]]) -> None:
         """Figures that are means of one score an image: these exist for each class, too."""
@@ -115,9 +126,7 @@ def measure(
     take_scores(("probe_accuracy", "probe_margin"), probe)
     take_scores(("other_class_distance",), lambda: (other_class_distances(rows, classes, around),))
     take(("alignment",), lambda: (alignment(rows, classes, n_boot=n_boot, seed=seed),))
-    take(("uniformity",), lambda: (uniformity(rows, n_boot=min(n_boot, 200), seed=seed),))
-    if real is not None:
-        _against_real(take, rows, classes, real, n_boot, seed)
+    _of_all(take, rows, classes, real, n_boot, seed)
     _complete(per_class, rows, classes, real, n_boot, seed)
     return Measurement(len(rows), _in_order(figures), {value: _in_order(row) for value, row in per_class.items()}, undefined)
 
@@ -154,9 +163,19 @@ def _of_class(
         _against_real(take, rows[mine], classes[mine], replace(real, features=real.features[real.label == value]), few, seed, **CLASS_SIZES)
 
 
+def _of_all(
+    take: Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None],
+    rows: Floats, classes: np.ndarray | None, real: Real | None, n_boot: int, seed: int,
+) -> None:  # fmt: skip
+    """The figures that exist without labels, too. classes: None there."""
+    take(("uniformity",), lambda: (uniformity(rows, n_boot=min(n_boot, 200), seed=seed),))
+    if real is not None:
+        _against_real(take, rows, classes, real, n_boot, seed)
+
+
 def _against_real(
     take: Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None],
-    rows: Floats, classes: np.ndarray, real: Real, n_boot: int, seed: int, *, directions: int = 128, told_apart: int = 20_000,
+    rows: Floats, classes: np.ndarray | None, real: Real, n_boot: int, seed: int, *, directions: int = 128, told_apart: int = 20_000,
 ) -> None:  # fmt: skip
     """directions: of the Frechet interval; told_apart: images of each side at most that the AUC looks at."""
     held_out = feature_rows("real features", real.features, width=rows.shape[1])

@@ -15,7 +15,7 @@ from cdp.errors import InputError
 from cdp.figures.palette import INK, Sign, class_sign, named_signs
 from cdp.figures.scale import Scale
 from cdp.figures.small_multiples import Grid, layout_of
-from cdp.types import Embedding
+from cdp.types import NO_LABEL, Embedding
 
 FAINT = 0.3
 """Opacity of the points that a filter leaves out, as a share of the others'."""
@@ -23,6 +23,7 @@ CROWDED = 20_000
 """Points in a panel from which on all are dots: of three pixels no eye tells a star from a cross, and without a graphics card symbols
 more than double the time of a frame. Legend clicks and the card under the pointer then say what colour says."""
 _FAINT, _NO_VALUE = Sign("left out", INK, "solid", "circle"), Sign("no value", INK, "solid", "circle-open")
+_UNLABELLED = Sign("no label", INK, "solid", "circle-open")
 LONGEST = 40
 """Characters of a name; what is longer ends in an ellipsis."""
 # scatter3d knows eight symbols; the others become the open form of one that a neighbouring class does not have.
@@ -87,7 +88,7 @@ def embedding_rows(embedding: Embedding, scores: Mapping[str, np.ndarray]) -> di
     columns: dict[str, list[Any]] = {
         "set": [embedding.names[k] for k in embedding.which.tolist()],
         "row": embedding.row.tolist(),
-        "class": [embedding.class_names[k] for k in embedding.label.tolist()],
+        "class": [embedding.class_name(k) for k in embedding.label.tolist()],
     }
     columns |= {letter: embedding.coordinates[:, k].tolist() for k, letter in enumerate("xyz"[: embedding.coordinates.shape[1]])}
     for name, score in scores.items():
@@ -118,7 +119,7 @@ def _faint(panel_of: np.ndarray, mask: np.ndarray | None) -> Iterator[_Group]:
 def _groups(
     embedding: Embedding, color_by: str, panel_of: np.ndarray, score: np.ndarray | None, mask: np.ndarray | None
 ) -> Iterator[_Group]:
-    """One a class, or one a set, in each panel; by score one a set and, where there are any, one of the points without a value."""
+    """One a class, or one a set, in each panel; by score one a set. Where there are any, one of the points without a value or label."""
     shown = np.ones(len(embedding), np.bool_) if mask is None else mask
     names, number = (embedding.class_names, embedding.label) if color_by == "class" else (embedding.names, embedding.which)
     signs = named_signs(names)
@@ -129,6 +130,8 @@ def _groups(
         for panel, here in _by_panel(np.flatnonzero(known & (number == k)), panel_of):
             # Sets and classes may bear the same name, so a legend entry is known by its number.
             yield _Group(f"{color_by}-{k}", sign_of(k), k, panel, here, None if color is None else color[here])
+    for panel, here in _by_panel(np.flatnonzero(known & (number == NO_LABEL)), panel_of):
+        yield _Group("no label", _UNLABELLED, len(names), panel, here)
     for panel, here in _by_panel(np.flatnonzero(shown & ~known), panel_of):
         yield _Group("no value", _NO_VALUE, len(names), panel, here)
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from cdp.config import GenerateConfig, flatten
 from cdp.data.atomic import refuse_existing
 from cdp.data.names import valid_name
+from cdp.data.rows import Chunk
 from cdp.data.sets import SampleSet, SetWriter
 from cdp.errors import Cancelled
 from cdp.runs.progress import Progress, progress_since
@@ -28,8 +27,12 @@ class Maker(Protocol):
         """Hashes of the networks: a set begun with other weights under the same names is not gone on with."""
         ...
 
-    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Batch ``index``: (b,H,W,C) uint8 and (b,) labels, the same at every call; None where it was stopped midway."""
+    def labelled(self, config: GenerateConfig) -> bool:
+        """Whether the images will have labels."""
+        ...
+
+    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> Chunk | None:
+        """Batch ``index``: (b,H,W,C) uint8 and (b,) labels or None, the same at every call; None where it was stopped midway."""
         ...
 
     def card(self, config: GenerateConfig) -> dict[str, Any]:
@@ -52,7 +55,12 @@ class TaskMaker:
         loaded = load_engine(config)
         return {"model_sha256": loaded.model.sha256} | ({"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {})
 
-    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
+    def labelled(self, config: GenerateConfig) -> bool:
+        from cdp.tasks.engine import load_engine
+
+        return load_engine(config).model.denoiser.classes > 0
+
+    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> Chunk | None:
         from cdp.tasks.batches import generate_batch
 
         return generate_batch(config, index, should_stop)
@@ -83,7 +91,8 @@ def generate_set(
     valid_name(out.name)
     refuse_existing(out)
     maker = maker or TaskMaker()
-    with SetWriter(out, config.count, maker.shape(config), flatten(config) | maker.weights(config)) as writer:
+    begun = flatten(config) | maker.weights(config)
+    with SetWriter(out, config.count, maker.shape(config), begun, labelled=maker.labelled(config)) as writer:
         resumed, began = writer.done_rows, time.monotonic()
 
         def tell() -> None:

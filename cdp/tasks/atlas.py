@@ -19,9 +19,9 @@ from cdp.data import atomic
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
 from cdp.errors import InputError
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images, require_alike
+from cdp.tasks.sources import Source, dataset_of, open_source, real_images, require_alike
 from cdp.tasks.watching import Report, ignore
-from cdp.types import Embedding, MapQuality
+from cdp.types import NO_LABEL, Embedding, MapQuality
 
 REAL = 5000
 """Real training images that shape a map at most, where it is fitted on them."""
@@ -151,7 +151,10 @@ class _Drawn:
     def embedding(self, coordinates: np.ndarray) -> Embedding:
         """The map with what is known of its points."""
         counts = [len(rows) for rows in self.rows]
-        label = np.concatenate([source.label[rows] for source, rows in zip(self.sources, self.rows, strict=True)])
+        label = np.concatenate([
+            np.full(len(rows), NO_LABEL) if source.label is None else source.label[rows]
+            for source, rows in zip(self.sources, self.rows, strict=True)
+        ])  # fmt: skip
         names = max((source.class_names for source in self.sources), key=len)
         names += tuple(str(number) for number in range(len(names), int(label.max()) + 1))
         which = np.repeat(np.arange(len(counts)), counts)
@@ -167,7 +170,7 @@ def _draw(config: ExploreConfig) -> _Drawn:
     wanted = config.encoder != PIXELS or config.fit == "real"
     dataset = dataset_of(sources, config.dataset) if wanted else config.dataset
     counts = shares([len(source) for source in sources], config.points)
-    return _Drawn(config, sources, dataset, [balanced_rows(s.label, count) for s, count in zip(sources, counts, strict=True)])
+    return _Drawn(config, sources, dataset, [source.rows(count) for source, count in zip(sources, counts, strict=True)])
 
 
 def shares(sizes: Sequence[int], total: int) -> list[int]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from cdp.config import GenerateConfig
+from cdp.data.rows import Chunk
 from cdp.diffusion.sampling import Trajectory, sample, sample_pair
 from cdp.diffusion.solvers import image_seeds
 from cdp.guidance.guide import build_guide
@@ -16,15 +17,19 @@ from cdp.tasks.engine import Loaded, load_engine, to_uint8
 from cdp.types import Guide, Step
 
 
-def labels_of(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray:
-    """Class of every image: the chosen classes take turns over the whole set."""
-    classes = config.classes or tuple(range(loaded.model.denoiser.classes or 1))
-    return np.asarray(classes, np.int64)[np.asarray(rows) % len(classes)]
+def labels_of(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:
+    """The class that each image was told to show, (b,) int64; None for a model without classes, which was told nothing."""
+    return wanted_classes(config, rows, loaded) if loaded.model.denoiser.classes else None
 
 
-def has_labels(config: GenerateConfig, loaded: Loaded) -> bool:
-    """Whether images have a class: the model is conditional, or classes were chosen for a guide that knows them."""
-    return bool(loaded.model.denoiser.classes or config.classes)
+def wanted_classes(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:
+    """The class that each image is steered to, (b,) int64: the chosen classes take turns over the whole set, else all of the model's.
+
+    With a model without classes these are only what a guide aims at, which is no label: a guide pushes, and what an image shows in the end
+    has to be looked at. None where nobody chose any.
+    """
+    classes = config.classes or tuple(range(loaded.model.denoiser.classes))
+    return np.asarray(classes, np.int64)[np.asarray(rows) % len(classes)] if classes else None
 
 
 def batch_rows(config: GenerateConfig, index: int) -> range:
@@ -39,7 +44,8 @@ def batch_count(config: GenerateConfig) -> int:
 
 def _arguments(config: GenerateConfig, loaded: Loaded, rows: range) -> dict[str, Any]:
     """Keyword arguments of the sampler for one batch, guide left out."""
-    labels = torch.from_numpy(labels_of(config, rows, loaded)) if has_labels(config, loaded) else None
+    wanted = wanted_classes(config, rows, loaded)
+    labels = None if wanted is None else torch.from_numpy(wanted)
     s = config.sampler
     return {
         "labels": labels, "seeds": image_seeds(config.seed, rows), "solver": s.solver, "steps": s.steps, "eta": s.eta,
@@ -70,10 +76,9 @@ def sample_batch_pair(config: GenerateConfig, index: int) -> Iterator[tuple[Step
     return sample_pair(path)
 
 
-def generate_batch(
-    config: GenerateConfig, index: int, should_stop: Callable[[], bool] = lambda: False
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Batch ``index`` of the set: images (b,H,W,C) uint8 and labels (b,); None where it was stopped midway."""
+def generate_batch(config: GenerateConfig, index: int, should_stop: Callable[[], bool] = lambda: False) -> Chunk | None:
+    """Batch ``index`` of the set: images (b,H,W,C) uint8 and labels (b,), None for a model without classes; None where it was stopped
+    midway."""
     step: Step | None = None
     for step in sample_batch(config, index):  # noqa: B007 - the last step is the result
         if should_stop():

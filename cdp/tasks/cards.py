@@ -14,16 +14,18 @@ from cdp.tasks.engine import load_engine
 
 
 def set_card(config: GenerateConfig) -> dict[str, Any]:
-    """JSON-ready: config, hashes of model and encoder, class names, device and versions."""
+    """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model without classes makes images without labels,
+    so that there are no class names; classes that a guide aimed at stand in the config alone."""
     engine = load_engine(config)
     encoder = engine.encoder
-    names = engine.model.card.get("class_names") or list(dataset_info(config.dataset).classes)
+    classes = engine.model.denoiser.classes
+    names = (engine.model.card.get("class_names") or list(dataset_info(config.dataset).classes)) if classes else []
     return {
         "kind": "generated",
         "dataset": config.dataset,
         "class_names": list(names),
         "config": flatten(config),
-        "model": {"name": config.model, "sha256": engine.model.sha256},
+        "model": {"name": config.model, "sha256": engine.model.sha256, "classes": classes},
         "encoder": {"name": encoder.name, "sha256": encoder.sha256} if encoder else None,
         "precision": str(engine.dtype).removeprefix("torch."),
         "device": device_name(engine.device.type),

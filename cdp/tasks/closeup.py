@@ -13,7 +13,7 @@ from cdp.errors import InputError, MissingError
 from cdp.tasks.atlas import embed_cached
 from cdp.tasks.features import features
 from cdp.tasks.sources import COMMON_ROWS, dataset_of, open_source, real_images
-from cdp.types import Embedding
+from cdp.types import NO_LABEL, Embedding
 
 NEIGHBOURS = 5
 TRAINING = COMMON_ROWS
@@ -86,6 +86,8 @@ def _nearest(one: np.ndarray, others: np.ndarray) -> tuple[tuple[int, ...], tupl
 def _saliency(encoder: str, dataset: str, image: np.ndarray, label: int) -> tuple[np.ndarray | None, str]:
     if encoder == PIXELS:
         return None, "pixels classify nothing, so no attack follows from them: choose an encoder"
+    if label == NO_LABEL:
+        return None, "this image has no label that an attack could lead away from: give its set labels in the gallery"
     import torch
     import torch.nn.functional as F
 

@@ -160,10 +160,11 @@ def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np
         split = load_split(dataset, TEST)
         return split.image, np.asarray(split.label, np.int64)
     made = open_set(config.part)
+    label = made.labels("an evaluation")
     found = fit(made.labelling, labelling_of(info), subset_ok=True)
     if found.refusal:
         raise InputError(f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the same classes and shape")
-    return made.image, found.relabel(made.label)
+    return made.image, found.relabel(label)
 
 
 def _rows(label: np.ndarray, config: EvaluateConfig) -> np.ndarray:

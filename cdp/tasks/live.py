@@ -11,7 +11,7 @@ import numpy as np
 from cdp.config import GenerateConfig
 from cdp.embedding.metrics import UndefinedError, between_within_ratio
 from cdp.models.encoders import Encoder
-from cdp.tasks.batches import batch_count, batch_rows, has_labels, labels_of, sample_batch, sample_batch_pair
+from cdp.tasks.batches import batch_count, batch_rows, labels_of, sample_batch, sample_batch_pair, wanted_classes
 from cdp.tasks.engine import features_of, load_engine, to_uint8
 from cdp.tasks.judge import baseline, load_judge, verdict
 from cdp.types import Frame, LiveResult, Step
@@ -42,7 +42,7 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
     total, finished = batch_count(config) * config.sampler.steps, 0
     for index in range(batch_count(config)):
         rows = batch_rows(config, index)
-        labels = labels_of(config, rows, loaded)
+        wanted = wanted_classes(config, rows, loaded)
         steps = sample_batch_pair(config, index) if two_arms else ((step, step) for step in sample_batch(config, index))
         for step, control in steps:
             last = step.i == step.total
@@ -52,18 +52,18 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
                 guided.done.append(guided.now)
                 plain.done.append(plain.now)
                 finished = rows.stop
-            yield _frame(step, guided.now, plain.now if two_arms else None, labels, judge, index, total, rows.start)
+            yield _frame(step, guided.now, plain.now if two_arms else None, wanted, judge, index, total, rows.start)
             stopped = should_stop()
             if stopped:
                 break
         if stopped:
             break
     images = guided.images(finished)
-    label = labels_of(config, range(len(images)), loaded)
+    rows = range(len(images))
     unguided = plain.images(finished) if two_arms else None
-    found = verdict(config.dataset, label if has_labels(config, loaded) else None, images, unguided)
+    found = verdict(config.dataset, wanted_classes(config, rows, loaded), images, unguided)
     yield LiveResult(
-        label, images, unguided, found.guided, found.unguided, found.difference, finished == config.count,
+        labels_of(config, rows, loaded), images, unguided, found.guided, found.unguided, found.difference, finished == config.count,
         time.monotonic() - started, finished, found.guided_view, found.unguided_view,
     )  # fmt: skip
 
@@ -75,11 +75,12 @@ def warm(config: GenerateConfig) -> None:
 
 
 def _frame(
-    step: Step, guided: np.ndarray, plain: np.ndarray | None, labels: np.ndarray, judge: Encoder | None, batch: int, total: int, offset: int
+    step: Step, guided: np.ndarray, plain: np.ndarray | None, wanted: np.ndarray | None, judge: Encoder | None, batch: int, total: int,
+    offset: int,
 ) -> Frame:  # fmt: skip
     nudge = step.nudge
-    mine = _separation(judge, guided, labels)
-    theirs = None if plain is None else mine if plain is guided else _separation(judge, plain, labels)
+    mine = _separation(judge, guided, wanted)
+    theirs = None if plain is None else mine if plain is guided else _separation(judge, plain, wanted)
     return Frame(
         i=batch * step.total + step.i, total=total, t_fraction=step.t_fraction, guided=guided, unguided=plain,
         loss=None if nudge is None else float(nudge.loss.mean()),
@@ -89,11 +90,11 @@ def _frame(
     )  # fmt: skip
 
 
-def _separation(judge: Encoder | None, images: np.ndarray, labels: np.ndarray) -> float | None:
-    """Between/within scatter in the judge's features; None where it is undefined."""
-    if judge is None:
+def _separation(judge: Encoder | None, images: np.ndarray, wanted: np.ndarray | None) -> float | None:
+    """Between/within scatter of the wanted classes in the judge's features; None where it is undefined."""
+    if judge is None or wanted is None:
         return None
     try:
-        return between_within_ratio(features_of(judge.net, images).cpu().numpy(), labels)
+        return between_within_ratio(features_of(judge.net, images).cpu().numpy(), wanted)
     except UndefinedError:
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 from cdp.data.registry import load_split
-from cdp.embedding.around import look_around
+from cdp.data.samples import without_labels
+from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import UndefinedError
 from cdp.embedding.classes import class_rows
-from cdp.embedding.measure import Real, measure
+from cdp.embedding.measure import OF_CLASSES, Measurement, Real, measure
 from cdp.embedding.pairs import Pairs, class_pairs
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError, MissingError
@@ -17,7 +18,7 @@ from cdp.tasks import kept
 from cdp.tasks.claims import sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import Measured, changes, figures_json, from_json, to_json
-from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images
+from cdp.tasks.sources import Source, dataset_of, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 
 __all__ = ["ROWS", "Measured", "changes", "figures_json", "measure_set", "measure_source", "measured_cached", "sentences"]
@@ -63,8 +64,8 @@ class _Task:
     def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int) -> None:
         self.source, self.encoder, self.rows, self.seed = source, encoder, rows, seed
         self.dataset = dataset_of([source], dataset, encoder=encoder)
-        chosen = balanced_rows(source.label, rows)
-        self.image, self.label = source.image[chosen], source.label[chosen]
+        chosen = source.rows(rows)
+        self.image, self.label = source.image[chosen], None if source.label is None else source.label[chosen]
         # Real images measured against themselves say nothing of fidelity.
         itself = bool(source.split) and source.dataset == self.dataset
         self.missing = "" if itself else _missing(self.dataset)
@@ -90,6 +91,12 @@ class _Task:
             result, pairs = from_json(data or {})
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # not there, or damaged: what can be computed again is not worth an error
+        return self._named(result, pairs)
+
+    def _named(self, result: Measurement, pairs: Pairs | None) -> Measured:
+        """The figures as those of this set: what is kept knows images and no names."""
+        if self.label is None:
+            result.undefined.update(dict.fromkeys(OF_CLASSES, without_labels(self.source.name, "any figure of classes")))
         return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
 
     def computed(self, report: Report) -> Measured:
@@ -101,23 +108,26 @@ class _Task:
             raise InputError(
                 f"{self.source.name} has images of another shape than {self.dataset}: choose an encoder and data set of their own"
             )
-        report(0.25, f"neighbours in {self.source.title}")
-        try:
-            around = look_around(*class_rows(seen, self.label))
-        except UndefinedError:
-            around = None
+        around: Around | None = None
+        if self.label is not None:
+            report(0.25, f"neighbours in {self.source.title}")
+            try:
+                around = look_around(*class_rows(seen, self.label))
+            except UndefinedError:
+                pass
         report(0.35, f"figures of {self.source.title}")
         result = measure(seen, self.label, real, seed=self.seed, around=around)
         if self.missing:
             result.undefined["frechet"] = self.missing
-        report(0.9, f"class pairs of {self.source.title}")
         pairs: Pairs | None = None
-        try:
-            pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
-        except UndefinedError:
-            pass
+        if self.label is not None:
+            report(0.9, f"class pairs of {self.source.title}")
+            try:
+                pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
+            except UndefinedError:
+                pass
         kept.save_json("measured", self.key, to_json(result, pairs))
-        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
+        return self._named(result, pairs)
 
 
 def _missing(dataset: str) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from cdp.config_explore import PIXELS
+from cdp.data.samples import without_labels
 from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError
@@ -50,6 +51,8 @@ SCORES: Mapping[str, ScoreInfo] = MappingProxyType({
 })  # fmt: skip
 
 _JUDGED = ("confidence", "entropy", "gradient-norm")
+_OF_CLASSES = ("confidence", "gradient-norm", "separability", "memorisation")
+"""Scores that exist only for images with labels."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ def cached_scores(source: Source, rows: np.ndarray, encoder: str, dataset: str, 
     return _sorted(found)
 
 
-def judged(encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray) -> dict[str, Answer]:
-    """What follows from the encoder's logits. seen: (k, d) features; label: (k,) -> (k,) each, by key.
+def judged(encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray | None) -> dict[str, Answer]:
+    """What follows from the encoder's logits. seen: (k, d) features; label: (k,) -> (k,) each, by key; entropy alone without labels.
 
     gradient-norm is |p - onehot| sqrt(|features|^2 + 1) (GraNd of Paul et al. 2021, for the last layer).
     """
@@ -103,6 +106,9 @@ def judged(encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray) -> d
     with torch.no_grad():
         rows = torch.from_numpy(seen).to(next(net.parameters()).device)
         share = net.logits_of(rows).double().softmax(1)
+    entropy = torch.special.entr(share).sum(1)
+    if label is None:
+        return {"entropy": entropy.cpu().numpy()}
     if len(label) and label.max() >= share.shape[1]:
         reason = f"encoder: {encoder} knows {share.shape[1]} classes, but there is label {label.max()}: name another"
         return dict.fromkeys(_JUDGED, reason)
@@ -110,7 +116,7 @@ def judged(encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray) -> d
     error = share - torch.nn.functional.one_hot(own, share.shape[1])
     found = {
         "confidence": share.gather(1, own[:, None])[:, 0],
-        "entropy": torch.special.entr(share).sum(1),
+        "entropy": entropy,
         "gradient-norm": error.norm(dim=1) * (rows.double().square().sum(1) + 1).sqrt(),
     }
     return {key: value.cpu().numpy() for key, value in found.items()}
@@ -122,12 +128,15 @@ class _Seen:
     def __init__(self, source: Source, rows: np.ndarray, encoder: str, dataset: str) -> None:
         if not len(rows):
             raise InputError(f"there are no images of {source.name} to score: choose at least one")
-        self.image, self.label = images_at(source, rows), np.asarray(source.label)[rows]
+        self.image, self.label = images_at(source, rows), None if source.label is None else source.label[rows]
+        self.source, self.count = source, len(rows)
         self.encoder, self.dataset = encoder, dataset
         self.identity = identity(encoder, dataset, self.image)
 
     def known(self, key: str) -> Answer | None:
         """Without computing anything that takes long."""
+        if self.label is None and key in _OF_CLASSES:
+            return without_labels(self.source.name, SCORES[key].title.lower())
         if key in ("nearest-training", "memorisation"):
             return self._against_real(key, compute=False)
         if key in _JUDGED and self.encoder == PIXELS:
@@ -137,7 +146,7 @@ class _Seen:
             return None
         if found.dtype.kind == "U":
             return str(found)  # the reason, kept in the place of scores
-        return found if found.dtype == np.float64 and found.shape == self.label.shape and np.isfinite(found).all() else None
+        return found if found.dtype == np.float64 and found.shape == (self.count,) and np.isfinite(found).all() else None
 
     def computed(self, key: str) -> Answer:
         """And kept, for the next time."""
@@ -146,7 +155,10 @@ class _Seen:
             assert answer is not None  # computing leaves nothing unknown
             return answer
         seen = features(self.encoder, self.dataset, self.image)
-        found = {key: _separability(seen, self.label)} if key == "separability" else judged(self.encoder, self.dataset, seen, self.label)
+        if key == "separability" and self.label is not None:
+            found = {key: _separability(seen, self.label)}
+        else:
+            found = judged(self.encoder, self.dataset, seen, self.label)
         for name, value in found.items():
             kept.save_array("scores", self._place(name), np.asarray(value))
         return found[key]
@@ -156,7 +168,7 @@ class _Seen:
 
     def _against_real(self, key: str, *, compute: bool) -> Answer | None:
         mine = nearest_training(self.encoder, self.dataset, self.image, compute=compute)
-        if key == "nearest-training" or mine is None or isinstance(mine, str):
+        if key == "nearest-training" or mine is None or isinstance(mine, str) or self.label is None:
             return mine
         real = held_out_distances(self.encoder, self.dataset, compute=compute)
         return real if real is None or isinstance(real, str) else _over_mean_of_class(mine, self.label, *real)

@@ -34,7 +34,7 @@ def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: 
     if by == "random":
         return np.random.default_rng(seed).random(len(samples))
     source = Source(
-        samples.name, samples.name, samples.image, np.asarray(samples.label, np.int64), samples.class_names,
+        samples.name, samples.name, samples.image, samples.label, samples.class_names,
         str(samples.card.get("dataset") or ""),
     )  # fmt: skip
     found = score_rows(source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder), [by])
@@ -43,8 +43,9 @@ def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: 
     return found.values[by]
 
 
-def chosen_rows(score: np.ndarray, label: np.ndarray, keep: int, *, order: Order = "highest", balanced: bool = True) -> np.ndarray:
-    """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. balanced: every class gives its equal share.
+def chosen_rows(score: np.ndarray, label: np.ndarray | None, keep: int, *, order: Order = "highest", balanced: bool = True) -> np.ndarray:
+    """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. balanced: every class gives its equal share; images without
+    labels, where ``label`` is None, are of no class and none has a share.
 
     Where keep is no multiple of the classes, the lowest classes give one more. Raises InputError for more than there are.
     """
@@ -53,7 +54,7 @@ def chosen_rows(score: np.ndarray, label: np.ndarray, keep: int, *, order: Order
     if order not in get_args(Order):
         raise InputError(f"order: {str(order)[:40]!r} is unknown: choose highest or lowest")
     best = np.argsort(-score if order == "highest" else score, kind="stable")
-    if not balanced:
+    if not balanced or label is None:
         return np.sort(best[:keep])
     classes = np.unique(label)
     quota = np.full(len(classes), keep // len(classes)) + (np.arange(len(classes)) < keep % len(classes))
@@ -78,17 +79,16 @@ def select(
         return drop_flagged(name, out, duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset)
     parent = open_set(name)
     score = scores(parent, by, encoder=encoder, dataset=dataset, seed=seed)
-    label = np.asarray(parent.label)
     left = np.arange(len(parent))
     dropped_first: dict[str, int] = {}
     if drop_duplicates or drop_memorised:
         left, dropped_first = unflagged(
             open_source(name), duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset
         )
-    rows = left[chosen_rows(score[left], label[left], keep, order=order, balanced=balanced)]
+    rows = left[chosen_rows(score[left], None if parent.label is None else parent.label[left], keep, order=order, balanced=balanced)]
     kept, dropped = score[rows], np.delete(score, rows)
     selection = {
-        "by": by, "keep": keep, "order": order, "balanced": balanced, "encoder": None if by == "random" else encoder, "seed": seed,
+        "by": by, "keep": keep, "order": order, "balanced": balanced and parent.label is not None, "encoder": None if by == "random" else encoder, "seed": seed,
         "mean_score_kept": float(kept.mean()), "mean_score_dropped": float(dropped.mean()) if len(dropped) else None,
     } | ({"dropped_first": dropped_first} if dropped_first else {})  # fmt: skip
     return save_part(name, rows, out, kind="selected", told=f"by {by}, {order} first", fields={"selection": selection})
@@ -109,7 +109,7 @@ def preview(
     """What ``select`` would keep. Needs no torch where the scores are known; errors as there."""
     samples = open_set(name)
     score = scores(samples, by, encoder=encoder, dataset=dataset, seed=seed)
-    return Preview(chosen_rows(score, np.asarray(samples.label), keep, order=order, balanced=balanced), score)
+    return Preview(chosen_rows(score, samples.label, keep, order=order, balanced=balanced), score)
 
 
 @dataclass(frozen=True)

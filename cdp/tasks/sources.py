@@ -9,6 +9,7 @@ import numpy as np
 from cdp.config_explore import PIXELS
 from cdp.data.catalog import CATALOG
 from cdp.data.registry import load_split
+from cdp.data.samples import without_labels
 from cdp.data.sets import open_set
 from cdp.errors import InputError
 from cdp.models.encoders import list_encoders
@@ -22,20 +23,30 @@ _TEST = "-test"
 
 @dataclass(frozen=True)
 class Source:
-    """Labelled images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64;
-    dataset: whose real images and encoders go with it, "" where its card does not say; split: "train" or "test" for a real split, else "".
+    """Images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64, None for a set
+    without labels; dataset: whose real images and encoders go with it, "" where its card does not say; split: "train" or "test" for a real split, else "".
     """
 
     name: str
     title: str
     image: np.ndarray
-    label: np.ndarray
+    label: np.ndarray | None
     class_names: tuple[str, ...]
     dataset: str
     split: str = ""
 
     def __len__(self) -> int:
-        return len(self.label)
+        return len(self.image)
+
+    def labels(self, needed_by: str) -> np.ndarray:
+        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set without labels raises."""
+        if self.label is None:
+            raise InputError(without_labels(self.name, needed_by))
+        return self.label
+
+    def rows(self, size: int) -> np.ndarray:
+        """Up to ``size`` row numbers, ascending: classes take turns; the first ones where there are no labels."""
+        return np.arange(min(size, len(self))) if self.label is None else balanced_rows(self.label, size)
 
 
 def open_source(name: str) -> Source:
@@ -49,7 +60,7 @@ def open_source(name: str) -> Source:
     dataset, split = str(made.card.get("dataset") or ""), ""
     if not dataset:
         dataset, split = own_split(name)
-    return Source(name, title, made.image, np.asarray(made.label, np.int64), made.class_names, dataset, split)
+    return Source(name, title, made.image, made.label, made.class_names, dataset, split)
 
 
 def own_split(name: str) -> tuple[str, str]:

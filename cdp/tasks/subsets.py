@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cdp.data import atomic, cards
+from cdp.data.rows import Chunk
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set, stream_set
 from cdp.errors import InputError
@@ -63,19 +64,34 @@ def unflagged(
 
 def part_of(source: Source, rows: np.ndarray, what: str) -> Source:
     """Images ``rows`` of a set as a set to look at; what: for its title."""
-    return replace(source, title=f"{source.title}, {what}", image=source.image[rows], label=source.label[rows])
+    return replace(
+        source, title=f"{source.title}, {what}", image=source.image[rows], label=None if source.label is None else source.label[rows]
+    )
+
+
+@dataclass(frozen=True)
+class NewLabels:
+    """Labels that a part gets in place of those of its set. label: (N,) of all images of the set; dataset: whose classes these are."""
+
+    label: np.ndarray
+    class_names: tuple[str, ...]
+    dataset: str
 
 
 def save_part(
-    name: str, rows: Sequence[int] | np.ndarray, out: str, *, kind: str, told: str, fields: Mapping[str, Any], tags: Sequence[str] = ()
-) -> SampleSet:
-    """Save images ``rows`` of set ``name`` as ``out``. told: what chose them, in words; fields: what else the card says."""
+    name: str, rows: Sequence[int] | np.ndarray, out: str, *, kind: str, told: str, fields: Mapping[str, Any], tags: Sequence[str] = (),
+    labels: NewLabels | None = None,
+) -> SampleSet:  # fmt: skip
+    """Save images ``rows`` of set ``name`` as ``out``. told: what chose them, in words; fields: what else the card says; labels: None to keep
+    the set's own."""
     source = open_source(name)
     chosen = _rows(rows, source)
     parent = {
         "name": source.title, "count": len(source), "sha256": content(source),
         "config": None if source.split else open_set(name).card.get("config"),
     }  # fmt: skip
+    if labels is not None:
+        source = replace(source, label=labels.label, class_names=labels.class_names, dataset=labels.dataset)
     card = {
         "kind": kind, "dataset": source.dataset or None, "class_names": list(source.class_names),
         "source": f"{len(chosen)} of {len(source)} images of {source.title} {told}", **fields, "parent": parent,
@@ -84,7 +100,8 @@ def save_part(
     _require_json(fields)
     if wanted:
         card["tags"] = wanted
-    return stream_set(out, (len(chosen), *source.image.shape[1:]), _chunks(source, chosen), card, source.image.dtype)
+    shape = (len(chosen), *source.image.shape[1:])
+    return stream_set(out, shape, _chunks(source, chosen), card, source.image.dtype, labelled=source.label is not None)
 
 
 def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
@@ -153,16 +170,17 @@ def _require_json(fields: Mapping[str, Any]) -> None:
         raise InputError(f"how takes {size:,} characters, which are too many for a card: say it in at most {LONGEST_HOW:,}")
 
 
-def _chunks(source: Source, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _chunks(source: Source, rows: np.ndarray) -> Iterator[Chunk]:
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
-        yield source.image[part], source.label[part]
+        yield source.image[part], None if source.label is None else source.label[part]
 
 
 def content(source: Source) -> str:
-    """SHA-256 over images and labels, so that the parent can be told from another of its name."""
+    """SHA-256 over images and, where there are any, labels, so that the parent can be told from another of its name."""
     digest = hashlib.sha256()
     for start in range(0, len(source), _CHUNK):
         digest.update(np.ascontiguousarray(source.image[start : start + _CHUNK]).tobytes())
-        digest.update(np.asarray(source.label[start : start + _CHUNK], np.int64).tobytes())
+        if source.label is not None:
+            digest.update(np.asarray(source.label[start : start + _CHUNK], np.int64).tobytes())
     return digest.hexdigest()

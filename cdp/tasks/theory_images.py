@@ -117,8 +117,9 @@ class _Task:
     def __init__(self, name: str, encoder: str, dataset: str) -> None:
         self.source, self.encoder = open_source(name), encoder
         self.dataset = dataset_of([self.source], dataset, encoder=encoder)
-        rows = balanced_rows(self.source.label, ROWS)
-        self.image, self.label = np.asarray(self.source.image[rows]), self.source.label[rows]
+        label = self.source.labels("the theory's estimate of class separation")
+        rows = balanced_rows(label, ROWS)
+        self.image, self.label = np.asarray(self.source.image[rows]), label[rows]
         self.split = _other_split(self.source, self.dataset)
         self.real, self.missing = _real(self.dataset, self.split)
 

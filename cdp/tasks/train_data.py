@@ -64,7 +64,7 @@ def _synthetic(config: TrainConfig, made: list[tuple[SampleSet, Fit]], further: 
     """What the synthetic part of every batch is drawn from; None where it has none."""
     if not config.synthetic_per_batch:
         return None
-    return further if config.further_real else Pool([(one.image, found.relabel(one.label)) for one, found in made])
+    return further if config.further_real else Pool([(one.image, found.relabel(one.labels("a training"))) for one, found in made])
 
 
 def _further(config: TrainConfig, label: np.ndarray, held: int) -> np.ndarray:
@@ -98,6 +98,7 @@ def _subset(config: TrainConfig, label: np.ndarray) -> np.ndarray:
 
 def _fitting(made: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
     """The set and how its labels are to be read. Raises InputError that names it where its images or classes are not the data set's."""
+    made.labels("a training")
     found = fit(made.labelling, labelling_of(info), subset_ok=True)
     if found.refusal:
         raise InputError(f"synthetic: set {made.name} does not fit ({found.refusal}): choose a set that was made for this data set")

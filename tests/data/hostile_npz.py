@@ -88,7 +88,7 @@ NPZ = [
     Case("encrypted flag", npz_bytes(encrypted), "encrypted"),
     Case("archive without members", npz_members(), "no array 'image'"),
     Case("no image", npz_members(LABEL), "no array 'image'"),
-    Case("no label", npz_members(IMAGE), "no array 'label'"),
+    Case("labels under another name", npz_members(IMAGE, ("labels.npy", npy(_L))), "no array 'label'"),
     Case("keys x and y", npz_members(("x.npy", npy(_I)), ("y.npy", npy(_L))), "no array 'image'"),
     Case("image twice", _duplicate, "2 times"),
     Case("image in a folder", npz_members(("data/image.npy", npy(_I)), LABEL), "no array 'image'"),

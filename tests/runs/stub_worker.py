@@ -37,6 +37,9 @@ class StubMaker:
     def weights(self, config: GenerateConfig) -> dict[str, str]:
         return {"model_sha256": "0" * 64}
 
+    def labelled(self, config: GenerateConfig) -> bool:
+        return True
+
     def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
         self._note("begun", index)
         if self.error == "disk" and index == 1:

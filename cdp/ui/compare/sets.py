@@ -42,7 +42,7 @@ def sets(shown: Shown) -> None:
     from cdp.figures.palette import named_signs
 
     signs = named_signs([one.name for one in opened])
-    facts = [f"{len(one.label):,} images · {', '.join(users[one.name])}" for one in opened[:MOST_STRIPS]]
+    facts = [f"{len(one):,} images · {', '.join(users[one.name])}" for one in opened[:MOST_STRIPS]]
     st.html(strips_html(opened[:MOST_STRIPS], list(signs.values())[:MOST_STRIPS], facts))
     if len(opened) > MOST_STRIPS:
         st.caption(f"{len(opened) - MOST_STRIPS} more sets are not shown here: the gallery has them.")

@@ -13,7 +13,7 @@ import streamlit as st
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.figures.palette import Sign
-from cdp.ui.gallery.images import classes_in, grid_png
+from cdp.ui.gallery.images import classes_in, grid_png, rows_of_class
 from cdp.ui.gallery.parts import class_name, stamp
 from cdp.ui.words import GLYPHS
 
@@ -28,7 +28,7 @@ _HEAD = "border:0;padding:10px 0 3px;font-size:0.9rem;font-weight:600;text-align
 
 
 def columns_of(sets: Sequence[SampleSet]) -> tuple[list[int], int]:
-    """The classes that get a column, and images of each: about ``IMAGES`` a set in all."""
+    """The classes that get a column, and images of each: about ``IMAGES`` a set in all. A set without labels has no classes, and spans them."""
     shown = classes_in(*(one.label for one in sets))[:MOST_CLASSES]
     return shown, max(1, round(IMAGES / max(1, len(shown))))
 
@@ -50,22 +50,27 @@ def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequenc
 def _set(one: SampleSet, sign: Sign, fact: str, shown: Sequence[int], each: int) -> str:
     mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
     told = f"{mark} {html.escape(one.name)} <span style='font-weight:400;opacity:0.7'>{html.escape(fact)}</span>"
-    cells = "".join(f"<td style='{_CELL}'>{_pictures(one, value, each)}</td>" for value in shown)
+    if one.label is None:
+        cells = f"<td colspan='{max(1, len(shown))}' style='{_CELL};text-align:left'>{_pictures(one, None, IMAGES)} no labels</td>"
+    else:
+        cells = "".join(f"<td style='{_CELL}'>{_pictures(one, value, each)}</td>" for value in shown)
     return f"<tr><th colspan='{len(shown)}' style='{_HEAD}'><span style='position:sticky;left:0'>{told}</span></th></tr><tr>{cells}</tr>"
 
 
-def _pictures(one: SampleSet, value: int, each: int) -> str:
+def _pictures(one: SampleSet, value: int | None, each: int) -> str:
+    """value: None for all images in file order."""
     png = _png(str(one.folder), stamp(one.folder), value, each)
     if png is None:
         return "<span style='opacity:0.7'>none</span>"
-    alt = html.escape(f"{class_name(one, value)} in {one.name}", quote=True)
+    alt = html.escape(f"{'images' if value is None else class_name(one, value)} in {one.name}", quote=True)
     data = base64.b64encode(png).decode()
     return f"<img src='data:image/png;base64,{data}' alt='{alt}' style='width:100%;display:block;image-rendering:pixelated'>"
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _png(folder: str, changed: int, value: int, each: int) -> bytes | None:
-    """The first images of a class under each other; None where it has none. changed: of the set, so that another of its name is read anew."""
+def _png(folder: str, changed: int, value: int | None, each: int) -> bytes | None:
+    """The first images of a class under each other, of all images beside each other where ``value`` is None; None where there are none.
+    changed: of the set, so that another of its name is read anew."""
     samples = open_set(Path(folder))
-    rows = np.flatnonzero(samples.label == value)[:each]
-    return grid_png(np.asarray(samples.image[rows]), 1, scale=1) if len(rows) else None
+    rows = rows_of_class(samples, value, 0, each)
+    return grid_png(np.asarray(samples.image[rows]), each if value is None else 1, scale=1) if len(rows) else None

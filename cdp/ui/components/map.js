@@ -173,7 +173,7 @@ function linesOf(root, point) {
   }
   const { label, which, row, scores } = root.columns;
   const said = scores.map(([title, values]) => `${title}: ${Number.isNaN(values[point]) ? "no value" : Number(values[point].toPrecision(3))}`);
-  return [card.classes[label[point]], `${card.sets[which[point]]}, row ${row[point]}`, ...said];
+  return [card.classes[label[point]] ?? (label[point] < 0 ? "no label" : `class ${label[point]}`), `${card.sets[which[point]]}, row ${row[point]}`, ...said];
 }
 
 // Little-endian base64, as plotly packs arrays too.

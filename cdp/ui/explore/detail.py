@@ -26,7 +26,7 @@ def show(shown: Embedding, drawn: ExploreConfig, scores: PointScores | None, poi
     found = closeup(drawn, point, pending)
     number = int(shown.which[point])
     label = int(shown.label[point])
-    name = shown.class_names[label] if label < len(shown.class_names) else f"class {label}"
+    name = shown.class_name(label)
     with st.container(border=True, key="closeup"):
         st.markdown(f"**{plain(shown.names[number])}**, row {int(shown.row[point]):,}, {plain(name)}")
         if scores is not None:

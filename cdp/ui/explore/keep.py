@@ -61,7 +61,8 @@ def show(config: ExploreConfig) -> None:
     left = np.flatnonzero(~flags)
     # All that is left is no choice, and classes need no equal shares of it.
     everything = bool(wish.drop) and wish.keep >= len(left)
-    best = slice(None) if everything else chosen_rows(score[left], source.label[left], wish.keep, order=wish.order, balanced=wish.balanced)
+    label = None if source.label is None else source.label[left]
+    best = slice(None) if everything else chosen_rows(score[left], label, wish.keep, order=wish.order, balanced=wish.balanced)
     rows = left[best]
     _both(source, rows, score, wish)
     _figures(name, config, wish)
@@ -75,7 +76,10 @@ def _controls(source: Source) -> Wish:
         keep = int(st.number_input("Images to keep", 1, len(source), max(1, len(source) // 2), key=f"keep_count_{source.name}", width=170))
         order = st.segmented_control("Which end", ["highest", "lowest"], default="highest", required=True, key="keep_order")
     with st.container(horizontal=True, vertical_alignment="center"):
-        balanced = st.toggle("Equal shares of every class", True, key="keep_balanced")
+        classes = source.label is not None
+        balanced = st.toggle(
+            "Equal shares of every class", classes, key="keep_balanced" if classes else "keep_unlabelled", disabled=not classes
+        )
         duplicates = st.toggle("Drop duplicates", key="keep_duplicates", help="Images that come a second time in the set.")
         near = "Images nearer to a real training image than all but one in a thousand held-out real ones."
         memorised = st.toggle("Drop memorised", key="keep_memorised", help=near)
@@ -124,10 +128,11 @@ def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> No
     kept = np.zeros(len(source), bool)
     kept[rows] = True
     sign = 1 if wish.order == "highest" else -1
+    group = np.zeros(len(source), int) if source.label is None or not wish.balanced else source.label
     grids, labels = [], [f"place {place + 1}" for place in range(SHOWN)]
     for title, mask, towards in (("Kept", kept, sign), ("Dropped", ~kept, -sign)):
         where = np.flatnonzero(mask)
-        order = where[_nearest_first(towards * score[where], source.label[where] if wish.balanced else np.zeros(len(where), int))][:SHOWN]
+        order = where[_nearest_first(towards * score[where], group[where])][:SHOWN]
         mean = f", mean {score[where].mean():.3g}" if len(where) else ""
         image = np.asarray(source.image[order]) if len(order) else np.zeros((1, *source.image.shape[1:]), np.uint8)
         image = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]

@@ -33,7 +33,7 @@ def filtered(shown: Embedding, scores: PointScores | None, key: str) -> np.ndarr
                 )
                 mask &= np.isin(shown.which, sets) if sets else True
             present = np.unique(shown.label).tolist()
-            classes = st.multiselect("Classes", present, key=f"f_classes_{key}", format_func=lambda c: named(shown, c), placeholder="all")
+            classes = st.multiselect("Classes", present, key=f"f_classes_{key}", format_func=shown.class_name, placeholder="all")
             mask &= np.isin(shown.label, classes) if classes else True
             mask &= _by_score(scores, key)
         with right:
@@ -89,15 +89,10 @@ def _grid(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray, picked: in
     pages = ceil(len(chosen) / PAGE)
     page = st.pagination(pages, key=f"selected_page_{len(chosen)}") - 1 if pages > 1 else 0
     here = chosen[page * PAGE : (page + 1) * PAGE]
-    labels = [f"{shown.names[shown.which[i]]} row {shown.row[i]}, {named(shown, int(shown.label[i]))}" for i in here]
+    labels = [f"{shown.names[shown.which[i]]} row {shown.row[i]}, {shown.class_name(int(shown.label[i]))}" for i in here]
     key = f"selected_{hash((tuple(here.tolist()), drawn.model_dump_json()))}"
     images = atlas.point_images(shown, here)
     cell = pairs([Grid("selected", sprite(images[..., :3] if images.shape[-1] >= 3 else images[..., :1], COLUMNS), NEUTRAL.color)], labels,
                  columns=COLUMNS, key=key)  # fmt: skip
     take(shown, drawn, chosen)
     return picked if cell is None else int(here[cell])
-
-
-def named(shown: Embedding, value: int) -> str:
-    """The name of a class, or its number where nobody named it."""
-    return shown.class_names[value] if value < len(shown.class_names) else f"class {value}"

@@ -62,7 +62,7 @@ def _tell() -> None:
 
 def _npz(name: str, rows: np.ndarray) -> bytes:
     source = open_source(name)
-    return npz_bytes(np.asarray(source.image[rows]), source.label[rows])
+    return npz_bytes(np.asarray(source.image[rows]), None if source.label is None else source.label[rows])
 
 
 def _stem(name: str) -> str:

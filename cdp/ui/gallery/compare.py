@@ -29,9 +29,18 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
         st.dataframe(rows, hide_index=True, width="stretch")
     else:
         st.caption("Both were made with the same settings.")
-    classes = classes_in(one_set.label, other_set.label)
+    without = [samples.name for samples in (one_set, other_set) if samples.label is None]
+    classes = [] if without else classes_in(one_set.label, other_set.label)
     same_noise = one.config is not None and other.config is not None and one.config.seed == other.config.seed
     note = " Both have the same seed: images in the same place started from the same noise." if same_noise and _aligned(one, other) else ""
+    if without:
+        st.caption(
+            plain(
+                f"The first {ROW} images of each set, as {' and '.join(without)} {'has' if len(without) == 1 else 'have'} no labels.{note}"
+            )
+        )
+        _line(one_set, other_set, None)
+        return
     st.caption(f"The first {ROW} images of each class.{note}")
     for value in classes[:CLASSES_SHOWN]:
         _line(one_set, other_set, value)
@@ -46,13 +55,16 @@ def _aligned(one: Line, other: Line) -> bool:
     return (one.config.classes, one.config.model) == (other.config.classes, other.config.model)
 
 
-def _line(one: SampleSet, other: SampleSet, value: int) -> None:
-    named = one if value < len(one.class_names) else other
-    st.caption(plain(class_name(named, value)))
+def _line(one: SampleSet, other: SampleSet, value: int | None) -> None:
+    """value: None for all images in file order."""
+    name = "images"
+    if value is not None:
+        name = class_name(one if value < len(one.class_names) else other, value)
+        st.caption(plain(name))
     for column, samples in zip(st.columns(2, gap="medium"), (one, other), strict=True):
         image = strip(samples, value, 0, ROW, ROW)
         with column:
             if image:
-                st.image(image, width="stretch", alt=f"{class_name(named, value)} in {samples.name}")
+                st.image(image, width="stretch", alt=f"{name} in {samples.name}")
             else:
                 st.caption("none")

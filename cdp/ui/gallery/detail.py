@@ -15,7 +15,7 @@ from cdp.errors import CdpError
 from cdp.tasks.subsets import set_tags
 from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
-from cdp.ui.gallery.images import classes_in, page_count, rows_by_turn, showable
+from cdp.ui.gallery.images import classes_in, first_rows, page_count, showable
 from cdp.ui.gallery.parts import class_name, facts, go, heading, strip
 from cdp.ui.links import to_params
 from cdp.ui.sheet import sheet_png
@@ -68,7 +68,7 @@ def _npz(line: Line, samples: SampleSet) -> None:
     if size <= IN_BROWSER:
         st.download_button(
             "Download .npz", lambda: _npz_bytes(samples), file_name=f"{line.name}.npz", mime="application/octet-stream", on_click="ignore",
-            width="stretch", help=f"image {samples.image.shape} uint8 and label {samples.label.shape}, {size / 1e6:,.1f} MB.",
+            width="stretch", help=f"image {samples.image.shape} uint8{_and_labels(samples)}, {size / 1e6:,.1f} MB.",
         )  # fmt: skip
     elif st.button("Write .npz", width="stretch", help=f"{size / 1e6:,.0f} MB: written to {exports()}."):
         from cdp.data.importing import export_npz
@@ -82,6 +82,10 @@ def _npz(line: Line, samples: SampleSet) -> None:
             st.error(plain(str(error)))
         else:
             st.success(plain(f"Written to {out}"))
+
+
+def _and_labels(samples: SampleSet) -> str:
+    return ", without labels" if samples.label is None else f" and label {samples.label.shape}"
 
 
 def _tags(line: Line) -> None:
@@ -114,35 +118,43 @@ def _npz_bytes(samples: SampleSet) -> bytes:
 
 
 def _sheet(line: Line, samples: SampleSet) -> bytes:
-    rows = rows_by_turn(samples.label, SHEET)
-    classes = len(classes_in(samples.label[rows]))
+    rows = first_rows(samples, SHEET)
+    classes = 0 if samples.label is None else len(classes_in(samples.label[rows]))
     columns = classes if 1 < classes <= 20 else 20
     return sheet_png(np.asarray(showable(samples.image[rows])), flatten(line.config) if line.config else None, columns)
 
 
 def _images(samples: SampleSet) -> None:
-    present = classes_in(samples.label)
+    label = samples.label
+    if label is None:
+        _pages(samples, None, len(samples))
+        return
+    present = classes_in(label)
     picked = st.selectbox("Class", [None, *present], format_func=lambda v: "All classes" if v is None else class_name(samples, v))
     if picked is None:
         shown = present[:CLASSES_SHOWN]
         for value in shown:
-            st.caption(f"{plain(class_name(samples, value))} · {int((samples.label == value).sum()):,}")
+            st.caption(f"{plain(class_name(samples, value))} · {int(np.equal(label, value).sum()):,}")
             _picture(samples, value, 0, ROW, ROW)
         if len(present) > len(shown):
             st.caption(f"{len(present) - len(shown)} more classes: choose one above.")
         return
-    count = int((samples.label == picked).sum())
+    _pages(samples, picked, int(np.equal(label, picked).sum()))
+
+
+def _pages(samples: SampleSet, value: int | None, count: int) -> None:
+    """The ``count`` images of one class, or of a set without labels, page by page."""
     pages = page_count(count, PAGE)
     page = st.number_input(f"Page, of {pages:,}", 1, pages, 1) - 1 if pages > 1 else 0
     first = page * PAGE
     st.caption(f"Images {first + 1:,} to {min(count, first + PAGE):,} of {count:,}")
-    _picture(samples, picked, page, PAGE, ROW)
+    _picture(samples, value, page, PAGE, ROW)
 
 
-def _picture(samples: SampleSet, value: int, page: int, size: int, columns: int) -> None:
+def _picture(samples: SampleSet, value: int | None, page: int, size: int, columns: int) -> None:
     image = strip(samples, value, page, size, columns)
     if image:
-        st.image(image, alt=f"images of {class_name(samples, value)}, page {page + 1}")
+        st.image(image, alt=f"images of {samples.name if value is None else class_name(samples, value)}, page {page + 1}")
 
 
 def _card(line: Line, samples: SampleSet) -> None:
@@ -153,6 +165,9 @@ def _card(line: Line, samples: SampleSet) -> None:
         st.info("This version of the app does not know the settings in this set's card; its images can be used all the same.")
     with st.expander("Origin: source, hashes, versions"):
         st.dataframe(provenance_rows(samples.card), hide_index=True, width="stretch")
+    label = samples.label
+    if label is None:
+        return
     with st.expander("Classes"):
-        rows = [{"class": v, "name": class_name(samples, v), "images": int((samples.label == v).sum())} for v in classes_in(samples.label)]
+        rows = [{"class": v, "name": class_name(samples, v), "images": int(np.equal(label, v).sum())} for v in classes_in(label)]
         st.dataframe(rows, hide_index=True, width="stretch")

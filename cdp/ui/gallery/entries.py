@@ -54,6 +54,11 @@ class Line:
         return f"{guidance.strength:g}" if guidance.strength_mode == "relative" else f"raw {guidance.raw_lambda:g}"
 
     @property
+    def labelled(self) -> bool:
+        """Whether the images have labels; those of a model without classes have none until a classifier gives them."""
+        return bool((self.entry.card or {"class_names": True})["class_names"])
+
+    @property
     def day(self) -> str:
         """The date alone."""
         return self.created[:10]

@@ -23,9 +23,14 @@ def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
     return np.lexsort((label, turn))[:limit]
 
 
-def rows_of_class(label: np.ndarray, value: int | None, page: int, size: int) -> np.ndarray:
-    """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all classes in file order."""
-    where = np.arange(len(label)) if value is None else np.flatnonzero(label == value)
+def first_rows(samples: SampleSet, limit: int) -> np.ndarray:
+    """Up to ``limit`` row numbers for a picture of the whole set: classes by turn, the first images of a set without labels."""
+    return np.arange(min(limit, len(samples))) if samples.label is None else rows_by_turn(samples.label, limit)
+
+
+def rows_of_class(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
+    """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in file order."""
+    where = np.arange(len(samples)) if value is None else np.flatnonzero(np.equal(samples.labels("a class"), value))
     return where[page * size : (page + 1) * size]
 
 
@@ -34,9 +39,9 @@ def page_count(images: int, size: int) -> int:
     return max(1, -(-images // size))
 
 
-def classes_in(*labels: np.ndarray) -> list[int]:
-    """Class numbers that appear in any of the arrays, ascending."""
-    return sorted({int(v) for label in labels for v in np.unique(label)})
+def classes_in(*labels: np.ndarray | None) -> list[int]:
+    """Class numbers that appear in any of the arrays, ascending; sets without labels have none."""
+    return sorted({int(v) for label in labels if label is not None for v in np.unique(label)})
 
 
 def showable(image: np.ndarray) -> np.ndarray:
@@ -59,8 +64,8 @@ def grid_png(image: np.ndarray, columns: int, *, scale: int, gap: int = 2) -> by
 
 
 def thumbnail_png(samples: SampleSet) -> bytes:
-    """The picture of a set's card: one image of each of the first classes."""
-    rows = rows_by_turn(samples.label[:5000], THUMBNAILS)
+    """The picture of a set's card: one image of each of the first classes, or simply the first images."""
+    rows = first_rows(samples, THUMBNAILS) if samples.label is None else rows_by_turn(samples.label[:5000], THUMBNAILS)
     return grid_png(samples.image[rows], 5, scale=scale_for(samples.image.shape[1:]))
 
 

@@ -34,8 +34,8 @@ def heading(line: Line, *, size: str = "1rem") -> None:
 
 
 def facts(line: Line) -> str:
-    """One line of what counts: images, loss, strength, seed."""
-    parts = [f"{line.count:,} images"]
+    """One line of what counts: images, whether they lack labels, loss, strength, seed."""
+    parts = [f"{line.count:,} images", *([] if line.labelled else ["no labels"])]
     if line.config is None:
         return plain(" · ".join([*parts, line.loss]))
     guided = line.config.guidance.loss != "none"
@@ -53,8 +53,8 @@ def thumbnail(samples_folder: Path) -> bytes:
     return _thumbnail(str(samples_folder), stamp(samples_folder))
 
 
-def strip(samples: SampleSet, value: int, page: int, size: int, columns: int) -> bytes | None:
-    """Page ``page`` of ``size`` images of one class as PNG; None where there are none."""
+def strip(samples: SampleSet, value: int | None, page: int, size: int, columns: int) -> bytes | None:
+    """Page ``page`` of ``size`` images of one class as PNG, of all images where ``value`` is None; None where there are none."""
     return _strip(str(samples.folder), stamp(samples.folder), value, page, size, columns)
 
 
@@ -64,9 +64,9 @@ def _thumbnail(folder: str, changed: int) -> bytes:
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def _strip(folder: str, changed: int, value: int, page: int, size: int, columns: int) -> bytes | None:
+def _strip(folder: str, changed: int, value: int | None, page: int, size: int, columns: int) -> bytes | None:
     samples = open_set(folder)
-    rows = pictures.rows_of_class(samples.label, value, page, size)
+    rows = pictures.rows_of_class(samples, value, page, size)
     if not len(rows):
         return None
     return pictures.grid_png(np.asarray(samples.image[rows]), columns, scale=pictures.scale_for(samples.image.shape[1:]))

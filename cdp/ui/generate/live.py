@@ -88,7 +88,7 @@ def _ending(job: Job) -> None:
     elif job.state == "cancelled":
         st.info("Cancelled before the first step.")
     elif result:
-        count = len(result.label)
+        count = len(result.guided)
         st.caption(f"{count:,} image{'' if count == 1 else 's'} in {result.seconds:.1f} s, seed {job.config.seed}")
 
 

@@ -28,8 +28,8 @@ def arm_of(job: Job, result: LiveResult, *, guided: bool) -> tuple[GenerateConfi
     return unflatten({"loss": "none", "strength": 0.0}, config), result.unguided
 
 
-def npz_bytes(image: np.ndarray, label: np.ndarray) -> bytes:
-    """The field's exchange format, in memory."""
+def npz_bytes(image: np.ndarray, label: np.ndarray | None) -> bytes:
+    """The field's exchange format, in memory; images alone where there are no labels."""
     from cdp.data.npz import write_npz
 
     with tempfile.TemporaryDirectory() as folder:
@@ -38,7 +38,7 @@ def npz_bytes(image: np.ndarray, label: np.ndarray) -> bytes:
         return path.read_bytes()
 
 
-def save(name: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray) -> str:
+def save(name: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray | None) -> str:
     """Save a sample set; returns its name. Raises InputError for a name that cannot be used or is taken."""
     from cdp.data.sets import save_set
     from cdp.tasks.cards import set_card
@@ -72,7 +72,7 @@ def take_away(job: Job) -> None:
             )  # fmt: skip
 
 
-def _save(name_key: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray) -> None:
+def _save(name_key: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray | None) -> None:
     try:
         st.session_state[_SAVED] = save(st.session_state[name_key], config, image, label)
     except (CdpError, OSError) as error:

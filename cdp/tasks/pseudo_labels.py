@@ -1,0 +1,239 @@
+"""Pseudo-labels: a classifier says what the images of a set show, and those it is sure of become a new set that says so.
+
+For models without classes, whose images have no labels (the published CIFAR-10 pipeline labels its images this way).
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from cdp import paths
+from cdp.config_explore import PIXELS
+from cdp.data import atomic
+from cdp.data.fitting import Labelling, fit, labelling_of_card
+from cdp.data.names import valid_name
+from cdp.data.samples import SampleSet
+from cdp.data.sets import open_set
+from cdp.errors import Cancelled, InputError, MissingError
+from cdp.models.encoders import JUDGE, Encoder
+from cdp.statistics.shares import wilson
+from cdp.tasks.sources import Source, dataset_of, open_source
+from cdp.tasks.subsets import NewLabels, save_part
+from cdp.tasks.watching import Report, ignore
+from cdp.types import Interval
+
+CONFIDENCE = 0.9
+"""Probability that a label needs, where nobody says otherwise."""
+BINS = 20
+"""Of the histogram of confidence, over [0, 1]."""
+CHECKED = 5000
+"""Images that another network looks at as well at most, spread over those kept."""
+_CHUNK = 1024
+"""Images read and classified at once, so that memory stays flat."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A classifier on a card. sha256: of its weights."""
+
+    name: str
+    sha256: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """How a set got its labels, as its card has it under ``pseudo_labels``.
+
+    min_confidence: probability that a label needed; images: of the parent; kept: of this set; histogram: images of the parent by confidence, in
+    equal bins over [0, 1]; balance: images kept of each class; judge: another network that looked at images kept, and agreement: the share
+    of them that it gives the same class; both None where ``not_checked`` says why. guided: whether the labelling network had guided the images.
+    """
+
+    encoder: Network
+    min_confidence: float
+    images: int
+    kept: int
+    histogram: tuple[int, ...]
+    balance: tuple[int, ...]
+    judge: Network | None
+    agreement: Interval | None
+    not_checked: str
+    guided: bool
+
+    @property
+    def share(self) -> Interval:
+        """Of the parent's images that were kept."""
+        return wilson(self.kept, self.images)
+
+
+_CARD = TypeAdapter(PseudoLabels)
+
+
+def pseudo_label(
+    name: str, out: str, *, encoder: str, min_confidence: float = CONFIDENCE, dataset: str = "", report: Report = ignore,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> SampleSet:  # fmt: skip
+    """Save as set ``out`` the images of a set that a classifier is sure of, labelled by it. Labels that they had are not asked.
+
+    encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder. dataset: whose encoder; where empty, that of the set's
+    card. min_confidence: in [0, 1]. report: told of the share done; should_stop: asked between batches.
+    Raises InputError or MissingError with the remedy where the network does not see such images or is sure of none, and Cancelled;
+    nothing is saved then.
+    """
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"min_confidence: {min_confidence:g} is no probability: choose one from 0 to 1")
+    atomic.refuse_existing(paths.sets_dir() / valid_name(out))
+    if encoder == PIXELS:
+        raise InputError("encoder: pixels classify nothing: choose a classifier, such as judge")
+    made, source = open_set(name), open_source(name)
+    network, classes, described = _classifier(encoder, source, dataset)
+    predicted, confidence = _classify(network, source, lambda share: report(0.8 * share, f"labelling {source.title}"), should_stop)
+    rows = np.flatnonzero(confidence >= min_confidence)
+    if not len(rows):
+        raise InputError(
+            f"min_confidence: {described.name} is at most {confidence.max():.3f} sure of an image of {source.title}, so none reaches "
+            f"{min_confidence:g}: choose {math.floor(100 * float(confidence.max())) / 100:g} or less, or another encoder"
+        )
+    report(0.8, "comparing with another network")
+    judge, agreement, not_checked = _agreement(network, described, classes, source, rows, predicted[rows], should_stop)
+    found = PseudoLabels(
+        described, min_confidence, len(source), len(rows), tuple(np.histogram(confidence, BINS, (0.0, 1.0))[0].tolist()),
+        tuple(np.bincount(predicted[rows], minlength=len(classes)).tolist()), judge, agreement, not_checked, _guided(made.card, described),
+    )  # fmt: skip
+    report(0.95, f"saving {out}")
+    return save_part(
+        name, rows, out, kind="pseudo-labelled", told=f"labelled by {described.name} with probability {min_confidence:g} or more",
+        fields={"pseudo_labels": asdict(found)}, labels=NewLabels(predicted, classes, described.dataset),
+    )  # fmt: skip
+
+
+def pseudo_labels_of(card: Mapping[str, Any]) -> PseudoLabels | None:
+    """How a set got its labels by its card; None where it did not get them so, or a stranger wrote the card."""
+    try:
+        return _CARD.validate_python(card["pseudo_labels"])
+    except (KeyError, ValidationError):
+        return None
+
+
+def sentences(found: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
+    """What a person has to know of these labels, the most important first."""
+    share = found.share
+    who = f"{found.encoder.name} ({found.encoder.sha256[:12]})"
+    said = [
+        f"{found.kept:,} of {found.images:,} images were kept ({share.value:.1%}): {who} gives them a class with probability {found.min_confidence:g} or more."
+    ]
+    if found.agreement is not None and found.judge is not None:
+        seen = found.agreement
+        said.append(
+            f"{found.judge.name}, another network, gives {seen.value:.1%} of them the same class (95 % interval {seen.low:.1%} to {seen.high:.1%}, "
+            f"n = {seen.n:,})."
+        )
+    else:
+        said.append(f"How often these labels are right is not known: {found.not_checked}.")
+    if found.guided:
+        said.append("The same network guided these images, so it is surer of them than it should be: have another one label them.")
+    absent = [name for name, count in zip(class_names, found.balance, strict=False) if not count]
+    if absent:
+        said.append(f"No image of {', '.join(absent[:6])}{f' and {len(absent) - 6} more' if len(absent) > 6 else ''} was kept.")
+    return said
+
+
+def histogram_rows(found: PseudoLabels) -> list[dict[str, Any]]:
+    """Images by confidence: from, to, images."""
+    size = len(found.histogram)
+    return [{"from": at / size, "to": (at + 1) / size, "images": count} for at, count in enumerate(found.histogram)]
+
+
+def command(name: str, out: str, encoder: str, min_confidence: float) -> str:
+    """The same on the command line."""
+    words = ["python", "-m", "cdp", "pseudo-label", name, "--encoder", encoder, "--min-confidence", f"{min_confidence:g}", "--name", out]
+    return shlex.join(words)
+
+
+def _classifier(encoder: str, source: Source, dataset: str) -> tuple[Encoder, tuple[str, ...], Network]:
+    """The network on this machine's device, its class names, and how the card calls it. Raises InputError where it does not see such images."""
+    from cdp.tasks.engine import encoder_on_device
+
+    if dataset or not _stands_alone(encoder):
+        named = dataset_of([source], dataset, encoder=encoder)
+        found = encoder_on_device(encoder, named)
+    else:  # a network given by its path or as a run says itself what it was trained on
+        found = encoder_on_device(encoder, "")
+        named = str(found.card.get("dataset") or "")
+    theirs = labelling_of_card(f"encoder {found.name}", found.card)
+    height, width, channels = source.image.shape[1:]
+    refusal = fit(Labelling(source.name, theirs.classes, (channels, height, width)), theirs).refusal
+    if refusal:
+        raise InputError(
+            f"encoder: {found.name} does not see such images as those of {source.title} ({refusal}): choose an encoder of their own data set"
+        )
+    return found, theirs.classes, Network(found.name, found.sha256, named)
+
+
+def _stands_alone(encoder: str) -> bool:
+    from cdp.models.checkpoints import is_name
+    from cdp.models.encoders import TRAINED
+
+    return encoder.startswith(TRAINED) or not is_name(encoder)
+
+
+def _classify(
+    network: Encoder, source: Source, done: Callable[[float], None], should_stop: Callable[[], bool], rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(k,) int64 predicted classes and (k,) float32 probabilities of them, of all images or of ``rows``."""
+    import torch
+
+    from cdp.tasks.engine import features_of
+
+    chosen = np.arange(len(source)) if rows is None else rows
+    predicted, confidence = np.empty(len(chosen), np.int64), np.empty(len(chosen), np.float32)
+    for start in range(0, len(chosen), _CHUNK):
+        if should_stop():
+            raise Cancelled(f"stopped after {start} of {len(chosen)} images: nothing was saved")
+        part = slice(start, start + _CHUNK)
+        with torch.no_grad():
+            best = network.net.logits_of(features_of(network.net, source.image[chosen[part]])).softmax(1).max(1)
+        predicted[part], confidence[part] = best.indices.cpu().numpy(), best.values.cpu().numpy()
+        done(min(1.0, (start + _CHUNK) / len(chosen)))
+    return predicted, confidence
+
+
+def _agreement(
+    network: Encoder, described: Network, classes: tuple[str, ...], source: Source, rows: np.ndarray, predicted: np.ndarray,
+    should_stop: Callable[[], bool],
+) -> tuple[Network | None, Interval | None, str]:  # fmt: skip
+    """The judge of the same data set and the share of images that it gives the same class; why there is none."""
+    from cdp.tasks.engine import encoder_on_device
+
+    try:
+        judge = encoder_on_device(JUDGE, described.dataset)
+    except MissingError:
+        return None, None, f"{described.dataset} has no judge to compare with"
+    if judge.sha256 == network.sha256:
+        return None, None, "the judge itself gave them, so it is not independent of them"
+    theirs = labelling_of_card("the judge", judge.card)
+    ours = Labelling(described.name, classes, theirs.shape)
+    mapped = fit(theirs, ours)
+    if mapped.refusal:
+        return None, None, f"the judge of {described.dataset} knows other classes"
+    some = np.unique(np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).round().astype(np.int64))
+    seen, _ = _classify(judge, source, lambda _: None, should_stop, rows[some])
+    hits = int((mapped.relabel(seen) == predicted[some]).sum())
+    return Network(JUDGE, judge.sha256, described.dataset), wilson(hits, len(some)), ""
+
+
+def _guided(card: Mapping[str, Any], described: Network) -> bool:
+    """Whether the labelling network guided the images, by the card of a generated set, or by the settings of the one that this is a part of."""
+    guide, parent = card.get("encoder"), card.get("parent")
+    if isinstance(guide, dict):
+        return guide.get("sha256") == described.sha256
+    config = parent.get("config") if isinstance(parent, dict) else None
+    return isinstance(config, dict) and config.get("loss") != "none" and config.get("encoder") == described.name
