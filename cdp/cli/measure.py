@@ -9,6 +9,9 @@ import typer
 from cdp.cli.output import print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdp.tasks.measured import Comparison
     from cdp.types import Interval
 
 
@@ -28,25 +31,39 @@ def measure(
     rows: Annotated[
         int, typer.Option(help="Images of each set that are measured, class-balanced, 100 to 20000.", min=100, max=20_000)
     ] = 5000,
-    seed: Annotated[int, typer.Option(help="Of the resampling behind the intervals.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the resampling behind the intervals, and of the images drawn to compare sets at the same size.", min=0)
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of tables.")] = False,
 ) -> None:
     """Measure sets in an encoder's feature space, with 95 % intervals; further sets are also compared with the first."""
-    from cdp.tasks.measuring import changes, figures_json, measure_set, sentences
+    from cdp.tasks.measuring import compare, comparisons_json, measure_set
 
+    options = {"encoder": encoder, "dataset": dataset, "rows": rows, "seed": seed}
     found = []
     for name in sets:
         say(f"measuring {name}")
-        found.append(measure_set(name, encoder=encoder, dataset=dataset, rows=rows, seed=seed))
+        found.append(measure_set(name, **options))  # type: ignore[arg-type]
+    pairs = []
+    for name in sets[1:]:
+        say(f"comparing {sets[0]} and {name} at the same number of images")
+        pairs.append(compare(sets[0], name, **options))  # type: ignore[arg-type]
     if as_json:
-        print_json(figures_json(found, encoder=encoder))
+        print_json(comparisons_json(found, pairs, encoder=encoder))
         return
     for one in found:
         _table(f"{one.name}: {one.result.n:,} of {one.total:,} images, {encoder}", one.result.figures, one.result.undefined)
-    for other in found[1:]:
-        _table(f"{found[0].name} minus {other.name}", changes(found[0], other), {})
-        for text in sentences(found[0], other):
-            print(f"  {text}")
+    for pair in pairs:
+        print_comparison(pair, [other for other in pairs if other is not pair])
+
+
+def print_comparison(pair: Comparison, beside: Sequence[Comparison]) -> None:
+    """What differs, figure by figure and in sentences. beside: comparisons that are read together with this one."""
+    from cdp.tasks.measuring import changes, sentences
+
+    _table(f"{pair.first.name} minus {pair.second.name}, {pair.n:,} images each", changes(pair), {})
+    for text in sentences(pair, beside):
+        print(f"  {text}")
 
 
 def _table(title: str, figures: dict[str, Interval], undefined: dict[str, str]) -> None:

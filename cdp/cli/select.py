@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cdp.cli.output import AsJson, print_json
+from cdp.cli.measure import print_comparison
+from cdp.cli.output import AsJson, print_json, say
+from cdp.errors import InputError
+
+if TYPE_CHECKING:
+    from cdp.tasks.selecting import PreviewFigures
 
 
 def register(app: typer.Typer) -> None:
@@ -29,24 +34,46 @@ def select(
         bool,
         typer.Option("--drop-memorised", help="First drop images as near to a training image as 1 in 1,000 held-out real ones are."),
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Also compare the kept part with a random part of the same size, in the eyes of another encoder."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the best part of a set by one score an image, or drop what is there twice or copied. The new set names its parent and how."""
+    from cdp.data.atomic import refuse_existing
+    from cdp.paths import sets_dir
     from cdp.tasks import selecting
 
+    if measure and keep is None:
+        raise InputError("--measure compares what --keep chooses with a random part: say how many to keep")
+    found = None
+    if measure and keep is not None:
+        refuse_existing(sets_dir() / out)  # before minutes are spent
+        say("measuring the kept part, a random one and the whole set")
+        found = selecting.preview_figures(
+            name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed,  # type: ignore[arg-type]
+            drop_duplicates=drop_duplicates, drop_memorised=drop_memorised,
+        )  # fmt: skip
     made = selecting.select(
         name, out, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed,  # type: ignore[arg-type]
         drop_duplicates=drop_duplicates, drop_memorised=drop_memorised,
     )  # fmt: skip
     if as_json:
-        print_json(
-            {
-                "name": made.name,
-                "path": str(made.folder),
-                "count": len(made),
-                "selection": made.card.get("selection") or made.card["subset"],
-                "parent": made.card["parent"]["name"],
-            }
-        )
-    else:
-        print(f"{made.name}: {made.card['source']}, in {made.folder}")
+        told = {} if found is None else {"figures": _json(found)}
+        selection = made.card.get("selection") or made.card["subset"]
+        parent = made.card["parent"]["name"]
+        print_json({"name": made.name, "path": str(made.folder), "count": len(made), "selection": selection, "parent": parent} | told)
+        return
+    print(f"{made.name}: {made.card['source']}, in {made.folder}")
+    if found is not None:
+        print(found.note)
+        print_comparison(found.comparison, [])
+
+
+def _json(found: PreviewFigures) -> dict[str, Any]:
+    """The kept part, the random part and the whole set, as ``measure --json`` has them."""
+    from cdp.tasks.claims import comparisons_json
+
+    sets = [found.kept, found.control, found.parent]
+    return comparisons_json(sets, [found.comparison], encoder=found.encoder) | {"note": found.note}

@@ -10,9 +10,10 @@ import numpy as np
 from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, Ints, UndefinedError
 from cdp.embedding.classes import class_rows
-from cdp.embedding.intervals import difference, percentile
+from cdp.embedding.intervals import difference, p_value, percentile
 from cdp.embedding.scatter import Groups
 from cdp.errors import InputError
+from cdp.statistics.holm import holm
 from cdp.statistics.shares import share_interval
 from cdp.types import Interval
 
@@ -57,6 +58,12 @@ def pair_difference(first: Pairs, second: Pairs) -> Pairs:
         _changes(first.confusion, second.confusion),
         _changes(first.separation, second.separation),
     )
+
+
+def clear_pairs(changes: Mapping[Pair, Interval], *, level: float = 0.95) -> set[Pair]:
+    """The pairs whose change can be told, all of them corrected together by Holm's method: none in ``level`` of comparisons without any."""
+    adjusted = holm([p_value(change) for change in changes.values()])
+    return {pair for pair, p in zip(changes, adjusted, strict=True) if p is not None and p <= 1 - level}
 
 
 def _changes(first: Mapping[Pair, Interval], second: Mapping[Pair, Interval]) -> dict[Pair, Interval]:

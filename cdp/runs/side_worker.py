@@ -99,7 +99,8 @@ def _scores(payload: Mapping[str, Any], report: Report) -> None:
 def _measure(payload: Mapping[str, Any], report: Report) -> None:
     from cdp.tasks.measuring import measure_set
 
-    measure_set(**payload, report=report)
+    sizes = payload.get("sizes")  # pairs, as JSON has no whole numbers for keys
+    measure_set(**dict(payload) | {"sizes": None if sizes is None else dict(sizes)}, report=report)
 
 
 def _closeup(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -130,15 +131,12 @@ def _flags(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return {kind: np.flatnonzero(mask).tolist() for kind, mask in rows.items()} | {"undefined": found.undefined}
 
 
-def _preview_figures(payload: Mapping[str, Any], report: Report) -> list[dict[str, Any]]:
-    from cdp.tasks.measured import to_json
+def _preview_figures(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     from cdp.tasks.selecting import preview_figures
 
-    found = preview_figures(**payload)
-    return [
-        {"name": one.name, "total": one.total, "class_names": list(one.class_names), "figures": to_json(one.result, one.pairs)}
-        for one in (found.kept, found.parent, found.control)
-    ]
+    found = preview_figures(**payload, report=report)
+    sets = (found.kept, found.control, found.parent)
+    return {"sets": [one.to_json() for one in sets], "note": found.note, "encoder": found.encoder}
 
 
 def _estimate(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:

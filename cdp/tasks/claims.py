@@ -1,14 +1,21 @@
-"""What changed between two sets, in plain sentences that never claim more than their intervals."""
+"""What changed between sets, in plain sentences that never claim more than their intervals, corrected for how many are tried."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from cdp.embedding.measure import difference
-from cdp.tasks.measured import Measured
+from cdp.embedding.intervals import difference, log_ratio, p_value
+from cdp.statistics.holm import holm
+from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
 from cdp.types import Interval
+
+LEVEL = 0.95
+"""Of all claims of one family together: two sets that do not differ get any claim in at most 5 of 100 families."""
+FEWEST = 10
+"""Images of every class, without which nothing is claimed."""
 
 
 @dataclass(frozen=True)
@@ -41,82 +48,182 @@ OTHERS: Mapping[str, _Words] = {
     "real_auc": _Words("AUC of telling it from real", "it is easier to tell from real, by {} of AUC", "it is harder to tell from real, by {} of AUC", "points"),
     "nearest": _risen("nearest-training-image ratio"),
 }  # fmt: skip
+TRIED: Mapping[str, _Words] = {**SEPARABILITY, **FIDELITY, **OTHERS}
 COLLAPSE = (
     "Classes are further apart while less of the real data is reached: this can be collapse, a few easy images over and over, so look at "
     "the images before calling it better."
 )
 
 
-def sentences(first: Measured, second: Measured) -> list[str]:
-    """What ``first`` is compared with ``second``. A figure gets a claim where the interval of its change leaves 0 out.
+def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[str]:
+    """What ``first`` is compared with ``second``. A figure gets a claim where its change is clear after correction.
 
-    Separability never stands without fidelity and coverage; where it rose and recall or coverage fell, a warning follows.
-    Scatter is relative to the second set, shares are in points. Intervals: ``difference``, and ``relative_change`` for the relative.
+    Every figure of every comparison that is read together, ``compared`` and those ``beside`` it, is one family under Holm's correction, so
+    that two sets of one distribution get any claim in at most 5 of 100 families. Separability never stands without fidelity and coverage;
+    where it rose and recall or coverage fell, a warning follows. Scatter is relative to the second set, shares are in points. Intervals:
+    ``difference``, and ``relative_change`` for the relative. Nothing is claimed of sets of unequal size, of fewer than ten images a class, or,
+    of separability, of sets with different classes.
     """
-    mine, theirs = first.result.figures, second.result.figures
-    groups = [{key: _changed(words, mine[key], theirs[key]) for key, words in group.items() if key in mine and key in theirs}
-              for group in (SEPARABILITY, FIDELITY, OTHERS)]  # fmt: skip
+    first, second = compared.first, compared.second
+    if reason := too_few(compared):
+        return [reason]
+    found = _family([compared, *beside])
+    groups = [{key: change for key, change in found[0].items() if key in group} for group in (SEPARABILITY, FIDELITY, OTHERS)]
     separability, fidelity, others = groups
-    every = separability | fidelity | others
-    if not every:
-        return ["The two sets have no figure in common to compare."]
-    if all(change.sign == 0 for change in every.values()):
-        beside = "" if fidelity else "; fidelity and coverage were not measured of both"
-        return [f"Nothing can be told apart: every {_level(mine)} interval of a change holds 0{beside}."]
-    found = [
-        f"{_told(separability, 'separability')}; at the same time "
-        + (_told(fidelity, "fidelity and coverage") if fidelity else "fidelity and coverage were not measured of both sets")
-    ]
+    tried = sum(len(each) for each in found)
+    if not found[0]:
+        return ["The two sets have no figure in common to compare.", *_unlike(first, second)]
+    if _same(first, second):
+        return [f"Every figure is the same to the last digit: the {compared.n:,} images that were measured of each are the same ones."]
+    at = f"At {compared.n:,} images each"
+    together = f"corrected together for the {tried} figures that were tried (Holm, {100 * LEVEL:g} %)"
+    if all(change.sign == 0 for change in found[0].values()):
+        beside_it = "" if fidelity or not separability else "; fidelity and coverage were not measured of both"
+        return [f"{at}, nothing can be told apart: no change is clear, {together}{beside_it}.", *_unlike(first, second)]
+    texts = []
+    if separability:
+        beside_it = _told(fidelity, "fidelity and coverage") if fidelity else "fidelity and coverage were not measured of both sets"
+        texts.append(f"{at}: {_told(separability, 'separability')}; at the same time {beside_it}")
+    elif fidelity:
+        texts.append(f"{at}: {_told(fidelity, 'fidelity and coverage')}")
     if others:
-        found.append(_told(others, "distance to real"))
-    texts = [f"{text[0].upper()}{text[1:]}." for text in found]
+        texts.append(f"{at}: {_told(others, 'distance to real')}")
+    texts = [f"{text}." for text in texts] + _unlike(first, second)
     gone = any(fidelity[key].sign < 0 for key in ("recall", "coverage") if key in fidelity)
     apart = any(change.sign > 0 for change in separability.values())
-    return [*texts, COLLAPSE] if gone and apart else texts
+    return [*texts, *([COLLAPSE] if gone and apart else []), f"These claims are {together}; each interval is of its figure alone."]
+
+
+def comparisons_json(found: Sequence[Measured], compared: Sequence[Comparison], *, encoder: str) -> dict[str, Any]:
+    """Sets, and the first minus each of the others: what ``python -m cdp measure --json`` prints.
+
+    corrected: p of each figure that sentences are about, of all of them together; claims: those of which one is made.
+    """
+    family = _family(compared)
+    return {
+        "encoder": encoder,
+        "sets": [set_json(one) for one in found],
+        "differences": [
+            {
+                "first": one.first.name, "second": one.second.name, "images": one.n, "figures": figures_json(changes(one)),
+                "corrected": {key: change.p for key, change in found_of.items()},
+                "claims": [] if too_few(one) else [key for key, change in found_of.items() if change.sign],
+                "sentences": sentences(one, [other for other in compared if other is not one]),
+            }
+            for one, found_of in zip(compared, family, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def corrected(compared: Comparison, beside: Sequence[Comparison] = ()) -> dict[str, float]:
+    """p of each figure that sentences are about, corrected as there."""
+    return {key: change.p for key, change in _family([compared, *beside])[0].items()}
 
 
 def relative_change(first: Interval, second: Interval) -> Interval | None:
     """``first`` over ``second``, minus 1, in percent; None unless both intervals are above 0.
 
-    The interval is MOVER's on logarithms (Zou and Donner 2008, Sec. 3): log intervals keep their level, so does their difference,
-    and so does what the increasing exp makes of it.
+    The interval is that of the difference of logarithms, which keeps its level as the increasing exp does.
     """
-    if min(first.low, second.low) <= 0:
-        return None
-    logs = [Interval(math.log(f.value), math.log(f.low), math.log(f.high), f.n, f.level) for f in (first, second)]
-    change = difference(logs[0], logs[1])
-    value, low, high = (100 * math.expm1(bound) for bound in (change.value, change.low, change.high))
-    return Interval(value, low, high, change.n, change.level)
+    change = log_ratio(first, second)
+    return None if change is None else _percent(change)
+
+
+def _percent(logarithm: Interval) -> Interval:
+    value, low, high = (
+        100 * math.expm1(bound) if bound < math.inf else bound for bound in (logarithm.value, logarithm.low, logarithm.high)
+    )
+    return Interval(value, low, high, logarithm.n, logarithm.level)
 
 
 @dataclass(frozen=True)
 class _Change:
-    """sign: 1 up, -1 down, 0 where neither can be told; claim: in words, "" for the latter."""
+    """p: corrected for all that are tried; sign: 1 up, -1 down, 0 where neither can be told; claim: in words, "" for the latter."""
 
     name: str
+    p: float
     sign: int
     claim: str = ""
 
 
-def _changed(words: _Words, first: Interval, second: Interval) -> _Change:
-    change = relative_change(first, second) if words.unit == "%" else difference(first, second)
-    if change is None:  # a ratio about 0 has no percent
-        words, change = _risen(words.name), difference(first, second)
-    if change.low <= 0 <= change.high:
-        return _Change(words.name, 0)
-    sign = 1 if change.low > 0 else -1
+def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
+    """Every figure of every comparison, corrected together."""
+    tried = [
+        (place, key, words, *_measured_change(words, one, key))
+        for place, one in enumerate(compared)
+        for key, words in TRIED.items()
+        if key in one.first.result.figures and key in one.second.result.figures and not too_few(one)
+        if key not in SEPARABILITY or not _unlike(one.first, one.second)
+    ]
+    adjusted = holm([p for *_, p in tried])
+    found: list[dict[str, _Change]] = [{} for _ in compared]
+    for (place, key, words, change, unit, _), p in zip(tried, adjusted, strict=True):
+        assert p is not None  # every test could be made
+        found[place][key] = _worded(words if unit == words.unit else _risen(words.name), change, p)
+    return found
+
+
+def _measured_change(words: _Words, compared: Comparison, key: str) -> tuple[Interval, str, float]:
+    """The change with its interval, its unit, and its p before correction."""
+    first, second = compared.first.result.figures[key], compared.second.result.figures[key]
+    if words.unit == "%" and (logarithm := log_ratio(first, second)) is not None:
+        return _percent(logarithm), "%", p_value(logarithm)
+    change = difference(first, second)  # a ratio about 0 has no percent
+    return change, "" if words.unit == "%" else words.unit, p_value(change)
+
+
+def _worded(words: _Words, change: Interval, p: float) -> _Change:
+    if p > 1 - LEVEL:
+        return _Change(words.name, p, 0)
+    sign = 1 if change.value > 0 else -1
     scale = sign * (100 if words.unit == "points" else 1)
     value, *bounds = (_number(scale * bound) for bound in (change.value, change.low, change.high))
     low, high = bounds[::sign]
     much = f"{value} {words.unit}".rstrip()
     claim = (words.up if sign > 0 else words.down).format(much)
-    return _Change(words.name, sign, f"{claim}, {100 * change.level:g} % interval {low} to {high}")
+    return _Change(words.name, p, sign, f"{claim}, {100 * change.level:g} % interval {low} to {high}")
 
 
-def _told(changes: Mapping[str, _Change], what: str) -> str:
+def too_few(compared: Comparison) -> str:
+    """Why nothing is claimed; "" where something may be."""
+    for one in (compared.first, compared.second):
+        if few := {value: count for value, count in one.sizes.items() if count < FEWEST}:
+            value, count = min(few.items(), key=lambda item: item[1])
+            images = "1 image" if count == 1 else f"{count} images"
+            return (
+                f"Nothing is claimed from fewer than {FEWEST} images a class: {one.name} has {images}"
+                f"{'' if value == UNLABELLED else f' of {one.class_name(value)}'} to compare, so generate more."
+            )
+    if not compared.equal:
+        counts = " and ".join(f"{one.result.n:,} of {one.name}" for one in (compared.first, compared.second))
+        return f"Nothing is claimed from {counts}: many figures move with the number of images alone, so measure both at the same."
+    return ""
+
+
+def _unlike(first: Measured, second: Measured) -> list[str]:
+    """That sets of other classes are not compared in how far these are apart; empty where they have the same."""
+    if set(first.sizes) == set(second.sizes):
+        return []
+    for one in (first, second):
+        if UNLABELLED in one.sizes:
+            return [f"How far classes are apart is not compared, because {one.name} has no labels."]
+    alone = [
+        f"{_listed([one.class_name(value) for value in missing][:5])} only in {one.name}"
+        for one, other in ((first, second), (second, first))
+        if (missing := sorted(set(one.sizes) - set(other.sizes)))
+    ]
+    return [f"How far classes are apart is not compared, because these are not the same classes: {', '.join(alone)}."]
+
+
+def _same(first: Measured, second: Measured) -> bool:
+    mine, theirs = first.result.figures, second.result.figures
+    return set(mine) == set(theirs) and all(figure.value == theirs[key].value for key, figure in mine.items())
+
+
+def _told(found: Mapping[str, _Change], what: str) -> str:
     """Claims, and last the names of the figures for which there is none."""
-    claims = [change.claim for change in changes.values() if change.sign]
-    silent = [change.name for change in changes.values() if not change.sign]
+    claims = [change.claim for change in found.values() if change.sign]
+    silent = [change.name for change in found.values() if not change.sign]
     if not claims:
         return f"no difference in {what} can be told"
     return "; ".join(claims + ([f"no difference can be told in {_listed(silent)}"] if silent else []))
@@ -130,7 +237,3 @@ def _listed(names: Iterable[str]) -> str:
 def _number(value: float) -> str:
     """Two digits that count, and no exponent where a person would write none."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
-
-
-def _level(figures: Mapping[str, Interval]) -> str:
-    return f"{100 * next(iter(figures.values())).level:g} %"

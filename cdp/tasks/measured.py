@@ -1,62 +1,107 @@
-"""The figures of one set as a value, and as JSON: on disk, on the command line, and in a download."""
+"""The figures of one set as a value and as JSON on disk, and two sets measured at the same number of images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from cdp.embedding.intervals import difference
+import numpy as np
+
+from cdp.embedding.intervals import Estimate, difference
 from cdp.embedding.measure import Measurement
 from cdp.embedding.pairs import Pairs
+from cdp.tasks.sources import balanced_rows
 from cdp.types import Interval
 
 Figures = Mapping[str, Interval]
+Sizes = Mapping[int, int]
+"""Images of each class, by class number; all of them under ``UNLABELLED`` where the set has no labels."""
+UNLABELLED = -1
 
 
 @dataclass(frozen=True)
 class Measured:
     """One set's figures. total: images in the set, of which ``result.n`` were measured; class_names: by class number; pairs: class
-    against class, None where the set has too few classes or images for any."""
+    against class, None where the set has too few classes or images for any; sizes: images measured of each class."""
 
     name: str
     total: int
     class_names: tuple[str, ...]
     result: Measurement
     pairs: Pairs | None = None
+    sizes: Sizes = field(default_factory=dict)
 
     def class_name(self, value: int) -> str:
         """The class's name, its number where it has none."""
         return self.class_names[value] if value < len(self.class_names) else str(value)
 
+    def to_json(self) -> dict[str, Any]:
+        """The inverse of ``from_json``."""
+        return {
+            "name": self.name, "total": self.total, "class_names": list(self.class_names), "figures": to_json(self.result, self.pairs),
+            "sizes": sorted(self.sizes.items()),
+        }  # fmt: skip
 
-def changes(first: Measured, second: Measured, *, level: float | None = None) -> dict[str, Interval]:
-    """``first`` minus ``second``, figure by figure, where both have it; level: of the intervals, as measured where it is not given."""
-    return {
-        key: difference(figure, second.result.figures[key], level=level)
-        for key, figure in first.result.figures.items()
-        if key in second.result.figures
-    }  # fmt: skip
-
-
-def figures_json(found: Sequence[Measured], *, encoder: str) -> dict[str, Any]:
-    """Sets, and the first minus each of the others: what ``python -m cdp measure --json`` prints."""
-    return {
-        "encoder": encoder,
-        "sets": [_set_json(one) for one in found],
-        "differences": [
-            {"first": found[0].name, "second": other.name, "figures": _figures_json(changes(found[0], other))} for other in found[1:]
-        ],
-    }
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Measured:
+        """Raises KeyError, TypeError, ValueError or AttributeError for anything that ``to_json`` did not give."""
+        return cls(data["name"], data["total"], tuple(data["class_names"]), *from_json(data["figures"]), dict(data["sizes"]))
 
 
-def _set_json(one: Measured) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Comparison:
+    """Two sets measured at the same number of images, and of every class where they have the same classes: ``first`` against ``second``.
+
+    Many figures move with the number of images alone. The same real images, in the judge's eyes, at 400 and at 5,000: coverage 54 and
+    99.7 %, Frechet distance 5.3 and 1.3, nearest other class 13.3 and 11.0; recall and neighbour accuracy move by a point or three.
+    """
+
+    first: Measured
+    second: Measured
+
+    @property
+    def n(self) -> int:
+        """Images of each."""
+        return min(self.first.result.n, self.second.result.n)
+
+    @property
+    def equal(self) -> bool:
+        """Whether both rest on the same number of images."""
+        return self.first.result.n == self.second.result.n and (
+            self.first.sizes == self.second.sizes or set(self.first.sizes) != set(self.second.sizes)
+        )
+
+
+def equal_sizes(first: Measured, second: Measured) -> tuple[Sizes, Sizes]:
+    """Images of each class to measure both at, so that neither has more: class by class where they have the same classes, else in all."""
+    if set(first.sizes) == set(second.sizes):
+        both = {value: min(count, second.sizes[value]) for value, count in first.sizes.items()}
+        return both, both
+    fewest = min(first.result.n, second.result.n)
+    return _balanced(first.sizes, fewest), _balanced(second.sizes, fewest)
+
+
+def _balanced(sizes: Sizes, most: int) -> Sizes:
+    labels = np.repeat(list(sizes), list(sizes.values()))
+    return {int(value): count for value, count in Counter(labels[balanced_rows(labels, most)].tolist()).items()}
+
+
+def changes(compared: Comparison) -> dict[str, Interval]:
+    """``first`` minus ``second``, figure by figure, where both have it."""
+    first, second = compared.first.result.figures, compared.second.result.figures
+    return {key: difference(figure, second[key]) for key, figure in first.items() if key in second}
+
+
+def set_json(one: Measured) -> dict[str, Any]:
+    """What ``python -m cdp measure --json`` says of one set."""
     per_class = [
-        {"class": value, "name": one.class_name(value), "figures": _figures_json(figures)}
-        for value, figures in one.result.per_class.items()
+        {"class": value, "name": one.class_name(value), "figures": figures_json(figures)} for value, figures in one.result.per_class.items()
     ]
     return {
-        "name": one.name, "images": one.total, "measured": one.result.n, "figures": _figures_json(one.result.figures), "per_class": per_class,
+        "name": one.name, "images": one.total, "measured": one.result.n, "figures": figures_json(one.result.figures), "per_class": per_class,
         "undefined": one.result.undefined, "pairs": _pairs_json(one.pairs),
     }  # fmt: skip
 
@@ -67,22 +112,33 @@ def _pairs_json(pairs: Pairs | None) -> list[dict[str, Any]]:
         return []
     apart = dict(pairs.separation) | {(b, a): figure for (a, b), figure in pairs.separation.items()}
     return [
-        {"first": a, "second": b, "confusion": asdict(figure), "separation": asdict(apart[a, b]) if (a, b) in apart else None}
+        {"first": a, "second": b, "confusion": _shown(figure), "separation": _shown(apart[a, b]) if (a, b) in apart else None}
         for (a, b), figure in pairs.confusion.items()
     ]
 
 
-def _figures_json(figures: Figures) -> dict[str, dict[str, float | int]]:
-    return {key: asdict(figure) for key, figure in figures.items()}
+def figures_json(figures: Figures) -> dict[str, dict[str, Any]]:
+    """Each figure with its interval."""
+    return {key: _shown(figure) for key, figure in figures.items()}
+
+
+def _shown(figure: Interval) -> dict[str, Any]:
+    """low and high are null where the figure has no interval, and note says why."""
+    told: dict[str, Any] = {"value": figure.value, "low": figure.low, "high": figure.high, "n": figure.n, "level": figure.level}
+    return told | {"low": None, "high": None, "note": figure.note} if isinstance(figure, Estimate) and figure.note else told
 
 
 def to_json(result: Measurement, pairs: Pairs | None) -> dict[str, Any]:
     """What is kept on disk; the inverse of ``from_json``. Names and totals are those of the set as it is found."""
     return {
-        "n": result.n, "figures": _figures_json(result.figures),
-        "per_class": {str(value): _figures_json(figures) for value, figures in result.per_class.items()},
+        "n": result.n, "figures": _whole(result.figures),
+        "per_class": {str(value): _whole(figures) for value, figures in result.per_class.items()},
         "undefined": result.undefined,
-        "pairs": None if pairs is None else {"classes": list(pairs.classes), "of": _pairs_json(pairs)},
+        "pairs": None if pairs is None else {
+            "classes": list(pairs.classes),
+            **{kind: [[a, b, _entry(figure)] for (a, b), figure in part.items()]
+               for kind, part in (("confusion", pairs.confusion), ("separation", pairs.separation))},
+        },
     }  # fmt: skip
 
 
@@ -92,18 +148,27 @@ def from_json(data: Mapping[str, Any]) -> tuple[Measurement, Pairs | None]:
     undefined = {str(key): str(reason) for key, reason in data["undefined"].items()}
     pairs = None
     if data["pairs"] is not None:
-        rows = data["pairs"]["of"]
-        pairs = Pairs(
-            tuple(int(value) for value in data["pairs"]["classes"]),
-            {(row["first"], row["second"]): Interval(**row["confusion"]) for row in rows},
-            {
-                (row["first"], row["second"]): Interval(**row["separation"])
-                for row in rows
-                if row["separation"] is not None and row["first"] < row["second"]
-            },
+        confusion, separation = (
+            {(int(a), int(b)): _figure(figure) for a, b, figure in data["pairs"][kind]} for kind in ("confusion", "separation")
         )
+        pairs = Pairs(tuple(int(value) for value in data["pairs"]["classes"]), confusion, separation)
     return Measurement(int(data["n"]), _figures(data["figures"]), per_class, undefined), pairs
 
 
+def _whole(figures: Figures) -> dict[str, Any]:
+    return {key: _entry(figure) for key, figure in figures.items()}
+
+
+def _entry(figure: Interval) -> dict[str, Any]:
+    """All fields; JSON has no infinity, so an infinite one is left out."""
+    return {key: value for key, value in asdict(figure).items() if not (isinstance(value, float) and math.isinf(value))}
+
+
 def _figures(data: Mapping[str, Any]) -> dict[str, Interval]:
-    return {str(key): Interval(**figure) for key, figure in data.items()}
+    return {str(key): _figure(figure) for key, figure in data.items()}
+
+
+def _figure(data: Mapping[str, Any]) -> Interval:
+    if "moves" not in data:
+        return Interval(**data)
+    return Estimate(**{"low": -math.inf, "high": math.inf} | dict(data) | {"moves": tuple(data["moves"])})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from functools import cached_property, lru_cache
+
+import numpy as np
 
 from cdp.data.registry import load_split
 from cdp.data.samples import without_labels
@@ -15,13 +19,16 @@ from cdp.embedding.report import real_baseline
 from cdp.errors import InputError, MissingError
 from cdp.models.encoders import JUDGE
 from cdp.tasks import kept
-from cdp.tasks.claims import sentences
+from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
-from cdp.tasks.measured import Measured, changes, figures_json, from_json, to_json
+from cdp.tasks.measured import UNLABELLED, Comparison, Measured, Sizes, changes, equal_sizes, from_json, to_json
 from cdp.tasks.sources import Source, dataset_of, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 
-__all__ = ["ROWS", "Measured", "changes", "figures_json", "measure_set", "measure_source", "measured_cached", "sentences"]
+__all__ = [
+    "ROWS", "Comparison", "Measured", "changes", "compare", "compared", "comparisons_json", "measure_set", "measure_source",
+    "measured_cached", "sentences",
+]  # fmt: skip
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
@@ -30,41 +37,67 @@ VERSION = 2
 
 
 def measure_set(
-    name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, report: Report = ignore
+    name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None, report: Report = ignore
 ) -> Measured:  # fmt: skip
     """Every figure of one set.
 
     name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
     or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
+    rows: images of the set that are measured, class-balanced, and real images that it is compared with. sizes: of those images of the
+    set, as many of each class, drawn by ``seed``; all where not given.
     A set is compared with held-out real images and with training images; a real split, and a set whose real images are not here, has its
     own separability only.
     report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
     """
     _check_rows(rows)
-    return measure_source(open_source(name), encoder=encoder, dataset=dataset, rows=rows, seed=seed, report=report)
+    return measure_source(open_source(name), encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=sizes, report=report)
 
 
-def measured_cached(name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0) -> Measured | None:
+def measured_cached(
+    name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None
+) -> Measured | None:  # fmt: skip
     """What ``measure_set`` would give where it has to compute nothing, else None. Errors as there."""
     _check_rows(rows)
-    return _Task(open_source(name), encoder, dataset, rows, seed).known()
+    return _Task(open_source(name), encoder, dataset, rows, seed, sizes).known()
 
 
 def measure_source(
-    source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, report: Report = ignore
+    source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None,
+    report: Report = ignore,
 ) -> Measured:  # fmt: skip
     """``measure_set`` for a set that is open already, or a part of one."""
-    task = _Task(source, encoder, dataset, rows, seed)
+    task = _Task(source, encoder, dataset, rows, seed, sizes)
     return task.known() or task.computed(report)
+
+
+def compare(
+    first: str, second: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, report: Report = ignore
+) -> Comparison:  # fmt: skip
+    """Two sets at the same number of images: whichever has more of a class is measured again on a seeded part of it. As ``measure_set``."""
+
+    def measured(name: str, sizes: Sizes | None) -> Measured:
+        return measure_set(name, encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=sizes, report=report)
+
+    return compared(measured(first, None), measured(second, None), lambda at, sizes: measured((first, second)[at], sizes))
+
+
+def compared(first: Measured, second: Measured, measured: Callable[[int, Sizes], Measured]) -> Comparison:
+    """The comparison of two measured sets. measured: measures the first (0) or second (1) at these images a class."""
+    wanted = equal_sizes(first, second)
+    pair = [one if one.sizes == sizes else measured(at, sizes) for at, (one, sizes) in enumerate(zip((first, second), wanted, strict=True))]
+    return Comparison(*pair)
 
 
 class _Task:
     """What is measured against what: everything that the figures follow from."""
 
-    def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int) -> None:
+    def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int, sizes: Sizes | None = None) -> None:
         self.source, self.encoder, self.rows, self.seed = source, encoder, rows, seed
         self.dataset = dataset_of([source], dataset, encoder=encoder)
         chosen = source.rows(rows)
+        if sizes is not None:
+            chosen = chosen[_drawn(_classes(source, chosen), sizes, seed)]
+        self.sizes = {int(value): count for value, count in sorted(Counter(_classes(source, chosen).tolist()).items())}
         self.image, self.label = source.image[chosen], None if source.label is None else source.label[chosen]
         # Real images measured against themselves say nothing of fidelity.
         itself = bool(source.split) and source.dataset == self.dataset
@@ -97,7 +130,7 @@ class _Task:
         """The figures as those of this set: what is kept knows images and no names."""
         if self.label is None:
             result.undefined.update(dict.fromkeys(OF_CLASSES, without_labels(self.source.name, "any figure of classes")))
-        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs)
+        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs, self.sizes)
 
     def computed(self, report: Report) -> Measured:
         """And kept, for the next time. The shares are those of a set of 5,000 images."""
@@ -128,6 +161,18 @@ class _Task:
                 pass
         kept.save_json("measured", self.key, to_json(result, pairs))
         return self._named(result, pairs)
+
+
+def _classes(source: Source, rows: np.ndarray) -> np.ndarray:
+    """(k,) class numbers of these images, ``UNLABELLED`` where the set has no labels."""
+    return np.full(len(rows), UNLABELLED) if source.label is None else source.label[rows]
+
+
+def _drawn(label: np.ndarray, sizes: Sizes, seed: int) -> np.ndarray:
+    """Rows, ascending, of as many images of each class, at random. A class that has fewer gives all."""
+    rng = np.random.default_rng((seed, len(label)))
+    parts = [rng.permutation(np.flatnonzero(label == value))[: sizes.get(int(value), 0)] for value in np.unique(label)]
+    return np.sort(np.concatenate(parts))
 
 
 def _missing(dataset: str) -> str:

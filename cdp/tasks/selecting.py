@@ -7,14 +7,17 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from cdp.config_explore import PIXELS
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import InputError
-from cdp.models.encoders import JUDGE
-from cdp.tasks.measuring import ROWS, Measured, measure_source
+from cdp.models.encoders import JUDGE, TRAINED, encoder_weights, list_encoders
+from cdp.tasks.measured import Comparison, Measured
+from cdp.tasks.measuring import ROWS, measure_source
 from cdp.tasks.scoring import score_rows
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import drop_flagged, part_of, save_part, unflagged
+from cdp.tasks.watching import Report, ignore
 
 Criterion = Literal["separability", "confidence", "entropy", "gradient-norm", "random"]
 Order = Literal["highest", "lowest"]
@@ -77,18 +80,14 @@ def select(
     """
     if keep is None:
         return drop_flagged(name, out, duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset)
-    parent = open_set(name)
-    score = scores(parent, by, encoder=encoder, dataset=dataset, seed=seed)
-    left = np.arange(len(parent))
-    dropped_first: dict[str, int] = {}
-    if drop_duplicates or drop_memorised:
-        left, dropped_first = unflagged(
-            open_source(name), duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset
-        )
-    rows = left[chosen_rows(score[left], None if parent.label is None else parent.label[left], keep, order=order, balanced=balanced)]
+    chosen = preview(
+        name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed, drop_duplicates=drop_duplicates,
+        drop_memorised=drop_memorised,
+    )  # fmt: skip
+    rows, score, dropped_first = chosen.rows, chosen.score, chosen.dropped_first
     kept, dropped = score[rows], np.delete(score, rows)
     selection = {
-        "by": by, "keep": keep, "order": order, "balanced": balanced and parent.label is not None, "encoder": None if by == "random" else encoder, "seed": seed,
+        "by": by, "keep": keep, "order": order, "balanced": balanced and chosen.labelled, "encoder": None if by == "random" else encoder, "seed": seed,
         "mean_score_kept": float(kept.mean()), "mean_score_dropped": float(dropped.mean()) if len(dropped) else None,
     } | ({"dropped_first": dropped_first} if dropped_first else {})  # fmt: skip
     return save_part(name, rows, out, kind="selected", told=f"by {by}, {order} first", fields={"selection": selection})
@@ -96,42 +95,111 @@ def select(
 
 @dataclass(frozen=True)
 class Preview:
-    """rows: (keep,) that would be kept, ascending; score: (n,) of every image of the set."""
+    """rows: (keep,) that are kept, ascending; pool: (m,) those they were chosen among; score: (n,) of every image of the set;
+    dropped_first: how many images of each kind were left out of the pool; labelled: whether the set has labels."""
 
     rows: np.ndarray
+    pool: np.ndarray
     score: np.ndarray
+    dropped_first: dict[str, int]
+    labelled: bool
 
 
 def preview(
     name: str, *, by: Criterion, keep: int, order: Order = "highest", balanced: bool = True, encoder: str = JUDGE, dataset: str = "",
-    seed: int = 0,
+    seed: int = 0, drop_duplicates: bool = False, drop_memorised: bool = False,
 ) -> Preview:  # fmt: skip
-    """What ``select`` would keep. Needs no torch where the scores are known; errors as there."""
+    """What ``select`` keeps of set ``name``. Needs no torch where the scores are known; errors as there."""
     samples = open_set(name)
     score = scores(samples, by, encoder=encoder, dataset=dataset, seed=seed)
-    return Preview(chosen_rows(score, samples.label, keep, order=order, balanced=balanced), score)
+    pool = np.arange(len(samples))
+    dropped_first: dict[str, int] = {}
+    if drop_duplicates or drop_memorised:
+        pool, dropped_first = unflagged(
+            open_source(name), duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset
+        )
+    label = None if samples.label is None else samples.label[pool]
+    rows = pool[chosen_rows(score[pool], label, keep, order=order, balanced=balanced)]
+    return Preview(rows, pool, score, dropped_first, label is not None)
+
+
+def random_like(label: np.ndarray | None, chosen: Preview, seed: int = 0) -> np.ndarray:
+    """Rows of a random part of the same pool with as many images of each class as were chosen, ascending.
+
+    label: (n,) of the set, None where it has no labels.
+    """
+    rng = np.random.default_rng((seed, len(chosen.rows)))  # never the draw of the criterion "random"
+    if label is None:
+        return np.sort(rng.permutation(chosen.pool)[: len(chosen.rows)])
+    sizes = zip(*np.unique(label[chosen.rows], return_counts=True), strict=True)
+    return np.sort(np.concatenate([rng.permutation(chosen.pool[label[chosen.pool] == value])[:count] for value, count in sizes]))
+
+
+def measuring_encoder(by: Criterion, encoder: str, dataset: str) -> str:
+    """In whose eyes a part is measured that ``encoder`` chose: the judge, else another encoder of the data set that is not the very same
+    network; ``encoder`` itself where there is no other. A random part was chosen in nobody's eyes."""
+    if by == "random" or not dataset:
+        return encoder
+    mine = "" if encoder == PIXELS else encoder_weights(encoder, dataset)
+    usable = [entry.name for entry in list_encoders(dataset) if not entry.problem]
+    for name in sorted(usable, key=lambda name: (name != JUDGE, name != "standard", name.startswith(TRAINED))):
+        if encoder_weights(name, dataset) != mine:
+            return name
+    return encoder
 
 
 @dataclass(frozen=True)
 class PreviewFigures:
-    """Figures of the part that would be kept, of the set it comes from, and of a random part of the same size and balance."""
+    """Figures of the part that would be kept, of a random part of the same size and the same classes, which is the control, and of the set
+    they come from. encoder: in whose eyes; note: who chose and who measured, in a sentence."""
 
     kept: Measured
-    parent: Measured
     control: Measured
+    parent: Measured
+    encoder: str
+    note: str
+
+    @property
+    def comparison(self) -> Comparison:
+        """What the choice is worth beside chance."""
+        return Comparison(self.kept, self.control)
 
 
 def preview_figures(
     name: str, *, by: Criterion, keep: int, order: Order = "highest", balanced: bool = True, encoder: str = JUDGE, dataset: str = "",
-    seed: int = 0, rows: int = ROWS,
+    seed: int = 0, drop_duplicates: bool = False, drop_memorised: bool = False, rows: int = ROWS, report: Report = ignore,
 ) -> PreviewFigures:  # fmt: skip
-    """What a selection changes, beside what its size alone does. rows: images of each that are measured, as ``measure_set``."""
+    """The figures of what ``select`` would keep, beside what its size alone does, in the eyes of ``measuring_encoder``.
+
+    rows: images of each that are measured, as ``measure_set``.
+    """
+    chosen = preview(
+        name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed, drop_duplicates=drop_duplicates,
+        drop_memorised=drop_memorised,
+    )  # fmt: skip
     source = open_source(name)
-    chosen = preview(name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed).rows
-    control = preview(name, by="random", keep=keep, balanced=balanced, seed=seed).rows
-    options = {"encoder": encoder, "dataset": dataset, "rows": rows, "seed": seed}
-    part, whole, any_part = (
-        measure_source(each, **options)  # type: ignore[arg-type]
-        for each in (part_of(source, chosen, "kept"), source, part_of(source, control, "random part"))
+    if len(chosen.rows) == len(chosen.pool):
+        raise InputError(f"keep is {keep}, which is every image there is to choose from, so nothing was selected: keep fewer to compare")
+    measurer = measuring_encoder(by, encoder, dataset_of([source], dataset, encoder=encoder))
+    parts = [
+        part_of(source, chosen.rows, "kept"),
+        part_of(source, random_like(source.label, chosen, seed), "random part of the same size"),
+        source,
+    ]
+    found = []
+    for number, part in enumerate(parts):
+        report(number / len(parts), f"figures of {part.title}")
+        found.append(measure_source(part, encoder=measurer, dataset=dataset, rows=rows, seed=seed))
+    kept, control, parent = found
+    return PreviewFigures(kept, control, parent, measurer, _note(by, encoder, measurer))
+
+
+def _note(by: Criterion, encoder: str, measurer: str) -> str:
+    if by == "random":
+        return f"Chosen at random, and measured in the eyes of {measurer}."
+    if measurer != encoder:
+        return f"Chosen by {by} in the eyes of {encoder}, and measured in the eyes of {measurer}, which took no part in the choice."
+    return (
+        f"Chosen by {by} and measured in the eyes of the same encoder, {encoder}, because the data set has no other: that flatters the choice, so "
+        "train another encoder (python -m cdp pretrain --help) before you rely on these figures."
     )
-    return PreviewFigures(part, whole, any_part)

@@ -1,10 +1,9 @@
-"""Measured sets: pairs beside figures, a disk that remembers, and sentences that claim what the intervals allow and no more."""
+"""Measured sets: pairs beside figures, a disk that remembers, and comparisons at equal numbers of images."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,11 @@ import pytest
 
 from cdp import paths
 from cdp.data.sets import save_set
-from cdp.embedding.measure import Measurement
 from cdp.embedding.pairs import class_pairs
 from cdp.errors import InputError
 from cdp.tasks import measuring
-from cdp.tasks.claims import COLLAPSE, relative_change
 from cdp.tasks.features import features
-from cdp.tasks.measuring import Measured, figures_json, measure_set, measured_cached, sentences
-from cdp.types import Interval
+from cdp.tasks.measuring import Comparison, Measured, compare, comparisons_json, measure_set, measured_cached
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 
 OPTIONS = {"encoder": JUDGE, "dataset": DATASET, "rows": 200}
@@ -56,8 +52,8 @@ def test_class_pairs_stand_beside_the_figures(found: Measured) -> None:
 def test_what_was_measured_comes_back_equal_and_without_torch(found: Measured) -> None:
     assert measured_cached("fresh", **OPTIONS) == found  # type: ignore[arg-type]
     told = without_torch(
-        "from cdp.tasks.measuring import measured_cached, sentences\n"
-        f"found = measured_cached('fresh', **{OPTIONS!r}); sentences(found, found); print(found.result.figures['separation'].high)"
+        "from cdp.tasks.measuring import Comparison, measured_cached, sentences\n"
+        f"found = measured_cached('fresh', **{OPTIONS!r}); sentences(Comparison(found, found)); print(found.result.figures['separation'].high)"
     )
     assert float(told) == found.result.figures["separation"].high
 
@@ -104,7 +100,7 @@ def test_too_few_rows_are_refused_with_the_remedy(found: Measured) -> None:
 
 
 def test_the_json_has_every_pair_both_ways(found: Measured) -> None:
-    given = json.loads(json.dumps(figures_json([found, found], encoder="judge"), allow_nan=False))
+    given = json.loads(json.dumps(comparisons_json([found, found], [Comparison(found, found)], encoder="judge"), allow_nan=False))
     pairs = {(row["first"], row["second"]): row for row in given["sets"][0]["pairs"]}
     assert len(pairs) == 100
     assert pairs[2, 4]["separation"] == pairs[4, 2]["separation"] and pairs[2, 2]["separation"] is None
@@ -121,91 +117,21 @@ def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_proce
     assert again.result.figures["coverage"].n == 100
 
 
-def about(value: float, half: float) -> Interval:
-    return Interval(value, value - half, value + half, 1000)
-
-
-def measured(**figures: Interval) -> Measured:
-    return Measured("x", 1000, ("a", "b"), Measurement(1000, figures, {}, {}))
-
-
-FEW = measured(
-    separation=about(1.0, 0.02), knn_accuracy=about(0.80, 0.01), precision=about(0.70, 0.01), recall=about(0.60, 0.01),
-    coverage=about(0.90, 0.01),
-)  # fmt: skip
-
-
-def test_a_relative_change_is_the_ratio_with_the_delta_methods_interval() -> None:
-    found = relative_change(about(1.14, 0.03), about(1.0, 0.02))
-    assert found is not None
-    half = 114 * np.hypot(0.03 / 1.14, 0.02 / 1.0)  # first order, for small intervals
-    assert found.value == pytest.approx(14)
-    assert (found.low, found.high) == (pytest.approx(14 - half, abs=0.15), pytest.approx(14 + half, abs=0.15))
-    assert relative_change(about(0.01, 0.02), about(1, 0.1)) is None
-
-
-def test_the_interval_of_a_relative_change_covers_the_truth_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    hits = 0
-    for _ in range(400):
-        first, second = rng.normal(1.5, 0.1), rng.normal(1.0, 0.08)
-        found = relative_change(about(first, 1.96 * 0.1), about(second, 1.96 * 0.08))
-        assert found is not None
-        hits += found.low <= 50 <= found.high
-    assert 0.92 <= hits / 400 <= 0.98
-
-
-def test_claims_give_amount_direction_and_interval_with_fidelity_in_the_same_breath() -> None:
-    better = replace(FEW.result, figures=FEW.result.figures | {"separation": about(1.14, 0.03), "coverage": about(0.87, 0.01)})
-    (text, warning) = sentences(replace(FEW, result=better), FEW)
-    assert text.startswith("Classes are 14 % further apart, 95 % interval 10 to 18; no difference can be told in 10-nearest-neighbour")
-    assert (
-        "; at the same time coverage fell by 3 points, 95 % interval 1.6 to 4.4; no difference can be told in precision and recall" in text
-    )
-    assert warning == COLLAPSE
-    (back,) = sentences(FEW, replace(FEW, result=better))
-    assert back.startswith("Classes are 12 % closer together") and "coverage rose by 3 points" in back
-
-
-@pytest.mark.parametrize(
-    ("figures", "warned"),
-    [
-        ({"separation": about(2, 0.1), "recall": about(0.3, 0.01)}, True),
-        ({"knn_accuracy": about(0.9, 0.01), "coverage": about(0.5, 0.01)}, True),
-        ({"separation": about(2, 0.1)}, False),
-        ({"separation": about(0.5, 0.1), "recall": about(0.3, 0.01)}, False),
-        ({"separation": about(2, 0.1), "recall": about(0.595, 0.01)}, False),
-    ],
-)
-def test_separability_that_rose_as_reach_fell_is_called_possible_collapse(figures: dict[str, Interval], warned: bool) -> None:
-    other = replace(FEW, result=replace(FEW.result, figures=FEW.result.figures | figures))
-    assert (COLLAPSE in sentences(other, FEW)) is warned
-
-
-def test_where_nothing_can_be_told_apart_that_is_all_that_is_said() -> None:
-    (text,) = sentences(FEW, FEW)
-    assert text.startswith("Nothing can be told apart")
-    assert sentences(measured(), FEW) == ["The two sets have no figure in common to compare."]
-
-
-def test_separability_alone_says_that_fidelity_was_not_measured() -> None:
-    (text,) = sentences(measured(separation=about(2, 0.1)), FEW)
-    assert "fidelity and coverage were not measured" in text
-    (text,) = sentences(measured(separation=about(1.01, 0.1)), FEW)
-    assert "Nothing" in text and "fidelity and coverage were not measured" in text
-
-
-def test_scatter_about_zero_has_no_percent_but_a_plain_difference() -> None:
-    (text,) = sentences(measured(separation=about(0.5, 0.01)), measured(separation=about(0.001, 0.01)))
-    assert text.startswith("Between / within scatter rose by 0.5, 95 % interval 0.48 to 0.51")
-
-
-def test_a_claim_is_made_exactly_where_the_interval_leaves_zero_out() -> None:
-    for gap in np.linspace(-0.06, 0.06, 25):
-        one = measured(recall=about(0.6 + gap, 0.02), separation=about(1, 0.1))
-        text = " ".join(sentences(one, FEW))
-        clear = abs(gap) > np.hypot(0.02, 0.01)
-        assert ("recall rose" in text, "recall fell" in text) == (clear and gap > 0, clear and gap < 0)
+def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_images(found: Measured) -> None:
+    image, label, _ = real("test")
+    part = np.flatnonzero((label[TEST : TEST + 700] != 3) | (np.arange(700) % 2 == 0)) + TEST  # half of one class is missing
+    make("larger", image[part], label[part])
+    pair = compare("fresh", "larger", **OPTIONS | {"rows": 600})  # type: ignore[arg-type]
+    assert pair.equal and pair.n == 200 and pair.first.sizes == pair.second.sizes == found.sizes
+    assert pair.first == measure_set("fresh", **OPTIONS | {"rows": 600})  # type: ignore[arg-type]
+    whole = measure_set("larger", **OPTIONS | {"rows": 600})  # type: ignore[arg-type]
+    assert whole.result.n == 600 and pair.second.total == whole.total == len(part)
+    # Three times as many images come out nearer to real ones; at equal numbers they do not.
+    name = "frechet"
+    small, cut, big = (one.result.figures[name].value for one in (pair.first, pair.second, whole))
+    assert big < 0.8 * small and abs(cut - small) < 0.4 * (small - big)
+    again = compare("fresh", "larger", **OPTIONS | {"rows": 600, "seed": 1})  # type: ignore[arg-type]
+    assert again.second.result.figures[name].value != cut
 
 
 def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(cdp_home: Path) -> None:

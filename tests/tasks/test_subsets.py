@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from cdp.data.cards import CARD
 from cdp.data.samples import SampleSet
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import CdpError, InputError
+from cdp.paths import ASSETS, encoders_dir
 from cdp.tasks.measuring import measure_set
-from cdp.tasks.selecting import chosen_rows, preview, preview_figures, select
+from cdp.tasks.selecting import chosen_rows, measuring_encoder, preview, preview_figures, random_like, select
 from cdp.tasks.subsets import drop_flagged, save_subset, set_tags, tags_of
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 
@@ -114,15 +116,40 @@ def test_a_preview_is_what_select_keeps_and_needs_no_torch_the_second_time(mixed
     assert told.split() == [str(row) for row in found.rows]
 
 
-def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_part(mixed: SampleSet) -> None:
+def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_part_of_the_same_classes(mixed: SampleSet) -> None:
     found = preview_figures("mixed", by="confidence", keep=100, balanced=False, rows=200, **WORLD)
     select("mixed", "sure", by="confidence", keep=100, balanced=False, **WORLD)
-    select("mixed", "any", by="random", keep=100, balanced=False, **WORLD)
-    for part, name in ((found.kept, "sure"), (found.control, "any"), (found.parent, "mixed")):
+    for part, name in ((found.kept, "sure"), (found.parent, "mixed")):
         saved = measure_set(name, rows=200, **WORLD)
         assert (part.result, part.pairs, part.total) == (saved.result, saved.pairs, saved.total)
+    assert found.control.sizes == found.kept.sizes and found.comparison.equal
     assert found.kept.result.figures["separation"].value > found.control.result.figures["separation"].value
     assert len({found.kept.name, found.control.name, found.parent.name}) == 3
+
+
+def test_the_random_part_is_drawn_from_what_was_left_to_choose_from_and_is_not_the_criterion_random(mixed: SampleSet) -> None:
+    chosen = preview("mixed", by="random", keep=60, balanced=True, drop_duplicates=True, **WORLD)
+    control = random_like(np.asarray(mixed.label), chosen)
+    label = np.asarray(mixed.label)
+    assert (np.bincount(label[control]) == np.bincount(label[chosen.rows])).all() and len(np.unique(control)) == 60
+    assert control.max() < 204 and len(np.setdiff1d(control, chosen.rows)) > 5  # the five duplicates stand at the end
+
+
+def test_a_part_is_measured_by_an_encoder_that_did_not_choose_it_and_says_so_where_there_is_none(mixed: SampleSet) -> None:
+    assert measuring_encoder("confidence", "standard", "fashion-mnist") == "judge"
+    assert measuring_encoder("confidence", "pixels", "fashion-mnist") == "judge"
+    for judge in ("judge", JUDGE):  # by name, and by a path to the same weights
+        assert measuring_encoder("confidence", judge, "fashion-mnist") == "standard"
+    assert measuring_encoder("random", "judge", "fashion-mnist") == "judge"
+    options = {"keep": 100, "rows": 200, "balanced": False}
+    alone = preview_figures("mixed", by="confidence", **options, **WORLD)  # type: ignore[arg-type]
+    assert alone.encoder == JUDGE and "flatters" in alone.note
+    shutil.copytree(ASSETS / "encoders" / "fashion-mnist" / "standard", encoders_dir() / DATASET / "second")
+    other = preview_figures("mixed", by="confidence", **options, **WORLD)  # type: ignore[arg-type]
+    assert other.encoder == "second" and "measured in the eyes of second" in other.note and "flatters" not in other.note
+    assert other.kept.result.figures != alone.kept.result.figures
+    with pytest.raises(InputError, match="keep fewer"):
+        preview_figures("mixed", by="confidence", keep=len(mixed), balanced=False, **WORLD)
 
 
 def test_tags_are_set_replaced_and_taken_off_and_nothing_else_of_the_card_changes(mixed: SampleSet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,12 +15,12 @@ from cdp.config_explore import ExploreConfig, pca_of
 from cdp.runs.side import Errand
 from cdp.tasks import atlas, mapped, measuring
 from cdp.tasks.closeup import Closeup
-from cdp.tasks.measured import Measured
+from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
 from cdp.types import Embedding, MapQuality
 from cdp.ui.components.map import Thumbs
 from cdp.ui.side import Kind, side
 
-KEPT = 12
+KEPT = 24
 """Results a session holds in memory; all of them lie on disk as well."""
 T = TypeVar("T")
 
@@ -88,15 +88,37 @@ def quality(config: ExploreConfig, pending: Waiting) -> MapQuality | None:
 
 def measured(config: ExploreConfig, pending: Waiting) -> list[Measured] | None:
     """Figures of every set; asked for where they are not known."""
-    found: list[Measured] = []
-    for name in config.sets:
-        options = {"encoder": config.encoder, "dataset": config.dataset}
-        one = _held(f"measured {name}", config, lambda name=name, options=options: measuring.measured_cached(name, **options))  # type: ignore[misc]
-        if one is None:
-            pending.ask(f"Measuring {name}", "looks", "measure", {"name": name} | options, what=config.encoder, of=map_key(config))
-        else:
-            found.append(one)
-    return found if len(found) == len(config.sets) else None
+    found = [_one(config, name, None, pending) for name in config.sets]
+    ready = [one for one in found if one is not None]
+    return ready if len(ready) == len(found) else None
+
+
+def comparisons(
+    config: ExploreConfig, found: Sequence[Measured], places: Sequence[tuple[int, int]], pending: Waiting
+) -> list[Comparison] | None:
+    """Pairs of the sets, by number, each pair at the same number of images; what that takes is asked for where it is not known."""
+    ready: list[Comparison] = []
+    for pair in places:
+        sizes = equal_sizes(*(found[place] for place in pair))
+        parts = [
+            found[place] if found[place].sizes == wanted else _one(config, config.sets[place], wanted, pending)
+            for place, wanted in zip(pair, sizes, strict=True)
+        ]
+        if parts[0] is not None and parts[1] is not None:
+            ready.append(Comparison(parts[0], parts[1]))
+    return ready if len(ready) == len(places) else None
+
+
+def _one(config: ExploreConfig, name: str, sizes: Sizes | None, pending: Waiting) -> Measured | None:
+    """One set, or as many of each class of its images."""
+    options = {"encoder": config.encoder, "dataset": config.dataset}
+    pairs = None if sizes is None else sorted(sizes.items())
+    found = _held(f"measured {name} {pairs}", config, lambda: measuring.measured_cached(name, **options, sizes=sizes))  # type: ignore[arg-type]
+    if found is None:
+        part = "" if sizes is None else f" at {sum(sizes.values()):,} images"
+        payload = {"name": name} | options | ({} if pairs is None else {"sizes": pairs})
+        pending.ask(f"Measuring {name}{part}", "looks", "measure", payload, what=config.encoder, of=map_key(config))
+    return found
 
 
 def closeup(config: ExploreConfig, point: int, pending: Waiting) -> Closeup | None:

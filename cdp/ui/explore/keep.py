@@ -14,13 +14,13 @@ from cdp.config_explore import ExploreConfig
 from cdp.data.sets import is_saved
 from cdp.errors import CdpError
 from cdp.figures.palette import NEUTRAL
-from cdp.tasks.measured import Measured, from_json
+from cdp.tasks.measured import Comparison, Measured
 from cdp.tasks.scoring import SCORES, cached_scores
 from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.data import Waiting
-from cdp.ui.explore.numbers import compared
+from cdp.ui.explore.numbers import panels, told
 from cdp.ui.images import sprite
 from cdp.ui.side import side, waiting
 from cdp.ui.words import plain
@@ -65,7 +65,10 @@ def show(config: ExploreConfig) -> None:
     best = slice(None) if everything else chosen_rows(score[left], label, wish.keep, order=wish.order, balanced=wish.balanced)
     rows = left[best]
     _both(source, rows, score, wish)
-    _figures(name, config, wish)
+    if len(rows) == len(left):
+        st.caption("All that is left is kept, so there is no random part to compare with.")
+    else:
+        _figures(name, config, wish)
     _save(source, config, wish, everything=everything)
 
 
@@ -155,20 +158,26 @@ def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
-    """How the figures move, beside what the smaller size alone does."""
-    if wish.drop:
-        st.caption("The figures below are of the selection by score alone; save the part to measure it as it is.")
+    """How the figures move, against a random part of the same size."""
     payload = {"name": name, "by": wish.by, "keep": wish.keep, "order": wish.order, "balanced": wish.balanced, "encoder": config.encoder,
-               "dataset": config.dataset, "seed": wish.seed}  # fmt: skip
+               "dataset": config.dataset, "seed": wish.seed, "drop_duplicates": "duplicates" in wish.drop,
+               "drop_memorised": "memorised" in wish.drop}  # fmt: skip
     wanted = st.session_state.get("keep_measured") == payload
     if not wanted and not st.button("Measure how the figures move", key="keep_measure"):
         return
     st.session_state["keep_measured"] = payload
     errand = side("looks").ask("preview_figures", payload, kind=config.encoder)
     if errand.state != "done":
-        waiting([("Measuring kept, whole and random parts", "looks", errand)], key="keep_figures")
+        waiting([("Measuring the kept part, a random one and the whole", "looks", errand)], key="keep_figures")
         return
-    compared([Measured(part["name"], part["total"], tuple(part["class_names"]), *from_json(part["figures"])) for part in errand.result])
+    kept, control, parent = (Measured.from_json(one) for one in errand.result["sets"])
+    st.caption(plain(errand.result["note"]))
+    told([Comparison(kept, control)])
+    st.caption(
+        "Another random part is what the whole set is at this size, so the figures of the whole are drawn below and not compared with: "
+        "many figures move with the number of images alone."
+    )
+    panels([control, kept, parent])
 
 
 def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool) -> None:

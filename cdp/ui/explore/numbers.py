@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.config_explore import ExploreConfig
-from cdp.tasks.claims import sentences
-from cdp.tasks.measured import Measured, changes, figures_json
+from cdp.tasks.claims import comparisons_json, sentences
+from cdp.tasks.measured import Comparison, Measured, changes
 from cdp.types import Interval
-from cdp.ui.explore.data import Waiting, measured
+from cdp.ui.explore.data import Waiting, comparisons, measured
 from cdp.ui.generate.results import to_csv
 from cdp.ui.side import waiting
 from cdp.ui.words import plain
@@ -38,9 +38,13 @@ def show(config: ExploreConfig) -> None:
         "; ".join(f"{one.result.n:,} of {one.total:,} images of {plain(one.name)}" for one in found)
         + f". In the eyes of {plain(config.encoder)}."
     )
-    compared(found)
+    pairs = awaited_pairs(config, found, [(0, at) for at in range(1, len(found))])
+    if pairs is not None:
+        told(pairs)
+    panels(found)
     _classes(found)
-    _table(config, found)
+    if pairs is not None:
+        _table(config, found, pairs)
 
 
 def awaited(config: ExploreConfig) -> list[Measured] | None:
@@ -53,18 +57,29 @@ def awaited(config: ExploreConfig) -> list[Measured] | None:
     return found
 
 
-def compared(found: Sequence[Measured]) -> None:
-    """What differs between the first set and each other one, in sentences, and the figures of all of them."""
-    for other in found[1:]:
-        st.markdown(f"**{plain(found[0].name)}** against **{plain(other.name)}**")
-        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(found[0], other)))
-    _panels(found)
+def awaited_pairs(config: ExploreConfig, found: Sequence[Measured], places: Sequence[tuple[int, int]]) -> list[Comparison] | None:
+    """These pairs of the sets at equal numbers of images; until they are measured None, with the progress drawn."""
+    pending = Waiting()
+    pairs = comparisons(config, found, places, pending)
+    waiting(pending.errands, key="compared")
+    return pairs
 
 
-def _panels(found: Sequence[Measured]) -> None:
+def told(pairs: Sequence[Comparison]) -> None:
+    """What differs in each comparison, in sentences that are corrected together."""
+    for one in pairs:
+        st.markdown(f"**{plain(one.first.name)}** against **{plain(one.second.name)}**")
+        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(one, [other for other in pairs if other is not one])))
+
+
+def panels(found: Sequence[Measured]) -> None:
     """Fidelity and coverage beside separability, because a set can separate by collapsing."""
     from cdp.figures.measures import measure_panels
 
+    if len({one.result.n for one in found}) > 1:
+        st.caption(
+            "Drawn at each set's own number of images, with which many figures move by themselves: the sentences compare at equal numbers."
+        )
     rows = {key: {one.name: one.result.figures[key] for one in found if key in one.result.figures} for key in SEPARABILITY | FIDELITY}
     for column, title, keys in zip(
         st.columns(2, gap="medium"),
@@ -100,16 +115,17 @@ def _classes(found: Sequence[Measured]) -> None:
     )  # fmt: skip
 
 
-def rows_of(found: Sequence[Measured]) -> list[dict[str, str | float | int]]:
-    """One row a set, figure and class; differences of further sets to the first included."""
+def rows_of(found: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, str | float | int]]:
+    """One row a set, figure and class, and one a figure of each comparison."""
     rows: list[dict[str, str | float | int]] = []
     for one in found:
         rows += [_row(one.name, "all", key, figure) for key, figure in one.result.figures.items()]
         for value, figures in one.result.per_class.items():
             name = one.class_names[value] if value < len(one.class_names) else f"class {value}"
             rows += [_row(one.name, name, key, figure) for key, figure in figures.items()]
-    for other in found[1:]:
-        rows += [_row(f"{found[0].name} - {other.name}", "all", key, figure) for key, figure in changes(found[0], other).items()]
+    for pair in pairs:
+        name = f"{pair.first.name} - {pair.second.name}, {pair.n:,} images each"
+        rows += [_row(name, "all", key, figure) for key, figure in changes(pair).items()]
     return rows
 
 
@@ -120,8 +136,8 @@ def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, str | f
     }  # fmt: skip
 
 
-def _table(config: ExploreConfig, found: Sequence[Measured]) -> None:
-    rows = rows_of(found)
+def _table(config: ExploreConfig, found: Sequence[Measured], pairs: Sequence[Comparison]) -> None:
+    rows = rows_of(found, pairs)
     with st.expander("Table: sort by a heading, filter, download", key="numbers_table"):
         left, right = st.columns(2)
         kinds = left.multiselect(
@@ -132,7 +148,11 @@ def _table(config: ExploreConfig, found: Sequence[Measured]) -> None:
         )
         left_over = [row for row in rows if (not kinds or row["figure"] in kinds) and (not scopes or row["class"] in scopes)]
         st.dataframe(left_over, hide_index=True, width="stretch")
+        if pairs:
+            st.caption(
+                "Intervals in the table are of one figure each; the sentences above are corrected for how many figures are compared."
+            )
         with st.container(horizontal=True):
             st.download_button("Download CSV", to_csv(left_over), "figures.csv", "text/csv", on_click="ignore", key="numbers_csv")
-            text = json.dumps(figures_json(found, encoder=config.encoder), indent=1)
+            text = json.dumps(comparisons_json(found, pairs, encoder=config.encoder), indent=1)
             st.download_button("Download JSON", text, "figures.json", "application/json", on_click="ignore", key="numbers_json")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import streamlit as st
 
 from cdp.config_explore import ExploreConfig
-from cdp.embedding.pairs import Pairs, pair_difference
-from cdp.tasks.measured import Measured
+from cdp.embedding.pairs import Pairs, clear_pairs, pair_difference
+from cdp.tasks.claims import FEWEST, too_few
+from cdp.tasks.measured import Comparison, Measured
 from cdp.types import Interval
-from cdp.ui.explore.numbers import awaited
+from cdp.ui.explore.numbers import awaited, awaited_pairs
 from cdp.ui.generate.results import to_csv
 from cdp.ui.words import plain
 
@@ -36,7 +37,8 @@ def show(config: ExploreConfig) -> None:
             if len(names) > 1
             else None
         )
-    st.caption(HELP[what] + (" In brackets: the interval of the change holds 0." if against else ""))
+    brackets = " In brackets: no change can be told, corrected for the number of pairs (Holm, 5 %)."
+    st.caption(HELP[what] + (brackets if against else ""))
     grids = [grid(one.pairs, what, lambda interval: interval.value) for one in found if one.pairs is not None]
     top = max((float(np.nanmax(values)) for values in grids if np.isfinite(values).any()), default=1.0)
     for one in found:
@@ -44,8 +46,10 @@ def show(config: ExploreConfig) -> None:
             st.caption(plain(f"{one.name}: {one.result.undefined.get('separation', 'too few images of a class')}."))
         elif against is None:
             _heat(one, one.pairs, what, top)
-        elif one.name != against:
-            _change(one, found[names.index(against)], what)
+    if against is not None:
+        base = names.index(against)
+        for compared in awaited_pairs(config, found, [(at, base) for at in range(len(found)) if at != base]) or []:
+            _change(compared, what)
     _table(found)
 
 
@@ -54,23 +58,40 @@ def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
 
     names = _names(one, pairs)
     values = grid(pairs, what, lambda interval: interval.value)
-    figure = pair_heatmap(values, names, title=f"{one.name}: {hardest(values, names, what)}", unit=UNITS[what], signed=False, top=top)
+    few = min(one.sizes.values(), default=FEWEST) < FEWEST
+    verdict = f"fewer than {FEWEST} images of a class, so no pair is called the hardest" if few else hardest(values, names, what)
+    figure = pair_heatmap(values, names, title=f"{one.name}: {verdict}", unit=UNITS[what], signed=False, top=top)
     st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
 
 
-def _change(one: Measured, base: Measured, what: str) -> None:
+def _change(compared: Comparison, what: str) -> None:
     from cdp.figures.heatmap import pair_heatmap
 
+    one, base = compared.first, compared.second
     if one.pairs is None or base.pairs is None or one.pairs.classes != base.pairs.classes:
         st.caption(plain(f"{one.name} and {base.name} do not have the same classes, so there is no change to show."))
         return
+    if reason := too_few(compared):
+        st.caption(plain(reason))
+        return
     change = pair_difference(one.pairs, base.pairs)
     values = grid(change, what, lambda interval: interval.value)
-    unsure = grid(change, what, lambda interval: float(interval.low <= 0 <= interval.high)) > 0
-    sure = int((np.isfinite(values) & ~unsure).sum())
-    title = f"{one.name} minus {base.name}: {sure} of {int(np.isfinite(values).sum())} pairs changed beyond their interval"
+    part = change.confusion if what == CONFUSION else change.separation
+    clear = clear_pairs({pair: interval for pair, interval in part.items() if pair[0] != pair[1]})
+    unsure = np.isfinite(values) & ~_marked(clear, change.classes, both_ways=what == SEPARATION)
+    pairs = len([pair for pair in part if pair[0] != pair[1]])
+    title = f"{one.name} minus {base.name}, {compared.n:,} images each: {len(clear)} of {pairs} pairs changed, corrected for {pairs} pairs"
     figure = pair_heatmap(values, _names(one, one.pairs), title=title, unit=UNITS[what], signed=True, uncertain=unsure)
     st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_change_{one.name}", alt=title)
+
+
+def _marked(pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_ways: bool) -> np.ndarray:
+    """(K, K) bool, true at these pairs."""
+    place = {value: at for at, value in enumerate(classes)}
+    marks = np.zeros((len(classes), len(classes)), bool)
+    for a, b in pairs:
+        marks[place[a], place[b]] = True
+    return marks | marks.T if both_ways else marks
 
 
 def grid(pairs: Pairs, what: str, read: Callable[[Interval], float]) -> np.ndarray:
@@ -92,7 +113,7 @@ def hardest(values: np.ndarray, names: list[str], what: str) -> str:
         return "no pair to compare"
     at = np.nanargmax(values) if what == CONFUSION else np.nanargmin(values)
     a, b = np.unravel_index(at, values.shape)
-    return f"{names[a]} and {names[b]} are hardest to tell apart"
+    return f"{names[a]} and {names[b]} are hardest to tell apart in these images"
 
 
 def _names(one: Measured, pairs: Pairs) -> list[str]:

@@ -9,8 +9,8 @@ from cdp.types import MapQuality
 
 POOR_TRUST, FAIR_TRUST = 0.85, 0.95
 """Below the first, about every seventh neighbourhood is drawn wrong; above the second, the map can be read closely."""
-POOR_DISPARITY = 0.3
-"""Share of the layout that a second seed does not reproduce."""
+SAME_DISPARITY, POOR_DISPARITY = 0.05, 0.3
+"""Share of the layout that a second seed does not reproduce: up to the first it is the same layout, above the second another one."""
 
 
 def trust(drawn: ExploreConfig, quality: MapQuality | None) -> None:
@@ -37,11 +37,12 @@ def sentence(method: str, quality: MapQuality) -> str:
     told = f"{verdict} (trustworthiness {quality.trustworthiness:.3f}, {quality.neighbors} neighbours, n = {quality.n:,})."
     if quality.disparity is None:
         return told
-    agree = (
-        "A second seed draws another layout, so distances between groups mean nothing here"
-        if quality.disparity > POOR_DISPARITY
-        else "A second seed draws the same layout"
-    )
+    if quality.disparity > POOR_DISPARITY:
+        agree = "A second seed draws another layout, so distances between groups mean nothing here"
+    elif quality.disparity > SAME_DISPARITY:
+        agree = f"A second seed draws a similar layout, of which {100 * quality.disparity:.0f} % lies elsewhere"
+    else:
+        agree = "A second seed draws the same layout"
     caution = (
         " Distances between far groups still mean little on a UMAP map." if method == "umap" and quality.disparity <= POOR_DISPARITY else ""
     )

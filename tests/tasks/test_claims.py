@@ -1,0 +1,152 @@
+"""Sentences on what changed: claims that the intervals allow, corrected together, at equal numbers of images, and never from too few."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cdp.embedding.measure import Measurement
+from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
+from cdp.tasks.measured import Comparison, Measured, equal_sizes
+from cdp.types import Interval
+
+
+def about(value: float, half: float) -> Interval:
+    return Interval(value, value - half, value + half, 1000)
+
+
+def measured(sizes: dict[int, int] | None = None, /, **figures: Interval) -> Measured:
+    sizes = {0: 500, 1: 500} if sizes is None else sizes
+    return Measured("x", 1000, ("a", "b", "c"), Measurement(sum(sizes.values()), figures, {}, {}), None, sizes)
+
+
+def with_figures(one: Measured, **figures: Interval) -> Measured:
+    return replace(one, result=replace(one.result, figures=one.result.figures | figures))
+
+
+def said(first: Measured, second: Measured) -> str:
+    return " ".join(sentences(Comparison(first, second)))
+
+
+FEW = measured(
+    separation=about(1.0, 0.02), knn_accuracy=about(0.80, 0.01), precision=about(0.70, 0.01), recall=about(0.60, 0.01),
+    coverage=about(0.90, 0.01),
+)  # fmt: skip
+
+
+def test_a_relative_change_is_the_ratio_with_the_delta_methods_interval() -> None:
+    found = relative_change(about(1.14, 0.03), about(1.0, 0.02))
+    assert found is not None
+    half = 114 * np.hypot(0.03 / 1.14, 0.02 / 1.0)  # first order, for small intervals
+    assert found.value == pytest.approx(14)
+    assert (found.low, found.high) == (pytest.approx(14 - half, abs=0.15), pytest.approx(14 + half, abs=0.15))
+    assert relative_change(about(0.01, 0.02), about(1, 0.1)) is None
+
+
+def test_the_interval_of_a_relative_change_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(400):
+        first, second = rng.normal(1.5, 0.1), rng.normal(1.0, 0.08)
+        found = relative_change(about(first, 1.96 * 0.1), about(second, 1.96 * 0.08))
+        assert found is not None
+        hits += found.low <= 50 <= found.high
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_claims_give_amount_direction_interval_and_number_of_images_with_fidelity_in_the_same_breath() -> None:
+    better = with_figures(FEW, separation=about(1.14, 0.03), coverage=about(0.87, 0.01))
+    text, warning, together = sentences(Comparison(better, FEW))
+    assert text.startswith("At 1,000 images each: classes are 14 % further apart, 95 % interval 10 to 18; no difference can be told in 10-")
+    assert (
+        "; at the same time coverage fell by 3 points, 95 % interval 1.6 to 4.4; no difference can be told in precision and recall" in text
+    )
+    assert warning == COLLAPSE
+    assert "corrected together for the 5 figures" in together and "Holm" in together
+    assert "classes are 12 % closer together" in said(FEW, better) and "coverage rose by 3 points" in said(FEW, better)
+
+
+@pytest.mark.parametrize(
+    ("figures", "warned"),
+    [
+        ({"separation": about(2, 0.1), "recall": about(0.3, 0.01)}, True),
+        ({"knn_accuracy": about(0.9, 0.01), "coverage": about(0.5, 0.01)}, True),
+        ({"separation": about(2, 0.1)}, False),
+        ({"separation": about(0.5, 0.1), "recall": about(0.3, 0.01)}, False),
+        ({"separation": about(2, 0.1), "recall": about(0.595, 0.01)}, False),
+    ],
+)
+def test_separability_that_rose_as_reach_fell_is_called_possible_collapse(figures: dict[str, Interval], warned: bool) -> None:
+    assert (COLLAPSE in sentences(Comparison(with_figures(FEW, **figures), FEW))) is warned
+
+
+def test_where_nothing_can_be_told_apart_that_is_all_that_is_said() -> None:
+    (text,) = sentences(Comparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW))
+    assert text.startswith("At 1,000 images each, nothing can be told apart") and "for the 5 figures" in text
+    assert sentences(Comparison(measured(), FEW)) == ["The two sets have no figure in common to compare."]
+
+
+def test_the_same_images_are_called_the_same_and_get_no_interval() -> None:
+    (text,) = sentences(Comparison(FEW, FEW))
+    assert "same ones" in text and "interval" not in text
+
+
+def test_separability_alone_says_that_fidelity_was_not_measured() -> None:
+    assert "fidelity and coverage were not measured" in said(measured(separation=about(2, 0.1)), FEW)
+    text = said(measured(separation=about(1.01, 0.1)), FEW)
+    assert "nothing can be told apart" in text and "fidelity and coverage were not measured" in text
+
+
+def test_scatter_about_zero_has_no_percent_but_a_plain_difference() -> None:
+    text = said(measured(separation=about(0.5, 0.01)), measured(separation=about(0.001, 0.01)))
+    assert "between / within scatter rose by 0.5, 95 % interval 0.48 to 0.51" in text
+
+
+def test_a_figure_alone_gets_a_claim_exactly_where_its_interval_leaves_zero_out() -> None:
+    for gap in np.linspace(-0.06, 0.06, 25):
+        text = said(measured(recall=about(0.6 + gap, 0.02)), measured(recall=about(0.6, 0.01)))
+        clear = abs(gap) > np.hypot(0.02, 0.01)
+        assert ("recall rose" in text, "recall fell" in text) == (clear and gap > 0, clear and gap < 0)
+
+
+def test_a_change_that_one_figure_alone_would_show_is_no_claim_among_five() -> None:
+    # 1.1 half widths: p 0.03 alone, and 0.15 after correction for five.
+    close = with_figures(FEW, recall=about(0.6 + 1.1 * np.hypot(0.01, 0.01), 0.01))
+    alone = said(measured(recall=close.result.figures["recall"]), measured(recall=FEW.result.figures["recall"]))
+    assert "recall rose" in alone and "recall rose" not in said(close, FEW)
+    assert corrected(Comparison(close, FEW))["recall"] == pytest.approx(5 * 0.0311, abs=0.002)
+
+
+def test_comparisons_that_are_read_together_are_corrected_together() -> None:
+    # 1.4 half widths: p 0.006, which five figures allow and twenty do not.
+    close = Comparison(with_figures(FEW, recall=about(0.6 + 1.4 * np.hypot(0.01, 0.01), 0.01)), FEW)
+    other = Comparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW)
+    assert "recall rose" in " ".join(sentences(close)) and "recall rose" not in " ".join(sentences(close, [other] * 3))
+    shown = comparisons_json([FEW], [close, other, other, other], encoder="judge")["differences"]
+    assert [row["claims"] for row in shown] == [[], [], [], []]
+    assert shown[0]["corrected"]["recall"] == pytest.approx(20 * 0.00607, rel=0.02) and shown[0]["images"] == 1000
+    assert shown[0]["sentences"] == sentences(close, [other] * 3)
+
+
+def test_nothing_is_claimed_from_fewer_than_ten_images_a_class_or_from_unequal_sets() -> None:
+    clear, other = {"separation": about(2, 0.1)}, {"separation": about(1, 0.1)}
+    (text,) = sentences(Comparison(measured({0: 500, 1: 9}, **clear), measured({0: 500, 1: 9}, **other)))
+    assert "fewer than 10" in text and "9 images of b" in text
+    assert "further apart" in said(measured({0: 500, 1: 10}, **clear), measured({0: 500, 1: 10}, **other))
+    (text,) = sentences(Comparison(measured({0: 500, 1: 500}, **clear), measured({0: 50, 1: 50}, **other)))
+    assert "Nothing is claimed from 1,000" in text
+
+
+def test_sets_of_other_classes_are_compared_in_fidelity_only_and_the_classes_are_named() -> None:
+    first = measured({0: 500, 2: 500}, separation=about(2, 0.1), recall=about(0.9, 0.01))
+    text = said(first, measured({0: 500, 1: 500}, separation=about(1, 0.1), recall=about(0.5, 0.01)))
+    assert "recall rose" in text and "further apart" not in text
+    assert "c only in x" in text and "b only in x" in text
+
+
+def test_equal_sizes_take_the_fewer_of_each_class_and_of_all_where_classes_differ() -> None:
+    first, second = measured({0: 400, 1: 30}), measured({0: 100, 1: 50})
+    assert equal_sizes(first, second) == ({0: 100, 1: 30}, {0: 100, 1: 30})
+    assert equal_sizes(first, measured({0: 20, 2: 20})) == ({0: 20, 1: 20}, {0: 20, 2: 20})
