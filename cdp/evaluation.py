@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,9 @@ from cdp.types import Interval
 
 WRONG_BEFORE, STANDS = -2, -1
 """In ``Outcome.broken_by``: misclassified without any attack; right under every attack."""
+
+UNRELIABLE = frozenset(["random", "probabilities", "batch", "input range"])
+"""Kinds of ``EvalReport.contract`` that make a robust accuracy wrong."""
 
 Which = Literal["best", "last", "given"]
 Verdict = Literal["pass", "warn", "unclear"]
@@ -140,6 +143,14 @@ class Model:
     training: Mapping[str, Any] | None = None
 
 
+def budget_text(epsilon: float) -> str:
+    """A budget as people write it: whole grey levels as a fraction where no short decimal says it."""
+    levels = round(255 * epsilon)
+    if round(epsilon, 3) != epsilon and levels > 0 and abs(epsilon - levels / 255) < 1e-6:
+        return f"{levels}/255"
+    return f"{epsilon:.4g}"
+
+
 def without_width(label: str) -> str:
     """A label without the width of one run's interval, which says nothing of how it was measured."""
     return re.sub(r", \+/- [\d.]+ points", "", label)
@@ -152,6 +163,7 @@ class EvalReport:
 
     suite: "autoattack", "pgd" or "quick"; attack: in words; norm: "linf" or "l2"; epsilon: budget in units of the norm; n: images of
     ``part`` ("test", or the name of a set), chosen with ``part_seed``; rows_sha256: of the images and labels themselves.
+    warnings: a sentence each; contract: those of them that say what the network's answers lack, by kind (``cdp.robust.contract``).
     config: the settings; versions: of code and packages; created: ISO 8601.
     """
 
@@ -180,6 +192,7 @@ class EvalReport:
     seconds: float
     created: str
     format: int = 1
+    contract: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def main(self) -> WeightsReport:

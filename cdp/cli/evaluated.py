@@ -11,6 +11,7 @@ from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
 from cdp.evaluation import EvalReport, Outcomes, WeightsReport
 from cdp.evaluation_files import report_json
+from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.types import Interval
 
 EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
@@ -18,14 +19,16 @@ EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
 
 def told_report(report: EvalReport, outcomes: Outcomes) -> str:
     """The figures with their intervals, one a line; those of both weights where both were evaluated."""
-    lines = [f"{report.model.name}, {report.dataset_title} {report.part}, {report.norm} budget {report.epsilon:g}: {report.label}"]
+    lines = [f"{report.model.name}: {headline(report)}", f"called: {report.label}"]
     for one in report.weights:
         lines += _weights(one, many=len(report.weights) > 1)
     lines += [f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})" for unseen in report.unseen]
+    lines += filter(None, [unseen_gap(report)])
     for curve in report.curves:
         points = ", ".join(f"{point.epsilon:g}: {100 * point.robust.value:.1f}" for point in curve.points)
         lines.append(f"accuracy [%] at budget, {curve.which} weights, {curve.attack}, n = {curve.n:,}: {points}")
     if report.masking:
+        lines.append(masking_sentence(report.masking))
         lines += [f"{check.verdict:8}{check.title}: {check.sentence}" for check in report.masking.checks]
     lines += [f"note: {warning}" for warning in report.warnings]
     wrong = int((outcomes.of[report.main.which].clean != outcomes.label).sum())

@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from cdp.evaluation import budget_text
 from cdp.figures.palette import GRID, INK
 from cdp.figures.panels import axis_name, layout_name, stacked
 from cdp.types import Interval
@@ -158,14 +159,6 @@ def cells(found: Interval | None, name: str, unit: str = "%") -> Row:
     """Cells of a table: value and bounds in per cent or points, None where there is nothing."""
     values = (None, None, None) if found is None else (round(100 * x, 2) for x in (found.value, found.low, found.high))
     return dict(zip((f"{name} [{unit}]", f"{name} low", f"{name} high"), values, strict=True))
-
-
-def budget_text(epsilon: float) -> str:
-    """A budget as people write it: whole grey levels as a fraction where no short decimal says it."""
-    levels = round(255 * epsilon)
-    if round(epsilon, 3) != epsilon and levels > 0 and abs(epsilon - levels / 255) < 1e-6:
-        return f"{levels}/255"
-    return f"{epsilon:.4g}"
 
 
 def threat_text(norm: str, epsilon: float) -> str:

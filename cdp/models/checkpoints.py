@@ -11,7 +11,8 @@ import shutil
 import stat
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ MAX_HEADER = 8 << 20
 MAX_TENSORS = 8 << 30
 _WIDTH = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 _FLOATS = ("F64", "F32", "F16", "BF16")
+_AVERAGED = frozenset(["ema.", "ema_model.", "model_ema.", "averaged_model.", "ema_state_dict."])
+_WRAPPERS = frozenset(["module.", "_orig_mod.", "model.", "network.", "net.", "state_dict.", "model_state_dict."]) | _AVERAGED
+"""What DataParallel, torch.compile, Lightning, checkpoints of trainers and averages of weights put before every name, also several of them."""
+PICKLED = frozenset([".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"])
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -61,8 +66,29 @@ def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not a number")
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A tensor as a safetensors header announces it. dtype: as the format spells it, such as "F32" or "I64"."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def is_counter(self) -> bool:
+        """Whether it only counts, as BatchNorm's num_batches_tracked does: a single whole number, which no network computes with."""
+        return self.dtype not in _FLOATS and math.prod(self.shape) <= 1
+
+
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes in a safetensors file, read from its header after every size has been checked against the file."""
+    """Names and shapes of the weights in a safetensors file, counters left out. Raises InputError as ``stored_tensors``."""
+    return {name: found.shape for name, found in stored_tensors(path).items() if not found.is_counter}
+
+
+def stored_tensors(path: Path) -> dict[str, Stored]:
+    """Everything in a safetensors file, read from its header after every size has been checked against the file.
+
+    Raises InputError for a file that is none, or that holds what is neither floating-point weights nor a counter.
+    """
     size = regular_file(path).stat().st_size
     if size > MAX_TENSORS:
         raise InputError(f"{path} is larger than {MAX_TENSORS >> 30} GiB, more than any model this app runs: choose a smaller one")
@@ -74,51 +100,158 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         header = file.read(length)
     try:
         table = json.loads(header)
-        shapes = {name: _entry(name, entry, size - 8 - length) for name, entry in table.items() if name != "__metadata__"}
+        return {name: _entry(name, entry, size - 8 - length) for name, entry in table.items() if name != "__metadata__"}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} has a broken safetensors header ({str(error)[:120]}): copy the original file again") from error
-    return shapes
 
 
-def _entry(name: str, entry: Mapping[str, Any], room: int) -> tuple[int, ...]:
-    shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
-    if entry["dtype"] not in _FLOATS:
-        raise ValueError(f"tensor {name[:80]!r} has type {str(entry['dtype'])[:20]!r}, not a floating-point one")
+def _entry(name: str, entry: Mapping[str, Any], room: int) -> Stored:
+    shape, (begin, end), dtype = tuple(entry["shape"]), entry["data_offsets"], entry["dtype"]
     if any(type(n) is not int or n < 0 for n in (*shape, begin, end)):
         raise ValueError(f"tensor {name[:80]!r} has an impossible shape or place")
-    if end > room or end - begin != math.prod(shape) * _WIDTH[entry["dtype"]]:
+    found = Stored(shape, str(dtype))
+    if dtype not in _WIDTH or (dtype not in _FLOATS and not found.is_counter):
+        raise ValueError(f"tensor {name[:80]!r} has type {str(dtype)[:20]!r}, not a floating-point one of 16 bits or more")
+    if end > room or end - begin != math.prod(shape) * _WIDTH[dtype]:
         raise ValueError(f"tensor {name[:80]!r} does not fit the file")
-    return shape
+    return found
 
 
-def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]], *, rename: Mapping[str, str] | None = None) -> dict[str, Tensor]:
-    """Exactly the tensors expected, fp32 and finite. rename: old name in the file -> name here.
+@dataclass(frozen=True)
+class Match:
+    """Which tensors of a file are a network's. names: name here -> name in the file; note: what was chosen where there was a choice, or "";
+    problem: why they are not its weights, as a clause, or ""; present: how many of the network's names the file has."""
 
-    Raises InputError naming the first tensor that is missing, unknown, of another shape, or not finite.
+    names: Mapping[str, str]
+    note: str = ""
+    problem: str = ""
+    present: int = 0
+
+
+def match_tensors(
+    stored: Mapping[str, Stored], expected: Mapping[str, tuple[int, ...]], *, rename: Mapping[str, str] | None = None
+) -> Match:
+    """Find the tensors expected among those of a file, whatever wrappers have put before their names.
+
+    Of two complete sets, such as plain weights and their average, the average is chosen, as it is what was evaluated where it was trained.
+    Tensors that belong to no set are a problem, for they are weights of something else. rename: old name in the file -> name there.
+    """
+    rename = rename or {}
+    sets = {prefix: _under(prefix, stored, rename) for prefix in dict.fromkeys(("", *(p for name in stored for p in _wrappers(name))))}
+    whole = [prefix for prefix, names in sets.items() if all(name in names for name in expected)]
+    fitting = [p for p in whole if not _misfits(stored, sets[p], expected)]
+    if not fitting:
+        # Those that come closest make the best message.
+        closest = max(whole or sets, key=lambda p: (sum(name in sets[p] for name in expected), -len(p)))
+        present = sum(name in sets[closest] for name in expected)
+        return Match({}, problem=_difference(stored, sets[closest], expected), present=present)
+    chosen = max(fitting, key=lambda prefix: (_averaged(prefix), -len(prefix)))
+    names = {name: sets[chosen][name] for name in expected}
+    accounted = {sets[prefix][name] for prefix in fitting for name in expected}
+    extra = sorted(name for name, one in stored.items() if name not in accounted and not one.is_counter)
+    if extra:
+        said = f"{extra[0][:80]!r} {list(stored[extra[0]].shape)}{_more(extra, 1)}"
+        return Match({}, problem=f"it has a tensor {said} that the network does not", present=len(expected))
+    if len(fitting) == 1:
+        return Match(names)
+    called = " and ".join(f"{prefix}*" if prefix else "without a prefix" for prefix in fitting)
+    what = "the averaged ones, " if _averaged(chosen) else ""
+    return Match(
+        names,
+        f"the file holds {len(fitting)} sets of weights ({called}): {what}{f'{chosen}*' if chosen else 'those without a prefix'}, are used",
+    )
+
+
+def _wrappers(name: str) -> Iterator[str]:
+    """Every beginning of a name that consists of wrappers alone."""
+    place = 0
+    while (end := name.find(".", place) + 1) and name[place:end] in _WRAPPERS:
+        yield name[:end]
+        place = end
+
+
+def _averaged(prefix: str) -> bool:
+    return any(f"{part}." in _AVERAGED for part in prefix.split(".") if part)
+
+
+def _under(prefix: str, stored: Mapping[str, Stored], rename: Mapping[str, str]) -> dict[str, str]:
+    """Name here -> name in the file, of what stands under a prefix."""
+    renamed = ((rename.get(name, name), name) for name in stored)
+    return {name.removeprefix(prefix): full for name, full in renamed if name.startswith(prefix)}
+
+
+def _misfits(stored: Mapping[str, Stored], names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
+    return [name for name, shape in expected.items() if name in names and not _fits(stored[names[name]], shape)]
+
+
+def _fits(found: Stored, shape: tuple[int, ...]) -> bool:
+    return found.shape == shape and found.dtype in _FLOATS
+
+
+def _difference(stored: Mapping[str, Stored], names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]) -> str:
+    """Where a file and a network part, with what there is and what is wanted."""
+    lacking = [name for name in expected if name not in names]
+    wrong = _misfits(stored, names, expected)
+    parts = []
+    if lacking:
+        parts.append(f"it has no tensor {', '.join(f'{name!r} {list(expected[name])}' for name in lacking[:2])}{_more(lacking, 2)}")
+    if wrong:
+        one, found = wrong[0], stored[names[wrong[0]]]
+        kind = "" if found.dtype in _FLOATS else f" of type {found.dtype}, which is not floating-point,"
+        parts.append(f"tensor {one!r} has shape {list(found.shape)}{kind} where {list(expected[one])} is needed{_more(wrong, 1)}")
+    unknown = [names[name] for name in names if name not in expected and not stored[names[name]].is_counter]
+    if unknown:
+        some = ", ".join(f"{name[:60]!r} {list(stored[name].shape)}" for name in unknown[:3])
+        parts.append(f"it has {some}{_more(unknown, 3)} instead")
+    return "; ".join(parts)
+
+
+def _more(names: list[str], said: int) -> str:
+    return f" and {len(names) - said} more" if len(names) > said else ""
+
+
+def read_tensors(
+    path: Path, expected: Mapping[str, tuple[int, ...]], *, rename: Mapping[str, str] | None = None
+) -> tuple[dict[str, Tensor], str]:
+    """Exactly the tensors expected, fp32 and finite, and what was chosen where the file holds several sets of them, "" otherwise.
+
+    rename: old name in the file -> name here. Raises InputError that says which tensors the file has and which are wanted, or names the one
+    that is not finite.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
-    rename = rename or {}
-    found = {rename.get(name, name): shape for name, shape in tensor_shapes(path).items()}
-    remedy = "use the weights that belong to this configuration"
-    for name, shape in expected.items():
-        if name not in found:
-            raise InputError(f"{path} has no tensor {name!r}: {remedy}")
-        if found[name] != shape:
-            raise InputError(f"{path}: tensor {name!r} has shape {list(found[name])} where {list(shape)} is needed: {remedy}")
-    extra = sorted(found.keys() - expected.keys())
-    if extra:
-        raise InputError(f"{path} has a tensor {extra[0][:80]!r} that the network does not: {remedy}")
+    found = match_tensors(stored_tensors(path), expected, rename=rename)
+    if found.problem:
+        raise InputError(f"{path}: {found.problem}: use the weights that belong to this configuration")
     try:
-        tensors = {rename.get(name, name): value.float() for name, value in load_file(path).items()}
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(stored).float() for name, stored in found.names.items()}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} cannot be read ({str(error)[:120]}): copy the original file again") from error
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise InputError(f"{path}: tensor {name!r} holds NaN or infinite numbers: the training diverged or the file is damaged")
-    return tensors
+    return tensors, found.note
+
+
+def refuse_pickled(path: Path) -> None:
+    """Raises InputError for a file of pickled weights by its name, with the three lines that convert it where it is trusted."""
+    if path.suffix.lower() in PICKLED:
+        raise InputError(
+            f"{path} is a pickle, which can run code when it is opened, so it is never read here: run these three lines of Python where you "
+            f"trust it, and give the .safetensors file\n{conversion(path)}"
+        )
+
+
+def conversion(path: Path) -> str:
+    """Three lines of Python that make ``<stem>.safetensors`` of a pickled state dict, also of those inside a trainer's checkpoint."""
+    source, target = repr(str(path)), repr(str(path.with_suffix(".safetensors")))
+    return (
+        f"import torch; from safetensors.torch import save_file; found = torch.load({source}, map_location='cpu', weights_only=True)\n"
+        "found |= {f'{key}.{name}': one for key, part in found.items() if isinstance(part, dict) for name, one in part.items()}\n"
+        f"save_file({{name: one.contiguous().clone() for name, one in found.items() if torch.is_tensor(one)}}, {target})"
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -10,13 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError, MissingError
-from cdp.models.checkpoints import is_name, publish_folder, read_json, read_tensors, sha256_of, write_json, write_tensors
+from cdp.models.checkpoints import (
+    Match,
+    is_name,
+    match_tensors,
+    publish_folder,
+    read_json,
+    read_tensors,
+    refuse_pickled,
+    sha256_of,
+    stored_tensors,
+    write_json,
+    write_tensors,
+)
 from cdp.paths import ASSETS, encoders_dir, runs_dir
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cdp.models.classifiers import Classifier
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
 JUDGE = "judge"
@@ -27,13 +42,15 @@ TRAINED, BEST = "run:", "best"
 
 @dataclass(frozen=True)
 class Encoder:
-    """A loaded encoder. net: in eval mode, without parameter gradients; dim: length of its feature vectors."""
+    """A loaded encoder. net: in eval mode, without parameter gradients; dim: length of its feature vectors; note: which weights were chosen
+    where its file holds several sets of them, "" otherwise."""
 
     name: str
     net: Classifier
     card: dict[str, Any]
     sha256: str
     folder: Path
+    note: str = ""
 
     @property
     def dim(self) -> int:
@@ -92,22 +109,33 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     # Without memory until the file has proved to hold what the card announces.
     with torch.device("meta"):
         net = build_described(card.get("architecture"), folder / CARD)
-    fill(net, folder / WEIGHTS)
+    note = fill(net, folder / WEIGHTS)
+    if note:
+        logger.info("%s: %s", folder / WEIGHTS, note)
     name = str(name_or_path) if str(name_or_path).startswith(TRAINED) else folder.name
-    return Encoder(name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder)
+    return Encoder(name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder, note)
 
 
-def fill(net: Classifier, path: Path) -> None:
-    """Give a network, maybe on the meta device, the weights in a safetensors file. Raises InputError where they are not its own."""
+def match_weights(net: Classifier, path: Path) -> Match:
+    """Which tensors of a safetensors file are this network's weights, by its header alone. Raises InputError where it is no such file."""
+    return match_tensors(stored_tensors(path), _shapes(net))
+
+
+def fill(net: Classifier, path: Path) -> str:
+    """Give a network, maybe on the meta device, the weights in a safetensors file; returns which, where it holds several sets, "" otherwise.
+
+    Raises InputError where they are not its own.
+    """
     import torch
 
-    expected = {name: tuple(value.shape) for name, value in _weights(net).items()}
-    tensors = read_tensors(path, expected)
+    expected = _shapes(net)
+    tensors, note = read_tensors(path, expected)
     for name, value in tensors.items():
         if name.endswith("running_var") and (value < 0).any():
             raise InputError(f"{path}: tensor {name!r} holds negative variances: copy the original file again")
     counters = {name: torch.zeros_like(value, device="cpu") for name, value in net.state_dict().items() if name not in expected}
     net.load_state_dict(tensors | counters, assign=True)
+    return note
 
 
 def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:
@@ -139,10 +167,22 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
     try:
         folder = Path(text).expanduser()
         if folder.is_dir():
+            refuse_pickled_folder(folder)
             return folder.resolve()
+        if folder.is_file():
+            refuse_pickled(folder)
+    except InputError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{text[:200]!r} is not a usable path: give an {what} by name or by an existing folder") from error
     raise MissingError(f"folder {text[:200]!r} does not exist: give an {what} by name or by an existing folder")
+
+
+def refuse_pickled_folder(folder: Path) -> None:
+    """Raises InputError for a folder that holds pickled weights and no others."""
+    if not any(folder.rglob("*.safetensors")):
+        for path in sorted(folder.iterdir()):
+            refuse_pickled(path)
 
 
 def _trained(dataset: str) -> list[Listed]:
@@ -172,6 +212,10 @@ def _found(name_or_path: str | Path, dataset: str) -> Path:
 def _roots(dataset: str) -> list[Path]:
     """Where encoders of a data set live. A data set given as a path has none but those given as paths."""
     return [ASSETS / "encoders" / dataset, encoders_dir() / dataset] if is_name(dataset) else []
+
+
+def _shapes(net: Classifier) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in _weights(net).items()}
 
 
 def _weights(net: Classifier) -> dict[str, Tensor]:

@@ -67,7 +67,7 @@ def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
     config = read_unet_config(unet_folder / "config.json")
     weights = _weights(unet_folder)
     empty, shapes = build_checked_unet(config, unet_folder / "config.json")
-    tensors = read_tensors(weights, shapes, rename=_renames(weights))
+    tensors, _ = read_tensors(weights, shapes, rename=_renames(weights))
     card = _card(folder, config)
     unet = type(empty)(**config)
     unet.load_state_dict(tensors)

@@ -13,6 +13,7 @@ from cdp.figures.evaluation import QUICK, WHICH, class_bars, class_rows, stage_b
 from cdp.figures.masking import masking_rows, masking_surface, surface_rows
 from cdp.figures.palette import named_sign
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
+from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 
 PAIRS = 60
 """Confusions listed, the most frequent; the CSV has them all."""
@@ -29,13 +30,15 @@ SOURCES = {
 def evaluation_html(report: EvalReport) -> str:
     """One file that opens offline. Every accuracy carries its interval, its n and how it has to be called."""
     main = report.main
-    lead = f"{said(main.robust)} of the images withstand the attack: {report.label}."
-    clean = f"Without attack {said(main.clean)} are right, n = {main.clean.n:,} {_part(report)} of {report.dataset_title}."
-    threat = f"Attack: {report.attack}; {threat_text(report.norm, report.epsilon)}; {WHICH[main.which]}."
+    called = f"Called: {report.label}; {WHICH[main.which]}."
     warnings = ([f"This is {QUICK}: cite it as {report.label}."] if report.quick else []) + list(report.warnings)
+    masking = report.masking
+    trust = [] if masking is None or not masking.checks else [masking_sentence(masking)]
+    if masking is not None and any(check.verdict == "warn" for check in masking.checks):
+        warnings, trust = [*trust, *warnings], []
     footer = f"Written by Contrastive-DP Studio {__version__} from an evaluation of {report.created}. The file needs no network."
     return page_html(
-        Page(f"{report.model.name}: robust accuracy", lead, (clean, threat), tuple(warnings), tuple(_sections(report)), footer)
+        Page(f"{report.model.name}: robust accuracy", headline(report), (called, *trust), tuple(warnings), tuple(_sections(report)), footer)
     )
 
 
@@ -54,7 +57,7 @@ def _sections(report: EvalReport) -> Iterator[Section]:
         text = "Robustness to one norm and budget need not carry over to another."
         yield Section(
             "Threats it was not trained for",
-            (text,),
+            (text, *filter(None, [unseen_gap(report)])),
             (),
             (Table("Robust accuracy in per cent; attack and n of each line.", unseen_rows(report)),),
         )
@@ -87,16 +90,12 @@ def _confusions(report: EvalReport) -> Section:
 
 
 def _masking(report: EvalReport, masking: Masking) -> Section:
-    signs = [check.title for check in masking.checks if check.verdict == "warn"]
-    text = f"{len(signs)} of {len(masking.checks)} checks show a sign of gradient masking: {', '.join(signs)}." if signs else (
-        f"None of {len(masking.checks)} checks shows a sign of gradient masking."
-    )  # fmt: skip
     tables = [Table(f"Checks on n = {masking.n:,} images.", masking_rows(masking))]
     figures = []
     if masking.surface:
         figures.append(masking_surface(masking.surface, norm=report.norm, epsilon=report.epsilon, class_names=report.class_names))
         tables.append(Table("Cross-entropy in nats around one image.", surface_rows(masking.surface), "Numbers of the surface"))
-    return Section("Can the attacks be trusted?", (text,), tuple(figures), tuple(tables))
+    return Section("Can the attacks be trusted?", (masking_sentence(masking),), tuple(figures), tuple(tables))
 
 
 def _made(report: EvalReport) -> Section:

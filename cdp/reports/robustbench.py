@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdp.evaluation import EvalReport
+from cdp.evaluation import UNRELIABLE, EvalReport
 from cdp.evaluation_files import report_json
 from cdp.types import Interval
 
@@ -42,7 +42,8 @@ def robustbench_record(
         "reported": _percent(main.robust),
         "autoattack_acc": _percent(main.robust) if report.suite == "autoattack" else None,
         "footnote": _footnote(report),
-        "unreliable": report.masking is not None and any(check.verdict == "warn" for check in report.masking.checks),
+        "unreliable": not UNRELIABLE.isdisjoint(report.contract)
+        or (report.masking is not None and any(check.verdict == "warn" for check in report.masking.checks)),
         "cdp": _rest(report),
     }
 

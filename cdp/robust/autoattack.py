@@ -86,6 +86,8 @@ def autoattack_warnings(
 ) -> list[str]:
     """Why AutoAttack's number may mean less for this network, a sentence each, as the package's checks find on the first ``batch`` images.
 
+    Random answers and outputs that are no logits weaken every attack and are found by ``network_contract``.
+
     image: (n,H,W,C) uint8; label: (n,). Raises InputError for a network that cannot be evaluated, Cancelled when stopped.
     """
     from pyautoattack import checks
@@ -95,12 +97,6 @@ def autoattack_warnings(
     x, y = trial.images(np.arange(len(trial)))
     found = _few_classes(classes)
     with trial.still():
-        if _heard(lambda ear: checks.check_randomized(net, x, y, logger=ear)):
-            found.append(
-                "The network answers differently when asked again: AutoAttack's standard version overrates what draws random numbers."
-            )
-        if _heard(lambda ear: checks.check_range_output(net, x, logger=ear)):
-            found.append("The outputs are probabilities: attacks need logits, so leave out the softmax and evaluate again.")
         with _own_trace(checks.funcs), torch.no_grad():
             dynamic = _heard(lambda ear: checks.check_dynamic(net, x, logger=ear))
         if dynamic:

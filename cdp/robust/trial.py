@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cdp.errors import Cancelled, InputError
+from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.frozen import frozen
 from cdp.robust.augment import to_tensor
 
@@ -98,14 +98,14 @@ class Trial:
         """(b,) int64 predicted classes. Raises InputError where the network does not give one finite logit for each class."""
         x, _ = self.images(rows)
         with self.still(), torch.no_grad():
-            logits = self._logits(x, "images")
+            logits = self.logits(x, "images")
         return logits.argmax(dim=1).cpu().numpy()
 
     def require_gradients(self, rows: np.ndarray) -> None:
         """Raises InputError where the network cuts the gradient with respect to its images."""
         x, _ = self.images(rows[:1])
         with self.still(), torch.enable_grad():
-            if not self._logits(x.requires_grad_(True), "images").requires_grad:
+            if not self.logits(x.requires_grad_(True), "images").requires_grad:
                 raise InputError(
                     "the network gives no gradient with respect to its images: remove no_grad and detach from its forward pass"
                 )
@@ -122,16 +122,18 @@ class Trial:
             # NaN is in no range and within no budget.
             valid = (size <= limit) & ((x_adv >= 0) & (x_adv <= 1)).flatten(1).all(dim=1)
             # In the batch they were attacked in, as another batch may round logits otherwise.
-            logits = self._logits(torch.where(valid.view(-1, 1, 1, 1), x_adv, x), "attacked images")
+            logits = self.logits(torch.where(valid.view(-1, 1, 1, 1), x_adv, x), "attacked images")
         return Attacked(logits.argmax(dim=1).cpu().numpy(), valid.cpu().numpy(), size.cpu().numpy())
 
-    def _logits(self, x: Tensor, what: str) -> Tensor:
+    def logits(self, x: Tensor, what: str) -> Tensor:
+        """(B,K) of images (B,C,H,W) in [0,1], called ``what`` in messages. Raises InputError where they are not one finite number a class."""
         try:
             logits: object = self.net(x)
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
-            raise InputError(f"the network does not take {what} of shape {list(x.shape)} ({str(error)[:120]}): check its input") from error
+        except (CdpError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # whatever a stranger's code raises is told in one sentence
+            said = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+            raise InputError(f"the network does not take {what} of shape {list(x.shape)} ({said}): check its input") from error
         if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(x):
             shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise InputError(f"the network gives {shape} for {len(x)} images: it has to give one row of logits for each")

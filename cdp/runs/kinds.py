@@ -115,8 +115,9 @@ def _evaluate(run: Run, context: Context) -> dict[str, Any]:
 
 def _ready_to_evaluate(config: EvaluateConfig) -> None:
     from cdp.tasks.evaluate_data import prepare
+    from cdp.tasks.evaluate_nets import require_weights
 
-    prepare(config)
+    require_weights(config, prepare(config))
 
 
 def _pretrain(run: Run, context: Context) -> dict[str, Any]:

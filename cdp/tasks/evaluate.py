@@ -19,6 +19,7 @@ from cdp.evaluation import Curve, EvalReport, Masking, Unseen, Which
 from cdp.models.checkpoints import sha256_of
 from cdp.models.precision import pick_device
 from cdp.robust.autoattack import autoattack_suite, autoattack_warnings
+from cdp.robust.contract import network_contract
 from cdp.robust.eval_curve import budget_curve, robust_share
 from cdp.robust.masking import masking_panel
 from cdp.robust.suite_report import outcome_of, suite_warnings, weights_report
@@ -58,8 +59,10 @@ def evaluate_run(config: EvaluateConfig, folder: Path, heard: Heard, *, net: nn.
     settings = config.model_dump(mode="json") | {"norm": prepared.norm, "epsilon": prepared.epsilon}
     kept = Kept(folder, settings | {"images": prepared.rows_sha256, "weights": files})
     device = pick_device()
-    nets = {weights.which: network(weights, config, prepared, device, net) for weights in prepared.weights}
-    return _Session(config, prepared, nets, files, kept, heard, device).run(folder)
+    loaded = {weights.which: network(weights, config, prepared, device, net) for weights in prepared.weights}
+    nets = {which: one for which, (one, _) in loaded.items()}
+    notes = [f"Weights: {note}." for _, note in loaded.values() if note]
+    return _Session(config, prepared, nets, files, kept, heard, device).run(folder, notes)
 
 
 class _Session:
@@ -80,13 +83,14 @@ class _Session:
         self.meter = Meter(len(prepared.label), costs, len(nets), parts, len(self.rows))
         self.states = {which: self._restored(which) for which in nets}
 
-    def run(self, folder: Path) -> EvalReport:
-        """To the end; the report is on disk then."""
+    def run(self, folder: Path, notes: Sequence[str]) -> EvalReport:
+        """To the end; the report is on disk then. notes: on the files of the weights."""
         began, spent = time.monotonic(), float(self.kept.part("seconds") or 0.0)
         self._begin()
         config = self.config
         try:
-            warnings = self._warnings()
+            contract = self._contract()
+            warnings = [*notes, *contract.values(), *self._warnings()]
             for number, which in enumerate(self.nets):
                 self._suite(number, which)
             curves = [self._curve(which) for which in self.nets] if config.curve else []
@@ -98,8 +102,8 @@ class _Session:
         weights = [self._figures(one) for one in self.prepared.weights]
         warnings += [text for state in self.states.values() for text in suite_warnings(state)]
         report = report_of(
-            config, self.prepared, weights, curves=curves, unseen=unseen, masking=masking, warnings=list(dict.fromkeys(warnings)),
-            device=device_name(self.device), seconds=spent,
+            config, self.prepared, weights, curves=curves, unseen=unseen, masking=masking, contract=contract,
+            warnings=list(dict.fromkeys(warnings)), device=device_name(self.device), seconds=spent,
         )  # fmt: skip
         write_report(folder, report, self.prepared, {which: outcome_of(state) for which, state in self.states.items()})
         return report
@@ -126,6 +130,16 @@ class _Session:
         if config.attack == "pgd":
             return pgd_suite(net, steps=config.steps, restarts=config.restarts, **given)
         return quick(net, steps=QUICK_STEPS, **given)
+
+    def _contract(self) -> dict[str, str]:
+        """What the networks' answers lack, by kind; refused, before any attack, where no number of them would be of single images."""
+        prepared = self.prepared
+        found: dict[str, str] = {}
+        for net in self.nets.values():
+            found |= network_contract(
+                net, prepared.image, prepared.label, classes=len(prepared.info.classes), should_stop=self.heard.should_stop
+            )
+        return found
 
     def _warnings(self) -> list[str]:
         if self.config.attack != "autoattack":

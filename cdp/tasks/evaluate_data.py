@@ -17,8 +17,8 @@ from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
 from cdp.errors import InputError, MissingError
 from cdp.evaluation import Model, Which
-from cdp.models.checkpoints import is_name, read_json, regular_file
-from cdp.models.encoders import CARD, WEIGHTS
+from cdp.models.checkpoints import is_name, read_json, refuse_pickled, regular_file
+from cdp.models.encoders import CARD, WEIGHTS, refuse_pickled_folder
 from cdp.models.places import given_path
 from cdp.paths import runs_dir
 from cdp.types import DatasetInfo
@@ -66,7 +66,7 @@ class Prepared:
 
 def prepare(config: EvaluateConfig) -> Prepared:
     """Find everything. Raises InputError or MissingError that names the field or file that cannot be used."""
-    weights = _weights(config)
+    weights = weights_of(config.model, config.weights, architecture=config.architecture)
     card = weights[0].card
     said = card.get("training")
     training: Mapping[str, Any] = said if isinstance(said, dict) else {}
@@ -86,41 +86,46 @@ def prepare(config: EvaluateConfig) -> Prepared:
     )  # fmt: skip
 
 
-def _weights(config: EvaluateConfig) -> tuple[Weights, ...]:
-    if config.model.startswith(CODE):
+def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tuple[Weights, ...]:
+    """What a model's name, as settings spell it, stands for. which: of a training; architecture: of a bare file, which then has no card.
+
+    Raises InputError or MissingError that says what is wrong with it and what to give.
+    """
+    if model.startswith(CODE):
         return (Weights("given", None, {}),)
-    if config.model.startswith(RUN):
-        return _of_run(config)
+    if model.startswith(RUN):
+        return _of_run(model.removeprefix(RUN), which)
     try:
-        path = given_path(config.model)
-        there = path.is_dir(), path.is_file()
+        path = given_path(model)
+        folder, file = path.is_dir(), path.is_file()
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"model: {config.model[:200]!r} is not a usable path: give run:ID, a folder with weights, or a file") from error
-    if there[0]:
+        raise InputError(f"model: {model[:200]!r} is not a usable path: give run:ID, a folder with weights, or a file") from error
+    if folder:
+        refuse_pickled_folder(path)
         return (Weights("given", regular_file(path / WEIGHTS).resolve(), read_json(path / CARD)),)
-    if there[1] and path.suffix != ".safetensors":
-        raise InputError(
-            f"model: {path} is no .safetensors file, and no other holds weights here: give one, or a folder with {WEIGHTS} and {CARD}"
-        )
-    if there[1]:
-        described = not config.architecture and path.name == WEIGHTS and path.with_name(CARD).is_file()
+    if file:
+        refuse_pickled(path)
+        if path.suffix != ".safetensors":
+            raise InputError(
+                f"model: {path} is no .safetensors file, and no other holds weights here: give one, or a folder with {WEIGHTS} and {CARD}"
+            )
+        described = not architecture and path.name == WEIGHTS and path.with_name(CARD).is_file()
         return (Weights("given", path.resolve(), read_json(path.with_name(CARD)) if described else {}),)
     raise MissingError(
-        f"model: {config.model[:200]!r} is not here: give run:ID of a training, a folder with weights and card, or a .safetensors file"
+        f"model: {model[:200]!r} is not here: give run:ID of a training, a folder with weights and card, or a .safetensors file"
     )
 
 
-def _of_run(config: EvaluateConfig) -> tuple[Weights, ...]:
-    run = config.model.removeprefix(RUN)
-    wanted: tuple[Which, ...] = ("best", "last") if config.weights == "both" else (config.weights,)
+def _of_run(run: str, which: str) -> tuple[Weights, ...]:
+    wanted = cast(tuple[Which, ...], ("best", "last") if which == "both" else (which,))
     folder = runs_dir() / run
     if not is_name(run) or not folder.is_dir():
         raise MissingError(f"model: run {run[:80]!r} is not here: choose a training of the list of runs")
     found = []
-    for which in wanted:
-        if not (folder / which / CARD).is_file():
-            raise MissingError(f"model: run {run} has no {which} weights yet: let it finish an epoch, or choose another training")
-        found.append(Weights(which, regular_file(folder / which / WEIGHTS), read_json(folder / which / CARD)))
+    for one in wanted:
+        if not (folder / one / CARD).is_file():
+            raise MissingError(f"model: run {run} has no {one} weights yet: let it finish an epoch, or choose another training")
+        found.append(Weights(one, regular_file(folder / one / WEIGHTS), read_json(folder / one / CARD)))
     return tuple(found)
 
 

@@ -10,49 +10,69 @@ from torch import nn
 from cdp.config_evaluate import EvaluateConfig
 from cdp.errors import InputError
 from cdp.models.architectures import ARCHITECTURES, build_classifier, build_described
-from cdp.models.checkpoints import tensor_shapes
-from cdp.models.encoders import CARD, fill
+from cdp.models.classifiers import Classifier
+from cdp.models.encoders import CARD, fill, match_weights
 from cdp.models.precision import lay_out
 from cdp.tasks.evaluate_data import Prepared, Weights
 
 
-def network(weights: Weights, config: EvaluateConfig, prepared: Prepared, device: torch.device, own: nn.Module | None) -> nn.Module:
-    """One set of weights as a network, in eval mode on ``device``. own: of the user's own code, for weights without a file.
+def network(
+    weights: Weights, config: EvaluateConfig, prepared: Prepared, device: torch.device, own: nn.Module | None
+) -> tuple[nn.Module, str]:
+    """One set of weights as a network, in eval mode on ``device``, and what has to be said of its file, "" for nothing.
 
-    Raises InputError where the file does not hold the weights of the network that it should.
+    own: of the user's own code, for weights without a file. Raises InputError where the file does not hold the weights of the network that
+    it should.
     """
-    net = own if weights.file is None else _load(weights, config, prepared)
-    if net is None:
-        raise InputError(f"model: {config.model} is your own code: give the network that it makes")
-    return lay_out(net, device).eval()
+    if weights.file is None:
+        if own is None:
+            raise InputError(f"model: {config.model} is your own code: give the network that it makes")
+        return lay_out(own, device).eval(), ""
+    net = _empty(weights, weights.file, config, prepared)
+    note = fill(net, weights.file)
+    return lay_out(net, device).eval(), note
 
 
-def _load(weights: Weights, config: EvaluateConfig, prepared: Prepared) -> nn.Module:
-    file = weights.file
-    assert file is not None  # the caller asked
-    # Without memory until the file has proved to hold what is announced.
+def require_weights(config: EvaluateConfig, prepared: Prepared) -> None:
+    """Raises InputError where a file does not hold the weights of the network that it should, by headers alone: said before anything is queued."""
+    for weights in prepared.weights:
+        if weights.file is not None:
+            net = _empty(weights, weights.file, config, prepared)
+            problem = match_weights(net, weights.file).problem
+            if problem:
+                whose = CARD if weights.card else f"network {config.architecture}"
+                raise InputError(f"model: {weights.file} does not fit its {whose}: {problem}: use the weights that belong to it")
+
+
+def _empty(weights: Weights, file: Path, config: EvaluateConfig, prepared: Prepared) -> Classifier:
+    """The network whose weights the file should hold, without memory until it has proved to hold them."""
     with torch.device("meta"):
         if weights.card:
-            net = build_described(weights.card.get("architecture"), file.parent / CARD)
-        else:
-            name = config.architecture or _architecture_of(file, prepared)
-            net = build_classifier(name, classes=len(prepared.info.classes), shape=prepared.info.shape, seed=0)
-    fill(net, file)
-    return net
+            return build_described(weights.card.get("architecture"), file.parent / CARD)
+        return _built(config.architecture, prepared) if config.architecture else _whose_weights(file, prepared)
 
 
-def _architecture_of(file: Path, prepared: Prepared) -> str:
-    """Whose weights these are, by their names and shapes. Raises InputError where they are no network's of ours for these images and classes."""
-    shapes = tensor_shapes(file)
+def _built(name: str, prepared: Prepared) -> Classifier:
+    return build_classifier(name, classes=len(prepared.info.classes), shape=prepared.info.shape, seed=0)
+
+
+def _whose_weights(file: Path, prepared: Prepared) -> Classifier:
+    """The network whose weights these are, by names and shapes. Raises InputError where they are no network's of ours for these images and
+    classes, with what the file has and what the closest of ours wants."""
+    problems: dict[str, tuple[int, str]] = {}
     for name in ARCHITECTURES:
         try:
-            net = build_classifier(name, classes=len(prepared.info.classes), shape=prepared.info.shape, seed=0)
-        except InputError:
-            continue  # does not take such images
-        if all(shapes.get(key) == tuple(value.shape) for key, value in net.named_parameters()):
-            return name
+            net = _built(name, prepared)
+        except InputError as error:  # does not take such images
+            problems[name] = -1, str(error)
+            continue
+        found = match_weights(net, file)
+        if not found.problem:
+            return net
+        problems[name] = found.present, found.problem
     info = prepared.info
+    closest = max(problems, key=lambda name: problems[name][0])
     raise InputError(
-        f"model: {file} holds the weights of none of {', '.join(ARCHITECTURES)} for {len(info.classes)} classes and images of shape {list(info.shape)}: "
-        "set dataset to what it was trained on, or evaluate it as a network of your own code"
+        f"model: {file} holds the weights of none of {', '.join(ARCHITECTURES)} for {len(info.classes)} classes and images of shape {list(info.shape)} "
+        f"(as {closest}, {problems[closest][1]}): set dataset to what it was trained on, or evaluate it as a network of your own code"
     )

@@ -40,14 +40,14 @@ def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST) -> str:
 
 def report_of(
     config: EvaluateConfig, prepared: Prepared, weights: Sequence[WeightsReport], *, curves: Sequence[Curve], unseen: Sequence[Unseen],
-    masking: Masking | None, warnings: Sequence[str], device: str, seconds: float,
+    masking: Masking | None, contract: Mapping[str, str], warnings: Sequence[str], device: str, seconds: float,
 ) -> EvalReport:  # fmt: skip
-    """Everything together. seconds: of work, over all starts."""
+    """Everything together. contract: what the network's answers lack, by kind, which is among the warnings; seconds: of work, over all starts."""
     return EvalReport(
         label=label_of(config, weights[0].robust, prepared.part), quick=config.attack == "quick", suite=config.attack, attack=attack_title(config),
         norm=prepared.norm, epsilon=prepared.epsilon, seed=config.seed, n=len(prepared.label), part=prepared.part, dataset=prepared.info.name,
         dataset_title=prepared.info.title, class_names=prepared.info.classes, rows_sha256=prepared.rows_sha256, model=prepared.model,
-        weights=tuple(weights), curves=tuple(curves), unseen=tuple(unseen), masking=masking, warnings=tuple(warnings),
+        weights=tuple(weights), curves=tuple(curves), unseen=tuple(unseen), masking=masking, warnings=tuple(warnings), contract=dict(contract),
         config=config.model_dump(mode="json"), versions=versions(), device=device, seconds=round(seconds, 3),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )  # fmt: skip

@@ -29,3 +29,11 @@ def warned(notes: Sequence[str]) -> None:
     with st.container():
         for note in notes:
             st.warning(plain(note))
+
+
+def refused(message: str) -> None:
+    """An error's sentence; lines of Python after it, as a remedy may have them, can be copied."""
+    sentence, _, code = message.partition("\n")
+    st.error(plain(f"{sentence}:" if code else f"{sentence}."))
+    if code:
+        st.code(code, language="python")

@@ -13,6 +13,7 @@ from cdp.evaluation import Curve, EvalReport
 from cdp.reports.comparison import comparison_html
 from cdp.reports.evaluation import citation, evaluation_html
 from cdp.reports.page import POLICY, Page, Section, Table, cell_text, inert, page_html
+from cdp.reports.sentences import headline
 from tests.evaluations import CLASSES, outcome, report, weights_report
 from tests.figures.arms import arm, comparison, difference
 
@@ -136,8 +137,8 @@ def test_json_in_the_page_is_the_same_value_and_no_markup() -> None:
 
 def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it(read: dict[str, Reader]) -> None:
     found, text = report()[0], read["evaluation"].text
-    assert f"60.0 % (95 %: 55.1 to 64.7) of the images withstand the attack: {found.label}." in text
-    assert "n = 400 test images of Fashion-MNIST" in text
+    assert headline(found) in text and "60.0 % (55.1 to 64.7) of 400 test images of Fashion-MNIST withstand" in text
+    assert f"Called: {found.label}" in text
     for part in (
         found.rows_sha256,
         found.main.sha256,

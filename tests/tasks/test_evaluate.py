@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,10 @@ from torch import nn
 from cdp.errors import Cancelled, InputError
 from cdp.evaluation import STANDS, Outcomes
 from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
+from cdp.models.architectures import build_classifier
 from cdp.models.checkpoints import write_tensors
+from cdp.paths import runs_dir
+from cdp.runs.launch import launch
 from cdp.tasks.evaluate import evaluate_run
 from tests.tasks.evaluating_world import Told, config, make_data, make_run, trained
 
@@ -142,6 +147,72 @@ class Wrong(nn.Module):
 def test_a_network_of_ones_own_that_gives_no_logits_is_refused_in_a_sentence(give: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the network"):
         evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05), tmp_path, Told().heard(), net=Wrong(give))
+
+
+class OverTheBatch(nn.Module):
+    """Normalises over the batch, whatever its mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.asked_with_gradient = trained(), False
+
+    def forward(self, x):
+        self.asked_with_gradient |= x.requires_grad
+        return self.body((x - x.mean(dim=0)) / (x.std(dim=0) + 0.1))
+
+
+@pytest.mark.parametrize("attack", ["quick", "pgd", "autoattack"])
+def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(attack: str, tmp_path: Path) -> None:
+    net, told = OverTheBatch(), Told()
+    with pytest.raises(InputError, match="depends on the other images of its batch"):
+        evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack), tmp_path, told.heard(), net=net)
+    assert not told.batches and not net.asked_with_gradient
+    assert not (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize("attack", ["quick", "pgd"])
+def test_probabilities_are_named_in_every_report_and_file(attack: str, tmp_path: Path) -> None:
+    net = nn.Sequential(trained(), nn.Softmax(dim=1))
+    found = evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack), tmp_path, Told().heard(), net=net)
+    sentence = found.contract["probabilities"]
+    assert sentence in found.warnings and "as after a softmax" in sentence
+    assert read_report(tmp_path / "report.json").contract == {"probabilities": sentence}
+
+
+def test_which_of_two_sets_of_weights_was_evaluated_stands_in_the_report(tmp_path: Path) -> None:
+    plain = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=5).state_dict()
+    averaged = {f"ema.{name}": value for name, value in trained().state_dict().items()}
+    write_tensors(tmp_path / "two.safetensors", plain | averaged)
+    settings = config(model=str(tmp_path / "two.safetensors"), dataset="small", epsilon=0.05, norm="linf")
+    found = evaluate_run(settings, tmp_path / "a", Told().heard())
+    assert any("ema.*, are used" in text for text in found.warnings)
+    assert found.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
+
+
+@pytest.mark.parametrize("kind", ["file", "file of a network", "folder"])
+def test_weights_that_match_no_network_are_refused_before_anything_is_queued(kind: str, tmp_path: Path, world: Path) -> None:
+    model, more, where = str(tmp_path / "w.safetensors"), {}, tmp_path / "w.safetensors"
+    if kind == "folder":
+        model, where = str(world / "best"), world / "best" / "model.safetensors"
+    elif kind == "file of a network":
+        more = {"architecture": "preact-resnet-18"}
+    write_tensors(where, {"conv1.weight": torch.zeros(64, 3, 7, 7), "fc.bias": torch.zeros(1000)})
+    with pytest.raises(InputError) as caught:
+        launch("evaluate", config(model=model, dataset="small", epsilon=0.05, norm="linf", **more), "mine")
+    message = str(caught.value)
+    assert all(word in message for word in ("'conv1.weight' [64, 3, 7, 7]", "'fc.bias' [1000]", "no tensor", where.name))
+    assert ("'body.0.0.weight' [32, 4, 3, 3]" in message) == (kind != "file of a network")
+    assert [run.name for run in runs_dir().iterdir() if not run.name.startswith(".")] == [world.name]
+
+
+def test_pickled_weights_are_refused_with_lines_that_lead_on(tmp_path: Path) -> None:
+    torch.save({"model": trained().state_dict(), "epoch": 3}, tmp_path / "w.pt")
+    settings = config(model=str(tmp_path / "w.pt"), dataset="small", epsilon=0.05, norm="linf")
+    with pytest.raises(InputError, match="is a pickle") as caught:
+        launch("evaluate", settings, "mine")
+    subprocess.run([sys.executable, "-c", str(caught.value).partition("\n")[2]], check=True)
+    found = evaluate_run(settings.model_copy(update={"model": str(tmp_path / "w.safetensors")}), tmp_path / "a", Told().heard())
+    assert found.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
 
 
 def test_a_network_of_ones_own_is_evaluated_like_any_other(tmp_path: Path) -> None:

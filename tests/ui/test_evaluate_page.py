@@ -117,8 +117,8 @@ def test_a_bare_file_can_be_told_its_network_and_another_model_takes_that_back(t
 @pytest.mark.parametrize(
     ("model", "word"),
     [
-        ("run:gone", "training 'gone' is not here"), ("run:../..", "is not here"), ("/nowhere/at/all", "is not here"), ("~nobody-here/x", "no usable path"),
-        ("a\0b", "is not here"), ("run:early", "has no weights yet"), ("x" * 400, "no usable path"),
+        ("run:gone", "run 'gone' is not here"), ("run:../..", "is not here"), ("/nowhere/at/all", "is not here"), ("~nobody-here/x", "not a usable path"),
+        ("a\0b", "is not here"), ("run:early", "has no best weights yet"), ("x" * 400, "not a usable path"),
     ],
 )  # fmt: skip
 def test_a_model_that_is_not_here_says_why_and_the_button_waits(model: str, word: str) -> None:

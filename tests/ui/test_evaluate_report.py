@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from collections.abc import Callable
@@ -10,14 +11,18 @@ from dataclasses import replace
 
 import pytest
 
-from cdp.evaluation import Check, EvalReport, Masking, Outcomes, Verdict
+from cdp.cli.evaluated import told_report
+from cdp.evaluation import Check, EvalReport, Masking, Outcomes, Unseen, Verdict
 from cdp.evaluation_files import report_json
+from cdp.reports.evaluation import evaluation_html
+from cdp.reports.robustbench import robustbench_record
+from cdp.reports.sentences import headline, masking_sentence, unseen_gap
+from cdp.statistics.shares import wilson
 from cdp.ui.evaluate.exports import offers
-from cdp.ui.evaluate.masking import checks_html, overall
+from cdp.ui.evaluate.masking import checks_html
 from cdp.ui.evaluate.measured import measured_rows
 from cdp.ui.evaluate.report import figures_html
 from cdp.ui.evaluate.state import VIEWS
-from cdp.ui.evaluate.wording import headline
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import both, knob, page, quick, sized, trained
 from tests.ui.pages import ran
@@ -131,8 +136,11 @@ def checks(*verdicts: Verdict) -> Masking:
     ("verdicts", "sentence"),
     [
         (("pass",) * 5, "No sign of gradient masking in five checks."),
-        (("warn", "pass", "warn", "pass", "pass"), "2 of 5 checks warn: large budget, black box."),
-        (("pass", "warn", "pass", "unclear", "unclear"), "1 of 5 checks warns: more steps; 2 unclear."),
+        (("warn", "pass", "warn", "pass", "pass"), "2 of 5 checks warn of gradient masking: large budget, black box. The number may be too high."),
+        (
+            ("pass", "warn", "pass", "unclear", "unclear"),
+            "1 of 5 checks warns of gradient masking: more steps; 2 unclear: restarts, loss surface. The number may be too high.",
+        ),
         (("pass", "pass", "pass", "pass", "unclear"), "No sign of gradient masking in five checks, 1 of them unclear: loss surface."),
         (("unclear",) * 5, "Nothing can be said of gradient masking: all five checks are unclear."),
         (("unclear",), "Nothing can be said of gradient masking: the one check is unclear."),
@@ -141,7 +149,7 @@ def checks(*verdicts: Verdict) -> Masking:
     ],
 )  # fmt: skip
 def test_all_checks_in_one_sentence(verdicts: tuple[Verdict, ...], sentence: str) -> None:
-    assert overall(checks(*verdicts)) == sentence
+    assert masking_sentence(checks(*verdicts)) == sentence
 
 
 def test_a_sign_of_masking_warns_beside_the_number_and_every_verdict_is_a_word() -> None:
@@ -152,6 +160,27 @@ def test_a_sign_of_masking_warns_beside_the_number_and_every_verdict_is_a_word()
     table = checks_html(masking)
     assert [word for word in ("A sign", "No sign", "Unclear") if word not in table] == []
     assert "&lt;this&gt;" in table and "<this>" not in table
+
+
+@pytest.mark.parametrize("verdicts", [("pass", "unclear", "unclear"), ("warn", "unclear", "pass"), ("pass", "pass", "pass")])
+def test_page_html_report_and_command_line_say_the_same_sentences(verdicts: tuple[Verdict, ...]) -> None:
+    weak = "The outputs are probabilities, as after a softmax: return the logits."
+    found, outcomes = report(masking=checks(*verdicts), warnings=(weak,), contract={"probabilities": weak}, dataset_title="Kuzushiji-MNIST")
+    found = replace(
+        found,
+        unseen=tuple(one for one in found.unseen if one.norm == found.norm) or (Unseen("twice", "linf", 0.2, "PGD-20", wilson(3, 9)),),
+    )
+    write_evaluation("e", (found, outcomes))
+    said = [headline(found), masking_sentence(checks(*verdicts)), unseen_gap(found), weak]
+    assert all(said) and "Kuzushiji-MNIST has no conventional budget" in said[2]
+    page_text = (texts(page(report="e")) + texts(page(report="e", view="budgets"))).replace("\\", "")
+    html_text = html.unescape(evaluation_html(found)).replace("\u00a0", " ")
+    line_text = told_report(found, outcomes)
+    for sentence in said:
+        assert sentence in page_text, sentence
+        assert sentence in html_text, sentence
+        assert sentence in line_text, sentence
+    assert robustbench_record(found)["unreliable"]
 
 
 def test_figures_stand_beside_each_other_with_interval_and_n() -> None:

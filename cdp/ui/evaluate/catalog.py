@@ -10,10 +10,11 @@ from typing import Any
 from cdp import paths
 from cdp.config_evaluate import CODE, DEFAULT_DATASET, RUN, EvaluateConfig, budget_of
 from cdp.errors import InputError, MissingError
-from cdp.models.checkpoints import is_name, read_json
+from cdp.models.checkpoints import read_json
 from cdp.models.encoders import BEST, CARD, list_checkpoints
 from cdp.models.places import given_path, written_path
 from cdp.runs.records import Run
+from cdp.tasks.evaluate_data import weights_of
 from cdp.types import DatasetInfo
 from cdp.ui.run_controls import WORDS
 from cdp.ui.train.rows import percent, train_runs
@@ -80,37 +81,17 @@ def _encoders() -> list[Evaluable]:
     return found
 
 
-def facts_of(source: str) -> Facts:
-    """What is known of a model. Raises InputError or MissingError that says why it cannot be evaluated here."""
+def facts_of(source: str, architecture: str = "") -> Facts:
+    """What is known of a model. architecture: set for a bare file. Raises InputError or MissingError that says why it cannot be evaluated here."""
     if source.startswith(CODE):
         raise InputError(f"model: {CODE_REMEDY}")
-    if source.startswith(RUN):
-        return _facts_of_run(source.removeprefix(RUN))
     if not source:
         raise MissingError("model: nothing is chosen: choose a training, an encoder, or type the path of a folder with weights")
-    try:
-        path = given_path(source)
-        folder, file = path.is_dir(), path.is_file()
-    except (OSError, ValueError, RuntimeError) as error:  # a null byte, or a home of somebody who has none
-        raise InputError(
-            f"model: {source[:80]!r} is no usable path: choose one of the list, or type the path of a folder with weights"
-        ) from error
-    if file and path.suffix == ".safetensors":
-        return Facts(path.stem, DEFAULT_DATASET)
-    if not folder:
-        raise MissingError(
-            f"model: {source[:80]!r} is not here: choose one of the list, or type the path of a folder with weights and card"
-        )
-    return _facts(read_json(path / CARD), path.name)
-
-
-def _facts_of_run(run_id: str) -> Facts:
-    folder = paths.runs_dir() / run_id
-    if not is_name(run_id) or not folder.is_dir():
-        raise MissingError(f"model: training {run_id[:80]!r} is not here: choose one of the list")
-    if not (folder / BEST / CARD).is_file():
-        raise MissingError(f"model: training {run_id} has no weights yet: let it finish an epoch, or choose another one")
-    return _facts(read_json(folder / BEST / CARD), run_id)
+    (weights,) = weights_of(source, architecture=architecture)
+    if source.startswith(RUN):
+        return _facts(weights.card, source.removeprefix(RUN))
+    path = given_path(source)
+    return _facts(weights.card, path.name if path.is_dir() else path.stem)
 
 
 def _facts(card: Mapping[str, Any], name: str) -> Facts:

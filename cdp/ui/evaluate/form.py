@@ -9,11 +9,13 @@ import streamlit as st
 
 from cdp.config_evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
 from cdp.errors import CdpError
+from cdp.reports.sentences import norm_budget
 from cdp.types import DatasetInfo
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
 from cdp.ui.evaluate.state import PLAIN, Evaluated
-from cdp.ui.evaluate.wording import TITLES, budget_text
+from cdp.ui.evaluate.wording import TITLES
 from cdp.ui.fields import Field, fields_of
+from cdp.ui.frame import refused
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.widgets import bound, choice, number_of, number_text, optional_number
 from cdp.ui.words import plain
@@ -25,7 +27,7 @@ BESIDE = ("curve", "unseen", "masking")
 def model_facts(held: Evaluated) -> tuple[Facts | None, str]:
     """What is known of the chosen model, or why it cannot be evaluated."""
     try:
-        return facts_of(held.flat["model"]), ""
+        return facts_of(held.flat["model"], held.flat["architecture"]), ""
     except (CdpError, OSError) as error:
         return None, str(error)
 
@@ -108,7 +110,7 @@ def _model(held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, w
         accept_new_options=True, help=field.tooltip, placeholder="the path of a folder with weights", **bound(field, held, given),
     )  # fmt: skip
     if facts is None:
-        st.error(plain(f"{wrong}."))
+        refused(wrong)
         return
     known = known_of(facts)
     if known:
@@ -118,7 +120,7 @@ def _model(held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, w
 def known_of(facts: Facts) -> str:
     """What a model was trained on and for, in one line; empty where its card does not say."""
     title = facts.dataset_title or facts.dataset
-    threat = budget_text(facts.norm, facts.epsilon) if facts.epsilon is not None else ""
+    threat = norm_budget(facts.norm, facts.epsilon) if facts.epsilon is not None else ""
     parts = (f"Trained on {title}" if title else "", f"for {threat}" if threat else "", f"best epoch {facts.epoch}" if facts.epoch else "")
     return ", ".join(part for part in parts if part)
 

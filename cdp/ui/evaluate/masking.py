@@ -7,29 +7,12 @@ import html
 import streamlit as st
 
 from cdp.evaluation import Check, EvalReport, Masking
+from cdp.reports.sentences import masking_sentence
 from cdp.ui.evaluate.parts import chart_with_numbers
 from cdp.ui.words import plain
 
 VERDICTS = {"pass": ("✓", "No sign", "#0e8a63"), "warn": ("▲", "A sign", "#D55E00"), "unclear": ("?", "Unclear", "#777b80")}
 """Glyph, word and colour of a verdict."""
-_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def overall(masking: Masking) -> str:
-    """All checks in one sentence."""
-    by = {verdict: [check.title.lower() for check in masking.checks if check.verdict == verdict] for verdict in VERDICTS}
-    total = len(masking.checks)
-    if not total:
-        return "Nothing can be said of gradient masking: no check was made."
-    if by["warn"]:
-        unclear = f"; {len(by['unclear'])} unclear" if by["unclear"] else ""
-        return f"{len(by['warn'])} of {total} checks {'warns' if len(by['warn']) == 1 else 'warn'}: {', '.join(by['warn'])}{unclear}."
-    checks = f"{_COUNTS[total] if total < len(_COUNTS) else total} {'check' if total == 1 else 'checks'}"
-    if not by["unclear"]:
-        return f"No sign of gradient masking in {checks}."
-    if not by["pass"]:
-        return f"Nothing can be said of gradient masking: {'the one check is' if total == 1 else f'all {checks} are'} unclear."
-    return f"No sign of gradient masking in {checks}, {len(by['unclear'])} of them unclear: {', '.join(by['unclear'])}."
 
 
 def verdict_line(report: EvalReport) -> None:
@@ -39,11 +22,8 @@ def verdict_line(report: EvalReport) -> None:
         return
     warned = any(check.verdict == "warn" for check in masking.checks)
     glyph = VERDICTS["warn" if warned else "pass" if any(c.verdict == "pass" for c in masking.checks) else "unclear"][0]
-    text = plain(f"{glyph} {overall(masking)}")
-    if warned:
-        st.warning(f"{text} The number may be too high: see the checks below.")
-    else:
-        st.markdown(text)
+    text = plain(f"{glyph} {masking_sentence(masking)}")
+    (st.warning if warned else st.markdown)(text)
 
 
 def panel(report: EvalReport, key: str) -> None:
@@ -54,7 +34,7 @@ def panel(report: EvalReport, key: str) -> None:
         return
     from cdp.figures.masking import masking_rows, masking_surface, surface_rows
 
-    st.markdown(f"**{plain(overall(masking))}**")
+    st.markdown(f"**{plain(masking_sentence(masking))}**")
     st.html(checks_html(masking))
     st.caption(f"On {masking.n:,} of the images. A defence that hides its gradients looks strong to attacks that follow them, and is not.")
     chart_with_numbers(None, masking_rows(masking), name="masking", title="the checks", key=key, alt="")

@@ -9,11 +9,11 @@ import streamlit as st
 from cdp.config_evaluate import EvaluateConfig
 from cdp.evaluation import EvalReport
 from cdp.reports.csvtext import to_csv
+from cdp.reports.sentences import norm_budget
 from cdp.runs.records import Run
 from cdp.ui.engine import in_words
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.evaluate.wording import budget_text
 from cdp.ui.fields import fields_of
 from cdp.ui.run_controls import use_settings
 from cdp.ui.train.titles import value_text
@@ -49,7 +49,7 @@ def measured_rows(report: EvalReport) -> Rows:
         ("images", "data set", report.dataset_title), ("images", "part", report.part), ("images", "number", f"{report.n:,}"),
         ("images", "SHA-256 of images and labels", report.rows_sha256),
         ("attack", "called", report.label), ("attack", "suite", report.attack),
-        ("attack", "threat", budget_text(report.norm, report.epsilon)),
+        ("attack", "threat", norm_budget(report.norm, report.epsilon)),
         *(("attack", f"largest perturbation that counted, {one.which} weights", f"{one.largest:.6g}") for one in report.weights),
         *(("setting", *told) for told in _settings(report)),
         *(("version", name, text) for name, text in report.versions.items()),

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cdp.config_evaluate import RUN, EvaluateConfig
 from cdp.errors import InputError
+from cdp.reports.sentences import norm_budget
 from cdp.runs.records import Run, list_runs
 from cdp.types import DatasetInfo
 from cdp.ui.evaluate.catalog import Facts, budget_here, read_evaluable
@@ -17,7 +18,7 @@ from cdp.ui.evaluate.list import list_of_evaluations
 from cdp.ui.evaluate.rows import evaluations
 from cdp.ui.evaluate.start import start
 from cdp.ui.evaluate.state import Evaluated, evaluated, settle, shown_run, write_url
-from cdp.ui.evaluate.wording import TITLES, budget_text
+from cdp.ui.evaluate.wording import TITLES
 from cdp.ui.frame import warned
 from cdp.ui.run_controls import said
 from cdp.ui.train.catalog import read_train_choices
@@ -76,7 +77,7 @@ def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilo
     whose = f"images of set {config.part}" if config.part else f"test images of {info.title if info else facts.dataset_title}"
     attacks = f" x {ATTACKS} attacks" if config.attack == "autoattack" else ""
     twice = " x 2 sets of weights" if config.weights == "both" and config.model.startswith(RUN) else ""
-    return f"{TITLES[config.attack]}, {budget_text(facts.norm_of(config.norm), epsilon)}: {images} {whose}{attacks}{twice}"
+    return f"{TITLES[config.attack]}, {norm_budget(facts.norm_of(config.norm), epsilon)}: {images} {whose}{attacks}{twice}"
 
 
 def _results(held: Evaluated, made: Sequence[Run], *, trained: bool) -> None:

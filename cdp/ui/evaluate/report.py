@@ -9,6 +9,7 @@ import streamlit as st
 from cdp.config_evaluate import CODE
 from cdp.errors import CdpError
 from cdp.evaluation import EvalReport, Outcomes
+from cdp.reports.sentences import headline, span
 from cdp.runs.records import Run, run_folder
 from cdp.statistics.shares import share_difference
 from cdp.types import Interval
@@ -19,7 +20,7 @@ from cdp.ui.evaluate.measured import how
 from cdp.ui.evaluate.state import VIEWS, Evaluated
 from cdp.ui.evaluate.stored import outcomes_of
 from cdp.ui.evaluate.views import attacks, budgets, classes
-from cdp.ui.evaluate.wording import ESTIMATE, headline, points_text, span, weights_title
+from cdp.ui.evaluate.wording import ESTIMATE, points_text, weights_title
 from cdp.ui.train.rows import percent
 from cdp.ui.words import plain
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cdp.reports.sentences import share_text
 from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
 from cdp.statistics.shares import share_interval
-from cdp.ui.evaluate.wording import facts, share_text
+from cdp.ui.evaluate.wording import facts
 from cdp.ui.run_controls import WORDS, state_line
 from cdp.ui.run_lists import bar_html
 from cdp.ui.train.rows import Followers, percent

@@ -7,9 +7,10 @@ import html
 import streamlit as st
 
 from cdp.evaluation import EvalReport, WeightsReport
+from cdp.reports.sentences import headline, images_text, norm_budget, share_text, unseen_gap
 from cdp.types import Interval
 from cdp.ui.evaluate.parts import chart_with_numbers
-from cdp.ui.evaluate.wording import budget_text, headline, images_text, share_text, weights_title
+from cdp.ui.evaluate.wording import weights_title
 from cdp.ui.words import plain
 
 
@@ -73,14 +74,16 @@ def budgets(report: EvalReport, key: str) -> None:
 
         st.markdown("**Threats that were not trained for**")
         st.html(unseen_html(report))
+        if gap := unseen_gap(report):
+            st.caption(plain(gap))
         chart_with_numbers(None, unseen_rows(report), name="unseen", title="the unseen threats", key=key, alt="")
 
 
 def unseen_html(report: EvalReport) -> str:
     """A line for each threat, after the one trained for: robust accuracy, interval, attack and n."""
     main = report.main.robust
-    lines = [(f"{budget_text(report.norm, report.epsilon)}, the threat of this report", main, report.attack)]
-    lines += [(budget_text(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
+    lines = [(f"{norm_budget(report.norm, report.epsilon)}, the threat of this report", main, report.attack)]
+    lines += [(norm_budget(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
     return "".join(_threat(*line) for line in lines)
 
 

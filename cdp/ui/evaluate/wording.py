@@ -6,9 +6,8 @@ from pathlib import PurePath
 from typing import Any
 
 from cdp.config_evaluate import RUN, EvaluateConfig
-from cdp.evaluation import EvalReport, WeightsReport
+from cdp.evaluation import WeightsReport
 from cdp.types import Interval
-from cdp.ui.train.rows import percent
 from cdp.ui.train.titles import TITLES as TRAINING_TITLES
 from cdp.ui.widgets import number_text
 
@@ -19,24 +18,9 @@ TITLES = TRAINING_TITLES | {
 ESTIMATE = "Stronger attacks leave fewer images standing."
 
 
-def span(found: Interval) -> str:
-    """The interval of a share in per cent: "57.2 to 63.3"."""
-    return f"{found.low * 100:.1f} to {found.high * 100:.1f}"
-
-
-def share_text(found: Interval) -> str:
-    """A share with its interval: "60.3 % (57.2 to 63.3)"."""
-    return f"{percent(found.value)} ({span(found)})"
-
-
 def points_text(found: Interval) -> str:
     """A difference of shares with its interval, in points: "-1.5 points (-2.6 to -0.4)"."""
     return f"{found.value * 100:+.1f} points ({found.low * 100:+.1f} to {found.high * 100:+.1f})"
-
-
-def budget_text(norm: str, epsilon: float) -> str:
-    """ "l_inf budget 8/255"."""
-    return f"{TITLES.get(norm, norm)} budget {number_text(epsilon)}"
 
 
 def weights_title(one: WeightsReport) -> str:
@@ -44,22 +28,6 @@ def weights_title(one: WeightsReport) -> str:
     if one.which == "given":
         return "these weights"
     return f"{one.which} (epoch {one.epoch})" if one.epoch else one.which
-
-
-def images_text(report: EvalReport) -> str:
-    """ "1,000 test images of Fashion-MNIST"."""
-    kind = "test images of" if report.part == "test" else f"images of set {report.part}, classes of"
-    return f"{report.n:,} {kind} {report.dataset_title}"
-
-
-def headline(report: EvalReport) -> str:
-    """The number to cite with all that it rests on, in one sentence."""
-    main = report.main
-    under = f"{report.attack}, {budget_text(report.norm, report.epsilon)}"
-    return (
-        f"{share_text(main.robust)} of {images_text(report)} withstand {under}; {share_text(main.clean)} are right without attack. Intervals: "
-        f"{main.robust.level * 100:.0f} % (Wilson)."
-    )
 
 
 def facts(config: Any) -> str:

@@ -1,0 +1,70 @@
+"""What is said of an evaluation, in words that page, command line and HTML report share. Needs neither torch nor charts."""
+
+from __future__ import annotations
+
+from cdp.evaluation import EvalReport, Masking, budget_text
+from cdp.types import Interval
+
+NORMS = {"linf": "l_inf", "l2": "l_2"}
+_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def share_text(found: Interval) -> str:
+    """A share with its interval: "60.3 % (57.2 to 63.3)"."""
+    return f"{100 * found.value:.1f} % ({span(found)})"
+
+
+def span(found: Interval) -> str:
+    """The interval of a share in per cent: "57.2 to 63.3"."""
+    return f"{found.low * 100:.1f} to {found.high * 100:.1f}"
+
+
+def norm_budget(norm: str, epsilon: float) -> str:
+    """ "l_inf budget 8/255"."""
+    return f"{NORMS.get(norm, norm)} budget {budget_text(epsilon)}"
+
+
+def images_text(report: EvalReport) -> str:
+    """ "1,000 test images of Fashion-MNIST"."""
+    kind = "test images of" if report.part == "test" else f"images of set {report.part}, classes of"
+    return f"{report.n:,} {kind} {report.dataset_title}"
+
+
+def headline(report: EvalReport) -> str:
+    """The number to cite with all that it rests on, in one sentence."""
+    main = report.main
+    return (
+        f"{share_text(main.robust)} of {images_text(report)} withstand {report.attack}, {norm_budget(report.norm, report.epsilon)}; "
+        f"{share_text(main.clean)} are right without attack. Intervals: {main.robust.level * 100:.0f} % (Wilson)."
+    )
+
+
+def masking_sentence(masking: Masking) -> str:
+    """All checks of gradient masking in one sentence."""
+    by = {verdict: [check.title.lower() for check in masking.checks if check.verdict == verdict] for verdict in ("pass", "warn", "unclear")}
+    total = len(masking.checks)
+    if not total:
+        return "Nothing can be said of gradient masking: no check was made."
+    if by["warn"]:
+        unclear = f"; {len(by['unclear'])} unclear: {', '.join(by['unclear'])}" if by["unclear"] else ""
+        return (
+            f"{len(by['warn'])} of {total} checks {'warns' if len(by['warn']) == 1 else 'warn'} of gradient masking: {', '.join(by['warn'])}{unclear}. "
+            "The number may be too high."
+        )
+    checks = f"{_COUNTS[total] if total < len(_COUNTS) else total} {'check' if total == 1 else 'checks'}"
+    if not by["unclear"]:
+        return f"No sign of gradient masking in {checks}."
+    if not by["pass"]:
+        return f"Nothing can be said of gradient masking: {'the one check is' if total == 1 else f'all {checks} are'} unclear."
+    return f"No sign of gradient masking in {checks}, {len(by['unclear'])} of them unclear: {', '.join(by['unclear'])}."
+
+
+def unseen_gap(report: EvalReport) -> str:
+    """Why the other norm is not among the unseen threats; "" where it is, or where none was asked for."""
+    other = "l2" if report.norm == "linf" else "linf"
+    if not report.unseen or any(one.norm == other for one in report.unseen):
+        return ""
+    return (
+        f"{NORMS[other]} was not measured: {report.dataset_title} has no conventional budget in this norm. To measure it, evaluate again with norm "
+        f"{other} and a budget of your own."
+    )
