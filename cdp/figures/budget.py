@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from cdp.evaluation import Curve
-from cdp.figures.accuracy import NORMS, Row, axis, budget_text, cells, heading, nothing, panels, percent, said, shown, vertical
+from cdp.evaluation import Curve, budget_text
+from cdp.figures.accuracy import NORMS, Row, axis, cells, heading, nothing, panels, percent, said, shown, vertical
 from cdp.figures.palette import Sign, faint
 
 BudgetLine = tuple[Sign, str, Curve]

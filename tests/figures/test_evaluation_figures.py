@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from cdp.evaluation import Check, Curve, EvalReport, Masking, Surface
-from cdp.figures.accuracy import budget_text, heading, said, shown
+from cdp.evaluation import Check, Curve, EvalReport, Masking, Surface, budget_text
+from cdp.figures.accuracy import heading, said, shown
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.confusion import confusion_rows, confusion_under_attack
 from cdp.figures.evaluation import class_bars, class_rows, stage_bars, stage_rows, unseen_rows, weights_signs
