@@ -83,6 +83,8 @@ def test_an_empty_budget_is_the_one_trained_for_or_the_conventional_one_and_says
     app = page(model="run:one")
     assert knob(app, "epsilon").proto.placeholder == "0.08 (trained)"
     ran(knob(app, "norm").set_value("l2"))
+    assert knob(app, "epsilon").proto.placeholder == "1.5 (conventional)"
+    app = page(model="run:one", norm="l2", dataset="kmnist")
     assert knob(app, "epsilon").proto.placeholder == "no convention: set one"
     assert app.button(key="evaluate_start").disabled
     assert [error for error in app.error if "l2 budget" in str(error.value).replace("\\", "")]
