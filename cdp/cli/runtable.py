@@ -11,7 +11,7 @@ HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
-    """One line a run. Accuracies of a training are of its best epoch, on validation images; of an evaluation its own."""
+    """One line a run. Accuracies of a training are of its best validation, on validation images; of an evaluation its own."""
     rows = [HEAD, *(_row(record) for record in records)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
@@ -23,6 +23,8 @@ def told(record: Mapping[str, Any]) -> str:
     if record["progress"]:
         lines.append(f"progress: {_progress(record)}")
     lines += [f"{word}: {_accuracies(record[word], record)}" for word in ("best", "last") if record.get(word)]
+    if record.get("steps") and record.get("images_seen"):
+        lines.append(f"trained: {record['steps']:,} steps, {record['images_seen']:,} images seen")
     if record["kind"] == "evaluate" and record.get("label"):
         lines.append(f"robust: {_percent(record['robust_accuracy'])}, clean {_percent(record['clean_accuracy'])} ({record['label']})")
     lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
@@ -63,4 +65,6 @@ def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Accuracies of an epoch with what they were measured on."""
     n = record.get("n") or record["metrics"].get("n")
     figures = f"clean {_percent(epoch['clean_accuracy'])}, robust {_percent(epoch['robust_accuracy'])}"
-    return f"epoch {epoch['epoch']}, {figures} ({int(n):,} validation images, PGD: a quick estimate)" if n else figures
+    at = f"step {epoch['step']:,}, epoch {epoch['epoch']}" if epoch.get("step") else f"epoch {epoch['epoch']}"
+    remark = f"; {epoch['remark']}" if epoch.get("remark") else ""
+    return f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})" if n else figures

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.figures.palette import Sign, named_signs
-from cdp.figures.series import Mean, gap, mean_over, share_band, smooth
+from cdp.figures.series import Mean, best, gap, mean_over, share_band, smooth
 from cdp.naming import common_name
 
-EPOCH, IMAGES, SYNTHETIC, TIME = "epoch", "images", "synthetic_images", "seconds"
+POINT, STEP, EPOCH, IMAGES, SYNTHETIC, TIME = "point", "step", "epoch", "images", "synthetic_images", "seconds"
 PERCENT = ("robust_accuracy", "clean_accuracy")
 """Shares of validation images, drawn in per cent."""
 GAP = "gap"
@@ -20,8 +20,8 @@ GAP = "gap"
 
 @dataclass(frozen=True)
 class RunCurves:
-    """The epochs of one run. group: equal for runs that differ in their seed only; columns: float64 (E,) by the names of
-    ``cdp.types.EpochMetrics``, "epoch" among them and rising; nan where a value is not known."""
+    """The validations of one run. group: equal for runs that differ in their seed only; columns: float64 (E,) by the names of
+    ``cdp.types.EpochMetrics``, "point" among them and strictly rising, and "epoch"; nan where a value is not known."""
 
     id: str
     name: str
@@ -59,17 +59,18 @@ class Entry:
         return len(self.runs)
 
     def line(self, column: str, x: str, reach: int, unit: float = 1.0) -> Line | None:
-        """The curve of a column over ``x`` in ``unit``, smoothed over about ``reach`` epochs; None where it was not measured."""
+        """The curve of a column over ``x`` in ``unit``, smoothed over about ``reach`` validations; None where it was not measured."""
         runs = [run for run in self.runs if column_of(run, column) is not None and x in run.columns]
         raws = [values for run in runs if (values := column_of(run, column)) is not None]
         if not raws:
             return None
-        epochs, xs = [run.columns[EPOCH] for run in runs], [run.columns[x] / unit for run in runs]
+        points, xs = [run.columns[POINT] for run in runs], [run.columns[x] / unit for run in runs]
         drawn = [smooth(raw, reach) for raw in raws]
         if self.seeds == 1:
             return _of_run(runs[0], column, xs[0], drawn[0], raws[0] if reach > 1 else None)
-        mean = mean_over(epochs, xs, drawn)
-        return _of_mean(column, mean, mean_over(epochs, xs, raws).value if reach > 1 else None)
+        mean = mean_over(points, xs, drawn)
+        epoch = mean_over(points, xs, [run.columns[EPOCH] for run in runs]).value
+        return _of_mean(column, mean, epoch, mean_over(points, xs, raws).value if reach > 1 else None)
 
 
 def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[Entry]:
@@ -85,6 +86,17 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[Entry]:
         Entry(part[0].id if len(part) == 1 else f"mean of {part[0].group}", name, signs[name], part)
         for name, part in zip(names, parts, strict=True)
     ]
+
+
+def best_of(run: RunCurves) -> int | None:
+    """Index of the validation whose weights the run kept as its best, by its own word where that is there; None where nothing was measured."""
+    columns = run.columns
+    robust = columns.get("robust_accuracy", np.zeros(0))
+    # Before there were points, every epoch was one, and runs named the first of equal ones.
+    named = columns.get("best_point", columns.get("best_epoch", np.full(len(robust), np.nan)))
+    if len(robust) and np.isfinite(named[-1]) and named[-1] in columns[POINT]:
+        return int(np.flatnonzero(columns[POINT] == named[-1])[0])
+    return best(robust, columns.get("clean_accuracy"))
 
 
 def column_of(run: RunCurves, name: str) -> np.ndarray | None:
@@ -104,8 +116,8 @@ def _of_run(run: RunCurves, column: str, x: np.ndarray, value: np.ndarray, raw: 
     return Line(x, run.columns[EPOCH], value, raw, 100 * low, 100 * high, n)
 
 
-def _of_mean(column: str, mean: Mean, raw: np.ndarray | None) -> Line:
+def _of_mean(column: str, mean: Mean, epoch: np.ndarray, raw: np.ndarray | None) -> Line:
     # Of two seeds the interval can be wider than what there is: no share leaves 0 to 100 %, no gap falls below 0.
     lowest, highest = (0.0 if column in (*PERCENT, GAP) else None), (100.0 if column in PERCENT else None)
     low, high = (np.clip(edge, lowest, highest) if lowest is not None else edge for edge in (mean.low, mean.high))
-    return Line(mean.x, mean.step, mean.value, raw, low, high, mean.n)
+    return Line(mean.x, epoch, mean.value, raw, low, high, mean.n)

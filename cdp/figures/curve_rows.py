@@ -7,24 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from cdp.figures.curve_lines import EPOCH, RunCurves
-from cdp.figures.series import best, share_band
+from cdp.figures.curve_lines import EPOCH, RunCurves, best_of
+from cdp.figures.series import share_band
 
 COLUMNS = (
-    "epoch", "step", "images", "synthetic_images", "seconds", "clean_accuracy", "robust_accuracy", "n", "loss", "loss_clean", "loss_robust",
-    "learning_rate", "epsilon", "train_clean", "train_robust", "best_epoch", "best_robust",
+    "point", "epoch", "step", "images", "synthetic_images", "seconds", "clean_accuracy", "robust_accuracy", "n", "loss", "loss_clean", "loss_robust",
+    "learning_rate", "epsilon", "train_clean", "train_robust", "best_epoch", "best_step", "best_robust",
 )  # fmt: skip
 """The order in a file; other values that a run wrote follow by name."""
 
 
 def run_rows(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
-    """Two rows a run, its best and its latest epoch: accuracies in per cent with 95 % intervals (Wilson), n, and the gap in points."""
+    """Two rows a run, its best and its latest validation: accuracies in per cent with 95 % intervals (Wilson), n, and the gap in points."""
     return [row for run in runs for row in _rows_of(run)]
 
 
 def _rows_of(run: RunCurves) -> list[dict[str, Any]]:
     robust = run.columns.get("robust_accuracy", np.zeros(0))
-    at = best(robust)
+    at = best_of(run)
     if at is None:
         return []
     return [_row(run, "best", at, 0.0), _row(run, "latest", len(robust) - 1, 100 * float(robust[at] - robust[-1]))]
@@ -35,7 +35,7 @@ def _row(run: RunCurves, which: str, at: int, behind: float) -> dict[str, Any]:
         value = run.columns.get(name, np.full(at + 1, np.nan))[at]
         return float(value) if np.isfinite(value) else None
 
-    row: dict[str, Any] = {"run": run.name, "at": which, "epoch": int(run.columns[EPOCH][at])}
+    row: dict[str, Any] = {"run": run.name, "at": which, "step": of("step"), "epoch": int(run.columns[EPOCH][at])}
     n = run.columns.get("n", np.full(at + 1, np.nan))[at : at + 1]
     for title, name in (("robust", "robust_accuracy"), ("clean", "clean_accuracy")):
         share = run.columns.get(name, np.full(at + 1, np.nan))[at : at + 1]

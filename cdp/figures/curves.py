@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from cdp.figures.curve_frame import Panel, frame
-from cdp.figures.curve_lines import EPOCH, GAP, IMAGES, SYNTHETIC, TIME, Entry, Line, RunCurves, column_of, entries
+from cdp.figures.curve_lines import EPOCH, GAP, IMAGES, STEP, SYNTHETIC, TIME, Entry, Line, RunCurves, best_of, column_of, entries
 from cdp.figures.curve_traces import Pen, Trace, curve, label_of, mark
 from cdp.figures.series import best
 
 ACCURACY, LOSSES, RATE, BEHIND = "accuracy", "losses", "rate", "gap"
 QUANTITIES = {ACCURACY: "Robust and clean accuracy", LOSSES: "Losses", RATE: "Learning rate", BEHIND: "Gap to the best"}
-X_AXES = {EPOCH: "Epoch", IMAGES: "Images seen", SYNTHETIC: "Synthetic images seen", TIME: "Time"}
+X_AXES = {STEP: "Step", EPOCH: "Epoch", IMAGES: "Images seen", SYNTHETIC: "Synthetic images seen", TIME: "Time"}
 REACHES = (1, 3, 5, 10, 25, 50)
-"""Epochs that smoothing reaches back over, on average; 1 is none."""
+"""Validations that smoothing reaches back over, on average; 1 is none."""
 
 BANDED = 3
 """Up to so many entries have bands around single runs; more would lie over each other, so their best epochs have whiskers."""
@@ -35,7 +35,7 @@ class Look:
     log_x; log_y: of losses and learning rate. Accuracies and the gap stay linear: a gap is 0 at the best epoch.
     """
 
-    x: str = EPOCH
+    x: str = STEP
     quantities: tuple[str, ...] = tuple(QUANTITIES)
     smoothing: int = 1
     mean: bool = True
@@ -113,9 +113,11 @@ def _accuracy(sheet: _Sheet, traces: list[Trace]) -> Panel:
 
 
 def _best_of(entry: Entry, line: Line) -> int | None:
-    """Of the values as measured, not as smoothed; of a mean, among the epochs that most seeds have reached."""
+    """Of the values as measured, not as smoothed; of a mean, among the points that most seeds have reached."""
+    if entry.seeds == 1:
+        return best_of(entry.runs[0])
     value = line.value if line.raw is None else line.raw
-    return best(value if entry.seeds == 1 else np.where(line.n == line.n.max(), value, np.nan))
+    return best(np.where(line.n == line.n.max(), value, np.nan))
 
 
 def _accuracy_note(sheet: _Sheet) -> str:
@@ -144,7 +146,7 @@ def _losses(sheet: _Sheet, traces: list[Trace]) -> Panel:
 def _rate(sheet: _Sheet, traces: list[Trace]) -> Panel:
     sheet.add(traces, "learning_rate", band=False, digits=".3g", unit="")
     log = sheet.look.log_y
-    return Panel("Learning rate, at the end of each epoch", "", "rate" + (", log" if log else ""), key=RATE, log=log)
+    return Panel("Learning rate, at each validation", "", "rate" + (", log" if log else ""), key=RATE, log=log)
 
 
 def _behind(sheet: _Sheet, traces: list[Trace]) -> Panel:
@@ -176,12 +178,12 @@ def _x_unit(runs: Iterable[RunCurves], x: str) -> tuple[float, str]:
 def _notes(runs: Sequence[RunCurves], shown: Sequence[RunCurves], drawn: Sequence[Entry], look: Look) -> Iterator[str]:
     if look.smoothing > 1:
         yield (
-            f"Smoothed by a debiased exponential average that reaches back {look.smoothing} epochs; the measured curve is faint behind it, "
+            f"Smoothed by a debiased exponential average that reaches back {look.smoothing} validations; the measured curve is faint behind it, "
             "and best epochs are as measured."
         )
     if any(entry.seeds > 1 for entry in drawn):
         yield (
-            "A mean is over the seeds that have reached an epoch, n says how many; its band is the 95 % interval of the mean over seeds (t) "
+            "A mean is over the seeds that have got so far, n says how many; its band is the 95 % interval of the mean over seeds (t) "
             "and needs two."
         )
     if left_out := [label_of(run.name) for run in runs if run not in shown and len(run.columns[EPOCH])]:

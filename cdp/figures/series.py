@@ -1,4 +1,4 @@
-"""The arithmetic of curves over epochs: smoothing, thinning, gap to the best, intervals, and the mean over seeds."""
+"""The arithmetic of curves over training: smoothing, thinning, gap to the best, intervals, and the mean over seeds."""
 
 from __future__ import annotations
 
@@ -78,9 +78,15 @@ def gap(robust: np.ndarray) -> np.ndarray:
     return np.fmax.accumulate(robust) - robust
 
 
-def best(robust: np.ndarray) -> int | None:
-    """Index of the first highest value; None where there is none."""
-    return int(np.nanargmax(robust)) if np.isfinite(robust).any() else None
+def best(robust: np.ndarray, clean: np.ndarray | None = None) -> int | None:
+    """Index of the highest robust accuracy (E,); of equal ones that of higher clean accuracy, then the last. None where there is none."""
+    if not np.isfinite(robust).any():
+        return None
+    equal = np.flatnonzero(robust == np.nanmax(robust))
+    if clean is not None:
+        values = np.nan_to_num(clean[equal], nan=-1.0)
+        equal = equal[values == values.max()]
+    return int(equal[-1])
 
 
 def share_band(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,11 +21,15 @@ def record(run: Run) -> dict[str, Any]:
     """
     points, _ = read_journal(run.folder / JOURNAL)
     figures = _of_training(points) if run.kind == "train" else {}
-    return {
+    known = {
         "run": run.id, "kind": run.kind, "name": run.name, "state": run.state, "pid": run.pid, "folder": str(run.folder),
         "created": run.created, "started": run.started, "ended": run.ended, "progress": asdict(run.progress) if run.progress else None,
         "error": run.error, "notice": run.notice,
     } | figures | {"metrics": dict(points[-1].values) if points else {}} | (run.result or {})  # fmt: skip
+    best = known.get("best")
+    if run.kind == "train" and isinstance(best, dict) and best.get("robust_accuracy") == 0:
+        known["best"] = best | {"remark": NEVER_ROBUST}
+    return known
 
 
 def _of_training(points: list[Point]) -> dict[str, Any]:
@@ -33,9 +37,8 @@ def _of_training(points: list[Point]) -> dict[str, Any]:
     if not points:
         return {"epoch": 0, "steps": 0, "images_seen": 0} | dict.fromkeys((*_ACCURACIES, "best", "last"))
     last, best = _validation(points[-1]), best_point(points)
-    remark = {"remark": NEVER_ROBUST} if best.values.get("robust_accuracy") == 0 else {}
     counted = {"steps": steps_of(points[-1]), "images_seen": images_of(points[-1])}
-    return last | counted | {"best": _validation(best) | remark, "last": last}
+    return last | counted | {"best": _validation(best), "last": last}
 
 
 def _validation(point: Point) -> dict[str, Any]:

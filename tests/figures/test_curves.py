@@ -23,7 +23,7 @@ def run(run_id: str, epochs: int = 30, *, group: str | None = None, seed: int = 
     e = np.arange(1.0, epochs + 1)
     robust = np.round(0.4 * (1 - np.exp(-e / 10)) + rng.normal(0, 0.01, epochs), 3).clip(0, 1)
     plain = {
-        "epoch": e, "images": 5000 * e, "synthetic_images": 3500 * e * synthetic, "seconds": 31 * e, "robust_accuracy": robust,
+        "point": e, "epoch": e, "step": 100 * e, "images": 5000 * e, "synthetic_images": 3500 * e * synthetic, "seconds": 31 * e, "robust_accuracy": robust,
         "clean_accuracy": robust + 0.3, "loss": 2 - robust, "loss_clean": 1 - robust, "loss_robust": robust / 6, "learning_rate": 0.1 / e,
         "n": np.full(epochs, 1000.0),
     }  # fmt: skip

@@ -75,7 +75,8 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> S
 def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups: bool) -> str:
     """Another one whenever the comparison may be. What a person says of a run changes nothing."""
     reached = [
-        (row.id, row.name, row.state, row.group, row.epoch, row.best_epoch, row.best_robust, row.best_clean, row.n, row.ended, row.synthetic_images)
+        (row.id, row.name, row.state, row.group, row.epoch, row.best_epoch, row.best_robust, row.best_clean, row.n, row.ended, row.synthetic_images,
+         row.steps)
         for row in sorted(of, key=lambda row: row.id)
     ]  # fmt: skip
     told = repr((str(paths.home()), tuple(ids), groups, reached, _evaluations({row.id for row in rows})))

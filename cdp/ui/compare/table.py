@@ -96,8 +96,8 @@ def _config(held: Compared, table: Lines) -> dict[str, Any]:
 
 
 _HELP = {
-    "robust": "Of the best epoch, under the quick attack after every epoch, on images held out from training: an estimate, a little too high.",
-    "clean": "Of the best epoch, on the same validation images.",
+    "robust": "Of the best validation, under the quick attack of training, on images held out from training: an estimate, a little too high.",
+    "clean": "Of the best validation, on the same images.",
     "evaluated_robust": "Of the strongest evaluation on test images, as the column 'Evaluated by' calls it.",
     "evaluated_label": "How evaluated accuracies have to be called wherever they stand.",
 }

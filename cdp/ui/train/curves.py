@@ -52,7 +52,7 @@ def signs_of(run_ids: Sequence[str]) -> dict[str, Sign]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a tick drew. state: what it was drawn from; curves: the points; packed: the chart, None before the first epoch of any run."""
+    """What a tick drew. state: what it was drawn from; curves: the points; packed: the chart, None before the first validation of any run."""
 
     state: tuple[object, ...]
     curves: list[RunCurves]
@@ -95,7 +95,9 @@ def _draw(run_ids: tuple[str, ...], groups: dict[str, str], look: Look, moving: 
     drawn = st.session_state[_DRAWN] = drawn_from(runs, groups, look, st.session_state.get(_DRAWN))
     if drawn.packed is None:
         st.caption(
-            "No epoch is finished yet: the curves begin with the first one." if moving else "These runs ended before their first epoch."
+            "Nothing is validated yet: the curves begin with the first validation."
+            if moving
+            else "These runs ended before their first validation."
         )
         if moving:
             st.skeleton(height=320)
@@ -109,7 +111,10 @@ def _draw(run_ids: tuple[str, ...], groups: dict[str, str], look: Look, moving: 
 def said(curves: Sequence[RunCurves]) -> str:
     """The chart in words, for a screen reader."""
     rows = {row["run"]: row for row in run_rows(curves) if row["at"] == "latest"}
-    parts = [f"{name}: {row['robust [%]']} % robust, {row['clean [%]']} % clean at epoch {row['epoch']}" for name, row in rows.items()]
+    parts = [
+        f"{name}: {row['robust [%]']} % robust, {row['clean [%]']} % clean at step {row['step']:,.0f}, epoch {row['epoch']}"
+        for name, row in rows.items()
+    ]
     return "Training curves. " + "; ".join(parts)
 
 
@@ -121,7 +126,7 @@ def _numbers(curves: Sequence[RunCurves]) -> None:
     with numbers:
         st.dataframe(run_rows(curves), hide_index=True, width="stretch")
         st.caption(
-            "low and high: 95 % interval (Wilson) of a share of n validation images. The best epoch was chosen on these images, so its figure is a "
+            "low and high: 95 % interval (Wilson) of a share of n validation images. The best was chosen on these images, so its figure is a "
             "little too high; the test set decides. Runs on one data set share their validation images, so they differ by less than chance between "
             "independent samples."
         )

@@ -81,11 +81,11 @@ def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
 
 
 def _examples(run: Run, names: tuple[str, ...]) -> None:
-    st.markdown("**Adversarial examples of the current epoch**" if not run.over else "**Adversarial examples of the last epoch**")
+    st.markdown("**Adversarial examples of the last validation**")
     file = run.folder / EXAMPLES
     found = pictures(str(run.folder), file.stat().st_mtime_ns, names) if file.exists() else None
     if found is None:
-        st.caption("They are saved with every epoch; none has finished yet." if not run.over else "None was saved.")
+        st.caption("They are saved with every validation; there was none yet." if not run.over else "None was saved.")
         return
     table, caption = found
     st.html(table)
@@ -113,7 +113,7 @@ def _settings(run: Run, held: Trained) -> None:
         st.dataframe(setting_rows(config), hide_index=True, width="stretch")
         for which in ("best", "last"):
             if (run.folder / which).is_dir():
-                st.caption(f"Checkpoint of the {which} epoch: a folder with model.safetensors and card.json")
+                st.caption(f"Weights of the {which} validation: a folder with model.safetensors and card.json")
                 st.code(str(run.folder / which), language=None, wrap_lines=True)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from cdp.config_train import LENGTH, TrainConfig, attack_steps_of, automatic_name, overlaid
+from cdp.config_train import FURTHER_REAL, LENGTH, TrainConfig, attack_steps_of, automatic_name, overlaid
 from cdp.errors import CdpError, InputError
 from cdp.presets_train import TRAIN_PRESETS
 from cdp.types import DatasetInfo
@@ -22,6 +22,8 @@ from cdp.ui.widgets import bound, choice, key_of, number_of, number_text, option
 from cdp.ui.words import plain
 
 CHANGES_SAID = 4
+MOST_CEILINGS = 4
+"""Counts of further real images that the list of sets offers; others can be written in a link or a command."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,12 @@ def settle(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> No
     if info is None or not held.flat["synthetic"]:
         return
     fitting = choices.fitting(held.flat["dataset"], info)
-    gone = [name for name in held.flat["synthetic"] if name not in fitting]
+    gone = [name for name in held.flat["synthetic"] if name not in fitting and not name.startswith(FURTHER_REAL)]
     if gone:
         reason = {name: "has other classes or another shape" if name in choices.sets else "is not here" for name in gone}
         told = "; ".join(f"{name[:60]} {why}" for name, why in reason.items())
         held.replace(
-            {"synthetic": [name for name in held.flat["synthetic"] if name in fitting]},
+            {"synthetic": [name for name in held.flat["synthetic"] if name not in gone]},
             [*held.notes, f"Left out of the synthetic sets: {told}."],
         )
 
@@ -229,18 +231,30 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
 
 def _synthetic(field: Field, held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
     fitting = choices.fitting(held.flat["dataset"], info)
+    options = [*fitting, *ceilings(held.flat, [choices.sets[name].count for name in fitting])]
+    if options:
+        several(
+            field, held, options, title=lambda name: _named(name, held.flat["dataset"], choices), placeholder="none: real images alone"
+        )  # fmt: skip
     if not fitting:
         others = len(choices.sets)
         told = f"None of the {others} saved sets has the classes and the shape of this data set." if others else "No set is saved yet."
         st.caption(f"Synthetic sets: none. {told}")
         st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
-        return
-    several(
-        field, held, fitting, title=lambda name: _named(name, held.flat["dataset"], choices), placeholder="none: real images alone"
-    )  # fmt: skip
+
+
+def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
+    """Further real images that can stand in place of a synthetic set: as many as the sets of ``counts`` images have, else as there are real ones;
+    and what is chosen already. None where all real images are taken."""
+    own = [name for name in flat["synthetic"] if name.startswith(FURTHER_REAL)]
+    found = list(dict.fromkeys(counts))[:MOST_CEILINGS] or [flat["real"]]
+    return list(dict.fromkeys([*own, *(f"{FURTHER_REAL}{count}" for count in found if count and flat["real"] is not None)]))
 
 
 def _named(name: str, dataset: str, choices: TrainChoices) -> str:
+    if name.startswith(FURTHER_REAL):
+        count = name.removeprefix(FURTHER_REAL)
+        return f"{int(count):,} more real images: the ceiling" if count.isdecimal() else name
     one = choices.sets[name]
     foreign = f", made for {one.dataset}" if one.dataset and one.dataset != dataset else ""
     return f"{name} ({one.count:,}{foreign})"

@@ -13,22 +13,23 @@ import numpy as np
 import streamlit as st
 
 from cdp.runs.journal import JOURNAL, Follower, Point
+from cdp.runs.table.reached import epoch_of
 
 MOST = 64
 """Runs kept; of more, the one that was not asked for the longest is read again when it is."""
-_FIRST = 64
+_FIRST, _KEYS = 64, ("point", "epoch")
 
 
 @dataclass(frozen=True)
 class History:
-    """The points of a run at one moment. version: another number whenever anything changed; columns: float64 (E,) by name, "epoch" among
-    them and rising, nan where a point lacks the value. Read only."""
+    """The points of a run at one moment. version: another number whenever anything changed; columns: float64 (E,) by name, nan where a point
+    lacks the value; "point" is rising, "epoch" the one that each belongs to. Read only."""
 
     version: int
     columns: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.columns["epoch"])
+        return len(self.columns["point"])
 
 
 class Histories:
@@ -66,7 +67,7 @@ class _Growing:
     lock: Lock = field(default_factory=Lock)
     shown: History | None = None
     _rows: int = 0
-    _room: dict[str, np.ndarray] = field(default_factory=lambda: {"epoch": np.full(_FIRST, np.nan)})
+    _room: dict[str, np.ndarray] = field(default_factory=lambda: {name: np.full(_FIRST, np.nan) for name in _KEYS})
 
     def read(self) -> bool:
         """Take in what is new; whether anything changed."""
@@ -88,22 +89,22 @@ class _Growing:
         return views
 
     def _add(self, point: Point) -> None:
-        last = self._room["epoch"][self._rows - 1] if self._rows else -np.inf
+        last = self._room["point"][self._rows - 1] if self._rows else -np.inf
         if point.step <= last:
             # A worker that could not cut its journal repeats steps; what it says later holds.
-            self._keep(int(np.searchsorted(self._room["epoch"][: self._rows], point.step)))
-        if self._rows == len(self._room["epoch"]):
+            self._keep(int(np.searchsorted(self._room["point"][: self._rows], point.step)))
+        if self._rows == len(self._room["point"]):
             self._room = {name: np.concatenate([room, np.full(len(room), np.nan)]) for name, room in self._room.items()}
-        for name, value in ({**point.values, "epoch": float(point.step)}).items():
+        for name, value in ({**point.values, "point": float(point.step), "epoch": float(epoch_of(point))}).items():
             if name not in self._room:
-                self._room[name] = np.full(len(self._room["epoch"]), np.nan)
+                self._room[name] = np.full(len(self._room["point"]), np.nan)
             self._room[name][self._rows] = value
         self._rows += 1
 
     def _keep(self, rows: int) -> None:
         """Only the first rows, in arrays of their own."""
-        size = max(_FIRST, len(self._room["epoch"])) if rows else _FIRST
+        size = max(_FIRST, len(self._room["point"])) if rows else _FIRST
         self._room = {name: np.concatenate([room[:rows], np.full(size - rows, np.nan)]) for name, room in self._room.items()}
         if not rows:
-            self._room = {"epoch": self._room["epoch"]}
+            self._room = {name: self._room[name] for name in _KEYS}
         self._rows = rows

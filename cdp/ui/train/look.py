@@ -88,7 +88,7 @@ def controls(*, seeds: bool) -> Look:
         )
         st.selectbox(
             "Smoothing", REACHES, REACHES.index(held.look.smoothing), format_func=_reach, width=130, **_bound("smoothing", held),
-            help="A weighted mean of an epoch and earlier ones (exponential, debiased): the past of a curve never changes. The measured curve "
+            help="A weighted mean of a validation and earlier ones (exponential, debiased): the past of a curve never changes. The measured curve "
             "stays behind it, faint.",
         )  # fmt: skip
         if seeds:
@@ -120,4 +120,4 @@ def _bound(name: str, held: CurvesState) -> dict[str, Any]:
 
 
 def _reach(reach: int) -> str:
-    return "None" if reach == 1 else f"{reach} epochs"
+    return "None" if reach == 1 else f"{reach} validations"

@@ -6,7 +6,8 @@ import streamlit as st
 
 from cdp.runs.records import Run
 from cdp.statistics.shares import share_interval
-from cdp.ui.train.rows import Standing, epoch_line, percent
+from cdp.types import NEVER_ROBUST
+from cdp.ui.train.rows import Standing, at, epoch_line, percent
 from cdp.ui.words import plain
 
 REMEDY = {
@@ -16,7 +17,7 @@ REMEDY = {
 
 
 def outcome(run: Run, now: Standing) -> None:
-    """State, what is wrong or to be known, and the figures of the best and the last epoch."""
+    """State, what is wrong or to be known, and the figures of the best and the last validation."""
     st.caption(plain(epoch_line(run, now)))
     if run.error:
         # A run that ended itself with everything good kept is no failure.
@@ -31,7 +32,7 @@ def outcome(run: Run, now: Standing) -> None:
 
 def _figures(now: Standing) -> None:
     assert now.best is not None and now.last is not None
-    shown = {f"Robust, best (epoch {now.best_epoch})": now.best, f"Robust, last (epoch {now.epoch})": now.last}
+    shown = {f"Robust, best ({at(now.best_step, now.best_epoch)})": now.best, f"Robust, last ({at(now.step, now.epoch)})": now.last}
     if now.clean is not None:
         shown["Clean, last"] = now.clean
     with st.container(horizontal=True, gap="medium"):
@@ -39,8 +40,10 @@ def _figures(now: Standing) -> None:
             with st.container(width="content", gap=None):
                 st.caption(title)
                 st.markdown(f"**{percent(value)}** :gray[{interval_text(value, now.n)}]")
-    attack = "the quick attack after every epoch, so an upper estimate of robust accuracy"
+    attack = "the quick attack of training, so an upper estimate of robust accuracy"
     st.caption(f"n = {now.n:,} validation images; {attack}. Intervals: 95 % (Wilson)." if now.n else f"On the validation images; {attack}.")
+    if now.best == 0:
+        st.warning(f"{NEVER_ROBUST[:1].upper()}{NEVER_ROBUST[1:]}.")
 
 
 def interval_text(share: float, n: int) -> str:

@@ -85,10 +85,13 @@ def _empty() -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**No training run yet**")
         st.markdown(
-            "Press Train: a network learns to withstand attacks on real images, in the background. Its curves appear here epoch by "
-            "epoch, and it goes on when the browser or the app is closed."
+            "Press Train: a network learns to withstand attacks on real images, in the background. Its curves appear here with "
+            "every validation, and it goes on when the browser or the app is closed."
         )
-        st.markdown("Add a synthetic set on the left and train again with the same seeds: the difference is what the set is worth.")
+        st.markdown(
+            "Add a synthetic set on the left and train again with the same seeds: it takes as many steps and sees as many images, so the difference "
+            "is what the set is worth. Further real images in its place are the ceiling."
+        )
         st.caption(
             "Accuracies are measured on validation images held out from the training data; the test set is touched by evaluation only."
         )

@@ -12,6 +12,7 @@ from cdp.config_train import TrainConfig
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
+from cdp.runs.table.reached import epoch_of, steps_of
 from cdp.ui.run_controls import WORDS, state_line
 from cdp.ui.run_lists import bar_html
 from cdp.ui.train.titles import TITLES
@@ -24,7 +25,9 @@ Followers = MutableMapping[str, Follower]
 class Standing:
     """Accuracies of a run in 0..1 on ``n`` validation images, the robust ones under PGD; None where not measured yet. n: 0 unknown."""
 
+    step: int = 0
     epoch: int = 0
+    best_step: int = 0
     best_epoch: int = 0
     best: float | None = None
     last: float | None = None
@@ -48,14 +51,16 @@ def standing(run: Run, followers: Followers) -> Standing:
     point = follower.points[-1]
     value = point.values.get
     return Standing(
-        point.step, int(value("best_epoch", 0)), value("best_robust"), value("robust_accuracy"), value("clean_accuracy"), int(value("n", 0)),
+        steps_of(point) or 0, epoch_of(point), int(value("best_step", 0)), int(value("best_epoch", 0)), value("best_robust"),
+        value("robust_accuracy"), value("clean_accuracy"), int(value("n", 0)),
     )  # fmt: skip
 
 
 def epoch_line(run: Run, now: Standing) -> str:
-    """State, epoch and time left."""
-    known = run.state != "finished" and isinstance(run.config, TrainConfig) and (now.epoch or run.state == "running")
-    return state_line(run, f"epoch {now.epoch:,} of {run.config.epochs:,}" if known and isinstance(run.config, TrainConfig) else "")
+    """State, optimiser steps with the epoch of the last validation, and time left."""
+    done = run.progress if run.state != "finished" and (now.epoch or run.state == "running") else None
+    epoch = f", epoch {now.epoch:,}" if now.epoch else ""
+    return state_line(run, f"step {done.done:,} of {done.count:,}{epoch}" if done else "")
 
 
 def percent(share: float) -> str:
@@ -64,10 +69,16 @@ def percent(share: float) -> str:
 
 
 def accuracy_line(now: Standing) -> str:
-    """Best and last robust accuracy; empty before the first epoch."""
+    """Best and last robust accuracy; empty before the first validation."""
     if now.best is None or now.last is None:
         return ""
-    return f"robust {percent(now.best)} best (epoch {now.best_epoch}), {percent(now.last)} last"
+    best = "never above 0 %" if now.best == 0 else f"{percent(now.best)} best ({at(now.best_step, now.best_epoch)})"
+    return f"robust {best}, {percent(now.last)} last"
+
+
+def at(step: int, epoch: int) -> str:
+    """Where in a training: "step 60, epoch 3", without steps where a journal of before does not count them."""
+    return f"step {step:,}, epoch {epoch:,}" if step else f"epoch {epoch:,}"
 
 
 def facts(config: Any) -> str:
@@ -77,7 +88,9 @@ def facts(config: Any) -> str:
     data = Path(config.dataset).name or config.dataset
     real = "all real" if config.real is None else f"{config.real:,} real"
     parts = [TITLES[config.method], TITLES[config.architecture], data, real]
-    if config.synthetic:
+    if config.further_real:
+        parts.append(f"{config.fraction * 100:.0f} % of {config.further_real:,} more real")
+    elif config.synthetic:
         parts.append(
             f"{config.fraction * 100:.0f} % of " + (config.synthetic[0] if len(config.synthetic) == 1 else f"{len(config.synthetic)} sets")
         )
