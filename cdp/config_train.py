@@ -222,6 +222,12 @@ class TrainConfig(Frozen):
         return round(self.fraction * self.batch) if self.synthetic else 0
 
 
+def set_title(name: str) -> str:
+    """How a synthetic set is called in front of a person: its name, or "2,000 more real images"."""
+    count = name.removeprefix(FURTHER_REAL)
+    return f"{int(count):,} more real images" if count != name and count.isascii() and count.isdecimal() else name
+
+
 def overlaid(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings ``given`` over those of a preset, file or form: a length in one unit takes the place of one in the other."""
     units = {"steps": "epochs", "epochs": "steps"}

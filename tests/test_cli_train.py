@@ -68,7 +68,9 @@ def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config
     assert cdp_json("runs")["runs"] == [final]
     assert cdp_json("runs", "--kind", "generate")["runs"] == []
     told = cdp("show", final["run"][:15])
-    assert f"best: epoch {final['best']['epoch']}" in told
+    assert f"best: step {final['best']['step']}, epoch {final['best']['epoch']}" in told
+    assert (final["steps"], final["images_seen"]) == (final["metrics"]["step"], 16 * final["steps"])
+    assert f"trained: {final['steps']} steps" in told
     assert "40 validation images" in told
     assert "finished" in cdp("runs")
     # The same settings and seed without the page's file: options alone.

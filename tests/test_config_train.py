@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.config_train import TrainConfig, attack_steps_of, automatic_name, budget, step_size_of
+from cdp.config_train import TrainConfig, attack_steps_of, automatic_name, budget, overlaid, step_size_of
 from cdp.data.catalog import CATALOG
 from cdp.data.names import valid_name
 from cdp.errors import InputError
@@ -49,6 +49,65 @@ def test_empty_budget_and_steps_are_the_data_sets_conventions() -> None:
 def test_what_cannot_be_trained_names_the_field(settings: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         parse(TrainConfig, settings)
+
+
+def test_steps_are_the_default_and_epochs_take_their_place() -> None:
+    assert (TrainConfig().steps, TrainConfig().epochs) == (14_000, None)
+    assert (TrainConfig(epochs=3).steps, TrainConfig(epochs=3).epochs) == (None, 3)
+    assert TrainConfig(epochs=3).total_steps(45) == 135
+    assert TrainConfig(steps=77).total_steps(45) == 77
+    with pytest.raises(InputError, match="both empty: set one"):
+        parse(TrainConfig, {"steps": None})
+    assert [train_preset(name).steps for name in TRAIN_PRESETS] == [375, 14_000, None]
+    assert train_preset("paper").epochs == 400
+
+
+def test_settings_stored_before_there_were_steps_mean_what_they_meant() -> None:
+    stored = TrainConfig(epochs=7, seed=3).model_dump(mode="json")
+    for name in ("steps", "validate_every", "attack_start", "momentum_cycle", "ema_warm_up"):
+        del stored[name]
+    config = parse(TrainConfig, stored)
+    assert (config.steps, config.epochs, config.validate_every) == (None, 7, "1 epoch")
+    assert parse(TrainConfig, {"epochs": 7}).validate_every == "auto"
+    assert parse(TrainConfig, TrainConfig(epochs=7).model_dump(mode="json")) == TrainConfig(epochs=7)
+
+
+def test_a_length_in_one_unit_replaces_one_in_the_other() -> None:
+    assert overlaid({"steps": 375, "beta": 1}, {"epochs": 3}) == {"steps": None, "epochs": 3, "beta": 1}
+    assert overlaid({"epochs": 400}, {"steps": 9}) == {"steps": 9, "epochs": None}
+    assert overlaid({"steps": 375}, {"seed": 1}) == {"steps": 375, "seed": 1}
+    with pytest.raises(InputError, match="both say"):
+        parse(TrainConfig, overlaid({}, {"steps": 5, "epochs": 3}))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (50, "50 steps"), ("50", "50 steps"), (" 2 Epochs ", "2 epochs"), ("1 epoch", "1 epoch"), ("1", "1 step"), ("AUTO", "auto"), ("3epochs", "3 epochs"),
+    ],
+)  # fmt: skip
+def test_an_interval_of_validation_has_one_spelling(given: object, meant: str) -> None:
+    assert parse(TrainConfig, {"validate_every": given}).validate_every == meant
+    assert parse(TrainConfig, {"validate_every": meant}).validate_every == meant
+
+
+@pytest.mark.parametrize("given", ["0", "-3", "1.5", "often", "", True, None, "epochs"])
+def test_no_other_interval_is_taken(given: object) -> None:
+    with pytest.raises(InputError, match="validate_every"):
+        parse(TrainConfig, {"validate_every": given})
+
+
+def test_further_real_images_stand_alone_beside_a_subset() -> None:
+    config = parse(TrainConfig, {"synthetic": ["real:5000"], "real": 2000, "fraction": 0.7})
+    assert (config.further_real, config.sets, config.synthetic_per_batch) == (5000, (), 90)
+    assert automatic_name(config) == "trades-small-cnn-r2000-f0.7-more5000-s0"
+    assert valid_name(automatic_name(config))
+    for change, words in (
+        ({"real": None}, "set real, such as"), ({"synthetic": ["real:5", "a"]}, "stands alone"), ({"synthetic": ["real:0"]}, "write a number"),
+        ({"synthetic": ["real:many"]}, "such as real:2000"), ({"synthetic": ["real:"]}, "write a number"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            parse(TrainConfig, {"synthetic": ["real:5"], "real": 2000} | change)
 
 
 @given(st.integers(2, 8192), st.floats(0, 1))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
+import torch
 
 from cdp.robust.health import RECENT, Diverged, Watch, collapse, divergence, guesses, overfitting, problem
 from cdp.robust.history import Checked, History, paired_drop
@@ -111,6 +113,35 @@ def test_history_knows_its_best_and_comes_back_from_its_state() -> None:
     assert [e.metrics.epoch for e in again] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("robust", [0.0, 0.5])
+def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_the_later(robust: float) -> None:
+    """Clean accuracies 17, 41, 41 and 30 %, as of a training that never withstands an attack."""
+    history, n = History(), 100
+    right = np.arange(n) < 100 * robust
+    for number, clean in enumerate((0.17, 0.41, 0.41, 0.30), 1):
+        checked = Validation(np.arange(n) < 100 * clean, right, np.arange(n) % 10, np.arange(n) % 10, np.empty(0))
+        history.add(
+            checked, 10, epoch=2 * number, epochs=8, step=number * 50, steps=200, images=0, synthetic_images=0, seconds=0.0, loss=1.0, loss_clean=1.0,
+            loss_robust=0.1, learning_rate=0.1, epsilon=EPSILON, train_clean=0.9, train_robust=0.5,
+        )  # fmt: skip
+    assert [point.metrics.best_point for point in history] == [1, 2, 3, 3]
+    best = history.best
+    assert best is not None
+    assert (best.epoch, best.step, best.clean_accuracy) == (6, 150, 0.41)
+    last = history[-1].metrics
+    assert (last.best_epoch, last.best_step, last.best_clean, last.best_robust) == (6, 150, 0.41, robust)
+
+
+def test_a_state_of_before_is_read_as_one_validation_an_epoch() -> None:
+    history = _history(np.array([[0, 0, 1], [0, 1, 1], [1, 0, 0]], bool), np.full(3, np.nan))
+    state = history.state()
+    # Then a row had eighteen metrics, and the first of equal epochs was the best.
+    state["history"] = torch.cat([state["history"][:, :18], state["history"][:, -2:]], dim=1)
+    again = History()
+    again.load(state)
+    assert repr(list(again)) == repr(list(history))
+
+
 def test_guessing_is_chance_accuracy_or_nearly_one_class() -> None:
     assert guesses(_epoch(1, 0.11, 0.1), 10)
     assert not guesses(_epoch(1, 0.15, 0.1), 10)
@@ -136,6 +167,18 @@ def test_chance_during_the_warm_up_or_over_few_steps_is_no_collapse() -> None:
     assert collapse([_epoch(i, 0.1, 0.1, epsilon=0.05) for i in range(1, 20)], classes=10, epsilon=EPSILON) is None
     assert collapse([_epoch(i, 0.1, 0.1, per_epoch=2) for i in range(1, 20)], classes=10, epsilon=EPSILON) is None
     assert collapse([_epoch(i, 0.1, 0.1) for i in range(1, 20)], classes=10, epsilon=EPSILON) is not None
+
+
+def test_collapse_is_told_where_validations_are_rare() -> None:
+    """Every fifth epoch of 15 steps: three of them span eleven epochs and 150 steps, four of them sixteen and 225."""
+    bad = [_epoch(i, 0.1, 0.1, per_epoch=15) for i in (5, 10, 15, 20)]
+    assert collapse(bad[:3], classes=10, epsilon=EPSILON) is None
+    found = collapse(bad, classes=10, epsilon=EPSILON)
+    assert found is not None and found.since == 5
+    # Two validations are never enough, nor are three within an epoch.
+    assert collapse([_epoch(i, 0.1, 0.1, per_epoch=500) for i in (5, 10)], classes=10, epsilon=EPSILON) is None
+    within = [dataclasses.replace(one, metrics=dataclasses.replace(one.metrics, epoch=1)) for one in bad]
+    assert collapse(within, classes=10, epsilon=EPSILON) is None
 
 
 def test_divergence_is_a_loss_far_above_guessing_for_long() -> None:

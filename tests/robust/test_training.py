@@ -14,10 +14,11 @@ from torch import nn
 
 from cdp.config_train import TrainConfig
 from cdp.models.classifiers import SmallCNN
+from cdp.presets_train import train_preset
 from cdp.robust.attacks import cross_entropy, kl, pgd
 from cdp.robust.health import Diverged
 from cdp.robust.losses import METHODS
-from cdp.robust.schedules import WARM, cycled_momentum, one_cycle, warmed_up
+from cdp.robust.schedules import WARM, cycled_momentum, one_cycle, validation_interval, warmed_up
 from cdp.robust.training import RobustTrainer, train
 from cdp.types import EpochMetrics
 from tests.robust import tiny
@@ -156,6 +157,71 @@ def test_it_learns_separable_classes_under_attack(method: str, norm: str) -> Non
     assert math.isnan(last.train_clean) == (method == "pgd-at")
     assert (last.loss_clean > 0) == (method == "trades")
     assert last.epsilon == pytest.approx(0.05 if norm == "linf" else 0.3)
+
+
+def test_steps_make_arms_of_any_data_equally_long_where_epochs_do_not() -> None:
+    """48 real images: three steps an epoch alone, six with as many synthetic ones in every batch."""
+    alone, mixed = tiny.data(synthetic=0), tiny.data()
+    for length, expected in (({"epochs": 2}, (6, 12)), ({"epochs": None, "steps": 9}, (9, 9))):
+        ends = []
+        for data, change in ((alone, {"synthetic": ()}), (mixed, {})):
+            *_, last = train(tiny.network(), data, tiny.config(**length, **change), epsilon=EPSILON)
+            assert (last.steps, last.images) == (last.step, 16 * last.step)
+            ends.append(last.step)
+        assert tuple(ends) == expected
+
+
+@pytest.mark.parametrize(
+    ("every", "points"),
+    [
+        ("4 steps", [(4, 1), (8, 2), (12, 2), (14, 3)]), ("1 epoch", [(6, 1), (12, 2), (14, 3)]), ("2 epochs", [(12, 2), (14, 3)]),
+        ("500 steps", [(14, 3)]),
+    ],
+)  # fmt: skip
+def test_validation_comes_after_so_many_steps_or_epochs_and_after_the_last_step(every: str, points: list[tuple[int, int]]) -> None:
+    found = list(_trainer(tiny.config(epochs=None, steps=14, validate_every=every)).run())
+    assert [(m.step, m.epoch) for m in found] == points
+    assert [m.point for m in found] == list(range(1, len(points) + 1))
+    assert {(m.steps, m.epochs) for m in found} == {(14, 3)}
+
+
+def test_losses_between_two_validations_are_means_over_their_steps() -> None:
+    """The loss of four validations of three steps is that of two of six, two by two, and the network is the same."""
+    often, seldom = (_trainer(tiny.config(epochs=None, steps=12, validate_every=every)) for every in ("3 steps", "6 steps"))
+    losses = [m.loss for m in often.run()]
+    assert [m.loss for m in seldom.run()] == pytest.approx([np.mean(losses[:2]), np.mean(losses[2:])], rel=1e-5)
+    ours, theirs = often.state(), seldom.state()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours if name.startswith(("net", "ema")))
+
+
+def test_rare_validation_stopped_at_any_step_and_resumed_equals_uninterrupted_training() -> None:
+    config = tiny.config(epochs=None, steps=10, validate_every="4 steps")
+    expected = list(_trainer(config).run())
+    for stops in ((3,), (4,), (5,), (9, 1), (2, 2, 2, 2, 2)):
+        metrics, state = [], None
+        for calls in (*stops, 0):
+            trainer = _trainer(config)
+            if state is not None:
+                trainer.load(copy.deepcopy(state))
+            found, state = _until(trainer, calls)
+            metrics += found
+        assert _figures(metrics) == _figures(expected)
+
+
+def test_automatic_validation_is_counted_work_below_a_tenth_of_training_and_the_same_for_every_arm() -> None:
+    """Passes an image: training 5 attack steps and 2 1/3 more of TRADES; validation 10 attack steps and two forward passes."""
+    quick = train_preset("quick")
+    intervals = {
+        validation_interval(quick, total=375, steps_per_epoch=each, images=500, half=half) for each in (15, 52) for half in (False,)
+    }
+    (every,) = intervals
+    points = -(-375 // every)
+    share = points * 500 * (10 + 2 / 3) / (375 * 128 * (5 + 7 / 3))
+    assert 0.04 < share <= 0.1
+    assert validation_interval(quick, total=375, steps_per_epoch=15, images=500, half=True) > every
+    long = validation_interval(quick, total=100_000, steps_per_epoch=15, images=500, half=False)
+    assert -(-100_000 // long) == 100
+    assert validation_interval(quick, total=3, steps_per_epoch=15, images=500, half=False) == 3
 
 
 def test_training_on_real_or_synthetic_images_alone() -> None:

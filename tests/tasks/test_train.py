@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from cdp.config_train import TrainConfig, overlaid
 from cdp.data.sets import save_set
-from cdp.errors import Cancelled, CdpError, Halted
+from cdp.errors import Cancelled, CdpError, Halted, InputError
+from cdp.knobs import parse
 from cdp.models.encoders import load_encoder
+from cdp.presets_train import preset_settings
 from cdp.robust.validation import validate
 from cdp.tasks.train_data import prepare
 from tests.robust import tiny
@@ -207,3 +210,85 @@ def test_synthetic_images_alone_and_real_ones_alone(tmp_path: Path) -> None:
     assert real.epochs[-1].synthetic_images == 0
     assert math.isnan(real.epochs[-1].train_clean)
     assert load_encoder(tmp_path / "real" / "last", "small").card["metrics"]["train_clean"] is None
+
+
+def test_further_real_images_are_others_than_the_real_and_the_validation_images_and_as_balanced() -> None:
+    ceiling, alone = prepare(config(real=20, synthetic=["real:25"])), prepare(config(real=20, synthetic=[]))
+    pools = [ceiling.data.real, ceiling.data.synthetic]
+    assert all(pool is not None for pool in pools)
+    (real, _), (further, label) = (pool.take(np.arange(len(pool))) for pool in pools if pool is not None)
+    assert (len(real), len(further), ceiling.sets) == (20, 25, ())
+    assert sorted(np.bincount(label)) == [8, 8, 9]
+    seen = {image.tobytes() for images in (real, further, ceiling.data.image) for image in images}
+    assert len(seen) == 20 + 25 + 12
+    assert alone.data.real is not None
+    assert np.array_equal(alone.data.real.take(np.arange(20))[0], real)
+    # More of them contain the fewer, as larger real subsets do, and another subset seed draws others.
+    more, others = (
+        prepare(config(real=20, **change)).data.synthetic
+        for change in ({"synthetic": ["real:28"]}, {"synthetic": ["real:25"], "subset_seed": 1})
+    )
+    assert more is not None and others is not None
+    assert {image.tobytes() for image in further} < {image.tobytes() for image in more.take(np.arange(28))[0]}
+    assert {image.tobytes() for image in further} != {image.tobytes() for image in others.take(np.arange(25))[0]}
+
+
+def test_more_further_real_images_than_there_are_is_refused_with_their_number() -> None:
+    with pytest.raises(
+        InputError,
+        match="small has 28 here besides the 20 real ones and the 12 validation images: take real:28",
+    ):
+        prepare(config(real=20, synthetic=["real:29"]))
+    with pytest.raises(InputError, match=r"has 0 here .* lower real"):
+        prepare(config(real=48, synthetic=["real:1"]))
+    with pytest.raises(InputError, match="real: 49 images were asked for"):
+        prepare(config(real=49, synthetic=["real:1"]))
+    assert len(prepare(config(real=20, synthetic=["real:28"])).data.synthetic or ()) == 28
+
+
+def test_a_ceiling_arm_trains_on_no_synthetic_image_and_says_so(tmp_path: Path) -> None:
+    told = Told()
+    record = told.run(config(real=20, synthetic=["real:20"], epochs=None, steps=6, validate_every="3 steps"), tmp_path)
+    assert (told.epochs[-1].synthetic_images, told.epochs[-1].images) == (0, 96)
+    assert (record["steps"], record["images_seen"]) == (6, 96)
+    card = load_encoder(tmp_path / "last", "small").card
+    assert (card["steps"], card["images_seen"], card["epoch"], card["sets"]) == (6, 96, 3, [])
+    training = card["training"]
+    assert (training["images"], training["synthetic_images"], training["further_real_images"]) == (20, 0, 20)
+
+
+def test_the_arms_of_a_comparison_take_as_many_steps_unless_they_are_asked_for_epochs() -> None:
+    """2,000 real images, with 64 synthetic ones and without: today 156 against 45 steps in three epochs."""
+    rng = np.random.default_rng(0)
+    for name, count in (("plenty", 2600), ("few", 64)):
+        save_set(name, rng.integers(0, 256, (count, 8, 8, 1), np.uint8), np.arange(count) % 3, {"class_names": NAMES})
+    arms: tuple[dict[str, Any], ...] = (
+        {"synthetic": []},
+        {"synthetic": ["few"], "fraction": 0.7},
+        {"synthetic": ["real:64"], "fraction": 0.7},
+    )
+
+    def steps(**length: Any) -> list[int]:
+        settings = {"dataset": "plenty", "real": 2000, "batch": 128, **length}
+        made = [parse(TrainConfig, preset_settings("quick") | {"epsilon": 0.1} | overlaid(settings, arm)) for arm in arms]
+        return [one.total_steps(prepare(one).mixture(one).steps_per_epoch) for one in made]
+
+    assert steps() == [375, 375, 375]
+    assert steps(steps=None, epochs=3) == [45, 156, 156]
+
+
+def test_a_training_that_withstands_nothing_says_so_and_keeps_the_best_clean_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cdp.robust import training
+
+    clean = iter([0.25, 0.75, 0.75, 0.5])
+
+    def measured(*args: Any, **kwargs: Any) -> Any:
+        found = validate(*args, **kwargs)
+        return type(found)(np.arange(12) < 12 * next(clean), np.zeros(12, bool), np.arange(12) % 3, np.arange(12) % 3, found.adversarial)
+
+    monkeypatch.setattr(training, "validate", measured)
+    record = Told().run(config(epochs=4), tmp_path)
+    assert (record["best"]["epoch"], record["best"]["clean_accuracy"], record["best"]["robust_accuracy"]) == (3, 0.75, 0)
+    assert "no epoch is above 0 robust accuracy" in record["best"]["remark"]
+    assert "remark" not in record["last"]
+    assert load_encoder(tmp_path / "best", "small").card["epoch"] == 3

@@ -151,3 +151,21 @@ def test_a_full_disk_surfaces_and_leaves_the_earlier_checkpoint(tmp_path: Path, 
     assert states(tmp_path / "run") == ["state-000000005.safetensors"]
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
     assert same(Told().run(config(), tmp_path / "run"), expected)
+
+
+def test_a_run_of_before_there_were_steps_goes_on_as_it_would_have(tmp_path: Path) -> None:
+    """Its record lacks the settings that came since, and its states the columns."""
+    expected = Told().run(config(), tmp_path / "whole")
+    with pytest.raises(Cancelled):
+        Told(8).run(config(), tmp_path / "old")
+    place = tmp_path / "old" / "checkpoints"
+    record = json.loads((place / "config.json").read_text())
+    since = ("steps", "validate_every", "attack_start", "momentum_cycle", "ema_warm_up")
+    (place / "config.json").write_text(json.dumps({name: value for name, value in record.items() if name not in since}))
+    for name in states(tmp_path / "old"):
+        state = load_file(place / name)
+        state["history"] = torch.cat([state["history"][:, :18], state["history"][:, -2:]], dim=1).contiguous()
+        save_file(state, place / name)
+    told = Told()
+    assert same(told.run(config(), tmp_path / "old"), expected)
+    assert told.resumed == [1]

@@ -16,7 +16,7 @@ from cdp.errors import CdpError
 from cdp.types import DatasetInfo
 from cdp.ui.fields import fields_of
 from cdp.ui.train.catalog import info_of, read_train_choices
-from cdp.ui.train.form import GROUPS, changed_from, empty, relevant, settle
+from cdp.ui.train.form import GROUPS, ceilings, changed_from, empty, relevant, settle
 from cdp.ui.train.state import Trained, plain_of
 from cdp.ui.train.titles import TITLES
 from cdp.ui.widgets import UNUSABLE, as_number, number_text
@@ -91,10 +91,32 @@ def test_a_radius_is_written_as_the_field_does(value: float | None, text: str) -
 
 def test_what_differs_from_a_preset_is_told_with_both_values() -> None:
     was = plain_of("quick")
-    flat = was | {"epochs": 5, "real": None, "compile": True, "method": "mart", "seed": 9, "dataset": "other"}
+    flat = was | {"steps": None, "epochs": 5, "real": None, "compile": True, "method": "mart", "seed": 9, "dataset": "other"}
     assert changed_from(flat, "quick") == [
-        f"real images all ({was['real']:,})", "method MART (TRADES)", f"epochs 5 ({was['epochs']})", "compile on (off)",
+        f"real images all ({was['real']:,})", "method MART (TRADES)", f"epochs 5 ({was['steps']} steps)", "compile on (off)",
     ]  # fmt: skip
+
+
+def test_a_length_in_steps_is_told_as_such() -> None:
+    assert changed_from(plain_of("quick") | {"steps": 1200}, "quick") == ["steps 1,200 (375 steps)"]
+    assert changed_from(plain_of("paper") | {"steps": 1200, "epochs": None}, "paper") == ["steps 1,200 (400 epochs)"]
+
+
+def test_as_many_further_real_images_as_a_set_has_are_offered_in_its_place() -> None:
+    flat = plain_of("quick")
+    assert ceilings(flat, [500, 64, 500]) == ["real:500", "real:64"]
+    assert ceilings(flat, []) == ["real:2000"]
+    assert ceilings(flat | {"synthetic": ["real:9", "a"]}, [64]) == ["real:9", "real:64"]
+    assert ceilings(flat | {"real": None}, [64]) == []
+
+
+def test_further_real_images_are_no_set_that_is_missing(cdp_home: Path) -> None:
+    save("real", source="import")
+    choices = read_train_choices()
+    held = Trained(plain_of("quick") | {"dataset": "real", "real": 4, "synthetic": ["real:3"]})
+    settle(held, choices, info_of("real", choices))
+    assert held.flat["synthetic"] == ["real:3"]
+    assert held.notes == []
 
 
 def test_only_sets_of_the_same_classes_and_shape_are_offered_those_made_for_it_first(cdp_home: Path) -> None:

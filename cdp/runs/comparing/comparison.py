@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cdp.comparison import Arm, Comparison, Seed
-from cdp.config_train import TrainConfig
+from cdp.config_train import TrainConfig, set_title
 from cdp.evaluation import Curve, EvalReport
 from cdp.runs.comparing.arms import found_runs, grouped
 from cdp.runs.comparing.choice import choose
@@ -20,7 +20,7 @@ from cdp.runs.comparing.outcomes import OutcomeReader
 from cdp.runs.comparing.trained_on import SetMark, TrainedOn, trained_on
 from cdp.runs.records import Run
 
-_EMPTY = {"real": "all", "synthetic": "none"}
+_EMPTY = {"real": "all", "synthetic": "none", "steps": "set in epochs", "epochs": "set in steps"}
 _AUTOMATIC = "automatic"
 
 
@@ -72,7 +72,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 def _arm(arm: Measured, trained: TrainedOn, curve: Curve | None) -> Arm:
     seeds = tuple(_seed(run, number) for run, number in zip(arm.group.runs, arm.numbers, strict=True))
     return Arm(
-        arm.name, seeds, arm.interval("robust"), arm.interval("clean"), arm.words, class_shares(arm), curve, arm.group.config.synthetic,
+        arm.name, seeds, arm.interval("robust"), arm.interval("clean"), arm.words, class_shares(arm), curve, arm.group.config.sets,
         trained.images or 0, arm.group.settings,
     )  # fmt: skip
 
@@ -94,7 +94,7 @@ def _first_known(arm: Measured, trained: Mapping[str, TrainedOn]) -> TrainedOn:
 def _mixed_sets(arm: Measured, trained: Mapping[str, TrainedOn]) -> list[str]:
     """Seeds that name the same sets and yet saw other images."""
     found = []
-    for name in arm.group.config.synthetic:
+    for name in arm.group.config.sets:
         marks = [trained[run.id].marks[name] for run in arm.group.runs if name in trained[run.id].marks]
         if len({mark.identity for mark in marks}) > 1:
             found.append(
@@ -126,7 +126,7 @@ def _text(name: str, value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(set_title(str(one)) for one in value) if isinstance(value, list) else str(value)
 
 
 def _curves(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) -> dict[str, Curve | None]:

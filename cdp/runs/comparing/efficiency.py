@@ -16,6 +16,7 @@ from cdp.runs.comparing.measured import Measured
 from cdp.runs.comparing.trained_on import TrainedOn
 from cdp.statistics.efficiency import equal_count, equality_sentence
 
+CEILING = "more real images (the ceiling)"
 MAX_COUNTS = 3
 """Counts of a line at which another one is asked to equal it."""
 MAX_EQUAL = 12
@@ -45,7 +46,8 @@ def efficiency(
     """Lines in the order of their first arm, where any has two points; where they are equal; and notes. trained: by name of the arm.
 
     One line: the same settings but for the synthetic sets, whose names differ in their count only ("guided-1k", "guided-5k"), or those of
-    the runs do. Arms without synthetic images are the point at 0 of every line with their settings.
+    the runs do. Arms without synthetic images are the point at 0 of every line with their settings; those with further real ones in
+    their place are a line of their own, the ceiling.
     """
     unknown = [arm.name for arm in arms if trained[arm.name].images is None and arm.values("robust")]
     notes = [
@@ -64,7 +66,7 @@ def _points(line: _Line) -> tuple[EfficiencyPoint, ...]:
 
 
 def _lines(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> list[_Line]:
-    counts = {arm.name: trained[arm.name].images or 0 for arm in arms}
+    counts = {arm.name: arm.group.config.further_real or trained[arm.name].images or 0 for arm in arms}
     stems = _stems([arm for arm in arms if counts[arm.name]], trained)
     parts: dict[tuple[str, str, str], dict[int, Measured]] = {}
     for arm in arms:
@@ -90,9 +92,9 @@ def _base(arm: Measured, *without: str) -> str:
 
 def _stems(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> dict[str, str]:
     """For each arm what its sets are called without their counts; where no other arm has that, what it is called itself without its count."""
-    by_set = {arm.name: " + ".join(dict.fromkeys(without_count(name, trained[arm.name].counts[name]) for name in arm.group.config.synthetic))
-              for arm in arms}  # fmt: skip
-    alone = [arm for arm in arms if sum(by_set[arm.name] == by_set[other.name] for other in arms) == 1]
+    by_set = {arm.name: " + ".join(dict.fromkeys(without_count(name, trained[arm.name].counts[name]) for name in arm.group.config.sets))
+              or CEILING for arm in arms}  # fmt: skip
+    alone = [arm for arm in arms if by_set[arm.name] != CEILING and sum(by_set[arm.name] == by_set[other.name] for other in arms) == 1]
     by_name = {arm.name: without_count(arm.name, trained[arm.name].images) for arm in alone}
     shared = {name: stem for name, stem in by_name.items() if list(by_name.values()).count(stem) > 1}
     return by_set | shared

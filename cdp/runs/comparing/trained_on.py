@@ -47,11 +47,11 @@ class TrainedOn:
 
 def trained_on(run: Run, config: TrainConfig) -> TrainedOn:
     """What a training drew its synthetic images from."""
-    if not config.synthetic:
+    if not config.sets:
         return TrainedOn(0, {}, {})
     card = _card(run)
     marks = _marks(card)
-    counts = {name: marks[name].images if name in marks else _on_disk(name) for name in config.synthetic}
+    counts = {name: marks[name].images if name in marks else _on_disk(name) for name in config.sets}
     training = card.get("training")
     images = _count(training.get("synthetic_images")) if isinstance(training, dict) else None
     if images is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_train import FURTHER_REAL, LENGTH, TrainConfig, attack_steps_of, automatic_name, overlaid
+from cdp.config_train import FURTHER_REAL, LENGTH, TrainConfig, attack_steps_of, automatic_name, overlaid, set_title
 from cdp.errors import CdpError, InputError
 from cdp.presets_train import TRAIN_PRESETS
 from cdp.types import DatasetInfo
@@ -253,8 +253,7 @@ def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
 
 def _named(name: str, dataset: str, choices: TrainChoices) -> str:
     if name.startswith(FURTHER_REAL):
-        count = name.removeprefix(FURTHER_REAL)
-        return f"{int(count):,} more real images: the ceiling" if count.isdecimal() else name
+        return f"{set_title(name)}: the ceiling"
     one = choices.sets[name]
     foreign = f", made for {one.dataset}" if one.dataset and one.dataset != dataset else ""
     return f"{name} ({one.count:,}{foreign})"

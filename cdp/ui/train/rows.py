@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp.config_train import TrainConfig
+from cdp.config_train import TrainConfig, set_title
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.runs.journal import JOURNAL, Follower
 from cdp.runs.records import Run
@@ -88,12 +88,9 @@ def facts(config: Any) -> str:
     data = Path(config.dataset).name or config.dataset
     real = "all real" if config.real is None else f"{config.real:,} real"
     parts = [TITLES[config.method], TITLES[config.architecture], data, real]
-    if config.further_real:
-        parts.append(f"{config.fraction * 100:.0f} % of {config.further_real:,} more real")
-    elif config.synthetic:
-        parts.append(
-            f"{config.fraction * 100:.0f} % of " + (config.synthetic[0] if len(config.synthetic) == 1 else f"{len(config.synthetic)} sets")
-        )
+    if config.synthetic:
+        what = set_title(config.synthetic[0]) if len(config.synthetic) == 1 else f"{len(config.synthetic)} sets"
+        parts.append(f"{config.fraction * 100:.0f} % of {what}")
     return " · ".join([*parts, f"seed {config.seed}"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdp.config_train import set_title
 from cdp.ui.fields import number
 from cdp.ui.widgets import number_text
 
@@ -13,14 +14,21 @@ TITLES = {
 }  # fmt: skip
 
 
+_EMPTY = {"real": "all", "steps": "set in epochs", "epochs": "set in steps"}
+
+
 def value_text(name: str, value: object) -> str:
     """The value of a knob as a person reads it."""
     if value is None:
-        return "all" if name == "real" else "automatic"
+        return _EMPTY.get(name, "automatic")
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int):
         return number(value)
     if isinstance(value, float):
         return number_text(value)
-    return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else TITLES.get(str(value), str(value))
+    return (
+        (", ".join(set_title(str(one)) for one in value) or "none")
+        if isinstance(value, list | tuple)
+        else TITLES.get(str(value), str(value))
+    )
