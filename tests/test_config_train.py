@@ -58,7 +58,7 @@ def test_steps_are_the_default_and_epochs_take_their_place() -> None:
     assert TrainConfig(steps=77).total_steps(45) == 77
     with pytest.raises(InputError, match="both empty: set one"):
         parse(TrainConfig, {"steps": None})
-    assert [train_preset(name).steps for name in TRAIN_PRESETS] == [375, 14_000, None]
+    assert [train_preset(name).steps for name in TRAIN_PRESETS] == [500, 14_000, None]
     assert train_preset("paper").epochs == 400
 
 

@@ -210,11 +210,8 @@ def test_rare_validation_stopped_at_any_step_and_resumed_equals_uninterrupted_tr
 
 def test_automatic_validation_is_counted_work_below_a_tenth_of_training_and_the_same_for_every_arm() -> None:
     """Passes an image: training 5 attack steps and 2 1/3 more of TRADES; validation 10 attack steps and two forward passes."""
-    quick = train_preset("quick")
-    intervals = {
-        validation_interval(quick, total=375, steps_per_epoch=each, images=500, half=half) for each in (15, 52) for half in (False,)
-    }
-    (every,) = intervals
+    quick = train_preset("quick").model_copy(update={"validation_steps": 10})
+    (every,) = {validation_interval(quick, total=375, steps_per_epoch=each, images=500, half=False) for each in (15, 52)}
     points = -(-375 // every)
     share = points * 500 * (10 + 2 / 3) / (375 * 128 * (5 + 7 / 3))
     assert 0.04 < share <= 0.1

@@ -273,7 +273,7 @@ def test_the_arms_of_a_comparison_take_as_many_steps_unless_they_are_asked_for_e
         made = [parse(TrainConfig, preset_settings("quick") | {"epsilon": 0.1} | overlaid(settings, arm)) for arm in arms]
         return [one.total_steps(prepare(one).mixture(one).steps_per_epoch) for one in made]
 
-    assert steps() == [375, 375, 375]
+    assert steps() == [500, 500, 500]
     assert steps(steps=None, epochs=3) == [45, 156, 156]
 
 
