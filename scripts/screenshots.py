@@ -34,7 +34,7 @@ SETS = (
     ("supcon-strength-0.1", "/generate?count=100&batch=100&seed=1"),
     ("unguided", "/generate?loss=none&strength=0&count=100&batch=100&seed=1"),
 )
-PLAIN = "/train?real=1000&epochs=8&attack_steps=3&seeds=2&warm_up=0.1&name=real-only"
+PLAIN = "/train?real=1000&steps=120&attack_steps=3&seeds=2&warm_up=0.1&name=real-only"
 TRAININGS = (PLAIN, PLAIN.replace("real-only", "guided") + f"&synthetic={SETS[0][0]}&fraction=0.5")
 TRAIN_MS = 600_000
 EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", "400", "--json")

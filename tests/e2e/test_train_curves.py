@@ -22,6 +22,8 @@ pytestmark = pytest.mark.e2e
 PLOT = ".cdp-chart"
 IDS = ("alpha", "beta", "gamma")
 FIRST = 30
+EACH = 100
+"""Steps of an epoch."""
 ARRIVES = 3.0
 """Seconds within which a new point has to be on the screen of an idle machine."""
 
@@ -86,22 +88,23 @@ def last_x(page: Page, name: str = "beta") -> int:
         f"(name) => {{ const t = document.querySelector('{PLOT}')._fullData.find((t) => t.uid === name + '/0/robust/line'); return t.x[t.x.length - 1]; }}",
         name,
     )
-    return int(found)
+    return int(found) // EACH
 
 
 def wait_for_epoch(page: Page, epoch: int) -> None:
     page.wait_for_function(
         f"(epoch) => document.querySelector('{PLOT}')._fullData.some((t) => t.uid === 'beta/0/robust/line' && t.x[t.x.length - 1] >= epoch)",
-        arg=epoch, timeout=SLOW_MS,
+        arg=EACH * epoch, timeout=SLOW_MS,
     )  # fmt: skip
 
 
 def axis(page: Page, name: str = "xaxis") -> list[float]:
-    """First and last value, and where they lie in the window: pixel of the first, pixels."""
-    return list(page.evaluate(
+    """First and last value, of steps as epochs, and where they lie in the window: pixel of the first, pixels."""
+    first, last, *place = page.evaluate(
         f"""(name) => {{ const plot = document.querySelector('{PLOT}'), a = plot._fullLayout[name], box = plot.getBoundingClientRect();
         return [...a.range, (name[0] === 'x' ? box.left : box.top) + a._offset, a._length]; }}""", name,
-    ))  # fmt: skip
+    )  # fmt: skip
+    return [first / EACH, last / EACH, *place] if name.startswith("x") else [first, last, *place]
 
 
 def pixel(page: Page, epoch: float, share: float = 0.5) -> tuple[float, float]:
@@ -188,7 +191,7 @@ def test_the_zoom_outlasts_the_end_of_a_run_and_other_options(opened: Page, curv
     opened.wait_for_timeout(4000)
     assert axis(opened)[:2] == pytest.approx(zoomed)
     opened.get_by_role("combobox", name=re.compile("Smoothing")).click()
-    opened.get_by_role("option", name="10 epochs").click()
+    opened.get_by_role("option", name="10 validations").click()
     opened.wait_for_function(f"() => document.querySelector('{PLOT}')._fullData.some((t) => t.uid.endsWith('/raw'))", timeout=SLOW_MS)
     assert axis(opened)[:2] == pytest.approx(zoomed)
     expect(opened.get_by_text("debiased exponential average")).to_be_visible()
@@ -206,7 +209,7 @@ def test_the_numbers_are_one_click_away_and_all_points_are_in_the_file(opened: P
     with opened.expect_download() as download:
         opened.get_by_role("button", name="Download all points").click()
     rows = Path(download.value.path()).read_text().splitlines()
-    assert rows[0].startswith("run,id,epoch") and len(rows) >= 1 + FIRST * len(IDS)
+    assert rows[0].startswith("run,id,point,epoch,step") and len(rows) >= 1 + FIRST * len(IDS)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (390, "dark")])

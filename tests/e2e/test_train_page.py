@@ -52,6 +52,7 @@ def link(data: Path, **more: object) -> str:
         "validation_steps": 2,
         "batch": 60,
         "epochs": EPOCHS,
+        "validate_every": "1 epoch",
     } | more
     return "/train?" + "&".join(f"{name}={quote(str(value))}" for name, value in settings.items())
 
@@ -119,14 +120,14 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     config = runs(fresh)[0]["config"]
     assert (config["learning_rate"], config["epsilon"], config["real"], config["epochs"]) == (0.05, 0.1, None, EPOCHS)
     assert config["dataset"] == str(data)
-    expect(row(page, run_id)).to_contain_text(re.compile(r"running · epoch [1-9]\d* of 3,000"), timeout=SLOW_MS)
-    expect(row(page, run_id)).to_contain_text("best (epoch")
+    expect(row(page, run_id)).to_contain_text(re.compile(r"running · step [\d,]+ of [\d,]+, epoch [1-9]"), timeout=SLOW_MS)
+    expect(row(page, run_id)).to_contain_text("best (step")
     expect(page.get_by_role("region", name="Adversarial examples")).to_be_visible(timeout=SLOW_MS)
     expect(row(page, run_id).get_by_role("checkbox")).to_be_checked()
-    # The epoch that is shown moves by itself.
-    seen = epoch_shown(page, run_id)
+    # The step that is shown moves by itself.
+    seen = step_shown(page, run_id)
     page.wait_for_function(
-        "([key, seen]) => Number(document.querySelector(key).innerText.match(/epoch ([\\d,]+) of/)[1].replace(',', '')) > seen",
+        "([key, seen]) => Number(document.querySelector(key).innerText.match(/step ([\\d,]+) of/)[1].replace(',', '')) > seen",
         arg=[f".st-key-train-run-{run_id}", seen], timeout=SLOW_MS,
     )  # fmt: skip
     # A reload and a second tab know the settings and what is watched.
@@ -169,7 +170,7 @@ def test_two_short_runs_finish_one_after_the_other_and_their_settings_come_back_
         ("short-s0", 0, "finished"),
         ("short-s1", 1, "finished"),
     ]
-    epochs = page.get_by_role("spinbutton", name=re.compile("Epochs"))
+    epochs = page.get_by_role("textbox", name=re.compile("Epochs"))
     epochs.fill("5")
     epochs.press("Enter")
     wait_idle(page)
@@ -207,8 +208,8 @@ def wait_idle_enough(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
-def epoch_shown(page: Page, run_id: str) -> int:
-    found = re.search(r"epoch ([\d,]+) of", row(page, run_id).inner_text())
+def step_shown(page: Page, run_id: str) -> int:
+    found = re.search(r"step ([\d,]+) of", row(page, run_id).inner_text())
     assert found is not None
     return int(found.group(1).replace(",", ""))
 

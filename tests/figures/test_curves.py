@@ -32,11 +32,11 @@ def run(run_id: str, epochs: int = 30, *, group: str | None = None, seed: int = 
 
 def drawn(*runs: RunCurves, **look: Any) -> dict[str, dict[str, Any]]:
     """Traces by uid."""
-    return {trace["uid"]: trace for trace in training_curves(runs, Look(**look)).figure["data"]}
+    return {trace["uid"]: trace for trace in training_curves(runs, Look(**{"x": "epoch"} | look)).figure["data"]}
 
 
 def layout(*runs: RunCurves, **look: Any) -> dict[str, Any]:
-    return dict(training_curves(runs, Look(**look)).figure["layout"])
+    return dict(training_curves(runs, Look(**{"x": "epoch"} | look)).figure["layout"])
 
 
 def test_the_gap_is_the_best_so_far_minus_now() -> None:
@@ -114,7 +114,7 @@ def test_the_best_epoch_is_the_measured_one_and_the_title_says_it() -> None:
     assert "best 50.0 % at epoch 2" in text and "n = 1,000" in text
 
 
-@pytest.mark.parametrize(("x", "factor"), [("epoch", 1), ("images", 5000), ("synthetic_images", 3500), ("seconds", 31 / 60)])
+@pytest.mark.parametrize(("x", "factor"), [("step", 100), ("epoch", 1), ("images", 5000), ("synthetic_images", 3500), ("seconds", 31 / 60)])
 def test_curves_lie_over_what_was_asked_for_and_the_axis_carries_its_unit(x: str, factor: float) -> None:
     assert drawn(run("a"), x=x)["a/0/robust/line"]["x"] == pytest.approx(factor * np.arange(1, 31))
     title = layout(run("a"), x=x)["xaxis4"]["title"]["text"]

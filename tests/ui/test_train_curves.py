@@ -83,8 +83,8 @@ def test_without_runs_and_without_epochs_it_says_what_comes_next() -> None:
     write_run("failed", epochs=0, state="failed")
     assert "No run is chosen" in words(opened())
     assert "No run is chosen" in words(opened("gone"))
-    assert "No epoch is finished yet" in words(opened("queued"))
-    assert "ended before their first epoch" in words(opened("failed"))
+    assert "Nothing is validated yet" in words(opened("queued"))
+    assert "ended before their first validation" in words(opened("failed"))
 
 
 def test_a_new_epoch_is_in_the_next_run_of_the_script() -> None:

@@ -18,14 +18,15 @@ def naive(folder: Path) -> dict[str, list[float]]:
     """All points as columns, read from the start; a step that is said again replaces all from it on."""
     rows: list[dict[str, float]] = []
     for point in read_journal(folder / JOURNAL)[0]:
-        rows = [*(row for row in rows if row["epoch"] < point.step), point.values | {"epoch": float(point.step)}]
-    names = {"epoch", *(name for row in rows for name in row)}
+        number = float(point.step)
+        rows = [*(row for row in rows if row["point"] < number), {"epoch": number} | point.values | {"point": number}]
+    names = {"point", "epoch", *(name for row in rows for name in row)}
     return {name: [row.get(name, float("nan")) for row in rows] for name in names}
 
 
 def same(folder: Path, held: Histories) -> bool:
     found, wanted = held.of(folder).columns, naive(folder)
-    known = {name: values for name, values in found.items() if name == "epoch" or not np.isnan(values).all()}
+    known = {name: values for name, values in found.items() if name in ("point", "epoch") or not np.isnan(values).all()}
     return set(known) == set(wanted) and all(np.array_equal(found[name], values, equal_nan=True) for name, values in wanted.items())
 
 

@@ -37,7 +37,7 @@ def alive() -> dict[str, object]:
 def test_a_running_run_tells_epoch_time_left_and_both_accuracies() -> None:
     run = train_run("a", state="running", epochs=5, process=alive())
     now = standing(run, {})
-    assert epoch_line(run, now) == "running · epoch 5 of 12 · 1 min 11 s left"
+    assert epoch_line(run, now) == "running · step 100 of 240, epoch 5 · 1 min 11 s left"
     assert accuracy_line(now) == "robust 56.0 % best (epoch 3), 46.0 % last"
     assert (now.n, now.clean, share(run)) == (500, 0.7, pytest.approx(5 / 12))
 
@@ -46,7 +46,7 @@ def test_before_the_first_epoch_nothing_is_claimed() -> None:
     run = train_run("a", state="running", process=alive())
     now = standing(run, {})
     assert now == Standing()
-    assert epoch_line(run, now) == "running · epoch 0 of 12 · 1 min 11 s left"
+    assert epoch_line(run, now) == "running · step 0 of 240 · 1 min 11 s left"
     assert accuracy_line(now) == ""
 
 
@@ -66,6 +66,8 @@ def test_settings_are_told_in_short() -> None:
     assert facts(SHORT) == "TRADES · Small CNN · fashion-mnist · 2,000 real · seed 0"
     mixed = TrainConfig(dataset="/data/mine.npz", synthetic=("a", "b"), fraction=0.25, method="mart", seed=4)
     assert facts(mixed) == "MART · Small CNN · mine.npz · all real · 25 % of 2 sets · seed 4"
+    ceiling = TrainConfig(real=2000, synthetic=("real:5000",), fraction=0.7)
+    assert facts(ceiling) == "TRADES · Small CNN · fashion-mnist · 2,000 real · 70 % of 5,000 more real images · seed 0"
     assert facts(None) == "settings cannot be read"
 
 
