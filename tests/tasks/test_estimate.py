@@ -52,7 +52,10 @@ def test_it_counts_steps_and_scales_the_measured_step(monkeypatch: pytest.Monkey
     assert found.seconds == pytest.approx(15 * 3.0 + 3 * 12 * 0.01 * 5)
     assert found.memory_bytes == 1000 + 7 * 8
     assert (found.device, found.measured_batch) == ("CPU, 2 threads", 4)
-    assert set(asdict(found)) == {"seconds", "memory_bytes", "step_seconds", "steps", "device", "warnings", "measured_batch"}
+    assert set(asdict(found)) == {
+        "seconds", "memory_bytes", "step_seconds", "steps", "steps_per_epoch", "validations", "device", "warnings", "measured_batch",
+    }  # fmt: skip
+    assert (found.steps_per_epoch, found.validations) == (5, 3)
 
 
 @pytest.mark.usefixtures("_set")
@@ -183,7 +186,7 @@ def test_large_networks_are_no_matter_where_there_is_a_gpu(monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("_set")
 def test_few_synthetic_images_seen_often_are_told() -> None:
-    save_set("made", *tiny.images(30), {})
+    save_set("made", *tiny.images(30), {"class_names": ["dark", "grey", "light"]})
     info = prepare(_config()).info
     many, few = (_config(synthetic=["made"], fraction=0.5, epochs=epochs) for epochs in (100, 20))
     # 40 real images at 4 a batch are 10 steps: 4 x 10 x 100 draws of 30 images.

@@ -73,7 +73,7 @@ def test_the_points_of_the_journals_are_what_is_sent() -> None:
     app = opened("first", "gone")
     points = [json.loads(text) for text in (folder / "metrics.jsonl").read_text().splitlines()]
     line = lines_of(app)["first/0/robust/line"]
-    assert line["x"].tolist() == [point["step"] for point in points]
+    assert line["x"].tolist() == [point["values"]["step"] for point in points]
     assert line["y"] == pytest.approx([100 * point["values"]["robust_accuracy"] for point in points], abs=1e-4)
     assert "first" in figure_of(app)["alt"] and "epoch 20" in figure_of(app)["alt"]
 
@@ -93,7 +93,7 @@ def test_a_new_epoch_is_in_the_next_run_of_the_script() -> None:
     with (folder / "metrics.jsonl").open("a") as journal:
         journal.write(lines(range(21, 24)))
     app.run()
-    assert lines_of(app)["first/0/robust/line"]["x"][-1] == 23
+    assert lines_of(app)["first/0/robust/line"]["x"][-1] == 2300
 
 
 def test_a_tick_without_news_sends_the_same_bytes_and_one_with_news_others() -> None:

@@ -98,7 +98,7 @@ def test_what_differs_from_a_preset_is_told_with_both_values() -> None:
 
 
 def test_a_length_in_steps_is_told_as_such() -> None:
-    assert changed_from(plain_of("quick") | {"steps": 1200}, "quick") == ["steps 1,200 (500 steps)"]
+    assert changed_from(plain_of("quick") | {"steps": 1200}, "quick") == ["steps 1,200 (500)"]
     assert changed_from(plain_of("paper") | {"steps": 1200, "epochs": None}, "paper") == ["steps 1,200 (400 epochs)"]
 
 

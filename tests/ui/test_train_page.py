@@ -13,6 +13,7 @@ import pytest
 
 from cdp import paths
 from cdp.config_train import automatic_name
+from cdp.runs.records import list_runs
 from tests.ui.pages import APP, ran
 from tests.ui.train_app import address, control, launched, page, save, texts, world
 from tests.ui.train_runs import QUICK, train_run
@@ -32,7 +33,7 @@ def test_without_runs_the_page_says_what_to_do_and_starts_with_the_quick_look() 
 
 def test_what_the_form_shows_is_what_is_launched_and_the_run_is_watched() -> None:
     app = page(dataset="fashion-mnist")
-    ran(control(app, "Epochs").set_value(3))
+    ran(control(app, "Epochs").set_value("3"))
     ran(control(app, "Attack budget").set_value("0.05"))
     ran(control(app, "Network").select("preact-resnet-18"))
     ran(control(app, "Seed").set_value(7))
@@ -70,13 +71,52 @@ def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_the
 def test_a_preset_sets_everything_it_decides_in_one_change_and_leaves_the_seed() -> None:
     app = page(seed="5")
     ran(control(app, "Preset").select("paper"))
-    assert control(app, "Epochs").value == 400
+    assert control(app, "Epochs").value == "400"
     assert control(app, "Seed").value == 5
     assert "published recipe" in texts(app)
     assert address(app) == {"preset": "paper", "seed": "5"}
-    ran(control(app, "Epochs").set_value(10))
+    ran(control(app, "Epochs").set_value("10"))
     assert control(app, "Preset").value == "custom"
     assert "Changed from Paper: epochs 10 (400)" in texts(app).replace("\\", "")
+
+
+def test_steps_and_epochs_stand_beside_each_other_and_one_takes_the_place_of_the_other() -> None:
+    app = page()
+    assert (control(app, "Steps").value, control(app, "Epochs").value) == ("500", "")
+    assert control(app, "Epochs").proto.placeholder == "33.3"
+    assert "500 steps, 33.3 epochs of 15 steps, 64,000 images seen" in texts(app)
+    ran(control(app, "Epochs").set_value("3"))
+    assert (control(app, "Steps").value, control(app, "Epochs").value) == ("", "3")
+    assert control(app, "Steps").proto.placeholder == "45"
+    assert address(app) == {"epochs": "3"}
+    ran(control(app, "Steps").set_value("100"))
+    assert (control(app, "Steps").value, control(app, "Epochs").value) == ("100", "")
+    # Emptied, the one that is set comes back.
+    ran(control(app, "Steps").set_value(""))
+    assert control(app, "Steps").value == "100"
+    assert address(app) == {"steps": "100"}
+
+
+def test_arms_with_and_without_images_in_addition_are_launched_with_the_same_steps() -> None:
+    save("few", 64)
+    for chosen in ((), ("few",), ("real:64",)):
+        app = page()
+        for name in chosen:
+            ran(control(app, "Synthetic sets").select(name))
+        launched(app)
+    runs = [run.config for run in list_runs()]
+    assert sorted(config.synthetic for config in runs) == [(), ("few",), ("real:64",)]
+    assert {config.steps for config in runs} == {500}
+    assert all(config.epochs is None for config in runs)
+
+
+def test_an_interval_of_validation_that_cannot_be_read_stands_with_a_word_and_changes_nothing() -> None:
+    app = page()
+    ran(control(app, "Validate every").set_value("often"))
+    assert "auto stays" in texts(app)
+    assert address(app) == {}
+    ran(control(app, "Validate every").set_value("2 epochs"))
+    assert address(app) == {"validate_every": "2 epochs"}
 
 
 def test_an_emptied_number_is_the_automatic_one_and_says_which() -> None:
@@ -106,7 +146,7 @@ def test_a_fraction_is_asked_for_only_with_synthetic_sets_and_only_sets_that_fit
     save("larger", side_px=32)
     app = page()
     assert [box.label for box in app.slider if "fraction" in box.label] == []
-    assert control(app, "Synthetic sets").options == ["fits (40)"]
+    assert control(app, "Synthetic sets").options == ["fits (40)", "40 more real images: the ceiling"]
     ran(control(app, "Synthetic sets").select("fits"))
     ran(control(app, "Synthetic fraction").set_value(0.5))
     assert f"{QUICK.batch // 2} of {QUICK.batch} images in every batch" in texts(app)

@@ -39,7 +39,7 @@ def test_a_finished_run_shows_its_figures_examples_and_settings_and_puts_them_on
     app.session_state["train_settings_one"] = True
     ran(app)
     ran(app.button(key="use-one").click())
-    assert (control(app, "Epochs").value, control(app, "Preset").value) == (9, "custom")
+    assert (control(app, "Epochs").value, control(app, "Preset").value) == ("9", "custom")
     assert address(app) == {"epochs": "9", "method": "mart", "runs": "one"}
 
 

@@ -90,13 +90,13 @@ def changed_from(flat: Mapping[str, Any], base: str) -> list[str]:
     """What differs from a preset in what presets decide: "batch 64 (128)", "epochs 5 (375 steps)"."""
     was, known = plain_of(base), fields_of(TrainConfig)
     return [
-        f"{known[name].label.lower()} {value_text(name, flat[name])} ({_length_text(was) if name in LENGTH else value_text(name, was[name])})"
+        f"{known[name].label.lower()} {value_text(name, flat[name])} ({_other_unit(was) if replaced_unit(name, was[name]) else value_text(name, was[name])})"
         for name in DECIDED
         if flat[name] != was[name] and not replaced_unit(name, flat[name])
     ]
 
 
-def _length_text(flat: Mapping[str, Any]) -> str:
+def _other_unit(flat: Mapping[str, Any]) -> str:
     return f"{flat['steps']:,} steps" if flat["steps"] is not None else f"{flat['epochs']:,} epochs"
 
 
