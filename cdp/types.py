@@ -171,6 +171,11 @@ class Interval:
     n: int
     level: float = 0.95
 
+    @property
+    def wide(self) -> bool:
+        """Whether it has a width. Equal values show no spread, so their "bounds" are the value itself and promise nothing."""
+        return self.low < self.high
+
 
 @dataclass(frozen=True)
 class ArmReport:

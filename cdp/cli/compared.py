@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdp.comparison import Arm, Comparison, Difference
+from cdp.comparison import Arm, Comparison, Difference, span_text
 from cdp.evaluation import without_width
+from cdp.statistics.verdicts import no_width
 from cdp.types import Interval
 
-HEAD = ("ARM", "SEEDS", "CLEAN", "ROBUST", "MEASURED BY")
+HEAD = ("ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED BY")
 
 
 def told(comparison: Comparison) -> str:
@@ -28,7 +29,9 @@ def _row(arm: Arm) -> tuple[str, ...]:
     # The width in a label is one run's; the mean of several has its own beside it.
     called = {without_width(seed.label) if len(arm.seeds) > 1 else seed.label for seed in arm.seeds if seed.label}
     seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
-    return arm.name, ",".join(seeds) or "-", _share(arm.clean), _share(arm.robust), "; ".join(sorted(called)) or "not measured yet"
+    steps = [one.steps for one in arm.compute if one is not None]
+    taken = span_text(steps) if steps else "-"
+    return arm.name, ",".join(seeds) or "-", taken, _share(arm.clean), _share(arm.robust), "; ".join(sorted(called)) or "not measured yet"
 
 
 def _difference(one: Difference) -> str:
@@ -37,6 +40,8 @@ def _difference(one: Difference) -> str:
 
 
 def _share(interval: Interval | None) -> str:
+    if interval is not None and not interval.wide:
+        return f"{100 * interval.value:.1f} % ({no_width(interval)})"
     return "-" if interval is None else f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from cdp.evaluation import budget_text
 from cdp.figures.palette import GRID, INK
 from cdp.figures.panels import axis_name, layout_name, stacked
+from cdp.statistics.verdicts import no_width
 from cdp.types import Interval
 
 Row = dict[str, Any]
@@ -100,10 +101,10 @@ def names_above(figure: go.Figure, names: Sequence[str], row: int, most: int | N
 
 
 def whisker(found: Sequence[Interval], color: str, **more: Any) -> dict[str, Any]:
-    """Plotly's error bar over intervals of shares, in per cent."""
+    """Plotly's error bar over intervals of shares, in per cent; equal values have none."""
     return {
-        "type": "data", "symmetric": False, "array": [100 * max(0.0, i.high - i.value) for i in found],
-        "arrayminus": [100 * max(0.0, i.value - i.low) for i in found], "color": color, "thickness": 1.5, "width": 4,
+        "type": "data", "symmetric": False, "array": [100 * max(0.0, i.high - i.value) if i.wide else None for i in found],
+        "arrayminus": [100 * max(0.0, i.value - i.low) if i.wide else None for i in found], "color": color, "thickness": 1.5, "width": 4,
     } | more  # fmt: skip
 
 
@@ -151,13 +152,17 @@ def points(value: float) -> str:
 def said(found: Interval, *, signed: bool = False) -> str:
     """A share, or a difference of shares, with its interval, in words."""
     plus = "+" if signed else ""
+    if not found.wide:
+        return f"{points(found.value) if signed else percent(found.value)} ({no_width(found)})"
     low, high = (f"{100 * x:{plus}.1f}" for x in (found.low, found.high))
     return f"{points(found.value) if signed else percent(found.value)} ({100 * found.level:g} %: {low} to {high})"
 
 
 def cells(found: Interval | None, name: str, unit: str = "%") -> Row:
-    """Cells of a table: value and bounds in per cent or points, None where there is nothing."""
-    values = (None, None, None) if found is None else (round(100 * x, 2) for x in (found.value, found.low, found.high))
+    """Cells of a table: value and bounds in per cent or points, None where there is nothing; equal values have no bounds."""
+    values: list[float | None] = [None] * 3 if found is None else [round(100 * x, 2) for x in (found.value, found.low, found.high)]
+    if found is not None and not found.wide:
+        values[1:] = [None, None]
     return dict(zip((f"{name} [{unit}]", f"{name} low", f"{name} high"), values, strict=True))
 
 

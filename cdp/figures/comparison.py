@@ -30,6 +30,7 @@ from cdp.figures.accuracy import (
 )  # fmt: skip
 from cdp.figures.palette import Sign, named_sign
 from cdp.figures.panels import axis_name, layout_name
+from cdp.statistics.verdicts import no_width
 from cdp.types import Interval
 
 ARM_PX, CLASS_PX = 46, 22
@@ -52,8 +53,9 @@ def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
 
 
 def settled(difference: Difference) -> bool:
-    """Whether a difference holds: by its corrected p where there is a test, else by an interval that leaves 0 out."""
-    if difference.difference is None:
+    """Whether a difference holds: by its corrected p where there is a test, else by an interval that leaves 0 out. One that is withheld, or that is
+    the same for every seed, does not."""
+    if difference.difference is None or difference.withheld or not difference.difference.wide:
         return False
     if difference.adjusted is not None:
         return difference.adjusted < ALPHA
@@ -86,6 +88,12 @@ def _of(arm: Arm, metric: Metric) -> Interval | None:
     return found
 
 
+def interval_words(arm: Arm, metric: Metric) -> str:
+    """What its interval is; where its seeds agree, that there is none."""
+    found = _of(arm, metric)
+    return arm.interval if found is None or found.wide else no_width(found)
+
+
 def _arm(arm: Arm, metric: Metric, sign: Sign, at: float) -> list[go.Scatter]:
     seeds = [(seed, value) for seed in arm.seeds if (value := getattr(seed, metric)) is not None]
     words = [
@@ -102,7 +110,7 @@ def _arm(arm: Arm, metric: Metric, sign: Sign, at: float) -> list[go.Scatter]:
     mean = go.Scatter(
         x=[100 * found.value], y=[at - 0.12], mode="markers", name=shown(arm.name), marker=marker(sign.color, sign.symbol, size=11),
         error_x=whisker([found], sign.color, thickness=2), hoverinfo="text", showlegend=False,
-        hovertext=[f"<b>{shown(arm.name)}</b><br>{said(found)}<br>{shown(arm.interval, 80)}"],
+        hovertext=[f"<b>{shown(arm.name)}</b><br>{said(found)}<br>{shown(interval_words(arm, metric), 80)}"],
     )  # fmt: skip
     return [mean, dots]
 
@@ -115,7 +123,7 @@ def arm_rows(arms: Sequence[Arm], metric: Metric) -> list[Row]:
         rows.append(
             {"arm": arm.name, "run": f"{len(arm.seeds)} seeds", "seed": None}
             | cells(_of(arm, metric), metric)
-            | {"how": arm.interval, "label": labels}
+            | {"how": interval_words(arm, metric), "label": labels}
         )
         for seed in arm.seeds:
             value = getattr(seed, metric)
@@ -202,7 +210,7 @@ def class_differences(differences: Sequence[ClassDifference], signs: Mapping[str
     for row, group in enumerate(groups):
         sign = (signs or {}).get(pairs[row][1]) or named_sign(pairs[row][1])
         for filled in (True, False):
-            part = [one for one in group if _clear(one.difference) == filled]
+            part = [one for one in group if _holds(one) == filled]
             if part:
                 figure.add_trace(_class_marks(part, names, sign, row, filled=filled))
         rows_of(figure, names, row)
@@ -211,15 +219,20 @@ def class_differences(differences: Sequence[ClassDifference], signs: Mapping[str
     return figure.update_layout(shapes=shapes)
 
 
-def _clear(found: Interval) -> bool:
-    return not found.low <= 0 <= found.high
+def _holds(one: ClassDifference) -> bool:
+    """Whether a class differs by its corrected p."""
+    return one.adjusted is not None and one.adjusted < ALPHA
 
 
 def _class_title(pair: tuple[str, str], group: Sequence[ClassDifference]) -> tuple[str, str]:
     most = max(group, key=lambda one: abs(one.difference.value))
-    clear = sum(_clear(one.difference) for one in group)
     title = f"Robust accuracy by class, {pair[1]} minus {pair[0]}: most in {most.name}, {points(most.difference.value)}"
-    return title, f"{clear} of {len(group)} intervals (95 %, not corrected for the number of classes) leave 0 out, filled"
+    tested = sum(one.adjusted is not None for one in group)
+    if not tested:
+        return title, "nothing is claimed of these classes: the notes say why; whisker: 95 % of each class alone"
+    holds = sum(map(_holds, group))
+    said = f"{holds} of {tested} classes differ after Holm's correction for all classes compared, filled; whisker: 95 % of each class alone"
+    return title, said if tested == len(group) else f"{said}; of the other {len(group) - tested} nothing is claimed"
 
 
 def _class_marks(part: Sequence[ClassDifference], names: Sequence[str], sign: Sign, row: int, *, filled: bool) -> go.Scatter:
@@ -227,8 +240,13 @@ def _class_marks(part: Sequence[ClassDifference], names: Sequence[str], sign: Si
     return go.Scatter(
         x=[100 * i.value for i in found], y=[-names.index(one.name) for one in part], mode="markers", error_x=whisker(found, sign.color),
         marker=marker(sign.color, "square", filled=filled, size=8), xaxis=axis_name("x", row), yaxis=axis_name("y", row), showlegend=False,
-        hovertext=[f"{shown(one.name)}: {said(one.difference, signed=True)}, n = {one.difference.n:,}" for one in part], hoverinfo="text",
+        hovertext=[f"{shown(one.name)}: {said(one.difference, signed=True)}, n = {one.difference.n:,}{_corrected(one)}" for one in part],
+        hoverinfo="text",
     )  # fmt: skip
+
+
+def _corrected(one: ClassDifference) -> str:
+    return "" if one.adjusted is None else f", corrected p = {one.adjusted:.2g}"
 
 
 def class_difference_rows(differences: Sequence[ClassDifference]) -> list[Row]:
@@ -236,6 +254,6 @@ def class_difference_rows(differences: Sequence[ClassDifference]) -> list[Row]:
     return [
         {"class": one.name, "first": one.first, "second": one.second}
         | cells(one.difference, "difference", "points")
-        | {"n": one.difference.n}
+        | {"n": one.difference.n, "p": one.p, "corrected p": one.adjusted}
         for one in differences
     ]

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.comparison import Arm
+from cdp.comparison import Arm, compute_text, equal_compute
 from cdp.figures.accuracy import Row, axis, cells, heading, marker, nothing, panels, percent, said, shown, whisker
 from cdp.figures.comparison import labels_of
 from cdp.figures.palette import INK, Sign, named_sign
 from cdp.figures.references import Reference
+from cdp.statistics.verdicts import FEW
 from cdp.types import Interval
 
 Placed = tuple[Arm, Interval, Interval]
@@ -18,10 +19,25 @@ Placed = tuple[Arm, Interval, Interval]
 
 
 def front(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """Names of the arms that no other equals or betters in both accuracies (and betters in one), by rising clean accuracy."""
-    placed = _placed(arms)
+    """Names of the arms that no other equals or betters in both accuracies (and betters in one), by rising clean accuracy; none where they cannot be
+    ranked (``unranked``)."""
+    placed = [] if unranked(arms) else _placed(arms)
     best = [one for one in placed if not any(_dominates(other, one) for other in placed)]
     return tuple(arm.name for arm, *_ in sorted(best, key=lambda one: (one[1].value, -one[2].value)))
+
+
+def unranked(arms: Sequence[Arm]) -> str:
+    """Why the arms that have both accuracies are put on no front, as a clause; "" where they can be."""
+    placed = [arm for arm, *_ in _placed(arms)]
+    if len(placed) < 2:
+        return ""
+    ways = {arm.setting for arm in placed}
+    if len(ways) > 1:
+        return f"they were measured in {len(ways)} ways"
+    spent = [one for arm in placed for one in arm.compute]
+    if not equal_compute(spent):
+        return f"their compute differs or is not known ({compute_text(spent)})"
+    return f"they rest on {FEW}" if any(arm.few for arm in placed) else ""
 
 
 def _dominates(one: Placed, other: Placed) -> bool:
@@ -42,8 +58,10 @@ def pareto(arms: Sequence[Arm], signs: Mapping[str, Sign], references: Sequence[
     placed = _placed(arms)
     if not placed:
         return nothing("No arm has both a clean and a robust accuracy")
-    ahead = front(arms)
+    ahead, why = front(arms), unranked(arms)
     title = f"{len(ahead)} of {len(placed)} arms {'is' if len(ahead) == 1 else 'are'} on the front of clean and robust accuracy"
+    if why:
+        title = f"No front of {len(placed)} arms: {why}"
     if len(placed) == 1:
         title = f"{percent(placed[0][2].value)} robust at {percent(placed[0][1].value)} clean accuracy"
     published = "hollow: published" if references else "no published numbers for this data set, norm and budget"
@@ -92,7 +110,9 @@ def pareto_notes(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[
     """What a reader of ``pareto`` has to know."""
     placed, names = _placed(arms), [arm.name for arm, *_ in _placed(arms)]
     notes = []
-    if len(placed) > 1:
+    if why := unranked(arms):
+        notes.append(f"There is no front of these arms: {why}.")
+    elif len(placed) > 1:
         notes.append("The front goes by means: arms whose whiskers overlap may change places.")
     if left_out := [arm.name for arm in arms if arm.name not in names]:
         notes.append(f"Not drawn, because clean or robust accuracy was not measured: {', '.join(left_out)}.")
@@ -114,9 +134,10 @@ def _by_autoattack(arm: Arm) -> bool:
 
 def pareto_rows(arms: Sequence[Arm], references: Sequence[Reference]) -> list[Row]:
     """The numbers behind ``pareto``: arms, then published points."""
-    ahead = front(arms)
+    ahead, ranked = front(arms), not unranked(arms)
     own: list[Row] = [
-        {"arm": arm.name} | cells(clean, "clean") | cells(robust, "robust") | {"on the front": arm.name in ahead, "label": labels_of([arm]), "source": ""}
+        {"arm": arm.name} | cells(clean, "clean") | cells(robust, "robust") | {"on the front": arm.name in ahead if ranked else None, "label": labels_of([arm]),
+                                                                                                  "source": ""}
         for arm, clean, robust in _placed(arms)
     ]  # fmt: skip
     return own + [_published_row(one) for one in references]

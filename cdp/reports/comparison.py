@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cdp import __version__
-from cdp.comparison import Arm, Comparison, Difference
+from cdp.comparison import Arm, Comparison, Difference, compute_text
 from cdp.figures.accuracy import Row, said
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.comparison import (
@@ -69,7 +69,8 @@ def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
 def _arm_row(arm: Arm) -> Row:
     return {
         "arm": arm.name, "seeds": len(arm.seeds), "robust": said(arm.robust) if arm.robust else "not measured",
-        "clean": said(arm.clean) if arm.clean else "not measured", "interval": arm.interval, "synthetic images": arm.synthetic_images,
+        "clean": said(arm.clean) if arm.clean else "not measured", "interval": arm.interval, "compute": compute_text(arm.compute),
+        "synthetic images": arm.synthetic_images,
         "sets": ", ".join(arm.sets), "called": labels_of([arm], len(arm.seeds)),
     }  # fmt: skip
 
@@ -94,7 +95,8 @@ def _shapes(comparison: Comparison, signs: Mapping[str, Sign]) -> Iterator[Secti
         yield Section("Clean against robust accuracy", pareto_notes(arms, references), (pareto(arms, signs, references),), (table,))
     if comparison.classes:
         table = Table(f"In points; {labels_of(arms)}.", class_difference_rows(comparison.classes), NUMBERS)
-        yield Section("Class by class", (), (class_differences(comparison.classes, signs),), (table,))
+        corrected = "p is corrected by Holm over all classes of all pairs; an interval is of its class alone."
+        yield Section("Class by class", (corrected,), (class_differences(comparison.classes, signs),), (table,))
 
 
 def _efficiency(comparison: Comparison, arms: Mapping[str, Sign]) -> Iterator[Section]:
@@ -118,7 +120,7 @@ def _settings(comparison: Comparison) -> Section:
     differs = [{"setting": name} | dict(zip(_columns(arms), values, strict=True)) for name, values in comparison.differs.items()]
     runs = [
         {"arm": arm.name, "run": seed.name, "id": seed.id, "seed": "unknown" if seed.seed is None else str(seed.seed), "state": seed.state,
-         "evaluation": seed.evaluation or "none, validation images", "called": seed.label}
+         "steps": seed.steps, "images seen": seed.images_seen, "evaluation": seed.evaluation or "none, validation images", "called": seed.label}
         for arm in arms
         for seed in arm.seeds
     ]  # fmt: skip
@@ -136,7 +138,7 @@ def _columns(arms: tuple[Arm, ...]) -> list[str]:
 def _citation(comparison: Comparison, link: str) -> str:
     arms = "\n".join(
         f"{arm.name}: robust {said(arm.robust) if arm.robust else 'not measured'}, clean {said(arm.clean) if arm.clean else 'not measured'}; {arm.interval}; "
-        f"{labels_of([arm], len(arm.seeds))}; runs {', '.join(seed.id for seed in arm.seeds)}."
+        f"{compute_text(arm.compute)}; {labels_of([arm], len(arm.seeds))}; runs {', '.join(seed.id for seed in arm.seeds)}."
         for arm in comparison.arms
     )
     verdicts = "\n".join(_verdict(one) for one in comparison.differences)

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cdp.comparison import Comparison
+from cdp.comparison import Comparison, compute_text
 from cdp.errors import InputError
 from cdp.evaluation import STANDS, WRONG_BEFORE, EvalReport, Outcomes, WeightsReport
+from cdp.figures.comparison import METRICS, interval_words
 from cdp.reports.csvtext import to_csv
 from cdp.types import Interval
 
@@ -165,18 +166,23 @@ def comparison_csv(comparison: Comparison) -> str:
 def _interval(found: Interval | None) -> Row:
     if found is None:
         return {}
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "level": found.level, "unit": "share"}
+    bounds = {"low": found.low, "high": found.high} if found.wide else {}
+    return {"value": found.value, "n": found.n, "level": found.level, "unit": "share"} | bounds
 
 
 def _arms(comparison: Comparison) -> Iterator[Row]:
     for arm in comparison.arms:
         labels = "; ".join(dict.fromkeys(seed.label for seed in arm.seeds))
-        for metric in ("robust", "clean"):
+        for metric in METRICS:
             found: Interval | None = getattr(arm, metric)
-            yield {"section": "arm", "metric": metric, "name": arm.name, "label": labels, "text": arm.interval} | _interval(found)
+            yield {"section": "arm", "metric": metric, "name": arm.name, "label": labels, "text": interval_words(arm, metric)} | _interval(
+                found
+            )
         for seed in arm.seeds:
             run: dict[str, Any] = {"section": "seed", "name": arm.name, "other": seed.id, "n": seed.n, "unit": "share", "label": seed.label}
             yield run | {"metric": "robust", "value": seed.robust, "text": f"{seed.name}, seed {seed.seed}, {seed.state}"}
+            for name, count, unit in (("optimiser steps", seed.steps, "steps"), ("images seen", seed.images_seen, "images")):
+                yield run | {"metric": name, "value": count, "n": None, "unit": unit, "label": "", "text": compute_text([seed.compute])}
             yield run | {
                 "metric": "clean",
                 "value": seed.clean,
@@ -201,7 +207,9 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
             "label": one.method, "text": one.verdict,
         } | _interval(one.difference) | {"n": one.count}  # fmt: skip
     for part in comparison.classes:
-        yield {"section": "class difference", "metric": part.name, "name": part.second, "other": part.first} | _interval(part.difference)
+        yield {
+            "section": "class difference", "metric": part.name, "name": part.second, "other": part.first, "p": part.p, "adjusted": part.adjusted,
+        } | _interval(part.difference)  # fmt: skip
 
 
 def _efficiency(comparison: Comparison) -> Iterator[Row]:

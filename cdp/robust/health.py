@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cdp.errors import CdpError
 from cdp.robust.history import Checked
+from cdp.statistics.shares import near_chance
 
 FIRST, RECENT, FAR = 20, 100, 4.0
 """Steps that say where the loss began, steps it must stay far above, and how many times above counts as far."""
@@ -99,8 +100,7 @@ def divergence(first: Sequence[float], recent: Sequence[float], classes: int) ->
 
 def guesses(point: Checked, classes: int) -> bool:
     """Whether the network knew no more than chance at this validation, or named nearly always one class."""
-    chance, n = 1 / classes, point.metrics.n
-    at_chance = point.metrics.clean_accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / n)
+    at_chance = near_chance(point.metrics.clean_accuracy, point.metrics.n, classes)
     return at_chance or point.top_share >= ONE_CLASS
 
 

@@ -12,6 +12,8 @@ from cdp.errors import InputError, MissingError
 from cdp.statistics.checks import Values, finite, share_of
 
 Arm = Mapping[int, Values]
+LEAST_SEEDS = 3
+"""Seeds at every count from which on there is an interval: of nominal 95 % intervals of two, 90 % cover."""
 _DIGITS = 12
 """Accuracies that agree up to here are equal: the rest is rounding."""
 
@@ -23,7 +25,8 @@ class Equality:
     estimate: None outside the counts it was trained with, ``fewest`` to ``most``; side: where it lies. low, high: bounds of the interval, None
     where that bound lies outside those counts, or where there is no interval. reached: share of bootstrap draws that lie inside; above:
     share of those that ask for more than ``most`` images; without an interval both are 1 or 0, as the estimate has it.
-    seeds: the fewest at any count used; with a single one somewhere there is no interval.
+    seeds: the fewest at any count used; with fewer than ``LEAST_SEEDS`` somewhere there is no interval, nor without ``spread``, where all seeds of
+    every count agree.
     """
 
     estimate: float | None
@@ -36,6 +39,7 @@ class Equality:
     most: int
     seeds: int
     level: float
+    spread: bool = True
 
 
 def equal_count(first: Arm, second: Arm, count: int, *, level: float = 0.95, n_boot: int = 2000, seed: int = 0) -> Equality:
@@ -49,8 +53,8 @@ def equal_count(first: Arm, second: Arm, count: int, *, level: float = 0.95, n_b
     seeds in the same order and are resampled together, which is also valid where they are not. A resample of n seeds varies less
     than n new seeds, so its deviation from the mean is widened by sqrt(n / (n - 1)) and by Student's over the normal quantile, the factor of
     Hesterberg's (2015) expanded percentile interval, put on the deviation because resamples of three seeds have no finer levels.
-    Of nominal 95 % intervals of normal seeds about 90 % cover at 2 seeds a count, 93 to 97 % from 3 on, and more where lists differ in length.
-    A single seed at any count used leaves the interval unknown.
+    Of nominal 95 % intervals of normal seeds 93 to 97 % cover from 3 seeds a count on, and more where lists differ in length. Fewer seeds at any
+    count used leave the interval unknown, and so do seeds that all agree.
     """
     share_of("level", level)
     if n_boot < 2:
@@ -65,13 +69,14 @@ def equal_count(first: Arm, second: Arm, count: int, *, level: float = 0.95, n_b
     means = np.array([part.mean() for part in parts])
     estimate = _equal(means, counts, seeds[1:])
     drawn, low, high = np.array([estimate]), -np.inf, np.inf
-    if min(seeds) > 1:
+    spread = any(float(np.ptp(part)) > 0 for part in parts)
+    if min(seeds) >= LEAST_SEEDS and spread:
         drawn = np.array([_equal(row, counts, seeds[1:]) for row in _resampled(parts, level, n_boot, seed)])
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Equality(
         _inside(estimate), _inside(low), _inside(high), float(np.isfinite(drawn).mean()),
         "more" if estimate == np.inf else "fewer" if estimate == -np.inf else "inside", float((drawn == np.inf).mean()),
-        counts[0], counts[-1], min(seeds), level,
+        counts[0], counts[-1], min(seeds), level, spread,
     )  # fmt: skip
 
 
@@ -90,8 +95,11 @@ def equality_sentence(first_name: str, second_name: str, count: int, found: Equa
 
 
 def _bounds(found: Equality) -> str:
-    if found.seeds < 2:
-        return "a single seed at one of the counts gives no interval"
+    if found.seeds < LEAST_SEEDS:
+        few = "a single seed" if found.seeds < 2 else f"{found.seeds} seeds"
+        return f"{few} at one of the counts gives no interval: it takes {LEAST_SEEDS}"
+    if not found.spread:
+        return "seeds agree at every count, so there is no interval"
     kind, basis = f"{100 * found.level:g} % interval", f"at least {found.seeds} seeds a count"
     if found.above > (1 + found.level) / 2:
         return f"{kind} wholly above {found.most:,}, {basis}"

@@ -36,6 +36,12 @@ def wilson_bounds(share: float, answers: float, z: float) -> tuple[float, float]
     return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
 
 
+def near_chance(share: float, n: int, classes: int) -> bool:
+    """Whether a share right of n images is no more than guessing among so many classes gives, two standard errors allowed."""
+    chance = 1 / classes
+    return share <= chance + 2 * math.sqrt(chance * (1 - chance) / n)
+
+
 def share_difference(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> Interval:
     """Share of ``first`` minus that of ``second``, yes or no (n,) bool of the same n >= 1 images.
 

@@ -1,7 +1,8 @@
-"""A difference in one sentence that claims no more than its interval and its test allow."""
+"""A difference in one sentence that claims no more than its interval, its test and the fairness of the comparison allow."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from cdp.errors import InputError
@@ -10,15 +11,20 @@ from cdp.types import Interval
 
 Unit = Literal["paired seeds", "seeds", "shared images"]
 
+LEAST_A_CLASS = 10
+"""Images of each class on average from which on accuracies are compared: of fewer, one image is ten points of its class and more."""
+FEW = f"fewer than {LEAST_A_CLASS} images a class"
+
 _TAKES: dict[Unit, tuple[int | None, str]] = {
     "paired seeds": (2, "a paired comparison takes at least 2 seeds that both share"),
-    "seeds": (None, "each takes at least 2 seeds"),
+    "seeds": (None, "each takes at least 3 seeds"),
     "shared images": (1, "they share no evaluated images"),
 }
 """What a comparison takes, and from which count on it is not this that is missing."""
 _NOTHING = 1e-8
 """Shares below this are rounding of the computation, not a difference."""
 _ONE_SEED = ": this is about these two networks on these images; one seed each says nothing of other seeds"
+_TWO_SEEDS = ", 1 degree of freedom: two seeds are a hint, more of them decide"
 
 
 def verdict(
@@ -32,27 +38,35 @@ def verdict(
     more: int | None,
     level: float = 0.95,
     corrected: bool = True,
+    withheld: str = "",
+    beside: Sequence[str] = (),
 ) -> str:
     """One sentence on ``second`` minus ``first``, shares that are said in points.
 
     One is called better only where the interval leaves out 0 and p is at most 1 - level; p: adjusted where several pairs are compared, None
     where no test is defined. Where the two disagree, the arms cannot be told apart "after correction", or with ``corrected`` False, for a
     single pair, "by the test". count: seeds or images, of both arms together for unit "seeds". more: further paired seeds that would settle
-    it, None unknown; said only where nothing but the number of seeds stands in the way. Raises InputError for figures that cannot be.
+    it, None unknown; said only where nothing but the number of seeds stands in the way. withheld: why neither may be called better whatever the
+    figures, with the remedy, such as unequal compute; beside: what has to be known with the verdict. Raises InputError for figures that cannot be.
     """
     _check(difference, p, count, unit, level)
     if difference is None:
         least, takes = _TAKES[unit]
         return f"{first} and {second} cannot be compared: {takes if least is None or count < least else 'their difference is not known'}."
+    known = "".join(f"; {one}" for one in beside)
+    basis, alike = f"{_basis(count, unit)}{known}", f"{_ONE_SEED * (unit == 'shared images')}{known}"
+    if withheld:
+        rests = f", {basis}" if difference.wide else alike
+        return f"No verdict on {first} and {second}: {withheld}. Measured: {_measured(difference, count, unit, level)}{rests}."
+    if not difference.wide:
+        return f"{first} and {second} cannot be told apart: {_measured(difference, count, unit, level)}{alike}."
     clear = difference.low > _NOTHING or difference.high < -_NOTHING
     found = p is not None and p <= 1 - level
-    basis = _basis(count, unit)
     if clear and found:
         better, sign = (second, 1) if difference.low > 0 else (first, -1)
         value, *bounds = _points(sign * difference.value, *sorted((sign * difference.low, sign * difference.high)))
         return f"{better} is better by {value.lstrip('+')} points, {_interval(bounds, level)}, {basis}."
-    value, *bounds = _points(difference.value, difference.low, difference.high)
-    said = f"difference {value} points, {_interval(bounds, level)}"
+    said = _measured(difference, count, unit, level)
     if p is None:
         return f"{first} and {second} cannot be told apart: {said}, {basis}; no test is defined for them."
     if clear:
@@ -60,7 +74,12 @@ def verdict(
         return f"{first} and {second} cannot be told apart {how}: {said} for this pair alone, {whose} = {p:.2g}, {basis}."
     if found:
         return f"{first} and {second} cannot be told apart: {said}, although p = {p:.2g}, {basis}."
-    return f"{first} and {second} cannot be told apart: {said}, {basis}{_outlook(more, unit)}."
+    return f"{first} and {second} cannot be told apart: {said}, {_basis(count, unit)}{_outlook(more, unit)}{known}."
+
+
+def no_width(found: Interval) -> str:
+    """In place of the bounds of equal values."""
+    return f"the same in all {found.n:,}, so no interval" if found.n > 1 else "one value, so no interval"
 
 
 def _check(difference: Interval | None, p: float | None, count: int, unit: Unit, level: float) -> None:
@@ -79,12 +98,26 @@ def _check(difference: Interval | None, p: float | None, count: int, unit: Unit,
         raise InputError(f"the interval has level {difference.level} and the verdict {level}: pass one level to both")
 
 
+def _measured(difference: Interval, count: int, unit: Unit, level: float) -> str:
+    """The difference with its interval; equal values have none, and say that they are equal."""
+    value, *bounds = _points(difference.value, difference.low, difference.high)
+    if difference.wide:
+        return f"difference {value} points, {_interval(bounds, level)}"
+    where = f"in all {count:,} seeds" if unit == "seeds" else f"in all {_number_of(count, unit)}"
+    if abs(difference.value) <= _NOTHING:
+        return f"identical {where}, so there is no interval"
+    return f"the difference is the same {where}, {value} points, so there is neither an interval nor a test"
+
+
 def _basis(count: int, unit: Unit) -> str:
-    if unit == "shared images":
-        return f"{count:,} shared image{'s' * (count != 1)}{_ONE_SEED}"
+    return _number_of(count, unit) + (_ONE_SEED if unit == "shared images" else _TWO_SEEDS if (count, unit) == (2, "paired seeds") else "")
+
+
+def _number_of(count: int, unit: Unit) -> str:
     if unit == "seeds":
         return f"{count:,} seeds in all"
-    return f"{count:,} paired seed{'s' * (count != 1)}"
+    what = "shared image" if unit == "shared images" else "paired seed"
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _outlook(more: int | None, unit: Unit) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cdp import paths
 from cdp.comparison import Comparison, Difference, Metric
 from cdp.runs.records import Run
 from tests.evaluations import report, write_evaluation
@@ -37,6 +38,15 @@ def arm(name: str, robust: Mapping[int, float], *, clean: float = 0.8, **setting
         training(ids[-1], seed, **settings)
         evaluated(ids[-1], value, clean=clean, seed=seed)
     return ids
+
+
+def took(run_id: str, steps: int, images: int) -> None:
+    """Have a training's journal say that it took so many optimiser steps, and saw so many images."""
+    path = paths.runs_dir() / run_id / "metrics.jsonl"
+    points = [json.loads(line) for line in path.read_text().splitlines()]
+    for number, point in enumerate(points, 1):
+        point["values"] |= {"step": steps * number // len(points), "images": images * number // len(points)}
+    path.write_text("".join(json.dumps(point) + "\n" for point in points))
 
 
 def write_card(run_id: str, folder: Path, images: int, sets: Sequence[str], *, created: str = "2026-11-01", sha: str = "ab" * 32) -> None:

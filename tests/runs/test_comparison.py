@@ -30,7 +30,8 @@ def test_five_shared_seeds_are_paired_and_give_the_numbers_of_scipy() -> None:
     assert (one.difference.value, one.difference.low, one.difference.high) == pytest.approx(((second - first).mean(), low, high))
     assert (one.p, one.adjusted, one.count) == (pytest.approx(oracle.pvalue), pytest.approx(oracle.pvalue), 5)
     assert one.method == "paired t, 5 shared seeds" and one.more_seeds is None
-    assert one.verdict.startswith("guided is better by 2.2 points") and one.verdict.endswith("5 paired seeds.")
+    assert one.verdict.startswith("guided is better by 2.2 points")
+    assert one.verdict.endswith("5 paired seeds; at equal compute (60 optimiser steps, 6,000 images seen).")
 
 
 def test_an_arm_is_the_mean_of_its_seeds_with_a_t_interval_and_is_called_by_what_their_names_share() -> None:
@@ -148,7 +149,8 @@ def test_equal_seeds_and_equal_differences_leave_no_nan_in_the_json() -> None:
     text = json.dumps(comparison_json(found), allow_nan=False)
     back = json.loads(text)
     assert [one["name"] for one in back["arms"]] == ["a", "b", "c", "bare"]
-    assert difference(found).p is None and "no test is defined" in difference(found).verdict
+    assert difference(found).p is None and "neither an interval nor a test" in difference(found).verdict
+    assert back["differences"][0]["difference"] | {"value": 0, "n": 0} == {"value": 0, "low": None, "high": None, "n": 0, "level": 0.95}
     assert back["arms"][3]["robust"] is None and "bare has no robust accuracy yet" in difference(found, second=3).verdict
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
+from cdp.comparison import Compute
 from cdp.config_evaluate import Suite
 from cdp.runs.comparing.arms import Group
 from cdp.runs.comparing.measured import Measured
@@ -17,8 +18,10 @@ _NAMED = 5
 """Runs that a sentence names before it counts the rest."""
 
 
-def choose(groups: Sequence[Group], numbers: Mapping[str, Numbers]) -> tuple[list[Measured], list[str]]:
-    """The numbers to compare, and notes on them.
+def choose(
+    groups: Sequence[Group], numbers: Mapping[str, Numbers], spent: Mapping[str, Compute | None]
+) -> tuple[list[Measured], list[str]]:
+    """The numbers to compare, and notes on them. numbers, spent: what is known of each run and what it took, by id.
 
     One setting that every run with any number has, the strongest; else every run's own validation images; else, where not
     even those are there for all, for each arm the setting that most of its seeds have. Never two settings within an arm.
@@ -34,7 +37,7 @@ def choose(groups: Sequence[Group], numbers: Mapping[str, Numbers]) -> tuple[lis
     for group in groups:
         setting = _strongest([numbers[run.id] for run in group.runs], allowed)
         chosen = tuple(numbers[run.id].get(setting) if setting else None for run in group.runs)
-        arms.append(Measured(group, setting, chosen))
+        arms.append(Measured(group, setting, chosen, tuple(spent.get(run.id) for run in group.runs)))
     return arms, _notes(arms, numbers)
 
 

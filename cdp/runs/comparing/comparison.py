@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cdp.comparison import Arm, Comparison, Seed
+from cdp.comparison import Arm, Comparison, Compute, Seed, span_text
 from cdp.config_train import TrainConfig, set_title
 from cdp.evaluation import Curve, EvalReport
 from cdp.runs.comparing.arms import found_runs, grouped
@@ -14,11 +14,13 @@ from cdp.runs.comparing.choice import choose
 from cdp.runs.comparing.classes import class_differences, class_shares
 from cdp.runs.comparing.differences import MAX_ARMS, differences
 from cdp.runs.comparing.efficiency import efficiency
+from cdp.runs.comparing.fairness import few_images, uneven_seeds
 from cdp.runs.comparing.measured import Measured
 from cdp.runs.comparing.numbers import VALIDATION, Number, Numbers, numbers_of
 from cdp.runs.comparing.outcomes import OutcomeReader
 from cdp.runs.comparing.trained_on import SetMark, TrainedOn, trained_on
 from cdp.runs.records import Run
+from cdp.runs.table.reached import Reached, reached_of
 
 _EMPTY = {"real": "all", "synthetic": "none", "steps": "set in epochs", "epochs": "set in steps"}
 _AUTOMATIC = "automatic"
@@ -32,20 +34,23 @@ def compare(ids: Sequence[str], *, groups: bool = True) -> Comparison:
     """
     runs, missing = found_runs(ids)
     together, notes = grouped(runs, groups=groups)
-    numbers, unread = numbers_of(runs)
-    arms, chosen = choose(together, numbers)
+    reached = {run.id: reached_of(run) for run in runs}
+    numbers, unread = numbers_of(runs, reached)
+    spent = {run_id: _compute(one) for run_id, one in reached.items()}
+    arms, chosen = choose(together, numbers, spent)
     trained = {run.id: trained_on(run, arm.group.config) for arm in arms for run in arm.group.runs}
     first = {arm.name: _first_known(arm, trained) for arm in arms}
     reader = OutcomeReader()
     found = differences(arms, reader) if len(arms) > 1 else []
     by_class, said = class_differences(arms, reader) if len(arms) > 1 else ([], [])
     # A point of a line is a mean over seeds, also where every run is shown on its own.
-    joined = arms if groups else choose(grouped(runs, groups=True)[0], numbers)[0]
+    joined = arms if groups else choose(grouped(runs, groups=True)[0], numbers, spent)[0]
     lines, equal, left_out = efficiency(joined, {arm.name: _first_known(arm, trained) for arm in joined})
     notes += [
         *unread,
         *chosen,
         *(note for arm in joined for note in _mixed_sets(arm, trained)),
+        *(note for arm in arms for note in uneven_seeds(arm)),
         *_few_pairs(arms),
         *reader.notes,
         *said,
@@ -65,24 +70,39 @@ def _few_pairs(arms: Sequence[Measured]) -> list[str]:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """JSON-ready: what is unknown is null, and nothing is NaN."""
-    return asdict(comparison)
+    """JSON-ready: what is unknown is null, and nothing is NaN. Equal values have no bounds: low and high are null there."""
+    found: dict[str, Any] = _unbound(asdict(comparison))
+    return found
+
+
+def _unbound(value: Any) -> Any:
+    """Intervals of no width without their bounds, at any depth."""
+    if isinstance(value, Mapping):
+        if {"value", "low", "high", "level"} <= value.keys() and value["low"] == value["high"]:
+            return {**value, "low": None, "high": None}
+        return {name: _unbound(one) for name, one in value.items()}
+    return [_unbound(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _compute(reached: Reached) -> Compute | None:
+    return Compute(reached.steps, reached.images_seen) if reached.steps and reached.images_seen else None
 
 
 def _arm(arm: Measured, trained: TrainedOn, curve: Curve | None) -> Arm:
-    seeds = tuple(_seed(run, number) for run, number in zip(arm.group.runs, arm.numbers, strict=True))
+    seeds = tuple(_seed(run, number, spent) for run, number, spent in zip(arm.group.runs, arm.numbers, arm.spent, strict=True))
     return Arm(
         arm.name, seeds, arm.interval("robust"), arm.interval("clean"), arm.words, class_shares(arm), curve, arm.group.config.sets,
-        trained.images or 0, arm.group.settings,
+        trained.images or 0, arm.group.settings, str(arm.setting or ""), few_images(arm),
     )  # fmt: skip
 
 
-def _seed(run: Run, number: Number | None) -> Seed:
+def _seed(run: Run, number: Number | None, spent: Compute | None) -> Seed:
     seed = run.config.seed if isinstance(run.config, TrainConfig) else None
+    took = (None, None) if spent is None else (spent.steps, spent.images)
     if number is None:
-        return Seed(run.id, run.name, seed, run.state, None, None, 0, "", "")
+        return Seed(run.id, run.name, seed, run.state, None, None, 0, "", "", *took)
     robust, clean = (None if share is None else share.value for share in (number.robust, number.clean))
-    return Seed(run.id, run.name, seed, run.state, robust, clean, number.setting.n, number.label, number.evaluation)
+    return Seed(run.id, run.name, seed, run.state, robust, clean, number.setting.n, number.label, number.evaluation, *took)
 
 
 def _first_known(arm: Measured, trained: Mapping[str, TrainedOn]) -> TrainedOn:
@@ -105,10 +125,14 @@ def _mixed_sets(arm: Measured, trained: Mapping[str, TrainedOn]) -> list[str]:
 
 
 def differing(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> dict[str, tuple[str, ...]]:
-    """Settings in which arms differ, by knob, without the seed; then how many synthetic images they had, and sets that share a name only.
-    trained: by name of the arm; values as text, one an arm."""
+    """Settings in which arms differ, by knob, without the seed; then the compute they took, how many synthetic images they had, and sets that share a
+    name only. trained: by name of the arm; values as text, one an arm."""
     found = {name: tuple(_text(name, arm.group.settings[name]) for arm in arms) for name in (arms[0].group.settings if arms else ())}
     of = [trained[arm.name] for arm in arms]
+    for name in ("steps", "images"):
+        counts = [[getattr(one, name) for one in arm.spent if one is not None] for arm in arms]
+        title = "optimiser_steps" if name == "steps" else "images_seen"
+        found[title] = tuple(span_text(one) if one else "unknown" for one in counts)
     found["synthetic_images"] = tuple("unknown" if one.images is None else f"{one.images:,}" for one in of)
     for name in dict.fromkeys(name for one in of for name in one.marks):
         marks: list[SetMark | None] = [one.marks.get(name) for one in of]

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
+import numpy as np
+
 from cdp.comparison import Difference, Metric
+from cdp.runs.comparing.fairness import beside, withheld
 from cdp.runs.comparing.measured import Measured
 from cdp.runs.comparing.outcomes import OutcomeReader
 from cdp.statistics.holm import holm
 from cdp.statistics.mcnemar import mcnemar
-from cdp.statistics.seeds import Test, more_seeds, paired_test, welch_test
+from cdp.statistics.seeds import WELCH_SEEDS, Test, more_seeds, paired_test, welch_test
 from cdp.statistics.verdicts import Unit, verdict
 
 METRICS: tuple[Metric, ...] = ("robust", "clean")
@@ -26,14 +29,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Tested:
-    """A pair under its test. reason: why there is none; paired: difference by shared seed, () where the test is another."""
+    """A pair under its test. reason: why there is none; seeds, paired: the shared seeds and the difference of each, () where the test is another;
+    same: whether both answer every image alike."""
 
     first: Measured
     second: Measured
     test: Test | None
     unit: Unit
+    seeds: tuple[int, ...] = ()
     paired: tuple[float, ...] = ()
     reason: str = ""
+    same: bool = False
 
 
 def pairs_of(things: Sequence[T]) -> list[tuple[T, T]]:
@@ -55,7 +61,7 @@ def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Differe
 
 
 def _test(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Tested:
-    """Paired over shared seeds where there are two, else Welch where both have two seeds, else McNemar where both have one."""
+    """Paired over shared seeds where there are two, else Welch where both have three seeds, else McNemar where both have one."""
     before, after = first.values(metric), second.values(metric)
     shared = sorted(before.keys() & after.keys())
     if reason := _untestable(first, second, metric):
@@ -63,8 +69,8 @@ def _test(first: Measured, second: Measured, metric: Metric, reader: OutcomeRead
     if len(shared) >= 2:
         one, other = [before[seed] for seed in shared], [after[seed] for seed in shared]
         paired = tuple(b - a for a, b in zip(one, other, strict=True))
-        return _Tested(first, second, paired_test(one, other, level=LEVEL), "paired seeds", paired)
-    if len(before) >= 2 and len(after) >= 2:
+        return _Tested(first, second, paired_test(one, other, level=LEVEL), "paired seeds", tuple(shared), paired)
+    if min(len(before), len(after)) >= WELCH_SEEDS:
         return _Tested(first, second, welch_test(list(before.values()), list(after.values()), level=LEVEL), "seeds")
     return _same_images(first, second, metric, reader)
 
@@ -83,6 +89,10 @@ def _same_images(first: Measured, second: Measured, metric: Metric, reader: Outc
     """McNemar where each arm is one model whose outcomes of the same images are here."""
     none = _Tested(first, second, None, "shared images")
     several = [arm.name for arm in (first, second) if len(arm.values(metric)) > 1]
+    if len(several) == 2:
+        counts = [len(arm.values(metric)) for arm in (first, second)]
+        said = f"they share fewer than two seeds, and {counts[0]} and {counts[1]} are too few for a test that is not paired"
+        return replace(none, reason=f"{said}: train both with the same seeds, or at least {WELCH_SEEDS} of each")
     if several:
         single = second.name if several == [first.name] else first.name
         return replace(none, reason=f"{single} has one seed: train at least one more, with a seed that {several[0]} has")
@@ -91,7 +101,8 @@ def _same_images(first: Measured, second: Measured, metric: Metric, reader: Outc
         return replace(none, reason="each is one seed without outcomes image by image: evaluate both, or train two seeds or more of each")
     if not one.same_images(other):
         return replace(none, reason="each is one seed, and their evaluations list other images: evaluate both again")
-    return replace(none, test=mcnemar(one.right(metric), other.right(metric), level=LEVEL))
+    right = one.right(metric), other.right(metric)
+    return replace(none, test=mcnemar(*right, level=LEVEL), same=np.array_equal(*right))
 
 
 def _difference(one: _Tested, metric: Metric, adjusted: float | None, tests: int) -> Difference:
@@ -99,11 +110,18 @@ def _difference(one: _Tested, metric: Metric, adjusted: float | None, tests: int
     if test is None:
         said = f"{first} and {second} cannot be compared in {metric} accuracy: {one.reason}."
         return Difference(metric, first, second, None, None, None, "", 0, None, said)
+    against = withheld(one.first, one.second, one.seeds)
+    known = beside(one.first, one.second, metric, one.seeds) + ["both are right on the very same images"] * one.same
     settled = adjusted is not None and adjusted < 1 - LEVEL
     # Holm asks most of the smallest p of all pairs; a power for that level promises too little rather than too much.
-    more = more_seeds(one.paired, level=1 - (1 - LEVEL) / max(1, tests)) if one.paired and not settled else None
-    said = verdict(first, second, test.difference, adjusted, count=test.count, unit=one.unit, more=more, level=LEVEL, corrected=tests > 1)
-    return Difference(metric, first, second, test.difference, _number(test.p), _number(adjusted), test.method, test.count, more, said)
+    more = more_seeds(one.paired, level=1 - (1 - LEVEL) / max(1, tests)) if one.paired and not settled and not against else None
+    said = verdict(
+        first, second, test.difference, adjusted, count=test.count, unit=one.unit, more=more, level=LEVEL, corrected=tests > 1, withheld=against,
+        beside=known,
+    )  # fmt: skip
+    return Difference(
+        metric, first, second, test.difference, _number(test.p), _number(adjusted), test.method, test.count, more, said, against
+    )
 
 
 def _number(value: float | None) -> float | None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.comparison import EfficiencyLine, EfficiencyPoint, Equal
+from cdp.comparison import EfficiencyLine, EfficiencyPoint, Equal, compute_text, equal_compute
 from cdp.naming import common_name, told_apart
 from cdp.runs.comparing.differences import pairs_of
+from cdp.runs.comparing.fairness import few_images
 from cdp.runs.comparing.measured import Measured
 from cdp.runs.comparing.trained_on import TrainedOn
 from cdp.statistics.efficiency import equal_count, equality_sentence
+from cdp.statistics.verdicts import FEW
 
 CEILING = "more real images (the ceiling)"
 MAX_COUNTS = 3
@@ -57,7 +59,18 @@ def efficiency(
     made = _lines([arm for arm in arms if arm.values("robust") and arm.name not in unknown], trained)
     if all(len(line.arms) < 2 for line in made):
         return [], [], notes
-    return [EfficiencyLine(line.name, _points(line)) for line in made], _equals(made), notes
+    equal, unsaid = _equals(made)
+    return [EfficiencyLine(line.name, _points(line)) for line in made], equal, [*notes, *_uneven(made), *unsaid]
+
+
+def _uneven(lines: Sequence[_Line]) -> list[str]:
+    """Lines whose points took different compute: their rise is not of images alone."""
+    found = []
+    for line in lines:
+        if not equal_compute(spent for arm in line.arms.values() for spent in arm.spent):
+            told = "; ".join(f"{count:,} images: {compute_text(arm.spent)}" for count, arm in line.arms.items())
+            found.append(f"Points of {line.name} took different compute ({told}), so its rise is not of synthetic images alone.")
+    return found
 
 
 def _points(line: _Line) -> tuple[EfficiencyPoint, ...]:
@@ -118,18 +131,29 @@ def _names(parts: Sequence[tuple[str, Sequence[Measured]]]) -> list[str]:
     return told_apart(names, [arms[0].name for _, arms in parts])
 
 
-def _equals(lines: Sequence[_Line]) -> list[Equal]:
-    """Each pair at a few counts, fewer where there are many pairs."""
+def _equals(lines: Sequence[_Line]) -> tuple[list[Equal], list[str]]:
+    """Each pair at a few counts, fewer where there are many pairs; and of which nothing is said. A count is asked for among the points of the second
+    line that took as much compute as the first line's point."""
     pairs = [(one, other) for one, other in pairs_of(lines) if _setting(one) == _setting(other) and len(other.arms) > 1]
     each = min(MAX_COUNTS, max(1, MAX_EQUAL // max(1, len(pairs))))
-    found = []
+    found, unsaid = [], []
     for first, second in pairs[:MAX_EQUAL]:
+        if any(map(few_images, (*first.arms.values(), *second.arms.values()))):
+            unsaid.append(f"How many images {second.name} takes to equal {first.name} is not said: {FEW}.")
+            continue
         before, after = first.values(), second.values()
         for count in _asked(before, after, each):
-            one = equal_count(before, after, count)
+            fair = {k: after[k] for k, arm in second.arms.items() if equal_compute((*first.arms[count].spent, *arm.spent))}
+            if len(fair) < 2:
+                unsaid.append(
+                    f"How many images {second.name} takes to equal {first.name} with {count:,} is not said, as fewer than two of its points took as much "
+                    "compute: train all with the same --steps and --batch."
+                )
+                continue
+            one = equal_count(before, fair, count)
             said = equality_sentence(first.name, second.name, count, one)
             found.append(Equal(first.name, second.name, count, one.estimate, one.low, one.high, said))
-    return found
+    return found, unsaid
 
 
 def _setting(line: _Line) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cdp.comparison import Metric
+from cdp.comparison import Compute, Metric
 from cdp.runs.comparing.arms import Group
 from cdp.runs.comparing.numbers import Number, Setting
 from cdp.statistics.seeds import mean_interval
@@ -13,11 +13,13 @@ from cdp.types import Interval
 
 @dataclass(frozen=True)
 class Measured:
-    """An arm with the numbers chosen for it. setting: None where it has none; numbers: one a run, None where not measured in this setting."""
+    """An arm with the numbers chosen for it. setting: None where it has none; numbers: one a run, None where not measured in this setting; spent:
+    the compute of each run, None unknown."""
 
     group: Group
     setting: Setting | None
     numbers: tuple[Number | None, ...]
+    spent: tuple[Compute | None, ...]
 
     @property
     def name(self) -> str:
@@ -53,5 +55,5 @@ class Measured:
         """Which interval of robust accuracy that is; "" where there is none."""
         shares = self.shares("robust") or self.shares("clean")
         if len(shares) > 1:
-            return f"95 % t interval over {len(shares)} seeds"
+            return f"95 % t interval over {len(shares)} seeds{', 1 degree of freedom' * (len(shares) == 2)}"
         return "".join(f"95 % Wilson interval of {share.n:,} images, one seed" for share in shares.values())

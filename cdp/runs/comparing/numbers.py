@@ -16,7 +16,7 @@ from cdp.evaluation import EvalReport
 from cdp.evaluation_files import REPORT, read_report
 from cdp.runs.jsonfile import read_json
 from cdp.runs.records import CONFIG, Run, read_run
-from cdp.runs.table.reached import Reached, reached_of
+from cdp.runs.table.reached import Reached
 from cdp.statistics.shares import share_interval
 from cdp.types import Interval
 
@@ -74,8 +74,8 @@ class Number:
 Numbers = Mapping[Setting, Number]
 
 
-def numbers_of(runs: Collection[Run]) -> tuple[dict[str, Numbers], list[str]]:
-    """For each run id all that is known of it, the newest where a setting was evaluated twice; and what could not be used."""
+def numbers_of(runs: Collection[Run], reached: Mapping[str, Reached]) -> tuple[dict[str, Numbers], list[str]]:
+    """For each run id all that is known of it, the newest where a setting was evaluated twice; and what could not be used. reached: by run id."""
     found: dict[str, dict[Setting, Number]] = {run.id: {} for run in runs}
     notes = []
     for folder, run_id in _evaluations(found.keys()):
@@ -89,7 +89,7 @@ def numbers_of(runs: Collection[Run]) -> tuple[dict[str, Numbers], list[str]]:
             if before is None or (number.created, number.evaluation) > (before.created, before.evaluation):
                 found[run_id][number.setting] = number
     for run in runs:
-        number = validated(run)
+        number = _validated(run, reached[run.id])
         if number is not None:
             found[run.id][number.setting] = number
     return dict(found), notes
@@ -132,13 +132,12 @@ def _evaluated(folder: Path) -> Number | None:
     return Number(setting, report.label, main.robust, main.clean, folder.name, report, folder, main.epoch, run.created)
 
 
-def validated(run: Run) -> Number | None:
+def _validated(run: Run, reached: Reached) -> Number | None:
     """The accuracies of the best epoch on the run's own validation images; None before its first epoch.
 
     They are an estimate: the attack is short, and the best epoch was chosen on the same images.
     """
     config = run.config
-    reached = reached_of(run)
     if not isinstance(config, TrainConfig) or reached.best_robust is None or not reached.n:
         return None
     attack, n = f"PGD-{config.validation_steps}", reached.n

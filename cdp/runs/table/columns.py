@@ -167,7 +167,7 @@ _COLUMNS: dict[str, Column] = {
         Column("evaluated_clean", "Clean, evaluated", "%", "percent", lambda row: _percent(row.evaluated.clean) if row.evaluated else None),
         Column("evaluated_label", "Evaluated by", "", "text", _of_evaluation("label"), shown=True),
         Column("synthetic_images", "Synthetic images", "images", "number", lambda row: row.synthetic_images, shown=True),
-        Column("steps_taken", "Steps taken", "steps", "number", lambda row: row.steps),
+        Column("steps_taken", "Steps taken", "steps", "number", lambda row: row.steps, shown=True),
         Column("images_seen", "Images seen", "images", "number", lambda row: row.images_seen),
         *(_knob(name) for name in TrainConfig.model_fields),
         Column("archived", "Archived", "", "flag", lambda row: row.labels.archived),

@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.comparison import Arm, Metric
+from cdp.comparison import Arm, Metric, span_text
 from cdp.config_train import TrainConfig
+from cdp.statistics.verdicts import no_width
 from cdp.ui.compare.parts import chart_of, numbers
 from cdp.ui.compare.result import Shown
 from cdp.ui.fields import fields_of
@@ -70,13 +71,27 @@ def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
         seeds = ", ".join(str(seed.seed) for seed in arm.seeds if seed.robust is not None)
         cells = {f"{metric.capitalize()} [%]": _share(arm, metric) for metric in ("robust", "clean")}
         rows.append(
-            {"Arm": arm.name} | cells | {"Seeds": seeds or "none", "Interval": arm.interval, "Measured by": labels or "not measured"}
+            {"Arm": arm.name}
+            | cells
+            | {"Seeds": seeds or "none", "Interval": arm.interval}
+            | _compute(arm)
+            | {"Measured by": labels or "not measured"}
         )
     return rows
 
 
+def _compute(arm: Arm) -> dict[str, str]:
+    known = [one for one in arm.compute if one is not None]
+    return {
+        "Steps": span_text([one.steps for one in known]) if known else "unknown",
+        "Images seen": span_text([one.images for one in known]) if known else "unknown",
+    }
+
+
 def _share(arm: Arm, metric: str) -> str:
     found = getattr(arm, metric)
+    if found is not None and not found.wide:
+        return f"{100 * found.value:.1f} ({no_width(found)})"
     return "" if found is None else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
 
 
@@ -100,7 +115,13 @@ def classes(shown: Shown) -> None:
         )  # fmt: skip
         drawn, name = tuple(one for one in found if (one.first, one.second) == pairs[number]), f"classes-{number}"
     chart_of(shown, name, lambda: class_differences(drawn, shown.signs), alt="Differences in robust accuracy class by class")
-    numbers(shown, "classes", "every class", lambda: class_difference_rows(found))
+    numbers(
+        shown,
+        "classes",
+        "every class",
+        lambda: class_difference_rows(found),
+        note="p: two-sided; corrected by Holm over all classes of all pairs.",
+    )
 
 
 def beyond(shown: Shown) -> None:
