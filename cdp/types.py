@@ -217,6 +217,16 @@ class LiveResult:
     guided_view: JudgeView | None = None
     unguided_view: JudgeView | None = None
 
+    @property
+    def identical(self) -> bool:
+        """Whether guidance changed no pixel so far: its window has not begun, or its strength is 0. Figures of both arms then are the same ones."""
+        return self.unguided is not None and np.array_equal(self.guided, self.unguided)
+
+    @property
+    def fewest(self) -> int:
+        """Images of the class that has the fewest; 0 of none."""
+        return int(np.unique(self.label, return_counts=True)[1].min()) if len(self.label) else 0
+
 
 @dataclass(frozen=True)
 class EpochMetrics:

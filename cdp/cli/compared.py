@@ -35,7 +35,7 @@ def _row(arm: Arm) -> tuple[str, ...]:
 
 
 def _difference(one: Difference) -> str:
-    p = "" if one.adjusted is None else f", p = {one.adjusted:.2g}"
+    p = "" if one.adjusted is None or one.withheld else f", p = {one.adjusted:.2g}"
     return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (f" [{one.method}{p}]" if one.method else "")
 
 

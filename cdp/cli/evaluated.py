@@ -9,9 +9,10 @@ from pathlib import Path
 from cdp.cli.output import duration, say
 from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
-from cdp.evaluation import EvalReport, Outcomes, WeightsReport
+from cdp.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport
 from cdp.evaluation_files import report_json
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
+from cdp.statistics.extremes import weakest_words
 from cdp.types import Interval
 
 EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
@@ -45,9 +46,18 @@ def _weights(one: WeightsReport, *, many: bool) -> list[str]:
         f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,} turned, {duration(stage.seconds)}"
         for stage in one.stages
     ]
-    weakest = min((c for c in one.classes if c.robust), key=lambda c: c.robust.value if c.robust else 1.0, default=None)
-    least = [f"  weakest class: {weakest.name}, {_share(weakest.robust)}, n = {weakest.n:,}"] if weakest and weakest.robust else []
-    return [*head, f"  clean accuracy: {_share(one.clean)}", *stages, f"  robust accuracy: {_share(one.robust)}", *least]
+    return [*head, f"  clean accuracy: {_share(one.clean)}", *stages, f"  robust accuracy: {_share(one.robust)}", *_weakest(one.classes)]
+
+
+def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
+    measured = [(one, one.robust) for one in classes if one.robust is not None]
+    if not measured:
+        return []
+    hits = [round(share.value * one.n) for one, share in measured]
+    place, known = weakest_words([one.name for one, _ in measured], hits, [one.n for one, _ in measured])
+    one, share = measured[place]
+    said = f"{'lowest class' if known else 'weakest class'}: {one.name}, {_share(share)}, n = {one.n:,}"
+    return [f"  {said}{f'; {known}' if known else ''}"]
 
 
 def _share(interval: Interval) -> str:

@@ -20,7 +20,7 @@ from cdp.errors import InputError
 from cdp.knobs import parse
 
 if TYPE_CHECKING:
-    from cdp.types import Embedding, MapQuality
+    from cdp.types import Embedding
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +48,7 @@ def project(
     out = out.expanduser()
     write = _writer(out, force)
     from cdp.data.atomic import atomic_file
+    from cdp.embedding.projection import trust_sentence
     from cdp.tasks.atlas import embed, map_quality
 
     began = time.monotonic()
@@ -66,7 +67,7 @@ def project(
     for entry in _counts(embedding):
         print(f"  {entry['name']}: {entry['points']:,} of {entry['images']:,} images")
     if measured:
-        print(f"  {_sentence(measured)}")
+        print(f"  {trust_sentence(config.method, measured)}")
 
 
 def _tell(share: float, words: str) -> None:
@@ -79,11 +80,6 @@ def _counts(embedding: Embedding) -> list[dict[str, Any]]:
         {"name": name, "images": total, "points": int((embedding.which == number).sum())}
         for number, (name, total) in enumerate(zip(embedding.names, embedding.totals, strict=True))
     ]
-
-
-def _sentence(measured: MapQuality) -> str:
-    apart = "" if measured.disparity is None else f", disparity to another seed {measured.disparity:.3f}"
-    return f"trustworthiness {measured.trustworthiness:.3f}, {measured.neighbors} neighbours among {measured.n:,} images{apart}"
 
 
 Writer = Callable[[IO[bytes], "Embedding", ExploreConfig], None]

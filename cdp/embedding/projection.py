@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 import warnings
 from dataclasses import dataclass
@@ -14,12 +15,19 @@ import numpy as np
 
 from cdp.embedding.checks import UndefinedError, feature_rows
 from cdp.errors import InputError
+from cdp.types import MapQuality
 
 Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
 
 WIDE = 50
 """Dimensions that UMAP is given at most: wider features go through PCA first."""
 
+POOR_TRUST, FAIR_TRUST = 0.85, 0.95
+"""Below the first, about every seventh neighbourhood is drawn wrong; above the second, the map can be read closely."""
+SAME_DISPARITY, POOR_DISPARITY = 0.01, 0.3
+"""Procrustes disparity is the mean square by which points of two fitted maps lie apart, in mean squares of their distance from the centre. Up to the
+first, a point lies typically within a tenth of the map's radius of where another seed puts it, and at most one point in a hundred can have moved
+by a whole radius: the same layout. Above the second, by more than half the radius: another one."""
 _COVARIANCE_WIDTH = 1024
 # Compiled code runs in numba's threads, and the layer of them that every machine has ends the process when two threads enter it.
 _ONE_AT_A_TIME = threading.Lock()
@@ -108,6 +116,33 @@ def disparity(first: np.ndarray, second: np.ndarray) -> float:
     from scipy.spatial import procrustes
 
     return float(procrustes(one, other)[2])
+
+
+def poor(quality: MapQuality) -> bool:
+    """Whether a reader of a map must be warned."""
+    return quality.trustworthiness < POOR_TRUST or (quality.disparity or 0.0) > POOR_DISPARITY
+
+
+def trust_sentence(method: str, quality: MapQuality) -> str:
+    """How far a map can be trusted, in words with the figures: whether neighbours on it are neighbours in feature space, and what a second seed
+    draws. The same layout only where it is; else how far points move."""
+    if quality.trustworthiness < POOR_TRUST:
+        verdict = "Do not read neighbourhoods off this map: many points drawn as neighbours are none in feature space"
+    elif quality.trustworthiness < FAIR_TRUST:
+        verdict = "Neighbourhoods on this map are roughly right; check single points in their detail"
+    else:
+        verdict = "Neighbourhoods on this map are those of the feature space"
+    told = f"{verdict} (trustworthiness {quality.trustworthiness:.3f}, {quality.neighbors} neighbours, n = {quality.n:,})."
+    if quality.disparity is None:
+        return told
+    moved = f"after the best fit a point lies typically {math.sqrt(quality.disparity):.0%} of the map's radius elsewhere"
+    if quality.disparity > POOR_DISPARITY:
+        agree, far = f"A second seed draws another layout, so distances between groups mean nothing here: {moved}", ""
+    else:
+        same = quality.disparity <= SAME_DISPARITY
+        agree = f"A second seed draws {'the same' if same else 'a similar layout, not the same'}{' layout' * same}: {moved}"
+        far = " Distances between far groups still mean little on a UMAP map." if method == "umap" else ""
+    return f"{told} {agree} (Procrustes disparity {quality.disparity:.3f}).{far}"
 
 
 def _rows(fit: np.ndarray, others: tuple[np.ndarray, ...], dims: int) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -12,6 +12,8 @@ from cdp.evaluation import WeightsReport
 from cdp.figures.accuracy import Row, axis, heading, names_px, panels, shown
 from cdp.figures.heatmap import CELL_PX, NAMED
 from cdp.figures.palette import INK
+from cdp.statistics.extremes import most_frequent
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 
 LETTERS = 16
 GREY = "rgba(119,123,128,0.22)"
@@ -78,8 +80,16 @@ def _finding(counts: np.ndarray, names: Sequence[str], *, attacked: bool) -> str
     when = "under attack" if attacked else "without attack"
     if not off.any():
         return f"No image is taken for another class {when}"
-    a, b = divmod(int(off.argmax()), len(off))
-    return f"Most frequent confusion {when}: {off[a, b]:,} of {counts[a].sum():,} {_short(names[a])} are taken for {_short(names[b])}"
+    pairs = np.flatnonzero(~np.eye(len(off), dtype=bool).ravel())
+    place, rivals = most_frequent(off.ravel()[pairs])
+    a, b = divmod(int(pairs[place]), len(off))
+    told = f"{off[a, b]:,} of {counts[a].sum():,} {_short(names[a])} are taken for {_short(names[b])}"
+    if counts[a].sum() < LEAST_A_CLASS:
+        return f"{told} {when}: {FEW}, so no confusion is called the most frequent"
+    if rivals:
+        others = f"{rivals:,} other pair{'s' * (rivals > 1)} of classes cannot be told from that (corrected by Holm for {len(pairs) - 1:,})"
+        return f"Frequent confusion {when}: {told}; {others}"
+    return f"Most frequent confusion {when}: {told} (corrected by Holm for {len(pairs) - 1:,} other pairs)"
 
 
 def _short(name: str) -> str:

@@ -24,6 +24,7 @@ from cdp.figures.accuracy import (
     whisker,
 )  # fmt: skip
 from cdp.figures.palette import Sign, faint, named_signs
+from cdp.statistics.extremes import weakest_words
 from cdp.types import Interval
 
 WHICH = {"best": "best epoch", "last": "last epoch", "given": "the given weights"}
@@ -116,7 +117,12 @@ def class_bars(report: EvalReport) -> go.Figure:
 def _weakest(classes: list[ClassFigures]) -> str:
     if not classes or classes[0].robust is None:
         return "No class has images"
-    return f"Weakest class, {classes[0].name}: {percent(classes[0].robust.value)} withstand the attack (n = {classes[0].n:,})"
+    measured = [(one, one.robust) for one in classes if one.robust is not None]
+    hits = [round(share.value * one.n) for one, share in measured]
+    place, known = weakest_words([one.name for one, _ in measured], hits, [one.n for one, _ in measured])
+    one, share = measured[place]
+    told = f"{one.name}: {percent(share.value)} withstand the attack (n = {one.n:,})"
+    return f"{'Lowest' if known else 'Weakest class'}, {told}{f'; {known}' if known else ''}"
 
 
 def class_rows(report: EvalReport) -> list[Row]:

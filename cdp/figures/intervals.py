@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from cdp.figures.palette import GUIDED, INK, NEUTRAL, UNGUIDED, Sign
 from cdp.figures.panels import axis_name, layout_name, stacked
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.types import ArmReport, Interval, LiveResult
 
 
@@ -34,7 +35,8 @@ MEASURES = (
 def report_bars(result: LiveResult) -> go.Figure:
     """Agreement, separation and nearest-image distance of both arms: a marker at the estimate, a whisker over the interval.
 
-    Titles say the finding: the paired difference where its interval leaves 0 out, "no clear difference" where it does not.
+    Titles say the finding: the paired difference where its interval leaves 0 out, "no clear difference" where it does not; identical images say so,
+    and fewer than ten images a class find nothing.
     Measures that neither arm has are left out.
     """
     arms = [(GUIDED if result.unguided_report else NEUTRAL, result.guided_report)]
@@ -62,8 +64,10 @@ def report_bars(result: LiveResult) -> go.Figure:
 
 
 def report_rows(result: LiveResult) -> list[dict[str, str | float | int]]:
-    """The numbers behind ``report_bars``: one row per arm and measure, the paired difference included."""
-    arms = (("guided", result.guided_report), ("unguided", result.unguided_report), ("guided - unguided", result.difference))
+    """The numbers behind ``report_bars``: one row per arm and measure, the paired difference included where there is one: identical images have none."""
+    arms = [("guided", result.guided_report), ("unguided", result.unguided_report)]
+    if not result.identical:
+        arms.append(("guided - unguided", result.difference))
     return [
         {"arm": name, "measure": m.title, "value": i.value, "low": i.low, "high": i.high, "n": i.n, "level": i.level}
         for name, report in arms
@@ -79,8 +83,12 @@ def finding(measure: Measure, result: LiveResult) -> str:
     if difference is None:
         alone = _interval(result.guided_report, measure)
         return f"{measure.title} (n = {alone.n:,})" if alone else measure.title
+    if result.identical:
+        return f"{measure.title}: identical so far<br><span style='font-size:11px'>guided and unguided are the same {difference.n:,} images</span>"
     low, high, value = (x * measure.factor for x in (difference.low, difference.high, difference.value))
     verdict = "no clear difference" if low <= 0 <= high else f"guided is {'higher' if value > 0 else 'lower'}"
+    if result.fewest < LEAST_A_CLASS:
+        verdict = f"no finding, {FEW}"
     d = measure.digits
     interval = f"{value:+.{d}f}{measure.suffix}, {difference.level:.0%} interval {low:+.{d}f} to {high:+.{d}f}, n = {difference.n:,}"
     return f"{measure.title}: {verdict}<br><span style='font-size:11px'>{interval}</span>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ UNGUIDED = ArmReport(Interval(0.89, 0.79, 0.95, 64), Interval(0.9, 0.8, 1.0, 64)
 
 
 def result(difference: ArmReport | None, unguided: ArmReport | None = UNGUIDED, guided: ArmReport = GUIDED) -> LiveResult:
-    return LiveResult(np.zeros(64, np.int64), IMAGE, IMAGE if unguided else None, guided, unguided, difference, True, 3.0)
+    return LiveResult(np.zeros(64, np.int64), IMAGE, IMAGE + 1 if unguided else None, guided, unguided, difference, True, 3.0)
 
 
 def apart(low: float, high: float) -> ArmReport:
@@ -50,6 +52,18 @@ def test_the_title_claims_a_difference_only_where_the_interval_leaves_zero_out(l
     assert words in title
     assert "n = 64" in title
     assert "95% interval" in title
+
+
+def test_nothing_is_found_in_fewer_than_ten_images_of_a_class() -> None:
+    few = replace(result(apart(0.01, 0.11)), label=np.arange(64) % 7)
+    assert "no finding, fewer than 10 images a class" in finding(MEASURES[0], few) and "higher" not in finding(MEASURES[0], few)
+    assert "guided is higher" in finding(MEASURES[0], replace(few, label=np.arange(64) % 6))
+
+
+def test_identical_images_are_said_to_be_so_in_place_of_a_difference() -> None:
+    same = replace(result(apart(-0.02, 0.02)), unguided=IMAGE)
+    assert "identical so far" in finding(MEASURES[0], same) and "interval" not in finding(MEASURES[0], same)
+    assert {row["arm"] for row in report_rows(same)} == {"guided", "unguided"}
 
 
 def test_agreement_is_said_in_points_of_percent() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from cdp.config import GenerateConfig, unflatten
 from cdp.errors import InputError, MissingError
+from cdp.figures.intervals import MEASURES, finding, report_rows
 from cdp.tasks.batches import batch_count, generate_batch
 from cdp.tasks.cards import set_card
 from cdp.tasks.live import live
@@ -38,6 +39,16 @@ def test_a_live_generation_compares_both_arms_from_the_same_noise() -> None:
     assert not np.array_equal(result.guided, result.unguided)
     np.testing.assert_array_equal(result.unguided, watch(small(loss="none"))[1].guided)
     np.testing.assert_array_equal(result.label, np.arange(12) % 10)
+
+
+def test_before_the_window_and_at_strength_0_both_arms_are_identical_and_nothing_is_said_of_guidance() -> None:
+    stops = iter([False, True])
+    _, stopped = watch(small(strength=0.3, window_start=0.4), should_stop=lambda: next(stops))
+    for result in (stopped, watch(small(strength=0.0))[1]):
+        assert result.identical and result.fewest == 1
+        assert all("identical so far" in finding(measure, result) for measure in MEASURES if getattr(result.difference, measure.field))
+        assert {row["arm"] for row in report_rows(result)} == {"guided", "unguided"}
+    assert not watch(small(strength=0.3))[1].identical and not watch(small(loss="none"))[1].identical
 
 
 def test_what_the_judge_sees_in_each_image_is_what_its_agreement_counts() -> None:

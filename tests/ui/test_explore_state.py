@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cdp.config_explore import ExploreConfig
+from cdp.embedding.projection import poor, trust_sentence
 from cdp.types import MapQuality
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import Explored, from_params
-from cdp.ui.explore.trust import poor, sentence
 
 CHOICES = Choices(
     {"guided": "fashion-mnist", "plain": "fashion-mnist", "other": "", "fashion-mnist:test": "fashion-mnist", "fashion-mnist:train": "fashion-mnist"},
@@ -59,7 +59,13 @@ def test_the_start_is_the_newest_sets_beside_real_images() -> None:
 @pytest.mark.parametrize(
     ("quality", "warned", "words"),
     [
-        (MapQuality(0.97, 0.05, 1000, 15), False, ["are those of the feature space", "same layout", "0.970", "n = 1,000"]),
+        (
+            MapQuality(0.97, 0.01, 1000, 15),
+            False,
+            ["are those of the feature space", "draws the same layout", "10% of the map's radius", "0.970", "n = 1,000"],
+        ),
+        (MapQuality(0.97, 0.0101, 1000, 15), False, ["a similar layout, not the same:", "10% of the map's radius"]),
+        (MapQuality(0.97, 0.3, 1000, 15), False, ["a similar layout, not the same:", "55% of the map's radius"]),
         (MapQuality(0.90, 0.05, 1000, 15), False, ["roughly right"]),
         (MapQuality(0.70, 0.05, 1000, 15), True, ["Do not read"]),
         (MapQuality(0.97, 0.60, 1000, 15), True, ["another layout", "mean nothing"]),
@@ -67,6 +73,7 @@ def test_the_start_is_the_newest_sets_beside_real_images() -> None:
     ],
 )
 def test_the_strip_says_in_words_whether_the_map_can_be_trusted(quality: MapQuality, warned: bool, words: list[str]) -> None:
-    text = sentence("umap" if quality.disparity is not None else "pca", quality)
+    text = trust_sentence("umap" if quality.disparity is not None else "pca", quality)
     assert poor(quality) is warned
     assert all(word in text for word in words)
+    assert ("the same layout" in text) == (quality.disparity is not None and quality.disparity <= 0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +94,31 @@ def test_an_empty_page_tells_what_a_click_will_bring(world: Callable[..., Engine
 
 
 def test_a_finished_generation_shows_figures_with_interval_and_n(world: Callable[..., Engine]) -> None:
-    app = page(count="12", steps="4")
+    app = page(count="32", steps="4")
     assert generated(app).state == "done"
-    assert "12 images in 0.5 s, seed 0" in text(app)
+    assert "32 images in 0.5 s, seed 0" in text(app)
     assert "cannot be told apart: +5.0 points (95% interval -1.0 to +10.0), n = 12" in text(app)
+    assert "No verdict on guidance" not in text(app)
     assert app.select_slider(key=f"step_{app.session_state['live_job'].id}").value == 4
+
+
+def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(world: Callable[..., Engine]) -> None:
+    app = page(count="12", steps="4")
+    generated(app)
+    assert "No verdict on guidance: fewer than 10 images a class. Generate 30 images or more" in text(app)
+    assert "cannot be told apart" not in text(app) and "with guidance" not in text(app)
+
+
+def test_identical_arms_are_said_to_be_and_have_no_difference(world: Callable[..., Engine]) -> None:
+    def same(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+        for one in sampler(config, compare=compare, should_stop=should_stop):
+            yield replace(one, unguided=one.guided) if isinstance(one, LiveResult) else one
+
+    world(same)
+    app = page(count="64", steps="4")
+    generated(app)
+    assert text(app).count("identical so far") >= 3, "beside the images, above the figures, and in each of them"
+    assert "points" not in text(app) and "cannot be told apart" not in text(app)
 
 
 def test_an_unguided_generation_has_one_arm_and_compares_nothing(world: Callable[..., Engine]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from cdp.comparison import span_text
 from cdp.evaluation import without_width
 from cdp.naming import common_name
 from cdp.runs.table.columns import NOTHING, Column, column_named, group_rows
@@ -18,8 +19,8 @@ from cdp.ui.train.titles import TITLES
 STARRED, UNSTARRED = "★", "☆"
 STAR_HEAD = "★"
 GROUP, RUNS_HEAD, SEEDS_HEAD = "Group", "Runs", "Seeds"
-EVALUATED, VALIDATION, SPREAD, LABEL, NEWEST = (
-    "Robust, evaluated [%]", "Robust, validation [%]", "SD over runs [points]", "Evaluated by", "Newest",
+EVALUATED, VALIDATION, SPREAD, LABEL, STEPS, NEWEST = (
+    "Robust, evaluated [%]", "Robust, validation [%]", "SD over runs [points]", "Evaluated by", "Optimiser steps", "Newest",
 )  # fmt: skip
 SEVERAL = "several ways, so no mean"
 
@@ -64,7 +65,7 @@ def _cell(column: Column, row: Row) -> Any:
 
 def _groups(rows: Sequence[Row], by: str) -> Lines:
     parts = group_rows(rows, group_key(by))
-    heads = (GROUP, RUNS_HEAD, SEEDS_HEAD, EVALUATED, SPREAD, LABEL, VALIDATION, NEWEST)
+    heads = (GROUP, RUNS_HEAD, SEEDS_HEAD, EVALUATED, SPREAD, LABEL, VALIDATION, STEPS, NEWEST)
     cells: dict[str, list[Any]] = {head: [] for head in heads}
     for key, part in parts.items():
         for head, value in zip(heads, _group_cells(key, part, by), strict=True):
@@ -73,18 +74,29 @@ def _groups(rows: Sequence[Row], by: str) -> Lines:
 
 
 def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
-    """A mean is given of numbers that were measured in one way only."""
-    ways = sorted({without_width(row.evaluated.label) for row in part if row.evaluated})
+    """A mean is given of numbers that were measured in one way only: the same attack, threat, data set and images."""
+    ways = {(without_width(row.evaluated.label), row.evaluated.config.part_seed, _threat(row)) for row in part if row.evaluated}
     evaluated = [100 * row.evaluated.robust for row in part if row.evaluated] if len(ways) == 1 else []
-    validation = [100 * row.best_robust for row in part if row.best_robust is not None]
-    of = evaluated or validation
-    label = SEVERAL if len(ways) > 1 else f"{ways[0]}, {len(evaluated)} of {len(part)} runs" if ways else None
+    checked = [row for row in part if row.best_robust is not None]
+    alike = len({(row.n, row.resolved.get("held_out"), row.resolved.get("validation_steps"), _threat(row)) for row in checked}) == 1
+    validation = [100 * row.best_robust for row in checked if row.best_robust is not None] if alike else []
+    of = evaluated or ([] if ways else validation)
+    label = SEVERAL if len(ways) > 1 else f"{next(iter(ways))[0]}, {len(evaluated)} of {len(part)} runs" if ways else None
+    if not ways and checked and not alike:
+        label = SEVERAL
+    steps = [row.steps for row in part if row.steps is not None]
     newest = max(row.created for row in part)
     return (
         common_name([row.name for row in part]) if by == SEEDS else _named(key, by), len(part), len({row.seed for row in part}),
         fmean(evaluated) if evaluated else None, stdev(of) if len(of) > 1 else None, label, fmean(validation) if validation else None,
+        span_text(steps) if steps else None,
         datetime.datetime.fromtimestamp(newest).replace(microsecond=0) if newest else None,
     )  # fmt: skip
+
+
+def _threat(row: Row) -> tuple[Any, ...]:
+    """What a run was trained and measured against: data set, norm and budget."""
+    return tuple(row.resolved.get(name) for name in ("dataset", "norm", "epsilon"))
 
 
 def _named(key: str, by: str) -> str:

@@ -139,5 +139,5 @@ def _line(one: Difference, size: str, weight: int, *, corrected: bool) -> str:
 def _basis(one: Difference, *, corrected: bool) -> str:
     """The pair, and what the verdict rests on."""
     p = one.p if one.adjusted is None else one.adjusted
-    parts = [f"{one.second} against {one.first}", one.method, "" if p is None else f"{'corrected ' * corrected}p = {p:.2g}"]
+    parts = [f"{one.second} against {one.first}", one.method, "" if p is None or one.withheld else f"{'corrected ' * corrected}p = {p:.2g}"]
     return " · ".join(part for part in parts if part)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 
+import numpy as np
 import streamlit as st
 
 from cdp.config_evaluate import CODE
 from cdp.errors import CdpError
-from cdp.evaluation import EvalReport, Outcomes
+from cdp.evaluation import EvalReport, Outcome, Outcomes
 from cdp.reports.sentences import headline, span
 from cdp.runs.records import Run, run_folder
 from cdp.statistics.shares import share_difference
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.types import Interval
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.evaluate.exports import exports
@@ -83,12 +85,19 @@ def _change(report: EvalReport, outcomes: Outcomes | None) -> None:
     """What the last epoch lost to the best, or gained, paired by image."""
     if outcomes is None or not {"best", "last"} <= {one.which for one in report.weights}:
         return
-    found = share_difference(outcomes.of["last"].robust, outcomes.of["best"].robust)
+    st.markdown(plain(change_text(outcomes.of["best"], outcomes.of["last"], len(report.class_names))))
+
+
+def change_text(best: Outcome, last: Outcome, classes: int) -> str:
+    """What the last epoch lost to the best, or gained, in one sentence; without a verdict where images are too few."""
+    found = share_difference(last.robust, best.robust)
+    where = f"paired over the same {found.n:,} images"
+    if np.array_equal(last.robust, best.robust):
+        return f"Best and last weights withstand the attack on the very same images of {found.n:,}."
+    if found.n < LEAST_A_CLASS * classes:
+        return f"No verdict on best and last weights, {FEW}: last minus best is {points_text(found)}, {where}."
     verdict = "cannot be told apart" if found.low <= 0 <= found.high else "differ"
-    told = (
-        f"Best and last weights {verdict} under attack: last minus best is {points_text(found)}, paired over the same {found.n:,} images."
-    )
-    st.markdown(plain(told))
+    return f"Best and last weights {verdict} under attack: last minus best is {points_text(found)}, {where}."
 
 
 def _links(report: EvalReport) -> None:

@@ -46,7 +46,7 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
             grids.append(Grid(f"Difference x {GAIN}", sprite(difference(guided[None], unguided[None]), 1), NEUTRAL.color))
         pairs(grids, [""], columns=1, key=f"detail_{job.id}", interactive=False, shape="small")
         if unguided is not None:
-            st.caption(f"Mean change {mean_change(guided, unguided):.1%} of the pixel range. Blue: guided is darker; orange: brighter.")
+            st.caption(change_words(guided, unguided))
         if job.result is not None and (said := judge_says(job.result, index, class_names)):
             st.caption(said)
         _film(job, frames, row)
@@ -66,6 +66,13 @@ def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> st
 
 def _called(number: int, class_names: Sequence[str]) -> str:
     return class_names[number] if number < len(class_names) else f"class {number}"
+
+
+def change_words(guided: np.ndarray, unguided: np.ndarray) -> str:
+    """How far guidance moved an image; that it did not where both are the same."""
+    if np.array_equal(guided, unguided):
+        return "Guided and unguided are identical so far."
+    return f"Mean change {mean_change(guided, unguided):.1%} of the pixel range. Blue: guided is darker; orange: brighter."
 
 
 def mean_change(guided: np.ndarray, unguided: np.ndarray) -> float:

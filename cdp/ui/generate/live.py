@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, sqrt
 
+import numpy as np
 import streamlit as st
 
 from cdp.figures.palette import NEUTRAL
@@ -15,6 +16,7 @@ from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.engine import engine, in_words
 from cdp.ui.generate import detail
 from cdp.ui.generate.film import Picture, compose, step_of
+from cdp.ui.generate.results import IDENTICAL
 from cdp.ui.images import GAIN, difference, sprite
 
 POLL_SECONDS = 0.25
@@ -136,6 +138,8 @@ def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -
     # The key is the job's, not the step's: the component is patched in place, so nothing flickers.
     key = f"pairs_{job.id}_{first}"
     picked = pairs(grids, labels, columns=columns, key=key, selected=(st.session_state.get(key) or {}).get("picked"))
+    if picture.unguided is not None and np.array_equal(picture.guided, picture.unguided):
+        st.caption(IDENTICAL)
     if picked is None:
         st.caption("Choose an image, by click or with the arrow keys and Enter, to see how it came about.")
     else:

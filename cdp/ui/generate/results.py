@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from cdp.figures.intervals import MEASURES, Measure, report_bars, report_rows
 from cdp.reports.csvtext import to_csv as to_csv
 from cdp.runs.jobs import Job
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.types import ArmReport, Interval, LiveResult
 
+IDENTICAL = (
+    "Guided and unguided images are identical so far: guidance has changed no pixel, as its window has not begun, its strength is 0, or its push is below "
+    "one grey level."
+)
 NOTES = {
     "agreement": "Share of images that the judge, a classifier that never guides, gives the class they were asked to show.",
     "separation": "Scatter between classes over scatter within them, in the judge's features. More is not better by itself: a set can "
@@ -27,6 +33,11 @@ def results(job: Job) -> None:
         st.caption("Too few images of each class to put figures on them: generate 20 or more.")
         return
     st.subheader("What guidance changed" if result.difference else "What came out", anchor=False)
+    if result.identical:
+        st.info(IDENTICAL)
+    elif result.difference and result.fewest < LEAST_A_CLASS:
+        enough = LEAST_A_CLASS * len(np.unique(result.label))
+        st.caption(f"No verdict on guidance: {FEW}. Generate {enough:,} images or more of these classes.")
     for measure, sentence in found:
         st.markdown(sentence, help=NOTES[measure.field])
     st.plotly_chart(
@@ -46,17 +57,17 @@ def sentences(result: LiveResult) -> list[tuple[Measure, str]]:
 
 
 def sentence(measure: Measure, result: LiveResult) -> str:
-    """The paired difference where there are two arms, else the value alone; "" where neither is known."""
+    """The paired difference where there are two arms and they differ, else the value alone; "" where neither is known. Of too few images the
+    difference is told without a verdict."""
     guided = _of(result.guided_report, measure)
     change = _of(result.difference, measure)
-    if change is None:
-        return (
-            ""
-            if guided is None
-            else f"**{measure.title}** {_plain(guided.value, measure)} ({_interval(guided, measure)}), n = {guided.n:,}"
-        )
+    alone = "" if guided is None else f"{_plain(guided.value, measure)} ({_interval(guided, measure)}), n = {guided.n:,}"
+    if change is None or result.identical:
+        return f"**{measure.title}** {'identical so far: both ' * result.identical}{alone}" if alone else ""
     interval = f"({_interval(change, measure, signed=True)}), n = {change.n:,}"
-    if change.low <= 0 <= change.high:
+    if result.fewest < LEAST_A_CLASS:
+        verdict = f"no verdict, {FEW}: difference {_plain(change.value, measure, signed=True)} {interval}"
+    elif change.low <= 0 <= change.high:
         verdict = f"guided and unguided cannot be told apart: {_plain(change.value, measure, signed=True)} {interval}"
     else:
         verdict = f"{_plain(change.value, measure, signed=True)} with guidance {interval}"
