@@ -224,8 +224,10 @@ class LiveResult:
 
     @property
     def fewest(self) -> int:
-        """Images of the class that has the fewest; 0 of none."""
-        return int(np.unique(self.label, return_counts=True)[1].min()) if len(self.label) else 0
+        """Images of the class that has the fewest; all of them where they have no labels."""
+        if self.label is None or not len(self.label):
+            return len(self.guided)
+        return int(np.unique(self.label, return_counts=True)[1].min())
 
 
 @dataclass(frozen=True)

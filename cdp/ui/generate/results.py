@@ -36,7 +36,7 @@ def results(job: Job) -> None:
     if result.identical:
         st.info(IDENTICAL)
     elif result.difference and result.fewest < LEAST_A_CLASS:
-        enough = LEAST_A_CLASS * len(np.unique(result.label))
+        enough = LEAST_A_CLASS * (1 if result.label is None else len(np.unique(result.label)))
         st.caption(f"No verdict on guidance: {FEW}. Generate {enough:,} images or more of these classes.")
     for measure, sentence in found:
         st.markdown(sentence, help=NOTES[measure.field])
