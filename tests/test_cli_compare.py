@@ -36,8 +36,8 @@ def test_two_groups_are_a_table_and_verdicts_in_words() -> None:
     done = run("plain", "guided")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["ARM", "SEEDS", "CLEAN", "ROBUST", "MEASURED", "BY"]
-    assert lines[1].split()[:5] == ["plain", "0,1,2", "80.0", "%", "(80.0"]
+    assert lines[0].split() == ["ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED", "BY"]
+    assert lines[1].split()[:5] == ["plain", "0,1,2", "60", "80.0", "%"] and "80.0 % (the same in all 3, so no interval)" in lines[1]
     assert "51.0 % (48.5 to 53.5)" in lines[1] and lines[1].endswith("AutoAttack, n = 400")
     assert "beta: 1 | 6" in lines
     assert any(

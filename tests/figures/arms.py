@@ -24,7 +24,8 @@ def arm(
     """An arm with these accuracies, a value a seed; None where one was not measured."""
     count = len(robust or clean or ())
     seeds = tuple(
-        Seed(f"{name}-id{k}", f"{name}-s{k}", k, "finished", robust[k] if robust else None, clean[k] if clean else None, 1000, label, f"evaluation-{k}")
+        Seed(f"{name}-id{k}", f"{name}-s{k}", k, "finished", robust[k] if robust else None, clean[k] if clean else None, 1000, label, f"evaluation-{k}",
+             3000, 384_000)
         for k in range(count)
     )  # fmt: skip
     means = [around(sum(values) / count, n=count) if values else None for values in (robust, clean)]
@@ -47,7 +48,8 @@ def difference(
 
 
 def class_difference(name: str, value: float, half: float = 0.02, pair: tuple[str, str] = ("plain", "guided")) -> ClassDifference:
-    return ClassDifference(name, *pair, around(value, half, 500))
+    p = 0.001 if abs(value) > half else 0.4
+    return ClassDifference(name, *pair, around(value, half, 500), p, min(1.0, 10 * p))
 
 
 def line(name: str, counts: Sequence[int] = (0, 1000, 5000), start: float = 0.5, step: float = 0.04) -> EfficiencyLine:

@@ -116,15 +116,18 @@ def test_difference_rows_hold_the_numbers_in_points() -> None:
     assert row["metric"] == "robust accuracy"
 
 
-def test_class_differences_fill_those_whose_interval_leaves_zero_out() -> None:
+def test_class_differences_fill_those_that_hold_after_correction() -> None:
     found = [class_difference("cat", 0.05), class_difference("dog", 0.0), class_difference("emu", -0.03)]
     figure = class_differences(found)
     filled, hollow = figure.data
     assert list(filled.x) == pytest.approx([5, -3])
     assert list(hollow.x) == [0]
     assert "most in cat, +5.0 points" in plain(figure)
-    assert "2 of 3 intervals" in plain(figure)
-    assert "not corrected" in plain(figure)
+    assert "2 of 3 classes differ after Holm" in plain(figure)
+    unclaimed = [replace(one, p=None, adjusted=None) for one in found]
+    assert "nothing is claimed of these classes" in plain(class_differences(unclaimed))
+    assert len(class_differences(unclaimed).data) == 1 and class_differences(unclaimed).data[0].marker.symbol == "square-open"
+    assert "of the other 1 nothing is claimed" in plain(class_differences([found[0], found[1], unclaimed[2]]))
     assert [row["difference [points]"] for row in class_difference_rows(found)] == [5.0, 0.0, -3.0]
 
 

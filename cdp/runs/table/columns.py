@@ -167,9 +167,10 @@ _COLUMNS: dict[str, Column] = {
         Column("evaluated_clean", "Clean, evaluated", "%", "percent", lambda row: _percent(row.evaluated.clean) if row.evaluated else None),
         Column("evaluated_label", "Evaluated by", "", "text", _of_evaluation("label"), shown=True),
         Column("synthetic_images", "Synthetic images", "images", "number", lambda row: row.synthetic_images, shown=True),
-        Column("steps_taken", "Steps taken", "steps", "number", lambda row: row.steps, shown=True),
+        # In place of the setting, which runs whose length was set in epochs leave empty.
+        Column("steps", "Optimiser steps", "steps", "number", lambda row: row.steps, shown=True),
         Column("images_seen", "Images seen", "images", "number", lambda row: row.images_seen),
-        *(_knob(name) for name in TrainConfig.model_fields),
+        *(_knob(name) for name in TrainConfig.model_fields if name != "steps"),
         Column("archived", "Archived", "", "flag", lambda row: row.labels.archived),
         Column("group", "Seed group", "", "text", lambda row: row.group),
         Column("id", "Run", "", "text", lambda row: row.id),
@@ -179,5 +180,6 @@ _COLUMNS: dict[str, Column] = {
 _SHORT = {
     "tag": "tags", "starred": "star", "sets": "synthetic", "arch": "architecture", "lr": "learning_rate", "data": "dataset", "evaluated": "evaluated_robust",
     "label": "evaluated_label", "run": "id", "started": "created",
+    "steps_taken": "steps",
 }  # fmt: skip
 _ALIASES = {column.title.lower().replace(" ", "_"): column.name for column in _COLUMNS.values()} | _SHORT
