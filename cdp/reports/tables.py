@@ -182,7 +182,15 @@ def _arms(comparison: Comparison) -> Iterator[Row]:
             run: dict[str, Any] = {"section": "seed", "name": arm.name, "other": seed.id, "n": seed.n, "unit": "share", "label": seed.label}
             yield run | {"metric": "robust", "value": seed.robust, "text": f"{seed.name}, seed {seed.seed}, {seed.state}"}
             for name, count, unit in (("optimiser steps", seed.steps, "steps"), ("images seen", seed.images_seen, "images")):
-                yield run | {"metric": name, "value": count, "n": None, "unit": unit, "label": "", "text": compute_text([seed.compute])}
+                yield run | {
+                    "section": "compute",
+                    "metric": name,
+                    "value": count,
+                    "n": None,
+                    "unit": unit,
+                    "label": "",
+                    "text": compute_text([seed.compute]),
+                }
             yield run | {
                 "metric": "clean",
                 "value": seed.clean,

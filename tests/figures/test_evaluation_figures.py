@@ -100,7 +100,9 @@ def test_classes_stand_weakest_first_with_clean_hollow_and_robust_filled() -> No
     robust, clean = figure.data
     weakest = min(found.main.classes, key=lambda one: one.robust.value if one.robust else 2)
     assert list(robust.x) == sorted(robust.x)
-    assert f"Weakest class, {weakest.name}" in plain(figure)
+    assert f"Lowest, {weakest.name}" in plain(figure) and "cannot be told from it (Fisher, corrected by Holm for 9 classes)" in plain(
+        figure
+    )
     assert f"n = {weakest.n}" in plain(figure)
     assert found.label in plain(figure)
     assert clean.marker.symbol == f"{robust.marker.symbol}-open"

@@ -88,7 +88,7 @@ def test_command_line_json_csv_and_html_all_withhold_what_the_comparison_does(tm
     assert "No verdict on plain and guided" in html and "is better" not in html
     assert "No verdict on plain and guided" in table and "is better" not in table
     rows = list(csv.DictReader(io.StringIO(table)))
-    assert {row["value"] for row in rows if row["section"] == "seed" and row["metric"] == "optimiser steps"} == {"45", "156"}
+    assert {row["value"] for row in rows if row["section"] == "compute" and row["metric"] == "optimiser steps"} == {"45", "156"}
 
 
 def test_a_seed_that_ended_early_is_named_and_its_pair_is_not_compared() -> None:

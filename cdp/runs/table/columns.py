@@ -168,7 +168,7 @@ _COLUMNS: dict[str, Column] = {
         Column("evaluated_label", "Evaluated by", "", "text", _of_evaluation("label"), shown=True),
         Column("synthetic_images", "Synthetic images", "images", "number", lambda row: row.synthetic_images, shown=True),
         # In place of the setting, which runs whose length was set in epochs leave empty.
-        Column("steps", "Optimiser steps", "steps", "number", lambda row: row.steps, shown=True),
+        Column("steps", "Steps", "steps", "number", lambda row: row.steps, shown=True),
         Column("images_seen", "Images seen", "images", "number", lambda row: row.images_seen),
         *(_knob(name) for name in TrainConfig.model_fields if name != "steps"),
         Column("archived", "Archived", "", "flag", lambda row: row.labels.archived),

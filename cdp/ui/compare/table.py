@@ -96,6 +96,8 @@ def _config(held: Compared, table: Lines) -> dict[str, Any]:
 
 
 _HELP = {
+    "steps": "Optimiser steps done: what makes two runs comparable. Epochs are no common measure.",
+    "images_seen": "Real and synthetic images together, each as often as it came.",
     "robust": "Of the best validation, under the quick attack of training, on images held out from training: an estimate, a little too high.",
     "clean": "Of the best validation, on the same images.",
     "evaluated_robust": "Of the strongest evaluation on test images, as the column 'Evaluated by' calls it.",
