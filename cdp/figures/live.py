@@ -18,12 +18,14 @@ QUESTIONS = ("Does the contrastive loss fall?", "How hard is the push?", "Are cl
 UNITS = ("loss [nats]", "guidance / noise", "between / within")
 
 
-def live_curves(frames: Sequence[Frame]) -> go.Figure:
-    """Mean loss, guidance ratio and class separation per step; steps without a value are gaps, not zeros.
+def live_curves(frames: Sequence[Frame], *, classes: bool = True) -> go.Figure:
+    """Mean loss, guidance ratio and class separation per step; steps without a value are gaps, not zeros. classes: False where there are none to
+    be apart.
 
     The x axis spans the whole run from the first frame on, so curves grow into place. Above 500 frames the curves are thinned.
     """
-    figure = stacked(QUESTIONS, panel_px=92, gap_px=44, bottom_px=62, key="live-curves")
+    rows = 3 if classes else 2
+    figure = stacked(QUESTIONS[:rows], panel_px=92, gap_px=44, bottom_px=62, key="live-curves")
     shown = thin(frames)
     curves = (
         (0, GUIDED, [f.loss for f in shown]),
@@ -31,28 +33,26 @@ def live_curves(frames: Sequence[Frame]) -> go.Figure:
         (2, GUIDED, [f.separation for f in shown]),
         (2, UNGUIDED, [f.separation_unguided for f in shown]),
     )
-    for row, sign, values in curves:
+    for row, sign, values in curves[: 4 if classes else 2]:
         figure.add_trace(_curve(shown, values, sign, row, legend=row == 2))
-    for row, unit in enumerate(UNITS):
+    for row, unit in enumerate(UNITS[:rows]):
         figure.layout[layout_name("y", row)].update(
             title={"text": unit, "standoff": 4}, nticks=4, rangemode="normal" if row == 2 else "tozero",
             # The first estimates are near the mean of their class, tens of times as far apart as images ever are.
             type="log" if row == 2 else "linear",
         )  # fmt: skip
-        figure.layout[layout_name("x", row)].update(_steps_axis(shown, labelled=row == 2), matches="x" if row else None)
-    figure.update_layout(legend={"y": _top_of(figure, 2)})
+        figure.layout[layout_name("x", row)].update(_steps_axis(shown, labelled=row == rows - 1), matches="x" if row else None)
+    figure.update_layout(legend={"y": _top_of(figure, rows - 1)})
     return figure
 
 
-def live_rows(frames: Sequence[Frame]) -> list[dict[str, float | int | None]]:
+def live_rows(frames: Sequence[Frame], *, classes: bool = True) -> list[dict[str, float | int | None]]:
     """The numbers behind ``live_curves``, one row a step, for a table or a CSV."""
     return [
-        {
-            "step": f.i, "t/T": f.t_fraction, "loss [nats]": f.loss, "guidance / noise": f.ratio, "effective strength": f.strength,
-            "separation guided": f.separation, "separation unguided": f.separation_unguided,
-        }
+        {"step": f.i, "t/T": f.t_fraction, "loss [nats]": f.loss, "guidance / noise": f.ratio, "effective strength": f.strength}
+        | ({"separation guided": f.separation, "separation unguided": f.separation_unguided} if classes else {})
         for f in frames
-    ]  # fmt: skip
+    ]
 
 
 def strength_profile(points: Sequence[tuple[float, float]]) -> go.Figure:

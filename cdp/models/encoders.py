@@ -77,6 +77,12 @@ def list_encoders(dataset: str) -> list[Listed]:
     return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + _trained(dataset)
 
 
+def datasets_with_encoders() -> list[str]:
+    """Names of the data sets that have encoders here, shipped ones first."""
+    roots = [ASSETS / "encoders", encoders_dir()]
+    return list(dict.fromkeys(folder.name for root in roots if root.is_dir() for folder in sorted(root.iterdir()) if is_name(folder.name)))
+
+
 def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
     """Sub-folders with a card, by name; hidden (unfinished) ones never."""
     found = []

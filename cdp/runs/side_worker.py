@@ -139,6 +139,13 @@ def _preview_figures(payload: Mapping[str, Any], report: Report) -> dict[str, An
     return {"sets": [one.to_json() for one in sets], "note": found.note, "encoder": found.encoder}
 
 
+def _pseudo_label(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    from cdp.tasks.pseudo_labels import pseudo_label
+
+    made = pseudo_label(**payload, report=report)
+    return {"name": made.name, "count": len(made)}
+
+
 def _estimate(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     from cdp.tasks.estimate import estimate
 
@@ -166,7 +173,7 @@ def _theory(payload: Mapping[str, Any], report: Report) -> None:
 
 TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {
     "warm": _warm, "ready": _ready, "embed": _embed, "quality": _quality, "scores": _scores, "measure": _measure, "closeup": _closeup,
-    "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures, "estimate": _estimate,
+    "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures, "pseudo_label": _pseudo_label, "estimate": _estimate,
     "lab": _lab, "theory": _theory,
 }  # fmt: skip
 

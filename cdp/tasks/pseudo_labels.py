@@ -22,7 +22,7 @@ from cdp.data.names import valid_name
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import Cancelled, InputError, MissingError
-from cdp.models.encoders import JUDGE, Encoder
+from cdp.models.encoders import JUDGE, Encoder, datasets_with_encoders, list_encoders
 from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import NewLabels, save_part
@@ -152,10 +152,38 @@ def histogram_rows(found: PseudoLabels) -> list[dict[str, Any]]:
     return [{"from": at / size, "to": (at + 1) / size, "images": count} for at, count in enumerate(found.histogram)]
 
 
-def command(name: str, out: str, encoder: str, min_confidence: float) -> str:
+def command(name: str, out: str, encoder: str, min_confidence: float, dataset: str = "") -> str:
     """The same on the command line."""
     words = ["python", "-m", "cdp", "pseudo-label", name, "--encoder", encoder, "--min-confidence", f"{min_confidence:g}", "--name", out]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--dataset", dataset] if dataset else [])])
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """A classifier that sees images like those of a set. name: as ``pseudo_label`` takes it; title: for a list."""
+
+    name: str
+    dataset: str
+    title: str
+
+
+def labellers(samples: SampleSet) -> list[Labeller]:
+    """The classifiers here that see such images: those of the set's own data set first, of these any that neither guided the images nor judges
+    first, and the judge before the one that guided. Reads cards only."""
+    height, width, channels = samples.image.shape[1:]
+    own = str(samples.card.get("dataset") or "")
+    guide = _guide_of(samples.card)
+
+    def rank(one: Labeller) -> tuple[bool, int]:
+        return one.dataset != own, 2 if one.name == guide else int(one.name == JUDGE)
+
+    found = [
+        Labeller(entry.name, dataset, f"{entry.title} ({dataset})")
+        for dataset in dict.fromkeys([own, *datasets_with_encoders()])
+        for entry in (list_encoders(dataset) if dataset else [])
+        if not entry.problem and entry.card.get("shape") == [channels, height, width]
+    ]
+    return sorted(found, key=rank)
 
 
 def _classifier(encoder: str, source: Source, dataset: str) -> tuple[Encoder, tuple[str, ...], Network]:
@@ -231,9 +259,17 @@ def _agreement(
 
 
 def _guided(card: Mapping[str, Any], described: Network) -> bool:
-    """Whether the labelling network guided the images, by the card of a generated set, or by the settings of the one that this is a part of."""
-    guide, parent = card.get("encoder"), card.get("parent")
-    if isinstance(guide, dict):
-        return guide.get("sha256") == described.sha256
-    config = parent.get("config") if isinstance(parent, dict) else None
-    return isinstance(config, dict) and config.get("loss") != "none" and config.get("encoder") == described.name
+    """Whether the labelling network guided the images: by its weights where the card has them, else by its name."""
+    guide = card.get("encoder")
+    if isinstance(guide, dict) and "sha256" in guide:
+        return bool(guide["sha256"] == described.sha256)
+    return _guide_of(card) == described.name
+
+
+def _guide_of(card: Mapping[str, Any]) -> str:
+    """The encoder that guided a set, or the one that this set is a part of; "" for none."""
+    parent = card.get("parent")
+    config = card.get("config") or (parent.get("config") if isinstance(parent, dict) else None)
+    if not isinstance(config, dict) or config.get("loss") == "none":
+        return ""
+    return str(config.get("encoder") or "")

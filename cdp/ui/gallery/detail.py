@@ -16,6 +16,7 @@ from cdp.tasks.subsets import set_tags
 from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
 from cdp.ui.gallery.images import classes_in, first_rows, page_count, showable
+from cdp.ui.gallery.labelling import show_labels
 from cdp.ui.gallery.parts import class_name, facts, go, heading, strip
 from cdp.ui.links import to_params
 from cdp.ui.sheet import sheet_png
@@ -38,6 +39,7 @@ def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
     with left:
         _actions(line, samples, others)
     with right:
+        show_labels(samples)
         _images(samples)
     _card(line, samples)
 

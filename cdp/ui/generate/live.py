@@ -39,7 +39,7 @@ def _draw(job: Job, class_names: Sequence[str], *, polling: bool) -> None:
     if frames:
         first = _toolbar(job, frames)
         _grids(job, compose(frames, job.config.sampler.steps, _chosen_step(job, frames)), first, class_names)
-        _curves(job, frames)
+        _curves(job, frames, classes=bool(class_names or job.config.classes))
     elif not over:
         st.skeleton(height=320)
     if over and polling:
@@ -146,8 +146,8 @@ def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -
         detail.show(job, first + picked, class_names)
 
 
-def _curves(job: Job, frames: Sequence[Frame]) -> None:
-    """Loss, ratio and separation per step, and their numbers once the job is over."""
+def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
+    """Loss, ratio and, where there are classes, separation per step, and their numbers once the job is over."""
     from cdp.figures.live import live_curves, live_rows
 
     if all(f.loss is None and f.separation is None for f in frames):
@@ -156,8 +156,12 @@ def _curves(job: Job, frames: Sequence[Frame]) -> None:
     state = (job.id, len(frames))
     drawn = st.session_state.get("drawn_curves")
     if drawn is None or drawn[0] != state:
-        drawn = st.session_state["drawn_curves"] = (state, live_curves(frames))
-    chart(drawn[1], key=f"curves_{job.id}", alt="Contrastive loss, guidance to noise ratio and class separation per step")
+        drawn = st.session_state["drawn_curves"] = (state, live_curves(frames, classes=classes))
+    chart(
+        drawn[1],
+        key=f"curves_{job.id}",
+        alt=f"Contrastive loss{', guidance to noise ratio and class separation' if classes else ' and guidance to noise ratio'} per step",
+    )
     if job.over:
         with st.expander("Numbers of the curves"):
-            st.dataframe(live_rows(frames), hide_index=True)
+            st.dataframe(live_rows(frames, classes=classes), hide_index=True)

@@ -30,8 +30,15 @@ def results(job: Job) -> None:
         return
     found = sentences(result)
     if not found:
-        st.caption("Too few images of each class to put figures on them: generate 20 or more.")
+        few = "Too few images of each class to put figures on them: generate 20 or more."
+        st.caption(
+            few
+            if result.label is not None
+            else "No figures: this model knows no classes, and there is no real image to measure a distance to."
+        )
         return
+    if result.label is None:
+        st.caption("This model knows no classes, so there is no figure of them until the images have labels.")
     st.subheader("What guidance changed" if result.difference else "What came out", anchor=False)
     if result.identical:
         st.info(IDENTICAL)

@@ -15,8 +15,9 @@ from cdp.runs.failures import sentence
 from cdp.runs.jobs import Job
 from cdp.types import LiveResult
 from cdp.ui.sheet import MAX_IMAGES, sheet_png
+from cdp.ui.words import plain
 
-_SAVED, _NOT_SAVED = "saved_set", "not_saved"
+_SAVED, _NOT_SAVED, _UNLABELLED, _LABELLED = "saved_set", "not_saved", "saved_unlabelled", "labelled_set"
 
 
 def arm_of(job: Job, result: LiveResult, *, guided: bool) -> tuple[GenerateConfig, np.ndarray]:
@@ -61,8 +62,10 @@ def take_away(job: Job) -> None:
         stem = name_like(f"{Path(config.model).name}-{config.guidance.loss}-seed{config.seed}"[-80:])
         name_key = f"name_{job.id}_{arm}"
         st.text_input("Name of the sample set", stem, key=name_key, max_chars=80)
-        st.button("Save sample set", key="save_set", on_click=_save, args=(name_key, config, image, result.label))
+        st.button("Save sample set", key="save_set", on_click=_save, args=(job.id, name_key, config, image, result.label))
     _tell_of_saving()
+    if result.label is None:
+        _offer_labels(job)
     with st.container(horizontal=True, key="downloads"):
         st.download_button("Download .npz", lambda: npz_bytes(image, result.label), f"{stem}.npz", key="npz", on_click="ignore")
         if len(image) <= MAX_IMAGES:
@@ -72,11 +75,33 @@ def take_away(job: Job) -> None:
             )  # fmt: skip
 
 
-def _save(name_key: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray | None) -> None:
+def _save(job_id: str, name_key: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray | None) -> None:
     try:
         st.session_state[_SAVED] = save(st.session_state[name_key], config, image, label)
+        st.session_state[_UNLABELLED] = (job_id, st.session_state[_SAVED])
     except (CdpError, OSError) as error:
         st.session_state[_NOT_SAVED] = f"Not saved: {sentence(error)}."
+
+
+def _offer_labels(job: Job) -> None:
+    """Images of a model without classes have no labels; once they are saved a classifier can give some, here and at once."""
+    from cdp.data.sets import is_saved, open_set
+
+    of, name = st.session_state.get(_UNLABELLED, ("", ""))
+    if labelled := st.session_state.pop(_LABELLED, ""):
+        st.success(plain(f"{labelled} has labels."))
+        st.page_link("pages/gallery.py", label="See it in the gallery", query_params={"set": labelled})
+    elif of == job.id and is_saved(name):
+        from cdp.ui.gallery.labelling import ask_labels
+
+        ask_labels(open_set(name), _labelled)
+    else:
+        st.caption("These images have no labels, as the model knows no classes. Save them, and a classifier can label them here.")
+
+
+def _labelled(name: str) -> None:
+    st.session_state[_LABELLED] = name
+    st.session_state.pop(_UNLABELLED, None)
 
 
 def _tell_of_saving() -> None:

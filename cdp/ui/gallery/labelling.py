@@ -1,0 +1,114 @@
+"""Labels for a set without any, by a classifier of one's choice; and what is to be known of labels that a set got so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from cdp.data.names import MAX_LENGTH
+from cdp.data.samples import SampleSet
+from cdp.tasks.pseudo_labels import CONFIDENCE, PseudoLabels, command, histogram_rows, labellers, pseudo_labels_of, sentences
+from cdp.ui.gallery.parts import go
+from cdp.ui.side import side, waiting
+from cdp.ui.words import plain
+
+_ASKED = "gallery_labelling"
+
+
+def show_labels(samples: SampleSet) -> None:
+    """For a set without labels that it has none, and the way to get some; for one that a classifier labelled, how far that can be trusted."""
+    if samples.label is None:
+        ask_labels(samples, go)
+    elif (found := pseudo_labels_of(samples.card)) is not None:
+        _known(samples, found)
+
+
+def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
+    """Who labels the images of this set and how sure that has to be. done: called with the name of the new set, before the page is drawn anew."""
+    with st.container(border=True, key="labelling"):
+        st.markdown("**No labels**")
+        st.caption(
+            "Nobody has said what these images show. Training, evaluation and every figure of classes need labels: let a classifier give them, and "
+            "keep the images that it is sure of."
+        )
+        offered = labellers(samples)
+        if not offered:
+            height, width, channels = samples.image.shape[1:]
+            st.info(
+                f"No classifier here sees images of {width} x {height} px and {channels} channel{'s' if channels > 1 else ''}: train one with "
+                "`python -m cdp pretrain-encoder` on a data set of such images."
+            )
+            return
+        left, right = st.columns([3, 2])
+        who = left.selectbox(
+            "Classifier", range(len(offered)), format_func=lambda i: offered[i].title, key=f"labeller_{samples.name}",
+            help="Best one that neither guided these images nor is the judge: then the judge can say how often it is right.",
+        )  # fmt: skip
+        sure = right.number_input(
+            "Least confidence :gray[probability]", 0.0, 1.0, CONFIDENCE, 0.01, key=f"labeller_sure_{samples.name}",
+            help="Images whose class is less probable are left out. Higher: cleaner labels, fewer and easier images.",
+        )  # fmt: skip
+        key = f"labeller_name_{samples.name}"
+        st.text_input("Name of the new set", f"{samples.name[: MAX_LENGTH - 9]}-labelled", max_chars=MAX_LENGTH, key=key)
+        chosen = offered[who]
+        st.button(
+            "Label the images",
+            type="primary",
+            key="label_images",
+            on_click=_submit,
+            args=(samples.name, key, chosen.name, chosen.dataset, sure),
+        )
+        out = str(st.session_state[key]).strip()
+        with st.expander("The same on the command line"):
+            st.code(
+                command(samples.name, out, chosen.name, sure, "" if chosen.name.startswith("run:") else chosen.dataset),
+                language="bash",
+                wrap_lines=True,
+            )
+        _under_way(samples.name, done)
+
+
+def _submit(name: str, out_key: str, encoder: str, dataset: str, sure: float) -> None:
+    """Under the name that stands in the field at the click."""
+    payload = {"name": name, "out": str(st.session_state[out_key]).strip(), "encoder": encoder, "min_confidence": sure, "dataset": dataset}
+    _asked()[name] = payload
+    errand = side("looks").ask("pseudo_label", payload)
+    if errand.over:  # the same was tried before, and how it ended was read
+        side("looks").forget(errand)
+
+
+def _asked() -> dict[str, dict[str, Any]]:
+    """What was asked for in this session, by set."""
+    asked: dict[str, dict[str, Any]] = st.session_state.setdefault(_ASKED, {})
+    return asked
+
+
+def _under_way(name: str, done: Callable[[str], None]) -> None:
+    payload = _asked().get(name)
+    if payload is None:
+        return
+    errand = side("looks").ask("pseudo_label", payload)
+    if errand.state != "done":
+        waiting([(f"Labelling {name}", "looks", errand)], key="labelling_wait")
+        return
+    side("looks").forget(errand)
+    del _asked()[name]
+    st.toast(f"{plain(errand.result['name'])}: {errand.result['count']:,} images have labels")
+    done(errand.result["name"])
+    st.rerun()
+
+
+def _known(samples: SampleSet, found: PseudoLabels) -> None:
+    from cdp.figures.labels import label_panels
+
+    with st.container(border=True, key="labelled"):
+        first, *rest = sentences(found, samples.class_names)
+        st.markdown(f"**Pseudo-labels.** {plain(first)}")
+        for text in rest:
+            st.caption(plain(text))
+        figure = label_panels(found.histogram, found.min_confidence, found.balance, samples.class_names)
+        st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"labels_{samples.name}", alt=first)
+        with st.expander("Numbers"):
+            st.dataframe(histogram_rows(found), hide_index=True, width="stretch")

@@ -1,0 +1,70 @@
+"""A small data set with two classifiers, and a model without classes as diffusers itself saves one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+from cdp.cli.main import app
+from cdp.data.sets import save_set
+from cdp.errors import CdpError
+from cdp.models.architectures import build_classifier
+from cdp.models.encoders import save_encoder
+from cdp.paths import encoders_dir
+from tests.robust import tiny
+
+DATASET, NAMES = "shades", ["dark", "grey", "light"]
+
+
+def make_world() -> None:
+    """Training and test images of 8 x 8 px, a judge of them and another encoder called standard."""
+    for name, seed in ((DATASET, 0), (f"{DATASET}-test", 5)):
+        save_set(name, *tiny.images(60, seed), {"class_names": NAMES})
+    card = {"format": 1, "what": "encoder", "dataset": DATASET, "shape": [1, 8, 8], "classes": 3, "class_names": NAMES}
+    for seed, name in enumerate(("judge", "standard")):
+        save_encoder(encoders_dir() / DATASET / name, _classifier(seed), card)
+
+
+def _classifier(seed: int) -> nn.Module:
+    """A few plain steps of training on tiny images."""
+    net = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=seed)
+    image, label = tiny.images(120, 1 + seed)
+    x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(30):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    return net.eval()
+
+
+def make_model(folder: Path, pipeline: str = "DDPMPipeline") -> Path:
+    """A small U-Net without classes, with random weights, saved by diffusers."""
+    torch.manual_seed(0)
+    unet = diffusers.UNet2DModel(
+        sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    )  # fmt: skip
+    scheduler = {"DDPMPipeline": diffusers.DDPMScheduler, "DDIMPipeline": diffusers.DDIMScheduler}[pipeline]
+    getattr(diffusers, pipeline)(unet, scheduler(beta_schedule="linear")).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def cdp(*words: object) -> dict[str, Any]:
+    """What a command prints as JSON; its errors are raised."""
+    done = CliRunner().invoke(app, [*map(str, words), "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def refusal(*words: object) -> str:
+    """What a command is refused with."""
+    done = CliRunner().invoke(app, [*map(str, words)])
+    assert isinstance(done.exception, CdpError), (done.exception, done.output)
+    return str(done.exception)
