@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from cdp import paths
 from cdp.config import unflatten
@@ -30,7 +29,7 @@ from cdp.types import LiveResult
 from tests.robust import tiny
 from tests.tasks.evaluating_world import Told as ToldOfEvaluation
 from tests.tasks.training_world import Told
-from tests.tasks.unconditional_world import DATASET, NAMES, cdp, make_model, make_world, refusal
+from tests.tasks.unconditional_world import DATASET, NAMES, cdp, doubtful, make_model, make_world, refusal, seen_by
 
 GENERATE = (
     "--dataset",
@@ -68,19 +67,6 @@ def without_labels(name: str = "made", count: int = 90, seed: int = 3, **card: o
     image, label = tiny.images(count, seed)
     save_set(name, image, None, {"dataset": DATASET, **card})
     return label
-
-
-def doubtful() -> np.ndarray:
-    """Images of every brightness, of many of which a classifier of three is not quite sure; (256,8,8,1) uint8."""
-    return np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 8, 8, 1)).copy()
-
-
-def seen_by(encoder: str, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) probability of the most probable class, and that class, by the network itself."""
-    with torch.no_grad():
-        share = encoder_on_device(encoder, DATASET).net(torch.from_numpy(image.copy()).permute(0, 3, 1, 2).float() / 255).softmax(1)
-    confidence, predicted = (value.numpy() for value in share.max(1))
-    return confidence, predicted
 
 
 @pytest.mark.parametrize(("pipeline", "loss"), [("DDPMPipeline", "info_nce"), ("DDIMPipeline", "hard_negative")])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import torch
 from torch import nn
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from cdp.errors import CdpError
 from cdp.models.architectures import build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.paths import encoders_dir
+from cdp.tasks.engine import encoder_on_device
 from tests.robust import tiny
 
 DATASET, NAMES = "shades", ["dark", "grey", "light"]
@@ -42,6 +44,19 @@ def _classifier(seed: int) -> nn.Module:
         nn.functional.cross_entropy(net(x), y).backward()
         optimiser.step()
     return net.eval()
+
+
+def doubtful() -> np.ndarray:
+    """Images of every brightness, of many of which a classifier of three is not quite sure; (256,8,8,1) uint8."""
+    return np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 8, 8, 1)).copy()
+
+
+def seen_by(encoder: str, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) probability of the most probable class, and that class, by the network itself."""
+    with torch.no_grad():
+        share = encoder_on_device(encoder, DATASET).net(torch.from_numpy(image.copy()).permute(0, 3, 1, 2).float() / 255).softmax(1)
+    confidence, predicted = (value.numpy() for value in share.max(1))
+    return confidence, predicted
 
 
 def make_model(folder: Path, pipeline: str = "DDPMPipeline") -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -73,27 +74,24 @@ def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
 def _submit(name: str, out_key: str, encoder: str, dataset: str, sure: float) -> None:
     """Under the name that stands in the field at the click."""
     payload = {"name": name, "out": str(st.session_state[out_key]).strip(), "encoder": encoder, "min_confidence": sure, "dataset": dataset}
-    _asked()[name] = payload
-    errand = side("looks").ask("pseudo_label", payload)
-    if errand.over:  # the same was tried before, and how it ended was read
-        side("looks").forget(errand)
+    # Every click is an errand of its own: how an earlier one with the same settings ended is known already.
+    _asked()[name] = payload, uuid.uuid4().hex
 
 
-def _asked() -> dict[str, dict[str, Any]]:
-    """What was asked for in this session, by set."""
-    asked: dict[str, dict[str, Any]] = st.session_state.setdefault(_ASKED, {})
+def _asked() -> dict[str, tuple[dict[str, Any], str]]:
+    """What was asked for in this session, by set, and a name for the click."""
+    asked: dict[str, tuple[dict[str, Any], str]] = st.session_state.setdefault(_ASKED, {})
     return asked
 
 
 def _under_way(name: str, done: Callable[[str], None]) -> None:
-    payload = _asked().get(name)
-    if payload is None:
+    if name not in _asked():
         return
-    errand = side("looks").ask("pseudo_label", payload)
+    payload, click = _asked()[name]
+    errand = side("looks").ask("pseudo_label", payload, of=click)
     if errand.state != "done":
         waiting([(f"Labelling {name}", "looks", errand)], key="labelling_wait")
         return
-    side("looks").forget(errand)
     del _asked()[name]
     st.toast(f"{plain(errand.result['name'])}: {errand.result['count']:,} images have labels")
     done(errand.result["name"])

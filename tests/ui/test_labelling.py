@@ -1,0 +1,133 @@
+"""Sets without labels on the pages: the gallery says so and lets a classifier label them, and Generate offers it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cdp.data.sets import open_set, save_set
+from cdp.paths import models_dir
+from cdp.runs.engine import Engine
+from cdp.runs.side import Errand
+from cdp.runs.side_worker import _answer
+from cdp.tasks.live import live
+from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
+from tests.robust import tiny
+from tests.tasks.unconditional_world import DATASET, NAMES, doubtful, make_model, make_world, seen_by
+from tests.ui.pages import opened, ran, served
+from tests.ui.worlds import engine_of
+
+
+class AtOnce:
+    """The helper process, answering in this one."""
+
+    def __init__(self) -> None:
+        self.errands: dict[str, Errand] = {}
+
+    def ask(self, name: str, payload: Mapping[str, Any], *, of: str = "", **_: Any) -> Errand:
+        key = f"{name} {payload} {of}"
+        if key not in self.errands:
+            errand = self.errands[key] = Errand(name, payload)
+            answer = _answer(name, payload, lambda share, words: None)
+            errand.end("failed", error=answer["error"]) if "error" in answer else errand.end("done", result=answer["result"])
+        return self.errands[key]
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> None:
+    served(monkeypatch)
+    helper = AtOnce()
+    for module in ("cdp.ui.gallery.labelling", "cdp.ui.side"):
+        monkeypatch.setattr(f"{module}.side", lambda kind: helper)
+    make_world()
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(e.value for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success])
+
+
+def labelled(app: AppTest) -> None:
+    ran(app.button(key="label_images").click())
+
+
+def test_the_gallery_labels_a_set_without_labels_and_shows_how_far_they_can_be_trusted() -> None:
+    save_set("made", tiny.images(60, 3)[0], None, {"dataset": DATASET})
+    assert "60 images · no labels" in text(opened("gallery"))
+    app = opened("gallery", set="made")
+    assert "**No labels**" in text(app) and not [one for one in app.selectbox if one.label == "Class"]
+    labelled(app)
+    assert app.query_params["set"] == "made-labelled"
+    found = pseudo_labels_of(open_set("made-labelled").card)
+    assert found is not None and found.encoder.name == "standard", "a network that neither guided nor judges comes first"
+    assert "Pseudo-labels." in text(app) and "another network" in text(app) and "**No labels**" not in text(app)
+
+
+def test_what_a_classifier_is_not_sure_of_is_said_where_it_was_asked_for_and_can_be_asked_otherwise() -> None:
+    image = doubtful()
+    image = image[seen_by("standard", image)[0] < 0.95]
+    save_set("made", image, None, {"dataset": DATASET})
+    app = opened("gallery", set="made")
+    app.number_input(key="labeller_sure_made").set_value(1.0)
+    labelled(app)
+    assert "none reaches 1" in text(app).replace("\\", "")
+    app.number_input(key="labeller_sure_made").set_value(0.0)
+    labelled(app)
+    assert len(open_set("made-labelled")) == len(image)
+
+
+def test_without_a_classifier_of_such_images_the_page_says_what_is_missing() -> None:
+    save_set("odd", np.zeros((6, 9, 7, 1), np.uint8), None, {"dataset": DATASET})
+    app = opened("gallery", set="odd")
+    assert "No classifier here sees images of 7 x 9 px" in text(app) and "pretrain-encoder" in text(app)
+
+
+def test_the_network_that_guided_is_offered_last_of_its_data_set() -> None:
+    image = tiny.images(6)[0]
+    for loss, first in (("info_nce", ["judge", "standard"]), ("none", ["standard", "judge"])):
+        made = save_set(loss, image, None, {"dataset": DATASET, "config": {"loss": loss, "encoder": "standard"}})
+        assert [one.name for one in labellers(made)] == first
+
+
+def test_two_sets_are_shown_beside_each_other_where_one_has_no_labels() -> None:
+    image, label = tiny.images(30, 3)
+    save_set("made", image, None, {})
+    save_set("known", image, label, {"class_names": NAMES})
+    app = opened("gallery", **{"set": "made", "with": "known"})
+    assert "as made has no labels" in text(app) and "Classes" not in [one.label for one in app.expander]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Engine]]:
+    """The real sampler under the Generate page, with a model without classes."""
+    made = engine_of(live)
+    for module in ("action", "live"):
+        monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: made)
+    yield lambda: made
+    made.close(5)
+
+
+def test_generate_offers_labels_for_the_images_of_a_model_without_classes(engine: Callable[[], Engine]) -> None:
+    folder = make_model(models_dir() / "plain")
+    (folder / "card.json").write_text(
+        '{"format": 1, "dataset": "%s", "shape": [1, 8, 8], "patch": 1, "classes": 0, "class_names": []}' % DATASET  # noqa: UP031
+    )
+    app = opened(
+        "generate", model="plain", dataset=DATASET, encoder="standard", loss="info_nce", count="24", batch="24", steps="2", precision="fp32"
+    )
+    ran(app.button(key="generate").click())
+    job = app.session_state["live_job"]
+    assert job.wait(60) and job.state == "done", job.error
+    ran(app)
+    assert job.result.label is None and "this model knows no classes" in text(app).lower()
+    assert "Class separation" not in text(app) and "Agreement" not in text(app)
+    app.text_input(key=f"name_{job.id}_Guided").set_value("plain")
+    ran(app.button(key="save_set").click())
+    assert open_set("plain").label is None
+    app.number_input(key="labeller_sure_plain").set_value(0.0)
+    labelled(app)
+    assert "plain-labelled has labels" in text(app).replace("\\", "")
+    assert open_set("plain-labelled").class_names == tuple(NAMES)
