@@ -5,6 +5,7 @@ Leaf names are unique over all groups, so a flat mapping (URL, CLI) loses nothin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import model_validator
@@ -17,8 +18,11 @@ Negatives = Literal["auto", "batch", "real", "memory"]
 Point = Literal["x0", "x0_through_network", "x_t"]
 Schedule = Literal["constant", "linear", "cosine", "noise_scaled"]
 Solver = Literal["ddim", "ddpm", "dpmpp", "unipc"]
+Clip = Literal["model", "on", "off"]
 
 CLASS_AWARE = ("supcon", "class_margin", "fisher", "classifier")
+CLAMPING = ("ddim", "ddpm")
+"""Solvers whose estimate of the image can be clamped; the others have no such setting."""
 MAX_COUNT = 1_000_000
 
 
@@ -29,13 +33,13 @@ class Guidance(Frozen):
         "supcon", "Loss",
         "What the sampler descends. SupCon, class margin, Fisher and classifier know the classes; InfoNCE and hard-negative do "
         "not, and so push images of the same class apart too.",
-        paper="hard_negative (CIFAR-10), info_nce (variant)",
+        paper="hard_negative (info_nce in a variant)",
     )  # fmt: skip
     encoder: str = knob(
         "robust", "Encoder",
         "The network whose features the loss compares. A robust (adversarially trained) encoder has gradients that change "
         "what a person sees; a standard one mostly gets changes that only it sees.",
-        paper="standard, WRN-28-10 penultimate features", min_length=1, max_length=400,
+        paper="standard; penultimate features of WRN-28-10 (CIFAR-10, traffic signs), 100 features (MNIST)", min_length=1, max_length=400,
     )  # fmt: skip
     strength: float = knob(
         0.1, "Strength", "Length of the guidance, per image, as a share of the predicted noise: 0 is unguided.",
@@ -50,8 +54,9 @@ class Guidance(Frozen):
         "its meaning changes with batch size and temperature.", paper="raw", advanced=True,
     )  # fmt: skip
     raw_lambda: float = knob(
-        1e5, "Raw lambda", "Factor on the gradient of the batch-mean loss; used only where strength is raw.",
-        paper="1e5 (also 2e5, 5e3) with hard_negative; 1e3 with info_nce", advanced=True, ge=0, le=1e9,
+        1e5, "Raw lambda", "Factor on the gradient of the loss's mean over all its rows: one an image, in hard_negative two, as both views are "
+        "anchors. Used only where strength is raw.",
+        paper="1e5 (CIFAR-10, MNIST; 2e5 in a variant), 5e3 (traffic signs) with hard_negative; 1e3 with info_nce", advanced=True, ge=0, le=1e10,
     )  # fmt: skip
     factor: Literal["sqrt_one_minus_alpha_bar", "one"] = knob(
         "sqrt_one_minus_alpha_bar", "Noise factor", "For raw strength: the exact classifier-guidance factor sqrt(1 - alpha_bar), or 1 as "
@@ -63,12 +68,12 @@ class Guidance(Frozen):
         "noise-scaled, times sqrt(1 - alpha_bar).", paper="constant", advanced=True,
     )  # fmt: skip
     window_start: float = knob(
-        0.7, "Window starts at", "Guide only where t/T is below this: 1 is pure noise.", unit="t/T", paper="1.0 (CIFAR-10), 0.6 (MNIST)",
+        0.7, "Window starts at", "Guide only where t/T is below this: 1 is pure noise.", unit="t/T", paper="1 (CIFAR-10), 0.15 (MNIST, traffic signs)",
         ge=0, le=1,
     )  # fmt: skip
     window_stop: float = knob(
         0.0, "Window stops at", "Guide only where t/T is at or above this: 0 is the finished image.", unit="t/T",
-        paper="0.4 (CIFAR-10), 0.2 (MNIST)", ge=0, le=1,
+        paper="0.4 (CIFAR-10), 0.05 (MNIST, traffic signs)", ge=0, le=1,
     )  # fmt: skip
     noise_limit: float = knob(
         1.0, "Noise limit", "Where noise/signal = sqrt(1 - alpha_bar)/sqrt(alpha_bar) exceeds this, strength falls in proportion, so that "
@@ -103,8 +108,15 @@ class Guidance(Frozen):
         unit="cosine", advanced=True, ge=0, le=2,
     )  # fmt: skip
     head: bool = knob(
-        False, "Online head", "A small random projection head, trained while sampling (Adam 1e-2, one step a call). Seeded, but images then "
-        "depend on the call history of their batch.", paper="on", advanced=True,
+        False, "Online head", "A small random projection head on the features, trained while sampling (Adam 1e-2, one step a guidance call). "
+        "Seeded, but images then depend on the call history of their batch.", paper="on", advanced=True,
+    )  # fmt: skip
+    head_hidden: int = knob(
+        128, "Head, hidden", "Width of the online head's hidden layer (ReLU).", unit="features", paper="128; 64 (MNIST)", advanced=True, ge=1, le=4096,
+    )  # fmt: skip
+    head_out: int = knob(
+        128, "Head, out", "Width of what the online head gives, which the loss compares.", unit="features", paper="128; 64 (MNIST)", advanced=True,
+        ge=1, le=4096,
     )  # fmt: skip
 
     @model_validator(mode="after")
@@ -149,11 +161,19 @@ def refusal(guidance: Guidance) -> str:
 class Sampler(Frozen):
     """How noise becomes images."""
 
-    solver: Solver = knob("ddim", "Solver", "DDIM and DDPM as published; DPM-Solver++ and UniPC need fewer steps.", paper="ddim")
-    steps: int = knob(20, "Steps", "Network calls an image; cost grows in proportion.", unit="steps", paper="250 (MNIST)", ge=2, le=1000)
+    solver: Solver = knob(
+        "ddim", "Solver", "DDIM and DDPM as published; DPM-Solver++ and UniPC need fewer steps.", paper="ddim (CIFAR-10), ddpm (MNIST, traffic signs)",
+    )  # fmt: skip
+    steps: int = knob(
+        20, "Steps", "Network calls an image; cost grows in proportion.", unit="steps", paper="250 (MNIST, traffic signs)", ge=2, le=1000,
+    )  # fmt: skip
     eta: float = knob(
-        0.0, "Eta", "Fresh noise at each DDIM step: 0 is deterministic, 1 is ancestral.", paper="0", advanced=True, ge=0, le=1
-    )
+        0.0, "Eta", "Fresh noise at each DDIM step: 0 is deterministic, 1 is ancestral.", paper="0 (CIFAR-10)", advanced=True, ge=0, le=1,
+    )  # fmt: skip
+    clip_sample: Clip = knob(
+        "model", "Clamp estimate", "Whether the estimate of the image is clamped to [-1, 1] at every DDIM or DDPM step, and the noise that it "
+        "implies with it. Model: what the model's own settings say.", paper="off (CIFAR-10), on (MNIST, traffic signs)", advanced=True,
+    )  # fmt: skip
     cfg_scale: float = knob(
         1.0, "Classifier-free scale", "1 is the conditional model as it is; above 1 trades variety for typicality, at two network calls a step.",
         paper="1 (none)", advanced=True, ge=0, le=20,
@@ -213,9 +233,29 @@ def flatten(config: GenerateConfig) -> dict[str, Any]:
     return {k: v for k, v in data.items() if k not in GROUPS} | data["guidance"] | data["sampler"]
 
 
-def unflatten(flat: dict[str, Any], base: GenerateConfig | None = None) -> GenerateConfig:
-    """A config from leaves by name over ``base``. Raises InputError naming the field, its value and its range."""
-    merged = flatten(base or GenerateConfig()) | flat
+_NEWER: dict[str, Any] = {"head_hidden": 128, "head_out": 128, "clip_sample": "model"}
+"""Leaves that came when lambda began to multiply the mean over all rows of the loss, with what they were before."""
+
+
+def upgraded(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete settings of the version before in today's terms, anything else as it is.
+
+    Raw lambda used to be divided by the images alone, so hard_negative, which has two rows an image, was pushed twice as hard
+    as its lambda said. Twice the lambda is the same push today, to the last bit.
+    """
+    complete = set(Guidance.model_fields) - {"encoder", *_NEWER}
+    if not complete <= flat.keys() or flat.keys() & _NEWER.keys():
+        return dict(flat)
+    twice = flat["strength_mode"] == "raw" and flat["loss"] == "hard_negative" and isinstance(flat["raw_lambda"], int | float)
+    return _NEWER | dict(flat) | ({"raw_lambda": 2 * flat["raw_lambda"]} if twice else {})
+
+
+def unflatten(flat: Mapping[str, Any], base: GenerateConfig | None = None) -> GenerateConfig:
+    """A config from leaves by name over ``base``; complete settings of an older version are ``upgraded``.
+
+    Raises InputError naming the field, its value and its range.
+    """
+    merged = flatten(base or GenerateConfig()) | upgraded(flat)
     data: dict[str, Any] = {name: {} for name in GROUPS}
     owners = {leaf: group for group, model in GROUPS.items() for leaf in model.model_fields}
     for name, value in merged.items():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from cdp.cli.options import leaves
-from cdp.config import GROUPS, GenerateConfig, flatten, refusal, unflatten
+from cdp.config import GROUPS, GenerateConfig, flatten, refusal, unflatten, upgraded
 from cdp.errors import InputError, MissingError
 from cdp.knobs import parse
 from cdp.presets import PRESETS, preset
@@ -117,6 +117,37 @@ def test_unknown_keys_and_foreign_shapes_are_refused(data: Any) -> None:
 def test_a_config_cannot_be_changed_in_place() -> None:
     with pytest.raises(ValueError, match="frozen"):
         GenerateConfig().seed = 3  # type: ignore[misc]
+
+
+OLDER = {
+    "model": "fashion-mnist", "dataset": "fashion-mnist", "count": 64, "seed": 0, "classes": [], "batch": 512, "loss": "hard_negative",
+    "encoder": "standard", "strength": 0.1, "temperature": 10.0, "strength_mode": "raw", "raw_lambda": 100000.0, "factor": "one",
+    "schedule": "constant", "window_start": 1.0, "window_stop": 0.4, "noise_limit": 0.0, "point": "x_t", "positives": "previous",
+    "negatives": "auto", "bank_size": 512, "tau_plus": 0.1, "beta": 1.0, "margin": 0.5, "head": False, "solver": "ddim", "steps": 20,
+    "eta": 0.0, "cfg_scale": 1.0, "precision": "auto", "compile": False,
+}  # fmt: skip
+"""A card's settings as the version before wrote them, for the preset paper-cifar10."""
+
+
+def test_settings_of_the_version_before_mean_the_same_push_today() -> None:
+    config = unflatten(OLDER)
+    assert config.guidance.raw_lambda == 200000, "divided by both views, not by the images alone"
+    kept = {name: value for name, value in OLDER.items() if name != "raw_lambda"}
+    assert {name: flatten(config)[name] for name in kept} == kept
+    assert flatten(config)["clip_sample"] == "model"
+    assert unflatten(flatten(config)) == config, "and only once"
+    assert upgraded(upgraded(OLDER)) == upgraded(OLDER)
+
+
+@pytest.mark.parametrize("change", [{"loss": "info_nce"}, {"strength_mode": "relative"}, {"loss": "supcon"}])
+def test_other_losses_and_relative_strength_keep_their_lambda(change: dict[str, Any]) -> None:
+    assert unflatten(OLDER | change).guidance.raw_lambda == OLDER["raw_lambda"]
+
+
+def test_what_is_set_by_hand_or_by_a_link_is_taken_as_it_is() -> None:
+    by_hand = {"loss": "hard_negative", "strength_mode": "raw", "raw_lambda": 5.0}
+    assert upgraded(by_hand) == by_hand and unflatten(by_hand).guidance.raw_lambda == 5.0
+    assert unflatten(flatten(preset("paper-cifar10"))).guidance.raw_lambda == 1e5
 
 
 @pytest.mark.parametrize("name", PRESETS)

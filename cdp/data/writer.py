@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,14 +24,15 @@ class SetWriter:
     """A set being written, in a hidden sibling ``.<name>.partial`` of its folder, which no listing shows.
 
     out_folder: where the finished set will be; count, shape_hwc: all its images; config: what makes it this set (JSON); labelled: False for
-    images without labels.
+    images without labels; upgrade: what an older version wrote as ``config`` in today's terms.
     Opening it again with the same arguments resumes; ``done_rows`` says where. Raises InputError where the name is taken,
     where a partial set of other settings is there, or where another process writes it.
     """
 
     def __init__(
-        self, out_folder: Path | str, count: int, shape_hwc: tuple[int, int, int], config: dict[str, Any], *, labelled: bool = True
-    ) -> None:
+        self, out_folder: Path | str, count: int, shape_hwc: tuple[int, int, int], config: dict[str, Any], *, labelled: bool = True,
+        upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:  # fmt: skip
         self.folder = Path(out_folder).expanduser().resolve()
         name = valid_name(self.folder.name)
         self.shape, self.labelled = (count, *shape_hwc), labelled
@@ -46,17 +48,17 @@ class SetWriter:
         except Timeout as error:
             raise InputError(f"{self.folder} is being written by another process: wait for it or choose another name") from error
         try:
-            self._begin_or_resume({"count": count, "shape": list(shape_hwc)} | config)
+            self._begin_or_resume({"count": count, "shape": list(shape_hwc)} | config, upgrade)
         except BaseException:
             self._lock.release()
             raise
 
-    def _begin_or_resume(self, config: dict[str, Any]) -> None:
+    def _begin_or_resume(self, config: dict[str, Any], upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         config = json.loads(json.dumps(config, allow_nan=False))
         path = self.partial / _CONFIG
         progress = self.partial / _PROGRESS
         if path.exists():
-            self._refuse_other(self._read(path), config)
+            self._refuse_other(upgrade(self._read(path)), config)
         if not (path.exists() and progress.exists()):
             # The first writer was killed before a row was counted: what it left may be half a header.
             for leftover in (IMAGE, LABEL, _PROGRESS):

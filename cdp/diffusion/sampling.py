@@ -64,13 +64,13 @@ class Trajectory:
     def __init__(
         self, denoiser: Denoiser, scheduler: Mapping[str, Any], *, labels: Tensor | None, seeds: Sequence[int],
         solver: str = "ddim", steps: int = 20, eta: float = 0.0, guide: Guide | None = None, cfg_scale: float = 1.0,
-        dtype: torch.dtype = torch.float32,
+        clip_sample: str = "model", dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         self.device = next(denoiser.parameters()).device
         check_labels(denoiser, labels, len(seeds), cfg_scale)
         self.denoiser, self.guide, self.cfg_scale, self.dtype = denoiser, guide, cfg_scale, dtype
         self.labels = None if labels is None else labels.to(self.device)
-        self.solver = Solver(solver, scheduler, steps=steps, eta=eta, seeds=seeds)
+        self.solver = Solver(solver, scheduler, steps=steps, eta=eta, seeds=seeds, clip_sample=clip_sample)
         self.x = self.solver.noise(denoiser.shape, self.device)
         self.i = 0
 
@@ -120,6 +120,8 @@ class Trajectory:
             if look.nudge is not None:
                 out = steered(out, look.nudge.delta, level, kind)
                 x0 = to_x0(out, self.x, level, kind)
+            if self.solver.clamps:
+                x0 = x0.clamp(-1, 1)
             self.x = self.solver.step(out, t, self.x)
         self.i += 1
         return Step(self.i, len(self.solver.timesteps), t, t / self.solver.train_steps, self.x, x0, look.nudge)
@@ -127,17 +129,20 @@ class Trajectory:
 
 def sample(
     denoiser: Denoiser, scheduler: Mapping[str, Any], *, labels: Tensor | None, seeds: Sequence[int], solver: str = "ddim",
-    steps: int = 20, eta: float = 0.0, guide: Guide | None = None, cfg_scale: float = 1.0, dtype: torch.dtype = torch.float32,
+    steps: int = 20, eta: float = 0.0, guide: Guide | None = None, cfg_scale: float = 1.0, clip_sample: str = "model",
+    dtype: torch.dtype = torch.float32,
 ) -> Iterator[Step]:  # fmt: skip
     """Sample one batch; the last step's ``x`` are the images, (B,C,H,W) in [-1,1] up to overshoot.
 
     denoiser: the network; scheduler: the model's scheduler_config; labels: (B,) class numbers, None for an unconditional
     model; seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's, in [0,1]; guide: steering rule or None;
-    cfg_scale: classifier-free guidance, 1 is off; dtype: precision of the network call, all else is fp32.
+    cfg_scale: classifier-free guidance, 1 is off; clip_sample: of the image estimate, as in ``Solver``; dtype: precision of the
+    network call, all else is fp32.
     Raises InputError for labels that do not fit the model.
     """
     path = Trajectory(
-        denoiser, scheduler, labels=labels, seeds=seeds, solver=solver, steps=steps, eta=eta, guide=guide, cfg_scale=cfg_scale, dtype=dtype,
+        denoiser, scheduler, labels=labels, seeds=seeds, solver=solver, steps=steps, eta=eta, guide=guide, cfg_scale=cfg_scale,
+        clip_sample=clip_sample, dtype=dtype,
     )  # fmt: skip
     while path.running:
         yield path.take(path.look())

@@ -20,8 +20,8 @@ from cdp.models.precision import autocast
 class Contrast:
     """Per-anchor loss of a batch of images; remembers what its positives and negatives need from earlier steps.
 
-    One instance serves one batch from its first step to its last. Everything it remembers is features, so an image costs
-    one encoder forward a step (two with augmented positives).
+    One instance serves one batch from its first step to its last. What it remembers of guided steps is features, so an image
+    costs one encoder forward a step (two with augmented positives), and one more where it looks back at the step before them.
     """
 
     def __init__(self, guidance: Guidance, net: Classifier, *, bank: Bank | None, seed: int, dtype: torch.dtype = torch.float32) -> None:
@@ -30,19 +30,23 @@ class Contrast:
         self.positives, self.negatives = positives_of(guidance), negatives_of(guidance)
         if bank is None and "real" in (self.positives, self.negatives) and guidance.loss != "classifier":
             raise InputError("real images are chosen as positives or negatives, but the data set gave none: choose another data set")
+        self.has_history = guidance.loss != "classifier" and (self.positives == "previous" or self.negatives == "memory")
         self.head: OnlineHead | None = None
         self._seed = seed
         self._stream = torch.Generator().manual_seed(seed)
         self._previous: Tensor | None = None
+        self._unseen: tuple[Tensor, Tensor | None] | None = None
         self._memory: deque[tuple[Tensor, Tensor | None]] = deque()
 
     def __call__(self, image: Tensor, labels: Tensor | None) -> Tensor | None:
         """image: (B,C,H,W) about [0,1]; labels: (B,) or None -> losses (B,) or (2B,) nats; None where history is missing."""
+        self._look_back()
         features = self._features(image)
         if self.guidance.loss == "classifier":
             return losses.classifier(self.net.logits_of(features), self._known(labels))
         if self.guidance.head and self.head is None:
-            self.head = OnlineHead(features.shape[1], seed=self._seed, device=features.device)
+            g = self.guidance
+            self.head = OnlineHead(features.shape[1], hidden=g.head_hidden, out=g.head_out, seed=self._seed, device=features.device)
         view = self._second_view(image, labels, features)
         memory = self._recall(features)
         self._remember(features.detach(), labels)
@@ -53,6 +57,18 @@ class Contrast:
             return self._class_aware(z, view, memory, self._known(labels))
         assert view is not None
         return self._label_free(z, view, memory)
+
+    def pass_by(self, image: Tensor, labels: Tensor | None) -> None:
+        """An iterate that is not guided. The one before the first guided step belongs to the history, so it is kept, and the encoder sees it
+        when that step comes."""
+        self._unseen = (image, labels)
+
+    def _look_back(self) -> None:
+        if self._unseen is not None:
+            image, labels = self._unseen
+            self._unseen = None
+            with torch.no_grad():
+                self._remember(self._features(image), labels)
 
     def _features(self, image: Tensor) -> Tensor:
         with autocast(image.device, self.dtype):

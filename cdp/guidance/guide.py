@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,8 +18,18 @@ from cdp.models.classifiers import Classifier
 from cdp.models.ranges import to_image_range
 from cdp.types import Guide, NoiseState, Nudge
 
-Gradient = Callable[[NoiseState], tuple[Tensor, Tensor] | None]
-"""State -> gradient of the summed loss, (B,C,H,W), and the loss of each image, (B,); None where there is nothing to descend yet."""
+
+class Descent(NamedTuple):
+    """gradient: of the loss summed over its rows, (B,C,H,W); loss: of each image, (B,); rows: how many the sum has, which is B, or 2B for
+    hard_negative, whose anchors are both views."""
+
+    gradient: Tensor
+    loss: Tensor
+    rows: int
+
+
+Gradient = Callable[[NoiseState], Descent | None]
+"""None where there is nothing to descend yet."""
 
 Strength = Callable[[float, float], float]
 """(t/T, alpha_bar) -> how strong."""
@@ -31,9 +42,9 @@ def descend(contrast: Contrast, *, point: str) -> Gradient:
     dx0/dx_t = 1/sqrt(alpha_bar). "x0_through_network": the same, differentiated through the network.
     """
 
-    def gradient(state: NoiseState) -> tuple[Tensor, Tensor] | None:
+    def gradient(state: NoiseState) -> Descent | None:
         with torch.enable_grad():
-            at = (state.x0 if point == "x0" else state.x_t).detach().requires_grad_()
+            at = (state.x_t if point == "x0_through_network" else _at(state, point)).detach().requires_grad_()
             x = state.predict_x0(at) if point == "x0_through_network" else at
             rows = contrast(to_image_range(x), state.labels)
             if rows is None:
@@ -46,9 +57,14 @@ def descend(contrast: Contrast, *, point: str) -> Gradient:
             g = g / math.sqrt(state.alpha_bar)
         if not bool(torch.isfinite(g).all()):
             raise CdpError(f"the guidance gradient is not finite at t = {state.t}: raise the temperature or lower the strength")
-        return g, rows.detach().view(-1, len(at)).mean(0)
+        return Descent(g, rows.detach().view(-1, len(at)).mean(0), len(rows))
 
     return gradient
+
+
+def _at(state: NoiseState, point: str) -> Tensor:
+    """What the encoder sees of a state, in model range."""
+    return state.x_t if point == "x_t" else state.x0
 
 
 def relative(gradient: Gradient, strength: Strength) -> Guide:
@@ -58,7 +74,7 @@ def relative(gradient: Gradient, strength: Strength) -> Guide:
         found = gradient(state)
         if found is None:
             return None
-        g, loss = found
+        g, loss, _ = found
         asked = strength(state.t_fraction, state.alpha_bar)
         length, noise = norms(g), norms(state.eps)
         # An image whose loss is flat has no direction to go: leave it where it is.
@@ -70,22 +86,29 @@ def relative(gradient: Gradient, strength: Strength) -> Guide:
 
 
 def raw(gradient: Gradient, weight: Strength) -> Guide:
-    """weight * gradient of the batch-mean loss, as published: its effect depends on batch size and temperature."""
+    """weight * gradient of the loss's mean over all its rows, as published: its effect depends on batch size and temperature."""
 
     def guide(state: NoiseState) -> Nudge | None:
         found = gradient(state)
         if found is None:
             return None
-        g, loss = found
-        delta = g * (weight(state.t_fraction, state.alpha_bar) / len(g))
+        g, loss, rows = found
+        delta = g * (weight(state.t_fraction, state.alpha_bar) / rows)
         return Nudge(delta, loss, norms(delta) / norms(state.eps), math.nan)
 
     return guide
 
 
-def during(guide: Guide, inside: Callable[[float], bool]) -> Guide:
-    """The guide where ``inside(t/T)`` holds, nothing elsewhere."""
-    return lambda state: guide(state) if inside(state.t_fraction) else None
+def during(guide: Guide, inside: Callable[[float], bool], outside: Callable[[NoiseState], None]) -> Guide:
+    """The guide where ``inside(t/T)`` holds; elsewhere nothing is changed, and ``outside`` is told the state."""
+
+    def within(state: NoiseState) -> Nudge | None:
+        if inside(state.t_fraction):
+            return guide(state)
+        outside(state)
+        return None
+
+    return within
 
 
 def norms(x: Tensor) -> Tensor:
@@ -103,9 +126,15 @@ def build_guide(
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
     if guidance.loss == "none" or strength == 0:
         return None
-    gradient = descend(Contrast(guidance, net, bank=bank, seed=seed, dtype=dtype), point=guidance.point)
+    contrast = Contrast(guidance, net, bank=bank, seed=seed, dtype=dtype)
+    gradient = descend(contrast, point=guidance.point)
     if guidance.strength_mode == "raw":
         scaled = raw(gradient, lambda t, level: raw_weight(guidance, t, level))
     else:
         scaled = relative(gradient, lambda t, level: relative_strength(guidance, t, level))
-    return during(scaled, lambda t: in_window(guidance, t))
+
+    def pass_by(state: NoiseState) -> None:
+        if contrast.has_history:
+            contrast.pass_by(to_image_range(_at(state, guidance.point)), state.labels)
+
+    return during(scaled, lambda t: in_window(guidance, t), pass_by)

@@ -39,7 +39,7 @@ def noise_cap(guidance: Guidance, alpha_bar: float) -> float:
 
 
 def raw_weight(guidance: Guidance, t_fraction: float, alpha_bar: float) -> float:
-    """Lambda times every factor, for raw strength: the weight of the gradient of the batch-mean loss."""
+    """Lambda times every factor, for raw strength: the weight of the gradient of the loss's mean over all its rows."""
     factor = math.sqrt(1 - alpha_bar) if guidance.factor == "sqrt_one_minus_alpha_bar" else 1.0
     weight = schedule_weight(guidance, t_fraction, alpha_bar) * noise_cap(guidance, alpha_bar)
     return guidance.raw_lambda * factor * weight
@@ -53,7 +53,7 @@ def relative_strength(guidance: Guidance, t_fraction: float, alpha_bar: float) -
 def profile(guidance: Guidance, sampler: Sampler, scheduler: Mapping[str, Any] = noise.COSINE) -> list[tuple[float, float]]:
     """(t/T, effective strength) for every step of the solver, noisiest first; 0 outside the window.
 
-    For raw strength the second value is the weight of the batch-mean gradient instead. DPM-Solver++ and UniPC may clip
+    For raw strength the second value is the weight of the mean gradient instead. DPM-Solver++ and UniPC may clip
     or shift the noisiest step by a few timesteps.
     """
     levels = noise.alpha_bars(scheduler)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from cdp.config import GenerateConfig, flatten
+from cdp.config import GenerateConfig, flatten, unflatten
 from cdp.data.atomic import refuse_existing
 from cdp.data.names import valid_name
 from cdp.data.rows import Chunk
@@ -92,7 +92,7 @@ def generate_set(
     refuse_existing(out)
     maker = maker or TaskMaker()
     begun = flatten(config) | maker.weights(config)
-    with SetWriter(out, config.count, maker.shape(config), begun, labelled=maker.labelled(config)) as writer:
+    with SetWriter(out, config.count, maker.shape(config), begun, labelled=maker.labelled(config), upgrade=_today) as writer:
         resumed, began = writer.done_rows, time.monotonic()
 
         def tell() -> None:
@@ -109,3 +109,9 @@ def generate_set(
             writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
             tell()
         return writer.finish(maker.card(config) | dict(origin or {}))
+
+
+def _today(stored: dict[str, Any]) -> dict[str, Any]:
+    """What a set was begun with, its settings in today's terms, so that one begun by an older version is gone on with."""
+    settings = {name: value for name, value in stored.items() if name in flatten(GenerateConfig())}
+    return stored | flatten(unflatten(settings))

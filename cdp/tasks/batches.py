@@ -49,7 +49,7 @@ def _arguments(config: GenerateConfig, loaded: Loaded, rows: range) -> dict[str,
     s = config.sampler
     return {
         "labels": labels, "seeds": image_seeds(config.seed, rows), "solver": s.solver, "steps": s.steps, "eta": s.eta,
-        "cfg_scale": s.cfg_scale, "dtype": loaded.dtype,
+        "cfg_scale": s.cfg_scale, "clip_sample": s.clip_sample, "dtype": loaded.dtype,
     }  # fmt: skip
 
 

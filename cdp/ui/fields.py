@@ -13,7 +13,7 @@ from annotated_types import Gt, Lt, MaxLen, MinLen
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from cdp.config import GROUPS, GenerateConfig, Guidance, negatives_of, positives_of
+from cdp.config import CLAMPING, GROUPS, GenerateConfig, Guidance, negatives_of, positives_of
 
 Kind = Literal["choice", "flag", "integer", "number", "text", "classes", "names"]
 
@@ -25,7 +25,7 @@ TITLES = {
     "x0": "Denoised estimate x0", "x0_through_network": "x0, through the network", "x_t": "Noisy image x_t", "constant": "Constant",
     "linear": "Linear", "cosine": "Cosine", "noise_scaled": "Noise-scaled", "ddim": "DDIM", "ddpm": "DDPM", "dpmpp": "DPM-Solver++",
     "unipc": "UniPC", "relative": "Relative", "raw": "Raw lambda", "sqrt_one_minus_alpha_bar": "sqrt(1 - alpha_bar)", "one": "1",
-    "fp32": "fp32", "bf16": "bf16",
+    "fp32": "fp32", "bf16": "bf16", "model": "As the model has it", "on": "On", "off": "Off",
 }  # fmt: skip
 """How a choice is written for a person; a value that is not here is shown as it is."""
 
@@ -133,7 +133,10 @@ def relevant(name: str, flat: Mapping[str, Any]) -> bool:
         "negatives": loss != "classifier",
         "temperature": loss not in ("classifier", "fisher"),
         "head": loss != "classifier",
+        "head_hidden": loss != "classifier" and flat["head"],
+        "head_out": loss != "classifier" and flat["head"],
         "eta": flat["solver"] == "ddim",
+        "clip_sample": flat["solver"] in CLAMPING,
     }
     return rules.get(name, True)
 

@@ -56,6 +56,44 @@ def test_ddim_equals_diffusers_own_pipeline_on_the_same_network_and_noise(predic
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_clamped_ddpm_equals_diffusers_own_pipeline_whatever_the_model_says_of_clamping(prediction: str) -> None:
+    net = tiny_denoiser(classes=0, prediction=prediction, patch=1)
+    config = {"num_train_timesteps": 1000, "beta_schedule": "linear", "prediction_type": prediction, "variance_type": "fixed_small"}
+    pipeline = diffusers.DDPMPipeline(unet=net.unet, scheduler=diffusers.DDPMScheduler.from_config(config | {"clip_sample": True}))
+    pipeline.set_progress_bar_config(disable=True)
+    generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
+    theirs = pipeline(batch_size=6, generator=generators, num_inference_steps=20, output_type="np").images
+    steps = list(sample(net, config | {"clip_sample": False}, labels=None, seeds=SEEDS, steps=20, solver="ddpm", clip_sample="on"))
+    ours = ((steps[-1].x + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    assert all(float(step.x0.abs().max()) <= 1 for step in steps)
+    *_, free = sample(net, config | {"clip_sample": True}, labels=None, seeds=SEEDS, steps=20, solver="ddpm", clip_sample="off")
+    *_, model = sample(net, config | {"clip_sample": False}, labels=None, seeds=SEEDS, steps=20, solver="ddpm")
+    torch.testing.assert_close(free.x, model.x, atol=1e-4, rtol=1e-4)
+    assert float((free.x - steps[-1].x).abs().max()) > 1e-2
+
+
+def test_clamped_ddim_goes_on_with_the_noise_that_the_clamped_estimate_implies() -> None:
+    net = tiny_denoiser(classes=0, prediction="epsilon", patch=1)
+    config = {"beta_schedule": "linear", "prediction_type": "epsilon"}
+    levels = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
+    x = torch.stack([torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(seed)) for seed in SEEDS])
+    with torch.no_grad():
+        for t in range(900, -1, -100):
+            ab, following = levels[t], levels[t - 100] if t else levels[0]
+            x0 = ((x - (1 - ab) ** 0.5 * net(x, t, None)) / ab**0.5).clamp(-1, 1)
+            e = (x - ab**0.5 * x0) / (1 - ab) ** 0.5
+            x = (following**0.5 * x0 + (1 - following) ** 0.5 * e).float() if t else x0.float()
+    *_, last = sample(net, config, labels=None, seeds=SEEDS, steps=10, clip_sample="on")
+    torch.testing.assert_close(last.x, x, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["dpmpp", "unipc"])
+def test_solvers_without_a_clamped_estimate_leave_the_setting_aside(solver: str) -> None:
+    assert torch.equal(run(solver=solver, clip_sample="on")[-1].x, run(solver=solver)[-1].x)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_strength_zero_is_unguided_bit_for_bit(solver: str) -> None:
     guide = build_guide(Guidance(strength=0.0), ToyEncoder())

@@ -9,6 +9,7 @@ from cdp.config import Guidance
 from cdp.errors import CdpError, InputError
 from cdp.guidance.contrast import Contrast
 from cdp.guidance.guide import build_guide, descend, norms
+from cdp.guidance.head import OnlineHead
 from cdp.guidance.keys import Bank, Keys, masks
 from cdp.types import NoiseState
 
@@ -100,6 +101,24 @@ def test_raw_strength_is_lambda_times_the_gradient_of_the_batch_mean() -> None:
     torch.testing.assert_close(answers(guidance)[0].delta, expected)  # type: ignore[attr-defined]
 
 
+ROWS = [("hard_negative", 2), ("info_nce", 1), ("supcon", 1), ("class_margin", 1), ("fisher", 1)]
+
+
+@pytest.mark.parametrize(("loss", "an_image"), ROWS)
+def test_raw_lambda_multiplies_the_mean_over_all_rows_of_the_loss(loss: str, an_image: int) -> None:
+    """Hard-negative has a row for each of both views; all others have one an image."""
+    guidance = Guidance(
+        loss=loss, strength_mode="raw", raw_lambda=7.0, factor="one", schedule="constant", noise_limit=0, point="x_t", window_start=1.0,  # type: ignore[arg-type]
+    )  # fmt: skip
+    contrast = Contrast(guidance, Linear(), bank=bank(), seed=4)
+    contrast((state(0).x_t + 1) / 2, LABELS)
+    x_t = state(1).x_t.clone().requires_grad_()
+    rows = contrast((x_t + 1) / 2, LABELS)
+    assert rows is not None and len(rows) == 8 * an_image
+    (expected,) = torch.autograd.grad(7.0 * rows.mean(), x_t)
+    torch.testing.assert_close(answers(guidance)[1].delta, expected)  # type: ignore[attr-defined]
+
+
 def test_x0_with_the_network_held_fixed_agrees_with_differentiating_through_a_network_that_ignores_its_input() -> None:
     fixed, through = (
         descend(Contrast(Guidance(loss="classifier"), Linear(), bank=None, seed=0), point=point) for point in ("x0", "x0_through_network")
@@ -122,6 +141,29 @@ def test_guidance_outside_its_window_neither_acts_nor_costs() -> None:
     assert guide is not None
     assert guide(state(t_fraction=0.5)) is None and guide(state(t_fraction=0.19)) is None and net.calls == 0
     assert guide(state(t_fraction=0.2)) is not None
+
+
+@pytest.mark.parametrize("point", ["x_t", "x0", "x0_through_network"])
+def test_the_iterate_before_the_window_is_the_first_positive_at_the_price_of_one_forward(point: str) -> None:
+    """The change is that of a window that began earlier, whose own history is the same."""
+    deltas = []
+    for start, calls in ((0.5, 2), (1.0, 3)):
+        net = Linear()
+        guide = build_guide(Guidance(loss="info_nce", window_start=start, point=point), net, bank=bank())  # type: ignore[arg-type]
+        assert guide is not None
+        before = [guide(state(0, t_fraction=0.9)), guide(state(1, t_fraction=0.6))]
+        assert before[0] is None and (before[1] is None) == (start == 0.5)
+        nudge = guide(state(2, t_fraction=0.4))
+        assert nudge is not None and net.calls == calls
+        deltas.append(nudge.delta)
+    torch.testing.assert_close(*deltas)
+
+
+def test_what_an_iterate_before_the_window_adds_to_the_memory_bank_counts_from_the_first_guided_step() -> None:
+    guide = build_guide(Guidance(positives="real", negatives="memory", window_start=0.5), Linear(), bank=bank())
+    assert guide is not None
+    assert guide(state(0, t_fraction=0.6)) is None
+    assert guide(state(1, t_fraction=0.4)) is not None
 
 
 def test_an_image_with_a_flat_loss_is_left_where_it_is() -> None:
@@ -158,6 +200,20 @@ def test_the_online_head_learns_and_its_run_can_be_repeated() -> None:
     before = [p.detach().clone() for p in contrast.head.parameters()]  # type: ignore[union-attr]
     gradient(state(1))
     assert all(not torch.equal(a, b) for a, b in zip(before, contrast.head.parameters(), strict=True))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("hidden", "out"), [(128, 128), (64, 32)])
+def test_the_head_is_torch_s_default_of_its_seed_and_leaves_the_global_stream_alone(hidden: int, out: int) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(11)
+        default = torch.nn.Sequential(torch.nn.Linear(12, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, out))
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    head = OnlineHead(12, hidden=hidden, out=out, seed=11, device=torch.device("cpu"))
+    assert torch.equal(torch.rand(1), expected)
+    for one, other in zip(head.parameters(), default.parameters(), strict=True):
+        assert torch.equal(one, other) and bool(one.any())
 
 
 @pytest.mark.parametrize("guidance", [Guidance(loss="none"), Guidance(strength=0), Guidance(strength_mode="raw", raw_lambda=0)])

@@ -30,10 +30,10 @@ GROUPS = (
     Group(
         "How strong",
         ("loss", "encoder", "strength", "raw_lambda", "temperature", "margin", "strength_mode", "factor", "positives", "negatives",
-         "bank_size", "tau_plus", "beta", "head"),
+         "bank_size", "tau_plus", "beta", "head", "head_hidden", "head_out"),
     ),
     Group("Where", ("window", "schedule", "noise_limit", "point")),
-    Group("Which solver", ("solver", "steps", "eta", "cfg_scale", "precision", "compile")),
+    Group("Which solver", ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile")),
 )  # fmt: skip
 SPREAD = {"window": ("window_stop", "window_start")}
 """Two knobs that are one range to a person."""
