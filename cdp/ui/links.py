@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cdp.config import GROUPS, GenerateConfig, flatten, unflatten, upgraded
+from cdp.config import GROUPS, GenerateConfig, flatten, unflatten
 from cdp.errors import InputError
 from cdp.ui.catalog import Catalog
 from cdp.ui.fields import Field, fields
@@ -56,14 +56,7 @@ def read_fields(
 
 def restored(flat: Mapping[str, Any], catalog: Catalog) -> tuple[GenerateConfig, list[str]]:
     """A config from the settings in a saved sheet or card; checked like a link, because the file may come from anywhere."""
-    today = upgraded(flat)
-    config, notes = from_params({str(name): written(value) for name, value in today.items()}, catalog)
-    if today.get("raw_lambda") != flat.get("raw_lambda"):
-        notes.append(
-            f"raw_lambda: {written(flat['raw_lambda'])} became {written(today['raw_lambda'])}, which is the same push: when this was saved, "
-            "hard negatives were divided by the images alone, now by both views."
-        )
-    return config, notes
+    return from_params({str(name): written(value) for name, value in flat.items()}, catalog)
 
 
 def _parsed(field: Field, text: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cdp.config import GenerateConfig
+from cdp.config import GenerateConfig, unflatten
 from cdp.errors import Cancelled, InputError
 from cdp.runs.generation import generate_set
 from cdp.runs.progress import Progress
@@ -55,6 +56,22 @@ def test_a_stopped_generation_keeps_its_batches_and_goes_on_without_repeating_th
     assert begun(maker) == [0, 1, 2]
     assert [(p.done, p.resumed_from) for p in seen] == [(4, 4), (8, 4), (10, 4)]
     assert np.array_equal(made.image, generate_set(CONFIG, tmp_path / "other", maker=maker).image)
+
+
+def test_a_set_that_the_version_before_began_is_gone_on_with(tmp_path: Path, maker: StubMaker) -> None:
+    """Its settings lack what is new since, and its lambda of hard negatives was twice as strong."""
+    config = unflatten({"count": 10, "batch": 4, "loss": "hard_negative", "strength_mode": "raw", "raw_lambda": 200.0})
+    with pytest.raises(Cancelled):
+        generate_set(config, tmp_path / "set", maker=maker, should_stop=after(1))
+    begun_with = tmp_path / ".set.partial" / "config.json"
+    stored = json.loads(begun_with.read_text())
+    for name in ("head_hidden", "head_out", "clip_sample"):
+        del stored[name]
+    begun_with.write_text(json.dumps(stored | {"raw_lambda": 100.0}))
+    with pytest.raises(InputError, match="raw_lambda: 200"):
+        generate_set(unflatten({"raw_lambda": 100.0}, config), tmp_path / "set", maker=maker)
+    assert len(generate_set(config, tmp_path / "set", maker=maker)) == 10
+    assert begun(maker) == [0, 1, 2]
 
 
 def test_a_batch_stopped_midway_is_not_counted(tmp_path: Path, maker: StubMaker) -> None:
