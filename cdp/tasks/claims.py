@@ -70,7 +70,7 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
     found = _family([compared, *beside])
     groups = [{key: change for key, change in found[0].items() if key in group} for group in (SEPARABILITY, FIDELITY, OTHERS)]
     separability, fidelity, others = groups
-    tried = sum(len(each) for each in found)
+    tried = sum(change.p is not None for each in found for change in each.values())
     if not found[0]:
         return ["The two sets have no figure in common to compare.", *_unlike(first, second)]
     if _same(first, second):
@@ -115,8 +115,8 @@ def comparisons_json(found: Sequence[Measured], compared: Sequence[Comparison], 
     }  # fmt: skip
 
 
-def corrected(compared: Comparison, beside: Sequence[Comparison] = ()) -> dict[str, float]:
-    """p of each figure that sentences are about, corrected as there."""
+def corrected(compared: Comparison, beside: Sequence[Comparison] = ()) -> dict[str, float | None]:
+    """p of each figure that sentences are about, corrected as there; None for one without an interval."""
     return {key: change.p for key, change in _family([compared, *beside])[0].items()}
 
 
@@ -138,10 +138,11 @@ def _percent(logarithm: Interval) -> Interval:
 
 @dataclass(frozen=True)
 class _Change:
-    """p: corrected for all that are tried; sign: 1 up, -1 down, 0 where neither can be told; claim: in words, "" for the latter."""
+    """p: corrected for all that are tried, None where the figure has no interval, which is no trial; sign: 1 up, -1 down, 0 where neither
+    can be told; claim: in words, "" for the latter."""
 
     name: str
-    p: float
+    p: float | None
     sign: int
     claim: str = ""
 
@@ -158,22 +159,21 @@ def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
     adjusted = holm([p for *_, p in tried])
     found: list[dict[str, _Change]] = [{} for _ in compared]
     for (place, key, words, change, unit, _), p in zip(tried, adjusted, strict=True):
-        assert p is not None  # every test could be made
         found[place][key] = _worded(words if unit == words.unit else _risen(words.name), change, p)
     return found
 
 
-def _measured_change(words: _Words, compared: Comparison, key: str) -> tuple[Interval, str, float]:
-    """The change with its interval, its unit, and its p before correction."""
+def _measured_change(words: _Words, compared: Comparison, key: str) -> tuple[Interval, str, float | None]:
+    """The change with its interval, its unit, and its p before correction, None without an interval."""
     first, second = compared.first.result.figures[key], compared.second.result.figures[key]
     if words.unit == "%" and (logarithm := log_ratio(first, second)) is not None:
         return _percent(logarithm), "%", p_value(logarithm)
     change = difference(first, second)  # a ratio about 0 has no percent
-    return change, "" if words.unit == "%" else words.unit, p_value(change)
+    return change, "" if words.unit == "%" else words.unit, p_value(change) if math.isfinite(change.high - change.low) else None
 
 
-def _worded(words: _Words, change: Interval, p: float) -> _Change:
-    if p > 1 - LEVEL:
+def _worded(words: _Words, change: Interval, p: float | None) -> _Change:
+    if p is None or p > 1 - LEVEL:
         return _Change(words.name, p, 0)
     sign = 1 if change.value > 0 else -1
     scale = sign * (100 if words.unit == "points" else 1)

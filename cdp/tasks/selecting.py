@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -191,15 +192,20 @@ def preview_figures(
         report(number / len(parts), f"figures of {part.title}")
         found.append(measure_source(part, encoder=measurer, dataset=dataset, rows=rows, seed=seed))
     kept, control, parent = found
-    return PreviewFigures(kept, control, parent, measurer, _note(by, encoder, measurer))
+    return PreviewFigures(kept, control, parent, measurer, _note(by, encoder, measurer, source.dataset or dataset))
 
 
-def _note(by: Criterion, encoder: str, measurer: str) -> str:
+def _note(by: Criterion, encoder: str, measurer: str, dataset: str) -> str:
     if by == "random":
         return f"Chosen at random, and measured in the eyes of {measurer}."
     if measurer != encoder:
         return f"Chosen by {by} in the eyes of {encoder}, and measured in the eyes of {measurer}, which took no part in the choice."
+    remedy = (
+        f": train another (python -m cdp pretrain-encoder --dataset {shlex.quote(dataset)} --name second --seed 1) before you rely on them"
+        if dataset
+        else ""
+    )
     return (
-        f"Chosen by {by} and measured in the eyes of the same encoder, {encoder}, because the data set has no other: that flatters the choice, so "
-        "train another encoder (python -m cdp pretrain --help) before you rely on these figures."
+        f"Chosen by {by} and measured in the eyes of the same encoder, {encoder}, because the data set has no other. "
+        f"That flatters the choice, so take these figures with care{remedy}."
     )
