@@ -46,7 +46,10 @@ BAD_INPUT = {
     "an unknown preset": (["generate", "--out", "x", "--preset", "best"], "choose one of default"),
     "a set name with a dot first": (["generate", "--out", ".hidden"], "name"),
     "import of nothing": (["import", "/nowhere/a.npz", "--name", "a"], "is not there"),
-    "import without a name": (["import", "a.npz"], "--name"),
+    "import of test images of nothing": (
+        ["import", "/nowhere/a.npz", "--name", "a-test"],
+        "import its training images under that name first",
+    ),
     "export of an unknown set": (["export", "nothing", "out.npz"], "'nothing' is unknown"),
     "download of an unknown data set": (["download", "imagenet"], "is unknown"),
     "pretrain without steps": (["pretrain", "--steps", "0"], "steps: Input should be greater than or equal to 1"),
@@ -108,6 +111,19 @@ def test_what_is_imported_is_listed_and_exported_unchanged(tmp_path: Path, cdp_h
     with np.load(source) as before, np.load(tmp_path / "out.npz") as after:
         assert np.array_equal(before["image"], after["image"])
         assert np.array_equal(before["label"], after["label"])
+
+
+def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "some.npz", image, np.arange(6) % 3 + 1)
+    np.savez(tmp_path / "some-test.npz", image=image[:2], label=[3, 1])
+    refused = cdp("import", str(tmp_path / "some.npz"))
+    assert refused.returncode == 2 and "set renumber" in refused.stderr
+    made = json.loads(cdp("import", str(tmp_path / "some.npz"), "--renumber", "--json").stdout)
+    assert (made["name"], made["count"], made["test_count"], made["class_names"]) == ("some", 6, 2, ["1", "2", "3"])
+    assert any("1 is now 0" in note for note in made["notes"])
+    named = cdp("import", str(tmp_path / "some.npz"), "--renumber", "--classes", "ant, bee, cat", "--name", "named")
+    assert "Labels were renumbered" in named.stderr and "named-test: 2 images" in named.stdout
 
 
 def test_importing_a_taken_name_is_refused_and_the_old_set_stays(tmp_path: Path) -> None:

@@ -34,21 +34,50 @@ def download(
 
 def import_(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE_OR_FOLDER", help="An .npz with `image` and `label`, or a folder of class folders.")
+        Path,
+        typer.Argument(
+            metavar="FILE_OR_FOLDER",
+            help="An .npz with `image` and `label`, a folder of class folders, or a folder with train and test (or val) of such.",
+        ),
     ],
-    name: Annotated[str, typer.Option(help="What to call it: letters, digits, dots, dashes.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            help="What to call it: letters, digits, dots, dashes; empty takes the file's or folder's. NAME-test adds test images."
+        ),
+    ] = "",
+    test: Annotated[
+        str,
+        typer.Option(
+            help="Test images elsewhere; empty finds them: a folder test (or val) beside train, or FILE-test.npz beside FILE.npz."
+        ),
+    ] = "",
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="Class names of an .npz in the order of its labels, commas between them, or the data set whose labels these are."
+        ),
+    ] = "",
+    renumber: Annotated[bool, typer.Option("--renumber", help="Labels with gaps, or from 1, become 0, 1, ... in their order.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check labelled images and copy them into the store, memory-mapped. Nothing is kept of a file that is refused."""
-    from cdp.data.importing import import_data
+    from cdp.data.bringing import bring
 
-    made = import_data(source, name)
+    brought = bring(
+        source, name, test=test or None, class_names=[part.strip() for part in classes.split(",") if part.strip()], renumber=renumber
+    )
+    made = brought.train
     if as_json:
         print_json({
             "name": made.name, "path": str(made.folder), "count": len(made), "shape": list(made.image.shape[1:]), "labelled": made.label is not None,
+            "class_names": list(made.class_names), "test_count": len(brought.test) if brought.test else 0, "notes": list(brought.notes),
         })  # fmt: skip
-    else:
-        print(f"{made.name}: {len(made):,} images of {_size(made.image.shape[1:])}{_without(made.label is not None)} in {made.folder}")
+        return
+    for one in (made, *([brought.test] if brought.test else [])):
+        print(f"{one.name}: {len(one):,} images of {_size(one.image.shape[1:])}{_without(one.label is not None)} in {one.folder}")
+    for note in brought.notes:
+        say(note)
 
 
 def export(

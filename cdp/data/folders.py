@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,29 @@ from cdp.errors import InputError, MissingError
 
 # What file managers leave behind.
 _LITTER = frozenset(["thumbs.db", "desktop.ini", "__macosx"])
+TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
+"""What the folders of training and of test images are called, in any case; the first of the second that is there is the test set."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The files of a folder in a fixed order: classes by name, then files by name. label[i] belongs to files[i]."""
+    """The files of a folder in a fixed order: classes by name, those that are numbers by value, then files by name. label[i] belongs to files[i]."""
 
     root: Path
     class_names: tuple[str, ...]
     files: tuple[Path, ...]
     label: tuple[int, ...]
+
+    def numbered_as(self, names: Sequence[str], whose: str) -> Tree:
+        """With these classes in this order, of which some may have no folder. whose: they are. Raises InputError for a folder that is none."""
+        names = tuple(names)
+        unknown = [name for name in self.class_names if name not in names]
+        if unknown:
+            said = ", ".join(repr(name) for name in unknown[:4]) + (f" and {len(unknown) - 4} more" if len(unknown) > 4 else "")
+            raise InputError(
+                f"{self.root}: its class folders are not those of {whose} ({said} is none of {', '.join(names[:8])}): rename the folders as those classes"
+            )
+        return replace(self, class_names=names, label=tuple(names.index(self.class_names[number]) for number in self.label))
 
 
 def scan(root: Path) -> Tree:
@@ -31,9 +44,13 @@ def scan(root: Path) -> Tree:
     if not root.is_dir():
         raise MissingError(f"{root} is not a folder: give one with a sub-folder of images for each class")
     class_folders = [Path(entry.path) for entry in _entries(root) if entry.is_dir()]
+    if all(folder.name.isascii() and folder.name.isdigit() for folder in class_folders):
+        class_folders.sort(key=lambda folder: (int(folder.name), folder.name))
     names = tuple(folder.name for folder in class_folders)
-    if {name.lower() for name in names} in ({"train", "test"}, {"train", "val"}, {"train", "val", "test"}):
+    if len(names) > 1 and all(name.lower() in TRAIN + TEST for name in names):
         raise InputError(f"{root} holds splits, not classes ({', '.join(names)}): give its folders one by one, {class_folders[0]} first")
+    if len(names) == 1 and any(entry.is_dir() for entry in _entries(class_folders[0])):
+        raise InputError(f"{root} has 1 class folders, and {class_folders[0]} has folders itself: give {class_folders[0]}")
     if len(names) < 2:
         raise InputError(f"{root} has {len(names)} class folders: give one with a sub-folder of images for each of 2 or more classes")
     if len(names) > limits.MAX_CLASSES:
@@ -48,6 +65,31 @@ def scan(root: Path) -> Tree:
         files += inside
         label += [number] * len(inside)
     return Tree(root, names, tuple(files), tuple(label))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Where training and test images lie. test: None where there are none; unused: folders of further splits."""
+
+    train: Path
+    test: Path | None
+    unused: tuple[Path, ...]
+
+
+def splits_of(root: Path) -> Splits | None:
+    """The splits in a folder, whatever others call them (train, Training, val, valid, validation, test, Testing); None where it has none.
+
+    Raises InputError where two folders are called alike but for case.
+    """
+    inside = [Path(entry.path) for entry in _entries(root) if entry.is_dir()]
+    trains = [folder for folder in inside if folder.name.lower() in TRAIN]
+    if not trains or any(folder.name.lower() not in TRAIN + TEST for folder in inside):
+        return None
+    if len(trains) > 1:
+        raise InputError(f"{root} has two folders of training images ({trains[0].name} and {trains[1].name}): rename or remove one")
+    train = trains[0]
+    tests = sorted((folder for folder in inside if folder != train), key=lambda folder: TEST.index(folder.name.lower()))
+    return Splits(train, tests[0] if tests else None, tuple(tests[1:]))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cdp.data import limits
 from cdp.errors import InputError
@@ -47,12 +48,13 @@ def read_image(path: Path, *, max_side: int = limits.MAX_SIDE) -> Image.Image:
             with Image.open(file, formats=_FORMATS) as image:
                 _check_announced(image, path, max_side)
                 mode = "RGBA" if image.mode == "P" and "transparency" in image.info else _LOSSLESS[image.mode]
-                return image.convert(mode)
+                # As cameras and phones mean it: the pixels lie as the sensor does, and a tag says how to turn them.
+                return ImageOps.exif_transpose(image).convert(mode)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} announces an image far over {max_side} px a side: {remedy}") from error
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, MemoryError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, MemoryError, struct.error) as error:
         raise InputError(f"{path} is not a readable image ({str(error)[:80]}): {remedy}") from error
 
 

@@ -8,17 +8,32 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
 
-from cdp.data import atomic, catalog, folders, npz, sets
+import numpy as np
+
+from cdp.data import atomic, catalog, folders, limits, npz, sets
 from cdp.data.names import valid_name
 from cdp.data.samples import IMAGE, LABEL, SampleSet
 from cdp.errors import InputError, MissingError
 
+RENUMBERED = "labels_renumbered"
+"""In the card of a set whose labels were renumbered: what each class was in its file."""
 
-def import_data(path: Path | str, name: str, *, dataset: str = "", class_names: Sequence[str] = ()) -> SampleSet:
+
+def import_data(
+    path: Path | str,
+    name: str,
+    *,
+    dataset: str = "",
+    class_names: Sequence[str] = (),
+    renumber: bool = False,
+    like: SampleSet | None = None,
+) -> SampleSet:
     """Copy an .npz or a folder of class folders into the store as set ``name``. An .npz of images alone becomes a set without labels.
 
-    dataset: the registered data set whose classes the labels mean; gives class names and refuses other labels, as class_names do
-    where there is no data set. Raises InputError naming the file and a remedy; the store is then as it was.
+    dataset: the built-in data set whose classes the labels mean; gives class names and refuses other labels, as class_names do
+    where there is no data set. renumber: labels with gaps, or from 1, become 0, 1, ... in their order, and keep their old numbers as names.
+    like: the training images to which these are test images: labels mean its classes, of which some may be absent.
+    Raises InputError naming the file and a remedy; the store is then as it was.
     """
     path = Path(path).expanduser()
     if name in catalog.CATALOG:
@@ -27,23 +42,31 @@ def import_data(path: Path | str, name: str, *, dataset: str = "", class_names: 
     card: dict[str, Any] = {"kind": "imported", "source": str(path.resolve())}
     if dataset:
         card |= {"dataset": dataset, "class_names": list(catalog.builtin(dataset).classes)}
-    elif class_names:
-        card["class_names"] = list(class_names)
+    elif class_names or like:
+        card["class_names"] = list(like.class_names if like else class_names)
     if path.is_dir():
         tree = folders.scan(path)
-        wanted = tuple(card.setdefault("class_names", list(tree.class_names)))
-        if tree.class_names != wanted:
-            whose = dataset or f"the classes {', '.join(wanted[:8])}"
-            raise InputError(f"{path}: its class folders are not those of {whose}: import it without a data set, or rename the folders")
+        whose = dataset or (f"the training images {like.name}" if like else "the classes named")
+        tree = tree.numbered_as(card.setdefault("class_names", list(tree.class_names)), whose)
         return sets.stream_set(name, folders.shape_of(tree), folders.chunks(tree), card)
     if not path.exists():
         raise MissingError(f"{path} is not there: give the path of an .npz or of a folder of class folders")
     with npz.open_npz(path) as reader:
-        if not reader.labelled and class_names:
-            raise InputError(
-                f"{path} holds images without labels, so its classes cannot be named: leave the class names out, or add an array label"
-            )
-        return sets.stream_set(name, reader.shape, reader.chunks(), card, labelled=reader.labelled)
+        if not reader.labelled:
+            if dataset or class_names or like:
+                way = "add an array label" if like else "leave the class names out, or add an array label"
+                raise InputError(f"{path} holds images without labels, so its classes cannot be named: {way}")
+            return sets.stream_set(name, reader.shape, reader.chunks(), card, labelled=False)
+        old = like.card.get(RENUMBERED) if like else None
+        numbering = (
+            limits.Numbering(np.array(old, np.int64))
+            if old
+            else limits.numbering(reader.labels(), len(card.get("class_names", ())), f"{path}: label", renumber=renumber)
+        )
+        if numbering.values is not None:
+            card[RENUMBERED] = numbering.values.tolist()
+            card.setdefault("class_names", [str(value) for value in numbering.values])
+        return sets.stream_set(name, reader.shape, reader.labelled_chunks(numbering), card)
 
 
 def export_npz(samples: SampleSet, out: Path | str) -> Path:

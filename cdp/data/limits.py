@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,20 @@ MAX_ROWS = 100_000_000
 CHUNK_BYTES = 8 << 20
 
 
+_TO_UINT8 = {
+    "f": "(255 * image).round().astype('uint8') where they lie in 0..1, image.round().astype('uint8') where they lie in 0..255",
+    "u": "(image >> 8).astype('uint8') where they have 16 bits, image.astype('uint8') where they lie in 0..255",
+    "i": "image.astype('uint8') where they lie in 0..255",
+    "b": "255 * image.astype('uint8')",
+}
+_TO_LABELS = {
+    "f": "label.astype('int64') where they are whole numbers",
+    "b": "label.astype('int64')",
+    **dict.fromkeys("US", "numpy.unique(label, return_inverse=True)[1], and give numpy.unique(label) as class names"),
+}
+"""What makes images and labels of arrays of another kind, as a person would type it."""
+
+
 def chunk_rows(shape: Sequence[int]) -> int:
     """How many images of shape (H,W,C) are read or written at once, so that memory stays flat."""
     return max(1, CHUNK_BYTES // int(np.prod(shape)))
@@ -23,9 +38,9 @@ def chunk_rows(shape: Sequence[int]) -> int:
 def check_image_header(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
     """Refuse what is not (N,H,W,C) uint8 with 1..64 px sides and 1..4 channels. where: the file, for the message."""
     if dtype != np.uint8:
-        raise InputError(f"{where} holds {dtype} where images must be uint8: scale to 0..255 and convert with image.astype('uint8')")
+        raise InputError(f"{where} holds {dtype} where images must be uint8 in 0..255: save {_TO_UINT8.get(dtype.kind, 'pixel values')}")
     if len(shape) != 4:
-        raise InputError(f"{where} has shape {shape} where (N, H, W, C) is needed: add the channel axis, image[..., None] for grey images")
+        raise InputError(f"{where} has shape {shape} where (N, H, W, C) is needed: save an array of images, one pixel grid each")
     if not 1 <= shape[0] <= MAX_ROWS:
         raise InputError(f"{where} holds {shape[0]} images: give a file with 1 to {MAX_ROWS}")
     check_shape(shape[1:], where)
@@ -37,7 +52,7 @@ def check_shape(shape: tuple[int, ...], where: str) -> None:
         raise InputError(f"{where} has images of shape {shape} where (H, W, C) is needed: add the missing axis")
     height, width, channels = shape
     if 1 <= height <= MAX_CHANNELS < channels:
-        raise InputError(f"{where} has images of shape {shape}, channels first: move them last with numpy.moveaxis(image, 1, -1)")
+        raise InputError(f"{where} has images of shape {shape}, channels first: save numpy.moveaxis(image, 1, -1)")
     if not 1 <= channels <= MAX_CHANNELS:
         raise InputError(f"{where} has {channels} channels: give images with 1 to {MAX_CHANNELS}")
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
@@ -47,9 +62,16 @@ def check_shape(shape: tuple[int, ...], where: str) -> None:
 def check_label_header(shape: tuple[int, ...], dtype: np.dtype, count: int, where: str) -> None:
     """Refuse what is not one integer label for each of ``count`` images."""
     if dtype.kind not in "iu":
-        raise InputError(f"{where} holds {dtype} where labels must be integers: convert with label.astype('int64')")
+        raise InputError(f"{where} holds {dtype} where labels must be integers: save {_TO_LABELS.get(dtype.kind, 'class numbers')}")
     if len(shape) != 1:
-        raise InputError(f"{where} has shape {shape} where labels must be (N,): give one class number an image")
+        way = (
+            "label.reshape(-1)"
+            if int(np.prod(shape)) == count
+            else "label.argmax(axis=1), where a row marks its class"
+            if len(shape) == 2
+            else ""
+        )
+        raise InputError(f"{where} has shape {shape} where labels must be (N,): save {way or 'one class number an image'}")
     if shape[0] != count:
         raise InputError(f"{where} holds {shape[0]} labels for {count} images: give exactly one an image")
 
@@ -60,3 +82,52 @@ def as_labels(values: np.ndarray, classes: int, where: str) -> np.ndarray:
     if low < 0 or high >= classes:
         raise InputError(f"{where} has label {low if low < 0 else high}, outside 0..{classes - 1}: number the classes from 0 without gaps")
     return values.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Class numbers for the labels of a file. values: (K,) the labels that class 0, 1, ... have there, rising; None where they are the numbers."""
+
+    values: np.ndarray | None = None
+
+    def apply(self, labels: np.ndarray, where: str) -> np.ndarray:
+        """(n,) int64 in 0..K-1. labels: (n,) integers. Raises InputError for a label that no class has."""
+        if self.values is None:
+            return as_labels(labels, MAX_CLASSES, where)
+        place = np.searchsorted(self.values, labels).clip(max=len(self.values) - 1)
+        unknown = labels[self.values[place] != labels]
+        if len(unknown):
+            raise InputError(f"{where} has label {int(unknown[0])}, which no class has: use the labels {_numbers(self.values)}")
+        return place.astype(np.int64)
+
+
+def numbering(labels: np.ndarray, classes: int, where: str, *, renumber: bool) -> Numbering:
+    """How the labels of a whole file become class numbers: as they are, or, where that is asked for, without their gaps.
+
+    labels: (N,) integers; classes: how many are named, 0 where none is. Raises InputError where they do not run from 0 without gaps and
+    renumbering was not asked for, or does not give as many classes as are named.
+    """
+    present = np.unique(labels)
+    k, low, high = len(present), int(present[0]), int(present[-1])
+    if low >= 0 and high < (classes or k):
+        return Numbering()
+    if k > MAX_CLASSES:
+        raise InputError(f"{where} has {k} different labels, up to label {high}: give at most {MAX_CLASSES} classes")
+    if renumber and (not classes or classes == k):
+        return Numbering(present.astype(np.int64))
+    said = f"{where} has label {low if low < 0 else high} among {k} different ones ({_numbers(present)})"
+    if renumber:
+        raise InputError(f"{said}, but {classes} classes are named: name {k}")
+    if classes and classes != k:
+        raise InputError(
+            f"{said}, outside 0..{classes - 1} of the {classes} classes that are named: name {high + 1 if low >= 0 else k} classes, or none"
+        )
+    raise InputError(
+        f"{said}, not 0..{k - 1}: set renumber to number them so in this order"
+        + ("" if classes else ", or name all classes, also those without images")
+    )
+
+
+def _numbers(values: np.ndarray) -> str:
+    shown = [str(int(value)) for value in values[:5]]
+    return ", ".join(shown) + (f" to {int(values[-1])}" if len(values) > 5 else "")

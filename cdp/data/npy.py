@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
+import warnings
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -53,7 +54,9 @@ def read_header(file: IO[bytes], where: str) -> NpyHeader:
     # Versions differ in the width of the length and in the encoding; numpy's own parser gets the bytes just read.
     parse = npy_format.read_array_header_1_0 if length_bytes == 2 else npy_format.read_array_header_2_0
     try:
-        shape, fortran, dtype = parse(io.BytesIO(packed + text), max_header_size=MAX_HEADER)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers by Python 2 and of old type names, which are read all the same
+            shape, fortran, dtype = parse(io.BytesIO(packed + text), max_header_size=MAX_HEADER)
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, OverflowError, tokenize.TokenError) as error:
         raise InputError(broken) from error
     if dtype.hasobject:

@@ -25,17 +25,22 @@ from cdp.errors import InputError, MissingError
 # Real images deflate about 2 to 10 times, drawings on black up to some 30; a megabyte of zeros about 1000 times.
 MAX_RATIO = 100
 RATIO_FREE_BYTES = 64 << 20
+IMAGES, LABELS = ("image", "images", "x", "X", "arr_0"), ("label", "labels", "y", "Y", "arr_1")
+"""What images and labels are called, the field's own names first; numpy.savez gives arrays without names the last."""
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
 class NpzReader:
-    """A checked archive. shape: (N,H,W,C) of its images; labelled: False where these are all it holds."""
+    """A checked archive. shape: (N,H,W,C) of its images, C 1 for grey ones without that axis; labelled: False where these are all it holds;
+    note: what its arrays were taken for, where they have other names, or ""."""
 
     path: Path
     shape: tuple[int, ...]
     labelled: bool
     _archive: zipfile.ZipFile
+    _names: tuple[str, str]
+    note: str = ""
 
     def chunks(self) -> Iterator[Chunk]:
         """(images uint8, labels or None) a few megabytes at a time. Raises InputError where the data are not what was announced."""
@@ -43,13 +48,19 @@ class NpzReader:
             return self.labelled_chunks()
         return ((images, None) for images in self._images())
 
-    def labelled_chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(images uint8, labels) likewise. Raises InputError where there are no labels."""
+    def labelled_chunks(self, numbering: limits.Numbering = limits.Numbering()) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # noqa: B008 frozen
+        """(images uint8, labels as class numbers) likewise. Raises InputError where there are no labels."""
+        labels = numbering.apply(self.labels(), f"{self.path}: label")
+        first = 0
+        for images in self._images():
+            yield images, labels[first : first + len(images)]
+            first += len(images)
+
+    def labels(self) -> np.ndarray:
+        """(N,) integers, as they stand in the file. Raises InputError where there are none."""
         self.require_labels()
-        with _one_sentence(self.path), self._archive.open("label.npy") as label:
-            label_type = npy.read_header(label, f"{self.path}: label").dtype
-            for images in self._images():
-                yield images, limits.as_labels(_read(label, (len(images),), label_type), limits.MAX_CLASSES, f"{self.path}: label")
+        with _one_sentence(self.path), self._archive.open(f"{self._names[1]}.npy") as label:
+            return _read(label, self.shape[:1], npy.read_header(label, f"{self.path}: label").dtype)
 
     def require_labels(self) -> None:
         """Raises InputError where there are no labels."""
@@ -61,7 +72,7 @@ class NpzReader:
 
     def _images(self) -> Iterator[np.ndarray]:
         rows = limits.chunk_rows(self.shape[1:])
-        with _one_sentence(self.path), self._archive.open("image.npy") as image:
+        with _one_sentence(self.path), self._archive.open(f"{self._names[0]}.npy") as image:
             npy.read_header(image, f"{self.path}: image")
             for first in range(0, self.shape[0], rows):
                 yield _read(image, (min(rows, self.shape[0] - first), *self.shape[1:]), np.dtype(np.uint8))
@@ -95,14 +106,29 @@ def open_npz(path: Path | str) -> Iterator[NpzReader]:
     with _one_sentence(path):
         archive = zipfile.ZipFile(path)
     with archive:
-        image = _header(archive, path, "image")
-        limits.check_image_header(image.shape, image.dtype, f"{path}: image")
+        names = _called(archive, path)
+        image = _header(archive, path, names[0])
+        # Grey images often lack the axis of one channel.
+        shape = (*image.shape, 1) if len(image.shape) == 3 else image.shape
+        limits.check_image_header(shape, image.dtype, f"{path}: image")
         # Images beside an array of another name are more likely labels under a wrong name than images without labels.
-        labelled = archive.namelist() != ["image.npy"]
+        labelled = archive.namelist() != [f"{names[0]}.npy"]
         if labelled:
-            label = _header(archive, path, "label")
+            label = _header(archive, path, names[1])
             limits.check_label_header(label.shape, label.dtype, image.shape[0], f"{path}: label")
-        yield NpzReader(path, image.shape, labelled, archive)
+        as_named = names[:1] == ("image",) if not labelled else names == ("image", "label")
+        note = "" if as_named else f"array {names[0]} was taken for the images" + (f" and {names[1]} for the labels" if labelled else "")
+        yield NpzReader(path, shape, labelled, archive, names, note)
+
+
+def _called(archive: zipfile.ZipFile, path: Path) -> tuple[str, str]:
+    """What the images and the labels are called in this archive."""
+    inside = set(archive.namelist())
+    image, label = (next((name for name in names if f"{name}.npy" in inside), names[0]) for names in (IMAGES, LABELS))
+    # Without names numpy numbers the arrays as they were given, and labels may have been the first.
+    if (image, label) == ("arr_0", "arr_1") and len(_header(archive, path, "arr_0").shape) < len(_header(archive, path, "arr_1").shape):
+        return label, image
+    return image, label
 
 
 def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
@@ -128,20 +154,23 @@ def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
     return header
 
 
-def read_npz(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
-    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache, made on first use. Raises InputError for
-    images without labels."""
+def read_npz(path: Path | str, *, classes: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache, made on first use.
+
+    classes: how many there are, 0 for those that are seen. Raises InputError for images without labels, and for labels with gaps, which only
+    an import renumbers.
+    """
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise MissingError(f"{path} is not a file: give the path of an .npz archive")
 
     def decode() -> cache.Decoded:
         with open_npz(path) as reader:
-            reader.require_labels()
+            limits.numbering(reader.labels(), classes, f"{path}: label", renumber=False)
             shape = reader.shape
         return shape, _chunks(path)
 
-    return cache.decoded("npz", [path], decode)
+    return cache.decoded(f"npz-{classes}", [path], decode)
 
 
 def _chunks(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -53,7 +53,7 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
 
     name: a built-in data set, a saved set, or the path of an .npz or a folder of class folders.
     split: "train" or "test". For what a user brings, "test" is the set ``<name>-test``, the file ``<stem>-test.npz``, or the
-    sub-folder ``test`` of a folder that has both. download: let torchvision fetch a built-in data set that is missing.
+    sub-folder ``test`` (or val) beside ``train``. download: let torchvision fetch a built-in data set that is missing.
     Raises MissingError that says what to put where, InputError where a file is not what it should be.
     """
     if split not in ("train", "test"):
@@ -88,7 +88,7 @@ def _other(name: str, split: str) -> Split:
         return _of_saved(name, split)
     path = Path(name).expanduser()
     if path.suffix == ".npz" and path.is_file():
-        return _of_npz(path if split == "train" else path.with_name(f"{path.stem}-test.npz"))
+        return _of_npz(path, split)
     if (path / CARD).is_file():
         path = path.resolve()
         return _of_set(sets.open_set(path if split == "train" else path.with_name(f"{path.name}-test")))
@@ -118,16 +118,24 @@ def _of_set(samples: SampleSet) -> Split:
     return Split(info, samples.image, samples.labels("a data set"))
 
 
-def _of_npz(path: Path) -> Split:
+def _of_npz(path: Path, split: str) -> Split:
     image, label = npz.read_npz(path)
-    return _of_arrays(str(path), tuple(str(i) for i in range(int(label.max()) + 1)), image, label)
+    classes = tuple(str(i) for i in range(int(label.max()) + 1))
+    if split == "test":
+        # Its labels mean the classes of the training images, of which it may lack some.
+        path = path.with_name(f"{path.stem}-test.npz")
+        image, label = npz.read_npz(path, classes=len(classes))
+    return _of_arrays(str(path), classes, image, label)
 
 
 def _of_folder(root: Path, split: str) -> Split:
-    if (root / "train").is_dir() and (root / "test").is_dir():
-        root = root / split
-    elif split == "test":
-        raise MissingError(f"{root} has no test images: put them in sub-folders train and test, each with one folder a class")
+    parts = folders.splits_of(root)
+    if split == "test" and (parts is None or parts.test is None):
+        raise MissingError(
+            f"{root} has no test images: put training and test images in sub-folders train and test, each with one folder a class"
+        )
+    if parts is not None:
+        root = parts.train if split == "train" or parts.test is None else parts.test
     tree = folders.scan(root)
     # Files change without their folder's time changing, so each is watched.
     image, label = cache.decoded("folder", tree.files, lambda: (folders.shape_of(tree), folders.chunks(tree)))

@@ -45,7 +45,7 @@ def texts(app: AppTest) -> str:
 
 
 def ticks(app: AppTest) -> dict[str, bool]:
-    return {box.label.split(" :")[0]: box.value for box in app.checkbox if not box.disabled}
+    return {box.label.split(" :")[0]: box.value for box in app.checkbox if not box.disabled and box.label != "Renumber labels"}
 
 
 def run_of(kind: str, name: str, config: Frozen, *, state: str, done: int, count: int) -> Path:
@@ -95,6 +95,23 @@ def test_a_path_is_imported_under_its_name_and_the_next_steps_open(tmp_path: Pat
     assert "There are no test images" in texts(app)
     assert "fewer than 50 images of few (45), many (45)" in texts(app).lower().replace("\\", "")
     assert [heading.value for heading in app.subheader][:3] == ["1. Data set", "2. Look", "3. Models"]
+
+
+def test_labels_with_gaps_are_renumbered_once_that_is_ticked(tmp_path: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (90, 12, 12), dtype=np.uint8)
+    np.savez(tmp_path / "spots.npz", image, np.arange(90) % 3 + 1)
+    app = page()
+    for tick in (False, True):
+        next(box for box in app.text_input if box.label == "Path").set_value(str(tmp_path / "spots.npz"))
+        box = next(box for box in app.checkbox if box.label == "Renumber labels")
+        box.set_value(tick)
+        next(button for button in app.button if button.label == "Import").click()
+        app.run()
+        assert not app.exception
+        assert ("set renumber" in "".join(str(error.value) for error in app.error)) != tick
+        assert [entry.name for entry in list_sets()] == ["spots"] * tick
+    assert open_set("spots").class_names == ("1", "2", "3")
+    assert "Labels were renumbered" in texts(app)
 
 
 @pytest.mark.parametrize("content", [None, b"not a zip", b"PK\x03\x04" + b"\0" * 50])

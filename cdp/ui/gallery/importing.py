@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cdp import paths
-from cdp.data.names import name_like
-from cdp.errors import CdpError, InputError
+from cdp.errors import CdpError
+from cdp.runs.failures import sentence
+from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
 from cdp.ui.gallery.parts import go
-from cdp.ui.words import plain
+from cdp.ui.words import plain, split_tags
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-_FILE, _NAME, _WRONG = "gallery_import_file", "gallery_import_name", "gallery_not_imported"
+_FILE, _NAME, _CLASSES, _RENUMBER = "gallery_import_file", "gallery_import_name", "gallery_import_classes", "gallery_import_renumber"
+_WRONG = "gallery_not_imported"
 
 
 def import_form() -> None:
     """A fold with the upload; what is wrong with a file is said in one sentence, and nothing of it is kept."""
     with st.expander("Import images"), st.form("import", border=False, clear_on_submit=True):
-        st.file_uploader("File (.npz with image and label)", type=["npz"], help="image: (N,H,W,C) uint8; label: (N,) from 0.", key=_FILE)
+        st.file_uploader("File (.npz with image and label)", type=["npz"], help=NPZ, key=_FILE)
         st.text_input("Name", max_chars=100, placeholder="as the file", key=_NAME)
+        st.text_input("Class names", max_chars=20_000, placeholder="circle, square, cross", help=CLASSES, key=_CLASSES)
+        st.checkbox("Renumber labels", help=RENUMBER, key=_RENUMBER)
         st.form_submit_button("Import", on_click=_import)
         if wrong := st.session_state.pop(_WRONG, ""):
             st.error(plain(wrong))
@@ -33,29 +34,16 @@ def import_form() -> None:
 
 def _import() -> None:
     """What stands in the form at the click; a callback, as the answer to a click may be lost where another rerun meets it."""
-    from cdp.data.importing import import_data
-
     file: UploadedFile | None = st.session_state[_FILE]
-    name = str(st.session_state[_NAME]).strip()
-    if file is None:
-        st.session_state[_WRONG] = "No file was chosen: choose an .npz first."
-        return
-    paths.cache_dir().mkdir(parents=True, exist_ok=True)
+    name, classes = str(st.session_state[_NAME]).strip(), split_tags(str(st.session_state[_CLASSES]))
     try:
-        with tempfile.TemporaryDirectory(prefix="import-", dir=paths.cache_dir()) as folder:
-            path = Path(folder) / "upload.npz"
-            path.write_bytes(file.getbuffer())
-            made = import_data(path, name or _stem(file.name))
+        made = bring_upload(file, None, name, class_names=classes, renumber=bool(st.session_state[_RENUMBER]))
     except (CdpError, OSError) as error:
-        st.session_state[_WRONG] = str(error).replace(f"{path.parent}/", "")
+        st.session_state[_WRONG] = f"Not imported: {sentence(error)}."
         return
-    st.toast(f"Imported {len(made):,} images as {plain(made.name)}")
-    go(made.name)
-
-
-def _stem(file_name: str) -> str:
-    """A set's name from a file's. Raises InputError where nothing is left."""
-    kept = name_like(Path(file_name).stem)
-    if not kept:
-        raise InputError(f"file name {file_name[:60]!r} gives no name for the set: type one")
-    return kept
+    # A set of test images is what was brought, where one was.
+    brought = made.test or made.train
+    st.toast(f"Imported {len(brought):,} images as {plain(brought.name)}")
+    for note in made.notes:
+        st.toast(plain(note))
+    go(brought.name)
