@@ -282,3 +282,35 @@ def test_the_run_table_has_steps_and_images_seen_and_filters_by_them() -> None:
     assert {row.name for row in matching(rows, "steps>100")} == {f"guided-s{seed}" for seed in range(3)}
     assert {row.name for row in matching(rows, "images_seen<10,000")} == {f"plain-s{seed}" for seed in range(3)}
     assert {(row.steps, row.images_seen) for row in rows} == {(45, 5760), (156, 19_968)}
+
+
+def test_a_best_of_more_looks_is_named_where_the_looks_are_what_is_compared() -> None:
+    ids = []
+    for name, every in (("often", "1 epoch"), ("seldom", "500 steps")):
+        for seed in range(2):
+            ids.append(f"{name}-s{seed}")
+            training(ids[-1], seed, validate_every=every)
+    assert "chosen at other intervals on these very images" in difference(compare(ids)).verdict
+    for number, run_id in enumerate(ids):
+        evaluated(run_id, 0.5 + 0.0025 * number, seed=number % 2)
+    assert "other intervals" not in difference(compare(ids)).verdict
+
+
+def test_every_option_and_command_that_a_verdict_names_is_there() -> None:
+    from typer.main import get_command
+
+    from cdp.cli.main import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    ids = two_arms({"plain": 156, "guided": 156}, {"guided": 256})
+    said = [difference(compare(ids)).verdict, difference(few(90)).verdict]
+    took(ids[-1], 100, 25_600)
+    for state in ("stopped", "failed"):
+        status = paths.runs_dir() / ids[-1] / "status.json"
+        status.write_text(json.dumps(json.loads(status.read_text()) | {"state": state}))
+        said.append(difference(compare(ids)).verdict)
+    options = {name: {option for one in commands[name].params for option in one.opts} for name in ("train", "evaluate")}
+    for sentence in said:
+        named = set(re.findall(r"--[a-z-]+", sentence))
+        assert named <= options["evaluate" if "evaluate both" in sentence else "train"] and (named or "cdp resume" in sentence)
+    assert "resume" in commands and {"--steps", "--batch", "--overfitting"} <= set(re.findall(r"--[a-z-]+", " ".join(said)))

@@ -57,7 +57,7 @@ FOUND = {
     "is:starred": "a", "is:archived": "e", "archived:any": "abcdef", "archived:no": "abcdf", "archived:yes": "e", "is:starred archived:any": "ae",
     "-is:archived": "abcdf", "is:evaluated": "b", "is:tagged": "ab", "is:noted": "b", "is:finished": "abd", "state:finished": "abd", "state:run": "f",
     "robust>50": "adf", "robust>=62": "d", "robust<50%": "b", "robust > 50": "adf", "robust=51": "af", "robust=51.2": "a", "robust:none": "c",
-    "epochs>=30": "abcdf", "epochs>30": "d", "epochs=400": "d", "epsilon<0.1": "cd", "epsilon=8/255": "d", "epsilon<=8/255": "d", "epsilon=0.1": "abf",
+    "epochs>=30": "ad", "epochs>30": "d", "epochs=400": "d", "epsilon<0.1": "cd", "epsilon=8/255": "d", "epsilon<=8/255": "d", "epsilon=0.1": "abf",
     "seed=3": "d", "seed:3": "d", "seed==3": "d", "seed!=3": "abcf", "-seed=3": "abcf", "not:seed=3": "abcf", "-not:seed=3": "d", "seed>=3": "df",
     "real:all": "abcf", "real=4,000": "d", "evaluated>30": "b", "evaluated_robust=33": "b", "label:autoattack": "b", "fraction=70%": "abcdf",
     "duration>2h": "d", "duration<=90s": "abf", "duration=1.5min": "abf", "compile:yes": "c", "compile:off": "abdf", "star:true": "a",

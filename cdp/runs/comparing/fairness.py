@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cdp.comparison import COMPUTE_TOLERANCE, Compute, Metric, compute_text, equal_compute
+from cdp.config_evaluate import QUICK_COUNT
 from cdp.config_train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
 from cdp.models.checkpoints import read_json
 from cdp.runs.comparing.measured import Measured
+from cdp.runs.comparing.numbers import VALIDATION
 from cdp.runs.records import Run
 from cdp.statistics.shares import near_chance
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
@@ -41,6 +43,8 @@ def beside(first: Measured, second: Measured, metric: Metric, seeds: Sequence[in
     """What has to be known with any verdict on two arms of one ``metric``, a clause each. seeds: as of ``withheld``."""
     spent = [one.compute for one in (*_spent(first, seeds), *_spent(second, seeds))]
     found = [f"at equal compute ({compute_text(spent)})"] if equal_compute(spent) else []
+    if metric == "robust" and _looks(first) != _looks(second):
+        found.append("their best weights were chosen at other intervals on these very images")
     for name, of in (("against different threats", _threat), ("on different data sets", _data)):
         values = [of(arm) for arm in (first, second)]
         if values[0] != values[1]:
@@ -158,7 +162,13 @@ def _few(first: Measured, second: Measured) -> str:
     if arm is None or arm.setting is None:
         return ""
     enough = LEAST_A_CLASS * (class_count(arm) or 1)
-    return f"{arm.setting.n:,} images are {FEW}: evaluate both on at least {enough:,} images (--count {enough})"
+    attack = " --attack pgd" if arm.setting.suite in ("quick", VALIDATION) and enough > QUICK_COUNT else ""
+    return f"{arm.setting.n:,} images are {FEW}: evaluate both on at least {enough:,} images (--count {enough}{attack})"
+
+
+def _looks(arm: Measured) -> object:
+    """How often an arm was validated, where its numbers are of the validations: the best of more looks is the luckier."""
+    return arm.group.config.validate_every if arm.setting is not None and arm.setting.suite == VALIDATION else None
 
 
 def _threat(arm: Measured) -> str:

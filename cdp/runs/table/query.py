@@ -3,7 +3,7 @@
 night trades              words anywhere in name, state, tags, note, method, network, data, sets, seed
 method:trades tag:night   a text that has this in it (with = is just this), a tag that is this; any column or setting
 is:starred                also archived, evaluated, tagged, noted, and the states: is:finished
-robust>50 epochs>=30      numbers: > < >= <= = !=; accuracies in per cent; 8/255, 1,000, 70% and, for times, 2h or 30min are read
+robust>50 steps>=3000     numbers: > < >= <= = !=; accuracies in per cent; 8/255, 1,000, 70% and, for times, 2h or 30min are read
 created>=2026-11-01       days, months or minutes
 -seed=3 not:tag:old       all but those
 real:all tag:none         what was left empty or is not there

@@ -17,7 +17,7 @@ from cdp.ui.words import plain
 EXAMPLES = (
     ("night trades", "words anywhere in name, state, tags, note, method, network, data, sets and seed"),
     ("method:trades tag:night", "a column or setting that has this in it; a tag that is this"),
-    ("robust>50 epochs>=30", "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are read too"),
+    ("robust>50 steps>=3000", "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are read too"),
     ("is:starred is:evaluated", "also `is:archived`, `is:tagged`, `is:noted`, and states such as `is:finished`"),
     ("created>=2026-11-01", "days, months or minutes"),
     ("-seed=3 not:tag:old", "all but those"),

@@ -115,19 +115,22 @@ def _verdicts(found: Sequence[Difference], metric: Metric) -> None:
     sight = min(MOST_SAID, max(1, len(known))) if len(found) > MOST_SAID else len(found)
     style = ("1.15rem" if metric == "robust" and not several else "1rem", 600 if metric == "robust" else 400)
     lines = "".join(_line(one, *style, corrected=several) for one in said[:sight])
-    st.html(f"<div style='font-size:0.875rem;opacity:0.75'>{_head(metric, len(found), len(known), sum(map(settled, found)))}</div>{lines}")
+    st.html(f"<div style='font-size:0.875rem;opacity:0.75'>{_head(metric, found, sum(map(settled, found)))}</div>{lines}")
     if said[sight:]:
         with st.expander(f"{len(said) - sight} more verdicts on {TITLES[metric].lower()}"):
             st.html("".join(_line(one, "1rem", 400, corrected=several) for one in said[sight:]))
 
 
-def _head(metric: Metric, pairs: int, known: int, hold: int) -> str:
+def _head(metric: Metric, found: Sequence[Difference], hold: int) -> str:
+    pairs, known = len(found), sum(one.difference is not None for one in found)
     if pairs == 1:
         return TITLES[metric]
     if not known:
         return f"{TITLES[metric]}: none of {pairs} pairs can be compared"
     without = f"; {pairs - known} pairs cannot be compared" if known < pairs else ""
-    return f"{TITLES[metric]}: {hold} of {known} differences hold{without}"
+    unsaid = sum(bool(one.withheld) for one in found)
+    silent = f"; no verdict on {unsaid} of them" if unsaid else ""
+    return f"{TITLES[metric]}: {hold} of {known} differences hold{silent}{without}"
 
 
 def _line(one: Difference, size: str, weight: int, *, corrected: bool) -> str:
