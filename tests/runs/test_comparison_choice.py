@@ -61,7 +61,7 @@ def test_without_an_evaluation_of_all_the_numbers_are_of_validation_and_say_so()
     evaluated("a0", 0.5)
     evaluated("a1", 0.5)
     found = compare(["a0", "a1", "b0", "b1"])
-    assert {seed.label for one in found.arms for seed in one.seeds} == {"validation, PGD-10, n = 500: an estimate"}
+    assert {seed.label for one in found.arms for seed in one.seeds} == {f"validation, PGD-{SHORT.validation_steps}, n = 500: an estimate"}
     assert [(seed.robust, seed.clean, seed.n, seed.evaluation) for seed in found.arms[0].seeds] == [(0.56, 0.7, 500, "")] * 2
     note = next(note for note in found.notes if "validation" in note)
     assert "no evaluation of b-s0, b-s1 is here" in note and "chosen on them" in note
