@@ -34,11 +34,13 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled images. image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64 in 0..len(classes)-1."""
+    """Labelled images. image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64 in 0..len(classes)-1; note: what has to be said
+    about the labels, such as that they were matched by name, "" mostly."""
 
     info: DatasetInfo
     image: np.ndarray
     label: np.ndarray
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.label)

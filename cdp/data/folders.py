@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cdp.data import images, limits
+from cdp.data.fitting import Labelling, fit
 from cdp.errors import InputError, MissingError
 
 # What file managers leave behind.
@@ -29,14 +30,10 @@ class Tree:
 
     def numbered_as(self, names: Sequence[str], whose: str) -> Tree:
         """With these classes in this order, of which some may have no folder. whose: they are. Raises InputError for a folder that is none."""
-        names = tuple(names)
-        unknown = [name for name in self.class_names if name not in names]
-        if unknown:
-            said = ", ".join(repr(name) for name in unknown[:4]) + (f" and {len(unknown) - 4} more" if len(unknown) > 4 else "")
-            raise InputError(
-                f"{self.root}: its class folders are not those of {whose} ({said} is none of {', '.join(names[:8])}): rename the folders as those classes"
-            )
-        return replace(self, class_names=names, label=tuple(names.index(self.class_names[number]) for number in self.label))
+        found = fit(Labelling(str(self.root), self.class_names, ()), Labelling(whose, tuple(names), ()), subset_ok=True)
+        if found.refusal:
+            raise InputError(f"{self.root}: {found.refusal}: rename the folders as those classes")
+        return replace(self, class_names=tuple(names), label=tuple(found.relabel(np.array(self.label)).tolist()))
 
 
 def scan(root: Path) -> Tree:

@@ -11,6 +11,7 @@ from cdp import paths
 from cdp.data import cache, folders, npz, sets, sources
 from cdp.data.cards import CARD
 from cdp.data.catalog import CATALOG
+from cdp.data.fitting import fit, labelling_of
 from cdp.data.samples import SampleSet
 from cdp.errors import InputError, MissingError
 from cdp.types import DatasetInfo, Split
@@ -53,13 +54,16 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
 
     name: a built-in data set, a saved set, or the path of an .npz or a folder of class folders.
     split: "train" or "test". For what a user brings, "test" is the set ``<name>-test``, the file ``<stem>-test.npz``, or the
-    sub-folder ``test`` (or val) beside ``train``. download: let torchvision fetch a built-in data set that is missing.
-    Raises MissingError that says what to put where, InputError where a file is not what it should be.
+    sub-folder ``test`` (or val) beside ``train``; its class numbers and names are those of the training images, by name.
+    download: let torchvision fetch a built-in data set that is missing.
+    Raises MissingError that says what to put where, InputError where a file is not what it should be or where test images have classes
+    that training images do not, or another shape.
     """
     if split not in ("train", "test"):
         raise InputError(f"split {split!r} is unknown: choose train or test")
     if name not in CATALOG:
-        return _other(name, split)
+        found = _other(name, split)
+        return found if split == "train" else in_training_order(found, _other(name, "train").info)
     source = sources.find(name, split)
     if download and not (source and source.full):
         _download(name, split)
@@ -68,6 +72,21 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
         raise MissingError(f"data set {name!r} ({split}) is not on this machine: {sources.how_to_get(name)}")
     image, label = cache.decoded(f"{name}-{split}", source.watched, source.decode)
     return Split(CATALOG[name], image, label)
+
+
+def in_training_order(test: Split, train: DatasetInfo) -> Split:
+    """Test images with the class numbers of the training images; ``Split.note`` says where they were numbered otherwise or lack a class.
+
+    Raises InputError with the classes that differ where they cannot be matched by name.
+    """
+    found = fit(labelling_of(test.info), labelling_of(train), subset_ok=True)
+    if found.refusal:
+        raise InputError(
+            f"the test images of {train.name} do not fit ({found.refusal}): give both the same classes and shape and import them again, "
+            "or evaluate on another saved set (part)"
+        )
+    info = replace(train, name=test.info.name, title=test.info.title)
+    return Split(info, test.image, found.relabel(test.label), found.sentence)
 
 
 def _download(name: str, split: str) -> None:

@@ -66,7 +66,7 @@ def test_without_test_images_there_are_none(tmp_path: Path) -> None:
         (lambda p: npz(p / "t.npz", side=10), "make them alike"),
         (lambda p: npz(p / "t.npz", classes=4), "test images: .* has label 3"),
         (lambda p: p / "nowhere.npz", "test images: .*not there"),
-        (lambda p: tree(p / "t", ("cat", "dog")), "class folders are not those of"),
+        (lambda p: tree(p / "t", ("cat", "dog")), "training images shapes are numbers without names"),
     ],
     ids=["shape", "labels", "missing", "classes"],
 )

@@ -212,16 +212,26 @@ def test_an_npz_loads_by_path_memory_mapped(tmp_path: Path) -> None:
     data = load_split(str(makers.npz(tmp_path / "a.npz")), "train")
     assert np.array_equal(data.image, makers.images()) and np.array_equal(data.label, makers.labels())
     assert isinstance(data.image, np.memmap) and data.info.classes == ("0", "1", "2")
-    makers.npz(tmp_path / "a-test.npz", image=makers.images(2), label=makers.labels(2))
-    assert len(load_split(str(tmp_path / "a.npz"), "test")) == 2
+    makers.npz(tmp_path / "a-test.npz", image=makers.images(3), label=makers.labels(3))
+    assert len(load_split(str(tmp_path / "a.npz"), "test")) == 3
 
 
 def test_a_saved_set_loads_by_name_with_the_budget_of_its_data_set(tmp_path: Path) -> None:
     import_data(makers.npz(tmp_path / "a.npz", image=makers.images(6, (32, 32, 3))), "fake", dataset="cifar10")
     data = load_split("fake", "train")
     assert data.info.classes == CATALOG["cifar10"].classes and data.info.epsilon_linf == 8 / 255
-    save_set("fake-test", makers.images(2, (32, 32, 3)), makers.labels(2), {})
+    save_set("fake-test", makers.images(2, (32, 32, 3)), makers.labels(2), {"class_names": list(CATALOG["cifar10"].classes)})
     assert len(load_split("fake", "test")) == 2 and dataset_info("fake").shape == (3, 32, 32)
+
+
+def test_test_images_numbered_otherwise_are_read_by_class_name_and_it_is_said() -> None:
+    image = makers.images(6, (8, 8, 3))
+    save_set("own", image, makers.labels(6), {"class_names": ["ant", "bee", "cat"]})
+    save_set("own-test", image, (makers.labels(6) + 1) % 3, {"class_names": ["cat", "ant", "bee"]})
+    test = load_split("own", "test")
+    assert test.info.classes == ("ant", "bee", "cat")
+    assert test.label.tolist() == makers.labels(6).tolist()
+    assert "own-test" in test.note and "by name" in test.note
 
 
 def test_reading_data_imports_neither_torch_nor_torchvision(cdp_home: Path) -> None:
