@@ -198,7 +198,7 @@ class GenerateConfig(Frozen):
         max_length=400,
     )
     dataset: str = knob(
-        "fashion-mnist", "Real data", "The data set the model was trained on: class names, encoders and real images are its own.", min_length=1,
+        "", "Real data", "Whose class names, encoders and real images go with the model; empty takes the data set on the model's card.",
         max_length=400,
     )  # fmt: skip
     count: int = knob(64, "Images", "How many; classes take turns, so the set is balanced.", unit="images", ge=1, le=MAX_COUNT)

@@ -12,6 +12,7 @@ from typing import Any
 
 from cdp import __version__
 from cdp.config import GenerateConfig
+from cdp.errors import InputError
 from cdp.paths import ROOT, home
 
 PACKAGES = (
@@ -126,7 +127,7 @@ def _home(problems: list[Problem]) -> dict[str, Any]:
 def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
     from cdp.data.registry import available
 
-    wanted = GenerateConfig().dataset
+    wanted = _dataset()
     rows = []
     for info, state in available():
         rows.append({"name": info.name, "ready": state.ready, "full": state.full, "place": str(state.place), "how": state.how})
@@ -139,6 +140,16 @@ def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
                 )
             )
     return rows
+
+
+def _dataset() -> str:
+    """Of the default generation: that of its model, which is of the same name where it is not here."""
+    from cdp.tasks.sources import dataset_of_generation
+
+    try:
+        return dataset_of_generation(GenerateConfig())
+    except InputError:
+        return GenerateConfig().model  # a missing or broken model is reported as such
 
 
 def _models(problems: list[Problem]) -> list[dict[str, Any]]:
@@ -155,15 +166,15 @@ def _models(problems: list[Problem]) -> list[dict[str, Any]]:
 def _encoders(problems: list[Problem]) -> list[dict[str, Any]]:
     from cdp.models.encoders import JUDGE, list_encoders
 
-    config = GenerateConfig()
-    rows = [_checkpoint(entry) | {"dataset": config.dataset} for entry in list_encoders(config.dataset)]
+    config, dataset = GenerateConfig(), _dataset()
+    rows = [_checkpoint(entry) | {"dataset": dataset} for entry in list_encoders(dataset)]
     _report_broken(rows, "encoder", problems)
     usable = {row["name"]: row["sha256"] for row in rows if not row["problem"]}
-    train = f"python -m cdp pretrain-encoder --dataset {config.dataset}"
+    train = f"python -m cdp pretrain-encoder --dataset {dataset}"
     ways = {config.guidance.encoder: f"{train} --kind {config.guidance.encoder}", JUDGE: f"{train} --kind standard --name {JUDGE} --seed 1"}
     for name, way in ways.items():
         if name not in usable:
-            problems.append(Problem(f"the encoder {name!r} of {config.dataset} is not here", way, blocking=True))
+            problems.append(Problem(f"the encoder {name!r} of {dataset} is not here", way, blocking=True))
     twins = [name for name, digest in usable.items() if name != JUDGE and digest == usable.get(JUDGE)]
     if twins:
         problems.append(Problem(f"the judge has the same weights as {', '.join(twins)}, so it judges itself", ways[JUDGE], blocking=False))

@@ -6,7 +6,7 @@ Images of a data set, saved sets, networks, diffusion models and runs are each d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,11 @@ class Labelling:
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
     nameless: bool = False
+
+    @property
+    def images(self) -> Labelling:
+        """The same without labels: what asks for images of this shape and needs no classes."""
+        return replace(self, classes=())
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdp.errors import InputError
+from cdp.models.unet_config import PREDICTIONS
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
-
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
 
 class Denoiser(nn.Module):

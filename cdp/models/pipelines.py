@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cdp.models.denoiser import Denoiser
 
+INDEX = "model_index.json"
 PIPELINES = ("DDPMPipeline", "DDIMPipeline")
 # Names of the attention weights before diffusers 0.15, still found in published folders such as google/ddpm-cifar10-32.
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -31,7 +32,7 @@ _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": 
 @dataclass(frozen=True)
 class DiffusionModel:
     """A loaded model. denoiser: fp32 on the CPU, in eval mode, without parameter gradients; scheduler_config: diffusers'
-    settings of the noise process; card: shape, patch, classes, class_names and, where known, data and quality;
+    settings of the noise process; card: shape, patch, classes and, where known, class_names, data and quality;
     sha256: of the weights file."""
 
     denoiser: Denoiser
@@ -46,8 +47,34 @@ class DiffusionModel:
 
 
 def list_models() -> list[Listed]:
-    """Shipped and own models with a card, by name; a broken card is reported in ``problem``."""
-    return [entry for root in _roots() for entry in list_checkpoints(root, CARD)]
+    """Shipped and own models by name, those without a card of ours with what their network's settings imply; ``problem`` tells of a broken one."""
+    return [_with_card(entry) for root in _roots() for entry in list_checkpoints(root, CARD)]
+
+
+def _with_card(entry: Listed) -> Listed:
+    if (entry.folder / CARD).exists() or not (entry.folder / INDEX).is_file():
+        return entry
+    try:
+        return Listed(entry.name, entry.folder, model_card(entry.folder))
+    except InputError as error:
+        return Listed(entry.name, entry.folder, {}, str(error))
+
+
+def model_card(name_or_path: str | Path) -> dict[str, Any]:
+    """What a model says of itself, by name or path: its card, checked, or what its network's settings imply. Opens no weights, needs no torch.
+
+    Raises MissingError where there is none, InputError for one that contradicts itself.
+    """
+    from cdp.models.unet_config import read_unet_config
+
+    folder = find_model(name_or_path)
+    unet_folder = folder / "unet" if (folder / "unet").is_dir() else folder
+    return _card(folder, read_unet_config(unet_folder / "config.json"))
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The folder of a model. Raises MissingError or InputError."""
+    return find_checkpoint(name_or_path, _roots(), "diffusion model", "python -m cdp pretrain")
 
 
 def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
@@ -58,8 +85,8 @@ def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
     from cdp.models.denoiser import Denoiser
     from cdp.models.unet_config import build_checked_unet, read_scheduler_config, read_unet_config
 
-    folder = find_checkpoint(name_or_path, _roots(), "diffusion model", "python -m cdp pretrain")
-    _check_index(folder / "model_index.json")
+    folder = find_model(name_or_path)
+    _check_index(folder / INDEX)
     # The oldest published folders keep both parts' files beside the index.
     unet_folder = folder / "unet" if (folder / "unet").is_dir() else folder
     scheduler_folder = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
@@ -94,7 +121,7 @@ def save_pipeline(folder: Path, unet: UNet2DModel, scheduler_config: Mapping[str
         unet.save_pretrained(built / "unet", safe_serialization=True)
         scheduler.save_pretrained(built / "scheduler")
         write_json(built / CARD, card)
-        write_json(built / "model_index.json", index)
+        write_json(built / INDEX, index)
         publish_folder(built, folder)
     finally:
         shutil.rmtree(built, ignore_errors=True)
@@ -167,7 +194,4 @@ def _implied_card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{folder / 'unet' / 'config.json'} does not say the image size: add sample_size")
     height, width = size if isinstance(size, list) else (size, size)
     classes = config.get("num_class_embeds") or 0
-    return {
-        "dataset": None, "shape": [config.get("in_channels", 3), height, width], "patch": 1, "classes": classes,
-        "class_names": [f"class {i}" for i in range(classes)],
-    }  # fmt: skip
+    return {"dataset": None, "shape": [config.get("in_channels", 3), height, width], "patch": 1, "classes": classes}

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError
 from cdp.models.checkpoints import read_json
-from cdp.models.denoiser import PREDICTIONS
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
 
 MAX_PARAMETERS = 1_000_000_000
 MAX_SIDE = 512
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
 SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 _DOWN = ("DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D")
 _UP = ("UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D")

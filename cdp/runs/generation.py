@@ -24,7 +24,7 @@ class Maker(Protocol):
         ...
 
     def weights(self, config: GenerateConfig) -> dict[str, str]:
-        """Hashes of the networks: a set begun with other weights under the same names is not gone on with."""
+        """What the settings come to: the data set, and hashes of the networks. A set begun with others is not gone on with."""
         ...
 
     def labelled(self, config: GenerateConfig) -> bool:
@@ -53,7 +53,9 @@ class TaskMaker:
         from cdp.tasks.engine import load_engine
 
         loaded = load_engine(config)
-        return {"model_sha256": loaded.model.sha256} | ({"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {})
+        return {"dataset": loaded.dataset, "model_sha256": loaded.model.sha256} | (
+            {"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {}
+        )
 
     def labelled(self, config: GenerateConfig) -> bool:
         from cdp.tasks.engine import load_engine

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cdp import paths
-from cdp.config import flatten, unflatten
+from cdp.config import GenerateConfig, flatten, unflatten
 from cdp.config_evaluate import EvaluateConfig
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.config_train import TrainConfig
@@ -94,6 +94,12 @@ def _generate(run: Run, context: Context) -> dict[str, Any]:
     return generate(run, context)
 
 
+def _ready_to_generate(config: GenerateConfig) -> None:
+    from cdp.tasks.sources import dataset_of_generation
+
+    dataset_of_generation(config)
+
+
 def _train(run: Run, context: Context) -> dict[str, Any]:
     from cdp.runs.work_train import train
 
@@ -166,7 +172,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(
             "generate", "Generation", unflatten, flatten, _generate, makes="a set",
-            place=lambda name, config: paths.sets_dir() / name, names=lambda: _entries(paths.sets_dir()), discard=_discard_set,
+            place=lambda name, config: paths.sets_dir() / name, names=lambda: _entries(paths.sets_dir()), ready=_ready_to_generate, discard=_discard_set,
         ),
         Kind("train", "Robust training", _reader(TrainConfig), _dump, _train, ready=_ready_to_train),
         Kind("evaluate", "Evaluation", _reader(EvaluateConfig), _dump, _evaluate, ready=_ready_to_evaluate),

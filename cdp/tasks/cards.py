@@ -17,14 +17,13 @@ def set_card(config: GenerateConfig) -> dict[str, Any]:
     """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model without classes makes images without labels,
     so that there are no class names; classes that a guide aimed at stand in the config alone."""
     engine = load_engine(config)
-    encoder = engine.encoder
-    classes = engine.model.denoiser.classes
-    names = (engine.model.card.get("class_names") or list(dataset_info(config.dataset).classes)) if classes else []
+    encoder, classes = engine.encoder, engine.model.denoiser.classes
+    names = engine.model.card.get("class_names") or (dataset_info(engine.dataset).classes if engine.dataset else map(str, range(classes)))
     return {
         "kind": "generated",
-        "dataset": config.dataset,
-        "class_names": list(names),
-        "config": flatten(config),
+        "dataset": engine.dataset or None,
+        "class_names": list(names) if classes else [],
+        "config": flatten(config) | {"dataset": engine.dataset},
         "model": {"name": config.model, "sha256": engine.model.sha256, "classes": classes},
         "encoder": {"name": encoder.name, "sha256": encoder.sha256} if encoder else None,
         "precision": str(engine.dtype).removeprefix("torch."),

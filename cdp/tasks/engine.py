@@ -10,25 +10,29 @@ import torch
 from torch import Tensor
 
 from cdp.config import GenerateConfig, negatives_of, positives_of
+from cdp.data.fitting import fit, labelling_of_card
 from cdp.errors import InputError
 from cdp.guidance.keys import Bank
+from cdp.models.checkpoints import is_name
 from cdp.models.denoiser import compiled
 from cdp.models.encoders import Encoder, load_encoder
 from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.ranges import to_image_range
-from cdp.tasks.sources import real_images
+from cdp.tasks.sources import dataset_of_generation, real_images
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything a generation needs in memory, loaded once per model, data set and encoder."""
+    """Everything a generation needs in memory, loaded once per model, data set and encoder. dataset: whose encoders and real images
+    these are, "" where nothing says."""
 
     model: DiffusionModel
     encoder: Encoder | None
     bank: Bank | None
     device: torch.device
     dtype: torch.dtype
+    dataset: str
 
 
 @lru_cache(maxsize=2)
@@ -86,20 +90,28 @@ def load_engine(config: GenerateConfig) -> Loaded:
     Raises InputError or MissingError with the remedy.
     """
     model = (_compiled if config.sampler.compile else _model)(config.model)
-    guidance = config.guidance
+    guidance, dataset = config.guidance, dataset_of_generation(config)
     device = pick_device()
     dtype = pick_dtype(config.sampler.precision, device)
     known = model.denoiser.classes
     if config.classes and known and max(config.classes) >= known:
         raise InputError(f"classes: {max(config.classes)} is not one of this model's classes 0 to {known - 1}: leave it out")
     if guidance.loss == "none":
-        return Loaded(model, None, None, device, dtype)
-    encoder = encoder_on_device(guidance.encoder, config.dataset)
-    if encoder.net.channels != model.denoiser.shape[0]:
-        raise InputError(
-            f"encoder: {guidance.encoder} sees {encoder.net.channels} channels, but images of {config.model} have "
-            f"{model.denoiser.shape[0]}: choose an encoder of the model's own data set"
-        )
+        return Loaded(model, None, None, device, dtype, dataset)
     wants_real = "real" in (positives_of(guidance), negatives_of(guidance)) and guidance.loss != "classifier"
-    bank = _bank(guidance.encoder, config.dataset, guidance.bank_size) if wants_real else None
-    return Loaded(model, encoder, bank, device, dtype)
+    if not dataset and (wants_real or is_name(guidance.encoder)):
+        raise InputError(
+            f"dataset: the model {config.model} does not say what it was trained on, so its encoders and real images are not known: name its "
+            "data set (--dataset NAME; on the page: Real data, under More settings), or generate without guidance"
+        )
+    encoder = encoder_on_device(guidance.encoder, dataset)
+    # Losses compare features, so any encoder of such images serves; a classifier's classes have to be the model's.
+    ours = labelling_of_card(config.model, model.card)
+    found = fit(labelling_of_card(guidance.encoder, encoder.card), ours if guidance.loss == "classifier" else ours.images)
+    if found.refusal or found.mapping:
+        reason = found.refusal or "its classes are numbered otherwise"
+        raise InputError(
+            f"encoder: {guidance.encoder} does not fit the model {config.model} ({reason}): choose an encoder of the model's data set"
+        )
+    bank = _bank(guidance.encoder, dataset, guidance.bank_size) if wants_real else None
+    return Loaded(model, encoder, bank, device, dtype, dataset)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cdp.embedding import report
-from cdp.errors import MissingError
+from cdp.errors import InputError, MissingError
 from cdp.models.encoders import JUDGE, Encoder
 from cdp.tasks.engine import encoder_on_device, features_of
 from cdp.tasks.features import features
@@ -29,14 +29,14 @@ def load_judge(dataset: str) -> Encoder | None:
 
 
 def baseline(dataset: str) -> report.RealBaseline | None:
-    """How near real images are to real training images in the judge's features; None without a judge or real images.
+    """How near real images are to real training images in the judge's features; None without a judge or fitting real images.
 
     Computed once a machine: 6,000 images through the judge, kept under CDP_HOME/cache.
     """
     try:
         return _baseline(dataset)
-    except MissingError:
-        return None  # not remembered: the judge may be trained, or the images imported, while the app runs
+    except InputError:
+        return None  # not remembered: the judge may be trained, or fitting images imported, while the app runs
 
 
 @lru_cache(maxsize=4)

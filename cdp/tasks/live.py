@@ -37,7 +37,7 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
     """
     started = time.monotonic()
     loaded = load_engine(config)
-    judge, two_arms = load_judge(config.dataset), compare and loaded.encoder is not None
+    judge, two_arms = load_judge(loaded.dataset), compare and loaded.encoder is not None
     guided, plain = Arm([]), Arm([])
     total, finished = batch_count(config) * config.sampler.steps, 0
     for index in range(batch_count(config)):
@@ -61,7 +61,7 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
     images = guided.images(finished)
     rows = range(len(images))
     unguided = plain.images(finished) if two_arms else None
-    found = verdict(config.dataset, wanted_classes(config, rows, loaded), images, unguided)
+    found = verdict(loaded.dataset, wanted_classes(config, rows, loaded), images, unguided)
     yield LiveResult(
         labels_of(config, rows, loaded), images, unguided, found.guided, found.unguided, found.difference, finished == config.count,
         time.monotonic() - started, finished, found.guided_view, found.unguided_view,
@@ -70,8 +70,7 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
 
 def warm(config: GenerateConfig) -> None:
     """Load everything a generation of this kind needs, down to the figures at its end."""
-    load_engine(config)
-    baseline(config.dataset)
+    baseline(load_engine(config).dataset)
 
 
 def _frame(

@@ -16,7 +16,7 @@ from cdp.embedding.classes import class_rows
 from cdp.embedding.measure import OF_CLASSES, Measurement, Real, measure
 from cdp.embedding.pairs import Pairs, class_pairs
 from cdp.embedding.report import real_baseline
-from cdp.errors import InputError, MissingError
+from cdp.errors import InputError
 from cdp.models.encoders import JUDGE
 from cdp.tasks import kept
 from cdp.tasks.claims import comparisons_json, sentences
@@ -182,7 +182,7 @@ def _missing(dataset: str) -> str:
     try:
         for split in ("test", "train"):
             load_split(dataset, split)
-    except MissingError as error:
+    except InputError as error:  # not here, or no match for the training images
         return str(error)
     return ""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cdp.embedding.checks import Floats
 from cdp.embedding.neighbours import nearest_distance
-from cdp.errors import MissingError
+from cdp.errors import InputError
 from cdp.tasks import kept
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import COMMON_ROWS, Source, real_images
@@ -103,7 +103,7 @@ def _real(dataset: str, split: str) -> tuple[np.ndarray, np.ndarray] | str:
         return "the set's card names no data set, so there are no real images to compare with: name one (--dataset fashion-mnist)"
     try:
         return real_images(dataset, split, COMMON_ROWS)
-    except MissingError as error:
+    except InputError as error:  # not here, or no match for the training images
         return str(error)
 
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cdp.config import GenerateConfig
 from cdp.config_explore import PIXELS
 from cdp.data.catalog import CATALOG
-from cdp.data.registry import load_split
+from cdp.data.fitting import fit, labelling_of, labelling_of_card
+from cdp.data.registry import dataset_info, load_split
 from cdp.data.samples import without_labels
 from cdp.data.sets import open_set
-from cdp.errors import InputError
+from cdp.errors import InputError, MissingError
 from cdp.models.encoders import list_encoders
+from cdp.models.pipelines import model_card
 
 SPLITS = ("train", "test")
 COMMON_ROWS = 10_000
@@ -81,6 +84,33 @@ def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -
             f"dataset: the card of {sources[0].name} names none: say which real images to compare with (--dataset fashion-mnist)"
         )
     return found
+
+
+def dataset_of_generation(config: GenerateConfig) -> str:
+    """Whose class names, encoders and real images go with a generation: the data set named, else that of the model's card, "" where neither is.
+
+    Raises InputError naming both where the data set's images or classes are not the model's, MissingError where the one named is not here.
+    """
+    card = model_card(config.model)
+    own = str(card.get("dataset") or "")
+    name = config.dataset or own
+    if not name:
+        return ""
+    try:
+        info = dataset_info(name)
+    except MissingError:
+        if config.dataset not in ("", own):
+            raise
+        return name  # the model outlives the images it was trained on
+    model = labelling_of_card(config.model, card)
+    found = fit(labelling_of(info), model)
+    refusal = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
+    if refusal:
+        said = f"whose card says {own}" if own else "which was not trained on it"
+        raise InputError(
+            f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): leave the data set out, or choose a model trained on {name}"
+        )
+    return name
 
 
 def require_alike(sources: list[Source]) -> None:

@@ -74,9 +74,12 @@ def _offered(flat: dict[str, Any], notes: list[str], catalog: Catalog) -> tuple[
     plain = flatten(GenerateConfig())
     for name in ("model", "dataset", "encoder"):
         names = catalog.choices(name, plain | flat)
-        if name in flat and names and flat[name] not in names:
-            notes.append(f"{name}: {quoted(flat[name])} is not here, so {plain[name]} is used: there {are(names)}.")
+        if flat.get(name) and names and flat[name] not in names:
+            usual = catalog.encoder(plain | flat | {name: plain[name]}) if name == "encoder" else plain[name] or "the model's own"
+            notes.append(f"{name}: {quoted(flat[name])} is not here, so {usual} is used: there {are(names)}.")
             del flat[name]
+    if "encoder" not in flat and (follows := catalog.encoder(plain | flat)) != plain["encoder"]:
+        flat["encoder"] = follows  # the usual one is of another data set than the model's
     classes = catalog.class_names(plain | flat)
     unknown = [c for c in flat.get("classes", ()) if not 0 <= c < len(classes)]
     if unknown:

@@ -125,9 +125,12 @@ def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
     if field.kind == "classes":
         _classes(field, held, catalog)
     elif field.kind == "text":
-        names = catalog.choices(field.name, held.flat) or ()
+        names, titles = catalog.choices(field.name, held.flat) or (), catalog.titles
+        if field.name == "dataset":
+            own = catalog.dataset(held.flat | {"dataset": ""})
+            names, titles = ("", *names), {"": f"the model's own ({own})" if own else "the model names none"}
         after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
-        choice(field, held, list(names) if value in names else [value, *names], titles=catalog.titles, after=after)
+        choice(field, held, list(names) if value in names else [value, *names], titles=titles, after=after)
     elif field.kind == "choice":
         choice(field, held, list(field.choices), title=TITLES)
     elif field.kind == "flag":
@@ -143,10 +146,8 @@ def follow_model(held: Settings, catalog: Catalog) -> None:
     entry = catalog.models.get(held.flat["model"])
     if entry is None:
         return
-    dataset = entry.dataset if entry.dataset in catalog.datasets else held.flat["dataset"]
-    encoders = catalog.encoders.get(dataset, ())
-    encoder = held.flat["encoder"] if held.flat["encoder"] in encoders or not encoders else encoders[0]
-    held.replace({"dataset": dataset, "encoder": encoder, "classes": [c for c in held.flat["classes"] if c < len(entry.classes)]})
+    encoder = catalog.encoder(held.flat | {"dataset": ""})
+    held.replace({"dataset": "", "encoder": encoder, "classes": [c for c in held.flat["classes"] if c < len(entry.classes)]})
 
 
 def _classes(field: Field, held: Settings, catalog: Catalog) -> None:
