@@ -12,8 +12,6 @@ from cdp.knobs import Frozen, knob
 Suite = Literal["autoattack", "pgd", "quick"]
 RUN, CODE = "run:", "code:"
 """``run:ID`` is a training of this workspace; ``code:package.module:function`` is a model of the user's own, known to the command line only."""
-DEFAULT_DATASET = "fashion-mnist"
-"""Of a model that does not say."""
 QUICK_COUNT, QUICK_STEPS = 512, 10
 
 
@@ -31,10 +29,10 @@ class EvaluateConfig(Frozen):
         "", "Network", "Of a bare .safetensors file; empty finds the one whose weights they are. Every other model says it itself.", advanced=True,
     )  # fmt: skip
     dataset: str = knob(
-        "", "Data set", "Whose test images; empty takes what the model was trained on, and fashion-mnist where that is not known.", max_length=400,
+        "", "Data set", "Whose test images; empty takes what the model was trained on. A model that does not say needs one.", max_length=400,
         advanced=True,
     )  # fmt: skip
-    part: str = knob("", "Images", "A saved set to evaluate on in place of the test images, with the same classes; empty takes the test images.",
+    part: str = knob("", "Images", "A saved set to evaluate on in place of the test images, with all or some of the same classes; empty takes the test images.",
                      max_length=400, advanced=True)  # fmt: skip
     count: int | None = knob(
         1000, "Images", "How many, drawn at random with the same number of every class as far as there are enough; empty takes all.", unit="images",

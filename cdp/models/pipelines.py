@@ -194,4 +194,5 @@ def _implied_card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{folder / 'unet' / 'config.json'} does not say the image size: add sample_size")
     height, width = size if isinstance(size, list) else (size, size)
     classes = config.get("num_class_embeds") or 0
-    return {"dataset": None, "shape": [config.get("in_channels", 3), height, width], "patch": 1, "classes": classes}
+    implied = {"dataset": None, "shape": [config.get("in_channels", 3), height, width], "patch": 1, "classes": classes}
+    return implied if classes else implied | {"class_names": []}  # what numbers mean, only somebody who knows the data can say

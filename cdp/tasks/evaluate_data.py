@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
-from cdp.config_evaluate import CODE, DEFAULT_DATASET, RUN, EvaluateConfig, budget_of
-from cdp.data.fitting import fit, labelling_of
+from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, quoted
 from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
@@ -45,7 +45,8 @@ class Weights:
 @dataclass(frozen=True)
 class Prepared:
     """All that an evaluation reads. image: (n,H,W,C) uint8; label, rows: (n,) int64, the second of ``part``; rows_sha256: of images and labels;
-    norm, epsilon: attacked with; unseen: (norm, epsilon) of threats that were not trained for."""
+    norm, epsilon: attacked with; unseen: (norm, epsilon) of threats that were not trained for; notes: a sentence on each thing about classes
+    that a reader has to know. Classes are in the order of the network's outputs."""
 
     model: Model
     weights: tuple[Weights, ...]
@@ -58,6 +59,7 @@ class Prepared:
     norm: Literal["linf", "l2"]
     epsilon: float
     unseen: tuple[tuple[str, float], ...]
+    notes: tuple[str, ...] = ()
 
     def side_rows(self, count: int) -> np.ndarray:
         """At most ``count`` of the images, rising, with the same number of every class as far as there are enough."""
@@ -70,19 +72,31 @@ def prepare(config: EvaluateConfig) -> Prepared:
     card = weights[0].card
     said = card.get("training")
     training: Mapping[str, Any] = said if isinstance(said, dict) else {}
-    dataset = _named(config, card)
-    info = _dataset(dataset, card)
+    dataset = dataset_named(config.dataset, card)
+    info = _with_classes(dataset)
+    network = fit(labelling_of(info), _outputs(config.model, card, info))
+    if network.refusal:
+        raise InputError(
+            f"dataset: {dataset} does not fit the model {config.model} ({network.refusal}): choose the data set that it was made for, or "
+            "images of its classes (part)"
+        )
     norm = cast(Literal["linf", "l2"], _norm(config, training))
     trained = training.get("epsilon") if training.get("norm") == norm else None
     epsilon = budget_of(
         config, norm, trained=float(trained) if isinstance(trained, int | float) else None, conventional=info.conventional(norm)
     )
-    image, label = _images(config, dataset, info)
+    image, label, said = _images(config, dataset, info)
     rows = _rows(label, config)
     shown, truth = np.ascontiguousarray(image[rows]), label[rows]
+    notes = [*said, network.sentence, _absent(truth, info)]
+    # The hash is of the data set's own labels, so that networks with another order of outputs are paired.
+    sha256 = _hash(shown, truth)
+    if network.mapping:
+        order = np.argsort(network.mapping)
+        info = replace(info, classes=tuple(info.classes[number] for number in order))
     return Prepared(
-        _model(config, weights, training), weights, info, config.part or TEST, shown, truth, rows, _hash(shown, truth), norm, epsilon,
-        _unseen(norm, epsilon, info),
+        _model(config, weights, training), weights, info, config.part or TEST, shown, network.relabel(truth), rows, sha256, norm, epsilon,
+        _unseen(norm, epsilon, info), tuple(f"{note[0].upper()}{note[1:]}." for note in notes if note),
     )  # fmt: skip
 
 
@@ -129,29 +143,32 @@ def _of_run(run: str, which: str) -> tuple[Weights, ...]:
     return tuple(found)
 
 
-def _named(config: EvaluateConfig, card: Mapping[str, Any]) -> str:
-    """The data set by name or path."""
+def dataset_named(asked: str, card: Mapping[str, Any]) -> str:
+    """Whose images a model is evaluated on, by name or path: the data set asked for, else what the card says it was trained on.
+
+    Raises InputError where nothing says.
+    """
     training = card.get("training")
     # A training on a path knows the path; its card's data set is what that was called.
     trained_on = training.get("dataset") if isinstance(training, dict) else None
-    name = config.dataset or trained_on or card.get("dataset")
-    return name if isinstance(name, str) and name else DEFAULT_DATASET
+    name = asked or trained_on or card.get("dataset")
+    if not isinstance(name, str) or not name:
+        raise InputError("dataset: nothing says what the model was trained on: name its data set (--dataset NAME; on the page: Data set)")
+    return name
 
 
-def _dataset(name: str, card: Mapping[str, Any]) -> DatasetInfo:
+def _with_classes(name: str) -> DatasetInfo:
     info = dataset_info(name)
     if len(info.classes) < 2:
         raise InputError(f"dataset: {name} has one class, so nothing can be mistaken for another: choose another data set")
-    shape, classes = card.get("shape"), card.get("classes")
-    if shape is not None and shape != list(info.shape):
-        raise InputError(
-            f"dataset: {name} has images of shape {list(info.shape)}, the model takes {str(shape)[:40]}: choose the data set that it was made for"
-        )
-    if classes is not None and classes != len(info.classes):
-        raise InputError(
-            f"dataset: {name} has {len(info.classes)} classes, the model {str(classes)[:20]}: choose the data set that it was made for"
-        )
     return info
+
+
+def _outputs(model: str, card: Mapping[str, Any], info: DatasetInfo) -> Labelling:
+    """What a network's outputs mean, by its card; what a card leaves open is as the data set has it, which somebody named."""
+    if card.get("classes") is None and card.get("class_names") is None:
+        card = {"classes": len(info.classes), **{key: value for key, value in card.items() if value is not None}}
+    return labelling_of_card(model, card if card.get("shape") is not None else {**card, "shape": list(info.shape)})
 
 
 def _norm(config: EvaluateConfig, training: Mapping[str, Any]) -> str:
@@ -160,16 +177,26 @@ def _norm(config: EvaluateConfig, training: Mapping[str, Any]) -> str:
     return "l2" if training.get("norm") == "l2" else "linf"
 
 
-def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images, labels in the data set's numbering, and what has to be said of these."""
     if not config.part:
         split = load_split(dataset, TEST)
-        return split.image, np.asarray(split.label, np.int64)
+        return split.image, np.asarray(split.label, np.int64), [split.note]
     made = open_set(config.part)
     label = made.labels("an evaluation")
     found = fit(made.labelling, labelling_of(info), subset_ok=True)
     if found.refusal:
         raise InputError(f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the same classes and shape")
-    return made.image, found.relabel(label)
+    return made.image, found.relabel(label), ["" if found.absent and not found.mapping else found.sentence]
+
+
+def _absent(label: np.ndarray, info: DatasetInfo) -> str:
+    """What classes have no image among those evaluated."""
+    present = set(np.unique(label).tolist())
+    absent = [name for number, name in enumerate(info.classes) if number not in present]
+    if not absent:
+        return ""
+    return f"there is no image of {quoted(absent)}, so the accuracies are over {len(present)} of {len(info.classes)} classes"
 
 
 def _rows(label: np.ndarray, config: EvaluateConfig) -> np.ndarray:

@@ -47,7 +47,7 @@ def report_of(
         label=label_of(config, weights[0].robust, prepared.part), quick=config.attack == "quick", suite=config.attack, attack=attack_title(config),
         norm=prepared.norm, epsilon=prepared.epsilon, seed=config.seed, n=len(prepared.label), part=prepared.part, dataset=prepared.info.name,
         dataset_title=prepared.info.title, class_names=prepared.info.classes, rows_sha256=prepared.rows_sha256, model=prepared.model,
-        weights=tuple(weights), curves=tuple(curves), unseen=tuple(unseen), masking=masking, warnings=tuple(warnings), contract=dict(contract),
+        weights=tuple(weights), curves=tuple(curves), unseen=tuple(unseen), masking=masking, warnings=(*prepared.notes, *warnings), contract=dict(contract),
         config=config.model_dump(mode="json"), versions=versions(), device=device, seconds=round(seconds, 3),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )  # fmt: skip

@@ -101,7 +101,10 @@ def _fitting(made: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
     made.labels("a training")
     found = fit(made.labelling, labelling_of(info), subset_ok=True)
     if found.refusal:
-        raise InputError(f"synthetic: set {made.name} does not fit ({found.refusal}): choose a set that was made for this data set")
+        raise InputError(
+            f"synthetic: set {made.name} does not fit ({found.refusal}): choose a set that was made for this data set, or import it again with "
+            "the names of its classes"
+        )
     return made, found
 
 

@@ -14,6 +14,7 @@ from cdp.config import GenerateConfig
 from cdp.config_evaluate import EvaluateConfig
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.config_train import TrainConfig
+from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
 from cdp.knobs import Frozen
@@ -36,7 +37,12 @@ CONFIGS: dict[str, Frozen] = {
 def _sets(cdp_home: Path) -> None:
     """What the training names."""
     for name in ("a", "b"):
-        save_set(name, np.zeros((10, 28, 28, 1), np.uint8), np.arange(10), {"source": "test"})
+        save_set(
+            name,
+            np.zeros((10, 28, 28, 1), np.uint8),
+            np.arange(10),
+            {"source": "test", "class_names": list(CATALOG["fashion-mnist"].classes)},
+        )
 
 
 def start(kind: str, name: str, config: Frozen | None = None) -> str:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from cdp.data.sets import save_set
 from cdp.errors import Cancelled, InputError
 from cdp.evaluation import STANDS, Outcomes
 from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
@@ -19,7 +20,9 @@ from cdp.models.checkpoints import write_tensors
 from cdp.paths import runs_dir
 from cdp.runs.launch import launch
 from cdp.tasks.evaluate import evaluate_run
-from tests.tasks.evaluating_world import Told, config, make_data, make_run, trained
+from tests.robust import tiny
+from tests.tasks.evaluating_world import N, Told, config, make_data, make_run, trained
+from tests.tasks.training_world import NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +229,32 @@ def test_a_data_set_of_two_classes_and_one_image_is_evaluated(tmp_path: Path) ->
     assert report.n == 1 and report.main.robust.n == 1
     assert any("3 classes" in text for text in report.warnings)
     assert (outcomes(tmp_path).of["best"].broken_by >= STANDS - 1).all()
+
+
+def test_images_numbered_otherwise_come_to_the_same_figures_class_by_class(tmp_path: Path) -> None:
+    """The same images, once as the network numbers its classes and once in an order of their own."""
+    image, label = tiny.images(N, 5)
+    names = [NAMES[2], NAMES[0], NAMES[1]]
+    save_set("turned", *tiny.images(60, 0), {"class_names": names})
+    save_set("turned-test", image, (label + 1) % 3, {"class_names": names})
+    plain = evaluate_run(config(count=N), tmp_path / "a", Told().heard())
+    turned = evaluate_run(config(count=N, dataset="turned", epsilon=0.05), tmp_path / "b", Told().heard())
+    assert (turned.main.clean, turned.main.robust) == (plain.main.clean, plain.main.robust)
+    assert plain.main.clean.value > 0.8
+    assert turned.class_names == plain.class_names
+    assert turned.main.classes == plain.main.classes
+    assert turned.main.confusion == plain.main.confusion
+    assert any("by name" in warning for warning in turned.warnings)
+    assert not any("by name" in warning for warning in plain.warnings)
+
+
+def test_a_class_without_images_has_no_figures(tmp_path: Path) -> None:
+    image, label = tiny.images(N, 5)
+    rows = label != 1
+    save_set("two", image[rows], (label[rows] == 2).astype(np.int64), {"class_names": [NAMES[0], NAMES[2]]})
+    report = evaluate_run(config(part="two"), tmp_path, Told().heard())
+    assert [(one.name, one.n > 0, one.robust is not None) for one in report.main.classes] == [
+        (NAMES[0], True, True), (NAMES[1], False, False), (NAMES[2], True, True),
+    ]  # fmt: skip
+    assert report.main.clean.value > 0.8
+    assert any(f"no image of '{NAMES[1]}'" in warning for warning in report.warnings)

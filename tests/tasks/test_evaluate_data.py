@@ -87,9 +87,71 @@ def test_a_set_of_other_classes_or_shape_is_refused() -> None:
 
 def test_a_card_of_other_classes_is_refused(world: Path) -> None:
     card = world / "best" / "card.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"classes": 7}))
-    with pytest.raises(InputError, match="has 3 classes, the model 7"):
-        prepare(config())
+    content = json.loads(card.read_text())
+    for change, words in (
+        ({"classes": 7}, "names 3 classes and counts 7"),
+        ({"classes": 7, "class_names": None}, "small does not fit the model run:.*it has 3 classes, run:.* 7"),
+        ({"class_names": ["dark", "gray", "light"]}, "it lacks 'gray'; it has 'grey' besides"),
+        ({"classes": 4, "class_names": [*NAMES, "white"]}, "it lacks 'white'"),
+        ({"shape": [3, 8, 8]}, r"shape \(1, 8, 8\) .* \(3, 8, 8\)"),
+        ({"shape": [1, 8, 9]}, r"\(1, 8, 9\)"),
+    ):
+        card.write_text(json.dumps(content | change))
+        with pytest.raises(InputError, match=words):
+            prepare(config())
+
+
+def test_a_card_that_only_counts_its_classes_is_still_read(world: Path) -> None:
+    card = world / "best" / "card.json"
+    content = json.loads(card.read_text())
+    del content["class_names"]
+    card.write_text(json.dumps(content))
+    assert prepare(config()).info.classes == tuple(NAMES)
+
+
+def test_a_model_that_does_not_say_what_it_was_trained_on_needs_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "bare.safetensors").write_bytes(b"")
+    for model in (str(tmp_path / "bare.safetensors"), "code:mine:net"):
+        with pytest.raises(InputError, match="nothing says what the model was trained on: name its data set"):
+            prepare(config(model=model))
+        assert prepare(config(model=model, dataset="small", epsilon=0.1)).info.classes == tuple(NAMES)
+
+
+def test_test_images_of_other_classes_are_refused_and_those_without_a_class_can_be_chosen() -> None:
+    """Named otherwise, or one class less: never an accuracy of a class that no image has."""
+    image, label = tiny.images(N, 5)
+    rows = label != 1
+    two = image[rows], (label[rows] == 2).astype(np.int64)
+    save_set("lacks", *tiny.images(60, 0), {"class_names": NAMES})
+    save_set("lacks-test", *two, {"class_names": [NAMES[0], NAMES[2]]})
+    with pytest.raises(InputError, match=r"test images of lacks do not fit .*it lacks 'grey'.*part"):
+        prepare(config(dataset="lacks"))
+    found = prepare(config(part="lacks-test", count=None, attack="pgd"))
+    assert found.label.tolist() == label[rows].tolist()
+    assert any("no image of 'grey', so the accuracies are over 2 of 3 classes" in note for note in found.notes)
+
+
+def test_images_numbered_otherwise_are_read_by_class_name_and_it_is_said() -> None:
+    image, label = tiny.images(N, 5)
+    plain = prepare(config())
+    for part, change in (("turned", {"part": "turned"}), ("other-test", {"dataset": "other"})):
+        save_set(part, image, (label + 1) % 3, {"class_names": [NAMES[2], NAMES[0], NAMES[1]]})
+        if part == "other-test":
+            save_set("other", *tiny.images(60, 0), {"class_names": NAMES})
+        found = prepare(config(**change))
+        assert found.label.tolist() == plain.label.tolist()
+        assert found.info.classes == plain.info.classes
+        assert any("by name" in note for note in found.notes)
+    assert plain.notes == ()
+    # The data set itself in another order than the network's outputs.
+    save_set("turned-test", image, (label + 1) % 3, {"class_names": [NAMES[2], NAMES[0], NAMES[1]]})
+    found = prepare(config(dataset="turned"))
+    assert found.info.classes == tuple(NAMES)
+    where = {image.tobytes(): value for image, value in zip(plain.image, plain.label, strict=True)}
+    both = [(where[one.tobytes()], value) for one, value in zip(found.image, found.label, strict=True) if one.tobytes() in where]
+    assert len(both) > 10
+    assert all(a == b for a, b in both)
+    assert any("by name" in note for note in found.notes)
 
 
 def test_a_damaged_card_is_an_error_and_odd_values_in_it_are_not(world: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp import paths
-from cdp.config_evaluate import CODE, DEFAULT_DATASET, RUN, EvaluateConfig, budget_of
+from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import read_json
 from cdp.models.encoders import BEST, CARD, list_checkpoints
@@ -101,7 +101,7 @@ def _facts(card: Mapping[str, Any], name: str) -> Facts:
     known = norm in ("linf", "l2")
     return Facts(
         name=str(card.get("run") or card.get("name") or name)[:200],
-        dataset=dataset if isinstance(dataset, str) and dataset else DEFAULT_DATASET,
+        dataset=dataset if isinstance(dataset, str) else "",
         dataset_title=str(card.get("dataset_title") or "")[:200],
         norm=str(norm) if known else "",
         epsilon=float(epsilon) if known and isinstance(epsilon, int | float) else None,

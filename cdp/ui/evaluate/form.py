@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from cdp.config_evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
-from cdp.errors import CdpError
+from cdp.errors import CdpError, InputError
 from cdp.reports.sentences import norm_budget
+from cdp.tasks.evaluate_data import dataset_named
 from cdp.types import DatasetInfo
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
 from cdp.ui.evaluate.state import PLAIN, Evaluated
@@ -33,10 +34,13 @@ def model_facts(held: Evaluated) -> tuple[Facts | None, str]:
 
 
 def dataset_of(held: Evaluated, facts: Facts | None, data: TrainChoices) -> tuple[DatasetInfo | None, str]:
-    """What is known of the data set, or why it cannot be used; neither where no data set is named."""
-    name = held.flat["dataset"] or (facts.dataset if facts else "")
-    if not name:
+    """What is known of the data set, or why it cannot be used; neither where nothing is known of the model."""
+    if facts is None and not held.flat["dataset"]:
         return None, ""
+    try:
+        name = dataset_named(held.flat["dataset"], {"dataset": facts.dataset if facts else ""})
+    except InputError as error:
+        return None, str(error)
     try:
         return info_of(name, data), ""
     except (CdpError, OSError) as error:
@@ -52,6 +56,8 @@ def form(
             st.subheader("Model", anchor=False)
             _model(held, choices, facts, wrong)
             _control("weights", held, facts, info, data)
+            if asks_for_data(facts):
+                _control("dataset", held, facts, info, data)
         with st.container(key="evaluate_group_attack", gap="xsmall"):
             st.subheader("Attack", anchor=False)
             _control("attack", held, facts, info, data)
@@ -63,6 +69,11 @@ def form(
             for name in BESIDE:
                 _control(name, held, facts, info, data)
         _advanced(held, facts, info, data)
+
+
+def asks_for_data(facts: Facts | None) -> bool:
+    """Whether the data set has to be chosen, because the model does not say what it was trained on."""
+    return facts is not None and not facts.dataset
 
 
 def explained(flat: Mapping[str, Any]) -> str:
@@ -176,4 +187,6 @@ def _advanced(held: Evaluated, facts: Facts | None, info: DatasetInfo | None, da
     moved = sum(held.flat[name] != PLAIN[name] for name in ADVANCED)
     with st.expander("Advanced settings" + (f" ({moved} changed)" if moved else ""), key="evaluate_advanced"):
         for name in ADVANCED:
+            if name == "dataset" and asks_for_data(facts):
+                continue
             _control(name, held, facts, info, data)
