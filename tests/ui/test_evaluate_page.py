@@ -107,7 +107,8 @@ def test_a_bare_file_can_be_told_its_network_and_another_model_takes_that_back(t
     file = tmp_path / "mine.safetensors"
     file.write_bytes(b"")
     app = page(model=str(file))
-    assert not app.button(key="evaluate_start").disabled
+    assert app.button(key="evaluate_start").disabled
+    assert any("nothing says what the model was trained on: name its data set" in one.value for one in app.error)
     ran(knob(app, "architecture").select("small-cnn"))
     ran(knob(app, "dataset").select("fashion-mnist"))
     assert not app.button(key="evaluate_start").disabled

@@ -249,9 +249,17 @@ def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(wor
 def test_another_model_brings_its_data_and_an_encoder_that_fits(world: Callable[..., Engine]) -> None:
     app = page(classes="0,1")
     ran(app.selectbox(key="control_model").set_value("plain"))
-    assert dict(app.query_params) == {"model": "plain", "dataset": "pictures", "encoder": "standard"}
+    assert dict(app.query_params) == {"model": "plain", "encoder": "standard"}
+    assert app.selectbox(key="control_dataset_1").options[0] == "the model's own (pictures)"
     assert "unconditional" in text(app)
     assert not app.multiselect
+
+
+def test_a_link_to_a_model_alone_takes_its_data_set_and_an_encoder_of_it(world: Callable[..., Engine]) -> None:
+    app = page(model="plain")
+    assert app.selectbox(key="control_encoder").value == "standard"
+    assert app.selectbox(key="control_dataset").value == ""
+    assert not app.warning or all("encoder" not in one.value for one in app.warning)
 
 
 def test_only_encoders_that_can_guide_are_offered(world: Callable[..., Engine]) -> None:
