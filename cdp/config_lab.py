@@ -59,12 +59,12 @@ class LabConfig(Frozen):
 
 
 def budget_of(info: DatasetInfo, norm: str) -> float:
-    """The conventional budget of a data set in this norm; where it has none, CIFAR-10's: in linf as it is, in l2 as many times the
+    """The conventional budget of a data set in this norm; where it has none, the usual one: in linf as it is, in l2 as many times the
     linf budget times the square root of the number of pixel values as there, in two digits."""
     known = info.conventional(norm)
     if known is not None:
         return rounded(known)
-    linf = info.epsilon_linf if info.epsilon_linf is not None else 8 / 255
+    linf = info.usual_linf
     return rounded(linf) if norm == "linf" else float(f"{16 * linf * math.sqrt(math.prod(info.shape) / (3 * 32 * 32)):.2g}")
 
 

@@ -83,7 +83,8 @@ class EncoderConfig(Frozen):
     shift: int = knob(2, "Shift", "Training images are moved by up to this many pixels.", unit="pixels", ge=0, le=8, advanced=True)
     flip: bool = knob(True, "Mirror", "Half of the training images are mirrored; switch off for digits, letters and signs.", advanced=True)
     epsilon: float | None = knob(
-        None, "Attack budget", "l_inf radius of adversarial training; empty takes the data set's conventional one.", unit="of the pixel range",
+        None, "Attack budget", "l_inf radius of adversarial training; empty takes the data set's conventional one, else 0.1 for grey and 8/255 "
+        "for colour images.", unit="of the pixel range",
         gt=0, le=1, advanced=True,
     )  # fmt: skip
     attack_steps: int = knob(4, "Attack steps", "PGD steps of adversarial training.", unit="steps", ge=1, le=100, advanced=True)

@@ -31,6 +31,16 @@ class DatasetInfo:
         """The conventional budget in this norm ("linf" or "l2")."""
         return self.epsilon_linf if norm == "linf" else self.epsilon_l2
 
+    @property
+    def usual_linf(self) -> float:
+        """The conventional l_inf budget, and where there is none the usual one of images like these."""
+        return self.epsilon_linf if self.epsilon_linf is not None else usual_budget(self.shape[0])
+
+
+def usual_budget(channels: int) -> float:
+    """An l_inf budget, in [0, 1] units, for images without a convention: 0.1 as for small grey ones, 8/255 as for colour photographs."""
+    return 0.1 if channels == 1 else 8 / 255
+
 
 @dataclass(frozen=True)
 class Split:

@@ -11,7 +11,7 @@ import typer
 
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json
+from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json, say
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.knobs import Frozen, parse
 
@@ -35,6 +35,7 @@ def pretrain(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     on from its last checkpoint.
     """
     config = parse(PretrainConfig, chosen(given, PretrainConfig))
+    _check(config)
     from cdp.pretrain import run_pretrain
 
     _train(run_pretrain, config, as_json)
@@ -47,9 +48,18 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     Repeat the same command after a kill or Ctrl-C: it goes on after its last whole epoch.
     """
     config = parse(EncoderConfig, chosen(given, EncoderConfig))
+    _check(config)
     from cdp.pretrain import run_pretrain_encoder
 
     _train(run_pretrain_encoder, config, as_json)
+
+
+def _check(config: PretrainConfig | EncoderConfig) -> None:
+    """What the page says of a data set, said before the training: what stands in the way ends the command."""
+    from cdp.tasks.pretrain_data import require_ready
+
+    for sentence in require_ready(config):
+        say(f"note: {sentence}")
 
 
 def _train(run: Callable[..., Path], config: Config, as_json: bool) -> None:

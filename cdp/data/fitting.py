@@ -61,6 +61,12 @@ def labelling_of(info: DatasetInfo) -> Labelling:
     return Labelling(info.name, info.classes, info.shape)
 
 
+def labelling_of_images(name: str, image: np.ndarray, classes: Sequence[str] = ()) -> Labelling:
+    """Of images (N,H,W,C) whose labels mean these classes."""
+    height, width, channels = image.shape[1:]
+    return Labelling(name, tuple(classes), (channels, height, width))
+
+
 def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
     """Of a network or diffusion model by its card: shape (C, H, W), and class_names, or only classes, their number.
 

@@ -101,6 +101,11 @@ def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
     return sha256_of(_found(name_or_path, dataset) / WEIGHTS)
 
 
+def encoder_card(name_or_path: str | Path, dataset: str) -> dict[str, Any]:
+    """What an encoder says of itself, without opening its weights. Raises MissingError where there is none of that name."""
+    return read_json(_found(name_or_path, dataset) / CARD)
+
+
 def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     """An encoder by name (of this data set) or by path to its folder.
 

@@ -46,6 +46,7 @@ def pretrain_encoder(config: EncoderConfig, target: Path | None = None) -> Gener
     """One Progress an optimiser step; a checkpoint an epoch; ends with the encoder's folder (``target`` where given)."""
     target = target or encoder_folder(config)
     split = load_split(config.dataset, "train")
+    _tests(config)  # what does not fit is said before the training, not after it
     epsilon = _epsilon(config, split.info)
     rows, held = hold_out(len(split), config.held_out, config.seed)
     work = Workplace(target, config)
@@ -110,16 +111,13 @@ def _network(config: EncoderConfig, info: DatasetInfo, weights: dict[str, Tensor
     return net.to(pick_device())
 
 
-def _epsilon(config: EncoderConfig, info: DatasetInfo) -> float | None:
-    epsilon = config.epsilon or info.epsilon_linf
-    if config.kind == "robust" and epsilon is None:
-        raise InputError(f"epsilon: {info.name} has no conventional attack budget: set epsilon for a robust encoder")
-    return epsilon
+def _epsilon(config: EncoderConfig, info: DatasetInfo) -> float:
+    return config.epsilon or info.usual_linf
 
 
 def _view(config: EncoderConfig, info: DatasetInfo, *, steps: int, warm_up: float) -> View:
     epsilon = _epsilon(config, info)
-    if config.kind == "robust" and epsilon is not None:
+    if config.kind == "robust":
         return adversarial(epsilon=epsilon, steps=steps, warm_up=warm_up)
     return noised(torch.from_numpy(alpha_bars(COSINE)).float()) if config.kind == "noise-aware" else plain
 
@@ -132,11 +130,18 @@ def _choose_by(config: EncoderConfig, net: SmallCNN, split: Split, held: np.ndar
     return accuracy(net, view, split.image[held], split.label[held], seed=config.seed)
 
 
+def _tests(config: EncoderConfig) -> Split | None:
+    """The test images, None where there are none. Raises InputError where they have other classes or another shape."""
+    try:
+        return load_split(config.dataset, "test")
+    except MissingError:
+        return None
+
+
 def _measure(config: EncoderConfig, net: SmallCNN) -> dict[str, Any]:
     """Test accuracies for the card, each with its n; empty where the data set has no test split."""
-    try:
-        test = load_split(config.dataset, "test")
-    except MissingError:
+    test = _tests(config)
+    if test is None:
         return {}
     count = len(test)
     measured: dict[str, Any] = {"clean": {"value": accuracy(net, plain, test.image, test.label, seed=0), "n": count}}

@@ -138,6 +138,12 @@ def _pretrain_encoder(run: Run, context: Context) -> dict[str, Any]:
     return pretrain_encoder(run, context)
 
 
+def _ready_to_pretrain(config: PretrainConfig | EncoderConfig) -> None:
+    from cdp.tasks.pretrain_data import require_ready
+
+    require_ready(config)
+
+
 def _discard_set(run: Run, target: Path) -> None:
     from cdp.runs.work_generate import discard
 
@@ -179,13 +185,13 @@ KINDS: dict[str, Kind] = {
         Kind(
             "pretrain", "Diffusion model", _reader(PretrainConfig), _dump, _pretrain, makes="a model",
             place=lambda name, config: model_folder(config), names=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),
-            named=_named, discard=_discard_training,
+            named=_named, ready=_ready_to_pretrain, discard=_discard_training,
         ),
         Kind(
             "pretrain-encoder", "Encoder", _reader(EncoderConfig), _dump, _pretrain_encoder, makes="an encoder",
             place=lambda name, config: encoder_folder(config),
             names=lambda: _entries(*paths.encoders_dir().glob("*"), *(paths.ASSETS / "encoders").glob("*")),
-            named=_named, discard=_discard_training,
+            named=_named, ready=_ready_to_pretrain, discard=_discard_training,
         ),
     )
 }  # fmt: skip

@@ -19,7 +19,7 @@ from cdp.data import atomic
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
 from cdp.errors import InputError
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import Source, dataset_of, open_source, real_images, require_alike
+from cdp.tasks.sources import Source, dataset_of, numbered_alike, open_source, real_images, require_alike
 from cdp.tasks.watching import Report, ignore
 from cdp.types import NO_LABEL, Embedding, MapQuality
 
@@ -155,8 +155,7 @@ class _Drawn:
             np.full(len(rows), NO_LABEL) if source.label is None else source.label[rows]
             for source, rows in zip(self.sources, self.rows, strict=True)
         ])  # fmt: skip
-        names = max((source.class_names for source in self.sources), key=len)
-        names += tuple(str(number) for number in range(len(names), int(label.max()) + 1))
+        names = max((source.class_names for source in self.sources), key=len)  # the same for all that have labels
         which = np.repeat(np.arange(len(counts)), counts)
         return Embedding(
             self.config.sets, names, tuple(map(len, self.sources)), coordinates, which, np.concatenate(self.rows), label
@@ -165,7 +164,7 @@ class _Drawn:
 
 def _draw(config: ExploreConfig) -> _Drawn:
     """The same images of the same sets every time, whatever the seed, so that maps of two seeds can be laid over each other."""
-    sources = [open_source(name) for name in config.sets]
+    sources = numbered_alike([open_source(name) for name in config.sets])
     require_alike(sources)
     wanted = config.encoder != PIXELS or config.fit == "real"
     dataset = dataset_of(sources, config.dataset) if wanted else config.dataset

@@ -11,7 +11,7 @@ import numpy as np
 from cdp.config_explore import PIXELS, ExploreConfig
 from cdp.errors import InputError, MissingError
 from cdp.tasks.atlas import embed_cached
-from cdp.tasks.features import features
+from cdp.tasks.features import encoder_labelling, features
 from cdp.tasks.sources import COMMON_ROWS, dataset_of, open_source, real_images
 from cdp.types import NO_LABEL, Embedding
 
@@ -68,7 +68,7 @@ def closeup(config: ExploreConfig, point: int) -> Closeup:
         training, training_distance = _nearest(seen[at], train)
     except MissingError:
         training, training_distance = (), ()
-    saliency, missing = _saliency(config.encoder, dataset, source.image[shown.row[point]], int(shown.label[point]))
+    saliency, missing = _saliency(config.encoder, dataset, source.image[shown.row[point]], shown.class_names, int(shown.label[point]))
     return Closeup(point, tuple(int(np.delete(rows, at)[i]) for i in own), own_distance, training, training_distance, saliency, missing)
 
 
@@ -83,7 +83,7 @@ def _nearest(one: np.ndarray, others: np.ndarray) -> tuple[tuple[int, ...], tupl
     return tuple(int(i) for i in order), tuple(float(distance[i]) for i in order)
 
 
-def _saliency(encoder: str, dataset: str, image: np.ndarray, label: int) -> tuple[np.ndarray | None, str]:
+def _saliency(encoder: str, dataset: str, image: np.ndarray, names: tuple[str, ...], label: int) -> tuple[np.ndarray | None, str]:
     if encoder == PIXELS:
         return None, "pixels classify nothing, so no attack follows from them: choose an encoder"
     if label == NO_LABEL:
@@ -93,11 +93,14 @@ def _saliency(encoder: str, dataset: str, image: np.ndarray, label: int) -> tupl
 
     from cdp.tasks.engine import encoder_on_device, to_tensor
 
-    net = encoder_on_device(encoder, dataset).net
-    if label >= net.classes:
-        return None, f"the encoder knows {net.classes} classes, and this image is of class {label}"
+    # The map numbers classes in its own way; the encoder's number is that of the same name.
+    known = encoder_labelling(encoder, dataset)
+    classes = names if known.nameless and len(names) == len(known.classes) else known.classes
+    if names[label] not in classes:
+        return None, f"the encoder does not know the class {names[label][:60]!r} of this image"
+    net, own = encoder_on_device(encoder, dataset).net, classes.index(names[label])
     x = to_tensor(image[None]).to(next(net.parameters()).device).requires_grad_(True)
-    loss = F.cross_entropy(net(x), torch.tensor([label], device=x.device))
+    loss = F.cross_entropy(net(x), torch.tensor([own], device=x.device))
     gradient = torch.autograd.grad(loss, x)[0][0].sum(0)
     largest = gradient.abs().max()
     return (gradient / largest if largest > 0 else gradient).cpu().numpy(), ""

@@ -10,8 +10,9 @@ import numpy as np
 from cdp import paths
 from cdp.config_explore import PIXELS
 from cdp.data import atomic
+from cdp.data.fitting import Labelling, fit, labelling_of_card, labelling_of_images
 from cdp.errors import InputError
-from cdp.models.encoders import encoder_weights
+from cdp.models.encoders import encoder_card, encoder_weights
 
 _CHUNK = 8192
 
@@ -26,11 +27,10 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
         return known
     from cdp.tasks.engine import encoder_on_device, features_of
 
+    reason = fit(labelling_of_images("these images", image), encoder_labelling(encoder, dataset).images).refusal
+    if reason:
+        raise InputError(f"encoder: {encoder} does not fit these images ({reason}): choose an encoder of their own")
     found = encoder_on_device(encoder, dataset)
-    if found.net.channels != image.shape[-1]:
-        raise InputError(
-            f"encoder: {encoder} sees {found.net.channels} channels, but these images have {image.shape[-1]}: choose an encoder of their own"
-        )
     made = features_of(found.net, image).cpu().numpy()
     path = _place(found.sha256, image)
     try:
@@ -40,6 +40,11 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
     except (OSError, InputError):
         pass  # a home that cannot be written only costs the time again
     return made
+
+
+def encoder_labelling(encoder: str, dataset: str) -> Labelling:
+    """What an encoder's outputs mean and what images it takes, by its card alone. Raises InputError or MissingError."""
+    return labelling_of_card(encoder, encoder_card(encoder, dataset))
 
 
 def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray | None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from cdp.data.fitting import fit, labelling_of, labelling_of_card
+from cdp.data.registry import dataset_info
 from cdp.embedding import report
 from cdp.errors import InputError, MissingError
 from cdp.models.encoders import JUDGE, Encoder
@@ -21,11 +23,22 @@ REFERENCE, HELD_OUT = 5000, 1000
 
 
 def load_judge(dataset: str) -> Encoder | None:
-    """The judge of a data set, None where it has none."""
+    """The judge of a data set, None where it has none. Raises InputError for one that was trained on other classes."""
     try:
-        return encoder_on_device(JUDGE, dataset)
+        judge = encoder_on_device(JUDGE, dataset)
     except MissingError:
         return None
+    try:
+        info = dataset_info(dataset)
+    except MissingError:
+        return judge  # which outlives the images it was trained on
+    found = fit(labelling_of_card("the judge", judge.card), labelling_of(info))
+    if found.refusal or found.mapping:
+        raise InputError(
+            f"the judge of {dataset} was trained on other images ({found.refusal or 'its classes are numbered otherwise'}): train it again with "
+            f"python -m cdp pretrain-encoder --dataset {dataset} --kind standard --name {JUDGE} --seed 1"
+        )
+    return judge
 
 
 def baseline(dataset: str) -> report.RealBaseline | None:

@@ -10,9 +10,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from cdp.config_lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
+from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.models.encoders import encoder_weights
+from cdp.tasks.features import encoder_labelling
 from cdp.tasks.kept import digest, load_array, load_json, save_array, save_json
 from cdp.tasks.lab_images import load_upload
 from cdp.tasks.watching import Report, ignore
@@ -111,7 +113,12 @@ def subject_of(config: LabConfig) -> Subject:
             raise InputError(f"{what} {value} is not a class of {config.dataset}: choose 0 to {len(split.info.classes) - 1}")
     if config.attack == "targeted" and config.target is not None and config.target == label:
         raise InputError("target is the image's own class, which needs no attack: choose another class")
-    return Subject(image, label, split.info, encoder_weights(config.model, config.dataset))
+    weights = encoder_weights(config.model, config.dataset)
+    found = fit(labelling_of(split.info), encoder_labelling(config.model, config.dataset))
+    if found.refusal or found.mapping:
+        reason = found.refusal or "their classes are numbered otherwise"
+        raise InputError(f"model: {config.model} does not fit the images of {config.dataset} ({reason}): choose one of its own classifiers")
+    return Subject(image, label, split.info, weights)
 
 
 def attack_key(config: LabConfig, subject: Subject) -> str:

@@ -41,12 +41,6 @@ class Lab:
         """Loads the network where it is not in memory. Raises InputError where image and network do not fit together."""
         self._config, self._subject = config, subject
         net = self._net = _encoder(config, subject.weights).net
-        channels = subject.image.shape[-1]
-        if net.channels != channels or net.classes != len(subject.info.classes):
-            raise InputError(
-                f"model: {config.model} sees {net.channels} channels and {net.classes} classes, {subject.info.title} has {channels} and "
-                f"{len(subject.info.classes)}: choose one of its own classifiers"
-            )
         self._x = to_tensor(subject.image[None]).to(next(net.parameters()).device)
         with _few_threads(net), torch.no_grad():
             self._logits = _finite(net(self._x))[0]

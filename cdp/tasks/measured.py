@@ -25,7 +25,8 @@ UNLABELLED = -1
 @dataclass(frozen=True)
 class Measured:
     """One set's figures. total: images in the set, of which ``result.n`` were measured; class_names: by class number; pairs: class
-    against class, None where the set has too few classes or images for any; sizes: images measured of each class."""
+    against class, None where the set has too few classes or images for any; sizes: images measured of each class; note: what has to be said
+    of its labels, "" mostly."""
 
     name: str
     total: int
@@ -33,6 +34,7 @@ class Measured:
     result: Measurement
     pairs: Pairs | None = None
     sizes: Sizes = field(default_factory=dict)
+    note: str = ""
 
     def class_name(self, value: int) -> str:
         """The class's name, its number where it has none."""
@@ -42,13 +44,13 @@ class Measured:
         """The inverse of ``from_json``."""
         return {
             "name": self.name, "total": self.total, "class_names": list(self.class_names), "figures": to_json(self.result, self.pairs),
-            "sizes": sorted(self.sizes.items()),
+            "sizes": sorted(self.sizes.items()), "note": self.note,
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measured:
         """Raises KeyError, TypeError, ValueError or AttributeError for anything that ``to_json`` did not give."""
-        return cls(data["name"], data["total"], tuple(data["class_names"]), *from_json(data["figures"]), dict(data["sizes"]))
+        return cls(data["name"], data["total"], tuple(data["class_names"]), *from_json(data["figures"]), dict(data["sizes"]), data["note"])
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,22 @@ class Comparison:
     def equal(self) -> bool:
         """Whether both rest on the same number of images."""
         return self.first.result.n == self.second.result.n and (
-            self.first.sizes == self.second.sizes or set(self.first.sizes) != set(self.second.sizes)
+            self.first.sizes == self.second.sizes or not _same_classes(self.first, self.second)
         )
 
 
 def equal_sizes(first: Measured, second: Measured) -> tuple[Sizes, Sizes]:
     """Images of each class to measure both at, so that neither has more: class by class where they have the same classes, else in all."""
-    if set(first.sizes) == set(second.sizes):
+    if _same_classes(first, second):
         both = {value: min(count, second.sizes[value]) for value, count in first.sizes.items()}
         return both, both
     fewest = min(first.result.n, second.result.n)
     return _balanced(first.sizes, fewest), _balanced(second.sizes, fewest)
+
+
+def _same_classes(first: Measured, second: Measured) -> bool:
+    """Whether images of the same classes were measured of both, by name."""
+    return {first.class_name(value): value for value in first.sizes} == {second.class_name(value): value for value in second.sizes}
 
 
 def _balanced(sizes: Sizes, most: int) -> Sizes:
@@ -102,7 +109,7 @@ def set_json(one: Measured) -> dict[str, Any]:
     ]
     return {
         "name": one.name, "images": one.total, "measured": one.result.n, "figures": figures_json(one.result.figures), "per_class": per_class,
-        "undefined": one.result.undefined, "pairs": _pairs_json(one.pairs),
+        "undefined": one.result.undefined, "pairs": _pairs_json(one.pairs), "note": one.note,
     }  # fmt: skip
 
 

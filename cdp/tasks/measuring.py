@@ -22,7 +22,7 @@ from cdp.tasks import kept
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, Sizes, changes, equal_sizes, from_json, to_json
-from cdp.tasks.sources import Source, dataset_of, open_source, real_images
+from cdp.tasks.sources import Source, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 
 __all__ = [
@@ -92,8 +92,9 @@ class _Task:
     """What is measured against what: everything that the figures follow from."""
 
     def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int, sizes: Sizes | None = None) -> None:
-        self.source, self.encoder, self.rows, self.seed = source, encoder, rows, seed
+        self.encoder, self.rows, self.seed = encoder, rows, seed
         self.dataset = dataset_of([source], dataset, encoder=encoder)
+        self.source = source = matched(source, self.dataset)
         chosen = source.rows(rows)
         if sizes is not None:
             chosen = chosen[_drawn(_classes(source, chosen), sizes, seed)]
@@ -130,17 +131,13 @@ class _Task:
         """The figures as those of this set: what is kept knows images and no names."""
         if self.label is None:
             result.undefined.update(dict.fromkeys(OF_CLASSES, without_labels(self.source.name, "any figure of classes")))
-        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs, self.sizes)
+        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs, self.sizes, self.source.note)
 
     def computed(self, report: Report) -> Measured:
         """And kept, for the next time. The shares are those of a set of 5,000 images."""
         report(0.0, f"features of {self.source.title}")
         seen = features(self.encoder, self.dataset, self.image)
         real = _real(self.encoder, self.dataset, self.rows, self.real_key) if self.with_real else None
-        if real is not None and real.features.shape[1] != seen.shape[1]:
-            raise InputError(
-                f"{self.source.name} has images of another shape than {self.dataset}: choose an encoder and data set of their own"
-            )
         around: Around | None = None
         if self.label is not None:
             report(0.25, f"neighbours in {self.source.title}")

@@ -9,14 +9,15 @@ from types import MappingProxyType
 import numpy as np
 
 from cdp.config_explore import PIXELS
+from cdp.data.fitting import Fit, fit
 from cdp.data.samples import without_labels
 from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError
 from cdp.tasks import kept
-from cdp.tasks.features import features, identity
+from cdp.tasks.features import encoder_labelling, features, identity
 from cdp.tasks.nearest import Flags, flagged, held_out_distances, images_at, nearest_training
-from cdp.tasks.sources import Source
+from cdp.tasks.sources import Source, matched
 
 __all__ = ["SCORES", "Flags", "ScoreInfo", "Scores", "cached_scores", "flagged", "judged", "score_rows"]
 
@@ -128,9 +129,14 @@ class _Seen:
     def __init__(self, source: Source, rows: np.ndarray, encoder: str, dataset: str) -> None:
         if not len(rows):
             raise InputError(f"there are no images of {source.name} to score: choose at least one")
+        source = matched(source, dataset)
         self.image, self.label = images_at(source, rows), None if source.label is None else source.label[rows]
         self.source, self.count = source, len(rows)
         self.encoder, self.dataset = encoder, dataset
+        # The encoder's own classes, which need not be those of the data set.
+        self.outputs = (
+            Fit() if encoder == PIXELS or self.label is None else fit(source.labelling, encoder_labelling(encoder, dataset), subset_ok=True)
+        )
         self.identity = identity(encoder, dataset, self.image)
 
     def known(self, key: str) -> Answer | None:
@@ -141,6 +147,8 @@ class _Seen:
             return self._against_real(key, compute=False)
         if key in _JUDGED and self.encoder == PIXELS:
             return "pixels know no classes: choose an encoder"
+        if key in _JUDGED and key in _OF_CLASSES and self.outputs.refusal:
+            return f"encoder: {self.encoder} does not know these classes ({self.outputs.refusal}): name another"
         found = kept.load_array("scores", self._place(key))
         if found is None:
             return None
@@ -158,13 +166,17 @@ class _Seen:
         if key == "separability" and self.label is not None:
             found = {key: _separability(seen, self.label)}
         else:
-            found = judged(self.encoder, self.dataset, seen, self.label)
+            found = judged(self.encoder, self.dataset, seen, self._judged_label())
         for name, value in found.items():
             kept.save_array("scores", self._place(name), np.asarray(value))
         return found[key]
 
+    def _judged_label(self) -> np.ndarray | None:
+        """The labels as the encoder numbers them."""
+        return None if self.label is None or self.outputs.refusal else self.outputs.relabel(self.label)
+
     def _place(self, key: str) -> str:
-        return kept.digest(VERSION, key, self.identity, self.label)
+        return kept.digest(VERSION, key, self.identity, self._judged_label() if key in _JUDGED else self.label)
 
     def _against_real(self, key: str, *, compute: bool) -> Answer | None:
         mine = nearest_training(self.encoder, self.dataset, self.image, compute=compute)

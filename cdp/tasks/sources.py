@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cdp.config import GenerateConfig
 from cdp.config_explore import PIXELS
 from cdp.data.catalog import CATALOG
-from cdp.data.fitting import fit, labelling_of, labelling_of_card
+from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, labelling_of_images
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.samples import without_labels
 from cdp.data.sets import open_set
@@ -27,7 +28,8 @@ _TEST = "-test"
 @dataclass(frozen=True)
 class Source:
     """Images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64, None for a set
-    without labels; dataset: whose real images and encoders go with it, "" where its card does not say; split: "train" or "test" for a real split, else "".
+    without labels; dataset: whose real images and encoders go with it, "" where its card does not say; split: "train" or "test" for a real split, else "";
+    note: what has to be said of its labels, "" mostly.
     """
 
     name: str
@@ -37,6 +39,12 @@ class Source:
     class_names: tuple[str, ...]
     dataset: str
     split: str = ""
+    note: str = ""
+
+    @property
+    def labelling(self) -> Labelling:
+        """What its labels mean."""
+        return labelling_of_images(self.title, self.image, self.class_names)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -57,7 +65,7 @@ def open_source(name: str) -> Source:
     dataset, colon, split = name.rpartition(":")
     if colon and split in SPLITS and dataset:
         real = load_split(dataset, split)
-        return Source(name, name, real.image, np.asarray(real.label, np.int64), real.info.classes, dataset, split)
+        return Source(name, name, real.image, np.asarray(real.label, np.int64), real.info.classes, dataset, split, real.note)
     made = open_set(name)
     title = name.rstrip("/").rpartition("/")[2]
     dataset, split = str(made.card.get("dataset") or ""), ""
@@ -86,6 +94,40 @@ def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -
     return found
 
 
+def matched(source: Source, dataset: str) -> Source:
+    """The set with the class numbers of a data set, by class name; itself where no data set is named, or its images are not here.
+
+    Raises InputError with what differs where its images or classes are not the data set's; it may lack some of the classes.
+    """
+    try:
+        info = dataset_info(dataset) if dataset else None
+    except MissingError:
+        info = None
+    if info is None:
+        return source
+    ours = labelling_of(info)
+    found = fit(source.labelling, ours.images if source.label is None else ours, subset_ok=True)
+    if found.refusal:
+        raise InputError(
+            f"set {source.title} does not fit the data set {dataset} ({found.refusal}): name the data set that it is of (--dataset NAME; on the "
+            "page: Data set), or import it again with the names of its classes"
+        )
+    if source.label is None:
+        return source
+    return replace(source, label=found.relabel(source.label), class_names=info.classes, note=found.sentence or source.note)
+
+
+def numbered_alike(sources: Sequence[Source]) -> list[Source]:
+    """Sets with one numbering of their classes, by name: those of the first, then what others have besides."""
+    names = tuple(dict.fromkeys(name for source in sources for name in source.class_names))
+    number = {name: place for place, name in enumerate(names)}
+    return [
+        source if source.label is None else
+        replace(source, label=np.array([number[name] for name in source.class_names], np.int64)[source.label], class_names=names)
+        for source in sources
+    ]  # fmt: skip
+
+
 def dataset_of_generation(config: GenerateConfig) -> str:
     """Whose class names, encoders and real images go with a generation: the data set named, else that of the model's card, "" where neither is.
 
@@ -107,8 +149,11 @@ def dataset_of_generation(config: GenerateConfig) -> str:
     refusal = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
     if refusal:
         said = f"whose card says {own}" if own else "which was not trained on it"
+        remedy = (
+            "leave the data set out" if name != own else "name the images that it was trained on (--dataset NAME; on the page: Real data)"
+        )
         raise InputError(
-            f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): leave the data set out, or choose a model trained on {name}"
+            f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): {remedy}, or choose a model trained on {name}"
         )
     return name
 

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from cdp import paths
 from cdp.data.registry import load_split
-from cdp.errors import MissingError
+from cdp.errors import InputError
 from cdp.models.encoders import JUDGE, WEIGHTS, list_encoders
 from cdp.tasks import kept
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import Source, balanced_rows, dataset_of, open_source, real_images
+from cdp.tasks.sources import Source, balanced_rows, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 from cdp.theory.from_features import FeatureEstimate, estimate_from_features
 from cdp.types import Interval
@@ -84,11 +84,12 @@ def stamp(name: str, *, encoder: str = JUDGE, dataset: str = "") -> str:
     """
     source = open_source(name)
     dataset = dataset_of([source], dataset, encoder=encoder)
+    source = matched(source, dataset)
     weights = next((one.folder for one in list_encoders(dataset) if one.name == encoder), Path(encoder).expanduser()) / WEIGHTS
     parts = [paths.cache_dir(), name, encoder, dataset, source.class_names, _written(weights), _pixels(source.image), source.label]
     try:
         real = load_split(dataset, _other_split(source, dataset)) if dataset else None
-    except MissingError:
+    except InputError:  # not here, or no match for the training images
         real = None
     return kept.digest(VERSION, *parts, *([_pixels(real.image), np.asarray(real.label)] if real else []))
 
@@ -115,8 +116,9 @@ class _Task:
     """What is placed against what: everything that the figures follow from."""
 
     def __init__(self, name: str, encoder: str, dataset: str) -> None:
-        self.source, self.encoder = open_source(name), encoder
-        self.dataset = dataset_of([self.source], dataset, encoder=encoder)
+        source, self.encoder = open_source(name), encoder
+        self.dataset = dataset_of([source], dataset, encoder=encoder)
+        self.source = matched(source, self.dataset)
         label = self.source.labels("the theory's estimate of class separation")
         rows = balanced_rows(label, ROWS)
         self.image, self.label = np.asarray(self.source.image[rows]), label[rows]
@@ -158,7 +160,7 @@ def _real(dataset: str, split: str) -> tuple[tuple[np.ndarray, np.ndarray] | Non
         return None, "the set's card names no data set, so there are no real images to compare with"
     try:
         return real_images(dataset, split, ROWS), ""
-    except MissingError as error:
+    except InputError as error:  # not here, or no match for the training images
         return None, str(error)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.data.facts import Facts, concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
 from cdp.figures.pretraining import held_out_curves, loss_curve
@@ -17,7 +18,7 @@ from cdp.ui.data import plan
 from cdp.ui.data.made import Made, Stock
 from cdp.ui.data.pictures import ROW, class_rows, first_rows
 from cdp.ui.data.progress import samples
-from cdp.ui.data.sets import Facts, choices, concerns, facts
+from cdp.ui.data.sets import choices
 from cdp.ui.data.use import explore_link, generate_link, lacking, train_link
 
 

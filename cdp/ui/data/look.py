@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 
 from cdp.config_pretrain import EncoderConfig
+from cdp.data.facts import Concern, Facts
 from cdp.data.registry import load_split
 from cdp.ui.data.pictures import class_rows, first_rows
-from cdp.ui.data.sets import Concern, Facts, held_out, size_in_words
+from cdp.ui.data.sets import held_out, size_in_words
 from cdp.ui.words import plain
 
 

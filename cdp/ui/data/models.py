@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
 from cdp.knobs import Frozen
 from cdp.models.pipelines import list_models
@@ -29,7 +30,6 @@ from cdp.ui.data.plan import (
     roughly,
     seconds,
 )
-from cdp.ui.data.sets import Facts
 from cdp.ui.data.state import Wizard
 from cdp.ui.fields import Field, fields_of
 from cdp.ui.held import Held

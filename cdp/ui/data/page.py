@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp import paths
+from cdp.data.facts import Facts, concerns, facts
 from cdp.errors import CdpError
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.data.importing import import_form, say_imported
@@ -14,7 +15,7 @@ from cdp.ui.data.look import facts_column, pictures_column
 from cdp.ui.data.made import Stock, stock
 from cdp.ui.data.models import form, overview, start
 from cdp.ui.data.progress import progress
-from cdp.ui.data.sets import Choice, Facts, choices, concerns, facts
+from cdp.ui.data.sets import Choice, choices
 from cdp.ui.data.state import Wizard, wizard, write_url
 from cdp.ui.data.use import use
 from cdp.ui.words import plain

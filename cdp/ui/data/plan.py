@@ -8,11 +8,12 @@ from math import prod
 from typing import Any
 
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.data.facts import Facts
 from cdp.errors import InputError
 from cdp.knobs import Frozen, parse
 from cdp.models.encoders import JUDGE
 from cdp.runs.records import Run
-from cdp.ui.data.sets import Facts
+from cdp.types import usual_budget
 
 QUICK, FULL = "quick", "full"
 SIZES = {QUICK: "Quick try", FULL: "Full size"}
@@ -56,7 +57,7 @@ def encoder_defaults(seen: Facts, size: str) -> dict[str, Any]:
         "batch": 128 if seen.images >= 4000 else 32,
         "shift": 2 if min(seen.shape[1:]) >= 16 else 1,
         "flip": seen.name in ("fashion-mnist", "cifar10"),
-        "epsilon": None if seen.epsilon else suggested_budget(seen),
+        "epsilon": None if seen.epsilon else usual_budget(seen.shape[0]),
     }
 
 
@@ -67,11 +68,6 @@ def model_defaults(seen: Facts, size: str) -> dict[str, Any]:
         return {"dataset": seen.name, "patch": patch, "steps": 2000, "batch": 64, "widths": (32, 64), "ema_decay": 0.998, "save_every": 100}
     steps = min(40_000, max(4000, _MOST_PASSES * seen.images // 128))
     return {"dataset": seen.name, "patch": patch, "steps": steps}
-
-
-def suggested_budget(seen: Facts) -> float:
-    """Of a set without a convention: 0.1 as for small grey images, 8/255 as for colour photographs."""
-    return 0.1 if seen.shape[0] == 1 else round(8 / 255, 4)
 
 
 def encoder_config(role: str, values: Mapping[str, Any]) -> EncoderConfig:

@@ -10,13 +10,13 @@ import numpy as np
 import streamlit as st
 
 from cdp.config_pretrain import EncoderConfig
+from cdp.data.facts import Facts
 from cdp.runs.journal import JOURNAL, read_journal
 from cdp.runs.records import Run, list_runs
 from cdp.ui.components.chart import chart
 from cdp.ui.data.made import of_dataset, role_of
 from cdp.ui.data.pictures import class_rows
 from cdp.ui.data.plan import DIFFUSION, ENCODER, ROLES
-from cdp.ui.data.sets import Facts
 from cdp.ui.engine import in_words
 from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
 from cdp.ui.words import plain

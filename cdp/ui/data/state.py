@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.data.facts import Facts
 from cdp.ui.data.plan import QUICK, encoder_defaults, model_defaults
-from cdp.ui.data.sets import Facts
 from cdp.ui.held import Held
 from cdp.ui.links import RESERVED, quoted
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cdp.data.facts import Facts
 from cdp.models.encoders import JUDGE
 from cdp.presets_train import train_preset
 from cdp.ui.data.made import Stock
-from cdp.ui.data.sets import Facts
 from cdp.ui.words import plain
 
 
