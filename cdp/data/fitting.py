@@ -22,13 +22,14 @@ NAMED = 8
 class Labelling:
     """What the labels of images, or the outputs of a network, mean.
 
-    name: of the thing, for sentences. classes: name by class number; () where it has no labels at all. shape: of its images, (C, H, W).
+    name: of the thing, for sentences. classes: name by class number; () where it has no labels at all. shape: of its images, (C, H, W); shorter where
+    a card says less, and then what it says is compared.
     nameless: only the number of classes is known (weights without a card), so that ``classes`` are placeholders.
     """
 
     name: str
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     nameless: bool = False
 
     @property
@@ -70,22 +71,24 @@ def labelling_of_images(name: str, image: np.ndarray, classes: Sequence[str] = (
 def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
     """Of a network or diffusion model by its card: shape (C, H, W), and class_names, or only classes, their number.
 
-    Raises InputError where the card does not say its shape or contradicts itself.
+    A card of somebody else's may leave these to its ``architecture``, which has channels and classes. Raises InputError where it says
+    nothing of its classes or contradicts itself.
     """
-    shape, names, count = card.get("shape"), card.get("class_names"), card.get("classes")
-    if not isinstance(shape, list) or len(shape) != 3 or any(type(side) is not int for side in shape):
-        raise InputError(
-            f"{name[:200]}: its card has no shape of three whole numbers (channels, height, width): use the card saved with it"
-        )
-    if names is None and type(count) is int and count >= 0:
-        names, nameless = [str(number) for number in range(count)], True
-    else:
-        nameless = False
+    described = card.get("architecture")
+    inside = described if isinstance(described, dict) else {}
+    names, count = card.get("class_names"), card.get("classes", inside.get("classes"))
+    shape = card.get("shape") or [inside[key] for key in ("channels",) if key in inside]
+    remedy = "use the card saved with it"
+    if not isinstance(shape, list) or len(shape) not in (0, 1, 3) or any(type(side) is not int for side in shape):
+        raise InputError(f"{name[:200]}: shape on its card must be three whole numbers (channels, height, width): {remedy}")
+    nameless = names is None and type(count) is int and count >= 0
+    if nameless:
+        names = [str(number) for number in range(count)]
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        raise InputError(f"{name[:200]}: its card has no list class_names, one name a class: use the card saved with it")
+        raise InputError(f"{name[:200]}: its card has no list class_names, one name a class: {remedy}")
     if count is not None and count != len(names):
-        raise InputError(f"{name[:200]}: its card names {len(names)} classes and counts {str(count)[:20]}: use the card saved with it")
-    return Labelling(name, tuple(names), (shape[0], shape[1], shape[2]), nameless)
+        raise InputError(f"{name[:200]}: its card names {len(names)} classes and counts {str(count)[:20]}: {remedy}")
+    return Labelling(name, tuple(names), tuple(shape), nameless)
 
 
 def fit(theirs: Labelling, ours: Labelling, *, subset_ok: bool = False) -> Fit:
@@ -94,7 +97,7 @@ def fit(theirs: Labelling, ours: Labelling, *, subset_ok: bool = False) -> Fit:
     subset_ok: they may lack classes of ours, as images to train with may and test images may not; ``Fit.absent`` names them.
     Numbers without names mean nothing by themselves: they fit the same numbers, and a thing that has no names.
     """
-    if theirs.shape != ours.shape:
+    if any(a != b for a, b in zip(theirs.shape, ours.shape, strict=False)):
         return Fit(f"its images have shape {theirs.shape} (channels, height, width), those of {ours.name} {ours.shape}")
     if not ours.classes or theirs.classes == ours.classes:
         return Fit()

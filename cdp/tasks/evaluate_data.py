@@ -165,10 +165,8 @@ def _with_classes(name: str) -> DatasetInfo:
 
 
 def _outputs(model: str, card: Mapping[str, Any], info: DatasetInfo) -> Labelling:
-    """What a network's outputs mean, by its card; what a card leaves open is as the data set has it, which somebody named."""
-    if card.get("classes") is None and card.get("class_names") is None:
-        card = {"classes": len(info.classes), **{key: value for key, value in card.items() if value is not None}}
-    return labelling_of_card(model, card if card.get("shape") is not None else {**card, "shape": list(info.shape)})
+    """What a network's outputs mean, by its card; without one they are as the data set has it, which somebody named."""
+    return labelling_of_card(model, card) if card else Labelling(model, info.classes, info.shape, nameless=True)
 
 
 def _norm(config: EvaluateConfig, training: Mapping[str, Any]) -> str:

@@ -90,6 +90,15 @@ def test_long_lists_of_classes_are_counted() -> None:
 def test_a_card_says_names_or_only_how_many() -> None:
     assert labelling_of_card("m", {"shape": [3, 32, 32], "classes": 4, "class_names": list(PETS)}) == Labelling("m", PETS, SHAPE)
     assert labelling_of_card("m", {"shape": [3, 32, 32], "classes": 2}) == Labelling("m", ("0", "1"), SHAPE, nameless=True)
-    for card in ({"classes": 2}, {"shape": [3, 32, 32]}, {"shape": [3, 32, 32], "classes": 3, "class_names": list(PETS)}):
+    bare = {"architecture": {"channels": 3, "classes": 4}}
+    assert labelling_of_card("m", bare) == Labelling("m", tuple("0123"), (3,), nameless=True)
+    assert not fit(labelling_of_card("m", bare), OURS).refusal
+    assert "(1,)" in fit(labelling_of_card("m", {"architecture": {"channels": 1, "classes": 4}}), OURS).refusal
+    for card in (
+        {},
+        {"shape": [3, 32, 32]},
+        {"shape": "3x3", "classes": 2},
+        {"shape": [3, 32, 32], "classes": 3, "class_names": list(PETS)},
+    ):
         with pytest.raises(InputError, match="card"):
             labelling_of_card("m", card)

@@ -18,7 +18,7 @@ from sklearn.manifold import trustworthiness
 from cdp.config_explore import ExploreConfig
 from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
-from cdp.data.sets import delete_set, save_set
+from cdp.data.sets import delete_set, open_set, save_set
 from cdp.errors import InputError, MissingError
 from cdp.paths import ROOT, cache_dir
 from cdp.tasks.atlas import embed, embed_cached, map_quality, map_quality_cached, point_images, shares
@@ -110,11 +110,15 @@ def test_a_pca_of_pixels_is_that_of_scikit_learn(cdp_home: Path) -> None:
     assert found.coordinates.dtype == np.float32
 
 
-def test_the_longer_list_of_class_names_wins_and_the_first_of_equals(cdp_home: Path) -> None:
+def test_classes_of_one_name_are_one_class_on_the_map_however_sets_number_them(cdp_home: Path) -> None:
     save("two", 60, classes=2, names=("a", "b"))
-    save("three", 60, classes=3, names=("c", "d", "e"))
-    save("also", 60, classes=3, names=("f", "g", "h"))
-    assert embed(config("two", "three", "also")).class_names == ("c", "d", "e")
+    save("three", 60, classes=3, names=("b", "c", "a"))
+    found = embed(config("two", "three"))
+    assert found.class_names == ("a", "b", "c")
+    for number, name in enumerate(config("two", "three").sets):
+        own = open_set(name)
+        mine = found.which == number
+        assert [found.class_names[k] for k in found.label[mine]] == [own.class_names[k] for k in own.label[found.row[mine]]]
 
 
 def test_the_judge_sees_real_images_and_neighbours_share_their_class(cdp_home: Path) -> None:

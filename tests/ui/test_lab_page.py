@@ -19,6 +19,7 @@ from cdp.data.sets import delete_set
 from cdp.runs.side import Errand, Side
 from cdp.tasks.lab import attack_image, smallest_budget
 from cdp.tasks.lab_images import save_upload
+from cdp.types import usual_budget
 from cdp.ui.lab import data
 from cdp.ui.lab.data import withdraw
 from cdp.ui.side import side
@@ -26,7 +27,8 @@ from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
 from tests.ui.pages import opened, served
 
 PATIENCE = 120.0
-LARGEST = rounded(3 * rounded(8 / 255))
+USUAL = usual_budget(1)
+LARGEST = rounded(3 * rounded(USUAL))
 """Of a data set without a convention, attacked with a model that was trained for no budget."""
 
 
@@ -60,8 +62,8 @@ def toys(**params: str) -> AppTest:
 
 
 def compute(**change: Any) -> None:
-    """What the helper would have done: the page has no convention for this data set, and takes CIFAR-10's budget."""
-    asked = config(**({"epsilon": rounded(8 / 255), "largest": LARGEST} | change))
+    """What the helper would have done: the page has no convention for this data set, and takes the usual budget."""
+    asked = config(**({"epsilon": rounded(USUAL), "largest": LARGEST} | change))
     attack_image(asked)
     smallest_budget(asked)
 
