@@ -202,15 +202,15 @@ def too_few(compared: Comparison) -> str:
 
 def _unlike(first: Measured, second: Measured) -> list[str]:
     """That sets of other classes are not compared in how far these are apart; empty where they have the same."""
-    if set(first.sizes) == set(second.sizes):
+    if first.named_sizes.keys() == second.named_sizes.keys():
         return []
     for one in (first, second):
         if UNLABELLED in one.sizes:
             return [f"How far classes are apart is not compared, because {one.name} has no labels."]
     alone = [
-        f"{_listed([one.class_name(value) for value in missing][:5])} only in {one.name}"
+        f"{_listed(missing[:5])} only in {one.name}"
         for one, other in ((first, second), (second, first))
-        if (missing := sorted(set(one.sizes) - set(other.sizes)))
+        if (missing := [name for name in one.named_sizes if name not in other.named_sizes])
     ]
     return [f"How far classes are apart is not compared, because these are not the same classes: {', '.join(alone)}."]
 

@@ -38,7 +38,12 @@ class Measured:
 
     def class_name(self, value: int) -> str:
         """The class's name, its number where it has none."""
-        return self.class_names[value] if value < len(self.class_names) else str(value)
+        return self.class_names[value] if 0 <= value < len(self.class_names) else str(value)
+
+    @property
+    def named_sizes(self) -> dict[str, int]:
+        """Images measured of each class by its name, which sets may number differently."""
+        return {self.class_name(value): count for value, count in self.sizes.items()}
 
     def to_json(self) -> dict[str, Any]:
         """The inverse of ``from_json``."""
@@ -73,22 +78,22 @@ class Comparison:
     def equal(self) -> bool:
         """Whether both rest on the same number of images."""
         return self.first.result.n == self.second.result.n and (
-            self.first.sizes == self.second.sizes or not _same_classes(self.first, self.second)
+            self.first.named_sizes == self.second.named_sizes or self.first.named_sizes.keys() != self.second.named_sizes.keys()
         )
 
 
 def equal_sizes(first: Measured, second: Measured) -> tuple[Sizes, Sizes]:
     """Images of each class to measure both at, so that neither has more: class by class where they have the same classes, else in all."""
-    if _same_classes(first, second):
-        both = {value: min(count, second.sizes[value]) for value, count in first.sizes.items()}
-        return both, both
+    mine, theirs = first.named_sizes, second.named_sizes
+    if mine.keys() == theirs.keys():
+        fewest_of = {name: min(count, theirs[name]) for name, count in mine.items()}
+        return _numbered(first, fewest_of), _numbered(second, fewest_of)
     fewest = min(first.result.n, second.result.n)
     return _balanced(first.sizes, fewest), _balanced(second.sizes, fewest)
 
 
-def _same_classes(first: Measured, second: Measured) -> bool:
-    """Whether images of the same classes were measured of both, by name."""
-    return {first.class_name(value): value for value in first.sizes} == {second.class_name(value): value for value in second.sizes}
+def _numbered(one: Measured, named: Mapping[str, int]) -> Sizes:
+    return {value: named[one.class_name(value)] for value in one.sizes}
 
 
 def _balanced(sizes: Sizes, most: int) -> Sizes:
