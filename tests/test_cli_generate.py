@@ -32,7 +32,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "tiny"
     unet = build_unet((1, 8, 8), patch=2, classes=3, widths=(32,), layers=1)
-    card = {"dataset": "fashion-mnist", "shape": [1, 8, 8], "patch": 2, "classes": 3, "class_names": ["a", "b", "c"]}
+    card = {"dataset": "toys", "shape": [1, 8, 8], "patch": 2, "classes": 3, "class_names": ["a", "b", "c"]}
     save_pipeline(folder, unet, COSINE, card)
     return folder
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cdp.data.registry import load_split
-from cdp.data.sets import save_set
+from cdp.data.sets import open_set, save_set
 from cdp.embedding.scatter import between_within_ratio
 from cdp.paths import ROOT
 from cdp.tasks.sources import balanced_rows
@@ -100,7 +100,7 @@ def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
 
 def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(sets: tuple[np.ndarray, np.ndarray]) -> None:
     image, label = sets
-    save_set("twice", np.concatenate([image, image[:7]]), np.concatenate([label, label[:7]]), {"dataset": "fashion-mnist"})
+    save_set("twice", np.concatenate([image, image[:7]]), np.concatenate([label, label[:7]]), open_set("sound").card)
     done = run("twice", "--drop-duplicates", "--encoder", "pixels", "--out", "once", "--json", command="select")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)

@@ -53,6 +53,8 @@ def measure(
         return
     for one in found:
         _table(f"{one.name}: {one.result.n:,} of {one.total:,} images, {encoder}", one.result.figures, one.result.undefined)
+        if one.note:
+            print(f"  note: {one.note}")
     for pair in pairs:
         print_comparison(pair, [other for other in pairs if other is not pair])
 

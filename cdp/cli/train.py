@@ -41,11 +41,15 @@ def train(
     It goes on in the background: closing the shell, the browser or the app stops nothing. Settings given as options replace
     those of the file or preset.
     """
+    from cdp.data.registry import dataset_info
     from cdp.runs.launch import free_name, launch
+    from cdp.tasks.train_warnings import warnings_of
 
     config = _config(config_file, preset, given)
     title = name or free_name("train", automatic_name(config))
     run_id = launch("train", config, title)
+    for sentence in warnings_of(config, dataset_info(config.dataset)):
+        say(f"note: {sentence}")
     if wait:
         conclude(run_id, as_json=as_json)
     elif as_json:

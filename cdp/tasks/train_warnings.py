@@ -58,6 +58,9 @@ def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
         prepared = prepare(config)
     except (CdpError, OSError):
         return  # the launch says what is wrong with them
+    for made in prepared.sets:
+        if said := made.get("labels"):
+            yield str(said)
     seen = config.total_steps(prepared.mixture(config).steps_per_epoch) * config.synthetic_per_batch / prepared.synthetic
     if seen > MANY_REPEATS:
         what = "further real" if config.further_real else "synthetic"

@@ -32,7 +32,10 @@ def sets(server: Server) -> Server:
         for row, value in enumerate(label):
             image[row, 4 + 7 * value : 9 + 7 * value] += contrast
         save_set(
-            name, image.astype(np.uint8), label, {"class_names": ["top", "middle", "low"], "dataset": "fashion-mnist", "source": "test"}
+            name,
+            image.astype(np.uint8),
+            label,
+            {"class_names": ["T-shirt/top", "Trouser", "Pullover"], "dataset": "fashion-mnist", "source": "test"},
         )
     mp.undo()
     return server
@@ -61,8 +64,8 @@ def test_the_filters_open_the_images_of_a_class_and_they_become_a_set(page: Page
     # By the keyboard: the class filter.
     page.get_by_text("Filter by set, class, score or place").click()
     box = page.get_by_role("combobox", name="Classes", exact=False).first
-    box.press_sequentially("middle", delay=60)
-    expect(page.get_by_role("option", name="middle")).to_be_visible()
+    box.press_sequentially("Trouser", delay=60)
+    expect(page.get_by_role("option", name="Trouser")).to_be_visible()
     page.wait_for_timeout(400)  # the list marks its first entry a moment after it is there
     box.press("Enter")
     expect(page.get_by_text(f"{POINTS // 3} of {POINTS} points are left.")).to_be_attached(timeout=SLOW_MS)

@@ -145,3 +145,27 @@ def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_t
         assert "frechet" not in found.figures
         assert "data set" in found.undefined["frechet"]
         assert set(found.per_class) == {0, 1, 2}
+
+
+def test_a_set_numbered_otherwise_has_the_same_figures_class_by_class(found: Measured) -> None:
+    image, label, names = real("test")
+    part = slice(TEST, TEST + 200)
+    order = np.roll(np.arange(len(names)), 3)  # new number -> old
+    make("turned", image[part], np.argsort(order)[label[part]], class_names=[names[k] for k in order])
+    turned = measure_set("turned", **OPTIONS)  # type: ignore[arg-type]
+    assert turned.result == found.result and turned.pairs == found.pairs and turned.class_names == found.class_names
+    assert "by name" in turned.note and not found.note
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_names": [f"{k}" for k in range(10)]}, "numbers without names"),
+        ({"class_names": [*(f"thing {k}" for k in range(10))]}, "lacks .*it has 'thing 0'"),
+    ],
+)
+def test_a_set_of_other_classes_is_not_compared_with_the_real_images(found: Measured, change: dict[str, list[str]], words: str) -> None:
+    image, label, _ = real("test")
+    make("other", image[:200], label[:200], **change)
+    with pytest.raises(InputError, match=rf"set other does not fit the data set {DATASET} .*{words}"):
+        measure_set("other", **OPTIONS)  # type: ignore[arg-type]

@@ -196,3 +196,23 @@ def test_a_cache_that_cannot_be_written_costs_time_only(source: Source) -> None:
     paths.cache_dir().rename(paths.home() / "moved") if paths.cache_dir().exists() else None
     paths.cache_dir().write_text("in the way")
     assert np.isfinite(all_scores(source).values["memorisation"]).all()
+
+
+def test_scores_follow_class_names_and_not_their_numbers(source: Source) -> None:
+    names = source.class_names
+    order = np.roll(np.arange(len(names)), 3)  # new number -> old
+    turned = replace(source, label=np.argsort(order)[source.label], class_names=tuple(names[k] for k in order))
+    mine, theirs = all_scores(source), all_scores(turned)
+    assert not theirs.undefined
+    for key in SCORES:
+        np.testing.assert_array_equal(mine.values[key], theirs.values[key])
+
+
+def test_an_encoder_of_other_classes_gives_no_confidence_in_these(source: Source) -> None:
+    """Its features and its entropy still say something; a probability of the image's class does not exist."""
+    made = open_source("mixed")
+    other = replace(made, class_names=tuple(f"thing {k}" for k in range(10)), dataset="")
+    found = score_rows(other, ROWS, JUDGE, "", ("confidence", "gradient-norm", "entropy", "separability"))
+    assert set(found.undefined) == {"confidence", "gradient-norm"}
+    assert "it has 'thing 0'" in found.undefined["confidence"]
+    assert set(found.values) == {"entropy", "separability"}

@@ -97,6 +97,8 @@ def panels(found: Sequence[Measured]) -> None:
     missing = {reason for one in found for reason in one.result.undefined.values()}
     for reason in sorted(missing):
         st.caption(plain(f"Not measured: {reason}."))
+    for note in sorted({one.note for one in found if one.note}):
+        st.caption(plain(f"{note[0].upper()}{note[1:]}."))
 
 
 def _classes(found: Sequence[Measured]) -> None:
