@@ -137,10 +137,10 @@ def test_the_name_of_a_model_is_refused_where_it_is_shipped_there_or_being_train
 
 
 def test_encoders_of_two_data_sets_may_have_one_name() -> None:
-    start("pretrain-encoder", "mine", EncoderConfig(dataset="mnist"))
-    start("pretrain-encoder", "mine", EncoderConfig(dataset="kmnist"))
+    start("pretrain-encoder", "mine", EncoderConfig(dataset="a"))
+    start("pretrain-encoder", "mine", EncoderConfig(dataset="b"))
     with pytest.raises(InputError, match="makes an encoder called 'mine' already"):
-        start("pretrain-encoder", "mine", EncoderConfig(dataset="mnist"))
+        start("pretrain-encoder", "mine", EncoderConfig(dataset="a"))
 
 
 def test_a_finished_run_whose_settings_became_unreadable_keeps_its_result(cdp_home: Path) -> None:
