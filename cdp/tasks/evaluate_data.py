@@ -185,7 +185,7 @@ def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np
     found = fit(made.labelling, labelling_of(info), subset_ok=True)
     if found.refusal:
         raise InputError(f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the same classes and shape")
-    return made.image, found.relabel(label), ["" if found.absent and not found.mapping else found.sentence]
+    return made.image, found.relabel(label), [found.sentence]
 
 
 def _absent(label: np.ndarray, info: DatasetInfo) -> str:

@@ -8,6 +8,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cdp import __version__
 from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
 from cdp.data.atomic import atomic_file, write_json
@@ -29,12 +31,13 @@ def attack_title(config: EvaluateConfig) -> str:
     return f"PGD-{QUICK_STEPS}"
 
 
-def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST) -> str:
+def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST, classes: str = "") -> str:
     """How the number has to be called wherever it stands: "PGD-10, n = 512, +/- 4 points: a quick estimate"."""
     points = 100 * (robust.high - robust.low) / 2
     digits = 1 if points < 1 else 0
     said = f"{attack_title(config)}, n = {robust.n:,}, +/- {points:.{digits}f} points"
     said += "" if part == TEST else f", on {part}"
+    said += f", over {classes}" if classes else ""
     return f"{said}: a quick estimate" if config.attack == "quick" else said
 
 
@@ -43,14 +46,21 @@ def report_of(
     masking: Masking | None, contract: Mapping[str, str], warnings: Sequence[str], device: str, seconds: float,
 ) -> EvalReport:  # fmt: skip
     """Everything together. contract: what the network's answers lack, by kind, which is among the warnings; seconds: of work, over all starts."""
+    label = label_of(config, weights[0].robust, prepared.part, _some_of(prepared))
     return EvalReport(
-        label=label_of(config, weights[0].robust, prepared.part), quick=config.attack == "quick", suite=config.attack, attack=attack_title(config),
+        label=label, quick=config.attack == "quick", suite=config.attack, attack=attack_title(config),
         norm=prepared.norm, epsilon=prepared.epsilon, seed=config.seed, n=len(prepared.label), part=prepared.part, dataset=prepared.info.name,
         dataset_title=prepared.info.title, class_names=prepared.info.classes, rows_sha256=prepared.rows_sha256, model=prepared.model,
         weights=tuple(weights), curves=tuple(curves), unseen=tuple(unseen), masking=masking, warnings=(*prepared.notes, *warnings), contract=dict(contract),
         config=config.model_dump(mode="json"), versions=versions(), device=device, seconds=round(seconds, 3),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
+
+
+def _some_of(prepared: Prepared) -> str:
+    """How many of the classes have images: "3 of 4 classes"; "" where all have."""
+    present, every = len(np.unique(prepared.label)), len(prepared.info.classes)
+    return "" if present == every else f"{present} of {every} classes"
 
 
 def versions() -> dict[str, str]:

@@ -114,7 +114,7 @@ def test_an_imported_set_says_where_it_came_from(tmp_path: Path) -> None:
 def test_class_folders_must_be_those_of_the_data_set_named(tmp_path: Path) -> None:
     makers.class_folders(tmp_path / "pets")
     (tmp_path / "pets" / "cat").rename(tmp_path / "pets" / "lynx")
-    with pytest.raises(InputError, match="not those of cifar10: .*it has 'lynx' besides"):
+    with pytest.raises(InputError, match=r"not those of cifar10: .*it has 'lynx' besides"):
         import_data(tmp_path / "pets", "a", dataset="cifar10")
     (tmp_path / "pets" / "lynx").rename(tmp_path / "pets" / "cat")
     assert set(import_data(tmp_path / "pets", "a", dataset="cifar10").labels("a test").tolist()) == {3, 5}

@@ -257,4 +257,5 @@ def test_a_class_without_images_has_no_figures(tmp_path: Path) -> None:
         (NAMES[0], True, True), (NAMES[1], False, False), (NAMES[2], True, True),
     ]  # fmt: skip
     assert report.main.clean.value > 0.8
+    assert ", on two, over 2 of 3 classes" in report.label
     assert any(f"no image of '{NAMES[1]}'" in warning for warning in report.warnings)

@@ -117,18 +117,21 @@ def test_a_model_that_does_not_say_what_it_was_trained_on_needs_a_data_set(tmp_p
         assert prepare(config(model=model, dataset="small", epsilon=0.1)).info.classes == tuple(NAMES)
 
 
-def test_test_images_of_other_classes_are_refused_and_those_without_a_class_can_be_chosen() -> None:
-    """Named otherwise, or one class less: never an accuracy of a class that no image has."""
+def test_test_images_that_lack_a_class_say_so_and_those_of_another_class_are_refused() -> None:
+    """One class less, as test images or chosen as a part: never an accuracy of a class that no image has."""
     image, label = tiny.images(N, 5)
     rows = label != 1
     two = image[rows], (label[rows] == 2).astype(np.int64)
     save_set("lacks", *tiny.images(60, 0), {"class_names": NAMES})
     save_set("lacks-test", *two, {"class_names": [NAMES[0], NAMES[2]]})
-    with pytest.raises(InputError, match=r"test images of lacks do not fit .*it lacks 'grey'.*part"):
-        prepare(config(dataset="lacks"))
-    found = prepare(config(part="lacks-test", count=None, attack="pgd"))
-    assert found.label.tolist() == label[rows].tolist()
-    assert any("no image of 'grey', so the accuracies are over 2 of 3 classes" in note for note in found.notes)
+    for change in ({"dataset": "lacks"}, {"part": "lacks-test"}):
+        found = prepare(config(**change, count=None, attack="pgd"))
+        assert found.label.tolist() == label[rows].tolist()
+        assert any("no image of 'grey', so the accuracies are over 2 of 3 classes" in note for note in found.notes)
+    save_set("more", *tiny.images(60, 0), {"class_names": NAMES})
+    save_set("more-test", *two, {"class_names": [NAMES[0], "violet"]})
+    with pytest.raises(InputError, match=r"test images of more do not fit .*it has 'violet' besides.*part"):
+        prepare(config(dataset="more"))
 
 
 def test_images_numbered_otherwise_are_read_by_class_name_and_it_is_said() -> None:
