@@ -10,8 +10,9 @@ WARM, START, END = 0.25, 25.0, 1e4
 """One-cycle: share of training that the rate rises, its start below the peak, and its end below the start (Smith 2018, PyTorch's)."""
 VALIDATION_SHARE, MOST_POINTS = 0.09, 100
 """Automatic validation: its share of the training's work, a little below the tenth that is promised, and how many there are at most."""
-HALF_GAIN = 1.6
-"""How much faster a pass is in bf16 than in fp32 (benchmarks/train_step.py)."""
+HALF_GAIN = {"cpu": 1.6, "cuda": 8.0}
+"""How much faster a pass is in bf16 than in fp32, in which validation always runs: on a CPU as measured (benchmarks/train_step.py), on a GPU by the
+peaks of recent ones, with tensor cores against without."""
 _PASSES = {"pgd-at": 1.0, "trades": 2 + 1 / 3, "mart": 2.0}
 """Forward and backward passes of an optimiser step besides its attack; a forward pass alone is a third of one."""
 LIGHT, HEAVY = 0.85, 0.95
@@ -40,17 +41,22 @@ def _cycle(step: int, total: int, start: float, middle: float, end: float) -> fl
     return _cosine(middle, end, (step - top) / (total - 1 - top))
 
 
-def validation_interval(config: TrainConfig, *, total: int, steps_per_epoch: int, images: int, half: bool) -> int:
+def pass_gain(device: str, *, half: bool) -> float:
+    """How much faster a pass of training is than one of validation, by the kind of device ("cpu", "cuda"). half: whether training runs in bf16."""
+    return HALF_GAIN.get(device, 1.0) if half else 1.0
+
+
+def validation_interval(config: TrainConfig, *, total: int, steps_per_epoch: int, images: int, gain: float) -> int:
     """Optimiser steps from one validation of ``images`` images to the next; the last step of ``total`` is validated in any case.
 
-    half: whether training runs in bf16, where validation never does. Automatic intervals are even, at most ``MOST_POINTS``, and follow from
+    gain: how much faster a pass of training is than one of validation (``pass_gain``). Automatic intervals are even, at most ``MOST_POINTS``, and follow from
     counted work alone, images times forward and backward passes, so that they are the same at every speed of the machine.
     """
     if config.validate_every != AUTO:
         count, unit = config.validate_every.split()
         return int(count) * (steps_per_epoch if unit.startswith("epoch") else 1)
     step = config.batch * (attack_steps_of(config) + _PASSES[config.method])
-    checking = images * (config.validation_steps + 2 / 3) * (HALF_GAIN if half else 1.0)
+    checking = images * (config.validation_steps + 2 / 3) * gain
     points = min(MOST_POINTS, int(VALIDATION_SHARE * total * step / checking))
     return math.ceil(total / max(1, points))
 

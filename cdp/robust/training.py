@@ -24,7 +24,7 @@ from cdp.robust.augment import augmentation_of, to_tensor
 from cdp.robust.health import Watch, require_finite
 from cdp.robust.history import History
 from cdp.robust.losses import METHODS, Parts
-from cdp.robust.schedules import cycled_momentum, one_cycle, validation_interval, warmed_up
+from cdp.robust.schedules import cycled_momentum, one_cycle, pass_gain, validation_interval, warmed_up
 from cdp.robust.validation import Validation, validate
 from cdp.types import EpochMetrics
 
@@ -80,8 +80,9 @@ class RobustTrainer:
             seed=config.seed,
         )
         self.total = config.total_steps(self.mixture.steps_per_epoch)
+        gain = pass_gain(self.device.type, half=self.dtype != torch.float32)
         self.every = validation_interval(
-            config, total=self.total, steps_per_epoch=self.mixture.steps_per_epoch, images=len(data.label), half=self.dtype != torch.float32
+            config, total=self.total, steps_per_epoch=self.mixture.steps_per_epoch, images=len(data.label), gain=gain
         )
         height, width, channels = data.image.shape[1:]
         self._augment = augmentation_of(config.augmentation, config.dataset, (channels, height, width))

@@ -80,15 +80,15 @@ def equal_count(first: Arm, second: Arm, count: int, *, level: float = 0.95, n_b
     )  # fmt: skip
 
 
-def equality_sentence(first_name: str, second_name: str, count: int, found: Equality) -> str:
-    """``equal_count``'s answer in one sentence: the estimate, its interval, and what lies outside the trained counts."""
+def equality_sentence(first_name: str, second_name: str, count: int, found: Equality, what: str = "synthetic images") -> str:
+    """``equal_count``'s answer in one sentence: the estimate, its interval, and what lies outside the trained counts. what: the second counts."""
     goal = f"{first_name} {f'with {count:,}' if count else 'without any'}"
     if found.estimate is not None:
-        said = f"{second_name} with about {_about(found.estimate)} synthetic images equals {goal}"
+        said = f"{second_name} with about {_about(found.estimate)} {what} equals {goal}"
     elif found.side == "more":
-        said = f"{second_name} with {found.most:,} synthetic images, the most it was trained with, is on average still below {goal}"
+        said = f"{second_name} with {found.most:,} {what}, the most it was trained with, is on average still below {goal}"
     elif found.fewest:
-        said = f"{second_name} with {found.fewest:,} synthetic images, the fewest it was trained with, is on average already above {goal}"
+        said = f"{second_name} with {found.fewest:,} {what}, the fewest it was trained with, is on average already above {goal}"
     else:
         said = f"{second_name} without synthetic images is on average already above {goal}"
     return f"{said}; {_bounds(found)}."

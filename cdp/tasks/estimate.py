@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cdp.config_train import TrainConfig, attack_steps_of
-from cdp.robust.schedules import validation_interval
+from cdp.robust.schedules import pass_gain, validation_interval
 from cdp.tasks import kept
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_warnings import warnings_of
@@ -56,7 +56,7 @@ def estimate(config: TrainConfig) -> Estimate:
     checking = image * len(prepared.data.label)
     steps = config.total_steps(mixture.steps_per_epoch)
     every = validation_interval(
-        config, total=steps, steps_per_epoch=mixture.steps_per_epoch, images=len(prepared.data.label), half=_half(config)
+        config, total=steps, steps_per_epoch=mixture.steps_per_epoch, images=len(prepared.data.label), gain=_gain(config)
     )
     validations = -(-steps // every)
     activations = max(found.bytes_training * config.batch, found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)))
@@ -78,13 +78,14 @@ def learn(config: TrainConfig, prepared: Prepared, *, step_seconds: float, image
     )
 
 
-def _half(config: TrainConfig) -> bool:
-    """Whether training would run in bf16 here."""
+def _gain(config: TrainConfig) -> float:
+    """How much faster a pass of training would be here than one of validation."""
     import torch
 
     from cdp.models.precision import pick_device, pick_dtype
 
-    return pick_dtype(config.precision, pick_device()) != torch.float32
+    device = pick_device()
+    return pass_gain(device.type, half=pick_dtype(config.precision, device) != torch.float32)
 
 
 def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:

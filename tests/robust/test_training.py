@@ -18,7 +18,7 @@ from cdp.presets_train import train_preset
 from cdp.robust.attacks import cross_entropy, kl, pgd
 from cdp.robust.health import Diverged
 from cdp.robust.losses import METHODS
-from cdp.robust.schedules import WARM, cycled_momentum, one_cycle, validation_interval, warmed_up
+from cdp.robust.schedules import WARM, cycled_momentum, one_cycle, pass_gain, validation_interval, warmed_up
 from cdp.robust.training import RobustTrainer, train
 from cdp.types import EpochMetrics
 from tests.robust import tiny
@@ -211,14 +211,14 @@ def test_rare_validation_stopped_at_any_step_and_resumed_equals_uninterrupted_tr
 def test_automatic_validation_is_counted_work_below_a_tenth_of_training_and_the_same_for_every_arm() -> None:
     """Passes an image: training 5 attack steps and 2 1/3 more of TRADES; validation 10 attack steps and two forward passes."""
     quick = train_preset("quick").model_copy(update={"validation_steps": 10})
-    (every,) = {validation_interval(quick, total=375, steps_per_epoch=each, images=500, half=False) for each in (15, 52)}
+    (every,) = {validation_interval(quick, total=375, steps_per_epoch=each, images=500, gain=1.0) for each in (15, 52)}
     points = -(-375 // every)
     share = points * 500 * (10 + 2 / 3) / (375 * 128 * (5 + 7 / 3))
     assert 0.04 < share <= 0.1
-    assert validation_interval(quick, total=375, steps_per_epoch=15, images=500, half=True) > every
-    long = validation_interval(quick, total=100_000, steps_per_epoch=15, images=500, half=False)
+    assert validation_interval(quick, total=375, steps_per_epoch=15, images=500, gain=pass_gain("cpu", half=True)) > every
+    long = validation_interval(quick, total=100_000, steps_per_epoch=15, images=500, gain=1.0)
     assert -(-100_000 // long) == 100
-    assert validation_interval(quick, total=3, steps_per_epoch=15, images=500, half=False) == 3
+    assert validation_interval(quick, total=3, steps_per_epoch=15, images=500, gain=1.0) == 3
 
 
 def test_training_on_real_or_synthetic_images_alone() -> None:

@@ -156,6 +156,19 @@ def test_sets_whose_names_say_nothing_are_joined_by_the_names_of_their_runs() ->
     assert found.equal == ()
 
 
+def test_further_real_images_are_a_line_of_their_own_and_no_synthetic_images() -> None:
+    ids = arm("none", {0: 0.40}, fraction=0.5) + counted("guided-1k", 1000, {0: 0.47}) + counted("guided-5k", 5000, {0: 0.5})
+    for count, robust in ((1000, 0.5), (5000, 0.55)):
+        ids += arm(f"ceiling-{count}", {0: robust}, synthetic=(f"real:{count}",), fraction=0.5)
+    found = compare(ids)
+    assert [(line.name, [point.count for point in line.points]) for line in found.efficiency] == [
+        ("guided", [0, 1000, 5000]), ("more real images (the ceiling)", [0, 1000, 5000]),
+    ]  # fmt: skip
+    assert [(one.synthetic_images, one.sets) for one in found.arms][-2:] == [(0, ()), (0, ())]
+    assert found.differs["synthetic"][-1] == "5,000 more real images"
+    assert any("(the ceiling) with" in equal.sentence and "further real images" in equal.sentence for equal in found.equal)
+
+
 def test_two_sets_of_as_many_images_are_two_lines() -> None:
     ids = counted("guided-1k", 1000, {0: 0.47}) + counted("guided-1000", 1000, {0: 0.48}) + counted("guided-5k", 5000, {0: 0.5})
     found = compare(ids)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cdp.runs.records import get_run
 from cdp.runs.summary import record
-from cdp.runs.table.reached import Reached, from_journal, from_result
+from cdp.runs.table.index import Index
+from cdp.runs.table.reached import Reached, from_journal, from_result, reached_of
 from tests.ui.train_runs import train_run
 
 
@@ -65,6 +66,43 @@ def test_the_command_line_and_the_table_agree() -> None:
     for epochs in (0, 1, 2, 12):
         run = train_run(f"run-{epochs}", epochs=epochs, state="running")
         assert from_journal(run.folder / "metrics.jsonl") == told(record(run))
+
+
+def test_runs_of_before_count_steps_and_images_by_their_journal() -> None:
+    """Their final records do not; what they kept as the best is the first of equal epochs, as they name it."""
+    result = {
+        "epoch": 4, "clean_accuracy": 0.7, "robust_accuracy": 0.51, "epochs": 4, "n": 500, "seconds": 40.0, "epsilon": 0.1,
+        "best": {"epoch": 3, "clean_accuracy": 0.7, "robust_accuracy": 0.56}, "last": {"epoch": 4, "clean_accuracy": 0.7, "robust_accuracy": 0.51},
+    }  # fmt: skip
+    run = train_run("old", epochs=4, result=result)
+    shown = record(run)
+    assert (shown["steps"], shown["images_seen"], shown["best"]) == (80, 8000, result["best"])
+    reached = reached_of(run)
+    assert (reached.steps, reached.images_seen, reached.best_epoch, reached.epsilon) == (80, 8000, 3, 0.1)
+    (row,) = Index().rows()
+    assert (row.steps, row.images_seen) == (80, 8000)
+    (run.folder / "metrics.jsonl").unlink()
+    assert reached_of(run).steps is None
+
+
+def test_of_a_journal_of_now_the_best_is_the_one_it_names_by_number(place: Path) -> None:
+    """Three validations in two epochs, the first two within one."""
+    text = ""
+    for number, (epoch, robust) in enumerate(((1, 0.0), (1, 0.0), (2, 0.0)), 1):
+        values = {
+            "epoch": epoch, "step": 40 * number, "images": 640 * number, "clean_accuracy": (0.2, 0.4, 0.3)[number - 1], "robust_accuracy": robust,
+            "n": 500, "best_point": min(number, 2), "best_epoch": 1, "best_step": 40 * min(number, 2), "best_robust": 0.0,
+        }  # fmt: skip
+        text += json.dumps({"step": number, "time": 1.0, "values": values}) + "\n"
+    place.write_text(text)
+    found = from_journal(place)
+    assert (found.epoch, found.steps, found.images_seen) == (2, 120, 1920)
+    assert (found.best_epoch, found.best_step, found.best_clean, found.best_robust) == (1, 80, 0.4, 0.0)
+    run = train_run("now", state="running")
+    (run.folder / "metrics.jsonl").write_text(text)
+    best = record(run)["best"]
+    assert (best["step"], best["clean_accuracy"]) == (80, 0.4)
+    assert "no epoch is above 0 robust accuracy" in best["remark"]
 
 
 @pytest.mark.parametrize("content", [

@@ -79,7 +79,7 @@ def _points(line: _Line) -> tuple[EfficiencyPoint, ...]:
 
 
 def _lines(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> list[_Line]:
-    counts = {arm.name: arm.group.config.further_real or trained[arm.name].images or 0 for arm in arms}
+    counts = {arm.name: _further(arm) or trained[arm.name].images or 0 for arm in arms}
     stems = _stems([arm for arm in arms if counts[arm.name]], trained)
     parts: dict[tuple[str, str, str], dict[int, Measured]] = {}
     for arm in arms:
@@ -96,6 +96,11 @@ def _lines(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> list[_
         zero = zeros.get(_base(next(iter(part.values())), "synthetic", "fraction"))
         found.append(_Line(name, key[0], dict(sorted((part | ({0: zero} if zero else {})).items()))))
     return found
+
+
+def _further(arm: Measured) -> int:
+    """Further real images in place of synthetic ones."""
+    return arm.group.config.further_real if arm.group.config.synthetic_per_batch else 0
 
 
 def _base(arm: Measured, *without: str) -> str:
@@ -151,7 +156,8 @@ def _equals(lines: Sequence[_Line]) -> tuple[list[Equal], list[str]]:
                 )
                 continue
             one = equal_count(before, fair, count)
-            said = equality_sentence(first.name, second.name, count, one)
+            what = "further real images" if second.name.startswith(CEILING) else "synthetic images"
+            said = equality_sentence(first.name, second.name, count, one, what)
             found.append(Equal(first.name, second.name, count, one.estimate, one.low, one.high, said))
     return found, unsaid
 
