@@ -135,6 +135,9 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
         (["train", "--synthetic", "none"], "none"),
         (["train", "--synthetic", "made", "--real", "500"], "made"),  # 8 x 8 images beside Fashion-MNIST
         (["train", "--dataset", "toys"], "epsilon"),
+        (["train", "--dataset", "toys", "--epsilon", "0.1", "--real", "100", "--synthetic", "real:500"], "take real:92 or fewer"),
+        (["train", "--dataset", "toys", "--epsilon", "0.1", "--synthetic", "real:50"], "set real, such as"),
+        (["train", "--steps", "5", "--epochs", "3"], "both say how long to train"),
         (["train", "--dataset", "toys", "--epsilon", "0.1", "--real", "99999"], "real"),
         (["train", "--real", "0"], "real"),
         (["train", "--epochs", "0"], "epochs"),
