@@ -14,7 +14,7 @@ from cdp import paths
 from cdp.runs.journal import JOURNAL
 from cdp.runs.records import CONFIG, PROCESS, STATUS, STOP, Run, read_run
 from cdp.runs.table.labels import LABELS, Labels, read_labels
-from cdp.runs.table.reached import Reached, completed, from_journal, from_result
+from cdp.runs.table.reached import Reached, Taken, completed, from_journal, from_result, taken
 from cdp.runs.table.rowcache import Kept, Stamp, load_rows, save_rows
 from cdp.runs.table.rows import Evaluated, Row, evaluated_of, row_of, wants_card, with_evaluation
 
@@ -92,6 +92,7 @@ class _Entry:
         self._told: Reached | None = None
         self._settled: list[Stamp] | None = None
         self._labels, self._journal, self._card = _File(read_labels, Labels()), _File(_reached, Reached()), _File(_card, _NO_CARD)
+        self._taken: _File[Taken] = _File(_counted, (None, None))
         self._made_of: tuple[Run, Labels, Reached, dict[str, Any]] | None = None
         self._shown: tuple[Row | None, tuple[Evaluated, ...], Row | None] = (None, (), None)
 
@@ -137,7 +138,11 @@ class _Entry:
     def _row(self, run: Run) -> Row:
         """Made anew only where something it follows from has changed."""
         labels = self._labels.now(self._folder, self._stamps[LABELS])
-        reached = completed(self._told, lambda: self._journal.now(self._folder, self._stamps[JOURNAL]))
+        stamp = self._stamps[JOURNAL]
+        if self._told is None:
+            reached = self._journal.now(self._folder, stamp)
+        else:
+            reached = completed(self._told, lambda: self._taken.now(self._folder, stamp))
         card = self._card.now(self._folder, self._stamps[CARD]) if wants_card(run, reached) else _NO_CARD
         made_of = (run, labels, reached, card)
         if self.row is None or made_of != self._made_of:
@@ -190,6 +195,10 @@ def _young(stamp: Stamp) -> bool:
 
 def _reached(folder: Path) -> Reached:
     return from_journal(folder / JOURNAL)
+
+
+def _counted(folder: Path) -> Taken:
+    return taken(folder / JOURNAL)
 
 
 def _card(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from cdp.runs.records import Run
 _TAIL = 2048
 """Bytes at the end of a journal that hold its last point; where points are longer, all of it is read."""
 _MOST = 1 << 53
+Taken = tuple[int | None, int | None]
+"""Optimiser steps taken and images seen in them, None unknown."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,25 @@ def from_result(result: Mapping[str, Any] | None) -> Reached | None:
 
 def reached_of(run: Run) -> Reached:
     """What a training has reached. Final records of before did not count steps and images; the journal beside them does."""
-    told = from_result(run.result)
-    return completed(told, lambda: from_journal(run.folder / JOURNAL))
+    told, path = from_result(run.result), run.folder / JOURNAL
+    return from_journal(path) if told is None else completed(told, lambda: taken(path))
 
 
-def completed(told: Reached | None, journal: Callable[[], Reached]) -> Reached:
-    """The final record with what only the ``journal`` says."""
-    if told is None:
-        return journal()
+def completed(told: Reached, counts: Callable[[], Taken]) -> Reached:
+    """The final record with steps and images where it does not count them. counts: those of the journal."""
     if told.steps is not None and told.images_seen is not None:
         return told
-    read = journal()
-    return replace(told, best_step=read.best_step, steps=read.steps, images_seen=read.images_seen)
+    steps, images = counts()
+    return replace(told, steps=steps, images_seen=images)
+
+
+def taken(path: Path) -> Taken:
+    """Optimiser steps and images seen by the last point of a journal."""
+    try:
+        points = _tail(path) or read_journal(path)[0]
+    except OSError:
+        return None, None
+    return (steps_of(points[-1]), images_of(points[-1])) if points else (None, None)
 
 
 def best_point(points: Sequence[Point]) -> Point:
