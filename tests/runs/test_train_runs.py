@@ -20,7 +20,8 @@ from cdp.runs.records import Run, get_run
 from tests.runs.processes import REAL, done, until
 
 CONFIG = TrainConfig(
-    dataset="toys", held_out=40, epochs=8, validate_every="1 epoch", batch=8, attack_steps=3, validation_steps=3, epsilon=0.03, precision="fp32", overfitting="notice",
+    dataset="toys", held_out=40, epochs=8, validate_every="1 epoch", batch=8, attack_steps=3, validation_steps=3,
+    epsilon=0.03, precision="fp32", overfitting="notice",
     learning_rate=0.02, method="trades", beta=1.0,
 )  # fmt: skip
 TIMES = ("seconds",)
