@@ -143,6 +143,11 @@ def negatives_of(guidance: Guidance) -> str:
     return "real" if guidance.loss in CLASS_AWARE else "batch"
 
 
+def looks_back(guidance: Guidance) -> bool:
+    """Whether the loss compares with an earlier step of the same batch, so that the very first step of all cannot be guided."""
+    return guidance.loss not in ("none", "classifier") and (positives_of(guidance) == "previous" or negatives_of(guidance) == "memory")
+
+
 def refusal(guidance: Guidance) -> str:
     """Why this combination makes no sense, or "" where it does."""
     loss, positives, negatives = guidance.loss, positives_of(guidance), negatives_of(guidance)
@@ -179,7 +184,7 @@ class Sampler(Frozen):
         paper="1 (none)", advanced=True, ge=0, le=20,
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto", "Precision", "Auto takes bf16 where it is faster on this machine, which is measured once.", advanced=True,
+        "auto", "Precision", "Auto takes bf16 where it is faster on this machine, which is measured once.", paper="fp32", advanced=True,
     )  # fmt: skip
     compile: bool = knob(
         False, "Compile", "Compile the network first (torch.compile): up to a minute at the first batch, then faster. Pays on a GPU and for "

@@ -21,6 +21,7 @@ class Preset:
 _PAPER = {
     "loss": "hard_negative", "temperature": 10.0, "tau_plus": 0.1, "beta": 1.0, "positives": "previous", "negatives": "batch",
     "encoder": "standard", "head": True, "strength_mode": "raw", "factor": "one", "point": "x_t", "noise_limit": 0.0, "schedule": "constant",
+    "precision": "fp32",
 }  # fmt: skip
 _PAPER_DIGITS = _PAPER | {
     "window_start": 0.15, "window_stop": 0.05, "batch": 128, "solver": "ddpm", "steps": 250, "clip_sample": "on",

@@ -23,9 +23,9 @@ TRAIN_PRESETS: dict[str, Preset] = {
         "rate of 0.4 with momentum cycled 0.95 to 0.85, weight average 0.995 after the first 2.5 %, 70 % synthetic, WRN-28-10-Swish, 400 "
         "epochs, batch 1024. It wants a GPU.",
         {
-            "architecture": "wrn-28-10-swish", "epochs": 400, "batch": 1024, "learning_rate": 0.4, "momentum_cycle": True, "warm_up": 0.0, "beta": 6.0,
-            "fraction": 0.7,
-            "weight_decay": 5e-4, "ema_decay": 0.995, "ema_warm_up": 0.025, "attack_steps": 10, "attack_start": "noise", "overfitting": "notice",
+            "architecture": "wrn-28-10-swish", "epochs": 400, "batch": 1024, "learning_rate": 0.4, "momentum_cycle": True, "weight_decay": 5e-4,
+            "warm_up": 0.0, "beta": 6.0, "fraction": 0.7, "ema_decay": 0.995, "ema_warm_up": 0.025, "attack_steps": 10, "attack_start": "noise",
+            "overfitting": "notice",
         },
     ),
 }  # fmt: skip

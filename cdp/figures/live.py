@@ -55,10 +55,10 @@ def live_rows(frames: Sequence[Frame], *, classes: bool = True) -> list[dict[str
     ]
 
 
-def strength_profile(points: Sequence[tuple[float, float]]) -> go.Figure:
-    """Effective strength (|guidance| / |noise|) against noise level, drawn in the order of sampling: from t/T = 1 down to 0.
+def strength_profile(points: Sequence[tuple[float, float]], unit: str = UNITS[1]) -> go.Figure:
+    """Effective strength against noise level, drawn in the order of sampling: from t/T = 1 down to 0.
 
-    points: (t/T, strength) in any order; a strength that is not finite (raw mode) is left out.
+    points: (t/T, strength) in any order; one that is not finite is left out. unit: of strength.
     """
     figure = stacked(("Where in the denoising does guidance act?",), panel_px=120, gap_px=0, bottom_px=48, key="strength-profile")
     known = sorted((t, s) for t, s in points if isfinite(s))
@@ -70,7 +70,7 @@ def strength_profile(points: Sequence[tuple[float, float]]) -> go.Figure:
         )
     )  # fmt: skip
     figure.update_xaxes(range=[1, 0], title={"text": "noise level t/T (1 is pure noise)", "standoff": 6}, hoverformat=".2f")
-    figure.update_yaxes(rangemode="tozero", title={"text": UNITS[1], "standoff": 4}, nticks=4)
+    figure.update_yaxes(rangemode="tozero", title={"text": unit, "standoff": 4}, nticks=4)
     return figure
 
 

@@ -30,7 +30,6 @@ class Contrast:
         self.positives, self.negatives = positives_of(guidance), negatives_of(guidance)
         if bank is None and "real" in (self.positives, self.negatives) and guidance.loss != "classifier":
             raise InputError("real images are chosen as positives or negatives, but the data set gave none: choose another data set")
-        self.has_history = guidance.loss != "classifier" and (self.positives == "previous" or self.negatives == "memory")
         self.head: OnlineHead | None = None
         self._seed = seed
         self._stream = torch.Generator().manual_seed(seed)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cdp.config import Guidance
+from cdp.config import Guidance, looks_back
 from cdp.errors import CdpError
 from cdp.guidance.contrast import Contrast
 from cdp.guidance.keys import Bank
@@ -134,7 +134,7 @@ def build_guide(
         scaled = relative(gradient, lambda t, level: relative_strength(guidance, t, level))
 
     def pass_by(state: NoiseState) -> None:
-        if contrast.has_history:
+        if looks_back(guidance):
             contrast.pass_by(to_image_range(_at(state, guidance.point)), state.labels)
 
     return during(scaled, lambda t: in_window(guidance, t), pass_by)

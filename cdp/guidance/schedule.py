@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cdp import noise
-from cdp.config import Guidance, Sampler
+from cdp.config import Guidance, Sampler, looks_back
 
 
 def in_window(guidance: Guidance, t_fraction: float) -> bool:
@@ -51,7 +51,7 @@ def relative_strength(guidance: Guidance, t_fraction: float, alpha_bar: float) -
 
 
 def profile(guidance: Guidance, sampler: Sampler, scheduler: Mapping[str, Any] = noise.COSINE) -> list[tuple[float, float]]:
-    """(t/T, effective strength) for every step of the solver, noisiest first; 0 outside the window.
+    """(t/T, effective strength) for every step of the solver, noisiest first; 0 outside the window, and at a first step that would look back.
 
     For raw strength the second value is the weight of the mean gradient instead. DPM-Solver++ and UniPC may clip
     or shift the noisiest step by a few timesteps.
@@ -59,8 +59,8 @@ def profile(guidance: Guidance, sampler: Sampler, scheduler: Mapping[str, Any] =
     levels = noise.alpha_bars(scheduler)
     strength = raw_weight if guidance.strength_mode == "raw" else relative_strength
     points = []
-    for t in noise.timesteps(scheduler, sampler.steps):
+    for index, t in enumerate(noise.timesteps(scheduler, sampler.steps)):
         fraction = float(t) / len(levels)
-        on = guidance.loss != "none" and in_window(guidance, fraction)
+        on = guidance.loss != "none" and in_window(guidance, fraction) and (index > 0 or not looks_back(guidance))
         points.append((fraction, strength(guidance, fraction, float(levels[t])) if on else 0.0))
     return points

@@ -103,3 +103,4 @@ def test_the_strength_profile_runs_from_noise_to_image_and_leaves_raw_strength_o
     assert figure.layout.xaxis.range == (1, 0)
     assert list(zip(figure.data[0].x, figure.data[0].y, strict=True)) == [(0.0, 0.1), (0.5, 0.05)]
     assert len(strength_profile([]).data[0].x) == 0
+    assert strength_profile([], "lambda").layout.yaxis.title.text == "lambda"

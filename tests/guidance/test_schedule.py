@@ -50,5 +50,12 @@ def test_the_profile_has_one_point_a_step_and_is_zero_outside_the_window() -> No
     assert all(s == 0 for _, s in profile(Guidance(loss="none"), Sampler()))
 
 
+@pytest.mark.parametrize(("loss", "positives"), [("info_nce", "previous"), ("supcon", "real"), ("classifier", "auto")])
+def test_the_first_step_of_all_is_not_guided_where_the_loss_looks_back(loss: str, positives: str) -> None:
+    points = profile(Guidance(loss=loss, positives=positives, window_start=1.0), Sampler(steps=10))  # type: ignore[arg-type]
+    assert (points[0][1] > 0) == (loss != "info_nce")
+    assert all(strength > 0 for _, strength in points[1:])
+
+
 def test_trailing_spacing_starts_at_pure_noise() -> None:
     assert noise.timesteps(noise.COSINE, 20)[0] == 999

@@ -80,7 +80,7 @@ def _profile(config: GenerateConfig) -> None:
 
     points = profile(config.guidance, config.sampler)
     st.caption(acting(points))
-    figure = strength_profile(points)
+    figure = strength_profile(points, **({"unit": "lambda"} if config.guidance.strength_mode == "raw" else {}))
     # The caption above says the finding; the figure's own title has no room in this column.
     figure.layout.annotations = ()
     figure.update_layout(margin_t=8, height=figure.layout.height - 18)
