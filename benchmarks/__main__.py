@@ -9,6 +9,7 @@ from types import ModuleType
 
 from benchmarks import (
     against_diffusers,
+    beside_work,
     documents,
     evaluation_overhead,
     explore_map,
@@ -47,6 +48,7 @@ LINES: dict[str, ModuleType] = {
         run_table,
         evaluation_overhead,
         theory_page,
+        beside_work,
     )
 }
 

@@ -36,12 +36,12 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
         Figure.of_spread(f"{config.count} {name}", spread(times), "s", target=None if "beside" in name else about_three)
         for name, times in seconds.items()
     ]
-    first = spread(_first_frames(config, options.rounds))
+    first = spread(first_frames(config, options.rounds))
     figures.append(Figure.of_spread("from submit to the first frame, engine warm", first, "s", target=Target("<=", 0.5)))
     return figures, {"config": config.model_dump(mode="json")}
 
 
-def _first_frames(config: GenerateConfig, repeats: int) -> list[float]:
+def first_frames(config: GenerateConfig, repeats: int) -> list[float]:
     """Seconds from submit until a frame can be read, each on an idle engine that has run this config before."""
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(speed=Speed(Path(folder) / "speed.json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -91,3 +92,45 @@ def test_only_the_reader_of_cifars_own_published_files_knows_pickles() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     silent = [path for path in python_files("cdp", "pages", "benchmarks") if not ast.get_docstring(ast.parse(path.read_text()))]
     assert silent == []
+
+
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
+
+def waiting_after(code: str, **own: str) -> dict[str, str]:
+    """How OpenMP's threads are told to wait when torch is first loaded, in a process that runs ``code``. own: what the user has set."""
+    env = {name: value for name, value in os.environ.items() if name not in WAITING} | own
+    hook = f"""
+import json, os, sys
+class Watch:
+    def find_spec(self, name, *rest):
+        if name == "torch":
+            print("WAITING", json.dumps({{key: os.environ.get(key) for key in {WAITING!r}}}))
+            sys.stdout.flush()
+            os._exit(0)
+sys.meta_path.insert(0, Watch())
+"""
+    done = subprocess.run([sys.executable, "-c", hook + code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("WAITING")), None)
+    assert line is not None, f"torch was not loaded: {done.stderr}"
+    return {key: value for key, value in json.loads(line.removeprefix("WAITING")).items() if value is not None}
+
+
+ENTRIES = {
+    "the command line": "import sys; sys.argv = ['cdp', 'doctor']\nimport runpy; runpy.run_module('cdp', run_name='__main__')",
+    "a worker": "import cdp.runs.worker, torch",
+    "the helper": "import cdp.runs.side_worker, torch",
+    "a page": "import runpy; import cdp.ui, torch",
+    "benchmarks": "import benchmarks.__main__, torch",
+}
+
+
+@pytest.mark.parametrize("code", ENTRIES.values(), ids=list(ENTRIES))
+def test_before_torch_is_loaded_waiting_threads_are_told_not_to_spin_long(code: str) -> None:
+    """Beside any other busy process, threads that spin while they wait make sampling several times slower."""
+    assert int(waiting_after(code)["GOMP_SPINCOUNT"]) <= 1000
+
+
+@pytest.mark.parametrize(("name", "value"), [("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "77"), ("KMP_BLOCKTIME", "200")])
+def test_how_threads_wait_is_the_users_where_the_user_has_said(name: str, value: str) -> None:
+    assert waiting_after(ENTRIES["a worker"], **{name: value}) == {name: value}

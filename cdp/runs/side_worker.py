@@ -23,9 +23,9 @@ from cdp.config_theory import TheoryConfig
 from cdp.config_train import TrainConfig
 from cdp.knobs import parse
 from cdp.runs.failures import sentence
+from cdp.runs.slots import give_way
 from cdp.tasks.watching import Report
 
-_NICENESS = 5
 _WATCH_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def main() -> int:
     """Until standard input ends. What libraries print goes to standard error; the answers have standard output to themselves."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    os.nice(_NICENESS)
+    give_way()
     threading.Thread(target=_end_with, args=(os.getppid(),), name="watch", daemon=True).start()
     for line in sys.stdin:
         question = json.loads(line)

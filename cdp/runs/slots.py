@@ -1,4 +1,4 @@
-"""Turns on the device: a run holds one slot while it works, and the oldest waiting run gets the next free one.
+"""Turns and precedence on the device: a run holds one slot while it works, and the oldest waiting run gets the next free one.
 
 A slot is a file lock, which the operating system frees however its holder ends; no server keeps the queue.
 CDP_SLOTS says how many there are. On a machine with several GPUs each slot has its own, so give as many slots as GPUs.
@@ -6,6 +6,7 @@ CDP_SLOTS says how many there are. On a machine with several GPUs each slot has 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -21,6 +22,9 @@ from cdp.runs.records import Run, list_runs
 
 _POLL_SECONDS = 0.3
 _DEVICES = Path("/dev")
+_AUTOGROUP = Path("/proc/self/autogroup")
+BACKGROUND = 10
+"""Niceness of background runs and of the helper process: beside the live page they get about a tenth of a core, alone all of it."""
 
 
 def slot_count() -> int:
@@ -48,6 +52,18 @@ def device_slot(run: Run, should_stop: Callable[[], bool]) -> Iterator[int]:
             locks[slot].release()
         return
     raise Cancelled("stopped while waiting for its turn: resume it to go on")
+
+
+def give_way() -> None:
+    """Let the live page go first: lower this process's priority.
+
+    Where Linux groups processes by session (autogroup, the default of desktops), niceness counts within a session only, and a run has
+    one of its own so that it outlives the app: there the niceness of the whole session is set as well.
+    """
+    os.nice(BACKGROUND)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # no autogroups here, or not ours to set
+            _AUTOGROUP.write_text(str(BACKGROUND))
 
 
 def pin_device(slot: int) -> None:

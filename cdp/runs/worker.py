@@ -26,15 +26,13 @@ from cdp.runs.points import SteadyJournal
 from cdp.runs.records import PROCESS, STOP, Run, State, read_run
 from cdp.runs.reporter import Reporter, jsonable
 from cdp.runs.resources import RESOURCES, Sampler
-from cdp.runs.slots import device_slot, pin_device
+from cdp.runs.slots import device_slot, give_way, pin_device
 from cdp.runs.tracking import Tracker
 
 logger = logging.getLogger(__name__)
 
 _HANDOVER_SECONDS = 20.0
 """A run may be resumed while the process that ended it is still on its way out, telling MLflow how it ended."""
-_NICENESS = 5
-"""Background runs give way to the live page, which shares their device."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def main(folder: Path, kinds: Mapping[str, Kind] = KINDS, track: Callable[[Run],
     except Timeout:
         logger.error("another process works on %s already", folder)
         return 1
-    os.nice(_NICENESS)
+    give_way()
     _sign(folder)
     reporter = Reporter(folder)
     run = read_run(folder)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from cdp.errors import InputError
+from cdp.paths import ROOT
 from cdp.runs import slots
 from cdp.runs.launch import launch
 from tests.runs.processes import COMMAND, CONFIG, journal, until
@@ -72,3 +75,21 @@ def test_two_slots_work_on_two_runs_at_a_time_and_never_on_a_third(cdp_home: Pat
             working.discard(run_id)
     assert most == 2
     assert runs[2] not in [line[0] for line in journal(cdp_home)[:20]]
+
+
+def test_a_session_of_its_own_gives_way_as_a_whole(tmp_path: Path) -> None:
+    """Linux's autogroups weigh sessions against each other, so niceness inside the run's own session would change nothing."""
+    group = tmp_path / "autogroup"
+    group.write_text("/autogroup-7 nice 0\n")
+    code = (
+        "import os; from pathlib import Path; from cdp.runs import slots\n"
+        f"slots._AUTOGROUP = Path({str(group)!r}); slots.give_way(); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    nice = {}
+    for alone in (True, False):
+        before = group.read_text()
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=alone)
+        nice[alone] = int(done.stdout)
+        assert (group.read_text() != before) is alone, "only the session's first process speaks for the session"
+    assert group.read_text() == str(slots.BACKGROUND)
+    assert nice[True] == nice[False] >= slots.BACKGROUND
