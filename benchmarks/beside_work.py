@@ -1,6 +1,6 @@
 """What other work on the machine costs: images/s alone and beside one busy process, and the first preview while a training runs.
 
-Threads that wait for each other spin by OpenMP's default; ``cdp`` sets a short spin instead (docs/decisions/0015). The environment is read
+Threads that wait for each other spin by OpenMP's default; ``cdp`` sets a short spin instead (docs/decisions/0020). The environment is read
 when torch loads, so each arm is a process of its own, and the arms take turns. ``python -m benchmarks.beside_work NAME=VALUE ...`` compares
 settings of the environment that are being considered.
 """
