@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +45,18 @@ def test_the_strongest_attack_that_all_have_is_taken_then_more_images_then_the_n
     assert [one.seeds[0].label for one in compare(["a", "b"]).arms] == ["newer", "more"]
 
 
-@pytest.mark.parametrize("change", [{"epsilon": 0.2}, {"norm": "l2"}, {"rows_sha256": "ff" * 32}, {"part": "other"}, {"attack": "PGD-41"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epsilon": 0.2},
+        {"norm": "l2"},
+        {"rows_sha256": "ff" * 32},
+        {"part": "other"},
+        {"attack": "PGD-41"},
+        {"n": 200},
+        {"suite": "quick", "attack": "PGD-10", "quick": True},
+    ],
+)
 def test_evaluations_that_differ_in_anything_that_counts_are_never_set_against_each_other(change: dict[str, object]) -> None:
     training("a", beta=1.0)
     training("b")
@@ -218,3 +231,27 @@ def test_an_evaluation_of_what_is_no_longer_the_best_epoch_is_told(ended: float,
     train_run("a", config=SHORT, epochs=3, ended=ended)
     evaluated("a", 0.5)
     assert any("is of epoch 12, which is no longer its best" in note for note in compare(["a"]).notes) == stale
+
+
+def test_last_weights_are_never_set_against_best_ones() -> None:
+    training("a", beta=1.0)
+    training("b")
+    evaluated("a", 0.5)
+    found, outcomes = report(N, robust=0.6, run="b", name="b")
+    last = replace(found, weights=(replace(found.main, which="last"),))
+    write_evaluation("e-b", (last, replace(outcomes, of={"last": outcomes.of["best"]})))
+    assert {seed.evaluation for one in compare(["a", "b"]).arms for seed in one.seeds} == {""}
+    for name in ("a", "b"):
+        (paths.runs_dir() / name / "metrics.jsonl").unlink()
+    one = difference(compare(["a", "b"]))
+    assert one.difference is None and "last weights: evaluate both with the same settings" in one.verdict
+
+
+@pytest.mark.parametrize(
+    "change", [{"dataset": "mnist"}, {"held_out": 400}, {"norm": "l2"}, {"epsilon": 0.05}, {"validation_steps": 20}, {"dataset": "kmnist"}]
+)
+def test_validations_on_other_images_or_under_another_attack_are_not_compared(change: dict[str, Any]) -> None:
+    training("a")
+    training("b", **change)
+    one = difference(compare(["a", "b"]))
+    assert one.difference is None and one.verdict.startswith("a and b cannot be compared in robust accuracy: a was measured by PGD-")

@@ -35,6 +35,22 @@ def test_two_groups_are_compared_in_the_words_of_the_verdict_with_their_label_an
     assert list(figures["Seeds"]) == ["0, 1", "0, 1"]
 
 
+def test_unequal_compute_withholds_the_verdict_on_the_page_as_everywhere() -> None:
+    two_groups()
+    for seed in range(2):
+        path = paths.runs_dir() / f"plain-s{seed}" / "metrics.jsonl"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    app = page(runs="plain-s0,guided-s0")
+    said, one = texts(app), compare(IDS).differences[0]
+    assert one.withheld and one.verdict in said and "is better" not in said
+    assert "train plain again with --steps 1200" in said
+    settings, figures = app.dataframe[1].value, app.dataframe[2].value
+    listed = {row["Setting"]: (row["plain"], row["guided"]) for row in settings.to_dict("records")}
+    assert listed["Optimiser steps"] == ("400", "1,200") and listed["Images seen"] == ("51,200", "153,600")
+    assert list(figures["Steps"]) == ["400", "1,200"] and list(figures["Images seen"]) == ["51,200", "153,600"]
+    assert "There is no front of these arms: their compute differs" in said
+
+
 def test_without_groups_every_chosen_run_is_an_arm_of_its_own() -> None:
     two_groups()
     app = page(runs="plain-s0,guided-s0", groups="off")

@@ -109,6 +109,7 @@ def test_groups_of_seeds_show_their_mean_and_only_of_numbers_measured_in_one_way
     report.write_text(json.dumps(status | {"result": status["result"] | {"label": "PGD-10, n = 512, +/- 4 points"}}))
     found = table(page(by="seeds")).set_index("Group")
     assert found.loc["plain", "Evaluated by"] == "several ways, so no mean"
+    assert found.loc["plain", "Optimiser steps"] == "1,200"
     assert not found.loc["plain", "Robust, evaluated [%]"] > 0
 
 
@@ -187,3 +188,13 @@ def test_two_hundred_runs_are_filtered_within_a_moment() -> None:
         best = min(best, time.process_time() - began)
     assert 0 < len(names(app)) < 10
     assert best < 0.5
+
+
+def test_a_group_of_several_budgets_or_validation_attacks_has_no_mean() -> None:
+    for number, change in enumerate(({}, {"epsilon": 0.05}, {"validation_steps": 20})):
+        training(f"r{number}", method="mart" if number else "trades", **change)
+    training("r3", method="trades", seed=1)
+    found = table(page(by="method")).set_index("Group")
+    assert found.loc["MART", "Evaluated by"] == "several ways, so no mean"
+    assert found.loc["MART", ["Robust, validation [%]", "SD over runs [points]"]].isna().all()
+    assert found.loc["TRADES", "Robust, validation [%]"] > 0
