@@ -130,6 +130,13 @@ def test_one_seed_each_is_not_compared_at_different_compute_either() -> None:
     assert "nothing is claimed of these classes" in str(class_differences(found.classes).to_json())
 
 
+def test_what_stands_against_a_comparison_is_said_also_where_no_test_can_be_made() -> None:
+    ids = arm("plain", {0: 0.3}, beta=1.0) + arm("guided", {0: 0.6, 1: 0.61})
+    took(ids[0], 45, 5760)
+    one = difference(compare(ids))
+    assert "plain-s0 has one seed: train at least one more" in one.verdict and "; besides, they took different compute" in one.verdict
+
+
 def test_the_front_is_drawn_of_arms_at_equal_compute_and_of_one_setting_only() -> None:
     found = compare(two_arms({"plain": 156, "guided": 156}))
     assert front(found.arms) == ("guided",)
@@ -175,6 +182,13 @@ def test_fewer_than_ten_images_a_class_give_no_verdict() -> None:
     assert "better" not in one.verdict and "fewer than 10 images a class" in one.verdict and "--count 100" in one.verdict
     assert {part.p for part in found.classes} == {None} and FEW_IMAGES in found.notes
     assert front(found.arms) == ()
+
+
+def test_all_that_stands_against_a_verdict_is_said_at_once() -> None:
+    few(90)
+    took("plain", 45, 5760)
+    one = difference(compare(["plain", "guided"]))
+    assert "they took different compute" in one.verdict and "; and 90 images are fewer than 10 images a class" in one.verdict
 
 
 def test_ten_images_a_class_are_enough() -> None:

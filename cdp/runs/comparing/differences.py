@@ -108,8 +108,10 @@ def _same_images(first: Measured, second: Measured, metric: Metric, reader: Outc
 def _difference(one: _Tested, metric: Metric, adjusted: float | None, tests: int) -> Difference:
     first, second, test = one.first.name, one.second.name, one.test
     if test is None:
-        said = f"{first} and {second} cannot be compared in {metric} accuracy: {one.reason}."
-        return Difference(metric, first, second, None, None, None, "", 0, None, said)
+        # Said at once, as the remedy for one would lead into the other.
+        against = withheld(one.first, one.second) if one.first.measured and one.second.measured else ""
+        said = f"{first} and {second} cannot be compared in {metric} accuracy: {one.reason}{f'; besides, {against}' * bool(against)}."
+        return Difference(metric, first, second, None, None, None, "", 0, None, said, against)
     against = withheld(one.first, one.second, one.seeds)
     known = beside(one.first, one.second, metric, one.seeds) + ["both are right on the very same images"] * one.same
     settled = adjusted is not None and adjusted < 1 - LEVEL

@@ -34,9 +34,9 @@ class _Spent:
 
 
 def withheld(first: Measured, second: Measured, seeds: Sequence[int] = ()) -> str:
-    """Why neither arm may be called better, with the remedy; "" where nothing stands against it. seeds: that a paired test rests on; without them
+    """Why neither arm may be called better, with the remedies; "" where nothing stands against it. seeds: that a paired test rests on; without them
     all seeds of both arms count."""
-    return _unequal(first, second, seeds) or _few(first, second)
+    return "; and ".join(filter(None, (_unequal(first, second, seeds), _few(first, second))))
 
 
 def beside(first: Measured, second: Measured, metric: Metric, seeds: Sequence[int] = ()) -> list[str]:
