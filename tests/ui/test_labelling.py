@@ -36,6 +36,9 @@ class AtOnce:
             errand.end("failed", error=answer["error"]) if "error" in answer else errand.end("done", result=answer["result"])
         return self.errands[key]
 
+    def forget(self, errand: Errand) -> None:
+        self.errands = {key: known for key, known in self.errands.items() if known is not errand}
+
 
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> None:

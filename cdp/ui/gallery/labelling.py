@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from cdp.data.names import MAX_LENGTH
 from cdp.data.samples import SampleSet
-from cdp.tasks.pseudo_labels import CONFIDENCE, PseudoLabels, command, histogram_rows, labellers, pseudo_labels_of, sentences
+from cdp.models.encoders import TRAINED
+from cdp.tasks.pseudo_labels import CONFIDENCE, Labeller, PseudoLabels, command, histogram_rows, labellers, pseudo_labels_of, sentences
 from cdp.ui.gallery.parts import go
 from cdp.ui.side import side, waiting
 from cdp.ui.words import plain
@@ -42,38 +43,41 @@ def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
                 "`python -m cdp pretrain-encoder` on a data set of such images."
             )
             return
+        who, sure, out = _keys(samples.name)
         left, right = st.columns([3, 2])
-        who = left.selectbox(
-            "Classifier", range(len(offered)), format_func=lambda i: offered[i].title, key=f"labeller_{samples.name}",
+        chosen = offered[left.selectbox(
+            "Classifier", range(len(offered)), format_func=lambda i: offered[i].title, key=who,
             help="Best one that neither guided these images nor is the judge: then the judge can say how often it is right.",
-        )  # fmt: skip
-        sure = right.number_input(
-            "Least confidence :gray[probability]", 0.0, 1.0, CONFIDENCE, 0.01, key=f"labeller_sure_{samples.name}",
+        )]  # fmt: skip
+        right.number_input(
+            "Least confidence :gray[probability]", 0.0, 1.0, CONFIDENCE, 0.01, key=sure,
             help="Images whose class is less probable are left out. Higher: cleaner labels, fewer and easier images.",
         )  # fmt: skip
-        key = f"labeller_name_{samples.name}"
-        st.text_input("Name of the new set", f"{samples.name[: MAX_LENGTH - 9]}-labelled", max_chars=MAX_LENGTH, key=key)
-        chosen = offered[who]
-        st.button(
-            "Label the images",
-            type="primary",
-            key="label_images",
-            on_click=_submit,
-            args=(samples.name, key, chosen.name, chosen.dataset, sure),
-        )
-        out = str(st.session_state[key]).strip()
+        st.text_input("Name of the new set", f"{samples.name[: MAX_LENGTH - 9]}-labelled", max_chars=MAX_LENGTH, key=out)
+        st.button("Label the images", type="primary", key="label_images", on_click=_submit, args=(samples.name, offered))
         with st.expander("The same on the command line"):
-            st.code(
-                command(samples.name, out, chosen.name, sure, "" if chosen.name.startswith("run:") else chosen.dataset),
-                language="bash",
-                wrap_lines=True,
-            )
+            dataset = "" if chosen.name.startswith(TRAINED) else chosen.dataset
+            words = command(samples.name, _named(out), chosen.name, st.session_state[sure], dataset)
+            st.code(words, language="bash", wrap_lines=True)
         _under_way(samples.name, done)
 
 
-def _submit(name: str, out_key: str, encoder: str, dataset: str, sure: float) -> None:
-    """Under the name that stands in the field at the click."""
-    payload = {"name": name, "out": str(st.session_state[out_key]).strip(), "encoder": encoder, "min_confidence": sure, "dataset": dataset}
+def _keys(name: str) -> tuple[str, str, str]:
+    """Of the controls of one set: the classifier's number, the confidence, the new name."""
+    return f"labeller_{name}", f"labeller_sure_{name}", f"labeller_name_{name}"
+
+
+def _named(key: str) -> str:
+    return str(st.session_state[key]).strip()
+
+
+def _submit(name: str, offered: Sequence[Labeller]) -> None:
+    """With what stands in the fields at the click: one may have been changed that the page has not been drawn with yet."""
+    who, sure, out = _keys(name)
+    chosen = offered[st.session_state[who]]
+    payload = {
+        "name": name, "out": _named(out), "encoder": chosen.name, "min_confidence": st.session_state[sure], "dataset": chosen.dataset,
+    }  # fmt: skip
     # Every click is an errand of its own: how an earlier one with the same settings ended is known already.
     _asked()[name] = payload, uuid.uuid4().hex
 
