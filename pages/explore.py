@@ -4,7 +4,7 @@ import streamlit as st
 
 from cdp.ui.explore.catalog import read_choices
 from cdp.ui.explore.form import form
-from cdp.ui.explore.page import empty, view
+from cdp.ui.explore.page import empty, unlabelled, view
 from cdp.ui.explore.state import explored, write_url
 from cdp.ui.frame import framed, warned
 
@@ -20,5 +20,6 @@ with right:
     if held.drawn is None:
         empty(choices)
     else:
+        unlabelled(held.drawn, choices)
         view(held, held.drawn)
 write_url(held)

@@ -9,7 +9,7 @@ import typer
 
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json
+from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json, say
 from cdp.config import GenerateConfig, unflatten
 from cdp.presets import PRESETS, preset
 
@@ -53,6 +53,8 @@ def generate(
         print_json(summarise(made, latest[0]))
     else:
         print(f"{made.folder}: {len(made):,} images in {duration(latest[0].seconds)}")
+        if made.label is None:
+            say(made.without_labels("a training"))
 
 
 def summarise(made: SampleSet, progress: Progress) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def summarise(made: SampleSet, progress: Progress) -> dict[str, Any]:
         "name": made.name,
         "count": len(made),
         "shape": list(made.image.shape[1:]),
+        "labelled": made.label is not None,
         "seconds": round(progress.seconds, 3),
         "images_per_second": None if progress.rate is None else round(progress.rate, 3),
         "resumed_from": progress.resumed_from,

@@ -47,9 +47,13 @@ class SampleSet:
     def labels(self, needed_by: str) -> np.ndarray:
         """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set without labels raises."""
         if self.label is None:
-            saved = self.folder.parent == paths.sets_dir().resolve()
-            raise InputError(without_labels(self.name if saved else str(self.folder), needed_by))
+            raise InputError(self.without_labels(needed_by))
         return self.label
+
+    def without_labels(self, needed_by: str) -> str:
+        """That this set has no labels, which something needs, and the way to get some."""
+        saved = self.folder.resolve().parent == paths.sets_dir().resolve()
+        return without_labels(self.name if saved else str(self.folder), needed_by)
 
 
 def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:

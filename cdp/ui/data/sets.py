@@ -13,7 +13,7 @@ from cdp.models.checkpoints import is_name
 
 @dataclass(frozen=True)
 class Choice:
-    """A data set that can be chosen. origin: "built in", "imported" or "generated"; count: training images, 0 where not known unopened."""
+    """A data set that can be chosen. origin: "built in", "imported", "generated" or "no labels"; count: training images, 0 where not known unopened."""
 
     name: str
     title: str
@@ -22,11 +22,12 @@ class Choice:
 
 
 def choices() -> list[Choice]:
-    """Saved sets that can be trained on, newest first and imported ones before generated ones, then the built-in sets that are here."""
+    """Saved sets that can be trained on, newest first, imported ones before generated ones and those that need labels first last, then the
+    built-in sets that are here."""
     saved = [entry for entry in list_sets() if entry.card is not None and is_name(entry.name)]
     names = {entry.name for entry in saved}
     own = [_choice(entry) for entry in saved if not _tests_of_another(entry.name, names)]
-    own.sort(key=lambda choice: choice.origin != "imported")
+    own.sort(key=lambda choice: ("imported", "generated", "no labels").index(choice.origin))
     return own + [Choice(info.name, info.title, "built in") for info, state in available() if state.ready]
 
 
@@ -46,7 +47,8 @@ def size_in_words(shape: tuple[int, int, int]) -> str:
 
 def _choice(entry: SetEntry) -> Choice:
     card = entry.card or {}
-    return Choice(entry.name, entry.name, "imported" if card.get("kind") == "imported" else "generated", int(card.get("count", 0)))
+    origin = "imported" if card.get("kind") == "imported" else "generated"
+    return Choice(entry.name, entry.name, origin if card.get("class_names") else "no labels", int(card.get("count", 0)))
 
 
 def _tests_of_another(name: str, names: set[str]) -> bool:

@@ -12,13 +12,14 @@ from cdp.config_explore import PIXELS
 class Choices:
     """sets: every name that can be chosen -> its data set ("" unknown), saved ones first; encoders: by data set, the judge first;
     images: how many a saved set has; aliases: saved sets that are the real images of a data set -> the name they have here;
-    titles: how an encoder is called in front of a person."""
+    titles: how an encoder is called in front of a person; unlabelled: saved sets without labels."""
 
     sets: Mapping[str, str]
     encoders: Mapping[str, tuple[str, ...]]
     images: Mapping[str, int]
     aliases: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    unlabelled: frozenset[str] = frozenset()
 
     @property
     def start(self) -> tuple[str, ...]:
@@ -58,4 +59,6 @@ def read_choices() -> Choices:
         name: tuple(entry.name for entry in sorted(entries, key=lambda entry: entry.name != JUDGE)) for name, entries in usable.items()
     }
     titles = {entry.name: entry.title for entries in usable.values() for entry in entries}
-    return Choices(sets | real, encoders, {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved}, aliases, titles)
+    counts = {entry.name: int((entry.card or {}).get("count", 0)) for entry in saved}
+    without = frozenset(entry.name for entry in saved if entry.card and not entry.card["class_names"])
+    return Choices(sets | real, encoders, counts, aliases, titles, without)

@@ -33,6 +33,13 @@ def view(held: Explored, config: ExploreConfig) -> None:
         st.error(plain(f"{error}."))
 
 
+def unlabelled(config: ExploreConfig, choices: Choices) -> None:
+    """Which of the sets drawn have no labels, and the way to get some; nothing where all have."""
+    for name in (name for name in config.sets if name in choices.unlabelled):
+        st.caption(plain(f"{name} has no labels, so it has no classes, and no figure of them."))
+        st.page_link("pages/gallery.py", label="Let a classifier label it", icon=":material/label:", query_params={"set": name})
+
+
 def empty(choices: Choices) -> None:
     """Before the first map; meanwhile the helper processes load what takes seconds."""
     with st.container(border=True, key="empty"):

@@ -46,6 +46,11 @@ class TrainChoices:
         fits = [key for key, one in self.sets.items() if key not in own and not fit(one.labelling, ours, subset_ok=True).refusal]
         return tuple(sorted(fits, key=lambda key: self.sets[key].dataset != name))
 
+    def unlabelled(self, info: DatasetInfo | None) -> tuple[str, ...]:
+        """Saved sets whose images are like those of the data set and have no labels: with some they might fit."""
+        shape = info.shape if info else None
+        return tuple(key for key, one in self.sets.items() if not one.labelling.classes and one.labelling.shape == shape)
+
 
 def read_train_choices() -> TrainChoices:
     """What is here now."""
@@ -88,8 +93,9 @@ def _read(name: str, home: str, changed: int) -> DatasetInfo:
 
 
 def _is_dataset(name: str, card: Mapping[str, Any], cards: Mapping[str, Any]) -> bool:
-    """Imported images count as real ones; what was generated or selected from another set does not, nor the test half of another set."""
-    made = any(card.get(key) for key in ("config", "parent", "selection"))
+    """Imported images with labels count as real ones; what was generated or selected from another set does not, nor the test half of another
+    set."""
+    made = any(card.get(key) for key in ("config", "parent", "selection")) or not card["class_names"]
     return not made and not (name.endswith("-test") and name.removesuffix("-test") in cards)
 
 

@@ -22,6 +22,8 @@ from cdp.ui.widgets import bound, choice, key_of, number_of, number_text, option
 from cdp.ui.words import plain
 
 CHANGES_SAID = 4
+UNLABELLED = 3
+"""Sets without labels that the list of synthetic sets leads on from."""
 MOST_CEILINGS = 4
 """Counts of further real images that the list of sets offers; others can be written in a link or a command."""
 
@@ -107,7 +109,12 @@ def settle(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> No
     fitting = choices.fitting(held.flat["dataset"], info)
     gone = [name for name in held.flat["synthetic"] if name not in fitting and not name.startswith(FURTHER_REAL)]
     if gone:
-        reason = {name: "has other classes or another shape" if name in choices.sets else "is not here" for name in gone}
+        without = choices.unlabelled(info)
+        reason = {
+            name: "has no labels: let a classifier give them in the gallery" if name in without
+            else "has other classes or another shape" if name in choices.sets else "is not here"
+            for name in gone
+        }  # fmt: skip
         told = "; ".join(f"{name[:60]} {why}" for name, why in reason.items())
         held.replace(
             {"synthetic": [name for name in held.flat["synthetic"] if name not in gone]},
@@ -241,6 +248,10 @@ def _synthetic(field: Field, held: Trained, choices: TrainChoices, info: Dataset
         told = f"None of the {others} saved sets has the classes and the shape of this data set." if others else "No set is saved yet."
         st.caption(f"Synthetic sets: none. {told}")
         st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
+    for name in choices.unlabelled(info)[:UNLABELLED]:
+        st.page_link(
+            "pages/gallery.py", label=f"{plain(name)} has no labels: let a classifier give them", icon=":material/label:", query_params={"set": name}
+        )  # fmt: skip
 
 
 def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
