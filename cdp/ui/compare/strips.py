@@ -13,7 +13,7 @@ import streamlit as st
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.figures.palette import Sign
-from cdp.ui.gallery.images import classes_in, grid_png, rows_of_class
+from cdp.ui.gallery.images import classes_in, grid_png, rows_of_page
 from cdp.ui.gallery.parts import class_name, stamp
 from cdp.ui.words import GLYPHS
 
@@ -72,5 +72,5 @@ def _png(folder: str, changed: int, value: int | None, each: int) -> bytes | Non
     """The first images of a class under each other, of all images beside each other where ``value`` is None; None where there are none.
     changed: of the set, so that another of its name is read anew."""
     samples = open_set(Path(folder))
-    rows = rows_of_class(samples, value, 0, each)
+    rows = rows_of_page(samples, value, 0, each)
     return grid_png(np.asarray(samples.image[rows]), each if value is None else 1, scale=1) if len(rows) else None

@@ -28,10 +28,16 @@ def first_rows(samples: SampleSet, limit: int) -> np.ndarray:
     return np.arange(min(limit, len(samples))) if samples.label is None else rows_by_turn(samples.label, limit)
 
 
-def rows_of_class(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
+def rows_of_page(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
     """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in file order."""
-    where = np.arange(len(samples)) if value is None else np.flatnonzero(np.equal(samples.labels("a class"), value))
-    return where[page * size : (page + 1) * size]
+    if value is None:
+        return np.arange(page * size, min((page + 1) * size, len(samples)))
+    return rows_of_class(samples.labels("a class"), value, page, size)
+
+
+def rows_of_class(label: np.ndarray, value: int, page: int, size: int) -> np.ndarray:
+    """Row numbers of one page (from 0) of ``size`` images of class ``value``, of all labels (n,)."""
+    return np.flatnonzero(label == value)[page * size : (page + 1) * size]
 
 
 def page_count(images: int, size: int) -> int:

@@ -66,7 +66,7 @@ def _thumbnail(folder: str, changed: int) -> bytes:
 @st.cache_data(max_entries=1000, show_spinner=False)
 def _strip(folder: str, changed: int, value: int | None, page: int, size: int, columns: int) -> bytes | None:
     samples = open_set(folder)
-    rows = pictures.rows_of_class(samples, value, page, size)
+    rows = pictures.rows_of_page(samples, value, page, size)
     if not len(rows):
         return None
     return pictures.grid_png(np.asarray(samples.image[rows]), columns, scale=pictures.scale_for(samples.image.shape[1:]))
