@@ -22,7 +22,7 @@ from cdp.data.names import valid_name
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import Cancelled, InputError, MissingError
-from cdp.models.encoders import JUDGE, Encoder, datasets_with_encoders, list_encoders
+from cdp.models.encoders import JUDGE, Encoder, Listed, datasets_with_encoders, list_encoders
 from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import NewLabels, save_part
@@ -168,22 +168,22 @@ class Labeller:
 
 
 def labellers(samples: SampleSet) -> list[Labeller]:
-    """The classifiers here that see such images: those of the set's own data set first, of these any that neither guided the images nor judges
-    first, and the judge before the one that guided. Reads cards only."""
+    """The classifiers here that see such images, the best choice first: of the set's own data set, and of these one that neither guided the
+    images nor judges, plain classifiers before others; the judge comes before the one that guided. Reads cards only."""
     height, width, channels = samples.image.shape[1:]
     own = str(samples.card.get("dataset") or "")
     guide = _guide_of(samples.card)
 
-    def rank(one: Labeller) -> tuple[bool, int]:
-        return one.dataset != own, 2 if one.name == guide else int(one.name == JUDGE)
+    def rank(one: Listed, dataset: str) -> tuple[bool, int, bool]:
+        return dataset != own, 2 if one.name == guide else int(one.name == JUDGE), one.card.get("kind") != "standard"
 
     found = [
-        Labeller(entry.name, dataset, f"{entry.title} ({dataset})")
+        (rank(entry, dataset), Labeller(entry.name, dataset, f"{entry.title} ({dataset})"))
         for dataset in dict.fromkeys([own, *datasets_with_encoders()])
         for entry in (list_encoders(dataset) if dataset else [])
         if not entry.problem and entry.card.get("shape") == [channels, height, width]
     ]
-    return sorted(found, key=rank)
+    return [one for _, one in sorted(found, key=lambda ranked: ranked[0])]
 
 
 def _classifier(encoder: str, source: Source, dataset: str) -> tuple[Encoder, tuple[str, ...], Network]:

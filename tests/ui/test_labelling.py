@@ -66,7 +66,12 @@ def test_the_gallery_labels_a_set_without_labels_and_shows_how_far_they_can_be_t
     assert app.query_params["set"] == "made-labelled"
     found = pseudo_labels_of(open_set("made-labelled").card)
     assert found is not None and found.encoder.name == "standard", "a network that neither guided nor judges comes first"
-    assert "Pseudo-labels." in text(app) and "another network" in text(app) and "**No labels**" not in text(app)
+    assert (
+        "60 images · pseudo-labels" in text(app)
+        and "Pseudo-labels." in text(app)
+        and "another network" in text(app)
+        and "**No labels**" not in text(app)
+    )
 
 
 def test_what_a_classifier_is_not_sure_of_is_said_where_it_was_asked_for_and_can_be_asked_otherwise() -> None:
@@ -86,6 +91,12 @@ def test_without_a_classifier_of_such_images_the_page_says_what_is_missing() -> 
     save_set("odd", np.zeros((6, 9, 7, 1), np.uint8), None, {"dataset": DATASET})
     app = opened("gallery", set="odd")
     assert "No classifier here sees images of 7 x 9 px" in text(app) and "pretrain-encoder" in text(app)
+
+
+def test_plain_classifiers_that_neither_guided_nor_judge_are_offered_first() -> None:
+    made = save_set("clothes", np.zeros((6, 28, 28, 1), np.uint8), None, {"dataset": "fashion-mnist"})
+    names = [one.name for one in labellers(made)]
+    assert names[0] == "standard" and names[-1] == "judge" and set(names[1:-1]) == {"robust", "noise-aware"}
 
 
 def test_the_network_that_guided_is_offered_last_of_its_data_set() -> None:

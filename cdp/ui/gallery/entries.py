@@ -59,6 +59,11 @@ class Line:
         return bool((self.entry.card or {"class_names": True})["class_names"])
 
     @property
+    def pseudo_labelled(self) -> bool:
+        """Whether a classifier gave the labels."""
+        return "pseudo_labels" in (self.entry.card or {})
+
+    @property
     def day(self) -> str:
         """The date alone."""
         return self.created[:10]

@@ -34,8 +34,8 @@ def heading(line: Line, *, size: str = "1rem") -> None:
 
 
 def facts(line: Line) -> str:
-    """One line of what counts: images, whether they lack labels, loss, strength, seed."""
-    parts = [f"{line.count:,} images", *([] if line.labelled else ["no labels"])]
+    """One line of what counts: images, whether they lack labels or a classifier gave them, loss, strength, seed."""
+    parts = [f"{line.count:,} images", *([] if line.labelled else ["no labels"]), *(["pseudo-labels"] if line.pseudo_labelled else [])]
     if line.config is None:
         return plain(" · ".join([*parts, line.loss]))
     guided = line.config.guidance.loss != "none"
