@@ -156,5 +156,9 @@ class SetWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Settings that were refused have begun nothing: other ones, as the refusal asks for, may take the name.
+        if kind is not None and issubclass(kind, InputError) and not self._done:
+            self.discard()
+        else:
+            self.close()

@@ -235,6 +235,15 @@ def test_a_live_generation_without_classes_has_no_labels_and_no_figure_of_classe
     assert all(frame.separation is None for frame in frames if not isinstance(frame, LiveResult))
 
 
+def test_a_loss_of_classes_needs_classes_that_its_encoder_knows(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    words = ("generate", "--model", model, "--out", paths.sets_dir() / "made", *GENERATE, "--loss")
+    for loss in ("classifier", "supcon"):
+        assert "choose info_nce or hard_negative for this model" in refusal(*words, loss)
+    assert "classes 0 to 2 of encoder standard" in refusal(*words, "classifier", "--classes", "0,7")
+    generated("made", model, "--loss", "info_nce")  # what the refusals ask for, under the same name
+
+
 def test_classes_that_a_guide_aims_at_are_no_labels_but_can_be_judged(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model")
     aimed = ("--loss", "classifier", "--classes", "0,2")
