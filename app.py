@@ -3,9 +3,11 @@
 import streamlit as st
 
 from cdp.ui import STYLE
+from cdp.ui.frame import usable_home
 
 st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
 st.html(STYLE)
+usable_home()
 st.navigation(
     [
         st.Page("pages/home.py", title="Home", default=True),

@@ -52,6 +52,13 @@ class PretrainConfig(Frozen):
         250, "Save every", "Steps between checkpoints: what a kill can cost.", unit="steps", ge=1, le=100_000, advanced=True
     )
 
+    anyway: bool = knob(
+        False,
+        "Train anyway",
+        "Also on a data set of which something says that nothing good can come of it, such as a single class.",
+        advanced=True,
+    )
+
     @model_validator(mode="after")
     def _buildable(self) -> Self:
         if any(width % 32 or not 32 <= width <= 2048 for width in self.widths):
@@ -81,7 +88,10 @@ class EncoderConfig(Frozen):
     widths: tuple[int, ...] = knob((32, 64, 128), "Widths", "Channels a stage.", min_length=1, max_length=5, advanced=True)
     blocks: int = knob(1, "Blocks", "Residual convolutions a stage.", ge=0, le=16, advanced=True)
     shift: int = knob(2, "Shift", "Training images are moved by up to this many pixels.", unit="pixels", ge=0, le=8, advanced=True)
-    flip: bool = knob(True, "Mirror", "Half of the training images are mirrored; switch off for digits, letters and signs.", advanced=True)
+    flip: bool | None = knob(
+        None, "Mirror", "Half of the training images are mirrored, which makes digits, letters and signs others; left out, those of Fashion-MNIST and CIFAR-10 "
+        "are and no others.", advanced=True,
+    )  # fmt: skip
     epsilon: float | None = knob(
         None, "Attack budget", "l_inf radius of adversarial training; empty takes the data set's conventional one, else 0.1 for grey and 8/255 "
         "for colour images.", unit="of the pixel range",
@@ -93,6 +103,13 @@ class EncoderConfig(Frozen):
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16"] = knob(
         "auto", "Precision", "Of training; accuracies are always measured in fp32.", advanced=True
+    )
+
+    anyway: bool = knob(
+        False,
+        "Train anyway",
+        "Also on a data set of which something says that nothing good can come of it, such as a single class.",
+        advanced=True,
     )
 
     @model_validator(mode="after")

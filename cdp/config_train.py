@@ -239,7 +239,8 @@ def budget(config: TrainConfig, conventional: float | None) -> float:
     """The radius trained for. conventional: the data set's, in this norm. Raises InputError where there is neither."""
     value = config.epsilon if config.epsilon is not None else conventional
     if value is None:
-        raise InputError(f"epsilon: {config.dataset} has no conventional {config.norm} budget: set epsilon")
+        suggested = "" if config.norm == "l2" else ", such as 0.1 for small grey images or 8/255 = 0.0314 for colour photographs"
+        raise InputError(f"epsilon: {config.dataset} has no conventional {config.norm} budget: set epsilon{suggested}")
     return value
 
 

@@ -37,9 +37,12 @@ def generate(
     Repeat the same command after a kill or Ctrl-C: it goes on where it stopped.
     """
     from cdp.runs.generation import generate_set
+    from cdp.tasks.generate_warnings import warnings
 
     config = unflatten(chosen(given), preset(preset_name))
     latest: list[Progress] = []
+    for note in warnings(config, conditional=_conditional(config)).values():
+        say(f"note: {note}")
 
     with interruptible() as should_stop, ProgressLine("images") as line:
 
@@ -55,6 +58,14 @@ def generate(
         print(f"{made.folder}: {len(made):,} images in {duration(latest[0].seconds)}")
         if made.label is None:
             say(made.without_labels("a training"))
+
+
+def _conditional(config: GenerateConfig) -> bool:
+    """Whether the model is told a class, by its card; True where it has none, as the work then says what is wrong with it."""
+    from cdp.models.pipelines import list_models
+
+    card = next((entry.card for entry in list_models() if entry.name == config.model), {})
+    return bool(card.get("classes", 1))
 
 
 def summarise(made: SampleSet, progress: Progress) -> dict[str, Any]:

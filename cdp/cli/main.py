@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cdp import __version__
+from cdp import __version__, paths
 from cdp.cli import (
     compare,
     datacommands,
@@ -81,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if not debug:
         sys.excepthook = _report
     try:
+        if not {"doctor", "--help", "--version"} & set(args):
+            paths.require_home()
         typer.main.get_command(app).main(args=args)
     except CdpError as error:
         if debug:

@@ -14,6 +14,8 @@ from cdp.config import GROUPS, GenerateConfig
 from cdp.errors import InputError
 from cdp.knobs import Frozen
 
+EMPTY = ("", "all", "none", "auto")
+"""Words for an optional number that is left empty."""
 _BOUNDS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 
 
@@ -50,6 +52,8 @@ def chosen(given: Mapping[str, Any], model: type[Frozen] = GenerateConfig) -> di
 
 
 def _value(name: str, value: Any, field: FieldInfo) -> Any:
+    if _optional_number(field):
+        return _number_or_none(name, str(value), field)
     if get_origin(field.annotation) is not tuple:
         return value
     number = get_args(field.annotation)[0]
@@ -62,14 +66,44 @@ def _value(name: str, value: Any, field: FieldInfo) -> Any:
         raise InputError(f"{name}: write {kind} (given: {value!r})") from error
 
 
+def _optional_number(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) in (Union, UnionType) and _plain(field) in (int, float)
+
+
+def _number_or_none(name: str, text: str, field: FieldInfo) -> float | None:
+    """A number, or nothing where a word says so: what the page's empty field means. Raises InputError."""
+    if text.strip().lower() in EMPTY:
+        return None
+    number = _plain(field)
+    try:
+        found: float = number(text)
+        return found
+    except ValueError as error:
+        kind = "a whole number" if number is int else "a number"
+        raise InputError(f"{name}: write {kind}, or all for none (given: {text[:40]!r})") from error
+
+
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    listed = "NAME,..." if field.annotation == tuple[str, ...] else "N,N,..." if get_origin(field.annotation) is tuple else None
+    listed = (
+        f"[{_plain(field).__name__}|all]"
+        if _optional_number(field)
+        else "NAME,..."
+        if field.annotation == tuple[str, ...]
+        else "N,N,..."
+        if get_origin(field.annotation) is tuple
+        else None
+    )
     option = typer.Option(help=describe(field), show_default=False, metavar=listed)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_type(field) | None, option])
 
 
 def _type(field: FieldInfo) -> Any:
-    """What typer should read: the field's own plain type; text where a list is written with commas."""
+    """What typer should read: the field's own plain type; text where a list is written with commas, or nothing in words."""
+    return str if _optional_number(field) else _plain(field)
+
+
+def _plain(field: FieldInfo) -> Any:
+    """The field's own type without lists and None."""
     annotation = field.annotation
     if annotation == tuple[str, ...]:
         return list[str]
@@ -92,7 +126,7 @@ def describe(field: FieldInfo) -> str:
 
 def limits(field: FieldInfo) -> str:
     """The range of a number in words, "" for anything else."""
-    number = _type(field)
+    number = _plain(field)
     if number not in (int, float):
         return ""
     found = {name: getattr(bound, name) for bound in field.metadata for name in _BOUNDS if hasattr(bound, name)}

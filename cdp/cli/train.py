@@ -46,6 +46,8 @@ def train(
     from cdp.tasks.train_warnings import warnings_of
 
     config = _config(config_file, preset, given)
+    for note in warnings_of(config, dataset_info(config.dataset)):
+        say(f"note: {note}")
     title = name or free_name("train", automatic_name(config))
     run_id = launch("train", config, title)
     for sentence in warnings_of(config, dataset_info(config.dataset)):

@@ -33,6 +33,10 @@ CATALOG: dict[str, DatasetInfo] = {
 }
 
 
+MIRRORED = frozenset(["cifar10", "fashion-mnist"])
+"""Built-in data sets whose classes look the same in a mirror. Digits, letters and signs do not, and of others nobody knows."""
+
+
 def builtin(name: str) -> DatasetInfo:
     """A built-in data set. Raises MissingError that lists the names."""
     if name not in CATALOG:

@@ -91,17 +91,18 @@ def concerns(seen: Facts) -> list[Concern]:
     return sorted(found, key=lambda concern: not concern.blocking)
 
 
-def require_trainable(name: str, *, encoder: bool) -> list[str]:
-    """What is to be known before a model is trained on a data set, a sentence each. encoder: whether it is an encoder.
+def require_trainable(name: str, *, encoder: bool, anyway: bool = False) -> list[str]:
+    """What is to be known before a model is trained on a data set, a sentence each. encoder: whether it is an encoder; anyway: what stands in the
+    way is overruled, and only told.
 
     Raises InputError with what stands in the way, MissingError where the data set is not here.
     """
     told = concerns(facts(name))
     blocked = next((one for one in told if one.blocking and (encoder or not one.encoders)), None)
-    if blocked is not None:
+    if blocked is not None and not anyway:
         text = blocked.text.rstrip(".")
-        raise InputError(f"dataset: {name}: {text[0].lower()}{text[1:]}")
-    return [one.text for one in told if not one.blocking]
+        raise InputError(f"dataset: {name}: {text[0].lower()}{text[1:]}, or set anyway to train all the same")
+    return [one.text for one in told if anyway or not one.blocking]
 
 
 def listed(names: Iterable[str]) -> str:

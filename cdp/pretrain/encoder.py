@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cdp.config_pretrain import EncoderConfig
+from cdp.data.catalog import MIRRORED
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import SmallCNN
@@ -45,6 +46,8 @@ def run_pretrain_encoder(config: EncoderConfig, *, on_progress: OnProgress | Non
 def pretrain_encoder(config: EncoderConfig, target: Path | None = None) -> Generator[Progress, None, None]:
     """One Progress an optimiser step; a checkpoint an epoch; ends with the encoder's folder (``target`` where given)."""
     target = target or encoder_folder(config)
+    if config.flip is None:
+        config = config.model_copy(update={"flip": config.dataset in MIRRORED})
     split = load_split(config.dataset, "train")
     _tests(config)  # what does not fit is said before the training, not after it
     epsilon = _epsilon(config, split.info)
@@ -96,7 +99,7 @@ def _trainer(config: EncoderConfig, info: DatasetInfo, *, count: int) -> Encoder
     return EncoderTrainer(
         _network(config, info, None), _view(config, info, steps=config.attack_steps, warm_up=WARM_UP), seed=config.seed,
         epochs=config.epochs, batch=min(config.batch, count), count=count, learning_rate=config.learning_rate, shift=config.shift,
-        flip=config.flip, dtype=pick_dtype(config.precision, device), label_smoothing=config.label_smoothing,
+        flip=bool(config.flip), dtype=pick_dtype(config.precision, device), label_smoothing=config.label_smoothing,
         weight_decay=config.weight_decay,
     )  # fmt: skip
 

@@ -30,6 +30,8 @@ class Workplace:
         settings = config.model_dump(mode="json")
         if (self.folder / CONFIG).exists():
             begun = read_json(self.folder / CONFIG)
+            # What an earlier version did not know had its default; and whether a concern was overruled changes no number.
+            settings, begun = ({name: value for name, value in one.items() if name != "anyway"} for one in (settings, begun))
             changed = sorted(name for name in settings.keys() | begun.keys() if settings.get(name) != begun.get(name))
             if changed:
                 raise InputError(

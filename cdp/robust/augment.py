@@ -9,13 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cdp.data.catalog import MIRRORED
 from cdp.errors import InputError
 
 GREY = 0.5
 """What cutout leaves. DeVries 2017 fills with 0 after the mean was subtracted; the networks here take grey to 0."""
 NAMES = ("auto", "none", "crop", "crop-flip", "cutout")
-_MIRRORED = ("cifar10", "fashion-mnist")
-"""Built-in data sets whose classes look the same in a mirror. Digits, letters and signs do not, and of others nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def augmentation_of(name: str, dataset: str, shape: tuple[int, int, int]) -> Aug
     if name not in NAMES:
         raise InputError(f"augmentation {name!r} is unknown: choose one of {', '.join(NAMES)}")
     if name == "auto":
-        name = "crop-flip" if dataset in _MIRRORED else "crop"
+        name = "crop-flip" if dataset in MIRRORED else "crop"
     if name == "none":
         return Augmentation()
     side = min(shape[1:])

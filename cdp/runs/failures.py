@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 
+from cdp import paths
 from cdp.errors import CdpError
+
+_IN_THE_WAY = frozenset([errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT])
 
 
 def sentence(error: BaseException) -> str:
@@ -13,8 +16,10 @@ def sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full{_at(error)}: free some space, then start again; what was finished is kept"
-    if isinstance(error, PermissionError):
-        return f"permission denied{_at(error)}: make it readable and writable, or set CDP_HOME to another folder"
+    if isinstance(error, OSError) and (problem := paths.home_problem()):
+        return problem
+    if isinstance(error, OSError) and error.errno in _IN_THE_WAY:
+        return f"{(error.strerror or 'permission denied').lower()}{_at(error)}: make it readable and writable, or set CDP_HOME to another folder"
     first = next(iter(str(error).strip().splitlines()), "")[:200]
     if isinstance(error, MemoryError) or "out of memory" in first.lower():
         return "there is not enough memory for this batch: lower batch, and close what else uses the device"

@@ -22,7 +22,7 @@ from cdp.tasks import kept
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, Sizes, changes, equal_sizes, from_json, to_json
-from cdp.tasks.sources import Source, dataset_of, matched, open_source, real_images
+from cdp.tasks.sources import NAME_DATASET, Source, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 
 __all__ = [
@@ -175,7 +175,7 @@ def _drawn(label: np.ndarray, sizes: Sizes, seed: int) -> np.ndarray:
 def _missing(dataset: str) -> str:
     """Why there are no real images to compare with; "" where there are."""
     if not dataset:
-        return "the set's card names no data set, so there are no real images to compare with: name one"
+        return "the set's card names no data set, so there are no real images to compare with: " + NAME_DATASET
     try:
         for split in ("test", "train"):
             load_split(dataset, split)

@@ -12,7 +12,7 @@ from cdp.embedding.neighbours import nearest_distance
 from cdp.errors import InputError
 from cdp.tasks import kept
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import COMMON_ROWS, Source, real_images
+from cdp.tasks.sources import COMMON_ROWS, NAME_DATASET, Source, real_images
 
 VERSION = 1
 SAME = 1e-6
@@ -100,7 +100,7 @@ def held_out_distances(encoder: str, dataset: str, *, compute: bool) -> tuple[Fl
 
 def _real(dataset: str, split: str) -> tuple[np.ndarray, np.ndarray] | str:
     if not dataset:
-        return "the set's card names no data set, so there are no real images to compare with: name one (--dataset fashion-mnist)"
+        return "the set's card names no data set, so there are no real images to compare with: " + NAME_DATASET
     try:
         return real_images(dataset, split, COMMON_ROWS)
     except InputError as error:  # not here, or no match for the training images

@@ -15,7 +15,7 @@ def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
 
     Raises InputError with what stands in the way: of the data set, or of the model to start from; MissingError where either is not here.
     """
-    told = require_trainable(config.dataset, encoder=isinstance(config, EncoderConfig))
+    told = require_trainable(config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway)
     info = dataset_info(config.dataset)
     if isinstance(config, EncoderConfig) and config.kind == "robust" and config.epsilon is None and info.epsilon_linf is None:
         told.append(f"The data set has no conventional attack budget, so {info.usual_linf:.3g} is taken, as for images like these.")

@@ -66,7 +66,7 @@ def chosen_rows(score: np.ndarray, label: np.ndarray | None, keep: int, *, order
     for value, share, part in zip(classes, quota, parts, strict=True):
         if len(part) < share:
             raise InputError(
-                f"keep: class {value} has {len(part)} images where its share of {keep} is {share}: keep fewer, or --no-balanced"
+                f"keep: class {value} has {len(part)} images where its share of {keep} is {share}: keep fewer, or switch balanced off"
             )
     return np.sort(np.concatenate(parts))
 

@@ -19,6 +19,8 @@ from cdp.models.encoders import list_encoders
 from cdp.models.pipelines import model_card
 
 SPLITS = ("train", "test")
+NAME_DATASET = "set dataset to the one whose real images to compare with, such as fashion-mnist"
+"""What to do where the card of a set names no data set."""
 COMMON_ROWS = 10_000
 """Rows that the shipped subset and the full Fashion-MNIST training set share; of other sets, up to this many are looked at."""
 _TEST = "-test"
@@ -88,9 +90,7 @@ def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -
     """
     found = dataset or next((source.dataset for source in sources if source.dataset), "")
     if not found and encoder != PIXELS:
-        raise InputError(
-            f"dataset: the card of {sources[0].name} names none: say which real images to compare with (--dataset fashion-mnist)"
-        )
+        raise InputError(f"dataset: the card of {sources[0].name} names none, and {encoder or 'the judge'} belongs to one: {NAME_DATASET}")
     return found
 
 

@@ -53,7 +53,7 @@ def unflagged(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Rows without the images of each kind asked for, and how many images each kind has."""
     if not (duplicates or memorised):
-        raise InputError("nothing to keep or drop was named: say how many to keep (--keep), or what to drop (--drop-duplicates)")
+        raise InputError("nothing to keep or drop was named: set keep to how many, or drop_duplicates or drop_memorised")
     found = flagged(source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder))
     if memorised and found.undefined:
         raise InputError(f"memorised images cannot be told: {found.undefined}")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from cdp import paths
+from cdp.errors import InputError
 from cdp.ui.words import plain
 
 
@@ -21,6 +23,17 @@ def framed() -> None:
     if first and PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def usable_home() -> None:
+    """Said above every page where nothing can be written into CDP_HOME; the pages stop where it cannot even be read."""
+    with st.container():
+        if problem := paths.home_problem():
+            st.error(plain(f"{problem}."))
+    try:
+        paths.require_home()
+    except InputError:
+        st.stop()
 
 
 def warned(notes: Sequence[str]) -> None:

@@ -75,8 +75,8 @@ def plan_in_words(config: Frozen) -> str:
     return f"{config.epochs:,} epochs"
 
 
-def form(held: Wizard, seen: Facts, stock: Stock) -> None:
-    """Size, what to train, the two questions about the data, and the folds."""
+def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
+    """Size, what to train, the questions about the data, and the folds. blocked: something says that nothing good can come of it."""
     held.plan(seen)
     key = f"data_size_{held.turn}"
 
@@ -107,6 +107,11 @@ def form(held: Wizard, seen: Facts, stock: Stock) -> None:
     if MODEL in wanted:
         with st.expander("Settings of the diffusion model"):
             _fields(fields_of(PretrainConfig), MODEL_FIELDS, held.model)
+    if blocked:
+        st.toggle(
+            known["anyway"].heading, held.encoder.flat["anyway"], help=known["anyway"].tooltip, **bound(known["anyway"], held.encoder)
+        )
+        held.model.flat["anyway"] = held.encoder.flat["anyway"]
 
 
 def start(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:

@@ -98,8 +98,8 @@ def _titled(choice: Choice) -> str:
 def _rest(held: Wizard, seen: Facts, found: Stock, *, blocked: bool) -> None:
     left, right = _step(3)
     with left:
-        form(held, seen, found)
-        start(held, seen, found, blocked=blocked)
+        form(held, seen, found, blocked=blocked)
+        start(held, seen, found, blocked=blocked and not held.encoder.flat["anyway"])
     with right:
         overview(held, seen, found)
     if found.runs:

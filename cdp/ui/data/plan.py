@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.data.catalog import MIRRORED
 from cdp.data.facts import Facts
 from cdp.errors import InputError
 from cdp.knobs import Frozen, parse
@@ -56,7 +57,7 @@ def encoder_defaults(seen: Facts, size: str) -> dict[str, Any]:
         "epochs": max(least, min(most, round(_SEEN[size] / seen.images))),
         "batch": 128 if seen.images >= 4000 else 32,
         "shift": 2 if min(seen.shape[1:]) >= 16 else 1,
-        "flip": seen.name in ("fashion-mnist", "cifar10"),
+        "flip": seen.name in MIRRORED,
         "epsilon": None if seen.epsilon else usual_budget(seen.shape[0]),
     }
 

@@ -7,9 +7,9 @@ import streamlit as st
 from cdp.config import GenerateConfig
 from cdp.errors import InputError
 from cdp.runs.jobs import Job
+from cdp.tasks.generate_warnings import warnings
 from cdp.ui.catalog import Catalog
 from cdp.ui.generate.form import controls
-from cdp.ui.generate.hints import warnings
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results
 from cdp.ui.generate.saving import take_away

@@ -6,7 +6,7 @@ import pytest
 
 from cdp.config import GenerateConfig, unflatten
 from cdp.presets import preset
-from cdp.ui.generate.hints import warnings
+from cdp.tasks.generate_warnings import warnings
 
 
 def test_the_default_and_the_control_arm_carry_no_warning() -> None:
