@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import shlex
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -173,7 +175,8 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
                 return root / text
         known = sorted({entry.name for root in roots for entry in list_checkpoints(root, CARD)})
         raise MissingError(
-            f"there is no {what} named {text!r}: choose {', '.join(known) if known else 'a path like ./folder'}, or make one with {make}"
+            f"there is no {what} named {text!r}: choose {', '.join(known) if known else 'a path like ./folder'}, or make one with {make} "
+            f"--name {re.sub('[^A-Za-z0-9_-]', '-', text)}"
         )
     try:
         folder = Path(text).expanduser()
@@ -217,7 +220,9 @@ def _found(name_or_path: str | Path, dataset: str) -> Path:
         if not is_name(run) or not (folder / CARD).is_file():
             raise MissingError(f"there is no classifier of run {run[:80]!r}: choose another encoder, or let that run finish an epoch")
         return folder
-    return find_checkpoint(name_or_path, _roots(dataset), f"encoder of {dataset}", "python -m cdp pretrain-encoder")
+    return find_checkpoint(
+        name_or_path, _roots(dataset), f"encoder of {dataset}", f"python -m cdp pretrain-encoder --dataset {shlex.quote(dataset)}"
+    )
 
 
 def _roots(dataset: str) -> list[Path]:

@@ -127,7 +127,9 @@ class _Asked:
                 f"{len(self.x)} predictions looked at change), so no accuracy of it is of single images: normalise by running statistics or each image by "
                 "itself, not over the batch"
             )
-        return {BATCH: f"The network's answer for an image depends a little on its batch ({said}): another --batch gives other numbers."}
+        return {
+            BATCH: f"The network's answer for an image depends a little on its batch ({said}): batches of another size give other numbers."
+        }
 
     def _ask(self, x: Tensor, seed: int = 0) -> Tensor:
         torch.manual_seed(seed)

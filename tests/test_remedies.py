@@ -1,0 +1,325 @@
+"""What an error tells a person to do leads on: each remedy of this table is provoked, read from the message, and done."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from cdp import paths
+from cdp.cli.main import app
+from cdp.config_evaluate import EvaluateConfig
+from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.data.bringing import bring
+from cdp.data.facts import require_trainable
+from cdp.data.registry import load_split
+from cdp.data.sets import open_set, save_set
+from cdp.errors import CdpError
+from cdp.knobs import parse
+from cdp.models.encoders import load_encoder
+from cdp.models.pipelines import load_pipeline
+from cdp.models.places import encoder_folder, model_folder
+from cdp.tasks.evaluate_data import prepare as prepare_evaluation
+from cdp.tasks.selecting import chosen_rows
+from cdp.tasks.sources import dataset_of, open_source
+from cdp.tasks.train_data import prepare as prepare_training
+from tests.data.makers import class_folders
+
+CDP = paths.ROOT / "cdp"
+COMMANDS = typer.main.get_command(app)
+
+
+def run(line: str) -> str:
+    """What a command prints; whatever it raises comes through."""
+    words = shlex.split(line.removeprefix("python -m cdp "))
+    done = CliRunner().invoke(app, words)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def images(count: int = 24, side: int = 8, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+
+
+def npz(path: Path, *, label: np.ndarray | None = None, image: np.ndarray | None = None) -> Path:
+    np.savez(path, image=images() if image is None else image, label=np.arange(24) % 3 if label is None else label)
+    return path
+
+
+def saved(name: str, classes: int = 3, count: int = 24, side: int = 8) -> str:
+    save_set(name, images(count, side), np.arange(count) % classes, {"class_names": [f"c{k}" for k in range(classes)]})
+    return name
+
+
+def training(text: str) -> Any:
+    """A training as the command line reads it."""
+    from cdp.cli.options import chosen
+    from cdp.config_train import TrainConfig
+
+    given = dict(word.split("=", 1) for word in text.split())
+    plain = {"dataset": "own", "epsilon": "0.1", "held_out": 10}
+    return parse(TrainConfig, plain | chosen(given, TrainConfig))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One remedy. fail: what goes wrong, given a folder; says: the remedy in the message, as a pattern; then: does it, given what the pattern found."""
+
+    fail: Callable[[Path], object]
+    says: str
+    then: Callable[[Path, re.Match[str]], object]
+
+
+def _gaps(folder: Path) -> object:
+    return bring(npz(folder / "s.npz", label=np.arange(24) % 3 + 1))
+
+
+def _no_tests(folder: Path) -> object:
+    saved("own")
+    return load_split("own", "test")
+
+
+def _path_for_encoder(folder: Path) -> object:
+    return encoder_folder(parse(EncoderConfig, {"dataset": str(npz(folder / "s.npz"))}))
+
+
+def _folder_has_names(folder: Path) -> object:
+    class_folders(folder / "pets")
+    return bring(folder / "pets", class_names=["a", "b"])
+
+
+def _twice(folder: Path) -> object:
+    saved("own")
+    return bring(npz(folder / "own.npz"))
+
+
+def _real(text: str) -> Callable[[Path], object]:
+    def fail(folder: Path) -> object:
+        saved("own", count=60)
+        return prepare_training(training(text))
+
+    return fail
+
+
+def _wrong_test_classes(folder: Path) -> object:
+    class_folders(folder / "pets" / "train")
+    class_folders(folder / "pets" / "test")
+    (folder / "pets" / "test" / "cat").rename(folder / "pets" / "test" / "lynx")
+    return bring(folder / "pets")
+
+
+def _pixel_mode(folder: Path) -> object:
+    class_folders(folder / "pets")
+    Image.fromarray(np.full((8, 8), 5000, np.uint16)).save(folder / "pets" / "cat" / "9.png")
+    return bring(folder / "pets")
+
+
+def _as_rgb(folder: Path, _: re.Match[str]) -> object:
+    path = folder / "pets" / "cat" / "9.png"
+    with Image.open(path) as image:
+        array = (np.asarray(image) >> 8).astype(np.uint8)
+    Image.fromarray(array).convert("RGB").save(path)
+    return bring(folder / "pets")
+
+
+def _no_card_dataset(folder: Path) -> object:
+    saved("own")
+    return dataset_of([open_source("own")], encoder="judge")
+
+
+def _unlabelled(folder: Path) -> object:
+    save_set("bare", images(), None, {})
+    return open_set("bare").labels("a training")
+
+
+def _unlabelled_file(folder: Path) -> object:
+    np.savez(folder / "bare.npz", image=images())
+    return load_split(str(folder / "bare.npz"), "train")
+
+
+def _odd_sides(folder: Path) -> object:
+    saved("own", side=9)
+    return require_trainable("own", encoder=True)
+
+
+def _rename(before: str, after: str) -> Callable[[Path, re.Match[str]], object]:
+    def then(folder: Path, _: re.Match[str]) -> object:
+        (folder / before).rename(folder / after)
+        return bring(folder / "pets")
+
+    return then
+
+
+CASES: dict[str, Case] = {
+    "labels with gaps": Case(_gaps, r"set (renumber)", lambda f, m: bring(f / "s.npz", **{m[1]: True})),
+    "labels with gaps on the command line": Case(
+        lambda f: run(f"import {npz(f / 's.npz', label=np.arange(24) % 3 + 1)}"), r"set (renumber)", lambda f, m: run(f"import {f / 's.npz'} --{m[1]}")
+    ),
+    "labels with gaps of a path": Case(
+        lambda f: load_split(str(npz(f / "s.npz", label=np.arange(24) % 3 + 1)), "train"), r"set (renumber)",
+        lambda f, m: load_split(bring(f / "s.npz", renumber=True).train.name, "train"),
+    ),
+    "no test images": Case(
+        _no_tests, r"import them under the name (\S+)$", lambda f, m: (run(f"import {npz(f / 't.npz')} --name {m[1]}"), load_split("own", "test"))
+    ),
+    "test images of a set that is not here": Case(
+        lambda f: bring(npz(f / "t.npz"), "own-test"), r"marks the test images of '(\w+)'.* import its training images under that name first",
+        lambda f, m: (bring(npz(f / "s.npz"), m[1]), bring(f / "t.npz", "own-test")),
+    ),
+    "a path where a name is needed": Case(
+        _path_for_encoder, r"import it under a name first",
+        lambda f, m: encoder_folder(parse(EncoderConfig, {"dataset": bring(f / "s.npz", "named").train.name})),
+    ),
+    "class names for folders": Case(_folder_has_names, r"leave the class names out", lambda f, m: bring(f / "pets")),
+    "a name that is taken": Case(_twice, r"choose another name", lambda f, m: bring(f / "own.npz", "other")),
+    "other class folders for tests": Case(_wrong_test_classes, r"rename the folders as those classes", _rename("pets/test/lynx", "pets/test/cat")),
+    "a folder around the data": Case(
+        lambda f: (class_folders(f / "zip" / "pets"), bring(f / "zip")), r": give (\S+)$", lambda f, m: bring(m[1])
+    ),
+    "one class": Case(
+        lambda f: bring(npz(f / "s.npz", label=np.zeros(24, int))), r"name the classes that it lacks", lambda f, m: bring(f / "s.npz", class_names=["a", "b"])
+    ),
+    "images of 16 bits": Case(_pixel_mode, r"convert it to 8-bit RGB", _as_rgb),
+    "more real images than there are": Case(
+        _real("real=9999 synthetic="), r"leave it empty for (all)$", lambda f, m: prepare_training(training(f"real={m[1]}"))
+    ),
+    "more real images than there are, emptied": Case(
+        _real("real=9999"), r"leave it empty for all$", lambda f, m: prepare_training(training("real="))
+    ),
+    "more real images than there are, lowered": Case(_real("real=9999"), r"has (\d+) here", lambda f, m: prepare_training(training(f"real={m[1]}"))),
+    "no budget": Case(
+        lambda f: (saved("own", count=60), prepare_training(training("epsilon=auto"))), r"set (epsilon), such as ([\d.]+)",
+        lambda f, m: prepare_training(training(f"{m[1]}={m[2]}")),
+    ),
+    "a card without a data set": Case(
+        _no_card_dataset, r"set (dataset) to .* such as (\S+)$", lambda f, m: dataset_of([open_source("own")], m[2], encoder="judge")
+    ),
+    "a card without a data set on the command line": Case(
+        lambda f: (saved("own"), run("measure own")), r"set (dataset) to .* such as (\S+)$",
+        lambda f, m: dataset_of([open_source("own")], m[2], encoder="judge"),
+    ),
+    "nothing to drop": Case(
+        lambda f: (saved("own"), run("select own --out part")), r"set (keep) to how many, or (drop_duplicates)",
+        lambda f, m: run(f"select own --out part --{m[2].replace('_', '-')} --encoder pixels"),
+    ),
+    "too few of a class to balance": Case(
+        lambda f: chosen_rows(np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", balanced=True), r"switch (balanced) off",
+        lambda f, m: chosen_rows(np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", **{m[1]: False}),
+    ),
+    "sides that encoders do not take": Case(_odd_sides, r"set (anyway)", lambda f, m: require_trainable("own", encoder=True, **{m[1]: True})),
+    "a set without labels": Case(_unlabelled, r"python -m cdp (pseudo-label bare --encoder judge --name \S+),", lambda f, m: known(m[1])),
+    "a file without labels": Case(
+        _unlabelled_file, r"\(python -m cdp (import .* --name) NAME\), .*\(python -m cdp (pseudo-label NAME --encoder judge --name NEW)\)",
+        lambda f, m: (run(f"{m[1]} bare"), known(m[2]), open_set("bare")),
+    ),
+    "an encoder that is not here": Case(
+        lambda f: (saved("own"), load_encoder("mine", "own")), r"make one with python -m cdp (.+)$", lambda f, m: known(m[1], EncoderConfig)
+    ),
+    "a diffusion model that is not here": Case(
+        lambda f: load_pipeline("mine.v2"), r"make one with python -m cdp (.+)$", lambda f, m: known(m[1], PretrainConfig)
+    ),
+    "a model whose name is shipped": Case(
+        lambda f: model_folder(parse(PretrainConfig, {})), r"(name): .* choose another name", lambda f, m: model_folder(parse(PretrainConfig, {m[1]: "other"}))
+    ),
+    "an evaluation of nothing": Case(
+        lambda f: prepare_evaluation(parse(EvaluateConfig, {"model": "assets/encoders/fashion-mnist/robust", "part": "gone"})), r"generate or import one",
+        lambda f, m: bring(npz(f / "s.npz")),
+    ),
+    "no runs": Case(lambda f: _failing(run("runs")), r"python -m cdp (.+)$", lambda f, m: known(m[1])),
+    "no sets": Case(
+        lambda f: _failing(run("sets")), r"python -m cdp (generate), or bring one with python -m cdp (import)",
+        lambda f, m: (known(m[1]), known(m[2])),
+    ),
+}  # fmt: skip
+
+
+def known(line: str, model: Any = None) -> None:
+    """The line is one that the command line takes, up to its settings; model: which its options have to be valid for."""
+    words = shlex.split(line)
+    command = COMMANDS.get_command(click.Context(COMMANDS), words[0])  # type: ignore[attr-defined]
+    assert command is not None, line
+    options = {option: one for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    assert [word for word in words[1:] if word.startswith("--") and word not in options] == [], line
+    if model is not None:
+        given = {words[k].removeprefix("--").replace("-", "_"): words[k + 1] for k in range(1, len(words), 2)}
+        config = parse(model, given)
+        (encoder_folder if model is EncoderConfig else model_folder)(config)
+
+
+def _failing(text: str) -> None:
+    raise CdpError(text.strip())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_remedy_leads_on(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    (tmp_path / "given").mkdir()
+    with pytest.raises(CdpError) as caught:
+        case.fail(tmp_path / "given")
+    message = str(caught.value)
+    found = re.search(case.says, message)
+    assert found, message
+    case.then(tmp_path / "given", found)
+
+
+# ---- All messages: commands exist, and words that only a shell understands stand in commands alone ----
+
+FIELD = "FIELD"
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """(place, text) of every string in the package, values that are filled in written as FIELD. Not docstrings."""
+    for path in sorted(CDP.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        docs = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+        }
+        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = [str(part.value) if isinstance(part, ast.Constant) else FIELD for part in node.values]
+                yield f"{path.relative_to(CDP)}:{node.lineno}", "".join(parts)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs | inside:
+                yield f"{path.relative_to(CDP)}:{node.lineno}", node.value
+
+
+def test_every_command_that_is_named_anywhere_exists_with_its_options() -> None:
+    lines = [(place, line) for place, text in texts() for line in re.findall(r"python -m cdp ([a-z][^\n`):;,]*)", text)]
+    assert len(lines) > 20
+    wrong = []
+    for place, line in lines:
+        words = line.split()
+        command = COMMANDS.get_command(click.Context(COMMANDS), words[0].rstrip("."))  # type: ignore[attr-defined]
+        options = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} if command else set()
+        if command is None or [word for word in words if word.startswith("--") and word.rstrip(".") not in options]:
+            wrong.append((place, line))
+    assert wrong == []
+
+
+def test_options_stand_in_no_message_that_a_browser_shows() -> None:
+    """Below page and command line a setting is called by its name; a whole command may be typed by whoever reads it."""
+    both = ("data/", "models/", "tasks/", "robust/", "guidance/", "embedding/", "diffusion/", "pretrain/", "statistics/", "ui/", "config")
+    found = [
+        (place, text)
+        for place, text in texts()
+        if place.startswith(both)
+        and not re.search(r"python -m cdp|^--|^\W*--\w|FIELD --\w", text)
+        and re.search(r"(?<![\w-])--[a-z][a-z-]+", text)
+    ]
+    assert found == []
