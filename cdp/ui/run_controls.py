@@ -10,6 +10,7 @@ import streamlit as st
 
 from cdp.errors import CdpError
 from cdp.runs import launch
+from cdp.runs.failures import sentence
 from cdp.runs.records import RESUMABLE, Run
 from cdp.ui.engine import in_words
 from cdp.ui.words import plain
@@ -86,7 +87,7 @@ def act(action: Callable[..., object], *args: object) -> None:
     try:
         action(*args)
     except (CdpError, OSError) as error:
-        say_wrong(f"{error}.")
+        say_wrong(f"{sentence(error)}.")
     else:
         forget()
 
@@ -117,4 +118,4 @@ def _remove(run_id: str, name: str) -> None:
     try:
         st.session_state[_DONE] = (f"Run {name} was moved to {launch.delete(run_id)}.", time.monotonic())
     except (CdpError, OSError) as error:
-        say_wrong(f"{error}.")
+        say_wrong(f"{sentence(error)}.")

@@ -10,6 +10,7 @@ from cdp.config_explore import MOST_SETS, PIXELS, ExploreConfig
 from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.types import Embedding
 from cdp.ui.compare.parts import bullets
 from cdp.ui.compare.result import Shown
@@ -67,7 +68,7 @@ def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
         except (CdpError, OSError, RuntimeError) as error:  # the last: "~somebody" without a home
             there = is_saved(name)
             gone.append(
-                f"Set {name[:200]} {f'cannot be read: {error}' if there else 'is gone: it was deleted, or is of another workspace'}."
+                f"Set {name[:200]} {f'cannot be read: {sentence(error)}' if there else 'is gone: it was deleted, or is of another workspace'}."
             )
     return opened, gone
 
@@ -88,7 +89,7 @@ def _map(opened: Sequence[SampleSet]) -> None:
             return
         _drawn(config)
     except (CdpError, OSError) as error:
-        st.error(plain(f"{error}."))
+        st.error(plain(f"{sentence(error)}."))
 
 
 def _known(config: ExploreConfig) -> bool:

@@ -11,6 +11,7 @@ from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
 from cdp.knobs import Frozen
 from cdp.models.pipelines import list_models
+from cdp.runs.failures import sentence
 from cdp.runs.launch import launch
 from cdp.runs.records import list_runs
 from cdp.ui.data.made import Stock
@@ -220,6 +221,6 @@ def _launch(held: Wizard, seen: Facts, stock: Stock) -> None:
             launch(order.kind, order.config, order.name)
         except (CdpError, OSError) as error:
             before = f"{number} of {len(made)} were started; " if number else ""
-            st.session_state[_REFUSED] = f"{before}{order.name} was not started: {error}."
+            st.session_state[_REFUSED] = f"{before}{order.name} was not started: {sentence(error)}."
             break
     held.roles = None

@@ -9,6 +9,7 @@ import streamlit as st
 from cdp import paths
 from cdp.data.facts import Facts, concerns, facts
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.data.importing import import_form, say_imported
 from cdp.ui.data.look import facts_column, pictures_column
@@ -66,7 +67,7 @@ def _first(held: Wizard, known: Sequence[Choice]) -> Facts | None:
             seen = facts(held.dataset)
         except (CdpError, OSError) as error:
             with right:
-                st.error(plain(f"{held.dataset} cannot be used: {error}."))
+                st.error(plain(f"{held.dataset} cannot be used: {sentence(error)}."))
     with right:
         if held.dataset:
             with st.expander("Import another data set"):

@@ -10,6 +10,7 @@ import streamlit as st
 from cdp.config_evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
 from cdp.errors import CdpError, InputError
 from cdp.reports.sentences import norm_budget
+from cdp.runs.failures import sentence
 from cdp.tasks.evaluate_data import dataset_named
 from cdp.types import DatasetInfo
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
@@ -30,7 +31,7 @@ def model_facts(held: Evaluated) -> tuple[Facts | None, str]:
     try:
         return facts_of(held.flat["model"], held.flat["architecture"]), ""
     except (CdpError, OSError) as error:
-        return None, str(error)
+        return None, sentence(error)
 
 
 def dataset_of(held: Evaluated, facts: Facts | None, data: TrainChoices) -> tuple[DatasetInfo | None, str]:
@@ -44,7 +45,7 @@ def dataset_of(held: Evaluated, facts: Facts | None, data: TrainChoices) -> tupl
     try:
         return info_of(name, data), ""
     except (CdpError, OSError) as error:
-        return None, f"dataset: {error}"
+        return None, f"dataset: {sentence(error)}"
 
 
 def form(

@@ -6,6 +6,7 @@ from cdp.config_evaluate import automatic_name
 from cdp.data.names import name_like
 from cdp.errors import CdpError
 from cdp.runs import launch
+from cdp.runs.failures import sentence
 from cdp.ui.evaluate.catalog import Facts
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.run_controls import forget, say_wrong
@@ -19,4 +20,4 @@ def start(held: Evaluated, facts: Facts) -> None:
         name = launch.free_name("evaluate", automatic_name(config, name_like(facts.name) or "model"))
         held.report = launch.launch("evaluate", config, name)
     except (CdpError, OSError) as error:
-        say_wrong(f"Not started: {error}.")
+        say_wrong(f"Not started: {sentence(error)}.")

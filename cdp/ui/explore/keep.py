@@ -14,6 +14,7 @@ from cdp.config_explore import ExploreConfig
 from cdp.data.sets import is_saved
 from cdp.errors import CdpError
 from cdp.figures.palette import NEUTRAL
+from cdp.runs.failures import sentence
 from cdp.tasks.measured import Comparison, Measured
 from cdp.tasks.scoring import SCORES, cached_scores
 from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
@@ -204,6 +205,6 @@ def _saved(name: str, key: str, config: ExploreConfig, wish: Wish, everything: b
             dataset=config.dataset, seed=wish.seed, drop_duplicates="duplicates" in wish.drop, drop_memorised="memorised" in wish.drop,
         )  # fmt: skip
     except (CdpError, OSError) as error:
-        st.session_state[_WRONG] = f"Not saved: {error}."
+        st.session_state[_WRONG] = f"Not saved: {sentence(error)}."
     else:
         st.session_state[_SAID] = f"Saved {len(made):,} images as {made.name}: {made.card['source']}."

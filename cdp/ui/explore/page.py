@@ -8,6 +8,7 @@ import streamlit as st
 
 from cdp.config_explore import ExploreConfig
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.ui.explore import keep, mapview, numbers, pairs
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import VIEWS, Explored
@@ -30,7 +31,7 @@ def view(held: Explored, config: ExploreConfig) -> None:
     try:
         _DRAW[held.view](config)
     except (CdpError, OSError) as error:
-        st.error(plain(f"{error}."))
+        st.error(plain(f"{sentence(error)}."))
 
 
 def unlabelled(config: ExploreConfig, choices: Choices) -> None:

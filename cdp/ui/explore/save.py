@@ -7,6 +7,7 @@ import streamlit as st
 
 from cdp.config_explore import ExploreConfig
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.tasks.sources import open_source
 from cdp.tasks.subsets import save_subset
 from cdp.types import Embedding
@@ -47,7 +48,7 @@ def _save(name: str, rows: np.ndarray, key: str, drawn: ExploreConfig) -> None:
     try:
         made = save_subset(name, rows, out, how=how, tags=split_tags(tags))
     except (CdpError, OSError) as error:
-        st.session_state[_WRONG] = f"Not saved: {error}."
+        st.session_state[_WRONG] = f"Not saved: {sentence(error)}."
     else:
         st.session_state[_SAID] = f"Saved {len(made):,} images as {made.name}."
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from cdp.data.sets import delete_set, trash_dir
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.ui.gallery.entries import Line
 from cdp.ui.gallery.parts import go
 from cdp.ui.words import plain
@@ -38,6 +39,6 @@ def _delete(name: str) -> None:
     try:
         st.session_state[DONE] = f"{name} was moved to {delete_set(name)}."
     except (CdpError, OSError) as error:
-        st.session_state[REFUSED] = str(error)
+        st.session_state[REFUSED] = sentence(error)
     else:
         go()

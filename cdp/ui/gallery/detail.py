@@ -12,6 +12,7 @@ from cdp import paths
 from cdp.config import flatten
 from cdp.data.samples import SampleSet
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.tasks.subsets import set_tags
 from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
@@ -81,7 +82,7 @@ def _npz(line: Line, samples: SampleSet) -> None:
             with st.spinner("Writing"):
                 export_npz(samples, out)
         except (CdpError, OSError) as error:
-            st.error(plain(str(error)))
+            st.error(plain(sentence(error)))
         else:
             st.success(plain(f"Written to {out}"))
 
@@ -98,7 +99,7 @@ def _tags(line: Line) -> None:
         try:
             set_tags(line.name, split_tags(st.session_state[key]))
         except (CdpError, OSError) as error:
-            st.session_state[f"{key}-wrong"] = str(error)
+            st.session_state[f"{key}-wrong"] = sentence(error)
 
     st.text_input("Tags", ", ".join(line.tags), key=key, on_change=changed, max_chars=900, placeholder="with commas between them")
     if wrong := st.session_state.pop(f"{key}-wrong", ""):

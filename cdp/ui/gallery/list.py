@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.errors import InputError
+from cdp.runs.failures import sentence
 from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import ANY, ORDERS, Line, chosen
 from cdp.ui.gallery.importing import import_form
@@ -48,7 +49,7 @@ def _card(line: Line) -> None:
     try:
         st.image(thumbnail(line.entry.folder), width="stretch", alt=f"first images of {line.name}, one of each class")
     except (InputError, OSError) as error:
-        _broken(line, str(error))
+        _broken(line, sentence(error))
         return
     st.markdown(facts(line))
     st.caption(plain(" · ".join(part for part in (line.model if line.config else "", line.day) if part)))

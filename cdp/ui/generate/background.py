@@ -6,6 +6,7 @@ import streamlit as st
 
 from cdp.config import GenerateConfig
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.runs.records import Run, list_runs
 from cdp.ui.gallery.runs import HELP, generation_line
 from cdp.ui.run_controls import POLL_SECONDS, buttons, moving, said, share
@@ -21,7 +22,7 @@ def start(config: GenerateConfig, name: str) -> None:
     try:
         launch("generate", config, name)
     except (CdpError, OSError) as error:
-        st.session_state["refused"] = f"Not started: {error}."
+        st.session_state["refused"] = f"Not started: {sentence(error)}."
 
 
 def background_runs() -> None:

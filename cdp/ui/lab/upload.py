@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.tasks.lab_images import Upload, form_in_words, form_of, load_upload, read_upload, save_upload
 from cdp.types import DatasetInfo
 from cdp.ui.lab.pictures import thumbnail
@@ -65,7 +66,7 @@ def _receive(held: Lab, info: DatasetInfo, file: UploadedFile) -> _Brought:
     try:
         made = read_upload(file.getvalue(), file.name, info)
     except (CdpError, OSError) as error:
-        return _Brought(file.file_id, info.name, wrong=f"{error}.")
+        return _Brought(file.file_id, info.name, wrong=f"{sentence(error)}.")
     if made.changes:
         return _Brought(file.file_id, info.name, waiting=made)
     held.put("image", save_upload(made.image))

@@ -9,6 +9,7 @@ import streamlit as st
 from cdp.config_lab import REACH, LabConfig, budgets, rounded
 from cdp.data.registry import load_split
 from cdp.errors import CdpError
+from cdp.runs.failures import sentence
 from cdp.tasks.lab import subject_of
 from cdp.types import Split
 from cdp.ui.fields import fields_of
@@ -54,7 +55,7 @@ def _split(dataset: str) -> tuple[Split | None, str]:
     try:
         found = load_split(dataset, "test")
     except (CdpError, OSError) as error:
-        return None, f"{error}."
+        return None, f"{sentence(error)}."
     return (found, "") if len(found) else (None, f"{dataset} has no test images: import some, or choose another data set.")
 
 
@@ -81,7 +82,7 @@ def _results(held: Lab, choices: LabChoices, split: Split, budget: float, called
         questions = [Question(choices.models[c.model].title, c, subject_of(c)) for c in configs]
         answered(questions)
     except (CdpError, OSError) as error:
-        st.error(plain(f"{error}."))
+        st.error(plain(f"{sentence(error)}."))
         return
     draw(held, questions, split.info, budget, called)
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cdp.config_theory import TheoryConfig
 from cdp.errors import CdpError, InputError
+from cdp.runs.failures import sentence
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.frame import warned
@@ -86,7 +87,7 @@ def _drawn(held: Theory, config: TheoryConfig | None, choices: Choices | None, w
 
             later = DRAW[held.view](shown)
         except (CdpError, OSError) as error:
-            st.info(plain(f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            st.info(plain(f"{sentence(error)[:1].upper()}{sentence(error)[1:]}."))
             return None
         finally:
             explained()

@@ -12,6 +12,7 @@ import streamlit as st
 from cdp.config_train import FURTHER_REAL, LENGTH, TrainConfig, attack_steps_of, automatic_name, overlaid, set_title
 from cdp.errors import CdpError, InputError
 from cdp.presets_train import TRAIN_PRESETS
+from cdp.runs.failures import sentence
 from cdp.types import DatasetInfo
 from cdp.ui.fields import Field, fields_of
 from cdp.ui.train.catalog import TrainChoices, info_of
@@ -57,7 +58,7 @@ def dataset_of(held: Trained, choices: TrainChoices) -> tuple[DatasetInfo | None
     try:
         return info_of(held.flat["dataset"], choices), ""
     except (CdpError, OSError) as error:
-        return None, str(error)
+        return None, sentence(error)
 
 
 def form(held: Trained, choices: TrainChoices, info: DatasetInfo | None, wrong: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cdp.config_train import automatic_name
 from cdp.errors import CdpError
 from cdp.runs import launch
+from cdp.runs.failures import sentence
 from cdp.ui.run_controls import forget, say_wrong
 from cdp.ui.train.state import Trained
 
@@ -20,7 +21,7 @@ def start(held: Trained, watched: Sequence[str]) -> None:
             wanted = automatic_name(config) if not held.name else held.name if held.seeds == 1 else f"{held.name}-s{config.seed}"
             started.append(launch.launch("train", config, launch.free_name("train", wanted)))
     except (CdpError, OSError) as error:
-        say_wrong(f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}: {error}.")
+        say_wrong(f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}: {sentence(error)}.")
     if started:
         held.opened = started[0]
         held.watch([*(watched if held.watched is not None else ()), *started])
