@@ -15,8 +15,10 @@ from streamlit.testing.v1 import AppTest
 from cdp import paths
 from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.data.sets import list_sets, open_set, save_set
+from cdp.errors import InputError
 from cdp.knobs import Frozen
 from cdp.runs.journal import Journal
+from cdp.tasks.pretrain_data import require_ready
 from tests.ui.pages import opened, served
 
 
@@ -153,6 +155,19 @@ def test_the_size_changes_the_plan_and_keeps_the_answers_about_the_data(shapes: 
     assert not app.exception
     assert next(box for box in app.number_input if box.label.startswith("Attack budget")).value == 0.05
     assert next(box for box in app.number_input if box.label.startswith("Steps")).value == 4000
+
+
+def test_what_stands_in_the_way_is_overruled_by_the_setting_that_the_command_line_has() -> None:
+    save_set("odd", np.zeros((90, 9, 9, 1), np.uint8), np.arange(90) % 3, {"kind": "imported", "source": "x"})
+    app = page(dataset="odd")
+    assert app.button(key="data_start").disabled and "need even sides" in texts(app)
+    next(box for box in app.toggle if box.label.startswith("Train anyway")).set_value(True)
+    app.run()
+    assert not app.exception
+    assert not app.button(key="data_start").disabled
+    with pytest.raises(InputError, match="set anyway"):
+        require_ready(EncoderConfig(dataset="odd"))
+    assert any("need even sides" in told for told in require_ready(EncoderConfig(dataset="odd", anyway=True)))
 
 
 def test_widths_that_are_no_numbers_are_refused_in_words(shapes: None) -> None:
