@@ -313,13 +313,14 @@ def test_every_command_that_is_named_anywhere_exists_with_its_options() -> None:
 
 
 def test_options_stand_in_no_message_that_a_browser_shows() -> None:
-    """Below page and command line a setting is called by its name; a whole command may be typed by whoever reads it."""
+    """Below page and command line a setting is called by its name; a message may give the words of both, or a
+    whole command, which whoever reads it may type."""
     both = ("data/", "models/", "tasks/", "robust/", "guidance/", "embedding/", "diffusion/", "pretrain/", "statistics/", "ui/", "config")
     found = [
         (place, text)
         for place, text in texts()
         if place.startswith(both)
-        and not re.search(r"python -m cdp|^--|^\W*--\w|FIELD --\w", text)
+        and not re.search(r"python -m cdp|on the page|^--|^\W*--\w|FIELD --\w", text)
         and re.search(r"(?<![\w-])--[a-z][a-z-]+", text)
     ]
     assert found == []
