@@ -110,7 +110,7 @@ def matched(source: Source, dataset: str) -> Source:
     if found.refusal:
         raise InputError(
             f"set {source.title} does not fit the data set {dataset} ({found.refusal}): name the data set that it is of (--dataset NAME; on the "
-            "page: Data set), or import it again with the names of its classes"
+            "page: Real data), or import it again with the names of its classes"
         )
     if source.label is None:
         return source

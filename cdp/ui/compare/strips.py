@@ -13,7 +13,7 @@ import streamlit as st
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.figures.palette import Sign
-from cdp.ui.gallery.images import classes_in, grid_png, rows_of_page
+from cdp.ui.gallery.images import grid_png, names_in, number_in, rows_of_page
 from cdp.ui.gallery.parts import class_name, stamp
 from cdp.ui.words import GLYPHS
 
@@ -27,19 +27,16 @@ _CELL = (
 _HEAD = "border:0;padding:10px 0 3px;font-size:0.9rem;font-weight:600;text-align:left"
 
 
-def columns_of(sets: Sequence[SampleSet]) -> tuple[list[int], int]:
-    """The classes that get a column, and images of each: about ``IMAGES`` a set in all. A set without labels has no classes, and spans them."""
-    shown = classes_in(*(one.label for one in sets))[:MOST_CLASSES]
+def columns_of(sets: Sequence[SampleSet]) -> tuple[list[str], int]:
+    """The classes that get a column, by name, and images of each: about ``IMAGES`` a set in all. A set without labels has no classes, and spans them."""
+    shown = names_in(sets)[:MOST_CLASSES]
     return shown, max(1, round(IMAGES / max(1, len(shown))))
 
 
 def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequence[str]) -> str:
     """A table: a head of classes, then for each set a line with its name and what it says of itself (facts), and a line of images."""
     shown, each = columns_of(sets)
-    named = max(sets, key=lambda one: len(one.class_names))
-    heads = "".join(
-        f"<th scope='col' style='{_CELL};font-weight:400;opacity:0.75'>{html.escape(class_name(named, value))}</th>" for value in shown
-    )
+    heads = "".join(f"<th scope='col' style='{_CELL};font-weight:400;opacity:0.75'>{html.escape(name)}</th>" for name in shown)
     body = "".join(_set(one, sign, fact, shown, each) for one, sign, fact in zip(sets, signs, facts, strict=True))
     return (
         "<div style='overflow-x:auto' tabindex='0' role='region' aria-label='Sample images of the sets'>"
@@ -47,13 +44,13 @@ def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequenc
     )
 
 
-def _set(one: SampleSet, sign: Sign, fact: str, shown: Sequence[int], each: int) -> str:
+def _set(one: SampleSet, sign: Sign, fact: str, shown: Sequence[str], each: int) -> str:
     mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
     told = f"{mark} {html.escape(one.name)} <span style='font-weight:400;opacity:0.7'>{html.escape(fact)}</span>"
     if one.label is None:
         cells = f"<td colspan='{max(1, len(shown))}' style='{_CELL};text-align:left'>{_pictures(one, None, IMAGES)} no labels</td>"
     else:
-        cells = "".join(f"<td style='{_CELL}'>{_pictures(one, value, each)}</td>" for value in shown)
+        cells = "".join(f"<td style='{_CELL}'>{_pictures(one, number_in(one, name), each)}</td>" for name in shown)
     return f"<tr><th colspan='{len(shown)}' style='{_HEAD}'><span style='position:sticky;left:0'>{told}</span></th></tr><tr>{cells}</tr>"
 
 

@@ -110,9 +110,14 @@ def _classes(found: Sequence[Measured]) -> None:
     st.subheader("Class by class", anchor=False)
     titles = SEPARABILITY | FIDELITY
     key = st.selectbox("Figure", keys, format_func=titles.__getitem__, key="numbers_class_figure", width=360)
-    per_class = {one.name: {value: figures[key] for value, figures in one.result.per_class.items() if key in figures} for one in found}
+    # By name: sets may number their classes differently.
+    names = list(dict.fromkeys(one.class_name(value) for one in found for value in one.result.per_class))
+    per_class = {
+        one.name: {names.index(one.class_name(value)): figures[key] for value, figures in one.result.per_class.items() if key in figures}
+        for one in found
+    }
     st.plotly_chart(
-        class_panels(per_class, found[0].class_names, titles[key]), theme=None, config={"displayModeBar": False}, key="numbers_classes",
+        class_panels(per_class, names, titles[key]), theme=None, config={"displayModeBar": False}, key="numbers_classes",
         alt=f"{titles[key]} of every class",
     )  # fmt: skip
 

@@ -68,7 +68,11 @@ def _change(compared: Comparison, what: str) -> None:
     from cdp.figures.heatmap import pair_heatmap
 
     one, base = compared.first, compared.second
-    if one.pairs is None or base.pairs is None or one.pairs.classes != base.pairs.classes:
+    if (
+        one.pairs is None
+        or base.pairs is None
+        or (one.pairs.classes, _names(one, one.pairs)) != (base.pairs.classes, _names(base, base.pairs))
+    ):
         st.caption(plain(f"{one.name} and {base.name} do not have the same classes, so there is no change to show."))
         return
     if reason := too_few(compared):

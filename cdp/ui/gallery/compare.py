@@ -6,8 +6,8 @@ import streamlit as st
 
 from cdp.data.samples import SampleSet
 from cdp.ui.gallery.entries import Line, differing
-from cdp.ui.gallery.images import classes_in
-from cdp.ui.gallery.parts import class_name, facts, heading, strip
+from cdp.ui.gallery.images import names_in, number_in
+from cdp.ui.gallery.parts import facts, heading, strip
 from cdp.ui.words import plain
 
 ROW = 10
@@ -30,7 +30,7 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
     else:
         st.caption("Both were made with the same settings.")
     without = [samples.name for samples in (one_set, other_set) if samples.label is None]
-    classes = [] if without else classes_in(one_set.label, other_set.label)
+    classes = [] if without else names_in([one_set, other_set])
     same_noise = one.config is not None and other.config is not None and one.config.seed == other.config.seed
     note = " Both have the same seed: images in the same place started from the same noise." if same_noise and _aligned(one, other) else ""
     if without:
@@ -42,8 +42,8 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
         _line(one_set, other_set, None)
         return
     st.caption(f"The first {ROW} images of each class.{note}")
-    for value in classes[:CLASSES_SHOWN]:
-        _line(one_set, other_set, value)
+    for name in classes[:CLASSES_SHOWN]:
+        _line(one_set, other_set, name)
     if len(classes) > CLASSES_SHOWN:
         st.caption(f"{len(classes) - CLASSES_SHOWN} more classes are not shown here: open a set to see them.")
 
@@ -55,16 +55,14 @@ def _aligned(one: Line, other: Line) -> bool:
     return (one.config.classes, one.config.model) == (other.config.classes, other.config.model)
 
 
-def _line(one: SampleSet, other: SampleSet, value: int | None) -> None:
-    """value: None for all images in file order."""
-    name = "images"
-    if value is not None:
-        name = class_name(one if value < len(one.class_names) else other, value)
+def _line(one: SampleSet, other: SampleSet, name: str | None) -> None:
+    """name: of the class, None for all images in file order."""
+    if name is not None:
         st.caption(plain(name))
     for column, samples in zip(st.columns(2, gap="medium"), (one, other), strict=True):
-        image = strip(samples, value, 0, ROW, ROW)
+        image = strip(samples, None if name is None else number_in(samples, name), 0, ROW, ROW)
         with column:
             if image:
-                st.image(image, width="stretch", alt=f"{name} in {samples.name}")
+                st.image(image, width="stretch", alt=f"{name or 'images'} in {samples.name}")
             else:
                 st.caption("none")

@@ -50,6 +50,16 @@ def classes_in(*labels: np.ndarray | None) -> list[int]:
     return sorted({int(v) for label in labels if label is not None for v in np.unique(label)})
 
 
+def names_in(sets: Sequence[SampleSet]) -> list[str]:
+    """Names of the classes that have images in any of the sets: those of the first in its order, then what the others have besides."""
+    return list(dict.fromkeys(one.class_names[value] for one in sets for value in classes_in(one.label)))
+
+
+def number_in(samples: SampleSet, name: str) -> int:
+    """The number that a set gives the class of this name, -1 where it does not know it."""
+    return samples.class_names.index(name) if name in samples.class_names else -1
+
+
 def showable(image: np.ndarray) -> np.ndarray:
     """(N,H,W,C) uint8 of any C as grey or RGB: 3 channels and more show their first three, 2 their first."""
     return image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
