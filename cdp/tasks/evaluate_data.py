@@ -81,7 +81,7 @@ def prepare(config: EvaluateConfig) -> Prepared:
             "images of its classes (part)"
         )
     norm = cast(Literal["linf", "l2"], _norm(config, training))
-    trained = training.get("epsilon") if training.get("norm") == norm else None
+    trained = training.get("epsilon") if training.get("norm", "linf") == norm else None  # an encoder's card leaves l_inf out
     epsilon = budget_of(
         config, norm, trained=float(trained) if isinstance(trained, int | float) else None, conventional=info.conventional(norm)
     )

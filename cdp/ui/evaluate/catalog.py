@@ -96,7 +96,7 @@ def facts_of(source: str, architecture: str = "") -> Facts:
 
 def _facts(card: Mapping[str, Any], name: str) -> Facts:
     training = _section(card, "training")
-    norm, epsilon, epoch = training.get("norm"), training.get("epsilon"), card.get("epoch")
+    norm, epsilon, epoch = training.get("norm", "linf" if "epsilon" in training else None), training.get("epsilon"), card.get("epoch")
     dataset = training.get("dataset") or card.get("dataset")
     known = norm in ("linf", "l2")
     return Facts(
