@@ -64,8 +64,9 @@ class Solver:
         if name == "ddim" and eta > 0:
             # With eta 1, 1 - alpha_bar(s) - sigma^2 is almost 0 near pure noise; in fp32 it can fall below, and its root is NaN.
             self.scheduler.alphas_cumprod = self.scheduler.alphas_cumprod.double()
-        if self.clamps:
-            # In fp32 the product of a thousand factors is off by 1e-5, which clamped estimates show as 1e-4 in the images.
+        if clip_sample != "model" and name in CLAMPING:
+            # In fp32 the product of a thousand factors is off by 1e-5, which clamped estimates show as 1e-4 in the images. Left as diffusers
+            # has it where nothing is said of clamping, so that sets made before can be made again to the last bit.
             self.scheduler.alphas_cumprod = torch.cumprod(1 - self.scheduler.betas.double(), dim=0)
         self.timesteps: list[int] = [int(t) for t in self.scheduler.timesteps]
         self.train_steps: int = int(self.scheduler.config.num_train_timesteps)

@@ -72,8 +72,9 @@ def pgd(
     _check_settings(epsilon, step_size, steps, norm)
     _check_images(x, y)
     centre = x.detach().clamp(0, 1)
-    if random_start and start_noise is not None and steps:
+    if random_start and start_noise is not None:
         x_adv = centre + start_noise * _normal(centre, generator)
+        x_adv = x_adv if steps else _project(x_adv, centre, epsilon, norm)
     else:
         x_adv = _start(centre, epsilon, norm, generator) if random_start else centre
     with frozen(net), torch.enable_grad():

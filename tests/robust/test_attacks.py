@@ -34,12 +34,16 @@ def _length(delta: torch.Tensor, norm: str) -> torch.Tensor:
 @settings(max_examples=30, deadline=None)
 @given(
     norm=st.sampled_from(["linf", "l2"]), epsilon=st.floats(0, 2), step=st.floats(0, 3), steps=st.integers(0, 4), start=st.booleans(),
-    seed=st.integers(0, 1000),
+    noise=st.sampled_from([None, 0.001, 1.0]), seed=st.integers(0, 1000),
 )  # fmt: skip
-def test_images_stay_in_the_ball_and_in_range(norm: str, epsilon: float, step: float, steps: int, start: bool, seed: int) -> None:
+def test_images_stay_in_the_ball_and_in_range(
+    norm: str, epsilon: float, step: float, steps: int, start: bool, noise: float | None, seed: int
+) -> None:
     x, y = _images(seed)
-    generator = torch.Generator().manual_seed(seed)
-    x_adv = pgd(_net(), x, y, epsilon=epsilon, step_size=step, steps=steps, norm=norm, random_start=start, generator=generator)
+    x_adv = pgd(
+        _net(), x, y, epsilon=epsilon, step_size=step, steps=steps, norm=norm, random_start=start, start_noise=noise,
+        generator=torch.Generator().manual_seed(seed),
+    )  # fmt: skip
     assert x_adv.min() >= 0
     assert x_adv.max() <= 1
     assert (_length(x_adv - x, norm) <= epsilon + 1e-5).all()

@@ -61,7 +61,8 @@ def _until(trainer: RobustTrainer, calls: int) -> tuple[list[EpochMetrics], dict
 @pytest.mark.parametrize("normalised", [False, True])
 def test_stopped_at_any_step_and_resumed_it_equals_uninterrupted_training_bit_for_bit(method: str, normalised: bool) -> None:
     """Stops in mid-epoch, in mid-validation (after the sixth step), and at both again."""
-    config = tiny.config(method=method, augmentation="cutout")
+    published = {"momentum_cycle": True, "ema_warm_up": 0.3, "attack_start": "noise"} if normalised else {}
+    config = tiny.config(method=method, augmentation="cutout", **published)
     make = tiny.Normalised if normalised else tiny.network
     whole = _trainer(config, make())
     expected = list(whole.run())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,8 @@ from cdp.config import GenerateConfig, unflatten
 from cdp.diffusion.solvers import image_seeds
 from cdp.guidance.keys import Bank
 from cdp.guidance.schedule import in_window
-from cdp.models.encoders import Encoder
-from cdp.models.pipelines import DiffusionModel
 from cdp.presets import preset
 from cdp.tasks import batches
-from cdp.tasks.engine import Loaded
 
 SHAPE, FEATURES, CLASSES = (1, 8, 8), 20, 3
 LINEAR = {"num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02, "prediction_type": "epsilon"}
@@ -99,9 +96,10 @@ def real_bank() -> Bank:
 
 def ours(config: GenerateConfig, scheduler: dict[str, Any], classes: int, monkeypatch: pytest.MonkeyPatch) -> Tensor:
     """The images of the first batch as the application makes them, with tiny networks in place of its own."""
-    model = DiffusionModel(frozen(TinyDenoiser(scheduler, classes)), scheduler, {}, "", Path())
-    encoder = Encoder(**{"net": frozen(TinyEncoder())} | {name: None for name in Encoder.__dataclass_fields__ if name != "net"})  # type: ignore[arg-type]
-    loaded = Loaded(model, encoder, real_bank(), torch.device("cpu"), torch.float32)
+    loaded = SimpleNamespace(
+        model=SimpleNamespace(denoiser=frozen(TinyDenoiser(scheduler, classes)), scheduler_config=scheduler),
+        encoder=SimpleNamespace(net=frozen(TinyEncoder())), bank=real_bank(), dtype=torch.float32,
+    )  # fmt: skip
     monkeypatch.setattr(batches, "load_engine", lambda config: loaded)
     *_, last = batches.sample_batch(config, 0)
     return last.x.double()
