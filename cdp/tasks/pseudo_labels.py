@@ -116,11 +116,14 @@ def pseudo_label(
 
 
 def pseudo_labels_of(card: Mapping[str, Any]) -> PseudoLabels | None:
-    """How a set got its labels by its card; None where it did not get them so, or a stranger wrote the card."""
+    """How a set got its labels by its card; None where it did not get them so, or a stranger wrote what cannot be."""
     try:
-        return _CARD.validate_python(card["pseudo_labels"])
+        found = _CARD.validate_python(card["pseudo_labels"])
     except (KeyError, ValidationError):
         return None
+    counts = (*found.histogram, *found.balance)
+    sound = 1 <= found.kept <= found.images and found.histogram and min(counts) >= 0 and 0 <= found.min_confidence <= 1
+    return found if sound and len(found.balance) == len(card["class_names"]) else None
 
 
 def sentences(found: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
@@ -244,7 +247,7 @@ def _agreement(
     try:
         judge = encoder_on_device(JUDGE, described.dataset)
     except MissingError:
-        return None, None, f"{described.dataset} has no judge to compare with"
+        return None, None, f"{described.dataset or 'its data set'} has no judge to compare with"
     if judge.sha256 == network.sha256:
         return None, None, "the judge itself gave them, so it is not independent of them"
     theirs = labelling_of_card("the judge", judge.card)

@@ -137,6 +137,22 @@ def test_a_network_that_guided_the_images_is_named_where_it_labels_them() -> Non
     assert {key for key, found in told.items() if found and found.guided} == {("guided", "standard"), ("part", "standard")}
 
 
+def test_what_a_stranger_wrote_on_a_card_is_not_taken_for_pseudo_labels() -> None:
+    without_labels()
+    card = pseudo_label("made", "labelled", encoder="judge", min_confidence=0).card
+    assert pseudo_labels_of(card) is not None and pseudo_labels_of({"class_names": NAMES}) is None
+    for field, value in (
+        ("balance", [1]),
+        ("balance", [-1, 0, 1]),
+        ("kept", 0),
+        ("kept", 10**6),
+        ("histogram", []),
+        ("histogram", "x"),
+        ("encoder", 3),
+    ):
+        assert pseudo_labels_of(card | {"pseudo_labels": card["pseudo_labels"] | {field: value}}) is None, (field, value)
+
+
 def test_no_sure_image_is_an_error_whose_remedy_works_and_leaves_nothing() -> None:
     image = doubtful()
     save_set("made", image[seen_by("standard", image)[0] < 0.95], None, {"dataset": DATASET})

@@ -52,6 +52,6 @@ def _row(run: Run) -> None:
         st.progress(share(run), plain(f"{run.name}: {generation_line(run)}"))
         buttons(run, HELP, removable=False)
         if run.state == "finished":
-            st.page_link("pages/gallery.py", label="See it in the gallery")
+            st.page_link("pages/gallery.py", label="See it in the gallery", query_params={"set": run.name})
     if run.error:
         st.caption(plain(run.error))

@@ -29,7 +29,7 @@ def left_column(held: Settings, catalog: Catalog) -> None:
 def right_column(job: Job | None, held: Settings, catalog: Catalog) -> None:
     """The last generation and what it came to, or what will stand here."""
     if job is None:
-        _empty(held)
+        _empty(held, conditional=bool(catalog.class_names(held.flat)))
         return
     if not job.over or job.frames or job.error:
         if job.over and _changed(job, held):
@@ -62,7 +62,7 @@ def _changed(job: Job, held: Settings) -> bool:
     return _config(held) != job.config
 
 
-def _empty(held: Settings) -> None:
+def _empty(held: Settings, *, conditional: bool) -> None:
     guided = held.flat["loss"] != "none"
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing generated yet**")
@@ -71,7 +71,13 @@ def _empty(held: Settings) -> None:
             if guided
             else "Press Generate: images appear here and fill in step by step. Choose a loss to see guided ones beside them."
         )
-        st.caption("Below them come the curves of loss, push and class separation, and what changed, with intervals.")
+        if conditional:
+            st.caption("Below them come the curves of loss, push and class separation, and what changed, with intervals.")
+        else:
+            st.caption(
+                "Below them come the curves of loss and push, and what changed, with intervals. This model knows no classes, so its images have no "
+                "labels; once they are saved, a classifier can give them some here."
+            )
 
 
 def _profile(config: GenerateConfig) -> None:
