@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
+from cdp.config_train import overlaid
 from cdp.data.sets import save_set
 from cdp.paths import ROOT
 from cdp.presets_train import preset_settings
@@ -39,7 +40,7 @@ def _toys(cdp_home: Path) -> None:
 def config_file(tmp_path: Path) -> str:
     """What the Train page exports."""
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(preset_settings("quick") | TINY))
+    path.write_text(yaml.safe_dump(overlaid(preset_settings("quick"), TINY)))
     return str(path)
 
 
