@@ -14,18 +14,21 @@ import pytest
 from cdp import paths
 from cdp.config import unflatten
 from cdp.config_evaluate import EvaluateConfig
+from cdp.config_explore import ExploreConfig
 from cdp.config_train import TrainConfig
 from cdp.data.sets import open_set, save_set
 from cdp.errors import Cancelled, InputError
+from cdp.figures.embedding import embedding_rows, embedding_scatter
 from cdp.knobs import parse
 from cdp.statistics.shares import wilson
+from cdp.tasks.atlas import embed
 from cdp.tasks.engine import encoder_on_device
 from cdp.tasks.evaluate import evaluate_run
 from cdp.tasks.live import live
 from cdp.tasks.measuring import measure_set
 from cdp.tasks.pseudo_labels import BINS, pseudo_label, pseudo_labels_of, sentences
 from cdp.tasks.train_data import prepare
-from cdp.types import LiveResult
+from cdp.types import NO_LABEL, LiveResult
 from tests.robust import tiny
 from tests.tasks.evaluating_world import Told as ToldOfEvaluation
 from tests.tasks.training_world import Told
@@ -228,6 +231,15 @@ def test_what_needs_no_labels_takes_such_a_set() -> None:
         cdp("select", "made", "--by", by, "--keep", 40, "--out", by)
         part = open_set(by)
         assert part.label is None and len(part) == 40 and not part.card["selection"]["balanced"]
+
+
+def test_a_map_shows_images_without_labels_as_such() -> None:
+    without_labels(count=60)
+    shown = embed(parse(ExploreConfig, {"sets": ["made", f"{DATASET}-test"], "encoder": "pixels", "method": "pca", "points": 100}))
+    assert set(shown.label[shown.which == 0].tolist()) == {NO_LABEL} and set(shown.label[shown.which == 1].tolist()) == {0, 1, 2}
+    assert shown.class_name(NO_LABEL) == "no label" and set(embedding_rows(shown, {})["class"]) == {"no label", *NAMES}
+    entries = {trace.name: trace for trace in embedding_scatter(shown, color_by="class", key="k").data if not trace.showlegend}
+    assert set(entries) == {"no label", *NAMES} and len(entries["no label"].x) == (shown.which == 0).sum()
 
 
 def test_label_free_figures_are_those_of_the_same_images_with_labels() -> None:

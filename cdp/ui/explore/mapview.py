@@ -12,7 +12,7 @@ import streamlit as st
 
 from cdp.config_explore import ExploreConfig
 from cdp.tasks.mapped import PointScores
-from cdp.types import Embedding
+from cdp.types import NO_LABEL, Embedding
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.components.map import Card, MapEvent, Thumbs, embedding_map, load_thumbs
 from cdp.ui.explore import points
@@ -79,7 +79,9 @@ def _said(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None
     for number, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True)):
         here = int((shown.which == number).sum())
         # Not "name: ...", as Streamlit reads :train: as an emoji.
-        many = f"{here:,} of {total:,} class-balanced images" if here < total else f"all {total:,} images"
+        labelled = bool((shown.label[shown.which == number] != NO_LABEL).any())
+        some = f"{here:,} of {total:,} class-balanced images" if labelled else f"the first {here:,} of {total:,} images"
+        many = some if here < total else f"all {total:,} images"
         parts.append(f"{many} of {plain(name)}")
     note = " This is PCA; UMAP takes its place when it is ready." if drawn.method != wanted.method else ""
     st.caption(" · ".join(parts) + "." + note)
