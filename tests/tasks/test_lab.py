@@ -221,7 +221,7 @@ def test_every_data_set_has_a_budget_to_measure_the_slider_in() -> None:
     assert budget_of(CATALOG["cifar10"], "l2") == pytest.approx(128 / 255, abs=1e-6)
     assert budget_of(CATALOG["kmnist"], "linf") == 0.1  # grey images of this size, without a convention
     # Where there is none: as long, for its number of pixel values, as CIFAR-10's is beside its l_inf budget.
-    assert budget_of(CATALOG["fashion-mnist"], "l2") == pytest.approx(16 * 0.1 * (784 / 3072) ** 0.5, rel=0.01)
+    assert budget_of(CATALOG["kmnist"], "l2") == pytest.approx(16 * 0.1 * (784 / 3072) ** 0.5, rel=0.01)
     steps = budgets(0.3)
     assert (steps[0], steps[100], steps[-1], len(set(steps))) == (0, 0.1, 0.3, GRID + 1)
 

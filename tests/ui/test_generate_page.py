@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp.config import GenerateConfig, flatten, unflatten
-from cdp.data.sets import list_sets
+from cdp.data.sets import list_sets, save_set
 from cdp.errors import InputError
 from cdp.runs.engine import Engine
 from cdp.runs.jobs import Job
@@ -38,6 +38,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
         monkeypatch.setattr("cdp.ui.home.read_catalog", lambda: catalog)
         for module in ("action", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
+        monkeypatch.setattr("cdp.ui.generate.action.dataset_of_generation", lambda config: config.dataset)  # these models are names alone
         return engines[-1]
 
     put()
@@ -310,3 +311,17 @@ def test_a_file_that_is_no_sheet_is_one_sentence_and_changes_nothing(world: Call
     assert len(app.error) == 1
     assert "PNG" in app.error[0].value
     assert dict(app.query_params) == {"seed": "7"}
+
+
+def test_a_data_set_that_contradicts_the_model_is_refused_at_the_click(
+    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cdp.tasks.sources import dataset_of_generation
+
+    monkeypatch.setattr("cdp.ui.generate.action.dataset_of_generation", dataset_of_generation)
+    save_set("letters", np.zeros((4, 28, 28, 1), np.uint8), np.arange(4) % 2, {"class_names": ["a", "b"]})
+    app = page(count="4", steps="4")
+    app.session_state["generate_settings"].put("dataset", "letters")
+    ran(app.button(key="generate").click())
+    assert "live_job" not in app.session_state
+    assert any("letters does not fit the model fashion-mnist, whose card says fashion-mnist" in one.value for one in app.error)

@@ -8,6 +8,7 @@ from cdp.config import GenerateConfig
 from cdp.errors import CdpError, InputError
 from cdp.runs.jobs import Job
 from cdp.runs.speed import kind
+from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.engine import engine, in_words
 from cdp.ui.generate.background import start
 from cdp.ui.generate.state import Settings
@@ -53,6 +54,7 @@ def _submit(held: Settings) -> None:
         if config.count > LIVE_LIMIT:
             start(config, f"{config.model}-{config.guidance.loss}-{config.count}-seed{config.seed}")
         else:
+            dataset_of_generation(config)  # a contradiction is said now, not when the models are loaded
             st.session_state[_JOB] = engine().submit(config)
     except CdpError as error:
         st.session_state[_REFUSED] = f"Not started: {error}."
