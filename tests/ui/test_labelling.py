@@ -16,6 +16,8 @@ from cdp.runs.side import Errand
 from cdp.runs.side_worker import _answer
 from cdp.tasks.live import live
 from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
+from cdp.ui.data.sets import choices as data_sets
+from cdp.ui.train.catalog import info_of, read_train_choices
 from tests.robust import tiny
 from tests.tasks.unconditional_world import DATASET, NAMES, doubtful, make_model, make_world, seen_by
 from tests.ui.pages import opened, ran, served
@@ -145,3 +147,21 @@ def test_generate_offers_labels_for_the_images_of_a_model_without_classes(engine
     labelled(app)
     assert "plain-labelled has labels" in text(app).replace("\\", "")
     assert open_set("plain-labelled").class_names == tuple(NAMES)
+
+
+def test_other_pages_say_which_sets_have_no_labels_and_lead_to_where_they_get_some() -> None:
+    image, label = tiny.images(30, 3)
+    save_set("made", image, None, {"dataset": DATASET})
+    save_set("known", image, label, {"dataset": DATASET, "class_names": NAMES, "kind": "generated", "config": {}})
+    for page, params, says in (
+        ("train", {"dataset": DATASET, "synthetic": "made,known"}, "made has no labels, so it cannot be trained on"),
+        ("explore", {"sets": "made,known", "encoder": "pixels"}, "made has no labels, so it has no classes"),
+    ):
+        app = opened(page, **params)
+        assert says in text(app).replace("\\", "")
+        assert any("gallery" in link.proto.page for link in app.get("page_link"))
+    choices = read_train_choices()
+    info = info_of(DATASET, choices)
+    assert choices.fitting(DATASET, info) == ("known",) and choices.unlabelled(info) == ("made",)
+    own = [(one.name, one.origin) for one in data_sets() if one.origin != "built in"]
+    assert own[-1] == ("made", "no labels") and ("known", "generated") in own

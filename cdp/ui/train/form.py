@@ -250,9 +250,8 @@ def _synthetic(field: Field, held: Trained, choices: TrainChoices, info: Dataset
         st.caption(f"Synthetic sets: none. {told}")
         st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
     for name in choices.unlabelled(info)[:UNLABELLED]:
-        st.page_link(
-            "pages/gallery.py", label=f"{plain(name)} has no labels: let a classifier give them", icon=":material/label:", query_params={"set": name}
-        )  # fmt: skip
+        st.caption(plain(f"{name} has no labels, so it cannot be trained on."))
+        st.page_link("pages/gallery.py", label="Let a classifier label it", icon=":material/label:", query_params={"set": name})
 
 
 def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
