@@ -19,6 +19,7 @@ from cdp.models.encoders import Encoder, load_encoder
 from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.ranges import to_image_range
+from cdp.paths import home
 from cdp.tasks.sources import dataset_of_generation, real_images
 
 
@@ -46,6 +47,12 @@ def _model(name: str) -> DiffusionModel:
 def _compiled(name: str) -> DiffusionModel:
     model = _model(name)
     return replace(model, denoiser=compiled(model.denoiser))
+
+
+@lru_cache(maxsize=8)
+def _dataset(model: str, named: str, home: str) -> str:
+    """Asked at every batch, and a folder of images takes long to look through. home: where the names are looked up."""
+    return dataset_of_generation(GenerateConfig(model=model, dataset=named))
 
 
 @lru_cache(maxsize=8)
@@ -90,7 +97,7 @@ def load_engine(config: GenerateConfig) -> Loaded:
     Raises InputError or MissingError with the remedy.
     """
     model = (_compiled if config.sampler.compile else _model)(config.model)
-    guidance, dataset = config.guidance, dataset_of_generation(config)
+    guidance, dataset = config.guidance, _dataset(config.model, config.dataset, str(home()))
     device = pick_device()
     dtype = pick_dtype(config.sampler.precision, device)
     known = model.denoiser.classes

@@ -51,7 +51,7 @@ class Figures:
 @dataclass(frozen=True)
 class Place:
     """Where a set lies. name: as asked for; total: its images; against: the real split that it is compared with, "" where ``missing`` says why there
-    is none."""
+    is none; note: what has to be said of its labels, "" mostly."""
 
     name: str
     total: int
@@ -59,6 +59,7 @@ class Place:
     against: str
     missing: str
     figures: Figures
+    note: str = ""
 
 
 def place(name: str, *, encoder: str = JUDGE, dataset: str = "", report: Report = ignore) -> Place:
@@ -151,7 +152,7 @@ class _Task:
 
     def _placed(self, found: Figures) -> Place:
         against = f"{self.dataset}:{self.split}" if self.real else ""
-        return Place(self.source.name, len(self.source), tuple(self.source.class_names), against, self.missing, found)
+        return Place(self.source.name, len(self.source), tuple(self.source.class_names), against, self.missing, found, self.source.note)
 
 
 def _real(dataset: str, split: str) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:

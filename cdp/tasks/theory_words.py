@@ -17,13 +17,16 @@ def caveats(found: Place, encoder: str) -> list[str]:
     nearest = found.figures.pairs[0]
     names = f"{class_title(found, nearest.first)} and {class_title(found, nearest.second)}"
     apart = f"{names}, is {nearest.separation:.2f} apart, all pairs {found.figures.separation.value:.2f}"
+    classes = len({number for pair in found.figures.pairs for number in (pair.first, pair.second)})
     said = [
         "The map says where the set lies, not how robust a network becomes on it: an estimate, not a result.",
         "Features are not Gaussian, and classes do not spread alike; s is that of an isotropic Gaussian with the same spread and effective dimension.",
-        f"There are {len(found.class_names)} classes, the model has two: separation is the root mean square over pairs. The nearest pair, {apart}.",
+        f"There are {classes} classes, the model has two: separation is the root mean square over pairs. The nearest pair, {apart}.",
         "A budget in pixels is no budget in feature space: the model's epsilon is in its own units; how far an attack moves features is not measured.",
         "The angle is to the real class means; where the robust optimum lies nobody knows, so under l_inf whiskers cover every way it can add to mu's own.",
     ]  # fmt: skip
+    if found.note:
+        said.append(f"{found.note[0].upper()}{found.note[1:]}.")
     if found.against:
         said.append(f"Compared with {found.against}, up to {ROWS:,} images each; whiskers are 95 % jackknife intervals.")
     if encoder not in UNGUIDED:
