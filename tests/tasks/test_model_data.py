@@ -103,3 +103,15 @@ def test_old_settings_that_name_the_data_set_still_load() -> None:
     old = flatten(GenerateConfig()) | {"dataset": "fashion-mnist"}
     assert unflatten(old).dataset == "fashion-mnist"
     assert dataset_of_generation(unflatten(old)) == "fashion-mnist"
+
+
+def test_guidance_without_a_known_data_set_is_refused_in_words_for_page_and_command_line() -> None:
+    """A folder as diffusers saves it, without a card: unguided it needs nothing, guided it needs to know whose encoder is meant."""
+    from cdp.tasks.engine import load_engine
+    from tests.tasks.unconditional_world import make_model
+
+    make_model(paths.models_dir() / "plain")
+    quiet = {"model": "plain", "count": 4, "batch": 4, "steps": 2, "precision": "fp32"}
+    assert load_engine(unflatten({**quiet, "loss": "none"})).dataset == ""
+    with pytest.raises(InputError, match=r"plain does not say what it was trained on.*--dataset NAME; on the page: Real data"):
+        load_engine(unflatten({**quiet, "loss": "info_nce"}))
