@@ -175,13 +175,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval. n: the sample size it rests on; level: e.g. 0.95."""
+    """An estimate with its interval. n: the sample size it rests on; level: e.g. 0.95; note: why there is no interval: its bounds are
+    then infinite, so that nothing can be concluded from them."""
 
     value: float
     low: float
     high: float
     n: int
     level: float = 0.95
+    note: str = ""
 
     @property
     def wide(self) -> bool:

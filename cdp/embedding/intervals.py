@@ -4,13 +4,13 @@ Scores of images in one set depend on each other: the silhouette of one moves wi
 its neighbours allow. So nothing is resampled, which would make duplicates, and single images are not left out, which counts what several
 images do together several times over. The images are dealt at random into parts, generated and real ones alike; the figure is
 taken again in each part; and as parts are independent, the scatter of those values is that of the figure, at the size of a part.
-(Random groups: Mahalanobis 1946; Wolter 2007, Ch. 2.)
+(Random groups: Mahalanobis 1946; Wolter 2007, Ch. 2.) Figures that are smooth in sums over images leave groups of images out instead.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,12 +24,16 @@ from cdp.types import Interval
 Scale = Literal["plain", "share", "ratio"]
 """How a figure varies, and how its interval lies about it: the same everywhere; as a share in [0, 1] does, by Wilson's score; in
 proportion to itself, evenly on logarithms."""
-Statistic = Callable[..., float]
-_DRAWS_AT_ONCE = 1 << 21
 SAME = "it is the same in every part of the images, so they do not say how much it varies"
 
 
-def deal(labels: np.ndarray, parts: int, times: int, *, seed: int = 0) -> Ints:
+PART_IMAGES, MOST_PARTS, FREEDOM = 300, 10, 24
+"""Parts have at least so many images where there are enough for two of them, and there are at most so many; the images are dealt anew
+until the variance has so many degrees of freedom."""
+FEWEST_GROUPS, MOST_GROUPS = 20, 40
+
+
+def deal(labels: np.ndarray, parts: int, times: int = 1, *, seed: int = 0) -> Ints:
     """Deal n images to parts of equal size, so many times over; every part has the same share of each class, but for single images.
 
     labels: (n,) class numbers, all equal where classes do not matter -> (times, n) part numbers. Equal labels are dealt alike.
@@ -45,19 +49,57 @@ def deal(labels: np.ndarray, parts: int, times: int, *, seed: int = 0) -> Ints:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Images of a set, and the real ones it is compared with, dealt to ``count`` parts. own: (times, n), real: (times, m) part numbers."""
+
+    own: Ints
+    real: Ints
+    count: int
+
+    @classmethod
+    def of(cls, labels: np.ndarray, real_labels: np.ndarray | None = None, *, seed: int = 0, freedom: int = FREEDOM) -> Parts:
+        """labels: (n,), real_labels: (m,) class numbers, all equal where they are not known; None without real images."""
+        others = np.empty(0, np.int64) if real_labels is None else real_labels
+        few = len(labels) if real_labels is None else min(len(labels), len(others))
+        count = min(max(few // PART_IMAGES, 2), MOST_PARTS)
+        times = -(-freedom // (count - 1))
+        return cls(deal(labels, count, times, seed=seed), deal(others, count, times, seed=seed + 1), count)
+
+    def only(self, own: Ints, real: Ints) -> Parts:
+        """The same dealing of these rows alone."""
+        return Parts(self.own[:, own], self.real[:, real], self.count)
+
+    def values(self, figures: Callable[[Ints, Ints], Sequence[float]]) -> Floats:
+        """figures: of the set's rows and the real rows of one part -> (times, count, how many)."""
+        return np.array([
+            [figures(np.flatnonzero(own == part), np.flatnonzero(real == part)) for part in range(self.count)]
+            for own, real in zip(self.own, self.real, strict=True)
+        ], dtype=np.float64)  # fmt: skip
+
+
+def leave_out(labels: np.ndarray, *, seed: int = 0) -> tuple[Ints, int]:
+    """Deal n images to 20 to 40 groups (to n where there are fewer) to be left out in turn: (n,) group numbers and how many groups.
+
+    The number is the one that divides the classes best, so that a figure without a group has the same share of each class.
+    """
+    sizes = np.unique(labels, return_counts=True)[1].tolist()
+    most, fewest = min(len(labels), MOST_GROUPS), min(len(labels), FEWEST_GROUPS)
+    count = min(range(most, fewest - 1, -1), key=lambda g: sum((s % g) * (g - s % g) / s for s in sizes))
+    return deal(labels, count, seed=seed)[0], count
+
+
+@dataclass(frozen=True)
 class Estimate(Interval):
     """A figure with what its interval was made from, so that a difference can be made from it as well.
 
-    moves: how far the figure of each part is from that of all parts, scaled so that squares sum to the variance of the figure of the
-    whole; freedom: degrees of freedom of that variance; extra: further variance. note: why there is no interval: its bounds
-    are then infinite, so that nothing can be concluded from them.
+    moves: how far the figure of each part, or without each group, is from their mean, scaled so that squares sum to the variance of the
+    figure of the whole; freedom: degrees of freedom of that variance; extra: further variance.
     """
 
     scale: Scale = "plain"
     moves: tuple[float, ...] = ()
     freedom: float = math.inf
     extra: float = 0.0
-    note: str = ""
 
     @property
     def error(self) -> float:
@@ -86,8 +128,31 @@ def estimate(value: float, parts: np.ndarray, n: int, *, scale: Scale = "plain",
             extra = around * (1 - around) / n
     elif scale == "ratio" and value * middle > 0:
         moves = moves * (value / middle)
-    found = Estimate(float(value), float(value), float(value), n, level, scale, tuple(moves.ravel().tolist()), times * (count - 1), extra)
+    found = Estimate(
+        float(value), float(value), float(value), n, level, "", scale, tuple(moves.ravel().tolist()), times * (count - 1), extra
+    )
     return at_level(found, level)
+
+
+def estimate_or_value(value: float, parts: np.ndarray, n: int, note: str, *, scale: Scale = "plain", level: float = 0.95) -> Estimate:
+    """``estimate``, or the value without an interval, and with ``note``, where the figure does not exist in some part."""
+    try:
+        return estimate(value, parts, n, scale=scale, level=level)
+    except UndefinedError:
+        return without_interval(value, n, note, level=level)
+
+
+def jackknife(value: float, without: Sequence[np.ndarray], n: int, *, scale: Scale = "plain", level: float = 0.95) -> Estimate:
+    """A smooth figure with the delete-a-group interval (Shao and Tu 1995, Sec. 2.3): cheaper than parts where sums give the figure.
+
+    without: for the set's images, and for the real ones where they enter, (G,) the figure without each group. n: images of the set.
+    """
+    sides = [np.asarray(side, np.float64) for side in without]
+    if not (np.isfinite(value) and all(np.isfinite(side).all() for side in sides)):
+        raise UndefinedError(f"{n} images are too few for an interval of this figure: generate more a class")
+    moves = [math.sqrt((len(side) - 1) / len(side)) * (side - side.mean()) for side in sides]
+    freedom = sum(len(side) - 1 for side in sides)
+    return at_level(Estimate(float(value), value, value, n, level, "", scale, tuple(np.concatenate(moves).tolist()), freedom), level)
 
 
 def without_interval(value: float, n: int, note: str, *, level: float = 0.95) -> Estimate:
@@ -132,7 +197,7 @@ def difference(first: Interval, second: Interval, *, level: float | None = None)
     if first.note or second.note:
         return without_interval(value, n, first.note or second.note, level=level)
     moves, freedom = _apart(first, second)
-    found = at_level(Estimate(value, value, value, n, level, "plain", moves, freedom, first.extra + second.extra), level)
+    found = at_level(Estimate(value, value, value, n, level, "", "plain", moves, freedom, first.extra + second.extra), level)
     shares = first.scale == second.scale == "share" and not found.note
     return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0)) if shares else found
 
@@ -178,85 +243,6 @@ def agreement_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarr
         raise UndefinedError("agreement of no images: pass at least 1")
     right, other = (class_numbers("predicted", part, len(labels)) == labels for part in (first, second))
     return share_difference(right, other, level=level)
-
-
-def bootstrap(
-    statistic: Statistic,
-    *arrays: np.ndarray,
-    n_boot: int = 500,
-    seed: int = 0,
-    level: float = 0.95,
-    strata: np.ndarray | None = None,
-) -> Interval:
-    """Percentile bootstrap (Efron 1979) of ``statistic(*arrays)``, resampling the rows of all arrays together.
-
-    arrays: n >= 2 rows each. strata: (n,) class numbers; classes then keep their sizes, as in a class-balanced set.
-    ``between_within_ratio`` has its own, faster and less biased: ``separation_interval``.
-    """
-    n = _common_length(arrays)
-    values = [statistic(*(array[rows] for array in arrays)) for rows in _resamples(n, n_boot, seed, strata)]
-    return percentile(statistic(*arrays), np.asarray(values), n, level)
-
-
-def paired_bootstrap(
-    statistic: Statistic,
-    first: tuple[np.ndarray, ...],
-    second: tuple[np.ndarray, ...],
-    *,
-    n_boot: int = 500,
-    seed: int = 0,
-    level: float = 0.95,
-    strata: np.ndarray | None = None,
-) -> Interval:
-    """Percentile bootstrap of ``statistic(*first) - statistic(*second)`` where row i of both arms came from the same noise.
-
-    Both arms take the same resampled rows, so what they have in common cancels. Arguments as in ``bootstrap``.
-    """
-    n = _common_length(first + second)
-    values = [
-        statistic(*(array[rows] for array in first)) - statistic(*(array[rows] for array in second))
-        for rows in _resamples(n, n_boot, seed, strata)
-    ]
-    return percentile(statistic(*first) - statistic(*second), np.asarray(values), n, level)
-
-
-def percentile(value: float, resampled: Floats, n: int, level: float) -> Interval:
-    """The central ``level`` of the resampled values. Raises UndefinedError where the bounds are not finite."""
-    if len(resampled) < 2:
-        raise InputError(f"{len(resampled)} resamples give no interval: raise n_boot")
-    quantile_of(level)
-    with np.errstate(invalid="ignore"):
-        low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise UndefinedError(f"{n} images are too few for an interval of this figure: generate more a class")
-    return Interval(float(value), float(low), float(high), n, level)
-
-
-def draws(n: int, n_boot: int, seed: int | tuple[int, ...], strata: np.ndarray | None) -> Iterator[Ints]:
-    """Blocks (b, n) of row numbers drawn with replacement, n_boot rows in all; row i is replaced from its own stratum."""
-    rng = np.random.default_rng(seed)
-    groups = [np.arange(n)] if strata is None else [np.flatnonzero(strata == c) for c in np.unique(strata)]
-    block = max(1, _DRAWS_AT_ONCE // n)
-    for start in range(0, n_boot, block):
-        rows = np.empty((min(block, n_boot - start), n), np.int64)
-        for members in groups:
-            rows[:, members] = members[rng.integers(0, len(members), (len(rows), len(members)))]
-        yield rows
-
-
-def _resamples(n: int, n_boot: int, seed: int, strata: np.ndarray | None) -> Iterator[Ints]:
-    strata = None if strata is None else class_numbers("strata", strata, n)
-    for block in draws(n, n_boot, seed, strata):
-        yield from block
-
-
-def _common_length(arrays: tuple[np.ndarray, ...]) -> int:
-    lengths = sorted({len(array) for array in arrays})
-    if len(lengths) != 1:
-        raise InputError(f"arrays of {lengths} rows cannot be resampled together: pass one row an image in each")
-    if lengths[0] < 2:
-        raise UndefinedError(f"{lengths[0]} images give no bootstrap interval: pass at least 2")
-    return lengths[0]
 
 
 def _apart(first: Estimate, second: Estimate) -> tuple[tuple[float, ...], float]:

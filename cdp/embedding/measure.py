@@ -1,26 +1,26 @@
-"""All figures of one set in one call, and the difference between two sets."""
+"""All figures of one set in one call, each with the interval that suits it; ``difference`` compares two of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cdp.embedding.around import Around, look_around
-from cdp.embedding.checks import Floats, UndefinedError, class_numbers, feature_rows
+from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
 from cdp.embedding.frechet import frechet_interval
-from cdp.embedding.intervals import difference as difference
-from cdp.embedding.intervals import draws, percentile
+from cdp.embedding.intervals import Parts, Scale, difference, estimate_or_value
 from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
 from cdp.embedding.report import Arm, RealBaseline, arm_report
 from cdp.embedding.scatter import separation_interval
 from cdp.embedding.sphere import alignment, uniformity
 from cdp.embedding.two_sample import classifier_auc, mmd
 from cdp.errors import InputError
-from cdp.statistics.shares import wilson
 from cdp.types import Interval
+
+__all__ = ["TITLES", "Measurement", "Real", "difference", "measure"]
 
 TITLES = {
     "separation": "Between / within scatter",
@@ -48,8 +48,14 @@ OF_CLASSES = (
 
 PAIRWISE_ROWS = 1000
 """Images of each side for MMD, whose cost is quadratic."""
-CLASS_DRAWS, CLASS_SIZES = 100, {"directions": 32, "told_apart": 400}
-"""What a class's figures are computed with: ten classes would otherwise cost more than the whole set."""
+CLASS_FREEDOM, CLASS_ROWS = 12, 400
+"""A class's intervals have half the degrees of freedom, and its AUC looks at so many images of each side: ten classes would otherwise cost
+more than the whole set."""
+SCORED: Mapping[str, Scale] = {
+    "silhouette": "plain", "knn_accuracy": "share", "probe_accuracy": "share", "probe_margin": "plain", "other_class_distance": "ratio",
+}  # fmt: skip
+"""Figures that are means of one score an image."""
+Take = Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None]
 
 
 @dataclass(frozen=True)
@@ -73,15 +79,16 @@ class Measurement:
 
 
 def measure(
-    features: np.ndarray, labels: np.ndarray | None, real: Real | None = None, *, n_boot: int = 500, seed: int = 0,
-    around: Around | None = None,
+    features: np.ndarray, labels: np.ndarray | None, real: Real | None = None, *, seed: int = 0, around: Around | None = None,
+    by_class: bool = True,
 ) -> Measurement:  # fmt: skip
     """features: (n, d) of one set, labels: (n,), None for images without, which have no figure of ``OF_CLASSES``. Without ``real``, only what
     needs the set alone.
 
-    around: the 10 nearest neighbours of these images, where they were looked for already.
-    A figure that does not exist for this set (one class, features that never vary) is named in ``undefined`` with the reason.
-    Raises InputError for features or labels that are no such thing.
+    around: the 10 nearest neighbours of these images, where they were looked for already. by_class: also what single classes come to.
+    An interval is for the figure's mean over fresh sets of as many images of the same kind, generated and real; that of the Frechet
+    distance for the distance of the distributions. A figure that does not exist for this set (one class, features that never
+    vary) is named in ``undefined`` with the reason. Raises InputError for features or labels that are no such thing.
     """
     rows = feature_rows("features", features, at_least=2)
     figures: dict[str, Interval] = {}
@@ -95,39 +102,16 @@ def measure(
 
     if labels is None:
         undefined.update(dict.fromkeys(OF_CLASSES, "its images have no labels"))
-        _of_all(take, rows, None, real, n_boot, seed)
+        _of_all(take, rows, None, real, seed)
         return Measurement(len(rows), _in_order(figures), {}, undefined)
     classes = class_numbers("labels", labels, len(rows))
     per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in np.unique(classes)}
-
-    def take_scores(keys: tuple[str, ...], scores: Callable[[], tuple[np.ndarray, ...]]) -> None:
-        """Figures that are means of one score an image: these exist for each class, too."""
-        try:
-            found = scores()
-        except UndefinedError as error:
-            undefined.update(dict.fromkeys(keys, str(error)))
-            return
-        for key, score in zip(keys, found, strict=True):
-            figures[key] = mean_of(score, classes, n_boot=n_boot, seed=seed)
-            for value, row in per_class.items():
-                mine = score[classes == value]
-                if len(mine) > 1:
-                    row[key] = mean_of(mine, None, n_boot=n_boot, seed=seed)
-
-    around = around or (look_around(rows, classes) if len(per_class) > 1 else None)
-
-    def probe() -> tuple[np.ndarray, np.ndarray]:
-        found = linear_probe(rows, classes, seed=seed)
-        return found.hit, found.margin
-
-    take(("separation",), lambda: (separation_interval(rows, classes, n_boot=n_boot, seed=seed),))
-    take_scores(("silhouette",), lambda: (silhouettes(rows, classes, around),))
-    take_scores(("knn_accuracy",), lambda: (neighbour_hits(rows, classes, around=around),))
-    take_scores(("probe_accuracy", "probe_margin"), probe)
-    take_scores(("other_class_distance",), lambda: (other_class_distances(rows, classes, around),))
-    take(("alignment",), lambda: (alignment(rows, classes, n_boot=n_boot, seed=seed),))
-    _of_all(take, rows, classes, real, n_boot, seed)
-    _complete(per_class, rows, classes, real, n_boot, seed)
+    take(("separation",), lambda: (separation_interval(rows, classes, seed=seed),))
+    _take_scores(figures, per_class, undefined, rows, classes, around, seed)
+    take(("alignment",), lambda: (alignment(rows, classes, seed=seed),))
+    _of_all(take, rows, classes, real, seed)
+    for value, row in per_class.items() if by_class else ():
+        _of_class(row, value, rows, classes, real, seed)
     return Measurement(len(rows), _in_order(figures), {value: _in_order(row) for value, row in per_class.items()}, undefined)
 
 
@@ -135,16 +119,66 @@ def _in_order(figures: dict[str, Interval]) -> dict[str, Interval]:
     return {key: figures[key] for key in TITLES if key in figures}
 
 
-def _complete(
-    per_class: dict[int, dict[str, Interval]], rows: Floats, classes: np.ndarray, real: Real | None, n_boot: int, seed: int
+def _take_scores(
+    figures: dict[str, Interval], per_class: dict[int, dict[str, Interval]], undefined: dict[str, str], rows: Floats, classes: Ints,
+    around: Around | None, seed: int,
 ) -> None:  # fmt: skip
-    for value, row in per_class.items():
-        _of_class(row, value, rows, classes, real, n_boot, seed)
+    """Figures that are means of one score an image, which exist for each class as well."""
+    names, coded, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    whole, missing = _scores(rows, classes, around, seed)
+    undefined.update(missing)
+    reasons: dict[str, str] = {}
+
+    def of_part(own: Ints, _: Ints) -> Floats:
+        found, why = _scores(rows[own], classes[own], None, seed)
+        reasons.update(why)
+        return np.concatenate([_means(found.get(key), coded[own], len(names)) for key in whole] or [np.empty(0)])
+
+    parts = Parts.of(classes, seed=seed).values(of_part)
+    parts = parts.reshape(*parts.shape[:2], len(whole), len(names) + 1)
+    for at, (key, score) in enumerate(whole.items()):
+        means = _means(score, coded, len(names))
+        counts = [len(rows), *sizes.tolist()]
+        for number, into in enumerate([figures, *per_class.values()]):
+            if counts[number] > 1:
+                note = reasons.get(key, f"{counts[number]} images are too few for an interval of this figure: generate more a class")
+                into[key] = estimate_or_value(float(means[number]), parts[:, :, at, number], counts[number], note, scale=SCORED[key])
 
 
-def _of_class(
-    row: dict[str, Interval], value: int, rows: Floats, classes: np.ndarray, real: Real | None, n_boot: int, seed: int
-) -> None:  # fmt: skip
+def _scores(rows: Floats, classes: Ints, around: Around | None, seed: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """(n,) scores of every image by key, and why the others do not exist."""
+    scores: dict[str, np.ndarray] = {}
+    missing: dict[str, str] = {}
+    if around is None and len(np.unique(classes)) > 1:
+        around = look_around(rows, classes)
+
+    def probe() -> tuple[np.ndarray, np.ndarray]:
+        found = linear_probe(rows, classes, seed=seed)
+        return found.hit, found.margin
+
+    for keys, figure in (
+        (("silhouette",), lambda: (silhouettes(rows, classes, around),)),
+        (("knn_accuracy",), lambda: (neighbour_hits(rows, classes, around=around),)),
+        (("probe_accuracy", "probe_margin"), probe),
+        (("other_class_distance",), lambda: (other_class_distances(rows, classes, around),)),
+    ):
+        try:
+            scores.update(zip(keys, figure(), strict=True))
+        except UndefinedError as error:
+            missing.update(dict.fromkeys(keys, str(error)))
+    return scores, missing
+
+
+def _means(score: np.ndarray | None, coded: Ints, classes: int) -> Floats:
+    """(1 + K,) mean of all images and of each class; NaN where there is none."""
+    if score is None:
+        return np.full(classes + 1, np.nan)
+    with np.errstate(invalid="ignore"):
+        own = np.bincount(coded, score, classes) / np.bincount(coded, minlength=classes)
+    return np.concatenate([[score.mean()], own])
+
+
+def _of_class(row: dict[str, Interval], value: int, rows: Floats, classes: Ints, real: Real | None, seed: int) -> None:
     """The other figures of one class, into ``row``: separation is that of the class from all other images together, and what compares
     with real images compares with real ones of this class. A figure that does not exist for the class is left out."""
     mine = classes == value
@@ -155,71 +189,64 @@ def _of_class(
         except InputError:
             return
 
-    few = min(n_boot, CLASS_DRAWS)
-    take(("separation",), lambda: (separation_interval(rows, mine.astype(np.int64), n_boot=few, seed=seed),))
-    take(("alignment",), lambda: (alignment(rows[mine], classes[mine], n_boot=few, seed=seed),))
-    take(("uniformity",), lambda: (uniformity(rows[mine], n_boot=few, seed=seed),))
+    take(("separation",), lambda: (separation_interval(rows, mine.astype(np.int64), seed=seed),))
+    take(("alignment",), lambda: (alignment(rows[mine], classes[mine], seed=seed),))
+    take(("uniformity",), lambda: (uniformity(rows[mine], seed=seed),))
     if real is not None and real.label is not None and (real.label == value).sum() > 1 and mine.sum() > 1:
-        _against_real(take, rows[mine], classes[mine], replace(real, features=real.features[real.label == value]), few, seed, **CLASS_SIZES)
+        part = replace(real, features=feature_rows("real features", real.features)[real.label == value])
+        parts = Parts.of(classes[mine], np.full(len(part.features), value), seed=seed, freedom=CLASS_FREEDOM)
+        _against_real(take, rows[mine], classes[mine], part, parts, seed, told_apart=CLASS_ROWS)
 
 
-def _of_all(
-    take: Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None],
-    rows: Floats, classes: np.ndarray | None, real: Real | None, n_boot: int, seed: int,
-) -> None:  # fmt: skip
+def _of_all(take: Take, rows: Floats, classes: Ints | None, real: Real | None, seed: int) -> None:
     """The figures that exist without labels, too. classes: None there."""
-    take(("uniformity",), lambda: (uniformity(rows, n_boot=min(n_boot, 200), seed=seed),))
+    take(("uniformity",), lambda: (uniformity(rows, seed=seed),))
     if real is not None:
-        _against_real(take, rows, classes, real, n_boot, seed)
+        held_out = feature_rows("real features", real.features, width=rows.shape[1])
+        known, own = (
+            np.zeros(len(side), np.int64) if label is None else label for side, label in ((held_out, real.label), (rows, classes))
+        )
+        _against_real(take, rows, classes, replace(real, features=held_out), Parts.of(own, known, seed=seed), seed)
 
 
 def _against_real(
-    take: Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None],
-    rows: Floats, classes: np.ndarray | None, real: Real, n_boot: int, seed: int, *, directions: int = 128, told_apart: int = 20_000,
+    take: Take, rows: Floats, classes: Ints | None, real: Real, parts: Parts, seed: int, *, told_apart: int = 20_000
 ) -> None:  # fmt: skip
-    """directions: of the Frechet interval; told_apart: images of each side at most that the AUC looks at."""
-    held_out = feature_rows("real features", real.features, width=rows.shape[1])
+    """parts: of both sides; told_apart: images of each side at most that the AUC looks at."""
+    held_out = real.features
 
     def balls() -> tuple[Interval, ...]:
-        found, crowd = fidelity(held_out, rows, n_boot=n_boot, seed=seed)
+        found, crowd = fidelity(held_out, rows, parts)
         return found.precision, found.recall, crowd.density, crowd.coverage
 
     def narrow() -> tuple[Interval, ...]:
-        found = precision_recall(held_out, rows)
+        found = precision_recall(held_out, rows, parts)
         return found.precision, found.recall
 
     def wide() -> tuple[Interval, ...]:
-        found = density_coverage(held_out, rows, n_boot=n_boot, seed=seed)
+        found = density_coverage(held_out, rows, parts)
         return found.density, found.coverage
 
     def nearest() -> tuple[Interval, ...]:
-        found = arm_report(Arm(rows), classes, real.baseline, n_boot=n_boot, seed=seed).nearest
+        found = arm_report(Arm(rows), classes, real.baseline, seed=seed).nearest
         if found is None:
             raise UndefinedError("the distance to real training images is undefined for this set")
         return (found,)
 
-    take(("frechet",), lambda: (frechet_interval(held_out, rows, n_boot=min(n_boot, 200), seed=seed, directions=directions),))
+    take(("frechet",), lambda: (frechet_interval(held_out, rows, seed=seed),))
     if min(len(held_out), len(rows)) > 5:
         take(("precision", "recall", "density", "coverage"), balls)
     else:  # too few for one of the pairs, maybe enough for the other
         take(("precision", "recall"), narrow)
         take(("density", "coverage"), wide)
-    sides = [_some(part, told_apart, seed) for part in (held_out, rows)]
-    take(("real_auc",), lambda: (classifier_auc(sides[0], sides[1], n_boot=n_boot, seed=seed),))
-    some = [_some(part, PAIRWISE_ROWS, seed) for part in (held_out, rows)]
-    take(("mmd",), lambda: (mmd(some[0], some[1], n_boot=min(n_boot, 200), seed=seed),))
+    some = [_some(len(side), told_apart, seed) for side in (held_out, rows)]
+    take(("real_auc",), lambda: (classifier_auc(held_out[some[0]], rows[some[1]], parts.only(some[1], some[0]), seed=seed),))
+    few = [_some(len(side), PAIRWISE_ROWS, seed) for side in (held_out, rows)]
+    take(("mmd",), lambda: (mmd(held_out[few[0]], rows[few[1]], seed=seed),))
     if real.baseline is not None:
         take(("nearest",), nearest)
 
 
-def _some(rows: Floats, most: int, seed: int) -> Floats:
+def _some(count: int, most: int, seed: int) -> Ints:
     """A seeded sample of at most so many rows, in their order."""
-    return rows if len(rows) <= most else rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])]
-
-
-def mean_of(score: np.ndarray, classes: np.ndarray | None, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:
-    """Mean of one score an image: Wilson's interval where the score is yes or no, else the bootstrap, class by class."""
-    if score.dtype == bool:
-        return wilson(int(score.sum()), len(score), level=level)
-    values = np.concatenate([score[block].mean(axis=1) for block in draws(len(score), n_boot, seed, classes)])
-    return percentile(float(score.mean()), values, len(score), level)
+    return np.arange(count) if count <= most else np.sort(np.random.default_rng(seed).permutation(count)[:most])

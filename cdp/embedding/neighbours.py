@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cdp.embedding.checks import Floats, feature_rows
-from cdp.embedding.intervals import bootstrap
+from cdp.embedding.intervals import Parts, Scale, estimate, without_interval
 from cdp.errors import InputError
-from cdp.statistics.shares import wilson
 from cdp.types import Interval
 
 _BLOCK_BYTES = 32 << 20
@@ -20,7 +19,7 @@ EXACT_ROWS = 2000
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Shares with Wilson intervals. precision: of generated images that look real; recall: of real images that are covered."""
+    """precision: share of generated images that look real; recall: of real images that are covered."""
 
     precision: Interval
     recall: Interval
@@ -46,39 +45,72 @@ def nearest_distance(features: np.ndarray, reference: np.ndarray) -> Floats:
     return np.sqrt(np.square(rows - others[nearest]).sum(axis=1))
 
 
-def precision_recall(real: np.ndarray, fake: np.ndarray, *, k: int = 3, level: float = 0.95) -> PrecisionRecall:
+def precision_recall(
+    real: np.ndarray, fake: np.ndarray, parts: Parts | None = None, *, k: int = 3, seed: int = 0, level: float = 0.95
+) -> PrecisionRecall:  # fmt: skip
     """Improved precision and recall (Kynkaanniemi 2019, Eqs. 1-2).
 
     real: (n, d), fake: (m, d), both with more than k rows. Precision: share of fake rows within the k-nearest-neighbour ball
-    of some real row; recall: the same with the roles swapped. Intervals hold the other set's balls fixed.
+    of some real row; recall: the same with the roles swapped. Intervals draw the balls of both sides anew in each of ``parts``.
     """
     rows, others = _pair("real", real, "fake", fake, k)
-    found = _inside(rows, others, _radii(rows, k)[:, 0], fake_radius=_radii(others, k)[:, 0])
-    return _as_precision_recall(found, level)
+
+    def shares(a: Floats, b: Floats) -> tuple[float, ...]:
+        found = _inside(a, b, _radii(a, k)[:, 0], fake_radius=_radii(b, k)[:, 0])
+        return float(found.fake.mean()), float(found.real.mean())
+
+    return PrecisionRecall(*_over_parts(shares, rows, others, parts, k, ("share", "share"), seed, level))
 
 
 def density_coverage(
-    real: np.ndarray, fake: np.ndarray, *, k: int = 5, n_boot: int = 500, seed: int = 0, level: float = 0.95
-) -> DensityCoverage:
+    real: np.ndarray, fake: np.ndarray, parts: Parts | None = None, *, k: int = 5, seed: int = 0, level: float = 0.95
+) -> DensityCoverage:  # fmt: skip
     """Density and coverage (Naeem 2020, Eqs. 3-4).
 
     real: (n, d) with more than k rows, fake: (m, d), m >= 2. Density: mean over fake rows of the number of real k-nearest-neighbour
-    balls that hold it, divided by k (bootstrapped over fake rows); coverage: share of real rows whose ball holds some fake row
-    (Wilson). Balls are closed. Both hold the real balls fixed.
+    balls that hold it, divided by k; coverage: share of real rows whose ball holds some fake row. Balls are closed. Intervals
+    as in ``precision_recall``.
     """
     rows, others = _pair("real", real, "fake", fake, k, both=False)
-    found = _inside(rows, others, _radii(rows, k)[:, 0])
-    return _as_density_coverage(found, k, n_boot, seed, level)
+
+    def figures(a: Floats, b: Floats) -> tuple[float, ...]:
+        found = _inside(a, b, _radii(a, k)[:, 0])
+        return float(found.crowd.mean()) / k, float(found.hit.mean())
+
+    return DensityCoverage(*_over_parts(figures, rows, others, parts, k, ("ratio", "share"), seed, level))
 
 
 def fidelity(
-    real: np.ndarray, fake: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95
+    real: np.ndarray, fake: np.ndarray, parts: Parts | None = None, *, seed: int = 0, level: float = 0.95
 ) -> tuple[PrecisionRecall, DensityCoverage]:
     """``precision_recall`` (k 3) and ``density_coverage`` (k 5) from half the distances that both would take."""
-    rows, others = _quick(*_pair("real", real, "fake", fake, 5))
-    radii = _radii(rows, 3, 5)
-    found = _inside(rows, others, radii[:, 0], radii[:, 1], _radii(others, 3)[:, 0])
-    return _as_precision_recall(found, level), _as_density_coverage(found, 5, n_boot, seed, level)
+    rows, others = _pair("real", real, "fake", fake, 5)
+
+    def figures(a: Floats, b: Floats) -> tuple[float, ...]:
+        a, b = _quick(a, b)
+        radii = _radii(a, 3, 5)
+        found = _inside(a, b, radii[:, 0], radii[:, 1], _radii(b, 3)[:, 0])
+        return float(found.fake.mean()), float(found.real.mean()), float(found.crowd.mean()) / 5, float(found.hit.mean())
+
+    found = _over_parts(figures, rows, others, parts, 5, ("share", "share", "ratio", "share"), seed, level)
+    return PrecisionRecall(*found[:2]), DensityCoverage(*found[2:])
+
+
+def _over_parts(
+    figures: Callable[[Floats, Floats], tuple[float, ...]], real: Floats, fake: Floats, parts: Parts | None, k: int,
+    scales: tuple[Scale, ...], seed: int, level: float,
+) -> list[Interval]:  # fmt: skip
+    """Each figure of (real, fake) with its interval; without one where a part has too few images for balls."""
+    parts = parts or Parts.of(np.zeros(len(fake), np.int64), np.zeros(len(real), np.int64), seed=seed)
+    whole, n = figures(real, fake), len(fake)
+    smallest = min(len(real), len(fake)) // parts.count
+    if smallest <= k:
+        note = f"an interval takes more than {k} images of each side in every part, and there are {smallest}: pass more"
+        return [without_interval(value, n, note, level=level) for value in whole]
+    found = parts.values(lambda own, theirs: figures(real[theirs], fake[own]))
+    return [
+        estimate(value, found[:, :, at], n, scale=scale, level=level) for at, (value, scale) in enumerate(zip(whole, scales, strict=True))
+    ]
 
 
 @dataclass(frozen=True)
@@ -107,16 +139,6 @@ def _inside(
         if fake_radius is not None:
             covered |= (block <= fake_radius[part, None]).any(axis=0)
     return _Inside(inside, covered, crowd, hit)
-
-
-def _as_precision_recall(found: _Inside, level: float) -> PrecisionRecall:
-    precision, recall = (wilson(int(part.sum()), len(part), level=level) for part in (found.fake, found.real))
-    return PrecisionRecall(precision, recall)
-
-
-def _as_density_coverage(found: _Inside, k: int, n_boot: int, seed: int, level: float) -> DensityCoverage:
-    density = bootstrap(lambda share: float(share.mean()), found.crowd / k, n_boot=n_boot, seed=seed, level=level)
-    return DensityCoverage(density, wilson(int(found.hit.sum()), len(found.hit), level=level))
 
 
 def _pair(name: str, rows: np.ndarray, other_name: str, others: np.ndarray, k: int = 0, *, both: bool = True) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
-from cdp.embedding.intervals import agreement, agreement_difference, draws, percentile
+from cdp.embedding.intervals import agreement, agreement_difference, jackknife, leave_out
 from cdp.embedding.neighbours import nearest_distance
 from cdp.embedding.scatter import separation_difference, separation_interval
 from cdp.errors import InputError
@@ -41,7 +41,7 @@ def real_baseline(train: np.ndarray, held_out: np.ndarray, held_out_label: np.nd
 
 
 def arm_report(
-    arm: Arm, labels: np.ndarray | None, baseline: RealBaseline | None = None, *, n_boot: int = 500, seed: int = 0, level: float = 0.95
+    arm: Arm, labels: np.ndarray | None, baseline: RealBaseline | None = None, *, seed: int = 0, level: float = 0.95
 ) -> ArmReport:
     """Agreement, separation and memorisation ratio of one arm, each with an interval; None where a figure is undefined.
 
@@ -51,11 +51,11 @@ def arm_report(
     """
     _check(arm, labels)
     rate = None if labels is None or arm.predicted is None else agreement(arm.predicted, labels, level=level)
-    separation = None if labels is None else _or_none(separation_interval, arm.features, labels, n_boot=n_boot, seed=seed, level=level)
+    separation = None if labels is None else _or_none(separation_interval, arm.features, labels, seed=seed, level=level)
     nearest = None
     if baseline is not None:
         distance = nearest_distance(arm.features, baseline.train)
-        nearest = _or_none(_distance_ratio, distance, labels, baseline, n_boot=n_boot, seed=seed, level=level)
+        nearest = _or_none(_distance_ratio, distance, labels, baseline, seed=seed, level=level)
     return ArmReport(rate, separation, nearest)
 
 
@@ -65,7 +65,6 @@ def difference_report(
     labels: np.ndarray | None,
     baseline: RealBaseline | None = None,
     *,
-    n_boot: int = 500,
     seed: int = 0,
     level: float = 0.95,
 ) -> ArmReport:
@@ -79,10 +78,10 @@ def difference_report(
         if guided.predicted is not None and unguided.predicted is not None:
             rate = agreement_difference(guided.predicted, unguided.predicted, labels, level=level)
         both = (guided.features, unguided.features)
-        separation = _or_none(separation_difference, *both, labels, n_boot=n_boot, seed=seed, level=level)
+        separation = _or_none(separation_difference, *both, labels, seed=seed, level=level)
     if baseline is not None:
         change = nearest_distance(guided.features, baseline.train) - nearest_distance(unguided.features, baseline.train)
-        nearest = _or_none(_distance_ratio, change, labels, baseline, n_boot=n_boot, seed=seed, level=level)
+        nearest = _or_none(_distance_ratio, change, labels, baseline, seed=seed, level=level)
     return ArmReport(rate, separation, nearest)
 
 
@@ -102,10 +101,9 @@ def _or_none(figure: Callable[..., Interval], *args: object, **options: object) 
         return None
 
 
-def _distance_ratio(
-    distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, n_boot: int, seed: int, level: float
-) -> Interval:
-    """Mean distance (or mean change of it) over the baseline's mean; images and baseline are both resampled."""
+def _distance_ratio(distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, seed: int, level: float) -> Interval:
+    """Mean distance (or mean change of it) over the baseline's mean; the interval leaves groups of both out. Training images are what they
+    are: the question is whether these very images were copied."""
     if len(distance) < 2:
         raise UndefinedError("1 image gives no interval: generate at least 2")
     weight = _class_weights(labels, baseline)
@@ -115,9 +113,24 @@ def _distance_ratio(
         raise UndefinedError(
             "every held-out real image is a copy of a training image, so distances have no scale: use other held-out images"
         )
-    top = np.concatenate([distance[rows].mean(axis=1) for rows in draws(len(distance), n_boot, (seed, 0), None)])
-    bottom = np.concatenate([terms[rows].sum(axis=1) for rows in draws(len(terms), n_boot, (seed, 1), strata)])
-    return percentile(float(distance.mean() / terms.sum()), top / bottom, len(distance), level)
+    top = _means_without(distance, np.zeros(len(distance), np.int64) if labels is None else np.asarray(labels), seed)
+    bottom = _means_without(terms, strata, seed) * len(terms)
+    value = float(distance.mean() / terms.sum())
+    return jackknife(value, [top / terms.sum(), distance.mean() / bottom], len(distance), scale="ratio", level=level)
+
+
+def _means_without(values: Floats, labels: Ints, seed: int) -> Floats:
+    """(G,) mean without each group of images, in which classes keep their weight."""
+    groups, count = leave_out(labels, seed=seed)
+    coded = np.unique(labels, return_inverse=True)[1]
+    sums, sizes = np.zeros((count, coded.max() + 1)), np.zeros((count, coded.max() + 1))
+    np.add.at(sums, (groups, coded), values)
+    np.add.at(sizes, (groups, coded), 1)
+    with np.errstate(invalid="ignore"):
+        means = (sums.sum(axis=0) - sums) / (sizes.sum(axis=0) - sizes)
+    # A class whose only image is left out keeps its mean.
+    means = np.where(np.isfinite(means), means, sums.sum(axis=0) / sizes.sum(axis=0))
+    return np.asarray(means @ sizes.sum(axis=0) / len(values))
 
 
 def _class_weights(labels: np.ndarray | None, baseline: RealBaseline) -> Floats:

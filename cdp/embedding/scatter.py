@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
-from cdp.embedding.intervals import draws, percentile
+from cdp.embedding.intervals import Estimate, difference, jackknife, leave_out
 from cdp.errors import InputError
 from cdp.types import Interval
 
@@ -29,37 +28,30 @@ def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     Raises UndefinedError on one class, one image a class, or features that do not vary within classes.
     """
     groups = Groups.of(features, labels)
-    ratio = float(groups.ratio(groups.means, groups.within))
+    ratio = float(ratios(groups.means, groups.within, groups.sizes))
     if not np.isfinite(ratio):
         raise UndefinedError("features do not vary within any class, so the ratio has no scale: use another encoder or more images")
     return ratio
 
 
-def separation_interval(features: np.ndarray, labels: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:
-    """``between_within_ratio`` with a bootstrap interval, stratified by class.
+def separation_interval(features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95) -> Estimate:
+    """``between_within_ratio`` with an interval that leaves groups of images out, class by class.
 
-    A class of n_c resampled images varies (n_c - 1)/n_c times too little, which would shift the interval upwards in small
-    sets; so deviations from the class mean are first scaled by sqrt(n_c/(n_c - 1)) (Davison and Hinkley 1997, Sec. 6.2.3).
-    Resampling also adds the noise of the class means a second time, (K - 1)/n on the ratio, which is taken off again.
-    Raises UndefinedError where the ratio is, and where there are too few images a class for finite bounds.
+    Raises UndefinedError where the ratio is, and where there are too few images a class for the ratio without some group.
     """
     value = between_within_ratio(features, labels)
-    return percentile(value, _resampled_ratios(features, labels, n_boot, seed), len(labels), level)
+    return jackknife(value, [_ratios_without(features, labels, seed)], len(labels), scale="ratio", level=level)
 
 
-def separation_difference(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95
-) -> Interval:
+def separation_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95) -> Interval:
     """Ratio of ``first`` minus ratio of ``second``, paired: row i of both came from the same noise and label.
 
-    first, second: (n, d) features; both take the same resampled images. Errors as in ``separation_interval``.
+    first, second: (n, d) features; the same images are left out of both. Errors as in ``separation_interval``.
     """
     if np.shape(first) != np.shape(second):
         raise InputError(f"arms of shapes {np.shape(first)} and {np.shape(second)} are not paired: pass the same images of both")
-    value = between_within_ratio(first, labels) - between_within_ratio(second, labels)
-    with np.errstate(invalid="ignore"):  # a resample without spread is infinite in both arms, and has no difference
-        resampled = _resampled_ratios(first, labels, n_boot, seed) - _resampled_ratios(second, labels, n_boot, seed)
-    return percentile(value, resampled, len(labels), level)
+    arms = [separation_interval(arm, labels, seed=seed, level=level) for arm in (first, second)]
+    return difference(arms[0], arms[1])
 
 
 @dataclass(frozen=True)
@@ -93,43 +85,36 @@ class Groups:
         scale = float(np.square(self.means).sum()) + total
         return total if total > 1e-24 * scale else 0.0
 
-    def ratio(self, means: Floats, within: Floats | float) -> Floats:
-        """means: (..., K, d), within: (...) sums of squares -> (...) ratios; infinite or NaN where within is 0."""
-        n, classes = int(self.sizes.sum()), len(self.sizes)
-        weight = self.sizes / n
-        grand = np.einsum("k,...kd->...d", weight, means)
-        spread = np.einsum("k,...kd,...kd->...", weight, means, means) - np.square(grand).sum(-1)
-        variance = np.asarray(within) / (n - classes)
+    def without_each(self, labels: np.ndarray, seed: int) -> tuple[Floats, Floats, Floats]:
+        """Without each group of images: means (G, K, d), sums of squares within each class (G, K), sizes (G, K); NaN for a class of none."""
+        groups, count = leave_out(np.asarray(labels), seed=seed)
+        group, coded = groups[self.order], np.repeat(np.arange(len(self.sizes)), self.sizes)
+        shift, size = np.zeros((count, *self.means.shape)), np.zeros((count, len(self.sizes)))
+        squares = np.zeros_like(size)
+        np.add.at(shift, (group, coded), self.residuals)
+        np.add.at(size, (group, coded), 1)
+        np.add.at(squares, (group, coded), np.square(self.residuals).sum(axis=1))
+        left = self.sizes - size
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(spread / variance - (classes - 1) / n)
-
-    def resampled(self, labels: np.ndarray, n_boot: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
-        """Blocks of resamples stratified by class: means (b, K, d) and sums of squares within each class (b, K)."""
-        inflation = np.sqrt(self.sizes / np.maximum(self.sizes - 1, 1))
-        residuals = self.residuals * np.repeat(inflation, self.sizes)[:, None]
-        squares = np.square(residuals).sum(axis=1)
-        parts = [slice(stop - size, stop) for size, stop in zip(self.sizes, np.cumsum(self.sizes), strict=True)]
-        for rows in draws(len(self.order), n_boot, seed, np.asarray(labels)):
-            counts = _counts(rows)[:, self.order]
-            shift = np.stack([counts[:, part] @ residuals[part] / size for part, size in zip(parts, self.sizes, strict=True)], axis=1)
-            total = np.stack([counts[:, part] @ squares[part] for part in parts], axis=1)
-            within = total - self.sizes * np.square(shift).sum(axis=2)
-            # What rounding leaves of a resample that repeats one image a class is not variation.
-            within[within < 1e-12 * squares.sum()] = 0.0
-            yield self.means + shift, within
+            moved = -shift / left[:, :, None]
+        within = squares.sum(axis=0) - squares - left * np.square(moved).sum(axis=2)
+        # What rounding leaves of a class that repeats one image is not variation.
+        within[within < 1e-12 * squares.sum()] = 0.0
+        return self.means + moved, within, left
 
 
-def _resampled_ratios(features: np.ndarray, labels: np.ndarray, n_boot: int, seed: int) -> Floats:
-    """(n_boot,) ratios of stratified resamples, from counts times residuals: no resampled set is ever built."""
-    groups = Groups.of(features, labels)
-    n, classes = len(groups.order), len(groups.sizes)
-    return np.concatenate([
-        groups.ratio(means, within.sum(axis=1)) - (classes - 1) / n for means, within in groups.resampled(labels, n_boot, seed)
-    ])  # fmt: skip
+def _ratios_without(features: np.ndarray, labels: np.ndarray, seed: int) -> Floats:
+    """(G,) ratios without each group of images."""
+    means, within, left = Groups.of(features, labels).without_each(labels, seed)
+    return ratios(means, within.sum(axis=1), left)
 
 
-def _counts(rows: Ints) -> Floats:
-    """rows: (b, n) drawn row numbers -> (b, n) how often each row was drawn."""
-    b, n = rows.shape
-    flat = (rows + np.arange(b)[:, None] * n).ravel()
-    return np.bincount(flat, minlength=b * n).reshape(b, n).astype(np.float64)
+def ratios(means: Floats, within: Floats | float, sizes: Floats | Ints) -> Floats:
+    """means: (..., K, d), within: (...) sums of squares, sizes: (..., K) -> (...) ratios; infinite or NaN where within is 0."""
+    n, classes = sizes.sum(axis=-1), sizes.shape[-1]
+    weight = sizes / n[..., None]
+    grand = np.einsum("...k,...kd->...d", weight, means)
+    spread = np.einsum("...k,...kd,...kd->...", weight, means, means) - np.square(grand).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.asarray(within) / (n - classes)
+        return np.asarray(spread / variance - (classes - 1) / n)

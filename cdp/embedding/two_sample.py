@@ -6,49 +6,46 @@ import numpy as np
 
 from cdp.embedding.checks import Floats, UndefinedError, feature_rows
 from cdp.embedding.classes import standardised_logistic
-from cdp.embedding.intervals import draws, percentile
-from cdp.types import Interval
+from cdp.embedding.intervals import Estimate, Parts, estimate, jackknife, leave_out
+from cdp.embedding.sphere import without_each
 
 
 def classifier_auc(
-    real: np.ndarray, fake: np.ndarray, *, folds: int = 5, n_boot: int = 500, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """AUC of a cross-validated logistic regression that tells real (n, d) from fake (m, d): 0.5 is indistinguishable, 1 apart.
+    real: np.ndarray, fake: np.ndarray, parts: Parts | None = None, *, folds: int = 5, seed: int = 0, level: float = 0.95
+) -> Estimate:  # fmt: skip
+    """AUC of a cross-validated logistic regression that tells real (n, d) from fake (m, d): 0.5 is indistinguishable, 1 apart
+    (Lopez-Paz and Oquab 2017, with AUC).
 
-    The interval resamples images of each side and holds the out-of-fold scores fixed (Lopez-Paz and Oquab 2017, with AUC).
+    The interval trains it again in each part, because the trained network moves with the images as well. parts: None deals them.
     """
+    rows = feature_rows("real", real, at_least=folds)
+    others = feature_rows("fake", fake, at_least=folds, width=rows.shape[1])
+    parts = parts or Parts.of(np.zeros(len(others), np.int64), np.zeros(len(rows), np.int64), seed=seed)
+    value = _auc(rows, others, folds, seed)
+    smallest = min(len(others), len(rows)) // parts.count
+    if smallest < folds:
+        raise UndefinedError(f"an interval of the AUC takes {folds} images of each side in every part, and there are {smallest}: pass more")
+    found = parts.values(lambda own, theirs: [_auc(rows[theirs], others[own], folds, seed)])
+    return estimate(value, found[:, :, 0], len(rows) + len(others), scale="share", level=level)
+
+
+def _auc(real: Floats, fake: Floats, folds: int, seed: int) -> float:
     from scipy.stats import rankdata
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    rows = feature_rows("real", real, at_least=folds)
-    others = feature_rows("fake", fake, at_least=folds, width=rows.shape[1])
-    both, side = np.concatenate([rows, others]), np.repeat([0, 1], [len(rows), len(others)])
+    both, side = np.concatenate([real, fake]), np.repeat([0, 1], [len(real), len(fake)])
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    score = (
-        rankdata(
-            cross_val_predict(standardised_logistic(), both.astype(np.float32), side, cv=parts, method="predict_proba")[:, 1],
-            method="dense",
-        )
-        - 1
-    )
-
-    ranks = int(score.max()) + 1
-
-    def auc(at: np.ndarray) -> float:
-        # Mann-Whitney's U over the pairs, ties counting half, from how often each score occurs on each side.
-        negative, positive = (np.bincount(score[at][side[at] == one], minlength=ranks) for one in (0, 1))
-        below = np.cumsum(negative) - negative / 2
-        return float(positive @ below / (positive.sum() * negative.sum()))
-
-    values = [auc(at) for block in draws(len(side), n_boot, seed, side) for at in block]
-    return percentile(auc(np.arange(len(side))), np.asarray(values), len(side), level)
+    score = cross_val_predict(standardised_logistic(), both.astype(np.float32), side, cv=parts, method="predict_proba")[:, 1]
+    # Mann-Whitney's U, ties counting half.
+    above = rankdata(score)[side == 1].sum() - len(fake) * (len(fake) + 1) / 2
+    return float(above / (len(real) * len(fake)))
 
 
-def mmd(real: np.ndarray, fake: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:
+def mmd(real: np.ndarray, fake: np.ndarray, *, seed: int = 0, level: float = 0.95) -> Estimate:
     """Unbiased squared maximum mean discrepancy (Gretton 2012, Eq. 3), Gaussian kernel at the median distance of both together.
 
-    real (n, d), fake (m, d), at least 2 rows each. About 0 for the same distribution, and negative at times. The interval draws
-    each side with replacement, pairs of an image with itself left out.
+    real (n, d), fake (m, d), at least 2 rows each. About 0 for the same distribution, and negative at times. The interval leaves groups
+    of images of either side out, with the kernel as it is.
     """
     rows = feature_rows("real", real, at_least=2)
     others = feature_rows("fake", fake, at_least=2, width=rows.shape[1])
@@ -61,27 +58,21 @@ def mmd(real: np.ndarray, fake: np.ndarray, *, n_boot: int = 500, seed: int = 0,
     kernel = np.exp(-squared / scale)
     np.fill_diagonal(kernel, 0)
     n, m = len(rows), len(others)
-    rng = np.random.default_rng(seed)
-    first, second = (_multiplicities(rng, size, n_boot) for size in (n, m))
-    weights = np.concatenate([np.vstack([np.ones(n), first]), np.vstack([np.ones(m), second])], axis=1)
-    near = kernel @ weights.T
-    within = (weights[:, :n] * near[:n].T).sum(axis=1), (weights[:, n:] * near[n:].T).sum(axis=1)
-    inner_real = (weights[:, :n] * (kernel[:n, :n] @ weights[:, :n].T).T).sum(axis=1)
-    cross = within[0] - inner_real
-    inner_fake = within[1] - cross
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw of one image only has no pairs, and no value
-        values = inner_real / _pairs(weights[:, :n]) + inner_fake / _pairs(weights[:, n:]) - 2 * cross / (n * m)
-    return percentile(float(values[0]), values[1:], n + m, level)
+    first, second = (_members(size, seed) for size in (n, m))
+    inner, outer, cross = first.T @ kernel[:n, :n] @ first, second.T @ kernel[n:, n:] @ second, first.T @ kernel[:n, n:] @ second
+    left, right = n - first.sum(axis=0), m - second.sum(axis=0)
+    within = inner.sum() / (n * (n - 1)), outer.sum() / (m * (m - 1))
+    value = within[0] + within[1] - 2 * cross.sum() / (n * m)
+    with np.errstate(divide="ignore", invalid="ignore"):  # without a group there may be one image only, which has no pairs
+        own = within[0] + without_each(outer) / (right * (right - 1)) - 2 * (cross.sum() - cross.sum(axis=0)) / (n * right)
+        theirs = within[1] + without_each(inner) / (left * (left - 1)) - 2 * (cross.sum() - cross.sum(axis=1)) / (left * m)
+    return jackknife(float(value), [own, theirs], n + m, level=level)
 
 
-def _pairs(weights: Floats) -> Floats:
-    """Ordered pairs of different images among the drawn ones."""
-    return np.asarray(weights.sum(axis=1) ** 2 - np.square(weights).sum(axis=1))
-
-
-def _multiplicities(rng: np.random.Generator, size: int, n_boot: int) -> Floats:
-    """How often each image is drawn, (n_boot, size)."""
-    return rng.multinomial(size, np.full(size, 1 / size), n_boot).astype(np.float64)
+def _members(size: int, seed: int) -> Floats:
+    """(size, G) which group each image is in."""
+    groups, count = leave_out(np.zeros(size, np.int64), seed=seed)
+    return (groups[:, None] == np.arange(count)).astype(np.float64)
 
 
 def _squared_distances(rows: Floats) -> Floats:
