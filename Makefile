@@ -16,7 +16,7 @@ DEV     := $(VENV)/.dev-$(call sum,requirements.txt requirements-dev.txt require
 # torch's tests after it wait for each other. Files of browser tests stay whole, as each has its own server.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=.
 
-.PHONY: help app test unit browser lint format bench quality study clean
+.PHONY: help app test unit browser lint format bench quality study coverage clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 3
@@ -57,6 +57,9 @@ quality: $(RUNTIME)
 
 study: $(RUNTIME)
 	$(BIN)/python -m benchmarks.study_guidance
+
+coverage: $(RUNTIME)
+	$(BIN)/python -m benchmarks.coverage
 
 clean:
 	rm -rf $(VENV) test-results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

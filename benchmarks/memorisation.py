@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.results import Figure
-from cdp.embedding.intervals import draws, percentile
 from cdp.embedding.metrics import nearest_distance, wilson
+from cdp.statistics.shares import quantile_of
 from cdp.types import Interval
 
 NEAR = 0.001
@@ -66,10 +66,9 @@ def nearer_share(to_training: np.ndarray, to_held_out: np.ndarray) -> Interval:
     return wilson(round(share * len(to_held_out)), len(to_held_out))
 
 
-def mean_ratio(top: np.ndarray, bottom: np.ndarray, *, n_boot: int = 500, seed: int = 0, level: float = 0.95) -> Interval:
-    """Mean of ``top`` over mean of ``bottom``, two independent sets, each resampled."""
-    above, below = (
-        np.concatenate([values[rows].mean(axis=1) for rows in draws(len(values), n_boot, (seed, number), None)])
-        for number, values in enumerate((top, bottom))
-    )
-    return percentile(float(top.mean() / bottom.mean()), above / below, len(top), level)
+def mean_ratio(top: np.ndarray, bottom: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Mean of ``top`` over mean of ``bottom``, two independent sets of independent values: the normal interval of its logarithm."""
+    value = float(top.mean() / bottom.mean())
+    error = np.hypot(*(values.std(ddof=1) / values.mean() / np.sqrt(len(values)) for values in (top, bottom)))
+    factor = float(np.exp(quantile_of(level) * error))
+    return Interval(value, value / factor, value * factor, len(top), level)

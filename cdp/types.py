@@ -190,6 +190,16 @@ class Interval:
         """Whether it has a width. Equal values show no spread, so their "bounds" are the value itself and promise nothing."""
         return self.low < self.high
 
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """low and high, None where there is no interval: for tables and JSON."""
+        return (None, None) if self.note else (self.low, self.high)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """How far the interval goes below and above the value, 0 where there is none: for whiskers."""
+        return (0.0, 0.0) if self.note else (self.value - self.low, self.high - self.value)
+
 
 @dataclass(frozen=True)
 class ArmReport:

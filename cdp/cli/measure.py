@@ -32,7 +32,7 @@ def measure(
         int, typer.Option(help="Images of each set that are measured, class-balanced, 100 to 20000.", min=100, max=20_000)
     ] = 5000,
     seed: Annotated[
-        int, typer.Option(help="Of the resampling behind the intervals, and of the images drawn to compare sets at the same size.", min=0)
+        int, typer.Option(help="Of how images are dealt to parts for the intervals, and drawn to compare sets at the same size.", min=0)
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of tables.")] = False,
 ) -> None:
@@ -73,6 +73,12 @@ def _table(title: str, figures: dict[str, Interval], undefined: dict[str, str]) 
 
     print(title)
     for key, figure in figures.items():
-        print(f"  {TITLES[key]:<36}{figure.value:>10.4g}   {figure.level:.0%} interval {figure.low:.4g} to {figure.high:.4g}")
+        print(f"  {TITLES[key]:<36}{figure.value:>10.4g}   {_bounds(figure)}")
     for key, reason in undefined.items():
         print(f"  {TITLES[key]:<36}         -   {reason}")
+
+
+def _bounds(figure: Interval) -> str:
+    if figure.note:
+        return f"no interval: {figure.note}"
+    return f"{figure.level:.0%} interval {figure.low:.4g} to {figure.high:.4g}"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.embedding.checks import Floats, feature_rows
-from cdp.embedding.intervals import Estimate, deal, jackknife, without_interval
+from cdp.embedding.checks import Floats, Ints, feature_rows
+from cdp.embedding.intervals import Estimate, deal, jackknife, leave_out, without_interval
 
-GROUPS, DIRECTIONS = 20, 256
-REST = 0.25
-"""So much of its standard error may be wrong with an extrapolated distance before it has no interval."""
+DIRECTIONS, COARSE = 256, 8
+REST = 3.0
+"""Without an interval where the next term of the expansion may be more than so many standard errors; a tenth of it is left."""
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -33,13 +33,17 @@ def frechet_of_moments(mean_a: Floats, cov_a: Floats, mean_b: Floats, cov_b: Flo
     return max(0.0, float(np.square(mean_a - mean_b).sum()) + float(np.trace(cov_a) + np.trace(cov_b)) - 2 * cross)
 
 
-def frechet_interval(real: np.ndarray, fake: np.ndarray, *, seed: int = 0, level: float = 0.95, directions: int = DIRECTIONS) -> Estimate:
+def frechet_interval(
+    real: np.ndarray, fake: np.ndarray, real_labels: np.ndarray | None = None, labels: np.ndarray | None = None, *, seed: int = 0,
+    level: float = 0.95, directions: int = DIRECTIONS,
+) -> Estimate:  # fmt: skip
     """Frechet distance of the two distributions, not of the two samples: extrapolated to infinitely many images of each.
 
-    The distance of finite sets lies too high by about a/n + b/m (Chong and Forsyth 2020). What leaving a tenth of either side out
+    The distance of finite sets lies too high by about a/n + b/m (Chong and Forsyth 2020). What leaving a group of either side out
     adds to it on average says how much, and that is taken off; so the estimate scatters about the distance of the
     distributions, below 0 at times where they are alike, and sets of different sizes can be compared. The interval is for that
-    distance, too. Above ``directions`` features both are taken from so many of largest variance.
+    distance, too. real_labels (n,), labels (m,): classes, where every set has as many images of each. Above ``directions`` features
+    both are taken from so many of largest variance.
 
     Without an interval where there are too few images for the features: the extrapolation in 1/n would be off by more than it says.
     """
@@ -47,13 +51,16 @@ def frechet_interval(real: np.ndarray, fake: np.ndarray, *, seed: int = 0, level
     value, n = frechet_distance(a, b), len(b)
     if a.shape[1] > directions:
         a, b = _leading(a, b, directions)
-    first, second = (_Left.of(side, seed) for side in (a, b))
+    zeros = [np.zeros(len(side), np.int64) if classes is None else classes for side, classes in ((a, real_labels), (b, labels))]
+    first, second = (_Left.of(side, *leave_out(classes, seed=seed)) for side, classes in zip((a, b), zeros, strict=True))
     plain = frechet_of_moments(*first.whole, *second.whole)
-    theirs = _distances(second.whole, first.without)
-    own = _distances(first.whole, second.without)
+    theirs, own = _distances(second.whole, first.without), _distances(first.whole, second.without)
     bias = sum((len(side) - 1) * (float(side.mean()) - plain) for side in (own, theirs))
-    found = jackknife(value - bias, [own, theirs], n, level=level)
-    # What the next term of the expansion, a / n^2, may leave: about the first one times features over images.
+    few = [min(COARSE, len(side)) for side in (a, b)]
+    coarse = [_Left.of(side, deal(classes, count, seed=seed)[0], count) for side, classes, count in zip((a, b), zeros, few, strict=True)]
+    together = np.stack([_distances(one, coarse[1].without) for one in coarse[0].without])
+    found = jackknife(value - bias, [own, theirs], n, together=together, sizes=(len(a), len(b)), level=level)
+    # The next term of the expansion in 1/n is about the first one times features over images, and part of it is left.
     rest = bias * a.shape[1] / min(len(a), len(b))
     if rest > REST * found.error:
         needed = f"{a.shape[1]:,} features of {min(len(a), len(b)):,} images"
@@ -71,10 +78,8 @@ class _Left:
     without: list[tuple[Floats, Floats]]
 
     @classmethod
-    def of(cls, rows: Floats, seed: int) -> _Left:
+    def of(cls, rows: Floats, groups: Ints, count: int) -> _Left:
         centre = rows.mean(axis=0)
-        count = min(GROUPS, len(rows))
-        groups = deal(np.zeros(len(rows), np.int64), count, seed=seed)[0]
         parts = [rows[groups == group] - centre for group in range(count)]
         square = sum(part.T @ part for part in parts)
         without = []

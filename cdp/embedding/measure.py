@@ -11,7 +11,7 @@ from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
 from cdp.embedding.frechet import frechet_interval
-from cdp.embedding.intervals import Parts, Scale, difference, estimate_or_value
+from cdp.embedding.intervals import FREEDOM, Parts, Scale, balanced_sample, difference, estimate_or_value
 from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
 from cdp.embedding.report import Arm, RealBaseline, arm_report
 from cdp.embedding.scatter import separation_interval
@@ -52,7 +52,7 @@ CLASS_FREEDOM, CLASS_ROWS = 12, 400
 """A class's intervals have half the degrees of freedom, and its AUC looks at so many images of each side: ten classes would otherwise cost
 more than the whole set."""
 SCORED: Mapping[str, Scale] = {
-    "silhouette": "plain", "knn_accuracy": "share", "probe_accuracy": "share", "probe_margin": "plain", "other_class_distance": "ratio",
+    "silhouette": "plain", "knn_accuracy": "share", "probe_accuracy": "share", "probe_margin": "plain", "other_class_distance": "spacing",
 }  # fmt: skip
 """Figures that are means of one score an image."""
 Take = Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None]
@@ -193,27 +193,26 @@ def _of_class(row: dict[str, Interval], value: int, rows: Floats, classes: Ints,
     take(("alignment",), lambda: (alignment(rows[mine], classes[mine], seed=seed),))
     take(("uniformity",), lambda: (uniformity(rows[mine], seed=seed),))
     if real is not None and real.label is not None and (real.label == value).sum() > 1 and mine.sum() > 1:
-        part = replace(real, features=feature_rows("real features", real.features)[real.label == value])
-        parts = Parts.of(classes[mine], np.full(len(part.features), value), seed=seed, freedom=CLASS_FREEDOM)
-        _against_real(take, rows[mine], classes[mine], part, parts, seed, told_apart=CLASS_ROWS)
+        theirs = real.label == value
+        part = replace(real, features=feature_rows("real features", real.features)[theirs], label=real.label[theirs])
+        _against_real(take, rows[mine], classes[mine], part, seed, freedom=CLASS_FREEDOM, told_apart=CLASS_ROWS)
 
 
 def _of_all(take: Take, rows: Floats, classes: Ints | None, real: Real | None, seed: int) -> None:
     """The figures that exist without labels, too. classes: None there."""
-    take(("uniformity",), lambda: (uniformity(rows, seed=seed),))
+    take(("uniformity",), lambda: (uniformity(rows, classes, seed=seed),))
     if real is not None:
         held_out = feature_rows("real features", real.features, width=rows.shape[1])
-        known, own = (
-            np.zeros(len(side), np.int64) if label is None else label for side, label in ((held_out, real.label), (rows, classes))
-        )
-        _against_real(take, rows, classes, replace(real, features=held_out), Parts.of(own, known, seed=seed), seed)
+        _against_real(take, rows, classes, replace(real, features=held_out), seed)
 
 
 def _against_real(
-    take: Take, rows: Floats, classes: Ints | None, real: Real, parts: Parts, seed: int, *, told_apart: int = 20_000
+    take: Take, rows: Floats, classes: Ints | None, real: Real, seed: int, *, freedom: int = FREEDOM, told_apart: int = 20_000
 ) -> None:  # fmt: skip
-    """parts: of both sides; told_apart: images of each side at most that the AUC looks at."""
+    """freedom: of the intervals; told_apart: images of each side at most that the AUC looks at."""
     held_out = real.features
+    known, own = (np.zeros(len(side), np.int64) if label is None else label for side, label in ((held_out, real.label), (rows, classes)))
+    parts = Parts.of(own, known, seed=seed, freedom=freedom)
 
     def balls() -> tuple[Interval, ...]:
         found, crowd = fidelity(held_out, rows, parts)
@@ -233,20 +232,15 @@ def _against_real(
             raise UndefinedError("the distance to real training images is undefined for this set")
         return (found,)
 
-    take(("frechet",), lambda: (frechet_interval(held_out, rows, seed=seed),))
+    take(("frechet",), lambda: (frechet_interval(held_out, rows, known, own, seed=seed),))
     if min(len(held_out), len(rows)) > 5:
         take(("precision", "recall", "density", "coverage"), balls)
     else:  # too few for one of the pairs, maybe enough for the other
         take(("precision", "recall"), narrow)
         take(("density", "coverage"), wide)
-    some = [_some(len(side), told_apart, seed) for side in (held_out, rows)]
+    some = [balanced_sample(side, told_apart, seed) for side in (known, own)]
     take(("real_auc",), lambda: (classifier_auc(held_out[some[0]], rows[some[1]], parts.only(some[1], some[0]), seed=seed),))
-    few = [_some(len(side), PAIRWISE_ROWS, seed) for side in (held_out, rows)]
-    take(("mmd",), lambda: (mmd(held_out[few[0]], rows[few[1]], seed=seed),))
+    few = [balanced_sample(side, PAIRWISE_ROWS, seed) for side in (known, own)]
+    take(("mmd",), lambda: (mmd(held_out[few[0]], rows[few[1]], known[few[0]], own[few[1]], seed=seed),))
     if real.baseline is not None:
         take(("nearest",), nearest)
-
-
-def _some(count: int, most: int, seed: int) -> Ints:
-    """A seeded sample of at most so many rows, in their order."""
-    return np.arange(count) if count <= most else np.sort(np.random.default_rng(seed).permutation(count)[:most])

@@ -2,7 +2,7 @@
 
 from cdp.embedding.checks import UndefinedError
 from cdp.embedding.frechet import frechet_distance
-from cdp.embedding.intervals import agreement, agreement_difference, bootstrap, paired_bootstrap
+from cdp.embedding.intervals import agreement, agreement_difference
 from cdp.embedding.neighbours import DensityCoverage, PrecisionRecall, density_coverage, nearest_distance, precision_recall
 from cdp.embedding.scatter import between_within_ratio, separation_difference, separation_interval
 from cdp.statistics.shares import wilson
@@ -14,11 +14,9 @@ __all__ = [
     "agreement",
     "agreement_difference",
     "between_within_ratio",
-    "bootstrap",
     "density_coverage",
     "frechet_distance",
     "nearest_distance",
-    "paired_bootstrap",
     "precision_recall",
     "separation_difference",
     "separation_interval",

@@ -55,7 +55,7 @@ def precision_recall(
     """
     rows, others = _pair("real", real, "fake", fake, k)
 
-    def shares(a: Floats, b: Floats) -> tuple[float, ...]:
+    def shares(a: Floats, b: Floats, _: int) -> tuple[float, ...]:
         found = _inside(a, b, _radii(a, k)[:, 0], fake_radius=_radii(b, k)[:, 0])
         return float(found.fake.mean()), float(found.real.mean())
 
@@ -73,9 +73,11 @@ def density_coverage(
     """
     rows, others = _pair("real", real, "fake", fake, k, both=False)
 
-    def figures(a: Floats, b: Floats) -> tuple[float, ...]:
-        found = _inside(a, b, _radii(a, k)[:, 0])
-        return float(found.crowd.mean()) / k, float(found.hit.mean())
+    def figures(a: Floats, b: Floats, parts: int) -> tuple[float, ...]:
+        few = _crowding(k, parts)
+        radii = _radii(a, k, few)
+        found = _inside(a, b, radii[:, 0], crowd_radius=radii[:, 1])
+        return float(found.crowd.mean()) / few, float(found.hit.mean())
 
     return DensityCoverage(*_over_parts(figures, rows, others, parts, k, ("ratio", "share"), seed, level))
 
@@ -86,28 +88,35 @@ def fidelity(
     """``precision_recall`` (k 3) and ``density_coverage`` (k 5) from half the distances that both would take."""
     rows, others = _pair("real", real, "fake", fake, 5)
 
-    def figures(a: Floats, b: Floats) -> tuple[float, ...]:
+    def figures(a: Floats, b: Floats, parts: int) -> tuple[float, ...]:
         a, b = _quick(a, b)
-        radii = _radii(a, 3, 5)
-        found = _inside(a, b, radii[:, 0], radii[:, 1], _radii(b, 3)[:, 0])
-        return float(found.fake.mean()), float(found.real.mean()), float(found.crowd.mean()) / 5, float(found.hit.mean())
+        few = _crowding(5, parts)
+        radii = _radii(a, 3, 5, few)
+        found = _inside(a, b, radii[:, 0], radii[:, 1], _radii(b, 3)[:, 0], radii[:, 2])
+        return float(found.fake.mean()), float(found.real.mean()), float(found.crowd.mean()) / few, float(found.hit.mean())
 
     found = _over_parts(figures, rows, others, parts, 5, ("share", "share", "ratio", "share"), seed, level)
     return PrecisionRecall(*found[:2]), DensityCoverage(*found[2:])
 
 
+def _crowding(k: int, parts: int) -> int:
+    """Neighbours of the balls that density counts in a part: fewer where images are few, so that balls are about as large, and as much
+    shared by their neighbours, as those of the whole."""
+    return k if parts == 1 or parts > 3 else max(1, round(k / 2 + 0.1))
+
+
 def _over_parts(
-    figures: Callable[[Floats, Floats], tuple[float, ...]], real: Floats, fake: Floats, parts: Parts | None, k: int,
+    figures: Callable[[Floats, Floats, int], tuple[float, ...]], real: Floats, fake: Floats, parts: Parts | None, k: int,
     scales: tuple[Scale, ...], seed: int, level: float,
 ) -> list[Interval]:  # fmt: skip
     """Each figure of (real, fake) with its interval; without one where a part has too few images for balls."""
     parts = parts or Parts.of(np.zeros(len(fake), np.int64), np.zeros(len(real), np.int64), seed=seed)
-    whole, n = figures(real, fake), len(fake)
+    whole, n = figures(real, fake, 1), len(fake)
     smallest = min(len(real), len(fake)) // parts.count
     if smallest <= k:
         note = f"an interval takes more than {k} images of each side in every part, and there are {smallest}: pass more"
         return [without_interval(value, n, note, level=level) for value in whole]
-    found = parts.values(lambda own, theirs: figures(real[theirs], fake[own]))
+    found = parts.values(lambda own, theirs: figures(real[theirs], fake[own], parts.count))
     return [
         estimate(value, found[:, :, at], n, scale=scale, level=level) for at, (value, scale) in enumerate(zip(whole, scales, strict=True))
     ]
@@ -125,16 +134,19 @@ class _Inside:
 
 
 def _inside(
-    real: Floats, fake: Floats, radius: Floats, wide: Floats | None = None, fake_radius: Floats | None = None
+    real: Floats, fake: Floats, radius: Floats, wide: Floats | None = None, fake_radius: Floats | None = None,
+    crowd_radius: Floats | None = None,
 ) -> _Inside:  # fmt: skip
-    """radius, wide: (n,) squared radii of real balls, wide as radius where not given; fake_radius: (m,)."""
+    """radius, wide, crowd_radius: (n,) squared radii of real balls, wide as radius and crowd_radius as wide where not given; fake_radius:
+    (m,)."""
     wide = radius if wide is None else wide
+    crowd_radius = wide if crowd_radius is None else crowd_radius
     inside, crowd = np.zeros(len(fake), bool), np.zeros(len(fake))
     covered, hit = np.zeros(len(real), bool), np.zeros(len(real), bool)
     for part, block in squared(fake, real):
         inside[part] = (block <= radius).any(axis=1)
         within = block <= wide
-        crowd[part] = within.sum(axis=1)
+        crowd[part] = (block <= crowd_radius).sum(axis=1)
         hit |= within.any(axis=0)
         if fake_radius is not None:
             covered |= (block <= fake_radius[part, None]).any(axis=0)

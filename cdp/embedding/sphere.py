@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cdp.embedding.checks import Floats, UndefinedError, class_numbers, feature_rows
-from cdp.embedding.intervals import Estimate, jackknife, leave_out
+from cdp.embedding.intervals import Estimate, balanced_sample, jackknife, leave_out
 
 
 def alignment(features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95) -> Estimate:
@@ -27,17 +27,20 @@ def alignment(features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level:
     return jackknife(value, [_aligned(sums.sum(axis=0) - sums, sizes.sum(axis=0) - sizes)], len(rows), level=level)
 
 
-def uniformity(features: np.ndarray, *, seed: int = 0, level: float = 0.95, most: int = 2000) -> Estimate:
+def uniformity(features: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0, level: float = 0.95, most: int = 2000) -> Estimate:
     """Log mean of exp(-2 |u - v|^2) over pairs on the sphere (their Eq. 2, t 2): 0 is collapsed, lower is more evenly spread.
 
-    features (n, d) without zero rows. Above ``most`` rows a seeded sample of that many, because pairs are squared. The interval
+    features (n, d) without zero rows. Above ``most`` rows a seeded sample of that many, because pairs are squared. labels (n,): classes,
+    where every set has as many images of each. The interval
     leaves groups of images out.
     """
     rows = _unit(features)
     count = len(rows)
+    classes = np.zeros(count, np.int64) if labels is None else class_numbers("labels", labels, count)
     if count > most:
-        rows = rows[np.sort(np.random.default_rng(seed).permutation(count)[:most])]
-    groups, number = leave_out(np.zeros(len(rows), np.int64), seed=seed)
+        some = balanced_sample(classes, most, seed)
+        rows, classes = rows[some], classes[some]
+    groups, number = leave_out(classes, seed=seed)
     member = (groups[:, None] == np.arange(number)).astype(np.float64)
     kernel = np.exp(-2 * np.maximum(2 - 2 * rows @ rows.T, 0))
     np.fill_diagonal(kernel, 0)

@@ -41,11 +41,15 @@ def _auc(real: Floats, fake: Floats, folds: int, seed: int) -> float:
     return float(above / (len(real) * len(fake)))
 
 
-def mmd(real: np.ndarray, fake: np.ndarray, *, seed: int = 0, level: float = 0.95) -> Estimate:
+def mmd(
+    real: np.ndarray, fake: np.ndarray, real_labels: np.ndarray | None = None, labels: np.ndarray | None = None, *, seed: int = 0,
+    level: float = 0.95,
+) -> Estimate:  # fmt: skip
     """Unbiased squared maximum mean discrepancy (Gretton 2012, Eq. 3), Gaussian kernel at the median distance of both together.
 
     real (n, d), fake (m, d), at least 2 rows each. About 0 for the same distribution, and negative at times. The interval leaves groups
-    of images of either side out, with the kernel as it is.
+    of images of either side out, with the kernel as it is. real_labels (n,), labels (m,): classes, where every set has as many images
+    of each.
     """
     rows = feature_rows("real", real, at_least=2)
     others = feature_rows("fake", fake, at_least=2, width=rows.shape[1])
@@ -58,7 +62,7 @@ def mmd(real: np.ndarray, fake: np.ndarray, *, seed: int = 0, level: float = 0.9
     kernel = np.exp(-squared / scale)
     np.fill_diagonal(kernel, 0)
     n, m = len(rows), len(others)
-    first, second = (_members(size, seed) for size in (n, m))
+    first, second = _members(n, real_labels, seed), _members(m, labels, seed)
     inner, outer, cross = first.T @ kernel[:n, :n] @ first, second.T @ kernel[n:, n:] @ second, first.T @ kernel[:n, n:] @ second
     left, right = n - first.sum(axis=0), m - second.sum(axis=0)
     within = inner.sum() / (n * (n - 1)), outer.sum() / (m * (m - 1))
@@ -66,12 +70,14 @@ def mmd(real: np.ndarray, fake: np.ndarray, *, seed: int = 0, level: float = 0.9
     with np.errstate(divide="ignore", invalid="ignore"):  # without a group there may be one image only, which has no pairs
         own = within[0] + without_each(outer) / (right * (right - 1)) - 2 * (cross.sum() - cross.sum(axis=0)) / (n * right)
         theirs = within[1] + without_each(inner) / (left * (left - 1)) - 2 * (cross.sum() - cross.sum(axis=1)) / (left * m)
-    return jackknife(float(value), [own, theirs], n + m, level=level)
+        both = cross.sum() - cross.sum(axis=0) - cross.sum(axis=1)[:, None] + cross
+        together = -2 * both / (left[:, None] * right)
+    return jackknife(float(value), [own, theirs], n + m, together=together, sizes=(n, m), level=level)
 
 
-def _members(size: int, seed: int) -> Floats:
+def _members(size: int, labels: np.ndarray | None, seed: int) -> Floats:
     """(size, G) which group each image is in."""
-    groups, count = leave_out(np.zeros(size, np.int64), seed=seed)
+    groups, count = leave_out(np.zeros(size, np.int64) if labels is None else labels, seed=seed)
     return (groups[:, None] == np.arange(count)).astype(np.float64)
 
 

@@ -63,13 +63,13 @@ def report_bars(result: LiveResult) -> go.Figure:
     return figure
 
 
-def report_rows(result: LiveResult) -> list[dict[str, str | float | int]]:
+def report_rows(result: LiveResult) -> list[dict[str, str | float | int | None]]:
     """The numbers behind ``report_bars``: one row per arm and measure, the paired difference included where there is one: identical images have none."""
     arms = [("guided", result.guided_report), ("unguided", result.unguided_report)]
     if not result.identical:
         arms.append(("guided - unguided", result.difference))
     return [
-        {"arm": name, "measure": m.title, "value": i.value, "low": i.low, "high": i.high, "n": i.n, "level": i.level}
+        {"arm": name, "measure": m.title, "value": i.value, "low": i.bounds[0], "high": i.bounds[1], "n": i.n, "level": i.level}
         for name, report in arms
         if report
         for m in MEASURES
@@ -85,6 +85,8 @@ def finding(measure: Measure, result: LiveResult) -> str:
         return f"{measure.title} (n = {alone.n:,})" if alone else measure.title
     if result.identical:
         return f"{measure.title}: identical so far<br><span style='font-size:11px'>guided and unguided are the same {difference.n:,} images</span>"
+    if difference.note:
+        return f"{measure.title}: no interval<br><span style='font-size:11px'>{difference.note}</span>"
     low, high, value = (x * measure.factor for x in (difference.low, difference.high, difference.value))
     verdict = "no clear difference" if low <= 0 <= high else f"guided is {'higher' if value > 0 else 'lower'}"
     if result.fewest < LEAST_A_CLASS:
@@ -105,13 +107,14 @@ def _interval(report: ArmReport, measure: Measure) -> Interval | None:
 
 
 def _whisker(interval: Interval, measure: Measure, sign: Sign, row: int) -> go.Scatter:
-    value, low, high = (x * measure.factor for x in (interval.value, interval.low, interval.high))
+    value, below, above = (x * measure.factor for x in (interval.value, *interval.reach))
     d = measure.digits
+    bounds = "no interval" if interval.note else f"{interval.level:.0%}: {value - below:.{d}f} to {value + above:.{d}f}"
     return go.Scatter(
         x=[value], y=[sign.name], name=sign.name, mode="markers", xaxis=axis_name("x", row), yaxis=axis_name("y", row),
         marker={"color": sign.color, "symbol": sign.symbol, "size": 10, "line": {"width": 2, "color": sign.color}},
-        error_x={"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low], "color": sign.color, "thickness": 2, "width": 6},
-        hovertemplate=f"{sign.name}: {value:.{d}f} ({interval.level:.0%}: {low:.{d}f} to {high:.{d}f}), n = {interval.n:,}<extra></extra>",
+        error_x={"type": "data", "symmetric": False, "array": [above], "arrayminus": [below], "color": sign.color, "thickness": 2, "width": 6},
+        hovertemplate=f"{sign.name}: {value:.{d}f} ({bounds}), n = {interval.n:,}<extra></extra>",
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from cdp.figures.panels import axis_name, layout_name, stacked
 from cdp.types import Interval
 
 ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
-_HOVER = ", %{customdata[0]}: %{y:.3g} (95 %: %{customdata[1]:.3g} to %{customdata[2]:.3g}), n = %{customdata[3]:,}<extra></extra>"
+_HOVER = ", %{customdata[0]}: %{y:.3g} (%{customdata[1]}), n = %{customdata[2]:,}<extra></extra>"
 
 
 def measure_panels(rows: Mapping[str, Mapping[str, Interval]], titles: Mapping[str, str], references: Mapping[str, float]) -> go.Figure:
@@ -54,10 +54,10 @@ def class_panels(per_class: Mapping[str, Mapping[int, Interval]], class_names: S
                 x=[classes.index(value) + shift for value in have], y=[found[value].value for value in have], name=name, mode="markers",
                 marker={"color": sign.color, "symbol": sign.symbol, "size": 9},
                 error_y={
-                    "type": "data", "symmetric": False, "array": [found[v].high - found[v].value for v in have],
-                    "arrayminus": [found[v].value - found[v].low for v in have], "color": sign.color, "thickness": 1.5, "width": 4,
+                    "type": "data", "symmetric": False, "array": [found[v].reach[1] for v in have],
+                    "arrayminus": [found[v].reach[0] for v in have], "color": sign.color, "thickness": 1.5, "width": 4,
                 },
-                customdata=[[_named(class_names, v), found[v].low, found[v].high, found[v].n] for v in have],
+                customdata=[[_named(class_names, v), _bounds(found[v]), found[v].n] for v in have],
                 hovertemplate=name + _HOVER,
             )
         )  # fmt: skip
@@ -70,12 +70,16 @@ def _whisker(interval: Interval, sign: Sign, at: float, row: int, *, legend: boo
         x=[interval.value], y=[at], name=sign.name, legendgroup=sign.name, showlegend=legend, mode="markers",
         xaxis=axis_name("x", row), yaxis=axis_name("y", row),
         marker={"color": sign.color, "symbol": sign.symbol, "size": 9, "line": {"width": 1.5, "color": sign.color}},
-        error_x={"type": "data", "symmetric": False, "array": [interval.high - interval.value],
-                 "arrayminus": [interval.value - interval.low], "color": sign.color, "thickness": 2, "width": 5},
+        error_x={"type": "data", "symmetric": False, "array": [interval.reach[1]],
+                 "arrayminus": [interval.reach[0]], "color": sign.color, "thickness": 2, "width": 5},
         hovertemplate=(
-            f"{sign.name}: {interval.value:.4g} ({interval.level:.0%}: {interval.low:.4g} to {interval.high:.4g}), n = {interval.n:,}<extra></extra>"
+            f"{sign.name}: {interval.value:.4g} ({_bounds(interval)}), n = {interval.n:,}<extra></extra>"
         ),
     )  # fmt: skip
+
+
+def _bounds(one: Interval) -> str:
+    return "no interval: too few images" if one.note else f"{one.level:.0%}: {one.low:.4g} to {one.high:.4g}"
 
 
 def _reference(at: float, row: int) -> dict[str, object]:

@@ -10,24 +10,22 @@ from scipy.stats import binomtest
 
 from cdp.embedding.intervals import (
     Estimate,
+    Parts,
     agreement,
     agreement_difference,
-    bootstrap,
+    at_level,
+    deal,
     difference,
-    draws,
     estimate,
+    jackknife,
+    leave_out,
     log_ratio,
     p_value,
-    paired_bootstrap,
 )
 from cdp.embedding.metrics import UndefinedError
 from cdp.errors import InputError
 from cdp.statistics.shares import wilson
 from cdp.types import Interval
-
-
-def mean(values: np.ndarray) -> float:
-    return float(values.mean())
 
 
 @pytest.mark.parametrize("hits", (0, 1, 17, 63, 64))
@@ -71,61 +69,51 @@ def test_a_difference_of_agreement_covers_the_truth() -> None:
     assert 0.92 <= hits / 400 <= 0.99
 
 
-def test_bootstrap_of_a_mean_approaches_its_normal_interval() -> None:
-    values = np.random.default_rng(1).normal(3, 2, 400)
-    found = bootstrap(mean, values, n_boot=2000, seed=2)
-    half = 1.96 * values.std() / 20
-    assert found.value == values.mean()
-    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.1 * half)
+@pytest.mark.parametrize("scale", ("plain", "share", "ratio"))
+def test_parts_and_left_out_groups_of_a_mean_give_its_textbook_interval(scale: str) -> None:
+    values = np.random.default_rng(1).uniform(size=800)
+    if scale == "share":
+        values = (values < 0.3).astype(float)
+    parts = Parts.of(np.zeros(800, int), freedom=400)
+    by_parts = estimate(values.mean(), parts.values(lambda own, _: [values[own].mean()])[:, :, 0], 800, scale=scale)
+    groups, count = leave_out(np.zeros(800, int))
+    without = [np.array([values[groups != group].mean() for group in range(count)])]
+    error = values.std() / np.sqrt(800)
+    assert by_parts.error == pytest.approx(error, rel=0.08)
+    assert jackknife(values.mean(), without, 800, scale=scale).error == pytest.approx(error, rel=0.25)
+    assert by_parts.low < values.mean() < by_parts.high
 
 
-def test_bootstrap_resamples_all_arrays_together() -> None:
-    values = np.random.default_rng(1).normal(size=50)
-    found = bootstrap(lambda a, b: float((a - b).mean()), values, values.copy(), n_boot=50)
-    assert found.low == found.high == 0
+def test_parts_have_every_class_alike_and_equal_labels_are_dealt_alike() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([3, 5, 9], [100, 60, 40]))
+    dealt = deal(labels, 4, 5)
+    for row in dealt:
+        counts = np.array([[((labels == value) & (row == part)).sum() for part in range(4)] for value in (3, 5, 9)])
+        assert np.ptp(counts, axis=1).max() <= 1
+    assert (dealt == deal(labels.copy(), 4, 5)).all() and (dealt[0] != dealt[1]).any()
+    assert (dealt != deal(labels, 4, 5, seed=1)).any()
+    groups, count = leave_out(labels)
+    assert count == 20 and {(groups[labels == value] == 0).sum() for value in (3, 5, 9)} == {2, 3, 5}
 
 
-def test_bootstrap_repeats_with_its_seed_and_changes_with_another() -> None:
-    values = np.random.default_rng(1).normal(size=50)
-    assert bootstrap(mean, values, seed=3) == bootstrap(mean, values, seed=3)
-    assert bootstrap(mean, values, seed=3) != bootstrap(mean, values, seed=4)
+def test_pairs_of_images_are_not_counted_twice_where_two_sets_are_alike() -> None:
+    # The mean product of two independent sets of mean 0 is a mean over pairs of images: its variance is 1 / (n m).
+    rng = np.random.default_rng(2)
+    estimates = []
+    for _ in range(300):
+        a, b = rng.normal(size=(2, 20))
+        left, right = (19 * 20 / 19 * (side.mean() - side / 20) / 19 for side in (a, b))
+        together = np.outer(left, right)
+        found = jackknife(a.mean() * b.mean(), [left * b.mean(), a.mean() * right], 20, together=together)
+        estimates.append((found.value, found.error))
+    values, errors = np.array(estimates).T
+    assert np.sqrt(np.mean(errors**2)) < 1.42 * values.std()
 
 
 def test_a_higher_level_gives_a_wider_interval() -> None:
-    values = np.random.default_rng(1).normal(size=50)
-    narrow, wide = (bootstrap(mean, values, level=level) for level in (0.5, 0.99))
+    found = estimate(0.5, np.random.default_rng(1).normal(0.5, 0.1, (12, 2)), 300)
+    narrow, wide = (at_level(found, level) for level in (0.5, 0.99))
     assert wide.low < narrow.low < narrow.high < wide.high
-
-
-def test_draws_keep_class_sizes_and_replace_each_row_from_its_own_class() -> None:
-    strata = np.array([4, 4, 7, 4, 7, 9])
-    rows = np.concatenate(list(draws(6, 200, 0, strata)))
-    assert rows.shape == (200, 6)
-    assert (strata[rows] == strata).all()
-    assert all((rows[:, i] != i).any() for i in range(5))
-
-
-def test_draws_are_uniform_with_replacement() -> None:
-    rows = np.concatenate(list(draws(5, 4000, 0, None)))
-    assert np.bincount(rows.ravel()) / rows.size == pytest.approx(np.full(5, 0.2), abs=0.01)
-
-
-def test_a_paired_bootstrap_cancels_what_both_arms_share() -> None:
-    rng = np.random.default_rng(5)
-    shared = rng.normal(0, 10, 200)
-    first, second = shared + 1 + rng.normal(0, 0.1, 200), shared
-    found = paired_bootstrap(mean, (first,), (second,))
-    assert found.value == pytest.approx(1, abs=0.05)
-    assert found.high - found.low < 0.1
-    apart = bootstrap(mean, first)
-    assert apart.high - apart.low > 1
-
-
-def test_stratified_bootstrap_leaves_out_the_variation_between_classes() -> None:
-    strata = np.repeat([0, 1], 50)
-    values = np.where(strata == 0, -10.0, 10.0) + np.random.default_rng(6).normal(size=100)
-    plain, stratified = bootstrap(mean, values), bootstrap(mean, values, strata=strata)
-    assert stratified.high - stratified.low < (plain.high - plain.low) / 5
 
 
 @pytest.mark.parametrize(
@@ -133,10 +121,7 @@ def test_stratified_bootstrap_leaves_out_the_variation_between_classes() -> None
     [
         (lambda: wilson(3, 2), "3 hits of 2"),
         (lambda: wilson(1, 2, level=1), "level is 1"),
-        (lambda: bootstrap(mean, np.ones(3), np.ones(4)), "cannot be resampled together"),
-        (lambda: bootstrap(mean, np.ones(3), n_boot=1), "raise n_boot"),
-        (lambda: bootstrap(mean, np.ones(3), strata=np.ones(2, int)), "strata"),
-        (lambda: bootstrap(mean, np.ones(3), level=0), "level is 0"),
+        (lambda: at_level(estimate(1.0, np.array([[0.0, 1.0]]), 2), 0), "level is 0"),
         (lambda: agreement(np.ones(3, int), np.ones(2, int)), "predicted has shape"),
         (lambda: agreement(np.ones(3), np.ones(3, int)), "integer class numbers"),
         (lambda: agreement_difference(np.ones(3, int), np.ones(2, int), np.ones(3, int)), "predicted has shape"),
@@ -148,8 +133,10 @@ def test_input_that_makes_no_sense_is_refused(call: object, message: str) -> Non
 
 
 def test_figures_of_no_image_or_intervals_of_one_are_undefined() -> None:
-    with pytest.raises(UndefinedError, match="at least 2"):
-        bootstrap(mean, np.ones(1))
+    with pytest.raises(UndefinedError, match="too few for an interval"):
+        estimate(1.0, np.array([[0.0, np.nan]]), 2)
+    with pytest.raises(UndefinedError, match="too few for an interval"):
+        jackknife(1.0, [np.array([0.0, np.inf, 1.0])], 3)
     with pytest.raises(UndefinedError, match="no images"):
         agreement(np.zeros(0, int), np.zeros(0, int))
 

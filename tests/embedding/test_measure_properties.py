@@ -24,7 +24,7 @@ def world(apart: float = 3.0, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray,
 
 
 def measured(rows: np.ndarray, label: np.ndarray, real: Real) -> Measurement:
-    return measure(rows, label, real, n_boot=60)
+    return measure(rows, label, real)
 
 
 def turned(real: Real, turn: np.ndarray) -> Real:
@@ -47,7 +47,9 @@ def test_the_order_of_the_images_changes_no_figure() -> None:
     mixed = np.random.default_rng(3).permutation(len(rows))
     before, after = measured(rows, label, real), measured(rows[mixed], label[mixed], real)
     for key, figure in before.figures.items():
-        tolerance = 0.05 if key in ("probe_accuracy", "probe_margin", "real_auc") else 1e-3  # folds follow the order
+        tolerance = (
+            0.05 if key in ("probe_accuracy", "probe_margin", "real_auc") else 0.03 if key == "frechet" else 1e-3
+        )  # folds and groups follow the order
         assert after.figures[key].value == pytest.approx(figure.value, abs=tolerance), key
 
 

@@ -45,7 +45,7 @@ def test_precision_recall_density_and_coverage_equal_the_full_matrix(seed: int, 
     real, fake = pair(seed, n, m)
     inside_real = cdist(fake, real) <= radii(real, k)
     inside_fake = cdist(real, fake) <= radii(fake, k)
-    found, crowd = precision_recall(real, fake, k=k), density_coverage(real, fake, k=k, n_boot=10)
+    found, crowd = precision_recall(real, fake, k=k), density_coverage(real, fake, k=k)
     assert found.precision.value == pytest.approx(inside_real.any(1).mean())
     assert found.recall.value == pytest.approx(inside_fake.any(1).mean())
     assert crowd.density.value == pytest.approx(inside_real.sum(1).mean() / k)

@@ -46,14 +46,14 @@ def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copi
     assert fresh is not None
     assert copies is not None
     assert fresh.low < 1 < fresh.high
-    assert copies.value == copies.low == copies.high == 0
+    assert copies.value == 0 and copies.note
 
 
 def test_the_memorisation_interval_covers_one_for_fresh_images() -> None:
     hits = 0
     for seed in range(60):
         base = real_baseline(drawn(3 * seed, 60), drawn(3 * seed + 1, 30), np.repeat(np.arange(4), 30))
-        found = arm_report(Arm(drawn(3 * seed + 2)), LABELS, base, n_boot=100).nearest
+        found = arm_report(Arm(drawn(3 * seed + 2)), LABELS, base).nearest
         assert found is not None
         hits += found.low <= 1 <= found.high
     assert hits >= 50

@@ -99,6 +99,10 @@ def panels(found: Sequence[Measured]) -> None:
         st.caption(plain(f"Not measured: {reason}."))
     for note in sorted({one.note for one in found if one.note}):
         st.caption(plain(f"{note[0].upper()}{note[1:]}."))
+    titles = SEPARABILITY | FIDELITY
+    without = {(titles[key], figure.note) for one in found for key, figure in one.result.figures.items() if figure.note}
+    for title, note in sorted(without):
+        st.caption(plain(f"{title}: no interval, {note}."))
 
 
 def _classes(found: Sequence[Measured]) -> None:
@@ -122,9 +126,9 @@ def _classes(found: Sequence[Measured]) -> None:
     )  # fmt: skip
 
 
-def rows_of(found: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, str | float | int]]:
+def rows_of(found: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, str | float | int | None]]:
     """One row a set, figure and class, and one a figure of each comparison."""
-    rows: list[dict[str, str | float | int]] = []
+    rows: list[dict[str, str | float | int | None]] = []
     for one in found:
         rows += [_row(one.name, "all", key, figure) for key, figure in one.result.figures.items()]
         for value, figures in one.result.per_class.items():
@@ -136,10 +140,10 @@ def rows_of(found: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict
     return rows
 
 
-def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, str | float | int]:
+def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, str | float | int | None]:
     return {
-        "set": name, "class": scope, "figure": (SEPARABILITY | FIDELITY).get(key, key), "value": figure.value, "low": figure.low, "high": figure.high,
-        "n": figure.n, "level": figure.level,
+        "set": name, "class": scope, "figure": (SEPARABILITY | FIDELITY).get(key, key), "value": figure.value, "low": figure.bounds[0],
+        "high": figure.bounds[1], "n": figure.n, "level": figure.level, "note": figure.note,
     }  # fmt: skip
 
 

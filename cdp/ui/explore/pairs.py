@@ -126,7 +126,17 @@ def _names(one: Measured, pairs: Pairs) -> list[str]:
 
 def _table(found: list[Measured]) -> None:
     rows = [
-        {"set": one.name, "first": first, "second": second, "figure": title, "value": i.value, "low": i.low, "high": i.high, "n": i.n}
+        {
+            "set": one.name,
+            "first": first,
+            "second": second,
+            "figure": title,
+            "value": i.value,
+            "low": i.bounds[0],
+            "high": i.bounds[1],
+            "n": i.n,
+            "note": i.note,
+        }
         for one in found
         if one.pairs is not None
         for names in [dict(zip(one.pairs.classes, _names(one, one.pairs), strict=True))]

@@ -98,6 +98,8 @@ def _value(interval: Interval, measure: Measure) -> str:
 
 
 def _interval(interval: Interval, measure: Measure, *, signed: bool = False) -> str:
+    if interval.note:
+        return f"no interval: {interval.note}"
     sign = "+" if signed else ""
     low, high = (f"{x * measure.factor:{sign}.{measure.digits}f}" for x in (interval.low, interval.high))
     return f"{interval.level:.0%} interval {low} to {high}"
