@@ -72,7 +72,7 @@ class Parts:
         """The same dealing of these rows alone."""
         return Parts(self.own[:, own], self.real[:, real], self.count)
 
-    def values(self, figures: Callable[[Ints, Ints], Sequence[float]]) -> Floats:
+    def values(self, figures: Callable[[Ints, Ints], Sequence[float] | Floats]) -> Floats:
         """figures: of the set's rows and the real rows of one part -> (times, count, how many)."""
         return np.array([
             [figures(np.flatnonzero(own == part), np.flatnonzero(real == part)) for part in range(self.count)]
@@ -195,7 +195,7 @@ def at_level(one: Estimate, level: float) -> Estimate:
     if one.scale == "share" and 0 <= one.value <= 1:
         answers = one.value * (1 - one.value) / one.error**2 if 0 < one.value < 1 else one.n
         low, high = wilson_bounds(one.value, answers, reach)
-    elif one.scale == "ratio" and one.value > 0:
+    elif one.scale == "ratio" and one.value > 4 * one.error:  # about 0, where logarithms end, evenly as well
         factor = math.exp(min(reach * one.error / one.value, 700.0))
         low, high = one.value / factor, one.value * factor
     else:

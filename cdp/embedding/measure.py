@@ -48,9 +48,9 @@ OF_CLASSES = (
 
 PAIRWISE_ROWS = 1000
 """Images of each side for MMD, whose cost is quadratic."""
-CLASS_FREEDOM, CLASS_ROWS = 12, 400
-"""A class's intervals have half the degrees of freedom, and its AUC looks at so many images of each side: ten classes would otherwise cost
-more than the whole set."""
+TRAINED_FREEDOM, CLASS_FREEDOM, CLASS_ROWS = 12, 6, 400
+"""Degrees of freedom of intervals that train classifiers anew in each part, of the whole set and of a class, whose AUC looks at so many images
+of each side: ten classes would otherwise cost more than the whole set."""
 SCORED: Mapping[str, Scale] = {
     "silhouette": "plain", "knn_accuracy": "share", "probe_accuracy": "share", "probe_margin": "plain", "other_class_distance": "spacing",
 }  # fmt: skip
@@ -107,7 +107,8 @@ def measure(
     classes = class_numbers("labels", labels, len(rows))
     per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in np.unique(classes)}
     take(("separation",), lambda: (separation_interval(rows, classes, seed=seed),))
-    _take_scores(figures, per_class, undefined, rows, classes, around, seed)
+    for probes in (False, True):
+        _take_scores(figures, per_class, undefined, rows, classes, around, seed, probes=probes)
     take(("alignment",), lambda: (alignment(rows, classes, seed=seed),))
     _of_all(take, rows, classes, real, seed)
     for value, row in per_class.items() if by_class else ():
@@ -121,47 +122,56 @@ def _in_order(figures: dict[str, Interval]) -> dict[str, Interval]:
 
 def _take_scores(
     figures: dict[str, Interval], per_class: dict[int, dict[str, Interval]], undefined: dict[str, str], rows: Floats, classes: Ints,
-    around: Around | None, seed: int,
+    around: Around | None, seed: int, *, probes: bool,
 ) -> None:  # fmt: skip
-    """Figures that are means of one score an image, which exist for each class as well."""
+    """Figures that are means of one score an image, which exist for each class as well. probes: those of the linear probe, else those
+    of neighbours."""
     names, coded, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    whole, missing = _scores(rows, classes, around, seed)
+    whole, missing = _scores(rows, classes, around, seed, probes=probes)
     undefined.update(missing)
     reasons: dict[str, str] = {}
 
     def of_part(own: Ints, _: Ints) -> Floats:
-        found, why = _scores(rows[own], classes[own], None, seed)
+        found, why = _scores(rows[own], classes[own], None, seed, probes=probes)
         reasons.update(why)
-        return np.concatenate([_means(found.get(key), coded[own], len(names)) for key in whole] or [np.empty(0)])
+        return np.concatenate([_means(found.get(key), coded[own], len(names)) for key in whole])
 
-    parts = Parts.of(classes, seed=seed).values(of_part)
+    if not whole:
+        return
+    parts = Parts.of(classes, seed=seed, freedom=TRAINED_FREEDOM if probes else FREEDOM).values(of_part)
     parts = parts.reshape(*parts.shape[:2], len(whole), len(names) + 1)
+    counts = [len(rows), *sizes.tolist()]
     for at, (key, score) in enumerate(whole.items()):
         means = _means(score, coded, len(names))
-        counts = [len(rows), *sizes.tolist()]
         for number, into in enumerate([figures, *per_class.values()]):
             if counts[number] > 1:
                 note = reasons.get(key, f"{counts[number]} images are too few for an interval of this figure: generate more a class")
                 into[key] = estimate_or_value(float(means[number]), parts[:, :, at, number], counts[number], note, scale=SCORED[key])
 
 
-def _scores(rows: Floats, classes: Ints, around: Around | None, seed: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _scores(
+    rows: Floats, classes: Ints, around: Around | None, seed: int, *, probes: bool
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:  # fmt: skip
     """(n,) scores of every image by key, and why the others do not exist."""
     scores: dict[str, np.ndarray] = {}
     missing: dict[str, str] = {}
-    if around is None and len(np.unique(classes)) > 1:
+    if around is None and not probes and len(np.unique(classes)) > 1:
         around = look_around(rows, classes)
 
-    def probe() -> tuple[np.ndarray, np.ndarray]:
+    def probe() -> tuple[np.ndarray, ...]:
         found = linear_probe(rows, classes, seed=seed)
         return found.hit, found.margin
 
-    for keys, figure in (
-        (("silhouette",), lambda: (silhouettes(rows, classes, around),)),
-        (("knn_accuracy",), lambda: (neighbour_hits(rows, classes, around=around),)),
-        (("probe_accuracy", "probe_margin"), probe),
-        (("other_class_distance",), lambda: (other_class_distances(rows, classes, around),)),
-    ):
+    figures: dict[tuple[str, ...], Callable[[], tuple[np.ndarray, ...]]] = (
+        {("probe_accuracy", "probe_margin"): probe}
+        if probes
+        else {
+            ("silhouette",): lambda: (silhouettes(rows, classes, around),),
+            ("knn_accuracy",): lambda: (neighbour_hits(rows, classes, around=around),),
+            ("other_class_distance",): lambda: (other_class_distances(rows, classes, around),),
+        }
+    )
+    for keys, figure in figures.items():
         try:
             scores.update(zip(keys, figure(), strict=True))
         except UndefinedError as error:
@@ -195,7 +205,7 @@ def _of_class(row: dict[str, Interval], value: int, rows: Floats, classes: Ints,
     if real is not None and real.label is not None and (real.label == value).sum() > 1 and mine.sum() > 1:
         theirs = real.label == value
         part = replace(real, features=feature_rows("real features", real.features)[theirs], label=real.label[theirs])
-        _against_real(take, rows[mine], classes[mine], part, seed, freedom=CLASS_FREEDOM, told_apart=CLASS_ROWS)
+        _against_real(take, rows[mine], classes[mine], part, seed, told_apart=CLASS_ROWS, trained=CLASS_FREEDOM)
 
 
 def _of_all(take: Take, rows: Floats, classes: Ints | None, real: Real | None, seed: int) -> None:
@@ -207,12 +217,13 @@ def _of_all(take: Take, rows: Floats, classes: Ints | None, real: Real | None, s
 
 
 def _against_real(
-    take: Take, rows: Floats, classes: Ints | None, real: Real, seed: int, *, freedom: int = FREEDOM, told_apart: int = 20_000
+    take: Take, rows: Floats, classes: Ints | None, real: Real, seed: int, *, told_apart: int = 20_000,
+    trained: int = TRAINED_FREEDOM,
 ) -> None:  # fmt: skip
-    """freedom: of the intervals; told_apart: images of each side at most that the AUC looks at."""
+    """told_apart: images of each side at most that the AUC looks at; trained: degrees of freedom of its interval."""
     held_out = real.features
     known, own = (np.zeros(len(side), np.int64) if label is None else label for side, label in ((held_out, real.label), (rows, classes)))
-    parts = Parts.of(own, known, seed=seed, freedom=freedom)
+    parts, fewer = Parts.of(own, known, seed=seed), Parts.of(own, known, seed=seed, freedom=trained)
 
     def balls() -> tuple[Interval, ...]:
         found, crowd = fidelity(held_out, rows, parts)
@@ -239,7 +250,7 @@ def _against_real(
         take(("precision", "recall"), narrow)
         take(("density", "coverage"), wide)
     some = [balanced_sample(side, told_apart, seed) for side in (known, own)]
-    take(("real_auc",), lambda: (classifier_auc(held_out[some[0]], rows[some[1]], parts.only(some[1], some[0]), seed=seed),))
+    take(("real_auc",), lambda: (classifier_auc(held_out[some[0]], rows[some[1]], fewer.only(some[1], some[0]), seed=seed),))
     few = [balanced_sample(side, PAIRWISE_ROWS, seed) for side in (known, own)]
     take(("mmd",), lambda: (mmd(held_out[few[0]], rows[few[1]], known[few[0]], own[few[1]], seed=seed),))
     if real.baseline is not None:

@@ -59,7 +59,7 @@ def precision_recall(
         found = _inside(a, b, _radii(a, k)[:, 0], fake_radius=_radii(b, k)[:, 0])
         return float(found.fake.mean()), float(found.real.mean())
 
-    return PrecisionRecall(*_over_parts(shares, rows, others, parts, k, ("share", "share"), seed, level))
+    return PrecisionRecall(*_over_parts(shares, rows, others, parts, k, ("precision", "recall"), seed, level))
 
 
 def density_coverage(
@@ -79,7 +79,7 @@ def density_coverage(
         found = _inside(a, b, radii[:, 0], crowd_radius=radii[:, 1])
         return float(found.crowd.mean()) / few, float(found.hit.mean())
 
-    return DensityCoverage(*_over_parts(figures, rows, others, parts, k, ("ratio", "share"), seed, level))
+    return DensityCoverage(*_over_parts(figures, rows, others, parts, k, ("density", "coverage"), seed, level))
 
 
 def fidelity(
@@ -95,7 +95,7 @@ def fidelity(
         found = _inside(a, b, radii[:, 0], radii[:, 1], _radii(b, 3)[:, 0], radii[:, 2])
         return float(found.fake.mean()), float(found.real.mean()), float(found.crowd.mean()) / few, float(found.hit.mean())
 
-    found = _over_parts(figures, rows, others, parts, 5, ("share", "share", "ratio", "share"), seed, level)
+    found = _over_parts(figures, rows, others, parts, 5, ("precision", "recall", "density", "coverage"), seed, level)
     return PrecisionRecall(*found[:2]), DensityCoverage(*found[2:])
 
 
@@ -107,18 +107,21 @@ def _crowding(k: int, parts: int) -> int:
 
 def _over_parts(
     figures: Callable[[Floats, Floats, int], tuple[float, ...]], real: Floats, fake: Floats, parts: Parts | None, k: int,
-    scales: tuple[Scale, ...], seed: int, level: float,
+    names: tuple[str, ...], seed: int, level: float,
 ) -> list[Interval]:  # fmt: skip
     """Each figure of (real, fake) with its interval; without one where a part has too few images for balls."""
     parts = parts or Parts.of(np.zeros(len(fake), np.int64), np.zeros(len(real), np.int64), seed=seed)
-    whole, n = figures(real, fake, 1), len(fake)
+    whole = figures(real, fake, 1)
+    sizes = [len(real) if name in ("recall", "coverage") else len(fake) for name in names]
+    scales: list[Scale] = ["ratio" if name == "density" else "share" for name in names]
     smallest = min(len(real), len(fake)) // parts.count
     if smallest <= k:
         note = f"an interval takes more than {k} images of each side in every part, and there are {smallest}: pass more"
-        return [without_interval(value, n, note, level=level) for value in whole]
+        return [without_interval(value, n, note, level=level) for value, n in zip(whole, sizes, strict=True)]
     found = parts.values(lambda own, theirs: figures(real[theirs], fake[own], parts.count))
     return [
-        estimate(value, found[:, :, at], n, scale=scale, level=level) for at, (value, scale) in enumerate(zip(whole, scales, strict=True))
+        estimate(value, found[:, :, at], n, scale=scale, level=level)
+        for at, (value, n, scale) in enumerate(zip(whole, sizes, scales, strict=True))
     ]
 
 

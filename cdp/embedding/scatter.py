@@ -11,6 +11,9 @@ from cdp.embedding.intervals import Estimate, difference, jackknife, leave_out
 from cdp.errors import InputError
 from cdp.types import Interval
 
+FEWEST = 5
+"""Images without which there is no interval of a ratio."""
+
 
 def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     """Fisher's ratio: trace of the between-class over trace of the within-class covariance, both unbiased.
@@ -105,6 +108,8 @@ class Groups:
 
 def _ratios_without(features: np.ndarray, labels: np.ndarray, seed: int) -> Floats:
     """(G,) ratios without each group of images."""
+    if len(labels) < FEWEST:
+        raise UndefinedError(f"{len(labels)} images are too few for an interval of this figure: generate more a class")
     means, within, left = Groups.of(features, labels).without_each(labels, seed)
     return ratios(means, within.sum(axis=1), left)
 
