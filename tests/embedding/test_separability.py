@@ -129,7 +129,7 @@ def test_a_measurement_has_every_figure_with_fidelity_beside_separability_and_th
 
 
 def test_more_distance_between_classes_raises_every_figure_of_separability() -> None:
-    near, far = (measure(*clusters(150, gap)).figures for gap in (1.0, 4.0))
+    near, far = (measure(*clusters(150, gap), by_class=False).figures for gap in (1.0, 4.0))
     for key in ("separation", "silhouette", "knn_accuracy", "probe_accuracy", "probe_margin", "other_class_distance"):
         assert far[key].value > near[key].value, key
 
@@ -144,14 +144,14 @@ def test_more_distance_between_classes_raises_every_figure_of_separability() -> 
     ],
 )
 def test_degenerate_sets_keep_what_is_defined_and_say_why_the_rest_is_not(rows: np.ndarray, label: np.ndarray, missing: set[str]) -> None:
-    found = measure(rows, label)
+    found = measure(rows, label, by_class=False)
     assert missing <= set(found.undefined)
     assert not set(found.undefined) & set(found.figures)
     assert all(len(reason) > 20 for reason in found.undefined.values())
 
 
 def test_identical_sets_do_not_differ_and_levels_must_agree() -> None:
-    figures = measure(*clusters(90)).figures
+    figures = measure(*clusters(90), by_class=False).figures
     for figure in figures.values():
         change = difference(figure, figure)
         assert change.value == 0 and change.note and p_value(change) == 1
