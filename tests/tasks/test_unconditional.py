@@ -189,7 +189,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_computed_and_a_stop_
 def test_a_set_whose_card_names_no_data_set_is_labelled_by_a_network_that_says_its_own(cdp_home: Path) -> None:
     image, _ = tiny.images(30, 3)
     save_set("bare", image, None, {})
-    with pytest.raises(InputError, match="--dataset"):
+    with pytest.raises(InputError, match="names none"):
         pseudo_label("bare", "labelled", encoder="judge", min_confidence=0)
     made = pseudo_label("bare", "labelled", encoder=str(cdp_home / "encoders" / DATASET / "judge"), min_confidence=0)
     assert made.card["dataset"] == DATASET and made.class_names == tuple(NAMES)
