@@ -76,7 +76,7 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
     if _same(first, second):
         return [f"Every figure is the same to the last digit: the {compared.n:,} images that were measured of each are the same ones."]
     at = f"At {compared.n:,} images each"
-    together = f"corrected together for the {tried} figures that were tried (Holm, {100 * LEVEL:g} %)"
+    together = f"corrected together for the {tried} figures that were tried (Holm, {100 * (1 - LEVEL):.0f} %)"
     if all(change.sign == 0 for change in found[0].values()):
         beside_it = "" if fidelity or not separability else "; fidelity and coverage were not measured of both"
         return [f"{at}, nothing can be told apart: no change is clear, {together}{beside_it}.", *_unlike(first, second)]

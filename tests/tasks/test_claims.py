@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdp.embedding.measure import Measurement
+from cdp.embedding import measure as measuring_figures
+from cdp.embedding.checks import UndefinedError
+from cdp.embedding.measure import Measurement, Real, measure
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
-from cdp.tasks.measured import Comparison, Measured, equal_sizes
+from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
+from cdp.tasks.measuring import compared
 from cdp.types import Interval
 
 
@@ -150,3 +153,73 @@ def test_equal_sizes_take_the_fewer_of_each_class_and_of_all_where_classes_diffe
     first, second = measured({0: 400, 1: 30}), measured({0: 100, 1: 50})
     assert equal_sizes(first, second) == ({0: 100, 1: 30}, {0: 100, 1: 30})
     assert equal_sizes(first, measured({0: 20, 2: 20})) == ({0: 20, 1: 20}, {0: 20, 2: 20})
+
+
+CLASSES, WIDTH, REAL = 4, 6, 400
+
+
+def drawn(rng: np.random.Generator, n: int, apart: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Images of Gaussian classes whose means lie apart; of means a and noise 1 the scatter ratio grows as a squared."""
+    label = np.arange(n) % CLASSES
+    return rng.normal(size=(n, WIDTH)) + apart * np.eye(CLASSES, WIDTH)[label], label
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All figures that sentences are about but those that fit classifiers, which take most of the time."""
+
+    def left_out(*_: object, **__: object) -> None:
+        raise UndefinedError("left out here")
+
+    for name in ("linear_probe", "classifier_auc", "mmd", "alignment", "uniformity"):
+        monkeypatch.setattr(measuring_figures, name, left_out)
+
+
+def pair_of(rng: np.random.Generator, sizes: tuple[int, int], apart: tuple[float, float]) -> Comparison:
+    """Two simulated sets of these sizes, compared with the same real images as the app compares them."""
+    held_out, known = drawn(rng, REAL)
+    real = Real(held_out, None, known)
+    images = [drawn(rng, n, means) for n, means in zip(sizes, apart, strict=True)]
+
+    def at(which: int, wanted: Sizes) -> Measured:
+        rows, label = images[which]
+        keep = np.concatenate([np.flatnonzero(label == value)[:count] for value, count in wanted.items()])
+        return Measured(f"set {which}", len(rows), (), measure(rows[keep], label[keep], real, by_class=False), None, dict(wanted))
+
+    counts = [dict.fromkeys(range(CLASSES), n // CLASSES) for n in sizes]
+    fewest = min(sizes)
+    unmeasured = [Measured(f"set {at}", n, (), Measurement(n, {}, {}, {}), None, counts[at]) for at, n in enumerate(sizes)]
+    first, second = (at(which, counts[which]) if n == fewest else unmeasured[which] for which, n in enumerate(sizes))
+    return compared(first, second, at)
+
+
+def test_two_sets_of_one_distribution_get_any_claim_in_at_most_six_of_a_hundred_pairs_whatever_their_sizes(quick: None) -> None:
+    rng, pairs, claimed = np.random.default_rng(5), 200, 0
+    for number in range(pairs):
+        pair = pair_of(rng, ((300, 300), (900, 300), (300, 500))[number % 3], (2.0, 2.0))
+        (row,) = comparisons_json([], [pair], encoder="simulated")["differences"]
+        assert row["images"] == 300 and len(row["corrected"]) >= 8
+        claimed += bool(row["claims"])
+    assert claimed <= 0.06 * pairs
+
+
+def test_sets_that_differ_get_their_claim_and_its_interval_holds_the_true_change_at_equal_numbers_of_images(quick: None) -> None:
+    rng, pairs, claims, held = np.random.default_rng(6), 40, 0, 0
+    for _ in range(pairs):
+        pair = pair_of(rng, (900, 300), (2.6, 2.0))
+        claims += "further apart" in " ".join(sentences(pair))
+        change = relative_change(pair.first.result.figures["separation"], pair.second.result.figures["separation"])
+        assert change is not None
+        held += change.low <= 100 * (1.3**2 - 1) <= change.high
+    assert claims >= 0.9 * pairs and held >= 0.85 * pairs
+
+
+def test_the_same_images_at_two_sizes_are_no_longer_told_apart(quick: None) -> None:
+    """Measured as they are, more images reach more of the real ones and lie nearer to other classes."""
+    rng = np.random.default_rng(7)
+    held_out, known = drawn(rng, REAL)
+    few, many = (measure(*drawn(rng, n), Real(held_out, None, known), by_class=False).figures for n in (300, 3000))
+    for key in ("coverage", "other_class_distance"):
+        assert many[key].low > few[key].high or many[key].high < few[key].low
+    pair = pair_of(rng, (3000, 300), (2.0, 2.0))
+    assert pair.equal and "nothing can be told apart" in " ".join(sentences(pair))

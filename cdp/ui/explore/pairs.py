@@ -37,7 +37,7 @@ def show(config: ExploreConfig) -> None:
             if len(names) > 1
             else None
         )
-    brackets = " In brackets: no change can be told, corrected for the number of pairs (Holm, 5 %)."
+    brackets = " In brackets: no change can be told."
     st.caption(HELP[what] + (brackets if against else ""))
     grids = [grid(one.pairs, what, lambda interval: interval.value) for one in found if one.pairs is not None]
     top = max((float(np.nanmax(values)) for values in grids if np.isfinite(values).any()), default=1.0)
@@ -60,7 +60,8 @@ def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
     values = grid(pairs, what, lambda interval: interval.value)
     few = min(one.sizes.values(), default=FEWEST) < FEWEST
     verdict = f"fewer than {FEWEST} images of a class, so no pair is called the hardest" if few else hardest(values, names, what)
-    figure = pair_heatmap(values, names, title=f"{one.name}: {verdict}", unit=UNITS[what], signed=False, top=top)
+    st.markdown(plain(f"{one.name}: {verdict}."))
+    figure = pair_heatmap(values, names, title=one.name, unit=UNITS[what], signed=False, top=top)
     st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
 
 
@@ -84,9 +85,11 @@ def _change(compared: Comparison, what: str) -> None:
     clear = clear_pairs({pair: interval for pair, interval in part.items() if pair[0] != pair[1]})
     unsure = np.isfinite(values) & ~_marked(clear, change.classes, both_ways=what == SEPARATION)
     pairs = len([pair for pair in part if pair[0] != pair[1]])
-    title = f"{one.name} minus {base.name}, {compared.n:,} images each: {len(clear)} of {pairs} pairs changed, corrected for {pairs} pairs"
+    title = f"{one.name} minus {base.name}"
+    told = f"at {compared.n:,} images each {len(clear)} of {pairs} pairs changed, corrected for all {pairs} of them (Holm, 5 %)"
+    st.markdown(plain(f"{title}: {told}."))
     figure = pair_heatmap(values, _names(one, one.pairs), title=title, unit=UNITS[what], signed=True, uncertain=unsure)
-    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_change_{one.name}", alt=title)
+    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_change_{one.name}", alt=f"{title}, {told}")
 
 
 def _marked(pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_ways: bool) -> np.ndarray:
