@@ -63,7 +63,7 @@ def pair_difference(first: Pairs, second: Pairs) -> Pairs:
 
 def clear_pairs(changes: Mapping[Pair, Interval], *, level: float = 0.95) -> set[Pair]:
     """The pairs whose change can be told, all of them corrected together by Holm's method: none in ``level`` of comparisons without any."""
-    adjusted = holm([p_value(change) for change in changes.values()])
+    adjusted = holm([None if change.note else p_value(change) for change in changes.values()])
     return {pair for pair, p in zip(changes, adjusted, strict=True) if p is not None and p <= 1 - level}
 
 

@@ -167,9 +167,9 @@ def _measured_change(words: _Words, compared: Comparison, key: str) -> tuple[Int
     """The change with its interval, its unit, and its p before correction, None without an interval."""
     first, second = compared.first.result.figures[key], compared.second.result.figures[key]
     if words.unit == "%" and (logarithm := log_ratio(first, second)) is not None:
-        return _percent(logarithm), "%", p_value(logarithm)
+        return _percent(logarithm), "%", None if logarithm.note else p_value(logarithm)
     change = difference(first, second)  # a ratio about 0 has no percent
-    return change, "" if words.unit == "%" else words.unit, p_value(change) if math.isfinite(change.high - change.low) else None
+    return change, "" if words.unit == "%" else words.unit, None if change.note else p_value(change)
 
 
 def _worded(words: _Words, change: Interval, p: float | None) -> _Change:

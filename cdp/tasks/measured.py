@@ -136,8 +136,9 @@ def figures_json(figures: Figures) -> dict[str, dict[str, Any]]:
 
 def _shown(figure: Interval) -> dict[str, Any]:
     """low and high are null where the figure has no interval, and note says why."""
-    told: dict[str, Any] = {"value": figure.value, "low": figure.low, "high": figure.high, "n": figure.n, "level": figure.level}
-    return told | {"low": None, "high": None, "note": figure.note} if isinstance(figure, Estimate) and figure.note else told
+    low, high = figure.bounds
+    told: dict[str, Any] = {"value": figure.value, "low": low, "high": high, "n": figure.n, "level": figure.level}
+    return told | ({"note": figure.note} if figure.note else {})
 
 
 def to_json(result: Measurement, pairs: Pairs | None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def measure_set(
     name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
     or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
     rows: images of the set that are measured, class-balanced, and real images that it is compared with. sizes: of those images of the
-    set, as many of each class, drawn by ``seed``; all where not given.
+    set, as many of each class, drawn by ``seed``, and these have no figures class by class; all where not given.
     A set is compared with held-out real images and with training images; a real split, and a set whose real images are not here, has its
     own separability only.
     report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
@@ -63,10 +63,10 @@ def measured_cached(
 
 def measure_source(
     source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None,
-    report: Report = ignore,
+    by_class: bool = True, report: Report = ignore,
 ) -> Measured:  # fmt: skip
-    """``measure_set`` for a set that is open already, or a part of one."""
-    task = _Task(source, encoder, dataset, rows, seed, sizes)
+    """``measure_set`` for a set that is open already, or a part of one. by_class: also what single classes come to."""
+    task = _Task(source, encoder, dataset, rows, seed, sizes, by_class)
     return task.known() or task.computed(report)
 
 
@@ -91,8 +91,11 @@ def compared(first: Measured, second: Measured, measured: Callable[[int, Sizes],
 class _Task:
     """What is measured against what: everything that the figures follow from."""
 
-    def __init__(self, source: Source, encoder: str, dataset: str, rows: int, seed: int, sizes: Sizes | None = None) -> None:
+    def __init__(
+        self, source: Source, encoder: str, dataset: str, rows: int, seed: int, sizes: Sizes | None = None, by_class: bool = True
+    ) -> None:  # fmt: skip
         self.encoder, self.rows, self.seed = encoder, rows, seed
+        self.by_class = by_class and sizes is None  # of what is measured to compare sets, nothing is shown class by class
         self.dataset = dataset_of([source], dataset, encoder=encoder)
         self.source = source = matched(source, self.dataset)
         chosen = source.rows(rows)
@@ -117,7 +120,7 @@ class _Task:
     def key(self) -> str:
         """Equal exactly where all figures are."""
         mine = identity(self.encoder, self.dataset, self.image)
-        return kept.digest(VERSION, mine, self.label, self.rows, self.seed, self.real_key)
+        return kept.digest(VERSION, mine, self.label, self.rows, self.seed, self.by_class, self.real_key)
 
     def known(self) -> Measured | None:
         data = kept.load_json("measured", self.key)
@@ -146,7 +149,7 @@ class _Task:
             except UndefinedError:
                 pass
         report(0.35, f"figures of {self.source.title}")
-        result = measure(seen, self.label, real, seed=self.seed, around=around)
+        result = measure(seen, self.label, real, seed=self.seed, around=around, by_class=self.by_class)
         if self.missing:
             result.undefined["frechet"] = self.missing
         pairs: Pairs | None = None

@@ -190,7 +190,7 @@ def preview_figures(
     found = []
     for number, part in enumerate(parts):
         report(number / len(parts), f"figures of {part.title}")
-        found.append(measure_source(part, encoder=measurer, dataset=dataset, rows=rows, seed=seed))
+        found.append(measure_source(part, encoder=measurer, dataset=dataset, rows=rows, seed=seed, by_class=False))
     kept, control, parent = found
     return PreviewFigures(kept, control, parent, measurer, _note(by, encoder, measurer, source.dataset or dataset))
 

@@ -121,7 +121,7 @@ def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_par
     select("mixed", "sure", by="confidence", keep=100, balanced=False, **WORLD)
     for part, name in ((found.kept, "sure"), (found.parent, "mixed")):
         saved = measure_set(name, rows=200, **WORLD)
-        assert (part.result, part.pairs, part.total) == (saved.result, saved.pairs, saved.total)
+        assert (part.result.figures, part.pairs, part.total) == (saved.result.figures, saved.pairs, saved.total)
     assert found.control.sizes == found.kept.sizes and found.comparison.equal
     assert found.kept.result.figures["separation"].value > found.control.result.figures["separation"].value
     assert len({found.kept.name, found.control.name, found.parent.name}) == 3
