@@ -107,7 +107,7 @@ def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(sets: tu
     made = json.loads(done.stdout)
     assert (made["count"], made["selection"]["dropped"]) == (COUNT, {"duplicates": 7})
     nothing = run("twice", "--out", "nothing", command="select")
-    assert nothing.returncode == 2 and "--keep" in nothing.stderr and "--drop-duplicates" in nothing.stderr
+    assert nothing.returncode == 2 and "set keep" in nothing.stderr and "drop_duplicates" in nothing.stderr
 
 
 def test_tags_are_put_on_shown_and_taken_off(sets: object) -> None:
