@@ -7,8 +7,7 @@ from cdp.ui.frame import usable_home
 
 st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
 st.html(STYLE)
-usable_home()
-st.navigation(
+chosen = st.navigation(
     [
         st.Page("pages/home.py", title="Home", default=True),
         st.Page("pages/generate.py", title="Generate"),
@@ -22,4 +21,6 @@ st.navigation(
         st.Page("pages/data.py", title="Your data"),
     ],
     position="top",
-).run()
+)
+usable_home()
+chosen.run()
