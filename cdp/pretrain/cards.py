@@ -21,7 +21,7 @@ def model_card(
     """The card of a diffusion model. steps: taken so far (config.steps where finished); before: card of the model it started from."""
     info = split.info
     history = {"before": {key: before[key] for key in ("training", "loss_curve", "before") if key in before}} if before else {}
-    settings = config.model_dump(mode="json", exclude={"name", "dataset", "steps", "save_every", "patch"})
+    settings = config.model_dump(mode="json", exclude={"name", "dataset", "steps", "save_every", "patch", "anyway"})
     return (
         _common("diffusion", info)
         | {
@@ -40,7 +40,7 @@ def encoder_card(
     config: EncoderConfig, split: Split, *, epsilon: float | None, held_out: int, history: Sequence[float], measured: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The card of an encoder. history: held-out score of every epoch; measured: accuracies with what they were measured on."""
-    settings = config.model_dump(mode="json", exclude={"name", "dataset", "kind", "widths", "blocks", "epsilon", "held_out"})
+    settings = config.model_dump(mode="json", exclude={"name", "dataset", "kind", "widths", "blocks", "epsilon", "held_out", "anyway"})
     attack = {"epsilon": epsilon} if config.kind == "robust" else {}
     if config.kind != "robust":
         settings.pop("attack_steps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -219,10 +220,12 @@ def test_held_out_rows_are_not_trained_on() -> None:
         encoder_task.hold_out(9, 5, seed=0)
 
 
-def test_a_robust_encoder_needs_a_budget(cdp_home: Path) -> None:
-    with pytest.raises(InputError, match="epsilon"):
-        run_pretrain_encoder(_encoder(dataset="colours", kind="robust"))
-    assert run_pretrain_encoder(_encoder(dataset="colours", kind="robust", epsilon=0.05, epochs=1)).is_dir()
+@pytest.mark.parametrize(("given", "taken"), [({}, 8 / 255), ({"epsilon": 0.05}, 0.05)])
+def test_without_a_convention_a_robust_encoder_takes_the_usual_budget_or_the_one_given(given: dict, taken: float, cdp_home: Path) -> None:
+    folder = run_pretrain_encoder(_encoder(dataset="colours", kind="robust", epochs=1, **given))
+    settings = json.loads((folder / "card.json").read_text())["training"]
+    assert settings["epsilon"] == pytest.approx(taken)
+    assert settings["flip"] is False and "anyway" not in settings
 
 
 @pytest.mark.parametrize(
