@@ -82,18 +82,13 @@ class Comparison:
         )
 
 
-def equal_sizes(first: Measured, second: Measured) -> tuple[Sizes, Sizes]:
-    """Images of each class to measure both at, so that neither has more: class by class where they have the same classes, else in all."""
-    mine, theirs = first.named_sizes, second.named_sizes
-    if mine.keys() == theirs.keys():
-        fewest_of = {name: min(count, theirs[name]) for name, count in mine.items()}
-        return _numbered(first, fewest_of), _numbered(second, fewest_of)
-    fewest = min(first.result.n, second.result.n)
-    return _balanced(first.sizes, fewest), _balanced(second.sizes, fewest)
-
-
-def _numbered(one: Measured, named: Mapping[str, int]) -> Sizes:
-    return {value: named[one.class_name(value)] for value in one.sizes}
+def equal_sizes(first: Sizes, second: Sizes) -> tuple[Sizes, Sizes]:
+    """Images of each class to measure two sets at, so that neither has more: class by class where they have the same classes, else in all."""
+    if set(first) == set(second):
+        both = {value: min(count, second[value]) for value, count in first.items()}
+        return both, both
+    fewest = min(sum(first.values()), sum(second.values()))
+    return _balanced(first, fewest), _balanced(second, fewest)
 
 
 def _balanced(sizes: Sizes, most: int) -> Sizes:

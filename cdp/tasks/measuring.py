@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -26,7 +25,7 @@ from cdp.tasks.sources import NAME_DATASET, Source, dataset_of, matched, open_so
 from cdp.tasks.watching import Report, ignore
 
 __all__ = [
-    "ROWS", "Comparison", "Measured", "changes", "compare", "compared", "comparisons_json", "measure_set", "measure_source",
+    "ROWS", "Comparison", "Measured", "changes", "compare", "comparisons_json", "measure_set", "measure_source",
     "measured_cached", "sentences",
 ]  # fmt: skip
 
@@ -44,7 +43,7 @@ def measure_set(
     name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
     or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
     rows: images of the set that are measured, class-balanced, and real images that it is compared with. sizes: of those images of the
-    set, as many of each class, drawn by ``seed``, and these have no figures class by class; all where not given.
+    set, as many of each class, drawn by ``seed``, and of these single classes have fewer figures; all where not given.
     A set is compared with held-out real images and with training images; a real split, and a set whose real images are not here, has its
     own separability only.
     report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
@@ -75,16 +74,14 @@ def compare(
 ) -> Comparison:  # fmt: skip
     """Two sets at the same number of images: whichever has more of a class is measured again on a seeded part of it. As ``measure_set``."""
 
-    def measured(name: str, sizes: Sizes | None) -> Measured:
-        return measure_set(name, encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=sizes, report=report)
-
-    return compared(measured(first, None), measured(second, None), lambda at, sizes: measured((first, second)[at], sizes))
-
-
-def compared(first: Measured, second: Measured, measured: Callable[[int, Sizes], Measured]) -> Comparison:
-    """The comparison of two measured sets. measured: measures the first (0) or second (1) at these images a class."""
-    wanted = equal_sizes(first, second)
-    pair = [one if one.sizes == sizes else measured(at, sizes) for at, (one, sizes) in enumerate(zip((first, second), wanted, strict=True))]
+    _check_rows(rows)
+    own = [_Task(open_source(name), encoder, dataset, rows, seed).sizes for name in (first, second)]
+    pair = [
+        measure_set(
+            name, encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=None if sizes == wanted else wanted, report=report
+        )
+        for name, sizes, wanted in zip((first, second), own, equal_sizes(*own), strict=True)
+    ]  # fmt: skip
     return Comparison(*pair)
 
 

@@ -12,7 +12,6 @@ from cdp.embedding.checks import UndefinedError
 from cdp.embedding.measure import Measurement, Real, measure
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
-from cdp.tasks.measuring import compared
 from cdp.types import Interval
 
 
@@ -150,9 +149,9 @@ def test_sets_of_other_classes_are_compared_in_fidelity_only_and_the_classes_are
 
 
 def test_equal_sizes_take_the_fewer_of_each_class_and_of_all_where_classes_differ() -> None:
-    first, second = measured({0: 400, 1: 30}), measured({0: 100, 1: 50})
+    first, second = {0: 400, 1: 30}, {0: 100, 1: 50}
     assert equal_sizes(first, second) == ({0: 100, 1: 30}, {0: 100, 1: 30})
-    assert equal_sizes(first, measured({0: 20, 2: 20})) == ({0: 20, 1: 20}, {0: 20, 2: 20})
+    assert equal_sizes(first, {0: 20, 2: 20}) == ({0: 20, 1: 20}, {0: 20, 2: 20})
 
 
 CLASSES, WIDTH, REAL = 4, 6, 400
@@ -186,11 +185,8 @@ def pair_of(rng: np.random.Generator, sizes: tuple[int, int], apart: tuple[float
         keep = np.concatenate([np.flatnonzero(label == value)[:count] for value, count in wanted.items()])
         return Measured(f"set {which}", len(rows), (), measure(rows[keep], label[keep], real, by_class=False), None, dict(wanted))
 
-    counts = [dict.fromkeys(range(CLASSES), n // CLASSES) for n in sizes]
-    fewest = min(sizes)
-    unmeasured = [Measured(f"set {at}", n, (), Measurement(n, {}, {}, {}), None, counts[at]) for at, n in enumerate(sizes)]
-    first, second = (at(which, counts[which]) if n == fewest else unmeasured[which] for which, n in enumerate(sizes))
-    return compared(first, second, at)
+    wanted = equal_sizes(*(dict.fromkeys(range(CLASSES), n // CLASSES) for n in sizes))
+    return Comparison(at(0, wanted[0]), at(1, wanted[1]))
 
 
 def test_two_sets_of_one_distribution_get_any_claim_in_at_most_six_of_a_hundred_pairs_whatever_their_sizes(quick: None) -> None:

@@ -99,7 +99,7 @@ def comparisons(
     """Pairs of the sets, by number, each pair at the same number of images; what that takes is asked for where it is not known."""
     ready: list[Comparison] = []
     for pair in places:
-        sizes = equal_sizes(*(found[place] for place in pair))
+        sizes = equal_sizes(*(found[place].sizes for place in pair))
         parts = [
             found[place] if found[place].sizes == wanted else _one(config, config.sets[place], wanted, pending)
             for place, wanted in zip(pair, sizes, strict=True)
