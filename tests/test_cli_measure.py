@@ -76,7 +76,7 @@ def test_pixels_need_no_encoder_and_give_what_the_formula_gives(sets: tuple[np.n
     [
         (("nothing",), "'nothing' is unknown"),
         (("fashion-mnist:validation",), "is unknown"),
-        (("plain",), "--dataset"),
+        (("plain",), "set dataset"),
         (("plain", "--dataset", "fashion-mnist"), "channels"),
         (("sound", "--rows", "5"), "--rows"),
         (("sound", "--encoder", "absent"), "absent"),
