@@ -99,6 +99,18 @@ def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
     assert again.returncode == 2 and "sure" in again.stderr and "Traceback" not in again.stderr
 
 
+def test_select_compares_what_it_kept_with_a_random_part_in_the_eyes_of_another_encoder(sets: object) -> None:
+    done = run("sound", "--by", "confidence", "--keep", "120", "--out", "sure", "--measure", "--json", command="select")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["figures"]
+    assert found["encoder"] == "standard" and "eyes of judge, and measured in the eyes of standard" in found["note"]
+    (change,) = found["differences"]
+    assert (change["first"], change["second"], change["images"]) == ("sound, kept", "sound, random part of the same size", 120)
+    assert set(change["claims"]) <= set(change["corrected"]) and "At 120 images each" in change["sentences"][0]
+    alone = run("sound", "--drop-duplicates", "--out", "other", "--measure", command="select")
+    assert alone.returncode == 2 and "--keep" in alone.stderr
+
+
 def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(sets: tuple[np.ndarray, np.ndarray]) -> None:
     image, label = sets
     save_set("twice", np.concatenate([image, image[:7]]), np.concatenate([label, label[:7]]), open_set("sound").card)
