@@ -57,7 +57,8 @@ def test_intervals_hold_what_they_are_for_as_often_as_they_say(shape: str, n: in
         # Of 120 sets, a coverage of 93 % falls below 0.87 by chance once in 200; of 30 below 0.80.
         assert covered >= (0.87 if n == 300 else 0.80), (key, covered)
         # Nor wider than need be: the error that is told against the scatter that is seen, which 120 sets know to 6 %, and 30 to 13 %.
-        ratio = np.sqrt(np.mean([figure.error**2 for figure in figures])) / np.std([figure.value for figure in figures], ddof=1)
+        # The median error, because heavy tails make the covariances of a few sets, and so the error of their Frechet distance, very large.
+        ratio = np.median([figure.error for figure in figures]) / np.std([figure.value for figure in figures], ddof=1)
         allowed = 0.25 if n == 300 else 0.45
         assert 1 - allowed < ratio < 1 + allowed + 0.1, (key, ratio)
 
