@@ -23,8 +23,8 @@ from cdp.runs.records import Run, list_runs
 _POLL_SECONDS = 0.3
 _DEVICES = Path("/dev")
 _AUTOGROUP = Path("/proc/self/autogroup")
-BACKGROUND = 10
-"""Niceness of background runs and of the helper process: beside the live page they get about a tenth of a core, alone all of it."""
+BACKGROUND = 5
+"""Niceness of background runs and of the helper process: beside the live page they get about a quarter of a core, alone all of it."""
 
 
 def slot_count() -> int:
