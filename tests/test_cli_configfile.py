@@ -31,6 +31,15 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     assert parse(TrainConfig, read_config(path, TrainConfig)).weight_decay == 5e-4
 
 
+@pytest.mark.parametrize(
+    "text", ["synthetic: real:64\nreal: 500", "synthetic: [real:64]\nreal: 500", '{"synthetic": "real:64", "real": 500}']
+)
+def test_one_synthetic_set_needs_no_list(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert parse(TrainConfig, read_config(path, TrainConfig)).synthetic == ("real:64",)
+
+
 BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     f"{c}: &{c} [{', '.join(['*' + p] * 8)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -45,6 +54,9 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         ("- 1\n- 2", "no mapping"),
         ("", "no mapping"),
         ("3: 4", "no mapping"),
+        ("steps: 10\nsteps: 20", "steps is set twice"),
+        ('{"steps": 10, "steps": 20}', "steps is set twice"),
+        ("steps: yes", "steps: true is"),
         ("a: [", "not YAML"),
         ("!!python/object/apply:os.system ['true']", "not YAML"),
         ("synthetic: !!python/name:os.system", "not YAML"),

@@ -50,8 +50,6 @@ def train(
         say(f"note: {note}")
     title = name or free_name("train", automatic_name(config))
     run_id = launch("train", config, title)
-    for sentence in warnings_of(config, dataset_info(config.dataset)):
-        say(f"note: {sentence}")
     if wait:
         conclude(run_id, as_json=as_json)
     elif as_json:

@@ -26,7 +26,7 @@ def silhouettes(features: np.ndarray, labels: np.ndarray, around: Around | None 
     """
     rows, classes = class_rows(features, labels)
     if len(np.unique(classes)) == len(classes):
-        raise UndefinedError("silhouette of one image a class: pass at least 2 of some class")
+        raise UndefinedError("every class has one image only, and a silhouette compares images of one class: use 2 or more")
     return (around or look_around(rows, classes)).silhouette
 
 
@@ -56,7 +56,7 @@ def neighbour_hits(features: np.ndarray, labels: np.ndarray, *, k: int = 10, aro
     if k < 1:
         raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
     if len(rows) <= k:
-        raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: pass more, or lower k")
+        raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: use more images")
     near = (around or look_around(rows, classes, k=k)).near
     names, coded = np.unique(classes, return_inverse=True)
     votes = np.zeros((len(rows), len(names)))
@@ -113,5 +113,5 @@ def class_rows(features: np.ndarray, labels: np.ndarray) -> tuple[Floats, Ints]:
     rows = feature_rows("features", features, at_least=2)
     classes = class_numbers("labels", labels, len(rows))
     if len(np.unique(classes)) < 2:
-        raise UndefinedError("separability of one class: pass images of at least 2 classes")
+        raise UndefinedError("all images are of one class, so there is none to tell it from: choose 2 classes or more")
     return rows, classes

@@ -12,6 +12,9 @@ from cdp.embedding.intervals import Estimate, deal, jackknife, leave_out, withou
 DIRECTIONS, COARSE = 256, 8
 REST = 3.0
 """Without an interval where the next term of the expansion may be more than so many standard errors; a tenth of it is left."""
+A_DIRECTION = 16
+"""Images for each direction in which a set varies (the square of the summed eigenvalues over the sum of their squares), from which on that is
+so: of ten classes in 16 features the interval covers 42 % at 50 images, 83 % at 100 and 95 % at 200."""
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -45,12 +48,14 @@ def frechet_interval(
     distance, too. real_labels (n,), labels (m,): classes, where every set has as many images of each. Above ``directions`` features
     both are taken from so many of largest variance.
 
-    Without an interval where there are too few images for the features: the extrapolation in 1/n would be off by more than it says.
+    Without an interval where there are too few images for the features: the extrapolation in 1/n would be off by more than it says. The
+    value is then no more than a hint, and can lie far below 0.
     """
     a, b = feature_rows("real", real, at_least=2), feature_rows("fake", fake, at_least=2, width=np.shape(real)[1])
     value, n = frechet_distance(a, b), len(b)
     if a.shape[1] > directions:
         a, b = _leading(a, b, directions)
+    fewest = min(len(a), len(b))
     zeros = [np.zeros(len(side), np.int64) if classes is None else classes for side, classes in ((a, real_labels), (b, labels))]
     first, second = (_Left.of(side, *leave_out(classes, seed=seed)) for side, classes in zip((a, b), zeros, strict=True))
     plain = frechet_of_moments(*first.whole, *second.whole)
@@ -61,12 +66,10 @@ def frechet_interval(
     together = np.stack([_distances(one, coarse[1].without) for one in coarse[0].without])
     found = jackknife(value - bias, [own, theirs], n, together=together, sizes=(len(a), len(b)), level=level)
     # The next term of the expansion in 1/n is about the first one times features over images, and part of it is left.
-    rest = bias * a.shape[1] / min(len(a), len(b))
-    if rest > REST * found.error:
-        needed = f"{a.shape[1]:,} features of {min(len(a), len(b)):,} images"
-        return without_interval(
-            value - bias, n, f"{needed} are too few images to extrapolate to the distance of the distributions: pass more", level=level
-        )
+    rest = bias * a.shape[1] / fewest
+    if rest > REST * found.error or fewest < A_DIRECTION * max(_spread(first.whole[1]), _spread(second.whole[1])):
+        said = f"{fewest:,} images are too few for {a.shape[1]:,} features to extrapolate to the distance of the distributions: measure more images"
+        return without_interval(value - bias, n, said, level=level)
     return found
 
 
@@ -106,6 +109,12 @@ def _leading(a: Floats, b: Floats, count: int) -> tuple[Floats, Floats]:
     both = np.concatenate([a, b])
     directions = np.linalg.eigh(_covariance(both))[1][:, -count:]
     return a @ directions, b @ directions
+
+
+def _spread(covariance: Floats) -> float:
+    """In how many directions a set varies: d where it does so evenly in all, 1 in a single one, 0 where it does not vary."""
+    total = float(np.square(covariance).sum())
+    return float(np.trace(covariance)) ** 2 / total if total > 0 else 0.0
 
 
 def _covariance(rows: Floats) -> Floats:

@@ -221,7 +221,7 @@ def difference(first: Interval, second: Interval, *, level: float | None = None)
         low = value - math.hypot(first.value - first.low, second.high - second.value)
         return Interval(value, low, value + math.hypot(first.high - first.value, second.value - second.low), n, level)
     if first.note or second.note:
-        return without_interval(value, n, first.note or second.note, level=level)
+        return without_interval(value, n, _no_difference(first.note, second.note), level=level)
     moves, freedom = _apart(first, second)
     found = at_level(Estimate(value, value, value, n, level, "", "plain", moves, freedom, first.extra + second.extra), level)
     shares = first.scale == second.scale == "share" and not found.note
@@ -279,6 +279,15 @@ def _apart(first: Estimate, second: Estimate) -> tuple[tuple[float, ...], float]
     weighed = sum(variance**2 / freedom for variance, freedom in variances)
     freedom = sum(variance for variance, _ in variances) ** 2 / weighed if weighed > 0 else math.inf
     return (*first.moves, *(-b for b in second.moves)), freedom
+
+
+def _no_difference(first: str, second: str) -> str:
+    """Why a difference has no interval, from why its figures have none; "" for one that has."""
+    if first == second:
+        return first
+    if not (first and second):
+        return f"the {'first' if first else 'second'} has none: {first or second}"
+    return f"the first has none: {first}; nor has the second: {second}"
 
 
 def _logarithm(one: Interval) -> Interval:

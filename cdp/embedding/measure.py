@@ -129,11 +129,9 @@ def _take_scores(
     names, coded, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     whole, missing = _scores(rows, classes, around, seed, probes=probes)
     undefined.update(missing)
-    reasons: dict[str, str] = {}
 
     def of_part(own: Ints, _: Ints) -> Floats:
-        found, why = _scores(rows[own], classes[own], None, seed, probes=probes)
-        reasons.update(why)
+        found = _scores(rows[own], classes[own], None, seed, probes=probes)[0]
         return np.concatenate([_means(found.get(key), coded[own], len(names)) for key in whole])
 
     if not whole:
@@ -145,7 +143,7 @@ def _take_scores(
         means = _means(score, coded, len(names))
         for number, into in enumerate([figures, *per_class.values()]):
             if counts[number] > 1:
-                note = reasons.get(key, f"{counts[number]} images are too few for an interval of this figure: generate more a class")
+                note = f"{counts[number]} images are too few for an interval of this figure: generate more a class"
                 into[key] = estimate_or_value(float(means[number]), parts[:, :, at, number], counts[number], note, scale=SCORED[key])
 
 

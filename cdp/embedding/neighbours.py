@@ -116,7 +116,7 @@ def _over_parts(
     scales: list[Scale] = ["ratio" if name == "density" else "share" for name in names]
     smallest = min(len(real), len(fake)) // parts.count
     if smallest <= k:
-        note = f"an interval takes more than {k} images of each side in every part, and there are {smallest}: pass more"
+        note = f"an interval takes more than {k} images of each side in every part, and there are {smallest}: measure more images"
         return [without_interval(value, n, note, level=level) for value, n in zip(whole, sizes, strict=True)]
     found = parts.values(lambda own, theirs: figures(real[theirs], fake[own], parts.count))
     return [

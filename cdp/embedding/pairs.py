@@ -45,7 +45,7 @@ def class_pairs(
     if k < 1:
         raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
     if len(rows) <= k:
-        raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: pass more, or lower k")
+        raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: use more images")
     near = (around or look_around(rows, classes, k=k)).near[:, :k]
     names = tuple(int(value) for value in np.unique(classes))
     parts = parts or Parts.of(classes, seed=seed)

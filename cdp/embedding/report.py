@@ -120,7 +120,8 @@ def _distance_ratio(distance: Floats, labels: np.ndarray | None, baseline: RealB
 
 
 def _means_without(values: Floats, labels: Ints, seed: int) -> Floats:
-    """(G,) mean without each group of images, in which classes keep their weight."""
+    """(G,) mean without each group of images, in which classes keep their weight; images of classes that have one only stand for each other."""
+    labels = _paired_up(labels)
     groups, count = leave_out(labels, seed=seed)
     coded = np.unique(labels, return_inverse=True)[1]
     sums, sizes = np.zeros((count, coded.max() + 1)), np.zeros((count, coded.max() + 1))
@@ -128,9 +129,19 @@ def _means_without(values: Floats, labels: Ints, seed: int) -> Floats:
     np.add.at(sizes, (groups, coded), 1)
     with np.errstate(invalid="ignore"):
         means = (sums.sum(axis=0) - sums) / (sizes.sum(axis=0) - sizes)
-    # A class whose only image is left out keeps its mean.
+    # A class whose images are all left out together keeps its mean.
     means = np.where(np.isfinite(means), means, sums.sum(axis=0) / sizes.sum(axis=0))
     return np.asarray(means @ sizes.sum(axis=0) / len(values))
+
+
+def _paired_up(labels: Ints) -> Ints:
+    """Class numbers (n,) in which images that are alone in their class are of one class, a lone one of the smallest other: the only image of
+    a class says nothing of how much the class varies."""
+    names, coded, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    alone = sizes == 1
+    if alone.sum() == 1 and len(names) > 1:
+        alone[np.argmin(np.where(alone, np.inf, sizes))] = True
+    return np.where(alone[coded], -1, np.asarray(labels))
 
 
 def _class_weights(labels: np.ndarray | None, baseline: RealBaseline) -> Floats:

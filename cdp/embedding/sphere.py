@@ -18,7 +18,7 @@ def alignment(features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level:
     classes = class_numbers("labels", labels, len(rows))
     names, coded = np.unique(classes, return_inverse=True)
     if np.bincount(coded).max() < 2:
-        raise UndefinedError("alignment of one image a class: pass at least 2 of some class")
+        raise UndefinedError("every class has one image only, and alignment compares images of one class: use 2 or more")
     groups, count = leave_out(classes, seed=seed)
     sums, sizes = np.zeros((count, len(names), rows.shape[1])), np.zeros((count, len(names)))
     np.add.at(sums, (groups, coded), rows)

@@ -24,7 +24,9 @@ def classifier_auc(
     value = _auc(rows, others, folds, seed)
     smallest = min(len(others), len(rows)) // parts.count
     if smallest < folds:
-        raise UndefinedError(f"an interval of the AUC takes {folds} images of each side in every part, and there are {smallest}: pass more")
+        raise UndefinedError(
+            f"an interval of the AUC takes {folds} images of each side in every part, and there are {smallest}: measure more images"
+        )
     found = parts.values(lambda own, theirs: [_auc(rows[theirs], others[own], folds, seed)])
     return estimate(value, found[:, :, 0], len(rows) + len(others), scale="share", level=level)
 

@@ -31,7 +31,7 @@ __all__ = [
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
-VERSION = 4
+VERSION = 5
 """Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
 
@@ -96,6 +96,8 @@ class _Task:
         self.dataset = dataset_of([source], dataset, encoder=encoder)
         self.source = source = matched(source, self.dataset)
         chosen = source.rows(rows)
+        if len(chosen) < 2:
+            raise InputError(f"{source.title} has {len(chosen)} image{'s' * (len(chosen) != 1)}: figures take 2 or more, so generate more")
         if sizes is not None:
             chosen = chosen[_drawn(_classes(source, chosen), sizes, seed)]
         self.sizes = {int(value): count for value, count in sorted(Counter(_classes(source, chosen).tolist()).items())}

@@ -52,6 +52,8 @@ def _of_network(config: TrainConfig) -> Iterator[str]:
 def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
     if config.real is not None and 0 < config.real < len(info.classes):
         yield f"{config.real} real images cannot show all {len(info.classes)} classes: give it {len(info.classes)} or more"
+    if config.synthetic and not config.synthetic_per_batch:
+        yield "The synthetic fraction is 0, so no batch holds an image of the synthetic sets that are named: raise fraction, or take the sets out"
     if not config.synthetic_per_batch:
         return
     try:

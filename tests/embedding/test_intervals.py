@@ -158,6 +158,7 @@ def test_what_never_varies_has_no_interval_and_concludes_nothing() -> None:
     assert flat.note and (flat.low, flat.high) == (-np.inf, np.inf)
     change = difference(flat, estimate(1.0, np.random.default_rng(0).normal(size=(5, 4)), 100))
     assert isinstance(change, Estimate) and change.note and p_value(change) == 1
+    assert change.note.startswith("the first has none: it is the same")
     share = estimate(1.0, np.ones((5, 4)), 100, scale="share")
     assert (share.low, share.high) == pytest.approx((wilson(100, 100).low, 1), abs=0.01)
 

@@ -7,6 +7,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
+from cdp.embedding.intervals import Estimate
 from cdp.embedding.metrics import agreement, nearest_distance, separation_difference, separation_interval
 from cdp.embedding.report import Arm, RealBaseline, arm_report, difference_report, real_baseline
 from cdp.errors import InputError
@@ -57,6 +58,16 @@ def test_the_memorisation_interval_covers_one_for_fresh_images() -> None:
         assert found is not None
         hits += found.low <= 1 <= found.high
     assert hits >= 50
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 3)])
+def test_the_only_image_of_a_class_is_no_less_chance_than_others(sizes: tuple[int, ...]) -> None:
+    """Leaving out what cannot be left out, the interval of one image a class was a hundredth of what fresh images scatter by."""
+    labels, rng = np.repeat(np.arange(4), sizes), np.random.default_rng(5)
+    base = real_baseline(drawn(1, 100), drawn(2, 50), np.repeat(np.arange(4), 50))
+    found = [arm_report(Arm(MEANS[labels] + rng.normal(size=(len(labels), 6))), labels, base).nearest for _ in range(200)]
+    values, errors = zip(*[(one.value, one.error) for one in found if isinstance(one, Estimate)], strict=True)
+    assert 0.8 < np.sqrt(np.mean(np.square(errors))) / np.std(values) < 1.5
 
 
 def test_the_baseline_takes_the_classes_of_the_images() -> None:

@@ -194,6 +194,8 @@ def test_few_synthetic_images_seen_often_are_told() -> None:
     assert "30 synthetic images is seen about 133 times" in found
     assert warnings_of(few, info) == ()
     assert train_warnings.MANY_REPEATS == 100
+    (unused,) = warnings_of(_config(synthetic=["made"], fraction=0.0), info)
+    assert "no batch holds an image" in unused
 
 
 def test_warnings_load_no_torch() -> None:

@@ -76,3 +76,14 @@ def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
     assert line(found, 1) == "About 2 min 10 s on this CPU, 0.4 GB"
     assert line(found, 3) == "About 2 min 10 s a run on this CPU, 0.4 GB; 6 min 30 s for all 3, one after another"
     assert line(found | {"device": "NVIDIA H100", "memory_bytes": 5e7}, 1) == "About 2 min 10 s on NVIDIA H100, 50 MB"
+
+
+def test_what_is_known_to_fail_is_told_once_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cdp.cli.main import app
+    from cdp.runs import launch
+
+    monkeypatch.setattr(launch, "launch", lambda *_: "20261130-000000-000000")
+    done = CliRunner().invoke(app, ["train", "--dataset", "fashion-mnist", "--beta", "0", "--name", "night"])
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("note: TRADES with beta 0") == 1
+    assert "night is queued" in done.stdout
