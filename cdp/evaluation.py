@@ -14,7 +14,7 @@ from cdp.types import Interval
 WRONG_BEFORE, STANDS = -2, -1
 """In ``Outcome.broken_by``: misclassified without any attack; right under every attack."""
 
-UNRELIABLE = frozenset(["random", "probabilities", "batch", "input range"])
+UNRELIABLE = frozenset(["random", "probabilities", "batch", "input range", "class order"])
 """Kinds of ``EvalReport.contract`` that make a robust accuracy wrong."""
 
 Which = Literal["best", "last", "given"]

@@ -173,7 +173,8 @@ CASES: dict[str, Case] = {
         lambda f, m: load_split(bring(f / "s.npz", renumber=True).train.name, "train"),
     ),
     "no test images": Case(
-        _no_tests, r"import them under the name (\S+)$", lambda f, m: (run(f"import {npz(f / 't.npz')} --name {m[1]}"), load_split("own", "test"))
+        _no_tests, r"import them under the name (\S+), an .npz with (\S+) as class names$",
+        lambda f, m: (run(f"import {npz(f / 't.npz')} --name {m[1]} --classes {m[2]}"), load_split("own", "test")),
     ),
     "test images of a set that is not here": Case(
         lambda f: bring(npz(f / "t.npz"), "own-test"), r"marks the test images of '(\w+)'.* import its training images under that name first",

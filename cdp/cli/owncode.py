@@ -28,7 +28,7 @@ def own_network(text: str) -> nn.Module:
     try:
         made: Any = getattr(import_module(module_name), name)
         net = made if isinstance(made, nn.Module) else made()
-    except Exception as error:  # whatever a stranger's code raises is told in one sentence
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises is told in one sentence
         raise InputError(
             f"model: {text} failed ({type(error).__name__}: {str(error)[:200]}): called without arguments it must return a torch module"
         ) from error

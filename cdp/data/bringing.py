@@ -13,7 +13,7 @@ import numpy as np
 
 from cdp import paths
 from cdp.data import atomic, folders, limits, npz
-from cdp.data.catalog import CATALOG
+from cdp.data.catalog import CATALOG, builtin
 from cdp.data.importing import RENUMBERED, import_data
 from cdp.data.names import name_like, valid_name
 from cdp.data.samples import SampleSet
@@ -40,7 +40,7 @@ def bring(
 
     source: an .npz, a folder of class folders, or a folder with sub-folders of such for training and test images. name: as the file or folder
     where empty; ``NAME-test``, where NAME is here already, adds test images to it. test: another .npz or folder; where not given, what lies
-    beside: the sub-folder, or ``<stem>-test.npz``. class_names: of an .npz in the order of its labels, or the name of a data set whose labels
+    beside: the sub-folder, or ``<stem>-test.npz``. class_names: of the .npz in the order of its labels, or the name of a data set whose labels
     these are. renumber: labels with gaps, or from 1, become 0, 1, ... in their order.
     Raises InputError or MissingError with a remedy; the store is then as it was.
     """
@@ -54,12 +54,12 @@ def bring(
     for wanted in (name, f"{name}{TEST}")[: 1 if second is None else 2]:
         atomic.refuse_existing(paths.sets_dir() / wanted)
     dataset, names = classes_meant(class_names)
-    if first.is_dir() and names and not dataset:
+    if first.is_dir() and names and not dataset and (second is None or second.is_dir()):
         raise InputError(f"{first} names its classes by its folders: leave the class names out, or rename the folders")
-    train = import_data(first, name, dataset=dataset, class_names=names, renumber=renumber)
+    train = import_data(first, name, dataset=dataset, class_names=() if first.is_dir() else names, renumber=renumber)
     try:
         _require_classes(first, train)
-        brought = None if second is None else _test_images(second, train)
+        brought = None if second is None else _test_images(second, train, _meant(dataset, names))
     except BaseException:
         shutil.rmtree(train.folder, ignore_errors=True)
         raise
@@ -167,18 +167,25 @@ def _tests_of(base: str, source: Path, *, test: Path | str | None, class_names: 
     """Test images for a data set that is here already."""
     if test:
         raise InputError(f"name {base}{TEST} is that of test images: leave the other test images out")
-    if class_names:
-        raise InputError(f"test images have the classes of {base}: leave the class names out")
-    train = open_set(base)
+    train, named = open_set(base), _meant(*classes_meant(class_names))
+    if source.is_dir() and named not in ((), train.class_names):
+        raise InputError(f"{source} names its classes by its folders: leave the class names out, or rename the folders")
     atomic.refuse_existing(paths.sets_dir() / f"{base}{TEST}")
-    made = _test_images(source, train)
+    made = _test_images(source, train, named)
     return Brought(train, made, _said(source, made))
 
 
-def _test_images(path: Path, train: SampleSet) -> SampleSet:
-    """Test images as their own set, with the classes and the shape of the training images."""
+def _meant(dataset: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The class names that ``classes_meant`` gave."""
+    return builtin(dataset).classes if dataset else names
+
+
+def _test_images(path: Path, train: SampleSet, class_names: Sequence[str]) -> SampleSet:
+    """Test images as their own set, with the classes and the shape of the training images. class_names: of an .npz, in the order of its labels."""
+    names = () if path.is_dir() or RENUMBERED in train.card else class_names
+    like = train if train.label is not None else None
     try:
-        made = import_data(path, f"{train.name}{TEST}", like=train) if train.label is not None else import_data(path, f"{train.name}{TEST}")
+        made = import_data(path, f"{train.name}{TEST}", like=like, class_names=names if like else ())
     except MissingError as error:
         raise MissingError(f"test images: {error}") from error
     except InputError as error:

@@ -47,9 +47,10 @@ def scan(root: Path) -> Tree:
     if len(names) > 1 and all(name.lower() in TRAIN + TEST for name in names):
         raise InputError(f"{root} holds splits, not classes ({', '.join(names)}): give its folders one by one, {class_folders[0]} first")
     if len(names) == 1 and any(entry.is_dir() for entry in _entries(class_folders[0])):
-        raise InputError(f"{root} has 1 class folders, and {class_folders[0]} has folders itself: give {class_folders[0]}")
+        raise InputError(f"{root} has one class folder, and {class_folders[0]} has folders itself: give {class_folders[0]}")
     if len(names) < 2:
-        raise InputError(f"{root} has {len(names)} class folders: give one with a sub-folder of images for each of 2 or more classes")
+        count = "one class folder" if names else "no class folders"
+        raise InputError(f"{root} has {count}: give one with a sub-folder of images for each of 2 or more classes")
     if len(names) > limits.MAX_CLASSES:
         raise InputError(f"{root} has {len(names)} class folders: give at most {limits.MAX_CLASSES}")
     for name in names:

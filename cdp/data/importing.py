@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cdp.data import atomic, catalog, folders, limits, npz, sets
+from cdp.data.fitting import Labelling, fit, quoted
 from cdp.data.names import valid_name
 from cdp.data.samples import IMAGE, LABEL, SampleSet
 from cdp.errors import InputError, MissingError
@@ -32,7 +33,8 @@ def import_data(
 
     dataset: the built-in data set whose classes the labels mean; gives class names and refuses other labels, as class_names do
     where there is no data set. renumber: labels with gaps, or from 1, become 0, 1, ... in their order, and keep their old numbers as names.
-    like: the training images to which these are test images: labels mean its classes, of which some may be absent.
+    like: the training images to which these are test images: classes are its classes, of which some may be absent, and class_names are then
+    what the labels of an .npz mean.
     Raises InputError naming the file and a remedy; the store is then as it was.
     """
     path = Path(path).expanduser()
@@ -57,16 +59,39 @@ def import_data(
                 way = "add an array label" if like else "leave the class names out, or add an array label"
                 raise InputError(f"{path} holds images without labels, so its classes cannot be named: {way}")
             return sets.stream_set(name, reader.shape, reader.chunks(), card, labelled=False)
-        old = like.card.get(RENUMBERED) if like else None
-        numbering = (
-            limits.Numbering(np.array(old, np.int64))
-            if old
-            else limits.numbering(reader.labels(), len(card.get("class_names", ())), f"{path}: label", renumber=renumber)
-        )
+        if like:
+            return sets.stream_set(name, reader.shape, _as_classes_of(like, reader, class_names), card)
+        numbering = limits.numbering(reader.labels(), len(card.get("class_names", ())), f"{path}: label", renumber=renumber)
         if numbering.values is not None:
             card[RENUMBERED] = numbering.values.tolist()
             card.setdefault("class_names", [str(value) for value in numbering.values])
         return sets.stream_set(name, reader.shape, reader.labelled_chunks(numbering), card)
+
+
+def _as_classes_of(like: SampleSet, reader: npz.NpzReader, names: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(images, labels) of a file of test images, in the class numbers of the training images ``like``.
+
+    names: of the file's classes by label; () where it has numbers alone, which are then classes of that number: the labels that the training
+    images had before they were renumbered, or names that are numbers. Raises InputError where nothing says which number means which class.
+    """
+    where, old = f"{reader.path}: label", like.card.get(RENUMBERED)
+    if names:
+        numbering, called, ours = limits.numbering(reader.labels(), len(names), where, renumber=False), tuple(names), like.class_names
+    elif old:
+        return reader.labelled_chunks(limits.Numbering(np.array(old, np.int64)))
+    elif all(name.isascii() and name.isdigit() for name in like.class_names):
+        present = np.unique(reader.labels())
+        numbering, called = limits.Numbering(present), tuple(str(value) for value in present)
+        ours = tuple(str(int(name)) for name in like.class_names)
+    else:
+        raise InputError(
+            f"{reader.path} has labels without names, and those of {like.name} mean {quoted(like.class_names)}: give {like.name} as class names "
+            "where 0, 1, ... are these in this order, or else the file's own class names in the order of its labels"
+        )
+    found = fit(Labelling(str(reader.path), called, ()), Labelling(f"the training images {like.name}", ours, ()), subset_ok=True)
+    if found.refusal:
+        raise InputError(f"{reader.path}: {found.refusal}: use labels of those classes")
+    return ((image, found.relabel(label)) for image, label in reader.labelled_chunks(numbering))
 
 
 def export_npz(samples: SampleSet, out: Path | str) -> Path:

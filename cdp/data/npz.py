@@ -33,7 +33,7 @@ _BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedErr
 @dataclass(frozen=True)
 class NpzReader:
     """A checked archive. shape: (N,H,W,C) of its images, C 1 for grey ones without that axis; labelled: False where these are all it holds;
-    note: what its arrays were taken for, where they have other names, or ""."""
+    note: what its arrays were taken for, where they have other names, and which were left out, or ""."""
 
     path: Path
     shape: tuple[int, ...]
@@ -117,7 +117,15 @@ def open_npz(path: Path | str) -> Iterator[NpzReader]:
             label = _header(archive, path, names[1])
             limits.check_label_header(label.shape, label.dtype, image.shape[0], f"{path}: label")
         as_named = names[:1] == ("image",) if not labelled else names == ("image", "label")
-        note = "" if as_named else f"array {names[0]} was taken for the images" + (f" and {names[1]} for the labels" if labelled else "")
+        taken = "" if as_named else f"array {names[0]} was taken for the images" + (f" and {names[1]} for the labels" if labelled else "")
+        others = [member.removesuffix(".npy") for member in archive.namelist() if member.removesuffix(".npy") not in names]
+        # Such as class names, or test images, which somebody may believe were read.
+        left = (
+            f"nothing was read of {', '.join(repr(other[:40]) for other in others[:5])}{' and others' if len(others) > 5 else ''}"
+            if others
+            else ""
+        )
+        note = ", and ".join(part for part in (taken, left) if part)
         yield NpzReader(path, shape, labelled, archive, names, note)
 
 

@@ -122,7 +122,9 @@ def _other(name: str, split: str) -> Split:
 def _of_saved(name: str, split: str) -> Split:
     if split == "test":
         if not sets.is_saved(f"{name}-test"):
-            raise MissingError(f"set {name!r} has no test images: import them under the name {name}-test")
+            raise MissingError(
+                f"set {name!r} has no test images: import them under the name {name}-test, an .npz with {name} as class names"
+            )
         name = f"{name}-test"
     return _of_set(sets.open_set(name))
 

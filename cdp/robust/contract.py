@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from cdp.errors import InputError
 from cdp.robust.trial import ShouldStop, Trial
 
-RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE = "random", "probabilities", "log-probabilities", "batch", "input range"
+RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER = (
+    "random", "probabilities", "log-probabilities", "batch", "input range", "class order"
+)  # fmt: skip
 """Kinds of findings; ``cdp.evaluation.UNRELIABLE`` are those that make a robust accuracy wrong."""
 LOOKED, ALONE, RANGED = 32, 8, 128
 """Images of the batch that is asked for again and again; those asked for one by one; those whose accuracy in other ranges is measured."""
@@ -28,7 +30,8 @@ RESIZED, RESIZED_DEPENDS = 2e-3, 0.1
 NOISES = 4.0
 """Differences within so many times what two calls with the same seed differ by are no finding."""
 GAIN, SURE = 0.1, 16.0
-"""Another range has to be right for so many more images, as a share, and by so much more than chance (McNemar's statistic, one degree of freedom)."""
+"""Another range, or another order of the outputs, has to be right for so many more images, as a share, and by so much more than chance (McNemar's
+statistic, one degree of freedom), than the network is and than the same answer to every image would be."""
 
 
 def network_contract(
@@ -47,7 +50,9 @@ def network_contract(
         asked = _Asked(trial, _batch(x))
         findings = asked.random() | asked.neighbours() | asked.resized()
         logits = trial.logits(x.clone(), "images")
-        return findings | _outputs(logits) | _input_range(trial, x, y, logits)
+        predicted = logits.argmax(dim=1)
+        # In a range that is not its own a network may well take one class for another.
+        return findings | _outputs(logits) | (_input_range(trial, x, y, predicted == y) or _class_order(predicted, y, classes))
 
 
 def _batch(x: Tensor) -> Tensor:
@@ -158,21 +163,45 @@ def _outputs(logits: Tensor) -> dict[str, str]:
     return {}
 
 
-def _input_range(trial: Trial, x: Tensor, y: Tensor, logits: Tensor) -> dict[str, str]:
-    """Whether the network is right far more often for the same images in another range than [0,1]."""
-    right = logits.argmax(dim=1) == y
+def _far_better(there: Tensor, right: Tensor, y: Tensor) -> bool:
+    """Whether answers are right for far more images than the network's are, and than one class for all. there, right: (B,) bool; y: (B,)."""
+    same = y == y.mode().values
+    return all(
+        won - lost >= GAIN * len(y) and (won - lost) ** 2 > SURE * (won + lost)
+        for won, lost in ((int((there & ~other).sum()), int((other & ~there).sum())) for other in (right, same))
+    )
+
+
+def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
+    """Whether the outputs mean the same classes in another order: each half of the images is judged by the order that fits the other best."""
+    from scipy.optimize import linear_sum_assignment
+
+    given, truth = predicted.cpu().numpy(), y.cpu().numpy()
+    there = np.zeros(len(truth), bool)
+    place = np.zeros(len(truth), int)  # of an image among those of its class, so that both halves have every class
+    for one in np.unique(truth):
+        place[truth == one] = np.arange(np.count_nonzero(truth == one))
+    for half in (place % 2 == 0, place % 2 == 1):
+        counts = np.zeros((classes, classes))
+        np.add.at(counts, (given[~half], truth[~half]), 1)
+        there[half] = linear_sum_assignment(counts, maximize=True)[1][given[half]] == truth[half]
+    if not _far_better(torch.from_numpy(there).to(y.device), predicted == y, y):
+        return {}
+    return {
+        ORDER: f"The network is right for {_percent(float((given == truth).mean()))} of {len(truth)} images and would be for {_percent(float(there.mean()))} "
+        "with its outputs in another order: it seems to number the classes otherwise than the data set, so put its outputs in that order and evaluate again."
+    }
+
+
+def _input_range(trial: Trial, x: Tensor, y: Tensor, right: Tensor) -> dict[str, str]:
+    """Whether the network is right far more often for the same images in another range than [0,1]. right: (B,) bool, in that range."""
     best: tuple[float, str] | None = None
     for name, scaled in _ranges(x):
         try:
             there = trial.logits(scaled, "images").argmax(dim=1) == y
         except InputError:
             continue  # it does not take them
-        won, lost = int((there & ~right).sum()), int((right & ~there).sum())
-        if (
-            won - lost >= GAIN * len(y)
-            and (won - lost) ** 2 > SURE * (won + lost)
-            and (best is None or float(there.float().mean()) > best[0])
-        ):
+        if _far_better(there, right, y) and (best is None or float(there.float().mean()) > best[0]):
             best = float(there.float().mean()), name
     if best is None:
         return {}

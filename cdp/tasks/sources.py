@@ -148,10 +148,9 @@ def dataset_of_generation(config: GenerateConfig) -> str:
     found = fit(labelling_of(info), model)
     refusal = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
     if refusal:
-        said = f"whose card says {own}" if own else "which was not trained on it"
-        remedy = (
-            "leave the data set out" if name != own else "name the images that it was trained on (--dataset NAME; on the page: Real data)"
-        )
+        said = f"whose card says {own}" if own else "which does not say what it was trained on"
+        other = own and name != own
+        remedy = "leave the data set out" if other else "name the images that it was trained on (--dataset NAME; on the page: Real data)"
         raise InputError(
             f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): {remedy}, or choose a model trained on {name}"
         )

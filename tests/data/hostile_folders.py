@@ -61,10 +61,10 @@ def _linked(root: Path, name: str, target: str) -> None:
 
 
 FOLDERS = [
-    Case("empty folder", _empty_folder, "0 class folders"),
-    Case("images without class folders", _flat_folder, "0 class folders"),
-    Case("one class", folder_with(_one_class), "1 class folders"),
-    Case("no class left", folder_with(_no_class), "0 class folders"),
+    Case("empty folder", _empty_folder, "no class folders"),
+    Case("images without class folders", _flat_folder, "no class folders"),
+    Case("one class", folder_with(_one_class), "one class folder"),
+    Case("no class left", folder_with(_no_class), "no class folders"),
     Case("splits instead of classes", folder_with(_splits), "splits"),
     Case("1003 classes", folder_with(_many_classes), "1003 class folders"),
     Case("empty class folder", folder_with(lambda root: (root / "ant").mkdir()), "no images"),

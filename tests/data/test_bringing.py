@@ -64,7 +64,7 @@ def test_without_test_images_there_are_none(tmp_path: Path) -> None:
     ("test", "wrong"),
     [
         (lambda p: npz(p / "t.npz", side=10), "make them alike"),
-        (lambda p: npz(p / "t.npz", classes=4), "test images: .* has label 3"),
+        (lambda p: npz(p / "t.npz", classes=4), "test images: .* it has '3' besides"),
         (lambda p: p / "nowhere.npz", "test images: .*not there"),
         (lambda p: tree(p / "t", ("cat", "dog")), "training images shapes are numbers without names"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def test_one_class_is_refused_whichever_way_it_comes(tmp_path: Path) -> None:
     np.savez(tmp_path / "bare.npz", image=images())
     assert bring(tmp_path / "bare.npz").train.label is None
     tree(tmp_path / "pets", ("cat",))
-    with pytest.raises(InputError, match="1 class folders"):
+    with pytest.raises(InputError, match="one class folder"):
         bring(tmp_path / "pets")
 
 
@@ -239,3 +240,30 @@ def test_a_file_by_python_2_is_read_without_a_word(tmp_path: Path) -> None:
 def test_grey_files_and_colour_files_of_a_folder_are_as_they_were(tmp_path: Path) -> None:
     rows = makers.class_folders(tmp_path / "pets")
     assert np.array_equal(bring(tmp_path / "pets").train.image, rows)
+
+
+def test_numbers_without_names_are_test_images_of_named_classes_only_where_somebody_says_which(tmp_path: Path) -> None:
+    bring(tree(tmp_path / "pets", ("ant", "bee", "cat"), count=2))
+    path = saved(tmp_path / "later.npz", image=images(3, (8, 8, 3)), label=np.array([0, 0, 2]))
+    with pytest.raises(InputError, match="labels without names, and those of pets mean 'ant', 'bee' and 'cat'"):
+        bring(path, "pets-test")
+    with pytest.raises(InputError, match="it has 'dog' besides"):
+        bring(path, "pets-test", class_names=["cat", "bee", "dog"])
+    reversed_order = bring(path, "pets-test", class_names=["cat", "bee", "ant"]).test
+    assert reversed_order is not None and reversed_order.labels("test").tolist() == [2, 2, 0]
+    shutil.rmtree(reversed_order.folder)
+    same_order = bring(path, "pets-test", class_names=["pets"]).test
+    assert same_order is not None and same_order.labels("test").tolist() == [0, 0, 2]
+
+
+def test_numbered_folders_and_labels_meet_by_number(tmp_path: Path) -> None:
+    bring(tree(tmp_path / "signs", ("1", "2", "10"), count=2))
+    with pytest.raises(InputError, match="it has '0' besides"):
+        bring(saved(tmp_path / "zero.npz", image=images(3, (8, 8, 3)), label=np.array([0, 1, 2])), "signs-test")
+    made = bring(saved(tmp_path / "t.npz", image=images(3, (8, 8, 3)), label=np.array([10, 1, 2])), "signs-test").test
+    assert made is not None and made.labels("test").tolist() == [2, 0, 1]
+
+
+def test_arrays_that_are_left_out_are_said(tmp_path: Path) -> None:
+    made = bring(saved(tmp_path / "s.npz", image=images(), label=LABEL, class_names=np.array(["x", "y", "z"])))
+    assert any("nothing was read of 'class_names'" in note for note in made.notes)

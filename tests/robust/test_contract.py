@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cdp.errors import InputError
 from cdp.models.classifiers import SmallCNN
 from cdp.models.resnets import PreActResNet, WideResNet
-from cdp.robust.contract import BATCH, LOG_PROBABILITIES, PROBABILITIES, RANDOM, RANGE, network_contract
+from cdp.robust.contract import BATCH, LOG_PROBABILITIES, ORDER, PROBABILITIES, RANDOM, RANGE, network_contract
 from tests.robust import tiny
 
 
@@ -171,6 +171,7 @@ def test_half_precision_inside_is_not_taken_for_dependence() -> None:
         (same, lambda z: z.log_softmax(dim=1), LOG_PROBABILITIES, "no number changes"),
         (lambda x: (x + 1) / 2, same, RANGE, "in [-1,1]"),
         (lambda x: x / 255, same, RANGE, "in 0..255"),
+        (same, lambda z: z.roll(1, dims=1), ORDER, "in another order"),
     ],
 )  # fmt: skip
 def test_what_weakens_a_number_is_named_with_what_it_means(before: Any, after: Any, kind: str, words: str) -> None:

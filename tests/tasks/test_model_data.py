@@ -86,7 +86,7 @@ def test_a_folder_of_diffusers_has_the_data_set_that_is_named_and_else_none() ->
     data("pets", PETS)
     assert asked("pets") == "pets"
     data("four", [*PETS, "dog"], classes=4)
-    with pytest.raises(InputError, match=r"four does not fit the model mine, which was not trained on it .*4 classes"):
+    with pytest.raises(InputError, match=r"four does not fit the model mine, which does not say what it was trained on .*4 classes"):
         asked("four")
 
 
