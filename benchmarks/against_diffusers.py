@@ -19,6 +19,7 @@ from cdp.embedding.metrics import agreement_difference, frechet_distance
 from cdp.tasks.batches import batch_count, batch_rows, generate_batch, labels_of
 from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.sources import dataset_of_generation
 
 NAME, TITLE = "against_diffusers", "Our sampler against diffusers' own loop in fp32"
 COMPARED = 1024
@@ -55,7 +56,7 @@ def quality(config: GenerateConfig, count: int) -> list[Figure]:
         Figure("99th percentile of pixel differences", float(np.percentile(change, 99)), "of 255", n=count),
         Figure("largest pixel difference", float(change.max()), "of 255", n=count),
     ]
-    judge = load_judge(config.dataset)
+    judge = load_judge(dataset_of_generation(config))
     if judge is None:
         return figures
     label = labels_of(config, range(count), load_engine(config))

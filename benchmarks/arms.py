@@ -19,6 +19,7 @@ from cdp.paths import home
 from cdp.tasks.batches import batch_count, generate_batch
 from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.sources import dataset_of_generation
 
 NEIGHBOURS, COVER_NEIGHBOURS = 3, 5
 """k of precision and recall (Kynkaanniemi 2019) and of coverage (Naeem 2020), as in cdp.embedding."""
@@ -48,9 +49,10 @@ def load_or_make(config: GenerateConfig) -> Arm:
             return Arm(kept["image"], kept["label"], kept["predicted"], kept["features"])
     made = [generate_batch(config, index) for index in range(batch_count(config))]
     image, label = (np.concatenate(parts) for parts in zip(*(batch for batch in made if batch), strict=True))
-    judge = load_judge(config.dataset)
+    dataset = dataset_of_generation(config)
+    judge = load_judge(dataset)
     if judge is None:
-        raise MissingError(f"dataset: {config.dataset} has no judge to score with: train one with python -m cdp pretrain-encoder")
+        raise MissingError(f"dataset: {dataset} has no judge to score with: train one with python -m cdp pretrain-encoder")
     seen = judged(judge, image)
     arm = Arm(image, label, np.asarray(seen.predicted), seen.features)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +63,7 @@ def load_or_make(config: GenerateConfig) -> Arm:
 
 def _place(config: GenerateConfig) -> Path:
     """A name from everything the arm depends on: settings and the weights of model, encoder and judge."""
-    loaded, judge = load_engine(config), load_judge(config.dataset)
+    loaded, judge = load_engine(config), load_judge(dataset_of_generation(config))
     weights = [loaded.model.sha256, loaded.encoder.sha256 if loaded.encoder else "", judge.sha256 if judge else ""]
     key = hashlib.sha256(repr((weights, sorted(flatten(config).items()))).encode()).hexdigest()[:24]
     return home() / "benchmarks" / "study" / f"{config.guidance.loss}-{config.seed}-{key}.npz"

@@ -14,7 +14,7 @@ from benchmarks.scenes import FULL_WINDOW, Options
 from cdp.config import GenerateConfig
 from cdp.tasks.batches import sample_batch
 from cdp.tasks.engine import load_engine, to_tensor
-from cdp.tasks.sources import real_images
+from cdp.tasks.sources import dataset_of_generation, real_images
 
 NAME, TITLE = "levers", "What each lever is worth"
 BATCHES = (16, 32, 64, 128)
@@ -42,7 +42,7 @@ def _encoder_precision(options: Options) -> list[Figure]:
     config = options.config()
     encoder = load_engine(config).encoder
     assert encoder is not None  # the default preset guides
-    image = to_tensor(real_images(config.dataset, "test", config.count)[0])
+    image = to_tensor(real_images(dataset_of_generation(config), "test", config.count)[0])
 
     def there_and_back(dtype: torch.dtype) -> Iterator[object]:
         for _ in range(config.sampler.steps):

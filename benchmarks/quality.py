@@ -29,7 +29,7 @@ from cdp.runs.generation import generate_set
 from cdp.runs.progress import Progress
 from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
-from cdp.tasks.sources import balanced_rows
+from cdp.tasks.sources import balanced_rows, dataset_of_generation
 from cdp.types import Split
 
 NAME, TITLE = "quality", "Quality of the unguided samples"
@@ -59,10 +59,11 @@ def _tell(progress: Progress) -> None:
 
 def measure(config: GenerateConfig, *, epochs: int, real_rows: int | None = None) -> tuple[Figure, ...]:
     """All figures of one model. real_rows: at most so many real images of each split, all where not given."""
-    judge = load_judge(config.dataset)
+    dataset = dataset_of_generation(config)
+    judge = load_judge(dataset)
     if judge is None:
-        raise MissingError(f"dataset: {config.dataset} has no judge to measure with: train one with python -m cdp pretrain-encoder")
-    train, test = (_rows(load_split(config.dataset, split), real_rows) for split in ("train", "test"))
+        raise MissingError(f"dataset: {dataset} has no judge to measure with: train one with python -m cdp pretrain-encoder")
+    train, test = (_rows(load_split(dataset, split), real_rows) for split in ("train", "test"))
     samples = sample_set(config)
     image, label = np.array(samples.image), np.array(samples.label, np.int64)
     mine, real_test, real_train = (judged(judge, part) for part in (image, test.image, train.image))

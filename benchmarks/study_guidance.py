@@ -20,7 +20,7 @@ from cdp.errors import CdpError, InputError, MissingError
 from cdp.presets import PRESETS
 from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
-from cdp.tasks.sources import real_images
+from cdp.tasks.sources import dataset_of_generation, real_images
 
 NAME, TITLE = "study_guidance", "Guided against unguided, from the same noise"
 LOSSES = ("supcon", "class_margin", "fisher", "classifier", "info_nce", "hard_negative")
@@ -59,7 +59,7 @@ class Plan:
 
 def study(plan: Plan) -> tuple[results.Figure, ...]:
     """The unguided arm, then every guided one minus it; arms whose encoder is not here are left out and named on stderr."""
-    dataset = plan.config(0).dataset
+    dataset = dataset_of_generation(plan.config(0))
     judge = load_judge(dataset)
     if judge is None:
         raise MissingError(f"dataset: {dataset} has no judge to score with: train one with python -m cdp pretrain-encoder")

@@ -105,7 +105,7 @@ def test_one_json_line_says_points_sets_quality_path_and_seconds(config: Explore
         (("one", "one"), "map.csv", "once only"),
         (("one", "--points", "5"), "map.csv", "points"),
         (("one", "--metric", "guess"), "map.csv", "--metric"),
-        (("one", "--encoder", "judge"), "map.csv", "--dataset"),
+        (("one", "--encoder", "judge"), "map.csv", "set dataset"),
     ],
 )
 def test_bad_input_is_one_sentence_exit_code_two_and_no_file(

@@ -150,7 +150,14 @@ def test_equal_seeds_and_equal_differences_leave_no_nan_in_the_json() -> None:
     back = json.loads(text)
     assert [one["name"] for one in back["arms"]] == ["a", "b", "c", "bare"]
     assert difference(found).p is None and "neither an interval nor a test" in difference(found).verdict
-    assert back["differences"][0]["difference"] | {"value": 0, "n": 0} == {"value": 0, "low": None, "high": None, "n": 0, "level": 0.95}
+    assert back["differences"][0]["difference"] | {"value": 0, "n": 0} == {
+        "value": 0,
+        "low": None,
+        "high": None,
+        "n": 0,
+        "level": 0.95,
+        "note": "",
+    }
     assert back["arms"][3]["robust"] is None and "bare has no robust accuracy yet" in difference(found, second=3).verdict
 
 

@@ -237,7 +237,7 @@ def test_equal_values_have_no_interval_on_any_surface() -> None:
     one = difference(found)
     assert "identical in all 3 paired seeds, so there is no interval" in one.verdict
     back = comparison_json(found)
-    assert back["arms"][0]["robust"] | {"value": 0} == {"value": 0, "low": None, "high": None, "n": 3, "level": 0.95}
+    assert back["arms"][0]["robust"] | {"value": 0} == {"value": 0, "low": None, "high": None, "n": 3, "level": 0.95, "note": ""}
     text, html, table = told(found), comparison_html(found, title="x"), comparison_csv(found)
     for surface in (text, re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL), table):
         assert "the same in all 3, so no interval" in surface

@@ -134,7 +134,7 @@ def test_labels_beyond_the_encoders_and_images_without_a_class_to_compare_with_h
 def test_without_real_images_the_rest_is_scored(source: Source) -> None:
     found = all_scores(source, dataset="elsewhere")
     assert set(found.undefined) == {"nearest-training", "memorisation"}
-    assert "--dataset" in all_scores(source, dataset="").undefined["memorisation"]
+    assert "set dataset" in all_scores(source, dataset="").undefined["memorisation"]
     flags = flagged(source, ROWS, JUDGE, "elsewhere")
     assert flags.duplicate.sum() == 2 and not flags.memorised.any() and "elsewhere" in flags.undefined
 

@@ -88,7 +88,7 @@ def test_flagged_images_are_dropped_and_the_card_says_how_many(mixed: SampleSet)
 
 
 def test_nothing_to_drop_all_dropped_and_no_real_images_are_refused(mixed: SampleSet) -> None:
-    with pytest.raises(InputError, match="--keep"):
+    with pytest.raises(InputError, match="set keep"):
         drop_flagged("mixed", "x", **WORLD)
     with pytest.raises(InputError, match="nothing would be left"):
         drop_flagged(f"{DATASET}:train", "x", memorised=True, **WORLD)
@@ -103,7 +103,7 @@ def test_selection_drops_first_and_keeps_the_best_of_the_rest(mixed: SampleSet) 
     np.testing.assert_array_equal(made.image, mixed.image[naive])
     assert made.card["selection"]["dropped_first"] == {"duplicates": 5}
     assert len(select("mixed", "all", drop_duplicates=True, **WORLD)) == 204
-    with pytest.raises(InputError, match="--keep"):
+    with pytest.raises(InputError, match="set keep"):
         select("mixed", "none", **WORLD)
 
 

@@ -38,6 +38,9 @@ class AtOnce:
             errand.end("failed", error=answer["error"]) if "error" in answer else errand.end("done", result=answer["result"])
         return self.errands[key]
 
+    def cancel(self, errand: Errand) -> None:
+        raise AssertionError("everything is answered at once, so there is nothing to cancel")
+
     def forget(self, errand: Errand) -> None:
         self.errands = {key: known for key, known in self.errands.items() if known is not errand}
 
