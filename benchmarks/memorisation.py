@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.results import Figure
+from cdp.embedding.intervals import without_interval
 from cdp.embedding.metrics import nearest_distance, wilson
 from cdp.statistics.shares import quantile_of
 from cdp.types import Interval
@@ -67,8 +68,13 @@ def nearer_share(to_training: np.ndarray, to_held_out: np.ndarray) -> Interval:
 
 
 def mean_ratio(top: np.ndarray, bottom: np.ndarray, *, level: float = 0.95) -> Interval:
-    """Mean of ``top`` over mean of ``bottom``, two independent sets of independent values: the normal interval of its logarithm."""
+    """Mean of ``top`` over mean of ``bottom``, two independent sets of independent values: the normal interval of its logarithm.
+
+    Without an interval where all of ``top`` is 0, as of exact copies.
+    """
     value = float(top.mean() / bottom.mean())
+    if value == 0:
+        return without_interval(value, len(top), "every distance is 0", level=level)
     error = np.hypot(*(values.std(ddof=1) / values.mean() / np.sqrt(len(values)) for values in (top, bottom)))
     factor = float(np.exp(quantile_of(level) * error))
     return Interval(value, value / factor, value * factor, len(top), level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,8 +63,11 @@ class Figure:
 
     @classmethod
     def of_interval(cls, name: str, interval: Interval, unit: str = "", target: Target | None = None, *, key: str = "") -> Figure:
-        """An estimate with its 95 % interval. Shares come as 0..1 and are kept in per cent or points where the unit says so."""
+        """An estimate with its 95 % interval, or without bounds where it has none. Shares come as 0..1 and are kept in per cent or points
+        where the unit says so."""
         scale = 100.0 if unit in PER_CENT else 1.0
+        if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+            return cls(name, interval.value * scale, unit, n=interval.n, target=target, key=key)
         low, high = interval.low * scale, interval.high * scale
         return cls(name, interval.value * scale, unit, low, high, interval.n, "95 %", target, key)
 

@@ -149,3 +149,12 @@ def test_every_result_in_the_repository_is_shown_and_none_is_of_a_quick_run() ->
         result = results.load(path.stem)
         assert result is not None and result.name == path.stem and path.stem in shown
         assert result.settings.get("quick") is False and result.machine["threads"] >= 1 and len(result.load) == 2
+
+
+def test_a_figure_without_an_interval_is_kept_without_bounds(tmp_path: Path) -> None:
+    from cdp.embedding.intervals import without_interval
+
+    result = Result("x", "X", (Figure.of_interval("f", without_interval(0.5, 40, "why"), "%"),))
+    results.save(result, tmp_path)
+    stored = results.load("x", tmp_path)
+    assert stored is not None and stored.figures[0].value == 50 and stored.figures[0].low is None and stored.figures[0].n == 40
