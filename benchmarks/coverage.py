@@ -1,23 +1,33 @@
 """How often the intervals of distinguishability hold what they are for, and how often sets that differ only in their seed are told apart.
 
-``python -m benchmarks.coverage [--n N ...] [--repeats N]``: images are drawn from distributions that are known, so what an interval is for is known
-as well: the mean of the figure over all repeats, and for the Frechet distance the distance of the two distributions.
+``python -m benchmarks.coverage [--n N ...] [--pairs N] [--keep FOLDER]``: images are drawn from distributions that are
+known, so what an interval is for is known as well: the mean of the figure over all repeats, and for the Frechet distance the distance of the
+two distributions.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks import documents, results, tables
 from benchmarks.measuring import load_now, machine
 from benchmarks.results import Figure, Result
+from cdp.data.atomic import write_json
+from cdp.embedding import classes, two_sample
+from cdp.embedding import measure as measuring
+from cdp.embedding.checks import UndefinedError
 from cdp.embedding.frechet import frechet_distance
-from cdp.embedding.intervals import p_value
-from cdp.embedding.measure import TITLES, Real, difference, measure
+from cdp.embedding.intervals import Estimate, p_value
+from cdp.embedding.measure import TITLES, Real, difference
 from cdp.embedding.report import real_baseline
 from cdp.errors import CdpError, InputError
 from cdp.statistics.shares import wilson
@@ -25,26 +35,30 @@ from cdp.types import Interval
 
 NAME, TITLE = "coverage", "How often a 95 % interval holds what it promises"
 NOTES = (
-    "apart: ten well separated Gaussian classes in 16 dimensions; curved: six classes of one to three times as many images that overlap, "
-    "heavy-tailed (Student's t, 4 degrees of freedom) along a curve. Generated images are those scaled by 0.9, each repeat has fresh ones of both "
-    "sides. In brackets: sets that differ only in their seed and are told apart, of half as many pairs; 5 % is what is asked."
+    "apart: five well separated Gaussian classes of equal size in 8 dimensions; curved: five classes of one to three times as many images that "
+    "overlap, heavy-tailed (Student's t, 4 degrees of freedom) along a curve in 16 dimensions. Generated images are those scaled by 0.9. Every two "
+    "sets are measured against the same real images, other two against others: pairs of equal real images and of fresh ones differ only in "
+    "their seed, and should be told apart in 5 %."
 )
-WIDTH, SHRINK = 16, 0.9
+WIDTHS, CLASSES, SHRINK = {"apart": 8, "curved": 16}, 5, 0.9
+PAIRS = {300: 200, 1000: 100, 5000: 30}
+"""Pairs of each shape, by images a set."""
 Drawn = tuple[np.ndarray, np.ndarray]
+Figures = dict[str, Interval]
 
 
 def apart(n: int, rng: np.random.Generator) -> Drawn:
-    """(n, 16) features and (n,) classes: ten separated Gaussian classes of equal size."""
-    label = np.arange(n) % 10
-    means = 1.5 * np.random.default_rng(1).normal(size=(10, WIDTH))
-    return means[label] + rng.normal(size=(n, WIDTH)), label
+    """(n, 8) features and (n,) classes: separated Gaussian classes of equal size."""
+    label = np.arange(n) % CLASSES
+    means = 1.5 * np.random.default_rng(1).normal(size=(CLASSES, WIDTHS["apart"]))
+    return means[label] + rng.normal(size=(n, WIDTHS["apart"])), label
 
 
 def curved(n: int, rng: np.random.Generator) -> Drawn:
-    """(n, 16) features and (n,) classes: six overlapping, heavy-tailed classes of unequal size along a curve."""
-    share = np.linspace(1, 3, 6)
-    label = np.repeat(np.arange(6), np.diff(np.round(n * np.concatenate([[0], np.cumsum(share / share.sum())])).astype(int)))
-    rows = np.random.default_rng(2).normal(size=(6, WIDTH))[label] + 0.7 * rng.standard_t(4, size=(n, WIDTH))
+    """(n, 16) features and (n,) classes: overlapping, heavy-tailed classes of unequal size along a curve."""
+    share, width = np.linspace(1, 3, CLASSES), WIDTHS["curved"]
+    label = np.repeat(np.arange(CLASSES), np.diff(np.round(n * np.concatenate([[0], np.cumsum(share / share.sum())])).astype(int)))
+    rows = np.random.default_rng(2).normal(size=(CLASSES, width))[label] + 0.7 * rng.standard_t(4, size=(n, width))
     along = rng.normal(size=n)
     rows[:, 0] += 1.5 * along
     rows[:, 1] += 0.5 * along**2
@@ -54,19 +68,100 @@ def curved(n: int, rng: np.random.Generator) -> Drawn:
 SHAPES: dict[str, Callable[[int, np.random.Generator], Drawn]] = {"apart": apart, "curved": curved}
 
 
-def repeats_of(shape: str, n: int, repeats: int, *, seed: int = 0) -> list[dict[str, Interval]]:
-    """All figures of so many generated sets of n images, each against n real images of its own."""
+def newton() -> object:
+    """``standardised_logistic`` with the same minimum from few steps of Newton's method, as scikit-learn's takes most of the time of a measurement.
+
+    Coefficients are penalised by half their squares and intercepts are not, as there.
+    """
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    class Newton(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+        def fit(self, rows: np.ndarray, answers: np.ndarray) -> object:
+            self.classes_, coded = np.unique(answers, return_inverse=True)
+            self._middle, self._spread = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+            x, wanted = self._design(rows), np.eye(len(self.classes_))[coded]
+            width, count = x.shape[1], len(self.classes_)
+            # Equal shifts of all intercepts change nothing: the small penalty fixes them.
+            penalty = np.tile(np.append(np.ones(width - 1), 1e-9), count)
+            flat = np.zeros(count * width)
+            for _ in range(20):
+                share = _softmax(x @ flat.reshape(count, width).T)
+                slope = (x.T @ (share - wanted)).T.ravel() + penalty * flat
+                bend = np.empty((count, width, count, width))
+                for i in range(count):
+                    for j in range(count):
+                        weight = share[:, i] * (float(i == j) - share[:, j])
+                        bend[i, :, j] = (x * weight[:, None]).T @ x
+                step = np.linalg.solve(bend.reshape(len(flat), -1) + np.diag(penalty), slope)
+                flat -= step
+                if np.abs(step).max() < 1e-3:
+                    break
+            self._weight = flat.reshape(count, width)
+            return self
+
+        def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+            return _softmax(self._design(rows) @ self._weight.T)
+
+        def _design(self, rows: np.ndarray) -> np.ndarray:
+            return np.column_stack([(rows - self._middle) / np.where(self._spread > 0, self._spread, 1), np.ones(len(rows))])
+
+    return Newton()
+
+
+def _softmax(score: np.ndarray) -> np.ndarray:
+    powers = np.exp(score - score.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+@contextmanager
+def quick_classifiers(*, trained: bool) -> Iterator[None]:
+    """Inside, ``measure`` trains its linear classifiers by ``newton``; or, not trained, leaves out the figures that need them."""
+
+    def left_out(*_: object, **__: object) -> object:
+        raise UndefinedError("left out here, as it trains classifiers")
+
+    with ExitStack() as patches:
+        for module, name, other in (
+            ((classes, "standardised_logistic", newton), (two_sample, "standardised_logistic", newton))
+            if trained
+            else ((measuring, "linear_probe", left_out), (measuring, "classifier_auc", left_out))
+        ):
+            patches.enter_context(patch.object(module, name, other))
+        yield
+
+
+def pair(shape: str, n: int, number: int, *, trained: bool = True) -> tuple[Figures, Figures]:
+    """Figures of two generated sets of n images against the same n real images. number: which pair, the seed of all that is drawn."""
     draw = SHAPES[shape]
-    rng = np.random.default_rng((seed, n))
-    train = draw(n, rng)[0]
+    train = draw(n, np.random.default_rng((7, n)))[0]
+    rng = np.random.default_rng((n, number))
+    real, known = draw(n, rng)
+    against = Real(real, real_baseline(train, real, known), known)
     found = []
-    for _ in range(repeats):
-        (rows, label), (real, known) = draw(n, rng), draw(n, rng)
-        found.append(measure(SHRINK * rows, label, Real(real, real_baseline(train, real, known), known), by_class=False).figures)
+    with quick_classifiers(trained=trained):
+        for _ in range(2):
+            rows, label = draw(n, rng)
+            found.append(measuring.measure(SHRINK * rows, label, against, by_class=False).figures)
+    return found[0], found[1]
+
+
+def pairs_of(shape: str, n: int, pairs: int, keep: Path | None = None) -> list[tuple[Figures, Figures]]:
+    """So many pairs. keep: a folder where pairs lie that were measured already, and new ones go to."""
+    found = []
+    for number in range(pairs):
+        path = keep / f"{shape}-{n}-{number}.json" if keep else None
+        if path is not None and path.exists():
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            first, second = ({key: Estimate(**{**one, "moves": tuple(one["moves"])}) for key, one in side.items()} for side in stored)
+            found.append((first, second))
+            continue
+        found.append(pair(shape, n, number))
+        if path is not None:
+            write_json(path, [{key: asdict(figure) for key, figure in side.items()} for side in found[-1]])
     return found
 
 
-def truth(key: str, found: Sequence[dict[str, Interval]], shape: str) -> float:
+def truth(key: str, found: Sequence[Figures], shape: str) -> float:
     """What the interval of a figure is for."""
     if key != "frechet":
         return float(np.mean([figures[key].value for figures in found]))
@@ -74,31 +169,51 @@ def truth(key: str, found: Sequence[dict[str, Interval]], shape: str) -> float:
     return frechet_distance(real, SHRINK * other)
 
 
-def figures_of(found: Sequence[dict[str, Interval]], shape: str, n: int) -> list[Figure]:
-    """A row a figure: coverage with its interval, and the share of pairs that are told apart."""
+def held(key: str, found: Sequence[tuple[Figures, Figures]], shape: str) -> tuple[int, int]:
+    """Of how many sets the interval of a figure holds what it is for, and how many sets have an interval."""
+    have = [figures for both in found for figures in both if key in figures]
+    shown = [figures[key] for figures in have if not figures[key].note]
+    target = truth(key, have, shape) if shown else 0.0
+    return sum(figure.low <= target <= figure.high for figure in shown), len(shown)
+
+
+def told_apart(key: str, found: Sequence[tuple[Figures, Figures]], *, fresh: bool) -> tuple[int, int]:
+    """How many pairs that differ only in their seed are told apart by a figure, and how many pairs there are. fresh: pairs against real
+    images of their own, else against the same."""
+    have = [both for both in found if all(key in side and not side[key].note for side in both)]
+    first, second = ([both[side][key] for both in have] for side in (0, 1))
+    if fresh:  # every set once, and never with one that saw the same real images
+        chosen = [*zip(first[::2], first[1::2], strict=False), *zip(second[1::2], second[2::2], strict=False)]
+    else:
+        chosen = list(zip(first, second, strict=True))
+    return sum(p_value(difference(a, b)) < 0.05 for a, b in chosen), len(chosen)
+
+
+def figures_of(found: Sequence[tuple[Figures, Figures]], shape: str, n: int) -> list[Figure]:
+    """Three rows a figure: coverage, and the shares of pairs that are told apart against the same and against fresh real images."""
     lines = []
     for key, title in TITLES.items():
-        have = [figures[key] for figures in found if key in figures]
-        shown = [figure for figure in have if not figure.note]
-        if not shown:
-            continue
-        target = truth(key, found, shape)
-        covered = wilson(sum(figure.low <= target <= figure.high for figure in shown), len(shown))
-        pairs = [p_value(difference(a, b)) < 0.05 for a, b in zip(have[::2], have[1::2], strict=False) if not a.note and not b.note]
-        told = f" ({100 * np.mean(pairs):.1f} %)" if pairs else ""
-        lines.append(Figure.of_interval(f"{title}, {shape}{told}", covered, "%", key=f"{n:,} images"))
+        counts = {
+            "covered": held(key, found, shape),
+            "told apart, same real images": told_apart(key, found, fresh=False),
+            "told apart, fresh ones": told_apart(key, found, fresh=True),
+        }
+        for what, (count, of) in counts.items():
+            if of:
+                lines.append(Figure.of_interval(f"{title}, {shape}: {what}", wilson(count, of), "%", key=f"{n:,} images"))
     return lines
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line. Raises InputError for too few repeats."""
+    """The command line. Raises InputError for too few pairs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=TITLE)
-    parser.add_argument("--n", type=int, nargs="+", default=[300, 1000, 5000], help="images a set (default %(default)s)")
-    parser.add_argument("--repeats", type=int, default=400, help="sets of each shape; of 5,000 images a quarter (default %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="4 sets of 120 images, to see that it works")
+    parser.add_argument("--n", type=int, nargs="+", default=sorted(PAIRS), help="images a set (default %(default)s)")
+    parser.add_argument("--pairs", type=int, help="pairs of sets of each shape (default: 200 of 300 images, 100 of 1,000, 30 of 5,000)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="store each pair there, and go on with those that it holds")
+    parser.add_argument("--quick", action="store_true", help="4 pairs of 100 images, to see that it works")
     found = parser.parse_args(given)
-    if found.repeats < 4:
-        raise InputError("--repeats must be 4 or more: a coverage is a share of repeats")
+    if found.pairs is not None and found.pairs < 4:
+        raise InputError("--pairs must be 4 or more: a coverage is a share of sets")
     return found
 
 
@@ -106,15 +221,15 @@ def main(given: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 measured, 2 bad input."""
     try:
         asked = arguments(given)
-        sizes, repeats = ([120], 4) if asked.quick else (asked.n, asked.repeats)
+        sizes = {100: 4} if asked.quick else {n: asked.pairs or PAIRS.get(n, 100) for n in asked.n}
         before = load_now()
         figures: list[Figure] = []
-        for n in sizes:
+        for n, pairs in sizes.items():
             for shape in SHAPES:
-                figures += figures_of(repeats_of(shape, n, max(4, repeats // 4 if n >= 5000 else repeats)), shape, n)
+                figures += figures_of(pairs_of(shape, n, pairs, asked.keep), shape, n)
                 print(f"{shape}, {n:,} images: done", flush=True)
-        settings = {"quick": asked.quick, "images": sizes, "repeats": repeats}
-        result = Result(NAME, TITLE, tuple(figures), settings, machine(), (before, load_now()), NOTES)
+        settings = {"quick": asked.quick, "images": list(sizes), "pairs": list(sizes.values())}
+        result = Result(NAME, TITLE, tuple(figures), settings, machine(), (before, load_now()), NOTES, "matrix")
         results.save(result, results.folder(quick=asked.quick))
         print(f"{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}")
         if not asked.quick:

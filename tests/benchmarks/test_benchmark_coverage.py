@@ -1,0 +1,50 @@
+"""make coverage: it runs, stores what it measured, and its quick classifiers are those of the app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import coverage, results
+from cdp.embedding.classes import linear_probe
+from cdp.embedding.measure import TITLES
+from cdp.embedding.two_sample import classifier_auc
+
+
+def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(cdp_home: Path, tmp_path: Path) -> None:
+    assert coverage.main(["--quick", "--keep", str(tmp_path)]) == 0
+    found = results.load("coverage", cdp_home / "benchmarks")
+    assert found is not None
+    lines = {figure.name: figure for figure in found.figures}
+    for shape in coverage.SHAPES:
+        for key, title in TITLES.items():
+            if key == "frechet":  # 100 images are too few for an interval of it
+                assert f"{title}, {shape}: covered" not in lines
+                continue
+            assert lines[f"{title}, {shape}: covered"].n == 8, title
+            assert lines[f"{title}, {shape}: told apart, same real images"].n == 4
+            assert lines[f"{title}, {shape}: told apart, fresh ones"].n == 3
+    stored = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert len(stored) == 8
+    assert coverage.main(["--quick", "--keep", str(tmp_path)]) == 0
+    again = results.load("coverage", cdp_home / "benchmarks")
+    assert again is not None and again.figures == found.figures
+    assert stored == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+
+def test_too_few_pairs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert coverage.main(["--pairs", "2"]) == 2
+    assert "--pairs must be 4 or more" in capsys.readouterr().err
+
+
+def test_newtons_method_finds_the_classifiers_that_the_app_trains() -> None:
+    rng = np.random.default_rng(0)
+    (real, _), (rows, label) = coverage.SHAPES["curved"](300, rng), coverage.SHAPES["curved"](300, rng)
+    probe, told = linear_probe(rows, label), classifier_auc(real, 0.8 * rows)
+    with coverage.quick_classifiers(trained=True):
+        quick, quickly = linear_probe(rows, label), classifier_auc(real, 0.8 * rows)
+    assert np.abs(quick.margin - probe.margin).mean() < 0.01
+    assert (quick.hit != probe.hit).sum() <= 3
+    assert quickly.value == pytest.approx(told.value, abs=0.005)
