@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -102,6 +104,9 @@ def newton() -> object:
         def predict_proba(self, rows: np.ndarray) -> np.ndarray:
             return _softmax(self._design(rows) @ self._weight.T)
 
+        def predict(self, rows: np.ndarray) -> np.ndarray:
+            return np.asarray(self.classes_[self.predict_proba(rows).argmax(axis=1)])
+
         def _design(self, rows: np.ndarray) -> np.ndarray:
             return np.column_stack([(rows - self._middle) / np.where(self._spread > 0, self._spread, 1), np.ones(len(rows))])
 
@@ -151,14 +156,23 @@ def pairs_of(shape: str, n: int, pairs: int, keep: Path | None = None) -> list[t
     for number in range(pairs):
         path = keep / f"{shape}-{n}-{number}.json" if keep else None
         if path is not None and path.exists():
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            first, second = ({key: Estimate(**{**one, "moves": tuple(one["moves"])}) for key, one in side.items()} for side in stored)
+            first, second = ({key: _read(one) for key, one in side.items()} for side in json.loads(path.read_text(encoding="utf-8")))
             found.append((first, second))
             continue
         found.append(pair(shape, n, number))
         if path is not None:
-            write_json(path, [{key: asdict(figure) for key, figure in side.items()} for side in found[-1]])
+            write_json(path, [{key: _written(figure) for key, figure in side.items()} for side in found[-1]])
     return found
+
+
+def _written(figure: Interval) -> dict[str, Any]:
+    """As JSON has no infinity, which the bounds of a figure without interval are, it is a word there."""
+    return {name: str(value) if value in (math.inf, -math.inf) else value for name, value in asdict(figure).items()}
+
+
+def _read(stored: Mapping[str, Any]) -> Estimate:
+    values = {name: float(value) if value in ("inf", "-inf") else value for name, value in stored.items()}
+    return Estimate(**{**values, "moves": tuple(values["moves"])})
 
 
 def truth(key: str, found: Sequence[Figures], shape: str) -> float:

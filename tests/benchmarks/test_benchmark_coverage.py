@@ -20,7 +20,7 @@ def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(cdp_home
     lines = {figure.name: figure for figure in found.figures}
     for shape in coverage.SHAPES:
         for key, title in TITLES.items():
-            if key == "frechet":  # 100 images are too few for an interval of it
+            if (key, shape) == ("frechet", "curved"):  # 100 images are too few for its interval where features vary in many directions
                 assert f"{title}, {shape}: covered" not in lines
                 continue
             assert lines[f"{title}, {shape}: covered"].n == 8, title
