@@ -153,6 +153,8 @@ def pair(shape: str, n: int, number: int, *, trained: bool = True) -> tuple[Figu
 def pairs_of(shape: str, n: int, pairs: int, keep: Path | None = None) -> list[tuple[Figures, Figures]]:
     """So many pairs. keep: a folder where pairs lie that were measured already, and new ones go to."""
     found = []
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
     for number in range(pairs):
         path = keep / f"{shape}-{n}-{number}.json" if keep else None
         if path is not None and path.exists():

@@ -14,7 +14,8 @@ from cdp.embedding.two_sample import classifier_auc
 
 
 def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(cdp_home: Path, tmp_path: Path) -> None:
-    assert coverage.main(["--quick", "--keep", str(tmp_path)]) == 0
+    keep = tmp_path / "pairs"
+    assert coverage.main(["--quick", "--keep", str(keep)]) == 0
     found = results.load("coverage", cdp_home / "benchmarks")
     assert found is not None
     lines = {figure.name: figure for figure in found.figures}
@@ -26,12 +27,12 @@ def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(cdp_home
             assert lines[f"{title}, {shape}: covered"].n == 8, title
             assert lines[f"{title}, {shape}: told apart, same real images"].n == 4
             assert lines[f"{title}, {shape}: told apart, fresh ones"].n == 3
-    stored = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    stored = {path: path.stat().st_mtime_ns for path in keep.iterdir()}
     assert len(stored) == 8
-    assert coverage.main(["--quick", "--keep", str(tmp_path)]) == 0
+    assert coverage.main(["--quick", "--keep", str(keep)]) == 0
     again = results.load("coverage", cdp_home / "benchmarks")
     assert again is not None and again.figures == found.figures
-    assert stored == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert stored == {path: path.stat().st_mtime_ns for path in keep.iterdir()}
 
 
 def test_too_few_pairs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
