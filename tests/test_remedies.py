@@ -27,9 +27,12 @@ from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
 from cdp.errors import CdpError
 from cdp.knobs import parse
-from cdp.models.encoders import load_encoder
+from cdp.models.architectures import build_classifier
+from cdp.models.encoders import load_encoder, save_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.models.places import encoder_folder, model_folder
+from cdp.paths import encoders_dir
+from cdp.tasks.engine import encoder_on_device
 from cdp.tasks.evaluate_data import prepare as prepare_evaluation
 from cdp.tasks.selecting import chosen_rows
 from cdp.tasks.sources import dataset_of, open_source
@@ -145,6 +148,37 @@ def _unlabelled(folder: Path) -> object:
     return open_set("bare").labels("a training")
 
 
+def _unlabelled_of_own(folder: Path) -> object:
+    _encoder("own")
+    save_set("bare", images(), None, {"dataset": "own"})
+    return open_set("bare").labels("a training")
+
+
+def _encoder(dataset: str) -> None:
+    """A classifier called standard, which is no judge, of three classes."""
+    names = ["c0", "c1", "c2"]
+    card = {"format": 1, "what": "encoder", "dataset": dataset, "kind": "standard", "shape": [1, 8, 8], "classes": 3, "class_names": names}
+    save_encoder(encoders_dir() / dataset / "standard", build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0), card)
+
+
+def _pseudo_labelled(folder: Path, found: re.Match[str]) -> None:
+    _encoder("own")
+    run(f"{found[1]}{' own' * found[1].endswith('--dataset')} --min-confidence 0")
+    assert open_set("bare-labelled").card["pseudo_labels"]["encoder"]["name"] == "standard"
+
+
+def _is_images(folder: Path, expression: str, image: np.ndarray) -> None:
+    made = eval(expression, {"image": image})  # noqa: S307 - what the message tells a person to type
+    assert np.array_equal(bring(npz(folder / "s.npz", image=made)).train.image, images())
+
+
+def _renumbered_large(folder: Path, option: str) -> None:
+    made = bring(folder / "s.npz", **{option: True}).train
+    assert made.class_names == tuple(str(2**63 + k) for k in range(3)) and np.array_equal(made.labels("a test"), np.arange(24) % 3)
+    same = npz(folder / "t.npz", label=(np.arange(24) % 3).astype(np.uint64) + np.uint64(2**63))
+    assert np.array_equal(bring(same, f"{made.name}-test").train.labels("a test"), np.arange(24) % 3)
+
+
 def _unlabelled_file(folder: Path) -> object:
     np.savez(folder / "bare.npz", image=images())
     return load_split(str(folder / "bare.npz"), "train")
@@ -221,9 +255,31 @@ CASES: dict[str, Case] = {
         lambda f, m: chosen_rows(np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", **{m[1]: False}),
     ),
     "sides that encoders do not take": Case(_odd_sides, r"set (anyway)", lambda f, m: require_trainable("own", encoder=True, **{m[1]: True})),
-    "a set without labels": Case(_unlabelled, r"python -m cdp (pseudo-label bare --encoder judge --name \S+),", lambda f, m: known(m[1])),
+    "a set without labels": Case(_unlabelled, r"python -m cdp (pseudo-label bare --name \S+ --dataset) DATASET \(", _pseudo_labelled),
+    "a set without labels, of a data set without a judge": Case(_unlabelled_of_own, r"python -m cdp (pseudo-label bare --name \S+),", _pseudo_labelled),
+    "a set without labels, of a data set without classifiers": Case(
+        lambda f: (saved("own"), save_set("bare", images(), None, {"dataset": "own"}), run("pseudo-label bare --name labelled")),
+        r"own has no classifier here .* python -m cdp (pretrain-encoder --dataset own),", lambda f, m: known(m[1], EncoderConfig),
+    ),
+    "an encoder of a data set that is not here": Case(
+        lambda f: encoder_on_device("standard", "nowhere"),
+        r"'nowhere' is not here.* \(python -m cdp (import) PATH (--name nowhere)\) .* \(python -m cdp (pretrain-encoder --dataset nowhere --name standard)\)",
+        lambda f, m: (run(f"{m[1]} {npz(f / 's.npz')} {m[2]}"), known(m[3], EncoderConfig)),
+    ),
+    "images of -1 to 1": Case(
+        lambda f: bring(npz(f / "s.npz", image=images() / 127.5 - 1)), r"0\.\.1, (\S.*) where they lie in -1\.\.1",
+        lambda f, m: _is_images(f, m[1], images() / 127.5 - 1),
+    ),
+    "images of -128 to 127": Case(
+        lambda f: bring(npz(f / "s.npz", image=(images().astype(int) - 128).astype(np.int8))), r"0\.\.255, (\S.*) where they lie in -128",
+        lambda f, m: _is_images(f, m[1], (images().astype(int) - 128).astype(np.int8)),
+    ),
+    "labels above 2**63": Case(
+        lambda f: bring(npz(f / "s.npz", label=(np.arange(24) % 3).astype(np.uint64) + np.uint64(2**63))), r"9223372036854775808.* set (renumber)",
+        lambda f, m: _renumbered_large(f, m[1]),
+    ),
     "a file without labels": Case(
-        _unlabelled_file, r"\(python -m cdp (import .* --name) NAME\), .*\(python -m cdp (pseudo-label NAME --encoder judge --name NEW)\)",
+        _unlabelled_file, r"\(python -m cdp (import .* --name) NAME\), .*\(python -m cdp (pseudo-label NAME --dataset DATASET --name NEW)\)",
         lambda f, m: (run(f"{m[1]} bare"), known(m[2]), open_set("bare")),
     ),
     "an encoder that is not here": Case(

@@ -17,10 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def pseudo_label(
     source: Annotated[str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")],
-    encoder: Annotated[
-        str, typer.Option(help="Who gives the labels: judge, standard, robust, noise-aware, run:ID of a training, or the path of a folder.")
-    ],
     name: Annotated[str, typer.Option(help="Name of the new set.")],
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Who gives the labels: judge, standard, robust, noise-aware, run:ID of a training, or the path of a folder; empty takes a "
+            "classifier of the data set, first one that neither guided the images nor judges."
+        ),
+    ] = "",
     min_confidence: Annotated[
         float, typer.Option(help="Probability that a label needs, 0 to 1; images below are left out.", min=0, max=1)
     ] = 0.9,

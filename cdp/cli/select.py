@@ -68,7 +68,8 @@ def select(
     print(f"{made.name}: {made.card['source']}, in {made.folder}")
     if found is not None:
         print(found.note)
-        print_comparison(found.comparison, [])
+        for pair in found.comparisons:
+            print_comparison(pair, [])
 
 
 def _json(found: PreviewFigures) -> dict[str, Any]:
@@ -76,4 +77,4 @@ def _json(found: PreviewFigures) -> dict[str, Any]:
     from cdp.tasks.claims import comparisons_json
 
     sets = [found.kept, found.control, found.parent]
-    return comparisons_json(sets, [found.comparison], encoder=found.encoder) | {"note": found.note}
+    return comparisons_json(sets, found.comparisons, encoder=found.encoder) | {"note": found.note}

@@ -78,7 +78,7 @@ def _as_classes_of(like: SampleSet, reader: npz.NpzReader, names: Sequence[str])
     if names:
         numbering, called, ours = limits.numbering(reader.labels(), len(names), where, renumber=False), tuple(names), like.class_names
     elif old:
-        return reader.labelled_chunks(limits.Numbering(np.array(old, np.int64)))
+        return reader.labelled_chunks(limits.Numbering(np.array(old)))
     elif all(name.isascii() and name.isdigit() for name in like.class_names):
         present = np.unique(reader.labels())
         numbering, called = limits.Numbering(present), tuple(str(value) for value in present)

@@ -17,9 +17,10 @@ CHUNK_BYTES = 8 << 20
 
 
 _TO_UINT8 = {
-    "f": "(255 * image).round().astype('uint8') where they lie in 0..1, image.round().astype('uint8') where they lie in 0..255",
+    "f": "(255 * image).round().astype('uint8') where they lie in 0..1, (127.5 * (image + 1)).round().astype('uint8') where they lie in -1..1 and some "
+    "are negative, image.round().astype('uint8') where they lie in 0..255",
     "u": "(image >> 8).astype('uint8') where they have 16 bits, image.astype('uint8') where they lie in 0..255",
-    "i": "image.astype('uint8') where they lie in 0..255",
+    "i": "image.astype('uint8') where they lie in 0..255, (image.astype('int64') + 128).astype('uint8') where they lie in -128..127 and some are negative",
     "b": "255 * image.astype('uint8')",
 }
 _TO_LABELS = {
@@ -73,7 +74,9 @@ def check_label_header(shape: tuple[int, ...], dtype: np.dtype, count: int, wher
         )
         raise InputError(f"{where} has shape {shape} where labels must be (N,): save {way or 'one class number an image'}")
     if shape[0] != count:
-        raise InputError(f"{where} holds {shape[0]} labels for {count} images: give exactly one an image")
+        raise InputError(
+            f"{where} holds {shape[0]} label{'s' * (shape[0] != 1)} for {count} image{'s' * (count != 1)}: give exactly one an image"
+        )
 
 
 def as_labels(values: np.ndarray, classes: int, where: str) -> np.ndarray:
@@ -94,11 +97,13 @@ class Numbering:
         """(n,) int64 in 0..K-1. labels: (n,) integers. Raises InputError for a label that no class has."""
         if self.values is None:
             return as_labels(labels, MAX_CLASSES, where)
-        place = np.searchsorted(self.values, labels).clip(max=len(self.values) - 1)
-        unknown = labels[self.values[place] != labels]
-        if len(unknown):
-            raise InputError(f"{where} has label {int(unknown[0])}, which no class has: use the labels {_numbers(self.values)}")
-        return place.astype(np.int64)
+        # As Python's integers: numpy compares int64 with uint64 as floats, which hold no large ones exactly.
+        place = {int(value): k for k, value in enumerate(self.values)}
+        present, inverse = np.unique(labels, return_inverse=True)
+        unknown = [int(value) for value in present if int(value) not in place]
+        if unknown:
+            raise InputError(f"{where} has label {unknown[0]}, which no class has: use the labels {_numbers(self.values)}")
+        return np.array([place[int(value)] for value in present], np.int64)[inverse]
 
 
 def numbering(labels: np.ndarray, classes: int, where: str, *, renumber: bool) -> Numbering:
@@ -114,8 +119,8 @@ def numbering(labels: np.ndarray, classes: int, where: str, *, renumber: bool) -
     if k > MAX_CLASSES:
         raise InputError(f"{where} has {k} different labels, up to label {high}: give at most {MAX_CLASSES} classes")
     if renumber and (not classes or classes == k):
-        return Numbering(present.astype(np.int64))
-    said = f"{where} has label {low if low < 0 else high} among {k} different ones ({_numbers(present)})"
+        return Numbering(present)
+    said = f"{where} has label {low if low < 0 else high} {f'among {k} different ones ({_numbers(present)})' if k > 1 else 'alone'}"
     if renumber:
         raise InputError(f"{said}, but {classes} classes are named: name {k}")
     if classes and classes != k:

@@ -67,7 +67,7 @@ class NpzReader:
         if not self.labelled:
             raise InputError(
                 f"{self.path} holds images without labels: import it (python -m cdp import {shlex.quote(str(self.path))} --name NAME), then let a "
-                "classifier label it (python -m cdp pseudo-label NAME --encoder judge --name NEW)"
+                "classifier label it (python -m cdp pseudo-label NAME --dataset DATASET --name NEW)"
             )
 
     def _images(self) -> Iterator[np.ndarray]:

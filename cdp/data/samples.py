@@ -53,7 +53,7 @@ class SampleSet:
     def without_labels(self, needed_by: str) -> str:
         """That this set has no labels, which something needs, and the way to get some."""
         saved = self.folder.resolve().parent == paths.sets_dir().resolve()
-        return without_labels(self.name if saved else str(self.folder), needed_by)
+        return without_labels(self.name if saved else str(self.folder), needed_by, str(self.card.get("dataset") or ""))
 
 
 def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:
@@ -62,13 +62,16 @@ def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:
     return Labelling(name, tuple(card["class_names"]), (channels, height, width))
 
 
-def without_labels(name: str, needed_by: str) -> str:
-    """What is said wherever labels are needed and a set has none, with the way to get some. name: of a saved set, or the path of any other."""
+def without_labels(name: str, needed_by: str, dataset: str) -> str:
+    """What is said wherever labels are needed and a set has none, with the way to get some.
+
+    name: of a saved set, or the path of any other; dataset: that its card names, whose classifiers can label it, "" where it names none.
+    """
     new = f"{Path(name).name[:80]}-labelled"
-    return (
-        f"set {name} has no labels, and {needed_by} needs them: let a classifier give them with "
-        f"python -m cdp pseudo-label {shlex.quote(name)} --encoder judge --name {shlex.quote(new)}, or in the gallery"
-    )
+    command = f"python -m cdp pseudo-label {shlex.quote(name)} --name {shlex.quote(new)}"
+    if not dataset:
+        command += " --dataset DATASET (the data set that its images are like, as its card names none)"
+    return f"set {name} has no labels, and {needed_by} needs them: let a classifier give them with {command}, or in the gallery"
 
 
 def open_folder(folder: Path) -> SampleSet:

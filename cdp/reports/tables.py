@@ -223,9 +223,12 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
 def _efficiency(comparison: Comparison) -> Iterator[Row]:
     for line in comparison.efficiency:
         for point in line.points:
-            yield {"section": "efficiency", "metric": point.count, "name": line.name, "text": f"{point.seeds} seeds"} | _interval(
-                point.robust
-            )
+            yield {
+                "section": "efficiency",
+                "metric": point.count,
+                "name": line.name,
+                "text": f"{point.seeds} seed{'s' * (point.seeds != 1)}",
+            } | _interval(point.robust)
     for one in comparison.equal:
         yield {
             "section": "equal", "metric": one.count, "name": one.second, "other": one.first, "value": one.estimate, "low": one.low, "high": one.high,

@@ -95,9 +95,10 @@ def _generate(run: Run, context: Context) -> dict[str, Any]:
 
 
 def _ready_to_generate(config: GenerateConfig) -> None:
-    from cdp.tasks.sources import dataset_of_generation
+    from cdp.tasks.sources import dataset_of_generation, require_aims
 
     dataset_of_generation(config)
+    require_aims(config)
 
 
 def _train(run: Run, context: Context) -> dict[str, Any]:

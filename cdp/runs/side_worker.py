@@ -136,7 +136,7 @@ def _preview_figures(payload: Mapping[str, Any], report: Report) -> dict[str, An
 
     found = preview_figures(**payload, report=report)
     sets = (found.kept, found.control, found.parent)
-    return {"sets": [one.to_json() for one in sets], "note": found.note, "encoder": found.encoder}
+    return {"sets": [one.to_json() for one in sets], "note": found.note, "encoder": found.encoder, "identical": found.identical}
 
 
 def _pseudo_label(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:

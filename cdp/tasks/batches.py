@@ -12,7 +12,6 @@ from cdp.config import GenerateConfig
 from cdp.data.rows import Chunk
 from cdp.diffusion.sampling import Trajectory, sample, sample_pair
 from cdp.diffusion.solvers import image_seeds
-from cdp.errors import InputError
 from cdp.guidance.guide import build_guide
 from cdp.tasks.engine import Loaded, load_engine, to_uint8
 from cdp.types import Guide, Step
@@ -46,12 +45,6 @@ def batch_count(config: GenerateConfig) -> int:
 def _arguments(config: GenerateConfig, loaded: Loaded, rows: range) -> dict[str, Any]:
     """Keyword arguments of the sampler for one batch, guide left out."""
     wanted = wanted_classes(config, rows, loaded)
-    # A model with classes has its own range; without, the guide alone knows what the numbers mean.
-    if wanted is not None and not loaded.model.denoiser.classes and loaded.encoder and max(config.classes) >= loaded.encoder.net.classes:
-        known = loaded.encoder.net.classes
-        raise InputError(
-            f"classes: {max(config.classes)} is not one of the classes 0 to {known - 1} of encoder {loaded.encoder.name}: leave it out"
-        )
     labels = None if wanted is None else torch.from_numpy(wanted)
     s = config.sampler
     return {

@@ -78,8 +78,11 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
     at = f"At {compared.n:,} images each"
     together = f"corrected together for the {tried} figures that were tried (Holm, {100 * (1 - LEVEL):.0f} %)"
     if all(change.sign == 0 for change in found[0].values()):
-        beside_it = "" if fidelity or not separability else "; fidelity and coverage were not measured of both"
-        return [f"{at}, nothing can be told apart: no change is clear, {together}{beside_it}.", *_unlike(first, second)]
+        untried = _untried(found[0])
+        clear = [] if all(change.p is None for change in found[0].values()) else [f"no change is clear, {together}"]
+        alone = [] if fidelity or not separability else ["fidelity and coverage were not measured of both"]
+        why = "; ".join([*clear, *([untried] if untried else []), *alone])
+        return [f"{at}, nothing can be told apart: {why}.", *_unlike(first, second)]
     texts = []
     if separability:
         beside_it = _told(fidelity, "fidelity and coverage") if fidelity else "fidelity and coverage were not measured of both sets"
@@ -221,12 +224,22 @@ def _same(first: Measured, second: Measured) -> bool:
 
 
 def _told(found: Mapping[str, _Change], what: str) -> str:
-    """Claims, and last the names of the figures for which there is none."""
+    """Claims, then the names of the figures that were tried in vain, and last of those that were not tried."""
     claims = [change.claim for change in found.values() if change.sign]
-    silent = [change.name for change in found.values() if not change.sign]
-    if not claims:
-        return f"no difference in {what} can be told"
-    return "; ".join(claims + ([f"no difference can be told in {_listed(silent)}"] if silent else []))
+    silent = [change.name for change in found.values() if change.p is not None and not change.sign]
+    untried = _untried(found)
+    if silent:
+        claims.append(f"no difference can be told in {_listed(silent)}" if claims or untried else f"no difference in {what} can be told")
+    return "; ".join([*claims, *([untried] if untried else [])])
+
+
+def _untried(found: Mapping[str, _Change]) -> str:
+    """That nothing is claimed of figures without an interval, by name; "" where all have one."""
+    names = [change.name for change in found.values() if change.p is None]
+    if not names:
+        return ""
+    has, them = ("has", "it") if len(names) == 1 else ("have", "them")
+    return f"{_listed(names)} {has} no interval, so nothing is claimed of {them}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.ranges import to_image_range
 from cdp.paths import home
-from cdp.tasks.sources import dataset_of_generation, real_images
+from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, require_aims
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def _dataset(model: str, named: str, home: str) -> str:
 @lru_cache(maxsize=8)
 def encoder_on_device(name: str, dataset: str) -> Encoder:
     """An encoder in eval mode on this machine's device, loaded once."""
-    encoder = load_encoder(name, dataset)
+    with looking_for(name, dataset):
+        encoder = load_encoder(name, dataset)
     encoder.net.to(pick_device()).eval().requires_grad_(False)
     return encoder
 
@@ -96,6 +97,7 @@ def load_engine(config: GenerateConfig) -> Loaded:
 
     Raises InputError or MissingError with the remedy.
     """
+    require_aims(config)
     model = (_compiled if config.sampler.compile else _model)(config.model)
     guidance, dataset = config.guidance, _dataset(config.model, config.dataset, str(home()))
     device = pick_device()
@@ -112,6 +114,10 @@ def load_engine(config: GenerateConfig) -> Loaded:
             "data set (--dataset NAME; on the page: Real data, under More settings), or generate without guidance"
         )
     encoder = encoder_on_device(guidance.encoder, dataset)
+    if config.classes and not known and max(config.classes) >= encoder.net.classes:  # which the guide alone aims at
+        raise InputError(
+            f"classes: {max(config.classes)} is not one of the classes 0 to {encoder.net.classes - 1} of encoder {encoder.name}: leave it out"
+        )
     # Losses compare features, so any encoder of such images serves; a classifier's classes have to be the model's.
     ours = labelling_of_card(config.model, model.card)
     found = fit(labelling_of_card(guidance.encoder, encoder.card), ours if guidance.loss == "classifier" else ours.images)

@@ -13,6 +13,7 @@ from cdp.data import atomic
 from cdp.data.fitting import Labelling, fit, labelling_of_card, labelling_of_images
 from cdp.errors import InputError
 from cdp.models.encoders import encoder_card, encoder_weights
+from cdp.tasks.sources import looking_for
 
 _CHUNK = 8192
 
@@ -44,7 +45,8 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
 
 def encoder_labelling(encoder: str, dataset: str) -> Labelling:
     """What an encoder's outputs mean and what images it takes, by its card alone. Raises InputError or MissingError."""
-    return labelling_of_card(encoder, encoder_card(encoder, dataset))
+    with looking_for(encoder, dataset):
+        return labelling_of_card(encoder, encoder_card(encoder, dataset))
 
 
 def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray | None:
@@ -52,7 +54,7 @@ def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray
     if encoder == PIXELS:
         return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
     try:
-        cached = np.load(_place(encoder_weights(encoder, dataset), image), allow_pickle=False)
+        cached = np.load(_place(weights_of(encoder, dataset), image), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: what can be computed again is not worth an error
     usable = cached.ndim == 2 and len(cached) == len(image) and cached.dtype == np.float32 and np.isfinite(cached).all()
@@ -61,7 +63,13 @@ def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray
 
 def identity(encoder: str, dataset: str, image: np.ndarray) -> str:
     """A name for features of these images in these eyes: equal exactly where weights and pixels are."""
-    return _key("" if encoder == PIXELS else encoder_weights(encoder, dataset), image)
+    return _key("" if encoder == PIXELS else weights_of(encoder, dataset), image)
+
+
+def weights_of(encoder: str, dataset: str) -> str:
+    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is none of that name."""
+    with looking_for(encoder, dataset):
+        return encoder_weights(encoder, dataset)
 
 
 def _place(weights: str, image: np.ndarray) -> Path:

@@ -8,7 +8,6 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from cdp.data.registry import load_split
-from cdp.data.samples import without_labels
 from cdp.embedding.around import Around, look_around
 from cdp.embedding.checks import UndefinedError
 from cdp.embedding.classes import class_rows
@@ -132,7 +131,7 @@ class _Task:
     def _named(self, result: Measurement, pairs: Pairs | None) -> Measured:
         """The figures as those of this set: what is kept knows images and no names."""
         if self.label is None:
-            result.undefined.update(dict.fromkeys(OF_CLASSES, without_labels(self.source.name, "any figure of classes")))
+            result.undefined.update(dict.fromkeys(OF_CLASSES, self.source.without_labels("any figure of classes")))
         return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs, self.sizes, self.source.note)
 
     def computed(self, report: Report) -> Measured:

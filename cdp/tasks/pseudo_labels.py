@@ -78,12 +78,13 @@ _CARD = TypeAdapter(PseudoLabels)
 
 
 def pseudo_label(
-    name: str, out: str, *, encoder: str, min_confidence: float = CONFIDENCE, dataset: str = "", report: Report = ignore,
+    name: str, out: str, *, encoder: str = "", min_confidence: float = CONFIDENCE, dataset: str = "", report: Report = ignore,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> SampleSet:  # fmt: skip
     """Save as set ``out`` the images of a set that a classifier is sure of, labelled by it. Labels that they had are not asked.
 
-    encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder. dataset: whose encoder; where empty, that of the set's
+    encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder; where empty, the best choice of ``labellers`` of the data
+    set. dataset: whose encoder; where empty, that of the set's
     card. min_confidence: in [0, 1]. report: told of the share done; should_stop: asked between batches.
     Raises InputError or MissingError with the remedy where the network does not see such images or is sure of none, and Cancelled;
     nothing is saved then.
@@ -94,7 +95,7 @@ def pseudo_label(
     if encoder == PIXELS:
         raise InputError("encoder: pixels classify nothing: choose a classifier, such as judge")
     made, source = open_set(name), open_source(name)
-    network, classes, described = _classifier(encoder, source, dataset)
+    network, classes, described = _classifier(encoder or _best(made, source, dataset), source, dataset)
     predicted, confidence = _classify(network, source, lambda share: report(0.8 * share, f"labelling {source.title}"), should_stop)
     rows = np.flatnonzero(confidence >= min_confidence)
     if not len(rows):
@@ -170,11 +171,12 @@ class Labeller:
     title: str
 
 
-def labellers(samples: SampleSet) -> list[Labeller]:
+def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
     """The classifiers here that see such images, the best choice first: of the set's own data set, and of these one that neither guided the
-    images nor judges, plain classifiers before others; the judge comes before the one that guided. Reads cards only."""
+    images nor judges, plain classifiers before others; the judge comes before the one that guided. dataset: the set's own, where its card does
+    not say. Reads cards only."""
     height, width, channels = samples.image.shape[1:]
-    own = str(samples.card.get("dataset") or "")
+    own = dataset or str(samples.card.get("dataset") or "")
     guide = _guide_of(samples.card)
 
     def rank(one: Listed, dataset: str) -> tuple[bool, int, bool]:
@@ -187,6 +189,19 @@ def labellers(samples: SampleSet) -> list[Labeller]:
         if not entry.problem and entry.card.get("shape") == [channels, height, width]
     ]
     return [one for _, one in sorted(found, key=lambda ranked: ranked[0])]
+
+
+def _best(made: SampleSet, source: Source, dataset: str) -> str:
+    """The first of the labellers of its data set. Raises InputError where no data set is known, or it has none."""
+    named = dataset_of([source], dataset, encoder="a classifier")
+    found = next((one.name for one in labellers(made, named) if one.dataset == named), None)
+    if found is None:
+        height, width, channels = source.image.shape[1:]
+        raise InputError(
+            f"encoder: {named} has no classifier here that sees images of {width} x {height} px and {channels} channel{'s' * (channels != 1)}: train "
+            f"one with python -m cdp pretrain-encoder --dataset {shlex.quote(named)}, or name another data set or encoder"
+        )
+    return found
 
 
 def _classifier(encoder: str, source: Source, dataset: str) -> tuple[Encoder, tuple[str, ...], Network]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from cdp.config_explore import PIXELS
 from cdp.data.fitting import Fit, fit
-from cdp.data.samples import without_labels
 from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError
@@ -142,7 +141,7 @@ class _Seen:
     def known(self, key: str) -> Answer | None:
         """Without computing anything that takes long."""
         if self.label is None and key in _OF_CLASSES:
-            return without_labels(self.source.name, SCORES[key].title.lower())
+            return self.source.without_labels(SCORES[key].title.lower())
         if key in ("nearest-training", "memorisation"):
             return self._against_real(key, compute=False)
         if key in _JUDGED and self.encoder == PIXELS:

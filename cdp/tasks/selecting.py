@@ -12,7 +12,8 @@ from cdp.config_explore import PIXELS
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import InputError
-from cdp.models.encoders import JUDGE, TRAINED, encoder_weights, list_encoders
+from cdp.models.encoders import JUDGE, TRAINED, list_encoders
+from cdp.tasks.features import weights_of
 from cdp.tasks.measured import Comparison, Measured
 from cdp.tasks.measuring import ROWS, measure_source
 from cdp.tasks.scoring import score_rows
@@ -22,6 +23,10 @@ from cdp.tasks.watching import Report, ignore
 
 Criterion = Literal["separability", "confidence", "entropy", "gradient-norm", "random"]
 Order = Literal["highest", "lowest"]
+IDENTICAL = (
+    "The random part, which has as many images of each class, is the very same images, so nothing is compared: keep fewer images of a class "
+    "than there are to choose from."
+)
 
 
 def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0) -> np.ndarray:
@@ -66,7 +71,7 @@ def chosen_rows(score: np.ndarray, label: np.ndarray | None, keep: int, *, order
     for value, share, part in zip(classes, quota, parts, strict=True):
         if len(part) < share:
             raise InputError(
-                f"keep: class {value} has {len(part)} images where its share of {keep} is {share}: keep fewer, or switch balanced off"
+                f"keep: class {value} has {len(part)} image{'s' * (len(part) != 1)} where its share of {keep} is {share}: keep fewer, or switch balanced off"
             )
     return np.sort(np.concatenate(parts))
 
@@ -141,10 +146,10 @@ def measuring_encoder(by: Criterion, encoder: str, dataset: str) -> str:
     network; ``encoder`` itself where there is no other. A random part was chosen in nobody's eyes."""
     if by == "random" or not dataset:
         return encoder
-    mine = "" if encoder == PIXELS else encoder_weights(encoder, dataset)
+    mine = "" if encoder == PIXELS else weights_of(encoder, dataset)
     usable = [entry.name for entry in list_encoders(dataset) if not entry.problem]
     for name in sorted(usable, key=lambda name: (name != JUDGE, name != "standard", name.startswith(TRAINED))):
-        if encoder_weights(name, dataset) != mine:
+        if weights_of(name, dataset) != mine:
             return name
     return encoder
 
@@ -152,18 +157,20 @@ def measuring_encoder(by: Criterion, encoder: str, dataset: str) -> str:
 @dataclass(frozen=True)
 class PreviewFigures:
     """Figures of the part that would be kept, of a random part of the same size and the same classes, which is the control, and of the set
-    they come from. encoder: in whose eyes; note: who chose and who measured, in a sentence."""
+    they come from. encoder: in whose eyes; note: who chose and who measured, in a sentence; identical: whether the random part is the very
+    part that would be kept, which the note then says."""
 
     kept: Measured
     control: Measured
     parent: Measured
     encoder: str
     note: str
+    identical: bool
 
     @property
-    def comparison(self) -> Comparison:
-        """What the choice is worth beside chance."""
-        return Comparison(self.kept, self.control)
+    def comparisons(self) -> list[Comparison]:
+        """What the choice is worth beside chance; empty where both parts are the same images."""
+        return [] if self.identical else [Comparison(self.kept, self.control)]
 
 
 def preview_figures(
@@ -182,9 +189,10 @@ def preview_figures(
     if len(chosen.rows) == len(chosen.pool):
         raise InputError(f"keep is {keep}, which is every image there is to choose from, so nothing was selected: keep fewer to compare")
     measurer = measuring_encoder(by, encoder, dataset_of([source], dataset, encoder=encoder))
+    drawn = random_like(source.label, chosen, seed)
     parts = [
         part_of(source, chosen.rows, "kept"),
-        part_of(source, random_like(source.label, chosen, seed), "random part of the same size"),
+        part_of(source, drawn, "random part of the same size"),
         source,
     ]
     found = []
@@ -192,7 +200,9 @@ def preview_figures(
         report(number / len(parts), f"figures of {part.title}")
         found.append(measure_source(part, encoder=measurer, dataset=dataset, rows=rows, seed=seed, by_class=False))
     kept, control, parent = found
-    return PreviewFigures(kept, control, parent, measurer, _note(by, encoder, measurer, source.dataset or dataset))
+    identical = np.array_equal(drawn, chosen.rows)
+    note = _note(by, encoder, measurer, source.dataset or dataset) + (f" {IDENTICAL}" if identical else "")
+    return PreviewFigures(kept, control, parent, measurer, note, identical)
 
 
 def _note(by: Criterion, encoder: str, measurer: str, dataset: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cdp.config import GenerateConfig
+from cdp.config import CLASS_AWARE, GenerateConfig
 from cdp.config_explore import PIXELS
 from cdp.data.catalog import CATALOG
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, labelling_of_images
@@ -15,6 +17,7 @@ from cdp.data.registry import dataset_info, load_split
 from cdp.data.samples import without_labels
 from cdp.data.sets import open_set
 from cdp.errors import InputError, MissingError
+from cdp.models.checkpoints import is_name
 from cdp.models.encoders import list_encoders
 from cdp.models.pipelines import model_card
 
@@ -54,8 +57,12 @@ class Source:
     def labels(self, needed_by: str) -> np.ndarray:
         """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set without labels raises."""
         if self.label is None:
-            raise InputError(without_labels(self.name, needed_by))
+            raise InputError(self.without_labels(needed_by))
         return self.label
+
+    def without_labels(self, needed_by: str) -> str:
+        """That this set has no labels, which something needs, and the way to get some."""
+        return without_labels(self.name, needed_by, self.dataset)
 
     def rows(self, size: int) -> np.ndarray:
         """Up to ``size`` row numbers, ascending: classes take turns; the first ones where there are no labels."""
@@ -155,6 +162,38 @@ def dataset_of_generation(config: GenerateConfig) -> str:
             f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): {remedy}, or choose a model trained on {name}"
         )
     return name
+
+
+def require_aims(config: GenerateConfig) -> None:
+    """Raises InputError where a guide would need classes to aim at and nobody says any: neither the model nor the settings. Opens no weights."""
+    guidance = config.guidance
+    strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
+    if guidance.loss in CLASS_AWARE and strength and not config.classes and not model_card(config.model).get("classes"):
+        raise InputError(
+            f"loss: {guidance.loss} needs class labels, and the model {config.model} is unconditional: choose info_nce or hard_negative for this model"
+        )
+
+
+@contextmanager
+def looking_for(encoder: str, dataset: str) -> Iterator[None]:
+    """Around what looks an encoder up. Where it is missing because its data set is not here, the MissingError says that, and that images come
+    first: an encoder cannot be trained without."""
+    try:
+        yield
+    except MissingError as error:
+        if not dataset or not is_name(encoder):
+            raise
+        try:
+            dataset_info(dataset)
+        except MissingError:
+            others = [one.name for one in list_encoders(dataset) if not one.problem]
+            choose = f"choose {', '.join(others)}, or " if others else ""
+            raise MissingError(
+                f"data set {dataset[:200]!r} is not here, and no encoder of it is named {encoder!r}: {choose}"
+                f"import its images (python -m cdp import PATH --name {shlex.quote(dataset)}) and then train one (python -m cdp pretrain-encoder "
+                f"--dataset {shlex.quote(dataset)} --name {encoder}), or name another data set of such images (--dataset NAME; on the page: Real data)"
+            ) from error
+        raise
 
 
 def require_alike(sources: list[Source]) -> None:

@@ -20,7 +20,7 @@ from cdp.errors import InputError
 from tests.data import makers
 
 NAMES = ["cat", "dog", "eel"]
-REMEDY = r"python -m cdp pseudo-label .+ --encoder judge --name .+"
+REMEDY = r"python -m cdp pseudo-label .+ --name .+ --dataset DATASET"
 
 
 def older(name: str, label: np.ndarray, **card: Any) -> None:

@@ -119,6 +119,9 @@ def test_a_comparison_has_arms_seeds_differences_and_what_is_missing() -> None:
     assert counts["seed"] == 2 * 9
     assert counts["class difference"] == 10
     assert counts["efficiency"] == 7
+    line = found.efficiency[0]
+    lone = replace(found, efficiency=(replace(line, points=tuple(replace(point, seeds=k) for k, point in enumerate(line.points[:2], 1))),))
+    assert [row["text"] for row in lines(comparison_csv(lone)) if row["section"] == "efficiency"] == ["1 seed", "2 seeds"]
     assert counts["equal"] == counts["missing"] == counts["note"] == 1
     assert [row["text"] for row in rows if row["section"] == "setting"] == ["plain-5k", "guided-5k", "none"]
 

@@ -90,6 +90,20 @@ def test_where_nothing_can_be_told_apart_that_is_all_that_is_said() -> None:
     assert sentences(Comparison(measured(), FEW)) == ["The two sets have no figure in common to compare."]
 
 
+def test_a_figure_without_an_interval_is_never_among_those_that_cannot_be_told_apart() -> None:
+    bare = with_figures(FEW, recall=replace(about(0.60, 0.01), note="too few images"))
+    text = said(with_figures(bare, coverage=about(0.87, 0.01)), bare)
+    assert "no difference can be told in precision; recall has no interval, so nothing is claimed of it." in text
+    assert "for the 4 figures that were tried" in text
+    text = said(with_figures(bare, precision=about(0.701, 0.01)), bare)
+    assert (
+        "nothing can be told apart: no change is clear, corrected together for the 4 figures" in text and "recall has no interval" in text
+    )
+    alone = measured(recall=bare.result.figures["recall"])
+    text = said(measured(recall=replace(about(0.70, 0.01), note="too few images")), alone)
+    assert "recall has no interval" in text and "tried" not in text
+
+
 def test_the_same_images_are_called_the_same_and_get_no_interval() -> None:
     (text,) = sentences(Comparison(FEW, FEW))
     assert "same ones" in text and "interval" not in text

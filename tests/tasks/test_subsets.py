@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from cdp.cli.main import app
 from cdp.data import atomic
 from cdp.data.cards import CARD
 from cdp.data.samples import SampleSet
-from cdp.data.sets import list_sets, open_set
+from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import CdpError, InputError
 from cdp.paths import ASSETS, encoders_dir
 from cdp.tasks.measuring import measure_set
-from cdp.tasks.selecting import chosen_rows, measuring_encoder, preview, preview_figures, random_like, select
+from cdp.tasks.selecting import IDENTICAL, chosen_rows, measuring_encoder, preview, preview_figures, random_like, select
 from cdp.tasks.subsets import drop_flagged, save_subset, set_tags, tags_of
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 
@@ -122,7 +124,7 @@ def test_preview_figures_are_those_of_the_saved_part_its_parent_and_a_random_par
     for part, name in ((found.kept, "sure"), (found.parent, "mixed")):
         saved = measure_set(name, rows=200, **WORLD)
         assert (part.result.figures, part.pairs, part.total) == (saved.result.figures, saved.pairs, saved.total)
-    assert found.control.sizes == found.kept.sizes and found.comparison.equal
+    assert found.control.sizes == found.kept.sizes and found.comparisons[0].equal
     assert found.kept.result.figures["separation"].value > found.control.result.figures["separation"].value
     assert len({found.kept.name, found.control.name, found.parent.name}) == 3
 
@@ -150,6 +152,36 @@ def test_a_part_is_measured_by_an_encoder_that_did_not_choose_it_and_says_so_whe
     assert other.kept.result.figures != alone.kept.result.figures
     with pytest.raises(InputError, match="keep fewer"):
         preview_figures("mixed", by="confidence", keep=len(mixed), balanced=False, **WORLD)
+
+
+def test_a_random_part_that_is_the_kept_part_is_said_to_be_and_not_compared(cdp_home: Path) -> None:
+    save_set(
+        "ten",
+        np.arange(10 * 64, dtype=np.uint8).reshape(10, 8, 8, 1),
+        np.arange(10),
+        {"dataset": DATASET, "class_names": list("abcdefghij")},
+    )
+    done = CliRunner().invoke(
+        app, ["select", "ten", "--keep", "5", "--no-balanced", "--measure", "--by", "random", "--encoder", "pixels", "--out", "five"]
+    )
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert IDENTICAL in done.output and "minus" not in done.output and len(open_set("five")) == 5
+    words = [
+        "select",
+        "ten",
+        "--keep",
+        "5",
+        "--no-balanced",
+        "--measure",
+        "--by",
+        "random",
+        "--encoder",
+        "pixels",
+        "--out",
+        "again",
+        "--json",
+    ]
+    assert json.loads(CliRunner().invoke(app, words).stdout)["figures"]["differences"] == []
 
 
 def test_tags_are_set_replaced_and_taken_off_and_nothing_else_of_the_card_changes(mixed: SampleSet) -> None:

@@ -20,6 +20,7 @@ from cdp.data.sets import open_set, save_set
 from cdp.errors import Cancelled, InputError
 from cdp.figures.embedding import embedding_rows, embedding_scatter
 from cdp.knobs import parse
+from cdp.runs.kinds import KINDS
 from cdp.statistics.shares import wilson
 from cdp.tasks.atlas import embed
 from cdp.tasks.engine import encoder_on_device
@@ -212,7 +213,7 @@ def test_what_needs_labels_refuses_a_set_without_and_its_remedy_gives_them() -> 
         prepare(parse(TrainConfig, TRAIN | {"dataset": "made"}))
     said += [str(training.value), str(itself.value)]
     commands = {text.partition("python -m cdp ")[2].partition(", or in the gallery")[0] for text in said}
-    assert commands == {"pseudo-label made --encoder judge --name made-labelled"}
+    assert commands == {"pseudo-label made --name made-labelled"}
     cdp(*shlex.split(commands.pop()), "--min-confidence", 0)
     labelled = open_set("made-labelled")
     assert prepare(parse(TrainConfig, TRAIN | {"synthetic": ["made-labelled"]})).synthetic == len(labelled)
@@ -267,7 +268,11 @@ def test_a_loss_of_classes_needs_classes_that_its_encoder_knows(tmp_path: Path) 
     model = make_model(tmp_path / "model")
     words = ("generate", "--model", model, "--out", paths.sets_dir() / "made", *GENERATE, "--loss")
     for loss in ("classifier", "supcon"):
-        assert "choose info_nce or hard_negative for this model" in refusal(*words, loss)
+        said = refusal(*words, loss)
+        assert "choose info_nce or hard_negative for this model" in said
+        assert not list(paths.sets_dir().glob(".made*")), "refused before anything has begun"
+        with pytest.raises(InputError, match="needs class labels"):
+            KINDS["generate"].check("later", unflatten({"model": str(model), "dataset": DATASET, "encoder": "standard", "loss": loss}))
     assert "classes 0 to 2 of encoder standard" in refusal(*words, "classifier", "--classes", "0,7")
     generated("made", model, "--loss", "info_nce")  # what the refusals ask for, under the same name
 

@@ -173,6 +173,9 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
         return
     kept, control, parent = (Measured.from_json(one) for one in errand.result["sets"])
     st.caption(plain(errand.result["note"]))
+    if errand.result["identical"]:
+        panels([kept, parent])
+        return
     told([Comparison(kept, control)])
     st.caption(
         "Another random part is what the whole set is at this size, so the figures of the whole are drawn below and not compared with: "
