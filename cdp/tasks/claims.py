@@ -172,7 +172,8 @@ def _measured_change(words: _Words, compared: Comparison, key: str) -> tuple[Int
     if words.unit == "%" and (logarithm := log_ratio(first, second)) is not None:
         return _percent(logarithm), "%", None if logarithm.note else p_value(logarithm)
     change = difference(first, second)  # a ratio about 0 has no percent
-    return change, "" if words.unit == "%" else words.unit, None if change.note else p_value(change)
+    untried = first.note or second.note or change.note
+    return change, "" if words.unit == "%" else words.unit, None if untried else p_value(change)
 
 
 def _worded(words: _Words, change: Interval, p: float | None) -> _Change:
