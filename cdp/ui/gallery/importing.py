@@ -43,7 +43,7 @@ def _import() -> None:
         return
     # A set of test images is what was brought, where one was.
     brought = made.test or made.train
-    st.toast(f"Imported {len(brought):,} images as {plain(brought.name)}")
+    st.toast(f"Imported {len(brought):,} image{'s' * (len(brought) != 1)} as {plain(brought.name)}")
     for note in made.notes:
         st.toast(plain(note))
     go(brought.name)

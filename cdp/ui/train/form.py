@@ -100,7 +100,8 @@ def changed_from(flat: Mapping[str, Any], base: str) -> list[str]:
 
 
 def _other_unit(flat: Mapping[str, Any]) -> str:
-    return f"{flat['steps']:,} steps" if flat["steps"] is not None else f"{flat['epochs']:,} epochs"
+    steps, epochs = flat["steps"], flat["epochs"]
+    return f"{epochs:,} epoch{'s' * (epochs != 1)}" if steps is None else f"{steps:,} step{'s' * (steps != 1)}"
 
 
 def settle(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
