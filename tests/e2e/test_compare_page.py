@@ -54,11 +54,11 @@ def test_runs_are_filtered_ticked_compared_and_come_back_from_the_link(fresh: tu
     box.press("Enter")
     expect(page.get_by_text("2 of 4 runs")).to_be_visible()
     page.wait_for_url(re.compile(r"q=seed"))
-    for row in (0, 1):
+    for row, ticked in ((0, "guided-s0"), (1, "guided-s0(,|%2C)plain-s0")):
         click_cell(page, row, CHECK_PX)
+        page.wait_for_url(re.compile(f"runs={ticked}"), timeout=SLOW_MS)
         wait_idle(page)
     expect(page.get_by_text(verdict)).to_be_visible(timeout=SLOW_MS)
-    page.wait_for_url(re.compile(r"runs=guided-s0(,|%2C)plain-s0"))
     # Its charts are drawn, and a shared link shows the same.
     page.wait_for_function(
         "() => [...document.querySelectorAll('.cdp-chart')].filter((plot) => plot._fullLayout).length >= 5", timeout=SLOW_MS

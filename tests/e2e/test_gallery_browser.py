@@ -18,7 +18,7 @@ def upload(page: Page, server: Server, path: Path, name: str) -> None:
     page.get_by_text("Import images").first.click()
     page.locator("input[type=file]").set_input_files(path)
     expect(page.get_by_text(path.name, exact=True)).to_be_visible(timeout=SLOW_MS)
-    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("textbox", name="Name", exact=True).fill(name)
     page.get_by_role("button", name="Import", exact=True).click()
 
 

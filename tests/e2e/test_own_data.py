@@ -136,7 +136,7 @@ def test_an_upload_is_imported_with_its_test_images_and_a_bad_one_leaves_nothing
     inputs.nth(1).set_input_files(tmp_path / "bad.npz")
     expect(page.get_by_text("bad.npz", exact=True)).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="test-images.npz is not a readable .npz archive")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("alert").filter(has_text="bad.npz is not a readable .npz archive")).to_be_visible(timeout=SLOW_MS)
     assert not list((own.home / "sets").glob("dots*"))
     page.reload()
     page.get_by_role("button", name="Upload", exact=True).or_(page.get_by_role("radio", name="Upload", exact=True)).first.click()
