@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.embedding.checks import Floats, Ints, feature_rows
+from cdp.embedding.checks import Floats, Ints, UndefinedError, feature_rows
 from cdp.embedding.intervals import Estimate, deal, jackknife, leave_out, without_interval
 
 DIRECTIONS, COARSE = 256, 8
@@ -48,8 +48,8 @@ def frechet_interval(
     distance, too. real_labels (n,), labels (m,): classes, where every set has as many images of each. Above ``directions`` features
     both are taken from so many of largest variance.
 
-    Without an interval where there are too few images for the features: the extrapolation in 1/n would be off by more than it says. The
-    value is then no more than a hint, and can lie far below 0.
+    Without an interval where there are too few images for the features: the extrapolation in 1/n would be off by more than it says, and
+    the value is no more than a hint. Raises UndefinedError where it then lies below 0, which is not even that.
     """
     a, b = feature_rows("real", real, at_least=2), feature_rows("fake", fake, at_least=2, width=np.shape(real)[1])
     value, n = frechet_distance(a, b), len(b)
@@ -69,6 +69,8 @@ def frechet_interval(
     rest = bias * a.shape[1] / fewest
     if rest > REST * found.error or fewest < A_DIRECTION * max(_spread(first.whole[1]), _spread(second.whole[1])):
         said = f"{fewest:,} images are too few for {a.shape[1]:,} features to extrapolate to the distance of the distributions: measure more images"
+        if value < bias:
+            raise UndefinedError(said)
         return without_interval(value - bias, n, said, level=level)
     return found
 

@@ -79,3 +79,11 @@ def test_sets_of_different_encoders_and_nan_are_refused() -> None:
         frechet_distance(np.zeros((3, 2)), np.zeros((3, 4)))
     with pytest.raises(InputError, match="second has NaN or infinity in row 1"):
         frechet_distance(np.zeros((3, 2)), np.array([[0, 0], [np.nan, 0]]))
+
+
+def test_too_few_images_to_extrapolate_from_give_no_distance_below_zero() -> None:
+    """A squared distance of -600 of ten images against their own distribution would be a figure that says nothing."""
+    rng = np.random.default_rng(3)
+    real, fake = rng.normal(size=(400, 32)), rng.normal(size=(10, 32))
+    with pytest.raises(UndefinedError, match="10 images are too few for 32 features"):
+        frechet_interval(real, fake)
