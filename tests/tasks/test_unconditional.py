@@ -223,7 +223,7 @@ def test_what_needs_labels_refuses_a_set_without_and_its_remedy_gives_them() -> 
 def test_what_needs_no_labels_takes_such_a_set() -> None:
     without_labels(count=150)
     found = measure_set("made", dataset=DATASET)
-    assert {"frechet", "precision", "recall", "density", "coverage", "uniformity", "nearest"} <= set(found.result.figures)
+    assert {"precision", "recall", "density", "coverage", "uniformity", "nearest"} <= set(found.result.figures)
     assert not {"separation", "silhouette", "knn_accuracy", "probe_accuracy", "alignment"} & set(found.result.figures)
     assert not found.result.per_class and found.pairs is None
     assert "pseudo-label made" in found.result.undefined["separation"]
