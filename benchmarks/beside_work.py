@@ -28,15 +28,18 @@ SPIN = "300000"
 """GNU OpenMP's own count where nothing is set: what a process did before."""
 OURS, BEFORE = "as the studio starts it", "with OpenMP's own waiting"
 BUSY = "while True: pass"
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
 class Sampler:
     """A process that samples one batch of the default model, unguided, whenever it is asked to."""
 
     def __init__(self, environment: Mapping[str, str], quick: bool) -> None:
+        # What this process was started with is no part of an arm.
+        inherited = {name: value for name, value in os.environ.items() if name not in WAITING}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.beside_work", "--serve", *(["--quick"] if quick else [])],
-            cwd=ROOT, env=os.environ | environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, env=inherited | dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.batch()  # loads, and fills caches
 
@@ -110,7 +113,7 @@ def preview_beside_training(options: Options) -> list[float]:
     from cdp.runs import launch, records
 
     before = os.environ.get("CDP_HOME")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the worker may still be writing its last lines
         os.environ["CDP_HOME"] = folder
         try:
             run = launch.launch("train", TrainConfig(real=2000, steps=100_000), "background")
