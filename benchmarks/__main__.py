@@ -1,4 +1,5 @@
-"""``python -m benchmarks [LINE ...] [--quick]``: measure, write benchmarks/results/*.json, print the tables, refresh the documents."""
+"""``python -m benchmarks [LINE ...] [--quick]``: measure, write benchmarks/results/*.json, print
+the tables, refresh the documents."""
 
 from __future__ import annotations
 
@@ -58,16 +59,41 @@ def run_line(line: ModuleType, options: Options) -> results.Result:
     before = load_now()
     figures, settings = line.measure(options)
     where = machine()
-    return results.Result(line.NAME, line.TITLE, tuple(figures), {"quick": options.quick} | settings, where, (before, load_now()))
+    return results.Result(
+        line.NAME,
+        line.TITLE,
+        tuple(figures),
+        {"quick": options.quick} | settings,
+        where,
+        (before, load_now()),
+    )
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line. Raises InputError for a line that does not exist."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Timings, as ratios measured in one run.")
-    parser.add_argument("lines", nargs="*", metavar="LINE", help=f"which to measure, all by default: {', '.join(LINES)}")
-    parser.add_argument("--repeats", type=int, default=Options.repeats, help="timed rounds of each line (default %(default)s)")
-    parser.add_argument("--threads", type=int, default=None, help="threads of torch (default: one a core)")
-    parser.add_argument("--quick", action="store_true", help="few steps and rounds, to see that it works; the repository keeps its numbers")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Timings, as ratios measured in one run."
+    )
+    parser.add_argument(
+        "lines",
+        nargs="*",
+        metavar="LINE",
+        help=f"which to measure, all by default: {', '.join(LINES)}",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=Options.repeats,
+        help="timed rounds of each line (default %(default)s)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=None, help="threads of torch (default: one a core)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few steps and rounds, to see that it works; the repository keeps its numbers",
+    )
     found = parser.parse_args(given)
     unknown = [name for name in found.lines if name not in LINES]
     if unknown:
@@ -98,7 +124,10 @@ def _measure_all(given: argparse.Namespace) -> None:
     for name in given.lines or LINES:
         result = run_line(LINES[name], options)
         path = results.save(result, results.folder(quick=given.quick))
-        print(f"\n{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}\n-> {path}", flush=True)
+        print(
+            f"\n{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}\n-> {path}",
+            flush=True,
+        )
         met += [figure.met for figure in result.figures if figure.met is not None]
     print(f"\n{sum(met)} of {len(met)} targets met")
     if not given.quick:

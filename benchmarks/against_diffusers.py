@@ -1,7 +1,9 @@
-"""Our sampler against the loop of diffusers' own pipeline in fp32, in turns; then whether the images are as good.
+"""Our sampler against the loop of diffusers' own pipeline in fp32, in turns; then whether the
+images are as good.
 
-Same network, solver, steps, batch and noise. What differs is precision ("auto" takes bf16 where it is faster,
-which is measured), so the second half compares the images themselves, the judge's agreement, and the judge's features.
+Same network, solver, steps, batch and noise. What differs is precision ("auto" takes bf16 where it
+is faster, which is measured), so the second half compares the images themselves, the judge's
+agreement, and the judge's features.
 """
 
 from __future__ import annotations
@@ -30,14 +32,23 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     """The ratio of images per second, and the differences between both sets; settings."""
     config = options.config("unguided")
     rows = batch_rows(config, 0)
-    seconds = interleaved({"ours": partial(to_bytes, config), "theirs": partial(diffusers_loop, config, rows)}, options.rounds)
+    seconds = interleaved(
+        {"ours": partial(to_bytes, config), "theirs": partial(diffusers_loop, config, rows)},
+        options.rounds,
+    )
     rates = {name: _rate(times, config.count) for name, times in seconds.items()}
     figures = [
-        Figure.of_spread("our images/s / theirs", paired_ratio(seconds["theirs"], seconds["ours"]), target=Target(">=", 1.3)),
+        Figure.of_spread(
+            "our images/s / theirs",
+            paired_ratio(seconds["theirs"], seconds["ours"]),
+            target=Target(">=", 1.3),
+        ),
         Figure.of_spread("ours", rates["ours"], "images/s"),
         Figure.of_spread("diffusers' loop, fp32", rates["theirs"], "images/s"),
     ]
-    return figures + quality(config, 4 * options.images if options.quick else COMPARED), {"config": config.model_dump(mode="json")}
+    return figures + quality(config, 4 * options.images if options.quick else COMPARED), {
+        "config": config.model_dump(mode="json")
+    }
 
 
 def _rate(seconds: list[float], images: int) -> Spread:
@@ -46,14 +57,20 @@ def _rate(seconds: list[float], images: int) -> Spread:
 
 
 def quality(config: GenerateConfig, count: int) -> list[Figure]:
-    """Whether the faster images are the same images: per pixel, to the judge, and as a distribution."""
+    """Whether the faster images are the same images: per pixel, to the judge, and as a
+    distribution."""
     config = config.model_copy(update={"count": count})
     ours, theirs = _whole(_ours, config), _whole(_theirs, config)
     other_seed = _whole(_theirs, config.model_copy(update={"seed": config.seed + 1}))
     change = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
     figures = [
         Figure("mean pixel difference", float(change.mean()), "of 255", n=count),
-        Figure("99th percentile of pixel differences", float(np.percentile(change, 99)), "of 255", n=count),
+        Figure(
+            "99th percentile of pixel differences",
+            float(np.percentile(change, 99)),
+            "of 255",
+            n=count,
+        ),
         Figure("largest pixel difference", float(change.max()), "of 255", n=count),
     ]
     judge = load_judge(dataset_of_generation(config))
@@ -65,8 +82,16 @@ def quality(config: GenerateConfig, count: int) -> list[Figure]:
     return [
         *figures,
         Figure.of_interval("judge agreement, ours minus theirs", difference, "points"),
-        Figure("Frechet distance in judge features, ours to theirs", frechet_distance(mine.features, them.features), n=count),
-        Figure("the same between two seeds of diffusers' loop", frechet_distance(again.features, them.features), n=count),
+        Figure(
+            "Frechet distance in judge features, ours to theirs",
+            frechet_distance(mine.features, them.features),
+            n=count,
+        ),
+        Figure(
+            "the same between two seeds of diffusers' loop",
+            frechet_distance(again.features, them.features),
+            n=count,
+        ),
     ]
 
 

@@ -1,4 +1,5 @@
-"""One arm of the study: its images as the judge sees them, kept on disk, and its difference to the unguided arm."""
+"""One arm of the study: its images as the judge sees them, kept on disk, and its difference to the
+unguided arm."""
 
 from __future__ import annotations
 
@@ -13,7 +14,13 @@ from scipy.spatial.distance import cdist
 from benchmarks.results import Figure
 from cdp.config import GenerateConfig, flatten
 from cdp.data.atomic import atomic_file
-from cdp.embedding.metrics import agreement, agreement_difference, separation_difference, separation_interval, wilson
+from cdp.embedding.metrics import (
+    agreement,
+    agreement_difference,
+    separation_difference,
+    separation_interval,
+    wilson,
+)
 from cdp.errors import MissingError
 from cdp.paths import home
 from cdp.tasks.batches import batch_count, generate_batch
@@ -22,12 +29,14 @@ from cdp.tasks.judge import judged, load_judge
 from cdp.tasks.sources import dataset_of_generation
 
 NEIGHBOURS, COVER_NEIGHBOURS = 3, 5
-"""k of precision and recall (Kynkaanniemi 2019) and of coverage (Naeem 2020), as in cdp.embedding."""
+"""k of precision and recall (Kynkaanniemi 2019) and of coverage (Naeem 2020), as in cdp.embedding.
+"""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """image: (n,H,W,C) uint8; label, predicted: (n,) class numbers; features: (n,d) of the judge."""
+    """image: (n,H,W,C) uint8; label, predicted: (n,) class numbers; features: (n,d) of the
+    judge."""
 
     image: np.ndarray
     label: np.ndarray
@@ -48,30 +57,43 @@ def load_or_make(config: GenerateConfig) -> Arm:
         with np.load(path, allow_pickle=False) as kept:
             return Arm(kept["image"], kept["label"], kept["predicted"], kept["features"])
     made = [generate_batch(config, index) for index in range(batch_count(config))]
-    image, label = (np.concatenate(parts) for parts in zip(*(batch for batch in made if batch), strict=True))
+    image, label = (
+        np.concatenate(parts) for parts in zip(*(batch for batch in made if batch), strict=True)
+    )
     dataset = dataset_of_generation(config)
     judge = load_judge(dataset)
     if judge is None:
-        raise MissingError(f"dataset: {dataset} has no judge to score with: train one with python -m cdp pretrain-encoder")
+        raise MissingError(
+            f"dataset: {dataset} has no judge to score with: train one with python -m cdp"
+            " pretrain-encoder"
+        )
     seen = judged(judge, image)
     arm = Arm(image, label, np.asarray(seen.predicted), seen.features)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
-        np.savez(file, image=arm.image, label=arm.label, predicted=arm.predicted, features=arm.features)
+        np.savez(
+            file, image=arm.image, label=arm.label, predicted=arm.predicted, features=arm.features
+        )
     return arm
 
 
 def _place(config: GenerateConfig) -> Path:
-    """A name from everything the arm depends on: settings and the weights of model, encoder and judge."""
+    """A name from everything the arm depends on: settings and the weights of model, encoder and
+    judge."""
     loaded, judge = load_engine(config), load_judge(dataset_of_generation(config))
-    weights = [loaded.model.sha256, loaded.encoder.sha256 if loaded.encoder else "", judge.sha256 if judge else ""]
+    weights = [
+        loaded.model.sha256,
+        loaded.encoder.sha256 if loaded.encoder else "",
+        judge.sha256 if judge else "",
+    ]
     key = hashlib.sha256(repr((weights, sorted(flatten(config).items()))).encode()).hexdigest()[:24]
     return home() / "benchmarks" / "study" / f"{config.guidance.loss}-{config.seed}-{key}.npz"
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Which images of either side lie among the other's. inside: (n,) samples among real ones; recalled, covered: (m,) real ones."""
+    """Which images of either side lie among the other's. inside: (n,) samples among real ones;
+    recalled, covered: (m,) real ones."""
 
     inside: np.ndarray
     recalled: np.ndarray
@@ -92,7 +114,9 @@ class RealSide:
         across = cdist(features, self.features)
         own = np.sort(cdist(features, features), axis=1)[:, NEIGHBOURS]
         return Overlap(
-            (across <= self._radius).any(axis=1), (across <= own[:, None]).any(axis=0), (across <= self._cover_radius).any(axis=0)
+            (across <= self._radius).any(axis=1),
+            (across <= own[:, None]).any(axis=0),
+            (across <= self._cover_radius).any(axis=0),
         )
 
 
@@ -108,8 +132,15 @@ def describe(arm: Arm, real: RealSide, name: str = "unguided") -> Iterator[Figur
 
 def compare(name: str, arm: Arm, plain: Arm, real: RealSide) -> Iterator[Figure]:
     """An arm minus the unguided one, row i of both being from the same noise and label."""
-    yield Figure.of_interval(name, agreement_difference(arm.predicted, plain.predicted, plain.label), "points", key="agreement")
-    yield Figure.of_interval(name, separation_difference(arm.features, plain.features, plain.label), key="separation")
+    yield Figure.of_interval(
+        name,
+        agreement_difference(arm.predicted, plain.predicted, plain.label),
+        "points",
+        key="agreement",
+    )
+    yield Figure.of_interval(
+        name, separation_difference(arm.features, plain.features, plain.label), key="separation"
+    )
     first, second = _shares(real.overlap(arm.features)), _shares(real.overlap(plain.features))
     for (key, mine), (_, theirs) in zip(first, second, strict=True):
         yes = np.ones(len(mine), np.int64)
@@ -120,4 +151,8 @@ def compare(name: str, arm: Arm, plain: Arm, real: RealSide) -> Iterator[Figure]
 
 
 def _shares(overlap: Overlap) -> list[tuple[str, np.ndarray]]:
-    return [("precision", overlap.inside), ("recall", overlap.recalled), ("coverage", overlap.covered)]
+    return [
+        ("precision", overlap.inside),
+        ("recall", overlap.recalled),
+        ("coverage", overlap.covered),
+    ]

@@ -1,8 +1,10 @@
-"""What other work on the machine costs: images/s alone and beside one busy process, and the first preview while a training runs.
+"""What other work on the machine costs: images/s alone and beside one busy process, and the first
+preview while a training runs.
 
-Threads that wait for each other spin by OpenMP's default; ``cdp`` sets a short spin instead (docs/decisions/0020). The environment is read
-when torch loads, so each arm is a process of its own, and the arms take turns. ``python -m benchmarks.beside_work NAME=VALUE ...`` compares
-settings of the environment that are being considered.
+Threads that wait for each other spin by OpenMP's default; ``cdp`` sets a short spin instead
+(docs/decisions/0020). The environment is read when torch loads, so each arm is a process of its
+own, and the arms take turns. ``python -m benchmarks.beside_work NAME=VALUE ...`` compares settings
+of the environment that are being considered.
 """
 
 from __future__ import annotations
@@ -38,14 +40,26 @@ class Sampler:
         # What this process was started with is no part of an arm.
         inherited = {name: value for name, value in os.environ.items() if name not in WAITING}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.beside_work", "--serve", *(["--quick"] if quick else [])],
-            cwd=ROOT, env=inherited | dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.beside_work",
+                "--serve",
+                *(["--quick"] if quick else []),
+            ],
+            cwd=ROOT,
+            env=inherited | dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.batch()  # loads, and fills caches
 
     def batch(self) -> float:
         """Seconds of one batch."""
-        assert self._process.stdin is not None and self._process.stdout is not None  # both are pipes
+        assert (
+            self._process.stdin is not None and self._process.stdout is not None
+        )  # both are pipes
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
@@ -59,27 +73,50 @@ class Sampler:
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
-    """Images/s alone and beside a busy process, and seconds to the first preview beside a training; settings."""
+    """Images/s alone and beside a busy process, and seconds to the first preview beside a training;
+    settings."""
     alone, beside = seconds_of({OURS: {}, BEFORE: {"GOMP_SPINCOUNT": SPIN}}, options)
     images = options.images
     figures = []
     for name in (OURS, BEFORE):
         figures += [
             Figure.of_spread(f"{name}: alone", _rate(images, alone[name]), "images/s"),
-            Figure.of_spread(f"{name}: beside one busy process", _rate(images, beside[name]), "images/s"),
+            Figure.of_spread(
+                f"{name}: beside one busy process", _rate(images, beside[name]), "images/s"
+            ),
         ]
     figures += [
-        Figure.of_spread("beside one busy process / alone", paired_ratio(alone[OURS], beside[OURS]), target=Target(">=", 0.7)),
-        Figure.of_spread("the same with OpenMP's own waiting", paired_ratio(alone[BEFORE], beside[BEFORE])),
-        Figure.of_spread("alone, over OpenMP's own waiting", paired_ratio(alone[BEFORE], alone[OURS]), target=Target(">=", 0.97)),
+        Figure.of_spread(
+            "beside one busy process / alone",
+            paired_ratio(alone[OURS], beside[OURS]),
+            target=Target(">=", 0.7),
+        ),
+        Figure.of_spread(
+            "the same with OpenMP's own waiting", paired_ratio(alone[BEFORE], beside[BEFORE])
+        ),
+        Figure.of_spread(
+            "alone, over OpenMP's own waiting",
+            paired_ratio(alone[BEFORE], alone[OURS]),
+            target=Target(">=", 0.97),
+        ),
     ]
     first = spread(preview_beside_training(options))
-    figures.append(Figure.of_spread("from submit to the first frame while a training runs", first, "s", target=Target("<=", 1.0)))
+    figures.append(
+        Figure.of_spread(
+            "from submit to the first frame while a training runs",
+            first,
+            "s",
+            target=Target("<=", 1.0),
+        )
+    )
     return figures, {"config": options.config("unguided").model_dump(mode="json")}
 
 
-def seconds_of(arms: Mapping[str, Mapping[str, str]], options: Options) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Seconds a batch of every arm (name -> environment) in each round: alone on the machine, and beside one busy process."""
+def seconds_of(
+    arms: Mapping[str, Mapping[str, str]], options: Options
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds a batch of every arm (name -> environment) in each round: alone on the machine, and
+    beside one busy process."""
     alone: dict[str, list[float]] = {name: [] for name in arms}
     beside: dict[str, list[float]] = {name: [] for name in arms}
     with contextlib.ExitStack() as stack:
@@ -108,12 +145,15 @@ def _busy() -> Iterator[None]:
 
 
 def preview_beside_training(options: Options) -> list[float]:
-    """Seconds from submit to the first frame on a warm engine, while a training works in the background."""
+    """Seconds from submit to the first frame on a warm engine, while a training works in the
+    background."""
     from cdp.config_train import TrainConfig
     from cdp.runs import launch, records
 
     before = os.environ.get("CDP_HOME")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the worker may still be writing its last lines
+    with tempfile.TemporaryDirectory(
+        ignore_cleanup_errors=True
+    ) as folder:  # the worker may still be writing its last lines
         os.environ["CDP_HOME"] = folder
         try:
             run = launch.launch("train", TrainConfig(real=2000, steps=100_000), "background")
@@ -131,14 +171,17 @@ def preview_beside_training(options: Options) -> list[float]:
 
 
 def _wait_for_steps(folder: Path, patience: float = 120.0) -> None:
-    """Until the training has done some optimiser steps. Raises CdpError where it ends or takes too long."""
+    """Until the training has done some optimiser steps. Raises CdpError where it ends or takes too
+    long."""
     from cdp.runs import records
 
     end = time.monotonic() + patience
     while time.monotonic() < end:
         run = records.read_run(folder)
         if run.over:
-            raise CdpError(f"the training ended before the preview was measured: {run.error or run.state}")
+            raise CdpError(
+                f"the training ended before the preview was measured: {run.error or run.state}"
+            )
         if run.progress and run.progress.done >= 5:
             return
         time.sleep(0.2)
@@ -164,12 +207,18 @@ def _serve(options: Options) -> None:
 def _compare(settings: list[str]) -> None:
     """A line for each setting of the environment, "NAME=VALUE" or several joined by commas."""
     options = Options()
-    arms = {setting: dict(part.split("=", 1) for part in setting.split(",")) for setting in settings}
+    arms = {
+        setting: dict(part.split("=", 1) for part in setting.split(",")) for setting in settings
+    }
     alone, beside = seconds_of(arms, options)
     for name in arms:
         ratio = paired_ratio(alone[name], beside[name])
         rates = [_rate(options.images, seconds[name]) for seconds in (alone, beside)]
-        print(f"{name}: alone {rates[0].value:.1f}, beside {rates[1].value:.1f} images/s, ratio {ratio.value:.2f}", flush=True)
+        print(
+            f"{name}: alone {rates[0].value:.1f}, beside {rates[1].value:.1f} images/s, ratio"
+            f" {ratio.value:.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

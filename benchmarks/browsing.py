@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def browsing(folder: Path, script: str | Path = "app.py") -> Iterator[tuple[Page, Server]]:
-    """An empty page, and a server of a Streamlit script whose CDP_HOME is ``folder``/home. Raises MissingError where there is no browser."""
+    """An empty page, and a server of a Streamlit script whose CDP_HOME is ``folder``/home. Raises
+    MissingError where there is no browser."""
     if find_spec("playwright") is None:
-        raise MissingError("timings of pages need playwright: install requirements-dev.txt, which make test does")
+        raise MissingError(
+            "timings of pages need playwright: install requirements-dev.txt, which make test does"
+        )
     from playwright.sync_api import sync_playwright
 
     from tests.browser import LAUNCH_ARGS, find_browser
@@ -28,7 +31,10 @@ def browsing(folder: Path, script: str | Path = "app.py") -> Iterator[tuple[Page
 
     executable = find_browser()
     if executable is None:
-        raise MissingError("timings of pages need Chromium or Chrome: run python -m tests.browser, which says how to get one")
+        raise MissingError(
+            "timings of pages need Chromium or Chrome: run python -m tests.browser, which says how"
+            " to get one"
+        )
     with started(folder, script) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
         try:

@@ -1,4 +1,5 @@
-"""The generated parts of documents: ``<!-- results: NAME -->`` to ``<!-- end of results -->`` holds the table of NAME.json.
+"""The generated parts of documents: ``<!-- results: NAME -->`` to ``<!-- end of results -->`` holds
+the table of NAME.json.
 
 ``python -m benchmarks.documents`` makes them anew from the JSON files.
 """
@@ -13,7 +14,10 @@ from cdp.data.atomic import atomic_file
 from cdp.paths import ROOT
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
-_BLOCK = re.compile(r"(?P<head><!-- results: (?P<name>[a-z_]+) -->\n).*?(?P<tail><!-- end of results -->)", re.DOTALL)
+_BLOCK = re.compile(
+    r"(?P<head><!-- results: (?P<name>[a-z_]+) -->\n).*?(?P<tail><!-- end of results -->)",
+    re.DOTALL,
+)
 
 
 def body(name: str, where: Path = results.RESULTS) -> str:
@@ -27,7 +31,9 @@ def body(name: str, where: Path = results.RESULTS) -> str:
 
 def filled(text: str, where: Path = results.RESULTS) -> str:
     """The document with every block made anew."""
-    return _BLOCK.sub(lambda match: match["head"] + body(match["name"], where) + match["tail"], text)
+    return _BLOCK.sub(
+        lambda match: match["head"] + body(match["name"], where) + match["tail"], text
+    )
 
 
 def blocks(text: str) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""An evaluation by AutoAttack against the bare package's own: time, and whether every image comes to the same."""
+"""An evaluation by AutoAttack against the bare package's own: time, and whether every image comes
+to the same."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ IMAGES, PART = 200, 25
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
-    """Ratio of the processor times, which other work on the machine does not touch, images that come to something else, and what each attack
-    costs; settings."""
+    """Ratio of the processor times, which other work on the machine does not touch, images that
+    come to something else, and what each attack costs; settings."""
     net, test = load_encoder(ENCODER, DATASET).net, load_split(DATASET, "test")
     epsilon = test.info.epsilon_linf
     assert epsilon is not None  # of a built-in data set
@@ -49,21 +50,39 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
         assert isinstance(state, SuiteState)
         states.append(state)
         different += int((np.asarray(found["package"]) != state.attacked).sum())
-    settings = {"dataset": DATASET, "encoder": ENCODER, "epsilon": epsilon, "norm": "linf", "images": images, "batch": part, "seed": SEED}
+    settings = {
+        "dataset": DATASET,
+        "encoder": ENCODER,
+        "epsilon": epsilon,
+        "norm": "linf",
+        "images": images,
+        "batch": part,
+        "seed": SEED,
+    }
     ratio = paired_ratio(seconds["ours"], seconds["package"])
     return [
-        Figure.of_spread("processor time of ours / of the package, parameters frozen for both", ratio, target=Target("<=", 1.05)),
+        Figure.of_spread(
+            "processor time of ours / of the package, parameters frozen for both",
+            ratio,
+            target=Target("<=", 1.05),
+        ),
         Figure("images that come to another class", different, target=Target("<=", 0)),
-        Figure.of_spread("processor seconds an image: ours", spread([s / part for s in seconds["ours"]]), "s"),
+        Figure.of_spread(
+            "processor seconds an image: ours", spread([s / part for s in seconds["ours"]]), "s"
+        ),
         *_costs(states),
     ], settings
 
 
 def _package(net: nn.Module, test: Split, rows: np.ndarray, epsilon: float) -> np.ndarray:
-    """The bare package on images of ``rows`` -> (b,) predicted classes, under the attack that turned an image."""
+    """The bare package on images of ``rows`` -> (b,) predicted classes, under the attack that
+    turned an image."""
     from pyautoattack import AutoAttack
 
-    x, y = to_tensor(test.image[rows]).contiguous(), torch.from_numpy(test.label[rows].astype(np.int64))
+    x, y = (
+        to_tensor(test.image[rows]).contiguous(),
+        torch.from_numpy(test.label[rows].astype(np.int64)),
+    )
     with frozen(net):
         attacker = AutoAttack(net, norm="Linf", eps=epsilon, seed=SEED, version="standard")
         _, predicted = attacker.run_standard_evaluation(x, y, batch_size=len(rows))
@@ -71,21 +90,36 @@ def _package(net: nn.Module, test: Split, rows: np.ndarray, epsilon: float) -> n
 
 
 def _ours(net: nn.Module, test: Split, rows: np.ndarray, epsilon: float) -> SuiteState:
-    """The same images under our loop, as an evaluation runs it: it asks whether to stop, and its state is made into arrays."""
+    """The same images under our loop, as an evaluation runs it: it asks whether to stop, and its
+    state is made into arrays."""
     classes = len(test.info.classes)
     attacks = autoattack_suite(net, classes, "linf", epsilon, SEED)
     *_, state = (
         (found.to_arrays(), found)
         for found in run_suite(
-            net, test.image[rows], test.label[rows], attacks, norm="linf", epsilon=epsilon, batch=len(rows), classes=classes,
+            net,
+            test.image[rows],
+            test.label[rows],
+            attacks,
+            norm="linf",
+            epsilon=epsilon,
+            batch=len(rows),
+            classes=classes,
             should_stop=lambda: False,
         )
-    )  # fmt: skip
+    )
     return state[1]
 
 
 def _costs(states: list[SuiteState]) -> list[Figure]:
     """Milliseconds that each attack takes for an image which it meets."""
     names = states[0].names
-    seconds, tried = (sum(getattr(state, field) for state in states) for field in ("seconds", "tried"))
-    return [Figure(f"milliseconds an attacked image: {name}", 1000 * seconds[k] / max(1, tried[k]), "ms") for k, name in enumerate(names)]
+    seconds, tried = (
+        sum(getattr(state, field) for state in states) for field in ("seconds", "tried")
+    )
+    return [
+        Figure(
+            f"milliseconds an attacked image: {name}", 1000 * seconds[k] / max(1, tried[k]), "ms"
+        )
+        for k, name in enumerate(names)
+    ]

@@ -1,4 +1,5 @@
-"""All figures of a set of 10,000 images on the Explore page: the first time, and once they are known. Each in a process of its own."""
+"""All figures of a set of 10,000 images on the Explore page: the first time, and once they are
+known. Each in a process of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ DATASET = "fashion-mnist"
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     """Seconds of ``python -m cdp measure`` with an empty cache and with a full one; settings.
 
-    The set is made of real training images, so that the line needs no model; its figures cost the same as those of samples.
+    The set is made of real training images, so that the line needs no model; its figures cost the
+    same as those of samples.
     """
     count = 300 if options.quick else COUNT
     cold: list[float] = []
@@ -39,8 +41,15 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
             cold.append(_seconds(Path(folder), count))
             known.append(_seconds(Path(folder), count))
     figures = [
-        Figure.of_spread(f"every figure of {count:,} images, the first time", spread(cold), "s", target=Target("<=", 30.0)),
-        Figure.of_spread(f"every figure of {count:,} images, known", spread(known), "s", target=Target("<=", 3.0)),
+        Figure.of_spread(
+            f"every figure of {count:,} images, the first time",
+            spread(cold),
+            "s",
+            target=Target("<=", 30.0),
+        ),
+        Figure.of_spread(
+            f"every figure of {count:,} images, known", spread(known), "s", target=Target("<=", 3.0)
+        ),
     ]
     return figures, {"images": count, "rows": count, "encoder": "judge", "real images": count}
 
@@ -52,7 +61,12 @@ def _make_set(home: Path, count: int) -> None:
     try:
         real, _ = load_split(DATASET, "train"), load_split(DATASET, "test")
         rows = balanced_rows(np.asarray(real.label), count)
-        save_set("timed", real.image[rows], np.asarray(real.label[rows]), {"dataset": DATASET, "class_names": list(real.info.classes)})
+        save_set(
+            "timed",
+            real.image[rows],
+            np.asarray(real.label[rows]),
+            {"dataset": DATASET, "class_names": list(real.info.classes)},
+        )
     finally:
         if before is None:
             del os.environ["CDP_HOME"]
@@ -64,7 +78,14 @@ def _seconds(home: Path, count: int) -> float:
     """Wall seconds of the command, start of Python included."""
     command = [sys.executable, "-m", "cdp", "measure", "timed", "--rows", str(count), "--json"]
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"CDP_HOME": str(home)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"CDP_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise CdpError(f"the child process failed: {done.stderr.strip()[-400:]}")
     return time.perf_counter() - began

@@ -1,6 +1,8 @@
-"""What a person feels on the map of the Explore page: frames while 50,000 points are dragged, and the wait for other colours of 5,000.
+"""What a person feels on the map of the Explore page: frames while 50,000 points are dragged, and
+the wait for other colours of 5,000.
 
-In a real browser that renders in software, on a page with nothing but the map. Needs the browser of the browser tests.
+In a real browser that renders in software, on a page with nothing but the map. Needs the browser of
+the browser tests.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 NAME, TITLE = "explore_pan", "The map of the Explore page in a browser without a graphics card"
 DRAGGED, RECOLOURED = 50_000, 5_000
-# One move of the mouse before every frame, as a hand makes them; moves from outside the browser come too slowly to fill each frame.
+# One move of the mouse before every frame, as a hand makes them; moves from outside the browser
+# come too slowly to fill each frame.
 DRAG = """([x, y, count]) => new Promise((done) => {
   const cover = document.querySelector(".dragcover"), frames = [];
   let last = performance.now();
@@ -40,7 +43,8 @@ DRAG = """([x, y, count]) => new Promise((done) => {
   requestAnimationFrame(tick);
 })"""
 RANGE = "() => document.querySelector('.cdp-map .plot')._fullLayout.xaxis.range[0]"
-# From the click to the frame after plotly has drawn the new figure: the way to Python, the rerun, the way back and the drawing.
+# From the click to the frame after plotly has drawn the new figure: the way to Python, the rerun,
+# the way back and the drawing.
 WATCH_COLOURS = """() => {
   window.waits = [];
   let began = null;
@@ -54,21 +58,37 @@ WATCH_COLOURS = """() => {
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
-    """Median and 95th percentile frame while panning, seconds to recolour; settings. Raises MissingError without a browser."""
+    """Median and 95th percentile frame while panning, seconds to recolour; settings. Raises
+    MissingError without a browser."""
     dragged = DRAGGED // 10 if options.quick else DRAGGED
     with _map_page(dragged) as page:
         frames = _frames_of_panning(page, 20 if options.quick else 120)
-        renderer = str(page.evaluate(
-            """() => { const gl = document.createElement("canvas").getContext("webgl"), info = gl?.getExtension("WEBGL_debug_renderer_info");
+        renderer = str(
+            page.evaluate(
+                """() => { const gl = document.createElement("canvas").getContext("webgl"), info = gl?.getExtension("WEBGL_debug_renderer_info");
               return info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "none"; }"""
-        ))  # fmt: skip
+            )
+        )
     with _map_page(RECOLOURED) as page:
         waits = _waits_for_colours(page, options.rounds)
     figures = [
-        Figure(f"panning {dragged:,} points: median frame", float(np.median(frames)), "ms", n=len(frames)),
-        Figure(f"panning {dragged:,} points: 95th percentile frame", float(np.percentile(frames, 95)), "ms", n=len(frames)),
+        Figure(
+            f"panning {dragged:,} points: median frame",
+            float(np.median(frames)),
+            "ms",
+            n=len(frames),
+        ),
+        Figure(
+            f"panning {dragged:,} points: 95th percentile frame",
+            float(np.percentile(frames, 95)),
+            "ms",
+            n=len(frames),
+        ),
         Figure.of_spread(
-            f"other colours of {RECOLOURED:,} points, from the click to the picture", spread(waits), "s", target=Target("<=", 0.3)
+            f"other colours of {RECOLOURED:,} points, from the click to the picture",
+            spread(waits),
+            "s",
+            target=Target("<=", 0.3),
         ),
     ]
     return figures, {"renderer": renderer}
@@ -79,7 +99,10 @@ def _map_page(n: int) -> Iterator[Page]:
     """A browser at a page with a map of n random points."""
     from tests.e2e.map_page import open_map, write
 
-    with tempfile.TemporaryDirectory() as folder, browsing(Path(folder), write(Path(folder), n)) as (page, server):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        browsing(Path(folder), write(Path(folder), n)) as (page, server),
+    ):
         open_map(page, server)
         yield page
 
@@ -95,13 +118,17 @@ def _frames_of_panning(page: Page, frames: int) -> list[float]:
     before = page.evaluate(RANGE)
     found = page.evaluate(DRAG, [x, y, frames])
     if page.evaluate(RANGE) == before:
-        raise CdpError("the map did not follow the mouse, so there are no frames to time: look at DRAG in benchmarks/explore_pan.py")
+        raise CdpError(
+            "the map did not follow the mouse, so there are no frames to time: look at DRAG in"
+            " benchmarks/explore_pan.py"
+        )
     page.mouse.up()
     return [float(frame) for frame in found]
 
 
 def _waits_for_colours(page: Page, rounds: int) -> list[float]:
-    """Seconds of each change of colours, after one untimed round; a round is class, set and score."""
+    """Seconds of each change of colours, after one untimed round; a round is class, set and
+    score."""
     page.evaluate(WATCH_COLOURS)
     for count, name in enumerate(["set", "score", "class"] * (rounds + 1)):
         page.locator("label", has_text=name).first.click()

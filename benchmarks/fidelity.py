@@ -1,4 +1,5 @@
-"""How close a set is to real images: what a judge says, what a classifier learns from it, and how the two clouds overlap."""
+"""How close a set is to real images: what a judge says, what a classifier learns from it, and how
+the two clouds overlap."""
 
 from __future__ import annotations
 
@@ -9,25 +10,41 @@ import numpy as np
 import torch
 
 from benchmarks.results import Figure, Target
-from cdp.embedding.metrics import agreement, density_coverage, frechet_distance, precision_recall, wilson
+from cdp.embedding.metrics import (
+    agreement,
+    density_coverage,
+    frechet_distance,
+    precision_recall,
+    wilson,
+)
 from cdp.models.classifiers import SmallCNN
 from cdp.models.precision import pick_device, pick_dtype
 from cdp.robust.encoder_training import EncoderTrainer, accuracy, plain
 from cdp.types import Interval, Split
 
 
-def agreement_figures(predicted: np.ndarray, label: np.ndarray, real_predicted: np.ndarray, real_label: np.ndarray) -> list[Figure]:
-    """The judge on the samples, on real test images, and the difference, which should lie within 2 points."""
+def agreement_figures(
+    predicted: np.ndarray, label: np.ndarray, real_predicted: np.ndarray, real_label: np.ndarray
+) -> list[Figure]:
+    """The judge on the samples, on real test images, and the difference, which should lie within 2
+    points."""
     mine, real = agreement(predicted, label), agreement(real_predicted, np.asarray(real_label))
     return [
         Figure.of_interval("judge agrees with the conditioning label", mine, "%", key="agreement"),
         Figure.of_interval("judge's accuracy on real test images", real, "%", key="judge_accuracy"),
-        Figure.of_interval("difference", share_difference(mine, real), "points", Target("within", 2), key="agreement_difference"),
+        Figure.of_interval(
+            "difference",
+            share_difference(mine, real),
+            "points",
+            Target("within", 2),
+            key="agreement_difference",
+        ),
     ]
 
 
 def share_difference(first: Interval, second: Interval) -> Interval:
-    """Difference of two independent shares, each with its Wilson interval (Newcombe 1998, method 10)."""
+    """Difference of two independent shares, each with its Wilson interval (Newcombe 1998, method
+    10)."""
     gap = first.value - second.value
     low = gap - math.hypot(first.value - first.low, second.high - second.value)
     high = gap + math.hypot(first.high - first.value, second.value - second.low)
@@ -35,29 +52,63 @@ def share_difference(first: Interval, second: Interval) -> Interval:
 
 
 def classifier_figures(
-    image: np.ndarray, label: np.ndarray, real_image: np.ndarray, real_label: np.ndarray, test: Split, *, epochs: int
+    image: np.ndarray,
+    label: np.ndarray,
+    real_image: np.ndarray,
+    real_label: np.ndarray,
+    test: Split,
+    *,
+    epochs: int,
 ) -> list[Figure]:
-    """Test accuracy of a classifier that saw only the samples, and of the same one trained on as many real images."""
+    """Test accuracy of a classifier that saw only the samples, and of the same one trained on as
+    many real images."""
     rows = np.arange(min(len(label), len(real_label)))
-    on_samples = tested(train_classifier(image, label, classes=len(test.info.classes), epochs=epochs), test)
-    on_real = tested(train_classifier(real_image[rows], real_label[rows], classes=len(test.info.classes), epochs=epochs), test)
+    on_samples = tested(
+        train_classifier(image, label, classes=len(test.info.classes), epochs=epochs), test
+    )
+    on_real = tested(
+        train_classifier(
+            real_image[rows], real_label[rows], classes=len(test.info.classes), epochs=epochs
+        ),
+        test,
+    )
     return [
         Figure.of_interval(
-            "real test accuracy, classifier trained on the samples only", on_samples, "%", Target(">=", 82), key="trained_on_samples"
+            "real test accuracy, classifier trained on the samples only",
+            on_samples,
+            "%",
+            Target(">=", 82),
+            key="trained_on_samples",
         ),
-        Figure.of_interval(f"real: the same classifier trained on {len(rows):,} real images", on_real, "%", key="trained_on_real"),
+        Figure.of_interval(
+            f"real: the same classifier trained on {len(rows):,} real images",
+            on_real,
+            "%",
+            key="trained_on_real",
+        ),
     ]
 
 
-def train_classifier(image: np.ndarray, label: np.ndarray, *, classes: int, epochs: int, seed: int = 0) -> SmallCNN:
-    """A SmallCNN on (N,H,W,C) uint8 images and (N,) labels by the encoders' own trainer: averaged weights of the last step."""
+def train_classifier(
+    image: np.ndarray, label: np.ndarray, *, classes: int, epochs: int, seed: int = 0
+) -> SmallCNN:
+    """A SmallCNN on (N,H,W,C) uint8 images and (N,) labels by the encoders' own trainer: averaged
+    weights of the last step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = SmallCNN(classes, image.shape[3]).to(pick_device())
     trainer = EncoderTrainer(
-        net, plain, seed=seed, epochs=epochs, batch=min(128, len(label)), count=len(label), learning_rate=2e-3, shift=2, flip=True,
+        net,
+        plain,
+        seed=seed,
+        epochs=epochs,
+        batch=min(128, len(label)),
+        count=len(label),
+        learning_rate=2e-3,
+        shift=2,
+        flip=True,
         dtype=pick_dtype("auto", pick_device()),
-    )  # fmt: skip
+    )
     for _ in trainer.run(image, label):
         pass
     net.load_state_dict(trainer.ema)
@@ -71,7 +122,8 @@ def tested(net: SmallCNN, test: Split) -> Interval:
 
 
 def distribution_figures(mine: np.ndarray, test: np.ndarray, train: np.ndarray) -> list[Figure]:
-    """Features (n, d) of samples and of real training images, each against real test images at the same n."""
+    """Features (n, d) of samples and of real training images, each against real test images at the
+    same n."""
     n = min(len(mine), len(test), len(train))
     return [
         figure
@@ -81,7 +133,9 @@ def distribution_figures(mine: np.ndarray, test: np.ndarray, train: np.ndarray) 
 
 
 def _against(test: np.ndarray, rows: np.ndarray, name: str, key: str) -> Iterable[Figure]:
-    yield Figure(f"{name}: Frechet distance", frechet_distance(rows, test), n=len(rows), key=f"{key}frechet")
+    yield Figure(
+        f"{name}: Frechet distance", frechet_distance(rows, test), n=len(rows), key=f"{key}frechet"
+    )
     both, crowd = precision_recall(test, rows), density_coverage(test, rows)
     yield Figure.of_interval(f"{name}: precision", both.precision, "%", key=f"{key}precision")
     yield Figure.of_interval(f"{name}: recall", both.recall, "%", key=f"{key}recall")

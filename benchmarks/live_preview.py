@@ -1,4 +1,5 @@
-"""What a person waits for on the Generate page: 64 guided images, and the first frame after the click on a warm engine."""
+"""What a person waits for on the Generate page: 64 guided images, and the first frame after the
+click on a warm engine."""
 
 from __future__ import annotations
 
@@ -33,16 +34,26 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     seconds = interleaved(arms, options.rounds)
     about_three = Target("<=", 3.0)
     figures = [
-        Figure.of_spread(f"{config.count} {name}", spread(times), "s", target=None if "beside" in name else about_three)
+        Figure.of_spread(
+            f"{config.count} {name}",
+            spread(times),
+            "s",
+            target=None if "beside" in name else about_three,
+        )
         for name, times in seconds.items()
     ]
     first = spread(first_frames(config, options.rounds))
-    figures.append(Figure.of_spread("from submit to the first frame, engine warm", first, "s", target=Target("<=", 0.5)))
+    figures.append(
+        Figure.of_spread(
+            "from submit to the first frame, engine warm", first, "s", target=Target("<=", 0.5)
+        )
+    )
     return figures, {"config": config.model_dump(mode="json")}
 
 
 def first_frames(config: GenerateConfig, repeats: int) -> list[float]:
-    """Seconds from submit until a frame can be read, each on an idle engine that has run this config before."""
+    """Seconds from submit until a frame can be read, each on an idle engine that has run this
+    config before."""
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(speed=Speed(Path(folder) / "speed.json"))
         try:

@@ -1,4 +1,5 @@
-"""Interleaved timing, and what has to be said beside every number: spread, repeats, threads, load."""
+"""Interleaved timing, and what has to be said beside every number: spread, repeats, threads,
+load."""
 
 from __future__ import annotations
 
@@ -39,16 +40,21 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def paired_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Spread:
-    """The ratio of each round, then its spread: what slows a whole round down cancels, where a ratio of medians would keep it."""
+    """The ratio of each round, then its spread: what slows a whole round down cancels, where a
+    ratio of medians would keep it."""
     if len(numerator) != len(denominator):
-        raise InputError(f"{len(numerator)} and {len(denominator)} repeats do not pair: time both arms in every round")
+        raise InputError(
+            f"{len(numerator)} and {len(denominator)} repeats do not pair: time both arms in every"
+            " round"
+        )
     return spread([a / b for a, b in zip(numerator, denominator, strict=True)])
 
 
 def interleaved(arms: Mapping[str, Arm], repeats: int) -> dict[str, list[float]]:
     """Wall seconds of every arm in each round, after one untimed round that fills caches.
 
-    Within a round the arms take turns step by step, so that a disturbance of a second or more meets all of them.
+    Within a round the arms take turns step by step, so that a disturbance of a second or more meets
+    all of them.
     """
     _round(arms)
     rounds = [_round(arms) for _ in range(repeats)]

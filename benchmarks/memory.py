@@ -1,4 +1,5 @@
-"""Peak memory of generating a set, for a small and a big one: each in a process of its own, at two steps an image."""
+"""Peak memory of generating a set, for a small and a big one: each in a process of its own, at two
+steps an image."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     figures = [
         Figure.of_spread(f"{counts[0]:,} images", small, "MB"),
         Figure.of_spread(f"{counts[1]:,} images", big, "MB"),
-        Figure.of_spread("difference (the largest)", difference, "MB", target=Target("<=", ALLOWED)),
+        Figure.of_spread(
+            "difference (the largest)", difference, "MB", target=Target("<=", ALLOWED)
+        ),
     ]
     return figures, {"config": _config(counts[1]).model_dump(mode="json")}
 
@@ -59,10 +62,15 @@ def _in_child(count: int) -> float:
 def peak() -> float:
     """Megabytes of resident memory at this process's peak.
 
-    VmHWM, where Linux has it: ru_maxrss of a child also holds what its parent had taken when it was started.
+    VmHWM, where Linux has it: ru_maxrss of a child also holds what its parent had taken when it was
+    started.
     """
     try:
-        found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(
+            r"^VmHWM:\s+(\d+) kB$",
+            Path("/proc/self/status").read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
     except OSError:
         found = None
     kilobytes = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

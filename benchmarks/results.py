@@ -1,4 +1,5 @@
-"""Results as JSON files, and the tables made from them: a number in a document never comes from anywhere else."""
+"""Results as JSON files, and the tables made from them: a number in a document never comes from
+anywhere else."""
 
 from __future__ import annotations
 
@@ -21,13 +22,15 @@ PER_CENT = ("%", "points")
 
 
 def folder(*, quick: bool) -> Path:
-    """Where results go. Quick runs check that the scripts work; their numbers stay out of the repository."""
+    """Where results go. Quick runs check that the scripts work; their numbers stay out of the
+    repository."""
     return home() / "benchmarks" if quick else RESULTS
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the figure should reach. sense: "<=", ">=", or "within", which bounds the size of a difference of either sign."""
+    """What the figure should reach. sense: "<=", ">=", or "within", which bounds the size of a
+    difference of either sign."""
 
     sense: str
     bound: float
@@ -41,7 +44,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of a table. low, high, n: of ``kind`` "repeats" (smallest and largest) or "95 %" (interval), or none.
+    """One line of a table. low, high, n: of ``kind`` "repeats" (smallest and largest) or "95 %"
+    (interval), or none.
 
     key: its short name where a program looks it up; in a matrix, the column, and ``name`` the row.
     """
@@ -57,14 +61,24 @@ class Figure:
     key: str = ""
 
     @classmethod
-    def of_spread(cls, name: str, spread: Spread, unit: str = "", target: Target | None = None) -> Figure:
+    def of_spread(
+        cls, name: str, spread: Spread, unit: str = "", target: Target | None = None
+    ) -> Figure:
         """A median of repeats."""
         return cls(name, spread.value, unit, spread.low, spread.high, spread.n, "repeats", target)
 
     @classmethod
-    def of_interval(cls, name: str, interval: Interval, unit: str = "", target: Target | None = None, *, key: str = "") -> Figure:
-        """An estimate with its 95 % interval, or without bounds where it has none. Shares come as 0..1 and are kept in per cent or points
-        where the unit says so."""
+    def of_interval(
+        cls,
+        name: str,
+        interval: Interval,
+        unit: str = "",
+        target: Target | None = None,
+        *,
+        key: str = "",
+    ) -> Figure:
+        """An estimate with its 95 % interval, or without bounds where it has none. Shares come as
+        0..1 and are kept in per cent or points where the unit says so."""
         scale = 100.0 if unit in PER_CENT else 1.0
         if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
             return cls(name, interval.value * scale, unit, n=interval.n, target=target, key=key)
@@ -79,7 +93,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """What one script found. settings: what was measured; machine: where; load: runnable processes before and after.
+    """What one script found. settings: what was measured; machine: where; load: runnable processes
+    before and after.
 
     layout: "list", one figure a line, or "matrix", a row a name and a column a key.
     """
@@ -107,11 +122,20 @@ def from_json(data: Mapping[str, Any]) -> Result:
         figures = []
         for entry in data["figures"]:
             target = Target(**entry["target"]) if entry["target"] else None
-            figures.append(Figure(**({key: value for key, value in entry.items() if key != "met"} | {"target": target})))
+            figures.append(
+                Figure(
+                    **(
+                        {key: value for key, value in entry.items() if key != "met"}
+                        | {"target": target}
+                    )
+                )
+            )
         rest = {key: value for key, value in data.items() if key not in ("figures", "load")}
         return Result(**rest, figures=tuple(figures), load=tuple(data["load"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"a benchmark result is not of the expected shape ({error}): run the benchmark again") from error
+        raise InputError(
+            f"a benchmark result is not of the expected shape ({error}): run the benchmark again"
+        ) from error
 
 
 def save(result: Result, where: Path) -> Path:
@@ -130,7 +154,9 @@ def load(name: str, where: Path = RESULTS) -> Result | None:
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise InputError(f"{path} is not a benchmark result ({error}): run the benchmark again") from error
+        raise InputError(
+            f"{path} is not a benchmark result ({error}): run the benchmark again"
+        ) from error
 
 
 def _rounded(value: Any) -> Any:

@@ -1,4 +1,5 @@
-"""What the timings time: configs of one batch, ours and diffusers' loop over it, and the clock inside the network."""
+"""What the timings time: configs of one batch, ours and diffusers' loop over it, and the clock
+inside the network."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ IMAGES = 64
 
 @dataclass(frozen=True)
 class Options:
-    """How long to measure. quick: few steps and images, to see that a line works; its numbers mean little."""
+    """How long to measure. quick: few steps and images, to see that a line works; its numbers mean
+    little."""
 
     repeats: int = 7
     quick: bool = False
@@ -47,12 +49,19 @@ class Options:
 
     def config(self, preset: str = "default", **flat: Any) -> GenerateConfig:
         """One batch of a preset."""
-        return unflatten(PRESETS[preset].flat | {"count": self.images, "batch": self.images} | self.steps | flat)
+        return unflatten(
+            PRESETS[preset].flat | {"count": self.images, "batch": self.images} | self.steps | flat
+        )
 
 
 FULL_WINDOW: dict[str, Any] = {
-    "loss": "info_nce", "positives": "previous", "negatives": "batch", "encoder": "standard", "window_start": 1.0, "window_stop": 0.0,
-}  # fmt: skip
+    "loss": "info_nce",
+    "positives": "previous",
+    "negatives": "batch",
+    "encoder": "standard",
+    "window_start": 1.0,
+    "window_stop": 0.0,
+}
 """Guidance at every step, as in the published setting: one encoder pass forward and back a step."""
 
 
@@ -89,15 +98,23 @@ def clock_inside(net: torch.nn.Module) -> Iterator[list[float]]:
 def start_noise(config: GenerateConfig, rows: range) -> Tensor:
     """The noise our sampler starts from, (B,C,H,W)."""
     loaded = load_engine(config)
-    solver = Solver("ddim", loaded.model.scheduler_config, steps=config.sampler.steps, eta=0.0, seeds=image_seeds(config.seed, rows))
+    solver = Solver(
+        "ddim",
+        loaded.model.scheduler_config,
+        steps=config.sampler.steps,
+        eta=0.0,
+        seeds=image_seeds(config.seed, rows),
+    )
     return solver.noise(loaded.model.denoiser.shape, loaded.device)
 
 
 def diffusers_loop(config: GenerateConfig, rows: range) -> Iterator[object]:
-    """The same batch by the loop of diffusers' DDIMPipeline in fp32: its steps, and last the images, (B,H,W,C) uint8.
+    """The same batch by the loop of diffusers' DDIMPipeline in fp32: its steps, and last the
+    images, (B,H,W,C) uint8.
 
-    The shipped network works on 2x2 blocks folded into channels; DDIM treats every value alike, so folding once before the
-    loop and unfolding after it gives diffusers' loop the same work without the cost of folding at each step.
+    The shipped network works on 2x2 blocks folded into channels; DDIM treats every value alike, so
+    folding once before the loop and unfolding after it gives diffusers' loop the same work without
+    the cost of folding at each step.
     """
     from diffusers import DDIMScheduler
 
@@ -110,7 +127,9 @@ def diffusers_loop(config: GenerateConfig, rows: range) -> Iterator[object]:
     for t in scheduler.timesteps:
         with torch.no_grad():
             model_output = denoiser.unet(image, t, class_labels=labels).sample
-            image = scheduler.step(model_output, t, image, eta=0.0, use_clipped_model_output=False).prev_sample
+            image = scheduler.step(
+                model_output, t, image, eta=0.0, use_clipped_model_output=False
+            ).prev_sample
         yield t
     image = (F.pixel_shuffle(image, denoiser.patch) / 2 + 0.5).clamp(0, 1)
     yield (image.cpu().permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)

@@ -1,7 +1,9 @@
-"""``python -m benchmarks.study_guidance``: guided against unguided from the same noise, over losses, encoders and strengths.
+"""``python -m benchmarks.study_guidance``: guided against unguided from the same noise, over
+losses, encoders and strengths.
 
-Every arm is the default preset with three settings changed. The judge that scores has never guided. What is finished lies under
-CDP_HOME/benchmarks/study, one file an arm and seed, so that a stopped study goes on and a longer one only adds.
+Every arm is the default preset with three settings changed. The judge that scores has never guided.
+What is finished lies under CDP_HOME/benchmarks/study, one file an arm and seed, so that a stopped
+study goes on and a longer one only adds.
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ ENCODERS = ("robust", "standard", "noise-aware")
 STRENGTHS = (0.05, 0.1, 0.2)
 REAL = 2_000
 NOTES = (
-    "The first row is the unguided arm itself; the others are differences to it, paired by image, with 95 % intervals. Separation "
-    "is the ratio of between-class to within-class scatter in the judge's features; precision, recall and coverage are against real "
-    "test images, and their intervals hold the sets fixed. The noise-aware encoder is asked at x_t, what it was trained for; the "
-    "others at x0. An interval that excludes 0 by little is no finding here: with this many arms some do by chance."
+    "The first row is the unguided arm itself; the others are differences to it, paired by image,"
+    " with 95 % intervals. Separation is the ratio of between-class to within-class scatter in the"
+    " judge's features; precision, recall and coverage are against real test images, and their"
+    " intervals hold the sets fixed. The noise-aware encoder is asked at x_t, what it was trained"
+    " for; the others at x0. An interval that excludes 0 by little is no finding here: with this"
+    " many arms some do by chance."
 )
 
 
@@ -48,9 +52,14 @@ class Plan:
 
     def arms(self) -> Iterator[tuple[str, dict[str, object]]]:
         """Name and settings of every arm."""
-        for loss, encoder, strength in itertools.product(self.losses, self.encoders, self.strengths):
+        for loss, encoder, strength in itertools.product(
+            self.losses, self.encoders, self.strengths
+        ):
             point = {"point": "x_t"} if encoder == "noise-aware" else {}
-            yield f"{loss}, {encoder}, {strength:g}", {"loss": loss, "encoder": encoder, "strength": strength} | point
+            yield (
+                f"{loss}, {encoder}, {strength:g}",
+                {"loss": loss, "encoder": encoder, "strength": strength} | point,
+            )
 
     def config(self, seed: int, **flat: object) -> GenerateConfig:
         """The default preset with settings changed."""
@@ -58,11 +67,15 @@ class Plan:
 
 
 def study(plan: Plan) -> tuple[results.Figure, ...]:
-    """The unguided arm, then every guided one minus it; arms whose encoder is not here are left out and named on stderr."""
+    """The unguided arm, then every guided one minus it; arms whose encoder is not here are left out
+    and named on stderr."""
     dataset = dataset_of_generation(plan.config(0))
     judge = load_judge(dataset)
     if judge is None:
-        raise MissingError(f"dataset: {dataset} has no judge to score with: train one with python -m cdp pretrain-encoder")
+        raise MissingError(
+            f"dataset: {dataset} has no judge to score with: train one with python -m cdp"
+            " pretrain-encoder"
+        )
     real = RealSide(judged(judge, real_images(dataset, "test", plan.real)[0]).features)
     plain = _pooled(plan, "unguided", PRESETS["unguided"].flat)
     figures = list(describe(plain, real))
@@ -89,12 +102,29 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line. Raises InputError for a number that is too small."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.study_guidance", description=TITLE)
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=LOSSES)
-    parser.add_argument("--encoders", nargs="+", default=ENCODERS, help="names of encoders (default: %(default)s)")
-    parser.add_argument("--strengths", nargs="+", type=float, default=STRENGTHS, help="relative strengths (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=Plan.count, help="images an arm and seed (default %(default)s)")
-    parser.add_argument("--seeds", type=int, default=Plan.seeds, help="how many seeds, from 0 up (default %(default)s)")
     parser.add_argument(
-        "--quick", action="store_true", help="200 images of one seed, to see that it works; the repository keeps its numbers"
+        "--encoders", nargs="+", default=ENCODERS, help="names of encoders (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--strengths",
+        nargs="+",
+        type=float,
+        default=STRENGTHS,
+        help="relative strengths (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--count", type=int, default=Plan.count, help="images an arm and seed (default %(default)s)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=Plan.seeds,
+        help="how many seeds, from 0 up (default %(default)s)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="200 images of one seed, to see that it works; the repository keeps its numbers",
     )
     found = parser.parse_args(given)
     if found.count < 20 or found.seeds < 1:
@@ -104,7 +134,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def plan_of(given: argparse.Namespace) -> Plan:
     """What the command line asks for."""
-    size = {"count": 200, "seeds": 1, "real": 500} if given.quick else {"count": given.count, "seeds": given.seeds}
+    size = (
+        {"count": 200, "seeds": 1, "real": 500}
+        if given.quick
+        else {"count": given.count, "seeds": given.seeds}
+    )
     return Plan(tuple(given.losses), tuple(given.encoders), tuple(given.strengths), **size)
 
 
@@ -123,13 +157,22 @@ def _run(given: argparse.Namespace) -> None:
     figures = study(plan)
     loaded = load_engine(plan.config(0))
     settings = {
-        "quick": given.quick, "config": plan.config(0).model_dump(mode="json"), "seeds": plan.seeds, "images_an_arm": plan.count * plan.seeds,
-        "real_images": plan.real, "model_sha256": loaded.model.sha256,
-    }  # fmt: skip
+        "quick": given.quick,
+        "config": plan.config(0).model_dump(mode="json"),
+        "seeds": plan.seeds,
+        "images_an_arm": plan.count * plan.seeds,
+        "real_images": plan.real,
+        "model_sha256": loaded.model.sha256,
+    }
     where = results.folder(quick=given.quick)
-    result = results.Result(NAME, TITLE, figures, settings, machine(), (before, load_now()), NOTES, "matrix")
+    result = results.Result(
+        NAME, TITLE, figures, settings, machine(), (before, load_now()), NOTES, "matrix"
+    )
     results.save(result, where)
-    print(f"{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}\n-> {where / f'{NAME}.json'}")
+    print(
+        f"{result.title}\n{tables.of_result(result)}\n{tables.stamp(result)}\n->"
+        f" {where / f'{NAME}.json'}"
+    )
     if not given.quick:
         documents.refresh()
 

@@ -1,4 +1,5 @@
-"""TRADES as a textbook has it, for comparison: fp32, default layout, a forward pass of its own for every use of the network."""
+"""TRADES as a textbook has it, for comparison: fp32, default layout, a forward pass of its own for
+every use of the network."""
 
 from __future__ import annotations
 
@@ -17,12 +18,21 @@ from cdp.robust.schedules import one_cycle, warmed_up
 
 
 def trades_step(
-    net: nn.Module, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, *, epsilon: float, step_size: float, steps: int, beta: float
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    *,
+    epsilon: float,
+    step_size: float,
+    steps: int,
+    beta: float,
 ) -> float:
-    """One optimiser step (Zhang 2019, Algorithm 1), l_inf; returns the loss. x: (B,C,H,W) in [0,1], y: (B,).
+    """One optimiser step (Zhang 2019, Algorithm 1), l_inf; returns the loss. x: (B,C,H,W) in [0,1],
+    y: (B,).
 
-    The clean prediction that the attack departs from is computed once. That is kinder to the textbook than the authors' code,
-    which computes it again at every step of the attack.
+    The clean prediction that the attack departs from is computed once. That is kinder to the
+    textbook than the authors' code, which computes it again at every step of the attack.
     """
     net.eval()
     with torch.no_grad():
@@ -38,24 +48,38 @@ def trades_step(
     optimiser.zero_grad()
     logits = net(x)
     natural = F.cross_entropy(logits, y)
-    robust = F.kl_div(F.log_softmax(net(x_adv.detach()), dim=1), F.softmax(logits, dim=1), reduction="batchmean")
+    robust = F.kl_div(
+        F.log_softmax(net(x_adv.detach()), dim=1), F.softmax(logits, dim=1), reduction="batchmean"
+    )
     loss = natural + beta * robust
     loss.backward()
     optimiser.step()
     return loss.item()
 
 
-def trades_training(net: nn.Module, data: TrainingData, config: TrainConfig, epsilon: float) -> Iterator[nn.Module]:
-    """Train ``net`` on the real images of ``data``; after every step the network of averaged weights.
+def trades_training(
+    net: nn.Module, data: TrainingData, config: TrainConfig, epsilon: float
+) -> Iterator[nn.Module]:
+    """Train ``net`` on the real images of ``data``; after every step the network of averaged
+    weights.
 
-    Batches, augmentation and schedules are those of ``config``, so that two arms differ in the step alone.
+    Batches, augmentation and schedules are those of ``config``, so that two arms differ in the step
+    alone.
     """
     assert data.real is not None
-    mixture = Mixture(len(data.real), 0, batch=config.batch, synthetic_per_batch=0, seed=config.seed)
+    mixture = Mixture(
+        len(data.real), 0, batch=config.batch, synthetic_per_batch=0, seed=config.seed
+    )
     total = config.total_steps(mixture.steps_per_epoch)
     height, width, channels = data.image.shape[1:]
     augment = augmentation_of(config.augmentation, config.dataset, (channels, height, width))
-    optimiser = torch.optim.SGD(net.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay, nesterov=True)
+    optimiser = torch.optim.SGD(
+        net.parameters(),
+        config.learning_rate,
+        momentum=0.9,
+        weight_decay=config.weight_decay,
+        nesterov=True,
+    )
     average = copy.deepcopy(net).eval()
     generator = torch.Generator().manual_seed(config.seed)
     for step in range(total):

@@ -1,4 +1,5 @@
-"""How fast the Theory page answers a slider: what the server computes and packs for each view, and from the key to the new chart in a browser."""
+"""How fast the Theory page answers a slider: what the server computes and packs for each view, and
+from the key to the new chart in a browser."""
 
 from __future__ import annotations
 
@@ -24,11 +25,16 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "the page's own settings": {},
     "l_2": {"norm": "l2"},
     "label noise and correlated noise": {"label_noise": 0.2, "covariance": "correlated"},
-    "l_2, label noise and correlated noise": {"norm": "l2", "label_noise": 0.2, "covariance": "correlated"},
+    "l_2, label noise and correlated noise": {
+        "norm": "l2",
+        "label_noise": 0.2,
+        "covariance": "correlated",
+    },
     "10,000 different coordinates": {"dim": 10_000, "nonzero": 10_000},
 }
 SHOWN = ("curves", "map", "needed", "guided")
-# From the key to the frame after the chart says something else, and from there to the simulated points where the view has any.
+# From the key to the frame after the chart says something else, and from there to the simulated
+# points where the view has any.
 WATCH = """() => {
   window.answers = [];
   const chart = document.querySelector(".cdp-chart");
@@ -43,7 +49,8 @@ WATCH = """() => {
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
-    """Seconds of the server for each view and setting, and of the browser for each view; settings. Raises MissingError without a browser."""
+    """Seconds of the server for each view and setting, and of the browser for each view; settings.
+    Raises MissingError without a browser."""
     figures = []
     chosen = dict(list(SETTINGS.items())[:2]) if options.quick else SETTINGS
     for told, change in chosen.items():
@@ -52,16 +59,27 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder, browsing(Path(folder)) as (page, server):
         for view in SHOWN:
             page.goto(f"{server.url}/theory?view={view}", wait_until="commit")
-            figures.append(_figure(f"browser, from the key to the chart: {view}", _answers(page, options.rounds), bound=None))
+            figures.append(
+                _figure(
+                    f"browser, from the key to the chart: {view}",
+                    _answers(page, options.rounds),
+                    bound=None,
+                )
+            )
     return figures, {"settings": chosen, "views": list(_made())}
 
 
 def _figure(name: str, seconds: list[float], bound: float | None = SECONDS) -> Figure:
-    return Figure.of_spread(name, spread(seconds), "s", target=None if bound is None else Target("<=", bound))
+    return Figure.of_spread(
+        name, spread(seconds), "s", target=None if bound is None else Target("<=", bound)
+    )
 
 
-def _moved(make: Callable[[TheoryConfig], go.Figure], change: dict[str, Any], rounds: int) -> list[float]:
-    """Seconds of the figure and its message, with another budget in every round: nothing is known before it."""
+def _moved(
+    make: Callable[[TheoryConfig], go.Figure], change: dict[str, Any], rounds: int
+) -> list[float]:
+    """Seconds of the figure and its message, with another budget in every round: nothing is known
+    before it."""
     from cdp.ui.components.packing import pack
 
     found = []
@@ -82,20 +100,27 @@ def _made() -> Mapping[str, Callable[[TheoryConfig], go.Figure]]:
     from cdp.theory.views import coordinates, curves, guided, heat_map, needed_table, picture
 
     return {
-        "curves": lambda c: accuracy_curves(curves(c, draws=0), n=c.n, at=[None] * 3, learner=c.learner),
+        "curves": lambda c: accuracy_curves(
+            curves(c, draws=0), n=c.n, at=[None] * 3, learner=c.learner
+        ),
         "map": lambda c: accuracy_map(heat_map(c), title="", note=c.learner),
         "needed": lambda c: needed_curve(needed_table(c), here=c.separation, learner=c.learner),
         "picture": lambda c: plane(picture(c)),
-        "coordinates": lambda c: coordinate_lines(coordinates(c), epsilon=c.epsilon, norm=c.norm, n=c.n),
+        "coordinates": lambda c: coordinate_lines(
+            coordinates(c), epsilon=c.epsilon, norm=c.norm, n=c.n
+        ),
         "guided": lambda c: guided_mean(guided(c), strength=c.strength, points=None, strengths=[]),
     }
 
 
 def _answers(page: Page, rounds: int) -> list[float]:
-    """Seconds from a key on the slider of the budget to the frame in which the chart has changed."""
+    """Seconds from a key on the slider of the budget to the frame in which the chart has
+    changed."""
     from tests.e2e.driver import wait_idle
 
-    page.wait_for_function("() => document.querySelector('.cdp-chart')?._fullLayout && window.Plotly", timeout=60_000)
+    page.wait_for_function(
+        "() => document.querySelector('.cdp-chart')?._fullLayout && window.Plotly", timeout=60_000
+    )
     wait_idle(page)
     page.evaluate(WATCH)
     slider = page.locator(".st-key-theory_epsilon").get_by_role("slider")
@@ -103,5 +128,7 @@ def _answers(page: Page, rounds: int) -> list[float]:
     for count in range(rounds):
         page.wait_for_timeout(1500)
         slider.press("ArrowRight")
-        page.wait_for_function("(count) => window.answers.length > count", arg=count, timeout=60_000)
+        page.wait_for_function(
+            "(count) => window.answers.length > count", arg=count, timeout=60_000
+        )
     return [float(value) for value in page.evaluate("() => window.answers")]

@@ -1,4 +1,5 @@
-"""One TRADES step (PGD-10, small CNN, batch 128) against a textbook, and where the time of a training run goes."""
+"""One TRADES step (PGD-10, small CNN, batch 128) against a textbook, and where the time of a
+training run goes."""
 
 from __future__ import annotations
 
@@ -55,13 +56,17 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
 
 
 def _network(config: TrainConfig, info: DatasetInfo) -> nn.Module:
-    return build_classifier(config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed)
+    return build_classifier(
+        config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed
+    )
 
 
 def _ours(config: TrainConfig) -> Iterator[nn.Module]:
     """The network of averaged weights after every step."""
     prepared = prepare(config)
-    trainer = RobustTrainer(_network(config, prepared.info), prepared.data, config, epsilon=prepared.epsilon)
+    trainer = RobustTrainer(
+        _network(config, prepared.info), prepared.data, config, epsilon=prepared.epsilon
+    )
     while trainer.step < trainer.total:
         trainer.net.train()
         trainer.advance()
@@ -70,7 +75,9 @@ def _ours(config: TrainConfig) -> Iterator[nn.Module]:
 
 def _textbook(config: TrainConfig) -> Iterator[nn.Module]:
     prepared = prepare(config)
-    yield from trades_training(_network(config, prepared.info), prepared.data, config, prepared.epsilon)
+    yield from trades_training(
+        _network(config, prepared.info), prepared.data, config, prepared.epsilon
+    )
 
 
 def _speed(config: TrainConfig, options: Options) -> list[Figure]:
@@ -87,9 +94,12 @@ def _speed(config: TrainConfig, options: Options) -> list[Figure]:
             yield next(arm)
 
     rounds = min(options.rounds, 3)
-    seconds = interleaved({name: (lambda arm=arm: some(arm)) for name, arm in arms.items()}, rounds)
+    seconds = interleaved({name: lambda arm=arm: some(arm) for name, arm in arms.items()}, rounds)
     figures = [
-        Figure.of_spread(f"milliseconds a step: {name}", spread([1000 * s / steps for s in found]), "ms") for name, found in seconds.items()
+        Figure.of_spread(
+            f"milliseconds a step: {name}", spread([1000 * s / steps for s in found]), "ms"
+        )
+        for name, found in seconds.items()
     ]
     ratio = paired_ratio(seconds["textbook"], seconds["ours"])
     alone = paired_ratio(seconds["textbook"], seconds["ours in fp32"])
@@ -110,17 +120,39 @@ def _accuracy(config: TrainConfig, options: Options) -> list[Figure]:
         seeded = config.model_copy(update={"seed": seed})
         for name, arm in (("ours", _ours(seeded)), ("textbook", _textbook(seeded))):
             *_, average = arm
-            checked = validate(average, test.image[rows], test.label[rows], epsilon=epsilon, norm=config.norm, steps=TEST_STEPS)
+            checked = validate(
+                average,
+                test.image[rows],
+                test.label[rows],
+                epsilon=epsilon,
+                norm=config.norm,
+                steps=TEST_STEPS,
+            )
             found[name].append(float(checked.robust.mean()))
-    figures = [Figure.of_interval(f"robust accuracy, {name}", _mean(values), "%") for name, values in found.items()]
+    figures = [
+        Figure.of_interval(f"robust accuracy, {name}", _mean(values), "%")
+        for name, values in found.items()
+    ]
     differences = [a - b for a, b in zip(found["ours"], found["textbook"], strict=True)]
-    return [*figures, Figure.of_interval("robust accuracy, ours minus textbook", _mean(differences), "points", Target("within", 1.5))]
+    return [
+        *figures,
+        Figure.of_interval(
+            "robust accuracy, ours minus textbook",
+            _mean(differences),
+            "points",
+            Target("within", 1.5),
+        ),
+    ]
 
 
 def _mean(values: list[float]) -> Interval:
     """The mean over seeds with its 95 % t interval; without one for a single seed."""
     mean = statistics.fmean(values)
-    half = stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    half = (
+        stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+        if len(values) > 1
+        else 0.0
+    )
     return Interval(mean, mean - half, mean + half, len(values))
 
 
@@ -129,20 +161,34 @@ PARTS: dict[str, set[tuple[str, str]]] = {
     "validation": {("validation", "validate")},
     "data (rows, augmentation)": {("training", "_batch")},
     "logging (losses, progress, journal, checkpoints, examples)": {
-        ("training", "_note"), ("work_train", "on_progress"), ("work_train", "on_epoch"), ("train", "_save"), ("train", "_write"),
+        ("training", "_note"),
+        ("work_train", "on_progress"),
+        ("work_train", "on_epoch"),
+        ("train", "_save"),
+        ("train", "_write"),
         ("train_keep", "save_examples"),
     },
-}  # fmt: skip
-"""The functions, by file, that a part of a run is made of; what is left of the whole is the loss, its gradient and the update."""
+}
+"""The functions, by file, that a part of a run is made of; what is left of the whole is the loss,
+its gradient and the update."""
 
 
 def _shares(options: Options) -> list[Figure]:
-    """Where the time of the quick preset goes, as its worker works, without loading torch and opening the data; and what it was said to cost."""
+    """Where the time of the quick preset goes, as its worker works, without loading torch and
+    opening the data; and what it was said to cost."""
     config = train_preset("quick").model_copy(update={"steps": 15} if options.quick else {})
     expected = estimate(config).seconds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_json(folder / CONFIG_FILE, {"kind": "train", "name": "bench", "created": 0.0, "config": config.model_dump(mode="json")})
+        write_json(
+            folder / CONFIG_FILE,
+            {
+                "kind": "train",
+                "name": "bench",
+                "created": 0.0,
+                "config": config.model_dump(mode="json"),
+            },
+        )
         reporter = Reporter(folder)
         journal = SteadyJournal(folder / JOURNAL, notice=reporter.notice)
         context = Context(reporter.progress, lambda: False, journal, reporter.notice)
@@ -165,8 +211,18 @@ def _parts(found: pstats.Stats) -> tuple[float, list[Figure]]:
     for (file, _, function), (_, _, _, cumulative, _) in cast(Any, found).stats.items():
         seconds[Path(file).stem, function] = cumulative
     whole = seconds["train", "train_run"] - seconds["train_data", "prepare"]
-    shares = {part: sum(seconds.get(function, 0.0) for function in functions) / whole for part, functions in PARTS.items()}
+    shares = {
+        part: sum(seconds.get(function, 0.0) for function in functions) / whole
+        for part, functions in PARTS.items()
+    }
     overhead = sum(share for part, share in shares.items() if part.startswith(("data", "logging")))
     shares["loss, gradient, update"] = 1 - sum(shares.values())
-    figures = [Figure(f"share of its time: {part}", 100 * share, "%") for part, share in shares.items()]
-    return whole, [*figures, Figure("share of its time: data and logging", 100 * overhead, "%", target=Target("<=", 3.0))]
+    figures = [
+        Figure(f"share of its time: {part}", 100 * share, "%") for part, share in shares.items()
+    ]
+    return whole, [
+        *figures,
+        Figure(
+            "share of its time: data and logging", 100 * overhead, "%", target=Target("<=", 3.0)
+        ),
+    ]

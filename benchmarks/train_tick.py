@@ -1,6 +1,8 @@
-"""What a live tick of the Train page costs with 20 runs of 500 epochs on it: on the server, and in a browser that renders in software.
+"""What a live tick of the Train page costs with 20 runs of 500 epochs on it: on the server, and in
+a browser that renders in software.
 
-A tick reads the states and the journals, builds the figure and makes the message; the browser then draws it in place.
+A tick reads the states and the journals, builds the figure and makes the message; the browser then
+draws it in place.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ WATCH = """() => {
 
 
 def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
-    """Milliseconds of ticks with and without news; settings. Raises MissingError without a browser."""
+    """Milliseconds of ticks with and without news; settings. Raises MissingError without a
+    browser."""
     runs, epochs = (4, 40) if options.quick else (RUNS, EPOCHS)
     what = f"{runs} runs of {epochs} epochs"
     figures = []
@@ -46,12 +49,19 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
             for name, look in (("", Look()), (", smoothed", Look(smoothing=10))):
                 news, quiet, size = _server_ticks(home, ids, epochs, look, options.rounds)
                 figures += [
-                    Figure.of_spread(f"server, {what}{name}: a new epoch in each", spread(news), "ms", target=Target("<=", 50)),
+                    Figure.of_spread(
+                        f"server, {what}{name}: a new epoch in each",
+                        spread(news),
+                        "ms",
+                        target=Target("<=", 50),
+                    ),
                     Figure.of_spread(f"server, {what}{name}: nothing new", spread(quiet), "ms"),
                     Figure(f"the message of {what}{name}", size / 1e6, "MB"),
                 ]
         shown = _browser_ticks(Path(folder), ids, epochs, options.rounds)
-    figures.append(Figure.of_spread(f"browser, {what}: a new epoch in each, drawn", spread(shown), "ms"))
+    figures.append(
+        Figure.of_spread(f"browser, {what}: a new epoch in each, drawn", spread(shown), "ms")
+    )
     return figures, {"runs": runs, "epochs": epochs}
 
 
@@ -61,7 +71,15 @@ def _write(home: Path, runs: int, epochs: int) -> tuple[str, ...]:
     ids = tuple(f"run-{number:02d}" for number in range(runs))
     for number, name in enumerate(ids):
         # Another beta each, so that they are no seeds of one another: the most curves there can be.
-        write_run(name, epochs=epochs, total=2 * epochs, seed=number, beta=1.0 + number, state="running", home=home)
+        write_run(
+            name,
+            epochs=epochs,
+            total=2 * epochs,
+            seed=number,
+            beta=1.0 + number,
+            state="running",
+            home=home,
+        )
     return ids
 
 
@@ -85,7 +103,9 @@ def _append(home: Path, ids: tuple[str, ...], epoch: int, epochs: int) -> None:
             journal.write(lines(range(epoch, epoch + 1), number, 2 * epochs))
 
 
-def _server_ticks(home: Path, ids: tuple[str, ...], epochs: int, look: Look, rounds: int) -> tuple[list[float], list[float], int]:
+def _server_ticks(
+    home: Path, ids: tuple[str, ...], epochs: int, look: Look, rounds: int
+) -> tuple[list[float], list[float], int]:
     """Milliseconds of ticks with news and without, and the bytes of the last message."""
     groups = groups_of(there(ids))
     drawn = drawn_from(there(ids), groups, look)
@@ -114,10 +134,15 @@ def _browser_ticks(folder: Path, ids: tuple[str, ...], epochs: int, rounds: int)
     home = folder / "home"
     with browsing(folder, script) as (page, server):
         page.goto(server.url, wait_until="commit")
-        page.wait_for_function("() => document.querySelector('.cdp-chart')?._fullLayout && window.Plotly", timeout=60_000)
+        page.wait_for_function(
+            "() => document.querySelector('.cdp-chart')?._fullLayout && window.Plotly",
+            timeout=60_000,
+        )
         page.evaluate(WATCH)
         begin = 1 + (home / "runs" / ids[0] / "metrics.jsonl").read_text().count("\n")
         for count, epoch in enumerate(range(begin, begin + rounds)):
             _append(home, ids, epoch, epochs)
-            page.wait_for_function("(count) => window.ticks.length > count", arg=count, timeout=60_000)
+            page.wait_for_function(
+                "(count) => window.ticks.length > count", arg=count, timeout=60_000
+            )
         return [float(tick) for tick in page.evaluate("() => window.ticks")]

@@ -1,4 +1,5 @@
-"""Unguided: how much of the wall time is spent inside the U-Net. The rest is what our loop adds to it."""
+"""Unguided: how much of the wall time is spent inside the U-Net. The rest is what our loop adds to
+it."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
         shares.append(sum(inside) / whole)
         seconds.append(whole)
     figures = [
-        Figure.of_spread("time inside the U-Net / all time", spread(shares), target=Target(">=", 0.90)),
+        Figure.of_spread(
+            "time inside the U-Net / all time", spread(shares), target=Target(">=", 0.90)
+        ),
         Figure.of_spread(f"{config.count} images", spread(seconds), "s"),
     ]
     return figures, {"config": config.model_dump(mode="json")}

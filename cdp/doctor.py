@@ -1,4 +1,5 @@
-"""What this machine has and what it lacks: versions, device, data, checkpoints, disk. Looks, and changes nothing."""
+"""What this machine has and what it lacks: versions, device, data, checkpoints, disk. Looks, and
+changes nothing."""
 
 from __future__ import annotations
 
@@ -16,15 +17,26 @@ from cdp.errors import InputError
 from cdp.paths import ROOT, home
 
 PACKAGES = (
-    "torch", "torchvision", "diffusers", "accelerate", "safetensors", "streamlit", "plotly", "numpy", "scipy", "scikit-learn", "pydantic",
+    "torch",
+    "torchvision",
+    "diffusers",
+    "accelerate",
+    "safetensors",
+    "streamlit",
+    "plotly",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pydantic",
     "pyautoattack",
-)  # fmt: skip
+)
 MIN_FREE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something amiss. remedy: what to do; blocking: whether the default generation cannot run because of it."""
+    """Something amiss. remedy: what to do; blocking: whether the default generation cannot run
+    because of it."""
 
     what: str
     remedy: str
@@ -72,12 +84,20 @@ def pinned(requirements: Path = ROOT / "requirements.txt") -> dict[str, str]:
 
 
 def _versions(problems: list[Problem]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {"cdp": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    found: dict[str, str | None] = {
+        "cdp": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
     wanted = pinned()
     for name in PACKAGES:
         found[name] = version = _version(name)
         if version is None:
-            problems.append(Problem(f"{name} is not installed", "pip install -r requirements.txt", blocking=True))
+            problems.append(
+                Problem(
+                    f"{name} is not installed", "pip install -r requirements.txt", blocking=True
+                )
+            )
         elif name in wanted and version.split("+")[0] != wanted[name]:
             what = f"{name} is {version}, tested with {wanted[name]}"
             problems.append(Problem(what, "pip install -r requirements.txt", blocking=False))
@@ -101,27 +121,53 @@ def _device() -> dict[str, Any]:
     cuda = device.type == "cuda"
     return {
         "device": str(device),
-        "name": torch.cuda.get_device_name(device) if cuda else (platform.processor() or platform.machine()),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "name": (
+            torch.cuda.get_device_name(device)
+            if cuda
+            else (platform.processor() or platform.machine())
+        ),
+        "cores": (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
         "threads": torch.get_num_threads(),
         "auto_precision": str(pick_dtype("auto", device)).removeprefix("torch."),
-        "memory_bytes": torch.cuda.get_device_properties(device).total_memory if cuda else psutil.virtual_memory().total,
+        "memory_bytes": (
+            torch.cuda.get_device_properties(device).total_memory
+            if cuda
+            else psutil.virtual_memory().total
+        ),
     }
 
 
 def _home(problems: list[Problem]) -> dict[str, Any]:
-    """CDP_HOME, judged by the nearest folder above it that exists: it is made at the first use, not here."""
+    """CDP_HOME, judged by the nearest folder above it that exists: it is made at the first use, not
+    here."""
     folder = home()
     nearest = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     free = shutil.disk_usage(nearest).free
     if not writable:
-        problems.append(Problem(f"CDP_HOME ({folder}) cannot be written", "set CDP_HOME to a folder of yours", blocking=True))
+        problems.append(
+            Problem(
+                f"CDP_HOME ({folder}) cannot be written",
+                "set CDP_HOME to a folder of yours",
+                blocking=True,
+            )
+        )
     if free < MIN_FREE_BYTES:
         problems.append(
-            Problem(f"only {free / 1e9:.1f} GB are free in CDP_HOME", "free some space, or set CDP_HOME to another disk", blocking=False)
+            Problem(
+                f"only {free / 1e9:.1f} GB are free in CDP_HOME",
+                "free some space, or set CDP_HOME to another disk",
+                blocking=False,
+            )
         )
-    return {"path": str(folder), "exists": folder.exists(), "writable": writable, "free_bytes": free}
+    return {
+        "path": str(folder),
+        "exists": folder.exists(),
+        "writable": writable,
+        "free_bytes": free,
+    }
 
 
 def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
@@ -130,7 +176,15 @@ def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
     wanted = _dataset()
     rows = []
     for info, state in available():
-        rows.append({"name": info.name, "ready": state.ready, "full": state.full, "place": str(state.place), "how": state.how})
+        rows.append(
+            {
+                "name": info.name,
+                "ready": state.ready,
+                "full": state.full,
+                "place": str(state.place),
+                "how": state.how,
+            }
+        )
         if not state.ready:
             problems.append(
                 Problem(
@@ -143,7 +197,8 @@ def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
 
 
 def _dataset() -> str:
-    """Of the default generation: that of its model, which is of the same name where it is not here."""
+    """Of the default generation: that of its model, which is of the same name where it is
+    not here."""
     from cdp.tasks.sources import dataset_of_generation
 
     try:
@@ -159,7 +214,13 @@ def _models(problems: list[Problem]) -> list[dict[str, Any]]:
     rows = [_checkpoint(entry) for entry in list_models()]
     _report_broken(rows, "diffusion model", problems)
     if not any(row["name"] == wanted and not row["problem"] for row in rows):
-        problems.append(Problem(f"the diffusion model {wanted!r} is not here", f"python -m cdp pretrain --dataset {wanted}", blocking=True))
+        problems.append(
+            Problem(
+                f"the diffusion model {wanted!r} is not here",
+                f"python -m cdp pretrain --dataset {wanted}",
+                blocking=True,
+            )
+        )
     return rows
 
 
@@ -171,13 +232,26 @@ def _encoders(problems: list[Problem]) -> list[dict[str, Any]]:
     _report_broken(rows, "encoder", problems)
     usable = {row["name"]: row["sha256"] for row in rows if not row["problem"]}
     train = f"python -m cdp pretrain-encoder --dataset {dataset}"
-    ways = {config.guidance.encoder: f"{train} --kind {config.guidance.encoder}", JUDGE: f"{train} --kind standard --name {JUDGE} --seed 1"}
+    ways = {
+        config.guidance.encoder: f"{train} --kind {config.guidance.encoder}",
+        JUDGE: f"{train} --kind standard --name {JUDGE} --seed 1",
+    }
     for name, way in ways.items():
         if name not in usable:
-            problems.append(Problem(f"the encoder {name!r} of {dataset} is not here", way, blocking=True))
-    twins = [name for name, digest in usable.items() if name != JUDGE and digest == usable.get(JUDGE)]
+            problems.append(
+                Problem(f"the encoder {name!r} of {dataset} is not here", way, blocking=True)
+            )
+    twins = [
+        name for name, digest in usable.items() if name != JUDGE and digest == usable.get(JUDGE)
+    ]
     if twins:
-        problems.append(Problem(f"the judge has the same weights as {', '.join(twins)}, so it judges itself", ways[JUDGE], blocking=False))
+        problems.append(
+            Problem(
+                f"the judge has the same weights as {', '.join(twins)}, so it judges itself",
+                ways[JUDGE],
+                blocking=False,
+            )
+        )
     return rows
 
 
@@ -185,7 +259,11 @@ def _report_broken(rows: list[dict[str, Any]], what: str, problems: list[Problem
     for row in rows:
         if row["problem"]:
             problems.append(
-                Problem(f"the {what} {row['name']!r} cannot be used: {row['problem']}", "replace or delete its folder", blocking=False)
+                Problem(
+                    f"the {what} {row['name']!r} cannot be used: {row['problem']}",
+                    "replace or delete its folder",
+                    blocking=False,
+                )
             )
 
 
@@ -193,7 +271,9 @@ def _checkpoint(entry: Any) -> dict[str, Any]:
     """One listed checkpoint with the digest of its weights. entry: name, folder, problem."""
     from cdp.models.checkpoints import sha256_of
 
-    weights = sorted(entry.folder.glob("*.safetensors")) or sorted(entry.folder.glob("unet/*.safetensors"))
+    weights = sorted(entry.folder.glob("*.safetensors")) or sorted(
+        entry.folder.glob("unet/*.safetensors")
+    )
     digest = sha256_of(weights[0]) if weights else None
     problem = entry.problem or ("" if weights else "it holds no .safetensors weights")
     return {"name": entry.name, "folder": str(entry.folder), "sha256": digest, "problem": problem}

@@ -1,10 +1,12 @@
-"""The errors a person can act on. Every message is one sentence that names what is wrong, and a remedy."""
+"""The errors a person can act on. Every message is one sentence that names what is wrong, and a
+remedy."""
 
 from typing import Any
 
 
 class CdpError(Exception):
-    """Something the user can put right; the message says what is wrong and what to do. Exit code 1."""
+    """Something the user can put right; the message says what is wrong and what to do. Exit
+    code 1."""
 
     exit_code = 1
 
@@ -24,7 +26,8 @@ class Cancelled(CdpError):
 
 
 class Halted(CdpError):
-    """The work ended itself for a reason (divergence, collapse, overfitting). Everything good is kept; ``result`` is what it came to."""
+    """The work ended itself for a reason (divergence, collapse, overfitting). Everything good is
+    kept; ``result`` is what it came to."""
 
     def __init__(self, reason: str, result: dict[str, Any] | None = None) -> None:
         super().__init__(reason)

@@ -23,8 +23,9 @@ Verdict = Literal["pass", "warn", "unclear"]
 
 @dataclass(frozen=True)
 class Stage:
-    """One attack of a suite, on the images that those before it had left. attacked, broken: how many it tried and turned;
-    after: robust accuracy of all n images once it was done, the worst case per image of this attack and those before it."""
+    """One attack of a suite, on the images that those before it had left. attacked, broken: how
+    many it tried and turned; after: robust accuracy of all n images once it was done, the worst
+    case per image of this attack and those before it."""
 
     name: str
     title: str
@@ -46,11 +47,13 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class WeightsReport:
-    """What one set of weights withstands. which: epoch of a training, or "given" where the model has one set only; epoch: 0 unknown.
+    """What one set of weights withstands. which: epoch of a training, or "given" where the model
+    has one set only; epoch: 0 unknown.
 
-    robust: right without and under every attack, the worst case per image. confusion_clean, confusion: (K, K) counts, true class
-    by predicted class, without attack and under the attack that turned an image (its clean prediction where none did).
-    largest: the largest perturbation that counted, in the norm of the attack.
+    robust: right without and under every attack, the worst case per image. confusion_clean,
+    confusion: (K, K) counts, true class by predicted class, without attack and under the attack
+    that turned an image (its clean prediction where none did). largest: the largest perturbation
+    that counted, in the norm of the attack.
     """
 
     which: Which
@@ -75,7 +78,8 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracy against budget, never rising: an image that fell at a smaller budget has fallen. attack: in words; n: images."""
+    """Accuracy against budget, never rising: an image that fell at a smaller budget has fallen.
+    attack: in words; n: images."""
 
     which: Which
     attack: str
@@ -85,7 +89,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Unseen:
-    """Robust accuracy under a threat that was not trained for. title: in words, such as "l2, budget 0.5"."""
+    """Robust accuracy under a threat that was not trained for. title: in words, such as "l2, budget
+    0.5"."""
 
     title: str
     norm: str
@@ -96,7 +101,8 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Check:
-    """One sign of gradient masking. verdict: pass where there is no sign of it; sentence: what was found; figures: by name."""
+    """One sign of gradient masking. verdict: pass where there is no sign of it; sentence: what was
+    found; figures: by name."""
 
     name: str
     title: str
@@ -107,8 +113,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Surface:
-    """Cross-entropy (nats) around one image: loss[i][j] at ``across[i]`` along a random sign direction and ``along[j]`` along the sign of the
-    gradient, both in units of the norm. row: of the image in its set."""
+    """Cross-entropy (nats) around one image: loss[i][j] at ``across[i]`` along a random sign
+    direction and ``along[j]`` along the sign of the gradient, both in units of the norm. row: of
+    the image in its set."""
 
     row: int
     label: int
@@ -129,9 +136,10 @@ class Masking:
 
 @dataclass(frozen=True)
 class Model:
-    """What was evaluated. source: as in the config ("run:ID", a path, "code:module:function"); run: id of the training, "" for others;
-    name: for people; sets: synthetic sets trained on; synthetic_images: how many images those have; real_images: trained on;
-    training: its settings, {} unknown."""
+    """What was evaluated. source: as in the config ("run:ID", a path, "code:module:function"); run:
+    id of the training, "" for others; name: for people; sets: synthetic sets trained on;
+    synthetic_images: how many images those have; real_images: trained on; training: its settings,
+    {} unknown."""
 
     source: str
     name: str
@@ -144,7 +152,8 @@ class Model:
 
 
 def budget_text(epsilon: float) -> str:
-    """A budget as people write it: whole grey levels as a fraction where no short decimal says it."""
+    """A budget as people write it: whole grey levels as a fraction where no short decimal
+    says it."""
     levels = round(255 * epsilon)
     if round(epsilon, 3) != epsilon and levels > 0 and abs(epsilon - levels / 255) < 1e-6:
         return f"{levels}/255"
@@ -152,19 +161,22 @@ def budget_text(epsilon: float) -> str:
 
 
 def without_width(label: str) -> str:
-    """A label without the width of one run's interval, which says nothing of how it was measured."""
+    """A label without the width of one run's interval, which says nothing of how it was
+    measured."""
     return re.sub(r", \+/- [\d.]+ points", "", label)
 
 
 @dataclass(frozen=True)
 class EvalReport:
-    """One evaluation. label: how its number has to be called wherever it stands, such as "PGD-10, n = 512, +/- 4 points"; quick: whether that
-    is an estimate that stronger attacks will lower.
+    """One evaluation. label: how its number has to be called wherever it stands, such as "PGD-10, n
+    = 512, +/- 4 points"; quick: whether that is an estimate that stronger attacks will lower.
 
-    suite: "autoattack", "pgd" or "quick"; attack: in words; norm: "linf" or "l2"; epsilon: budget in units of the norm; n: images of
-    ``part`` ("test", or the name of a set), chosen with ``part_seed``; rows_sha256: of the images and labels themselves.
-    warnings: a sentence each; contract: those of them that say what the network's answers lack, by kind (``cdp.robust.contract``).
-    config: the settings; versions: of code and packages; created: ISO 8601.
+    suite: "autoattack", "pgd" or "quick"; attack: in words; norm: "linf" or "l2"; epsilon: budget
+    in units of the norm; n: images of ``part`` ("test", or the name of a set), chosen with
+    ``part_seed``; rows_sha256: of the images and labels themselves. warnings: a sentence each;
+    contract: those of them that say what the network's answers lack, by kind
+    (``cdp.robust.contract``). config: the settings; versions: of code and packages; created: ISO
+    8601.
     """
 
     label: str
@@ -202,8 +214,9 @@ class EvalReport:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of each of n images under one set of weights. clean, attacked: (n,) int64 predicted classes, the second under the attack that
-    turned it; broken_by: (n,) int64, number of that attack in ``WeightsReport.stages``, else STANDS or WRONG_BEFORE."""
+    """What became of each of n images under one set of weights. clean, attacked: (n,) int64
+    predicted classes, the second under the attack that turned it; broken_by: (n,) int64, number of
+    that attack in ``WeightsReport.stages``, else STANDS or WRONG_BEFORE."""
 
     clean: np.ndarray
     attacked: np.ndarray
@@ -217,7 +230,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """rows, label: (n,) int64, place in ``EvalReport.part`` and true class; of: by ``WeightsReport.which``."""
+    """rows, label: (n,) int64, place in ``EvalReport.part`` and true class; of: by
+    ``WeightsReport.which``."""
 
     rows: np.ndarray
     label: np.ndarray

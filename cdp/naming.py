@@ -9,15 +9,23 @@ from itertools import takewhile
 
 
 def common_name(names: Sequence[str]) -> str:
-    """What the names of several seeds share at their beginning, without a trailing "seed"; the first name where that is nothing."""
-    shared = "".join(letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+    """What the names of several seeds share at their beginning, without a trailing "seed"; the
+    first name where that is nothing."""
+    shared = "".join(
+        letters[0]
+        for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    )
     return re.sub(r"[\s_.,(-]*(?:[\s_.,(-]s|seed)?[\s_.=,(-]*\d*$", "", shared) or names[0]
 
 
 def told_apart(names: Sequence[str], ids: Sequence[str]) -> list[str]:
-    """The names, each once: those that occur twice carry their id. ids: of the same length, all different."""
+    """The names, each once: those that occur twice carry their id. ids: of the same length, all
+    different."""
     found = list(names)
     while len(set(found)) < len(found):
         counts = Counter(found)
-        found = [f"{name} ({one})" if counts[name] > 1 else name for name, one in zip(found, ids, strict=True)]
+        found = [
+            f"{name} ({one})" if counts[name] > 1 else name
+            for name, one in zip(found, ids, strict=True)
+        ]
     return found

@@ -9,11 +9,14 @@ from cdp.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
-_OTHER_HOME = "set the environment variable CDP_HOME to a folder that you can write, and start again"
+_OTHER_HOME = (
+    "set the environment variable CDP_HOME to a folder that you can write, and start again"
+)
 
 
 def home() -> Path:
-    """The user's folder: the environment variable CDP_HOME, or ``workspace/`` beside the app. Not created here.
+    """The user's folder: the environment variable CDP_HOME, or ``workspace/`` beside the app. Not
+    created here.
 
     Raises InputError where CDP_HOME is no path, such as the home of somebody who has none.
     """
@@ -21,11 +24,14 @@ def home() -> Path:
     try:
         return Path(given).expanduser().resolve()
     except (RuntimeError, OSError, ValueError) as error:
-        raise InputError(f"CDP_HOME is {given[:200]!r}, which is no usable path ({error}): {_OTHER_HOME}") from error
+        raise InputError(
+            f"CDP_HOME is {given[:200]!r}, which is no usable path ({error}): {_OTHER_HOME}"
+        ) from error
 
 
 def require_home() -> None:
-    """Raises InputError where the user's folder can neither be read nor made: a file is in its place or in its way."""
+    """Raises InputError where the user's folder can neither be read nor made: a file is in its
+    place or in its way."""
     folder = home()
     there = next(part for part in (folder, *folder.parents) if os.path.lexists(part))
     if not there.is_dir():
@@ -34,7 +40,8 @@ def require_home() -> None:
 
 
 def home_problem() -> str:
-    """Why nothing can be written into the user's folder, in one sentence with the remedy; "" where it can."""
+    """Why nothing can be written into the user's folder, in one sentence with the remedy; "" where
+    it can."""
     try:
         require_home()
     except InputError as error:
@@ -43,7 +50,9 @@ def home_problem() -> str:
     there = next(part for part in (folder, *folder.parents) if os.path.lexists(part))
     if os.access(there, os.W_OK | os.X_OK):
         return ""
-    return f"CDP_HOME is {folder}, and {there} cannot be written: make it writable, or {_OTHER_HOME}"
+    return (
+        f"CDP_HOME is {folder}, and {there} cannot be written: make it writable, or {_OTHER_HOME}"
+    )
 
 
 def datasets_dir() -> Path:

@@ -1,4 +1,5 @@
-"""The values that travel between modules. torch is imported for typing only, so that pages can import this cheaply."""
+"""The values that travel between modules. torch is imported for typing only, so that pages can
+import this cheaply."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 class DatasetInfo:
     """What is known of a data set before its files are opened.
 
-    shape: (C, H, W); epsilon_linf, epsilon_l2: the conventional budgets in [0,1] units, None where there is no convention.
+    shape: (C, H, W); epsilon_linf, epsilon_l2: the conventional budgets in [0,1] units, None where
+    there is no convention.
     """
 
     name: str
@@ -33,19 +35,22 @@ class DatasetInfo:
 
     @property
     def usual_linf(self) -> float:
-        """The conventional l_inf budget, and where there is none the usual one of images like these."""
+        """The conventional l_inf budget, and where there is none the usual one of images like
+        these."""
         return self.epsilon_linf if self.epsilon_linf is not None else usual_budget(self.shape[0])
 
 
 def usual_budget(channels: int) -> float:
-    """An l_inf budget, in [0, 1] units, for images without a convention: 0.1 as for small grey ones, 8/255 as for colour photographs."""
+    """An l_inf budget, in [0, 1] units, for images without a convention: 0.1 as for small grey
+    ones, 8/255 as for colour photographs."""
     return 0.1 if channels == 1 else 8 / 255
 
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled images. image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64 in 0..len(classes)-1; note: what has to be said
-    about the labels, such as that they were matched by name, "" mostly."""
+    """Labelled images. image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64 in
+    0..len(classes)-1; note: what has to be said about the labels, such as that they were matched by
+    name, "" mostly."""
 
     info: DatasetInfo
     image: np.ndarray
@@ -62,10 +67,12 @@ NO_LABEL = -1
 
 @dataclass(frozen=True)
 class Embedding:
-    """Sample sets on one map. Point i is image ``row[i]`` of set ``names[which[i]]`` and has class ``label[i]``, ``NO_LABEL`` for none.
+    """Sample sets on one map. Point i is image ``row[i]`` of set ``names[which[i]]`` and has class
+    ``label[i]``, ``NO_LABEL`` for none.
 
-    names: as they were asked for; class_names: by class number; totals: images that each set has, of which the points are a part.
-    coordinates: (n, 2 or 3) float32; which, row, label: (n,) int64. Points of one set are neighbours, in the order of ``names``.
+    names: as they were asked for; class_names: by class number; totals: images that each set has,
+    of which the points are a part. coordinates: (n, 2 or 3) float32; which, row, label: (n,) int64.
+    Points of one set are neighbours, in the order of ``names``.
     """
 
     names: tuple[str, ...]
@@ -88,8 +95,9 @@ class Embedding:
 
 @dataclass(frozen=True)
 class MapQuality:
-    """How far a map can be trusted. trustworthiness: in [0, 1], of the neighbourhoods drawn (Venna and Kaski 2001);
-    disparity: Procrustes disparity in [0, 1] between maps of two seeds, None for a projection without a seed;
+    """How far a map can be trusted. trustworthiness: in [0, 1], of the neighbourhoods drawn (Venna
+    and Kaski 2001); disparity: Procrustes disparity in [0, 1] between maps of two seeds, None for a
+    projection without a seed;
     n: images it was measured on; neighbors: size of the neighbourhoods."""
 
     trustworthiness: float
@@ -102,8 +110,9 @@ class MapQuality:
 class NoiseState:
     """What a guide sees at one step. All tensors (B,C,H,W) fp32, images in model range [-1,1].
 
-    eps: the predicted noise; x0: the denoised estimate that follows from it; alpha_bar: at timestep t;
-    t_fraction: t/T in 0..1; index: step number from 0; predict_x0: x_t -> x0, differentiable through the network.
+    eps: the predicted noise; x0: the denoised estimate that follows from it; alpha_bar: at timestep
+    t; t_fraction: t/T in 0..1; index: step number from 0; predict_x0: x_t -> x0, differentiable
+    through the network.
     """
 
     x_t: Tensor
@@ -119,8 +128,10 @@ class NoiseState:
 
 @dataclass(frozen=True)
 class Nudge:
-    """What a guide answers. delta: change of the predicted noise (B,C,H,W); loss: (B,) nats before the step;
-    ratio: (B,) |delta| / |eps|; strength: the effective relative strength asked for at this step (nan where raw)."""
+    """What a guide answers. delta: change of the predicted noise (B,C,H,W); loss: (B,) nats before
+    the step;
+    ratio: (B,) |delta| / |eps|; strength: the effective relative strength asked for at this step
+    (nan where raw)."""
 
     delta: Tensor
     loss: Tensor
@@ -129,14 +140,16 @@ class Nudge:
 
 
 class Guide(Protocol):
-    """A steering rule: None where it leaves the step alone. May remember earlier steps of the same batch."""
+    """A steering rule: None where it leaves the step alone. May remember earlier steps of the same
+    batch."""
 
     def __call__(self, state: NoiseState) -> Nudge | None: ...
 
 
 @dataclass(frozen=True)
 class Step:
-    """One finished step of a batch. i: 1..total; t: the timestep left, t_fraction: t/T; x: the new iterate; x0: the estimate it used.
+    """One finished step of a batch. i: 1..total; t: the timestep left, t_fraction: t/T; x: the new
+    iterate; x0: the estimate it used.
 
     x, x0: (B,C,H,W) fp32 in model range. nudge: what the guide did, None where it did nothing.
     """
@@ -152,12 +165,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Frame:
-    """One step of a live generation as the page draws it. Images are the x0 estimates of one batch, (B,H,W,C) uint8.
+    """One step of a live generation as the page draws it. Images are the x0 estimates of one batch,
+    (B,H,W,C) uint8.
 
     i: 1..total over all batches; offset: the row of the batch's first image in the whole set.
-    unguided: the other arm from the same noise, None where the run is itself unguided. loss: mean nats; ratio: mean
-    |guidance| / |noise|; strength: effective relative strength (nan where raw); all None on steps without guidance.
-    separation: between/within scatter of the judge's features (the judge never guides); None where undefined.
+    unguided: the other arm from the same noise, None where the run is itself unguided. loss: mean
+    nats; ratio: mean |guidance| / |noise|; strength: effective relative strength (nan where raw);
+    all None on steps without guidance. separation: between/within scatter of the judge's features
+    (the judge never guides); None where undefined.
     """
 
     i: int
@@ -175,8 +190,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval. n: the sample size it rests on; level: e.g. 0.95; note: why there is no interval: its bounds are
-    then infinite, so that nothing can be concluded from them."""
+    """An estimate with its interval. n: the sample size it rests on; level: e.g. 0.95; note: why
+    there is no interval: its bounds are then infinite, so that nothing can be concluded from them.
+    """
 
     value: float
     low: float
@@ -187,7 +203,8 @@ class Interval:
 
     @property
     def wide(self) -> bool:
-        """Whether it has a width. Equal values show no spread, so their "bounds" are the value itself and promise nothing."""
+        """Whether it has a width. Equal values show no spread, so their "bounds" are the value
+        itself and promise nothing."""
         return self.low < self.high
 
     @property
@@ -197,7 +214,8 @@ class Interval:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """How far the interval goes below and above the value, 0 where there is none: for whiskers."""
+        """How far the interval goes below and above the value, 0 where there is none: for
+        whiskers."""
         return (0.0, 0.0) if self.note else (self.value - self.low, self.high - self.value)
 
 
@@ -205,9 +223,10 @@ class Interval:
 class ArmReport:
     """Figures of one arm, or of guided minus unguided (paired by image).
 
-    agreement: share of images that the judge gives their conditioning label; separation: between/within scatter in the
-    judge's features; nearest: mean distance in the judge's features to the nearest real training image, as a ratio to the
-    same distance from held-out real images (below 1 hints at memorisation).
+    agreement: share of images that the judge gives their conditioning label; separation:
+    between/within scatter in the judge's features; nearest: mean distance in the judge's features
+    to the nearest real training image, as a ratio to the same distance from held-out real images
+    (below 1 hints at memorisation).
     """
 
     agreement: Interval | None
@@ -217,7 +236,8 @@ class ArmReport:
 
 @dataclass(frozen=True)
 class JudgeView:
-    """What the judge sees in each image of an arm. predicted: (N,) int64 class numbers; confidence: (N,) float32 in [0, 1]."""
+    """What the judge sees in each image of an arm. predicted: (N,) int64 class numbers; confidence:
+    (N,) float32 in [0, 1]."""
 
     predicted: np.ndarray
     confidence: np.ndarray
@@ -225,8 +245,9 @@ class JudgeView:
 
 @dataclass(frozen=True)
 class LiveResult:
-    """What a live generation ends with; images (N,H,W,C) uint8; complete: False where cancelled. label: (N,) int64, the classes that the model
-    was told; None for a model without classes, whose images have no labels whatever its guide aimed at."""
+    """What a live generation ends with; images (N,H,W,C) uint8; complete: False where cancelled.
+    label: (N,) int64, the classes that the model was told; None for a model without classes, whose
+    images have no labels whatever its guide aimed at."""
 
     label: np.ndarray | None
     guided: np.ndarray
@@ -237,13 +258,15 @@ class LiveResult:
     complete: bool
     seconds: float
     finished: int = 0
-    """Images that went through every step; where cancelled in the first batch, the images are its estimates so far and this is 0."""
+    """Images that went through every step; where cancelled in the first batch, the images are its
+    estimates so far and this is 0."""
     guided_view: JudgeView | None = None
     unguided_view: JudgeView | None = None
 
     @property
     def identical(self) -> bool:
-        """Whether guidance changed no pixel so far: its window has not begun, or its strength is 0. Figures of both arms then are the same ones."""
+        """Whether guidance changed no pixel so far: its window has not begun, or its strength is 0.
+        Figures of both arms then are the same ones."""
         return self.unguided is not None and np.array_equal(self.guided, self.unguided)
 
     @property
@@ -258,13 +281,16 @@ class LiveResult:
 class EpochMetrics:
     """What a robust training says of itself after a validation. Accuracies are shares in 0..1.
 
-    epoch, epochs: the one that the last step belongs to, from 1, and how many in all, the last of which may be cut short; step, images,
-    synthetic_images: optimiser steps and images seen since the start, over all stops; seconds: of training and validation since the
-    start, without pauses. loss, loss_clean, loss_robust: mean nats since the validation before (the robust part without its weight;
-    loss_clean is 0 where the method has none); learning_rate, epsilon: of the last step. train_clean, train_robust: on the training
-    batches, nan where the method does not look at clean images. clean_accuracy, robust_accuracy: of the averaged weights on n
-    validation images, the second under PGD. point: the number of this validation, from 1; steps: optimiser steps in all.
-    best_*: of the best validation so far, that of highest robust accuracy; of equal ones that of higher clean accuracy, then the later.
+    epoch, epochs: the one that the last step belongs to, from 1, and how many in all, the last of
+    which may be cut short; step, images, synthetic_images: optimiser steps and images seen since
+    the start, over all stops; seconds: of training and validation since the start, without pauses.
+    loss, loss_clean, loss_robust: mean nats since the validation before (the robust part without
+    its weight; loss_clean is 0 where the method has none); learning_rate, epsilon: of the last
+    step. train_clean, train_robust: on the training batches, nan where the method does not look at
+    clean images. clean_accuracy, robust_accuracy: of the averaged weights on n validation images,
+    the second under PGD. point: the number of this validation, from 1; steps: optimiser steps in
+    all. best_*: of the best validation so far, that of highest robust accuracy; of equal ones that
+    of higher clean accuracy, then the later.
     """
 
     epoch: int
@@ -292,5 +318,7 @@ class EpochMetrics:
     best_clean: float
 
 
-NEVER_ROBUST = "no epoch is above 0 robust accuracy, so the best is the one of highest clean accuracy"
+NEVER_ROBUST = (
+    "no epoch is above 0 robust accuracy, so the best is the one of highest clean accuracy"
+)
 """Said wherever a best epoch is named of a training that never withstood an attack."""

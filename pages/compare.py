@@ -1,4 +1,5 @@
-"""Runs side by side: the table of all of them, and what the chosen ones differ in, with verdicts."""
+"""Runs side by side: the table of all of them, and what the chosen ones differ in, with
+verdicts."""
 
 import streamlit as st
 

@@ -1,4 +1,5 @@
-"""Robust accuracy that can be cited: what to evaluate on the left, running and finished evaluations on the right."""
+"""Robust accuracy that can be cited: what to evaluate on the left, running and finished evaluations
+on the right."""
 
 import streamlit as st
 

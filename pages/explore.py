@@ -1,4 +1,5 @@
-"""See and measure how distinguishable sample sets are: controls on the left, map and figures on the right."""
+"""See and measure how distinguishable sample sets are: controls on the left, map and figures on the
+right."""
 
 import streamlit as st
 

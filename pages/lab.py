@@ -1,4 +1,5 @@
-"""Attack one image by hand: what a budget does to it, what the network says, and what the smallest budget is."""
+"""Attack one image by hand: what a budget does to it, what the network says, and what the smallest
+budget is."""
 
 import streamlit as st
 

@@ -1,4 +1,5 @@
-"""Why distinguishability helps, and how much: the Gaussian model's settings on the left, its views on the right."""
+"""Why distinguishability helps, and how much: the Gaussian model's settings on the left, its views
+on the right."""
 
 import streamlit as st
 
@@ -8,6 +9,7 @@ from cdp.ui.theory.page import theory_page
 framed()
 st.title("Theory", anchor=False)
 st.caption(
-    "Two Gaussian classes, a linear classifier, synthetic samples: a case in which the worth of distinguishable classes can be computed."
+    "Two Gaussian classes, a linear classifier, synthetic samples: a case in which the worth of"
+    " distinguishable classes can be computed."
 )
 theory_page()

@@ -1,4 +1,5 @@
-"""Train robust classifiers in the background and watch them: settings on the left, runs, curves and examples on the right."""
+"""Train robust classifiers in the background and watch them: settings on the left, runs, curves and
+examples on the right."""
 
 import streamlit as st
 

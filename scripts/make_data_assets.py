@@ -1,7 +1,9 @@
-"""Rebuild assets/data/fashion-mnist from the full set: the first 10,000 training images and all 10,000 test images.
+"""Rebuild assets/data/fashion-mnist from the full set: the first 10,000 training images and all
+10,000 test images.
 
-Run from the repository: ``python scripts/make_data_assets.py [FOLDER]``, where FOLDER has the four published IDX files
-(default: Debian's package dataset-fashion-mnist). The same input and xz version make the same bytes.
+Run from the repository: ``python scripts/make_data_assets.py [FOLDER]``, where FOLDER has the four
+published IDX files (default: Debian's package dataset-fashion-mnist). The same input and xz version
+make the same bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Shoot the pages of the running app into docs/images: ``python -m scripts.screenshots`` (needs Chromium, see tests/browser.py).
+"""Shoot the pages of the running app into docs/images: ``python -m scripts.screenshots`` (needs
+Chromium, see tests/browser.py).
 
-Starts the app with an empty CDP_HOME, generates and saves two sets as a person would, and takes every page in the light and
-the dark theme at 1280 and at 390 pixels. PNGs are reduced to 64 colours, which keeps each well under 200 KB.
+Starts the app with an empty CDP_HOME, generates and saves two sets as a person would, and takes
+every page in the light and the dark theme at 1280 and at 390 pixels. PNGs are reduced to 64
+colours, which keeps each well under 200 KB.
 """
 
 from __future__ import annotations
@@ -43,20 +45,30 @@ EVALUATION = ("--attack", "pgd", "--steps", "20", "--restarts", "2", "--count", 
 def main() -> int:
     """Exit code 0, or 1 where there is no browser."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for the PNGs (default: docs/images)")
+    parser.add_argument(
+        "--out", type=Path, default=OUT, help="folder for the PNGs (default: docs/images)"
+    )
     out: Path = parser.parse_args().out
     executable = find_browser()
     if executable is None:
-        print("no browser: run python -m tests.browser, or set CHROME to a Chromium", file=sys.stderr)
+        print(
+            "no browser: run python -m tests.browser, or set CHROME to a Chromium", file=sys.stderr
+        )
         return 1
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as server, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        started(Path(folder)) as server,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=executable, args=list(LAUNCH_ARGS))
         _make_sets(browser, server)
         trained = _train(browser, server)
         evaluated = _evaluate(server)
         for theme in THEMES:
-            context = browser.new_context(color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900})
+            context = browser.new_context(
+                color_scheme=theme, viewport={"width": WIDTHS[0], "height": 900}
+            )
             context.set_default_timeout(SLOW_MS)
             _shoot_theme(context, server, theme, out, trained, evaluated)
             context.close()
@@ -83,31 +95,46 @@ def _make_sets(browser: Browser, server: Server) -> None:
 
 
 def _train(browser: Browser, server: Server) -> str:
-    """Short trainings with and without a synthetic set, two seeds each, as a person would start them; the address that watches the last two."""
+    """Short trainings with and without a synthetic set, two seeds each, as a person would start
+    them; the address that watches the last two."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
     page = context.new_page()
     for number, path in enumerate(TRAININGS, start=1):
         open_page(page, server, path)
         page.get_by_role("button", name="Train 2 runs").click(timeout=SLOW_MS)
-        expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(2 * number, timeout=TRAIN_MS)
+        expect(page.get_by_text(re.compile("^finished · robust"))).to_have_count(
+            2 * number, timeout=TRAIN_MS
+        )
     address = page.url
     context.close()
     return address.removeprefix(server.url)
 
 
 def _evaluate(server: Server) -> list[str]:
-    """Every training by the same PGD on the same images; ids of the evaluations, oldest first. The first has all parts of a report."""
+    """Every training by the same PGD on the same images; ids of the evaluations, oldest first. The
+    first has all parts of a report."""
     environment = os.environ | {"CDP_HOME": str(server.home)}
     found = []
-    for number, folder in enumerate(sorted(path.parent for path in (server.home / "runs").glob("*/best"))):
+    for number, folder in enumerate(
+        sorted(path.parent for path in (server.home / "runs").glob("*/best"))
+    ):
         parts = () if number == 0 else ("--no-unseen", "--no-masking")
         command = [sys.executable, "-m", "cdp", "evaluate", folder.name, *EVALUATION, *parts]
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True
+        )
         found.append(str(json.loads(done.stdout)["run"]))
     return found
 
 
-def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path, trained: str, evaluated: list[str]) -> None:
+def _shoot_theme(
+    context: BrowserContext,
+    server: Server,
+    theme: str,
+    out: Path,
+    trained: str,
+    evaluated: list[str],
+) -> None:
     """trained: the address of the Train page; evaluated: ids of evaluations, one a training."""
     page = context.new_page()
     for name, path in (
@@ -124,7 +151,11 @@ def _shoot_theme(context: BrowserContext, server: Server, theme: str, out: Path,
     wait_idle(page)
     _shoot(page, f"train-{theme}", out)
     runs = ",".join(path.parent.name for path in sorted((server.home / "runs").glob("*/best")))
-    for name, path in (("evaluate", f"/evaluate?report={evaluated[0]}"), ("compare", f"/compare?runs={runs}"), ("lab", "/lab")):
+    for name, path in (
+        ("evaluate", f"/evaluate?report={evaluated[0]}"),
+        ("compare", f"/compare?runs={runs}"),
+        ("lab", "/lab"),
+    ):
         open_page(page, server, path)
         page.wait_for_timeout(2 * SETTLE_MS)
         expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * SLOW_MS)
@@ -167,7 +198,9 @@ def _shoot(page: Page, name: str, out: Path) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(SETTLE_MS)
-        height = int(page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight"))
+        height = int(
+            page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
+        )
         page.set_viewport_size({"width": width, "height": min(height, TALLEST[width])})
         page.wait_for_timeout(SETTLE_MS)
         (out / f"{name}-{width}.png").write_bytes(_small(page.screenshot()))
@@ -177,7 +210,9 @@ def _small(png: bytes) -> bytes:
     """The same picture with a palette: text and grey images lose nothing that an eye sees."""
     target = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
-        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, "PNG", optimize=True)
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+            target, "PNG", optimize=True
+        )
     return target.getvalue()
 
 

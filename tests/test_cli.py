@@ -14,11 +14,21 @@ import pytest
 from cdp.paths import ROOT
 
 
-def cdp(*args: str, timeout: float = 240, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+def cdp(
+    *args: str, timeout: float = 240, cwd: Path = ROOT, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``python -m cdp``; the environment carries the test's CDP_HOME."""
     command = [sys.executable, "-m", "cdp", *args]
     everything = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | env
-    return subprocess.run(command, cwd=cwd, env=everything, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=everything,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def write_npz(path: Path, count: int = 6) -> Path:
@@ -34,15 +44,30 @@ BAD_INPUT = {
     "out is required": (["generate"], "--out"),
     "a number that is none": (["generate", "--out", "x", "--strength", "much"], "--strength"),
     "a choice that is none": (["generate", "--out", "x", "--loss", "infonce"], "--loss"),
-    "above the range": (["generate", "--out", "x", "--strength", "2.5"], "strength: Input should be less than or equal to 2"),
-    "below the range": (["generate", "--out", "x", "--temperature", "0"], "temperature: Input should be greater than or equal to 0.01"),
+    "above the range": (
+        ["generate", "--out", "x", "--strength", "2.5"],
+        "strength: Input should be less than or equal to 2",
+    ),
+    "below the range": (
+        ["generate", "--out", "x", "--temperature", "0"],
+        "temperature: Input should be greater than or equal to 0.01",
+    ),
     "nan": (["generate", "--out", "x", "--strength", "nan"], "strength"),
     "too many images": (["generate", "--out", "x", "--count", "1000001"], "count"),
     "classes that are no numbers": (["generate", "--out", "x", "--classes", "shirt,boot"], "1,3,7"),
     "a class twice": (["generate", "--out", "x", "--classes", "1,1"], "different numbers"),
-    "an empty window": (["generate", "--out", "x", "--window-start", "0.2", "--window-stop", "0.5"], "window_stop (0.5) must be below"),
-    "a pair that makes no sense": (["generate", "--out", "x", "--loss", "info_nce", "--positives", "same_class"], "choose positives"),
-    "no rivals": (["generate", "--out", "x", "--count", "1", "--negatives", "batch"], "raise batch and count to 2 or more"),
+    "an empty window": (
+        ["generate", "--out", "x", "--window-start", "0.2", "--window-stop", "0.5"],
+        "window_stop (0.5) must be below",
+    ),
+    "a pair that makes no sense": (
+        ["generate", "--out", "x", "--loss", "info_nce", "--positives", "same_class"],
+        "choose positives",
+    ),
+    "no rivals": (
+        ["generate", "--out", "x", "--count", "1", "--negatives", "batch"],
+        "raise batch and count to 2 or more",
+    ),
     "an unknown preset": (["generate", "--out", "x", "--preset", "best"], "choose one of default"),
     "a set name with a dot first": (["generate", "--out", ".hidden"], "name"),
     "import of nothing": (["import", "/nowhere/a.npz", "--name", "a"], "is not there"),
@@ -52,7 +77,10 @@ BAD_INPUT = {
     ),
     "export of an unknown set": (["export", "nothing", "out.npz"], "'nothing' is unknown"),
     "download of an unknown data set": (["download", "imagenet"], "is unknown"),
-    "pretrain without steps": (["pretrain", "--steps", "0"], "steps: Input should be greater than or equal to 1"),
+    "pretrain without steps": (
+        ["pretrain", "--steps", "0"],
+        "steps: Input should be greater than or equal to 1",
+    ),
     "pretrain widths": (["pretrain", "--widths", "33"], "multiples of 32"),
     "an unknown kind of encoder": (["pretrain-encoder", "--kind", "best"], "--kind"),
 }
@@ -72,12 +100,20 @@ def test_bad_input_ends_with_2_and_says_what_is_wrong_on_stderr_alone(
 
 def test_a_usage_error_and_a_bad_value_are_each_one_sentence(tmp_path: Path) -> None:
     done = cdp("generate", "--out", "x", "--strength", "3", cwd=tmp_path)
-    assert done.stderr == "error: guidance.strength: Input should be less than or equal to 2 (given: '3.0')\n"
+    assert (
+        done.stderr
+        == "error: guidance.strength: Input should be less than or equal to 2 (given: '3.0')\n"
+    )
 
 
-@pytest.mark.parametrize("args", [
-    ["--debug", "export", "nothing", "out.npz"], ["export", "--debug", "nothing", "out.npz"], ["export", "nothing", "out.npz", "--debug"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--debug", "export", "nothing", "out.npz"],
+        ["export", "--debug", "nothing", "out.npz"],
+        ["export", "nothing", "out.npz", "--debug"],
+    ],
+)
 def test_debug_adds_the_traceback_wherever_it_stands(args: list[str]) -> None:
     done = cdp(*args)
     assert done.returncode == 2
@@ -98,7 +134,16 @@ def test_a_failure_that_nobody_foresaw_ends_with_1_and_shows_no_traceback(tmp_pa
 def test_help_lists_every_command() -> None:
     done = cdp("--help")
     assert done.returncode == 0
-    for command in ("doctor", "download", "import", "export", "sets", "generate", "pretrain", "pretrain-encoder"):
+    for command in (
+        "doctor",
+        "download",
+        "import",
+        "export",
+        "sets",
+        "generate",
+        "pretrain",
+        "pretrain-encoder",
+    ):
         assert f"\n  {command} " in done.stdout
 
 
@@ -113,16 +158,31 @@ def test_what_is_imported_is_listed_and_exported_unchanged(tmp_path: Path, cdp_h
         assert np.array_equal(before["label"], after["label"])
 
 
-def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(tmp_path: Path) -> None:
+def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(
+    tmp_path: Path,
+) -> None:
     image = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "some.npz", image, np.arange(6) % 3 + 1)
     np.savez(tmp_path / "some-test.npz", image=image[:2], label=[3, 1])
     refused = cdp("import", str(tmp_path / "some.npz"))
     assert refused.returncode == 2 and "set renumber" in refused.stderr
     made = json.loads(cdp("import", str(tmp_path / "some.npz"), "--renumber", "--json").stdout)
-    assert (made["name"], made["count"], made["test_count"], made["class_names"]) == ("some", 6, 2, ["1", "2", "3"])
+    assert (made["name"], made["count"], made["test_count"], made["class_names"]) == (
+        "some",
+        6,
+        2,
+        ["1", "2", "3"],
+    )
     assert any("1 is now 0" in note for note in made["notes"])
-    named = cdp("import", str(tmp_path / "some.npz"), "--renumber", "--classes", "ant, bee, cat", "--name", "named")
+    named = cdp(
+        "import",
+        str(tmp_path / "some.npz"),
+        "--renumber",
+        "--classes",
+        "ant, bee, cat",
+        "--name",
+        "named",
+    )
     assert "Labels were renumbered" in named.stderr and "named-test: 2 images" in named.stdout
 
 

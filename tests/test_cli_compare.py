@@ -20,9 +20,14 @@ from tests.runs.compared_runs import arm, evaluated, training
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cdp", "compare", *args], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
-        text=True, timeout=240, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "cdp", "compare", *args],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -37,11 +42,16 @@ def test_two_groups_are_a_table_and_verdicts_in_words() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED", "BY"]
-    assert lines[1].split()[:5] == ["plain", "0,1,2", "60", "80.0", "%"] and "80.0 % (the same in all 3, so no interval)" in lines[1]
+    assert (
+        lines[1].split()[:5] == ["plain", "0,1,2", "60", "80.0", "%"]
+        and "80.0 % (the same in all 3, so no interval)" in lines[1]
+    )
     assert "51.0 % (48.5 to 53.5)" in lines[1] and lines[1].endswith("AutoAttack, n = 400")
     assert "beta: 1 | 6" in lines
     assert any(
-        line.startswith("robust, plain to guided: guided is better by 3.0 points") and "paired t, 3 shared seeds" in line for line in lines
+        line.startswith("robust, plain to guided: guided is better by 3.0 points")
+        and "paired t, 3 shared seeds" in line
+        for line in lines
     )
 
 
@@ -51,7 +61,10 @@ def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() ->
     done = run("plain-s0", "plain-s1", "plain-s2", "guided", "nowhere", "--json")
     assert done.returncode == 0 and done.stdout.count("\n") == 1
     found = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in the JSON"))
-    assert [(one["name"], len(one["seeds"])) for one in found["arms"]] == [("plain", 2), ("guided", 3)]
+    assert [(one["name"], len(one["seeds"])) for one in found["arms"]] == [
+        ("plain", 2),
+        ("guided", 3),
+    ]
     assert found["differences"][0]["count"] == 2 and found["differences"][0]["difference"]["n"] == 2
     assert len(found["missing"]) == 2
     assert done.stderr.splitlines() == [f"warning: {sentence}" for sentence in found["missing"]]
@@ -65,12 +78,18 @@ def test_reports_are_written_whole_in_place_of_older_ones(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [f"wrote {page}", f"wrote {table}"]
     text = page.read_text()
-    assert text.lstrip().lower().startswith("<!doctype html") and "plain-s0" in text and "Comparison of 6 arms" in text
+    assert (
+        text.lstrip().lower().startswith("<!doctype html")
+        and "plain-s0" in text
+        and "Comparison of 6 arms" in text
+    )
     rows = list(csv.reader(table.read_text().splitlines()))
     assert any("guided-s2" in row for row in rows) and ["old"] not in rows
-    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".html", ".csv") or path.name.startswith(".")) == [
-        "found.csv", "found.html"
-    ]  # fmt: skip
+    assert sorted(
+        path.name
+        for path in tmp_path.iterdir()
+        if path.suffix in (".html", ".csv") or path.name.startswith(".")
+    ) == ["found.csv", "found.html"]
 
 
 @pytest.mark.usefixtures("_arms")
@@ -94,7 +113,9 @@ def test_a_filter_finds_runs_too() -> None:
         (["plain"], None, "/nowhere/found.csv", "/nowhere/found.csv cannot be written"),
     ],
 )
-def test_bad_input_is_one_sentence(words: list[str], where: str | None, report: str | None, said: str) -> None:
+def test_bad_input_is_one_sentence(
+    words: list[str], where: str | None, report: str | None, said: str
+) -> None:
     with pytest.raises(InputError, match=said):
         compare(words, where=where, report=None if report is None else [Path(report)])
 

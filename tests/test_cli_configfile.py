@@ -1,4 +1,5 @@
-"""Config files of strangers: what the Train page exports is read, anything else is refused in one sentence."""
+"""Config files of strangers: what the Train page exports is read, anything else is refused in one
+sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +33,12 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["synthetic: real:64\nreal: 500", "synthetic: [real:64]\nreal: 500", '{"synthetic": "real:64", "real": 500}']
+    "text",
+    [
+        "synthetic: real:64\nreal: 500",
+        "synthetic: [real:64]\nreal: 500",
+        '{"synthetic": "real:64", "real": 500}',
+    ],
 )
 def test_one_synthetic_set_needs_no_list(text: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
@@ -63,8 +69,10 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         (BOMB, "aliases"),
         ("epochs: " + "[" * 5000, "not YAML"),
     ],
-)  # fmt: skip
-def test_what_is_no_config_is_refused_by_file_and_field(text: str, words: str, tmp_path: Path) -> None:
+)
+def test_what_is_no_config_is_refused_by_file_and_field(
+    text: str, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=words) as caught:

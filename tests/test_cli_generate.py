@@ -17,7 +17,21 @@ import pytest
 from cdp.data.sets import open_set
 from cdp.paths import ROOT
 
-COMMAND = [sys.executable, "-m", "cdp", "generate", "--preset", "unguided", "--model", "tiny", "--steps", "2", "--batch", "4", "--json"]
+COMMAND = [
+    sys.executable,
+    "-m",
+    "cdp",
+    "generate",
+    "--preset",
+    "unguided",
+    "--model",
+    "tiny",
+    "--steps",
+    "2",
+    "--batch",
+    "4",
+    "--json",
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +46,13 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "tiny"
     unet = build_unet((1, 8, 8), patch=2, classes=3, widths=(32,), layers=1)
-    card = {"dataset": "toys", "shape": [1, 8, 8], "patch": 2, "classes": 3, "class_names": ["a", "b", "c"]}
+    card = {
+        "dataset": "toys",
+        "shape": [1, 8, 8],
+        "patch": 2,
+        "classes": 3,
+        "class_names": ["a", "b", "c"],
+    }
     save_pipeline(folder, unet, COSINE, card)
     return folder
 
@@ -48,7 +68,15 @@ def environment() -> dict[str, str]:
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *args], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        [*COMMAND, *args],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 def test_json_is_exactly_one_line_on_stdout_and_progress_is_on_stderr(home: Path) -> None:
@@ -78,7 +106,14 @@ def test_a_finished_set_is_never_overwritten(home: Path) -> None:
 def test_ctrl_c_keeps_finished_batches_and_the_same_command_goes_on(home: Path) -> None:
     out = home / "sets" / "long"
     args = ["--count", "400", "--out", str(out)]
-    process = subprocess.Popen([*COMMAND, *args], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, *args],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     progress = out.with_name(".long.partial") / "progress.json"
     deadline = time.monotonic() + 120
     while not progress.exists() and process.poll() is None and time.monotonic() < deadline:

@@ -1,4 +1,5 @@
-"""measure and select as a person uses them: real images in a set of one's own, the shipped judge, one line of JSON or a table."""
+"""measure and select as a person uses them: real images in a set of one's own, the shipped judge,
+one line of JSON or a table."""
 
 from __future__ import annotations
 
@@ -23,9 +24,14 @@ COUNT = 300
 
 def run(*args: str, command: str = "measure") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cdp", command, *args], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
-        text=True, timeout=240, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "cdp", command, *args],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -40,7 +46,9 @@ def sets(cdp_home: Path) -> tuple[np.ndarray, np.ndarray]:
     return image, label
 
 
-def test_two_sets_are_measured_and_compared_and_reality_wins(sets: tuple[np.ndarray, np.ndarray]) -> None:
+def test_two_sets_are_measured_and_compared_and_reality_wins(
+    sets: tuple[np.ndarray, np.ndarray],
+) -> None:
     done = run("sound", "muddled", "--rows", "300", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
@@ -48,23 +56,39 @@ def test_two_sets_are_measured_and_compared_and_reality_wins(sets: tuple[np.ndar
     first, second = found["sets"]
     assert (first["name"], first["images"], first["measured"]) == ("sound", COUNT, COUNT)
     # 300 images in 192 features: the one figure that is extrapolated says so.
-    assert list(first["undefined"]) == ["frechet"] and "too few for 192 features" in first["undefined"]["frechet"]
+    assert (
+        list(first["undefined"]) == ["frechet"]
+        and "too few for 192 features" in first["undefined"]["frechet"]
+    )
     assert [row["name"] for row in first["per_class"]][:2] == ["T-shirt/top", "Trouser"]
-    assert first["figures"]["knn_accuracy"]["value"] > 0.8 > 0.3 > second["figures"]["knn_accuracy"]["value"]
+    assert (
+        first["figures"]["knn_accuracy"]["value"]
+        > 0.8
+        > 0.3
+        > second["figures"]["knn_accuracy"]["value"]
+    )
     # Copies of training images are what the nearest-image figure is there to show.
     assert first["figures"]["nearest"]["value"] < 0.9
     pair = {(row["first"], row["second"]): row for row in first["pairs"]}[0, 6]
-    assert len(first["pairs"]) == 100 and pair["confusion"]["low"] <= pair["confusion"]["value"] <= pair["confusion"]["high"]
+    assert (
+        len(first["pairs"]) == 100
+        and pair["confusion"]["low"] <= pair["confusion"]["value"] <= pair["confusion"]["high"]
+    )
     told = run("sound", "muddled", "--rows", "300").stdout
     assert "further apart, 95 % interval" in told or "scatter rose by" in told
     change = found["differences"][0]["figures"]
     assert change["separation"]["low"] > 0
     for figures in (first["figures"], second["figures"], change):
-        assert all(f["low"] <= f["value"] <= f["high"] if f["low"] is not None else f["note"] for f in figures.values())
+        assert all(
+            f["low"] <= f["value"] <= f["high"] if f["low"] is not None else f["note"]
+            for f in figures.values()
+        )
         assert figures["recall"]["low"] is not None
 
 
-def test_pixels_need_no_encoder_and_give_what_the_formula_gives(sets: tuple[np.ndarray, np.ndarray]) -> None:
+def test_pixels_need_no_encoder_and_give_what_the_formula_gives(
+    sets: tuple[np.ndarray, np.ndarray],
+) -> None:
     image, label = sets
     done = run("sound", "--encoder", "pixels", "--rows", "300")
     assert done.returncode == 0, done.stderr
@@ -84,49 +108,109 @@ def test_pixels_need_no_encoder_and_give_what_the_formula_gives(sets: tuple[np.n
         (("sound", "--encoder", "absent"), "absent"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_code_two(sets: object, args: tuple[str, ...], said: str) -> None:
-    save_set("plain", np.zeros((200, 28, 28, 3), np.uint8), np.arange(200) % 2, {"class_names": ["a", "b"]})
+def test_bad_input_is_one_sentence_and_exit_code_two(
+    sets: object, args: tuple[str, ...], said: str
+) -> None:
+    save_set(
+        "plain",
+        np.zeros((200, 28, 28, 3), np.uint8),
+        np.arange(200) % 2,
+        {"class_names": ["a", "b"]},
+    )
     done = run(*args)
     assert done.returncode == 2 and not done.stdout
     assert said in done.stderr and "Traceback" not in done.stderr
 
 
 def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
-    done = run("sound", "--by", "confidence", "--keep", "100", "--out", "sure", "--json", command="select")
+    done = run(
+        "sound", "--by", "confidence", "--keep", "100", "--out", "sure", "--json", command="select"
+    )
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
-    assert (made["name"], made["count"], made["parent"], made["selection"]["by"]) == ("sure", 100, "sound", "confidence")
+    assert (made["name"], made["count"], made["parent"], made["selection"]["by"]) == (
+        "sure",
+        100,
+        "sound",
+        "confidence",
+    )
     assert made["selection"]["mean_score_kept"] > made["selection"]["mean_score_dropped"]
     again = run("sound", "--keep", "100", "--out", "sure", command="select")
     assert again.returncode == 2 and "sure" in again.stderr and "Traceback" not in again.stderr
 
 
-def test_select_compares_what_it_kept_with_a_random_part_in_the_eyes_of_another_encoder(sets: object) -> None:
-    done = run("sound", "--by", "confidence", "--keep", "120", "--out", "sure", "--measure", "--json", command="select")
+def test_select_compares_what_it_kept_with_a_random_part_in_the_eyes_of_another_encoder(
+    sets: object,
+) -> None:
+    done = run(
+        "sound",
+        "--by",
+        "confidence",
+        "--keep",
+        "120",
+        "--out",
+        "sure",
+        "--measure",
+        "--json",
+        command="select",
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["figures"]
-    assert found["encoder"] == "standard" and "eyes of judge, and measured in the eyes of standard" in found["note"]
+    assert (
+        found["encoder"] == "standard"
+        and "eyes of judge, and measured in the eyes of standard" in found["note"]
+    )
     (change,) = found["differences"]
-    assert (change["first"], change["second"], change["images"]) == ("sound, kept", "sound, random part of the same size", 120)
-    assert set(change["claims"]) <= set(change["corrected"]) and "At 120 images each" in change["sentences"][0]
+    assert (change["first"], change["second"], change["images"]) == (
+        "sound, kept",
+        "sound, random part of the same size",
+        120,
+    )
+    assert (
+        set(change["claims"]) <= set(change["corrected"])
+        and "At 120 images each" in change["sentences"][0]
+    )
     alone = run("sound", "--drop-duplicates", "--out", "other", "--measure", command="select")
     assert alone.returncode == 2 and "--keep" in alone.stderr
 
 
-def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(sets: tuple[np.ndarray, np.ndarray]) -> None:
+def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(
+    sets: tuple[np.ndarray, np.ndarray],
+) -> None:
     image, label = sets
-    save_set("twice", np.concatenate([image, image[:7]]), np.concatenate([label, label[:7]]), open_set("sound").card)
-    done = run("twice", "--drop-duplicates", "--encoder", "pixels", "--out", "once", "--json", command="select")
+    save_set(
+        "twice",
+        np.concatenate([image, image[:7]]),
+        np.concatenate([label, label[:7]]),
+        open_set("sound").card,
+    )
+    done = run(
+        "twice",
+        "--drop-duplicates",
+        "--encoder",
+        "pixels",
+        "--out",
+        "once",
+        "--json",
+        command="select",
+    )
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert (made["count"], made["selection"]["dropped"]) == (COUNT, {"duplicates": 7})
     nothing = run("twice", "--out", "nothing", command="select")
-    assert nothing.returncode == 2 and "set keep" in nothing.stderr and "drop_duplicates" in nothing.stderr
+    assert (
+        nothing.returncode == 2
+        and "set keep" in nothing.stderr
+        and "drop_duplicates" in nothing.stderr
+    )
 
 
 def test_tags_are_put_on_shown_and_taken_off(sets: object) -> None:
     assert run("sound", command="tag").stdout == "sound: no tags\n"
-    assert json.loads(run("sound", "good", "to keep", "--json", command="tag").stdout) == {"name": "sound", "tags": ["good", "to keep"]}
+    assert json.loads(run("sound", "good", "to keep", "--json", command="tag").stdout) == {
+        "name": "sound",
+        "tags": ["good", "to keep"],
+    }
     assert run("sound", "good", "--remove", command="tag").stdout == "sound: to keep\n"
     for args, said in (
         (("sound", "x\ny"), "printable"),

@@ -14,12 +14,18 @@ from cdp.config_pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import InputError
 from cdp.presets import PRESETS, preset
 
-COMMANDS = {"generate": GenerateConfig, "pretrain": PretrainConfig, "pretrain-encoder": EncoderConfig}
+COMMANDS = {
+    "generate": GenerateConfig,
+    "pretrain": PretrainConfig,
+    "pretrain-encoder": EncoderConfig,
+}
 
 
 def options(command: str) -> dict[str, Any]:
     """Parameter name -> option of a command."""
-    return {option.name: option for option in typer.main.get_command(main.app).commands[command].params}  # type: ignore[attr-defined]
+    return {
+        option.name: option for option in typer.main.get_command(main.app).commands[command].params
+    }  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -37,7 +43,9 @@ def test_the_leaves_are_those_of_the_flat_form() -> None:
 
 
 def test_options_left_out_keep_the_presets_values() -> None:
-    config = unflatten(chosen({"strength": 0.3, "loss": None, "classes": None}), preset("paper-cifar10"))
+    config = unflatten(
+        chosen({"strength": 0.3, "loss": None, "classes": None}), preset("paper-cifar10")
+    )
     assert config.guidance.strength == 0.3
     assert config.guidance.loss == PRESETS["paper-cifar10"].flat["loss"]
 
@@ -47,10 +55,14 @@ def test_ranges_are_said_in_words() -> None:
     assert limits(fields["strength"]) == "from 0 to 2"
     assert limits(fields["tau_plus"]) == "from 0 below 1"
     assert limits(fields["loss"]) == ""
-    assert describe(fields["batch"]).endswith("[from 1 to 4,096; images; default: 64; paper: 512 (CIFAR-10), 128 (MNIST)]")
+    assert describe(fields["batch"]).endswith(
+        "[from 1 to 4,096; images; default: 64; paper: 512 (CIFAR-10), 128 (MNIST)]"
+    )
 
 
-@pytest.mark.parametrize(("text", "expected"), [("1,3,7", [1, 3, 7]), ("4", [4]), (" 1, 2 ,", [1, 2])])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1,3,7", [1, 3, 7]), ("4", [4]), (" 1, 2 ,", [1, 2])]
+)
 def test_lists_are_written_with_commas(text: str, expected: list[int]) -> None:
     assert chosen({"classes": text}) == {"classes": expected}
 

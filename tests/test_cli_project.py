@@ -1,4 +1,5 @@
-"""project as a person uses it: files of three kinds with the numbers of the page, one line of JSON, one sentence of refusal."""
+"""project as a person uses it: files of three kinds with the numbers of the page, one line of JSON,
+one sentence of refusal."""
 
 from __future__ import annotations
 
@@ -23,14 +24,20 @@ OPTIONS = ("--encoder", "pixels", "--method", "pca", "--points", "100")
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cdp", "project", *args], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
-        text=True, timeout=240, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "cdp", "project", *args],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 @pytest.fixture
 def config(cdp_home: Path) -> ExploreConfig:
-    """Two sets in the store, one of them with a comma and a quote in its classes, and the config that OPTIONS mean."""
+    """Two sets in the store, one of them with a comma and a quote in its classes, and the config
+    that OPTIONS mean."""
     rng = np.random.default_rng(0)
     for name, count in (("one", 40), ("two", 200)):
         image, label = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8), np.arange(count) % 2
@@ -41,12 +48,19 @@ def config(cdp_home: Path) -> ExploreConfig:
 def check(embedding: Embedding, found: dict[str, np.ndarray]) -> None:
     """Every array as it is on the page, bit for bit."""
     for name in ("coordinates", "which", "row", "label"):
-        np.testing.assert_array_equal(np.asarray(found[name], getattr(embedding, name).dtype), getattr(embedding, name))
-    assert tuple(found["names"]) == embedding.names and tuple(found["class_names"]) == embedding.class_names
+        np.testing.assert_array_equal(
+            np.asarray(found[name], getattr(embedding, name).dtype), getattr(embedding, name)
+        )
+    assert (
+        tuple(found["names"]) == embedding.names
+        and tuple(found["class_names"]) == embedding.class_names
+    )
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_a_csv_has_a_line_a_point_with_the_numbers_of_the_page(config: ExploreConfig, tmp_path: Path, dims: int) -> None:
+def test_a_csv_has_a_line_a_point_with_the_numbers_of_the_page(
+    config: ExploreConfig, tmp_path: Path, dims: int
+) -> None:
     out = tmp_path / "map.csv"
     done = run("one", "two", *OPTIONS, "--dims", str(dims), "--out", str(out))
     assert done.returncode == 0, done.stderr
@@ -63,7 +77,9 @@ def test_a_csv_has_a_line_a_point_with_the_numbers_of_the_page(config: ExploreCo
     np.testing.assert_array_equal(np.array(columns[4:], np.float32).T, made.coordinates)
 
 
-def test_an_npz_and_a_json_hold_the_same_and_replace_a_file_only_when_told_to(config: ExploreConfig, tmp_path: Path) -> None:
+def test_an_npz_and_a_json_hold_the_same_and_replace_a_file_only_when_told_to(
+    config: ExploreConfig, tmp_path: Path
+) -> None:
     outs = tmp_path / "map.npz", tmp_path / "map.json"
     for out in outs:
         out.write_text("mine")
@@ -78,10 +94,15 @@ def test_an_npz_and_a_json_hold_the_same_and_replace_a_file_only_when_told_to(co
     found = json.loads(outs[1].read_text())
     check(made, found)
     assert ExploreConfig.model_validate(found["config"]) == config
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["map.json", "map.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "map.json",
+        "map.npz",
+    ]
 
 
-def test_one_json_line_says_points_sets_quality_path_and_seconds(config: ExploreConfig, tmp_path: Path) -> None:
+def test_one_json_line_says_points_sets_quality_path_and_seconds(
+    config: ExploreConfig, tmp_path: Path
+) -> None:
     out = tmp_path / "map.csv"
     done = run("one", "two", *OPTIONS, "--out", str(out), "--quality", "--json")
     assert done.returncode == 0, done.stderr
@@ -89,11 +110,17 @@ def test_one_json_line_says_points_sets_quality_path_and_seconds(config: Explore
     found = json.loads(done.stdout)
     assert found.keys() == {"points", "sets", "quality", "path", "seconds"}
     assert found["points"] == 100 and found["path"] == str(out) and found["seconds"] > 0
-    assert found["sets"] == [{"name": "one", "images": 40, "points": 40}, {"name": "two", "images": 200, "points": 60}]
+    assert found["sets"] == [
+        {"name": "one", "images": 40, "points": 40},
+        {"name": "two", "images": 200, "points": 60},
+    ]
     quality = map_quality(config)
     assert found["quality"] == {
-        "trustworthiness": quality.trustworthiness, "disparity": None, "n": 100, "neighbors": quality.neighbors
-    }  # fmt: skip
+        "trustworthiness": quality.trustworthiness,
+        "disparity": None,
+        "n": 100,
+        "neighbors": quality.neighbors,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""train, runs, show, stop, resume and logs as processes, on a real training of a data set small enough for seconds."""
+"""train, runs, show, stop, resume and logs as processes, on a real training of a data set small
+enough for seconds."""
 
 from __future__ import annotations
 
@@ -21,10 +22,18 @@ from cdp.paths import ROOT
 from cdp.presets_train import preset_settings
 
 TINY = {
-    "dataset": "toys", "real": None, "held_out": 40, "epochs": 2, "validate_every": "1 epoch", "batch": 16, "attack_steps": 2, "validation_steps": 2,
+    "dataset": "toys",
+    "real": None,
+    "held_out": 40,
+    "epochs": 2,
+    "validate_every": "1 epoch",
+    "batch": 16,
+    "attack_steps": 2,
+    "validation_steps": 2,
     "epsilon": 0.03,
-    "precision": "fp32", "overfitting": "notice",
-}  # fmt: skip
+    "precision": "fp32",
+    "overfitting": "notice",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +42,9 @@ def _toys(cdp_home: Path) -> None:
     for name in ("toys", "made"):
         label = np.arange(240) % 3
         image = (label * 80)[:, None, None, None] + rng.integers(0, 40, (240, 8, 8, 1))
-        save_set(name, image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]})
+        save_set(
+            name, image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]}
+        )
 
 
 @pytest.fixture
@@ -46,7 +57,15 @@ def config_file(tmp_path: Path) -> str:
 
 def cdp(*args: str, code: int = 0) -> str:
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", "cdp", *args], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "cdp", *args],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -59,8 +78,25 @@ def cdp_json(*args: str) -> dict[str, Any]:
 
 
 def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config_file: str) -> None:
-    final = cdp_json("train", config_file, "--synthetic", "made", "--fraction", "0.5", "--seed", "3", "--name", "tiny", "--wait")
-    assert (final["state"], final["epoch"], final["name"], final["pid"]) == ("finished", 2, "tiny", None)
+    final = cdp_json(
+        "train",
+        config_file,
+        "--synthetic",
+        "made",
+        "--fraction",
+        "0.5",
+        "--seed",
+        "3",
+        "--name",
+        "tiny",
+        "--wait",
+    )
+    assert (final["state"], final["epoch"], final["name"], final["pid"]) == (
+        "finished",
+        2,
+        "tiny",
+        None,
+    )
     for accuracies in (final, final["best"], final["last"]):
         assert 0 <= accuracies["robust_accuracy"] <= accuracies["clean_accuracy"] <= 1
     assert final["metrics"]["synthetic_images"] == final["metrics"]["images"] / 2
@@ -75,9 +111,23 @@ def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config
     assert "40 validation images" in told
     assert "finished" in cdp("runs")
     # The same settings and seed without the page's file: options alone.
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items() if value is not None]
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name, value in TINY.items() if value is not None
+    ]
     again = cdp_json(
-        "train", "--preset", "quick", "--real", "200", *options, "--synthetic", "made", "--fraction", "0.5", "--seed", "3", "--wait"
+        "train",
+        "--preset",
+        "quick",
+        "--real",
+        "200",
+        *options,
+        "--synthetic",
+        "made",
+        "--fraction",
+        "0.5",
+        "--seed",
+        "3",
+        "--wait",
     )
     for name in ("epoch", "clean_accuracy", "robust_accuracy", "best", "last"):
         assert again[name] == final[name]
@@ -99,8 +149,11 @@ def test_without_wait_the_run_goes_on_and_can_be_stopped_and_resumed(config_file
     assert "resume it to go on" in cdp("logs", run)
     assert "only a run that failed" not in cdp("resume", run)
     waiting = subprocess.Popen(
-        [sys.executable, "-m", "cdp", "logs", run, "--follow"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "cdp", "logs", run, "--follow"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     cdp("stop", run)
     assert "resume it to go on" in waiting.communicate(timeout=60)[0]
     assert waiting.returncode == 0
@@ -109,11 +162,29 @@ def test_without_wait_the_run_goes_on_and_can_be_stopped_and_resumed(config_file
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
-    command = [sys.executable, "-m", "cdp", "train", config_file, "--epochs", "400", "--name", "long", "--wait", "--json"]
-    # As from a terminal: a test run in the background has Ctrl-C switched off, and children inherit that.
+    command = [
+        sys.executable,
+        "-m",
+        "cdp",
+        "train",
+        config_file,
+        "--epochs",
+        "400",
+        "--name",
+        "long",
+        "--wait",
+        "--json",
+    ]
+    # As from a terminal: a test run in the background has Ctrl-C switched off, and children inherit
+    # that.
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     waiting = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     signal.signal(signal.SIGINT, before)
     end = time.monotonic() + 90
@@ -134,10 +205,29 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
         (["train", "--preset", "slow"], "quick"),
         (["train", "--dataset", "nowhere"], "nowhere"),
         (["train", "--synthetic", "none"], "none"),
-        (["train", "--synthetic", "made", "--real", "500"], "made"),  # 8 x 8 images beside Fashion-MNIST
+        (
+            ["train", "--synthetic", "made", "--real", "500"],
+            "made",
+        ),  # 8 x 8 images beside Fashion-MNIST
         (["train", "--dataset", "toys"], "epsilon"),
-        (["train", "--dataset", "toys", "--epsilon", "0.1", "--real", "100", "--synthetic", "real:500"], "take real:92 or fewer"),
-        (["train", "--dataset", "toys", "--epsilon", "0.1", "--synthetic", "real:50"], "set real, such as"),
+        (
+            [
+                "train",
+                "--dataset",
+                "toys",
+                "--epsilon",
+                "0.1",
+                "--real",
+                "100",
+                "--synthetic",
+                "real:500",
+            ],
+            "take real:92 or fewer",
+        ),
+        (
+            ["train", "--dataset", "toys", "--epsilon", "0.1", "--synthetic", "real:50"],
+            "set real, such as",
+        ),
         (["train", "--steps", "5", "--epochs", "3"], "both say how long to train"),
         (["train", "--dataset", "toys", "--epsilon", "0.1", "--real", "99999"], "real"),
         (["train", "--real", "0"], "real"),
@@ -148,8 +238,10 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
         (["logs", "../../etc"], "unknown"),
         (["runs", "--kind", "sweep"], "pretrain"),
     ],
-)  # fmt: skip
-def test_bad_input_is_refused_in_one_sentence_before_anything_starts(args: list[str], words: str, cdp_home: Path) -> None:
+)
+def test_bad_input_is_refused_in_one_sentence_before_anything_starts(
+    args: list[str], words: str, cdp_home: Path
+) -> None:
     said = cdp(*args, code=2)
     assert words in said
     assert said.count("\n") == 1 or said.startswith("Usage")

@@ -1,4 +1,5 @@
-"""The config: every value survives JSON, the flat form and the URL's text; what is outside is refused by name."""
+"""The config: every value survives JSON, the flat form and the URL's text; what is outside is
+refused by name."""
 
 from __future__ import annotations
 
@@ -21,7 +22,12 @@ FIELDS = leaves()
 
 def bounds(field: FieldInfo) -> dict[str, float]:
     """ge, gt, le, lt of a field."""
-    return {name: getattr(bound, name) for bound in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(bound, name)}
+    return {
+        name: getattr(bound, name)
+        for bound in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(bound, name)
+    }
 
 
 def values_of(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
@@ -34,14 +40,21 @@ def values_of(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
         return st.integers(int(bounds(field)["ge"]), int(bounds(field)["le"]))
     if field.annotation is float:
         limits = bounds(field)
-        return st.floats(limits["ge"], limits.get("le", limits.get("lt")), exclude_max="lt" in limits, allow_nan=False)
+        return st.floats(
+            limits["ge"],
+            limits.get("le", limits.get("lt")),
+            exclude_max="lt" in limits,
+            allow_nan=False,
+        )
     if field.annotation is str:
         return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
     assert name == "classes", f"no strategy for {name}"
     return st.lists(st.integers(0, 999), unique=True, max_size=20).map(tuple)
 
 
-FLAT = st.fixed_dictionaries({}, optional={name: values_of(name, field) for name, field in FIELDS.items()})
+FLAT = st.fixed_dictionaries(
+    {}, optional={name: values_of(name, field) for name, field in FIELDS.items()}
+)
 
 
 def built(flat: dict[str, Any]) -> GenerateConfig | None:
@@ -60,12 +73,16 @@ def test_every_config_survives_json_and_the_flat_form(flat: dict[str, Any]) -> N
         return
     assert GenerateConfig.model_validate_json(config.model_dump_json()) == config
     assert unflatten(json.loads(json.dumps(flatten(config)))) == config
-    assert unflatten(flatten(config), preset("paper-mnist")) == config, "the flat form is complete: no base shows through"
+    assert unflatten(flatten(config), preset("paper-mnist")) == config, (
+        "the flat form is complete: no base shows through"
+    )
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(FIELDS)), st.data())
-def test_a_single_allowed_value_is_kept_or_refused_with_a_reason(name: str, data: st.DataObject) -> None:
+def test_a_single_allowed_value_is_kept_or_refused_with_a_reason(
+    name: str, data: st.DataObject
+) -> None:
     value = data.draw(values_of(name, FIELDS[name]))
     try:
         config = unflatten({name: value})
@@ -79,8 +96,13 @@ NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, f
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1e12, 1e12, "", "abc", None, [], {"a": 1}, True])
-def test_a_number_outside_its_range_or_no_number_is_refused_and_named(name: str, value: Any) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), float("-inf"), -1e12, 1e12, "", "abc", None, [], {"a": 1}, True],
+)
+def test_a_number_outside_its_range_or_no_number_is_refused_and_named(
+    name: str, value: Any
+) -> None:
     if value is True and bounds(FIELDS[name]).get("ge", 0) <= 1:
         return
     with pytest.raises(InputError, match=name):
@@ -108,7 +130,18 @@ def test_every_field_says_what_a_form_has_to_draw() -> None:
         assert (field.description or "").endswith("."), name
 
 
-@pytest.mark.parametrize("data", [{"colour": 1}, {"guidance": {"colour": 1}}, {"sampler": {"loss": "none"}}, [], None, 3, {"guidance": 3}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"colour": 1},
+        {"guidance": {"colour": 1}},
+        {"sampler": {"loss": "none"}},
+        [],
+        None,
+        3,
+        {"guidance": 3},
+    ],
+)
 def test_unknown_keys_and_foreign_shapes_are_refused(data: Any) -> None:
     with pytest.raises(InputError):
         parse(GenerateConfig, data)
@@ -120,12 +153,38 @@ def test_a_config_cannot_be_changed_in_place() -> None:
 
 
 OLDER = {
-    "model": "fashion-mnist", "dataset": "fashion-mnist", "count": 64, "seed": 0, "classes": [], "batch": 512, "loss": "hard_negative",
-    "encoder": "standard", "strength": 0.1, "temperature": 10.0, "strength_mode": "raw", "raw_lambda": 100000.0, "factor": "one",
-    "schedule": "constant", "window_start": 1.0, "window_stop": 0.4, "noise_limit": 0.0, "point": "x_t", "positives": "previous",
-    "negatives": "auto", "bank_size": 512, "tau_plus": 0.1, "beta": 1.0, "margin": 0.5, "head": False, "solver": "ddim", "steps": 20,
-    "eta": 0.0, "cfg_scale": 1.0, "precision": "auto", "compile": False,
-}  # fmt: skip
+    "model": "fashion-mnist",
+    "dataset": "fashion-mnist",
+    "count": 64,
+    "seed": 0,
+    "classes": [],
+    "batch": 512,
+    "loss": "hard_negative",
+    "encoder": "standard",
+    "strength": 0.1,
+    "temperature": 10.0,
+    "strength_mode": "raw",
+    "raw_lambda": 100000.0,
+    "factor": "one",
+    "schedule": "constant",
+    "window_start": 1.0,
+    "window_stop": 0.4,
+    "noise_limit": 0.0,
+    "point": "x_t",
+    "positives": "previous",
+    "negatives": "auto",
+    "bank_size": 512,
+    "tau_plus": 0.1,
+    "beta": 1.0,
+    "margin": 0.5,
+    "head": False,
+    "solver": "ddim",
+    "steps": 20,
+    "eta": 0.0,
+    "cfg_scale": 1.0,
+    "precision": "auto",
+    "compile": False,
+}
 """A card's settings as the version before wrote them, for the preset paper-cifar10."""
 
 
@@ -139,7 +198,9 @@ def test_settings_of_the_version_before_mean_the_same_push_today() -> None:
     assert upgraded(upgraded(OLDER)) == upgraded(OLDER)
 
 
-@pytest.mark.parametrize("change", [{"loss": "info_nce"}, {"strength_mode": "relative"}, {"loss": "supcon"}])
+@pytest.mark.parametrize(
+    "change", [{"loss": "info_nce"}, {"strength_mode": "relative"}, {"loss": "supcon"}]
+)
 def test_other_losses_and_relative_strength_keep_their_lambda(change: dict[str, Any]) -> None:
     assert unflatten(OLDER | change).guidance.raw_lambda == OLDER["raw_lambda"]
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.config_train import TrainConfig, attack_steps_of, automatic_name, budget, overlaid, step_size_of
+from cdp.config_train import (
+    TrainConfig,
+    attack_steps_of,
+    automatic_name,
+    budget,
+    overlaid,
+    step_size_of,
+)
 from cdp.data.catalog import CATALOG
 from cdp.data.names import valid_name
 from cdp.errors import InputError
@@ -29,9 +36,13 @@ def test_the_published_step_is_that_of_the_rule() -> None:
 
 
 def test_empty_budget_and_steps_are_the_data_sets_conventions() -> None:
-    assert [attack_steps_of(TrainConfig(dataset=name)) for name in ("mnist", "cifar10", "mine")] == [40, 10, 10]
+    assert [
+        attack_steps_of(TrainConfig(dataset=name)) for name in ("mnist", "cifar10", "mine")
+    ] == [40, 10, 10]
     assert attack_steps_of(TrainConfig(dataset="mnist", attack_steps=7)) == 7
-    assert budget(TrainConfig(dataset="cifar10", norm="l2"), CATALOG["cifar10"].conventional("l2")) == pytest.approx(128 / 255)
+    assert budget(
+        TrainConfig(dataset="cifar10", norm="l2"), CATALOG["cifar10"].conventional("l2")
+    ) == pytest.approx(128 / 255)
     assert budget(TrainConfig(epsilon=0.2), 0.1) == 0.2
     with pytest.raises(InputError, match="set epsilon"):
         budget(TrainConfig(dataset="kmnist"), CATALOG["kmnist"].conventional("linf"))
@@ -40,12 +51,18 @@ def test_empty_budget_and_steps_are_the_data_sets_conventions() -> None:
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"real": 0}, "nothing to train on"), ({"real": 0, "synthetic": ["a"]}, "fraction"), ({"synthetic": ["a", "a"]}, "twice"),
-        ({"synthetic": ["a"], "batch": 2, "fraction": 0.01}, "batch"), ({"epsilon": 0}, "epsilon"), ({"epsilon": float("nan")}, "epsilon"),
-        ({"method": "fgsm"}, "method"), ({"steps": 3, "epochs": 2}, "both say"), ({"fraction": 1.01}, "fraction"),
+        ({"real": 0}, "nothing to train on"),
+        ({"real": 0, "synthetic": ["a"]}, "fraction"),
+        ({"synthetic": ["a", "a"]}, "twice"),
+        ({"synthetic": ["a"], "batch": 2, "fraction": 0.01}, "batch"),
+        ({"epsilon": 0}, "epsilon"),
+        ({"epsilon": float("nan")}, "epsilon"),
+        ({"method": "fgsm"}, "method"),
+        ({"steps": 3, "epochs": 2}, "both say"),
+        ({"fraction": 1.01}, "fraction"),
         ({"synthetic": list("abcdefghijklmnopq")}, "synthetic"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_trained_names_the_field(settings: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         parse(TrainConfig, settings)
@@ -69,11 +86,17 @@ def test_settings_stored_before_there_were_steps_mean_what_they_meant() -> None:
     config = parse(TrainConfig, stored)
     assert (config.steps, config.epochs, config.validate_every) == (None, 7, "1 epoch")
     assert parse(TrainConfig, {"epochs": 7}).validate_every == "auto"
-    assert parse(TrainConfig, TrainConfig(epochs=7).model_dump(mode="json")) == TrainConfig(epochs=7)
+    assert parse(TrainConfig, TrainConfig(epochs=7).model_dump(mode="json")) == TrainConfig(
+        epochs=7
+    )
 
 
 def test_a_length_in_one_unit_replaces_one_in_the_other() -> None:
-    assert overlaid({"steps": 375, "beta": 1}, {"epochs": 3}) == {"steps": None, "epochs": 3, "beta": 1}
+    assert overlaid({"steps": 375, "beta": 1}, {"epochs": 3}) == {
+        "steps": None,
+        "epochs": 3,
+        "beta": 1,
+    }
     assert overlaid({"epochs": 400}, {"steps": 9}) == {"steps": 9, "epochs": None}
     assert overlaid({"steps": 375}, {"seed": 1}) == {"steps": 375, "seed": 1}
     with pytest.raises(InputError, match="both say"):
@@ -83,9 +106,15 @@ def test_a_length_in_one_unit_replaces_one_in_the_other() -> None:
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
-        (50, "50 steps"), ("50", "50 steps"), (" 2 Epochs ", "2 epochs"), ("1 epoch", "1 epoch"), ("1", "1 step"), ("AUTO", "auto"), ("3epochs", "3 epochs"),
+        (50, "50 steps"),
+        ("50", "50 steps"),
+        (" 2 Epochs ", "2 epochs"),
+        ("1 epoch", "1 epoch"),
+        ("1", "1 step"),
+        ("AUTO", "auto"),
+        ("3epochs", "3 epochs"),
     ],
-)  # fmt: skip
+)
 def test_an_interval_of_validation_has_one_spelling(given: object, meant: str) -> None:
     assert parse(TrainConfig, {"validate_every": given}).validate_every == meant
     assert parse(TrainConfig, {"validate_every": meant}).validate_every == meant
@@ -103,15 +132,20 @@ def test_further_real_images_stand_alone_beside_a_subset() -> None:
     assert automatic_name(config) == "trades-small-cnn-r2000-f0.7-more5000-s0"
     assert valid_name(automatic_name(config))
     for change, words in (
-        ({"real": None}, "set real, such as"), ({"synthetic": ["real:5", "a"]}, "stands alone"), ({"synthetic": ["real:0"]}, "write a number"),
-        ({"synthetic": ["real:many"]}, "such as real:2000"), ({"synthetic": ["real:"]}, "write a number"),
-    ):  # fmt: skip
+        ({"real": None}, "set real, such as"),
+        ({"synthetic": ["real:5", "a"]}, "stands alone"),
+        ({"synthetic": ["real:0"]}, "write a number"),
+        ({"synthetic": ["real:many"]}, "such as real:2000"),
+        ({"synthetic": ["real:"]}, "write a number"),
+    ):
         with pytest.raises(InputError, match=words):
             parse(TrainConfig, {"synthetic": ["real:5"], "real": 2000} | change)
 
 
 @given(st.integers(2, 8192), st.floats(0, 1))
-def test_the_synthetic_part_of_a_batch_is_the_nearest_whole_number(batch: int, fraction: float) -> None:
+def test_the_synthetic_part_of_a_batch_is_the_nearest_whole_number(
+    batch: int, fraction: float
+) -> None:
     try:
         config = parse(TrainConfig, {"batch": batch, "fraction": fraction, "synthetic": ["a"]})
     except InputError:

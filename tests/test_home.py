@@ -1,4 +1,5 @@
-"""A CDP_HOME that cannot be used is one sentence with the remedy, on the command line and above every page."""
+"""A CDP_HOME that cannot be used is one sentence with the remedy, on the command line and above
+every page."""
 
 from __future__ import annotations
 
@@ -19,9 +20,11 @@ REMEDY = "set the environment variable CDP_HOME to a folder that you can write"
 @pytest.fixture(params=["a file", "below a file", "nobody's home"])
 def broken(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "file").write_text("")
-    given = {"a file": str(tmp_path / "file"), "below a file": str(tmp_path / "file" / "home"), "nobody's home": "~no-such-user/x"}[
-        request.param
-    ]
+    given = {
+        "a file": str(tmp_path / "file"),
+        "below a file": str(tmp_path / "file" / "home"),
+        "nobody's home": "~no-such-user/x",
+    }[request.param]
     monkeypatch.setenv("CDP_HOME", given)
     return given
 
@@ -37,7 +40,11 @@ def test_commands_end_with_that_sentence(broken: str, words: list[str], tmp_path
     write_npz(tmp_path / "a.npz")
     done = cdp(*[str(tmp_path / "a.npz") if word == "FILE" else word for word in words])
     assert done.returncode == 2
-    assert done.stderr.startswith("error: CDP_HOME is ") and REMEDY in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (
+        done.stderr.startswith("error: CDP_HOME is ")
+        and REMEDY in done.stderr
+        and len(done.stderr.splitlines()) == 1
+    )
     assert cdp("--help").returncode == 0
 
 
@@ -49,13 +56,18 @@ def test_pages_say_it_and_stop(broken: str) -> None:
     assert not page.button
 
 
-def test_a_folder_that_cannot_be_written_is_said_by_name(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_said_by_name(
+    monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+) -> None:
     cdp_home.mkdir()
     assert paths.home_problem() == ""
     monkeypatch.setattr("cdp.paths.os.access", lambda *_: False)
     assert str(cdp_home) in paths.home_problem() and "cannot be written" in paths.home_problem()
     paths.require_home()
-    for error in (PermissionError(errno.EACCES, "Permission denied", "x"), OSError(errno.EROFS, "Read-only file system", "x")):
+    for error in (
+        PermissionError(errno.EACCES, "Permission denied", "x"),
+        OSError(errno.EROFS, "Read-only file system", "x"),
+    ):
         assert sentence(error) == paths.home_problem()
 
 

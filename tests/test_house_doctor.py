@@ -26,7 +26,13 @@ def report() -> doctor.Report:
 def test_json_and_text_of_the_process_agree_with_its_exit_code(cdp_home: Path) -> None:
     command = [sys.executable, "-m", "cdp", "doctor", "--json"]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     found = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
@@ -59,7 +65,9 @@ def test_every_problem_has_a_remedy_and_both_are_printed(report: doctor.Report) 
         assert problem.remedy in text
 
 
-def test_a_folder_that_cannot_be_written_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "file"
     file.write_text("")
     monkeypatch.setenv("CDP_HOME", str(file))
@@ -69,7 +77,9 @@ def test_a_folder_that_cannot_be_written_blocks(tmp_path: Path, monkeypatch: pyt
     assert [problem.blocking for problem in problems if "CDP_HOME" in problem.what] == [True]
 
 
-def test_little_disk_is_said_but_does_not_block(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+def test_little_disk_is_said_but_does_not_block(
+    monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+) -> None:
     monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1 << 62)
     problems: list[doctor.Problem] = []
     doctor._home(problems)
@@ -78,8 +88,15 @@ def test_little_disk_is_said_but_does_not_block(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_missing_and_a_different_package_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        doctor, "_version", lambda name: None if name == "plotly" else "0.0.1" if name == "numpy" else doctor.pinned()[name]
+        doctor,
+        "_version",
+        lambda name: (
+            None if name == "plotly" else "0.0.1" if name == "numpy" else doctor.pinned()[name]
+        ),
     )
     problems: list[doctor.Problem] = []
     doctor._versions(problems)
-    assert {(problem.what.split()[0], problem.blocking) for problem in problems} == {("plotly", True), ("numpy", False)}
+    assert {(problem.what.split()[0], problem.blocking) for problem in problems} == {
+        ("plotly", True),
+        ("numpy", False),
+    }

@@ -26,7 +26,10 @@ def requirement_names(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("place", MAX_LINES)
 def test_files_stay_short_enough_to_have_one_job(place: str) -> None:
-    counts = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in (ROOT / place).rglob("*.py")}
+    counts = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in (ROOT / place).rglob("*.py")
+    }
     assert {path: count for path, count in counts.items() if count > MAX_LINES[place]} == {}
 
 
@@ -36,10 +39,14 @@ def test_all_assets_together_stay_small_enough_for_git() -> None:
 
 def test_each_shipped_diffusion_model_stays_small_enough_for_git() -> None:
     for folder in (ASSETS / "models").glob("*"):
-        assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= MAX_MODEL, folder.name
+        assert (
+            sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= MAX_MODEL
+        ), folder.name
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-oracles.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-oracles.txt"]
+)
 def test_every_requirement_is_pinned_and_installed_in_that_version(name: str) -> None:
     for requirement in requirement_names(ROOT / name):
         package, equals, version = requirement.partition("==")
@@ -50,10 +57,21 @@ def test_every_requirement_is_pinned_and_installed_in_that_version(name: str) ->
 def test_every_third_party_import_of_the_app_is_a_direct_requirement() -> None:
     from tests.test_house_imports import imported_by, python_files
 
-    distribution = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
+    distribution = {
+        "PIL": "pillow",
+        "mlflow": "mlflow-skinny",
+        "sklearn": "scikit-learn",
+        "umap": "umap-learn",
+        "yaml": "pyyaml",
+    }
     optional = {"cuml"}  # taken where it is installed and there is a GPU
     own = {"cdp", "app", "pages", "benchmarks", "tests"}
-    used = {name.split(".")[0] for path in [*python_files("cdp", "pages"), ROOT / "app.py"] if path.exists() for name in imported_by(path)}
+    used = {
+        name.split(".")[0]
+        for path in [*python_files("cdp", "pages"), ROOT / "app.py"]
+        if path.exists()
+        for name in imported_by(path)
+    }
     third_party = {
         distribution.get(name, name).replace("_", "-")
         for name in used
@@ -77,7 +95,12 @@ def test_streamlit_knows_every_option_set_for_it() -> None:
 
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     known = set(config.get_config_options())
-    flat = {f"{section}.{key}" for section, values in settings.items() for key, value in values.items() if not isinstance(value, dict)}
+    flat = {
+        f"{section}.{key}"
+        for section, values in settings.items()
+        for key, value in values.items()
+        if not isinstance(value, dict)
+    }
     flat |= {
         f"{section}.{sub}.{key}"
         for section, values in settings.items()
@@ -102,12 +125,15 @@ def test_links_between_documents_lead_somewhere(path: str) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize(("reports", "line", "code"), [
-    ([(3, 0, 0)], "3 passed, 0 failed", 0),
-    ([(3, 1, 0), (2, 0, 1)], "3 passed, 1 failed, 1 skipped", 1),
-    ([(3, 0, 0), None], "3 passed, 1 failed", 1),
-    ([(0, 0, 0)], "0 passed, 0 failed", 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reports", "line", "code"),
+    [
+        ([(3, 0, 0)], "3 passed, 0 failed", 0),
+        ([(3, 1, 0), (2, 0, 1)], "3 passed, 1 failed, 1 skipped", 1),
+        ([(3, 0, 0), None], "3 passed, 1 failed", 1),
+        ([(0, 0, 0)], "0 passed, 0 failed", 1),
+    ],
+)
 def test_the_tally_counts_every_run_and_a_missing_report_is_a_failure(
     tmp_path: Path, reports: list[tuple[int, int, int] | None], line: str, code: int
 ) -> None:
@@ -117,15 +143,26 @@ def test_the_tally_counts_every_run_and_a_missing_report_is_a_failure(
         paths.append(str(path))
         if report is not None:
             tests, failures, skipped = report
-            path.write_text(f'<testsuites><testsuite tests="{tests}" failures="{failures}" errors="0" skipped="{skipped}"/></testsuites>')
-    done = subprocess.run([sys.executable, "tests/tally.py", *paths], cwd=ROOT, capture_output=True, text=True, check=False)
+            path.write_text(
+                f'<testsuites><testsuite tests="{tests}" failures="{failures}" errors="0"'
+                f' skipped="{skipped}"/></testsuites>'
+            )
+    done = subprocess.run(
+        [sys.executable, "tests/tally.py", *paths],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.stdout.splitlines()[-1], done.returncode) == (line, code)
 
 
 def luminance(colour: str) -> float:
     """Relative luminance of "#rrggbb" (WCAG 2.2)."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -141,5 +178,7 @@ def test_text_and_buttons_of_both_themes_are_readable(name: str) -> None:
     assert contrast(theme["textColor"], theme["backgroundColor"]) >= 7
     assert contrast(theme["textColor"], theme["secondaryBackgroundColor"]) >= 7
     assert contrast(theme["linkColor"], theme["backgroundColor"]) >= 4.5
-    assert contrast("#ffffff", theme["primaryColor"]) >= 4.5, "Streamlit writes white on primary buttons"
+    assert contrast("#ffffff", theme["primaryColor"]) >= 4.5, (
+        "Streamlit writes white on primary buttons"
+    )
     assert contrast(theme["primaryColor"], theme["backgroundColor"]) >= 3

@@ -1,4 +1,5 @@
-"""What an error tells a person to do leads on: each remedy of this table is provoked, read from the message, and done."""
+"""What an error tells a person to do leads on: each remedy of this table is provoked, read from the
+message, and done."""
 
 from __future__ import annotations
 
@@ -54,16 +55,27 @@ def run(line: str) -> str:
 
 
 def images(count: int = 24, side: int = 8, channels: int = 1) -> np.ndarray:
-    return np.random.default_rng(count).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+    return np.random.default_rng(count).integers(
+        0, 256, (count, side, side, channels), dtype=np.uint8
+    )
 
 
 def npz(path: Path, *, label: np.ndarray | None = None, image: np.ndarray | None = None) -> Path:
-    np.savez(path, image=images() if image is None else image, label=np.arange(24) % 3 if label is None else label)
+    np.savez(
+        path,
+        image=images() if image is None else image,
+        label=np.arange(24) % 3 if label is None else label,
+    )
     return path
 
 
 def saved(name: str, classes: int = 3, count: int = 24, side: int = 8) -> str:
-    save_set(name, images(count, side), np.arange(count) % classes, {"class_names": [f"c{k}" for k in range(classes)]})
+    save_set(
+        name,
+        images(count, side),
+        np.arange(count) % classes,
+        {"class_names": [f"c{k}" for k in range(classes)]},
+    )
     return name
 
 
@@ -79,7 +91,8 @@ def training(text: str) -> Any:
 
 @dataclass(frozen=True)
 class Case:
-    """One remedy. fail: what goes wrong, given a folder; says: the remedy in the message, as a pattern; then: does it, given what the pattern found."""
+    """One remedy. fail: what goes wrong, given a folder; says: the remedy in the message, as a
+    pattern; then: does it, given what the pattern found."""
 
     fail: Callable[[Path], object]
     says: str
@@ -157,8 +170,20 @@ def _unlabelled_of_own(folder: Path) -> object:
 def _encoder(dataset: str) -> None:
     """A classifier called standard, which is no judge, of three classes."""
     names = ["c0", "c1", "c2"]
-    card = {"format": 1, "what": "encoder", "dataset": dataset, "kind": "standard", "shape": [1, 8, 8], "classes": 3, "class_names": names}
-    save_encoder(encoders_dir() / dataset / "standard", build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0), card)
+    card = {
+        "format": 1,
+        "what": "encoder",
+        "dataset": dataset,
+        "kind": "standard",
+        "shape": [1, 8, 8],
+        "classes": 3,
+        "class_names": names,
+    }
+    save_encoder(
+        encoders_dir() / dataset / "standard",
+        build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0),
+        card,
+    )
 
 
 def _pseudo_labelled(folder: Path, found: re.Match[str]) -> None:
@@ -174,9 +199,13 @@ def _is_images(folder: Path, expression: str, image: np.ndarray) -> None:
 
 def _renumbered_large(folder: Path, option: str) -> None:
     made = bring(folder / "s.npz", **{option: True}).train
-    assert made.class_names == tuple(str(2**63 + k) for k in range(3)) and np.array_equal(made.labels("a test"), np.arange(24) % 3)
+    assert made.class_names == tuple(str(2**63 + k) for k in range(3)) and np.array_equal(
+        made.labels("a test"), np.arange(24) % 3
+    )
     same = npz(folder / "t.npz", label=(np.arange(24) % 3).astype(np.uint64) + np.uint64(2**63))
-    assert np.array_equal(bring(same, f"{made.name}-test").train.labels("a test"), np.arange(24) % 3)
+    assert np.array_equal(
+        bring(same, f"{made.name}-test").train.labels("a test"), np.arange(24) % 3
+    )
 
 
 def _unlabelled_file(folder: Path) -> object:
@@ -198,120 +227,202 @@ def _rename(before: str, after: str) -> Callable[[Path, re.Match[str]], object]:
 
 
 CASES: dict[str, Case] = {
-    "labels with gaps": Case(_gaps, r"set (renumber)", lambda f, m: bring(f / "s.npz", **{m[1]: True})),
+    "labels with gaps": Case(
+        _gaps, r"set (renumber)", lambda f, m: bring(f / "s.npz", **{m[1]: True})
+    ),
     "labels with gaps on the command line": Case(
-        lambda f: run(f"import {npz(f / 's.npz', label=np.arange(24) % 3 + 1)}"), r"set (renumber)", lambda f, m: run(f"import {f / 's.npz'} --{m[1]}")
+        lambda f: run(f"import {npz(f / 's.npz', label=np.arange(24) % 3 + 1)}"),
+        r"set (renumber)",
+        lambda f, m: run(f"import {f / 's.npz'} --{m[1]}"),
     ),
     "labels with gaps of a path": Case(
-        lambda f: load_split(str(npz(f / "s.npz", label=np.arange(24) % 3 + 1)), "train"), r"set (renumber)",
+        lambda f: load_split(str(npz(f / "s.npz", label=np.arange(24) % 3 + 1)), "train"),
+        r"set (renumber)",
         lambda f, m: load_split(bring(f / "s.npz", renumber=True).train.name, "train"),
     ),
     "no test images": Case(
-        _no_tests, r"import them under the name (\S+), an .npz with (\S+) as class names$",
-        lambda f, m: (run(f"import {npz(f / 't.npz')} --name {m[1]} --classes {m[2]}"), load_split("own", "test")),
+        _no_tests,
+        r"import them under the name (\S+), an .npz with (\S+) as class names$",
+        lambda f, m: (
+            run(f"import {npz(f / 't.npz')} --name {m[1]} --classes {m[2]}"),
+            load_split("own", "test"),
+        ),
     ),
     "test images of a set that is not here": Case(
-        lambda f: bring(npz(f / "t.npz"), "own-test"), r"marks the test images of '(\w+)'.* import its training images under that name first",
+        lambda f: bring(npz(f / "t.npz"), "own-test"),
+        r"marks the test images of '(\w+)'.* import its training images under that name first",
         lambda f, m: (bring(npz(f / "s.npz"), m[1]), bring(f / "t.npz", "own-test")),
     ),
     "a path where a name is needed": Case(
-        _path_for_encoder, r"import it under a name first",
-        lambda f, m: encoder_folder(parse(EncoderConfig, {"dataset": bring(f / "s.npz", "named").train.name})),
+        _path_for_encoder,
+        r"import it under a name first",
+        lambda f, m: encoder_folder(
+            parse(EncoderConfig, {"dataset": bring(f / "s.npz", "named").train.name})
+        ),
     ),
-    "class names for folders": Case(_folder_has_names, r"leave the class names out", lambda f, m: bring(f / "pets")),
-    "a name that is taken": Case(_twice, r"choose another name", lambda f, m: bring(f / "own.npz", "other")),
-    "other class folders for tests": Case(_wrong_test_classes, r"rename the folders as those classes", _rename("pets/test/lynx", "pets/test/cat")),
+    "class names for folders": Case(
+        _folder_has_names, r"leave the class names out", lambda f, m: bring(f / "pets")
+    ),
+    "a name that is taken": Case(
+        _twice, r"choose another name", lambda f, m: bring(f / "own.npz", "other")
+    ),
+    "other class folders for tests": Case(
+        _wrong_test_classes,
+        r"rename the folders as those classes",
+        _rename("pets/test/lynx", "pets/test/cat"),
+    ),
     "a folder around the data": Case(
-        lambda f: (class_folders(f / "zip" / "pets"), bring(f / "zip")), r": give (\S+)$", lambda f, m: bring(m[1])
+        lambda f: (class_folders(f / "zip" / "pets"), bring(f / "zip")),
+        r": give (\S+)$",
+        lambda f, m: bring(m[1]),
     ),
     "one class": Case(
-        lambda f: bring(npz(f / "s.npz", label=np.zeros(24, int))), r"name the classes that it lacks", lambda f, m: bring(f / "s.npz", class_names=["a", "b"])
+        lambda f: bring(npz(f / "s.npz", label=np.zeros(24, int))),
+        r"name the classes that it lacks",
+        lambda f, m: bring(f / "s.npz", class_names=["a", "b"]),
     ),
     "images of 16 bits": Case(_pixel_mode, r"convert it to 8-bit RGB", _as_rgb),
     "more real images than there are": Case(
-        _real("real=9999 synthetic="), r"leave it empty for (all)$", lambda f, m: prepare_training(training(f"real={m[1]}"))
+        _real("real=9999 synthetic="),
+        r"leave it empty for (all)$",
+        lambda f, m: prepare_training(training(f"real={m[1]}")),
     ),
     "more real images than there are, emptied": Case(
-        _real("real=9999"), r"leave it empty for all$", lambda f, m: prepare_training(training("real="))
+        _real("real=9999"),
+        r"leave it empty for all$",
+        lambda f, m: prepare_training(training("real=")),
     ),
-    "more real images than there are, lowered": Case(_real("real=9999"), r"has (\d+) here", lambda f, m: prepare_training(training(f"real={m[1]}"))),
+    "more real images than there are, lowered": Case(
+        _real("real=9999"),
+        r"has (\d+) here",
+        lambda f, m: prepare_training(training(f"real={m[1]}")),
+    ),
     "no budget": Case(
-        lambda f: (saved("own", count=60), prepare_training(training("epsilon=auto"))), r"set (epsilon), such as ([\d.]+)",
+        lambda f: (saved("own", count=60), prepare_training(training("epsilon=auto"))),
+        r"set (epsilon), such as ([\d.]+)",
         lambda f, m: prepare_training(training(f"{m[1]}={m[2]}")),
     ),
     "a card without a data set": Case(
-        _no_card_dataset, r"set (dataset) to .* such as (\S+)$", lambda f, m: dataset_of([open_source("own")], m[2], encoder="judge")
+        _no_card_dataset,
+        r"set (dataset) to .* such as (\S+)$",
+        lambda f, m: dataset_of([open_source("own")], m[2], encoder="judge"),
     ),
     "a card without a data set on the command line": Case(
-        lambda f: (saved("own"), run("measure own")), r"set (dataset) to .* such as (\S+)$",
+        lambda f: (saved("own"), run("measure own")),
+        r"set (dataset) to .* such as (\S+)$",
         lambda f, m: dataset_of([open_source("own")], m[2], encoder="judge"),
     ),
     "nothing to drop": Case(
-        lambda f: (saved("own"), run("select own --out part")), r"set (keep) to how many, or (drop_duplicates)",
+        lambda f: (saved("own"), run("select own --out part")),
+        r"set (keep) to how many, or (drop_duplicates)",
         lambda f, m: run(f"select own --out part --{m[2].replace('_', '-')} --encoder pixels"),
     ),
     "too few of a class to balance": Case(
-        lambda f: chosen_rows(np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", balanced=True), r"switch (balanced) off",
-        lambda f, m: chosen_rows(np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", **{m[1]: False}),
+        lambda f: chosen_rows(
+            np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", balanced=True
+        ),
+        r"switch (balanced) off",
+        lambda f, m: chosen_rows(
+            np.arange(10.0), np.array([0] * 9 + [1]), 6, order="highest", **{m[1]: False}
+        ),
     ),
-    "sides that encoders do not take": Case(_odd_sides, r"set (anyway)", lambda f, m: require_trainable("own", encoder=True, **{m[1]: True})),
-    "a set without labels": Case(_unlabelled, r"python -m cdp (pseudo-label bare --name \S+ --dataset) DATASET \(", _pseudo_labelled),
-    "a set without labels, of a data set without a judge": Case(_unlabelled_of_own, r"python -m cdp (pseudo-label bare --name \S+),", _pseudo_labelled),
+    "sides that encoders do not take": Case(
+        _odd_sides,
+        r"set (anyway)",
+        lambda f, m: require_trainable("own", encoder=True, **{m[1]: True}),
+    ),
+    "a set without labels": Case(
+        _unlabelled,
+        r"python -m cdp (pseudo-label bare --name \S+ --dataset) DATASET \(",
+        _pseudo_labelled,
+    ),
+    "a set without labels, of a data set without a judge": Case(
+        _unlabelled_of_own, r"python -m cdp (pseudo-label bare --name \S+),", _pseudo_labelled
+    ),
     "a set without labels, of a data set without classifiers": Case(
-        lambda f: (saved("own"), save_set("bare", images(), None, {"dataset": "own"}), run("pseudo-label bare --name labelled")),
-        r"own has no classifier here .* python -m cdp (pretrain-encoder --dataset own),", lambda f, m: known(m[1], EncoderConfig),
+        lambda f: (
+            saved("own"),
+            save_set("bare", images(), None, {"dataset": "own"}),
+            run("pseudo-label bare --name labelled"),
+        ),
+        r"own has no classifier here .* python -m cdp (pretrain-encoder --dataset own),",
+        lambda f, m: known(m[1], EncoderConfig),
     ),
     "an encoder of a data set that is not here": Case(
         lambda f: encoder_on_device("standard", "nowhere"),
-        r"'nowhere' is not here.* \(python -m cdp (import) PATH (--name nowhere)\) .* \(python -m cdp (pretrain-encoder --dataset nowhere --name standard)\)",
+        r"'nowhere' is not here.* \(python -m cdp (import) PATH (--name nowhere)\) .* \(python -m"
+        r" cdp (pretrain-encoder --dataset nowhere --name standard)\)",
         lambda f, m: (run(f"{m[1]} {npz(f / 's.npz')} {m[2]}"), known(m[3], EncoderConfig)),
     ),
     "images of -1 to 1": Case(
-        lambda f: bring(npz(f / "s.npz", image=images() / 127.5 - 1)), r"0\.\.1, (\S.*) where they lie in -1\.\.1",
+        lambda f: bring(npz(f / "s.npz", image=images() / 127.5 - 1)),
+        r"0\.\.1, (\S.*) where they lie in -1\.\.1",
         lambda f, m: _is_images(f, m[1], images() / 127.5 - 1),
     ),
     "images of -128 to 127": Case(
-        lambda f: bring(npz(f / "s.npz", image=(images().astype(int) - 128).astype(np.int8))), r"0\.\.255, (\S.*) where they lie in -128",
+        lambda f: bring(npz(f / "s.npz", image=(images().astype(int) - 128).astype(np.int8))),
+        r"0\.\.255, (\S.*) where they lie in -128",
         lambda f, m: _is_images(f, m[1], (images().astype(int) - 128).astype(np.int8)),
     ),
     "labels above 2**63": Case(
-        lambda f: bring(npz(f / "s.npz", label=(np.arange(24) % 3).astype(np.uint64) + np.uint64(2**63))), r"9223372036854775808.* set (renumber)",
+        lambda f: bring(
+            npz(f / "s.npz", label=(np.arange(24) % 3).astype(np.uint64) + np.uint64(2**63))
+        ),
+        r"9223372036854775808.* set (renumber)",
         lambda f, m: _renumbered_large(f, m[1]),
     ),
     "a file without labels": Case(
-        _unlabelled_file, r"\(python -m cdp (import .* --name) NAME\), .*\(python -m cdp (pseudo-label NAME --dataset DATASET --name NEW)\)",
+        _unlabelled_file,
+        r"\(python -m cdp (import .* --name) NAME\), .*\(python -m cdp (pseudo-label NAME --dataset"
+        r" DATASET --name NEW)\)",
         lambda f, m: (run(f"{m[1]} bare"), known(m[2]), open_set("bare")),
     ),
     "an encoder that is not here": Case(
-        lambda f: (saved("own"), load_encoder("mine", "own")), r"make one with python -m cdp (.+)$", lambda f, m: known(m[1], EncoderConfig)
+        lambda f: (saved("own"), load_encoder("mine", "own")),
+        r"make one with python -m cdp (.+)$",
+        lambda f, m: known(m[1], EncoderConfig),
     ),
     "a diffusion model that is not here": Case(
-        lambda f: load_pipeline("mine.v2"), r"make one with python -m cdp (.+)$", lambda f, m: known(m[1], PretrainConfig)
+        lambda f: load_pipeline("mine.v2"),
+        r"make one with python -m cdp (.+)$",
+        lambda f, m: known(m[1], PretrainConfig),
     ),
     "a model whose name is shipped": Case(
-        lambda f: model_folder(parse(PretrainConfig, {})), r"(name): .* choose another name", lambda f, m: model_folder(parse(PretrainConfig, {m[1]: "other"}))
+        lambda f: model_folder(parse(PretrainConfig, {})),
+        r"(name): .* choose another name",
+        lambda f, m: model_folder(parse(PretrainConfig, {m[1]: "other"})),
     ),
     "an evaluation of nothing": Case(
-        lambda f: prepare_evaluation(parse(EvaluateConfig, {"model": "assets/encoders/fashion-mnist/robust", "part": "gone"})), r"generate or import one",
+        lambda f: prepare_evaluation(
+            parse(EvaluateConfig, {"model": "assets/encoders/fashion-mnist/robust", "part": "gone"})
+        ),
+        r"generate or import one",
         lambda f, m: bring(npz(f / "s.npz")),
     ),
-    "no runs": Case(lambda f: _failing(run("runs")), r"python -m cdp (.+)$", lambda f, m: known(m[1])),
+    "no runs": Case(
+        lambda f: _failing(run("runs")), r"python -m cdp (.+)$", lambda f, m: known(m[1])
+    ),
     "no sets": Case(
-        lambda f: _failing(run("sets")), r"python -m cdp (generate), or bring one with python -m cdp (import)",
+        lambda f: _failing(run("sets")),
+        r"python -m cdp (generate), or bring one with python -m cdp (import)",
         lambda f, m: (known(m[1]), known(m[2])),
     ),
-}  # fmt: skip
+}
 
 
 def known(line: str, model: Any = None) -> None:
-    """The line is one that the command line takes, up to its settings; model: which its options have to be valid for."""
+    """The line is one that the command line takes, up to its settings; model: which its options
+    have to be valid for."""
     words = shlex.split(line)
     command = COMMANDS.get_command(click.Context(COMMANDS), words[0])  # type: ignore[attr-defined]
     assert command is not None, line
     options = {option: one for one in command.params for option in (*one.opts, *one.secondary_opts)}
     assert [word for word in words[1:] if word.startswith("--") and word not in options] == [], line
     if model is not None:
-        given = {words[k].removeprefix("--").replace("-", "_"): words[k + 1] for k in range(1, len(words), 2)}
+        given = {
+            words[k].removeprefix("--").replace("-", "_"): words[k + 1]
+            for k in range(1, len(words), 2)
+        }
         config = parse(model, given)
         (encoder_folder if model is EncoderConfig else model_folder)(config)
 
@@ -332,13 +443,15 @@ def test_a_remedy_leads_on(name: str, tmp_path: Path) -> None:
     case.then(tmp_path / "given", found)
 
 
-# ---- All messages: commands exist, and words that only a shell understands stand in commands alone ----
+# ---- All messages: commands exist, and words that only a shell understands stand in commands alone
+# ----
 
 FIELD = "FIELD"
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """(place, text) of every string in the package, values that are filled in written as FIELD. Not docstrings."""
+    """(place, text) of every string in the package, values that are filled in written as FIELD. Not
+    docstrings."""
     for path in sorted(CDP.rglob("*.py")):
         tree = ast.parse(path.read_text())
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -347,32 +460,67 @@ def texts() -> Iterator[tuple[str, str]]:
             for node in ast.walk(tree)
             if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
         }
-        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        inside = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.JoinedStr)
+            for part in node.values
+        }
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
-                parts = [str(part.value) if isinstance(part, ast.Constant) else FIELD for part in node.values]
+                parts = [
+                    str(part.value) if isinstance(part, ast.Constant) else FIELD
+                    for part in node.values
+                ]
                 yield f"{path.relative_to(CDP)}:{node.lineno}", "".join(parts)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs | inside:
+            elif (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in docs | inside
+            ):
                 yield f"{path.relative_to(CDP)}:{node.lineno}", node.value
 
 
 def test_every_command_that_is_named_anywhere_exists_with_its_options() -> None:
-    lines = [(place, line) for place, text in texts() for line in re.findall(r"python -m cdp ([a-z][^\n`):;,]*)", text)]
+    lines = [
+        (place, line)
+        for place, text in texts()
+        for line in re.findall(r"python -m cdp ([a-z][^\n`):;,]*)", text)
+    ]
     assert len(lines) > 20
     wrong = []
     for place, line in lines:
         words = line.split()
         command = COMMANDS.get_command(click.Context(COMMANDS), words[0].rstrip("."))  # type: ignore[attr-defined]
-        options = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} if command else set()
-        if command is None or [word for word in words if word.startswith("--") and word.rstrip(".") not in options]:
+        options = (
+            {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+            if command
+            else set()
+        )
+        if command is None or [
+            word for word in words if word.startswith("--") and word.rstrip(".") not in options
+        ]:
             wrong.append((place, line))
     assert wrong == []
 
 
 def test_options_stand_in_no_message_that_a_browser_shows() -> None:
-    """Below page and command line a setting is called by its name; a message may give the words of both, or a
+    """Below page and command line a setting is called by its name; a message may give the words of
+    both, or a
     whole command, which whoever reads it may type."""
-    both = ("data/", "models/", "tasks/", "robust/", "guidance/", "embedding/", "diffusion/", "pretrain/", "statistics/", "ui/", "config")
+    both = (
+        "data/",
+        "models/",
+        "tasks/",
+        "robust/",
+        "guidance/",
+        "embedding/",
+        "diffusion/",
+        "pretrain/",
+        "statistics/",
+        "ui/",
+        "config",
+    )
     found = [
         (place, text)
         for place, text in texts()

@@ -1,1 +1,2 @@
-"""The command line: the same tasks and the same configs as the pages. Heavy imports happen inside the commands."""
+"""The command line: the same tasks and the same configs as the pages. Heavy imports happen inside
+the commands."""

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from cdp.runs.records import Run
 
 Reports = Annotated[
-    list[Path] | None, typer.Option(help="Also write FILE.html or FILE.csv, in place of one that is there. May be repeated.")
+    list[Path] | None,
+    typer.Option(
+        help="Also write FILE.html or FILE.csv, in place of one that is there. May be repeated."
+    ),
 ]
 
 
@@ -30,30 +33,51 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="RUN|GROUP...",
-            help="Trainings by id, by name or by the beginning of an id; or what the names of several seeds share, for all of them.",
+            help=(
+                "Trainings by id, by name or by the beginning of an id; or what the names of"
+                " several seeds share, for all of them."
+            ),
         ),
     ] = None,
     where: Annotated[
-        str | None, typer.Option(help='Also all trainings that match a filter of runs --where, such as "night method:trades -tag:old".')
+        str | None,
+        typer.Option(
+            help=(
+                'Also all trainings that match a filter of runs --where, such as "night'
+                ' method:trades -tag:old".'
+            )
+        ),
     ] = None,
-    each: Annotated[bool, typer.Option("--each", help="Every run is an arm of its own, in place of a mean over seeds.")] = False,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each", help="Every run is an arm of its own, in place of a mean over seeds."
+        ),
+    ] = False,
     report: Reports = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare trainings: clean and robust accuracy with intervals, what they differ in, and whether one is better.
+    """Compare trainings: clean and robust accuracy with intervals, what they differ in, and whether
+    one is better.
 
-    Runs that differ in their seed only are one arm. What is missing is named on stderr, and the rest is compared.
+    Runs that differ in their seed only are one arm. What is missing is named on stderr, and the
+    rest is compared.
     """
     from cdp.cli.compared import told
     from cdp.runs.comparing.comparison import compare as compared
     from cdp.runs.comparing.comparison import comparison_json
 
     makers = [(path, _maker(path)) for path in report or []]
-    comparison = compared(list(dict.fromkeys([*resolved(runs or []), *_found(where)])), groups=not each)
+    comparison = compared(
+        list(dict.fromkeys([*resolved(runs or []), *_found(where)])), groups=not each
+    )
     for sentence in comparison.missing:
         say(f"warning: {sentence}")
     if sum(len(arm.seeds) for arm in comparison.arms) < 2:
-        raise InputError("fewer than two runs are left to compare: name at least two trainings, or a group of seeds")
+        raise InputError(
+            "fewer than two runs are left to compare: name at least two trainings, or a group of"
+            " seeds"
+        )
     for path, make in makers:
         _write(path, make(comparison))
     if as_json:
@@ -63,17 +87,21 @@ def compare(
 
 
 def resolved(words: Sequence[str]) -> list[str]:
-    """Run ids, each once. A word is, in this order: an id, the name of one training, the name of a group, the beginning of one id. One that
-    is none of them stays as it is, so that the comparison names it as missing. Raises InputError where it is several."""
+    """Run ids, each once. A word is, in this order: an id, the name of one training, the name of a
+    group, the beginning of one id. One that is none of them stays as it is, so that the comparison
+    names it as missing. Raises InputError where it is several."""
     from cdp.runs.records import list_runs
 
     everything = list_runs()[::-1]
     groups = _groups([run for run in everything if run.kind == "train"])
-    return list(dict.fromkeys(run_id for word in words for run_id in _meant(word, everything, groups)))
+    return list(
+        dict.fromkeys(run_id for word in words for run_id in _meant(word, everything, groups))
+    )
 
 
 def _found(where: str | None) -> list[str]:
-    """Ids of the trainings that a filter finds, the oldest first. Raises InputError where it cannot be read."""
+    """Ids of the trainings that a filter finds, the oldest first. Raises InputError where it cannot
+    be read."""
     from cdp.runs.table.index import Index
     from cdp.runs.table.query import matching
 
@@ -81,12 +109,16 @@ def _found(where: str | None) -> list[str]:
 
 
 def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
-    """Ids by what the names of several seeds of the same settings share: of all of them, as an arm is called, and of those that are alike but for
-    their seed, so that a run that was repeated under another name takes nothing away."""
+    """Ids by what the names of several seeds of the same settings share: of all of them, as an arm
+    is called, and of those that are alike but for their seed, so that a run that was repeated under
+    another name takes nothing away."""
     from cdp.naming import common_name
     from cdp.runs.comparing.arms import groups_of, settings_key
 
-    arms, alike = groups_of(trainings), {run.id: f"{settings_key(run)} {common_name([run.name])}" for run in trainings}
+    arms, alike = (
+        groups_of(trainings),
+        {run.id: f"{settings_key(run)} {common_name([run.name])}" for run in trainings},
+    )
     found: dict[str, list[str]] = {}
     for of in (arms, alike):
         parts: dict[str, list[Run]] = {}
@@ -94,7 +126,9 @@ def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
             parts.setdefault(of[run.id], []).append(run)
         for part in parts.values():
             if len(part) > 1:
-                found.setdefault(common_name([run.name for run in part]), []).extend(run.id for run in part)
+                found.setdefault(common_name([run.name for run in part]), []).extend(
+                    run.id for run in part
+                )
     return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
 
 
@@ -109,7 +143,10 @@ def _meant(word: str, everything: Sequence[Run], groups: dict[str, list[str]]) -
     others = [run for run in everything if word and (run.name == word or run.id.startswith(word))]
     for matches in (named, begun, others):
         if len(matches) > 1:
-            raise InputError(f"{word[:80]!r} is {len(matches)} runs ({', '.join(run.id for run in matches[:4])}): give the whole id")
+            raise InputError(
+                f"{word[:80]!r} is {len(matches)} runs"
+                f" ({', '.join(run.id for run in matches[:4])}): give the whole id"
+            )
         if matches:
             return [matches[0].id]
     return [word]
@@ -117,20 +154,34 @@ def _meant(word: str, everything: Sequence[Run], groups: dict[str, list[str]]) -
 
 def _title(comparison: Comparison) -> str:
     names = [arm.name for arm in comparison.arms]
-    return names[0] if len(names) == 1 else f"{names[0]} and {names[1]}" if len(names) == 2 else f"Comparison of {len(names)} arms"
+    return (
+        names[0]
+        if len(names) == 1
+        else f"{names[0]} and {names[1]}"
+        if len(names) == 2
+        else f"Comparison of {len(names)} arms"
+    )
 
 
 def _maker(path: Path) -> Callable[[Comparison], str]:
-    """What makes the content of a report, by the ending of its name. Raises InputError for another ending."""
+    """What makes the content of a report, by the ending of its name. Raises InputError for another
+    ending."""
     ending = path.suffix.lower()
     if ending not in (".html", ".csv"):
-        raise InputError(f"report: {path.name[:80]!r} ends with neither .html nor .csv: name the file by what it should be")
+        raise InputError(
+            f"report: {path.name[:80]!r} ends with neither .html nor .csv: name the file by what it"
+            " should be"
+        )
 
     def make(comparison: Comparison) -> str:
         from cdp.reports.comparison import comparison_html
         from cdp.reports.tables import comparison_csv
 
-        return comparison_html(comparison, title=_title(comparison), link="") if ending == ".html" else comparison_csv(comparison)
+        return (
+            comparison_html(comparison, title=_title(comparison), link="")
+            if ending == ".html"
+            else comparison_csv(comparison)
+        )
 
     return make
 
@@ -142,5 +193,7 @@ def _write(path: Path, content: str) -> None:
         with atomic_file(path) as file:
             file.write(content.encode())
     except OSError as error:
-        raise InputError(f"report: {path} cannot be written ({error.strerror}): choose another place") from error
+        raise InputError(
+            f"report: {path} cannot be written ({error.strerror}): choose another place"
+        ) from error
     say(f"wrote {path}")

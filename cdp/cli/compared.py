@@ -27,24 +27,44 @@ def told(comparison: Comparison) -> str:
 
 def _row(arm: Arm) -> tuple[str, ...]:
     # The width in a label is one run's; the mean of several has its own beside it.
-    called = {without_width(seed.label) if len(arm.seeds) > 1 else seed.label for seed in arm.seeds if seed.label}
+    called = {
+        without_width(seed.label) if len(arm.seeds) > 1 else seed.label
+        for seed in arm.seeds
+        if seed.label
+    }
     seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
     steps = [one.steps for one in arm.compute if one is not None]
     taken = span_text(steps) if steps else "-"
-    return arm.name, ",".join(seeds) or "-", taken, _share(arm.clean), _share(arm.robust), "; ".join(sorted(called)) or "not measured yet"
+    return (
+        arm.name,
+        ",".join(seeds) or "-",
+        taken,
+        _share(arm.clean),
+        _share(arm.robust),
+        "; ".join(sorted(called)) or "not measured yet",
+    )
 
 
 def _difference(one: Difference) -> str:
     p = "" if one.adjusted is None or one.withheld else f", p = {one.adjusted:.2g}"
-    return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (f" [{one.method}{p}]" if one.method else "")
+    return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (
+        f" [{one.method}{p}]" if one.method else ""
+    )
 
 
 def _share(interval: Interval | None) -> str:
     if interval is not None and not interval.wide:
         return f"{100 * interval.value:.1f} % ({no_width(interval)})"
-    return "-" if interval is None else f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+    return (
+        "-"
+        if interval is None
+        else f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+    )
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -22,7 +22,12 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    name: Annotated[str, typer.Argument(metavar="DATASET", help="A built-in data set, such as mnist; doctor lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="A built-in data set, such as mnist; doctor lists them."
+        ),
+    ],
 ) -> None:
     """Fetch a built-in data set through torchvision, into CDP_HOME."""
     from cdp.data.registry import load_split
@@ -37,62 +42,105 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE_OR_FOLDER",
-            help="An .npz with `image` and `label`, a folder of class folders, or a folder with train and test (or val) of such.",
+            help=(
+                "An .npz with `image` and `label`, a folder of class folders, or a folder with"
+                " train and test (or val) of such."
+            ),
         ),
     ],
     name: Annotated[
         str,
         typer.Option(
-            help="What to call it: letters, digits, dots, dashes; empty takes the file's or folder's. NAME-test adds test images."
+            help=(
+                "What to call it: letters, digits, dots, dashes; empty takes the file's or"
+                " folder's. NAME-test adds test images."
+            )
         ),
     ] = "",
     test: Annotated[
         str,
         typer.Option(
-            help="Test images elsewhere; empty finds them: a folder test (or val) beside train, or FILE-test.npz beside FILE.npz."
+            help=(
+                "Test images elsewhere; empty finds them: a folder test (or val) beside train, or"
+                " FILE-test.npz beside FILE.npz."
+            )
         ),
     ] = "",
     classes: Annotated[
         str,
         typer.Option(
-            help="Class names of an .npz in the order of its labels, commas between them, or the data set whose labels these are."
+            help=(
+                "Class names of an .npz in the order of its labels, commas between them, or the"
+                " data set whose labels these are."
+            )
         ),
     ] = "",
-    renumber: Annotated[bool, typer.Option("--renumber", help="Labels with gaps, or from 1, become 0, 1, ... in their order.")] = False,
+    renumber: Annotated[
+        bool,
+        typer.Option(
+            "--renumber", help="Labels with gaps, or from 1, become 0, 1, ... in their order."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check labelled images and copy them into the store, memory-mapped. Nothing is kept of a file that is refused."""
+    """Check labelled images and copy them into the store, memory-mapped. Nothing is kept of a file
+    that is refused."""
     from cdp.data.bringing import bring
 
     brought = bring(
-        source, name, test=test or None, class_names=[part.strip() for part in classes.split(",") if part.strip()], renumber=renumber
+        source,
+        name,
+        test=test or None,
+        class_names=[part.strip() for part in classes.split(",") if part.strip()],
+        renumber=renumber,
     )
     made = brought.train
     if as_json:
-        print_json({
-            "name": made.name, "path": str(made.folder), "count": len(made), "shape": list(made.image.shape[1:]), "labelled": made.label is not None,
-            "class_names": list(made.class_names), "test_count": len(brought.test) if brought.test else 0, "notes": list(brought.notes),
-        })  # fmt: skip
+        print_json(
+            {
+                "name": made.name,
+                "path": str(made.folder),
+                "count": len(made),
+                "shape": list(made.image.shape[1:]),
+                "labelled": made.label is not None,
+                "class_names": list(made.class_names),
+                "test_count": len(brought.test) if brought.test else 0,
+                "notes": list(brought.notes),
+            }
+        )
         return
     for one in (made, *([brought.test] if brought.test else [])):
-        print(f"{one.name}: {len(one):,} images of {_size(one.image.shape[1:])}{_without(one.label is not None)} in {one.folder}")
+        print(
+            f"{one.name}: {len(one):,} images of"
+            f" {_size(one.image.shape[1:])}{_without(one.label is not None)} in {one.folder}"
+        )
     for note in brought.notes:
         say(note)
 
 
 def export(
-    name: Annotated[str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="The file to write.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write a set as .npz with `image` (N,H,W,C uint8) and `label`, the format other projects read."""
+    """Write a set as .npz with `image` (N,H,W,C uint8) and `label`, the format other
+    projects read."""
     from cdp.data.importing import export_npz
     from cdp.data.sets import open_set
 
     chosen = open_set(name)
     export_npz(chosen, out)
     if as_json:
-        print_json({"name": chosen.name, "path": str(out.resolve()), "count": len(chosen), "bytes": out.stat().st_size})
+        print_json(
+            {
+                "name": chosen.name,
+                "path": str(out.resolve()),
+                "count": len(chosen),
+                "bytes": out.stat().st_size,
+            }
+        )
     else:
         print(f"{out}: {len(chosen):,} images of {chosen.name}")
 
@@ -107,14 +155,20 @@ def sets(as_json: AsJson = False) -> None:
         print_json({"folder": str(sets_dir()), "sets": [_row(entry) for entry in found]})
         return
     if not found:
-        say(f"no sets in {sets_dir()} yet: make one with python -m cdp generate, or bring one with python -m cdp import")
+        say(
+            f"no sets in {sets_dir()} yet: make one with python -m cdp generate, or bring one with"
+            " python -m cdp import"
+        )
     for entry in found:
         print(_line(_row(entry)))
 
 
 def _size(shape: tuple[int, ...]) -> str:
     height, width, channels = shape
-    return f"{width} x {height}, {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels} channels'}"
+    return (
+        f"{width} x {height},"
+        f" {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels} channels'}"
+    )
 
 
 def _row(entry: SetEntry) -> dict[str, Any]:
@@ -131,7 +185,10 @@ def _row(entry: SetEntry) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"{row['name']:<24} broken: {row['error']}"
-    return f"{row['name']:<24} {row['count']:>9,} images of {_size(tuple(row['shape']))}{_without(row['labelled'])}, made {row['created']}"
+    return (
+        f"{row['name']:<24} {row['count']:>9,} images of"
+        f" {_size(tuple(row['shape']))}{_without(row['labelled'])}, made {row['created']}"
+    )
 
 
 def _without(labelled: bool) -> str:

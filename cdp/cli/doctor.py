@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Print versions, device, data, checkpoints and free disk, and what is missing and how to get it.
+    """Print versions, device, data, checkpoints and free disk, and what is missing and how to get
+    it.
 
     Ends with exit code 0 where the default generation can run, else 1.
     """
@@ -36,7 +37,13 @@ def doctor(as_json: AsJson = False) -> None:
 
 def lines(report: Report) -> list[str]:
     """The report as text."""
-    text = ["Versions", *(f"  {name:<13} {version or 'not installed'}" for name, version in report.versions.items())]
+    text = [
+        "Versions",
+        *(
+            f"  {name:<13} {version or 'not installed'}"
+            for name, version in report.versions.items()
+        ),
+    ]
     text += ["", "Device", *_device(report.device)]
     text += ["", "Files", *_home(report.home)]
     text += ["", "Data sets", *(f"  {row['name']:<15} {_dataset(row)}" for row in report.datasets)]
@@ -50,7 +57,10 @@ def _device(device: dict[str, Any]) -> list[str]:
     if not device:
         return ["  unknown until torch is installed"]
     return [
-        f"  runs on       {device['device']} ({device['name']}), {bytes_text(device['memory_bytes'])} of memory",
+        (
+            f"  runs on       {device['device']} ({device['name']}),"
+            f" {bytes_text(device['memory_bytes'])} of memory"
+        ),
         f"  cores         {device['cores']} usable, torch takes {device['threads']} threads",
         f'  precision     {device["auto_precision"]}: the faster one here, which "auto" takes',
     ]
@@ -59,7 +69,10 @@ def _device(device: dict[str, Any]) -> list[str]:
 def _home(home: dict[str, Any]) -> list[str]:
     state = "writable" if home["writable"] else "not writable"
     return [
-        f"  CDP_HOME      {home['path']} ({state if home['exists'] else f'made at the first use; {state}'})",
+        (
+            f"  CDP_HOME      {home['path']}"
+            f" ({state if home['exists'] else f'made at the first use; {state}'})"
+        ),
         f"  free disk     {bytes_text(home['free_bytes'])}",
     ]
 
@@ -73,10 +86,17 @@ def _dataset(row: dict[str, Any]) -> str:
 def _checkpoints(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return ["  none"]
-    return [f"  {row['name']:<15} sha256 {(row['sha256'] or 'unknown')[:12]}  {row['folder']}" for row in rows]
+    return [
+        f"  {row['name']:<15} sha256 {(row['sha256'] or 'unknown')[:12]}  {row['folder']}"
+        for row in rows
+    ]
 
 
 def _problems(report: Report) -> list[str]:
     if not report.problems:
         return ["  nothing"]
-    return [f"  {'needed:' if problem.blocking else 'optional:'} {problem.what}. Remedy: {problem.remedy}" for problem in report.problems]
+    return [
+        f"  {'needed:' if problem.blocking else 'optional:'} {problem.what}. Remedy:"
+        f" {problem.remedy}"
+        for problem in report.problems
+    ]

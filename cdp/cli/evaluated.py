@@ -19,34 +19,59 @@ EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
 
 
 def told_report(report: EvalReport, outcomes: Outcomes) -> str:
-    """The figures with their intervals, one a line; those of both weights where both were evaluated."""
+    """The figures with their intervals, one a line; those of both weights where both were
+    evaluated."""
     lines = [f"{report.model.name}: {headline(report)}", f"called: {report.label}"]
     for one in report.weights:
         lines += _weights(one, many=len(report.weights) > 1)
-    lines += [f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})" for unseen in report.unseen]
+    lines += [
+        f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})"
+        for unseen in report.unseen
+    ]
     lines += filter(None, [unseen_gap(report)])
     for curve in report.curves:
-        points = ", ".join(f"{point.epsilon:g}: {100 * point.robust.value:.1f}" for point in curve.points)
-        lines.append(f"accuracy [%] at budget, {curve.which} weights, {curve.attack}, n = {curve.n:,}: {points}")
+        points = ", ".join(
+            f"{point.epsilon:g}: {100 * point.robust.value:.1f}" for point in curve.points
+        )
+        lines.append(
+            f"accuracy [%] at budget, {curve.which} weights, {curve.attack}, n = {curve.n:,}:"
+            f" {points}"
+        )
     if report.masking:
         lines.append(masking_sentence(report.masking))
-        lines += [f"{check.verdict:8}{check.title}: {check.sentence}" for check in report.masking.checks]
+        lines += [
+            f"{check.verdict:8}{check.title}: {check.sentence}" for check in report.masking.checks
+        ]
     lines += [f"note: {warning}" for warning in report.warnings]
     wrong = int((outcomes.of[report.main.which].clean != outcomes.label).sum())
     lines.append(
-        f"{report.n:,} images, {wrong:,} of them wrong without any attack; seed {report.seed}, {report.device}, {duration(report.seconds)}"
+        f"{report.n:,} images, {wrong:,} of them wrong without any attack; seed {report.seed},"
+        f" {report.device}, {duration(report.seconds)}"
     )
     return "\n".join(lines)
 
 
 def _weights(one: WeightsReport, *, many: bool) -> list[str]:
-    which = "" if one.which == "given" else f"{one.which} weights (epoch {one.epoch})" if one.epoch else f"{one.which} weights"
+    which = (
+        ""
+        if one.which == "given"
+        else f"{one.which} weights (epoch {one.epoch})"
+        if one.epoch
+        else f"{one.which} weights"
+    )
     head = [f"-- {which}"] if which and many else [which] if which else []
     stages = [
-        f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,} turned, {duration(stage.seconds)}"
+        f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,}"
+        f" turned, {duration(stage.seconds)}"
         for stage in one.stages
     ]
-    return [*head, f"  clean accuracy: {_share(one.clean)}", *stages, f"  robust accuracy: {_share(one.robust)}", *_weakest(one.classes)]
+    return [
+        *head,
+        f"  clean accuracy: {_share(one.clean)}",
+        *stages,
+        f"  robust accuracy: {_share(one.robust)}",
+        *_weakest(one.classes),
+    ]
 
 
 def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
@@ -54,18 +79,27 @@ def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
     if not measured:
         return []
     hits = [round(share.value * one.n) for one, share in measured]
-    place, known = weakest_words([one.name for one, _ in measured], hits, [one.n for one, _ in measured])
+    place, known = weakest_words(
+        [one.name for one, _ in measured], hits, [one.n for one, _ in measured]
+    )
     one, share = measured[place]
-    said = f"{'lowest class' if known else 'weakest class'}: {one.name}, {_share(share)}, n = {one.n:,}"
+    said = (
+        f"{'lowest class' if known else 'weakest class'}: {one.name}, {_share(share)}, n ="
+        f" {one.n:,}"
+    )
     return [f"  {said}{f'; {known}' if known else ''}"]
 
 
 def _share(interval: Interval) -> str:
-    return f"{100 * interval.value:.1f} % ({interval.level:.0%}: {100 * interval.low:.1f} to {100 * interval.high:.1f})"
+    return (
+        f"{100 * interval.value:.1f} % ({interval.level:.0%}: {100 * interval.low:.1f} to"
+        f" {100 * interval.high:.1f})"
+    )
 
 
 def write_exports(report: EvalReport, paths: Sequence[Path]) -> None:
-    """Each in the form that its name ends with. Raises InputError for another ending or a place that cannot be written."""
+    """Each in the form that its name ends with. Raises InputError for another ending or a place
+    that cannot be written."""
     for path in paths:
         content = _maker(path)(report)
         try:
@@ -73,7 +107,9 @@ def write_exports(report: EvalReport, paths: Sequence[Path]) -> None:
             with atomic_file(path) as file:
                 file.write(content.encode())
         except OSError as error:
-            raise InputError(f"export: {path} cannot be written ({error.strerror}): choose another place") from error
+            raise InputError(
+                f"export: {path} cannot be written ({error.strerror}): choose another place"
+            ) from error
         say(f"wrote {path}")
 
 
@@ -89,10 +125,15 @@ def _maker(path: Path) -> Callable[[EvalReport], str]:
     from cdp.reports.tables import evaluation_csv
 
     makers: dict[str, Callable[[EvalReport], str]] = {
-        ".html": evaluation_html, ".csv": evaluation_csv, ".robustbench.json": lambda report: json.dumps(robustbench_record(report), indent=1),
+        ".html": evaluation_html,
+        ".csv": evaluation_csv,
+        ".robustbench.json": lambda report: json.dumps(robustbench_record(report), indent=1),
         ".json": lambda report: json.dumps(report_json(report), indent=1),
-    }  # fmt: skip
+    }
     ending = next((ending for ending in EXPORTS if path.name.endswith(ending)), None)
     if ending is None:
-        raise InputError(f"export: {path.name[:80]} ends with none of {', '.join(EXPORTS)}: name the file by what it should be")
+        raise InputError(
+            f"export: {path.name[:80]} ends with none of {', '.join(EXPORTS)}: name the file by"
+            " what it should be"
+        )
     return makers[ending]

@@ -27,8 +27,12 @@ def register(app: typer.Typer) -> None:
 
 @with_options(GenerateConfig)
 def generate(
-    out: Annotated[Path, typer.Option(help="The folder of the finished set; its name becomes the set's name.")],
-    preset_name: Annotated[str, typer.Option("--preset", help=f"Where to start from: {', '.join(PRESETS)}.")] = "default",
+    out: Annotated[
+        Path, typer.Option(help="The folder of the finished set; its name becomes the set's name.")
+    ],
+    preset_name: Annotated[
+        str, typer.Option("--preset", help=f"Where to start from: {', '.join(PRESETS)}.")
+    ] = "default",
     as_json: AsJsonAtEnd = False,
     **given: Any,
 ) -> None:
@@ -61,7 +65,8 @@ def generate(
 
 
 def _conditional(config: GenerateConfig) -> bool:
-    """Whether the model is told a class, by its card; True where it has none, as the work then says what is wrong with it."""
+    """Whether the model is told a class, by its card; True where it has none, as the work then says
+    what is wrong with it."""
     from cdp.models.pipelines import list_models
 
     card = next((entry.card for entry in list_models() if entry.name == config.model), {})
@@ -69,7 +74,8 @@ def _conditional(config: GenerateConfig) -> bool:
 
 
 def summarise(made: SampleSet, progress: Progress) -> dict[str, Any]:
-    """The closing JSON line. seconds and rate are of this start; resumed_from images were there before it."""
+    """The closing JSON line. seconds and rate are of this start; resumed_from images were there
+    before it."""
     return {
         "path": str(made.folder),
         "name": made.name,

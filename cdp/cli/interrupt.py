@@ -1,4 +1,5 @@
-"""Ctrl-C as a question asked between steps, so that what is finished is kept; a second Ctrl-C ends the process."""
+"""Ctrl-C as a question asked between steps, so that what is finished is kept; a second Ctrl-C ends
+the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The root of the command line, and how every failure of it ends: exit codes 0 done, 2 bad input, 1 failure, 130 Ctrl-C."""
+"""The root of the command line, and how every failure of it ends: exit codes 0 done, 2 bad input, 1
+failure, 130 Ctrl-C."""
 
 from __future__ import annotations
 
@@ -34,8 +35,14 @@ from cdp.errors import Cancelled, CdpError
 
 app = typer.Typer(
     name="cdp",
-    help="Contrastive-DP Studio without a browser: generate guided sample sets, train diffusion models and robust classifiers, move data in and out.",
-    epilog="Add --debug anywhere for the traceback of an error. Files live under CDP_HOME (default: workspace/ beside the app).",
+    help=(
+        "Contrastive-DP Studio without a browser: generate guided sample sets, train diffusion"
+        " models and robust classifiers, move data in and out."
+    ),
+    epilog=(
+        "Add --debug anywhere for the traceback of an error. Files live under CDP_HOME (default:"
+        " workspace/ beside the app)."
+    ),
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -51,7 +58,10 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version."),
+    ] = False,
 ) -> None:
     """Options that come before a command."""
 

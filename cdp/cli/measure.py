@@ -1,4 +1,5 @@
-"""measure: how far apart the classes of sets are, how faithful they are, and what changed between two of them."""
+"""measure: how far apart the classes of sets are, how faithful they are, and what changed between
+two of them."""
 
 from __future__ import annotations
 
@@ -22,21 +23,51 @@ def register(app: typer.Typer) -> None:
 
 def measure(
     sets: Annotated[
-        list[str], typer.Argument(metavar="SET...", help="Saved sets by name or path, or real splits such as fashion-mnist:test.")
+        list[str],
+        typer.Argument(
+            metavar="SET...",
+            help="Saved sets by name or path, or real splits such as fashion-mnist:test.",
+        ),
     ],
     encoder: Annotated[
-        str, typer.Option(help="In whose features: judge, standard, robust, noise-aware, a path, or pixels. The judge never guides.")
+        str,
+        typer.Option(
+            help=(
+                "In whose features: judge, standard, robust, noise-aware, a path, or pixels. The"
+                " judge never guides."
+            )
+        ),
     ] = "judge",
-    dataset: Annotated[str, typer.Option(help="Whose real images to compare with; empty takes the one on the set's card.")] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Whose real images to compare with; empty takes the one on the set's card."
+        ),
+    ] = "",
     rows: Annotated[
-        int, typer.Option(help="Images of each set that are measured, class-balanced, 100 to 20000.", min=100, max=20_000)
+        int,
+        typer.Option(
+            help="Images of each set that are measured, class-balanced, 100 to 20000.",
+            min=100,
+            max=20_000,
+        ),
     ] = 5000,
     seed: Annotated[
-        int, typer.Option(help="Of how images are dealt to parts for the intervals, and drawn to compare sets at the same size.", min=0)
+        int,
+        typer.Option(
+            help=(
+                "Of how images are dealt to parts for the intervals, and drawn to compare sets at"
+                " the same size."
+            ),
+            min=0,
+        ),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead of tables.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON line instead of tables.")
+    ] = False,
 ) -> None:
-    """Measure sets in an encoder's feature space, with 95 % intervals; further sets are also compared with the first."""
+    """Measure sets in an encoder's feature space, with 95 % intervals; further sets are also
+    compared with the first."""
     from cdp.tasks.measuring import compare, comparisons_json, measure_set
 
     options = {"encoder": encoder, "dataset": dataset, "rows": rows, "seed": seed}
@@ -52,7 +83,11 @@ def measure(
         print_json(comparisons_json(found, pairs, encoder=encoder))
         return
     for one in found:
-        _table(f"{one.name}: {one.result.n:,} of {one.total:,} images, {encoder}", one.result.figures, one.result.undefined)
+        _table(
+            f"{one.name}: {one.result.n:,} of {one.total:,} images, {encoder}",
+            one.result.figures,
+            one.result.undefined,
+        )
         if one.note:
             print(f"  note: {one.note}")
     for pair in pairs:
@@ -60,7 +95,8 @@ def measure(
 
 
 def print_comparison(pair: Comparison, beside: Sequence[Comparison]) -> None:
-    """What differs, figure by figure and in sentences. beside: comparisons that are read together with this one."""
+    """What differs, figure by figure and in sentences. beside: comparisons that are read together
+    with this one."""
     from cdp.tasks.measuring import changes, sentences
 
     _table(f"{pair.first.name} minus {pair.second.name}, {pair.n:,} images each", changes(pair), {})

@@ -1,4 +1,5 @@
-"""Command-line options made from the fields of the configs: name, type, help and range stand there and nowhere else."""
+"""Command-line options made from the fields of the configs: name, type, help and range stand there
+and nowhere else."""
 
 from __future__ import annotations
 
@@ -30,13 +31,20 @@ def leaves(model: type[Frozen] = GenerateConfig) -> dict[str, FieldInfo]:
     return found
 
 
-def with_options(model: type[Frozen], skip: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate a command that ends in ``**given``: one option for each leaf of ``model``, all unset by default."""
+def with_options(
+    model: type[Frozen], skip: frozenset[str] = frozenset()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command that ends in ``**given``: one option for each leaf of ``model``, all unset
+    by default."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)
-        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-        made = [_parameter(name, field) for name, field in leaves(model).items() if name not in skip]
+        own = [
+            p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        made = [
+            _parameter(name, field) for name, field in leaves(model).items() if name not in skip
+        ]
         vars(command)["__signature__"] = signature.replace(parameters=own + made)
         command.__annotations__ = {p.name: p.annotation for p in own + made} | {"return": None}
         return command
@@ -45,10 +53,14 @@ def with_options(model: type[Frozen], skip: frozenset[str] = frozenset()) -> Cal
 
 
 def chosen(given: Mapping[str, Any], model: type[Frozen] = GenerateConfig) -> dict[str, Any]:
-    """The leaves that were set on the command line. Lists are written with commas: ``1,3,7`` or ``0.4,0.8``; names may also repeat
-    the option."""
+    """The leaves that were set on the command line. Lists are written with commas: ``1,3,7`` or
+    ``0.4,0.8``; names may also repeat the option."""
     fields = leaves(model)
-    return {name: _value(name, value, fields[name]) for name, value in given.items() if value not in (None, [])}
+    return {
+        name: _value(name, value, fields[name])
+        for name, value in given.items()
+        if value not in (None, [])
+    }
 
 
 def _value(name: str, value: Any, field: FieldInfo) -> Any:
@@ -62,7 +74,11 @@ def _value(name: str, value: Any, field: FieldInfo) -> Any:
     try:
         return [number(part) for part in str(value).split(",") if part.strip()]
     except ValueError as error:
-        kind = "whole numbers with commas between them, like 1,3,7" if number is int else "numbers with commas between them, like 0.4,0.8"
+        kind = (
+            "whole numbers with commas between them, like 1,3,7"
+            if number is int
+            else "numbers with commas between them, like 0.4,0.8"
+        )
         raise InputError(f"{name}: write {kind} (given: {value!r})") from error
 
 
@@ -71,7 +87,8 @@ def _optional_number(field: FieldInfo) -> bool:
 
 
 def _number_or_none(name: str, text: str, field: FieldInfo) -> float | None:
-    """A number, or nothing where a word says so: what the page's empty field means. Raises InputError."""
+    """A number, or nothing where a word says so: what the page's empty field means. Raises
+    InputError."""
     if text.strip().lower() in EMPTY:
         return None
     number = _plain(field)
@@ -87,18 +104,26 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     listed = (
         f"[{_plain(field).__name__}|all]"
         if _optional_number(field)
-        else "NAME,..."
-        if field.annotation == tuple[str, ...]
-        else "N,N,..."
-        if get_origin(field.annotation) is tuple
-        else None
+        else (
+            "NAME,..."
+            if field.annotation == tuple[str, ...]
+            else "N,N,..."
+            if get_origin(field.annotation) is tuple
+            else None
+        )
     )
     option = typer.Option(help=describe(field), show_default=False, metavar=listed)
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_type(field) | None, option])
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[_type(field) | None, option],
+    )
 
 
 def _type(field: FieldInfo) -> Any:
-    """What typer should read: the field's own plain type; text where a list is written with commas, or nothing in words."""
+    """What typer should read: the field's own plain type; text where a list is written with commas,
+    or nothing in words."""
     return str if _optional_number(field) else _plain(field)
 
 
@@ -129,9 +154,16 @@ def limits(field: FieldInfo) -> str:
     number = _plain(field)
     if number not in (int, float):
         return ""
-    found = {name: getattr(bound, name) for bound in field.metadata for name in _BOUNDS if hasattr(bound, name)}
+    found = {
+        name: getattr(bound, name)
+        for bound in field.metadata
+        for name in _BOUNDS
+        if hasattr(bound, name)
+    }
     return " ".join(
-        text.format(f"{found[name]:,}" if number is int else f"{found[name]:g}") for name, text in _BOUNDS.items() if name in found
+        text.format(f"{found[name]:,}" if number is int else f"{found[name]:g}")
+        for name, text in _BOUNDS.items()
+        if name in found
     )
 
 

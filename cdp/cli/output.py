@@ -43,10 +43,12 @@ def bytes_text(count: float) -> str:
 
 
 class ProgressLine:
-    """Where work stands, on stderr: redrawn in place on a terminal, else a fresh line every ten seconds."""
+    """Where work stands, on stderr: redrawn in place on a terminal, else a fresh line every ten
+    seconds."""
 
     def __init__(self, unit: str, stream: TextIO | None = None, *, every: float = 10.0) -> None:
-        """unit: what is counted, e.g. "images"; every: seconds between lines where the stream is no terminal."""
+        """unit: what is counted, e.g. "images"; every: seconds between lines where the stream is no
+        terminal."""
         self._unit, self._stream = unit, stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._every = 0.2 if self._terminal else every

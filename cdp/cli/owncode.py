@@ -1,4 +1,5 @@
-"""A network of the user's own code, imported and evaluated in this process: the app and its workers never import such code."""
+"""A network of the user's own code, imported and evaluated in this process: the app and its workers
+never import such code."""
 
 from __future__ import annotations
 
@@ -28,17 +29,25 @@ def own_network(text: str) -> nn.Module:
     try:
         made: Any = getattr(import_module(module_name), name)
         net = made if isinstance(made, nn.Module) else made()
-    except (Exception, SystemExit) as error:  # whatever a stranger's code raises is told in one sentence
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a stranger's code raises is told in one sentence
         raise InputError(
-            f"model: {text} failed ({type(error).__name__}: {str(error)[:200]}): called without arguments it must return a torch module"
+            f"model: {text} failed ({type(error).__name__}: {str(error)[:200]}): called without"
+            " arguments it must return a torch module"
         ) from error
     if not isinstance(net, nn.Module):
-        raise InputError(f"model: {text} gives a {type(net).__name__}: it must return a torch module when called without arguments")
+        raise InputError(
+            f"model: {text} gives a {type(net).__name__}: it must return a torch module when called"
+            " without arguments"
+        )
     return net
 
 
 def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
-    """Evaluate in this process, with the run's folder, lock and heartbeat like any other; returns the run's id.
+    """Evaluate in this process, with the run's folder, lock and heartbeat like any other; returns
+    the run's id.
 
     Goes on with an unfinished run of the same settings. Ctrl-C stops it, and what was done is kept.
     """
@@ -49,9 +58,19 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     from cdp.runs.work_evaluate import evaluate
 
     net = own_network(config.model.removeprefix(CODE))
-    unfinished = (run for run in list_runs() if run.kind == "evaluate" and run.config == config and run.state in RESUMABLE)
+    unfinished = (
+        run
+        for run in list_runs()
+        if run.kind == "evaluate" and run.config == config and run.state in RESUMABLE
+    )
     before = next((run for run in unfinished if name in (None, run.name)), None)
-    run_id = before.id if before else create("evaluate", config, name or free_name("evaluate", automatic_name(config, title)))
+    run_id = (
+        before.id
+        if before
+        else create(
+            "evaluate", config, name or free_name("evaluate", automatic_name(config, title))
+        )
+    )
     folder = before.folder if before else _folder(run_id)
     (folder / STOP).unlink(missing_ok=True)
     handler = logging.FileHandler(folder / LOG)
@@ -62,7 +81,10 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     shown = threading.Thread(target=_show, args=(run_id, over), daemon=True)
     shown.start()
     try:
-        worker.main(folder, KINDS | {"evaluate": replace(KINDS["evaluate"], work=partial(evaluate, net=net))})
+        worker.main(
+            folder,
+            KINDS | {"evaluate": replace(KINDS["evaluate"], work=partial(evaluate, net=net))},
+        )
     finally:
         over.set()
         shown.join()

@@ -1,4 +1,5 @@
-"""pretrain and pretrain-encoder: training from the command line, resumable after a kill or Ctrl-C."""
+"""pretrain and pretrain-encoder: training from the command line, resumable after a kill or
+Ctrl-C."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ def register(app: typer.Typer) -> None:
 def pretrain(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """Train a diffusion model.
 
-    It is class-conditional and saved in diffusers' folder format. Repeat the same command after a kill or Ctrl-C: it goes
-    on from its last checkpoint.
+    It is class-conditional and saved in diffusers' folder format. Repeat the same command after a
+    kill or Ctrl-C: it goes on from its last checkpoint.
     """
     config = parse(PretrainConfig, chosen(given, PretrainConfig))
     _check(config)
@@ -55,7 +56,8 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
 
 
 def _check(config: PretrainConfig | EncoderConfig) -> None:
-    """What the page says of a data set, said before the training: what stands in the way ends the command."""
+    """What the page says of a data set, said before the training: what stands in the way ends the
+    command."""
     from cdp.tasks.pretrain_data import require_ready
 
     for sentence in require_ready(config):
@@ -63,7 +65,8 @@ def _check(config: PretrainConfig | EncoderConfig) -> None:
 
 
 def _train(run: Callable[..., Path], config: Config, as_json: bool) -> None:
-    """Run one training with its progress on stderr. run: (config, *, on_progress, should_stop) -> folder."""
+    """Run one training with its progress on stderr. run: (config, *, on_progress, should_stop) ->
+    folder."""
     began = time.monotonic()
     latest: list[Progress] = []
     with interruptible() as should_stop, ProgressLine("steps") as line:
@@ -71,15 +74,25 @@ def _train(run: Callable[..., Path], config: Config, as_json: bool) -> None:
         def on_progress(progress: Progress) -> None:
             latest[:] = [progress]
             score = "" if progress.score is None else f", held out {progress.score:.1%}"
-            line.show(progress.step, progress.total, progress.seconds_left, f", loss {progress.loss:.4f}{score}")
+            line.show(
+                progress.step,
+                progress.total,
+                progress.seconds_left,
+                f", loss {progress.loss:.4f}{score}",
+            )
 
         folder = run(config, on_progress=on_progress, should_stop=should_stop)
     seconds = time.monotonic() - began
     if as_json:
         final = latest[0] if latest else None
-        print_json({
-            "path": str(folder), "seconds": round(seconds, 3), "steps": final.step if final else None,
-            "loss": final.loss if final else None, "score": final.score if final else None,
-        })  # fmt: skip
+        print_json(
+            {
+                "path": str(folder),
+                "seconds": round(seconds, 3),
+                "steps": final.step if final else None,
+                "loss": final.loss if final else None,
+                "score": final.score if final else None,
+            }
+        )
     else:
         print(f"{folder}: trained in {duration(seconds)}")

@@ -31,18 +31,30 @@ def register(app: typer.Typer) -> None:
 @with_options(ExploreConfig, skip=frozenset({"sets"}))
 def project(
     sets: Annotated[
-        list[str], typer.Argument(metavar="SET...", help="Saved sets by name or path, or real splits such as fashion-mnist:test.")
+        list[str],
+        typer.Argument(
+            metavar="SET...",
+            help="Saved sets by name or path, or real splits such as fashion-mnist:test.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="The file to write; its ending says what: .csv, .npz or .json.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file where it exists.")] = False,
-    quality: Annotated[bool, typer.Option("--quality", help="Also measure how far the map can be trusted.")] = False,
+    out: Annotated[
+        Path, typer.Option(help="The file to write; its ending says what: .csv, .npz or .json.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file where it exists.")
+    ] = False,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Also measure how far the map can be trusted.")
+    ] = False,
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
-    """Draw sets, see them by an encoder and write where each image lies on a map: the numbers of the Explore page.
+    """Draw sets, see them by an encoder and write where each image lies on a map: the numbers of
+    the Explore page.
 
-    CSV has the columns set, row, label, class, x, y and, in three dimensions, z. npz and JSON hold coordinates, which (number of the
-    set), row, label, names, class_names, totals and config. What was computed once is read from the cache.
+    CSV has the columns set, row, label, class, x, y and, in three dimensions, z. npz and JSON hold
+    coordinates, which (number of the set), row, label, names, class_names, totals and config. What
+    was computed once is read from the cache.
     """
     config = parse(ExploreConfig, {"sets": sets} | chosen(given, ExploreConfig))
     out = out.expanduser()
@@ -58,10 +70,15 @@ def project(
         write(file, embedding, config)
     seconds = time.monotonic() - began
     if as_json:
-        print_json({
-            "points": len(embedding), "sets": _counts(embedding), "quality": asdict(measured) if measured else None,
-            "path": str(out.resolve()), "seconds": round(seconds, 3),
-        })  # fmt: skip
+        print_json(
+            {
+                "points": len(embedding),
+                "sets": _counts(embedding),
+                "quality": asdict(measured) if measured else None,
+                "path": str(out.resolve()),
+                "seconds": round(seconds, 3),
+            }
+        )
         return
     print(f"{out}: {len(embedding):,} points in {duration(seconds)}")
     for entry in _counts(embedding):
@@ -86,7 +103,8 @@ Writer = Callable[[IO[bytes], "Embedding", ExploreConfig], None]
 
 
 def _writer(out: Path, force: bool) -> Writer:
-    """Who writes such a file. Raises InputError before anything is computed where it cannot be written."""
+    """Who writes such a file. Raises InputError before anything is computed where it cannot be
+    written."""
     if out.suffix not in WRITERS:
         raise InputError(f"--out {out} does not end in {', '.join(WRITERS)}: give a name that does")
     if not out.parent.is_dir():
@@ -94,7 +112,9 @@ def _writer(out: Path, force: bool) -> Writer:
     if out.is_dir():
         raise InputError(f"--out: {out} is a folder: give the name of a file")
     if out.exists() and not force:
-        raise InputError(f"--out: {out} already exists: choose another name, or replace it with --force")
+        raise InputError(
+            f"--out: {out} already exists: choose another name, or replace it with --force"
+        )
     return WRITERS[out.suffix]
 
 
@@ -103,8 +123,12 @@ def _write_csv(file: IO[bytes], embedding: Embedding, config: ExploreConfig) -> 
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["set", "row", "label", "class", *"xyz"[: config.dims]])
-    for which, row, label, place in zip(embedding.which, embedding.row, embedding.label, embedding.coordinates, strict=True):
-        rows.writerow([embedding.names[which], row, label, embedding.class_name(int(label)), *place])
+    for which, row, label, place in zip(
+        embedding.which, embedding.row, embedding.label, embedding.coordinates, strict=True
+    ):
+        rows.writerow(
+            [embedding.names[which], row, label, embedding.class_name(int(label)), *place]
+        )
     text.detach()
 
 
@@ -119,8 +143,13 @@ def _write_json(file: IO[bytes], embedding: Embedding, config: ExploreConfig) ->
     """Coordinates are float32 written as the double of the same value."""
     import numpy as np
 
-    whole = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in asdict(embedding).items()}
-    file.write(json.dumps(whole | {"config": config.model_dump(mode="json")}, allow_nan=False).encode())
+    whole = {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in asdict(embedding).items()
+    }
+    file.write(
+        json.dumps(whole | {"config": config.model_dump(mode="json")}, allow_nan=False).encode()
+    )
 
 
 WRITERS: dict[str, Writer] = {".csv": _write_csv, ".npz": _write_npz, ".json": _write_json}

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.3
 FOLLOW_BYTES = 1 << 16
 
-Which = Annotated[str, typer.Argument(metavar="RUN", help="A run by id, by the beginning of its id, or by name.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Stay until the run is over. Ctrl-C ends the waiting; the run goes on.")]
+Which = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run by id, by the beginning of its id, or by name.")
+]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="Stay until the run is over. Ctrl-C ends the waiting; the run goes on."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,12 +41,21 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(
-    kind: Annotated[str | None, typer.Option(help="Only this kind: train, evaluate, generate, pretrain or pretrain-encoder.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Only this kind: train, evaluate, generate, pretrain or pretrain-encoder."
+        ),
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(
-            help='Only trainings that match, such as "night method:trades robust>50 -tag:old": words, COLUMN:VALUE of any setting, comparisons '
-            "(accuracies in per cent), is:starred, is:archived, is:evaluated; - negates. Archived ones are listed only with is:archived or archived:any."
+            help=(
+                'Only trainings that match, such as "night method:trades robust>50 -tag:old":'
+                " words, COLUMN:VALUE of any setting, comparisons "
+                "(accuracies in per cent), is:starred, is:archived, is:evaluated; - negates."
+                " Archived ones are listed only with is:archived or archived:any."
+            )
         ),
     ] = None,
     as_json: AsJson = False,
@@ -50,14 +66,20 @@ def runs(
     if kind is not None and kind not in KINDS:
         raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(KINDS)}")
     if where is not None and kind not in (None, "train"):
-        raise InputError(f"--where is about trainings, --kind asks for {kind}: leave one of them out")
+        raise InputError(
+            f"--where is about trainings, --kind asks for {kind}: leave one of them out"
+        )
     listed = _listed(kind, where)
     if as_json:
         print_json({"runs": [_record(run) for run in listed]})
     elif listed:
         print(table([_line(run) for run in listed]))
     else:
-        print("no training matches" if where else "no runs yet: start one with python -m cdp train --preset quick")
+        print(
+            "no training matches"
+            if where
+            else "no runs yet: start one with python -m cdp train --preset quick"
+        )
 
 
 def _listed(kind: str | None, where: str | None) -> list[Run]:
@@ -68,7 +90,9 @@ def _listed(kind: str | None, where: str | None) -> list[Run]:
 
     if where is None:
         listed = [run for run in list_runs() if kind in (None, run.kind)]
-        return [run for run in listed if run.kind != "train" or not read_labels(run.folder).archived]
+        return [
+            run for run in listed if run.kind != "train" or not read_labels(run.folder).archived
+        ]
     found = []
     for row in matching(Index().rows(), where):
         with contextlib.suppress(MissingError):  # deleted since the rows were read
@@ -86,7 +110,8 @@ def show(run: Which, as_json: AsJson = False) -> None:
 
 
 def _line(run: Run) -> dict[str, Any]:
-    """What the table shows of a run. Of a training without reading its whole journal, as there may be thousands."""
+    """What the table shows of a run. Of a training without reading its whole journal, as there may
+    be thousands."""
     from cdp.runs.table.labels import labels_json, read_labels
     from cdp.runs.table.reached import reached_of
 
@@ -94,9 +119,14 @@ def _line(run: Run) -> dict[str, Any]:
         return _record(run)
     reached = reached_of(run)
     return {
-        "run": run.id, "kind": run.kind, "name": run.name, "state": run.state, "progress": asdict(run.progress) if run.progress else None,
-        "best": {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust}, "labels": labels_json(read_labels(run.folder)),
-    }  # fmt: skip
+        "run": run.id,
+        "kind": run.kind,
+        "name": run.name,
+        "state": run.state,
+        "progress": asdict(run.progress) if run.progress else None,
+        "best": {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust},
+        "labels": labels_json(read_labels(run.folder)),
+    }
 
 
 def _record(run: Run) -> dict[str, Any]:
@@ -108,7 +138,8 @@ def _record(run: Run) -> dict[str, Any]:
 
 
 def stop(run: Which, as_json: AsJson = False) -> None:
-    """Ask a run to stop. What it finished is kept, it can be resumed, and within 5 seconds it is over."""
+    """Ask a run to stop. What it finished is kept, it can be resumed, and within 5 seconds it is
+    over."""
     from cdp.runs import launch
     from cdp.runs.records import get_run
 
@@ -133,8 +164,13 @@ def resume(run: Which, wait: Wait = False, as_json: AsJson = False) -> None:
 
 def logs(
     run: Which,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what the run prints until it is over.")] = False,
-    lines: Annotated[int, typer.Option(help="How many of the last lines to begin with.", min=0, max=100_000)] = 40,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="Go on with what the run prints until it is over."),
+    ] = False,
+    lines: Annotated[
+        int, typer.Option(help="How many of the last lines to begin with.", min=0, max=100_000)
+    ] = 40,
 ) -> None:
     """Print the last lines of a run's log."""
     from cdp.runs.records import LOG, get_run
@@ -147,9 +183,16 @@ def logs(
         return
     with log:
         text = log.read()
-        typer.echo(b"".join(text.splitlines(keepends=True)[-lines:] if lines else []).decode("utf-8", "replace"), nl=False)
+        typer.echo(
+            b"".join(text.splitlines(keepends=True)[-lines:] if lines else []).decode(
+                "utf-8", "replace"
+            ),
+            nl=False,
+        )
         while follow:
-            over = get_run(found.id).over  # asked first: what a run writes before its end is then still read
+            over = get_run(
+                found.id
+            ).over  # asked first: what a run writes before its end is then still read
             while piece := log.read(FOLLOW_BYTES):
                 typer.echo(piece.decode("utf-8", "replace"), nl=False)
             if over:
@@ -158,7 +201,8 @@ def logs(
 
 
 def find(text: str) -> Run:
-    """The run meant. Raises MissingError where there is none, InputError where there are several."""
+    """The run meant. Raises MissingError where there is none, InputError where there are
+    several."""
     from cdp.runs.records import list_runs
 
     everything = list_runs()
@@ -168,7 +212,10 @@ def find(text: str) -> Run:
         [run for run in everything if text and run.id.startswith(text)],
     ):
         if len(matches) > 1:
-            raise InputError(f"{text[:80]!r} is {len(matches)} runs ({', '.join(run.id for run in matches[:4])}): give the whole id")
+            raise InputError(
+                f"{text[:80]!r} is {len(matches)} runs"
+                f" ({', '.join(run.id for run in matches[:4])}): give the whole id"
+            )
         if matches:
             return matches[0]
     raise MissingError(f"run {text[:80]!r} is unknown: python -m cdp runs lists them")
@@ -186,11 +233,15 @@ def conclude(run_id: str, *, as_json: bool) -> None:
     else:
         print(told(final))
     if run.state != "finished":
-        raise CdpError(f"run {run_id} is {run.state}{f' ({run.error})' if run.error else ''}: python -m cdp logs {run_id} tells more")
+        raise CdpError(
+            f"run {run_id} is {run.state}{f' ({run.error})' if run.error else ''}: python -m cdp"
+            f" logs {run_id} tells more"
+        )
 
 
 def waited(run_id: str, unit: str) -> Run:
-    """The run once it is over, its progress on stderr meanwhile. Ctrl-C ends the waiting, and says how to end the run."""
+    """The run once it is over, its progress on stderr meanwhile. Ctrl-C ends the waiting, and says
+    how to end the run."""
     try:
         return follow(run_id, unit)
     except KeyboardInterrupt as stopped:
@@ -204,7 +255,12 @@ def follow(run_id: str, unit: str, over: threading.Event | None = None) -> Run:
     with ProgressLine(unit) as line:
         while not (run := get_run(run_id)).over and not (over and over.is_set()):
             if run.state == "running" and run.progress:
-                line.show(run.progress.done, run.progress.count, run.progress.seconds_left, f", {run.notice or run.name}")
+                line.show(
+                    run.progress.done,
+                    run.progress.count,
+                    run.progress.seconds_left,
+                    f", {run.notice or run.name}",
+                )
             time.sleep(POLL_SECONDS)
     return run
 

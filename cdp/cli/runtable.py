@@ -11,10 +11,14 @@ HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> str:
-    """One line a run. Accuracies of a training are of its best validation, on validation images; of an evaluation its own."""
+    """One line a run. Accuracies of a training are of its best validation, on validation images; of
+    an evaluation its own."""
     rows = [HEAD, *(_row(record) for record in records)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def told(record: Mapping[str, Any]) -> str:
@@ -22,14 +26,23 @@ def told(record: Mapping[str, Any]) -> str:
     lines = [f"{record['run']}: {record['name']} ({record['kind']}), {record['state']}"]
     if record["progress"]:
         lines.append(f"progress: {_progress(record)}")
-    lines += [f"{word}: {_accuracies(record[word], record)}" for word in ("best", "last") if record.get(word)]
+    lines += [
+        f"{word}: {_accuracies(record[word], record)}"
+        for word in ("best", "last")
+        if record.get(word)
+    ]
     if record.get("steps") and record.get("images_seen"):
         lines.append(f"trained: {record['steps']:,} steps, {record['images_seen']:,} images seen")
     if record["kind"] == "evaluate" and record.get("label"):
-        lines.append(f"robust: {_percent(record['robust_accuracy'])}, clean {_percent(record['clean_accuracy'])} ({record['label']})")
+        lines.append(
+            f"robust: {_percent(record['robust_accuracy'])}, clean"
+            f" {_percent(record['clean_accuracy'])} ({record['label']})"
+        )
     lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
     if record["started"] and record["ended"]:
-        lines.append(f"took: {duration(record['ended'] - record['started'])} since it was last started")
+        lines.append(
+            f"took: {duration(record['ended'] - record['started'])} since it was last started"
+        )
     labels = record.get("labels") or {}
     if labels_text(labels):
         lines.append(f"labels: {labels_text(labels)}")
@@ -39,17 +52,24 @@ def told(record: Mapping[str, Any]) -> str:
 
 def labels_text(labels: Mapping[str, Any]) -> str:
     """Star, archive and tags as words; empty where there are none. labels: JSON-ready."""
-    flags = [word for word, name in (("starred", "star"), ("archived", "archived")) if labels.get(name)]
+    flags = [
+        word for word, name in (("starred", "star"), ("archived", "archived")) if labels.get(name)
+    ]
     return ", ".join([*flags, *labels.get("tags", ())])
 
 
 def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
     best = record.get("best") or (record if record["kind"] == "evaluate" else {})
     return (
-        record["run"], record["kind"], record["name"], record["state"], _progress(record),
-        _percent(best.get("clean_accuracy")), _percent(best.get("robust_accuracy")),
+        record["run"],
+        record["kind"],
+        record["name"],
+        record["state"],
+        _progress(record),
+        _percent(best.get("clean_accuracy")),
+        _percent(best.get("robust_accuracy")),
         labels_text(record.get("labels") or {}),
-    )  # fmt: skip
+    )
 
 
 def _progress(record: Mapping[str, Any]) -> str:
@@ -64,7 +84,17 @@ def _percent(share: float | None) -> str:
 def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Accuracies of an epoch with what they were measured on."""
     n = record.get("n") or record["metrics"].get("n")
-    figures = f"clean {_percent(epoch['clean_accuracy'])}, robust {_percent(epoch['robust_accuracy'])}"
-    at = f"step {epoch['step']:,}, epoch {epoch['epoch']}" if epoch.get("step") else f"epoch {epoch['epoch']}"
+    figures = (
+        f"clean {_percent(epoch['clean_accuracy'])}, robust {_percent(epoch['robust_accuracy'])}"
+    )
+    at = (
+        f"step {epoch['step']:,}, epoch {epoch['epoch']}"
+        if epoch.get("step")
+        else f"epoch {epoch['epoch']}"
+    )
     remark = f"; {epoch['remark']}" if epoch.get("remark") else ""
-    return f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})" if n else figures
+    return (
+        f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})"
+        if n
+        else figures
+    )

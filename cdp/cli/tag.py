@@ -15,14 +15,22 @@ def register(app: typer.Typer) -> None:
 
 
 def tag(
-    name: Annotated[str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="SET", help="A saved set, by name or by path to its folder.")
+    ],
     tags: Annotated[
-        list[str] | None, typer.Argument(metavar="TAG...", help="Up to 40 characters each; none only shows those there.")
+        list[str] | None,
+        typer.Argument(
+            metavar="TAG...", help="Up to 40 characters each; none only shows those there."
+        ),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take these tags off instead of putting them on.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take these tags off instead of putting them on.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put tags on a saved set (at most 20), or take them off with --remove. Nothing else of the set changes."""
+    """Put tags on a saved set (at most 20), or take them off with --remove. Nothing else of the set
+    changes."""
     from cdp.data.sets import open_set
     from cdp.errors import InputError
     from cdp.tasks.subsets import set_tags, tags_of
@@ -32,7 +40,11 @@ def tag(
     if remove:
         absent = [one for one in given if one not in now]
         if absent or not given:
-            raise InputError(f"{found.name} has no tag {str(absent[0])[:60]!a}: {_told(now)}" if absent else "name the tags to remove")
+            raise InputError(
+                f"{found.name} has no tag {str(absent[0])[:60]!a}: {_told(now)}"
+                if absent
+                else "name the tags to remove"
+            )
         wanted = [one for one in now if one not in given]
     else:
         wanted = [*now, *given]

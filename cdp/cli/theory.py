@@ -1,4 +1,5 @@
-"""theory: the Gaussian model's figures for one setting, the numbers behind a view of the Theory page, or a sample set in the model's terms."""
+"""theory: the Gaussian model's figures for one setting, the numbers behind a view of the Theory
+page, or a sample set in the model's terms."""
 
 from __future__ import annotations
 
@@ -22,12 +23,22 @@ if TYPE_CHECKING:
 
 View = Literal["curves", "map", "needed", "picture", "coordinates", "guided"]
 LONGEST_NAME, LONGEST_PART = 400, 255
-"""Characters of a set's name or path, and bytes of each part between slashes: what file systems take."""
+"""Characters of a set's name or path, and bytes of each part between slashes: what file systems
+take."""
 _USES: dict[str, tuple[Callable[[TheoryConfig, View | None], bool], str]] = {
     "strength": (lambda config, view: view == "guided", "--view guided"),
-    "correlation": (lambda config, view: config.covariance == "correlated", "--covariance correlated"),
-    "target": (lambda config, view: view in (None, "needed"), "--view needed, or for no view at all"),
-    "ridge": (lambda config, view: config.learner == "adversarial-logistic", "--learner adversarial-logistic"),
+    "correlation": (
+        lambda config, view: config.covariance == "correlated",
+        "--covariance correlated",
+    ),
+    "target": (
+        lambda config, view: view in (None, "needed"),
+        "--view needed, or for no view at all",
+    ),
+    "ridge": (
+        lambda config, view: config.learner == "adversarial-logistic",
+        "--learner adversarial-logistic",
+    ),
 }
 """Settings that count in some cases only: when, and in words."""
 
@@ -39,34 +50,54 @@ def register(app: typer.Typer) -> None:
 
 @with_options(TheoryConfig)
 def theory(
-    view: Annotated[View | None, typer.Option("--view", help="The numbers behind a view of the page, as CSV or with --json.")] = None,
+    view: Annotated[
+        View | None,
+        typer.Option(
+            "--view", help="The numbers behind a view of the page, as CSV or with --json."
+        ),
+    ] = None,
     sample_set: Annotated[
         str | None,
         typer.Option(
-            "--set", metavar="SET", help="A sample set in the model's terms: separation, angle and effective dimension of its features."
+            "--set",
+            metavar="SET",
+            help=(
+                "A sample set in the model's terms: separation, angle and effective dimension of"
+                " its features."
+            ),
         ),
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="In whose features --set is measured: judge, standard, robust, noise-aware, a path, or pixels. [default: judge]"),
+        typer.Option(
+            help=(
+                "In whose features --set is measured: judge, standard, robust, noise-aware, a path,"
+                " or pixels. [default: judge]"
+            )
+        ),
     ] = None,
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
-    """Robust accuracy in the Gaussian model: what the best classifier has, what a learner has after n synthetic samples, and how many a target takes.
+    """Robust accuracy in the Gaussian model: what the best classifier has, what a learner has after
+    n synthetic samples, and how many a target takes.
 
-    Each figure says whether it is exact, asymptotic (a formula for many coordinates) or simulated. The derivation: docs/theory.md.
-    """  # fmt: skip
+    Each figure says whether it is exact, asymptotic (a formula for many coordinates) or simulated.
+    The derivation: docs/theory.md.
+    """
     settings = chosen(given, TheoryConfig)
     if sample_set is not None:
         if view or settings:
             raise InputError(
-                "--set measures images, which no setting of the model changes: leave out the other options but --encoder and --json"
+                "--set measures images, which no setting of the model changes: leave out the other"
+                " options but --encoder and --json"
             )
         _place(_named(sample_set), "judge" if encoder is None else encoder, as_json=as_json)
         return
     if encoder is not None:
-        raise InputError("--encoder says in whose features --set is measured: add --set, or leave --encoder out")
+        raise InputError(
+            "--encoder says in whose features --set is measured: add --set, or leave --encoder out"
+        )
     config = parse(TheoryConfig, settings)
     for name in settings:
         counts, where = _USES.get(name, (None, ""))
@@ -84,10 +115,15 @@ def theory(
 
 def _named(name: str) -> str:
     if not name.strip():
-        raise InputError("--set is empty: name a saved set, its path, or a real split such as fashion-mnist:test")
-    if len(name) > LONGEST_NAME or any(len(part.encode()) > LONGEST_PART for part in name.split("/")):
         raise InputError(
-            f"set: {name[:40]}... is longer than any name: pass the name or the path of a saved set, {LONGEST_NAME} characters at most"
+            "--set is empty: name a saved set, its path, or a real split such as fashion-mnist:test"
+        )
+    if len(name) > LONGEST_NAME or any(
+        len(part.encode()) > LONGEST_PART for part in name.split("/")
+    ):
+        raise InputError(
+            f"set: {name[:40]}... is longer than any name: pass the name or the path of a saved"
+            f" set, {LONGEST_NAME} characters at most"
         )
     return name
 
@@ -102,8 +138,15 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
     value = expected(problem, made, config.n, config.learner)
     if value is not None:
         n = samples_needed(problem, made, config.target, config.learner)
-        needed = {"target": config.target, "n": n, "kind": value.kind, "c_squared_law": lawful(config)}
-    best = best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
+        needed = {
+            "target": config.target,
+            "n": n,
+            "kind": value.kind,
+            "c_squared_law": lawful(config),
+        }
+    best = best_accuracy(
+        problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm
+    )
     return {
         "best": {"value": best, "kind": "exact"},
         "angles": _angles(problem, made),
@@ -115,7 +158,8 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
 
 
 def _angles(problem: Problem, made: Synthetic) -> dict[str, float | None]:
-    """Degrees to the robust optimum; None where no direction beats guessing, so that there is none."""
+    """Degrees to the robust optimum; None where no direction beats guessing, so that there
+    is none."""
     from cdp.theory.settings import beatable, degrees_between, optimum
 
     there = beatable(problem)
@@ -133,12 +177,22 @@ def _simulated(config: TheoryConfig, problem: Problem, made: Synthetic) -> Inter
     with ProgressLine("trainings") as line:
 
         def report(share: float) -> None:
-            line.show(round(share * config.draws), config.draws, (time.monotonic() - begun) * (1 - share) / share)
+            line.show(
+                round(share * config.draws),
+                config.draws,
+                (time.monotonic() - begun) * (1 - share) / share,
+            )
 
         return simulate(
-            problem, made, config.n, config.learner, draws=config.draws, seed=config.seed, ridge=config.ridge,
+            problem,
+            made,
+            config.n,
+            config.learner,
+            draws=config.draws,
+            seed=config.seed,
+            ridge=config.ridge,
             report=report if config.learner == "adversarial-logistic" else None,
-        )  # fmt: skip
+        )
 
 
 def _estimate(found: Estimate | None) -> dict[str, Any] | None:
@@ -146,7 +200,14 @@ def _estimate(found: Estimate | None) -> dict[str, Any] | None:
 
 
 def _interval(found: Interval) -> dict[str, Any]:
-    return {"value": found.value, "low": found.low, "high": found.high, "level": found.level, "draws": found.n, "kind": "simulated"}
+    return {
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "level": found.level,
+        "draws": found.n,
+        "kind": "simulated",
+    }
 
 
 def _view(config: TheoryConfig, view: View, *, as_json: bool) -> None:
@@ -155,7 +216,8 @@ def _view(config: TheoryConfig, view: View, *, as_json: bool) -> None:
 
     rows = ROWS[view](config)
     if as_json:
-        # JSON has no infinity: what is without bound (the n of a limit, the width of a band that is the whole plane) is null.
+        # JSON has no infinity: what is without bound (the n of a limit, the width of a band that is
+        # the whole plane) is null.
         print_json(
             {
                 "config": config.model_dump(mode="json"),
@@ -178,10 +240,21 @@ def _place(name: str, encoder: str, *, as_json: bool) -> None:
     found = place(name, encoder=encoder, report=lambda share, what: say(what) if what else None)
     said, rows, reason = caveats(found, encoder), place_rows(found), unplaced(found)
     if as_json:
-        print_json({"set": name, "encoder": encoder, "against": found.against, "missing": reason, "rows": rows, "caveats": said})
+        print_json(
+            {
+                "set": name,
+                "encoder": encoder,
+                "against": found.against,
+                "missing": reason,
+                "rows": rows,
+                "caveats": said,
+            }
+        )
         return
     for row in rows:
-        bounds = "" if row["low"] is None else f"   95 % interval {row['low']:.4g} to {row['high']:.4g}"
+        bounds = (
+            "" if row["low"] is None else f"   95 % interval {row['low']:.4g} to {row['high']:.4g}"
+        )
         print(f"{row['figure']:<44}{row['value']:>9.4g}{bounds}")
     for sentence in [*said, *([f"No place on the map: {reason}."] if reason else [])]:
         print(f"- {sentence}")
@@ -192,22 +265,37 @@ def _print_figures(config: TheoryConfig, found: dict[str, Any]) -> None:
     lines = [
         ("best classifier", f"{found['best']['value']:.4f}", "exact"),
         (f"{config.learner}, n = {config.n:,}", *_said(found["expected"])),
-        ("  simulated", f"{simulated['value']:.4f}", f"95 % interval {simulated['low']:.4f} to {simulated['high']:.4f}, {simulated['draws']} draws"),
+        (
+            "  simulated",
+            f"{simulated['value']:.4f}",
+            (
+                f"95 % interval {simulated['low']:.4f} to {simulated['high']:.4f},"
+                f" {simulated['draws']} draws"
+            ),
+        ),
         ("  as n grows without bound", *_said(found["limit"])),
         ("mean to optimum", *_turned(found["angles"])),
         (f"samples for {config.target:g}", *_needed(found["needed"])),
-    ]  # fmt: skip
+    ]
     for name, value, note in lines:
         print(f"{name:<36}{value:>10}   {note}")
 
 
 def _turned(angles: dict[str, float | None]) -> tuple[str, str]:
     mean, mu = angles["synthetic_to_optimum"], angles["mu_to_optimum"]
-    return ("-", "no direction beats guessing") if mean is None or mu is None else (f"{mean:.1f}", f"degrees; mu to optimum {mu:.1f}")
+    return (
+        ("-", "no direction beats guessing")
+        if mean is None or mu is None
+        else (f"{mean:.1f}", f"degrees; mu to optimum {mu:.1f}")
+    )
 
 
 def _said(figure: dict[str, Any] | None) -> tuple[str, str]:
-    return ("-", "no formula: see the simulated value") if figure is None else (f"{figure['value']:.4f}", figure["kind"])
+    return (
+        ("-", "no formula: see the simulated value")
+        if figure is None
+        else (f"{figure['value']:.4f}", figure["kind"])
+    )
 
 
 def _needed(figure: dict[str, Any] | None) -> tuple[str, str]:
@@ -215,5 +303,9 @@ def _needed(figure: dict[str, Any] | None) -> tuple[str, str]:
         return "-", "no formula to solve"
     if figure["n"] is None:
         return "-", "not reached by any number of samples"
-    law = {"exact": ", exactly as 1/c^2", "asymptotic": ", for many samples as 1/c^2", None: ""}[figure["c_squared_law"]]
-    return f"{figure['n']:,.4g}" if figure["n"] < 100 else f"{figure['n']:,.0f}", f"{figure['kind']}{law}"
+    law = {"exact": ", exactly as 1/c^2", "asymptotic": ", for many samples as 1/c^2", None: ""}[
+        figure["c_squared_law"]
+    ]
+    return (
+        f"{figure['n']:,.4g}" if figure["n"] < 100 else f"{figure['n']:,.0f}"
+    ), f"{figure['kind']}{law}"

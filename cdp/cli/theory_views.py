@@ -20,7 +20,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def _curves(config: TheoryConfig) -> Rows:
-    return curve_rows([replace(line, simulated=one) for line, one in zip(curves(config, draws=0), _points(config, "curves"), strict=True)])
+    return curve_rows(
+        [
+            replace(line, simulated=one)
+            for line, one in zip(curves(config, draws=0), _points(config, "curves"), strict=True)
+        ]
+    )
 
 
 def _guided(config: TheoryConfig) -> Rows:
@@ -41,4 +46,5 @@ ROWS: Mapping[str, Callable[[TheoryConfig], Rows]] = {
     "coordinates": lambda config: coordinate_rows(coordinates(config)),
     "guided": _guided,
 }
-"""From the settings to rows of equal keys, by the name of the view. Raise InputError where a learner has no formula for it or no room."""
+"""From the settings to rows of equal keys, by the name of the view. Raise InputError where a
+learner has no formula for it or no room."""

@@ -1,4 +1,5 @@
-"""train: a robust training as a background run, which outlives the shell; with --wait the command stays until its end."""
+"""train: a robust training as a background run, which outlives the shell; with --wait the command
+stays until its end."""
 
 from __future__ import annotations
 
@@ -28,18 +29,27 @@ def register(app: typer.Typer) -> None:
 @with_options(TrainConfig)
 def train(
     config_file: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML or JSON file of settings, as the Train page exports it.")
+        Path | None,
+        typer.Argument(
+            metavar="[CONFIG]",
+            help="A YAML or JSON file of settings, as the Train page exports it.",
+        ),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help=f"Where to start from: {', '.join(TRAIN_PRESETS)} (default: {DEFAULT}).")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run; empty makes one of its settings.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help=f"Where to start from: {', '.join(TRAIN_PRESETS)} (default: {DEFAULT})."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run; empty makes one of its settings.")
+    ] = None,
     wait: Wait = False,
     as_json: AsJson = False,
     **given: Any,
 ) -> None:
     """Train a robust classifier on real and synthetic images.
 
-    It goes on in the background: closing the shell, the browser or the app stops nothing. Settings given as options replace
-    those of the file or preset.
+    It goes on in the background: closing the shell, the browser or the app stops nothing. Settings
+    given as options replace those of the file or preset.
     """
     from cdp.data.registry import dataset_info
     from cdp.runs.launch import free_name, launch
@@ -61,7 +71,9 @@ def train(
 
 def _config(path: Path | None, preset: str | None, given: dict[str, Any]) -> TrainConfig:
     if path is not None and preset is not None:
-        raise InputError("--preset and a config file both say where to start from: give one of them")
+        raise InputError(
+            "--preset and a config file both say where to start from: give one of them"
+        )
     if path is not None:
         start = read_config(path, TrainConfig)
     else:

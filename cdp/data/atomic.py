@@ -1,4 +1,5 @@
-"""Writing so that a reader sees the old state or the new one, never a half: temporary name beside it, then rename."""
+"""Writing so that a reader sees the old state or the new one, never a half: temporary name beside
+it, then rename."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from cdp.errors import CdpError, InputError
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under ``path`` complete and on disk when the block ends, and not at all when it raises."""
+    """A file that appears under ``path`` complete and on disk when the block ends, and not at all
+    when it raises."""
     temporary = path.with_name(f".{path.name}.{_unique()}")
     try:
         with temporary.open("xb") as file:
@@ -31,19 +33,22 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _unique() -> str:
-    """A name part no other process takes. Not tempfile's: those files are private, and a set may be shared."""
+    """A name part no other process takes. Not tempfile's: those files are private, and a set may be
+    shared."""
     return secrets.token_hex(8)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """One JSON object, atomically. Raises ValueError for NaN and infinities, which JSON does not have."""
+    """One JSON object, atomically. Raises ValueError for NaN and infinities, which JSON does not
+    have."""
     with atomic_file(path) as file:
         file.write(json.dumps(value, indent=1, allow_nan=False).encode())
 
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A hidden temporary folder that takes the name ``path`` when the block ends, and is deleted when it raises.
+    """A hidden temporary folder that takes the name ``path`` when the block ends, and is deleted
+    when it raises.
 
     Raises InputError when ``path`` is taken, before the block or by someone else during it.
     """
@@ -61,7 +66,8 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def _clear_leftovers(path: Path) -> None:
-    """Delete what writers of the same name left when they were killed. A day is longer than any of them takes."""
+    """Delete what writers of the same name left when they were killed. A day is longer than any of
+    them takes."""
     for old in path.parent.glob(f".{path.name}.new-*"):
         if time.time() - old.stat().st_mtime > 86_400:
             shutil.rmtree(old, ignore_errors=True)
@@ -74,7 +80,8 @@ def refuse_existing(path: Path) -> None:
 
 
 def publish(folder: Path, path: Path) -> None:
-    """Rename a finished folder to its final name, on disk when this returns. Never replaces anything."""
+    """Rename a finished folder to its final name, on disk when this returns. Never replaces
+    anything."""
     refuse_existing(path)
     folder.rename(path)
     descriptor = os.open(path.parent, os.O_RDONLY)
@@ -85,9 +92,13 @@ def publish(folder: Path, path: Path) -> None:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """CdpError where the disk that holds ``folder`` (or will) has less than ``size`` bytes and some headroom free."""
+    """CdpError where the disk that holds ``folder`` (or will) has less than ``size`` bytes and some
+    headroom free."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < size + (64 << 20):
-        raise CdpError(f"{folder} has {free >> 20} MB free of the {(size >> 20) + 64} MB needed: free some or set CDP_HOME to another disk")
+        raise CdpError(
+            f"{folder} has {free >> 20} MB free of the {(size >> 20) + 64} MB needed: free some or"
+            " set CDP_HOME to another disk"
+        )

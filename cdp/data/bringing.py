@@ -1,5 +1,6 @@
-"""Bringing a data set of one's own into the store whole: its training images as set NAME and, where there are any, its test images
-as NAME-test. The page, the gallery and the command line all call ``bring``.
+"""Bringing a data set of one's own into the store whole: its training images as set NAME and, where
+there are any, its test images as NAME-test. The page, the gallery and the command line all call
+``bring``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ TEST = "-test"
 
 @dataclass(frozen=True)
 class Brought:
-    """What is in the store now. test: None where there are no test images; notes: what was decided on the way, a sentence each."""
+    """What is in the store now. test: None where there are no test images; notes: what was decided
+    on the way, a sentence each."""
 
     train: SampleSet
     test: SampleSet | None
@@ -34,14 +36,21 @@ class Brought:
 
 
 def bring(
-    source: Path | str, name: str = "", *, test: Path | str | None = None, class_names: Sequence[str] = (), renumber: bool = False
+    source: Path | str,
+    name: str = "",
+    *,
+    test: Path | str | None = None,
+    class_names: Sequence[str] = (),
+    renumber: bool = False,
 ) -> Brought:
     """Import training and test images under one name.
 
-    source: an .npz, a folder of class folders, or a folder with sub-folders of such for training and test images. name: as the file or folder
-    where empty; ``NAME-test``, where NAME is here already, adds test images to it. test: another .npz or folder; where not given, what lies
-    beside: the sub-folder, or ``<stem>-test.npz``. class_names: of the .npz in the order of its labels, or the name of a data set whose labels
-    these are. renumber: labels with gaps, or from 1, become 0, 1, ... in their order.
+    source: an .npz, a folder of class folders, or a folder with sub-folders of such for training
+    and test images. name: as the file or folder where empty; ``NAME-test``, where NAME is here
+    already, adds test images to it. test: another .npz or folder; where not given, what lies
+    beside: the sub-folder, or ``<stem>-test.npz``. class_names: of the .npz in the order of its
+    labels, or the name of a data set whose labels these are. renumber: labels with gaps, or from 1,
+    become 0, 1, ... in their order.
     Raises InputError or MissingError with a remedy; the store is then as it was.
     """
     source = Path(source).expanduser()
@@ -55,15 +64,24 @@ def bring(
         atomic.refuse_existing(paths.sets_dir() / wanted)
     dataset, names = classes_meant(class_names)
     if first.is_dir() and names and not dataset and (second is None or second.is_dir()):
-        raise InputError(f"{first} names its classes by its folders: leave the class names out, or rename the folders")
-    train = import_data(first, name, dataset=dataset, class_names=() if first.is_dir() else names, renumber=renumber)
+        raise InputError(
+            f"{first} names its classes by its folders: leave the class names out, or rename the"
+            " folders"
+        )
+    train = import_data(
+        first, name, dataset=dataset, class_names=() if first.is_dir() else names, renumber=renumber
+    )
     try:
         _require_classes(first, train)
         brought = None if second is None else _test_images(second, train, _meant(dataset, names))
     except BaseException:
         shutil.rmtree(train.folder, ignore_errors=True)
         raise
-    return Brought(train, brought, (*notes, *_said(first, train), *(_said(second, brought) if second and brought else ())))
+    return Brought(
+        train,
+        brought,
+        (*notes, *_said(first, train), *(_said(second, brought) if second and brought else ())),
+    )
 
 
 def _name_of(source: Path) -> str:
@@ -76,30 +94,41 @@ def _name_of(source: Path) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name itself where a data set can have it: its encoders and models are kept in folders of that name. Raises InputError."""
+    """The name itself where a data set can have it: its encoders and models are kept in folders of
+    that name. Raises InputError."""
     valid_name(name)
     if not name[0].isalnum() or ".." in name:
-        raise InputError(f"name {name[:60]!r} cannot hold encoders: begin it with a letter or digit, without two dots in a row")
+        raise InputError(
+            f"name {name[:60]!r} cannot hold encoders: begin it with a letter or digit, without two"
+            " dots in a row"
+        )
     if name in CATALOG:
         raise InputError(f"name {name!r} is a built-in data set: choose another name")
     if name.endswith(TEST):
         base = name.removesuffix(TEST)
         raise InputError(
-            f"name {name[:60]!r} marks the test images of {base[:60]!r}, which is not here: import its training images under that name first"
+            f"name {name[:60]!r} marks the test images of {base[:60]!r}, which is not here: import"
+            " its training images under that name first"
         )
     return name
 
 
 def parts_of(source: Path, test: Path | None) -> tuple[Path, Path | None, tuple[str, ...]]:
-    """Where training and test images are, and what was left out. Raises InputError where test images are given twice."""
+    """Where training and test images are, and what was left out. Raises InputError where test
+    images are given twice."""
     splits = folders.splits_of(source) if source.is_dir() else None
     if splits is not None:
         if splits.test and test:
             raise InputError(
-                f"{source} has test images in {splits.test.name}: leave the other test images out, or give {splits.train} as training images"
+                f"{source} has test images in {splits.test.name}: leave the other test images out,"
+                f" or give {splits.train} as training images"
             )
         unused = ", ".join(folder.name for folder in splits.unused)
-        notes = (f"The test images are those of {splits.test.name}; {unused} was left out.",) if unused and splits.test else ()
+        notes = (
+            (f"The test images are those of {splits.test.name}; {unused} was left out.",)
+            if unused and splits.test
+            else ()
+        )
         return splits.train, splits.test or test, notes
     beside = source.with_name(f"{source.stem}{TEST}.npz")
     if test is None and source.suffix == ".npz" and beside.is_file():
@@ -108,7 +137,8 @@ def parts_of(source: Path, test: Path | None) -> tuple[Path, Path | None, tuple[
 
 
 def classes_meant(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """What was typed as class names: a built-in data set, "" for none, and names of one's own, () for none. Raises InputError."""
+    """What was typed as class names: a built-in data set, "" for none, and names of one's own, ()
+    for none. Raises InputError."""
     if len(names) == 1:
         if names[0] in CATALOG:
             return names[0], ()
@@ -118,16 +148,20 @@ def classes_meant(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
-    """Class names as typed, checked: none, or two and more different readable ones. Raises InputError."""
+    """Class names as typed, checked: none, or two and more different readable ones. Raises
+    InputError."""
     if not names:
         return ()
     if not 2 <= len(names) <= limits.MAX_CLASSES:
         raise InputError(
-            f"class names: {len(names)} given: name 2 to {limits.MAX_CLASSES} classes, a data set whose classes these are, or none"
+            f"class names: {len(names)} given: name 2 to {limits.MAX_CLASSES} classes, a data set"
+            " whose classes these are, or none"
         )
     for name in names:
         if not name.strip() or not name.isprintable() or len(name) > 100:
-            raise InputError(f"class names: {name[:40]!r} is not readable: use 1 to 100 plain characters")
+            raise InputError(
+                f"class names: {name[:40]!r} is not readable: use 1 to 100 plain characters"
+            )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"class names: {twice[:40]!r} is there twice: name each class differently")
@@ -135,10 +169,12 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _require_classes(source: Path, made: SampleSet) -> None:
-    """Raises InputError for a labelled set of a single class, which nothing could be trained to tell from another."""
+    """Raises InputError for a labelled set of a single class, which nothing could be trained to
+    tell from another."""
     if made.label is not None and len(made.class_names) < 2:
         raise InputError(
-            f"{source} has one class: give it two or more, name the classes that it lacks, or save it without the array label to import it unlabelled"
+            f"{source} has one class: give it two or more, name the classes that it lacks, or save"
+            " it without the array label to import it unlabelled"
         )
 
 
@@ -158,18 +194,26 @@ def _said(source: Path, made: SampleSet) -> tuple[str, ...]:
         absent = [name for name, count in zip(made.class_names, counts, strict=True) if not count]
         if absent:
             found.append(
-                f"{made.name} has no images of {', '.join(absent[:5])}{f' and {len(absent) - 5} more' if len(absent) > 5 else ''}."
+                f"{made.name} has no images of"
+                f" {', '.join(absent[:5])}{f' and {len(absent) - 5} more' if len(absent) > 5 else ''}."
             )
     return tuple(found)
 
 
-def _tests_of(base: str, source: Path, *, test: Path | str | None, class_names: Sequence[str]) -> Brought:
+def _tests_of(
+    base: str, source: Path, *, test: Path | str | None, class_names: Sequence[str]
+) -> Brought:
     """Test images for a data set that is here already."""
     if test:
-        raise InputError(f"name {base}{TEST} is that of test images: leave the other test images out")
+        raise InputError(
+            f"name {base}{TEST} is that of test images: leave the other test images out"
+        )
     train, named = open_set(base), _meant(*classes_meant(class_names))
     if source.is_dir() and named not in ((), train.class_names):
-        raise InputError(f"{source} names its classes by its folders: leave the class names out, or rename the folders")
+        raise InputError(
+            f"{source} names its classes by its folders: leave the class names out, or rename the"
+            " folders"
+        )
     atomic.refuse_existing(paths.sets_dir() / f"{base}{TEST}")
     made = _test_images(source, train, named)
     return Brought(train, made, _said(source, made))
@@ -181,11 +225,14 @@ def _meant(dataset: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _test_images(path: Path, train: SampleSet, class_names: Sequence[str]) -> SampleSet:
-    """Test images as their own set, with the classes and the shape of the training images. class_names: of an .npz, in the order of its labels."""
+    """Test images as their own set, with the classes and the shape of the training images.
+    class_names: of an .npz, in the order of its labels."""
     names = () if path.is_dir() or RENUMBERED in train.card else class_names
     like = train if train.label is not None else None
     try:
-        made = import_data(path, f"{train.name}{TEST}", like=like, class_names=names if like else ())
+        made = import_data(
+            path, f"{train.name}{TEST}", like=like, class_names=names if like else ()
+        )
     except MissingError as error:
         raise MissingError(f"test images: {error}") from error
     except InputError as error:
@@ -193,6 +240,7 @@ def _test_images(path: Path, train: SampleSet, class_names: Sequence[str]) -> Sa
     if made.image.shape[1:] != train.image.shape[1:]:
         shutil.rmtree(made.folder, ignore_errors=True)
         raise InputError(
-            f"test images: {path} has images of shape {made.image.shape[1:]}, the training images {train.image.shape[1:]}: make them alike"
+            f"test images: {path} has images of shape {made.image.shape[1:]}, the training images"
+            f" {train.image.shape[1:]}: make them alike"
         )
     return made

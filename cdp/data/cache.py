@@ -1,4 +1,5 @@
-"""Decoded copies of data sets under CDP_HOME/cache, memory-mapped; where nothing can be written, memory serves."""
+"""Decoded copies of data sets under CDP_HOME/cache, memory-mapped; where nothing can be written,
+memory serves."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from cdp.data.samples import IMAGE, LABEL
 from cdp.errors import CdpError, InputError
 
 Arrays = tuple[np.ndarray, np.ndarray]
-# What a decoder answers: (N,H,W,C) of all images, and the images with their labels a few megabytes at a time.
+# What a decoder answers: (N,H,W,C) of all images, and the images with their labels a few megabytes
+# at a time.
 Decoded = tuple[tuple[int, ...], Iterator[Arrays]]
 
 MAX_IN_MEMORY = 1 << 30
@@ -26,7 +28,8 @@ _in_memory: dict[str, Arrays] = {}
 
 
 def decoded(kind: str, sources: Sequence[Path], decode: Callable[[], Decoded]) -> Arrays:
-    """(image (N,H,W,C) uint8, label (N,) int64) of ``sources``, decoded only where no fresh copy is cached.
+    """(image (N,H,W,C) uint8, label (N,) int64) of ``sources``, decoded only where no fresh copy is
+    cached.
 
     kind: names the way of decoding; sources: the files, whose path, size and time make the key.
     What ``decode`` raises passes through and leaves no trace in the cache.
@@ -59,7 +62,8 @@ def decoded(kind: str, sources: Sequence[Path], decode: Callable[[], Decoded]) -
 
 
 def _key(kind: str, sources: Sequence[Path]) -> tuple[str, str]:
-    """(what is decoded, in which state): a changed source gets a new copy, and the old one can be found and dropped."""
+    """(what is decoded, in which state): a changed source gets a new copy, and the old one can be
+    found and dropped."""
     stats = [path.stat() for path in sources]
     names = "\n".join(map(str, sources))
     states = "\n".join(f"{stat.st_size} {stat.st_mtime_ns}" for stat in stats)
@@ -96,7 +100,10 @@ def _can_hold(folder: Path, shape: tuple[int, ...]) -> bool:
 def _decode_to_memory(key: str, shape: tuple[int, ...], chunks: Iterator[Arrays]) -> Arrays:
     size = int(np.prod(shape, dtype=np.int64))
     if size > MAX_IN_MEMORY:
-        raise CdpError(f"{paths.cache_dir()} cannot take {size >> 20} MB, which are too many for memory: set CDP_HOME to another disk")
+        raise CdpError(
+            f"{paths.cache_dir()} cannot take {size >> 20} MB, which are too many for memory: set"
+            " CDP_HOME to another disk"
+        )
     images, labels = zip(*chunks, strict=True)
     result = np.concatenate(images), np.concatenate(labels).astype(np.int64)
     for array in result:

@@ -1,4 +1,5 @@
-"""card.json: what a sample set says of itself. The fields below are checked; a writer may add any others."""
+"""card.json: what a sample set says of itself. The fields below are checked; a writer may add any
+others."""
 
 from __future__ import annotations
 
@@ -16,22 +17,26 @@ from cdp.errors import InputError
 
 CARD = "card.json"
 FORMAT, UNLABELLED = 2, 2
-"""The newest format that is read, and the one that came with sets without labels. Sets with labels are written as format 1, which every
-version reads; a set without is refused by versions that would take its missing labels for damage."""
+"""The newest format that is read, and the one that came with sets without labels. Sets with labels
+are written as format 1, which every version reads; a set without is refused by versions that would
+take its missing labels for damage."""
 MAX_BYTES = 1 << 20
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class _Card(BaseModel):
-    """The part of a card that readers rely on. shape: (H, W, C); class_names: label -> name, empty where the images have no labels."""
+    """The part of a card that readers rely on. shape: (H, W, C); class_names: label -> name, empty
+    where the images have no labels."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
     format: int = Field(ge=1, le=FORMAT)
     count: int = Field(ge=1, le=MAX_ROWS)
     shape: tuple[Side, Side, Annotated[int, Field(ge=1, le=MAX_CHANNELS)]]
-    class_names: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=MAX_CLASSES)]
+    class_names: Annotated[
+        list[Annotated[str, Field(max_length=200)]], Field(max_length=MAX_CLASSES)
+    ]
     created: str = Field(max_length=40)
     source: str = Field(max_length=4000)
 
@@ -42,21 +47,40 @@ class _Card(BaseModel):
         return self
 
 
-def complete_card(card: dict[str, Any], *, count: int, shape: tuple[int, ...], top_label: int | None) -> dict[str, Any]:
-    """``card`` with the fields that follow from the arrays; what the writer gave is kept where it is free to choose.
+def complete_card(
+    card: dict[str, Any], *, count: int, shape: tuple[int, ...], top_label: int | None
+) -> dict[str, Any]:
+    """``card`` with the fields that follow from the arrays; what the writer gave is kept where it
+    is free to choose.
 
-    top_label: the highest label, None for images without labels, which have no class_names; else these default to the numbers up to it.
-    Raises InputError where they are too few.
+    top_label: the highest label, None for images without labels, which have no class_names; else
+    these default to the numbers up to it. Raises InputError where they are too few.
     """
-    names = [] if top_label is None else list(card.get("class_names") or (str(i) for i in range(top_label + 1)))
+    names = (
+        []
+        if top_label is None
+        else list(card.get("class_names") or (str(i) for i in range(top_label + 1)))
+    )
     if top_label is not None and top_label >= len(names):
-        raise InputError(f"card: class_names has {len(names)} names where labels go up to {top_label}: name every class")
+        raise InputError(
+            f"card: class_names has {len(names)} names where labels go up to {top_label}: name"
+            " every class"
+        )
     defaults = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "source": "",
         "code_version": __version__,
     }
-    return defaults | card | {"format": UNLABELLED if top_label is None else 1, "count": count, "shape": list(shape), "class_names": names}
+    return (
+        defaults
+        | card
+        | {
+            "format": UNLABELLED if top_label is None else 1,
+            "count": count,
+            "shape": list(shape),
+            "class_names": names,
+        }
+    )
 
 
 def read_card(folder: Path) -> dict[str, Any]:

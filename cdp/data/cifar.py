@@ -1,4 +1,5 @@
-"""CIFAR-10's python batches, read without trusting a pickle: known by checksum, and then able to build arrays only."""
+"""CIFAR-10's python batches, read without trusting a pickle: known by checksum, and then able to
+build arrays only."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_batch(path: Path, md5: str) -> tuple[np.ndarray, np.ndarray]:
-    """One batch file -> (image (N,32,32,3) uint8, label (N,) int64). Raises InputError where it is not the published file."""
+    """One batch file -> (image (N,32,32,3) uint8, label (N,) int64). Raises InputError where it is
+    not the published file."""
     remedy = "unpack cifar-10-python.tar.gz again"
     try:
         data = path.read_bytes()
@@ -51,12 +53,23 @@ def read_batch(path: Path, md5: str) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
     # The bytes that were checked are the bytes that are parsed; the file is not opened twice.
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
-        raise InputError(f"{path} is not the published file (its MD5 differs), so it was not opened: {remedy}")
+        raise InputError(
+            f"{path} is not the published file (its MD5 differs), so it was not opened: {remedy}"
+        )
     try:
         batch = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
         image = np.asarray(batch["data"]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         label = np.asarray(batch["labels"], np.int64)
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, ImportError, IndexError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ImportError,
+        IndexError,
+    ) as error:
         raise InputError(f"{path} cannot be read ({error}): {remedy}") from error
     return image, label
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 
 def fetch(name: str, root: Path, split: str) -> None:
-    """Download and unpack one split into torchvision's own layout. name: a class of torchvision.datasets.
+    """Download and unpack one split into torchvision's own layout. name: a class of
+    torchvision.datasets.
 
-    Raises OSError or RuntimeError, as torchvision does where there is no network or a checksum differs.
+    Raises OSError or RuntimeError, as torchvision does where there is no network or a checksum
+    differs.
     """
     import torchvision
 

@@ -1,4 +1,5 @@
-"""What is known of a data set before anything is trained on it, and what stands in the way: the same for page, command line and worker."""
+"""What is known of a data set before anything is trained on it, and what stands in the way: the
+same for page, command line and worker."""
 
 from __future__ import annotations
 
@@ -23,8 +24,9 @@ _LISTED = 6
 
 @dataclass(frozen=True)
 class Facts:
-    """A data set that was opened. counts, test_counts: images of each class in order, () without test images; shape: (C, H, W);
-    epsilon: its conventional l_inf budget in [0, 1] units, None without one; misfit: why its test images cannot be used, "" where they can."""
+    """A data set that was opened. counts, test_counts: images of each class in order, () without
+    test images; shape: (C, H, W); epsilon: its conventional l_inf budget in [0, 1] units, None
+    without one; misfit: why its test images cannot be used, "" where they can."""
 
     name: str
     classes: tuple[str, ...]
@@ -45,7 +47,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Concern:
-    """One thing to know before training. blocking: nothing can be trained until it is put right; encoders: that concerns encoders alone."""
+    """One thing to know before training. blocking: nothing can be trained until it is put right;
+    encoders: that concerns encoders alone."""
 
     text: str
     blocking: bool = False
@@ -82,18 +85,29 @@ def concerns(seen: Facts) -> list[Concern]:
     elif not seen.tests:
         found.append(
             Concern(
-                "There are no test images. Models can be trained, but accuracies are known on held-out training images only, copies of training "
-                f"images cannot be told from fresh ones, and an evaluation has nothing to attack. Import them as {seen.name}{TEST}."
+                "There are no test images. Models can be trained, but accuracies are known on"
+                " held-out training images only, copies of training images cannot be told from"
+                " fresh ones, and an evaluation has nothing to attack. Import them as"
+                f" {seen.name}{TEST}."
             )
         )
-    elif untested := [name for name, count, tests in zip(seen.classes, seen.counts, seen.test_counts, strict=False) if count and not tests]:
-        found.append(Concern(f"No test images of {listed(untested)}: how near generated images of it come to real ones cannot be told."))
+    elif untested := [
+        name
+        for name, count, tests in zip(seen.classes, seen.counts, seen.test_counts, strict=False)
+        if count and not tests
+    ]:
+        found.append(
+            Concern(
+                f"No test images of {listed(untested)}: how near generated images of it come to"
+                " real ones cannot be told."
+            )
+        )
     return sorted(found, key=lambda concern: not concern.blocking)
 
 
 def require_trainable(name: str, *, encoder: bool, anyway: bool = False) -> list[str]:
-    """What is to be known before a model is trained on a data set, a sentence each. encoder: whether it is an encoder; anyway: what stands in the
-    way is overruled, and only told.
+    """What is to be known before a model is trained on a data set, a sentence each. encoder:
+    whether it is an encoder; anyway: what stands in the way is overruled, and only told.
 
     Raises InputError with what stands in the way, MissingError where the data set is not here.
     """
@@ -101,7 +115,9 @@ def require_trainable(name: str, *, encoder: bool, anyway: bool = False) -> list
     blocked = next((one for one in told if one.blocking and (encoder or not one.encoders)), None)
     if blocked is not None and not anyway:
         text = blocked.text.rstrip(".")
-        raise InputError(f"dataset: {name}: {text[0].lower()}{text[1:]}, or set anyway to train all the same")
+        raise InputError(
+            f"dataset: {name}: {text[0].lower()}{text[1:]}, or set anyway to train all the same"
+        )
     return [one.text for one in told if anyway or not one.blocking]
 
 
@@ -120,10 +136,21 @@ def _blocking(seen: Facts) -> list[Concern]:
     present = sum(count > 0 for count in seen.counts)
     if present < 2:
         return [
-            Concern("All images are of one class: guidance, judge and robust training tell classes apart, so give it two or more.", True)
+            Concern(
+                "All images are of one class: guidance, judge and robust training tell classes"
+                " apart, so give it two or more.",
+                True,
+            )
         ]
     if seen.images < FEWEST:
-        return [Concern(f"{seen.images} training images are too few to hold any out: give it {FEWEST} or more.", True, encoders=True)]
+        return [
+            Concern(
+                f"{seen.images} training images are too few to hold any out: give it {FEWEST} or"
+                " more.",
+                True,
+                encoders=True,
+            )
+        ]
     return []
 
 
@@ -131,13 +158,22 @@ def _of_counts(seen: Facts) -> list[Concern]:
     found = []
     empty = [name for name, count in zip(seen.classes, seen.counts, strict=False) if not count]
     if empty:
-        found.append(Concern(f"No training images of {listed(empty)}: what models show for them means nothing."))
-    few = [f"{name} ({count})" for name, count in zip(seen.classes, seen.counts, strict=False) if 0 < count < FEW]
+        found.append(
+            Concern(
+                f"No training images of {listed(empty)}: what models show for them means nothing."
+            )
+        )
+    few = [
+        f"{name} ({count})"
+        for name, count in zip(seen.classes, seen.counts, strict=False)
+        if 0 < count < FEW
+    ]
     if few:
         found.append(
             Concern(
-                f"Fewer than {FEW} images of {listed(few)}: a diffusion model will mostly repeat them, and accuracies are uncertain by ten "
-                "points and more. More images help most."
+                f"Fewer than {FEW} images of {listed(few)}: a diffusion model will mostly repeat"
+                " them, and accuracies are uncertain by ten points and more. More images help"
+                " most."
             )
         )
     there = [(count, name) for name, count in zip(seen.classes, seen.counts, strict=False) if count]
@@ -145,8 +181,9 @@ def _of_counts(seen: Facts) -> list[Concern]:
         (most, common), (least, rare) = max(there), min(there)
         found.append(
             Concern(
-                f"Classes are uneven: {common} has {most:,} images, {rare} {least:,}. Encoders lean towards the common ones, so judge them "
-                "class by class; more images of the rare ones help."
+                f"Classes are uneven: {common} has {most:,} images, {rare} {least:,}. Encoders lean"
+                " towards the common ones, so judge them class by class; more images of the rare"
+                " ones help."
             )
         )
     return found
@@ -158,7 +195,8 @@ def _of_shape(seen: Facts) -> list[Concern]:
     if height % 2 or width % 2:
         found.append(
             Concern(
-                f"Images are {width} x {height} px and encoders need even sides: crop, pad or resize them by a pixel and import again.",
+                f"Images are {width} x {height} px and encoders need even sides: crop, pad or"
+                " resize them by a pixel and import again.",
                 blocking=True,
                 encoders=True,
             )
@@ -168,12 +206,18 @@ def _of_shape(seen: Facts) -> list[Concern]:
         cost = 100 * (padded[0] * padded[1] / (height * width) - 1)
         found.append(
             Concern(
-                f"Sides of {width} x {height} px do not divide by 4 (patch 2 on two resolutions): the diffusion model pads them to "
-                f"{padded[1]} x {padded[0]}, which costs {cost:.0f} % more time and nothing else."
+                f"Sides of {width} x {height} px do not divide by 4 (patch 2 on two resolutions):"
+                f" the diffusion model pads them to {padded[1]} x {padded[0]}, which costs"
+                f" {cost:.0f} % more time and nothing else."
             )
         )
     if channels == 4:
-        found.append(Concern("Images have a transparency channel: models learn it as a fourth colour, and pages show the other three."))
+        found.append(
+            Concern(
+                "Images have a transparency channel: models learn it as a fourth colour, and pages"
+                " show the other three."
+            )
+        )
     elif channels == 2:
         found.append(Concern("Images have two channels: pages show the first."))
     return found

@@ -1,6 +1,8 @@
-"""What labels mean, and whether they mean the same on both sides: the one rule wherever two labelled things meet.
+"""What labels mean, and whether they mean the same on both sides: the one rule wherever two
+labelled things meet.
 
-Images of a data set, saved sets, networks, diffusion models and runs are each described by a ``Labelling``; ``fit`` compares two.
+Images of a data set, saved sets, networks, diffusion models and runs are each described by a
+``Labelling``; ``fit`` compares two.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ NAMED = 8
 class Labelling:
     """What the labels of images, or the outputs of a network, mean.
 
-    name: of the thing, for sentences. classes: name by class number; () where it has no labels at all. shape: of its images, (C, H, W); shorter where
-    a card says less, and then what it says is compared.
-    nameless: only the number of classes is known (weights without a card), so that ``classes`` are placeholders.
+    name: of the thing, for sentences. classes: name by class number; () where it has no labels at
+    all. shape: of its images, (C, H, W); shorter where a card says less, and then what it says is
+    compared.
+    nameless: only the number of classes is known (weights without a card), so that ``classes`` are
+    placeholders.
     """
 
     name: str
@@ -42,8 +46,9 @@ class Labelling:
 class Fit:
     """Whether one labelling can stand in for another.
 
-    refusal: why not, as a clause without a full stop; "" where it fits. mapping: their class number -> ours, None where the numbers stay
-    as they are. sentence: what has to be said about a fit that is not plain equality, "" otherwise. absent: classes of ours that they lack.
+    refusal: why not, as a clause without a full stop; "" where it fits. mapping: their class number
+    -> ours, None where the numbers stay as they are. sentence: what has to be said about a fit that
+    is not plain equality, "" otherwise. absent: classes of ours that they lack.
     """
 
     refusal: str = ""
@@ -69,36 +74,53 @@ def labelling_of_images(name: str, image: np.ndarray, classes: Sequence[str] = (
 
 
 def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
-    """Of a network or diffusion model by its card: shape (C, H, W), and class_names, or only classes, their number.
+    """Of a network or diffusion model by its card: shape (C, H, W), and class_names, or only
+    classes, their number.
 
-    A card of somebody else's may leave these to its ``architecture``, which has channels and classes. Raises InputError where it says
-    nothing of its classes or contradicts itself.
+    A card of somebody else's may leave these to its ``architecture``, which has channels and
+    classes. Raises InputError where it says nothing of its classes or contradicts itself.
     """
     described = card.get("architecture")
     inside = described if isinstance(described, dict) else {}
     names, count = card.get("class_names"), card.get("classes", inside.get("classes"))
     shape = card.get("shape") or [inside[key] for key in ("channels",) if key in inside]
     remedy = "use the card saved with it"
-    if not isinstance(shape, list) or len(shape) not in (0, 1, 3) or any(type(side) is not int for side in shape):
-        raise InputError(f"{name[:200]}: shape on its card must be three whole numbers (channels, height, width): {remedy}")
+    if (
+        not isinstance(shape, list)
+        or len(shape) not in (0, 1, 3)
+        or any(type(side) is not int for side in shape)
+    ):
+        raise InputError(
+            f"{name[:200]}: shape on its card must be three whole numbers (channels, height,"
+            f" width): {remedy}"
+        )
     nameless = names is None and type(count) is int and count >= 0
     if nameless:
         names = [str(number) for number in range(count)]
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        raise InputError(f"{name[:200]}: its card has no list class_names, one name a class: {remedy}")
+        raise InputError(
+            f"{name[:200]}: its card has no list class_names, one name a class: {remedy}"
+        )
     if count is not None and count != len(names):
-        raise InputError(f"{name[:200]}: its card names {len(names)} classes and counts {str(count)[:20]}: {remedy}")
+        raise InputError(
+            f"{name[:200]}: its card names {len(names)} classes and counts {str(count)[:20]}:"
+            f" {remedy}"
+        )
     return Labelling(name, tuple(names), tuple(shape), nameless)
 
 
 def fit(theirs: Labelling, ours: Labelling, *, subset_ok: bool = False) -> Fit:
     """Whether ``theirs`` can stand in for ``ours``: as it is, mapped by class name, or not.
 
-    subset_ok: they may lack classes of ours, as images to train with may and test images may not; ``Fit.absent`` names them.
-    Numbers without names mean nothing by themselves: they fit the same numbers, and a thing that has no names.
+    subset_ok: they may lack classes of ours, as images to train with may and test images may not;
+    ``Fit.absent`` names them. Numbers without names mean nothing by themselves: they fit the same
+    numbers, and a thing that has no names.
     """
     if any(a != b for a, b in zip(theirs.shape, ours.shape, strict=False)):
-        return Fit(f"its images have shape {theirs.shape} (channels, height, width), those of {ours.name} {ours.shape}")
+        return Fit(
+            f"its images have shape {theirs.shape} (channels, height, width), those of {ours.name}"
+            f" {ours.shape}"
+        )
     if not ours.classes or theirs.classes == ours.classes:
         return Fit()
     if not theirs.classes:
@@ -121,22 +143,33 @@ def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:
     for one in (theirs, ours):
         twice = next((name for name in one.classes if one.classes.count(name) > 1), None)
         if twice is not None:
-            return Fit(f"{one.name} calls two classes {twice[:60]!r}, so they cannot be told apart by name")
+            return Fit(
+                f"{one.name} calls two classes {twice[:60]!r}, so they cannot be told apart by name"
+            )
     lacks = tuple(name for name in ours.classes if name not in theirs.classes)
     besides = tuple(name for name in theirs.classes if name not in ours.classes)
     if besides or (lacks and not subset_ok):
         if _numbered(theirs) != _numbered(ours) and len(besides) == len(theirs.classes):
             numbers, names = (theirs, ours) if _numbered(theirs) else (ours, theirs)
             return Fit(
-                f"the classes of {numbers.name} are numbers without names, those of {names.name} are {quoted(names.classes)}, "
-                "and nothing says which number means which"
+                f"the classes of {numbers.name} are numbers without names, those of {names.name}"
+                f" are {quoted(names.classes)}, and nothing says which number means which"
             )
-        parts = [f"it lacks {quoted(lacks)}"] * bool(lacks) + [f"it has {quoted(besides)} besides"] * bool(besides)
+        parts = [f"it lacks {quoted(lacks)}"] * bool(lacks) + [
+            f"it has {quoted(besides)} besides"
+        ] * bool(besides)
         return Fit(f"its classes are not those of {ours.name}: {'; '.join(parts)}")
     numbers_of = {name: number for number, name in enumerate(ours.classes)}
     mapping = tuple(numbers_of[name] for name in theirs.classes)
     same = mapping == tuple(range(len(mapping)))
-    said = [] if same else [f"the classes of {theirs.name} are numbered otherwise than those of {ours.name} and were matched by name"]
+    said = (
+        []
+        if same
+        else [
+            f"the classes of {theirs.name} are numbered otherwise than those of {ours.name} and"
+            " were matched by name"
+        ]
+    )
     said += [f"{theirs.name} has no {quoted(lacks)}"] * bool(lacks)
     return Fit("", None if same else mapping, "; ".join(said), lacks)
 

@@ -16,12 +16,14 @@ from cdp.errors import InputError, MissingError
 # What file managers leave behind.
 _LITTER = frozenset(["thumbs.db", "desktop.ini", "__macosx"])
 TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
-"""What the folders of training and of test images are called, in any case; the first of the second that is there is the test set."""
+"""What the folders of training and of test images are called, in any case; the first of the second
+that is there is the test set."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The files of a folder in a fixed order: classes by name, those that are numbers by value, then files by name. label[i] belongs to files[i]."""
+    """The files of a folder in a fixed order: classes by name, those that are numbers by value,
+    then files by name. label[i] belongs to files[i]."""
 
     root: Path
     class_names: tuple[str, ...]
@@ -29,33 +31,59 @@ class Tree:
     label: tuple[int, ...]
 
     def numbered_as(self, names: Sequence[str], whose: str) -> Tree:
-        """With these classes in this order, of which some may have no folder. whose: they are. Raises InputError for a folder that is none."""
-        found = fit(Labelling(str(self.root), self.class_names, ()), Labelling(whose, tuple(names), ()), subset_ok=True)
+        """With these classes in this order, of which some may have no folder. whose: they are.
+        Raises InputError for a folder that is none."""
+        found = fit(
+            Labelling(str(self.root), self.class_names, ()),
+            Labelling(whose, tuple(names), ()),
+            subset_ok=True,
+        )
         if found.refusal:
             raise InputError(f"{self.root}: {found.refusal}: rename the folders as those classes")
-        return replace(self, class_names=tuple(names), label=tuple(found.relabel(np.array(self.label)).tolist()))
+        return replace(
+            self,
+            class_names=tuple(names),
+            label=tuple(found.relabel(np.array(self.label)).tolist()),
+        )
 
 
 def scan(root: Path) -> Tree:
-    """List the classes and files of a folder, opening none. Raises InputError naming what does not belong."""
+    """List the classes and files of a folder, opening none. Raises InputError naming what does not
+    belong."""
     if not root.is_dir():
-        raise MissingError(f"{root} is not a folder: give one with a sub-folder of images for each class")
+        raise MissingError(
+            f"{root} is not a folder: give one with a sub-folder of images for each class"
+        )
     class_folders = [Path(entry.path) for entry in _entries(root) if entry.is_dir()]
     if all(folder.name.isascii() and folder.name.isdigit() for folder in class_folders):
         class_folders.sort(key=lambda folder: (int(folder.name), folder.name))
     names = tuple(folder.name for folder in class_folders)
     if len(names) > 1 and all(name.lower() in TRAIN + TEST for name in names):
-        raise InputError(f"{root} holds splits, not classes ({', '.join(names)}): give its folders one by one, {class_folders[0]} first")
+        raise InputError(
+            f"{root} holds splits, not classes ({', '.join(names)}): give its folders one by one,"
+            f" {class_folders[0]} first"
+        )
     if len(names) == 1 and any(entry.is_dir() for entry in _entries(class_folders[0])):
-        raise InputError(f"{root} has one class folder, and {class_folders[0]} has folders itself: give {class_folders[0]}")
+        raise InputError(
+            f"{root} has one class folder, and {class_folders[0]} has folders itself: give"
+            f" {class_folders[0]}"
+        )
     if len(names) < 2:
         count = "one class folder" if names else "no class folders"
-        raise InputError(f"{root} has {count}: give one with a sub-folder of images for each of 2 or more classes")
+        raise InputError(
+            f"{root} has {count}: give one with a sub-folder of images for each of 2 or more"
+            " classes"
+        )
     if len(names) > limits.MAX_CLASSES:
-        raise InputError(f"{root} has {len(names)} class folders: give at most {limits.MAX_CLASSES}")
+        raise InputError(
+            f"{root} has {len(names)} class folders: give at most {limits.MAX_CLASSES}"
+        )
     for name in names:
         if not name.isprintable() or len(name) > 100:
-            raise InputError(f"{root} has a class folder with an unreadable name ({name[:40]!r}): rename it in plain letters")
+            raise InputError(
+                f"{root} has a class folder with an unreadable name ({name[:40]!r}): rename it in"
+                " plain letters"
+            )
     files: list[Path] = []
     label: list[int] = []
     for number, folder in enumerate(class_folders):
@@ -67,7 +95,8 @@ def scan(root: Path) -> Tree:
 
 @dataclass(frozen=True)
 class Splits:
-    """Where training and test images lie. test: None where there are none; unused: folders of further splits."""
+    """Where training and test images lie. test: None where there are none; unused: folders of
+    further splits."""
 
     train: Path
     test: Path | None
@@ -75,7 +104,8 @@ class Splits:
 
 
 def splits_of(root: Path) -> Splits | None:
-    """The splits in a folder, whatever others call them (train, Training, val, valid, validation, test, Testing); None where it has none.
+    """The splits in a folder, whatever others call them (train, Training, val, valid, validation,
+    test, Testing); None where it has none.
 
     Raises InputError where two folders are called alike but for case.
     """
@@ -84,22 +114,36 @@ def splits_of(root: Path) -> Splits | None:
     if not trains or any(folder.name.lower() not in TRAIN + TEST for folder in inside):
         return None
     if len(trains) > 1:
-        raise InputError(f"{root} has two folders of training images ({trains[0].name} and {trains[1].name}): rename or remove one")
+        raise InputError(
+            f"{root} has two folders of training images ({trains[0].name} and {trains[1].name}):"
+            " rename or remove one"
+        )
     train = trains[0]
-    tests = sorted((folder for folder in inside if folder != train), key=lambda folder: TEST.index(folder.name.lower()))
+    tests = sorted(
+        (folder for folder in inside if folder != train),
+        key=lambda folder: TEST.index(folder.name.lower()),
+    )
     return Splits(train, tests[0] if tests else None, tuple(tests[1:]))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries that count, by name. Links are refused: they could loop, or bring in files from elsewhere."""
+    """The entries that count, by name. Links are refused: they could loop, or bring in files from
+    elsewhere."""
     try:
         with os.scandir(folder) as found:
-            entries = sorted((e for e in found if not e.name.startswith(".") and e.name.lower() not in _LITTER), key=lambda e: e.name)
+            entries = sorted(
+                (e for e in found if not e.name.startswith(".") and e.name.lower() not in _LITTER),
+                key=lambda e: e.name,
+            )
     except OSError as error:
-        raise InputError(f"{folder} cannot be listed ({error.strerror}): check its permissions") from error
+        raise InputError(
+            f"{folder} cannot be listed ({error.strerror}): check its permissions"
+        ) from error
     for entry in entries:
         if entry.is_symlink():
-            raise InputError(f"{entry.path} is a symbolic link: copy what it points to, or remove it")
+            raise InputError(
+                f"{entry.path} is a symbolic link: copy what it points to, or remove it"
+            )
     return entries
 
 
@@ -107,9 +151,15 @@ def _image_files(folder: Path) -> list[Path]:
     entries = _entries(folder)
     for entry in entries:
         if not entry.is_file():
-            raise InputError(f"{entry.path} is not a file: a class folder holds image files only; move or remove it")
+            raise InputError(
+                f"{entry.path} is not a file: a class folder holds image files only; move or"
+                " remove it"
+            )
         if Path(entry.name).suffix.lower() not in images.SUFFIXES:
-            raise InputError(f"{entry.path} is not named as an image ({', '.join(sorted(images.SUFFIXES))}): convert or remove it")
+            raise InputError(
+                f"{entry.path} is not named as an image ({', '.join(sorted(images.SUFFIXES))}):"
+                " convert or remove it"
+            )
     if not entries:
         raise InputError(f"{folder} holds no images: add some, or remove the folder")
     return [Path(entry.path) for entry in entries]
@@ -121,7 +171,8 @@ def shape_of(tree: Tree) -> tuple[int, int, int, int]:
 
 
 def chunks(tree: Tree) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(images uint8, labels int64) a few megabytes at a time. Raises InputError naming the first file that does not fit."""
+    """(images uint8, labels int64) a few megabytes at a time. Raises InputError naming the first
+    file that does not fit."""
     form = images.form_of(images.read_image(tree.files[0]))
     rows = limits.chunk_rows(form.shape)
     for first in range(0, len(tree.files), rows):

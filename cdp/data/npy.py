@@ -1,4 +1,5 @@
-"""The .npy format, read so that no header can cost more memory than it is long, and nothing is ever unpickled."""
+"""The .npy format, read so that no header can cost more memory than it is long, and nothing is ever
+unpickled."""
 
 from __future__ import annotations
 
@@ -36,31 +37,56 @@ class NpyHeader:
 def read_header(file: IO[bytes], where: str) -> NpyHeader:
     """Read the header of an .npy stream and leave the stream at its data.
 
-    where: the file, for the message. Raises InputError for anything but a C-ordered array of plain numbers.
+    where: the file, for the message. Raises InputError for anything but a C-ordered array of plain
+    numbers.
     """
     broken = f"{where} is not a readable .npy array: write it again with numpy.save"
     start = file.read(8)
-    length_bytes = _LENGTH_BYTES.get((start[6], start[7])) if len(start) == 8 and start.startswith(b"\x93NUMPY") else None
+    length_bytes = (
+        _LENGTH_BYTES.get((start[6], start[7]))
+        if len(start) == 8 and start.startswith(b"\x93NUMPY")
+        else None
+    )
     if length_bytes is None:
         raise InputError(broken)
     packed = file.read(length_bytes)
     length = int.from_bytes(packed, "little")
-    # numpy reads a header of any announced length (up to 4 GB) before it looks at its limit, so look first.
+    # numpy reads a header of any announced length (up to 4 GB) before it looks at its limit, so
+    # look first.
     if len(packed) < length_bytes or length > MAX_HEADER:
-        raise InputError(f"{where} announces a header of {length} bytes, over the limit of {MAX_HEADER}: write it again with numpy.save")
+        raise InputError(
+            f"{where} announces a header of {length} bytes, over the limit of {MAX_HEADER}: write"
+            " it again with numpy.save"
+        )
     text = file.read(length)
     if len(text) < length:
         raise InputError(broken)
-    # Versions differ in the width of the length and in the encoding; numpy's own parser gets the bytes just read.
-    parse = npy_format.read_array_header_1_0 if length_bytes == 2 else npy_format.read_array_header_2_0
+    # Versions differ in the width of the length and in the encoding; numpy's own parser gets the
+    # bytes just read.
+    parse = (
+        npy_format.read_array_header_1_0 if length_bytes == 2 else npy_format.read_array_header_2_0
+    )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers by Python 2 and of old type names, which are read all the same
+            warnings.simplefilter(
+                "ignore"
+            )  # of headers by Python 2 and of old type names, which are read all the same
             shape, fortran, dtype = parse(io.BytesIO(packed + text), max_header_size=MAX_HEADER)
-    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, OverflowError, tokenize.TokenError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+        OverflowError,
+        tokenize.TokenError,
+    ) as error:
         raise InputError(broken) from error
     if dtype.hasobject:
-        raise InputError(f"{where} holds pickled Python objects, which are never loaded: save plain numbers")
+        raise InputError(
+            f"{where} holds pickled Python objects, which are never loaded: save plain numbers"
+        )
     if dtype.names is not None or dtype.subdtype is not None:
         raise InputError(f"{where} holds structured records: save plain numbers, one array a file")
     if any(side < 0 for side in shape):
@@ -74,7 +100,9 @@ def header_bytes(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
     """The header numpy.save writes for a C-ordered array."""
     buffer = io.BytesIO()
     descr = npy_format.dtype_to_descr(dtype)
-    npy_format.write_array_header_1_0(buffer, {"shape": shape, "fortran_order": False, "descr": descr})
+    npy_format.write_array_header_1_0(
+        buffer, {"shape": shape, "fortran_order": False, "descr": descr}
+    )
     return buffer.getvalue()
 
 
@@ -87,10 +115,14 @@ def open_npy(path: Path) -> np.ndarray:
         with path.open("rb") as file:
             header = read_header(file, str(path))
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}): check its permissions"
+        ) from error
     actual = path.stat().st_size
     if actual != header.size:
-        raise InputError(f"{path} has {actual} bytes where its header announces {header.size}: write it again")
+        raise InputError(
+            f"{path} has {actual} bytes where its header announces {header.size}: write it again"
+        )
     if prod(header.shape) == 0:
         return np.empty(header.shape, header.dtype)
     return np.memmap(path, header.dtype, "r", header.offset, header.shape)

@@ -1,8 +1,9 @@
-"""The field's interchange format: an .npz with ``image`` (N,H,W,C) uint8 and ``label`` (N,), streamed both ways. Images alone are a set
-without labels.
+"""The field's interchange format: an .npz with ``image`` (N,H,W,C) uint8 and ``label`` (N,),
+streamed both ways. Images alone are a set without labels.
 
-A file from outside is never given to numpy.load: the two members are found, their headers checked against the archive's
-own sizes, and only then is data read, a few megabytes at a time, with the archive's checksum verified at the end.
+A file from outside is never given to numpy.load: the two members are found, their headers checked
+against the archive's own sizes, and only then is data read, a few megabytes at a time, with the
+archive's checksum verified at the end.
 """
 
 from __future__ import annotations
@@ -22,18 +23,30 @@ from cdp.data import atomic, cache, limits, npy
 from cdp.data.rows import Chunk, checked_labels
 from cdp.errors import InputError, MissingError
 
-# Real images deflate about 2 to 10 times, drawings on black up to some 30; a megabyte of zeros about 1000 times.
+# Real images deflate about 2 to 10 times, drawings on black up to some 30; a megabyte of zeros
+# about 1000 times.
 MAX_RATIO = 100
 RATIO_FREE_BYTES = 64 << 20
 IMAGES, LABELS = ("image", "images", "x", "X", "arr_0"), ("label", "labels", "y", "Y", "arr_1")
-"""What images and labels are called, the field's own names first; numpy.savez gives arrays without names the last."""
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, UnicodeDecodeError)
+"""What images and labels are called, the field's own names first; numpy.savez gives arrays without
+names the last."""
+_BAD_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    UnicodeDecodeError,
+)
 
 
 @dataclass(frozen=True)
 class NpzReader:
-    """A checked archive. shape: (N,H,W,C) of its images, C 1 for grey ones without that axis; labelled: False where these are all it holds;
-    note: what its arrays were taken for, where they have other names, and which were left out, or ""."""
+    """A checked archive. shape: (N,H,W,C) of its images, C 1 for grey ones without that axis;
+    labelled: False where these are all it holds; note: what its arrays were taken for, where they
+    have other names, and which were left out, or ""."""
 
     path: Path
     shape: tuple[int, ...]
@@ -43,13 +56,18 @@ class NpzReader:
     note: str = ""
 
     def chunks(self) -> Iterator[Chunk]:
-        """(images uint8, labels or None) a few megabytes at a time. Raises InputError where the data are not what was announced."""
+        """(images uint8, labels or None) a few megabytes at a time. Raises InputError where the
+        data are not what was announced."""
         if self.labelled:
             return self.labelled_chunks()
         return ((images, None) for images in self._images())
 
-    def labelled_chunks(self, numbering: limits.Numbering = limits.Numbering()) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # noqa: B008 frozen
-        """(images uint8, labels as class numbers) likewise. Raises InputError where there are no labels."""
+    def labelled_chunks(
+        self,
+        numbering: limits.Numbering = limits.Numbering(),  # noqa: B008 frozen
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(images uint8, labels as class numbers) likewise. Raises InputError where there are no
+        labels."""
         labels = numbering.apply(self.labels(), f"{self.path}: label")
         first = 0
         for images in self._images():
@@ -66,8 +84,9 @@ class NpzReader:
         """Raises InputError where there are no labels."""
         if not self.labelled:
             raise InputError(
-                f"{self.path} holds images without labels: import it (python -m cdp import {shlex.quote(str(self.path))} --name NAME), then let a "
-                "classifier label it (python -m cdp pseudo-label NAME --dataset DATASET --name NEW)"
+                f"{self.path} holds images without labels: import it (python -m cdp import"
+                f" {shlex.quote(str(self.path))} --name NAME), then let a classifier label it"
+                " (python -m cdp pseudo-label NAME --dataset DATASET --name NEW)"
             )
 
     def _images(self) -> Iterator[np.ndarray]:
@@ -75,7 +94,9 @@ class NpzReader:
         with _one_sentence(self.path), self._archive.open(f"{self._names[0]}.npy") as image:
             npy.read_header(image, f"{self.path}: image")
             for first in range(0, self.shape[0], rows):
-                yield _read(image, (min(rows, self.shape[0] - first), *self.shape[1:]), np.dtype(np.uint8))
+                yield _read(
+                    image, (min(rows, self.shape[0] - first), *self.shape[1:]), np.dtype(np.uint8)
+                )
 
 
 def _read(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -94,12 +115,15 @@ def _one_sentence(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except _BAD_ZIP as error:
-        raise InputError(f"{path} is not a readable .npz archive ({str(error)[:120]}): download or save it again") from error
+        raise InputError(
+            f"{path} is not a readable .npz archive ({str(error)[:120]}): download or save it again"
+        ) from error
 
 
 @contextlib.contextmanager
 def open_npz(path: Path | str) -> Iterator[NpzReader]:
-    """Open an archive and check all that can be checked before reading data. Raises InputError or MissingError."""
+    """Open an archive and check all that can be checked before reading data. Raises InputError or
+    MissingError."""
     path = Path(path)
     if not path.is_file():
         raise MissingError(f"{path} is not a file: give the path of an .npz archive")
@@ -111,17 +135,28 @@ def open_npz(path: Path | str) -> Iterator[NpzReader]:
         # Grey images often lack the axis of one channel.
         shape = (*image.shape, 1) if len(image.shape) == 3 else image.shape
         limits.check_image_header(shape, image.dtype, f"{path}: image")
-        # Images beside an array of another name are more likely labels under a wrong name than images without labels.
+        # Images beside an array of another name are more likely labels under a wrong name than
+        # images without labels.
         labelled = archive.namelist() != [f"{names[0]}.npy"]
         if labelled:
             label = _header(archive, path, names[1])
             limits.check_label_header(label.shape, label.dtype, image.shape[0], f"{path}: label")
         as_named = names[:1] == ("image",) if not labelled else names == ("image", "label")
-        taken = "" if as_named else f"array {names[0]} was taken for the images" + (f" and {names[1]} for the labels" if labelled else "")
-        others = [member.removesuffix(".npy") for member in archive.namelist() if member.removesuffix(".npy") not in names]
+        taken = (
+            ""
+            if as_named
+            else f"array {names[0]} was taken for the images"
+            + (f" and {names[1]} for the labels" if labelled else "")
+        )
+        others = [
+            member.removesuffix(".npy")
+            for member in archive.namelist()
+            if member.removesuffix(".npy") not in names
+        ]
         # Such as class names, or test images, which somebody may believe were read.
         left = (
-            f"nothing was read of {', '.join(repr(other[:40]) for other in others[:5])}{' and others' if len(others) > 5 else ''}"
+            "nothing was read of"
+            f" {', '.join(repr(other[:40]) for other in others[:5])}{' and others' if len(others) > 5 else ''}"
             if others
             else ""
         )
@@ -132,9 +167,14 @@ def open_npz(path: Path | str) -> Iterator[NpzReader]:
 def _called(archive: zipfile.ZipFile, path: Path) -> tuple[str, str]:
     """What the images and the labels are called in this archive."""
     inside = set(archive.namelist())
-    image, label = (next((name for name in names if f"{name}.npy" in inside), names[0]) for names in (IMAGES, LABELS))
+    image, label = (
+        next((name for name in names if f"{name}.npy" in inside), names[0])
+        for names in (IMAGES, LABELS)
+    )
     # Without names numpy numbers the arrays as they were given, and labels may have been the first.
-    if (image, label) == ("arr_0", "arr_1") and len(_header(archive, path, "arr_0").shape) < len(_header(archive, path, "arr_1").shape):
+    if (image, label) == ("arr_0", "arr_1") and len(_header(archive, path, "arr_0").shape) < len(
+        _header(archive, path, "arr_1").shape
+    ):
         return label, image
     return image, label
 
@@ -145,28 +185,43 @@ def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
     found = [info for info in archive.infolist() if info.filename == f"{key}.npy"]
     if not found:
         names = ", ".join(repr(name[:40]) for name in archive.namelist()[:8]) or "nothing"
-        raise InputError(f"{path} has no array {key!r} (it holds {names}): save it with numpy.savez(path, image=..., label=...)")
+        raise InputError(
+            f"{path} has no array {key!r} (it holds {names}): save it with numpy.savez(path,"
+            " image=..., label=...)"
+        )
     if len(found) > 1:
-        raise InputError(f"{path} holds {key!r} {len(found)} times: save it again with one array of that name")
+        raise InputError(
+            f"{path} holds {key!r} {len(found)} times: save it again with one array of that name"
+        )
     info = found[0]
     if info.flag_bits & 1:
         raise InputError(f"{where} is encrypted: save it again without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"{where} is compressed by method {info.compress_type}: save it with numpy.savez or savez_compressed")
+        raise InputError(
+            f"{where} is compressed by method {info.compress_type}: save it with numpy.savez or"
+            " savez_compressed"
+        )
     if info.file_size > RATIO_FREE_BYTES and info.file_size > MAX_RATIO * info.compress_size:
-        raise InputError(f"{where} would unpack {info.compress_size} bytes to {info.file_size}, as no images do: check where it came from")
+        raise InputError(
+            f"{where} would unpack {info.compress_size} bytes to {info.file_size}, as no images do:"
+            " check where it came from"
+        )
     with _one_sentence(path), archive.open(info) as file:
         header = npy.read_header(file, where)
     if header.size != info.file_size:
-        raise InputError(f"{where} announces {header.size} bytes where the archive holds {info.file_size}: download or save it again")
+        raise InputError(
+            f"{where} announces {header.size} bytes where the archive holds {info.file_size}:"
+            " download or save it again"
+        )
     return header
 
 
 def read_npz(path: Path | str, *, classes: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache, made on first use.
+    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache,
+    made on first use.
 
-    classes: how many there are, 0 for those that are seen. Raises InputError for images without labels, and for labels with gaps, which only
-    an import renumbers.
+    classes: how many there are, 0 for those that are seen. Raises InputError for images without
+    labels, and for labels with gaps, which only an import renumbers.
     """
     path = Path(path).expanduser().resolve()
     if not path.is_file():
@@ -187,22 +242,34 @@ def _chunks(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def write_npz(path: Path | str, image: np.ndarray, label: np.ndarray | None) -> None:
-    """Save arrays in the field's format, atomically. image: (N,H,W,C) uint8; label: (N,) integers from 0, saved as int64, None for images
-    without labels, which are then all that the file holds."""
+    """Save arrays in the field's format, atomically. image: (N,H,W,C) uint8; label: (N,) integers
+    from 0, saved as int64, None for images without labels, which are then all that the file holds.
+    """
     path = Path(path)
     limits.check_image_header(image.shape, image.dtype, f"{path}: image")
     labels = checked_labels(label, len(image), str(path), labelled=label is not None)
     rows = limits.chunk_rows(image.shape[1:])
-    images = (np.ascontiguousarray(image[first : first + rows]).data for first in range(0, len(image), rows))
+    images = (
+        np.ascontiguousarray(image[first : first + rows]).data
+        for first in range(0, len(image), rows)
+    )
     with atomic.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         _write_member(archive, "image.npy", image.shape, np.dtype(np.uint8), images)
         if labels is not None:
             _write_member(archive, "label.npy", labels.shape, labels.dtype, iter([labels.data]))
 
 
-def _write_member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype, blocks: Iterator[memoryview]) -> None:
+def _write_member(
+    archive: zipfile.ZipFile,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    blocks: Iterator[memoryview],
+) -> None:
     # A fixed date, so that the same arrays make the same file.
-    with archive.open(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as member:
+    with archive.open(
+        zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True
+    ) as member:
         member.write(npy.header_bytes(shape, dtype))
         for block in blocks:
             member.write(block)

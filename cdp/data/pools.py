@@ -1,4 +1,5 @@
-"""Images that a training draws from, left where they are: parts of several memory-mapped arrays behind one row number."""
+"""Images that a training draws from, left where they are: parts of several memory-mapped arrays
+behind one row number."""
 
 from __future__ import annotations
 
@@ -8,10 +9,14 @@ import numpy as np
 
 
 class Pool:
-    """Labelled images of several arrays, numbered through. Images stay mapped until their rows are taken."""
+    """Labelled images of several arrays, numbered through. Images stay mapped until their rows are
+    taken."""
 
-    def __init__(self, parts: list[tuple[np.ndarray, np.ndarray]], rows: np.ndarray | None = None) -> None:
-        """parts: (image (N,H,W,C) uint8, label (N,)) each, of one image shape; rows: which of the rows numbered through, None for all."""
+    def __init__(
+        self, parts: list[tuple[np.ndarray, np.ndarray]], rows: np.ndarray | None = None
+    ) -> None:
+        """parts: (image (N,H,W,C) uint8, label (N,)) each, of one image shape; rows: which of the
+        rows numbered through, None for all."""
         self._parts, self._rows = parts, rows
         self._ends = np.cumsum([len(label) for _, label in parts])
 
@@ -35,7 +40,8 @@ class Pool:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a robust training sees. real, synthetic: None where a batch has none; validation images (n,H,W,C) uint8 are in neither.
+    """What a robust training sees. real, synthetic: None where a batch has none; validation images
+    (n,H,W,C) uint8 are in neither.
 
     classes: number of classes; label: of the validation images, (n,) int64.
     """

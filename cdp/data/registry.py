@@ -1,4 +1,5 @@
-"""Labelled images by name: built-in data sets, saved sets, and paths of an .npz or of a folder of class folders."""
+"""Labelled images by name: built-in data sets, saved sets, and paths of an .npz or of a folder of
+class folders."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from cdp.types import DatasetInfo, Split
 
 @dataclass(frozen=True)
 class DatasetState:
-    """What of a built-in data set is on this machine. full: False for a shipped subset; how: what to do where it is not ready."""
+    """What of a built-in data set is on this machine. full: False for a shipped subset; how: what
+    to do where it is not ready."""
 
     ready: bool
     full: bool
@@ -53,11 +55,12 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
     """The images of a data set, memory-mapped.
 
     name: a built-in data set, a saved set, or the path of an .npz or a folder of class folders.
-    split: "train" or "test". For what a user brings, "test" is the set ``<name>-test``, the file ``<stem>-test.npz``, or the
-    sub-folder ``test`` (or val) beside ``train``; its class numbers and names are those of the training images, by name.
-    download: let torchvision fetch a built-in data set that is missing.
-    Raises MissingError that says what to put where, InputError where a file is not what it should be or where test images have classes
-    that training images do not, or another shape.
+    split: "train" or "test". For what a user brings, "test" is the set ``<name>-test``, the file
+    ``<stem>-test.npz``, or the sub-folder ``test`` (or val) beside ``train``; its class numbers and
+    names are those of the training images, by name. download: let torchvision fetch a built-in data
+    set that is missing.
+    Raises MissingError that says what to put where, InputError where a file is not what it should
+    be or where test images have classes that training images do not, or another shape.
     """
     if split not in ("train", "test"):
         raise InputError(f"split {split!r} is unknown: choose train or test")
@@ -69,21 +72,24 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
         _download(name, split)
         source = sources.find(name, split)
     if source is None:
-        raise MissingError(f"data set {name!r} ({split}) is not on this machine: {sources.how_to_get(name)}")
+        raise MissingError(
+            f"data set {name!r} ({split}) is not on this machine: {sources.how_to_get(name)}"
+        )
     image, label = cache.decoded(f"{name}-{split}", source.watched, source.decode)
     return Split(CATALOG[name], image, label)
 
 
 def in_training_order(test: Split, train: DatasetInfo) -> Split:
-    """Test images with the class numbers of the training images; ``Split.note`` says where they were numbered otherwise or lack a class.
+    """Test images with the class numbers of the training images; ``Split.note`` says where they
+    were numbered otherwise or lack a class.
 
     Raises InputError with the classes that differ where they cannot be matched by name.
     """
     found = fit(labelling_of(test.info), labelling_of(train), subset_ok=True)
     if found.refusal:
         raise InputError(
-            f"the test images of {train.name} do not fit ({found.refusal}): give both the same classes and shape and import them again, "
-            "or evaluate on another saved set (part)"
+            f"the test images of {train.name} do not fit ({found.refusal}): give both the same"
+            " classes and shape and import them again, or evaluate on another saved set (part)"
         )
     info = replace(train, name=test.info.name, title=test.info.title)
     return Split(info, test.image, found.relabel(test.label), found.sentence)
@@ -98,7 +104,9 @@ def _download(name: str, split: str) -> None:
         fetch(sources.TORCHVISION[name], paths.datasets_dir(), split)
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise MissingError(f"data set {name!r} could not be downloaded ({reason}): {sources.how_to_get(name)}") from error
+        raise MissingError(
+            f"data set {name!r} could not be downloaded ({reason}): {sources.how_to_get(name)}"
+        ) from error
 
 
 def _other(name: str, split: str) -> Split:
@@ -110,12 +118,15 @@ def _other(name: str, split: str) -> Split:
         return _of_npz(path, split)
     if (path / CARD).is_file():
         path = path.resolve()
-        return _of_set(sets.open_set(path if split == "train" else path.with_name(f"{path.name}-test")))
+        return _of_set(
+            sets.open_set(path if split == "train" else path.with_name(f"{path.name}-test"))
+        )
     if path.is_dir():
         return _of_folder(path.resolve(), split)
     known = ", ".join(CATALOG)
     raise MissingError(
-        f"data set {name[:200]!r} is unknown: choose one of {known}, a saved set, or the path of an .npz or a folder of classes"
+        f"data set {name[:200]!r} is unknown: choose one of {known}, a saved set, or the path of an"
+        " .npz or a folder of classes"
     )
 
 
@@ -123,7 +134,8 @@ def _of_saved(name: str, split: str) -> Split:
     if split == "test":
         if not sets.is_saved(f"{name}-test"):
             raise MissingError(
-                f"set {name!r} has no test images: import them under the name {name}-test, an .npz with {name} as class names"
+                f"set {name!r} has no test images: import them under the name {name}-test, an .npz"
+                f" with {name} as class names"
             )
         name = f"{name}-test"
     return _of_set(sets.open_set(name))
@@ -133,7 +145,9 @@ def _of_set(samples: SampleSet) -> Split:
     base = CATALOG.get(str(samples.card.get("dataset")))
     height, width, channels = samples.image.shape[1:]
     licence = str(samples.card.get("licence", "not stated"))
-    info = DatasetInfo(samples.name, samples.name, samples.class_names, (channels, height, width), None, licence)
+    info = DatasetInfo(
+        samples.name, samples.name, samples.class_names, (channels, height, width), None, licence
+    )
     if base is not None:  # a convention is about images like these
         info = replace(info, epsilon_linf=base.epsilon_linf, epsilon_l2=base.epsilon_l2)
     return Split(info, samples.image, samples.labels("a data set"))
@@ -153,16 +167,23 @@ def _of_folder(root: Path, split: str) -> Split:
     parts = folders.splits_of(root)
     if split == "test" and (parts is None or parts.test is None):
         raise MissingError(
-            f"{root} has no test images: put training and test images in sub-folders train and test, each with one folder a class"
+            f"{root} has no test images: put training and test images in sub-folders train and"
+            " test, each with one folder a class"
         )
     if parts is not None:
         root = parts.train if split == "train" or parts.test is None else parts.test
     tree = folders.scan(root)
     # Files change without their folder's time changing, so each is watched.
-    image, label = cache.decoded("folder", tree.files, lambda: (folders.shape_of(tree), folders.chunks(tree)))
+    image, label = cache.decoded(
+        "folder", tree.files, lambda: (folders.shape_of(tree), folders.chunks(tree))
+    )
     return _of_arrays(str(root), tree.class_names, image, label)
 
 
 def _of_arrays(name: str, classes: tuple[str, ...], image: np.ndarray, label: np.ndarray) -> Split:
     height, width, channels = image.shape[1:]
-    return Split(DatasetInfo(name, Path(name).stem, classes, (channels, height, width), None, "not stated"), image, label)
+    return Split(
+        DatasetInfo(name, Path(name).stem, classes, (channels, height, width), None, "not stated"),
+        image,
+        label,
+    )

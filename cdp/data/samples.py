@@ -1,4 +1,5 @@
-"""One sample set: a folder of image.npy (N,H,W,C) uint8, card.json and, where its images have labels, label.npy (N,) int64."""
+"""One sample set: a folder of image.npy (N,H,W,C) uint8, card.json and, where its images have
+labels, label.npy (N,) int64."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ _GENERATIONS = 8
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Images on disk. image: (N,H,W,C) uint8, memory-mapped read-only; label: (N,) int64 in 0..len(class_names)-1, None where the images
-    have no labels, as those of a model without classes."""
+    """Images on disk. image: (N,H,W,C) uint8, memory-mapped read-only; label: (N,) int64 in
+    0..len(class_names)-1, None where the images have no labels, as those of a model without
+    classes."""
 
     folder: Path
     name: str
@@ -45,7 +47,8 @@ class SampleSet:
         return set_labelling(self.name, self.card)
 
     def labels(self, needed_by: str) -> np.ndarray:
-        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set without labels raises."""
+        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set
+        without labels raises."""
         if self.label is None:
             raise InputError(self.without_labels(needed_by))
         return self.label
@@ -53,7 +56,9 @@ class SampleSet:
     def without_labels(self, needed_by: str) -> str:
         """That this set has no labels, which something needs, and the way to get some."""
         saved = self.folder.resolve().parent == paths.sets_dir().resolve()
-        return without_labels(self.name if saved else str(self.folder), needed_by, str(self.card.get("dataset") or ""))
+        return without_labels(
+            self.name if saved else str(self.folder), needed_by, str(self.card.get("dataset") or "")
+        )
 
 
 def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:
@@ -65,17 +70,24 @@ def set_labelling(name: str, card: Mapping[str, Any]) -> Labelling:
 def without_labels(name: str, needed_by: str, dataset: str) -> str:
     """What is said wherever labels are needed and a set has none, with the way to get some.
 
-    name: of a saved set, or the path of any other; dataset: that its card names, whose classifiers can label it, "" where it names none.
+    name: of a saved set, or the path of any other; dataset: that its card names, whose classifiers
+    can label it, "" where it names none.
     """
     new = f"{Path(name).name[:80]}-labelled"
     command = f"python -m cdp pseudo-label {shlex.quote(name)} --name {shlex.quote(new)}"
     if not dataset:
-        command += " --dataset DATASET (the data set that its images are like, as its card names none)"
-    return f"set {name} has no labels, and {needed_by} needs them: let a classifier give them with {command}, or in the gallery"
+        command += (
+            " --dataset DATASET (the data set that its images are like, as its card names none)"
+        )
+    return (
+        f"set {name} has no labels, and {needed_by} needs them: let a classifier give them with"
+        f" {command}, or in the gallery"
+    )
 
 
 def open_folder(folder: Path) -> SampleSet:
-    """Open a set's folder. Raises InputError or MissingError naming the file that is wrong; costs no memory for images."""
+    """Open a set's folder. Raises InputError or MissingError naming the file that is wrong; costs
+    no memory for images."""
     card = read_described(folder)
     image = npy.open_npy(folder / IMAGE)
     limits.check_image_header(image.shape, image.dtype, str(folder / IMAGE))
@@ -86,17 +98,18 @@ def open_folder(folder: Path) -> SampleSet:
         label = limits.as_labels(stored, len(card["class_names"]), str(folder / LABEL))
     if [card["count"], *card["shape"]] != list(image.shape):
         raise InputError(
-            f"{folder / cards.CARD} announces {card['count']} images of {tuple(card['shape'])} where image.npy has {image.shape}: "
-            "restore the matching file or delete the set"
+            f"{folder / cards.CARD} announces {card['count']} images of {tuple(card['shape'])}"
+            f" where image.npy has {image.shape}: restore the matching file or delete the set"
         )
     return SampleSet(folder, folder.name, image, label, card)
 
 
 def read_described(folder: Path) -> dict[str, Any]:
-    """The card of a set's folder, whose class_names are empty exactly where its images have no labels.
+    """The card of a set's folder, whose class_names are empty exactly where its images have no
+    labels.
 
-    Raises MissingError or InputError naming the file that is wrong. The labels themselves are read only where an older version may have
-    invented them.
+    Raises MissingError or InputError naming the file that is wrong. The labels themselves are read
+    only where an older version may have invented them.
     """
     card = cards.read_card(folder)
     if card["format"] < cards.UNLABELLED and _invented(folder, card, _GENERATIONS):
@@ -107,16 +120,26 @@ def read_described(folder: Path) -> dict[str, Any]:
 def _invented(folder: Path, card: Mapping[str, Any], generations: int) -> bool:
     """Whether all labels are the 0 that versions before format 2 wrote for a model without classes.
 
-    There the images of a set took turns over the classes that were chosen, else over all of the model's. So without chosen classes the
-    second image has class 1, unless the model has none, or a single one that the card then names. A part of such a set has its parent's
-    labels, and says where it came from.
+    There the images of a set took turns over the classes that were chosen, else over all of the
+    model's. So without chosen classes the second image has class 1, unless the model has none, or a
+    single one that the card then names. A part of such a set has its parent's labels, and says
+    where it came from.
     """
     parent = card.get("parent")
     if card.get("kind") == "generated":
         config = card.get("config")
-        suspect = isinstance(config, dict) and not config.get("classes") and len(card["class_names"]) > 1
-    elif isinstance(parent, dict) and isinstance(parent.get("name"), str) and Path(parent["name"]).name == parent["name"] and generations:
-        suspect = _invented_beside(folder.with_name(parent["name"]), parent.get("count"), generations - 1)
+        suspect = (
+            isinstance(config, dict) and not config.get("classes") and len(card["class_names"]) > 1
+        )
+    elif (
+        isinstance(parent, dict)
+        and isinstance(parent.get("name"), str)
+        and Path(parent["name"]).name == parent["name"]
+        and generations
+    ):
+        suspect = _invented_beside(
+            folder.with_name(parent["name"]), parent.get("count"), generations - 1
+        )
     else:
         suspect = False
     if not suspect or not (folder / LABEL).is_file():
@@ -127,7 +150,8 @@ def _invented(folder: Path, card: Mapping[str, Any], generations: int) -> bool:
 
 
 def _invented_beside(folder: Path, count: Any, generations: int) -> bool:
-    """Whether the labels of the set of ``count`` images in this folder are invented; False where it is not there any more."""
+    """Whether the labels of the set of ``count`` images in this folder are invented; False where it
+    is not there any more."""
     if not (folder / cards.CARD).is_file():
         return False
     try:

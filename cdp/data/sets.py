@@ -1,4 +1,5 @@
-"""The store of sample sets under CDP_HOME/sets: open, list, save, delete. Partial sets are hidden folders, never listed."""
+"""The store of sample sets under CDP_HOME/sets: open, list, save, delete. Partial sets are hidden
+folders, never listed."""
 
 from __future__ import annotations
 
@@ -20,13 +21,23 @@ from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder, read_describe
 from cdp.data.writer import SetWriter
 from cdp.errors import InputError, MissingError
 
-__all__ = ["SampleSet", "SetEntry", "SetWriter", "delete_set", "list_sets", "open_set", "save_set", "stream_set", "valid_name"]
+__all__ = [
+    "SampleSet",
+    "SetEntry",
+    "SetWriter",
+    "delete_set",
+    "list_sets",
+    "open_set",
+    "save_set",
+    "stream_set",
+    "valid_name",
+]
 
 
 @dataclass(frozen=True)
 class SetEntry:
-    """One line of the list. card: None where the set is broken, and then ``error`` says why and what to do; its class_names are empty where
-    the images have no labels."""
+    """One line of the list. card: None where the set is broken, and then ``error`` says why and
+    what to do; its class_names are empty where the images have no labels."""
 
     name: str
     folder: Path
@@ -42,10 +53,18 @@ def trash_dir() -> Path:
 def list_sets() -> list[SetEntry]:
     """All finished sets, newest first; reads cards only. A broken set is listed with its error."""
     try:
-        folders = [Path(entry.path) for entry in os.scandir(paths.sets_dir()) if entry.is_dir() and not entry.name.startswith(".")]
+        folders = [
+            Path(entry.path)
+            for entry in os.scandir(paths.sets_dir())
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
     except FileNotFoundError:
         return []
-    return sorted((_entry(folder) for folder in folders), key=lambda e: ((e.card or {}).get("created", ""), e.name), reverse=True)
+    return sorted(
+        (_entry(folder) for folder in folders),
+        key=lambda e: ((e.card or {}).get("created", ""), e.name),
+        reverse=True,
+    )
 
 
 def _entry(folder: Path) -> SetEntry:
@@ -53,7 +72,9 @@ def _entry(folder: Path) -> SetEntry:
         card = read_described(folder)
         for name in (IMAGE, *([LABEL] if card["class_names"] else [])):
             if not (folder / name).is_file():
-                raise MissingError(f"{folder / name} is missing: restore it from a backup or delete the set")
+                raise MissingError(
+                    f"{folder / name} is missing: restore it from a backup or delete the set"
+                )
         return SetEntry(folder.name, folder, card)
     except InputError as error:
         return SetEntry(folder.name, folder, None, str(error))
@@ -61,11 +82,17 @@ def _entry(folder: Path) -> SetEntry:
 
 def is_saved(name: str) -> bool:
     """Whether the store has a finished set of this name, sound or not."""
-    return os.sep not in name and not name.startswith(".") and bool(name) and (paths.sets_dir() / name).is_dir()
+    return (
+        os.sep not in name
+        and not name.startswith(".")
+        and bool(name)
+        and (paths.sets_dir() / name).is_dir()
+    )
 
 
 def open_set(name_or_path: str | Path) -> SampleSet:
-    """A set by its name in the store, or by the path of its folder. Raises MissingError that lists the names."""
+    """A set by its name in the store, or by the path of its folder. Raises MissingError that lists
+    the names."""
     given = str(name_or_path)
     if is_saved(given):
         return open_folder(paths.sets_dir() / given)
@@ -73,8 +100,11 @@ def open_set(name_or_path: str | Path) -> SampleSet:
     if folder.is_dir() and (folder / cards.CARD).exists():
         return open_folder(folder.resolve())
     names = [entry.name for entry in list_sets()]
-    raise MissingError(f"sample set {given[:200]!r} is unknown: choose one of {', '.join(names[:20])}" if names else
-                       f"sample set {given[:200]!r} is unknown and none is saved yet: generate or import one")  # fmt: skip
+    raise MissingError(
+        f"sample set {given[:200]!r} is unknown: choose one of {', '.join(names[:20])}"
+        if names
+        else f"sample set {given[:200]!r} is unknown and none is saved yet: generate or import one"
+    )
 
 
 def delete_set(name: str) -> Path:
@@ -90,10 +120,14 @@ def delete_set(name: str) -> Path:
     return target
 
 
-def save_set(name: str, image: np.ndarray, label: np.ndarray | None, card: dict[str, Any]) -> SampleSet:
-    """Save arrays as a set of the store. image: (N,H,W,C) uint8; label: (N,) integers from 0, None for images without labels; card: any
-    JSON object."""
-    return stream_set(name, image.shape, iter([(image, label)]), card, image.dtype, labelled=label is not None)
+def save_set(
+    name: str, image: np.ndarray, label: np.ndarray | None, card: dict[str, Any]
+) -> SampleSet:
+    """Save arrays as a set of the store. image: (N,H,W,C) uint8; label: (N,) integers from 0, None
+    for images without labels; card: any JSON object."""
+    return stream_set(
+        name, image.shape, iter([(image, label)]), card, image.dtype, labelled=label is not None
+    )
 
 
 def stream_set(
@@ -105,15 +139,20 @@ def stream_set(
     *,
     labelled: bool = True,
 ) -> SampleSet:
-    """Save a set of the store from an iterator of (images, labels), in flat memory; nothing is left where it raises.
+    """Save a set of the store from an iterator of (images, labels), in flat memory; nothing is left
+    where it raises.
 
-    shape: (N,H,W,C) of all images; dtype: of the images, uint8 where not given; labelled: False where the labels of all chunks are None.
+    shape: (N,H,W,C) of all images; dtype: of the images, uint8 where not given; labelled: False
+    where the labels of all chunks are None.
     """
     folder = paths.sets_dir() / valid_name(name)
     limits.check_image_header(shape, np.dtype(dtype or np.uint8), f"set {name}")
     atomic.require_space(folder.parent, int(np.prod(shape, dtype=np.int64)))
     with atomic.new_folder(folder) as new:
         top = write_arrays(new, shape, chunks, f"set {name}", labelled=labelled)
-        atomic.write_json(new / cards.CARD, cards.complete_card(card, count=shape[0], shape=shape[1:], top_label=top))
+        atomic.write_json(
+            new / cards.CARD,
+            cards.complete_card(card, count=shape[0], shape=shape[1:], top_label=top),
+        )
         cards.read_card(new)
     return open_folder(folder)

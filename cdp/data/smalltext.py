@@ -1,4 +1,5 @@
-"""Small text files of strangers: looked at before they are read, and refused with the file's name and a remedy."""
+"""Small text files of strangers: looked at before they are read, and refused with the file's name
+and a remedy."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from cdp.errors import InputError, MissingError
 
 
 def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: str) -> str:
-    """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card"); missing, remedy: what to do.
+    """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card");
+    missing, remedy: what to do.
 
-    Raises MissingError where there is none, InputError where it is too large, no regular file, or no text.
+    Raises MissingError where there is none, InputError where it is too large, no regular file, or
+    no text.
     """
     try:
         if path.stat().st_size > most:

@@ -1,4 +1,5 @@
-"""Where the files of the built-in data sets may lie, and how each is decoded. The first place that has all files wins."""
+"""Where the files of the built-in data sets may lie, and how each is decoded. The first place that
+has all files wins."""
 
 from __future__ import annotations
 
@@ -16,7 +17,13 @@ from cdp.errors import InputError
 DEBIAN = Path("/usr/share/datasets")
 SUMS = "SHA256SUMS"
 # torchvision's class names are its folder names.
-TORCHVISION = {"fashion-mnist": "FashionMNIST", "mnist": "MNIST", "kmnist": "KMNIST", "cifar10": "CIFAR10", "gtsrb": "GTSRB"}
+TORCHVISION = {
+    "fashion-mnist": "FashionMNIST",
+    "mnist": "MNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "CIFAR10",
+    "gtsrb": "GTSRB",
+}
 _IDX = ("fashion-mnist", "mnist", "kmnist")
 _ORIGIN = {
     "fashion-mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -29,7 +36,8 @@ _ORIGIN = {
 
 @dataclass(frozen=True)
 class Source:
-    """Files of one split, all present. full: False for the shipped subset; watched: what changes when the files do."""
+    """Files of one split, all present. full: False for the shipped subset; watched: what changes
+    when the files do."""
 
     place: Path
     full: bool
@@ -46,7 +54,9 @@ def find(name: str, split: str) -> Source | None:
 
 def folder_of(name: str) -> Path:
     """Where torchvision keeps the unpacked files of a data set under CDP_HOME."""
-    inside = {"cifar10": "cifar-10-batches-py", "gtsrb": "gtsrb"}.get(name, f"{TORCHVISION[name]}/raw")
+    inside = {"cifar10": "cifar-10-batches-py", "gtsrb": "gtsrb"}.get(
+        name, f"{TORCHVISION[name]}/raw"
+    )
     return paths.datasets_dir() / inside
 
 
@@ -55,7 +65,11 @@ def how_to_get(name: str) -> str:
     files = {
         "cifar10": "data_batch_1 to data_batch_5 and test_batch, unpacked",
         "gtsrb": f"{gtsrb.TRAINING}/, {gtsrb.TEST_IMAGES}/ and {gtsrb.TEST_CSV}, unpacked",
-    }.get(name, "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz")
+    }.get(
+        name,
+        "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and"
+        " t10k-labels-idx1-ubyte.gz",
+    )
     return f"put {files} from {_ORIGIN[name]}, into {folder_of(name)}"
 
 
@@ -67,10 +81,15 @@ def _find_idx(name: str, split: str) -> Source | None:
         (DEBIAN / name, ("", ".gz"), True),
         (paths.ASSETS / "data" / name, (".xz",), False),
     ):
-        found = [next((p for s in suffixes if (p := folder / f"{stem}{s}").is_file()), None) for stem in stems]
+        found = [
+            next((p for s in suffixes if (p := folder / f"{stem}{s}").is_file()), None)
+            for stem in stems
+        ]
         image, label = found
         if image and label:
-            return Source(folder, full, (image, label), partial(_decode_idx, image, label, verify=not full))
+            return Source(
+                folder, full, (image, label), partial(_decode_idx, image, label, verify=not full)
+            )
     return None
 
 
@@ -80,7 +99,10 @@ def _decode_idx(image: Path, label: Path, *, verify: bool) -> cache.Decoded:
             verify_checksum(path)
     images, labels = idx.read_idx(image, 3)[..., None], idx.read_idx(label, 1)
     if len(images) != len(labels) or images.shape[1:] != (28, 28, 1):
-        raise InputError(f"{image} has shape {images.shape[:3]}, not ({len(labels)}, 28, 28): download it again with {label.name}")
+        raise InputError(
+            f"{image} has shape {images.shape[:3]}, not ({len(labels)}, 28, 28): download it again"
+            f" with {label.name}"
+        )
     return images.shape, iter([(images, as_labels(labels, 10, str(label)))])
 
 
@@ -89,7 +111,9 @@ def verify_checksum(path: Path) -> None:
     with path.open("rb") as file:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if f"{actual}  {path.name}" not in (path.parent / SUMS).read_text().splitlines():
-        raise InputError(f"{path} does not match its checksum in {SUMS}: restore it with git checkout")
+        raise InputError(
+            f"{path} does not match its checksum in {SUMS}: restore it with git checkout"
+        )
 
 
 def _find_cifar(split: str) -> Source | None:
@@ -97,7 +121,12 @@ def _find_cifar(split: str) -> Source | None:
     batches = tuple(folder / name for name in (cifar.TRAIN if split == "train" else cifar.TEST))
     if not all(path.is_file() for path in batches):
         return None
-    return Source(folder, True, batches, lambda: ((cifar.BATCH_ROWS * len(batches), 32, 32, 3), cifar.chunks(batches)))
+    return Source(
+        folder,
+        True,
+        batches,
+        lambda: ((cifar.BATCH_ROWS * len(batches), 32, 32, 3), cifar.chunks(batches)),
+    )
 
 
 def _find_gtsrb(split: str) -> Source | None:
@@ -105,12 +134,20 @@ def _find_gtsrb(split: str) -> Source | None:
     if split == "train":
         if not (base / gtsrb.TRAINING).is_dir():
             return None
-        # A class folder's time changes with every file added or removed; 26,640 files need not be asked one by one.
-        watched = tuple(sorted(entry for entry in (base / gtsrb.TRAINING).iterdir() if entry.is_dir())) or (base / gtsrb.TRAINING,)
+        # A class folder's time changes with every file added or removed; 26,640 files need not be
+        # asked one by one.
+        watched = tuple(
+            sorted(entry for entry in (base / gtsrb.TRAINING).iterdir() if entry.is_dir())
+        ) or (base / gtsrb.TRAINING,)
         return Source(base, True, watched, lambda: _decode_gtsrb(gtsrb.training_files(base)))
     if not ((base / gtsrb.TEST_IMAGES).is_dir() and (base / gtsrb.TEST_CSV).is_file()):
         return None
-    return Source(base, True, (base / gtsrb.TEST_CSV, base / gtsrb.TEST_IMAGES), lambda: _decode_gtsrb(gtsrb.test_files(base)))
+    return Source(
+        base,
+        True,
+        (base / gtsrb.TEST_CSV, base / gtsrb.TEST_IMAGES),
+        lambda: _decode_gtsrb(gtsrb.test_files(base)),
+    )
 
 
 def _decode_gtsrb(files: gtsrb.Labelled) -> cache.Decoded:

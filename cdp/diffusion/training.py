@@ -1,4 +1,5 @@
-"""Training a class-conditional diffusion model: a generator of metrics; the caller shows, saves and stops."""
+"""Training a class-conditional diffusion model: a generator of metrics; the caller shows, saves and
+stops."""
 
 from __future__ import annotations
 
@@ -14,12 +15,19 @@ from torch import Tensor
 
 from cdp.models.denoiser import Denoiser
 from cdp.models.precision import autocast
-from cdp.models.training_state import flatten_state, load_optimiser, part_of, update_average, young_decay
+from cdp.models.training_state import (
+    flatten_state,
+    load_optimiser,
+    part_of,
+    update_average,
+    young_decay,
+)
 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What one optimiser step says of itself. loss: mean v-prediction error; seconds: since training began here."""
+    """What one optimiser step says of itself. loss: mean v-prediction error; seconds: since
+    training began here."""
 
     step: int
     images_seen: int
@@ -30,15 +38,17 @@ class TrainStep:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Classifier-free guidance to be learned. teacher: a finished model, frozen, on the trainer's device; scale: above 1; window: t/T, [from, to)."""
+    """Classifier-free guidance to be learned. teacher: a finished model, frozen, on the trainer's
+    device; scale: above 1; window: t/T, [from, to)."""
 
     teacher: Denoiser
     scale: float
     window: tuple[float, float]
 
     def offset(self, x_t: Tensor, t_fraction: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """What guidance adds to the prediction: (scale - 1)(conditional - unconditional) inside the window, 0 outside it and where the
-        label is the null one. x_t: (B,C,H,W); t, t_fraction, labels: (B,) -> (B,C,H,W).
+        """What guidance adds to the prediction: (scale - 1)(conditional - unconditional) inside the
+        window, 0 outside it and where the label is the null one. x_t: (B,C,H,W); t, t_fraction,
+        labels: (B,) -> (B,C,H,W).
         """
         low, high = self.window
         at = (t_fraction >= low) & (t_fraction < high) & (labels != self.teacher.null_label)
@@ -47,55 +57,99 @@ class Distillation:
             return out
         null = torch.full_like(labels[at], self.teacher.null_label)
         with torch.no_grad():
-            told, free = self.teacher(torch.cat([x_t[at]] * 2), torch.cat([t[at]] * 2), torch.cat([labels[at], null])).float().chunk(2)
+            told, free = (
+                self.teacher(
+                    torch.cat([x_t[at]] * 2), torch.cat([t[at]] * 2), torch.cat([labels[at], null])
+                )
+                .float()
+                .chunk(2)
+            )
         out[at] = (self.scale - 1) * (told - free)
         return out
 
 
 class Trainer:
-    """Network, EMA and optimiser, with all state needed to go on after a stop as if there had been none.
+    """Network, EMA and optimiser, with all state needed to go on after a stop as if there had been
+    none.
 
     Randomness is a function of (seed, step) alone, so nothing of it has to be saved.
     """
 
     def __init__(
-        self, denoiser: Denoiser, alpha_bar: Tensor, *, seed: int, batch: int, steps: int, learning_rate: float,
-        class_dropout: float, ema_decay: float, dtype: torch.dtype, distillation: Distillation | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        denoiser: Denoiser,
+        alpha_bar: Tensor,
+        *,
+        seed: int,
+        batch: int,
+        steps: int,
+        learning_rate: float,
+        class_dropout: float,
+        ema_decay: float,
+        dtype: torch.dtype,
+        distillation: Distillation | None = None,
+    ) -> None:
         self.denoiser, self.alpha_bar = denoiser, alpha_bar
         self.seed, self.batch, self.steps, self.learning_rate = seed, batch, steps, learning_rate
         self.class_dropout, self.ema_decay, self.dtype = class_dropout, ema_decay, dtype
         self.distillation = distillation
         self.device = next(denoiser.parameters()).device
-        self.ema = {name: value.detach().clone() for name, value in denoiser.unet.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(denoiser.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
+        self.ema = {
+            name: value.detach().clone() for name, value in denoiser.unet.state_dict().items()
+        }
+        self.optimiser = torch.optim.AdamW(
+            denoiser.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
+        )
         self.step = 0
 
     def rate(self, step: int) -> float:
-        """Warm-up over 200 steps, then constant, then a linear decay to zero over the last fifth."""
+        """Warm-up over 200 steps, then constant, then a linear decay to zero over the last
+        fifth."""
         decay_from = 0.8 * self.steps
-        decay = 1.0 if step < decay_from else max(0.0, (self.steps - step) / (self.steps - decay_from))
+        decay = (
+            1.0 if step < decay_from else max(0.0, (self.steps - step) / (self.steps - decay_from))
+        )
         return self.learning_rate * min(1.0, (step + 1) / 200) * decay
 
     def run(self, images: np.ndarray, labels: np.ndarray) -> Iterator[TrainStep]:
-        """images: (N,H,W,C) uint8, labels: (N,) -> one TrainStep an optimiser step, until ``steps``."""
+        """images: (N,H,W,C) uint8, labels: (N,) -> one TrainStep an optimiser step, until
+        ``steps``."""
         started = time.monotonic()
         self.denoiser.train()
         while self.step < self.steps:
             loss = self._step(images, labels)
             self.step += 1
-            yield TrainStep(self.step, self.step * self.batch, loss, self.rate(self.step), time.monotonic() - started)
+            yield TrainStep(
+                self.step,
+                self.step * self.batch,
+                loss,
+                self.rate(self.step),
+                time.monotonic() - started,
+            )
 
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
         entropy = np.random.SeedSequence([self.seed, self.step]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy))
         rows = epoch_rows(len(images), self.batch, self.step, self.seed)
-        x0 = torch.from_numpy(np.ascontiguousarray(images[rows])).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        x0 = (
+            torch.from_numpy(np.ascontiguousarray(images[rows]))
+            .permute(0, 3, 1, 2)
+            .float()
+            .div(127.5)
+            .sub(1)
+        )
         y = torch.from_numpy(labels[rows].astype(np.int64))
         noise = torch.randn(x0.shape, generator=generator)
-        # Stratified timesteps: one per equal slice of the schedule, which lowers the variance of the loss (Kingma 2021, VDM).
-        slices = (torch.arange(self.batch) + torch.rand(self.batch, generator=generator)) / self.batch
-        t = (slices * len(self.alpha_bar)).long().clamp_(max=len(self.alpha_bar) - 1)[torch.randperm(self.batch, generator=generator)]
+        # Stratified timesteps: one per equal slice of the schedule, which lowers the variance of
+        # the loss (Kingma 2021, VDM).
+        slices = (
+            torch.arange(self.batch) + torch.rand(self.batch, generator=generator)
+        ) / self.batch
+        t = (
+            (slices * len(self.alpha_bar))
+            .long()
+            .clamp_(max=len(self.alpha_bar) - 1)[torch.randperm(self.batch, generator=generator)]
+        )
         drop = torch.rand(self.batch, generator=generator) < self.class_dropout
         y = torch.where(drop, self.denoiser.null_label, y)
         x0, y, noise, t = (value.to(self.device, non_blocking=True) for value in (x0, y, noise, t))
@@ -130,7 +184,8 @@ class Trainer:
 
 
 def epoch_rows(count: int, batch: int, step: int, seed: int) -> np.ndarray:
-    """The rows of one batch: successive slices of one seeded permutation an epoch, running over its end into the next."""
+    """The rows of one batch: successive slices of one seeded permutation an epoch, running over its
+    end into the next."""
     first = step * batch
     wanted = np.arange(first, first + batch)
     rows = np.empty(batch, np.int64)

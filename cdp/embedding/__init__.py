@@ -1,1 +1,2 @@
-"""Distinguishability and fidelity of image sets: pure numpy functions of features, each figure with an interval."""
+"""Distinguishability and fidelity of image sets: pure numpy functions of features, each figure with
+an interval."""

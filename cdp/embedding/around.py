@@ -1,4 +1,5 @@
-"""What lies around each image of a set. One pass over the distances within it serves every figure that asks for neighbours."""
+"""What lies around each image of a set. One pass over the distances within it serves every figure
+that asks for neighbours."""
 
 from __future__ import annotations
 
@@ -10,15 +11,16 @@ from cdp.embedding.checks import Floats, Ints
 from cdp.embedding.neighbours import EXACT_ROWS, squared
 
 _SPARE = 6
-"""Above ``EXACT_ROWS`` images float32 finds candidates, whose distances are then taken again in float64: so many beyond k, among
-which rounding may have changed the order."""
+"""Above ``EXACT_ROWS`` images float32 finds candidates, whose distances are then taken again in
+float64: so many beyond k, among which rounding may have changed the order."""
 _GATHER_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class Around:
-    """near, distance: (n, k) row numbers of the nearest other images, nearest first, and how far they are; other: (n,) distance to
-    the nearest image of another class; silhouette: (n,) in [-1, 1], 0 for the only image of its class (Rousseeuw 1987)."""
+    """near, distance: (n, k) row numbers of the nearest other images, nearest first, and how far
+    they are; other: (n,) distance to the nearest image of another class; silhouette: (n,) in [-1,
+    1], 0 for the only image of its class (Rousseeuw 1987)."""
 
     near: Ints
     distance: Floats
@@ -27,7 +29,8 @@ class Around:
 
 
 def look_around(rows: Floats, classes: Ints, *, k: int = 10) -> Around:
-    """rows: (n, d) float64; classes: (n,) numbers, at least 2 different ones; k: at most n - 1 neighbours are found.
+    """rows: (n, d) float64; classes: (n,) numbers, at least 2 different ones; k: at most n - 1
+    neighbours are found.
 
     Never holds more than a block of the n x n distances.
     """
@@ -51,9 +54,11 @@ def look_around(rows: Floats, classes: Ints, *, k: int = 10) -> Around:
     first = np.argsort(distance, axis=1, kind="stable")[:, :k]
     back = np.argsort(order)
     return Around(
-        order[np.take_along_axis(near, first, axis=1)][back], np.take_along_axis(distance, first, axis=1)[back],
-        _distances(exact, other[:, None])[back, 0], silhouette[back],
-    )  # fmt: skip
+        order[np.take_along_axis(near, first, axis=1)][back],
+        np.take_along_axis(distance, first, axis=1)[back],
+        _distances(exact, other[:, None])[back, 0],
+        silhouette[back],
+    )
 
 
 class _Classes:
@@ -74,10 +79,13 @@ class _Classes:
         mean[at, own] = np.inf
         outside = mean.min(axis=1)
         scale = np.maximum(inside, outside)
-        return np.divide(outside - inside, scale, out=np.zeros(len(away)), where=(scale > 0) & (size > 1))
+        return np.divide(
+            outside - inside, scale, out=np.zeros(len(away)), where=(scale > 0) & (size > 1)
+        )
 
     def nearest_other(self, block: np.ndarray, part: slice) -> Ints:
-        """block: (b, n) squared distances, overwritten -> (b,) the nearest image of another class."""
+        """block: (b, n) squared distances, overwritten -> (b,) the nearest image of another
+        class."""
         for value in np.unique(self.of[part]):
             mine = slice(self.stops[value] - self.sizes[value], self.stops[value])
             block[self.of[part] == value, mine] = np.inf
@@ -85,7 +93,8 @@ class _Classes:
 
 
 def _distances(rows: Floats, near: Ints) -> Floats:
-    """Distances of each row to the rows ``near``, (n, m), without the cancellation of expanded squares."""
+    """Distances of each row to the rows ``near``, (n, m), without the cancellation of expanded
+    squares."""
     out = np.empty(near.shape)
     step = max(1, _GATHER_BYTES // (8 * near.shape[1] * rows.shape[1]))
     for start in range(0, len(rows), step):

@@ -1,10 +1,13 @@
-"""Intervals of what is measured on images: by independent parts of the images, and closed forms for independent answers.
+"""Intervals of what is measured on images: by independent parts of the images, and closed forms for
+independent answers.
 
-Scores of images in one set depend on each other: the silhouette of one moves with every other image, and a ball around one is as large as
-its neighbours allow. So nothing is resampled, which would make duplicates, and single images are not left out, which counts what several
-images do together several times over. The images are dealt at random into parts, generated and real ones alike; the figure is
-taken again in each part; and as parts are independent, the scatter of those values is that of the figure, at the size of a part.
-(Random groups: Mahalanobis 1946; Wolter 2007, Ch. 2.) Figures that are smooth in sums over images leave groups of images out instead.
+Scores of images in one set depend on each other: the silhouette of one moves with every other
+image, and a ball around one is as large as its neighbours allow. So nothing is resampled, which
+would make duplicates, and single images are not left out, which counts what several images do
+together several times over. The images are dealt at random into parts, generated and real ones
+alike; the figure is taken again in each part; and as parts are independent, the scatter of those
+values is that of the figure, at the size of a part. (Random groups: Mahalanobis 1946; Wolter 2007,
+Ch. 2.) Figures that are smooth in sums over images leave groups of images out instead.
 """
 
 from __future__ import annotations
@@ -22,23 +25,27 @@ from cdp.statistics.shares import quantile_of, share_difference, wilson, wilson_
 from cdp.types import Interval
 
 Scale = Literal["plain", "share", "ratio", "spacing"]
-"""How a figure varies, and how its interval lies about it: the same everywhere; as a share in [0, 1] does, by Wilson's score; in
-proportion to itself, evenly on logarithms; in inverse proportion, as the distance to a nearest neighbour does."""
+"""How a figure varies, and how its interval lies about it: the same everywhere; as a share in [0,
+1] does, by Wilson's score; in proportion to itself, evenly on logarithms; in inverse proportion, as
+the distance to a nearest neighbour does."""
 SAME = "it is the same in every part of the images, so they do not say how much it varies"
 
 
 PART_IMAGES, MOST_PARTS = 300, 10
-"""Parts have at least so many images where there are enough for two of them, and there are at most so many."""
+"""Parts have at least so many images where there are enough for two of them, and there are at most
+so many."""
 FREEDOM, LEAST_FREEDOM, PAIRS = 24, 10, 1.5e8
-"""Images are dealt anew until the variance has so many degrees of freedom; the lower number where distances of so many pairs of images
-would be exceeded."""
+"""Images are dealt anew until the variance has so many degrees of freedom; the lower number where
+distances of so many pairs of images would be exceeded."""
 FEWEST_GROUPS, MOST_GROUPS = 20, 40
 
 
 def deal(labels: np.ndarray, parts: int, times: int = 1, *, seed: int = 0) -> Ints:
-    """Deal n images to parts of equal size, so many times over; every part has the same share of each class, but for single images.
+    """Deal n images to parts of equal size, so many times over; every part has the same share of
+    each class, but for single images.
 
-    labels: (n,) class numbers, all equal where classes do not matter -> (times, n) part numbers. Equal labels are dealt alike.
+    labels: (n,) class numbers, all equal where classes do not matter -> (times, n) part numbers.
+    Equal labels are dealt alike.
     """
     classes = class_numbers("labels", labels, len(labels))
     rng = np.random.default_rng((seed, len(classes)))
@@ -52,21 +59,32 @@ def deal(labels: np.ndarray, parts: int, times: int = 1, *, seed: int = 0) -> In
 
 @dataclass(frozen=True)
 class Parts:
-    """Images of a set, and the real ones it is compared with, dealt to ``count`` parts. own: (times, n), real: (times, m) part numbers."""
+    """Images of a set, and the real ones it is compared with, dealt to ``count`` parts. own:
+    (times, n), real: (times, m) part numbers."""
 
     own: Ints
     real: Ints
     count: int
 
     @classmethod
-    def of(cls, labels: np.ndarray, real_labels: np.ndarray | None = None, *, seed: int = 0, freedom: int = FREEDOM) -> Parts:
-        """labels: (n,), real_labels: (m,) class numbers, all equal where they are not known; None without real images."""
+    def of(
+        cls,
+        labels: np.ndarray,
+        real_labels: np.ndarray | None = None,
+        *,
+        seed: int = 0,
+        freedom: int = FREEDOM,
+    ) -> Parts:
+        """labels: (n,), real_labels: (m,) class numbers, all equal where they are not known; None
+        without real images."""
         others = np.empty(0, np.int64) if real_labels is None else real_labels
         few = len(labels) if real_labels is None else min(len(labels), len(others))
         count = min(max(few // PART_IMAGES, 2), MOST_PARTS)
         affordable = int(PAIRS * count / max(len(labels) + len(others), 1) ** 2)
         times = max(-(-LEAST_FREEDOM // (count - 1)), min(-(-freedom // (count - 1)), affordable))
-        return cls(deal(labels, count, times, seed=seed), deal(others, count, times, seed=seed + 1), count)
+        return cls(
+            deal(labels, count, times, seed=seed), deal(others, count, times, seed=seed + 1), count
+        )
 
     def only(self, own: Ints, real: Ints) -> Parts:
         """The same dealing of these rows alone."""
@@ -74,14 +92,21 @@ class Parts:
 
     def values(self, figures: Callable[[Ints, Ints], Sequence[float] | Floats]) -> Floats:
         """figures: of the set's rows and the real rows of one part -> (times, count, how many)."""
-        return np.array([
-            [figures(np.flatnonzero(own == part), np.flatnonzero(real == part)) for part in range(self.count)]
-            for own, real in zip(self.own, self.real, strict=True)
-        ], dtype=np.float64)  # fmt: skip
+        return np.array(
+            [
+                [
+                    figures(np.flatnonzero(own == part), np.flatnonzero(real == part))
+                    for part in range(self.count)
+                ]
+                for own, real in zip(self.own, self.real, strict=True)
+            ],
+            dtype=np.float64,
+        )
 
 
 def balanced_sample(labels: np.ndarray, most: int, seed: int) -> Ints:
-    """At most so many rows, seeded, of every class its share, in their order. labels: (n,) class numbers."""
+    """At most so many rows, seeded, of every class its share, in their order. labels: (n,) class
+    numbers."""
     if len(labels) <= most:
         return np.arange(len(labels))
     mixed = np.random.default_rng(seed).permutation(len(labels))
@@ -90,22 +115,28 @@ def balanced_sample(labels: np.ndarray, most: int, seed: int) -> Ints:
 
 
 def leave_out(labels: np.ndarray, *, seed: int = 0) -> tuple[Ints, int]:
-    """Deal n images to 20 to 40 groups (to n where there are fewer) to be left out in turn: (n,) group numbers and how many groups.
+    """Deal n images to 20 to 40 groups (to n where there are fewer) to be left out in turn: (n,)
+    group numbers and how many groups.
 
-    The number is the one that divides the classes best, so that a figure without a group has the same share of each class.
+    The number is the one that divides the classes best, so that a figure without a group has the
+    same share of each class.
     """
     sizes = np.unique(labels, return_counts=True)[1].tolist()
     most, fewest = min(len(labels), MOST_GROUPS), min(len(labels), FEWEST_GROUPS)
-    count = min(range(most, fewest - 1, -1), key=lambda g: sum((s % g) * (g - s % g) / s for s in sizes))
+    count = min(
+        range(most, fewest - 1, -1), key=lambda g: sum((s % g) * (g - s % g) / s for s in sizes)
+    )
     return deal(labels, count, seed=seed)[0], count
 
 
 @dataclass(frozen=True)
 class Estimate(Interval):
-    """A figure with what its interval was made from, so that a difference can be made from it as well.
+    """A figure with what its interval was made from, so that a difference can be made from it as
+    well.
 
-    moves: how far the figure of each part, or without each group, is from their mean, scaled so that squares sum to the variance of the
-    figure of the whole; freedom: degrees of freedom of that variance; extra: further variance.
+    moves: how far the figure of each part, or without each group, is from their mean, scaled so
+    that squares sum to the variance of the figure of the whole; freedom: degrees of freedom of that
+    variance; extra: further variance.
     """
 
     scale: Scale = "plain"
@@ -119,16 +150,21 @@ class Estimate(Interval):
         return math.inf if self.note else math.sqrt(_squares(self.moves) + self.extra)
 
 
-def estimate(value: float, parts: np.ndarray, n: int, *, scale: Scale = "plain", level: float = 0.95) -> Estimate:
+def estimate(
+    value: float, parts: np.ndarray, n: int, *, scale: Scale = "plain", level: float = 0.95
+) -> Estimate:
     """A figure with its interval. parts: (times, G) the figure in each part; n: images of the set.
 
-    The variance of the whole is that of a part over G. A share p varies as p (1 - p), and a ratio as its square, so that what parts
-    differ from the whole in on average is taken into account. A share of exactly 0 or 1 that is so in every part has the variance of
-    one that rests on n independent answers. Raises UndefinedError where the figure does not exist in some part.
+    The variance of the whole is that of a part over G. A share p varies as p (1 - p), and a ratio
+    as its square, so that what parts differ from the whole in on average is taken into account. A
+    share of exactly 0 or 1 that is so in every part has the variance of one that rests on n
+    independent answers. Raises UndefinedError where the figure does not exist in some part.
     """
     values = np.asarray(parts, np.float64)
     if not (np.isfinite(value) and np.isfinite(values).all()):
-        raise UndefinedError(f"{n} images are too few for an interval of this figure: generate more a class")
+        raise UndefinedError(
+            f"{n} images are too few for an interval of this figure: generate more a class"
+        )
     times, count = values.shape
     moves = (values - values.mean(axis=1, keepdims=True)) / math.sqrt(count * (count - 1) * times)
     middle, extra = float(values.mean()), 0.0
@@ -141,13 +177,31 @@ def estimate(value: float, parts: np.ndarray, n: int, *, scale: Scale = "plain",
     elif scale in ("ratio", "spacing") and value * middle > 0:
         moves = moves * (value / middle if scale == "ratio" else middle / value)
     found = Estimate(
-        float(value), float(value), float(value), n, level, "", scale, tuple(moves.ravel().tolist()), times * (count - 1), extra
+        float(value),
+        float(value),
+        float(value),
+        n,
+        level,
+        "",
+        scale,
+        tuple(moves.ravel().tolist()),
+        times * (count - 1),
+        extra,
     )
     return at_level(found, level)
 
 
-def estimate_or_value(value: float, parts: np.ndarray, n: int, note: str, *, scale: Scale = "plain", level: float = 0.95) -> Estimate:
-    """``estimate``, or the value without an interval, and with ``note``, where the figure does not exist in some part."""
+def estimate_or_value(
+    value: float,
+    parts: np.ndarray,
+    n: int,
+    note: str,
+    *,
+    scale: Scale = "plain",
+    level: float = 0.95,
+) -> Estimate:
+    """``estimate``, or the value without an interval, and with ``note``, where the figure does not
+    exist in some part."""
     try:
         return estimate(value, parts, n, scale=scale, level=level)
     except UndefinedError:
@@ -155,30 +209,46 @@ def estimate_or_value(value: float, parts: np.ndarray, n: int, note: str, *, sca
 
 
 def jackknife(
-    value: float, without: Sequence[np.ndarray], n: int, *, together: np.ndarray | None = None, sizes: tuple[int, int] = (1, 1),
-    scale: Scale = "plain", level: float = 0.95,
-) -> Estimate:  # fmt: skip
-    """A smooth figure with the delete-a-group interval (Shao and Tu 1995, Sec. 2.3): cheaper than parts where sums give the figure.
+    value: float,
+    without: Sequence[np.ndarray],
+    n: int,
+    *,
+    together: np.ndarray | None = None,
+    sizes: tuple[int, int] = (1, 1),
+    scale: Scale = "plain",
+    level: float = 0.95,
+) -> Estimate:
+    """A smooth figure with the delete-a-group interval (Shao and Tu 1995, Sec. 2.3): cheaper than
+    parts where sums give the figure.
 
-    without: for the set's images, and for the real ones where they enter, (G,) the figure without each group. n: images of the set.
-    together: (G, H) the figure without a group of each side, of which there are sizes images: where two sets are alike, what
-    any two images do together is most of the variance, and leaving out counts that twice (Efron and Stein 1981). Between the sides it is
-    seen here, within them it is taken to be as large for as many pairs.
+    without: for the set's images, and for the real ones where they enter, (G,) the figure without
+    each group. n: images of the set. together: (G, H) the figure without a group of each side, of
+    which there are sizes images: where two sets are alike, what any two images do together is most
+    of the variance, and leaving out counts that twice (Efron and Stein 1981). Between the sides it
+    is seen here, within them it is taken to be as large for as many pairs.
     """
     sides = [np.asarray(side, np.float64) for side in without]
     if not (np.isfinite(value) and all(np.isfinite(side).all() for side in sides)):
-        raise UndefinedError(f"{n} images are too few for an interval of this figure: generate more a class")
-    moves = np.concatenate([math.sqrt((len(side) - 1) / len(side)) * (side - side.mean()) for side in sides])
+        raise UndefinedError(
+            f"{n} images are too few for an interval of this figure: generate more a class"
+        )
+    moves = np.concatenate(
+        [math.sqrt((len(side) - 1) / len(side)) * (side - side.mean()) for side in sides]
+    )
     variance = float(np.square(moves).sum())
     if together is not None and variance > 0:
         rows, columns = together.shape
         own = together - together.mean(axis=0) - together.mean(axis=1)[:, None] + together.mean()
         between = float(np.square(own).sum()) * (rows - 1) * (columns - 1) / (rows * columns)
         pairs = between * (sizes[0] + sizes[1]) ** 2 / (2 * sizes[0] * sizes[1])
-        # Half of it: without all of it the error is right on average, but too small whenever the value happens to lie low.
+        # Half of it: without all of it the error is right on average, but too small whenever the
+        # value happens to lie low.
         moves = moves * math.sqrt(max(variance - pairs / 2, variance / 2) / variance)
     freedom = sum(len(side) - 1 for side in sides)
-    return at_level(Estimate(float(value), value, value, n, level, "", scale, tuple(moves.tolist()), freedom), level)
+    return at_level(
+        Estimate(float(value), value, value, n, level, "", scale, tuple(moves.tolist()), freedom),
+        level,
+    )
 
 
 def without_interval(value: float, n: int, note: str, *, level: float = 0.95) -> Estimate:
@@ -195,7 +265,9 @@ def at_level(one: Estimate, level: float) -> Estimate:
     if one.scale == "share" and 0 <= one.value <= 1:
         answers = one.value * (1 - one.value) / one.error**2 if 0 < one.value < 1 else one.n
         low, high = wilson_bounds(one.value, answers, reach)
-    elif one.scale == "ratio" and one.value > 4 * one.error:  # about 0, where logarithms end, evenly as well
+    elif (
+        one.scale == "ratio" and one.value > 4 * one.error
+    ):  # about 0, where logarithms end, evenly as well
         factor = math.exp(min(reach * one.error / one.value, 700.0))
         low, high = one.value / factor, one.value * factor
     else:
@@ -206,39 +278,60 @@ def at_level(one: Estimate, level: float) -> Estimate:
 def difference(first: Interval, second: Interval, *, level: float | None = None) -> Interval:
     """``first`` minus ``second``. level: of the interval, that of both where it is not given.
 
-    Of two estimates, from the difference part by part, which is right whether the parts depend on each other or not: sets of equal
-    labels are dealt alike, so that images from the same noise, and the same real images, are in the same part of both. Sets of
-    other sizes are taken as independent. Of other intervals, from their bounds alone, as of independent samples (MOVER, Zou and
-    Donner 2008). Raises InputError for intervals of different levels.
+    Of two estimates, from the difference part by part, which is right whether the parts depend on
+    each other or not: sets of equal labels are dealt alike, so that images from the same noise, and
+    the same real images, are in the same part of both. Sets of other sizes are taken as
+    independent. Of other intervals, from their bounds alone, as of independent samples (MOVER, Zou
+    and Donner 2008). Raises InputError for intervals of different levels.
     """
     if first.level != second.level:
-        raise InputError(f"intervals of levels {first.level} and {second.level} have no common difference: use one level")
+        raise InputError(
+            f"intervals of levels {first.level} and {second.level} have no common difference: use"
+            " one level"
+        )
     level = first.level if level is None else level
     value, n = first.value - second.value, min(first.n, second.n)
     if not (isinstance(first, Estimate) and isinstance(second, Estimate)):
         if level != first.level:
-            raise InputError(f"bounds at level {first.level} say nothing of level {level}: measure the sets again")
+            raise InputError(
+                f"bounds at level {first.level} say nothing of level {level}: measure the sets"
+                " again"
+            )
         low = value - math.hypot(first.value - first.low, second.high - second.value)
-        return Interval(value, low, value + math.hypot(first.high - first.value, second.value - second.low), n, level)
+        return Interval(
+            value,
+            low,
+            value + math.hypot(first.high - first.value, second.value - second.low),
+            n,
+            level,
+        )
     if first.note or second.note:
         return without_interval(value, n, _no_difference(first.note, second.note), level=level)
     moves, freedom = _apart(first, second)
-    found = at_level(Estimate(value, value, value, n, level, "", "plain", moves, freedom, first.extra + second.extra), level)
+    found = at_level(
+        Estimate(
+            value, value, value, n, level, "", "plain", moves, freedom, first.extra + second.extra
+        ),
+        level,
+    )
     shares = first.scale == second.scale == "share" and not found.note
     return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0)) if shares else found
 
 
 def log_ratio(first: Interval, second: Interval, *, level: float | None = None) -> Interval | None:
-    """Logarithm of ``first`` over ``second``, as ``difference``; None unless both intervals are above 0."""
+    """Logarithm of ``first`` over ``second``, as ``difference``; None unless both intervals are
+    above 0."""
     if min(first.low, second.low) <= 0:
         return None
     return difference(_logarithm(first), _logarithm(second), level=level)
 
 
 def p_value(change: Interval, null: float = 0.0) -> float:
-    """Two-sided p of ``null``: below 1 - level exactly where the interval (of a difference) leaves ``null`` out; 1 without interval.
+    """Two-sided p of ``null``: below 1 - level exactly where the interval (of a difference) leaves
+    ``null`` out; 1 without interval.
 
-    Of an interval that is no estimate, as of a normal figure with the half width towards ``null`` as its error.
+    Of an interval that is no estimate, as of a normal figure with the half width towards ``null``
+    as its error.
     """
     from scipy.special import stdtr
 
@@ -247,14 +340,19 @@ def p_value(change: Interval, null: float = 0.0) -> float:
         if change.note:
             return 1.0
         return (
-            float(2 * stdtr(change.freedom, -abs(off) / change.error)) if math.isfinite(change.freedom) else _normal_p(off / change.error)
+            float(2 * stdtr(change.freedom, -abs(off) / change.error))
+            if math.isfinite(change.freedom)
+            else _normal_p(off / change.error)
         )
     half = change.value - change.low if off > 0 else change.high - change.value
-    return _normal_p(off / half * quantile_of(change.level)) if half > 0 and off else float(off == 0)
+    return (
+        _normal_p(off / half * quantile_of(change.level)) if half > 0 and off else float(off == 0)
+    )
 
 
 def agreement(predicted: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Interval:
-    """Share of images predicted as labelled. predicted, labels: (n,) class numbers. Wilson's: a judge's answers are independent."""
+    """Share of images predicted as labelled. predicted, labels: (n,) class numbers. Wilson's: a
+    judge's answers are independent."""
     labels = class_numbers("labels", labels, len(labels))
     predicted = class_numbers("predicted", predicted, len(labels))
     if not len(labels):
@@ -262,12 +360,17 @@ def agreement(predicted: np.ndarray, labels: np.ndarray, *, level: float = 0.95)
     return wilson(int((predicted == labels).sum()), len(labels), level=level)
 
 
-def agreement_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Interval:
-    """Agreement of ``first`` minus that of ``second``, on the same n labelled images: predictions (n,) each; ``share_difference``'s interval."""
+def agreement_difference(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95
+) -> Interval:
+    """Agreement of ``first`` minus that of ``second``, on the same n labelled images: predictions
+    (n,) each; ``share_difference``'s interval."""
     labels = class_numbers("labels", labels, len(labels))
     if not len(labels):
         raise UndefinedError("agreement of no images: pass at least 1")
-    right, other = (class_numbers("predicted", part, len(labels)) == labels for part in (first, second))
+    right, other = (
+        class_numbers("predicted", part, len(labels)) == labels for part in (first, second)
+    )
     return share_difference(right, other, level=level)
 
 
@@ -291,11 +394,22 @@ def _no_difference(first: str, second: str) -> str:
 
 
 def _logarithm(one: Interval) -> Interval:
-    value, low, high = (math.log(bound) if bound < math.inf else math.inf for bound in (one.value, one.low, one.high))
+    value, low, high = (
+        math.log(bound) if bound < math.inf else math.inf
+        for bound in (one.value, one.low, one.high)
+    )
     if not isinstance(one, Estimate):
         return Interval(value, low, high, one.n, one.level)
     moves = tuple(move / one.value for move in one.moves)
-    return replace(one, value=value, low=low, high=high, scale="plain", moves=moves, extra=one.extra / one.value**2)
+    return replace(
+        one,
+        value=value,
+        low=low,
+        high=high,
+        scale="plain",
+        moves=moves,
+        extra=one.extra / one.value**2,
+    )
 
 
 def _squares(side: Sequence[float]) -> float:
@@ -305,7 +419,9 @@ def _squares(side: Sequence[float]) -> float:
 def _t_quantile(level: float, freedom: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + level) / 2)) if math.isfinite(freedom) else quantile_of(level)
+    return (
+        float(stdtrit(freedom, (1 + level) / 2)) if math.isfinite(freedom) else quantile_of(level)
+    )
 
 
 def _normal_p(z: float) -> float:

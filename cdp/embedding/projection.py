@@ -1,4 +1,5 @@
-"""Maps of features: PCA and UMAP, and how far a map can be trusted. numpy in, numpy out; libraries are imported where they are used."""
+"""Maps of features: PCA and UMAP, and how far a map can be trusted. numpy in, numpy out; libraries
+are imported where they are used."""
 
 from __future__ import annotations
 
@@ -23,97 +24,140 @@ WIDE = 50
 """Dimensions that UMAP is given at most: wider features go through PCA first."""
 
 POOR_TRUST, FAIR_TRUST = 0.85, 0.95
-"""Below the first, about every seventh neighbourhood is drawn wrong; above the second, the map can be read closely."""
+"""Below the first, about every seventh neighbourhood is drawn wrong; above the second, the map can
+be read closely."""
 SAME_DISPARITY, LIKE_DISPARITY, POOR_DISPARITY = 0.01, 0.1, 0.3
-"""Procrustes disparity is the mean square by which points of two fitted maps lie apart, in mean squares of their distance from the centre. Up to the
-first, a point lies typically within a tenth of the map's radius of where another seed puts it, and at most one point in a hundred can have moved
-by a whole radius: the same layout. Up to the second within a third: a similar one; beyond that groups have changed places (UMAP of ten classes of
-digits: 0.07 to 0.28 between seeds; of noise: 0.54 to 0.79). Above the last a reader is warned."""
+"""Procrustes disparity is the mean square by which points of two fitted maps lie apart, in mean
+squares of their distance from the centre. Up to the first, a point lies typically within a tenth of
+the map's radius of where another seed puts it, and at most one point in a hundred can have moved by
+a whole radius: the same layout. Up to the second within a third: a similar one; beyond that groups
+have changed places (UMAP of ten classes of digits: 0.07 to 0.28 between seeds; of noise: 0.54 to
+0.79). Above the last a reader is warned."""
 _COVARIANCE_WIDTH = 1024
-# Compiled code runs in numba's threads, and the layer of them that every machine has ends the process when two threads enter it.
+# Compiled code runs in numba's threads, and the layer of them that every machine has ends the
+# process when two threads enter it.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def library(method: Literal["pca", "umap"]) -> str:
-    """What makes maps of this kind here, with its version, e.g. "umap-learn 0.5.12". Imports none of it."""
+    """What makes maps of this kind here, with its version, e.g. "umap-learn 0.5.12". Imports none
+    of it."""
     package = "numpy" if method == "pca" else _umap_package()
     return f"{package} {metadata.version(package)}"
 
 
 def project_pca(fit: np.ndarray, *others: np.ndarray, dims: int) -> list[np.ndarray]:
-    """Principal components of ``fit``, and every array on them: [(n, dims), (m, dims), ...] float32, the fitted one first.
+    """Principal components of ``fit``, and every array on them: [(n, dims), (m, dims), ...]
+    float32, the fitted one first.
 
-    fit: (n, d), each other: (m, d). By the covariance in float64 up to 1,024 features, beyond by a seeded Lanczos iteration that never
-    holds a d x d matrix. Signs are fixed: the largest loading of a component is positive. Raises InputError where fit has fewer than
-    dims rows or features, UndefinedError where it never varies.
+    fit: (n, d), each other: (m, d). By the covariance in float64 up to 1,024 features, beyond by a
+    seeded Lanczos iteration that never holds a d x d matrix. Signs are fixed: the largest loading
+    of a component is positive. Raises InputError where fit has fewer than dims rows or features,
+    UndefinedError where it never varies.
     """
     first, rest = _rows(fit, others, dims)
     return [part.astype(np.float32) for part in _principal(first, rest, dims)]
 
 
 def project_umap(
-    fit: np.ndarray, *others: np.ndarray, dims: int, neighbors: int, min_dist: float, metric: Metric, seed: int
+    fit: np.ndarray,
+    *others: np.ndarray,
+    dims: int,
+    neighbors: int,
+    min_dist: float,
+    metric: Metric,
+    seed: int,
 ) -> list[np.ndarray]:
-    """UMAP of ``fit`` (McInnes 2018), and every other array placed on it: [(n, dims), (m, dims), ...] float32, the fitted one first.
+    """UMAP of ``fit`` (McInnes 2018), and every other array placed on it: [(n, dims), (m, dims),
+    ...] float32, the fitted one first.
 
-    fit: (n, d), each other: (m, d); where an array lies depends on fit and on itself, not on the others beside it. Features of more
-    than 50 dimensions go through a PCA to 50 first, as UMAP's documentation suggests; not for manhattan, which a rotation changes.
-    Neighbours are exact rather than found by NN-descent: up to 50,000 rows that is faster here, and saves most of the compilation.
-    A given seed gives the same map again on the same machine, which costs UMAP its threads (it takes n_jobs=1 with a random_state);
-    cuML, which makes the map where it is installed and a CUDA device is there, promises that to three digits only.
-    Raises InputError where fit has fewer than neighbors + 2 rows, UndefinedError where it never varies.
+    fit: (n, d), each other: (m, d); where an array lies depends on fit and on itself, not on the
+    others beside it. Features of more than 50 dimensions go through a PCA to 50 first, as UMAP's
+    documentation suggests; not for manhattan, which a rotation changes. Neighbours are exact rather
+    than found by NN-descent: up to 50,000 rows that is faster here, and saves most of the
+    compilation. A given seed gives the same map again on the same machine, which costs UMAP its
+    threads (it takes n_jobs=1 with a random_state); cuML, which makes the map where it is installed
+    and a CUDA device is there, promises that to three digits only. Raises InputError where fit has
+    fewer than neighbors + 2 rows, UndefinedError where it never varies.
     """
     first, rest = _rows(fit, others, dims)
     if len(first) < neighbors + 2:
         raise InputError(
-            f"neighbors is {neighbors}, but the map is made of {len(first)} images: choose at most {max(len(first) - 2, 2)}, or more images"
+            f"neighbors is {neighbors}, but the map is made of {len(first)} images: choose at most"
+            f" {max(len(first) - 2, 2)}, or more images"
         )
-    settings: dict[str, Any] = {"n_components": dims, "n_neighbors": neighbors, "min_dist": min_dist, "random_state": seed}
+    settings: dict[str, Any] = {
+        "n_components": dims,
+        "n_neighbors": neighbors,
+        "min_dist": min_dist,
+        "random_state": seed,
+    }
     with _ONE_AT_A_TIME:
         make = _by_cuml if _umap_package() == "cuml" else _by_umap_learn
         made = [np.asarray(part, np.float32) for part in make(first, rest, metric, settings)]
     if not all(np.isfinite(part).all() for part in made):
-        raise UndefinedError(f"UMAP found no place for some images under the metric {metric}: choose another metric, or PCA")
+        raise UndefinedError(
+            f"UMAP found no place for some images under the metric {metric}: choose another metric,"
+            " or PCA"
+        )
     return made
 
 
 def warm() -> None:
-    """Import UMAP and compile what a map needs, by a tiny one. Takes 10 to 30 seconds in a fresh process, and a lock until it ends."""
+    """Import UMAP and compile what a map needs, by a tiny one. Takes 10 to 30 seconds in a fresh
+    process, and a lock until it ends."""
     tiny = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     project_umap(tiny, dims=2, neighbors=5, min_dist=0.1, metric="euclidean", seed=0)
 
 
-def trustworthiness(features: np.ndarray, coordinates: np.ndarray, *, neighbors: int, most: int = 1500, seed: int) -> tuple[float, int]:
-    """Trustworthiness in [0, 1] of a map's neighbourhoods (Venna and Kaski 2001, Eq. 2), and the rows it was measured on.
+def trustworthiness(
+    features: np.ndarray, coordinates: np.ndarray, *, neighbors: int, most: int = 1500, seed: int
+) -> tuple[float, int]:
+    """Trustworthiness in [0, 1] of a map's neighbourhoods (Venna and Kaski 2001, Eq. 2), and the
+    rows it was measured on.
 
-    features: (n, d); coordinates: (n, k). Of more than ``most`` rows a seeded sample is drawn, which bounds memory at most x most
-    numbers. Neighbours are then those within the sample, so that ``neighbors`` of them reach as far as neighbors * n / most would in
-    the whole. Distances are Euclidean. Raises InputError where the sample has no more than 2 * neighbors rows.
+    features: (n, d); coordinates: (n, k). Of more than ``most`` rows a seeded sample is drawn,
+    which bounds memory at most x most numbers. Neighbours are then those within the sample, so that
+    ``neighbors`` of them reach as far as neighbors * n / most would in the whole. Distances are
+    Euclidean. Raises InputError where the sample has no more than 2 * neighbors rows.
     """
     high = feature_rows("features", features)
     low = feature_rows("coordinates", coordinates)
     if len(high) != len(low):
-        raise InputError(f"{len(high)} images and {len(low)} coordinates do not pair: pass the features that the map was made of")
+        raise InputError(
+            f"{len(high)} images and {len(low)} coordinates do not pair: pass the features that the"
+            " map was made of"
+        )
     if len(high) > most:
         rows = np.sort(np.random.default_rng(seed).choice(len(high), most, replace=False))
         high, low = high[rows], low[rows]
     if not 1 <= neighbors < len(high) / 2:
-        raise InputError(f"neighbors is {neighbors}, but {len(high)} images are compared: choose fewer than half as many")
+        raise InputError(
+            f"neighbors is {neighbors}, but {len(high)} images are compared: choose fewer than half"
+            " as many"
+        )
     from sklearn.manifold import trustworthiness as measured
 
     return float(measured(high, low, n_neighbors=neighbors)), len(high)
 
 
 def disparity(first: np.ndarray, second: np.ndarray) -> float:
-    """Procrustes disparity in [0, 1] of two maps of the same points: what is left after the best shift, scale, rotation and reflection.
+    """Procrustes disparity in [0, 1] of two maps of the same points: what is left after the best
+    shift, scale, rotation and reflection.
 
-    first, second: (n, k), row i of both the same image. Raises InputError where shapes differ or a map is a single point.
+    first, second: (n, k), row i of both the same image. Raises InputError where shapes differ or a
+    map is a single point.
     """
     if np.shape(first) != np.shape(second):
-        raise InputError(f"maps of shapes {np.shape(first)} and {np.shape(second)} do not pair: pass two maps of the same images")
+        raise InputError(
+            f"maps of shapes {np.shape(first)} and {np.shape(second)} do not pair: pass two maps of"
+            " the same images"
+        )
     one, other = feature_rows("first", first), feature_rows("second", second)
     if not (np.ptp(one, axis=0).any() and np.ptp(other, axis=0).any()):
-        raise UndefinedError("a map that is a single point has no shape to compare: choose other features")
+        raise UndefinedError(
+            "a map that is a single point has no shape to compare: choose other features"
+        )
     from scipy.spatial import procrustes
 
     return float(procrustes(one, other)[2])
@@ -125,37 +169,69 @@ def poor(quality: MapQuality) -> bool:
 
 
 def trust_sentence(method: str, quality: MapQuality) -> str:
-    """How far a map can be trusted, in words with the figures: whether neighbours on it are neighbours in feature space, and what a second seed
-    draws. The same layout only where it is; else how far points move."""
+    """How far a map can be trusted, in words with the figures: whether neighbours on it are
+    neighbours in feature space, and what a second seed draws. The same layout only where it is;
+    else how far points move."""
     if quality.trustworthiness < POOR_TRUST:
-        verdict = "Do not read neighbourhoods off this map: many points drawn as neighbours are none in feature space"
+        verdict = (
+            "Do not read neighbourhoods off this map: many points drawn as neighbours are none in"
+            " feature space"
+        )
     elif quality.trustworthiness < FAIR_TRUST:
-        verdict = "Neighbourhoods on this map are roughly right; check single points in their detail"
+        verdict = (
+            "Neighbourhoods on this map are roughly right; check single points in their detail"
+        )
     else:
         verdict = "Neighbourhoods on this map are those of the feature space"
-    told = f"{verdict} (trustworthiness {quality.trustworthiness:.3f}, {quality.neighbors} neighbours, n = {quality.n:,})."
+    told = (
+        f"{verdict} (trustworthiness {quality.trustworthiness:.3f}, {quality.neighbors} neighbours,"
+        f" n = {quality.n:,})."
+    )
     if quality.disparity is None:
         return told
-    moved = f"after the best fit a point lies typically {math.sqrt(quality.disparity):.0%} of the map's radius elsewhere"
+    moved = (
+        f"after the best fit a point lies typically {math.sqrt(quality.disparity):.0%} of the map's"
+        " radius elsewhere"
+    )
     if quality.disparity > LIKE_DISPARITY:
-        agree, far = f"A second seed draws another layout, so distances between groups mean nothing here: {moved}", ""
+        agree, far = (
+            (
+                "A second seed draws another layout, so distances between groups mean nothing"
+                f" here: {moved}"
+            ),
+            "",
+        )
     else:
         same = quality.disparity <= SAME_DISPARITY
-        agree = f"A second seed draws {'the same' if same else 'a similar layout, not the same'}{' layout' * same}: {moved}"
-        far = " Distances between far groups still mean little on a UMAP map." if method == "umap" else ""
+        agree = (
+            "A second seed draws"
+            f" {'the same' if same else 'a similar layout, not the same'}{' layout' * same}:"
+            f" {moved}"
+        )
+        far = (
+            " Distances between far groups still mean little on a UMAP map."
+            if method == "umap"
+            else ""
+        )
     return f"{told} {agree} (Procrustes disparity {quality.disparity:.3f}).{far}"
 
 
-def _rows(fit: np.ndarray, others: tuple[np.ndarray, ...], dims: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def _rows(
+    fit: np.ndarray, others: tuple[np.ndarray, ...], dims: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Checked arrays, in their own precision."""
     width = feature_rows("fit", fit).shape[1]
     for other in others:
         feature_rows("others", other, width=width)
     if min(len(fit), width) < dims:
-        raise InputError(f"{len(fit)} images of {width} features make no map of {dims} dimensions: pass at least {dims} of both")
+        raise InputError(
+            f"{len(fit)} images of {width} features make no map of {dims} dimensions: pass at least"
+            f" {dims} of both"
+        )
     if not np.ptp(fit, axis=0).any():
         raise UndefinedError(
-            f"all {len(fit)} images have the same features, so a map would be one point: choose other sets or another encoder"
+            f"all {len(fit)} images have the same features, so a map would be one point: choose"
+            " other sets or another encoder"
         )
     return np.asarray(fit), [np.asarray(other) for other in others]
 
@@ -165,7 +241,9 @@ def _principal(fit: np.ndarray, others: list[np.ndarray], dims: int) -> list[np.
     if fit.shape[1] > _COVARIANCE_WIDTH:
         from sklearn.decomposition import PCA
 
-        model = PCA(dims, svd_solver="arpack" if dims < len(fit) else "full", random_state=0).fit(fit)
+        model = PCA(dims, svd_solver="arpack" if dims < len(fit) else "full", random_state=0).fit(
+            fit
+        )
         return [model.transform(part) for part in (fit, *others)]
     # In float64, as a covariance has the squares of the features' scales in it.
     mean = fit.mean(axis=0, dtype=np.float64)
@@ -175,7 +253,9 @@ def _principal(fit: np.ndarray, others: list[np.ndarray], dims: int) -> list[np.
     return [centred @ axes, *((part - mean) @ axes for part in others)]
 
 
-def _by_cuml(fit: np.ndarray, others: list[np.ndarray], metric: Metric, settings: dict[str, Any]) -> list[np.ndarray]:
+def _by_cuml(
+    fit: np.ndarray, others: list[np.ndarray], metric: Metric, settings: dict[str, Any]
+) -> list[np.ndarray]:
     """On a CUDA device, which finds exact neighbours of wide features fast enough without a PCA."""
     from cuml.manifold import UMAP
 
@@ -184,7 +264,9 @@ def _by_cuml(fit: np.ndarray, others: list[np.ndarray], metric: Metric, settings
     return [model.fit_transform(single[0]), *(model.transform(part) for part in single[1:])]
 
 
-def _by_umap_learn(fit: np.ndarray, others: list[np.ndarray], metric: Metric, settings: dict[str, Any]) -> list[np.ndarray]:
+def _by_umap_learn(
+    fit: np.ndarray, others: list[np.ndarray], metric: Metric, settings: dict[str, Any]
+) -> list[np.ndarray]:
     """On the processor."""
     parts = [_straightened(part, metric) for part in (fit, *others)]
     if metric != "manhattan" and fit.shape[1] > WIDE:
@@ -192,19 +274,27 @@ def _by_umap_learn(fit: np.ndarray, others: list[np.ndarray], metric: Metric, se
     first, *rest = [np.ascontiguousarray(part, np.float32) for part in parts]
     search = _Search(first, metric)
     indices, distances = search.query(first, settings["n_neighbors"])
-    # The search below is exact and ours, where UMAP expects its own; and a map in several islands is nothing to warn of.
+    # The search below is exact and ours, where UMAP expects its own; and a map in several islands
+    # is nothing to warn of.
     warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
     warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
     from umap import UMAP
 
     plain = "manhattan" if metric == "manhattan" else "euclidean"
     seed = settings["random_state"]
-    model = UMAP(metric=plain, n_jobs=1, transform_seed=seed, precomputed_knn=(indices, distances, search), **settings)
+    model = UMAP(
+        metric=plain,
+        n_jobs=1,
+        transform_seed=seed,
+        precomputed_knn=(indices, distances, search),
+        **settings,
+    )
     return [model.fit_transform(first), *(model.transform(part) for part in rest)]
 
 
 def _straightened(rows: np.ndarray, metric: Metric) -> np.ndarray:
-    """Rows whose Euclidean distance e says what ``metric`` says of the given ones: cosine and correlation distance are e^2 / 2 of them."""
+    """Rows whose Euclidean distance e says what ``metric`` says of the given ones: cosine and
+    correlation distance are e^2 / 2 of them."""
     if metric not in ("cosine", "correlation"):
         return rows
     centred = rows - rows.mean(axis=1, keepdims=True) if metric == "correlation" else rows
@@ -214,18 +304,26 @@ def _straightened(rows: np.ndarray, metric: Metric) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Search:
-    """Exact nearest neighbours among ``rows``, in the form in which UMAP asks its own search for those of new points."""
+    """Exact nearest neighbours among ``rows``, in the form in which UMAP asks its own search for
+    those of new points."""
 
     rows: np.ndarray
     metric: Metric
     _angular_trees: bool = False
 
-    def query(self, rows: np.ndarray, k: int, epsilon: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers and distances (m, k) of the nearest, nearest first. epsilon: of an approximate search, not used here."""
+    def query(
+        self, rows: np.ndarray, k: int, epsilon: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers and distances (m, k) of the nearest, nearest first. epsilon: of an
+        approximate search, not used here."""
         from sklearn.neighbors import NearestNeighbors
 
         plain = "manhattan" if self.metric == "manhattan" else "euclidean"
-        distances, indices = NearestNeighbors(n_neighbors=k, algorithm="brute", metric=plain).fit(self.rows).kneighbors(rows)
+        distances, indices = (
+            NearestNeighbors(n_neighbors=k, algorithm="brute", metric=plain)
+            .fit(self.rows)
+            .kneighbors(rows)
+        )
         if self.metric in ("cosine", "correlation"):
             distances = np.square(distances) / 2
         return indices.astype(np.int32), distances.astype(np.float32)
@@ -236,7 +334,8 @@ def _umap_package() -> Literal["cuml", "umap-learn"]:
 
 
 def _cuda_devices() -> int:
-    """How many the driver lets this process see. Asks the driver itself, as torch takes seconds to import."""
+    """How many the driver lets this process see. Asks the driver itself, as torch takes seconds to
+    import."""
     try:
         driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
     except OSError:

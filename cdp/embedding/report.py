@@ -17,8 +17,9 @@ from cdp.types import ArmReport, Interval
 
 @dataclass(frozen=True)
 class RealBaseline:
-    """What generated images are held against. train: (m, d) judge features of real training images; distance, label: (h,) of
-    held-out real images, the distance being to the nearest of ``train``. Build once a data set with ``real_baseline``."""
+    """What generated images are held against. train: (m, d) judge features of real training images;
+    distance, label: (h,) of held-out real images, the distance being to the nearest of ``train``.
+    Build once a data set with ``real_baseline``."""
 
     train: Floats
     distance: Floats
@@ -27,31 +28,50 @@ class RealBaseline:
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm in the judge's eyes. features: (n, d); predicted: (n,) class numbers, None where nobody classified."""
+    """One arm in the judge's eyes. features: (n, d); predicted: (n,) class numbers, None where
+    nobody classified."""
 
     features: np.ndarray
     predicted: np.ndarray | None = None
 
 
-def real_baseline(train: np.ndarray, held_out: np.ndarray, held_out_label: np.ndarray) -> RealBaseline:
-    """train: (m, d) features of the images the model learned from; held_out: (h, d) of real ones it did not; label: (h,)."""
+def real_baseline(
+    train: np.ndarray, held_out: np.ndarray, held_out_label: np.ndarray
+) -> RealBaseline:
+    """train: (m, d) features of the images the model learned from; held_out: (h, d) of real ones it
+    did not; label: (h,)."""
     rows = feature_rows("train", train)
     label = class_numbers("held_out_label", held_out_label, len(held_out))
     return RealBaseline(rows, nearest_distance(held_out, rows), label)
 
 
 def arm_report(
-    arm: Arm, labels: np.ndarray | None, baseline: RealBaseline | None = None, *, seed: int = 0, level: float = 0.95
+    arm: Arm,
+    labels: np.ndarray | None,
+    baseline: RealBaseline | None = None,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> ArmReport:
-    """Agreement, separation and memorisation ratio of one arm, each with an interval; None where a figure is undefined.
+    """Agreement, separation and memorisation ratio of one arm, each with an interval; None where a
+    figure is undefined.
 
-    labels: (n,) conditioning labels, None for an unconditional model (agreement and separation are None then).
-    nearest: mean distance to the nearest training image over the same mean of held-out real images of the same classes;
-    None without a baseline. Raises InputError on NaN features, lengths or widths that do not fit, or a class without baseline.
+    labels: (n,) conditioning labels, None for an unconditional model (agreement and separation are
+    None then). nearest: mean distance to the nearest training image over the same mean of held-out
+    real images of the same classes; None without a baseline. Raises InputError on NaN features,
+    lengths or widths that do not fit, or a class without baseline.
     """
     _check(arm, labels)
-    rate = None if labels is None or arm.predicted is None else agreement(arm.predicted, labels, level=level)
-    separation = None if labels is None else _or_none(separation_interval, arm.features, labels, seed=seed, level=level)
+    rate = (
+        None
+        if labels is None or arm.predicted is None
+        else agreement(arm.predicted, labels, level=level)
+    )
+    separation = (
+        None
+        if labels is None
+        else _or_none(separation_interval, arm.features, labels, seed=seed, level=level)
+    )
     nearest = None
     if baseline is not None:
         distance = nearest_distance(arm.features, baseline.train)
@@ -68,11 +88,15 @@ def difference_report(
     seed: int = 0,
     level: float = 0.95,
 ) -> ArmReport:
-    """Guided minus unguided, paired: row i of both came from the same noise and label. Otherwise as ``arm_report``."""
+    """Guided minus unguided, paired: row i of both came from the same noise and label. Otherwise as
+    ``arm_report``."""
     _check(guided, labels)
     _check(unguided, labels)
     if np.shape(guided.features) != np.shape(unguided.features):
-        raise InputError(f"arms of {len(guided.features)} and {len(unguided.features)} images are not paired: pass the same images of both")
+        raise InputError(
+            f"arms of {len(guided.features)} and {len(unguided.features)} images are not paired:"
+            " pass the same images of both"
+        )
     rate = separation = nearest = None
     if labels is not None:
         if guided.predicted is not None and unguided.predicted is not None:
@@ -80,7 +104,9 @@ def difference_report(
         both = (guided.features, unguided.features)
         separation = _or_none(separation_difference, *both, labels, seed=seed, level=level)
     if baseline is not None:
-        change = nearest_distance(guided.features, baseline.train) - nearest_distance(unguided.features, baseline.train)
+        change = nearest_distance(guided.features, baseline.train) - nearest_distance(
+            unguided.features, baseline.train
+        )
         nearest = _or_none(_distance_ratio, change, labels, baseline, seed=seed, level=level)
     return ArmReport(rate, separation, nearest)
 
@@ -94,16 +120,20 @@ def _check(arm: Arm, labels: np.ndarray | None) -> None:
 
 
 def _or_none(figure: Callable[..., Interval], *args: object, **options: object) -> Interval | None:
-    """A figure that does not exist for this input, say the separation of one class, is left blank rather than an error."""
+    """A figure that does not exist for this input, say the separation of one class, is left blank
+    rather than an error."""
     try:
         return figure(*args, **options)
     except UndefinedError:
         return None
 
 
-def _distance_ratio(distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, seed: int, level: float) -> Interval:
-    """Mean distance (or mean change of it) over the baseline's mean; the interval leaves groups of both out. Training images are what they
-    are: the question is whether these very images were copied."""
+def _distance_ratio(
+    distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, seed: int, level: float
+) -> Interval:
+    """Mean distance (or mean change of it) over the baseline's mean; the interval leaves groups of
+    both out. Training images are what they are: the question is whether these very images were
+    copied."""
     if len(distance) < 2:
         raise UndefinedError("1 image gives no interval: generate at least 2")
     weight = _class_weights(labels, baseline)
@@ -111,16 +141,26 @@ def _distance_ratio(distance: Floats, labels: np.ndarray | None, baseline: RealB
     terms, strata = (weight * baseline.distance)[used], baseline.label[used]
     if not terms.sum() > 0:
         raise UndefinedError(
-            "every held-out real image is a copy of a training image, so distances have no scale: use other held-out images"
+            "every held-out real image is a copy of a training image, so distances have no scale:"
+            " use other held-out images"
         )
-    top = _means_without(distance, np.zeros(len(distance), np.int64) if labels is None else np.asarray(labels), seed)
+    top = _means_without(
+        distance, np.zeros(len(distance), np.int64) if labels is None else np.asarray(labels), seed
+    )
     bottom = _means_without(terms, strata, seed) * len(terms)
     value = float(distance.mean() / terms.sum())
-    return jackknife(value, [top / terms.sum(), distance.mean() / bottom], len(distance), scale="ratio", level=level)
+    return jackknife(
+        value,
+        [top / terms.sum(), distance.mean() / bottom],
+        len(distance),
+        scale="ratio",
+        level=level,
+    )
 
 
 def _means_without(values: Floats, labels: Ints, seed: int) -> Floats:
-    """(G,) mean without each group of images, in which classes keep their weight; images of classes that have one only stand for each other."""
+    """(G,) mean without each group of images, in which classes keep their weight; images of classes
+    that have one only stand for each other."""
     labels = _paired_up(labels)
     groups, count = leave_out(labels, seed=seed)
     coded = np.unique(labels, return_inverse=True)[1]
@@ -135,8 +175,8 @@ def _means_without(values: Floats, labels: Ints, seed: int) -> Floats:
 
 
 def _paired_up(labels: Ints) -> Ints:
-    """Class numbers (n,) in which images that are alone in their class are of one class, a lone one of the smallest other: the only image of
-    a class says nothing of how much the class varies."""
+    """Class numbers (n,) in which images that are alone in their class are of one class, a lone one
+    of the smallest other: the only image of a class says nothing of how much the class varies."""
     names, coded, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     alone = sizes == 1
     if alone.sum() == 1 and len(names) > 1:
@@ -145,13 +185,17 @@ def _paired_up(labels: Ints) -> Ints:
 
 
 def _class_weights(labels: np.ndarray | None, baseline: RealBaseline) -> Floats:
-    """(h,) weights, summing to 1, that give the held-out images the class shares of the generated ones."""
+    """(h,) weights, summing to 1, that give the held-out images the class shares of the generated
+    ones."""
     if labels is None:
         return np.full(len(baseline.distance), 1 / len(baseline.distance))
     weight = np.zeros(len(baseline.distance))
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
         members = baseline.label == label
         if not members.any():
-            raise InputError(f"there is no held-out real image of class {label} to compare with: add some, or leave the class out")
+            raise InputError(
+                f"there is no held-out real image of class {label} to compare with: add some, or"
+                " leave the class out"
+            )
         weight[members] = count / len(labels) / members.sum()
     return weight

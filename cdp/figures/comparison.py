@@ -1,4 +1,5 @@
-"""Arms beside each other: every seed, the differences between arms, and where in the classes they lie."""
+"""Arms beside each other: every seed, the differences between arms, and where in the classes they
+lie."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ from cdp.figures.accuracy import (
     stripe,
     vertical,
     whisker,
-)  # fmt: skip
+)
 from cdp.figures.palette import Sign, named_sign
 from cdp.figures.panels import axis_name, layout_name
 from cdp.statistics.verdicts import no_width
@@ -36,13 +37,16 @@ from cdp.types import Interval
 ARM_PX, CLASS_PX = 46, 22
 ALPHA = 0.05
 METRICS: Mapping[Metric, str] = {"robust": "robust accuracy", "clean": "clean accuracy"}
-_QUESTION: Mapping[Metric, str] = {"robust": "Which arm withstands more? Robust accuracy, seed by seed",
-                                   "clean": "What does it cost? Clean accuracy, seed by seed"}  # fmt: skip
+_QUESTION: Mapping[Metric, str] = {
+    "robust": "Which arm withstands more? Robust accuracy, seed by seed",
+    "clean": "What does it cost? Clean accuracy, seed by seed",
+}
 
 
 def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
-    """How the arms' numbers must be called, each way once; of more than ``most`` ways, the first and how many others. The width of one run's interval
-    is left out where runs that were measured alike have several."""
+    """How the arms' numbers must be called, each way once; of more than ``most`` ways, the first
+    and how many others. The width of one run's interval is left out where runs that were measured
+    alike have several."""
     called: dict[str, dict[str, None]] = {}
     for seed in (seed for arm in arms for seed in arm.seeds if seed.label):
         called.setdefault(without_width(seed.label), {})[seed.label] = None
@@ -53,8 +57,8 @@ def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
 
 
 def settled(difference: Difference) -> bool:
-    """Whether a difference holds: by its corrected p where there is a test, else by an interval that leaves 0 out. One that is withheld, or that is
-    the same for every seed, does not."""
+    """Whether a difference holds: by its corrected p where there is a test, else by an interval
+    that leaves 0 out. One that is withheld, or that is the same for every seed, does not."""
     if difference.difference is None or difference.withheld or not difference.difference.wide:
         return False
     if difference.adjusted is not None:
@@ -62,14 +66,27 @@ def settled(difference: Difference) -> bool:
     return not difference.difference.low <= 0 <= difference.difference.high
 
 
-def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Mapping[str, Sign] | None = None) -> go.Figure:
-    """Every seed as a small hollow dot, the arm's mean as its mark with the interval, arms below each other. signs: by the arm's name."""
-    drawn = [arm for arm in arms if _of(arm, metric) is not None or any(getattr(seed, metric) is not None for seed in arm.seeds)]
+def arm_dots(
+    arms: Sequence[Arm], metric: Metric, signs: Mapping[str, Sign] | None = None
+) -> go.Figure:
+    """Every seed as a small hollow dot, the arm's mean as its mark with the interval, arms below
+    each other. signs: by the arm's name."""
+    drawn = [
+        arm
+        for arm in arms
+        if _of(arm, metric) is not None
+        or any(getattr(seed, metric) is not None for seed in arm.seeds)
+    ]
     if not drawn:
         return nothing(f"{METRICS[metric].capitalize()} was not measured")
     left_out = [arm.name for arm in arms if arm not in drawn]
-    note = f"{labels_of(drawn)}; whisker: {', '.join(dict.fromkeys(arm.interval for arm in drawn if arm.interval)) or '95 %'}"
-    title = heading(_QUESTION[metric], note + (f"; not measured: {', '.join(left_out)}" if left_out else ""))
+    note = (
+        f"{labels_of(drawn)}; whisker:"
+        f" {', '.join(dict.fromkeys(arm.interval for arm in drawn if arm.interval)) or '95 %'}"
+    )
+    title = heading(
+        _QUESTION[metric], note + (f"; not measured: {', '.join(left_out)}" if left_out else "")
+    )
     figure = panels([title], panel_px=ARM_PX * len(drawn), left_px=14, key=f"arms {metric}")
     for number, arm in enumerate(drawn):
         sign = (signs or {}).get(arm.name) or named_sign(arm.name)
@@ -97,21 +114,36 @@ def interval_words(arm: Arm, metric: Metric) -> str:
 def _arm(arm: Arm, metric: Metric, sign: Sign, at: float) -> list[go.Scatter]:
     seeds = [(seed, value) for seed in arm.seeds if (value := getattr(seed, metric)) is not None]
     words = [
-        f"{shown(seed.name)}, seed {seed.seed if seed.seed is not None else '?'}: {percent(value)}<br>{shown(seed.label, 80)}"
+        f"{shown(seed.name)}, seed {seed.seed if seed.seed is not None else '?'}:"
+        f" {percent(value)}<br>{shown(seed.label, 80)}"
         for seed, value in seeds
     ]
     dots = go.Scatter(
-        x=[100 * value for _, value in seeds], y=[at - 0.12] * len(seeds), mode="markers", name=shown(arm.name), hovertext=words, hoverinfo="text",
-        marker={"color": sign.color, "symbol": "circle-open", "size": 7, "line": {"width": 1.2}}, showlegend=False,
-    )  # fmt: skip
+        x=[100 * value for _, value in seeds],
+        y=[at - 0.12] * len(seeds),
+        mode="markers",
+        name=shown(arm.name),
+        hovertext=words,
+        hoverinfo="text",
+        marker={"color": sign.color, "symbol": "circle-open", "size": 7, "line": {"width": 1.2}},
+        showlegend=False,
+    )
     found = _of(arm, metric)
     if found is None:
         return [dots]
     mean = go.Scatter(
-        x=[100 * found.value], y=[at - 0.12], mode="markers", name=shown(arm.name), marker=marker(sign.color, sign.symbol, size=11),
-        error_x=whisker([found], sign.color, thickness=2), hoverinfo="text", showlegend=False,
-        hovertext=[f"<b>{shown(arm.name)}</b><br>{said(found)}<br>{shown(interval_words(arm, metric), 80)}"],
-    )  # fmt: skip
+        x=[100 * found.value],
+        y=[at - 0.12],
+        mode="markers",
+        name=shown(arm.name),
+        marker=marker(sign.color, sign.symbol, size=11),
+        error_x=whisker([found], sign.color, thickness=2),
+        hoverinfo="text",
+        showlegend=False,
+        hovertext=[
+            f"<b>{shown(arm.name)}</b><br>{said(found)}<br>{shown(interval_words(arm, metric), 80)}"
+        ],
+    )
     return [mean, dots]
 
 
@@ -136,8 +168,11 @@ def arm_rows(arms: Sequence[Arm], metric: Metric) -> list[Row]:
     return rows
 
 
-def difference_forest(differences: Sequence[Difference], signs: Mapping[str, Sign] | None = None) -> go.Figure:
-    """Each pair's difference in points with its interval, a panel for each metric; filled where it holds after correction, else hollow.
+def difference_forest(
+    differences: Sequence[Difference], signs: Mapping[str, Sign] | None = None
+) -> go.Figure:
+    """Each pair's difference in points with its interval, a panel for each metric; filled where it
+    holds after correction, else hollow.
 
     signs: by the arm's name; a difference has the colour of its second arm.
     """
@@ -145,7 +180,10 @@ def difference_forest(differences: Sequence[Difference], signs: Mapping[str, Sig
     if not metrics:
         return nothing("One arm alone: nothing to compare")
     groups = [[one for one in differences if one.metric == metric] for metric in metrics]
-    titles = [heading(*_forest_title(metric, group)) for metric, group in zip(metrics, groups, strict=True)]
+    titles = [
+        heading(*_forest_title(metric, group))
+        for metric, group in zip(metrics, groups, strict=True)
+    ]
     most = max(len(group) for group in groups)
     figure = panels(titles, panel_px=ARM_PX * most, left_px=14, key="forest")
     for row, (metric, group) in enumerate(zip(metrics, groups, strict=True)):
@@ -156,21 +194,39 @@ def difference_forest(differences: Sequence[Difference], signs: Mapping[str, Sig
         intervals = [one.difference for one in group if one.difference is not None]
         names_above(figure, [_pair(one) for one in group], row, most)
         figure.add_shape(vertical(0, row))
-        axis(figure, layout_name("x", row), f"difference in {METRICS[metric]} [points]", nticks=6, range=span(intervals))
+        axis(
+            figure,
+            layout_name("x", row),
+            f"difference in {METRICS[metric]} [points]",
+            nticks=6,
+            range=span(intervals),
+        )
     return figure
 
 
 def _forest_title(metric: Metric, group: Sequence[Difference]) -> tuple[str, str]:
     compared = [one for one in group if one.difference is not None]
-    levels = list(dict.fromkeys(f"{100 * one.difference.level:g} %" for one in compared if one.difference))
+    levels = list(
+        dict.fromkeys(f"{100 * one.difference.level:g} %" for one in compared if one.difference)
+    )
     note = f"whisker: {' or '.join(levels) or '95 %'} interval; filled: p below {ALPHA:g}"
     if len(group) == 1:
         return group[0].verdict, "; ".join(filter(None, (METRICS[metric], group[0].method, note)))
     if not compared:
-        return f"{METRICS[metric].capitalize()}: none of {len(group)} pairs can be compared", "the table says why"
-    rest = f"; {len(group) - len(compared)} of {len(group)} pairs cannot be compared" if len(compared) < len(group) else ""
+        return (
+            f"{METRICS[metric].capitalize()}: none of {len(group)} pairs can be compared",
+            "the table says why",
+        )
+    rest = (
+        f"; {len(group) - len(compared)} of {len(group)} pairs cannot be compared"
+        if len(compared) < len(group)
+        else ""
+    )
     holds = sum(settled(one) for one in compared)
-    title = f"{METRICS[metric].capitalize()}: {holds} of {len(compared)} difference{'s' if len(compared) > 1 else ''} hold{'s' if len(compared) == 1 else ''}"
+    title = (
+        f"{METRICS[metric].capitalize()}: {holds} of {len(compared)}"
+        f" difference{'s' if len(compared) > 1 else ''} hold{'s' if len(compared) == 1 else ''}"
+    )
     return title, f"{note} after Holm's correction{rest}"
 
 
@@ -179,33 +235,63 @@ def _pair(one: Difference) -> str:
 
 
 def _difference(one: Difference, found: Interval, sign: Sign, at: float, row: int) -> go.Scatter:
-    tested = "" if one.p is None else f"<br>p = {one.p:.2g}" + ("" if one.adjusted is None else f", corrected {one.adjusted:.2g}")
-    words = f"<b>{shown(one.second)} minus {shown(one.first)}</b><br>{said(found, signed=True)}<br>{shown(one.method, 80)}{tested}"
+    tested = (
+        ""
+        if one.p is None
+        else f"<br>p = {one.p:.2g}"
+        + ("" if one.adjusted is None else f", corrected {one.adjusted:.2g}")
+    )
+    words = (
+        f"<b>{shown(one.second)} minus"
+        f" {shown(one.first)}</b><br>{said(found, signed=True)}<br>{shown(one.method, 80)}{tested}"
+    )
     return go.Scatter(
-        x=[100 * found.value], y=[at - 0.12], mode="markers", marker=marker(sign.color, "square", filled=settled(one), size=10),
-        error_x=whisker([found], sign.color, thickness=2), xaxis=axis_name("x", row), yaxis=axis_name("y", row), showlegend=False, hoverinfo="text",
+        x=[100 * found.value],
+        y=[at - 0.12],
+        mode="markers",
+        marker=marker(sign.color, "square", filled=settled(one), size=10),
+        error_x=whisker([found], sign.color, thickness=2),
+        xaxis=axis_name("x", row),
+        yaxis=axis_name("y", row),
+        showlegend=False,
+        hoverinfo="text",
         hovertext=[f"{words}<br>{heading(one.verdict)}"],
-    )  # fmt: skip
+    )
 
 
 def difference_rows(differences: Sequence[Difference]) -> list[Row]:
     """The numbers behind ``difference_forest``, in points, with test and verdict."""
     return [
-        {"metric": METRICS[one.metric], "first": one.first, "second": one.second} | cells(one.difference, "difference", "points")
-        | {"p": one.p, "corrected p": one.adjusted, "method": one.method, "count": one.count, "more seeds": one.more_seeds, "verdict": one.verdict}
+        {"metric": METRICS[one.metric], "first": one.first, "second": one.second}
+        | cells(one.difference, "difference", "points")
+        | {
+            "p": one.p,
+            "corrected p": one.adjusted,
+            "method": one.method,
+            "count": one.count,
+            "more seeds": one.more_seeds,
+            "verdict": one.verdict,
+        }
         for one in differences
-    ]  # fmt: skip
+    ]
 
 
-def class_differences(differences: Sequence[ClassDifference], signs: Mapping[str, Sign] | None = None) -> go.Figure:
-    """Robust accuracy class by class, second arm minus first, in points; a panel for each pair of arms. signs: as of ``difference_forest``."""
+def class_differences(
+    differences: Sequence[ClassDifference], signs: Mapping[str, Sign] | None = None
+) -> go.Figure:
+    """Robust accuracy class by class, second arm minus first, in points; a panel for each pair of
+    arms. signs: as of ``difference_forest``."""
     pairs = list(dict.fromkeys((one.first, one.second) for one in differences))
     if not pairs:
         return nothing("No two arms have robust accuracies by class")
     groups = [[one for one in differences if (one.first, one.second) == pair] for pair in pairs]
-    titles = [heading(*_class_title(pair, group)) for pair, group in zip(pairs, groups, strict=True)]
+    titles = [
+        heading(*_class_title(pair, group)) for pair, group in zip(pairs, groups, strict=True)
+    ]
     names = list(dict.fromkeys(one.name for one in differences))
-    figure = panels(titles, panel_px=CLASS_PX * len(names), left_px=names_px(names), key="class differences")
+    figure = panels(
+        titles, panel_px=CLASS_PX * len(names), left_px=names_px(names), key="class differences"
+    )
     shapes = []
     for row, group in enumerate(groups):
         sign = (signs or {}).get(pairs[row][1]) or named_sign(pairs[row][1])
@@ -215,7 +301,13 @@ def class_differences(differences: Sequence[ClassDifference], signs: Mapping[str
                 figure.add_trace(_class_marks(part, names, sign, row, filled=filled))
         rows_of(figure, names, row)
         shapes += [stripe(-k, 0.5, row) for k in range(0, len(names), 2)] + [vertical(0, row)]
-        axis(figure, layout_name("x", row), "difference [points]", nticks=6, range=span([one.difference for one in group]))
+        axis(
+            figure,
+            layout_name("x", row),
+            "difference [points]",
+            nticks=6,
+            range=span([one.difference for one in group]),
+        )
     return figure.update_layout(shapes=shapes)
 
 
@@ -226,23 +318,51 @@ def _holds(one: ClassDifference) -> bool:
 
 def _class_title(pair: tuple[str, str], group: Sequence[ClassDifference]) -> tuple[str, str]:
     most = max(group, key=lambda one: abs(one.difference.value))
-    title = f"Robust accuracy by class, {pair[1]} minus {pair[0]}: most in {most.name}, {points(most.difference.value)}"
+    title = (
+        f"Robust accuracy by class, {pair[1]} minus {pair[0]}: most in {most.name},"
+        f" {points(most.difference.value)}"
+    )
     tested = sum(one.adjusted is not None for one in group)
     if not tested:
-        return title, "nothing is claimed of these classes: the notes say why; whisker: 95 % of each class alone"
+        return (
+            title,
+            (
+                "nothing is claimed of these classes: the notes say why; whisker: 95 % of each"
+                " class alone"
+            ),
+        )
     holds = sum(map(_holds, group))
-    said = f"{holds} of {tested} classes differ after Holm's correction for all classes compared, filled; whisker: 95 % of each class alone"
-    return title, said if tested == len(group) else f"{said}; of the other {len(group) - tested} nothing is claimed"
+    said = (
+        f"{holds} of {tested} classes differ after Holm's correction for all classes compared,"
+        " filled; whisker: 95 % of each class alone"
+    )
+    return title, (
+        said
+        if tested == len(group)
+        else f"{said}; of the other {len(group) - tested} nothing is claimed"
+    )
 
 
-def _class_marks(part: Sequence[ClassDifference], names: Sequence[str], sign: Sign, row: int, *, filled: bool) -> go.Scatter:
+def _class_marks(
+    part: Sequence[ClassDifference], names: Sequence[str], sign: Sign, row: int, *, filled: bool
+) -> go.Scatter:
     found = [one.difference for one in part]
     return go.Scatter(
-        x=[100 * i.value for i in found], y=[-names.index(one.name) for one in part], mode="markers", error_x=whisker(found, sign.color),
-        marker=marker(sign.color, "square", filled=filled, size=8), xaxis=axis_name("x", row), yaxis=axis_name("y", row), showlegend=False,
-        hovertext=[f"{shown(one.name)}: {said(one.difference, signed=True)}, n = {one.difference.n:,}{_corrected(one)}" for one in part],
+        x=[100 * i.value for i in found],
+        y=[-names.index(one.name) for one in part],
+        mode="markers",
+        error_x=whisker(found, sign.color),
+        marker=marker(sign.color, "square", filled=filled, size=8),
+        xaxis=axis_name("x", row),
+        yaxis=axis_name("y", row),
+        showlegend=False,
+        hovertext=[
+            f"{shown(one.name)}: {said(one.difference, signed=True)}, n ="
+            f" {one.difference.n:,}{_corrected(one)}"
+            for one in part
+        ],
         hoverinfo="text",
-    )  # fmt: skip
+    )
 
 
 def _corrected(one: ClassDifference) -> str:

@@ -19,11 +19,14 @@ LETTERS = 16
 GREY = "rgba(119,123,128,0.22)"
 
 
-def confusion_under_attack(weights: WeightsReport, class_names: Sequence[str], *, attacked: bool = True) -> go.Figure:
+def confusion_under_attack(
+    weights: WeightsReport, class_names: Sequence[str], *, attacked: bool = True
+) -> go.Figure:
     """Row by row, what per cent of a class's images is predicted as which class.
 
-    Images that are classified right, on the diagonal, are grey and off the scale, which ends at the largest confusion. attacked:
-    under the attack that turned an image, else without one. layout.meta.least_px: below this width the cells of many classes blur.
+    Images that are classified right, on the diagonal, are grey and off the scale, which ends at the
+    largest confusion. attacked: under the attack that turned an image, else without one.
+    layout.meta.least_px: below this width the cells of many classes blur.
     """
     counts = _counts(weights, class_names, attacked=attacked)
     size = len(counts)
@@ -31,37 +34,75 @@ def confusion_under_attack(weights: WeightsReport, class_names: Sequence[str], *
     off = np.where(np.eye(size, dtype=bool), np.nan, share)
     own = np.where(np.eye(size, dtype=bool), share, np.nan)
     top = float(np.nanmax(off)) if np.isfinite(off).any() else 0.0
-    title = heading(_finding(counts, class_names, attacked=attacked), "per cent of the images of a class; grey: classified right")
+    title = heading(
+        _finding(counts, class_names, attacked=attacked),
+        "per cent of the images of a class; grey: classified right",
+    )
     figure = panels(
-        [title], panel_px=max(120, min(CELL_PX, max(18, 900 // max(size, 1))) * size), left_px=names_px(class_names, LETTERS) + (16 if size <= NAMED else 34),
-        bottom_px=names_px(class_names, LETTERS) + 24 if 2 < size <= NAMED else 44, key="confusion",
-    )  # fmt: skip
-    figure.add_traces([_heat(own, counts, class_names, None), _heat(off, counts, class_names, top or 1.0)])
+        [title],
+        panel_px=max(120, min(CELL_PX, max(18, 900 // max(size, 1))) * size),
+        left_px=names_px(class_names, LETTERS) + (16 if size <= NAMED else 34),
+        bottom_px=names_px(class_names, LETTERS) + 24 if 2 < size <= NAMED else 44,
+        key="confusion",
+    )
+    figure.add_traces(
+        [_heat(own, counts, class_names, None), _heat(off, counts, class_names, top or 1.0)]
+    )
     _places(figure, class_names)
     return figure.update_layout(margin={"r": 64}, meta={"least_px": 640} if size > NAMED else None)
 
 
 def _places(figure: go.Figure, names: Sequence[str]) -> None:
-    """Classes along both axes. Across, there is room for the names of few; many have their number, as in front of the name on the left."""
+    """Classes along both axes. Across, there is room for the names of few; many have their number,
+    as in front of the name on the left."""
     size, plain = len(names), {"showgrid": False, "ticks": ""}
     places, few = list(range(size)), size <= NAMED
-    texts = [shown(name, LETTERS) if few else f"{shown(name, LETTERS)}  {place}" for place, name in zip(places, names, strict=True)]
-    axis(figure, "yaxis", "true class", range=[size - 0.5, -0.5], tickvals=places, ticktext=texts, **plain)
+    texts = [
+        shown(name, LETTERS) if few else f"{shown(name, LETTERS)}  {place}"
+        for place, name in zip(places, names, strict=True)
+    ]
+    axis(
+        figure,
+        "yaxis",
+        "true class",
+        range=[size - 0.5, -0.5],
+        tickvals=places,
+        ticktext=texts,
+        **plain,
+    )
     if few:
-        axis(figure, "xaxis", "predicted class", tickangle=-90 if size > 2 else 0, tickvals=places, ticktext=texts, **plain)
+        axis(
+            figure,
+            "xaxis",
+            "predicted class",
+            tickangle=-90 if size > 2 else 0,
+            tickvals=places,
+            ticktext=texts,
+            **plain,
+        )
     else:
         axis(figure, "xaxis", "predicted class, by number", nticks=20, **plain)
 
 
-def confusion_rows(weights: WeightsReport, class_names: Sequence[str], *, attacked: bool = True) -> list[Row]:
-    """Every pair of classes that occurs, the most frequent first: images, and what per cent of the true class they are."""
+def confusion_rows(
+    weights: WeightsReport, class_names: Sequence[str], *, attacked: bool = True
+) -> list[Row]:
+    """Every pair of classes that occurs, the most frequent first: images, and what per cent of the
+    true class they are."""
     counts = _counts(weights, class_names, attacked=attacked)
     share = _shares(counts)
     found = [
-        {"true class": class_names[a], "predicted class": class_names[b], "images": int(counts[a, b]), "of the class [%]": round(float(share[a, b]), 2)}
+        {
+            "true class": class_names[a],
+            "predicted class": class_names[b],
+            "images": int(counts[a, b]),
+            "of the class [%]": round(float(share[a, b]), 2),
+        }
         for a, b in zip(*np.nonzero(counts), strict=True)
-    ]  # fmt: skip
-    return sorted(found, key=lambda row: (row["true class"] == row["predicted class"], -row["images"]))
+    ]
+    return sorted(
+        found, key=lambda row: (row["true class"] == row["predicted class"], -row["images"])
+    )
 
 
 def _counts(weights: WeightsReport, class_names: Sequence[str], *, attacked: bool) -> np.ndarray:
@@ -83,13 +124,21 @@ def _finding(counts: np.ndarray, names: Sequence[str], *, attacked: bool) -> str
     pairs = np.flatnonzero(~np.eye(len(off), dtype=bool).ravel())
     place, rivals = most_frequent(off.ravel()[pairs])
     a, b = divmod(int(pairs[place]), len(off))
-    told = f"{off[a, b]:,} of {counts[a].sum():,} {_short(names[a])} are taken for {_short(names[b])}"
+    told = (
+        f"{off[a, b]:,} of {counts[a].sum():,} {_short(names[a])} are taken for {_short(names[b])}"
+    )
     if counts[a].sum() < LEAST_A_CLASS:
         return f"{told} {when}: {FEW}, so no confusion is called the most frequent"
     if rivals:
-        others = f"{rivals:,} other pair{'s' * (rivals > 1)} of classes cannot be told from that (corrected by Holm for {len(pairs) - 1:,})"
+        others = (
+            f"{rivals:,} other pair{'s' * (rivals > 1)} of classes cannot be told from that"
+            f" (corrected by Holm for {len(pairs) - 1:,})"
+        )
         return f"Frequent confusion {when}: {told}; {others}"
-    return f"Most frequent confusion {when}: {told} (corrected by Holm for {len(pairs) - 1:,} other pairs)"
+    return (
+        f"Most frequent confusion {when}: {told} (corrected by Holm for {len(pairs) - 1:,} other"
+        " pairs)"
+    )
 
 
 def _short(name: str) -> str:
@@ -97,21 +146,46 @@ def _short(name: str) -> str:
     return name if len(name) <= 30 else name[:29] + "…"
 
 
-def _heat(values: np.ndarray, counts: np.ndarray, names: Sequence[str], top: float | None) -> go.Heatmap:
+def _heat(
+    values: np.ndarray, counts: np.ndarray, names: Sequence[str], top: float | None
+) -> go.Heatmap:
     """top: the end of the scale; None for the diagonal, which is grey."""
     size = len(values)
-    text = [[f"{value:.0f}" if np.isfinite(value) and (top is None or value >= 0.5) else "" for value in row] for row in values]
+    text = [
+        [
+            f"{value:.0f}" if np.isfinite(value) and (top is None or value >= 0.5) else ""
+            for value in row
+        ]
+        for row in values
+    ]
     hover = [
-        [f"true: {shown(names[a])}<br>predicted: {shown(names[b])}<br>{values[a, b]:.1f} % of its images ({counts[a, b]:,} of {counts[a].sum():,})"
-         for b in range(size)]
+        [
+            f"true: {shown(names[a])}<br>predicted: {shown(names[b])}<br>{values[a, b]:.1f} % of"
+            f" its images ({counts[a, b]:,} of {counts[a].sum():,})"
+            for b in range(size)
+        ]
         for a in range(size)
-    ]  # fmt: skip
+    ]
     colors: dict[str, Any] = {"colorscale": [[0, GREY], [1, GREY]], "showscale": False}
     if top is not None:
-        bar = {"title": {"text": "confused [%]", "side": "right", "font": {"size": 12}}, "thickness": 10, "outlinewidth": 0}
+        bar = {
+            "title": {"text": "confused [%]", "side": "right", "font": {"size": 12}},
+            "thickness": 10,
+            "outlinewidth": 0,
+        }
         colors = {"colorscale": "Cividis", "colorbar": bar}
     gap = 1 if size <= NAMED else 0
     return go.Heatmap(
-        z=values, zmin=0, zmax=top or 100.0, text=text if size <= NAMED else None, texttemplate="%{text}" if size <= NAMED else None,
-        textfont={"size": 10} | ({"color": INK} if top is None else {}), hovertext=hover, hoverinfo="text", hoverongaps=False, xgap=gap, ygap=gap, **colors,
-    )  # fmt: skip
+        z=values,
+        zmin=0,
+        zmax=top or 100.0,
+        text=text if size <= NAMED else None,
+        texttemplate="%{text}" if size <= NAMED else None,
+        textfont={"size": 10} | ({"color": INK} if top is None else {}),
+        hovertext=hover,
+        hoverinfo="text",
+        hoverongaps=False,
+        xgap=gap,
+        ygap=gap,
+        **colors,
+    )

@@ -1,4 +1,5 @@
-"""Plotly traces of training curves, as plain dictionaries: checking each attribute, as plotly's own classes do, takes longer than a tick has."""
+"""Plotly traces of training curves, as plain dictionaries: checking each attribute, as plotly's own
+classes do, takes longer than a tick has."""
 
 from __future__ import annotations
 
@@ -24,10 +25,12 @@ Trace = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pen:
-    """How one curve of an entry is drawn. row: its panel; part: its name beside others of the entry ("" where it is alone).
+    """How one curve of an entry is drawn. row: its panel; part: its name beside others of the entry
+    ("" where it is alone).
 
-    digits: plotly's format of a value; unit: after it; at: the x axis in the words of a hover ("epoch"); epochs: whether hovers name
-    the epoch too; closest: whether a hover shows one curve, which then has to say all by itself.
+    digits: plotly's format of a value; unit: after it; at: the x axis in the words of a hover
+    ("epoch"); epochs: whether hovers name the epoch too; closest: whether a hover shows one curve,
+    which then has to say all by itself.
     """
 
     row: int
@@ -46,7 +49,9 @@ def label_of(text: str) -> str:
     return html.escape(short, quote=False).replace("%{", "% {")
 
 
-def curve(entry: Entry, line: Line, pen: Pen, *, band: bool, legend: bool = False) -> Iterator[Trace]:
+def curve(
+    entry: Entry, line: Line, pen: Pen, *, band: bool, legend: bool = False
+) -> Iterator[Trace]:
     """Band, raw curve and curve, back to front."""
     kept = thin(line.value, MAX_POINTS)
     if band:
@@ -54,50 +59,101 @@ def curve(entry: Entry, line: Line, pen: Pen, *, band: bool, legend: bool = Fals
     if line.raw is not None:
         yield _raw(entry, line, pen)
     columns, words = _hovered(entry, line, pen)
-    color, name = entry.sign.color, label_of(entry.label) + (f", n = {entry.seeds} seeds" if entry.seeds > 1 else "")
+    color, name = (
+        entry.sign.color,
+        label_of(entry.label) + (f", n = {entry.seeds} seeds" if entry.seeds > 1 else ""),
+    )
     yield _base(entry, pen, "line") | {
-        "x": _x(line.x[kept]), "y": _f4(line.value[kept]), "mode": "lines+markers", "name": name, "showlegend": legend,
+        "x": _x(line.x[kept]),
+        "y": _f4(line.value[kept]),
+        "mode": "lines+markers",
+        "name": name,
+        "showlegend": legend,
         "line": {"color": color, "dash": pen.dash, "width": 1.5 if pen.closest else 2},
         "marker": {"color": color, "symbol": entry.sign.symbol, "size": 5, "maxdisplayed": MARKERS},
-        "customdata": np.stack([_f4(column[kept]) for column in columns], axis=1) if columns else None, "hovertemplate": words,
-    }  # fmt: skip
+        "customdata": (
+            np.stack([_f4(column[kept]) for column in columns], axis=1) if columns else None
+        ),
+        "hovertemplate": words,
+    }
 
 
 def mark(entry: Entry, line: Line, at: int, pen: Pen, *, star: bool) -> Trace:
     """Point ``at`` with a whisker over its interval, as a star or as the entry's own mark."""
     value, low, high = (float(part[at]) for part in (line.value, line.low, line.high))
     whisker = {
-        "type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low], "color": entry.sign.color, "thickness": 1.5, "width": 4,
-    }  # fmt: skip
-    return _base(entry, pen, "best") | {
-        "x": [float(line.x[at])], "y": [value], "mode": "markers", "showlegend": False, "hoverinfo": "skip",
-        "marker": {"color": entry.sign.color, "symbol": "star" if star else entry.sign.symbol, "size": 12 if star else 6},
-    } | ({"error_y": whisker} if np.isfinite(low) else {})  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value],
+        "arrayminus": [value - low],
+        "color": entry.sign.color,
+        "thickness": 1.5,
+        "width": 4,
+    }
+    return (
+        _base(entry, pen, "best")
+        | {
+            "x": [float(line.x[at])],
+            "y": [value],
+            "mode": "markers",
+            "showlegend": False,
+            "hoverinfo": "skip",
+            "marker": {
+                "color": entry.sign.color,
+                "symbol": "star" if star else entry.sign.symbol,
+                "size": 12 if star else 6,
+            },
+        }
+        | ({"error_y": whisker} if np.isfinite(low) else {})
+    )
 
 
 def _base(entry: Entry, pen: Pen, role: str) -> Trace:
-    # The uid is what plotly knows a trace by from one tick to the next: a hidden entry stays hidden.
+    # The uid is what plotly knows a trace by from one tick to the next: a hidden entry stays
+    # hidden.
     return {
-        "type": "scatter", "uid": f"{entry.uid}/{pen.row}/{pen.part}/{role}", "legendgroup": entry.uid, "connectgaps": False,
-        "xaxis": axis_name("x", pen.row), "yaxis": axis_name("y", pen.row),
-    }  # fmt: skip
+        "type": "scatter",
+        "uid": f"{entry.uid}/{pen.row}/{pen.part}/{role}",
+        "legendgroup": entry.uid,
+        "connectgaps": False,
+        "xaxis": axis_name("x", pen.row),
+        "yaxis": axis_name("y", pen.row),
+    }
 
 
 def _raw(entry: Entry, line: Line, pen: Pen) -> Trace:
     raw = line.value if line.raw is None else line.raw
     kept = thin(raw, MAX_POINTS)
     return _base(entry, pen, "raw") | {
-        "x": _x(line.x[kept]), "y": _f4(raw[kept]), "mode": "lines", "showlegend": False, "hoverinfo": "skip",
+        "x": _x(line.x[kept]),
+        "y": _f4(raw[kept]),
+        "mode": "lines",
+        "showlegend": False,
+        "hoverinfo": "skip",
         "line": {"color": faint(entry.sign.color, 0.35), "dash": pen.dash, "width": 1},
-    }  # fmt: skip
+    }
 
 
 def _band(entry: Entry, line: Line, pen: Pen, kept: np.ndarray) -> Iterator[Trace]:
     drawn = kept[np.isfinite(line.low[kept]) & np.isfinite(line.high[kept])]
-    edge = {"mode": "lines", "showlegend": False, "hoverinfo": "skip", "line": {"width": 0, "color": entry.sign.color}}
+    edge = {
+        "mode": "lines",
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "line": {"width": 0, "color": entry.sign.color},
+    }
     for role, values in (("low", line.low), ("high", line.high)):
-        filled = {"fill": "tonexty", "fillcolor": faint(entry.sign.color, 0.14)} if role == "high" else {}
-        yield _base(entry, pen, role) | {"x": _x(line.x[drawn]), "y": _f4(values[drawn])} | edge | filled
+        filled = (
+            {"fill": "tonexty", "fillcolor": faint(entry.sign.color, 0.14)}
+            if role == "high"
+            else {}
+        )
+        yield (
+            _base(entry, pen, role)
+            | {"x": _x(line.x[drawn]), "y": _f4(values[drawn])}
+            | edge
+            | filled
+        )
 
 
 def _hovered(entry: Entry, line: Line, pen: Pen) -> tuple[list[np.ndarray], str]:

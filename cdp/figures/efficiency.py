@@ -20,9 +20,11 @@ _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Mapping[str, Sign]) -> go.Figure:
-    """Robust accuracy against the number of synthetic images, which is on a log axis with 0 at a place of its own on the left.
+    """Robust accuracy against the number of synthetic images, which is on a log axis with 0 at a
+    place of its own on the left.
 
-    signs: by the line's name. Whiskers: 95 % intervals of the mean over seeds, Wilson's where there is one seed.
+    signs: by the line's name. Whiskers: 95 % intervals of the mean over seeds, Wilson's where there
+    is one seed.
     """
     drawn = [line for line in lines if line.points]
     if not drawn:
@@ -30,7 +32,9 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Mapping[str, Sign]
     counts = sorted({point.count for line in drawn for point in line.points})
     place = _places(counts)
     width = max(place.values()) - min(place.values()) or 1.0
-    note = "mean over seeds; whisker: 95 % interval" + ("; 0 has a place of its own on the log axis" if counts[0] == 0 else "")
+    note = "mean over seeds; whisker: 95 % interval" + (
+        "; 0 has a place of its own on the log axis" if counts[0] == 0 else ""
+    )
     title = heading("How many synthetic images buy how much robustness?", note)
     figure = panels([title], panel_px=300, left_px=54, key="efficiency", legend=True)
     for number, line in enumerate(drawn):
@@ -42,9 +46,13 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Mapping[str, Sign]
     ticks = _ticks(counts)
     edge = 0.06 * width
     axis(
-        figure, "xaxis", "synthetic images, log", tickvals=[place[c] if c in place else math.log10(c) for c in ticks],
-        ticktext=[count_text(c) for c in ticks], range=[min(place.values()) - edge, max(place.values()) + edge],
-    )  # fmt: skip
+        figure,
+        "xaxis",
+        "synthetic images, log",
+        tickvals=[place[c] if c in place else math.log10(c) for c in ticks],
+        ticktext=[count_text(c) for c in ticks],
+        range=[min(place.values()) - edge, max(place.values()) + edge],
+    )
     axis(figure, "yaxis", "robust accuracy [%]", nticks=7)
     return figure
 
@@ -69,41 +77,68 @@ def _ticks(counts: Sequence[int]) -> list[int]:
     if len(counts) <= TICKS:
         return list(counts)
     positive = [count for count in counts if count > 0]
-    round_ones = [10**power for power in range(math.floor(math.log10(positive[0])), math.ceil(math.log10(positive[-1])) + 1)]
-    kept = [count for count in round_ones if positive[0] <= count <= positive[-1]] or [positive[0], positive[-1]]
+    round_ones = [
+        10**power
+        for power in range(
+            math.floor(math.log10(positive[0])), math.ceil(math.log10(positive[-1])) + 1
+        )
+    ]
+    kept = [count for count in round_ones if positive[0] <= count <= positive[-1]] or [
+        positive[0],
+        positive[-1],
+    ]
     return ([0] if counts[0] == 0 else []) + kept
 
 
-def _line(line: EfficiencyLine, sign: Sign, place: Mapping[int, float], shift: float) -> list[go.Scatter]:
+def _line(
+    line: EfficiencyLine, sign: Sign, place: Mapping[int, float], shift: float
+) -> list[go.Scatter]:
     found = sorted(line.points, key=lambda point: point.count)
     x = [place[point.count] + shift for point in found]
     y = [100 * point.robust.value for point in found]
     words = [
-        f"<b>{shown(line.name)}</b><br>{point.count:,} synthetic images: {said(point.robust)}<br>{point.seeds} seed{'s' if point.seeds != 1 else ''}"
+        f"<b>{shown(line.name)}</b><br>{point.count:,} synthetic images:"
+        f" {said(point.robust)}<br>{point.seeds} seed{'s' if point.seeds != 1 else ''}"
         for point in found
     ]
     return [
         go.Scatter(
-            x=x, y=y, mode="lines+markers", name=shown(line.name), line={"color": sign.color, "dash": sign.dash, "width": 2},
-            marker={"color": sign.color, "symbol": sign.symbol, "size": 9}, error_y=whisker([point.robust for point in found], sign.color),
-            hovertext=words, hoverinfo="text",
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=shown(line.name),
+            line={"color": sign.color, "dash": sign.dash, "width": 2},
+            marker={"color": sign.color, "symbol": sign.symbol, "size": 9},
+            error_y=whisker([point.robust for point in found], sign.color),
+            hovertext=words,
+            hoverinfo="text",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _break(first: float) -> dict[str, object]:
     """A faint line between 0 and the log axis."""
     at = first - ZERO_GAP / 2
     return {
-        "type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "xref": "x", "yref": "y domain", "layer": "below",
-        "line": {"color": INK, "dash": "dot", "width": 1}, "opacity": 0.6,
-    }  # fmt: skip
+        "type": "line",
+        "x0": at,
+        "x1": at,
+        "y0": 0,
+        "y1": 1,
+        "xref": "x",
+        "yref": "y domain",
+        "layer": "below",
+        "line": {"color": INK, "dash": "dot", "width": 1},
+        "opacity": 0.6,
+    }
 
 
 def efficiency_rows(lines: Sequence[EfficiencyLine]) -> list[Row]:
     """The numbers behind ``efficiency_curves``."""
     return [
-        {"arms": line.name, "synthetic images": point.count} | cells(point.robust, "robust") | {"seeds": point.seeds}
+        {"arms": line.name, "synthetic images": point.count}
+        | cells(point.robust, "robust")
+        | {"seeds": point.seeds}
         for line in lines
         for point in line.points
     ]
@@ -112,6 +147,14 @@ def efficiency_rows(lines: Sequence[EfficiencyLine]) -> list[Row]:
 def equal_rows(equal: Sequence[Equal]) -> list[Row]:
     """How many synthetic images one line needs to equal another."""
     return [
-        {"first": one.first, "at": one.count, "second": one.second, "equals it at": one.estimate, "low": one.low, "high": one.high, "in words": one.sentence}
+        {
+            "first": one.first,
+            "at": one.count,
+            "second": one.second,
+            "equals it at": one.estimate,
+            "low": one.low,
+            "high": one.high,
+            "in words": one.sentence,
+        }
         for one in equal
-    ]  # fmt: skip
+    ]

@@ -14,7 +14,8 @@ from cdp.types import ArmReport, Interval, LiveResult
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of an ArmReport. factor: shown value per stored value; reference: a value worth a line, None where none is."""
+    """One figure of an ArmReport. factor: shown value per stored value; reference: a value worth a
+    line, None where none is."""
 
     field: str
     title: str
@@ -26,17 +27,36 @@ class Measure:
 
 
 MEASURES = (
-    Measure("agreement", "Agreement with the label", "images that the judge gives their label [%]", 100, " points", 1),
-    Measure("separation", "Class separation", "between / within scatter, judge's features", 1, "", 2),
-    Measure("nearest", "Nearest training image", "distance; 1 is as far as held-out real images", 1, "", 2, reference=1.0),
+    Measure(
+        "agreement",
+        "Agreement with the label",
+        "images that the judge gives their label [%]",
+        100,
+        " points",
+        1,
+    ),
+    Measure(
+        "separation", "Class separation", "between / within scatter, judge's features", 1, "", 2
+    ),
+    Measure(
+        "nearest",
+        "Nearest training image",
+        "distance; 1 is as far as held-out real images",
+        1,
+        "",
+        2,
+        reference=1.0,
+    ),
 )
 
 
 def report_bars(result: LiveResult) -> go.Figure:
-    """Agreement, separation and nearest-image distance of both arms: a marker at the estimate, a whisker over the interval.
+    """Agreement, separation and nearest-image distance of both arms: a marker at the estimate, a
+    whisker over the interval.
 
-    Titles say the finding: the paired difference where its interval leaves 0 out, "no clear difference" where it does not; identical images say so,
-    and fewer than ten images a class find nothing.
+    Titles say the finding: the paired difference where its interval leaves 0 out, "no clear
+    difference" where it does not; identical images say so, and fewer than ten images a class find
+    nothing.
     Measures that neither arm has are left out.
     """
     arms = [(GUIDED if result.unguided_report else NEUTRAL, result.guided_report)]
@@ -46,16 +66,24 @@ def report_bars(result: LiveResult) -> go.Figure:
     if not shown:
         return _nothing()
     titles = [finding(m, result) for m in shown]
-    figure = stacked(titles, panel_px=58, gap_px=86, bottom_px=48, left_px=78, title_px=40, key="report")
+    figure = stacked(
+        titles, panel_px=58, gap_px=86, bottom_px=48, left_px=78, title_px=40, key="report"
+    )
     for row, measure in enumerate(shown):
         for sign, report in arms:
             interval = _interval(report, measure)
             if interval:
                 figure.add_trace(_whisker(interval, measure, sign, row))
-        figure.layout[layout_name("x", row)].update(title={"text": measure.unit, "standoff": 4}, nticks=6)
+        figure.layout[layout_name("x", row)].update(
+            title={"text": measure.unit, "standoff": 4}, nticks=6
+        )
         names = [sign.name for sign, _ in reversed(arms)]
         figure.layout[layout_name("y", row)].update(
-            type="category", categoryorder="array", categoryarray=names, range=[-0.6, len(names) - 0.4], showgrid=False
+            type="category",
+            categoryorder="array",
+            categoryarray=names,
+            range=[-0.6, len(names) - 0.4],
+            showgrid=False,
         )
         if measure.reference is not None:
             figure.add_shape(_line(measure.reference, row))
@@ -64,12 +92,21 @@ def report_bars(result: LiveResult) -> go.Figure:
 
 
 def report_rows(result: LiveResult) -> list[dict[str, str | float | int | None]]:
-    """The numbers behind ``report_bars``: one row per arm and measure, the paired difference included where there is one: identical images have none."""
+    """The numbers behind ``report_bars``: one row per arm and measure, the paired difference
+    included where there is one: identical images have none."""
     arms = [("guided", result.guided_report), ("unguided", result.unguided_report)]
     if not result.identical:
         arms.append(("guided - unguided", result.difference))
     return [
-        {"arm": name, "measure": m.title, "value": i.value, "low": i.bounds[0], "high": i.bounds[1], "n": i.n, "level": i.level}
+        {
+            "arm": name,
+            "measure": m.title,
+            "value": i.value,
+            "low": i.bounds[0],
+            "high": i.bounds[1],
+            "n": i.n,
+            "level": i.level,
+        }
         for name, report in arms
         if report
         for m in MEASURES
@@ -78,26 +115,43 @@ def report_rows(result: LiveResult) -> list[dict[str, str | float | int | None]]
 
 
 def finding(measure: Measure, result: LiveResult) -> str:
-    """One line: what the paired difference says of this measure, or the plain name where there is nothing to compare."""
+    """One line: what the paired difference says of this measure, or the plain name where there is
+    nothing to compare."""
     difference = _interval(result.difference, measure) if result.difference else None
     if difference is None:
         alone = _interval(result.guided_report, measure)
         return f"{measure.title} (n = {alone.n:,})" if alone else measure.title
     if result.identical:
-        return f"{measure.title}: identical so far<br><span style='font-size:11px'>guided and unguided are the same {difference.n:,} images</span>"
+        return (
+            f"{measure.title}: identical so far<br><span style='font-size:11px'>guided and unguided"
+            f" are the same {difference.n:,} images</span>"
+        )
     if difference.note:
-        return f"{measure.title}: no interval<br><span style='font-size:11px'>{difference.note}</span>"
-    low, high, value = (x * measure.factor for x in (difference.low, difference.high, difference.value))
-    verdict = "no clear difference" if low <= 0 <= high else f"guided is {'higher' if value > 0 else 'lower'}"
+        return (
+            f"{measure.title}: no interval<br><span style='font-size:11px'>{difference.note}</span>"
+        )
+    low, high, value = (
+        x * measure.factor for x in (difference.low, difference.high, difference.value)
+    )
+    verdict = (
+        "no clear difference"
+        if low <= 0 <= high
+        else f"guided is {'higher' if value > 0 else 'lower'}"
+    )
     if result.fewest < LEAST_A_CLASS:
         verdict = f"no finding, {FEW}"
     d = measure.digits
-    interval = f"{value:+.{d}f}{measure.suffix}, {difference.level:.0%} interval {low:+.{d}f} to {high:+.{d}f}, n = {difference.n:,}"
+    interval = (
+        f"{value:+.{d}f}{measure.suffix}, {difference.level:.0%} interval {low:+.{d}f} to"
+        f" {high:+.{d}f}, n = {difference.n:,}"
+    )
     return f"{measure.title}: {verdict}<br><span style='font-size:11px'>{interval}</span>"
 
 
 def _nothing() -> go.Figure:
-    figure = stacked(["Too few images to measure anything"], panel_px=20, gap_px=0, bottom_px=10, key="report")
+    figure = stacked(
+        ["Too few images to measure anything"], panel_px=20, gap_px=0, bottom_px=10, key="report"
+    )
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
@@ -109,17 +163,45 @@ def _interval(report: ArmReport, measure: Measure) -> Interval | None:
 def _whisker(interval: Interval, measure: Measure, sign: Sign, row: int) -> go.Scatter:
     value, below, above = (x * measure.factor for x in (interval.value, *interval.reach))
     d = measure.digits
-    bounds = "no interval" if interval.note else f"{interval.level:.0%}: {value - below:.{d}f} to {value + above:.{d}f}"
+    bounds = (
+        "no interval"
+        if interval.note
+        else f"{interval.level:.0%}: {value - below:.{d}f} to {value + above:.{d}f}"
+    )
     return go.Scatter(
-        x=[value], y=[sign.name], name=sign.name, mode="markers", xaxis=axis_name("x", row), yaxis=axis_name("y", row),
-        marker={"color": sign.color, "symbol": sign.symbol, "size": 10, "line": {"width": 2, "color": sign.color}},
-        error_x={"type": "data", "symmetric": False, "array": [above], "arrayminus": [below], "color": sign.color, "thickness": 2, "width": 6},
+        x=[value],
+        y=[sign.name],
+        name=sign.name,
+        mode="markers",
+        xaxis=axis_name("x", row),
+        yaxis=axis_name("y", row),
+        marker={
+            "color": sign.color,
+            "symbol": sign.symbol,
+            "size": 10,
+            "line": {"width": 2, "color": sign.color},
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [above],
+            "arrayminus": [below],
+            "color": sign.color,
+            "thickness": 2,
+            "width": 6,
+        },
         hovertemplate=f"{sign.name}: {value:.{d}f} ({bounds}), n = {interval.n:,}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _line(at: float, row: int) -> dict[str, object]:
     return {
-        "type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "xref": axis_name("x", row), "yref": f"{axis_name('y', row)} domain",
+        "type": "line",
+        "x0": at,
+        "x1": at,
+        "y0": 0,
+        "y1": 1,
+        "xref": axis_name("x", row),
+        "yref": f"{axis_name('y', row)} domain",
         "line": {"color": INK, "dash": "dot", "width": 1},
-    }  # fmt: skip
+    }

@@ -1,7 +1,9 @@
-"""The colours of the studio, fixed on every page, and the second sign (dash, marker) that always goes with a colour.
+"""The colours of the studio, fixed on every page, and the second sign (dash, marker) that always
+goes with a colour.
 
-Source of the hues: Okabe and Ito, "Color Universal Design" (2008), safe for the common colour-vision deficiencies. Arms and
-ink reach a contrast of 3:1 and 4:1 on both themes' backgrounds (tests/figures/test_palette.py computes it).
+Source of the hues: Okabe and Ito, "Color Universal Design" (2008), safe for the common
+colour-vision deficiencies. Arms and ink reach a contrast of 3:1 and 4:1 on both themes' backgrounds
+(tests/figures/test_palette.py computes it).
 """
 
 from __future__ import annotations
@@ -48,24 +50,29 @@ _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def class_sign(index: int, name: str = "") -> Sign:
-    """The sign of class ``index``. Hues, symbols and dashes cycle with coprime periods: 77 (hue, symbol) pairs before one repeats."""
+    """The sign of class ``index``. Hues, symbols and dashes cycle with coprime periods: 77 (hue,
+    symbol) pairs before one repeats."""
     hue, symbol, dash = (cycle[index % len(cycle)] for cycle in (_HUES, _SYMBOLS, _DASHES))
     return Sign(name or f"class {index}", hue, dash, symbol)
 
 
 def named_sign(name: str) -> Sign:
-    """The sign of a sample set or run: it follows from the name alone, so it is the same on every page and after a restart."""
+    """The sign of a sample set or run: it follows from the name alone, so it is the same on every
+    page and after a restart."""
     return class_sign(zlib.crc32(name.encode()) % (len(_HUES) * len(_SYMBOLS)), name)
 
 
 def named_signs(names: Sequence[str]) -> dict[str, Sign]:
-    """``named_sign`` of each, but for one whose colour or mark an earlier one has: in one chart no two of up to seven share either."""
+    """``named_sign`` of each, but for one whose colour or mark an earlier one has: in one chart no
+    two of up to seven share either."""
     signs: dict[str, Sign] = {}
     for name in names:
         first = zlib.crc32(name.encode()) % (len(_HUES) * len(_SYMBOLS))
         tried = (class_sign(first + step, name) for step in range(len(_HUES) * len(_SYMBOLS)))
         taken = {part for sign in signs.values() for part in (sign.color, sign.symbol)}
-        signs[name] = next((sign for sign in tried if not {sign.color, sign.symbol} & taken), named_sign(name))
+        signs[name] = next(
+            (sign for sign in tried if not {sign.color, sign.symbol} & taken), named_sign(name)
+        )
     return signs
 
 

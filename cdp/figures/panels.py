@@ -1,4 +1,5 @@
-"""The frame that all figures share: stacked panels with a left-aligned title each, transparent, zoom kept over redraws."""
+"""The frame that all figures share: stacked panels with a left-aligned title each, transparent,
+zoom kept over redraws."""
 
 from __future__ import annotations
 
@@ -21,11 +22,20 @@ def layout_name(letter: str, row: int) -> str:
 
 
 def stacked(
-    titles: Sequence[str], *, panel_px: int, gap_px: int, bottom_px: int, key: str, left_px: int = 58, title_px: int = 26
+    titles: Sequence[str],
+    *,
+    panel_px: int,
+    gap_px: int,
+    bottom_px: int,
+    key: str,
+    left_px: int = 58,
+    title_px: int = 26,
 ) -> go.Figure:
-    """An empty figure of ``len(titles)`` panels of ``panel_px`` pixels, top to bottom, each under its title.
+    """An empty figure of ``len(titles)`` panels of ``panel_px`` pixels, top to bottom, each under
+    its title.
 
-    key: plotly's uirevision; while it stays the same, a redraw keeps the reader's zoom and hidden traces.
+    key: plotly's uirevision; while it stays the same, a redraw keeps the reader's zoom and hidden
+    traces.
     """
     rows = len(titles)
     inner = rows * panel_px + (rows - 1) * gap_px
@@ -49,7 +59,15 @@ def _frame(inner_px: int, bottom_px: int, left_px: int, title_px: int, key: str)
         "font": {"color": INK, "size": 12},
         "hovermode": "x unified",
         "hoverlabel": {"font": {"color": "#1f2328"}, "bgcolor": "#ffffff"},
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "bgcolor": CLEAR, "font": {"size": 11}},
+        "legend": {
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 1,
+            "yanchor": "bottom",
+            "bgcolor": CLEAR,
+            "font": {"size": 11},
+        },
         "uirevision": key,
     }
 
@@ -69,6 +87,15 @@ def _axis(**more: Any) -> dict[str, Any]:
 
 def _title(text: str, top: float) -> dict[str, Any]:
     return {
-        "text": text, "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
-        "showarrow": False, "align": "left", "font": {"size": 13, "color": INK}, "yshift": 3,
-    }  # fmt: skip
+        "text": text,
+        "x": 0,
+        "y": top,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": 13, "color": INK},
+        "yshift": 3,
+    }

@@ -1,4 +1,5 @@
-"""The arithmetic of curves over training: smoothing, thinning, gap to the best, intervals, and the mean over seeds."""
+"""The arithmetic of curves over training: smoothing, thinning, gap to the best, intervals, and the
+mean over seeds."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over runs at each step that any of them has. step: (E,) rising; x, value: (E,) means over those that have it; n: (E,) how many.
+    """A mean over runs at each step that any of them has. step: (E,) rising; x, value: (E,) means
+    over those that have it; n: (E,) how many.
 
-    low, high: (E,) 95 % interval of the mean, value +- t(n-1) x standard error; nan where one run alone says nothing of the spread.
+    low, high: (E,) 95 % interval of the mean, value +- t(n-1) x standard error; nan where one run
+    alone says nothing of the spread.
     """
 
     step: np.ndarray
@@ -28,8 +31,9 @@ class Mean:
 
 
 def smooth(values: np.ndarray, reach: int) -> np.ndarray:
-    """Exponential moving average of values (E,), debiased at the start (Kingma and Ba 2014, section 3): a weighted mean of this point and
-    earlier ones only, so the past of a curve never changes. Weights fall by 1 - 1/reach a point; 1 leaves all as it is, nan stays nan."""
+    """Exponential moving average of values (E,), debiased at the start (Kingma and Ba 2014, section
+    3): a weighted mean of this point and earlier ones only, so the past of a curve never changes.
+    Weights fall by 1 - 1/reach a point; 1 leaves all as it is, nan stays nan."""
     if reach <= 1 or not len(values):
         return values
     known = np.isfinite(values)
@@ -40,7 +44,8 @@ def smooth(values: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _decayed(parts: np.ndarray, keep: float) -> np.ndarray:
-    """y(t) = keep y(t - 1) + parts(t), (E,), in stretches over which powers of ``keep`` stay far from the ends of float64."""
+    """y(t) = keep y(t - 1) + parts(t), (E,), in stretches over which powers of ``keep`` stay far
+    from the ends of float64."""
     found = np.empty(len(parts))
     size = max(1, int(200 / -np.log(keep)))
     powers = keep ** np.arange(1, size + 1)
@@ -54,7 +59,8 @@ def _decayed(parts: np.ndarray, keep: float) -> np.ndarray:
 
 
 def thin(values: np.ndarray, limit: int) -> np.ndarray:
-    """Indices, rising, of at most ``limit`` of values (E,): the ends, and the smallest and the largest of each of equal stretches between.
+    """Indices, rising, of at most ``limit`` of values (E,): the ends, and the smallest and the
+    largest of each of equal stretches between.
 
     A spike is never lost, and the line fills what the whole curve fills at this width.
     """
@@ -79,7 +85,8 @@ def gap(robust: np.ndarray) -> np.ndarray:
 
 
 def best(robust: np.ndarray, clean: np.ndarray | None = None) -> int | None:
-    """Index of the highest robust accuracy (E,); of equal ones that of higher clean accuracy, then the last. None where there is none."""
+    """Index of the highest robust accuracy (E,); of equal ones that of higher clean accuracy, then
+    the last. None where there is none."""
     if not np.isfinite(robust).any():
         return None
     equal = np.flatnonzero(robust == np.nanmax(robust))
@@ -90,21 +97,32 @@ def best(robust: np.ndarray, clean: np.ndarray | None = None) -> int | None:
 
 
 def share_band(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % score interval (Wilson 1927) of shares (E,) in 0..1 measured on n (E,) images each: (low, high); nan where n is not known."""
+    """95 % score interval (Wilson 1927) of shares (E,) in 0..1 measured on n (E,) images each:
+    (low, high); nan where n is not known."""
     with np.errstate(invalid="ignore", divide="ignore"):
         count = np.where(n >= 1, n, np.nan)
         shrink = 1 + Z95**2 / count
         centre = (share + Z95**2 / (2 * count)) / shrink
         half = Z95 / shrink * np.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    return np.minimum(share, np.maximum(0.0, centre - half)), np.maximum(share, np.minimum(1.0, centre + half))
+    return np.minimum(share, np.maximum(0.0, centre - half)), np.maximum(
+        share, np.minimum(1.0, centre + half)
+    )
 
 
-def mean_over(steps: Sequence[np.ndarray], xs: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> Mean:
-    """Mean and 95 % interval over runs. steps: a run's (E_i,) rising whole numbers; xs, values: (E_i,) each.
+def mean_over(
+    steps: Sequence[np.ndarray], xs: Sequence[np.ndarray], values: Sequence[np.ndarray]
+) -> Mean:
+    """Mean and 95 % interval over runs. steps: a run's (E_i,) rising whole numbers; xs, values:
+    (E_i,) each.
 
-    At a step that some runs have not reached yet, the mean is over those that have, and n says how many; x never falls.
+    At a step that some runs have not reached yet, the mean is over those that have, and n says how
+    many; x never falls.
     """
-    step = steps[0] if all(np.array_equal(steps[0], own) for own in steps[1:]) else np.unique(np.concatenate(steps))
+    step = (
+        steps[0]
+        if all(np.array_equal(steps[0], own) for own in steps[1:])
+        else np.unique(np.concatenate(steps))
+    )
     table = np.full((2, len(steps), len(step)), np.nan)
     for row, (own, x, value) in enumerate(zip(steps, xs, values, strict=True)):
         at = slice(None) if len(own) == len(step) else np.searchsorted(step, own)
@@ -120,7 +138,8 @@ def mean_over(steps: Sequence[np.ndarray], xs: Sequence[np.ndarray], values: Seq
 
 @cache
 def _t95(most: int) -> np.ndarray:
-    """97.5 % quantile of Student's t for a mean over 0..most values, by their number; nan below 2."""
+    """97.5 % quantile of Student's t for a mean over 0..most values, by their number; nan
+    below 2."""
     from scipy.special import stdtrit
 
     return np.array([np.nan, np.nan, *(stdtrit(n - 1, 0.975) for n in range(2, most + 1))])

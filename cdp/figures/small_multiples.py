@@ -1,4 +1,5 @@
-"""The layout of a map: one panel or one a set, all with the same ranges and linked axes of equal scale; no ticks, as maps have no unit."""
+"""The layout of a map: one panel or one a set, all with the same ranges and linked axes of equal
+scale; no ticks, as maps have no unit."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ GAP = 16
 """Pixels between panels beside each other; below each other there is a title between them."""
 TITLE, LEFT, RIGHT, BOTTOM = 28, 26, 12, 30
 UNDER = 42
-"""Pixels from the lowest panels to the legend; an axis title lies between, and a legend of several rows takes from the panels' height."""
+"""Pixels from the lowest panels to the legend; an axis title lies between, and a legend of several
+rows takes from the panels' height."""
 BUTTONS = 26
 """Pixels of the mode bar, which titles leave free."""
 ROW = 0.75
@@ -25,8 +27,8 @@ WIDTH = 900
 
 @dataclass(frozen=True)
 class Grid:
-    """What the panels have in common. coordinates: (n, 2 or 3), their range is every panel's; titles: of the panels, none for one alone;
-    height: pixels of one row."""
+    """What the panels have in common. coordinates: (n, 2 or 3), their range is every panel's;
+    titles: of the panels, none for one alone; height: pixels of one row."""
 
     coordinates: np.ndarray
     titles: list[str]
@@ -55,20 +57,38 @@ class Grid:
 
 
 def layout_of(grid: Grid, key: str) -> dict[str, Any]:
-    """Plotly's layout. meta.narrow: {path in the layout: value} that puts all panels below each other."""
+    """Plotly's layout. meta.narrow: {path in the layout: value} that puts all panels below each
+    other."""
     deep = grid.coordinates.shape[1] == 3
     height = grid.total(grid.columns)
     layout: dict[str, Any] = {
-        "template": "none", "height": height, "margin": {"l": LEFT, "r": RIGHT, "t": grid.top, "b": BOTTOM}, "uirevision": key,
-        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "font": {"color": INK, "size": 12}, "hovermode": "closest", "hoverdistance": 12,
-        "dragmode": "lasso", "modebar": {"bgcolor": CLEAR, "color": INK, "activecolor": "#4277b0"}, "annotations": [],
+        "template": "none",
+        "height": height,
+        "margin": {"l": LEFT, "r": RIGHT, "t": grid.top, "b": BOTTOM},
+        "uirevision": key,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"color": INK, "size": 12},
+        "hovermode": "closest",
+        "hoverdistance": 12,
+        "dragmode": "lasso",
+        "modebar": {"bgcolor": CLEAR, "color": INK, "activecolor": "#4277b0"},
+        "annotations": [],
         "legend": {
-            "orientation": "h", "x": 0, "xanchor": "left", "y": _under(grid, grid.columns), "yanchor": "top", "itemsizing": "constant", "bgcolor": CLEAR,
-            "font": {"size": 12}, "tracegroupgap": 0,
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": _under(grid, grid.columns),
+            "yanchor": "top",
+            "itemsizing": "constant",
+            "bgcolor": CLEAR,
+            "font": {"size": 12},
+            "tracegroupgap": 0,
         },
-        "newselection": {"line": {"color": INK, "width": 1.5, "dash": "dot"}}, "activeselection": {"fillcolor": CLEAR, "opacity": 1},
+        "newselection": {"line": {"color": INK, "width": 1.5, "dash": "dot"}},
+        "activeselection": {"fillcolor": CLEAR, "opacity": 1},
         "meta": {"narrow": _narrow(grid, deep=deep)},
-    }  # fmt: skip
+    }
     for k, (x, y) in enumerate(_places(grid, grid.columns)):
         if deep:
             layout[f"scene{k + 1 if k else ''}"] = _scene(grid, x, y)
@@ -108,7 +128,10 @@ def _narrow(grid: Grid, *, deep: bool) -> dict[str, Any]:
                 f"{layout_name('x', k)}.title.text": _named(grid, 1, last=k == grid.panels - 1),
                 f"{layout_name('y', k)}.title.text": _named(grid, 2),
             }
-            changes |= names | {f"{layout_name('x', k)}.domain": x, f"{layout_name('y', k)}.domain": y}
+            changes |= names | {
+                f"{layout_name('x', k)}.domain": x,
+                f"{layout_name('y', k)}.domain": y,
+            }
         changes |= {f"annotations.{k}.x": x[0], f"annotations.{k}.y": y[1]}
     return changes
 
@@ -125,38 +148,73 @@ def _axes(grid: Grid, k: int, x: list[float], y: list[float]) -> dict[str, Any]:
         ({"matches": "x"}, {"matches": "y"}) if k else ({}, {"scaleanchor": "x", "scaleratio": 1})
     )
     return {
-        layout_name("x", k): _axis(_named(grid, 1, last=low), across, standoff=4) | {"domain": x, "anchor": axis_name("y", k)} | linked[0],
-        layout_name("y", k): _axis(_named(grid, 2, last=k % grid.columns == 0), up, standoff=4)
-        | {"domain": y, "anchor": axis_name("x", k)}
-        | linked[1],
+        layout_name("x", k): (
+            _axis(_named(grid, 1, last=low), across, standoff=4)
+            | {"domain": x, "anchor": axis_name("y", k)}
+            | linked[0]
+        ),
+        layout_name("y", k): (
+            _axis(_named(grid, 2, last=k % grid.columns == 0), up, standoff=4)
+            | {"domain": y, "anchor": axis_name("x", k)}
+            | linked[1]
+        ),
     }
 
 
 def _scene(grid: Grid, x: list[float], y: list[float]) -> dict[str, Any]:
     """Equal scale in all directions; turning with the mouse, as a lasso has no meaning in depth."""
     axes = {
-        f"{letter}axis": _axis(_named(grid, k + 1), grid.coordinates[:, k])
-        | {"showgrid": True, "gridcolor": INK, "nticks": 4, "showspikes": False, "showbackground": False}
+        f"{letter}axis": (
+            _axis(_named(grid, k + 1), grid.coordinates[:, k])
+            | {
+                "showgrid": True,
+                "gridcolor": INK,
+                "nticks": 4,
+                "showspikes": False,
+                "showbackground": False,
+            }
+        )
         for k, letter in enumerate("xyz")
     }
-    return axes | {"domain": {"x": x, "y": y}, "aspectmode": "data", "dragmode": "orbit", "bgcolor": CLEAR}
+    return axes | {
+        "domain": {"x": x, "y": y},
+        "aspectmode": "data",
+        "dragmode": "orbit",
+        "bgcolor": CLEAR,
+    }
 
 
 def _axis(title: str, values: np.ndarray, **more: Any) -> dict[str, Any]:
     """values: (n,), all of them lie in the range, whatever is hidden.
 
-    The range is plotly's own: it takes one that is given and then fitted to equal scale for a zoom of the page's, and drops the
-    reader's at the next redraw.
+    The range is plotly's own: it takes one that is given and then fitted to equal scale for a zoom
+    of the page's, and drops the reader's at the next redraw.
     """
     ends = [float(values.min()), float(values.max())] if len(values) else [-1.0, 1.0]
     return {
-        "title": {"text": title, "font": {"size": 12, "color": INK}} | more, "autorangeoptions": {"include": ends}, "showgrid": False,
-        "zeroline": False, "showticklabels": False, "ticks": "", "showline": True, "linecolor": GRID, "mirror": True,
-    }  # fmt: skip
+        "title": {"text": title, "font": {"size": 12, "color": INK}} | more,
+        "autorangeoptions": {"include": ends},
+        "showgrid": False,
+        "zeroline": False,
+        "showticklabels": False,
+        "ticks": "",
+        "showline": True,
+        "linecolor": GRID,
+        "mirror": True,
+    }
 
 
 def _title(text: str, x: float, y: float) -> dict[str, Any]:
     return {
-        "text": text, "x": x, "y": y, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False,
-        "align": "left", "font": {"size": 13, "color": INK}, "yshift": 3,
-    }  # fmt: skip
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": 13, "color": INK},
+        "yshift": 3,
+    }

@@ -1,4 +1,5 @@
-"""What charts of the Gaussian model share: how a number was found, signs of what is drawn, words for accuracies and counts."""
+"""What charts of the Gaussian model share: how a number was found, signs of what is drawn, words
+for accuracies and counts."""
 
 from __future__ import annotations
 
@@ -43,17 +44,30 @@ def count(n: float) -> str:
 
 
 def decades(low: float, high: float, most: int = 8) -> tuple[list[float], list[str]]:
-    """Powers of ten from low to high as ticks of a log axis, every second or third where they are many."""
+    """Powers of ten from low to high as ticks of a log axis, every second or third where they are
+    many."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     step = max(1, math.ceil((last - first + 1) / most))
     at = [10.0**k for k in range(first, last + 1, step)]
     return at, [count(value) for value in at]
 
 
-def framed(title: str, note: str, *, key: str, png: str, panel_px: int = 330, left_px: int = 54, legend: bool = True) -> go.Figure:
+def framed(
+    title: str,
+    note: str,
+    *,
+    key: str,
+    png: str,
+    panel_px: int = 330,
+    left_px: int = 54,
+    legend: bool = True,
+) -> go.Figure:
     """One panel under its title; ``png`` names the picture that it is saved as."""
-    figure = panels([heading(title, note)], panel_px=panel_px, left_px=left_px, key=key, legend=legend)
-    # The frame has room for a legend's lines above the title, and the chart component a button for the picture.
+    figure = panels(
+        [heading(title, note)], panel_px=panel_px, left_px=left_px, key=key, legend=legend
+    )
+    # The frame has room for a legend's lines above the title, and the chart component a button for
+    # the picture.
     return figure.update_layout(meta={**(figure.layout.meta or {}), "png": png})
 
 
@@ -61,7 +75,13 @@ def accuracy_axis(figure: go.Figure, values: Sequence[float], name: str = "yaxis
     """Robust accuracy in per cent over what is drawn, with the guess of 50 % in sight."""
     low, high = min([0.5, *values]), max([0.5, *values])
     room = max(high - low, 0.02)
-    axis(figure, name, "robust accuracy [%]", range=[100 * (low - 0.03 * room), 100 * (high + 0.1 * room)], nticks=7)
+    axis(
+        figure,
+        name,
+        "robust accuracy [%]",
+        range=[100 * (low - 0.03 * room), 100 * (high + 0.1 * room)],
+        nticks=7,
+    )
 
 
 def separated(c: float) -> str:
@@ -72,7 +92,20 @@ def separated(c: float) -> str:
 def level(at: float, text: str, color: str = INK) -> dict[str, Any]:
     """A dotted line across at this height, with a word on it at the left."""
     return {
-        "type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": at, "y1": at, "yref": "y", "layer": "below",
+        "type": "line",
+        "x0": 0,
+        "x1": 1,
+        "xref": "x domain",
+        "y0": at,
+        "y1": at,
+        "yref": "y",
+        "layer": "below",
         "line": {"color": color, "dash": "dot", "width": 1},
-        "label": {"text": text, "textposition": "start", "font": {"size": 10, "color": INK}, "yanchor": "bottom", "padding": 2},
-    }  # fmt: skip
+        "label": {
+            "text": text,
+            "textposition": "start",
+            "font": {"size": 10, "color": INK},
+            "yanchor": "bottom",
+            "padding": 2,
+        },
+    }

@@ -1,1 +1,2 @@
-"""Contrastive guidance: losses (pure functions of features), pairs (positives and negatives), guide (loss + encoder -> a Guide)."""
+"""Contrastive guidance: losses (pure functions of features), pairs (positives and negatives), guide
+(loss + encoder -> a Guide)."""

@@ -11,13 +11,17 @@ from cdp.errors import InputError
 
 
 def check_rows(name: str, value: Tensor, like: Tensor | None = None) -> None:
-    """value must be floating-point rows (N, D); ``like``: rows whose width and type it must share."""
+    """value must be floating-point rows (N, D); ``like``: rows whose width and type it must
+    share."""
     if value.ndim != 2 or not value.is_floating_point():
-        raise InputError(f"{name} has shape {tuple(value.shape)} and type {value.dtype}: pass floating-point rows (N, D)")
+        raise InputError(
+            f"{name} has shape {tuple(value.shape)} and type {value.dtype}: pass floating-point"
+            " rows (N, D)"
+        )
     if like is not None and (value.shape[1] != like.shape[1] or value.dtype != like.dtype):
         raise InputError(
-            f"{name} has rows of {value.shape[1]} {value.dtype} where the query has {like.shape[1]} {like.dtype}: "
-            "take both from the same encoder"
+            f"{name} has rows of {value.shape[1]} {value.dtype} where the query has {like.shape[1]}"
+            f" {like.dtype}: take both from the same encoder"
         )
 
 
@@ -26,7 +30,9 @@ def check_views(query: Tensor, positive: Tensor) -> None:
     check_rows("query", query)
     check_rows("positive", positive, query)
     if query.shape != positive.shape:
-        raise InputError(f"{len(positive)} positives for {len(query)} queries: pass one positive a query")
+        raise InputError(
+            f"{len(positive)} positives for {len(query)} queries: pass one positive a query"
+        )
 
 
 def check_rivals(batch: int) -> None:
@@ -38,13 +44,19 @@ def check_rivals(batch: int) -> None:
 def check_labels(name: str, labels: Tensor, count: int) -> None:
     """labels must be (count,) integers."""
     if labels.shape != (count,) or labels.dtype not in (torch.int64, torch.int32):
-        raise InputError(f"{name} has shape {tuple(labels.shape)} and type {labels.dtype}: pass {count} integer class numbers")
+        raise InputError(
+            f"{name} has shape {tuple(labels.shape)} and type {labels.dtype}: pass {count} integer"
+            " class numbers"
+        )
 
 
 def check_mask(name: str, mask: Tensor, shape: tuple[int, int]) -> None:
     """A mask must be booleans of exactly this shape: broadcasting one would hide a mistake."""
     if mask.shape != shape or mask.dtype != torch.bool:
-        raise InputError(f"{name} has shape {tuple(mask.shape)} and type {mask.dtype}: pass booleans of shape {shape}")
+        raise InputError(
+            f"{name} has shape {tuple(mask.shape)} and type {mask.dtype}: pass booleans of shape"
+            f" {shape}"
+        )
 
 
 def check_classes(count: int) -> None:
@@ -53,10 +65,15 @@ def check_classes(count: int) -> None:
         raise InputError(f"{count} class has no rival class: choose 2 classes or more")
 
 
-def check_number(name: str, value: float, *, low: float, high: float = math.inf, open_low: bool = False) -> None:
+def check_number(
+    name: str, value: float, *, low: float, high: float = math.inf, open_low: bool = False
+) -> None:
     """low <= value < high (low < value where ``open_low``); NaN is refused."""
     if not low <= value < high or (open_low and value == low):
-        raise InputError(f"{name} is {value}: choose a number {'above' if open_low else 'from'} {low:g}, below {high:g}")
+        raise InputError(
+            f"{name} is {value}: choose a number {'above' if open_low else 'from'} {low:g}, below"
+            f" {high:g}"
+        )
 
 
 def check_temperature(value: float) -> None:

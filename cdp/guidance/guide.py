@@ -1,4 +1,5 @@
-"""Guidance as values that compose: a gradient, scaled, within a window. The sampler knows none of the losses."""
+"""Guidance as values that compose: a gradient, scaled, within a window. The sampler knows none of
+the losses."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from cdp.types import Guide, NoiseState, Nudge
 
 
 class Descent(NamedTuple):
-    """gradient: of the loss summed over its rows, (B,C,H,W); loss: of each image, (B,); rows: how many the sum has, which is B, or 2B for
-    hard_negative, whose anchors are both views."""
+    """gradient: of the loss summed over its rows, (B,C,H,W); loss: of each image, (B,); rows: how
+    many the sum has, which is B, or 2B for hard_negative, whose anchors are both views."""
 
     gradient: Tensor
     loss: Tensor
@@ -38,13 +39,18 @@ Strength = Callable[[float, float], float]
 def descend(contrast: Contrast, *, point: str) -> Gradient:
     """The gradient of a contrast with respect to x_t, taken at one of three points.
 
-    "x_t": the encoder sees the noisy iterate. "x0": it sees the denoised estimate and the network counts as fixed, so that
-    dx0/dx_t = 1/sqrt(alpha_bar). "x0_through_network": the same, differentiated through the network.
+    "x_t": the encoder sees the noisy iterate. "x0": it sees the denoised estimate and the network
+    counts as fixed, so that dx0/dx_t = 1/sqrt(alpha_bar). "x0_through_network": the same,
+    differentiated through the network.
     """
 
     def gradient(state: NoiseState) -> Descent | None:
         with torch.enable_grad():
-            at = (state.x_t if point == "x0_through_network" else _at(state, point)).detach().requires_grad_()
+            at = (
+                (state.x_t if point == "x0_through_network" else _at(state, point))
+                .detach()
+                .requires_grad_()
+            )
             x = state.predict_x0(at) if point == "x0_through_network" else at
             rows = contrast(to_image_range(x), state.labels)
             if rows is None:
@@ -56,7 +62,10 @@ def descend(contrast: Contrast, *, point: str) -> Gradient:
         if point == "x0":
             g = g / math.sqrt(state.alpha_bar)
         if not bool(torch.isfinite(g).all()):
-            raise CdpError(f"the guidance gradient is not finite at t = {state.t}: raise the temperature or lower the strength")
+            raise CdpError(
+                f"the guidance gradient is not finite at t = {state.t}: raise the temperature or"
+                " lower the strength"
+            )
         return Descent(g, rows.detach().view(-1, len(at)).mean(0), len(rows))
 
     return gradient
@@ -78,7 +87,9 @@ def relative(gradient: Gradient, strength: Strength) -> Guide:
         asked = strength(state.t_fraction, state.alpha_bar)
         length, noise = norms(g), norms(state.eps)
         # An image whose loss is flat has no direction to go: leave it where it is.
-        scale = torch.where(length > 0, asked * noise / length.clamp(min=torch.finfo(g.dtype).tiny), 0.0)
+        scale = torch.where(
+            length > 0, asked * noise / length.clamp(min=torch.finfo(g.dtype).tiny), 0.0
+        )
         delta = g * scale.view(-1, 1, 1, 1)
         return Nudge(delta, loss, norms(delta) / noise, asked)
 
@@ -86,7 +97,8 @@ def relative(gradient: Gradient, strength: Strength) -> Guide:
 
 
 def raw(gradient: Gradient, weight: Strength) -> Guide:
-    """weight * gradient of the loss's mean over all its rows, as published: its effect depends on batch size and temperature."""
+    """weight * gradient of the loss's mean over all its rows, as published: its effect depends on
+    batch size and temperature."""
 
     def guide(state: NoiseState) -> Nudge | None:
         found = gradient(state)
@@ -99,8 +111,11 @@ def raw(gradient: Gradient, weight: Strength) -> Guide:
     return guide
 
 
-def during(guide: Guide, inside: Callable[[float], bool], outside: Callable[[NoiseState], None]) -> Guide:
-    """The guide where ``inside(t/T)`` holds; elsewhere nothing is changed, and ``outside`` is told the state."""
+def during(
+    guide: Guide, inside: Callable[[float], bool], outside: Callable[[NoiseState], None]
+) -> Guide:
+    """The guide where ``inside(t/T)`` holds; elsewhere nothing is changed, and ``outside`` is told
+    the state."""
 
     def within(state: NoiseState) -> Nudge | None:
         if inside(state.t_fraction):
@@ -117,11 +132,18 @@ def norms(x: Tensor) -> Tensor:
 
 
 def build_guide(
-    guidance: Guidance, net: Classifier, *, bank: Bank | None = None, seed: int = 0, dtype: torch.dtype = torch.float32
+    guidance: Guidance,
+    net: Classifier,
+    *,
+    bank: Bank | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> Guide | None:
-    """The guide of a config for one batch; None where the config asks for no guidance, so that 0 is exactly unguided.
+    """The guide of a config for one batch; None where the config asks for no guidance, so that 0 is
+    exactly unguided.
 
-    net: encoder, see Contrast; seed: of the batch's own random choices; dtype: precision of the encoder's forward pass.
+    net: encoder, see Contrast; seed: of the batch's own random choices; dtype: precision of the
+    encoder's forward pass.
     """
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
     if guidance.loss == "none" or strength == 0:

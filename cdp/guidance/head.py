@@ -1,4 +1,5 @@
-"""The published online projection head: random, and trained while sampling. Off by default, for its history dependence."""
+"""The published online projection head: random, and trained while sampling. Off by default, for its
+history dependence."""
 
 from __future__ import annotations
 
@@ -11,14 +12,17 @@ from torch import Tensor, nn
 class OnlineHead(nn.Module):
     """dim-hidden-ReLU-out, one Adam step (1e-2) a guidance call, as in the authors' code.
 
-    A new one starts with every batch, from a seed of its own, so that batches stay reproducible on their own: weights and
-    biases as torch makes them by default after ``torch.manual_seed(seed)``, without touching the global stream.
+    A new one starts with every batch, from a seed of its own, so that batches stay reproducible on
+    their own: weights and biases as torch makes them by default after ``torch.manual_seed(seed)``,
+    without touching the global stream.
     """
 
     def __init__(self, dim: int, *, hidden: int, out: int, seed: int, device: torch.device) -> None:
         super().__init__()
         stream = torch.Generator().manual_seed(seed)
-        self.layers = nn.Sequential(_linear(dim, hidden, stream), nn.ReLU(), _linear(hidden, out, stream)).to(device)
+        self.layers = nn.Sequential(
+            _linear(dim, hidden, stream), nn.ReLU(), _linear(hidden, out, stream)
+        ).to(device)
         self._optimiser = torch.optim.Adam(self.parameters(), lr=1e-2)
 
     def forward(self, features: Tensor) -> Tensor:

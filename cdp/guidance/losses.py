@@ -1,7 +1,9 @@
 """Guidance losses: pure functions from unit feature rows to one value per anchor.
 
-No loss is averaged here: the guide sums the anchors, so one image's gradient does not shrink with the batch.
-The label-free losses live in this file; those that know classes are in class_losses.py and are importable from here.
+No loss is averaged here: the guide sums the anchors, so one image's gradient does not shrink with
+the batch.
+The label-free losses live in this file; those that know classes are in class_losses.py and are
+importable from here.
 """
 
 from __future__ import annotations
@@ -12,7 +14,14 @@ import torch
 from torch import Tensor
 
 from cdp.errors import InputError
-from cdp.guidance.checks import check_mask, check_number, check_rivals, check_rows, check_temperature, check_views
+from cdp.guidance.checks import (
+    check_mask,
+    check_number,
+    check_rivals,
+    check_rows,
+    check_temperature,
+    check_views,
+)
 from cdp.guidance.class_losses import (
     class_margin,
     classifier,
@@ -40,7 +49,8 @@ __all__ = [
 def info_nce(query: Tensor, positive: Tensor, *, temperature: float) -> Tensor:
     """InfoNCE per anchor over the positives of the batch (van den Oord 2018, Eq. 4).
 
-    query, positive: (B, D) unit rows, B >= 2, row i of one belonging to row i of the other -> (B,) nats:
+    query, positive: (B, D) unit rows, B >= 2, row i of one belonging to row i of the other -> (B,)
+    nats:
     ``-log softmax_j(q_i . k_j / temperature)`` at ``j = i``.
     Raises InputError on mismatched shapes, a batch of 1, or a temperature that is not positive.
     """
@@ -51,33 +61,50 @@ def info_nce(query: Tensor, positive: Tensor, *, temperature: float) -> Tensor:
     return l_out(query @ positive.T / temperature, own, ~own)
 
 
-def info_nce_bank(query: Tensor, positive: Tensor, bank: Tensor, *, temperature: float, ignore: Tensor | None = None) -> Tensor:
+def info_nce_bank(
+    query: Tensor,
+    positive: Tensor,
+    bank: Tensor,
+    *,
+    temperature: float,
+    ignore: Tensor | None = None,
+) -> Tensor:
     """InfoNCE per anchor against a bank of negatives (He 2020, MoCo, Eq. 1).
 
-    query, positive: (B, D) unit rows; bank: (M, D) unit rows, M >= 1; ignore: (B, M) bool, True where a key is no
-    negative of that anchor (say, of its own class). -> (B,) nats:
-    ``-log(exp(q.k+ / t) / (exp(q.k+ / t) + sum_m exp(q.b_m / t)))``; 0, without gradient, where all keys are ignored.
-    Raises InputError on mismatched shapes, an empty bank, or a temperature that is not positive.
+    query, positive: (B, D) unit rows; bank: (M, D) unit rows, M >= 1; ignore: (B, M) bool, True
+    where a key is no negative of that anchor (say, of its own class). -> (B,) nats:
+    ``-log(exp(q.k+ / t) / (exp(q.k+ / t) + sum_m exp(q.b_m / t)))``; 0, without gradient, where all
+    keys are ignored. Raises InputError on mismatched shapes, an empty bank, or a temperature that
+    is not positive.
     """
     check_views(query, positive)
     check_rows("bank", bank, query)
     check_temperature(temperature)
     if not len(bank):
-        raise InputError("the bank is empty, so there are no negatives: fill it first, or take negatives from the batch")
+        raise InputError(
+            "the bank is empty, so there are no negatives: fill it first, or take negatives from"
+            " the batch"
+        )
     shape = (len(query), len(bank))
     if ignore is not None:
         check_mask("ignore", ignore, shape)
-    negative = ~ignore if ignore is not None else torch.ones(shape, dtype=torch.bool, device=query.device)
+    negative = (
+        ~ignore if ignore is not None else torch.ones(shape, dtype=torch.bool, device=query.device)
+    )
     own = (query * positive).sum(dim=1) / temperature
     return versus(own, masked_logsumexp(query @ bank.T / temperature, negative))
 
 
-def keyed_contrastive(query: Tensor, keys: Tensor, positive: Tensor, valid: Tensor, *, temperature: float) -> Tensor:
-    """The contrast over any set of keys: InfoNCE with one positive an anchor, SupCon's L_out with many (Khosla 2020, Eq. 2).
+def keyed_contrastive(
+    query: Tensor, keys: Tensor, positive: Tensor, valid: Tensor, *, temperature: float
+) -> Tensor:
+    """The contrast over any set of keys: InfoNCE with one positive an anchor, SupCon's L_out with
+    many (Khosla 2020, Eq. 2).
 
-    query: (B, D), keys: (M, D) unit rows; positive, valid: (B, M) bool, where every positive is valid -> (B,) nats: mean
-    over an anchor's positives of ``-log softmax over its valid keys``. 0, without gradient, for an anchor without positive.
-    Raises InputError on mismatched shapes, positives that are not valid, or a temperature that is not positive.
+    query: (B, D), keys: (M, D) unit rows; positive, valid: (B, M) bool, where every positive is
+    valid -> (B,) nats: mean over an anchor's positives of ``-log softmax over its valid keys``. 0,
+    without gradient, for an anchor without positive. Raises InputError on mismatched shapes,
+    positives that are not valid, or a temperature that is not positive.
     """
     check_rows("query", query)
     check_rows("keys", keys, query)
@@ -89,18 +116,22 @@ def keyed_contrastive(query: Tensor, keys: Tensor, positive: Tensor, valid: Tens
     return l_out(query @ keys.T / temperature, positive, valid & ~positive)
 
 
-def hard_negative(query: Tensor, positive: Tensor, *, temperature: float, tau_plus: float, beta: float) -> Tensor:
-    """Debiased hard-negative contrast per anchor over both views (Robinson 2021; the floor is Chuang 2020's).
+def hard_negative(
+    query: Tensor, positive: Tensor, *, temperature: float, tau_plus: float, beta: float
+) -> Tensor:
+    """Debiased hard-negative contrast per anchor over both views (Robinson 2021; the floor is
+    Chuang 2020's).
 
-    query, positive: (B, D) unit rows, B >= 2 -> (2B,) nats, the queries first. With ``p = exp(z.z+ / t)`` and
-    ``n_k = exp(z.z_k / t)`` over the ``N = 2B - 2`` other rows of both views::
+    query, positive: (B, D) unit rows, B >= 2 -> (2B,) nats, the queries first. With ``p = exp(z.z+
+    / t)`` and ``n_k = exp(z.z_k / t)`` over the ``N = 2B - 2`` other rows of both views::
 
         R    = sum(n_k^beta * n_k) / mean(n_k^beta)
         Ng   = max((R - tau_plus * N * p) / (1 - tau_plus), N * exp(-1 / t))
         loss = -log(p / (p + Ng))
 
-    tau_plus: assumed share of same-class images among the negatives, in [0, 1); beta >= 0: 0 counts all negatives alike.
-    Where the floor is active, negatives carry no gradient: that is the subgradient of the max.
+    tau_plus: assumed share of same-class images among the negatives, in [0, 1); beta >= 0: 0 counts
+    all negatives alike. Where the floor is active, negatives carry no gradient: that is the
+    subgradient of the max.
     Raises InputError on mismatched shapes, a batch of 1, or a parameter outside its range.
     """
     check_views(query, positive)
@@ -114,7 +145,8 @@ def hard_negative(query: Tensor, positive: Tensor, *, temperature: float, tau_pl
     # A 2x2 tiling of the identity marks each row itself and its other view.
     related = torch.eye(len(query), dtype=torch.bool, device=query.device).repeat(2, 2)
     log_n = math.log(2 * len(query) - 2)
-    # Shifting by the nearest negative leaves the weights as they are and beta * logits small where it matters.
+    # Shifting by the nearest negative leaves the weights as they are and beta * logits small where
+    # it matters.
     nearest = logits.detach().masked_fill(related, -torch.inf).amax(dim=1, keepdim=True)
     log_weight = (beta * (logits - nearest)).masked_fill(related, -torch.inf).log_softmax(dim=1)
     log_r = (log_weight + logits).logsumexp(dim=1) + log_n

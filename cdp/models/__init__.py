@@ -1,1 +1,2 @@
-"""Networks: the denoiser around diffusers' UNet2DModel, classifiers that double as encoders, heads, checkpoints."""
+"""Networks: the denoiser around diffusers' UNet2DModel, classifiers that double as encoders, heads,
+checkpoints."""

@@ -1,4 +1,5 @@
-"""Checkpoint files: read as hostile, written atomically. JSON and safetensors only; nothing is ever unpickled."""
+"""Checkpoint files: read as hostile, written atomically. JSON and safetensors only; nothing is ever
+unpickled."""
 
 from __future__ import annotations
 
@@ -24,11 +25,28 @@ if TYPE_CHECKING:
 MAX_JSON = 4 << 20
 MAX_HEADER = 8 << 20
 MAX_TENSORS = 8 << 30
-_WIDTH = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+_WIDTH = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
 _FLOATS = ("F64", "F32", "F16", "BF16")
 _AVERAGED = frozenset(["ema.", "ema_model.", "model_ema.", "averaged_model.", "ema_state_dict."])
-_WRAPPERS = frozenset(["module.", "_orig_mod.", "model.", "network.", "net.", "state_dict.", "model_state_dict."]) | _AVERAGED
-"""What DataParallel, torch.compile, Lightning, checkpoints of trainers and averages of weights put before every name, also several of them."""
+_WRAPPERS = (
+    frozenset(
+        ["module.", "_orig_mod.", "model.", "network.", "net.", "state_dict.", "model_state_dict."]
+    )
+    | _AVERAGED
+)
+"""What DataParallel, torch.compile, Lightning, checkpoints of trainers and averages of weights put
+before every name, also several of them."""
 PICKLED = frozenset([".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"])
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -39,11 +57,14 @@ def is_name(text: str) -> bool:
 
 
 def regular_file(path: Path) -> Path:
-    """The path itself, if a regular file is behind it (links are followed: Hugging Face's cache is made of them)."""
+    """The path itself, if a regular file is behind it (links are followed: Hugging Face's cache is
+    made of them)."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
-        raise MissingError(f"{path} is missing or cannot be opened: copy the complete folder again") from error
+        raise MissingError(
+            f"{path} is missing or cannot be opened: copy the complete folder again"
+        ) from error
     if not stat.S_ISREG(found.st_mode):
         raise InputError(f"{path} is not a regular file: copy the complete folder again")
     return path
@@ -52,13 +73,21 @@ def regular_file(path: Path) -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of sane size. NaN and infinities are refused."""
     if regular_file(path).stat().st_size > MAX_JSON:
-        raise InputError(f"{path} is larger than {MAX_JSON >> 20} MiB, too large for settings: replace it by the original file")
+        raise InputError(
+            f"{path} is larger than {MAX_JSON >> 20} MiB, too large for settings: replace it by the"
+            " original file"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON ({str(error)[:120]}): replace it by the original file") from error
+        raise InputError(
+            f"{path} is not valid JSON ({str(error)[:120]}): replace it by the original file"
+        ) from error
     if not isinstance(data, dict):
-        raise InputError(f"{path} holds a {type(data).__name__} where a JSON object belongs: replace it by the original file")
+        raise InputError(
+            f"{path} holds a {type(data).__name__} where a JSON object belongs: replace it by the"
+            " original file"
+        )
     return data
 
 
@@ -68,41 +97,61 @@ def _no_constant(text: str) -> float:
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor as a safetensors header announces it. dtype: as the format spells it, such as "F32" or "I64"."""
+    """A tensor as a safetensors header announces it. dtype: as the format spells it, such as "F32"
+    or "I64"."""
 
     shape: tuple[int, ...]
     dtype: str
 
     @property
     def is_counter(self) -> bool:
-        """Whether it only counts, as BatchNorm's num_batches_tracked does: a single whole number, which no network computes with."""
+        """Whether it only counts, as BatchNorm's num_batches_tracked does: a single whole number,
+        which no network computes with."""
         return self.dtype not in _FLOATS and math.prod(self.shape) <= 1
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights in a safetensors file, counters left out. Raises InputError as ``stored_tensors``."""
-    return {name: found.shape for name, found in stored_tensors(path).items() if not found.is_counter}
+    """Names and shapes of the weights in a safetensors file, counters left out. Raises InputError
+    as ``stored_tensors``."""
+    return {
+        name: found.shape for name, found in stored_tensors(path).items() if not found.is_counter
+    }
 
 
 def stored_tensors(path: Path) -> dict[str, Stored]:
-    """Everything in a safetensors file, read from its header after every size has been checked against the file.
+    """Everything in a safetensors file, read from its header after every size has been checked
+    against the file.
 
-    Raises InputError for a file that is none, or that holds what is neither floating-point weights nor a counter.
+    Raises InputError for a file that is none, or that holds what is neither floating-point weights
+    nor a counter.
     """
     size = regular_file(path).stat().st_size
     if size > MAX_TENSORS:
-        raise InputError(f"{path} is larger than {MAX_TENSORS >> 30} GiB, more than any model this app runs: choose a smaller one")
+        raise InputError(
+            f"{path} is larger than {MAX_TENSORS >> 30} GiB, more than any model this app runs:"
+            " choose a smaller one"
+        )
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= min(MAX_HEADER, size - 8):
-            raise InputError(f"{path} is not a safetensors file (its header announces {length} bytes): copy the original file again")
+            raise InputError(
+                f"{path} is not a safetensors file (its header announces {length} bytes): copy the"
+                " original file again"
+            )
         header = file.read(length)
     try:
         table = json.loads(header)
-        return {name: _entry(name, entry, size - 8 - length) for name, entry in table.items() if name != "__metadata__"}
+        return {
+            name: _entry(name, entry, size - 8 - length)
+            for name, entry in table.items()
+            if name != "__metadata__"
+        }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} has a broken safetensors header ({str(error)[:120]}): copy the original file again") from error
+        raise InputError(
+            f"{path} has a broken safetensors header ({str(error)[:120]}): copy the original file"
+            " again"
+        ) from error
 
 
 def _entry(name: str, entry: Mapping[str, Any], room: int) -> Stored:
@@ -111,7 +160,10 @@ def _entry(name: str, entry: Mapping[str, Any], room: int) -> Stored:
         raise ValueError(f"tensor {name[:80]!r} has an impossible shape or place")
     found = Stored(shape, str(dtype))
     if dtype not in _WIDTH or (dtype not in _FLOATS and not found.is_counter):
-        raise ValueError(f"tensor {name[:80]!r} has type {str(dtype)[:20]!r}, not a floating-point one of 16 bits or more")
+        raise ValueError(
+            f"tensor {name[:80]!r} has type {str(dtype)[:20]!r}, not a floating-point one of 16"
+            " bits or more"
+        )
     if end > room or end - begin != math.prod(shape) * _WIDTH[dtype]:
         raise ValueError(f"tensor {name[:80]!r} does not fit the file")
     return found
@@ -119,8 +171,9 @@ def _entry(name: str, entry: Mapping[str, Any], room: int) -> Stored:
 
 @dataclass(frozen=True)
 class Match:
-    """Which tensors of a file are a network's. names: name here -> name in the file; note: what was chosen where there was a choice, or "";
-    problem: why they are not its weights, as a clause, or ""; present: how many of the network's names the file has."""
+    """Which tensors of a file are a network's. names: name here -> name in the file; note: what was
+    chosen where there was a choice, or ""; problem: why they are not its weights, as a clause, or
+    ""; present: how many of the network's names the file has."""
 
     names: Mapping[str, str]
     note: str = ""
@@ -129,36 +182,51 @@ class Match:
 
 
 def match_tensors(
-    stored: Mapping[str, Stored], expected: Mapping[str, tuple[int, ...]], *, rename: Mapping[str, str] | None = None
+    stored: Mapping[str, Stored],
+    expected: Mapping[str, tuple[int, ...]],
+    *,
+    rename: Mapping[str, str] | None = None,
 ) -> Match:
-    """Find the tensors expected among those of a file, whatever wrappers have put before their names.
+    """Find the tensors expected among those of a file, whatever wrappers have put before their
+    names.
 
-    Of two complete sets, such as plain weights and their average, the average is chosen, as it is what was evaluated where it was trained.
-    Tensors that belong to no set are a problem, for they are weights of something else. rename: old name in the file -> name there.
+    Of two complete sets, such as plain weights and their average, the average is chosen, as it is
+    what was evaluated where it was trained. Tensors that belong to no set are a problem, for they
+    are weights of something else. rename: old name in the file -> name there.
     """
     rename = rename or {}
-    sets = {prefix: _under(prefix, stored, rename) for prefix in dict.fromkeys(("", *(p for name in stored for p in _wrappers(name))))}
+    sets = {
+        prefix: _under(prefix, stored, rename)
+        for prefix in dict.fromkeys(("", *(p for name in stored for p in _wrappers(name))))
+    }
     whole = [prefix for prefix, names in sets.items() if all(name in names for name in expected)]
     fitting = [p for p in whole if not _misfits(stored, sets[p], expected)]
     if not fitting:
         # Those that come closest make the best message.
-        closest = max(whole or sets, key=lambda p: (sum(name in sets[p] for name in expected), -len(p)))
+        closest = max(
+            whole or sets, key=lambda p: (sum(name in sets[p] for name in expected), -len(p))
+        )
         present = sum(name in sets[closest] for name in expected)
         return Match({}, problem=_difference(stored, sets[closest], expected), present=present)
     chosen = max(fitting, key=lambda prefix: (_averaged(prefix), -len(prefix)))
     names = {name: sets[chosen][name] for name in expected}
     accounted = {sets[prefix][name] for prefix in fitting for name in expected}
-    extra = sorted(name for name, one in stored.items() if name not in accounted and not one.is_counter)
+    extra = sorted(
+        name for name, one in stored.items() if name not in accounted and not one.is_counter
+    )
     if extra:
         said = f"{extra[0][:80]!r} {list(stored[extra[0]].shape)}{_more(extra, 1)}"
-        return Match({}, problem=f"it has a tensor {said} that the network does not", present=len(expected))
+        return Match(
+            {}, problem=f"it has a tensor {said} that the network does not", present=len(expected)
+        )
     if len(fitting) == 1:
         return Match(names)
     called = " and ".join(f"{prefix}*" if prefix else "without a prefix" for prefix in fitting)
     what = "the averaged ones, " if _averaged(chosen) else ""
     return Match(
         names,
-        f"the file holds {len(fitting)} sets of weights ({called}): {what}{f'{chosen}*' if chosen else 'those without a prefix'}, are used",
+        f"the file holds {len(fitting)} sets of weights ({called}):"
+        f" {what}{f'{chosen}*' if chosen else 'those without a prefix'}, are used",
     )
 
 
@@ -180,26 +248,46 @@ def _under(prefix: str, stored: Mapping[str, Stored], rename: Mapping[str, str])
     return {name.removeprefix(prefix): full for name, full in renamed if name.startswith(prefix)}
 
 
-def _misfits(stored: Mapping[str, Stored], names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
-    return [name for name, shape in expected.items() if name in names and not _fits(stored[names[name]], shape)]
+def _misfits(
+    stored: Mapping[str, Stored], names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    return [
+        name
+        for name, shape in expected.items()
+        if name in names and not _fits(stored[names[name]], shape)
+    ]
 
 
 def _fits(found: Stored, shape: tuple[int, ...]) -> bool:
     return found.shape == shape and found.dtype in _FLOATS
 
 
-def _difference(stored: Mapping[str, Stored], names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]) -> str:
+def _difference(
+    stored: Mapping[str, Stored], names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]
+) -> str:
     """Where a file and a network part, with what there is and what is wanted."""
     lacking = [name for name in expected if name not in names]
     wrong = _misfits(stored, names, expected)
     parts = []
     if lacking:
-        parts.append(f"it has no tensor {', '.join(f'{name!r} {list(expected[name])}' for name in lacking[:2])}{_more(lacking, 2)}")
+        parts.append(
+            "it has no tensor"
+            f" {', '.join(f'{name!r} {list(expected[name])}' for name in lacking[:2])}{_more(lacking, 2)}"
+        )
     if wrong:
         one, found = wrong[0], stored[names[wrong[0]]]
-        kind = "" if found.dtype in _FLOATS else f" of type {found.dtype}, which is not floating-point,"
-        parts.append(f"tensor {one!r} has shape {list(found.shape)}{kind} where {list(expected[one])} is needed{_more(wrong, 1)}")
-    unknown = [names[name] for name in names if name not in expected and not stored[names[name]].is_counter]
+        kind = (
+            ""
+            if found.dtype in _FLOATS
+            else f" of type {found.dtype}, which is not floating-point,"
+        )
+        parts.append(
+            f"tensor {one!r} has shape {list(found.shape)}{kind} where {list(expected[one])} is"
+            f" needed{_more(wrong, 1)}"
+        )
+    unknown = [
+        names[name] for name in names if name not in expected and not stored[names[name]].is_counter
+    ]
     if unknown:
         some = ", ".join(f"{name[:60]!r} {list(stored[name].shape)}" for name in unknown[:3])
         parts.append(f"it has {some}{_more(unknown, 3)} instead")
@@ -213,44 +301,59 @@ def _more(names: list[str], said: int) -> str:
 def read_tensors(
     path: Path, expected: Mapping[str, tuple[int, ...]], *, rename: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Tensor], str]:
-    """Exactly the tensors expected, fp32 and finite, and what was chosen where the file holds several sets of them, "" otherwise.
+    """Exactly the tensors expected, fp32 and finite, and what was chosen where the file holds
+    several sets of them, "" otherwise.
 
-    rename: old name in the file -> name here. Raises InputError that says which tensors the file has and which are wanted, or names the one
-    that is not finite.
+    rename: old name in the file -> name here. Raises InputError that says which tensors the file
+    has and which are wanted, or names the one that is not finite.
     """
     import torch
     from safetensors import SafetensorError, safe_open
 
     found = match_tensors(stored_tensors(path), expected, rename=rename)
     if found.problem:
-        raise InputError(f"{path}: {found.problem}: use the weights that belong to this configuration")
+        raise InputError(
+            f"{path}: {found.problem}: use the weights that belong to this configuration"
+        )
     try:
         with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(stored).float() for name, stored in found.names.items()}
+            tensors = {
+                name: file.get_tensor(stored).float() for name, stored in found.names.items()
+            }
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} cannot be read ({str(error)[:120]}): copy the original file again") from error
+        raise InputError(
+            f"{path} cannot be read ({str(error)[:120]}): copy the original file again"
+        ) from error
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
-            raise InputError(f"{path}: tensor {name!r} holds NaN or infinite numbers: the training diverged or the file is damaged")
+            raise InputError(
+                f"{path}: tensor {name!r} holds NaN or infinite numbers: the training diverged or"
+                " the file is damaged"
+            )
     return tensors, found.note
 
 
 def refuse_pickled(path: Path) -> None:
-    """Raises InputError for a file of pickled weights by its name, with the three lines that convert it where it is trusted."""
+    """Raises InputError for a file of pickled weights by its name, with the three lines that
+    convert it where it is trusted."""
     if path.suffix.lower() in PICKLED:
         raise InputError(
-            f"{path} is a pickle, which can run code when it is opened, so it is never read here: run these three lines of Python where you "
-            f"trust it, and give the .safetensors file\n{conversion(path)}"
+            f"{path} is a pickle, which can run code when it is opened, so it is never read here:"
+            " run these three lines of Python where you trust it, and give the .safetensors"
+            f" file\n{conversion(path)}"
         )
 
 
 def conversion(path: Path) -> str:
-    """Three lines of Python that make ``<stem>.safetensors`` of a pickled state dict, also of those inside a trainer's checkpoint."""
+    """Three lines of Python that make ``<stem>.safetensors`` of a pickled state dict, also of those
+    inside a trainer's checkpoint."""
     source, target = repr(str(path)), repr(str(path.with_suffix(".safetensors")))
     return (
-        f"import torch; from safetensors.torch import save_file; found = torch.load({source}, map_location='cpu', weights_only=True)\n"
-        "found |= {f'{key}.{name}': one for key, part in found.items() if isinstance(part, dict) for name, one in part.items()}\n"
-        f"save_file({{name: one.contiguous().clone() for name, one in found.items() if torch.is_tensor(one)}}, {target})"
+        f"import torch; from safetensors.torch import save_file; found = torch.load({source},"
+        " map_location='cpu', weights_only=True)\nfound |= {f'{key}.{name}': one for key,"
+        " part in found.items() if isinstance(part, dict) for name, one in"
+        " part.items()}\nsave_file({name: one.contiguous().clone() for name, one in"
+        f" found.items() if torch.is_tensor(one)}}, {target})"
     )
 
 
@@ -269,7 +372,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """safetensors, atomically."""
     from safetensors.torch import save
 
-    _replace(path, save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}))
+    _replace(
+        path, save({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
+    )
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -286,7 +391,8 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def publish_folder(built: Path, target: Path) -> None:
-    """Move a finished hidden folder into place. An older one of that name is first moved aside, then removed."""
+    """Move a finished hidden folder into place. An older one of that name is first moved aside,
+    then removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
     if target.exists():

@@ -1,4 +1,5 @@
-"""Small convolutional classifiers, whose penultimate features are what guidance, judging and embedding look at."""
+"""Small convolutional classifiers, whose penultimate features are what guidance, judging and
+embedding look at."""
 
 from __future__ import annotations
 
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module, ABC):
-    """A network that sees images in [0,1], normalised inside, and classifies by one linear layer on its features.
+    """A network that sees images in [0,1], normalised inside, and classifies by one linear layer on
+    its features.
 
-    classes: length of its logits; channels: of the images; dim: length of its feature vectors. A subclass sets them, builds
-    its layers with ``head`` last, and gives ``features`` and ``settings``.
+    classes: length of its logits; channels: of the images; dim: length of its feature vectors. A
+    subclass sets them, builds its layers with ``head`` last, and gives ``features`` and
+    ``settings``.
     """
 
     classes: int
@@ -23,7 +26,8 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def features(self, image: Tensor) -> Tensor:
-        """image: (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not normalised to unit length."""
+        """image: (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not normalised to unit
+        length."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -44,17 +48,33 @@ def centred(image: Tensor) -> Tensor:
 
 
 class SmallCNN(Classifier):
-    """A residual network on space-to-depth input, light enough to differentiate at every sampling step.
+    """A residual network on space-to-depth input, light enough to differentiate at every sampling
+    step.
 
-    No normalisation layers: an image's features never depend on the batch it is in, in either mode. SiLU instead of
-    ReLU, because smooth activations give smoother input gradients (Xie 2020, Smooth Adversarial Training).
-    Images in [0,1], any even size from 8 px; the default widths cost 8.3 M multiply-adds on 1 x 28 x 28.
+    No normalisation layers: an image's features never depend on the batch it is in, in either mode.
+    SiLU instead of ReLU, because smooth activations give smoother input gradients (Xie 2020, Smooth
+    Adversarial Training).
+    Images in [0,1], any even size from 8 px; the default widths cost 8.3 M multiply-adds on 1 x 28
+    x 28.
     """
 
-    def __init__(self, classes: int, channels: int, *, widths: tuple[int, ...] = (32, 64, 128), blocks: int = 1) -> None:
-        """widths: channels a stage, each at half the side of the one before; blocks: residual convolutions a stage."""
+    def __init__(
+        self,
+        classes: int,
+        channels: int,
+        *,
+        widths: tuple[int, ...] = (32, 64, 128),
+        blocks: int = 1,
+    ) -> None:
+        """widths: channels a stage, each at half the side of the one before; blocks: residual
+        convolutions a stage."""
         super().__init__()
-        self.classes, self.channels, self.widths, self.blocks = classes, channels, tuple(widths), blocks
+        self.classes, self.channels, self.widths, self.blocks = (
+            classes,
+            channels,
+            tuple(widths),
+            blocks,
+        )
         self.dim = widths[-1]
         stages: list[nn.Module] = []
         before = channels * 4
@@ -66,7 +86,8 @@ class SmallCNN(Classifier):
         self.head = nn.Linear(self.dim, classes)
 
     def features(self, image: Tensor) -> Tensor:
-        """image: (B,C,H,W) in [0,1], H and W even -> (B, dim) penultimate features, not normalised to unit length."""
+        """image: (B,C,H,W) in [0,1], H and W even -> (B, dim) penultimate features, not normalised
+        to unit length."""
         return self.body(F.pixel_unshuffle(centred(image), 2)).mean(dim=(2, 3))
 
     def settings(self) -> dict[str, Any]:

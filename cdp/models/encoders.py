@@ -44,8 +44,9 @@ TRAINED, BEST = "run:", "best"
 
 @dataclass(frozen=True)
 class Encoder:
-    """A loaded encoder. net: in eval mode, without parameter gradients; dim: length of its feature vectors; note: which weights were chosen
-    where its file holds several sets of them, "" otherwise."""
+    """A loaded encoder. net: in eval mode, without parameter gradients; dim: length of its feature
+    vectors; note: which weights were chosen where its file holds several sets of them, ""
+    otherwise."""
 
     name: str
     net: Classifier
@@ -70,19 +71,35 @@ class Listed:
 
     @property
     def title(self) -> str:
-        """How it is called in front of a person: its name, or that of the training whose best epoch it is."""
-        return f"trained: {str(self.card.get('run'))[:100]}" if self.name.startswith(TRAINED) else self.name
+        """How it is called in front of a person: its name, or that of the training whose best epoch
+        it is."""
+        return (
+            f"trained: {str(self.card.get('run'))[:100]}"
+            if self.name.startswith(TRAINED)
+            else self.name
+        )
 
 
 def list_encoders(dataset: str) -> list[Listed]:
-    """The encoders of a data set by name, shipped ones first and those of robust trainings last; ``problem`` tells of a broken one."""
-    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + _trained(dataset)
+    """The encoders of a data set by name, shipped ones first and those of robust trainings last;
+    ``problem`` tells of a broken one."""
+    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + _trained(
+        dataset
+    )
 
 
 def datasets_with_encoders() -> list[str]:
     """Names of the data sets that have encoders here, shipped ones first."""
     roots = [ASSETS / "encoders", encoders_dir()]
-    return list(dict.fromkeys(folder.name for root in roots if root.is_dir() for folder in sorted(root.iterdir()) if is_name(folder.name)))
+    return list(
+        dict.fromkeys(
+            folder.name
+            for root in roots
+            if root.is_dir()
+            for folder in sorted(root.iterdir())
+            if is_name(folder.name)
+        )
+    )
 
 
 def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
@@ -99,19 +116,22 @@ def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
 
 
 def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
-    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is none of that name."""
+    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is
+    none of that name."""
     return sha256_of(_found(name_or_path, dataset) / WEIGHTS)
 
 
 def encoder_card(name_or_path: str | Path, dataset: str) -> dict[str, Any]:
-    """What an encoder says of itself, without opening its weights. Raises MissingError where there is none of that name."""
+    """What an encoder says of itself, without opening its weights. Raises MissingError where there
+    is none of that name."""
     return read_json(_found(name_or_path, dataset) / CARD)
 
 
 def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     """An encoder by name (of this data set) or by path to its folder.
 
-    Raises MissingError where there is none of that name, InputError where card and weights do not agree.
+    Raises MissingError where there is none of that name, InputError where card and weights do not
+    agree.
     """
     import torch
 
@@ -126,16 +146,20 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     if note:
         logger.info("%s: %s", folder / WEIGHTS, note)
     name = str(name_or_path) if str(name_or_path).startswith(TRAINED) else folder.name
-    return Encoder(name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder, note)
+    return Encoder(
+        name, net.eval().requires_grad_(False), card, sha256_of(folder / WEIGHTS), folder, note
+    )
 
 
 def match_weights(net: Classifier, path: Path) -> Match:
-    """Which tensors of a safetensors file are this network's weights, by its header alone. Raises InputError where it is no such file."""
+    """Which tensors of a safetensors file are this network's weights, by its header alone. Raises
+    InputError where it is no such file."""
     return match_tensors(stored_tensors(path), _shapes(net))
 
 
 def fill(net: Classifier, path: Path) -> str:
-    """Give a network, maybe on the meta device, the weights in a safetensors file; returns which, where it holds several sets, "" otherwise.
+    """Give a network, maybe on the meta device, the weights in a safetensors file; returns which,
+    where it holds several sets, "" otherwise.
 
     Raises InputError where they are not its own.
     """
@@ -145,18 +169,28 @@ def fill(net: Classifier, path: Path) -> str:
     tensors, note = read_tensors(path, expected)
     for name, value in tensors.items():
         if name.endswith("running_var") and (value < 0).any():
-            raise InputError(f"{path}: tensor {name!r} holds negative variances: copy the original file again")
-    counters = {name: torch.zeros_like(value, device="cpu") for name, value in net.state_dict().items() if name not in expected}
+            raise InputError(
+                f"{path}: tensor {name!r} holds negative variances: copy the original file again"
+            )
+    counters = {
+        name: torch.zeros_like(value, device="cpu")
+        for name, value in net.state_dict().items()
+        if name not in expected
+    }
     net.load_state_dict(tensors | counters, assign=True)
     return note
 
 
 def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:
-    """Write a complete encoder folder, atomically, over an older one. The architecture is added to the card."""
+    """Write a complete encoder folder, atomically, over an older one. The architecture is added to
+    the card."""
     from cdp.models.architectures import describe
 
     if not is_name(folder.name):
-        raise InputError(f"encoder name {folder.name!r} is not a plain name: use letters, digits, dots and dashes")
+        raise InputError(
+            f"encoder name {folder.name!r} is not a plain name: use letters, digits, dots and"
+            " dashes"
+        )
     built = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
         write_tensors(built / WEIGHTS, _weights(net))
@@ -175,8 +209,9 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
                 return root / text
         known = sorted({entry.name for root in roots for entry in list_checkpoints(root, CARD)})
         raise MissingError(
-            f"there is no {what} named {text!r}: choose {', '.join(known) if known else 'a path like ./folder'}, or make one with {make} "
-            f"--name {re.sub('[^A-Za-z0-9_-]', '-', text)}"
+            f"there is no {what} named {text!r}: choose"
+            f" {', '.join(known) if known else 'a path like ./folder'}, or make one with {make}"
+            f" --name {re.sub('[^A-Za-z0-9_-]', '-', text)}"
         )
     try:
         folder = Path(text).expanduser()
@@ -188,8 +223,12 @@ def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"{text[:200]!r} is not a usable path: give an {what} by name or by an existing folder") from error
-    raise MissingError(f"folder {text[:200]!r} does not exist: give an {what} by name or by an existing folder")
+        raise InputError(
+            f"{text[:200]!r} is not a usable path: give an {what} by name or by an existing folder"
+        ) from error
+    raise MissingError(
+        f"folder {text[:200]!r} does not exist: give an {what} by name or by an existing folder"
+    )
 
 
 def refuse_pickled_folder(folder: Path) -> None:
@@ -201,7 +240,11 @@ def refuse_pickled_folder(folder: Path) -> None:
 
 def _trained(dataset: str) -> list[Listed]:
     """Classifiers of runs on this data set, newest run first."""
-    folders = sorted((folder / BEST for folder in runs_dir().iterdir()), reverse=True) if runs_dir().is_dir() else []
+    folders = (
+        sorted((folder / BEST for folder in runs_dir().iterdir()), reverse=True)
+        if runs_dir().is_dir()
+        else []
+    )
     found = []
     for folder in folders:
         try:
@@ -218,15 +261,22 @@ def _found(name_or_path: str | Path, dataset: str) -> Path:
     if run != str(name_or_path):
         folder = runs_dir() / run / BEST
         if not is_name(run) or not (folder / CARD).is_file():
-            raise MissingError(f"there is no classifier of run {run[:80]!r}: choose another encoder, or let that run finish an epoch")
+            raise MissingError(
+                f"there is no classifier of run {run[:80]!r}: choose another encoder, or let that"
+                " run finish an epoch"
+            )
         return folder
     return find_checkpoint(
-        name_or_path, _roots(dataset), f"encoder of {dataset}", f"python -m cdp pretrain-encoder --dataset {shlex.quote(dataset)}"
+        name_or_path,
+        _roots(dataset),
+        f"encoder of {dataset}",
+        f"python -m cdp pretrain-encoder --dataset {shlex.quote(dataset)}",
     )
 
 
 def _roots(dataset: str) -> list[Path]:
-    """Where encoders of a data set live. A data set given as a path has none but those given as paths."""
+    """Where encoders of a data set live. A data set given as a path has none but those given as
+    paths."""
     return [ASSETS / "encoders" / dataset, encoders_dir() / dataset] if is_name(dataset) else []
 
 
@@ -235,5 +285,6 @@ def _shapes(net: Classifier) -> dict[str, tuple[int, ...]]:
 
 
 def _weights(net: Classifier) -> dict[str, Tensor]:
-    """What a file holds of a network. Not BatchNorm's counter of batches, which nothing reads where a momentum is set."""
+    """What a file holds of a network. Not BatchNorm's counter of batches, which nothing reads where
+    a momentum is set."""
     return {name: value for name, value in net.state_dict().items() if value.is_floating_point()}

@@ -13,7 +13,8 @@ Net = TypeVar("Net", bound=nn.Module)
 
 @contextmanager
 def frozen(net: Net) -> Iterator[Net]:
-    """Eval mode and no parameter gradients inside the block; every mode and flag restored after it, also on an exception."""
+    """Eval mode and no parameter gradients inside the block; every mode and flag restored after it,
+    also on an exception."""
     modes = [(module, module.training) for module in net.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
     net.eval().requires_grad_(False)

@@ -1,4 +1,5 @@
-"""Which precision is faster on this processor: measured once, then remembered, because no feature flag tells.
+"""Which precision is faster on this processor: measured once, then remembered, because no feature
+flag tells.
 
 Some processors that list bf16 instructions run slower with them than without (docs/decisions/0008).
 """
@@ -26,9 +27,11 @@ _ROUNDS = 6
 
 @functools.cache
 def bf16_is_faster_on_cpu() -> bool:
-    """Whether bf16 makes convolutions at least ``MARGIN`` times as fast here. About 0.1 s, once a machine and torch version.
+    """Whether bf16 makes convolutions at least ``MARGIN`` times as fast here. About 0.1 s, once a
+    machine and torch version.
 
-    The answer is kept in the cache folder: a choice that changed with the load would change the images of a seed.
+    The answer is kept in the cache folder: a choice that changed with the load would change the
+    images of a seed.
     """
     path = cache_dir() / "precision.json"
     key = f"{_processor()}, torch {torch.__version__}"
@@ -36,15 +39,23 @@ def bf16_is_faster_on_cpu() -> bool:
     if key not in known:
         known[key] = speed_ratio()
         if home().is_dir():  # a command that only looks makes no home
-            with contextlib.suppress(OSError):  # a home that cannot be written only costs the measurement again
+            with contextlib.suppress(
+                OSError
+            ):  # a home that cannot be written only costs the measurement again
                 write_json(path, known)
     return known[key] >= MARGIN
 
 
 def speed_ratio() -> float:
-    """Time of a residual block of a small U-Net in fp32 over its time in bf16: the best of some alternating rounds."""
+    """Time of a residual block of a small U-Net in fp32 over its time in bf16: the best of some
+    alternating rounds."""
     with torch.random.fork_rng(devices=[]):
-        block = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.GroupNorm(16, 64), nn.SiLU(), nn.Conv2d(64, 64, 3, padding=1))
+        block = nn.Sequential(
+            nn.Conv2d(64, 64, 3, padding=1),
+            nn.GroupNorm(16, 64),
+            nn.SiLU(),
+            nn.Conv2d(64, 64, 3, padding=1),
+        )
         x = torch.randn(32, 64, 14, 14)
     best = {True: float("inf"), False: float("inf")}
     for number in range(2 * _ROUNDS):
@@ -59,17 +70,23 @@ def speed_ratio() -> float:
 
 
 def _remembered(path: Path) -> dict[str, float]:
-    """Ratio by machine; nothing where the file is not there or not ours, for it can be measured again."""
+    """Ratio by machine; nothing where the file is not there or not ours, for it can be measured
+    again."""
     if not path.is_file():
         return {}
     try:
-        return {name: float(ratio) for name, ratio in read_json(path).items() if isinstance(ratio, (int, float))}
+        return {
+            name: float(ratio)
+            for name, ratio in read_json(path).items()
+            if isinstance(ratio, (int, float))
+        }
     except InputError:
         return {}
 
 
 def _processor() -> str:
-    """The processor with the flags that matter here: a home on a network drive serves several machines."""
+    """The processor with the flags that matter here: a home on a network drive serves several
+    machines."""
     info = Path("/proc/cpuinfo")
     if not info.is_file():
         return platform.processor() or platform.machine()

@@ -1,7 +1,8 @@
-"""Diffusion models as diffusers pipeline folders: any (class-conditional) DDPM or DDIM one loads, ours save as one.
+"""Diffusion models as diffusers pipeline folders: any (class-conditional) DDPM or DDIM one loads,
+ours save as one.
 
-Beside diffusers' own files, our folders hold ``card.json``: shape, patch, classes and names, data, training, quality.
-Listing needs neither torch nor diffusers.
+Beside diffusers' own files, our folders hold ``card.json``: shape, patch, classes and names, data,
+training, quality. Listing needs neither torch nor diffusers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError
-from cdp.models.checkpoints import is_name, publish_folder, read_json, read_tensors, sha256_of, tensor_shapes, write_json
+from cdp.models.checkpoints import (
+    is_name,
+    publish_folder,
+    read_json,
+    read_tensors,
+    sha256_of,
+    tensor_shapes,
+    write_json,
+)
 from cdp.models.encoders import CARD, Listed, find_checkpoint, list_checkpoints
 from cdp.paths import ASSETS, models_dir
 
@@ -25,15 +34,16 @@ if TYPE_CHECKING:
 
 INDEX = "model_index.json"
 PIPELINES = ("DDPMPipeline", "DDIMPipeline")
-# Names of the attention weights before diffusers 0.15, still found in published folders such as google/ddpm-cifar10-32.
+# Names of the attention weights before diffusers 0.15, still found in published folders such as
+# google/ddpm-cifar10-32.
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 @dataclass(frozen=True)
 class DiffusionModel:
-    """A loaded model. denoiser: fp32 on the CPU, in eval mode, without parameter gradients; scheduler_config: diffusers'
-    settings of the noise process; card: shape, patch, classes and, where known, class_names, data and quality;
-    sha256: of the weights file."""
+    """A loaded model. denoiser: fp32 on the CPU, in eval mode, without parameter gradients;
+    scheduler_config: diffusers' settings of the noise process; card: shape, patch, classes and,
+    where known, class_names, data and quality; sha256: of the weights file."""
 
     denoiser: Denoiser
     scheduler_config: dict[str, Any]
@@ -47,7 +57,8 @@ class DiffusionModel:
 
 
 def list_models() -> list[Listed]:
-    """Shipped and own models by name, those without a card of ours with what their network's settings imply; ``problem`` tells of a broken one."""
+    """Shipped and own models by name, those without a card of ours with what their network's
+    settings imply; ``problem`` tells of a broken one."""
     return [_with_card(entry) for root in _roots() for entry in list_checkpoints(root, CARD)]
 
 
@@ -61,7 +72,8 @@ def _with_card(entry: Listed) -> Listed:
 
 
 def model_card(name_or_path: str | Path) -> dict[str, Any]:
-    """What a model says of itself, by name or path: its card, checked, or what its network's settings imply. Opens no weights, needs no torch.
+    """What a model says of itself, by name or path: its card, checked, or what its network's
+    settings imply. Opens no weights, needs no torch.
 
     Raises MissingError where there is none, InputError for one that contradicts itself.
     """
@@ -80,7 +92,8 @@ def find_model(name_or_path: str | Path) -> Path:
 def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
     """A model by name, or by path to a diffusers pipeline folder.
 
-    Raises MissingError where there is none, InputError for one that is unsafe, incomplete or contradicts itself.
+    Raises MissingError where there is none, InputError for one that is unsafe, incomplete or
+    contradicts itself.
     """
     from cdp.models.denoiser import Denoiser
     from cdp.models.unet_config import build_checked_unet, read_scheduler_config, read_unet_config
@@ -99,24 +112,36 @@ def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
     unet = type(empty)(**config)
     unet.load_state_dict(tensors)
     denoiser = Denoiser(
-        unet, shape=tuple(card["shape"]), patch=card["patch"], classes=card["classes"],
+        unet,
+        shape=tuple(card["shape"]),
+        patch=card["patch"],
+        classes=card["classes"],
         prediction_type=scheduler_config.get("prediction_type", "epsilon"),
-    )  # fmt: skip
-    return DiffusionModel(denoiser.eval().requires_grad_(False), scheduler_config, card, sha256_of(weights), folder)
+    )
+    return DiffusionModel(
+        denoiser.eval().requires_grad_(False), scheduler_config, card, sha256_of(weights), folder
+    )
 
 
-def save_pipeline(folder: Path, unet: UNet2DModel, scheduler_config: Mapping[str, Any], card: Mapping[str, Any]) -> None:
-    """Write a complete pipeline folder, atomically, over an older one; diffusers itself can load it."""
+def save_pipeline(
+    folder: Path, unet: UNet2DModel, scheduler_config: Mapping[str, Any], card: Mapping[str, Any]
+) -> None:
+    """Write a complete pipeline folder, atomically, over an older one; diffusers itself can load
+    it."""
     import diffusers
 
     if not is_name(folder.name):
-        raise InputError(f"model name {folder.name!r} is not a plain name: use letters, digits, dots and dashes")
+        raise InputError(
+            f"model name {folder.name!r} is not a plain name: use letters, digits, dots and dashes"
+        )
     built = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
     scheduler = diffusers.DDPMScheduler.from_config(dict(scheduler_config))
     index = {
-        "_class_name": "DDPMPipeline", "_diffusers_version": diffusers.__version__,
-        "scheduler": ["diffusers", "DDPMScheduler"], "unet": ["diffusers", "UNet2DModel"],
-    }  # fmt: skip
+        "_class_name": "DDPMPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "DDPMScheduler"],
+        "unet": ["diffusers", "UNet2DModel"],
+    }
     try:
         unet.save_pretrained(built / "unet", safe_serialization=True)
         scheduler.save_pretrained(built / "scheduler")
@@ -135,10 +160,16 @@ def _check_index(path: Path) -> None:
     index = read_json(path)
     kind = index.get("_class_name")
     if kind not in PIPELINES:
-        raise InputError(f"{path} is of a {str(kind)[:60]!r}, which this app cannot run: choose a folder of {' or '.join(PIPELINES)}")
+        raise InputError(
+            f"{path} is of a {str(kind)[:60]!r}, which this app cannot run: choose a folder of"
+            f" {' or '.join(PIPELINES)}"
+        )
     if index.get("unet") != ["diffusers", "UNet2DModel"]:
         given = str(index.get("unet"))[:60]
-        raise InputError(f"{path}: the network is {given!r} where diffusers' UNet2DModel is needed: choose another model")
+        raise InputError(
+            f"{path}: the network is {given!r} where diffusers' UNet2DModel is needed: choose"
+            " another model"
+        )
 
 
 def _weights(folder: Path) -> Path:
@@ -147,13 +178,20 @@ def _weights(folder: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if len(found) > 1:
-        raise InputError(f"{folder} holds {len(found)} weight files (split, or variants): save the model again as one safetensors file")
+        raise InputError(
+            f"{folder} holds {len(found)} weight files (split, or variants): save the model again"
+            " as one safetensors file"
+        )
     if any(folder.glob("*.bin")):
         raise InputError(
-            f"{folder} holds only pickled weights (.bin), which can run code when opened: convert them in a place you trust with "
-            "DDPMPipeline.from_pretrained(folder).save_pretrained(new_folder, safe_serialization=True)"
+            f"{folder} holds only pickled weights (.bin), which can run code when opened: convert"
+            " them in a place you trust with"
+            " DDPMPipeline.from_pretrained(folder).save_pretrained(new_folder,"
+            " safe_serialization=True)"
         )
-    raise InputError(f"{folder} has no diffusion_pytorch_model.safetensors: copy the complete folder again")
+    raise InputError(
+        f"{folder} has no diffusion_pytorch_model.safetensors: copy the complete folder again"
+    )
 
 
 def _renames(weights: Path) -> dict[str, str]:
@@ -173,17 +211,36 @@ def _card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return _implied_card(folder, config)
     card = read_json(path)
-    shape, patch, classes, names = (card.get(field) for field in ("shape", "patch", "classes", "class_names"))
-    if not isinstance(shape, list) or len(shape) != 3 or any(type(n) is not int or not 1 <= n <= 512 for n in shape):
-        raise InputError(f"{path}: shape must be three whole numbers, channels, height and width (given: {str(shape)[:60]!r})")
+    shape, patch, classes, names = (
+        card.get(field) for field in ("shape", "patch", "classes", "class_names")
+    )
+    if (
+        not isinstance(shape, list)
+        or len(shape) != 3
+        or any(type(n) is not int or not 1 <= n <= 512 for n in shape)
+    ):
+        raise InputError(
+            f"{path}: shape must be three whole numbers, channels, height and width (given:"
+            f" {str(shape)[:60]!r})"
+        )
     if type(patch) is not int or patch not in (1, 2, 4):
         raise InputError(f"{path}: patch must be 1, 2 or 4 (given: {str(patch)[:40]!r})")
     embeddings = config.get("num_class_embeds") or 0
-    if type(classes) is not int or classes < 0 or (classes == 0) != (embeddings == 0) or classes > embeddings:
+    if (
+        type(classes) is not int
+        or classes < 0
+        or (classes == 0) != (embeddings == 0)
+        or classes > embeddings
+    ):
         raise InputError(
-            f"{path}: classes is {str(classes)[:40]!r}, but the network has {embeddings} class embeddings: use the card saved with it"
+            f"{path}: classes is {str(classes)[:40]!r}, but the network has {embeddings} class"
+            " embeddings: use the card saved with it"
         )
-    if not isinstance(names, list) or len(names) != classes or not all(isinstance(name, str) for name in names):
+    if (
+        not isinstance(names, list)
+        or len(names) != classes
+        or not all(isinstance(name, str) for name in names)
+    ):
         raise InputError(f"{path}: class_names must be a list of {classes} names, one a class")
     return card
 
@@ -191,8 +248,17 @@ def _card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
 def _implied_card(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     size = config.get("sample_size")
     if size is None:
-        raise InputError(f"{folder / 'unet' / 'config.json'} does not say the image size: add sample_size")
+        raise InputError(
+            f"{folder / 'unet' / 'config.json'} does not say the image size: add sample_size"
+        )
     height, width = size if isinstance(size, list) else (size, size)
     classes = config.get("num_class_embeds") or 0
-    implied = {"dataset": None, "shape": [config.get("in_channels", 3), height, width], "patch": 1, "classes": classes}
-    return implied if classes else implied | {"class_names": []}  # what numbers mean, only somebody who knows the data can say
+    implied = {
+        "dataset": None,
+        "shape": [config.get("in_channels", 3), height, width],
+        "patch": 1,
+        "classes": classes,
+    }
+    return (
+        implied if classes else implied | {"class_names": []}
+    )  # what numbers mean, only somebody who knows the data can say

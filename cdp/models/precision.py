@@ -1,4 +1,5 @@
-"""Where a network runs and in which precision, decided in one place for CPU, CUDA and Apple GPUs."""
+"""Where a network runs and in which precision, decided in one place for CPU, CUDA and Apple
+GPUs."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The device named, else the environment's CDP_DEVICE, else "auto": CUDA where there is one, otherwise the CPU.
+    """The device named, else the environment's CDP_DEVICE, else "auto": CUDA where there is one,
+    otherwise the CPU.
 
     Raises InputError for a device that is not here.
     """
@@ -27,20 +29,29 @@ def pick_device(name: str | None = None) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here: choose auto, cpu, or a device of this machine") from error
+        raise InputError(
+            f"device {name!r} cannot be used here: choose auto, cpu, or a device of this machine"
+        ) from error
     return device
 
 
 def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """fp32 or bf16. "auto" takes bf16 where it is faster: natively on GPUs, and on the CPUs where that was measured."""
+    """fp32 or bf16. "auto" takes bf16 where it is faster: natively on GPUs, and on the CPUs where
+    that was measured."""
     if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
+        raise InputError(
+            f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}"
+        )
     if precision != "auto":
         return torch.bfloat16 if precision == "bf16" else torch.float32
     if device.type == "cuda":
         pays = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        pays = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and bf16_is_faster_on_cpu()
+        pays = (
+            device.type == "cpu"
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            and bf16_is_faster_on_cpu()
+        )
     return torch.bfloat16 if pays else torch.float32
 
 
@@ -52,7 +63,8 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 
 
 def lay_out(net: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to its device, with the memory format that is fast there (measured: channels_last only on CUDA)."""
+    """Move a network to its device, with the memory format that is fast there (measured:
+    channels_last only on CUDA)."""
     if device.type == "cuda":
         return cast(Any, net).to(device, memory_format=torch.channels_last)
     return net.to(device)

@@ -1,4 +1,5 @@
-"""The only two converters between value ranges: samplers live in [-1,1], encoders and attacks in [0,1]."""
+"""The only two converters between value ranges: samplers live in [-1,1], encoders and attacks in
+[0,1]."""
 
 from torch import Tensor
 

@@ -1,4 +1,5 @@
-"""What a training must save to go on as if it had never stopped, as flat tensors for safetensors."""
+"""What a training must save to go on as if it had never stopped, as flat tensors for
+safetensors."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 
-def flatten_state(step: int, net: dict[str, Tensor], ema: dict[str, Tensor], optimiser: Optimizer) -> dict[str, Tensor]:
+def flatten_state(
+    step: int, net: dict[str, Tensor], ema: dict[str, Tensor], optimiser: Optimizer
+) -> dict[str, Tensor]:
     """Keys: ``step``, ``net.*``, ``ema.*``, ``opt.<parameter index>.*``. Copies, on the CPU."""
     state = {"step": torch.tensor(step)}
     state |= {f"net.{k}": v for k, v in net.items()}
@@ -31,18 +34,22 @@ def load_optimiser(optimiser: Optimizer, slots_by_key: dict[str, Tensor]) -> Non
     for key, value in slots_by_key.items():
         index, name = key.split(".", 1)
         slots.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimiser.load_state_dict(
+        {"state": slots, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
 
 
 def young_decay(decay: float, step: int) -> float:
-    """The decay of a weight average after ``step`` steps: a young average forgets fast, so that the random start is soon gone."""
+    """The decay of a weight average after ``step`` steps: a young average forgets fast, so that the
+    random start is soon gone."""
     return min(decay, (1 + step) / (10 + step))
 
 
 def update_average(ema: dict[str, Tensor], net: nn.Module, *, decay: float) -> None:
     """One step of the weight average, in place; decay 0 copies.
 
-    Only parameters are averaged. Buffers, BatchNorm's running statistics above all, are copied, as in the published recipe.
+    Only parameters are averaged. Buffers, BatchNorm's running statistics above all, are copied, as
+    in the published recipe.
     """
     parameters = {name for name, _ in net.named_parameters(remove_duplicate=False)}
     with torch.no_grad():

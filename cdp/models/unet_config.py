@@ -1,4 +1,5 @@
-"""A UNet2DModel's and a scheduler's settings as found in a folder: checked against limits before anything is built."""
+"""A UNet2DModel's and a scheduler's settings as found in a folder: checked against limits before
+anything is built."""
 
 from __future__ import annotations
 
@@ -25,19 +26,27 @@ Rule = tuple[Callable[[Any], bool], str]
 
 
 def _whole(least: int, most: int) -> Rule:
-    return (lambda v: type(v) is int and least <= v <= most), f"a whole number from {least} to {most}"
+    return (
+        lambda v: type(v) is int and least <= v <= most
+    ), f"a whole number from {least} to {most}"
 
 
 def _number(least: float, most: float) -> Rule:
-    return (lambda v: type(v) in (int, float) and least <= v <= most), f"a number from {least:g} to {most:g}"
+    return (
+        lambda v: type(v) in (int, float) and least <= v <= most
+    ), f"a number from {least:g} to {most:g}"
 
 
 def _one_of(*values: Any) -> Rule:
-    return (lambda v: any(v == value and type(v) is type(value) for value in values)), f"one of {', '.join(map(str, values))}"
+    return (
+        lambda v: any(v == value and type(v) is type(value) for value in values)
+    ), f"one of {', '.join(map(str, values))}"
 
 
 def _list_of(rule: Rule, most: int) -> Rule:
-    return (lambda v: isinstance(v, list) and 1 <= len(v) <= most and all(map(rule[0], v))), f"a list of 1 to {most}, each {rule[1]}"
+    return (
+        lambda v: isinstance(v, list) and 1 <= len(v) <= most and all(map(rule[0], v))
+    ), f"a list of 1 to {most}, each {rule[1]}"
 
 
 def _or_null(rule: Rule) -> Rule:
@@ -48,7 +57,11 @@ _FLAG = _one_of(True, False)
 _SIDE = _whole(1, MAX_SIDE)
 _UNET: dict[str, Rule] = {
     "sample_size": (
-        lambda v: v is None or _SIDE[0](v) or (isinstance(v, list) and len(v) == 2 and all(map(_SIDE[0], v))),
+        lambda v: (
+            v is None
+            or _SIDE[0](v)
+            or (isinstance(v, list) and len(v) == 2 and all(map(_SIDE[0], v)))
+        ),
         f"one or two whole numbers from 1 to {MAX_SIDE}",
     ),
     "in_channels": _whole(1, 256),
@@ -103,7 +116,10 @@ def _checked(path: Path, rules: Mapping[str, Rule]) -> dict[str, Any]:
     data = read_json(path)
     for name, (holds, wanted) in rules.items():
         if name in data and not holds(data[name]):
-            raise InputError(f"{path}: {name} must be {wanted} (given: {str(data[name])[:60]!r}): this app cannot run such a model")
+            raise InputError(
+                f"{path}: {name} must be {wanted} (given: {str(data[name])[:60]!r}): this app"
+                " cannot run such a model"
+            )
     return {name: data[name] for name in rules if name in data}
 
 
@@ -113,27 +129,47 @@ def read_unet_config(path: Path) -> dict[str, Any]:
 
 
 def read_scheduler_config(path: Path) -> dict[str, Any]:
-    """What defines the noise process and the network's output. Raises InputError naming the field."""
+    """What defines the noise process and the network's output. Raises InputError naming the
+    field."""
     config = _checked(path, _SCHEDULER)
     betas, total = config.get("trained_betas"), config.get("num_train_timesteps", 1000)
     if betas is not None and len(betas) != total:
-        raise InputError(f"{path}: trained_betas has {len(betas)} entries where num_train_timesteps says {total}: use the original file")
+        raise InputError(
+            f"{path}: trained_betas has {len(betas)} entries where num_train_timesteps says"
+            f" {total}: use the original file"
+        )
     return config
 
 
-def build_checked_unet(config: Mapping[str, Any], path: Path) -> tuple[UNet2DModel, dict[str, tuple[int, ...]]]:
-    """A network without weights (on torch's meta device: no memory is taken) and the shapes its weights must have."""
+def build_checked_unet(
+    config: Mapping[str, Any], path: Path
+) -> tuple[UNet2DModel, dict[str, tuple[int, ...]]]:
+    """A network without weights (on torch's meta device: no memory is taken) and the shapes its
+    weights must have."""
     import torch
     from diffusers import UNet2DModel
 
     try:
         with torch.device("meta"):
             unet = UNet2DModel(**config)
-    except (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError, NotImplementedError) as error:
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        ArithmeticError,
+        AssertionError,
+        NotImplementedError,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise InputError(f"{path} does not describe a network that can be built ({reason}): use the original file") from error
+        raise InputError(
+            f"{path} does not describe a network that can be built ({reason}): use the original"
+            " file"
+        ) from error
     shapes = {name: tuple(value.shape) for name, value in unet.state_dict().items()}
     count = sum(math.prod(shape) for shape in shapes.values())
     if count > MAX_PARAMETERS:
-        raise InputError(f"{path} describes {count / 1e9:.1f} billion parameters, over the limit of 1 billion: choose a smaller model")
+        raise InputError(
+            f"{path} describes {count / 1e9:.1f} billion parameters, over the limit of 1 billion:"
+            " choose a smaller model"
+        )
     return unet, shapes

@@ -1,7 +1,8 @@
 """Training diffusion models and encoders as tasks: data, checkpoints, resume, cards.
 
-``run_pretrain(config, on_progress=...)`` and ``run_pretrain_encoder(config, on_progress=...)`` return the finished folder.
-A stopped or killed training goes on from its last checkpoint when started again with the same config.
+``run_pretrain(config, on_progress=...)`` and ``run_pretrain_encoder(config, on_progress=...)``
+return the finished folder. A stopped or killed training goes on from its last checkpoint when
+started again with the same config.
 """
 
 from cdp.pretrain.diffusion import pretrain, run_pretrain

@@ -1,4 +1,5 @@
-"""Sample sheets of a diffusion model while it trains: a few images a class, always from the same noise."""
+"""Sample sheets of a diffusion model while it trains: a few images a class, always from the same
+noise."""
 
 from __future__ import annotations
 
@@ -43,13 +44,16 @@ class Sheet:
 
 
 class SheetMaker:
-    """Samples with the averaged weights of a training's checkpoint. The network is built at the first sheet and kept."""
+    """Samples with the averaged weights of a training's checkpoint. The network is built at the
+    first sheet and kept."""
 
     def __init__(self, config: PretrainConfig, info: DatasetInfo) -> None:
         self._config, self._info = config, info
         self._denoiser: Denoiser | None = None
 
-    def of_checkpoint(self, state: Mapping[str, Tensor], should_stop: Callable[[], bool]) -> Sheet | None:
+    def of_checkpoint(
+        self, state: Mapping[str, Tensor], should_stop: Callable[[], bool]
+    ) -> Sheet | None:
         """state: of ``cdp.diffusion.training.Trainer``; None where it was stopped midway."""
         if self._denoiser is None:
             self._denoiser = self._build()
@@ -64,25 +68,49 @@ class SheetMaker:
 
     def _build(self) -> Denoiser:
         config, info = self._config, self._info
-        with torch.random.fork_rng(devices=[]):  # first weights, replaced at once: the training's random numbers stay its own
-            unet = build_unet(info.shape, patch=config.patch, classes=len(info.classes), widths=config.widths, layers=config.layers)
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # first weights, replaced at once: the training's random numbers stay its own
+            unet = build_unet(
+                info.shape,
+                patch=config.patch,
+                classes=len(info.classes),
+                widths=config.widths,
+                layers=config.layers,
+            )
         denoiser = Denoiser(
-            unet, shape=info.shape, patch=config.patch, classes=len(info.classes), prediction_type=COSINE["prediction_type"]
+            unet,
+            shape=info.shape,
+            patch=config.patch,
+            classes=len(info.classes),
+            prediction_type=COSINE["prediction_type"],
         )
         lay_out(denoiser, pick_device())
         return denoiser.eval().requires_grad_(False)
 
-    def _sample(self, denoiser: Denoiser, step: int, should_stop: Callable[[], bool]) -> Sheet | None:
+    def _sample(
+        self, denoiser: Denoiser, step: int, should_stop: Callable[[], bool]
+    ) -> Sheet | None:
         classes = max(1, len(self._info.classes))
         label = np.arange(min(MOST, PER_CLASS * classes), dtype=np.int64) % classes
         seeds = image_seeds(self._config.seed, range(len(label)))
         dtype = pick_dtype(self._config.precision, pick_device())
-        steps = sample(denoiser, COSINE, labels=torch.from_numpy(label), seeds=seeds, solver="ddim", steps=STEPS, dtype=dtype)
+        steps = sample(
+            denoiser,
+            COSINE,
+            labels=torch.from_numpy(label),
+            seeds=seeds,
+            solver="ddim",
+            steps=STEPS,
+            dtype=dtype,
+        )
         x: Tensor | None = None
         for taken in steps:
             if should_stop():
                 return None
             x = taken.x
         assert x is not None  # a solver has at least one step
-        image = to_image_range(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        image = (
+            to_image_range(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        )
         return Sheet(image, label, step)

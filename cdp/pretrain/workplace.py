@@ -1,4 +1,5 @@
-"""Where a training keeps its checkpoint until it is done: a hidden folder beside the result, one state file at a time."""
+"""Where a training keeps its checkpoint until it is done: a hidden folder beside the result, one
+state file at a time."""
 
 from __future__ import annotations
 
@@ -19,27 +20,40 @@ CONFIG, STATE = "config.json", "state.safetensors"
 
 
 class Workplace:
-    """The hidden folder of one training. Every file in it is replaced atomically, so a kill leaves the last checkpoint."""
+    """The hidden folder of one training. Every file in it is replaced atomically, so a kill leaves
+    the last checkpoint."""
 
     def __init__(self, target: Path, config: Frozen) -> None:
         """Start, or take up what the same config began.
 
-        target: the folder of the result. Raises InputError where that is done already, or was begun with other settings.
+        target: the folder of the result. Raises InputError where that is done already, or was begun
+        with other settings.
         """
         self.folder = training_folder(target)
         settings = config.model_dump(mode="json")
         if (self.folder / CONFIG).exists():
             begun = read_json(self.folder / CONFIG)
-            # What an earlier version did not know had its default; and whether a concern was overruled changes no number.
-            settings, begun = ({name: value for name, value in one.items() if name != "anyway"} for one in (settings, begun))
-            changed = sorted(name for name in settings.keys() | begun.keys() if settings.get(name) != begun.get(name))
+            # What an earlier version did not know had its default; and whether a concern was
+            # overruled changes no number.
+            settings, begun = (
+                {name: value for name, value in one.items() if name != "anyway"}
+                for one in (settings, begun)
+            )
+            changed = sorted(
+                name
+                for name in settings.keys() | begun.keys()
+                if settings.get(name) != begun.get(name)
+            )
             if changed:
                 raise InputError(
-                    f"{changed[0]}: the unfinished training of {target.name!r} has {begun.get(changed[0])!r}, not {settings.get(changed[0])!r}: "
-                    f"choose another name, or delete {self.folder} to begin again"
+                    f"{changed[0]}: the unfinished training of {target.name!r} has"
+                    f" {begun.get(changed[0])!r}, not {settings.get(changed[0])!r}: choose another"
+                    f" name, or delete {self.folder} to begin again"
                 )
         elif target.exists():
-            raise InputError(f"name: {target.name!r} exists already: choose another name, or delete {target}")
+            raise InputError(
+                f"name: {target.name!r} exists already: choose another name, or delete {target}"
+            )
         else:
             write_json(self.folder / CONFIG, settings)
 
@@ -48,7 +62,8 @@ class Workplace:
         write_tensors(self.folder / STATE, state)
 
     def restore(self, take: Callable[[dict[str, Tensor]], None]) -> None:
-        """Hand the checkpoint to ``take`` where there is one. Raises InputError where it is damaged."""
+        """Hand the checkpoint to ``take`` where there is one. Raises InputError where it is
+        damaged."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -59,7 +74,10 @@ class Workplace:
             take(load_file(path))
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-            raise InputError(f"{path} is not a checkpoint of this training ({reason}): delete {self.folder} to begin again") from error
+            raise InputError(
+                f"{path} is not a checkpoint of this training ({reason}): delete {self.folder} to"
+                " begin again"
+            ) from error
 
     def remove(self) -> None:
         """The result is in place: the checkpoint has served."""

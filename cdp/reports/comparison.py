@@ -1,4 +1,5 @@
-"""The HTML report of a comparison: verdicts first, then figures with their numbers, runs, settings and what is missing."""
+"""The HTML report of a comparison: verdicts first, then figures with their numbers, runs, settings
+and what is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from cdp.figures.comparison import (
     difference_forest,
     difference_rows,
     labels_of,
-)  # fmt: skip
+)
 from cdp.figures.efficiency import efficiency_curves, efficiency_rows, equal_rows
 from cdp.figures.palette import Sign, named_signs
 from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
@@ -25,14 +26,24 @@ from cdp.figures.references import matching_arms
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 
 
-def comparison_html(comparison: Comparison, *, title: str, link: str = "", created: str = "") -> str:
-    """One file that opens offline. link: where the app shows the same comparison, printed as text; created: when, ISO 8601."""
+def comparison_html(
+    comparison: Comparison, *, title: str, link: str = "", created: str = ""
+) -> str:
+    """One file that opens offline. link: where the app shows the same comparison, printed as text;
+    created: when, ISO 8601."""
     robust = [one for one in comparison.differences if one.metric == "robust"]
     lead = robust[0].verdict if len(robust) == 1 else _lead(comparison)
     verdicts = [_verdict(one) for one in robust] if len(robust) > 1 else []
-    under = (*verdicts, *(one.sentence for one in comparison.equal), f"Numbers: {labels_of(comparison.arms)}.")
+    under = (
+        *verdicts,
+        *(one.sentence for one in comparison.equal),
+        f"Numbers: {labels_of(comparison.arms)}.",
+    )
     warnings = (*(f"Missing: {text}" for text in comparison.missing), *comparison.notes)
-    footer = f"Written by Contrastive-DP Studio {__version__}{f', {created}' if created else ''}. The file needs no network."
+    footer = (
+        f"Written by Contrastive-DP Studio {__version__}{f', {created}' if created else ''}. The"
+        " file needs no network."
+    )
     return page_html(Page(title, lead, under, warnings, tuple(_sections(comparison, link)), footer))
 
 
@@ -40,8 +51,13 @@ def _lead(comparison: Comparison) -> str:
     count = len(comparison.arms)
     compared = sum(one.difference is not None for one in comparison.differences)
     if not compared:
-        return f"{count} arm{'s' if count != 1 else ''}, and no two whose accuracies can be compared."
-    return f"{count} arms, {compared} difference{'s' if compared > 1 else ''} in robust and clean accuracy; p values are corrected for their number (Holm)."
+        return (
+            f"{count} arm{'s' if count != 1 else ''}, and no two whose accuracies can be compared."
+        )
+    return (
+        f"{count} arms, {compared} difference{'s' if compared > 1 else ''} in robust and clean"
+        " accuracy; p values are corrected for their number (Holm)."
+    )
 
 
 def _verdict(one: Difference) -> str:
@@ -52,14 +68,25 @@ def _verdict(one: Difference) -> str:
 def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
     arms, signs = comparison.arms, named_signs([arm.name for arm in comparison.arms])
     label = labels_of(arms)
-    yield Section("Arms", (), (), (Table(f"Means over seeds in per cent; {label}.", [_arm_row(arm) for arm in arms]),))
+    yield Section(
+        "Arms",
+        (),
+        (),
+        (Table(f"Means over seeds in per cent; {label}.", [_arm_row(arm) for arm in arms]),),
+    )
     for metric, name in METRICS.items():
         if any(getattr(arm, metric) for arm in arms):
-            table = Table(f"{name.capitalize()} in per cent; {label}.", arm_rows(arms, metric), NUMBERS)
-            yield Section(f"{name.capitalize()}, seed by seed", (), (arm_dots(arms, metric, signs),), (table,))
+            table = Table(
+                f"{name.capitalize()} in per cent; {label}.", arm_rows(arms, metric), NUMBERS
+            )
+            yield Section(
+                f"{name.capitalize()}, seed by seed", (), (arm_dots(arms, metric, signs),), (table,)
+            )
     if comparison.differences:
         table = Table(f"In points; {label}.", difference_rows(comparison.differences), NUMBERS)
-        yield Section("Differences", (), (difference_forest(comparison.differences, signs),), (table,))
+        yield Section(
+            "Differences", (), (difference_forest(comparison.differences, signs),), (table,)
+        )
     yield from _shapes(comparison, signs)
     yield from _efficiency(comparison, signs)
     yield _settings(comparison)
@@ -68,11 +95,16 @@ def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
 
 def _arm_row(arm: Arm) -> Row:
     return {
-        "arm": arm.name, "seeds": len(arm.seeds), "robust": said(arm.robust) if arm.robust else "not measured",
-        "clean": said(arm.clean) if arm.clean else "not measured", "interval": arm.interval, "compute": compute_text(arm.compute),
+        "arm": arm.name,
+        "seeds": len(arm.seeds),
+        "robust": said(arm.robust) if arm.robust else "not measured",
+        "clean": said(arm.clean) if arm.clean else "not measured",
+        "interval": arm.interval,
+        "compute": compute_text(arm.compute),
         "synthetic images": arm.synthetic_images,
-        "sets": ", ".join(arm.sets), "called": labels_of([arm], len(arm.seeds)),
-    }  # fmt: skip
+        "sets": ", ".join(arm.sets),
+        "called": labels_of([arm], len(arm.seeds)),
+    }
 
 
 def _shapes(comparison: Comparison, signs: Mapping[str, Sign]) -> Iterator[Section]:
@@ -83,30 +115,73 @@ def _shapes(comparison: Comparison, signs: Mapping[str, Sign]) -> Iterator[Secti
         norms, budgets = ({arm.settings.get(key) for arm in arms} for key in ("norm", "epsilon"))
         norm, epsilon = (found.pop() if len(found) == 1 else None for found in (norms, budgets))
         figure = budget_curves(
-            lines, epsilon=epsilon if isinstance(epsilon, float) else None, norm=norm if isinstance(norm, str) else "the norm trained for"
+            lines,
+            epsilon=epsilon if isinstance(epsilon, float) else None,
+            norm=norm if isinstance(norm, str) else "the norm trained for",
         )
-        yield Section("Accuracy against budget", ("Of the first evaluated seed of each arm.",), (figure,),
-                      (Table("Robust accuracy in per cent, by the attack and n of each line.", budget_rows(lines), NUMBERS),))  # fmt: skip
+        yield Section(
+            "Accuracy against budget",
+            ("Of the first evaluated seed of each arm.",),
+            (figure,),
+            (
+                Table(
+                    "Robust accuracy in per cent, by the attack and n of each line.",
+                    budget_rows(lines),
+                    NUMBERS,
+                ),
+            ),
+        )
     if any(arm.clean and arm.robust for arm in arms):
         references = matching_arms(arms)
         table = Table(
-            f"In per cent; {labels_of(arms)}. Published numbers: as their sources state them.", pareto_rows(arms, references), NUMBERS
+            f"In per cent; {labels_of(arms)}. Published numbers: as their sources state them.",
+            pareto_rows(arms, references),
+            NUMBERS,
         )
-        yield Section("Clean against robust accuracy", pareto_notes(arms, references), (pareto(arms, signs, references),), (table,))
+        yield Section(
+            "Clean against robust accuracy",
+            pareto_notes(arms, references),
+            (pareto(arms, signs, references),),
+            (table,),
+        )
     if comparison.classes:
-        table = Table(f"In points; {labels_of(arms)}.", class_difference_rows(comparison.classes), NUMBERS)
-        corrected = "p is corrected by Holm over all classes of all pairs; an interval is of its class alone."
-        yield Section("Class by class", (corrected,), (class_differences(comparison.classes, signs),), (table,))
+        table = Table(
+            f"In points; {labels_of(arms)}.", class_difference_rows(comparison.classes), NUMBERS
+        )
+        corrected = (
+            "p is corrected by Holm over all classes of all pairs; an interval is of its class"
+            " alone."
+        )
+        yield Section(
+            "Class by class",
+            (corrected,),
+            (class_differences(comparison.classes, signs),),
+            (table,),
+        )
 
 
 def _efficiency(comparison: Comparison, arms: Mapping[str, Sign]) -> Iterator[Section]:
     if not any(len(line.points) > 1 for line in comparison.efficiency):
         return
     # A line that is called as an arm is drawn as that is.
-    signs = named_signs(list(dict.fromkeys([*arms, *(line.name for line in comparison.efficiency)])))
-    tables = [Table(f"Robust accuracy in per cent; {labels_of(comparison.arms)}.", efficiency_rows(comparison.efficiency), NUMBERS)]
+    signs = named_signs(
+        list(dict.fromkeys([*arms, *(line.name for line in comparison.efficiency)]))
+    )
+    tables = [
+        Table(
+            f"Robust accuracy in per cent; {labels_of(comparison.arms)}.",
+            efficiency_rows(comparison.efficiency),
+            NUMBERS,
+        )
+    ]
     if comparison.equal:
-        tables.append(Table("Synthetic images with which one line equals another.", equal_rows(comparison.equal), "Where they are equal"))
+        tables.append(
+            Table(
+                "Synthetic images with which one line equals another.",
+                equal_rows(comparison.equal),
+                "Where they are equal",
+            )
+        )
     yield Section(
         "Robustness per synthetic image",
         tuple(one.sentence for one in comparison.equal),
@@ -117,16 +192,37 @@ def _efficiency(comparison: Comparison, arms: Mapping[str, Sign]) -> Iterator[Se
 
 def _settings(comparison: Comparison) -> Section:
     arms = comparison.arms
-    differs = [{"setting": name} | dict(zip(_columns(arms), values, strict=True)) for name, values in comparison.differs.items()]
+    differs = [
+        {"setting": name} | dict(zip(_columns(arms), values, strict=True))
+        for name, values in comparison.differs.items()
+    ]
     runs = [
-        {"arm": arm.name, "run": seed.name, "id": seed.id, "seed": "unknown" if seed.seed is None else str(seed.seed), "state": seed.state,
-         "steps": seed.steps, "images seen": seed.images_seen, "evaluation": seed.evaluation or "none, validation images", "called": seed.label}
+        {
+            "arm": arm.name,
+            "run": seed.name,
+            "id": seed.id,
+            "seed": "unknown" if seed.seed is None else str(seed.seed),
+            "state": seed.state,
+            "steps": seed.steps,
+            "images seen": seed.images_seen,
+            "evaluation": seed.evaluation or "none, validation images",
+            "called": seed.label,
+        }
         for arm in arms
         for seed in arm.seeds
-    ]  # fmt: skip
+    ]
     tables = [Table("Settings in which the arms differ.", differs), Table("Runs.", runs)]
-    tables += [Table("", settings_rows(arm.settings), f"All settings of {arm.name}") for arm in arms if arm.settings]
-    return Section("Runs and settings", () if differs else ("The arms differ in no setting.",), (), tuple(tables))
+    tables += [
+        Table("", settings_rows(arm.settings), f"All settings of {arm.name}")
+        for arm in arms
+        if arm.settings
+    ]
+    return Section(
+        "Runs and settings",
+        () if differs else ("The arms differ in no setting.",),
+        (),
+        tuple(tables),
+    )
 
 
 def _columns(arms: tuple[Arm, ...]) -> list[str]:
@@ -137,8 +233,10 @@ def _columns(arms: tuple[Arm, ...]) -> list[str]:
 
 def _citation(comparison: Comparison, link: str) -> str:
     arms = "\n".join(
-        f"{arm.name}: robust {said(arm.robust) if arm.robust else 'not measured'}, clean {said(arm.clean) if arm.clean else 'not measured'}; {arm.interval}; "
-        f"{compute_text(arm.compute)}; {labels_of([arm], len(arm.seeds))}; runs {', '.join(seed.id for seed in arm.seeds)}."
+        f"{arm.name}: robust {said(arm.robust) if arm.robust else 'not measured'}, clean"
+        f" {said(arm.clean) if arm.clean else 'not measured'}; {arm.interval};"
+        f" {compute_text(arm.compute)}; {labels_of([arm], len(arm.seeds))}; runs"
+        f" {', '.join(seed.id for seed in arm.seeds)}."
         for arm in comparison.arms
     )
     verdicts = "\n".join(_verdict(one) for one in comparison.differences)

@@ -10,7 +10,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of equal keys as CSV text. Text that a spreadsheet would take for a formula is led by an apostrophe; numbers stay as they are."""
+    """Rows of equal keys as CSV text. Text that a spreadsheet would take for a formula is led by an
+    apostrophe; numbers stay as they are."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else [])
     writer.writeheader()

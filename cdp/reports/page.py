@@ -1,6 +1,8 @@
-"""One HTML file that opens anywhere, offline: plotly.js, figures, tables and style are inside, and nothing is fetched.
+"""One HTML file that opens anywhere, offline: plotly.js, figures, tables and style are inside, and
+nothing is fetched.
 
-Everything that comes from outside (names of runs, classes, settings) is text here: it is escaped in the page and in its JSON.
+Everything that comes from outside (names of runs, classes, settings) is text here: it is escaped in
+the page and in its JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from plotly.offline import get_plotlyjs
 
 from cdp.figures.accuracy import tied
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:;"
+    " base-uri 'none'; form-action 'none'"
+)
 """The browser's own guarantee that nothing is fetched, whatever the page holds."""
 NUMBERS = "Numbers"
 PRINTED_ROWS = 100
@@ -26,7 +31,8 @@ PRINTED_ROWS = 100
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of equal keys. caption: what they are and how their numbers have to be called; folded: behind a line that opens it."""
+    """Rows of equal keys. caption: what they are and how their numbers have to be called; folded:
+    behind a line that opens it."""
 
     caption: str
     rows: Sequence[Mapping[str, object]]
@@ -46,7 +52,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report. lead: the sentence to remember; under: further ones; warnings: what limits it; footer: what wrote it, and when."""
+    """A report. lead: the sentence to remember; under: further ones; warnings: what limits it;
+    footer: what wrote it, and when."""
 
     title: str
     lead: str
@@ -61,7 +68,9 @@ def page_html(page: Page) -> str:
     here = Path(__file__).parent
     scripts: list[str] = []
     body = "\n".join(_section(section, scripts) for section in page.sections)
-    warnings = "\n".join(f'<p class="warning" role="note">{_text(text)}</p>' for text in page.warnings)
+    warnings = "\n".join(
+        f'<p class="warning" role="note">{_text(text)}</p>' for text in page.warnings
+    )
     under = "\n".join(f"<p>{_text(text)}</p>" for text in page.under)
     return f"""<!doctype html>
 <html lang="en">
@@ -94,12 +103,18 @@ def page_html(page: Page) -> str:
 
 
 def _section(section: Section, scripts: list[str]) -> str:
-    parts = [f"<section>\n<h2>{html.escape(section.title)}</h2>", *(f"<p>{_text(text)}</p>" for text in section.text)]
+    parts = [
+        f"<section>\n<h2>{html.escape(section.title)}</h2>",
+        *(f"<p>{_text(text)}</p>" for text in section.text),
+    ]
     for figure in section.figures:
         name = f"figure-{len(scripts) + 1}"
-        scripts.append(f'<script type="application/json" id="{name}">{inert(figure.to_json())}</script>\n')
+        scripts.append(
+            f'<script type="application/json" id="{name}">{inert(figure.to_json())}</script>\n'
+        )
         parts.append(
-            f'<div class="scroll"><div class="plot" role="img" aria-label="{html.escape(alt_of(figure))}" data-figure="{name}"></div></div>'
+            '<div class="scroll"><div class="plot" role="img"'
+            f' aria-label="{html.escape(alt_of(figure))}" data-figure="{name}"></div></div>'
         )
     parts += [table_html(table) for table in section.tables if table.rows]
     if section.quoted:
@@ -108,13 +123,18 @@ def _section(section: Section, scripts: list[str]) -> str:
 
 
 def inert(text: str) -> str:
-    """JSON that no HTML parser takes for markup, whatever its strings hold; the same value once it is parsed."""
+    """JSON that no HTML parser takes for markup, whatever its strings hold; the same value once it
+    is parsed."""
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def alt_of(figure: go.Figure) -> str:
     """A figure's headings as plain text, for a screen reader."""
-    titles = [note.text for note in figure.layout.annotations if note.xref == "paper" and note.yref == "paper"]
+    titles = [
+        note.text
+        for note in figure.layout.annotations
+        if note.xref == "paper" and note.yref == "paper"
+    ]
     return html.unescape(re.sub(r"<[^>]*>", " ", ". ".join(titles)))
 
 
@@ -122,13 +142,24 @@ def table_html(table: Table) -> str:
     """A table that scrolls sideways where it is too wide."""
     names = list(table.rows[0])
     right = {
-        name for name in names if all(_is_number(row[name]) for row in table.rows) and any(row[name] is not None for row in table.rows)
+        name
+        for name in names
+        if all(_is_number(row[name]) for row in table.rows)
+        and any(row[name] is not None for row in table.rows)
     }
-    head = "".join(f'<th scope="col"{_side(name in right)}>{html.escape(name)}</th>' for name in names)
-    lines = "\n".join("<tr>" + "".join(_cell(row[name], name in right) for name in names) + "</tr>" for row in table.rows)
+    head = "".join(
+        f'<th scope="col"{_side(name in right)}>{html.escape(name)}</th>' for name in names
+    )
+    lines = "\n".join(
+        "<tr>" + "".join(_cell(row[name], name in right) for name in names) + "</tr>"
+        for row in table.rows
+    )
     caption = f'<p class="quiet">{_text(table.caption)}</p>\n' if table.caption else ""
     label = html.escape(table.caption or table.folded)
-    grid = f'<table aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>'
+    grid = (
+        "<table"
+        f' aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>'
+    )
     whole = f'{caption}<div class="scroll">{grid}</div>'
     if not table.folded:
         return whole
@@ -149,7 +180,13 @@ def _side(right: bool) -> str:
 
 
 def _cell(value: object, right: bool) -> str:
-    kind = ' class="number"' if right else ' class="text"' if isinstance(value, str) and len(value) > 24 else ""
+    kind = (
+        ' class="number"'
+        if right
+        else ' class="text"'
+        if isinstance(value, str) and len(value) > 24
+        else ""
+    )
     return f"<td{kind}>{_text(cell_text(value))}</td>"
 
 
@@ -166,10 +203,14 @@ def cell_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def settings_rows(settings: Mapping[str, object], names: tuple[str, str] = ("setting", "value")) -> list[dict[str, object]]:
+def settings_rows(
+    settings: Mapping[str, object], names: tuple[str, str] = ("setting", "value")
+) -> list[dict[str, object]]:
     """A mapping as rows of two columns; numbers are written as they are in a config file."""
 
     def written(value: object) -> str:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        return (
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        )
 
     return [{names[0]: key, names[1]: written(value)} for key, value in settings.items()]

@@ -1,4 +1,5 @@
-"""An evaluation in the shape of RobustBench's records (model_info/DATASET/NORM/NAME.json of its repository)."""
+"""An evaluation in the shape of RobustBench's records (model_info/DATASET/NORM/NAME.json of its
+repository)."""
 
 from __future__ import annotations
 
@@ -8,26 +9,42 @@ from cdp.evaluation import UNRELIABLE, EvalReport
 from cdp.evaluation_files import report_json
 from cdp.types import Interval
 
-ARCHITECTURES = {"wrn-28-10-swish": "WideResNet-28-10", "preact-resnet-18": "PreActResNet-18", "small-cnn": "Small CNN"}
+ARCHITECTURES = {
+    "wrn-28-10-swish": "WideResNet-28-10",
+    "preact-resnet-18": "PreActResNet-18",
+    "small-cnn": "Small CNN",
+}
 """As RobustBench writes them; a network of the user's own keeps its name."""
 CODE = "code:"
 """How ``Model.source`` begins where the network is the user's own code."""
 
 
 def robustbench_record(
-    report: EvalReport, *, link: str = "", authors: str = "", venue: str = "", name: str = "", additional_data: bool = False,
+    report: EvalReport,
+    *,
+    link: str = "",
+    authors: str = "",
+    venue: str = "",
+    name: str = "",
+    additional_data: bool = False,
     number_forward_passes: int | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """RobustBench's fields in its own form (accuracies as text, in per cent with two decimals), and all else under "cdp".
+) -> dict[str, Any]:
+    """RobustBench's fields in its own form (accuracies as text, in per cent with two decimals), and
+    all else under "cdp".
 
-    autoattack_acc is null where another suite was run; its number then stands under "reported", and how it has to be called in the
-    footnote. link, authors, venue, name: as they would stand on the leaderboard; null where not given, the name the model's own.
-    additional_data: whether further **real** images were used. Like RobustBench, images from a generator that was trained on the data
-    set's own training images do not count, and the footnote says how many there were. number_forward_passes: one for our networks, null
-    for a user's own code unless given.
+    autoattack_acc is null where another suite was run; its number then stands under "reported", and
+    how it has to be called in the footnote. link, authors, venue, name: as they would stand on the
+    leaderboard; null where not given, the name the model's own. additional_data: whether further
+    **real** images were used. Like RobustBench, images from a generator that was trained on the
+    data set's own training images do not count, and the footnote says how many there were.
+    number_forward_passes: one for our networks, null for a user's own code unless given.
     """
     main, model = report.main, report.model
-    passes = 1 if number_forward_passes is None and not model.source.startswith(CODE) else number_forward_passes
+    passes = (
+        1
+        if number_forward_passes is None and not model.source.startswith(CODE)
+        else number_forward_passes
+    )
     return {
         "link": link or None,
         "name": name or model.name,
@@ -42,14 +59,20 @@ def robustbench_record(
         "reported": _percent(main.robust),
         "autoattack_acc": _percent(main.robust) if report.suite == "autoattack" else None,
         "footnote": _footnote(report),
-        "unreliable": not UNRELIABLE.isdisjoint(report.contract)
-        or (report.masking is not None and any(check.verdict == "warn" for check in report.masking.checks)),
+        "unreliable": (
+            not UNRELIABLE.isdisjoint(report.contract)
+            or (
+                report.masking is not None
+                and any(check.verdict == "warn" for check in report.masking.checks)
+            )
+        ),
         "cdp": _rest(report),
     }
 
 
 def budget(epsilon: float) -> str:
-    """A budget as RobustBench writes it: "8/255" for whole grey levels, but "0.2" where so short a decimal says it exactly."""
+    """A budget as RobustBench writes it: "8/255" for whole grey levels, but "0.2" where so short a
+    decimal says it exactly."""
     levels = round(255 * epsilon)
     if levels > 0 and abs(epsilon - levels / 255) < 1e-6 and round(epsilon, 2) != epsilon:
         return f"{levels}/255"
@@ -63,17 +86,23 @@ def _percent(share: Interval) -> str:
 def _footnote(report: EvalReport) -> str:
     parts = []
     if report.model.synthetic_images:
-        parts.append(f"It uses additional {report.model.synthetic_images:,} synthetic images in training.")
+        parts.append(
+            f"It uses additional {report.model.synthetic_images:,} synthetic images in training."
+        )
     level = f"{100 * report.main.robust.level:g}% interval (Wilson)"
     low, high = (f"{100 * end:.2f}" for end in (report.main.robust.low, report.main.robust.high))
-    parts.append(f"{report.main.robust.value:.2%} robust accuracy is due to {report.label}; {level} {low}% to {high}%.")
+    parts.append(
+        f"{report.main.robust.value:.2%} robust accuracy is due to {report.label}; {level} {low}%"
+        f" to {high}%."
+    )
     if report.quick:
         parts.append("It is a quick estimate, which stronger attacks will lower.")
     return " ".join(parts)
 
 
 def _rest(report: EvalReport) -> dict[str, Any]:
-    """The whole report but for its tables of class against class, its curves and the loss surface."""
+    """The whole report but for its tables of class against class, its curves and the loss
+    surface."""
     rest = report_json(report)
     del rest["curves"]
     for weights in rest["weights"]:

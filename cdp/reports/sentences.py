@@ -1,4 +1,5 @@
-"""What is said of an evaluation, in words that page, command line and HTML report share. Needs neither torch nor charts."""
+"""What is said of an evaluation, in words that page, command line and HTML report share. Needs
+neither torch nor charts."""
 
 from __future__ import annotations
 
@@ -34,37 +35,52 @@ def headline(report: EvalReport) -> str:
     """The number to cite with all that it rests on, in one sentence."""
     main = report.main
     return (
-        f"{share_text(main.robust)} of {images_text(report)} withstand {report.attack}, {norm_budget(report.norm, report.epsilon)}; "
-        f"{share_text(main.clean)} are right without attack. Intervals: {main.robust.level * 100:.0f} % (Wilson)."
+        f"{share_text(main.robust)} of {images_text(report)} withstand {report.attack},"
+        f" {norm_budget(report.norm, report.epsilon)}; {share_text(main.clean)} are right without"
+        f" attack. Intervals: {main.robust.level * 100:.0f} % (Wilson)."
     )
 
 
 def masking_sentence(masking: Masking) -> str:
     """All checks of gradient masking in one sentence."""
-    by = {verdict: [check.title.lower() for check in masking.checks if check.verdict == verdict] for verdict in ("pass", "warn", "unclear")}
+    by = {
+        verdict: [check.title.lower() for check in masking.checks if check.verdict == verdict]
+        for verdict in ("pass", "warn", "unclear")
+    }
     total = len(masking.checks)
     if not total:
         return "Nothing can be said of gradient masking: no check was made."
     if by["warn"]:
-        unclear = f"; {len(by['unclear'])} unclear: {', '.join(by['unclear'])}" if by["unclear"] else ""
-        return (
-            f"{len(by['warn'])} of {total} checks {'warns' if len(by['warn']) == 1 else 'warn'} of gradient masking: {', '.join(by['warn'])}{unclear}. "
-            "The number may be too high."
+        unclear = (
+            f"; {len(by['unclear'])} unclear: {', '.join(by['unclear'])}" if by["unclear"] else ""
         )
-    checks = f"{_COUNTS[total] if total < len(_COUNTS) else total} {'check' if total == 1 else 'checks'}"
+        return (
+            f"{len(by['warn'])} of {total} checks {'warns' if len(by['warn']) == 1 else 'warn'} of"
+            f" gradient masking: {', '.join(by['warn'])}{unclear}. The number may be too high."
+        )
+    checks = (
+        f"{_COUNTS[total] if total < len(_COUNTS) else total} {'check' if total == 1 else 'checks'}"
+    )
     if not by["unclear"]:
         return f"No sign of gradient masking in {checks}."
     if not by["pass"]:
-        return f"Nothing can be said of gradient masking: {'the one check is' if total == 1 else f'all {checks} are'} unclear."
-    return f"No sign of gradient masking in {checks}, {len(by['unclear'])} of them unclear: {', '.join(by['unclear'])}."
+        return (
+            "Nothing can be said of gradient masking:"
+            f" {'the one check is' if total == 1 else f'all {checks} are'} unclear."
+        )
+    return (
+        f"No sign of gradient masking in {checks}, {len(by['unclear'])} of them unclear:"
+        f" {', '.join(by['unclear'])}."
+    )
 
 
 def unseen_gap(report: EvalReport) -> str:
-    """Why the other norm is not among the unseen threats; "" where it is, or where none was asked for."""
+    """Why the other norm is not among the unseen threats; "" where it is, or where none was asked
+    for."""
     other = "l2" if report.norm == "linf" else "linf"
     if not report.unseen or any(one.norm == other for one in report.unseen):
         return ""
     return (
-        f"{NORMS[other]} was not measured: {report.dataset_title} has no conventional budget in this norm. To measure it, evaluate again with norm "
-        f"{other} and a budget of your own."
+        f"{NORMS[other]} was not measured: {report.dataset_title} has no conventional budget in"
+        f" this norm. To measure it, evaluate again with norm {other} and a budget of your own."
     )

@@ -26,18 +26,24 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def kl(logits: Tensor, probabilities: Tensor) -> Tensor:
-    """The inner loss of TRADES (Zhang 2019): KL(probabilities || softmax(logits)). Both (B,K) -> (B,) nats.
+    """The inner loss of TRADES (Zhang 2019): KL(probabilities || softmax(logits)). Both (B,K) ->
+    (B,) nats.
 
-    Its gradient is zero where both are of the same image, so an attack on it needs the random start.
+    Its gradient is zero where both are of the same image, so an attack on it needs the random
+    start.
     """
     logits = full_precision(logits)
-    return F.kl_div(logits.log_softmax(dim=1), probabilities.to(logits), reduction="none").sum(dim=1)
+    return F.kl_div(logits.log_softmax(dim=1), probabilities.to(logits), reduction="none").sum(
+        dim=1
+    )
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """How far the best other class is ahead of the true one (Carlini and Wagner 2017): above 0 where misclassified.
+    """How far the best other class is ahead of the true one (Carlini and Wagner 2017): above 0
+    where misclassified.
 
-    logits: (B,K), y: (B,) -> (B,). Its gradient does not vanish where the softmax is saturated, as that of cross-entropy does.
+    logits: (B,K), y: (B,) -> (B,). Its gradient does not vanish where the softmax is saturated, as
+    that of cross-entropy does.
     """
     logits = full_precision(logits)
     others = logits.scatter(1, y.unsqueeze(1), -math.inf)
@@ -45,7 +51,8 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def towards(logits: Tensor, target: Tensor) -> Tensor:
-    """What a targeted attack ascends: the log-probability of the class it aims at. logits: (B,K), target: (B,) -> (B,) nats."""
+    """What a targeted attack ascends: the log-probability of the class it aims at. logits: (B,K),
+    target: (B,) -> (B,) nats."""
     return -cross_entropy(logits, target)
 
 
@@ -55,18 +62,29 @@ def full_precision(logits: Tensor) -> Tensor:
 
 
 def pgd(
-    net: nn.Module, x: Tensor, y: Tensor, *, epsilon: float, step_size: float, steps: int, norm: str = "linf",
-    loss: Loss = cross_entropy, random_start: bool = True, start_noise: float | None = None, generator: torch.Generator | None = None,
+    net: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    epsilon: float,
+    step_size: float,
+    steps: int,
+    norm: str = "linf",
+    loss: Loss = cross_entropy,
+    random_start: bool = True,
+    start_noise: float | None = None,
+    generator: torch.Generator | None = None,
     trace: list[Tensor] | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Ascend ``loss(net(x), y)`` inside the ball of radius epsilon around x (Madry 2018, Eq. 3).
 
-    x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with, one row an image; epsilon, step_size in units of
-    the norm; start_noise: a random start of normal noise of this scale in every pixel, in place of a uniform draw from the
-    ball, brought into ball and range by the first step (published for TRADES); generator: of the random start; trace: gets
-    the (B,) loss before every step and after the last, which takes one more forward pass. Returns the last iterate, in
-    [0,1] and in the ball, detached, in x's type also under autocast. The network runs in eval mode without parameter
-    gradients and is handed back as it was.
+    x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with, one row an image; epsilon,
+    step_size in units of the norm; start_noise: a random start of normal noise of this scale in
+    every pixel, in place of a uniform draw from the ball, brought into ball and range by the first
+    step (published for TRADES); generator: of the random start; trace: gets the (B,) loss before
+    every step and after the last, which takes one more forward pass. Returns the last iterate, in
+    [0,1] and in the ball, detached, in x's type also under autocast. The network runs in eval mode
+    without parameter gradients and is handed back as it was.
     Raises InputError for images outside [0,1] or with NaN, and for settings that are no attack.
     """
     _check_settings(epsilon, step_size, steps, norm)
@@ -84,7 +102,9 @@ def pgd(
             if trace is not None:
                 trace.append(value.detach())
             (gradient,) = torch.autograd.grad(value.sum(), x_adv)
-            x_adv = _project(x_adv.detach() + step_size * unit_step(gradient, norm), centre, epsilon, norm)
+            x_adv = _project(
+                x_adv.detach() + step_size * unit_step(gradient, norm), centre, epsilon, norm
+            )
         if trace is not None:
             trace.append(loss(net(x_adv), y).detach())
     return x_adv.detach()
@@ -102,17 +122,28 @@ def _check_settings(epsilon: float, step_size: float, steps: int, norm: str) -> 
 
 def _check_images(x: Tensor, y: Tensor) -> None:
     if x.dim() != 4 or not x.numel():
-        raise InputError(f"attacks take (B,C,H,W) images, but these have shape {list(x.shape)}: give one image or more")
+        raise InputError(
+            f"attacks take (B,C,H,W) images, but these have shape {list(x.shape)}: give one image"
+            " or more"
+        )
     if len(y) != len(x):
         raise InputError(f"there are {len(x)} images and {len(y)} targets: give one row for each")
     if x.dtype not in (torch.float32, torch.float64):
-        raise InputError(f"attacks take fp32 or fp64 images, but these are {x.dtype}, too coarse for a small budget: convert with .float()")
+        raise InputError(
+            f"attacks take fp32 or fp64 images, but these are {x.dtype}, too coarse for a small"
+            " budget: convert with .float()"
+        )
     # One pass and, on a GPU, one wait; NaN comes through both.
     low, high = torch.stack(x.detach().aminmax()).tolist()
     if math.isnan(low) or math.isnan(high):
-        raise InputError("attacks take images in [0,1], but these hold NaN: find where they were made")
+        raise InputError(
+            "attacks take images in [0,1], but these hold NaN: find where they were made"
+        )
     if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
-        raise InputError(f"attacks take images in [0,1], but these run from {low:.3g} to {high:.3g}: convert with to_image_range")
+        raise InputError(
+            f"attacks take images in [0,1], but these run from {low:.3g} to {high:.3g}: convert"
+            " with to_image_range"
+        )
 
 
 def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -127,7 +158,9 @@ def _start(centre: Tensor, epsilon: float, norm: str, generator: torch.Generator
         delta = (2 * torch.rand(centre.shape, generator=generator, device=device) - 1).to(centre)
     else:
         direction = _normal(centre, generator)
-        radius = torch.rand(len(centre), generator=generator, device=device).to(centre) ** (1 / centre[0].numel())
+        radius = torch.rand(len(centre), generator=generator, device=device).to(centre) ** (
+            1 / centre[0].numel()
+        )
         delta = unit_step(direction, norm) * _per_image(radius, centre)
     return _project(centre + epsilon * delta, centre, epsilon, norm)
 
@@ -136,14 +169,16 @@ def unit_step(gradient: Tensor, norm: str) -> Tensor:
     """The steepest step of length 1 in the norm, (B,C,H,W); zero where the gradient is zero."""
     if norm == "linf":
         return gradient.sign()
-    # Gradients of a sure network are so small that their squares are zero in fp32: measured against their largest part first.
+    # Gradients of a sure network are so small that their squares are zero in fp32: measured against
+    # their largest part first.
     tiny = torch.finfo(gradient.dtype).tiny
     scaled = gradient / _per_image(gradient.flatten(1).abs().amax(dim=1).clamp_min(tiny), gradient)
     return scaled / _per_image(scaled.flatten(1).norm(dim=1).clamp_min(tiny), gradient)
 
 
 def _project(x: Tensor, centre: Tensor, epsilon: float, norm: str) -> Tensor:
-    """The nearest point in the ball, then in [0,1]; the centre is in [0,1], so the second keeps the first."""
+    """The nearest point in the ball, then in [0,1]; the centre is in [0,1], so the second keeps the
+    first."""
     delta = x - centre
     if norm == "linf":
         delta = delta.clamp(-epsilon, epsilon)

@@ -1,4 +1,5 @@
-"""AutoAttack (Croce and Hein 2020) by the package pyautoattack: its own attack objects, settings and seeds, under our loop."""
+"""AutoAttack (Croce and Hein 2020) by the package pyautoattack: its own attack objects, settings
+and seeds, under our loop."""
 
 from __future__ import annotations
 
@@ -19,43 +20,86 @@ from cdp.robust.suites import GRADIENT, Attack
 from cdp.robust.trial import ShouldStop, Trial, device_of
 
 TARGETS, RESTARTS, QUERIES = 9, 5, 5000
-"""Of the standard version: targets of APGD-T and FAB-T at most; restarts of the untargeted attack that stands in for APGD-T; of Square."""
+"""Of the standard version: targets of APGD-T and FAB-T at most; restarts of the untargeted attack
+that stands in for APGD-T; of Square."""
 _APGD_COST, _QUERY_COST = 101 * GRADIENT, 1.1
 _FAB_COST = {"linf": 600, "l2": 400}
-"""In forward passes of the small CNN, measured, for one run of 100 steps: 300 are the network's and the rest FAB's projections, so a larger
-network takes fewer."""
+"""In forward passes of the small CNN, measured, for one run of 100 steps: 300 are the network's and
+the rest FAB's projections, so a larger network takes fewer."""
 
 
 def autoattack_suite(
-    net: nn.Module, classes: int, norm: str, epsilon: float, seed: int, device: torch.device | str | None = None
+    net: nn.Module,
+    classes: int,
+    norm: str,
+    epsilon: float,
+    seed: int,
+    device: torch.device | str | None = None,
 ) -> list[Attack]:
-    """The standard version, for ``run_suite``: the outcome of every image is that of the package's ``run_standard_evaluation``.
+    """The standard version, for ``run_suite``: the outcome of every image is that of the package's
+    ``run_standard_evaluation``.
 
-    Below ten classes APGD-T and FAB-T aim at every other class. The targeted DLR loss needs four: with three, APGD on the untargeted DLR loss
-    with five restarts stands in for APGD-T; with two, where there is no DLR loss, APGD-CE gets five restarts (``autoattack_warnings`` says so).
-    device: found by itself where not given. Raises InputError for a single class, another norm, or no budget.
+    Below ten classes APGD-T and FAB-T aim at every other class. The targeted DLR loss needs four:
+    with three, APGD on the untargeted DLR loss with five restarts stands in for APGD-T; with two,
+    where there is no DLR loss, APGD-CE gets five restarts (``autoattack_warnings`` says so).
+    device: found by itself where not given. Raises InputError for a single class, another norm, or
+    no budget.
     """
     if classes < 2:
-        raise InputError(f"with {classes} classes there is none to be mistaken for: choose a data set of 2 or more")
+        raise InputError(
+            f"with {classes} classes there is none to be mistaken for: choose a data set of 2 or"
+            " more"
+        )
     package, targets = _package(net, norm, epsilon, seed, device), min(TARGETS, classes - 1)
     package.apgd_targeted.n_target_classes = package.fab.n_target_classes = targets
     starts = RESTARTS if classes == 2 else 1
-    stages = [Attack("apgd-ce", "APGD-CE", starts * _APGD_COST, _run(package.apgd, seed, loss="ce", n_restarts=starts))]
+    stages = [
+        Attack(
+            "apgd-ce",
+            "APGD-CE",
+            starts * _APGD_COST,
+            _run(package.apgd, seed, loss="ce", n_restarts=starts),
+        )
+    ]
     if classes == 3:
-        stages.append(Attack("apgd-dlr", "APGD-DLR", RESTARTS * _APGD_COST, _run(package.apgd, seed, loss="dlr", n_restarts=RESTARTS)))
+        stages.append(
+            Attack(
+                "apgd-dlr",
+                "APGD-DLR",
+                RESTARTS * _APGD_COST,
+                _run(package.apgd, seed, loss="dlr", n_restarts=RESTARTS),
+            )
+        )
     elif classes > 3:
-        stages.append(Attack("apgd-t", "APGD-T", targets * _APGD_COST, _run(package.apgd_targeted, seed)))
-    stages.append(Attack("fab-t", "FAB-T", targets * _FAB_COST[norm], _run(package.fab, seed, targeted=True, n_restarts=1)))
+        stages.append(
+            Attack("apgd-t", "APGD-T", targets * _APGD_COST, _run(package.apgd_targeted, seed))
+        )
+    stages.append(
+        Attack(
+            "fab-t",
+            "FAB-T",
+            targets * _FAB_COST[norm],
+            _run(package.fab, seed, targeted=True, n_restarts=1),
+        )
+    )
     return [*stages, Attack("square", "Square", QUERIES * _QUERY_COST, _run(package.square, seed))]
 
 
 def square_attack(net: nn.Module, *, norm: str, epsilon: float, seed: int, queries: int) -> Attack:
-    """The package's Square (Andriushchenko 2020) with fewer or more queries than AutoAttack's: it never sees a gradient."""
+    """The package's Square (Andriushchenko 2020) with fewer or more queries than AutoAttack's: it
+    never sees a gradient."""
     square = _package(net, norm, epsilon, seed, None).square
-    return Attack("square", f"Square, {queries:,} queries", queries * _QUERY_COST, _run(square, seed, n_queries=queries))
+    return Attack(
+        "square",
+        f"Square, {queries:,} queries",
+        queries * _QUERY_COST,
+        _run(square, seed, n_queries=queries),
+    )
 
 
-def _package(net: nn.Module, norm: str, epsilon: float, seed: int, device: torch.device | str | None) -> Any:
+def _package(
+    net: nn.Module, norm: str, epsilon: float, seed: int, device: torch.device | str | None
+) -> Any:
     """The package's AutoAttack, standard version."""
     from pyautoattack import AutoAttack
 
@@ -64,14 +108,24 @@ def _package(net: nn.Module, norm: str, epsilon: float, seed: int, device: torch
     if not 0 < epsilon < math.inf:
         raise InputError(f"epsilon {epsilon} is no budget: give a finite length above 0")
     names = {"linf": "Linf", "l2": "L2"}
-    package = AutoAttack(net, norm=names[norm], eps=epsilon, seed=seed, device=device or device_of(net), version="standard")
+    package = AutoAttack(
+        net,
+        norm=names[norm],
+        eps=epsilon,
+        seed=seed,
+        device=device or device_of(net),
+        version="standard",
+    )
     # It would print a warning a batch; the checks below say once what it says.
-    package.apgd.logger = package.apgd_targeted.logger = logging.Logger("silent", level=logging.CRITICAL + 1)
+    package.apgd.logger = package.apgd_targeted.logger = logging.Logger(
+        "silent", level=logging.CRITICAL + 1
+    )
     return package
 
 
 def _run(attacker: Any, seed: int, **settings: Any) -> Callable[[Tensor, Tensor, int], Tensor]:
-    """One batch as the package's own loop runs it, where objects are shared between attacks and the seed is set anew for each batch."""
+    """One batch as the package's own loop runs it, where objects are shared between attacks and the
+    seed is set anew for each batch."""
 
     def run(x: Tensor, y: Tensor, number: int) -> Tensor:
         for name, value in (settings | {"seed": seed}).items():
@@ -82,13 +136,22 @@ def _run(attacker: Any, seed: int, **settings: Any) -> Callable[[Tensor, Tensor,
 
 
 def autoattack_warnings(
-    net: nn.Module, image: np.ndarray, label: np.ndarray, *, classes: int, batch: int = 250, should_stop: ShouldStop | None = None
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    classes: int,
+    batch: int = 250,
+    should_stop: ShouldStop | None = None,
 ) -> list[str]:
-    """Why AutoAttack's number may mean less for this network, a sentence each, as the package's checks find on the first ``batch`` images.
+    """Why AutoAttack's number may mean less for this network, a sentence each, as the package's
+    checks find on the first ``batch`` images.
 
-    Random answers and outputs that are no logits weaken every attack and are found by ``network_contract``.
+    Random answers and outputs that are no logits weaken every attack and are found by
+    ``network_contract``.
 
-    image: (n,H,W,C) uint8; label: (n,). Raises InputError for a network that cannot be evaluated, Cancelled when stopped.
+    image: (n,H,W,C) uint8; label: (n,). Raises InputError for a network that cannot be evaluated,
+    Cancelled when stopped.
     """
     from pyautoattack import checks
 
@@ -101,20 +164,29 @@ def autoattack_warnings(
             dynamic = _heard(lambda ear: checks.check_dynamic(net, x, logger=ear))
         if dynamic:
             found.append(
-                "The network computes gradients in its forward pass: it may adapt to its input, which AutoAttack does not foresee."
+                "The network computes gradients in its forward pass: it may adapt to its input,"
+                " which AutoAttack does not foresee."
             )
         gradient = _gradient(net, x, y)
         if _heard(lambda ear: checks.check_zero_gradients(gradient, logger=ear)):
             zero = int((gradient.flatten(1).abs().sum(dim=1) == 0).sum())
-            found.append(f"{zero} of {len(x)} images have no gradient at all: only Square can attack them, and it is the weakest part.")
+            found.append(
+                f"{zero} of {len(x)} images have no gradient at all: only Square can attack them,"
+                " and it is the weakest part."
+            )
     return found
 
 
 def _few_classes(classes: int) -> list[str]:
     if classes == 2:
-        return ["With 2 classes there is no DLR loss: APGD-CE with five restarts stands in for APGD-T."]
+        return [
+            "With 2 classes there is no DLR loss: APGD-CE with five restarts stands in for APGD-T."
+        ]
     if classes == 3:
-        return ["With 3 classes there is no targeted DLR loss: APGD-DLR with five restarts stands in for APGD-T."]
+        return [
+            "With 3 classes there is no targeted DLR loss: APGD-DLR with five restarts stands in"
+            " for APGD-T."
+        ]
     return []
 
 
@@ -133,7 +205,8 @@ def _heard(check: Callable[[_Ear], object]) -> bool:
 
 @contextmanager
 def _own_trace(counts: dict[str, int]) -> Iterator[None]:
-    """The package's check of dynamic networks counts calls with a trace function and leaves neither it nor the counts as they were."""
+    """The package's check of dynamic networks counts calls with a trace function and leaves neither
+    it nor the counts as they were."""
     before = sys.gettrace()
     counts.update(dict.fromkeys(counts, 0))
     try:
@@ -143,7 +216,8 @@ def _own_trace(counts: dict[str, int]) -> Iterator[None]:
 
 
 def _gradient(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Of the margin, which unlike cross-entropy has one also where the softmax is saturated. (B,C,H,W)."""
+    """Of the margin, which unlike cross-entropy has one also where the softmax is saturated.
+    (B,C,H,W)."""
     leaf = x.clone().requires_grad_(True)
     with torch.enable_grad():
         (gradient,) = torch.autograd.grad(margin(net(leaf), y).sum(), leaf)

@@ -1,7 +1,9 @@
-"""What every attack and every accuracy takes for granted of a network, looked at before the first attack.
+"""What every attack and every accuracy takes for granted of a network, looked at before the first
+attack.
 
-Each image has an answer of its own, the same whenever it is asked for: finite logits, one a class, of images in [0,1]. A network whose answer
-depends on the rest of the batch is refused, as no number of it is of an image; what only weakens a number is named with what it means.
+Each image has an answer of its own, the same whenever it is asked for: finite logits, one a class,
+of images in [0,1]. A network whose answer depends on the rest of the batch is refused, as no number
+of it is of an image; what only weakens a number is named with what it means.
 """
 
 from __future__ import annotations
@@ -17,31 +19,47 @@ from cdp.errors import InputError
 from cdp.robust.trial import ShouldStop, Trial
 
 RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER = (
-    "random", "probabilities", "log-probabilities", "batch", "input range", "class order"
-)  # fmt: skip
+    "random",
+    "probabilities",
+    "log-probabilities",
+    "batch",
+    "input range",
+    "class order",
+)
 """Kinds of findings; ``cdp.evaluation.UNRELIABLE`` are those that make a robust accuracy wrong."""
 LOOKED, ALONE, RANGED = 32, 8, 128
-"""Images of the batch that is asked for again and again; those asked for one by one; those whose accuracy in other ranges is measured."""
+"""Images of the batch that is asked for again and again; those asked for one by one; those whose
+accuracy in other ranges is measured."""
 ROUNDING, DEPENDS = 1e-4, 2e-3
-"""Neighbours alone change, at the same place of a batch of the same size: what that moves, as a share of the spread of the logits. Rows of one
-kernel do not see each other, so ordinary networks move by nothing at all, in any precision; beyond the first it is named, beyond the second refused."""
+"""Neighbours alone change, at the same place of a batch of the same size: what that moves, as a
+share of the spread of the logits. Rows of one kernel do not see each other, so ordinary networks
+move by nothing at all, in any precision; beyond the first it is named, beyond the second refused.
+"""
 RESIZED, RESIZED_DEPENDS = 2e-3, 0.1
-"""The same where size or order change, and with them the kernels: measured, fp32 networks move by up to 1e-5, those in bf16 by up to 4e-2."""
+"""The same where size or order change, and with them the kernels: measured, fp32 networks move by
+up to 1e-5, those in bf16 by up to 4e-2."""
 NOISES = 4.0
 """Differences within so many times what two calls with the same seed differ by are no finding."""
 GAIN, SURE = 0.1, 16.0
-"""Another range, or another order of the outputs, has to be right for so many more images, as a share, and by so much more than chance (McNemar's
-statistic, one degree of freedom), than the network is and than the same answer to every image would be."""
+"""Another range, or another order of the outputs, has to be right for so many more images, as a
+share, and by so much more than chance (McNemar's statistic, one degree of freedom), than the
+network is and than the same answer to every image would be."""
 
 
 def network_contract(
-    net: nn.Module, image: np.ndarray, label: np.ndarray, *, classes: int, should_stop: ShouldStop | None = None
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    classes: int,
+    should_stop: ShouldStop | None = None,
 ) -> dict[str, str]:
-    """What has to be said of a network's answers beside every number of it: a sentence by kind, {} for an ordinary network.
+    """What has to be said of a network's answers beside every number of it: a sentence by kind, {}
+    for an ordinary network.
 
-    image: (n,H,W,C) uint8, of which at most 128 are looked at; label: (n,). Raises InputError for a network that cannot be evaluated: not one
-    row of finite logits for each image, answers that depend on the other images of a batch, or that writes into its images; Cancelled when
-    stopped.
+    image: (n,H,W,C) uint8, of which at most 128 are looked at; label: (n,). Raises InputError for a
+    network that cannot be evaluated: not one row of finite logits for each image, answers that
+    depend on the other images of a batch, or that writes into its images; Cancelled when stopped.
     """
     rows = np.unique(np.linspace(0, len(image) - 1, min(len(image), RANGED)).astype(int))
     trial = Trial(net, image[rows], label[rows], classes=classes, should_stop=should_stop)
@@ -52,11 +70,16 @@ def network_contract(
         logits = trial.logits(x.clone(), "images")
         predicted = logits.argmax(dim=1)
         # In a range that is not its own a network may well take one class for another.
-        return findings | _outputs(logits) | (_input_range(trial, x, y, predicted == y) or _class_order(predicted, y, classes))
+        return (
+            findings
+            | _outputs(logits)
+            | (_input_range(trial, x, y, predicted == y) or _class_order(predicted, y, classes))
+        )
 
 
 def _batch(x: Tensor) -> Tensor:
-    """At most ``LOOKED`` of the images spread over all, with noise beside them where they are too few for a batch."""
+    """At most ``LOOKED`` of the images spread over all, with noise beside them where they are too
+    few for a batch."""
     picked = x[torch.from_numpy(np.linspace(0, len(x) - 1, min(len(x), LOOKED)).astype(int))]
     return torch.cat([picked, _noise((max(0, ALONE - len(picked)), *x.shape[1:])).to(x)])
 
@@ -67,40 +90,59 @@ def _noise(shape: Sequence[int]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Moved:
-    """How far logits are from what they should be. share: of their spread, the largest; changed: predictions that are others."""
+    """How far logits are from what they should be. share: of their spread, the largest; changed:
+    predictions that are others."""
 
     share: float
     changed: int
 
 
 class _Asked:
-    """A network asked for the same images in several ways, always with the same random numbers of torch."""
+    """A network asked for the same images in several ways, always with the same random numbers of
+    torch."""
 
     def __init__(self, trial: Trial, x: Tensor) -> None:
         self.trial, self.x = trial, x
         given = x.clone()
         self.logits = self._ask(given)
         if not torch.equal(given, x):
-            raise InputError("the network writes into the images that it is given: copy them first in its forward pass")
+            raise InputError(
+                "the network writes into the images that it is given: copy them first in its"
+                " forward pass"
+            )
         centred = self.logits - self.logits.mean(dim=1, keepdim=True)
-        self.spread = max(float(centred.std()), 64 * torch.finfo(torch.float32).eps * float(self.logits.abs().max()), 1e-12)
+        self.spread = max(
+            float(centred.std()),
+            64 * torch.finfo(torch.float32).eps * float(self.logits.abs().max()),
+            1e-12,
+        )
         self.repeated = self._moved(self._ask(x.clone()), self.logits).share
         # Another order gives an image other random numbers, also with the same seed.
-        self.redrawn = max(self.repeated, self._moved(self._ask(x.clone(), seed=1), self.logits).share)
+        self.redrawn = max(
+            self.repeated, self._moved(self._ask(x.clone(), seed=1), self.logits).share
+        )
 
     def random(self) -> dict[str, str]:
         if self.redrawn <= ROUNDING:
             return {}
         return {
-            RANDOM: f"The network answers differently when asked again (logits move by {_percent(self.redrawn)} of their spread): attacks that average over no "
-            "random numbers find less than there is, so its robustness is overrated."
+            RANDOM: (
+                "The network answers differently when asked again (logits move by"
+                f" {_percent(self.redrawn)} of their spread): attacks that average over no random"
+                " numbers find less than there is, so its robustness is overrated."
+            )
         }
 
     def neighbours(self) -> dict[str, str]:
         """Half of the images stay where they are, and the others are replaced."""
         worst = _Moved(0.0, 0)
         even = torch.arange(len(self.x), device=self.x.device) % 2 == 0
-        for others in (torch.zeros_like(self.x), 1 - self.x, self.x.flip(0), _noise(self.x.shape).to(self.x)):
+        for others in (
+            torch.zeros_like(self.x),
+            1 - self.x,
+            self.x.flip(0),
+            _noise(self.x.shape).to(self.x),
+        ):
             for stay in (even, ~even):
                 mixed = torch.where(stay.view(-1, 1, 1, 1), self.x, others)
                 moved = self._moved(self._ask(mixed)[stay], self.logits[stay])
@@ -112,8 +154,12 @@ class _Asked:
         try:
             alone = torch.cat([self._ask(self.x[k : k + 1].clone()) for k in range(ALONE)])
         except InputError as error:
-            raise InputError(f"one image alone: {error}: it has to answer for an image without others beside it") from error
-        order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(0)).to(self.x.device)
+            raise InputError(
+                f"one image alone: {error}: it has to answer for an image without others beside it"
+            ) from error
+        order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(0)).to(
+            self.x.device
+        )
         moves = [
             (self._moved(alone, self.logits[:ALONE]), "it is asked for alone"),
             (self._moved(self._ask(self.x[order]), self.logits[order]), "a batch is shuffled"),
@@ -121,19 +167,25 @@ class _Asked:
         moved, when = max(moves, key=lambda one: one[0].share)
         return self._judged(moved, RESIZED, RESIZED_DEPENDS, self.redrawn, when)
 
-    def _judged(self, moved: _Moved, named: float, refused: float, noise: float, when: str) -> dict[str, str]:
+    def _judged(
+        self, moved: _Moved, named: float, refused: float, noise: float, when: str
+    ) -> dict[str, str]:
         """noise: what calls differ by anyway, which says nothing about the batch."""
         if moved.share <= max(named, NOISES * noise):
             return {}
         said = f"logits move by {_percent(moved.share)} of their spread when {when}"
         if moved.share > max(refused, NOISES * noise):
             raise InputError(
-                f"the network's answer for an image depends on the other images of its batch ({said}; {moved.changed} of the "
-                f"{len(self.x)} predictions looked at change), so no accuracy of it is of single images: normalise by running statistics or each image by "
-                "itself, not over the batch"
+                "the network's answer for an image depends on the other images of its batch"
+                f" ({said}; {moved.changed} of the {len(self.x)} predictions looked at change), so"
+                " no accuracy of it is of single images: normalise by running statistics or each"
+                " image by itself, not over the batch"
             )
         return {
-            BATCH: f"The network's answer for an image depends a little on its batch ({said}): batches of another size give other numbers."
+            BATCH: (
+                f"The network's answer for an image depends a little on its batch ({said}): batches"
+                " of another size give other numbers."
+            )
         }
 
     def _ask(self, x: Tensor, seed: int = 0) -> Tensor:
@@ -150,35 +202,51 @@ def _outputs(logits: Tensor) -> dict[str, str]:
     if bool(((logits >= -1e-6) & (logits <= 1 + 1e-6)).all()) and logits.shape[1] > 1:
         sums = bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all())
         if sums or bool((logits.amax(dim=1) > 0).any()):
-            what = "probabilities, as after a softmax" if sums else "between 0 and 1, as after a sigmoid"
+            what = (
+                "probabilities, as after a softmax"
+                if sums
+                else "between 0 and 1, as after a sigmoid"
+            )
             return {
-                PROBABILITIES: f"The outputs are {what}: where the network is sure its gradients vanish, so attacks find less than there is and its "
-                "robustness is overrated; return the logits and evaluate again."
+                PROBABILITIES: (
+                    f"The outputs are {what}: where the network is sure its gradients vanish, so"
+                    " attacks find less than there is and its robustness is overrated; return the"
+                    " logits and evaluate again."
+                )
             }
     if bool((logits <= 1e-6).all()) and bool((logits.logsumexp(dim=1).abs() < 1e-3).all()):
         return {
-            LOG_PROBABILITIES: "The outputs are logarithms of probabilities, as after a log_softmax: every attack here looks at differences of outputs, "
-            "which are those of the logits, so no number changes."
+            LOG_PROBABILITIES: (
+                "The outputs are logarithms of probabilities, as after a log_softmax: every attack"
+                " here looks at differences of outputs, which are those of the logits, so no number"
+                " changes."
+            )
         }
     return {}
 
 
 def _far_better(there: Tensor, right: Tensor, y: Tensor) -> bool:
-    """Whether answers are right for far more images than the network's are, and than one class for all. there, right: (B,) bool; y: (B,)."""
+    """Whether answers are right for far more images than the network's are, and than one class for
+    all. there, right: (B,) bool; y: (B,)."""
     same = y == y.mode().values
     return all(
         won - lost >= GAIN * len(y) and (won - lost) ** 2 > SURE * (won + lost)
-        for won, lost in ((int((there & ~other).sum()), int((other & ~there).sum())) for other in (right, same))
+        for won, lost in (
+            (int((there & ~other).sum()), int((other & ~there).sum())) for other in (right, same)
+        )
     )
 
 
 def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
-    """Whether the outputs mean the same classes in another order: each half of the images is judged by the order that fits the other best."""
+    """Whether the outputs mean the same classes in another order: each half of the images is judged
+    by the order that fits the other best."""
     from scipy.optimize import linear_sum_assignment
 
     given, truth = predicted.cpu().numpy(), y.cpu().numpy()
     there = np.zeros(len(truth), bool)
-    place = np.zeros(len(truth), int)  # of an image among those of its class, so that both halves have every class
+    place = np.zeros(
+        len(truth), int
+    )  # of an image among those of its class, so that both halves have every class
     for one in np.unique(truth):
         place[truth == one] = np.arange(np.count_nonzero(truth == one))
     for half in (place % 2 == 0, place % 2 == 1):
@@ -188,13 +256,18 @@ def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
     if not _far_better(torch.from_numpy(there).to(y.device), predicted == y, y):
         return {}
     return {
-        ORDER: f"The network is right for {_percent(float((given == truth).mean()))} of {len(truth)} images and would be for {_percent(float(there.mean()))} "
-        "with its outputs in another order: it seems to number the classes otherwise than the data set, so put its outputs in that order and evaluate again."
+        ORDER: (
+            f"The network is right for {_percent(float((given == truth).mean()))} of {len(truth)}"
+            f" images and would be for {_percent(float(there.mean()))} with its outputs in another"
+            " order: it seems to number the classes otherwise than the data set, so put its"
+            " outputs in that order and evaluate again."
+        )
     }
 
 
 def _input_range(trial: Trial, x: Tensor, y: Tensor, right: Tensor) -> dict[str, str]:
-    """Whether the network is right far more often for the same images in another range than [0,1]. right: (B,) bool, in that range."""
+    """Whether the network is right far more often for the same images in another range than [0,1].
+    right: (B,) bool, in that range."""
     best: tuple[float, str] | None = None
     for name, scaled in _ranges(x):
         try:
@@ -206,8 +279,12 @@ def _input_range(trial: Trial, x: Tensor, y: Tensor, right: Tensor) -> dict[str,
     if best is None:
         return {}
     return {
-        RANGE: f"The network is right for {_percent(float(right.float().mean()))} of {len(y)} images in [0,1], which it is given, and for "
-        f"{_percent(best[0])} of the same images {best[1]}: it seems to be made for those, so scale inside its forward pass and evaluate again."
+        RANGE: (
+            f"The network is right for {_percent(float(right.float().mean()))} of {len(y)} images"
+            f" in [0,1], which it is given, and for {_percent(best[0])} of the same images"
+            f" {best[1]}: it seems to be made for those, so scale inside its forward pass and"
+            " evaluate again."
+        )
     }
 
 
@@ -215,7 +292,10 @@ def _ranges(x: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Other ranges that networks are made for, as a clause after "images"."""
     yield "in [-1,1]", 2 * x - 1
     yield "in 0..255", 255 * x
-    mean, std = x.mean(dim=(0, 2, 3), keepdim=True), x.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-3)
+    mean, std = (
+        x.mean(dim=(0, 2, 3), keepdim=True),
+        x.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-3),
+    )
     yield "with mean 0 and variance 1 over the data set", (x - mean) / std
 
 

@@ -1,4 +1,5 @@
-"""Five checks of gradient masking, after Athalye 2018 and Carlini 2019: whether attacks that follow gradients can be trusted."""
+"""Five checks of gradient masking, after Athalye 2018 and Carlini 2019: whether attacks that follow
+gradients can be trusted."""
 
 from __future__ import annotations
 
@@ -18,48 +19,75 @@ from cdp.statistics.shares import share_difference, wilson
 from cdp.types import Interval
 
 SPARE = 0.03
-"""A check passes only where the upper end of its interval is within 3 points of the limit, so that a few images never pass it."""
+"""A check passes only where the upper end of its interval is within 3 points of the limit, so that
+a few images never pass it."""
 MORE_STEPS, BLACK_BOX, RESTARTS, FLAT = 0.02, 0.02, 0.05, 0.05
-"""Limits, in shares: what 200 steps may turn beyond 40; what Square may turn beyond PGD; what ten restarts together may turn beyond the
-first; images whose loss does not rise most along the gradient."""
+"""Limits, in shares: what 200 steps may turn beyond 40; what Square may turn beyond PGD; what ten
+restarts together may turn beyond the first; images whose loss does not rise most along the
+gradient."""
 SINGLE_STARTS, QUERIES, LARGE_STEPS = 10, 500, 50
 
 
 def masking_panel(
-    net: nn.Module, image: np.ndarray, label: np.ndarray, *, norm: str, epsilon: float, seed: int, batch: int,
-    should_stop: ShouldStop | None = None, on_batch: OnBatch | None = None,
-) -> Masking:  # fmt: skip
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    norm: str,
+    epsilon: float,
+    seed: int,
+    batch: int,
+    should_stop: ShouldStop | None = None,
+    on_batch: OnBatch | None = None,
+) -> Masking:
     """Whether gradients can be trusted, by n images: (n,H,W,C) uint8 and their labels (n,).
 
-    Each check measures a share with its 95 % interval. It passes where the share is within its limit and the interval ends within
-    3 points of it; it warns where the whole interval is beyond the limit; otherwise, as with too few images, it is unclear.
+    Each check measures a share with its 95 % interval. It passes where the share is within its
+    limit and the interval ends within 3 points of it; it warns where the whole interval is beyond
+    the limit; otherwise, as with too few images, it is unclear.
 
-    - large-budget: PGD-50 with a budget that reaches any image from any other (1 in l_inf; half the diagonal of [0,1]^d, from where grey is
-      within reach, in l_2), from the image itself, as noise of that size fools any network. Limit: chance, one class of K. An attack that
-      fails there fails for want of a gradient.
-    - steps: accuracy under PGD-40 minus that of the same images under PGD-200 as well. Limit: 2 points.
-    - black-box: images that PGD-40 on cross-entropy and on the margin leave and the first 500 queries of Square turn. Limit: 2 points.
+    - large-budget: PGD-50 with a budget that reaches any image from any other (1 in l_inf; half the
+      diagonal of [0,1]^d, from where grey is within reach, in l_2), from the image itself, as noise
+      of that size fools any network. Limit: chance, one class of K. An attack that fails there
+      fails for want of a gradient.
+    - steps: accuracy under PGD-40 minus that of the same images under PGD-200 as well. Limit: 2
+      points.
+    - black-box: images that PGD-40 on cross-entropy and on the margin leave and the first 500
+      queries of Square turn. Limit: 2 points.
     - restarts: accuracy under PGD-40 from one random start minus that under ten. Limit: 5 points.
-    - surface: right images whose cross-entropy rises no further along the gradient, by steps up to epsilon, than along the best of eight
-      random directions. Limit: 5 %.
+    - surface: right images whose cross-entropy rises no further along the gradient, by steps up to
+      epsilon, than along the best of eight random directions. Limit: 5 %.
 
-    No check proves the absence of masking, and a network may fail one for another reason; they are signs. Raises Cancelled when stopped.
+    No check proves the absence of masking, and a network may fail one for another reason; they are
+    signs. Raises Cancelled when stopped.
     """
     trial = Trial(net, image, label, should_stop=should_stop)
-    return _Panel(Attacker(trial, norm=norm, seed=seed, batch=batch, on_batch=on_batch), epsilon).masking()
+    return _Panel(
+        Attacker(trial, norm=norm, seed=seed, batch=batch, on_batch=on_batch), epsilon
+    ).masking()
 
 
 class _Panel:
-    """What the checks share: who is right, and who withstands PGD-40 from the first random start."""
+    """What the checks share: who is right, and who withstands PGD-40 from the first random
+    start."""
 
     def __init__(self, attacker: Attacker, epsilon: float) -> None:
-        self.attacker, self.trial, self.epsilon, self.n = attacker, attacker.trial, epsilon, len(attacker.trial)
+        self.attacker, self.trial, self.epsilon, self.n = (
+            attacker,
+            attacker.trial,
+            epsilon,
+            len(attacker.trial),
+        )
         self.right = attacker.right()
         self.first = self._pgd(self.right, 40)
 
     def masking(self) -> Masking:
         check, surface = self._surface()
-        return Masking(self.n, (self._large_budget(), self._steps(), self._black_box(), self._restarts(), check), surface)
+        return Masking(
+            self.n,
+            (self._large_budget(), self._steps(), self._black_box(), self._restarts(), check),
+            surface,
+        )
 
     def _pgd(self, among: np.ndarray, steps: int, *, start: int = 0) -> np.ndarray:
         return self.attacker.left_of(among, steps=steps, epsilon=self.epsilon, start=start)
@@ -70,46 +98,94 @@ class _Panel:
         classes = self.trial.classes
         assert classes is not None  # the first prediction counted them
         chance = 1 / classes
-        left = _share(self.attacker.left_of(self.right, steps=LARGE_STEPS, epsilon=budget, start=None))
-        said = f"PGD-{LARGE_STEPS} at a budget of {budget:.3g}, which reaches every image, leaves {_percent(left)} right, and chance is {100 * chance:.3g} %"
-        return _check("large-budget", said, judged(left, chance), {"budget": budget, "left": left.value, "chance": chance})
+        left = _share(
+            self.attacker.left_of(self.right, steps=LARGE_STEPS, epsilon=budget, start=None)
+        )
+        said = (
+            f"PGD-{LARGE_STEPS} at a budget of {budget:.3g}, which reaches every image, leaves"
+            f" {_percent(left)} right, and chance is {100 * chance:.3g} %"
+        )
+        return _check(
+            "large-budget",
+            said,
+            judged(left, chance),
+            {"budget": budget, "left": left.value, "chance": chance},
+        )
 
     def _steps(self) -> Check:
         few, many = self._pgd(self.right, 10), self._pgd(self.first, 200)
         fall = share_difference(self.first, many)
-        figures = {"pgd10": float(few.mean()), "pgd40": float(self.first.mean()), "pgd200": float(many.mean()), "fall": fall.value}
+        figures = {
+            "pgd10": float(few.mean()),
+            "pgd40": float(self.first.mean()),
+            "pgd200": float(many.mean()),
+            "fall": fall.value,
+        }
         ten, forty, most = (100 * figures[name] for name in ("pgd10", "pgd40", "pgd200"))
-        said = f"PGD with 10, 40 and 200 steps leaves {ten:.1f}, {forty:.1f} and {most:.1f} % right, the last a fall by {_points(fall)}"
+        said = (
+            f"PGD with 10, 40 and 200 steps leaves {ten:.1f}, {forty:.1f} and {most:.1f} % right,"
+            f" the last a fall by {_points(fall)}"
+        )
         return _check("steps", said, judged(fall, MORE_STEPS), figures)
 
     def _black_box(self) -> Check:
-        left = self.attacker.left_of(self.first, steps=40, epsilon=self.epsilon, loss=margin, start=SINGLE_STARTS)
-        square = square_attack(self.trial.net, norm=self.attacker.norm, epsilon=self.epsilon, seed=self.attacker.seed, queries=QUERIES)
-        turned = left & ~self.attacker.left_by(left, lambda number: lambda x, y: square.run(x, y, number), self.epsilon)
+        left = self.attacker.left_of(
+            self.first, steps=40, epsilon=self.epsilon, loss=margin, start=SINGLE_STARTS
+        )
+        square = square_attack(
+            self.trial.net,
+            norm=self.attacker.norm,
+            epsilon=self.epsilon,
+            seed=self.attacker.seed,
+            queries=QUERIES,
+        )
+        turned = left & ~self.attacker.left_by(
+            left, lambda number: lambda x, y: square.run(x, y, number), self.epsilon
+        )
         share = _share(turned)
-        said = f"Square, without gradients, turns {turned.sum()} of the {left.sum()} images that PGD leaves, {_percent(share)} of all"
+        said = (
+            f"Square, without gradients, turns {turned.sum()} of the {left.sum()} images that PGD"
+            f" leaves, {_percent(share)} of all"
+        )
         return _check(
-            "black-box", said, judged(share, BLACK_BOX), {"left": float(left.sum()), "turned": float(turned.sum()), "share": share.value}
+            "black-box",
+            said,
+            judged(share, BLACK_BOX),
+            {"left": float(left.sum()), "turned": float(turned.sum()), "share": share.value},
         )
 
     def _restarts(self) -> Check:
-        starts = np.stack([self.first, *(self._pgd(self.right, 40, start=start) for start in range(1, SINGLE_STARTS))])
+        starts = np.stack(
+            [
+                self.first,
+                *(self._pgd(self.right, 40, start=start) for start in range(1, SINGLE_STARTS)),
+            ]
+        )
         shares, worst = starts.mean(axis=1), np.logical_and.reduce(starts)
         gain = share_difference(self.first, worst)
         apart = int((starts.any(axis=0) & ~worst).sum())
         low, high = float(shares.min()), float(shares.max())
         said = (
-            f"Ten random starts of PGD-40 leave {100 * low:.1f} to {100 * high:.1f} % right and disagree on {apart} images; together they turn "
-            f"{_points(gain)} more than the first"
+            f"Ten random starts of PGD-40 leave {100 * low:.1f} to {100 * high:.1f} % right and"
+            f" disagree on {apart} images; together they turn {_points(gain)} more than the first"
         )
-        figures = {"lowest": low, "highest": high, "worst_case": float(worst.mean()), "disagree": float(apart), "gain": gain.value}
+        figures = {
+            "lowest": low,
+            "highest": high,
+            "worst_case": float(worst.mean()),
+            "disagree": float(apart),
+            "gain": gain.value,
+        }
         return _check("restarts", said, judged(gain, RESTARTS), figures)
 
     def _surface(self) -> tuple[Check, Surface | None]:
         """The check, and the surface of the image whose loss rises by the median."""
         rows = np.flatnonzero(self.right)
         if not len(rows):
-            return _check("surface", "No image is right to begin with", "unclear", {"flat": 0.0}), None
+            return (
+                _check("surface", "No image is right to begin with", "unclear", {"flat": 0.0}),
+                None,
+            )
         given: dict[str, Any] = {
             "norm": self.attacker.norm,
             "epsilon": self.epsilon,
@@ -120,11 +196,19 @@ class _Panel:
         flat = _share(along <= across)
         median, other = float(np.median(along)), float(np.median(across))
         said = (
-            f"Loss rises no further along the gradient than along the best of {DIRECTIONS} random directions for {_percent(flat)} of {len(rows)} "
-            f"right images (medians {median:.3g} and {other:.3g} nats)"
+            f"Loss rises no further along the gradient than along the best of {DIRECTIONS} random"
+            f" directions for {_percent(flat)} of {len(rows)} right images (medians {median:.3g}"
+            f" and {other:.3g} nats)"
         )
-        check = _check("surface", said, judged(flat, FLAT), {"flat": flat.value, "along": median, "across": other})
-        return check, loss_surface(self.trial, int(rows[np.argsort(along, kind="stable")[len(rows) // 2]]), **given)
+        check = _check(
+            "surface",
+            said,
+            judged(flat, FLAT),
+            {"flat": flat.value, "along": median, "across": other},
+        )
+        return check, loss_surface(
+            self.trial, int(rows[np.argsort(along, kind="stable")[len(rows) // 2]]), **given
+        )
 
 
 def judged(share: Interval, limit: float) -> Verdict:
@@ -135,13 +219,23 @@ def judged(share: Interval, limit: float) -> Verdict:
 
 
 _TITLES = {
-    "large-budget": "Large budget", "steps": "More steps", "black-box": "Black box", "restarts": "Restarts", "surface": "Loss surface",
-}  # fmt: skip
+    "large-budget": "Large budget",
+    "steps": "More steps",
+    "black-box": "Black box",
+    "restarts": "Restarts",
+    "surface": "Loss surface",
+}
 _MEANING: dict[str, dict[Verdict, str]] = {
-    "large-budget": {"pass": "attacks can reach every image", "warn": "gradients do not lead where they should"},
+    "large-budget": {
+        "pass": "attacks can reach every image",
+        "warn": "gradients do not lead where they should",
+    },
     "steps": {"pass": "40 steps are enough", "warn": "attacks have not converged, use more steps"},
     "black-box": {"pass": "gradients find what there is to find", "warn": "gradients are masked"},
-    "restarts": {"pass": "one start is about as good as ten", "warn": "attacks depend on luck, use more restarts"},
+    "restarts": {
+        "pass": "one start is about as good as ten",
+        "warn": "attacks depend on luck, use more restarts",
+    },
     "surface": {"pass": "gradients point uphill", "warn": "gradients do not point uphill"},
 }
 
@@ -160,4 +254,7 @@ def _percent(share: Interval) -> str:
 
 
 def _points(difference: Interval) -> str:
-    return f"{100 * difference.value:.1f} points ({100 * difference.low:.1f} to {100 * difference.high:.1f})"
+    return (
+        f"{100 * difference.value:.1f} points ({100 * difference.low:.1f} to"
+        f" {100 * difference.high:.1f})"
+    )

@@ -24,19 +24,42 @@ def outcome_of(state: SuiteState) -> Outcome:
 
 
 def weights_report(
-    state: SuiteState, label: np.ndarray, class_names: Sequence[str], attacks: Sequence[Attack], *, which: Which, epoch: int, sha256: str
+    state: SuiteState,
+    label: np.ndarray,
+    class_names: Sequence[str],
+    attacks: Sequence[Attack],
+    *,
+    which: Which,
+    epoch: int,
+    sha256: str,
 ) -> WeightsReport:
-    """Accuracies with Wilson intervals, by attack and class, and confusion, of a finished suite. label: (n,) true classes.
+    """Accuracies with Wilson intervals, by attack and class, and confusion, of a finished suite.
+    label: (n,) true classes.
 
-    Raises InputError before the last attack has ended, or where labels or attacks are not those of the suite.
+    Raises InputError before the last attack has ended, or where labels or attacks are not those of
+    the suite.
     """
     _require_done(state)
-    state.require(len(label), [attack.name for attack in attacks], norm=state.norm, epsilon=state.epsilon, batch=state.batch_size)
+    state.require(
+        len(label),
+        [attack.name for attack in attacks],
+        norm=state.norm,
+        epsilon=state.epsilon,
+        batch=state.batch_size,
+    )
     right, stands = state.clean == label, outcome_of(state).robust
     return WeightsReport(
-        which, epoch, sha256, _share(right), _share(stands), _stages(state, attacks), _classes(label, right, stands, class_names),
-        _confusion(label, state.clean, len(class_names)), _confusion(label, state.attacked, len(class_names)), state.largest,
-    )  # fmt: skip
+        which,
+        epoch,
+        sha256,
+        _share(right),
+        _share(stands),
+        _stages(state, attacks),
+        _classes(label, right, stands, class_names),
+        _confusion(label, state.clean, len(class_names)),
+        _confusion(label, state.attacked, len(class_names)),
+        state.largest,
+    )
 
 
 def suite_warnings(state: SuiteState) -> list[str]:
@@ -45,12 +68,16 @@ def suite_warnings(state: SuiteState) -> list[str]:
     refused = int(state.refused.sum())
     if refused:
         found.append(
-            f"{refused} attacked images were beyond the budget or no images and did not count: attack this network otherwise as well."
+            f"{refused} attacked images were beyond the budget or no images and did not count:"
+            " attack this network otherwise as well."
         )
     if "square" in state.names[1:]:
         turned = int(state.broken[state.names.index("square")])
         if turned > SURPRISE * n:
-            found.append(f"Square, which sees no gradients, turned {turned} of {n} images that gradients had left: these may be masked.")
+            found.append(
+                f"Square, which sees no gradients, turned {turned} of {n} images that gradients had"
+                " left: these may be masked."
+            )
     return found
 
 
@@ -68,19 +95,37 @@ def _stages(state: SuiteState, attacks: Sequence[Attack]) -> tuple[Stage, ...]:
     for number, attack in enumerate(attacks):
         broken = int(state.broken[number])
         left -= broken
-        found.append(Stage(attack.name, attack.title, int(state.tried[number]), broken, wilson(left, n), float(state.seconds[number])))
+        found.append(
+            Stage(
+                attack.name,
+                attack.title,
+                int(state.tried[number]),
+                broken,
+                wilson(left, n),
+                float(state.seconds[number]),
+            )
+        )
     return tuple(found)
 
 
-def _classes(label: np.ndarray, right: np.ndarray, stands: np.ndarray, names: Sequence[str]) -> tuple[ClassFigures, ...]:
+def _classes(
+    label: np.ndarray, right: np.ndarray, stands: np.ndarray, names: Sequence[str]
+) -> tuple[ClassFigures, ...]:
     members = [label == number for number in range(len(names))]
     return tuple(
-        ClassFigures(name, int(there.sum()), _share(right[there]) if there.any() else None, _share(stands[there]) if there.any() else None)
+        ClassFigures(
+            name,
+            int(there.sum()),
+            _share(right[there]) if there.any() else None,
+            _share(stands[there]) if there.any() else None,
+        )
         for name, there in zip(names, members, strict=True)
     )
 
 
-def _confusion(label: np.ndarray, predicted: np.ndarray, classes: int) -> tuple[tuple[int, ...], ...]:
+def _confusion(
+    label: np.ndarray, predicted: np.ndarray, classes: int
+) -> tuple[tuple[int, ...], ...]:
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (label, predicted), 1)
     return tuple(tuple(row) for row in counts.tolist())

@@ -1,4 +1,5 @@
-"""Suites of attacks, one after the other on the images that still stand: a generator that can be stopped and resumed at every batch."""
+"""Suites of attacks, one after the other on the images that still stand: a generator that can be
+stopped and resumed at every batch."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from cdp.robust.suite_state import CLEAN_PASS, SuiteState
 from cdp.robust.trial import ShouldStop, Trial, batches, seeded
 
 BACKWARD = 1
-"""Cost of a gradient beside its forward pass, in forward passes: measured with frozen parameters on the shipped networks."""
+"""Cost of a gradient beside its forward pass, in forward passes: measured with frozen parameters on
+the shipped networks."""
 GRADIENT = 1 + BACKWARD
 
 
@@ -25,8 +27,9 @@ GRADIENT = 1 + BACKWARD
 class Attack:
     """One stage of a suite. cost: of an image that stands to its end, in forward passes.
 
-    run: (x (B,C,H,W) fp32 in [0,1], y (B,), number of the batch in its stage) -> attacked images of the same shape, a function of these
-    three alone. It runs without gradients unless it asks for them.
+    run: (x (B,C,H,W) fp32 in [0,1], y (B,), number of the batch in its stage) -> attacked images of
+    the same shape, a function of these three alone. It runs without gradients unless it asks for
+    them.
     """
 
     name: str
@@ -36,17 +39,29 @@ class Attack:
 
 
 def run_suite(
-    net: nn.Module, image: np.ndarray, label: np.ndarray, attacks: Sequence[Attack], *, norm: str, epsilon: float, batch: int,
-    classes: int | None = None, state: SuiteState | None = None, should_stop: ShouldStop | None = None,
-) -> Iterator[SuiteState]:  # fmt: skip
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    attacks: Sequence[Attack],
+    *,
+    norm: str,
+    epsilon: float,
+    batch: int,
+    classes: int | None = None,
+    state: SuiteState | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[SuiteState]:
     """The worst case of every image over all attacks, in fp32 and eval mode.
 
-    image: (n,H,W,C) uint8; label: (n,); batch: images attacked at once: those that stand when an attack begins, in the order of their rows;
-    classes: how many logits there have to be; should_stop: asked a few times a second, also inside an attack.
-    Yields the state, each time the same object brought up to date, after every batch without attack and under attack, and once for an attack
-    that has no image left; nothing where ``state`` is done. With a state that was saved at any yield, the outcome of every image is that of
-    an unbroken run. An attacked image beyond the budget is refused and counted.
-    Raises Cancelled when stopped, and InputError for a state of another suite or a network that cannot be evaluated.
+    image: (n,H,W,C) uint8; label: (n,); batch: images attacked at once: those that stand when an
+    attack begins, in the order of their rows; classes: how many logits there have to be;
+    should_stop: asked a few times a second, also inside an attack. Yields the state, each time the
+    same object brought up to date, after every batch without attack and under attack, and once for
+    an attack that has no image left; nothing where ``state`` is done. With a state that was saved
+    at any yield, the outcome of every image is that of an unbroken run. An attacked image beyond
+    the budget is refused and counted.
+    Raises Cancelled when stopped, and InputError for a state of another suite or a network that
+    cannot be evaluated.
     """
     trial = Trial(net, image, label, classes=classes, should_stop=should_stop)
     names = tuple(attack.name for attack in attacks)
@@ -75,20 +90,31 @@ def _clean_pass(trial: Trial, state: SuiteState) -> Iterator[SuiteState]:
 
 
 def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteState]:
-    """One attack. The composition of its batches follows from who stood when it began, also after a resume in its middle."""
+    """One attack. The composition of its batches follows from who stood when it began, also after a
+    resume in its middle."""
     stage = state.stage
-    parts = batches(np.flatnonzero((state.broken_by == STANDS) | (state.broken_by >= stage)), state.batch_size)
+    parts = batches(
+        np.flatnonzero((state.broken_by == STANDS) | (state.broken_by >= stage)), state.batch_size
+    )
     if not parts:
         state.advance(0)
         yield state
     for number, rows in list(enumerate(parts))[state.batch :]:
         began = time.perf_counter()
-        found = trial.attack(rows, _of_batch(attack, number), norm=state.norm, epsilon=state.epsilon)
+        found = trial.attack(
+            rows, _of_batch(attack, number), norm=state.norm, epsilon=state.epsilon
+        )
         wrong = found.predicted != trial.label[rows]
         broken = found.valid & wrong
         state.attacked[rows[broken]] = found.predicted[broken]
         state.broken_by[rows[broken]] = stage
-        state.count(stage, len(rows), int(broken.sum()), int((~found.valid).sum()), time.perf_counter() - began)
+        state.count(
+            stage,
+            len(rows),
+            int(broken.sum()),
+            int((~found.valid).sum()),
+            time.perf_counter() - began,
+        )
         state.largest = max(state.largest, float(found.size[broken].max(initial=0.0)))
         state.advance(len(parts))
         yield state
@@ -99,13 +125,29 @@ def _of_batch(attack: Attack, number: int) -> Callable[[Tensor, Tensor], Tensor]
 
 
 def quick(net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: int = 10) -> list[Attack]:
-    """An estimate in little time: PGD on cross-entropy from one random start, 2.5 budgets over all steps (Madry 2018)."""
+    """An estimate in little time: PGD on cross-entropy from one random start, 2.5 budgets over all
+    steps (Madry 2018)."""
     title = f"PGD-{steps} on cross-entropy"
-    return [_pgd_stage(net, "pgd-ce", title, cross_entropy, norm=norm, epsilon=epsilon, entropy=(seed, 0), steps=steps, restarts=1)]
+    return [
+        _pgd_stage(
+            net,
+            "pgd-ce",
+            title,
+            cross_entropy,
+            norm=norm,
+            epsilon=epsilon,
+            entropy=(seed, 0),
+            steps=steps,
+            restarts=1,
+        )
+    ]
 
 
-def pgd_suite(net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: int = 40, restarts: int = 5) -> list[Attack]:
-    """PGD on cross-entropy and then on the CW margin, each from ``restarts`` random starts, a start only for images that those before left.
+def pgd_suite(
+    net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: int = 40, restarts: int = 5
+) -> list[Attack]:
+    """PGD on cross-entropy and then on the CW margin, each from ``restarts`` random starts, a start
+    only for images that those before left.
 
     Its first start is that of ``quick``. Raises InputError for no steps or no starts.
     """
@@ -113,26 +155,52 @@ def pgd_suite(net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: in
     starts = f"{restarts} random start{'s' if restarts > 1 else ''}"
     return [
         _pgd_stage(
-            net, name, f"PGD-{steps} on {words}, {starts}", loss, norm=norm, epsilon=epsilon, entropy=(seed, number), steps=steps,
+            net,
+            name,
+            f"PGD-{steps} on {words}, {starts}",
+            loss,
+            norm=norm,
+            epsilon=epsilon,
+            entropy=(seed, number),
+            steps=steps,
             restarts=restarts,
         )
         for number, (name, words, loss) in enumerate(losses)
-    ]  # fmt: skip
+    ]
 
 
 def _pgd_stage(
-    net: nn.Module, name: str, title: str, loss: Loss, *, norm: str, epsilon: float, entropy: tuple[int, int], steps: int, restarts: int
+    net: nn.Module,
+    name: str,
+    title: str,
+    loss: Loss,
+    *,
+    norm: str,
+    epsilon: float,
+    entropy: tuple[int, int],
+    steps: int,
+    restarts: int,
 ) -> Attack:
     if steps < 1 or restarts < 1:
-        raise InputError(f"PGD with {steps} steps and {restarts} restarts attacks nothing: give 1 or more of both")
+        raise InputError(
+            f"PGD with {steps} steps and {restarts} restarts attacks nothing: give 1 or more of"
+            " both"
+        )
 
     def run(x: Tensor, y: Tensor, number: int) -> Tensor:
         found, left = x, torch.arange(len(x), device=x.device)
         for restart in range(restarts):
             x_adv = pgd(
-                net, x[left], y[left], epsilon=epsilon, step_size=2.5 * epsilon / steps, steps=steps, norm=norm, loss=loss,
+                net,
+                x[left],
+                y[left],
+                epsilon=epsilon,
+                step_size=2.5 * epsilon / steps,
+                steps=steps,
+                norm=norm,
+                loss=loss,
                 generator=seeded(*entropy, number, restart),
-            )  # fmt: skip
+            )
             found = found.index_copy(0, left, x_adv)
             left = left[net(x_adv).argmax(dim=1) == y[left]]
             if not len(left):

@@ -1,4 +1,5 @@
-"""A network and labelled images under attack: held still and reproducible, and every attacked image checked before it counts."""
+"""A network and labelled images under attack: held still and reproducible, and every attacked image
+checked before it counts."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Attacked:
-    """What became of b images. predicted: (b,) int64 after the attack; valid: (b,) bool, finite, in [0,1] and within the budget;
-    size: (b,) of the perturbation, in the norm."""
+    """What became of b images. predicted: (b,) int64 after the attack; valid: (b,) bool, finite, in
+    [0,1] and within the budget; size: (b,) of the perturbation, in the norm."""
 
     predicted: np.ndarray
     valid: np.ndarray
@@ -38,7 +39,9 @@ class Attacked:
 
 def seeded(*numbers: int) -> torch.Generator:
     """A stream of its own for every sequence of numbers of 0 or more."""
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
+    return torch.Generator().manual_seed(
+        int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+    )
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -53,24 +56,43 @@ def batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 class Trial:
-    """A network and n labelled images. Whatever it does to the network is undone when the call ends."""
+    """A network and n labelled images. Whatever it does to the network is undone when the call
+    ends."""
 
     def __init__(
-        self, net: nn.Module, image: np.ndarray, label: np.ndarray, *, classes: int | None = None, should_stop: ShouldStop | None = None
+        self,
+        net: nn.Module,
+        image: np.ndarray,
+        label: np.ndarray,
+        *,
+        classes: int | None = None,
+        should_stop: ShouldStop | None = None,
     ) -> None:
-        """image: (n,H,W,C) uint8, may be memory-mapped; label: (n,) integers; classes: how many logits there have to be, None for as many as
-        the first images get; should_stop: asked in forward passes, a few times a second. Raises InputError for other arrays."""
+        """image: (n,H,W,C) uint8, may be memory-mapped; label: (n,) integers; classes: how many
+        logits there have to be, None for as many as the first images get; should_stop: asked in
+        forward passes, a few times a second. Raises InputError for other arrays."""
         if image.dtype != np.uint8 or image.ndim != 4 or not image.size:
-            raise InputError(f"evaluations take (n,H,W,C) uint8 images, but these are {image.dtype} of shape {image.shape}: convert them")
+            raise InputError(
+                f"evaluations take (n,H,W,C) uint8 images, but these are {image.dtype} of shape"
+                f" {image.shape}: convert them"
+            )
         if label.shape != image.shape[:1] or not np.issubdtype(label.dtype, np.integer):
             raise InputError(
-                f"{len(image)} images have labels of shape {label.shape} and type {label.dtype}: give one whole number for each"
+                f"{len(image)} images have labels of shape {label.shape} and type {label.dtype}:"
+                " give one whole number for each"
             )
-        self.net, self.image, self.label, self.classes, self.should_stop = net, image, label.astype(np.int64), classes, should_stop
+        self.net, self.image, self.label, self.classes, self.should_stop = (
+            net,
+            image,
+            label.astype(np.int64),
+            classes,
+            should_stop,
+        )
         self.device = device_of(net)
         if self.label.min() < 0 or (classes is not None and self.label.max() >= classes):
             raise InputError(
-                f"labels run from {self.label.min()} to {self.label.max()}: they have to be 0 or more, and below {classes or 'K'}"
+                f"labels run from {self.label.min()} to {self.label.max()}: they have to be 0 or"
+                f" more, and below {classes or 'K'}"
             )
 
     def __len__(self) -> int:
@@ -78,12 +100,15 @@ class Trial:
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """Eval mode, frozen parameters, fp32 without TF32, reproducible kernels; the caller's random streams and settings are handed
-        back as they were, for the attacks of others seed globally. Raises Cancelled within a second of a wish to stop."""
+        """Eval mode, frozen parameters, fp32 without TF32, reproducible kernels; the caller's
+        random streams and settings are handed back as they were, for the attacks of others seed
+        globally. Raises Cancelled within a second of a wish to stop."""
         gpus = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
         with ExitStack() as stack:
             stack.enter_context(frozen(self.net))
-            stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False))
+            stack.enter_context(
+                torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+            )
             stack.enter_context(_exact_products())
             stack.enter_context(torch.random.fork_rng(devices=gpus))
             stack.enter_context(_stoppable(self.net, self.should_stop))
@@ -95,7 +120,8 @@ class Trial:
         return x, torch.from_numpy(self.label[rows]).to(self.device)
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """(b,) int64 predicted classes. Raises InputError where the network does not give one finite logit for each class."""
+        """(b,) int64 predicted classes. Raises InputError where the network does not give one
+        finite logit for each class."""
         x, _ = self.images(rows)
         with self.still(), torch.no_grad():
             logits = self.logits(x, "images")
@@ -107,16 +133,21 @@ class Trial:
         with self.still(), torch.enable_grad():
             if not self.logits(x.requires_grad_(True), "images").requires_grad:
                 raise InputError(
-                    "the network gives no gradient with respect to its images: remove no_grad and detach from its forward pass"
+                    "the network gives no gradient with respect to its images: remove no_grad and"
+                    " detach from its forward pass"
                 )
 
     def attack(self, rows: np.ndarray, run: Run, *, norm: str, epsilon: float) -> Attacked:
-        """Attack the images of ``rows``, all in one batch, and look at what comes back: an image beyond the budget does not count."""
+        """Attack the images of ``rows``, all in one batch, and look at what comes back: an image
+        beyond the budget does not count."""
         x, y = self.images(rows)
         with self.still(), torch.no_grad():
             x_adv = run(x.clone(), y.clone()).detach().to(x)
             if x_adv.shape != x.shape:
-                raise InputError(f"an attack gave images of shape {list(x_adv.shape)} for {list(x.shape)}: it has to keep the shape")
+                raise InputError(
+                    f"an attack gave images of shape {list(x_adv.shape)} for {list(x.shape)}: it"
+                    " has to keep the shape"
+                )
             size = _size(x_adv - x, norm)
             limit = epsilon * (1 + SLACK) + SLACK_FLOOR
             # NaN is in no range and within no budget.
@@ -126,22 +157,35 @@ class Trial:
         return Attacked(logits.argmax(dim=1).cpu().numpy(), valid.cpu().numpy(), size.cpu().numpy())
 
     def logits(self, x: Tensor, what: str) -> Tensor:
-        """(B,K) of images (B,C,H,W) in [0,1], called ``what`` in messages. Raises InputError where they are not one finite number a class."""
+        """(B,K) of images (B,C,H,W) in [0,1], called ``what`` in messages. Raises InputError where
+        they are not one finite number a class."""
         try:
             logits: object = self.net(x)
         except (CdpError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # whatever a stranger's code raises is told in one sentence
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-            raise InputError(f"the network does not take {what} of shape {list(x.shape)} ({said}): check its input") from error
+            raise InputError(
+                f"the network does not take {what} of shape {list(x.shape)} ({said}): check its"
+                " input"
+            ) from error
         if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(x):
             shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise InputError(f"the network gives {shape} for {len(x)} images: it has to give one row of logits for each")
+            raise InputError(
+                f"the network gives {shape} for {len(x)} images: it has to give one row of logits"
+                " for each"
+            )
         self.classes = self.classes or max(logits.shape[1], int(self.label.max()) + 1)
         if logits.shape[1] != self.classes:
-            raise InputError(f"the network gives {logits.shape[1]} logits, but there are {self.classes} classes: choose another data set")
+            raise InputError(
+                f"the network gives {logits.shape[1]} logits, but there are {self.classes} classes:"
+                " choose another data set"
+            )
         if not bool(torch.isfinite(logits).all()):
-            raise InputError(f"the network gives logits for {what} that are NaN or infinite: check it for overflow")
+            raise InputError(
+                f"the network gives logits for {what} that are NaN or infinite: check it for"
+                " overflow"
+            )
         return logits
 
 

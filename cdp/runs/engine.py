@@ -1,7 +1,8 @@
 """The live engine: one per device and process, shared by all browser tabs.
 
-One worker thread takes jobs from a bounded queue, so models are loaded once and two tabs never fight for the device.
-In idle time it loads models and measures what a generation costs here. torch is imported in that thread only.
+One worker thread takes jobs from a bounded queue, so models are loaded once and two tabs never
+fight for the device. In idle time it loads models and measures what a generation costs here. torch
+is imported in that thread only.
 """
 
 from __future__ import annotations
@@ -33,10 +34,14 @@ logger = logging.getLogger(__name__)
 class Live(Protocol):
     """cdp.tasks.live: yields Frames, then one LiveResult, also when it was stopped."""
 
-    def __call__(self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]: ...
+    def __call__(
+        self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    ) -> Iterator[Frame | LiveResult]: ...
 
 
-def _live(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+def _live(
+    config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+) -> Iterator[Frame | LiveResult]:
     from cdp.tasks.live import live
 
     return live(config, compare=compare, should_stop=should_stop)
@@ -49,7 +54,8 @@ def _load(config: GenerateConfig) -> None:
 
 
 class Engine:
-    """Runs live generations one after another. Every method returns at once and may be called from any thread."""
+    """Runs live generations one after another. Every method returns at once and may be called from
+    any thread."""
 
     def __init__(
         self,
@@ -60,7 +66,8 @@ class Engine:
         kept: int = KEPT,
         speed: Speed | None = None,
     ) -> None:
-        """live, load: what samples and what loads models; waiting: places in the queue; kept: finished jobs kept."""
+        """live, load: what samples and what loads models; waiting: places in the queue; kept:
+        finished jobs kept."""
         self._live, self._load = live, load
         self._waiting, self._kept = waiting, kept
         self._speed = speed or Speed()
@@ -75,11 +82,18 @@ class Engine:
     def submit(self, config: GenerateConfig, *, compare: bool = True) -> Job:
         """Queue a generation. Raises CdpError where the queue is full."""
         job = Job(
-            config, compare=compare, expected=self.estimate(config, compare=compare), position=self._position, withdraw=self._withdraw
+            config,
+            compare=compare,
+            expected=self.estimate(config, compare=compare),
+            position=self._position,
+            withdraw=self._withdraw,
         )
         with self._wake:
             if len(self._queue) >= self._waiting:
-                raise CdpError(f"{self._waiting} generations are waiting already: try again when one of them is done, or cancel one")
+                raise CdpError(
+                    f"{self._waiting} generations are waiting already: try again when one of them"
+                    " is done, or cancel one"
+                )
             self._start()
             self._queue.append(job)
             self._jobs[job.id] = job
@@ -98,18 +112,21 @@ class Engine:
             return self._jobs.get(job_id)
 
     def warm(self, config: GenerateConfig) -> None:
-        """Load the models of ``config`` and measure its cost when the worker is idle. Repeating it costs nothing."""
+        """Load the models of ``config`` and measure its cost when the worker is idle. Repeating it
+        costs nothing."""
         with self._wake:
             self._start()
             self._cold = config
             self._wake.notify_all()
 
     def estimate(self, config: GenerateConfig, *, compare: bool = True) -> float | None:
-        """Seconds this generation takes on this machine once it is its turn; None until its kind was measured."""
+        """Seconds this generation takes on this machine once it is its turn; None until its kind
+        was measured."""
         return self._speed.estimate(config, compare=compare)
 
     def close(self, timeout: float | None = None) -> None:
-        """Cancel everything and end the worker after its current step; waits up to ``timeout`` seconds for it."""
+        """Cancel everything and end the worker after its current step; waits up to ``timeout``
+        seconds for it."""
         with self._wake:
             self._closed = True
             jobs, thread = list(self._jobs.values()), self._thread
@@ -148,7 +165,8 @@ class Engine:
             pass
 
     def _serve_one(self) -> bool:
-        """One job, or else one warm-up. A function of its own, so that nothing of a job outlives it here."""
+        """One job, or else one warm-up. A function of its own, so that nothing of a job outlives it
+        here."""
         with self._wake:
             self._wake.wait_for(lambda: self._closed or self._queue or self._cold is not None)
             if self._closed:
@@ -198,19 +216,26 @@ class Engine:
         self._speed.learn(job.config, compare=job.compare, ticks=ticks, tail=tail)
 
     def _warm_up(self, config: GenerateConfig) -> None:
-        """Load, then time a short generation where its kind is unknown; gives way to a waiting job at every step."""
+        """Load, then time a short generation where its kind is unknown; gives way to a waiting job
+        at every step."""
         try:
             self._load(config)
             for steps in _TRIAL_STEPS:
                 if self.estimate(config) is None and not self._busy():
                     self._try_out(config, steps, timed=steps == _TRIAL_STEPS[-1])
         except Exception as error:
-            # Whoever clicks Generate gets the same error as the sentence of his job; here nobody is waiting for it.
+            # Whoever clicks Generate gets the same error as the sentence of his job; here nobody is
+            # waiting for it.
             logger.warning("warm-up failed: %s", sentence(error), exc_info=True)
 
     def _try_out(self, config: GenerateConfig, steps: int, *, timed: bool) -> None:
         sampler = config.sampler.model_copy(update={"steps": min(steps, config.sampler.steps)})
-        trial = Job(config.model_copy(update={"sampler": sampler, "count": min(config.batch, _TRIAL_IMAGES)}), compare=True)
+        trial = Job(
+            config.model_copy(
+                update={"sampler": sampler, "count": min(config.batch, _TRIAL_IMAGES)}
+            ),
+            compare=True,
+        )
         complete = False
         for item in self._live(trial.config, compare=True, should_stop=self._busy):
             if isinstance(item, LiveResult):

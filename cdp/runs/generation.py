@@ -1,4 +1,5 @@
-"""Generating a sample set of any size: batch by batch onto the disk, in flat memory, going on after a kill."""
+"""Generating a sample set of any size: batch by batch onto the disk, in flat memory, going on after
+a kill."""
 
 from __future__ import annotations
 
@@ -24,15 +25,19 @@ class Maker(Protocol):
         ...
 
     def weights(self, config: GenerateConfig) -> dict[str, str]:
-        """What the settings come to: the data set, and hashes of the networks. A set begun with others is not gone on with."""
+        """What the settings come to: the data set, and hashes of the networks. A set begun with
+        others is not gone on with."""
         ...
 
     def labelled(self, config: GenerateConfig) -> bool:
         """Whether the images will have labels."""
         ...
 
-    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> Chunk | None:
-        """Batch ``index``: (b,H,W,C) uint8 and (b,) labels or None, the same at every call; None where it was stopped midway."""
+    def batch(
+        self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
+    ) -> Chunk | None:
+        """Batch ``index``: (b,H,W,C) uint8 and (b,) labels or None, the same at every call; None
+        where it was stopped midway."""
         ...
 
     def card(self, config: GenerateConfig) -> dict[str, Any]:
@@ -62,7 +67,9 @@ class TaskMaker:
 
         return load_engine(config).model.denoiser.classes > 0
 
-    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> Chunk | None:
+    def batch(
+        self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
+    ) -> Chunk | None:
         from cdp.tasks.batches import generate_batch
 
         return generate_batch(config, index, should_stop)
@@ -82,30 +89,47 @@ def generate_set(
     maker: Maker | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> SampleSet:
-    """Generate ``config`` into the new folder ``out``; finished batches of an interrupted start are not repeated.
+    """Generate ``config`` into the new folder ``out``; finished batches of an interrupted start are
+    not repeated.
 
-    on_progress: called at the start and after every batch. should_stop: asked before every batch and every step.
-    origin: what else the set's card should say of where it comes from.
-    Raises InputError where ``out`` exists, holds a partial set of other settings, or another process writes it; and
-    Cancelled, keeping the finished batches, where it was stopped.
+    on_progress: called at the start and after every batch. should_stop: asked before every batch
+    and every step. origin: what else the set's card should say of where it comes from.
+    Raises InputError where ``out`` exists, holds a partial set of other settings, or another
+    process writes it; and Cancelled, keeping the finished batches, where it was stopped.
     """
     out = Path(out).expanduser().resolve()
     valid_name(out.name)
     refuse_existing(out)
     maker = maker or TaskMaker()
     begun = flatten(config) | maker.weights(config)
-    with SetWriter(out, config.count, maker.shape(config), begun, labelled=maker.labelled(config), upgrade=_today) as writer:
+    with SetWriter(
+        out,
+        config.count,
+        maker.shape(config),
+        begun,
+        labelled=maker.labelled(config),
+        upgrade=_today,
+    ) as writer:
         resumed, began = writer.done_rows, time.monotonic()
 
         def tell() -> None:
-            on_progress(progress_since(began, done=writer.done_rows, count=config.count, resumed_from=resumed))
+            on_progress(
+                progress_since(
+                    began, done=writer.done_rows, count=config.count, resumed_from=resumed
+                )
+            )
 
         tell()
         while writer.done_rows < config.count:
-            made = None if should_stop() else maker.batch(config, writer.done_rows // config.batch, should_stop)
+            made = (
+                None
+                if should_stop()
+                else maker.batch(config, writer.done_rows // config.batch, should_stop)
+            )
             if made is None:
                 raise Cancelled(
-                    f"stopped after {writer.done_rows} of {config.count} images: start it again with the same settings to go on"
+                    f"stopped after {writer.done_rows} of {config.count} images: start it again"
+                    " with the same settings to go on"
                 )
             image, label = made
             writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
@@ -114,6 +138,7 @@ def generate_set(
 
 
 def _today(stored: dict[str, Any]) -> dict[str, Any]:
-    """What a set was begun with, its settings in today's terms, so that one begun by an older version is gone on with."""
+    """What a set was begun with, its settings in today's terms, so that one begun by an older
+    version is gone on with."""
     settings = {name: value for name, value in stored.items() if name in flatten(GenerateConfig())}
     return stored | flatten(unflatten(settings))

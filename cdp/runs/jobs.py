@@ -1,4 +1,5 @@
-"""One live generation as the pages see it: what was asked, where it stands, what it has shown so far."""
+"""One live generation as the pages see it: what was asked, where it stands, what it has shown so
+far."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from cdp.types import Frame, LiveResult
 State = Literal["queued", "running", "done", "cancelled", "failed"]
 
 FRAME_BYTES = 64 * 2**20
-"""Images of frames that one job may hold. A job that would need more keeps evenly spaced steps and the last of each batch."""
+"""Images of frames that one job may hold. A job that would need more keeps evenly spaced steps and
+the last of each batch."""
 
 _RECENT = 8
 
@@ -32,7 +34,8 @@ class Job:
         position: Callable[[Job], int] = lambda _: 0,
         withdraw: Callable[[Job], None] = lambda _: None,
     ) -> None:
-        """expected: seconds it should take, None where unknown; position, withdraw: the engine's queue."""
+        """expected: seconds it should take, None where unknown; position, withdraw: the engine's
+        queue."""
         self.id = uuid.uuid4().hex[:12]
         self.config, self.compare, self.expected = config, compare, expected
         self.submitted = time.time()
@@ -72,7 +75,8 @@ class Job:
 
     @property
     def result(self) -> LiveResult | None:
-        """The images and figures; also of a cancelled job that had begun, then with ``complete`` False."""
+        """The images and figures; also of a cancelled job that had begun, then with ``complete``
+        False."""
         return self._result
 
     @property
@@ -98,7 +102,8 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """From the pace of the last steps, before those from what such jobs cost here; None while that is unknown."""
+        """From the pace of the last steps, before those from what such jobs cost here; None while
+        that is unknown."""
         with self._lock:
             if self._ended.is_set():
                 return 0.0
@@ -108,10 +113,13 @@ class Job:
                 return max(0.0, pace * (self._total - self._done) - (time.monotonic() - times[-1]))
             if self.expected is None:
                 return None
-            return max(0.0, self.expected - (time.monotonic() - self._began if self._began else 0.0))
+            return max(
+                0.0, self.expected - (time.monotonic() - self._began if self._began else 0.0)
+            )
 
     def cancel(self) -> None:
-        """In the queue: it leaves at once. Running: it stops at the next step and keeps what is done. Else: nothing."""
+        """In the queue: it leaves at once. Running: it stops at the next step and keeps what is
+        done. Else: nothing."""
         self._asked_to_stop.set()
         self._withdraw(self)
 
@@ -132,7 +140,9 @@ class Job:
         """The worker has taken one more step."""
         with self._lock:
             if not self._frames:
-                size = frame.guided.nbytes + (0 if frame.unguided is None else frame.unguided.nbytes)
+                size = frame.guided.nbytes + (
+                    0 if frame.unguided is None else frame.unguided.nbytes
+                )
                 self._stride = max(1, -(-size * frame.total // FRAME_BYTES))
             self._done, self._total = frame.i, frame.total
             self._times.append((time.monotonic(), frame.loss is not None))
@@ -140,7 +150,9 @@ class Job:
             if not self._frames or ends_batch or frame.i % self._stride == 0:
                 self._frames.append(frame)
 
-    def end(self, state: State, *, result: LiveResult | None = None, error: str | None = None) -> None:
+    def end(
+        self, state: State, *, result: LiveResult | None = None, error: str | None = None
+    ) -> None:
         """It is over; only the first call counts."""
         with self._lock:
             if self._ended.is_set():
@@ -152,5 +164,8 @@ class Job:
     def ticks(self) -> tuple[list[Tick], float]:
         """Duration of every step but the first, and the seconds from the last step until now."""
         with self._lock:
-            steps = [Tick(when - before, guided) for (before, _), (when, guided) in zip(self._times, self._times[1:], strict=False)]
+            steps = [
+                Tick(when - before, guided)
+                for (before, _), (when, guided) in zip(self._times, self._times[1:], strict=False)
+            ]
             return steps, time.monotonic() - self._times[-1][0] if self._times else 0.0

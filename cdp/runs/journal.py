@@ -1,7 +1,8 @@
 """The numbers of a run as it goes: metrics.jsonl, one line a point, on disk before the run goes on.
 
-The worker appends; resuming and every page read. Lines are only ever added, but for ``Journal.cut``, which puts a
-shorter file in place of the old one when a run goes on from an earlier checkpoint.
+The worker appends; resuming and every page read. Lines are only ever added, but for
+``Journal.cut``, which puts a shorter file in place of the old one when a run goes on from an
+earlier checkpoint.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Journal:
     """The journal of one run, opened by its only writer. Steps grow from point to point."""
 
     def __init__(self, path: Path, on_append: Callable[[Point], None] | None = None) -> None:
-        """Open for appending; a last line that a kill or a full disk left unfinished is cut off first.
+        """Open for appending; a last line that a kill or a full disk left unfinished is cut off
+        first.
 
         on_append: called with every point once it is on disk.
         """
@@ -44,7 +46,9 @@ class Journal:
         self._size = content.rfind(b"\n") + 1
         if self._size < len(content):
             os.ftruncate(self._file, self._size)
-        self._last_step = max((point.step for point in _points(content[: self._size])), default=None)
+        self._last_step = max(
+            (point.step for point in _points(content[: self._size])), default=None
+        )
 
     @property
     def last_step(self) -> int | None:
@@ -54,12 +58,25 @@ class Journal:
     def append(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point, on disk when this returns; NaN and infinities are left out of it.
 
-        Raises CdpError where the journal has that step already, and OSError, with the file as before, on a full disk.
+        Raises CdpError where the journal has that step already, and OSError, with the file as
+        before, on a full disk.
         """
         if self._last_step is not None and step <= self._last_step:
-            raise CdpError(f"{self._path} goes to step {self._last_step} already, so {step} cannot follow: cut it there before")
-        point = Point(int(step), time.time(), {name: float(value) for name, value in values.items() if math.isfinite(value)})
-        line = json.dumps({"step": point.step, "time": point.time, "values": point.values}, allow_nan=False).encode() + b"\n"
+            raise CdpError(
+                f"{self._path} goes to step {self._last_step} already, so {step} cannot follow: cut"
+                " it there before"
+            )
+        point = Point(
+            int(step),
+            time.time(),
+            {name: float(value) for name, value in values.items() if math.isfinite(value)},
+        )
+        line = (
+            json.dumps(
+                {"step": point.step, "time": point.time, "values": point.values}, allow_nan=False
+            ).encode()
+            + b"\n"
+        )
         try:
             _write_all(self._file, line)
             os.fsync(self._file)
@@ -75,7 +92,9 @@ class Journal:
         """Drop the points after ``step``, where the run goes on from a checkpoint of that step."""
         if self._last_step is None or self._last_step <= step:
             return
-        kept = [(line, point) for line, point in _lines(self._path.read_bytes()) if point.step <= step]
+        kept = [
+            (line, point) for line, point in _lines(self._path.read_bytes()) if point.step <= step
+        ]
         with atomic_file(self._path) as file:
             file.writelines(line for line, _ in kept)
         self.close()
@@ -91,11 +110,13 @@ class Journal:
 
 
 def read_journal(path: Path, offset: int = 0) -> tuple[list[Point], int]:
-    """The points from byte ``offset`` on, and the offset to read from next time; nothing new costs one stat.
+    """The points from byte ``offset`` on, and the offset to read from next time; nothing new costs
+    one stat.
 
-    Only whole lines are read, so that a point being written is left for next time; damaged lines are left out. A missing
-    file is an empty one. An offset smaller than the one given means that the journal was cut since (it is shorter, or
-    no line ends there): drop what was read and start from 0. ``Follower`` does that, and notices every cut.
+    Only whole lines are read, so that a point being written is left for next time; damaged lines
+    are left out. A missing file is an empty one. An offset smaller than the one given means that
+    the journal was cut since (it is shorter, or no line ends there): drop what was read and start
+    from 0. ``Follower`` does that, and notices every cut.
     """
     try:
         if path.stat().st_size == offset:
@@ -124,10 +145,11 @@ class Follower:
     _seen: tuple[int, int, int] | None = None
 
     def update(self) -> bool:
-        """Read what is new; whether anything changed. After a cut ``points`` is a new list, no longer the old one grown.
+        """Read what is new; whether anything changed. After a cut ``points`` is a new list, no
+        longer the old one grown.
 
-        Nothing new costs one stat. A cut is noticed even where the file has grown past its old length since: the line
-        that was read last is no longer where it was.
+        Nothing new costs one stat. A cut is noticed even where the file has grown past its old
+        length since: the line that was read last is no longer where it was.
         """
         try:
             stat = self.path.stat()
@@ -179,6 +201,10 @@ def _parse(line: bytes) -> Point | None:
         record: Any = json.loads(line)
         step, when, values = record["step"], record["time"], record["values"]
         numbers = {str(name): float(value) for name, value in values.items()}
-        return Point(int(step), float(when), {name: value for name, value in numbers.items() if math.isfinite(value)})
+        return Point(
+            int(step),
+            float(when),
+            {name: value for name, value in numbers.items() if math.isfinite(value)},
+        )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

@@ -8,7 +8,8 @@ from typing import Any
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file; None where there is no file or no JSON object in it. Raises other OSErrors."""
+    """The object in the file; None where there is no file or no JSON object in it. Raises other
+    OSErrors."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):

@@ -1,6 +1,8 @@
-"""What a background run can do: one entry a kind, with how its settings are read and what works on it.
+"""What a background run can do: one entry a kind, with how its settings are read and what works on
+it.
 
-Pages and the launcher read this registry, so nothing heavy is imported before a worker calls ``work``.
+Pages and the launcher read this registry, so nothing heavy is imported before a worker calls
+``work``.
 """
 
 from __future__ import annotations
@@ -54,10 +56,11 @@ Work = Callable[["Run", Context], dict[str, Any] | None]
 class Kind:
     """One kind of run. title: for people; makes: what it makes outside its own folder, in words.
 
-    read, write: settings from and to JSON; read raises InputError. named: the settings that go with a run's name.
-    place: where that goes, None for a kind that keeps all in the run; raises InputError where it cannot have that name.
-    names: taken in that place. ready: raises CdpError where what the settings name is not here or does not fit. work: does it,
-    and returns the result; raises Cancelled where it was stopped, Halted where it ended itself. discard: moves what an
+    read, write: settings from and to JSON; read raises InputError. named: the settings that go with
+    a run's name. place: where that goes, None for a kind that keeps all in the run; raises
+    InputError where it cannot have that name. names: taken in that place. ready: raises CdpError
+    where what the settings name is not here or does not fit. work: does it, and returns the result;
+    raises Cancelled where it was stopped, Halted where it ended itself. discard: moves what an
     unfinished run left outside into a folder of the trash.
     """
 
@@ -74,7 +77,8 @@ class Kind:
     discard: Callable[[Run, Path], None] = lambda run, target: None
 
     def check(self, name: str, config: Frozen) -> None:
-        """Raises InputError where a run cannot have this name, where what it would make is there already, or what it needs is not."""
+        """Raises InputError where a run cannot have this name, where what it would make is there
+        already, or what it needs is not."""
         place = self.place(valid_name(name), config)
         if place is not None:
             refuse_existing(place)
@@ -178,22 +182,56 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(
-            "generate", "Generation", unflatten, flatten, _generate, makes="a set",
-            place=lambda name, config: paths.sets_dir() / name, names=lambda: _entries(paths.sets_dir()), ready=_ready_to_generate, discard=_discard_set,
+            "generate",
+            "Generation",
+            unflatten,
+            flatten,
+            _generate,
+            makes="a set",
+            place=lambda name, config: paths.sets_dir() / name,
+            names=lambda: _entries(paths.sets_dir()),
+            ready=_ready_to_generate,
+            discard=_discard_set,
         ),
-        Kind("train", "Robust training", _reader(TrainConfig), _dump, _train, ready=_ready_to_train),
-        Kind("evaluate", "Evaluation", _reader(EvaluateConfig), _dump, _evaluate, ready=_ready_to_evaluate),
         Kind(
-            "pretrain", "Diffusion model", _reader(PretrainConfig), _dump, _pretrain, makes="a model",
-            place=lambda name, config: model_folder(config), names=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),
-            named=_named, ready=_ready_to_pretrain, discard=_discard_training,
+            "train", "Robust training", _reader(TrainConfig), _dump, _train, ready=_ready_to_train
         ),
         Kind(
-            "pretrain-encoder", "Encoder", _reader(EncoderConfig), _dump, _pretrain_encoder, makes="an encoder",
+            "evaluate",
+            "Evaluation",
+            _reader(EvaluateConfig),
+            _dump,
+            _evaluate,
+            ready=_ready_to_evaluate,
+        ),
+        Kind(
+            "pretrain",
+            "Diffusion model",
+            _reader(PretrainConfig),
+            _dump,
+            _pretrain,
+            makes="a model",
+            place=lambda name, config: model_folder(config),
+            names=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),
+            named=_named,
+            ready=_ready_to_pretrain,
+            discard=_discard_training,
+        ),
+        Kind(
+            "pretrain-encoder",
+            "Encoder",
+            _reader(EncoderConfig),
+            _dump,
+            _pretrain_encoder,
+            makes="an encoder",
             place=lambda name, config: encoder_folder(config),
-            names=lambda: _entries(*paths.encoders_dir().glob("*"), *(paths.ASSETS / "encoders").glob("*")),
-            named=_named, ready=_ready_to_pretrain, discard=_discard_training,
+            names=lambda: _entries(
+                *paths.encoders_dir().glob("*"), *(paths.ASSETS / "encoders").glob("*")
+            ),
+            named=_named,
+            ready=_ready_to_pretrain,
+            discard=_discard_training,
         ),
     )
-}  # fmt: skip
+}
 """Every kind of run by its name in config.json."""

@@ -1,4 +1,5 @@
-"""The journal as a worker keeps it: opened at the first point, and no full disk loses a point or ends a run."""
+"""The journal as a worker keeps it: opened at the first point, and no full disk loses a point or
+ends a run."""
 
 from __future__ import annotations
 
@@ -14,14 +15,22 @@ logger = logging.getLogger(__name__)
 class SteadyJournal:
     """Points that cannot be written wait in memory, and are written with the next one."""
 
-    def __init__(self, path: Path, *, notice: Callable[[str | None], None], on_append: Callable[[Point], None] | None = None) -> None:
-        """notice: told that points wait, and None once they do not; on_append: called with every point on disk."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        notice: Callable[[str | None], None],
+        on_append: Callable[[Point], None] | None = None,
+    ) -> None:
+        """notice: told that points wait, and None once they do not; on_append: called with every
+        point on disk."""
         self._path, self._notice, self._on_append = path, notice, on_append
         self._journal: Journal | None = None
         self._waiting: list[tuple[int, Mapping[str, float]]] = []
 
     def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point in place of all from its step on: a run that goes on from an earlier checkpoint repeats them."""
+        """Add a point in place of all from its step on: a run that goes on from an earlier
+        checkpoint repeats them."""
         self._waiting = [*(kept for kept in self._waiting if kept[0] < step), (step, values)]
         self._write()
 
@@ -53,8 +62,13 @@ class SteadyJournal:
                 journal.append(step, values)
                 del self._waiting[0]
         except OSError as error:
-            logger.warning("%d points could not be written to the journal: %s", len(self._waiting), error)
-            self._notice(f"The newest figures could not be saved ({error.strerror or error}): free some space, and they will be.")
+            logger.warning(
+                "%d points could not be written to the journal: %s", len(self._waiting), error
+            )
+            self._notice(
+                f"The newest figures could not be saved ({error.strerror or error}): free some"
+                " space, and they will be."
+            )
         else:
             self._notice(None)
 

@@ -1,4 +1,5 @@
-"""How far a run is, whatever it makes: counted in images or steps, with the pace of this start and the time left."""
+"""How far a run is, whatever it makes: counted in images or steps, with the pace of this start and
+the time left."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. seconds: since this start; seconds_left: None while unknown; rate: units per second of this start.
+    """Where a run stands. seconds: since this start; seconds_left: None while unknown; rate: units
+    per second of this start.
 
-    done, count, resumed_from: in ``unit``; the last is what an earlier start had left, and does not count for the rate.
+    done, count, resumed_from: in ``unit``; the last is what an earlier start had left, and does not
+    count for the rate.
     """
 
     done: int
@@ -30,9 +33,16 @@ class Progress:
 
 
 def progress_since(
-    began: float, *, done: int, count: int, resumed_from: int, unit: str = "images", seconds_left: float | None = None
+    began: float,
+    *,
+    done: int,
+    count: int,
+    resumed_from: int,
+    unit: str = "images",
+    seconds_left: float | None = None,
 ) -> Progress:
-    """The progress of work that this process began at monotonic time ``began``. seconds_left: where not given, from the pace so far."""
+    """The progress of work that this process began at monotonic time ``began``. seconds_left: where
+    not given, from the pace so far."""
     seconds = time.monotonic() - began
     rate = (done - resumed_from) / seconds if done > resumed_from and seconds > 0 else None
     if seconds_left is None and rate is not None:
@@ -50,8 +60,13 @@ def read_progress(value: Any) -> Progress | None:
         found = Progress(**value)
     except TypeError:
         return None
-    whole = all(type(number) is int and number >= 0 for number in (found.done, found.count, found.resumed_from))
-    real = _is_real(found.seconds) and all(number is None or _is_real(number) for number in (found.seconds_left, found.rate))
+    whole = all(
+        type(number) is int and number >= 0
+        for number in (found.done, found.count, found.resumed_from)
+    )
+    real = _is_real(found.seconds) and all(
+        number is None or _is_real(number) for number in (found.seconds_left, found.rate)
+    )
     return found if whole and real and isinstance(found.unit, str) else None
 
 

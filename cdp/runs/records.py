@@ -1,9 +1,11 @@
-"""Background runs on disk: one folder each under CDP_HOME/runs, readable while the run writes and after it died.
+"""Background runs on disk: one folder each under CDP_HOME/runs, readable while the run writes and
+after it died.
 
 config.json    what to do: kind, name, settings; written once by the launcher
-status.json    state, progress, error, notice, result; written by the worker and renewed while it lives (by the launcher at a start)
-process.json   pid and start time of the worker process; written by the launcher, and by the worker as it begins
-stop           asks the worker to stop; its presence also tells a stop from a crash afterwards
+status.json    state, progress, error, notice, result; written by the worker and renewed while it
+lives (by the launcher at a start) process.json   pid and start time of the worker process; written
+by the launcher, and by the worker as it begins stop           asks the worker to stop; its presence
+also tells a stop from a crash afterwards
 log.txt        what the worker printed
 metrics.jsonl  the journal (cdp.runs.journal); beside it resources.jsonl and whatever the work keeps
 """
@@ -30,21 +32,25 @@ State = Literal["queued", "running", "stopping", "finished", "failed", "stopped"
 CONFIG, PROCESS, STATUS, STOP, LOG = "config.json", "process.json", "status.json", "stop", "log.txt"
 RESUMABLE: tuple[State, ...] = ("failed", "stopped", "interrupted")
 ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
-"""What a worker's last word can be; whatever else stands in its status was true while its process lived."""
+"""What a worker's last word can be; whatever else stands in its status was true while its process
+lived."""
 
 _START_SECONDS = 8.0
 """How long Python may take from the launch to the worker's first sign of life."""
 _SAME_START = 2.0
-"""Two readings of one process's start time differ by less than this many seconds; a reused pid's do not."""
+"""Two readings of one process's start time differ by less than this many seconds; a reused pid's do
+not."""
 _LARGEST = 1e18
 """Beyond this a number in a file is no time."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One background run as it is at this moment. config: None where it cannot be read, and then ``error`` says why.
+    """One background run as it is at this moment. config: None where it cannot be read, and then
+    ``error`` says why.
 
-    created, started, ended: unix times; error, notice: one sentence each; result: what its work came to; pid: while it lives.
+    created, started, ended: unix times; error, notice: one sentence each; result: what its work
+    came to; pid: while it lives.
     """
 
     id: str
@@ -90,7 +96,11 @@ def get_run(run_id: str) -> Run:
 def list_runs() -> list[Run]:
     """All runs, newest first. A damaged one is listed as failed, with the reason."""
     try:
-        folders = [Path(entry.path) for entry in os.scandir(paths.runs_dir()) if entry.is_dir() and not entry.name.startswith(".")]
+        folders = [
+            Path(entry.path)
+            for entry in os.scandir(paths.runs_dir())
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
     except FileNotFoundError:
         return []
     runs = [read_run(folder) for folder in folders]
@@ -106,7 +116,8 @@ def read_run(folder: Path) -> Run:
     alive, pid = False, None
     if config is None or status.get("state") not in ENDS:
         alive, pid = _alive(folder)
-        # Order matters: a process that ends between the two readings has written its last status by the second.
+        # Order matters: a process that ends between the two readings has written its last status by
+        # the second.
         status = _read(folder / STATUS)
     state: State = _state(folder, status, alive=alive)
     if config is None and not alive and state != "finished":
@@ -142,7 +153,8 @@ def _settings(folder: Path, record: dict[str, Any]) -> tuple[str, Frozen | None,
 
 
 def _state(folder: Path, status: dict[str, Any], *, alive: bool) -> State:
-    """The worker's own word where it reached an end; else what its process and the stop file say."""
+    """The worker's own word where it reached an end; else what its process and the stop file
+    say."""
     written: State = status.get("state", "queued")
     if written in ENDS:
         return written
@@ -157,21 +169,26 @@ def _state(folder: Path, status: dict[str, Any], *, alive: bool) -> State:
 
 
 def _alive(folder: Path) -> tuple[bool, int | None]:
-    """Whether the worker process of this run lives, and its pid. A zombie is dead; so is a stranger with a reused pid."""
+    """Whether the worker process of this run lives, and its pid. A zombie is dead; so is a stranger
+    with a reused pid."""
     record = _read(folder / PROCESS)
     pid, began = record.get("pid"), _number(record.get("began"))
     if not isinstance(pid, int) or pid <= 0 or began is None:
         return False, None
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - began) < _SAME_START and process.status() != psutil.STATUS_ZOMBIE
+        same = (
+            abs(process.create_time() - began) < _SAME_START
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
     except (psutil.Error, OverflowError, ValueError):
         return False, None
     return same, pid
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The object in a file of a run; empty where it is missing, torn or closed to us: one bad file hides no other run."""
+    """The object in a file of a run; empty where it is missing, torn or closed to us: one bad file
+    hides no other run."""
     try:
         return read_json(path) or {}
     except OSError:

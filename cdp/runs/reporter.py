@@ -1,4 +1,5 @@
-"""The word of a worker on its run: status.json, true at every change and renewed while the process lives."""
+"""The word of a worker on its run: status.json, true at every change and renewed while the process
+lives."""
 
 from __future__ import annotations
 
@@ -25,20 +26,26 @@ _HEARTBEAT_SECONDS = 2.0
 _TICK_SECONDS = 0.5
 """How old the progress on disk may be; work reports every step and never waits for the disk."""
 _GRACE_SECONDS = 4.0
-"""Work that has not answered a stop by then is ended with its process: the app that would do it may be gone."""
+"""Work that has not answered a stop by then is ended with its process: the app that would do it may
+be gone."""
 
 
 class Reporter:
-    """Keeps status.json, and sees to it that a stop is over within five seconds whatever the work does."""
+    """Keeps status.json, and sees to it that a stop is over within five seconds whatever the work
+    does."""
 
     def __init__(self, folder: Path) -> None:
-        """Say "queued", and begin the heartbeat. Progress of an earlier start stays until there is new."""
+        """Say "queued", and begin the heartbeat. Progress of an earlier start stays until there is
+        new."""
         self._path, self._stop = folder / STATUS, folder / STOP
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._stale = False
         self._notices: dict[str, str] = {}
-        self._status: dict[str, Any] = {"state": "queued", "progress": (read_json(self._path) or {}).get("progress")}
+        self._status: dict[str, Any] = {
+            "state": "queued",
+            "progress": (read_json(self._path) or {}).get("progress"),
+        }
         self._change()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
@@ -56,7 +63,8 @@ class Reporter:
             self._stale = True
 
     def notice(self, text: str | None, about: str = "work") -> None:
-        """Show a sentence beside the run, or take it away; each thing it can be ``about`` has one."""
+        """Show a sentence beside the run, or take it away; each thing it can be ``about``
+        has one."""
         with self._lock:
             self._notices.pop(about, None)
             if text:
@@ -65,10 +73,17 @@ class Reporter:
         if said != self._status.get("notice"):
             self._change(notice=said)
 
-    def end(self, state: str, error: str | None = None, result: dict[str, Any] | None = None) -> None:
+    def end(
+        self, state: str, error: str | None = None, result: dict[str, Any] | None = None
+    ) -> None:
         """The last word; the heartbeat stops."""
         self._over.set()
-        self._change(state=state, error=error, result=None if result is None else jsonable(result), ended=time.time())
+        self._change(
+            state=state,
+            error=error,
+            result=None if result is None else jsonable(result),
+            ended=time.time(),
+        )
 
     def _change(self, **fields: Any) -> None:
         with self._lock:
@@ -88,11 +103,16 @@ class Reporter:
                     written = now
 
     def _end_process(self) -> None:
-        logger.warning("the work did not stop within %g seconds: its process is ended", _GRACE_SECONDS)
+        logger.warning(
+            "the work did not stop within %g seconds: its process is ended", _GRACE_SECONDS
+        )
         with self._lock:
             if not self._over.is_set():
-                # The children too, where the process leads a group of its own, as a launched one does.
-                (os.killpg if os.getpgid(0) == os.getpid() else os.kill)(os.getpid(), signal.SIGKILL)
+                # The children too, where the process leads a group of its own, as a launched one
+                # does.
+                (os.killpg if os.getpgid(0) == os.getpid() else os.kill)(
+                    os.getpid(), signal.SIGKILL
+                )
 
     def _write(self) -> None:
         """Never raises for a full disk: the work decides how the run ends, not its heartbeat."""
@@ -106,14 +126,16 @@ class Reporter:
                 self._overwrite(status)
 
     def _overwrite(self, status: dict[str, Any]) -> None:
-        """The last word on a full disk, where no new file fits but the blocks of the old one can be written again."""
+        """The last word on a full disk, where no new file fits but the blocks of the old one can be
+        written again."""
         with contextlib.suppress(OSError), self._path.open("r+b") as file:
             file.write(json.dumps(status).encode())
             file.truncate()
 
 
 def jsonable(value: Any) -> Any:
-    """The same in plain JSON values: numpy's numbers become Python's, NaN and infinities None, all else text."""
+    """The same in plain JSON values: numpy's numbers become Python's, NaN and infinities None, all
+    else text."""
     if isinstance(value, dict):
         return {str(key): jsonable(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

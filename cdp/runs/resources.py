@@ -1,4 +1,5 @@
-"""What a run takes from the machine while it works: resources.jsonl, a line every few seconds, thinned as it grows."""
+"""What a run takes from the machine while it works: resources.jsonl, a line every few seconds,
+thinned as it grows."""
 
 from __future__ import annotations
 
@@ -28,8 +29,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the process and its children. time: unix seconds; cpu: percent of one core since the look before;
-    memory: resident bytes. gpu: percent the device is busy; gpu_memory: bytes torch holds there; None without CUDA.
+    """One look at the process and its children. time: unix seconds; cpu: percent of one core since
+    the look before; memory: resident bytes. gpu: percent the device is busy; gpu_memory: bytes
+    torch holds there; None without CUDA.
     """
 
     time: float
@@ -40,7 +42,8 @@ class Sample:
 
 
 class Sampler:
-    """Writes samples from a thread of its own while the ``with`` block runs. Never raises, whatever the disk says."""
+    """Writes samples from a thread of its own while the ``with`` block runs. Never raises, whatever
+    the disk says."""
 
     def __init__(self, path: Path, every: float = 5.0) -> None:
         """every: seconds between two lines."""
@@ -55,7 +58,12 @@ class Sampler:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._over.set()
         self._thread.join(timeout=1.0)
 
@@ -68,7 +76,9 @@ class Sampler:
             except (OSError, psutil.Error) as error:
                 self._lines = None  # part of a line may have been written
                 if not self._warned:
-                    logger.warning("what the run takes from the machine could not be written: %s", error)
+                    logger.warning(
+                        "what the run takes from the machine could not be written: %s", error
+                    )
                 self._warned = True
 
     def _write(self, sample: Sample) -> None:
@@ -95,14 +105,17 @@ class Meter:
         """How things are; cpu since the last sample."""
         now = time.monotonic()
         busy, memory = self._look()
-        seconds = sum(max(0.0, spent - self._busy.get(process, 0.0)) for process, spent in busy.items())
+        seconds = sum(
+            max(0.0, spent - self._busy.get(process, 0.0)) for process, spent in busy.items()
+        )
         cpu = 100 * seconds / max(now - self._at, 1e-3)
         self._busy, self._at = busy, now
         gpu, gpu_memory = self._gpu()
         return Sample(time.time(), round(cpu, 1), memory, gpu, gpu_memory)
 
     def _look(self) -> tuple[dict[psutil.Process, float], int]:
-        """Processor seconds by process, and resident bytes of all together. A process that ends meanwhile is left out."""
+        """Processor seconds by process, and resident bytes of all together. A process that ends
+        meanwhile is left out."""
         busy, memory = {}, 0
         for process in (self._process, *self._process.children(recursive=True)):
             try:
@@ -127,7 +140,8 @@ class Meter:
             try:
                 busy = float(cuda.utilization())
             except Exception as error:
-                # nvidia-ml-py is missing, or this device is not in its books: it raises whatever it likes.
+                # nvidia-ml-py is missing, or this device is not in its books: it raises whatever it
+                # likes.
                 self._utilisation = False
                 logger.debug("the GPU does not say how busy it is: %s", error, exc_info=True)
         return busy, memory

@@ -1,8 +1,10 @@
-"""Work of seconds that a page asks for (features, projections, figures): one helper process, shared by all browser tabs.
+"""Work of seconds that a page asks for (features, projections, figures): one helper process, shared
+by all browser tabs.
 
-A process of its own, because importing umap and compiling it holds Python's lock for seconds, in which no page would paint. It
-answers through the disk caches of ``cdp.tasks``, so nothing is computed twice, and pages read results without loading torch.
-The process starts at the first question, is warmed while nobody waits, and is ended to cancel what it is doing.
+A process of its own, because importing umap and compiling it holds Python's lock for seconds, in
+which no page would paint. It answers through the disk caches of ``cdp.tasks``, so nothing is
+computed twice, and pages read results without loading torch. The process starts at the first
+question, is warmed while nobody waits, and is ended to cancel what it is doing.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 WORKER = (sys.executable, "-m", "cdp.runs.side_worker")
 KEPT = 64
 """Errands that are over and can still be found."""
-GONE = "the helper process ended unexpectedly, perhaps for lack of memory: choose fewer points, and try again"
+GONE = (
+    "the helper process ended unexpectedly, perhaps for lack of memory: choose fewer points, and"
+    " try again"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +39,17 @@ logger = logging.getLogger(__name__)
 class Errand:
     """One question and where it stands. Any thread may read it; ``Side`` alone moves it on."""
 
-    def __init__(self, name: str, payload: Mapping[str, Any], *, kind: str = "", size: int = 1, expected: float | None = None) -> None:
-        """name: of a task in side_worker; payload: its argument, JSON-ready; kind, size: what its duration depends on;
-        expected: seconds it should take, None where unknown."""
+    def __init__(
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        *,
+        kind: str = "",
+        size: int = 1,
+        expected: float | None = None,
+    ) -> None:
+        """name: of a task in side_worker; payload: its argument, JSON-ready; kind, size: what its
+        duration depends on; expected: seconds it should take, None where unknown."""
         self.name, self.payload, self.expected = name, dict(payload), expected
         self.kind, self.size = f"{name} {kind}", size
         self.state: State = "queued"
@@ -52,7 +65,8 @@ class Errand:
 
     @property
     def seconds_left(self) -> float | None:
-        """By what the same kind of work took before, else by the share that is done; None where neither tells."""
+        """By what the same kind of work took before, else by the share that is done; None where
+        neither tells."""
         if self.began is None or self.over:
             return None
         spent = time.monotonic() - self.began
@@ -78,7 +92,8 @@ class Errand:
 
 
 class Side:
-    """Asks the helper process one thing after another. Every method returns at once and may be called from any thread."""
+    """Asks the helper process one thing after another. Every method returns at once and may be
+    called from any thread."""
 
     def __init__(self, command: Sequence[str] = WORKER) -> None:
         """command: the helper process, which reads and writes JSON lines (see side_worker)."""
@@ -92,11 +107,15 @@ class Side:
         self._seconds: dict[str, float] = {}
         self._closed = False
 
-    def ask(self, name: str, payload: Mapping[str, Any], *, kind: str = "", size: int = 1, of: str = "") -> Errand:
-        """The errand of this name and payload: the one there is, however it ended (``forget`` it to try again), else a new one.
+    def ask(
+        self, name: str, payload: Mapping[str, Any], *, kind: str = "", size: int = 1, of: str = ""
+    ) -> Errand:
+        """The errand of this name and payload: the one there is, however it ended (``forget`` it to
+        try again), else a new one.
 
-        kind, size: what its duration depends on, to tell the time left: seconds are taken as proportional to ``size`` within a kind.
-        of: what else it depends on, such as the state of a file.
+        kind, size: what its duration depends on, to tell the time left: seconds are taken as
+        proportional to ``size`` within a kind. of: what else it depends on, such as the state of a
+        file.
         """
         key = json.dumps([name, payload, of], sort_keys=True)
         with self._wake:
@@ -104,7 +123,9 @@ class Side:
             if known is not None:
                 return known
             rate = self._seconds.get(f"{name} {kind}")
-            errand = Errand(name, payload, kind=kind, size=size, expected=None if rate is None else rate * size)
+            errand = Errand(
+                name, payload, kind=kind, size=size, expected=None if rate is None else rate * size
+            )
             self._errands[key] = errand
             self._drop_oldest()
             self._queue.append(errand)
@@ -115,11 +136,14 @@ class Side:
     def forget(self, errand: Errand) -> None:
         """Ask anew next time; nothing happens to one that is on its way."""
         with self._wake:
-            for key in [key for key, known in self._errands.items() if known is errand and errand.over]:
+            for key in [
+                key for key, known in self._errands.items() if known is errand and errand.over
+            ]:
                 del self._errands[key]
 
     def cancel(self, errand: Errand) -> None:
-        """Take it out of the queue, or end the process that works on it; the next errand gets a new process."""
+        """Take it out of the queue, or end the process that works on it; the next errand gets a new
+        process."""
         with self._wake:
             if errand in self._queue:
                 self._queue.remove(errand)
@@ -201,10 +225,17 @@ class Side:
         """The process, started where there is none."""
         with self._wake:
             if self._process is None or self._process.poll() is not None:
-                search = os.pathsep.join(part for part in (str(paths.ROOT), os.environ.get("PYTHONPATH")) if part)
+                search = os.pathsep.join(
+                    part for part in (str(paths.ROOT), os.environ.get("PYTHONPATH")) if part
+                )
                 environment = os.environ | {"CDP_HOME": str(paths.home()), "PYTHONPATH": search}
                 self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    encoding="utf-8",
+                    env=environment,
                 )
             return self._process
 

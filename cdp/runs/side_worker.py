@@ -1,7 +1,9 @@
-"""The helper process of ``cdp.runs.side``: reads one JSON line a question, answers in JSON lines, ends with its parent.
+"""The helper process of ``cdp.runs.side``: reads one JSON line a question, answers in JSON lines,
+ends with its parent.
 
-Question: {"task": name, "payload": {...}}. Answers: any number of {"share": 0..1, "words": text}, then one {"result": JSON} or
-{"error": sentence}. Results of size are not sent: they lie in the disk caches, where the asker finds them.
+Question: {"task": name, "payload": {...}}. Answers: any number of {"share": 0..1, "words": text},
+then one {"result": JSON} or {"error": sentence}. Results of size are not sent: they lie in the disk
+caches, where the asker finds them.
 """
 
 from __future__ import annotations
@@ -32,19 +34,28 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Until standard input ends. What libraries print goes to standard error; the answers have standard output to themselves."""
+    """Until standard input ends. What libraries print goes to standard error; the answers have
+    standard output to themselves."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     give_way()
     threading.Thread(target=_end_with, args=(os.getppid(),), name="watch", daemon=True).start()
     for line in sys.stdin:
         question = json.loads(line)
-        _say(answers, _answer(question["task"], question["payload"], lambda share, words: _say(answers, {"share": share, "words": words})))
+        _say(
+            answers,
+            _answer(
+                question["task"],
+                question["payload"],
+                lambda share, words: _say(answers, {"share": share, "words": words}),
+            ),
+        )
     return 0
 
 
 def _end_with(parent: int) -> None:
-    """End in the middle of a task whose asker is gone: its answer would reach nobody, and it costs a core."""
+    """End in the middle of a task whose asker is gone: its answer would reach nobody, and it costs
+    a core."""
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os._exit(0)
@@ -116,7 +127,9 @@ def _score_set(payload: Mapping[str, Any], report: Report) -> None:
     from cdp.tasks.sources import open_source
 
     source = open_source(payload["name"])
-    score_rows(source, np.arange(len(source)), payload["encoder"], payload["dataset"], [payload["by"]])
+    score_rows(
+        source, np.arange(len(source)), payload["encoder"], payload["dataset"], [payload["by"]]
+    )
 
 
 def _flags(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -128,7 +141,9 @@ def _flags(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     source = open_source(payload["name"])
     found = flagged(source, np.arange(len(source)), payload["encoder"], payload["dataset"])
     rows = {"duplicates": found.duplicate, "memorised": found.memorised}
-    return {kind: np.flatnonzero(mask).tolist() for kind, mask in rows.items()} | {"undefined": found.undefined}
+    return {kind: np.flatnonzero(mask).tolist() for kind, mask in rows.items()} | {
+        "undefined": found.undefined
+    }
 
 
 def _preview_figures(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -136,7 +151,12 @@ def _preview_figures(payload: Mapping[str, Any], report: Report) -> dict[str, An
 
     found = preview_figures(**payload, report=report)
     sets = (found.kept, found.control, found.parent)
-    return {"sets": [one.to_json() for one in sets], "note": found.note, "encoder": found.encoder, "identical": found.identical}
+    return {
+        "sets": [one.to_json() for one in sets],
+        "note": found.note,
+        "encoder": found.encoder,
+        "identical": found.identical,
+    }
 
 
 def _pseudo_label(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -156,7 +176,9 @@ def _estimate(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
 def _lab(payload: Mapping[str, Any], report: Report) -> None:
     from cdp.tasks.lab import attack_image, smallest_budget
 
-    (smallest_budget if payload["search"] else attack_image)(parse(LabConfig, payload["config"]), report)
+    (smallest_budget if payload["search"] else attack_image)(
+        parse(LabConfig, payload["config"]), report
+    )
 
 
 def _theory(payload: Mapping[str, Any], report: Report) -> None:
@@ -172,10 +194,21 @@ def _theory(payload: Mapping[str, Any], report: Report) -> None:
 
 
 TASKS: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {
-    "warm": _warm, "ready": _ready, "embed": _embed, "quality": _quality, "scores": _scores, "measure": _measure, "closeup": _closeup,
-    "score_set": _score_set, "flags": _flags, "preview_figures": _preview_figures, "pseudo_label": _pseudo_label, "estimate": _estimate,
-    "lab": _lab, "theory": _theory,
-}  # fmt: skip
+    "warm": _warm,
+    "ready": _ready,
+    "embed": _embed,
+    "quality": _quality,
+    "scores": _scores,
+    "measure": _measure,
+    "closeup": _closeup,
+    "score_set": _score_set,
+    "flags": _flags,
+    "preview_figures": _preview_figures,
+    "pseudo_label": _pseudo_label,
+    "estimate": _estimate,
+    "lab": _lab,
+    "theory": _theory,
+}
 
 
 if __name__ == "__main__":

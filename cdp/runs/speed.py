@@ -19,14 +19,16 @@ from cdp.runs.jsonfile import read_json
 
 MAX_ENTRIES = 200
 FULL_BATCH = 16
-"""From this many images on, a batch costs in proportion; smaller ones say nothing about larger ones."""
+"""From this many images on, a batch costs in proportion; smaller ones say nothing about larger
+ones."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Tick:
-    """One step of a finished job. seconds: since the step before; guided: whether guidance was active in it."""
+    """One step of a finished job. seconds: since the step before; guided: whether guidance was
+    active in it."""
 
     seconds: float
     guided: bool
@@ -34,9 +36,11 @@ class Tick:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds per image: of a step without and with guidance, and of all that follows the last step.
+    """Seconds per image: of a step without and with guidance, and of all that follows the last
+    step.
 
-    Where no step of one sort was seen (a window that covers everything), it is taken to cost what the other sort does.
+    Where no step of one sort was seen (a window that covers everything), it is taken to cost what
+    the other sort does.
     """
 
     plain: float
@@ -59,7 +63,8 @@ def guided_steps(config: GenerateConfig) -> int:
 
 
 class Speed:
-    """The costs by kind of generation, in one JSON file per machine. Safe to use from several threads."""
+    """The costs by kind of generation, in one JSON file per machine. Safe to use from several
+    threads."""
 
     def __init__(self, path: Path | None = None) -> None:
         """path: the file; by default under CDP_HOME/cache, named after the machine."""
@@ -69,22 +74,34 @@ class Speed:
         self._costs = _parse(read_json(self._path) or {})
 
     def estimate(self, config: GenerateConfig, *, compare: bool) -> float | None:
-        """Seconds that this generation will take with its models loaded; None until its kind has been measured."""
+        """Seconds that this generation will take with its models loaded; None until its kind has
+        been measured."""
         with self._lock:
             cost = self._costs.get(kind(config, compare=compare))
         if cost is None:
             return None
         inside = guided_steps(config)
-        return config.count * ((config.sampler.steps - inside) * cost.plain + inside * cost.guided + cost.tail)
+        return config.count * (
+            (config.sampler.steps - inside) * cost.plain + inside * cost.guided + cost.tail
+        )
 
-    def learn(self, config: GenerateConfig, *, compare: bool, ticks: Sequence[Tick], tail: float) -> None:
-        """Take in one finished generation. ticks: all of its steps but the first; tail: seconds after the last."""
+    def learn(
+        self, config: GenerateConfig, *, compare: bool, ticks: Sequence[Tick], tail: float
+    ) -> None:
+        """Take in one finished generation. ticks: all of its steps but the first; tail: seconds
+        after the last."""
         if not ticks or min(config.count, config.batch) < min(config.batch, FULL_BATCH):
             return
-        images = config.count * config.sampler.steps / (len(ticks) + 1)  # moved by one step, whether batches run in turn or together
+        images = (
+            config.count * config.sampler.steps / (len(ticks) + 1)
+        )  # moved by one step, whether batches run in turn or together
         plain = [t.seconds / images for t in ticks if not t.guided]
         guided = [t.seconds / images for t in ticks if t.guided]
-        measured = Cost(statistics.median(plain or guided), statistics.median(guided or plain), tail / config.count)
+        measured = Cost(
+            statistics.median(plain or guided),
+            statistics.median(guided or plain),
+            tail / config.count,
+        )
         with self._lock:
             name = kind(config, compare=compare)
             self._costs[name] = _blend(self._costs.pop(name, measured), measured)
@@ -108,14 +125,24 @@ def kind(config: GenerateConfig, *, compare: bool) -> str:
         "compiled" if s.compile else "eager",
     ]
     if is_guided(config):
-        parts += [config.dataset, g.encoder, g.point, positives_of(g), g.negatives, "head" if g.head else "no head"]
+        parts += [
+            config.dataset,
+            g.encoder,
+            g.point,
+            positives_of(g),
+            g.negatives,
+            "head" if g.head else "no head",
+        ]
         parts.append("two arms" if compare else "one arm")
     return " | ".join(parts)
 
 
 def _blend(old: Cost, new: Cost) -> Cost:
-    """Half the old, half the new, so that one disturbed run does not decide and a changed machine is soon known."""
-    return Cost((old.plain + new.plain) / 2, (old.guided + new.guided) / 2, (old.tail + new.tail) / 2)
+    """Half the old, half the new, so that one disturbed run does not decide and a changed machine
+    is soon known."""
+    return Cost(
+        (old.plain + new.plain) / 2, (old.guided + new.guided) / 2, (old.tail + new.tail) / 2
+    )
 
 
 def _parse(content: dict[str, object]) -> dict[str, Cost]:
@@ -123,7 +150,11 @@ def _parse(content: dict[str, object]) -> dict[str, Cost]:
     entries = content.get("costs")
     costs = {}
     for name, entry in entries.items() if isinstance(entries, dict) else ():
-        values = [entry.get(field) for field in ("plain", "guided", "tail")] if isinstance(entry, dict) else [None]
+        values = (
+            [entry.get(field) for field in ("plain", "guided", "tail")]
+            if isinstance(entry, dict)
+            else [None]
+        )
         if all(isinstance(v, float) and math.isfinite(v) and v >= 0 for v in values):
             costs[name] = Cost(*values)
     return costs

@@ -1,7 +1,8 @@
-"""Runs mirrored into MLflow from their journals, by a thread of its own: it never stops or slows a run.
+"""Runs mirrored into MLflow from their journals, by a thread of its own: it never stops or slows a
+run.
 
-What could not be told, because a database was locked, a server was down or the process was killed, is told by the
-next worker that starts: nothing is lost, since the journal has it all.
+What could not be told, because a database was locked, a server was down or the process was killed,
+is told by the next worker that starts: nothing is lost, since the journal has it all.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ logger = logging.getLogger(__name__)
 
 
 class Tracker:
-    """Tells MLflow of one run while its worker works. Every method returns at once, but ``finish``, which waits a little."""
+    """Tells MLflow of one run while its worker works. Every method returns at once, but ``finish``,
+    which waits a little."""
 
     def __init__(self, run: Run) -> None:
         """run: its folder and id are looked at; journal and settings are read in the thread."""
@@ -57,8 +59,11 @@ class Tracker:
         """There are new points in the journal."""
         self._wake.set()
 
-    def finish(self, state: str, error: str | None = None, result: dict[str, Any] | None = None) -> None:
-        """The run ended; waits until that is told, 8 seconds at most. The next worker tells what then is not."""
+    def finish(
+        self, state: str, error: str | None = None, result: dict[str, Any] | None = None
+    ) -> None:
+        """The run ended; waits until that is told, 8 seconds at most. The next worker tells what
+        then is not."""
         if not self._thread.is_alive():
             return
         self._ending = Ending(state, error, result, time.time())
@@ -93,7 +98,8 @@ class Tracker:
 
 
 def reconcile(seconds: float = _MAKE_UP_SECONDS) -> None:
-    """Bring MLflow in line with the runs here that are over and were not told to the end; takes about ``seconds`` at most.
+    """Bring MLflow in line with the runs here that are over and were not told to the end; takes
+    about ``seconds`` at most.
 
     A Tracker does it in its thread once its own run is told.
     """
@@ -101,7 +107,8 @@ def reconcile(seconds: float = _MAKE_UP_SECONDS) -> None:
 
 
 class Teller:
-    """Opens the store when it is first needed, and turns whatever goes wrong into one warning per cause."""
+    """Opens the store when it is first needed, and turns whatever goes wrong into one warning per
+    cause."""
 
     def __init__(self, address: Address, own: Path | None = None) -> None:
         """own: the folder of the run that this process works on, which tells of its end itself."""
@@ -113,7 +120,8 @@ class Teller:
         self._warned: set[str] = set()
 
     def attempt(self, action: Callable[[], None]) -> bool:
-        """Whether the action succeeded; busy: whether it failed only because somebody else was at it."""
+        """Whether the action succeeded; busy: whether it failed only because somebody else was at
+        it."""
         self.busy = False
         try:
             action()
@@ -128,11 +136,13 @@ class Teller:
         return False
 
     def tell(self, mirror: Mirror, ending: Ending | None) -> bool:
-        """Bring a run up to date, and say how it ended where it has. False where that failed; it was said why."""
+        """Bring a run up to date, and say how it ended where it has. False where that failed; it
+        was said why."""
         return self.attempt(lambda: self._tell(mirror, ending))
 
     def make_up(self, seconds: float, should_stop: Callable[[], bool]) -> bool:
-        """Tell of the runs that are over and were not told to the end, then close those that were deleted here.
+        """Tell of the runs that are over and were not told to the end, then close those that were
+        deleted here.
 
         Whether it got through; it looks at ``should_stop`` and the time between two runs.
         """
@@ -185,23 +195,39 @@ class Teller:
         ids = [experiment.experiment_id for experiment in found if experiment is not None]
         for run in store.client.search_runs(ids, "attributes.status = 'RUNNING'") if ids else ():
             tags = run.data.tags
-            here = (tags.get(HOST_TAG), tags.get(HOME_TAG)) == (platform.node(), str(self._runs.parent))
+            here = (tags.get(HOST_TAG), tags.get(HOME_TAG)) == (
+                platform.node(),
+                str(self._runs.parent),
+            )
             if here and RUN_TAG in tags and not (self._runs / tags[RUN_TAG]).is_dir():
                 store.client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _untold(runs: Path) -> list[Path]:
-    """Folders of runs that a tracker began to tell of, and that were not told to the end; oldest first."""
+    """Folders of runs that a tracker began to tell of, and that were not told to the end; oldest
+    first."""
     try:
-        folders = sorted(Path(entry.path) for entry in os.scandir(runs) if entry.is_dir() and not entry.name.startswith("."))
+        folders = sorted(
+            Path(entry.path)
+            for entry in os.scandir(runs)
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
     except FileNotFoundError:
         return []
-    return [folder for folder in folders if (read_json(folder / MIRROR) or {"complete": True}).get("complete") is not True]
+    return [
+        folder
+        for folder in folders
+        if (read_json(folder / MIRROR) or {"complete": True}).get("complete") is not True
+    ]
 
 
 def _ending(run: Run) -> Ending:
-    """How a run ended that did not tell itself: what its status file says, for an interrupted one when it was last alive."""
+    """How a run ended that did not tell itself: what its status file says, for an interrupted one
+    when it was last alive."""
     status = read_json(run.folder / "status.json") or {}
-    when = next((status[key] for key in ("ended", "updated") if isinstance(status.get(key), int | float)), time.time())
+    when = next(
+        (status[key] for key in ("ended", "updated") if isinstance(status.get(key), int | float)),
+        time.time(),
+    )
     result = status.get("result")
     return Ending(run.state, run.error, result if isinstance(result, dict) else None, when)

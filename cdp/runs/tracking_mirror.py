@@ -1,7 +1,8 @@
 """What one run is in MLflow: found or made there, its points logged once, its end told.
 
-mlflow.json in the run's folder keeps {"store", "run": MLflow's id, "step": last one logged, "complete": whether
-everything was told}. It only saves a search: what was logged already, the store itself is asked.
+mlflow.json in the run's folder keeps {"store", "run": MLflow's id, "step": last one logged,
+"complete": whether everything was told}. It only saves a search: what was logged already, the store
+itself is asked.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Mirror:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """One process tells of a run at a time: its worker, or another that makes up for it. Raises Busy."""
+        """One process tells of a run at a time: its worker, or another that makes up for it. Raises
+        Busy."""
         try:
             with FileLock(self._folder / ".mlflow.lock", timeout=_LOCK_SECONDS):
                 yield
@@ -80,23 +82,35 @@ class Mirror:
 
     def keep(self, store: str, *, complete: bool) -> None:
         """Write mlflow.json."""
-        write_json(self._folder / MIRROR, {"store": store, "run": self._id, "step": self._step, "complete": complete})
+        write_json(
+            self._folder / MIRROR,
+            {"store": store, "run": self._id, "step": self._step, "complete": complete},
+        )
 
     def announce(self, store: str) -> None:
-        """Before anything is told: that something is to be, should this process not live to do it. An id stays."""
+        """Before anything is told: that something is to be, should this process not live to do it.
+        An id stays."""
         kept = read_json(self._folder / MIRROR) or {}
         same = kept.get("store") == store
-        told = {"run": kept.get("run"), "step": kept.get("step")} if same else {"run": None, "step": None}
+        told = (
+            {"run": kept.get("run"), "step": kept.get("step")}
+            if same
+            else {"run": None, "step": None}
+        )
         write_json(self._folder / MIRROR, {"store": store, **told, "complete": False})
 
     def begin(self, store: Store, *, running: bool) -> None:
-        """Find the run in the store or make it, with its settings. running: say that it goes on. Repeating it costs nothing."""
+        """Find the run in the store or make it, with its settings. running: say that it goes on.
+        Repeating it costs nothing."""
         if self._id is not None:
             return
         experiment = store.experiment(str(self._record.get("kind", "generate")))
         run = self._find(store, experiment) or self._make(store, experiment)
         if run.info.lifecycle_stage == "deleted":
-            raise Unwanted(f"{self._folder.name} was deleted in MLflow and is told of no more: restore it there to go on")
+            raise Unwanted(
+                f"{self._folder.name} was deleted in MLflow and is told of no more: restore it"
+                " there to go on"
+            )
         self._tell_settings(store, run)
         if running:
             store.client.set_tag(run.info.run_id, "cdp.state", "running")
@@ -107,13 +121,22 @@ class Mirror:
         self.keep(store.address.shown, complete=False)
 
     def log(self, store: Store) -> None:
-        """Log the journal's points after the last step that is logged; points made again after a resume are equal."""
+        """Log the journal's points after the last step that is logged; points made again after a
+        resume are equal."""
         from mlflow.entities import Metric
 
         self._follower.update()
-        new = [point for point in self._follower.points if self._step is None or point.step > self._step]
+        new = [
+            point
+            for point in self._follower.points
+            if self._step is None or point.step > self._step
+        ]
         for points in _batches(new):
-            metrics = [Metric(_key(name), value, int(1000 * p.time), p.step) for p in points for name, value in p.values.items()]
+            metrics = [
+                Metric(_key(name), value, int(1000 * p.time), p.step)
+                for p in points
+                for name, value in p.values.items()
+            ]
             for i in range(0, len(metrics), _BATCH):
                 store.client.log_batch(self._run, metrics=metrics[i : i + _BATCH])
             self._step = points[-1].step
@@ -121,14 +144,21 @@ class Mirror:
             self.keep(store.address.shown, complete=False)
 
     def end(self, store: Store, ending: Ending) -> None:
-        """Tell how it ended, and leave the small files there. Raises where any of it could not be told."""
+        """Tell how it ended, and leave the small files there. Raises where any of it could not be
+        told."""
         client = store.client
         client.set_tag(self._run, "cdp.state", ending.state)
         client.set_tag(self._run, "cdp.error", (ending.error or "")[:_TAG_CHARACTERS])
-        client.set_terminated(self._run, STATUS.get(ending.state, "KILLED"), end_time=int(1000 * ending.time))
+        client.set_terminated(
+            self._run, STATUS.get(ending.state, "KILLED"), end_time=int(1000 * ending.time)
+        )
         client.log_artifact(self._run, str(self._folder / "config.json"))
         client.log_text(self._run, _table(self._follower.points), "metrics.csv")
-        about = {"run": self._folder.name, "kind": self._record.get("kind"), "name": self._record.get("name")}
+        about = {
+            "run": self._folder.name,
+            "kind": self._record.get("kind"),
+            "name": self._record.get("name"),
+        }
         record = about | {"state": ending.state, "error": ending.error} | (ending.result or {})
         client.log_text(self._run, json.dumps(record, indent=1), "summary.json")
         examples = self._folder / "examples.npz"
@@ -143,7 +173,8 @@ class Mirror:
         return self._id
 
     def _find(self, store: Store, experiment: str) -> mlflow.entities.Run | None:
-        """By the id that was kept, else by the tag: the process may have been killed between making the run and keeping its id."""
+        """By the id that was kept, else by the tag: the process may have been killed between making
+        the run and keeping its id."""
         from mlflow.exceptions import MlflowException
 
         kept = read_json(self._folder / MIRROR) or {}
@@ -153,13 +184,20 @@ class Mirror:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-        found = store.client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{self._folder.name}'", max_results=1)
+        found = store.client.search_runs(
+            [experiment], f"tags.`{RUN_TAG}` = '{self._folder.name}'", max_results=1
+        )
         return found[0] if found else None
 
     def _make(self, store: Store, experiment: str) -> mlflow.entities.Run:
         created = self._record.get("created")
         start = int(1000 * (created if isinstance(created, int | float) else time.time()))
-        return store.client.create_run(experiment, start, {RUN_TAG: self._folder.name}, str(self._record.get("name", self._folder.name)))
+        return store.client.create_run(
+            experiment,
+            start,
+            {RUN_TAG: self._folder.name},
+            str(self._record.get("name", self._folder.name)),
+        )
 
     def _tell_settings(self, store: Store, run: mlflow.entities.Run) -> None:
         """Params and tags, as far as they are not there; MLflow lets no param change."""
@@ -167,7 +205,11 @@ class Mirror:
 
         config = self._record.get("config")
         config = config if isinstance(config, dict) else {}
-        params = [Param(key, value) for key, value in params_of(config).items() if key not in run.data.params]
+        params = [
+            Param(key, value)
+            for key, value in params_of(config).items()
+            if key not in run.data.params
+        ]
         tags = {
             RUN_TAG: self._folder.name,
             "cdp.kind": self._record.get("kind", "generate"),
@@ -183,7 +225,8 @@ class Mirror:
 
 
 def params_of(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Settings as MLflow's params: groups joined by dots, lists as JSON, all cut to what MLflow takes."""
+    """Settings as MLflow's params: groups joined by dots, lists as JSON, all cut to what MLflow
+    takes."""
     params: dict[str, str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
@@ -219,5 +262,8 @@ def _table(points: Sequence[Point]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["step", "time", *names])
-    writer.writerows([point.step, point.time, *(point.values.get(name, "") for name in names)] for point in points)
+    writer.writerows(
+        [point.step, point.time, *(point.values.get(name, "") for name in names)]
+        for point in points
+    )
     return text.getvalue()

@@ -1,7 +1,7 @@
 """The MLflow store that runs are mirrored into, opened so that nobody waits for it long.
 
-mlflow takes two seconds to import and is imported by ``Address.open`` only. Its MlflowClient is used throughout: the
-fluent interface is not made for threads.
+mlflow takes two seconds to import and is imported by ``Address.open`` only. Its MlflowClient is
+used throughout: the fluent interface is not made for threads.
 """
 
 from __future__ import annotations
@@ -35,10 +35,16 @@ EXPERIMENTS = {
 
 _BUSY_SECONDS = 2.0
 _PREPARE_SECONDS = 120.0
-"""Another process may be making the tables: a second where nothing else runs, many on a busy machine."""
-_FIXED = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+"""Another process may be making the tables: a second where nothing else runs, many on a busy
+machine."""
+_FIXED = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 _UNLESS_SET = {
-    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what goes wrong is told in words here, not in tracebacks there
+    # what goes wrong is told in words here, not in tracebacks there
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -51,7 +57,8 @@ class Busy(CdpError):
 
 @dataclass(frozen=True)
 class Address:
-    """Where runs are told: a server or database of the user's own, or SQLite beside the runs. Read off the environment once."""
+    """Where runs are told: a server or database of the user's own, or SQLite beside the runs. Read
+    off the environment once."""
 
     uri: str
     home: Path
@@ -84,7 +91,8 @@ class Address:
         return None if remote else (self.home / "artifacts").as_uri()
 
     def open(self) -> Store:
-        """The store, its tables made or brought up to date. Raises Busy, or whatever MLflow does where it cannot be reached."""
+        """The store, its tables made or brought up to date. Raises Busy, or whatever MLflow does
+        where it cannot be reached."""
         os.environ.update(_FIXED)
         for name, value in _UNLESS_SET.items():
             os.environ.setdefault(name, value)
@@ -127,7 +135,8 @@ class Store:
     client: MlflowClient
 
     def require_free(self) -> None:
-        """Raises Busy where the database is held: MLflow itself would wait for it 20 seconds at every call."""
+        """Raises Busy where the database is held: MLflow itself would wait for it 20 seconds at
+        every call."""
         if self.address.database is not None:
             require_free(self.address.database)
 
@@ -145,7 +154,10 @@ class Store:
                 if found is None:
                     raise
         if found.lifecycle_stage == "deleted":
-            raise CdpError(f"MLflow's experiment {name!r} was deleted: restore it in MLflow, or delete it for good with `mlflow gc`")
+            raise CdpError(
+                f"MLflow's experiment {name!r} was deleted: restore it in MLflow, or delete it for"
+                " good with `mlflow gc`"
+            )
         return found.experiment_id
 
 
@@ -160,7 +172,9 @@ def require_free(database: Path) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) and "busy" not in str(error):
                 raise
-            raise Busy(f"another program holds the tracking database {database}: close it") from error
+            raise Busy(
+                f"another program holds the tracking database {database}: close it"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -171,7 +185,9 @@ def _alone(database: Path) -> Iterator[None]:
         with FileLock(database.with_name(f".{database.name}.lock"), timeout=_PREPARE_SECONDS):
             yield
     except Timeout as error:
-        raise Busy(f"another process makes the tables of {database}, and has not come to an end: end it") from error
+        raise Busy(
+            f"another process makes the tables of {database}, and has not come to an end: end it"
+        ) from error
 
 
 def words(error: Exception, address: Address) -> str:
@@ -182,7 +198,9 @@ def words(error: Exception, address: Address) -> str:
     elif "locked" in text and address.database is not None:
         reason = f"another program holds the tracking database {address.database}: close it"
     elif "API request" in text or "Max retries" in text:
-        reason = f"the server {address.shown} does not answer: start it, or correct MLFLOW_TRACKING_URI"
+        reason = (
+            f"the server {address.shown} does not answer: start it, or correct MLFLOW_TRACKING_URI"
+        )
     else:
         hidden = re.sub(r"//[^/@\s]+@", "//", text)[:300]
         reason = f"{type(error).__name__}, {hidden}: look at {address.shown}"

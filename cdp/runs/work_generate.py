@@ -16,13 +16,21 @@ from cdp.runs.records import Run
 
 
 def generate(run: Run, context: Context, maker: Maker | None = None) -> dict[str, Any]:
-    """Generate the set, or find that it is done: a run may have been killed between finishing its set and saying so."""
+    """Generate the set, or find that it is done: a run may have been killed between finishing its
+    set and saying so."""
     if run.out.exists() and open_set(run.out).card.get("run") == run.id:
         made = open_set(run.out)
     else:
         config = cast(GenerateConfig, run.config)
         origin = {"run": run.id}
-        made = generate_set(config, run.out, on_progress=context.on_progress, should_stop=context.should_stop, maker=maker, origin=origin)
+        made = generate_set(
+            config,
+            run.out,
+            on_progress=context.on_progress,
+            should_stop=context.should_stop,
+            maker=maker,
+            origin=origin,
+        )
     return {"set": made.name, "images": len(made)}
 
 

@@ -1,4 +1,5 @@
-"""The work of "pretrain" and "pretrain-encoder" runs: a model or encoder in its store, its loss in the journal, live sample sheets."""
+"""The work of "pretrain" and "pretrain-encoder" runs: a model or encoder in its store, its loss in
+the journal, live sample sheets."""
 
 from __future__ import annotations
 
@@ -44,12 +45,19 @@ def pretrain_model(run: Run, context: Context) -> dict[str, Any]:
         return {"folder": str(target)}
     stride = -(-config.steps // POINTS)
     first, losses = left_at(target)
-    curve = LossCurve(context.journal, lambda step: step % stride == 0 or step == config.steps, before=losses[first - first % stride :])
+    curve = LossCurve(
+        context.journal,
+        lambda step: step % stride == 0 or step == config.steps,
+        before=losses[first - first % stride :],
+    )
     sheets = _Sheets(config, run.folder / SHEET, context.should_stop)
 
     def take(progress: Progress) -> None:
         curve.take(progress.step, progress.loss)
-        if progress.step > config.save_every and progress.step % config.save_every == 1 % config.save_every:  # the step after a checkpoint
+        if (
+            progress.step > config.save_every
+            and progress.step % config.save_every == 1 % config.save_every
+        ):  # the step after a checkpoint
             sheets.show_checkpoint(training_folder(target) / "state.safetensors")
 
     _drive(pretrain(config), context, first, take)
@@ -73,18 +81,31 @@ def pretrain_encoder(run: Run, context: Context) -> dict[str, Any]:
         if not latest:
             curve.ends, curve.restarts = epoch_windows(config.epochs, progress.total)
         latest[:] = [progress]
-        curve.take(progress.step, progress.loss, score=progress.score if curve.restarts(progress.step) else None)
+        curve.take(
+            progress.step,
+            progress.loss,
+            score=progress.score if curve.restarts(progress.step) else None,
+        )
 
     _drive(training(config), context, first, take)
     final = latest[0] if latest else None
-    return {"folder": str(target), "steps": final and final.step, "loss": curve.last, "score": final and final.score}
+    return {
+        "folder": str(target),
+        "steps": final and final.step,
+        "loss": curve.last,
+        "score": final and final.score,
+    }
 
 
 class LossCurve:
-    """Mean losses into the journal. A run that was killed and resumed gets the points of an unbroken one."""
+    """Mean losses into the journal. A run that was killed and resumed gets the points of an
+    unbroken one."""
 
-    def __init__(self, journal: Points, ends: Callable[[int], bool], *, before: Sequence[float] = ()) -> None:
-        """ends: whether a point is due after this step; before: losses since the last point, of an earlier start."""
+    def __init__(
+        self, journal: Points, ends: Callable[[int], bool], *, before: Sequence[float] = ()
+    ) -> None:
+        """ends: whether a point is due after this step; before: losses since the last point, of an
+        earlier start."""
         self._journal, self._window = journal, list(before)
         self.ends = ends
         self.restarts: Callable[[int], bool] = ends
@@ -95,20 +116,25 @@ class LossCurve:
         self._window.append(loss)
         self.last = sum(self._window) / len(self._window)
         if self.ends(step):
-            self._journal.append(step, {"loss": self.last} | ({} if score is None else {"score": score}))
+            self._journal.append(
+                step, {"loss": self.last} | ({} if score is None else {"score": score})
+            )
         if self.ends(step) or self.restarts(step):
             self._window.clear()
 
 
 def epoch_windows(epochs: int, total: int) -> tuple[Callable[[int], bool], Callable[[int], bool]]:
-    """After which steps a point is due, and after which an epoch ends. No window spans epochs: only those can be gone on with."""
+    """After which steps a point is due, and after which an epoch ends. No window spans epochs: only
+    those can be gone on with."""
     per_epoch = total // epochs
     stride = -(-per_epoch // max(1, POINTS // epochs))
     every = -(-epochs // POINTS)
 
     def ends(step: int) -> bool:
         epoch, offset = divmod(step, per_epoch)
-        return step == total or (epoch % every == 0 if offset == 0 else every == 1 and offset % stride == 0)
+        return step == total or (
+            epoch % every == 0 if offset == 0 else every == 1 and offset % stride == 0
+        )
 
     return ends, lambda step: step % per_epoch == 0
 
@@ -116,15 +142,22 @@ def epoch_windows(epochs: int, total: int) -> tuple[Callable[[int], bool], Calla
 def made_already(run: Run, target: Path) -> bool:
     """Whether the run was killed between finishing what it makes and saying so."""
     complete = run.progress is not None and run.progress.done == run.progress.count
-    if not complete or not target.exists() or (training_folder(target) / "state.safetensors").exists():
+    if (
+        not complete
+        or not target.exists()
+        or (training_folder(target) / "state.safetensors").exists()
+    ):
         return False
     shutil.rmtree(training_folder(target), ignore_errors=True)
     return True
 
 
 def left_at(target: Path) -> tuple[int, list[float]]:
-    """The step of the checkpoint that an earlier start left, and the losses of all steps up to it where it keeps them."""
-    state = _tensors(training_folder(target) / "state.safetensors", lambda name: name in ("step", "losses"))
+    """The step of the checkpoint that an earlier start left, and the losses of all steps up to it
+    where it keeps them."""
+    state = _tensors(
+        training_folder(target) / "state.safetensors", lambda name: name in ("step", "losses")
+    )
     losses = state.get("losses")
     return int(state.get("step", 0)), [] if losses is None else losses.tolist()
 
@@ -132,7 +165,11 @@ def left_at(target: Path) -> tuple[int, list[float]]:
 def discard(run: Run, target: Path) -> None:
     """Take along the checkpoint of the unfinished training, where it is this run's own."""
     config = cast(Frozen, run.config)
-    made = model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(cast(EncoderConfig, config))
+    made = (
+        model_folder(config)
+        if isinstance(config, PretrainConfig)
+        else encoder_folder(cast(EncoderConfig, config))
+    )
     folder = training_folder(made)
     try:
         own = read_json(folder / "config.json") == config.model_dump(mode="json")
@@ -142,7 +179,12 @@ def discard(run: Run, target: Path) -> None:
         shutil.move(folder, target / "training")
 
 
-def _drive(training: Generator[Progress, None, None], context: Context, first: int, take: Callable[[Progress], None]) -> None:
+def _drive(
+    training: Generator[Progress, None, None],
+    context: Context,
+    first: int,
+    take: Callable[[Progress], None],
+) -> None:
     """Run to the end, or save and raise Cancelled. first: the step it goes on from."""
     context.journal.cut(first)
     began = time.monotonic()
@@ -150,16 +192,24 @@ def _drive(training: Generator[Progress, None, None], context: Context, first: i
         for progress in training:
             context.on_progress(
                 progress_since(
-                    began, done=progress.step, count=progress.total, resumed_from=first, unit="steps", seconds_left=progress.seconds_left
+                    began,
+                    done=progress.step,
+                    count=progress.total,
+                    resumed_from=first,
+                    unit="steps",
+                    seconds_left=progress.seconds_left,
                 )
             )
             take(progress)
             if progress.step < progress.total and context.should_stop():
-                raise Cancelled(f"stopped at step {progress.step} of {progress.total}: resume it to go on")
+                raise Cancelled(
+                    f"stopped at step {progress.step} of {progress.total}: resume it to go on"
+                )
 
 
 def _tensors(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-    """Some tensors of a checkpoint; none where there is no sound one, of which the training itself says more."""
+    """Some tensors of a checkpoint; none where there is no sound one, of which the training itself
+    says more."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -185,7 +235,10 @@ class _Sheets:
         if time.monotonic() - self._made < SHEET_SECONDS:
             return
         self._show(
-            lambda: self._maker.of_checkpoint(_tensors(state, lambda name: name.startswith("ema.") or name == "step"), self._should_stop)
+            lambda: self._maker.of_checkpoint(
+                _tensors(state, lambda name: name.startswith("ema.") or name == "step"),
+                self._should_stop,
+            )
         )
         self._made = time.monotonic()
 

@@ -1,4 +1,5 @@
-"""The work of a "train" run: a robust classifier in the run's own folder, a journal point a validation."""
+"""The work of a "train" run: a robust classifier in the run's own folder, a journal point a
+validation."""
 
 from __future__ import annotations
 
@@ -26,7 +27,14 @@ def train(run: Run, context: Context) -> dict[str, Any]:
     def on_progress(done: int, count: int, seconds_left: float | None) -> None:
         if not resumed_from:
             resumed_from.append(done)  # told before the first step of this start
-        progress = progress_since(began, done=done, count=count, resumed_from=resumed_from[0], unit="steps", seconds_left=seconds_left)
+        progress = progress_since(
+            began,
+            done=done,
+            count=count,
+            resumed_from=resumed_from[0],
+            unit="steps",
+            seconds_left=seconds_left,
+        )
         context.on_progress(progress)
 
     def on_point(metrics: EpochMetrics) -> None:
@@ -34,11 +42,25 @@ def train(run: Run, context: Context) -> dict[str, Any]:
         del values["point"]
         context.journal.append(metrics.point, values)
         logger.info(
-            "step %d of %d, epoch %d of %d: loss %.4f, clean %.1f %%, robust %.1f %% of %d validation images", metrics.step, metrics.steps,
-            metrics.epoch, metrics.epochs, metrics.loss, 100 * metrics.clean_accuracy, 100 * metrics.robust_accuracy, metrics.n,
-        )  # fmt: skip
+            "step %d of %d, epoch %d of %d: loss %.4f, clean %.1f %%, robust %.1f %% of %d"
+            " validation images",
+            metrics.step,
+            metrics.steps,
+            metrics.epoch,
+            metrics.epochs,
+            metrics.loss,
+            100 * metrics.clean_accuracy,
+            100 * metrics.robust_accuracy,
+            metrics.n,
+        )
 
     return train_run(
-        cast(TrainConfig, run.config), run.folder, on_progress=on_progress, on_point=on_point, on_resume=context.journal.cut,
-        should_stop=context.should_stop, notice=context.notice, run_name=run.name,
-    )  # fmt: skip
+        cast(TrainConfig, run.config),
+        run.folder,
+        on_progress=on_progress,
+        on_point=on_point,
+        on_resume=context.journal.cut,
+        should_stop=context.should_stop,
+        notice=context.notice,
+        run_name=run.name,
+    )

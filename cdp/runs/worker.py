@@ -32,7 +32,8 @@ from cdp.runs.tracking import Tracker
 logger = logging.getLogger(__name__)
 
 _HANDOVER_SECONDS = 20.0
-"""A run may be resumed while the process that ended it is still on its way out, telling MLflow how it ended."""
+"""A run may be resumed while the process that ended it is still on its way out, telling MLflow how
+it ended."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,23 @@ class Ending:
 
 
 class Tracks(Protocol):
-    """What follows a run from outside: ``Tracker``, or a stand-in of tests. No method raises or takes long."""
+    """What follows a run from outside: ``Tracker``, or a stand-in of tests. No method raises or
+    takes long."""
 
     def start(self) -> None: ...
 
     def sync(self) -> None: ...
 
-    def finish(self, state: str, error: str | None = None, result: dict[str, Any] | None = None) -> None: ...
+    def finish(
+        self, state: str, error: str | None = None, result: dict[str, Any] | None = None
+    ) -> None: ...
 
 
-def main(folder: Path, kinds: Mapping[str, Kind] = KINDS, track: Callable[[Run], Tracks] = Tracker) -> int:
-    """Work on the run in ``folder`` to its end and return the exit code: 0 done or stopped, 2 bad input, 1 failure."""
+def main(
+    folder: Path, kinds: Mapping[str, Kind] = KINDS, track: Callable[[Run], Tracks] = Tracker
+) -> int:
+    """Work on the run in ``folder`` to its end and return the exit code: 0 done or stopped, 2 bad
+    input, 1 failure."""
     lock = FileLock(folder / "worker.lock")
     try:
         lock.acquire(timeout=_HANDOVER_SECONDS)
@@ -75,7 +82,8 @@ def main(folder: Path, kinds: Mapping[str, Kind] = KINDS, track: Callable[[Run],
 
 
 def _sign(folder: Path) -> None:
-    """Say who works on it. The launcher said so already, unless this was started by hand or its disk was full."""
+    """Say who works on it. The launcher said so already, unless this was started by hand or its
+    disk was full."""
     try:
         write_json(folder / PROCESS, {"pid": os.getpid(), "began": psutil.Process().create_time()})
     except OSError as error:
@@ -95,7 +103,9 @@ def _ending(work: Callable[[], Ending | dict[str, Any] | None]) -> Ending:
         return Ending("stopped", str(halted), jsonable(halted.result))
     except Exception as error:
         logger.exception("the run failed")
-        return Ending("failed", sentence(error), code=error.exit_code if isinstance(error, CdpError) else 1)
+        return Ending(
+            "failed", sentence(error), code=error.exit_code if isinstance(error, CdpError) else 1
+        )
 
 
 def _in_turn(run: Run, kinds: Mapping[str, Kind], reporter: Reporter, tracker: Tracks) -> Ending:
@@ -109,7 +119,9 @@ def _in_turn(run: Run, kinds: Mapping[str, Kind], reporter: Reporter, tracker: T
         logger.info("%s: %s begins", kinds[run.kind].title, run.name)
         tracker.start()
         journal = SteadyJournal(
-            run.folder / JOURNAL, notice=lambda text: reporter.notice(text, "journal"), on_append=lambda point: tracker.sync()
+            run.folder / JOURNAL,
+            notice=lambda text: reporter.notice(text, "journal"),
+            on_append=lambda point: tracker.sync(),
         )
         context = Context(reporter.progress, should_stop, journal, reporter.notice)
         with Sampler(run.folder / RESOURCES):

@@ -12,12 +12,15 @@ Values = Sequence[float] | np.ndarray
 
 
 def finite(name: str, values: Values, *, least: int = 1) -> np.ndarray:
-    """values as (n,) float64. Raises InputError where they are fewer than ``least``, not in one row, or not finite."""
+    """values as (n,) float64. Raises InputError where they are fewer than ``least``, not in one
+    row, or not finite."""
     found = np.asarray(values, dtype=np.float64)
     if found.ndim != 1 or len(found) < least:
         raise InputError(f"{name} has shape {found.shape}: pass a row of at least {least}")
     if not np.isfinite(found).all():
-        raise InputError(f"{name} holds values that are not finite: leave out seeds without a result")
+        raise InputError(
+            f"{name} holds values that are not finite: leave out seeds without a result"
+        )
     return found
 
 

@@ -13,7 +13,8 @@ from cdp.statistics.checks import Values, finite, share_of
 
 Arm = Mapping[int, Values]
 LEAST_SEEDS = 3
-"""Seeds at every count from which on there is an interval: of nominal 95 % intervals of two, 90 % cover."""
+"""Seeds at every count from which on there is an interval: of nominal 95 % intervals of two, 90 %
+cover."""
 _DIGITS = 12
 """Accuracies that agree up to here are equal: the rest is rounding."""
 
@@ -22,11 +23,12 @@ _DIGITS = 12
 class Equality:
     """At how many synthetic images an arm equals another one's accuracy.
 
-    estimate: None outside the counts it was trained with, ``fewest`` to ``most``; side: where it lies. low, high: bounds of the interval, None
-    where that bound lies outside those counts, or where there is no interval. reached: share of bootstrap draws that lie inside; above:
-    share of those that ask for more than ``most`` images; without an interval both are 1 or 0, as the estimate has it.
-    seeds: the fewest at any count used; with fewer than ``LEAST_SEEDS`` somewhere there is no interval, nor without ``spread``, where all seeds of
-    every count agree.
+    estimate: None outside the counts it was trained with, ``fewest`` to ``most``; side: where it
+    lies. low, high: bounds of the interval, None where that bound lies outside those counts, or
+    where there is no interval. reached: share of bootstrap draws that lie inside; above: share of
+    those that ask for more than ``most`` images; without an interval both are 1 or 0, as the
+    estimate has it. seeds: the fewest at any count used; with fewer than ``LEAST_SEEDS`` somewhere
+    there is no interval, nor without ``spread``, where all seeds of every count agree.
     """
 
     estimate: float | None
@@ -42,53 +44,87 @@ class Equality:
     spread: bool = True
 
 
-def equal_count(first: Arm, second: Arm, count: int, *, level: float = 0.95, n_boot: int = 2000, seed: int = 0) -> Equality:
-    """The fewest synthetic images with which ``second`` equals the mean accuracy of ``first`` at ``count`` images.
+def equal_count(
+    first: Arm, second: Arm, count: int, *, level: float = 0.95, n_boot: int = 2000, seed: int = 0
+) -> Equality:
+    """The fewest synthetic images with which ``second`` equals the mean accuracy of ``first`` at
+    ``count`` images.
 
-    first, second: robust accuracies, one a seed, by number of synthetic images (0 allowed: none); ``second`` at two counts or more. Its
-    means become a curve that never falls (isotonic regression, weighted by seeds), straight in the logarithm of the count between trained
-    counts, and straight in the count itself between 0 and the smallest other. Nothing is extrapolated.
+    first, second: robust accuracies, one a seed, by number of synthetic images (0 allowed: none);
+    ``second`` at two counts or more. Its means become a curve that never falls (isotonic
+    regression, weighted by seeds), straight in the logarithm of the count between trained counts,
+    and straight in the count itself between 0 and the smallest other. Nothing is extrapolated.
 
-    Interval: percentile bootstrap over seeds, within each count. Where all lists are as long as each other they are taken to name the same
-    seeds in the same order and are resampled together, which is also valid where they are not. A resample of n seeds varies less
-    than n new seeds, so its deviation from the mean is widened by sqrt(n / (n - 1)) and by Student's over the normal quantile, the factor of
-    Hesterberg's (2015) expanded percentile interval, put on the deviation because resamples of three seeds have no finer levels.
-    Of nominal 95 % intervals of normal seeds 93 to 97 % cover from 3 seeds a count on, and more where lists differ in length. Fewer seeds at any
-    count used leave the interval unknown, and so do seeds that all agree.
+    Interval: percentile bootstrap over seeds, within each count. Where all lists are as long as
+    each other they are taken to name the same seeds in the same order and are resampled together,
+    which is also valid where they are not. A resample of n seeds varies less than n new seeds, so
+    its deviation from the mean is widened by sqrt(n / (n - 1)) and by Student's over the normal
+    quantile, the factor of Hesterberg's (2015) expanded percentile interval, put on the deviation
+    because resamples of three seeds have no finer levels. Of nominal 95 % intervals of normal seeds
+    93 to 97 % cover from 3 seeds a count on, and more where lists differ in length. Fewer seeds at
+    any count used leave the interval unknown, and so do seeds that all agree.
     """
     share_of("level", level)
     if n_boot < 2:
         raise InputError(f"n_boot is {n_boot}: draw at least 2 resamples, better 2,000")
     if count not in first:
-        raise MissingError(f"the first arm has no runs with {count} synthetic images: choose one of {sorted(first)}")
+        raise MissingError(
+            f"the first arm has no runs with {count} synthetic images: choose one of"
+            f" {sorted(first)}"
+        )
     if len(second) < 2 or min(second) < 0:
-        raise InputError(f"the second arm was trained with {sorted(second)} synthetic images: pass two counts or more, from 0 up")
+        raise InputError(
+            f"the second arm was trained with {sorted(second)} synthetic images: pass two counts or"
+            " more, from 0 up"
+        )
     counts = sorted(second)
-    parts = [finite(f"first at {count} images", first[count]), *(finite(f"second at {k} images", second[k]) for k in counts)]
+    parts = [
+        finite(f"first at {count} images", first[count]),
+        *(finite(f"second at {k} images", second[k]) for k in counts),
+    ]
     seeds = [len(part) for part in parts]
     means = np.array([part.mean() for part in parts])
     estimate = _equal(means, counts, seeds[1:])
     drawn, low, high = np.array([estimate]), -np.inf, np.inf
     spread = any(float(np.ptp(part)) > 0 for part in parts)
     if min(seeds) >= LEAST_SEEDS and spread:
-        drawn = np.array([_equal(row, counts, seeds[1:]) for row in _resampled(parts, level, n_boot, seed)])
+        drawn = np.array(
+            [_equal(row, counts, seeds[1:]) for row in _resampled(parts, level, n_boot, seed)]
+        )
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Equality(
-        _inside(estimate), _inside(low), _inside(high), float(np.isfinite(drawn).mean()),
-        "more" if estimate == np.inf else "fewer" if estimate == -np.inf else "inside", float((drawn == np.inf).mean()),
-        counts[0], counts[-1], min(seeds), level, spread,
-    )  # fmt: skip
+        _inside(estimate),
+        _inside(low),
+        _inside(high),
+        float(np.isfinite(drawn).mean()),
+        "more" if estimate == np.inf else "fewer" if estimate == -np.inf else "inside",
+        float((drawn == np.inf).mean()),
+        counts[0],
+        counts[-1],
+        min(seeds),
+        level,
+        spread,
+    )
 
 
-def equality_sentence(first_name: str, second_name: str, count: int, found: Equality, what: str = "synthetic images") -> str:
-    """``equal_count``'s answer in one sentence: the estimate, its interval, and what lies outside the trained counts. what: the second counts."""
+def equality_sentence(
+    first_name: str, second_name: str, count: int, found: Equality, what: str = "synthetic images"
+) -> str:
+    """``equal_count``'s answer in one sentence: the estimate, its interval, and what lies outside
+    the trained counts. what: the second counts."""
     goal = f"{first_name} {f'with {count:,}' if count else 'without any'}"
     if found.estimate is not None:
         said = f"{second_name} with about {_about(found.estimate)} {what} equals {goal}"
     elif found.side == "more":
-        said = f"{second_name} with {found.most:,} {what}, the most it was trained with, is on average still below {goal}"
+        said = (
+            f"{second_name} with {found.most:,} {what}, the most it was trained with, is on average"
+            f" still below {goal}"
+        )
     elif found.fewest:
-        said = f"{second_name} with {found.fewest:,} {what}, the fewest it was trained with, is on average already above {goal}"
+        said = (
+            f"{second_name} with {found.fewest:,} {what}, the fewest it was trained with, is on"
+            f" average already above {goal}"
+        )
     else:
         said = f"{second_name} without synthetic images is on average already above {goal}"
     return f"{said}; {_bounds(found)}."
@@ -106,7 +142,10 @@ def _bounds(found: Equality) -> str:
     if 1 - found.reached - found.above >= (1 + found.level) / 2:
         return f"{kind} wholly {f'below {found.fewest:,}' if found.fewest else 'at 0'}, {basis}"
     low, high = "0" if not found.fewest else f"below {found.fewest:,}", f"above {found.most:,}"
-    return f"{kind} {low if found.low is None else _about(found.low)} to {high if found.high is None else _about(found.high)}, {basis}"
+    return (
+        f"{kind} {low if found.low is None else _about(found.low)} to"
+        f" {high if found.high is None else _about(found.high)}, {basis}"
+    )
 
 
 def _about(count: float) -> str:
@@ -119,13 +158,17 @@ def _inside(count: float) -> float | None:
 
 
 def _equal(means: np.ndarray, counts: Sequence[int], seeds: Sequence[int]) -> float:
-    """means: goal, then those of the curve at ``counts`` -> the first count where the curve, made never to fall, equals the goal.
+    """means: goal, then those of the curve at ``counts`` -> the first count where the curve, made
+    never to fall, equals the goal.
 
     -inf where it starts above the goal, inf where it ends below.
     """
     from scipy.optimize import isotonic_regression
 
-    goal, curve = round(means[0], _DIGITS), isotonic_regression(means[1:], weights=np.array(seeds, float)).x.round(_DIGITS)
+    goal, curve = (
+        round(means[0], _DIGITS),
+        isotonic_regression(means[1:], weights=np.array(seeds, float)).x.round(_DIGITS),
+    )
     if goal < curve[0]:
         return -np.inf
     if goal > curve[-1]:
@@ -134,7 +177,9 @@ def _equal(means: np.ndarray, counts: Sequence[int], seeds: Sequence[int]) -> fl
     if after == 0:
         return float(counts[0])
     before, share = counts[after - 1], (goal - curve[after - 1]) / (curve[after] - curve[after - 1])
-    return float(counts[after] * share if before == 0 else before * (counts[after] / before) ** share)
+    return float(
+        counts[after] * share if before == 0 else before * (counts[after] / before) ** share
+    )
 
 
 def _resampled(parts: Sequence[np.ndarray], level: float, n_boot: int, seed: int) -> np.ndarray:

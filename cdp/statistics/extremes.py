@@ -1,4 +1,5 @@
-"""Whether the lowest of several shares, or the highest of several counts, is more than the luck of having looked at all of them."""
+"""Whether the lowest of several shares, or the highest of several counts, is more than the luck of
+having looked at all of them."""
 
 from __future__ import annotations
 
@@ -14,20 +15,30 @@ ALPHA = 0.05
 
 
 def weakest(hits: Sequence[int], images: Sequence[int]) -> tuple[int, list[int]]:
-    """The place of the lowest share hits/images, and those of the shares that cannot be told from it: Fisher's exact test against each other one,
-    two-sided, adjusted by Holm over all of them. images: at least 1 each."""
+    """The place of the lowest share hits/images, and those of the shares that cannot be told from
+    it: Fisher's exact test against each other one, two-sided, adjusted by Holm over all of them.
+    images: at least 1 each."""
     from scipy.stats import fisher_exact
 
     low = min(range(len(hits)), key=lambda place: hits[place] / images[place])
     others = [place for place in range(len(hits)) if place != low]
     mine = [hits[low], images[low] - hits[low]]
-    p = [min(1.0, float(fisher_exact([mine, [hits[place], images[place] - hits[place]]])[1])) for place in others]
-    return low, [place for place, adjusted in zip(others, holm(p), strict=True) if adjusted is not None and adjusted > ALPHA]
+    p = [
+        min(1.0, float(fisher_exact([mine, [hits[place], images[place] - hits[place]]])[1]))
+        for place in others
+    ]
+    return low, [
+        place
+        for place, adjusted in zip(others, holm(p), strict=True)
+        if adjusted is not None and adjusted > ALPHA
+    ]
 
 
-def weakest_words(names: Sequence[str], hits: Sequence[int], images: Sequence[int], *, most: int = 3) -> tuple[int, str]:
-    """The place of the weakest class, and what has to be known with it: that it rests on too few images, or which classes cannot be told from it;
-    "" where it stands alone."""
+def weakest_words(
+    names: Sequence[str], hits: Sequence[int], images: Sequence[int], *, most: int = 3
+) -> tuple[int, str]:
+    """The place of the weakest class, and what has to be known with it: that it rests on too few
+    images, or which classes cannot be told from it; "" where it stands alone."""
     low, rivals = weakest(hits, images)
     if images[low] < LEAST_A_CLASS:
         return low, f"{FEW}, so no class is called weaker than another"
@@ -36,12 +47,19 @@ def weakest_words(names: Sequence[str], hits: Sequence[int], images: Sequence[in
     named = sorted(rivals, key=lambda place: hits[place] / images[place])
     shown = ", ".join(names[place] for place in named[:most])
     more = f" and {len(named) - most} more" if len(named) > most else ""
-    return low, f"{shown}{more} cannot be told from it (Fisher, corrected by Holm for {len(names) - 1} classes)"
+    return (
+        low,
+        (
+            f"{shown}{more} cannot be told from it (Fisher, corrected by Holm for {len(names) - 1}"
+            " classes)"
+        ),
+    )
 
 
 def most_frequent(counts: np.ndarray) -> tuple[int, int]:
-    """The place of the highest of m counts, and how many of the others cannot be told from it: given their sum, either is as likely (binomial test,
-    two-sided), adjusted by Holm over all of them."""
+    """The place of the highest of m counts, and how many of the others cannot be told from it:
+    given their sum, either is as likely (binomial test, two-sided), adjusted by Holm over all of
+    them."""
     flat = counts.ravel()
     top = int(flat.argmax())
     others = np.delete(flat, top)

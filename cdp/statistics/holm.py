@@ -8,10 +8,11 @@ from cdp.errors import InputError
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p values adjusted by Holm's step-down method (1979): rejecting those up to 0.05 errs anywhere in at most 5 of 100 such families.
+    """p values adjusted by Holm's step-down method (1979): rejecting those up to 0.05 errs anywhere
+    in at most 5 of 100 such families.
 
-    The k-th smallest of m is multiplied by m - k + 1, is no smaller than the one before it and at most 1. None, a test that could not be made,
-    stays None and is not counted.
+    The k-th smallest of m is multiplied by m - k + 1, is no smaller than the one before it and at
+    most 1. None, a test that could not be made, stays None and is not counted.
     """
     made = [p for p in p_values if p is not None]
     if not all(0 <= p <= 1 for p in made):

@@ -1,4 +1,5 @@
-"""Shares of images and their intervals: one set of images, or two predictions of the same images."""
+"""Shares of images and their intervals: one set of images, or two predictions of the same
+images."""
 
 from __future__ import annotations
 
@@ -12,23 +13,26 @@ from cdp.types import Interval
 
 
 def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
-    """Share hits/n with Wilson's score interval (1927): keeps its level for small n and for shares near 0 or 1."""
+    """Share hits/n with Wilson's score interval (1927): keeps its level for small n and for shares
+    near 0 or 1."""
     if not 0 <= hits <= n or n < 1:
         raise InputError(f"{hits} hits of {n}: pass 0 to n hits of at least 1")
     return share_interval(hits / n, n, n, level=level)
 
 
 def share_interval(share: float, answers: float, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``, from n images.
+    """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``,
+    from n images.
 
-    For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over that of the shares (Kish's
-    effective sample size).
+    For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over
+    that of the shares (Kish's effective sample size).
     """
     return Interval(share, *wilson_bounds(share, answers, quantile_of(level)), n, level)
 
 
 def wilson_bounds(share: float, answers: float, z: float) -> tuple[float, float]:
-    """Wilson's score bounds for a quantile z: the normal one, or Student's t where the number of answers is an estimate itself."""
+    """Wilson's score bounds for a quantile z: the normal one, or Student's t where the number of
+    answers is an estimate itself."""
     shrink = 1 + z * z / answers
     centre = (share + z * z / (2 * answers)) / shrink
     half = z / shrink * math.sqrt(share * (1 - share) / answers + z * z / (4 * answers * answers))
@@ -37,7 +41,8 @@ def wilson_bounds(share: float, answers: float, z: float) -> tuple[float, float]
 
 
 def near_chance(share: float, n: int, classes: int) -> bool:
-    """Whether a share right of n images is no more than guessing among so many classes gives, two standard errors allowed."""
+    """Whether a share right of n images is no more than guessing among so many classes gives, two
+    standard errors allowed."""
     chance = 1 / classes
     return share <= chance + 2 * math.sqrt(chance * (1 - chance) / n)
 
@@ -45,15 +50,24 @@ def near_chance(share: float, n: int, classes: int) -> bool:
 def share_difference(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> Interval:
     """Share of ``first`` minus that of ``second``, yes or no (n,) bool of the same n >= 1 images.
 
-    Interval: Agresti and Min 2005, Wald on the paired table with 1/2 added to each cell. A bootstrap would report a width
-    of zero where the two happen to agree on every image.
+    Interval: Agresti and Min 2005, Wald on the paired table with 1/2 added to each cell. A
+    bootstrap would report a width of zero where the two happen to agree on every image.
     """
     if first.shape != second.shape or first.ndim != 1 or not len(first):
-        raise InputError(f"answers of shapes {first.shape} and {second.shape} cannot be paired: pass one of each an image")
+        raise InputError(
+            f"answers of shapes {first.shape} and {second.shape} cannot be paired: pass one of each"
+            " an image"
+        )
     n, gains, losses = len(first), int((first & ~second).sum()), int((second & ~first).sum())
     centre = (gains - losses) / (n + 2)
-    half = quantile_of(level) * math.sqrt(gains + losses + 1 - (gains - losses) ** 2 / (n + 2)) / (n + 2)
-    return Interval((gains - losses) / n, max(-1.0, centre - half), min(1.0, centre + half), n, level)
+    half = (
+        quantile_of(level)
+        * math.sqrt(gains + losses + 1 - (gains - losses) ** 2 / (n + 2))
+        / (n + 2)
+    )
+    return Interval(
+        (gains - losses) / n, max(-1.0, centre - half), min(1.0, centre + half), n, level
+    )
 
 
 def quantile_of(level: float) -> float:

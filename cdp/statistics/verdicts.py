@@ -1,4 +1,5 @@
-"""A difference in one sentence that claims no more than its interval, its test and the fairness of the comparison allow."""
+"""A difference in one sentence that claims no more than its interval, its test and the fairness of
+the comparison allow."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from cdp.types import Interval
 Unit = Literal["paired seeds", "seeds", "shared images"]
 
 LEAST_A_CLASS = 10
-"""Images of each class on average from which on accuracies are compared: of fewer, one image is ten points of its class and more."""
+"""Images of each class on average from which on accuracies are compared: of fewer, one image is ten
+points of its class and more."""
 FEW = f"fewer than {LEAST_A_CLASS} images a class"
 
 _TAKES: dict[Unit, tuple[int | None, str]] = {
@@ -23,7 +25,9 @@ _TAKES: dict[Unit, tuple[int | None, str]] = {
 """What a comparison takes, and from which count on it is not this that is missing."""
 _NOTHING = 1e-8
 """Shares below this are rounding of the computation, not a difference."""
-_ONE_SEED = ": this is about these two networks on these images; one seed each says nothing of other seeds"
+_ONE_SEED = (
+    ": this is about these two networks on these images; one seed each says nothing of other seeds"
+)
 _TWO_SEEDS = ", 1 degree of freedom: two seeds are a hint, more of them decide"
 
 
@@ -43,46 +47,81 @@ def verdict(
 ) -> str:
     """One sentence on ``second`` minus ``first``, shares that are said in points.
 
-    One is called better only where the interval leaves out 0 and p is at most 1 - level; p: adjusted where several pairs are compared, None
-    where no test is defined. Where the two disagree, the arms cannot be told apart "after correction", or with ``corrected`` False, for a
-    single pair, "by the test". count: seeds or images, of both arms together for unit "seeds". more: further paired seeds that would settle
-    it, None unknown; said only where nothing but the number of seeds stands in the way. withheld: why neither may be called better whatever the
-    figures, with the remedy, such as unequal compute; beside: what has to be known with the verdict. Raises InputError for figures that cannot be.
+    One is called better only where the interval leaves out 0 and p is at most 1 - level; p:
+    adjusted where several pairs are compared, None where no test is defined. Where the two
+    disagree, the arms cannot be told apart "after correction", or with ``corrected`` False, for a
+    single pair, "by the test". count: seeds or images, of both arms together for unit "seeds".
+    more: further paired seeds that would settle it, None unknown; said only where nothing but the
+    number of seeds stands in the way. withheld: why neither may be called better whatever the
+    figures, with the remedy, such as unequal compute; beside: what has to be known with the
+    verdict. Raises InputError for figures that cannot be.
     """
     _check(difference, p, count, unit, level)
     if difference is None:
         least, takes = _TAKES[unit]
-        return f"{first} and {second} cannot be compared: {takes if least is None or count < least else 'their difference is not known'}."
+        return (
+            f"{first} and {second} cannot be compared:"
+            f" {takes if least is None or count < least else 'their difference is not known'}."
+        )
     known = "".join(f"; {one}" for one in beside)
-    basis, alike = f"{_basis(count, unit)}{known}", f"{_ONE_SEED * (unit == 'shared images')}{known}"
+    basis, alike = (
+        f"{_basis(count, unit)}{known}",
+        f"{_ONE_SEED * (unit == 'shared images')}{known}",
+    )
     if withheld:
         rests = f", {basis}" if difference.wide else alike
-        return f"No verdict on {first} and {second}: {withheld}. Measured: {_measured(difference, count, unit, level)}{rests}."
+        return (
+            f"No verdict on {first} and {second}: {withheld}. Measured:"
+            f" {_measured(difference, count, unit, level)}{rests}."
+        )
     if not difference.wide:
-        return f"{first} and {second} cannot be told apart: {_measured(difference, count, unit, level)}{alike}."
+        return (
+            f"{first} and {second} cannot be told apart:"
+            f" {_measured(difference, count, unit, level)}{alike}."
+        )
     clear = difference.low > _NOTHING or difference.high < -_NOTHING
     found = p is not None and p <= 1 - level
     if clear and found:
         better, sign = (second, 1) if difference.low > 0 else (first, -1)
-        value, *bounds = _points(sign * difference.value, *sorted((sign * difference.low, sign * difference.high)))
-        return f"{better} is better by {value.lstrip('+')} points, {_interval(bounds, level)}, {basis}."
+        value, *bounds = _points(
+            sign * difference.value, *sorted((sign * difference.low, sign * difference.high))
+        )
+        return (
+            f"{better} is better by {value.lstrip('+')} points, {_interval(bounds, level)},"
+            f" {basis}."
+        )
     said = _measured(difference, count, unit, level)
     if p is None:
-        return f"{first} and {second} cannot be told apart: {said}, {basis}; no test is defined for them."
+        return (
+            f"{first} and {second} cannot be told apart: {said}, {basis}; no test is defined for"
+            " them."
+        )
     if clear:
         how, whose = ("after correction", "corrected p") if corrected else ("by the test", "p")
-        return f"{first} and {second} cannot be told apart {how}: {said} for this pair alone, {whose} = {p:.2g}, {basis}."
+        return (
+            f"{first} and {second} cannot be told apart {how}: {said} for this pair alone, {whose}"
+            f" = {p:.2g}, {basis}."
+        )
     if found:
         return f"{first} and {second} cannot be told apart: {said}, although p = {p:.2g}, {basis}."
-    return f"{first} and {second} cannot be told apart: {said}, {_basis(count, unit)}{_outlook(more, unit)}{known}."
+    return (
+        f"{first} and {second} cannot be told apart: {said},"
+        f" {_basis(count, unit)}{_outlook(more, unit)}{known}."
+    )
 
 
 def no_width(found: Interval) -> str:
     """In place of the bounds of equal values."""
-    return f"the same in all {found.n:,}, so no interval" if found.n > 1 else "one value, so no interval"
+    return (
+        f"the same in all {found.n:,}, so no interval"
+        if found.n > 1
+        else "one value, so no interval"
+    )
 
 
-def _check(difference: Interval | None, p: float | None, count: int, unit: Unit, level: float) -> None:
+def _check(
+    difference: Interval | None, p: float | None, count: int, unit: Unit, level: float
+) -> None:
     share_of("level", level)
     if unit not in _TAKES:
         raise InputError(f"unit is {unit!r}: choose {', '.join(_TAKES)}")
@@ -92,10 +131,14 @@ def _check(difference: Interval | None, p: float | None, count: int, unit: Unit,
         raise InputError(f"p is {p}: pass a number from 0 to 1, or None")
     if difference is not None and not difference.low <= difference.value <= difference.high:
         raise InputError(
-            f"{difference.value} does not lie in its interval {difference.low} to {difference.high}: pass a difference that does"
+            f"{difference.value} does not lie in its interval {difference.low} to"
+            f" {difference.high}: pass a difference that does"
         )
     if difference is not None and difference.level != level:
-        raise InputError(f"the interval has level {difference.level} and the verdict {level}: pass one level to both")
+        raise InputError(
+            f"the interval has level {difference.level} and the verdict {level}: pass one level to"
+            " both"
+        )
 
 
 def _measured(difference: Interval, count: int, unit: Unit, level: float) -> str:
@@ -106,11 +149,20 @@ def _measured(difference: Interval, count: int, unit: Unit, level: float) -> str
     where = f"in all {count:,} seeds" if unit == "seeds" else f"in all {_number_of(count, unit)}"
     if abs(difference.value) <= _NOTHING:
         return f"identical {where}, so there is no interval"
-    return f"the difference is the same {where}, {value} points, so there is neither an interval nor a test"
+    return (
+        f"the difference is the same {where}, {value} points, so there is neither an interval nor a"
+        " test"
+    )
 
 
 def _basis(count: int, unit: Unit) -> str:
-    return _number_of(count, unit) + (_ONE_SEED if unit == "shared images" else _TWO_SEEDS if (count, unit) == (2, "paired seeds") else "")
+    return _number_of(count, unit) + (
+        _ONE_SEED
+        if unit == "shared images"
+        else _TWO_SEEDS
+        if (count, unit) == (2, "paired seeds")
+        else ""
+    )
 
 
 def _number_of(count: int, unit: Unit) -> str:
@@ -123,7 +175,10 @@ def _number_of(count: int, unit: Unit) -> str:
 def _outlook(more: int | None, unit: Unit) -> str:
     if not more or unit == "shared images":
         return ""
-    return f"; about {more:,} more {'paired seeds ' * (unit == 'seeds')}would settle a difference of this size"
+    return (
+        f"; about {more:,} more {'paired seeds ' * (unit == 'seeds')}would settle a difference of"
+        " this size"
+    )
 
 
 def _interval(bounds: list[str], level: float) -> str:
@@ -132,10 +187,13 @@ def _interval(bounds: list[str], level: float) -> str:
 
 
 def _points(*shares: float) -> list[str]:
-    """Shares as signed points, with as many digits as it takes to show none as 0 that is not: a bound of 0 says something else."""
+    """Shares as signed points, with as many digits as it takes to show none as 0 that is not: a
+    bound of 0 says something else."""
     points = [100 * share for share in shares]
     for digits in range(1, 7):
         said = [round(point, digits) + 0.0 for point in points]
-        if all(short or abs(point) <= 100 * _NOTHING for short, point in zip(said, points, strict=True)):
+        if all(
+            short or abs(point) <= 100 * _NOTHING for short, point in zip(said, points, strict=True)
+        ):
             break
     return [f"{point:+.{digits}f}" if point else f"{point:.{digits}f}" for point in said]

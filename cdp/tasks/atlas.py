@@ -1,4 +1,5 @@
-"""Sample sets on one map: drawn, seen by an encoder, projected, and kept under CDP_HOME/cache. What is known needs no torch."""
+"""Sample sets on one map: drawn, seen by an encoder, projected, and kept under CDP_HOME/cache. What
+is known needs no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +20,14 @@ from cdp.data import atomic
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
 from cdp.errors import InputError
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import Source, dataset_of, numbered_alike, open_source, real_images, require_alike
+from cdp.tasks.sources import (
+    Source,
+    dataset_of,
+    numbered_alike,
+    open_source,
+    real_images,
+    require_alike,
+)
 from cdp.tasks.watching import Report, ignore
 from cdp.types import NO_LABEL, Embedding, MapQuality
 
@@ -34,9 +42,11 @@ _RECIPE = 1  # raised when the same settings give another map than before
 def embed(config: ExploreConfig, report: Report = ignore) -> Embedding:
     """The map of a config, from CDP_HOME/cache where the same images met the same settings before.
 
-    fit "union": all sets shape it together. fit "real": real training images shape it and each set is placed in it by itself, so
-    that a set keeps its place while others come and go, as long as the same of its images are drawn.
-    report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
+    fit "union": all sets shape it together. fit "real": real training images shape it and each set
+    is placed in it by itself, so that a set keeps its place while others come and go, as long as
+    the same of its images are drawn.
+    report: called with the share done in [0, 1] and what comes next. Raises InputError or
+    MissingError with the remedy.
     """
     drawn = _draw(config)
     coordinates = _known_map(drawn)
@@ -47,7 +57,8 @@ def embed(config: ExploreConfig, report: Report = ignore) -> Embedding:
 
 
 def embed_cached(config: ExploreConfig) -> Embedding | None:
-    """What ``embed`` would give where it has to compute nothing, else None. Imports no torch, scikit-learn, scipy or umap."""
+    """What ``embed`` would give where it has to compute nothing, else None. Imports no torch,
+    scikit-learn, scipy or umap."""
     drawn = _draw(config)
     coordinates = _known_map(drawn)
     return None if coordinates is None else drawn.embedding(coordinates)
@@ -56,8 +67,9 @@ def embed_cached(config: ExploreConfig) -> Embedding | None:
 def map_quality(config: ExploreConfig, report: Report = ignore) -> MapQuality:
     """How far the map of a config can be trusted, from CDP_HOME/cache where it was measured before.
 
-    Trustworthiness is of neighbourhoods of ``config.neighbors`` images, or of just under half of the images measured where that is
-    less; disparity is to the map of the next seed, which is kept like any other. report and errors: as of ``embed``.
+    Trustworthiness is of neighbourhoods of ``config.neighbors`` images, or of just under half of
+    the images measured where that is less; disparity is to the map of the next seed, which is kept
+    like any other. report and errors: as of ``embed``.
     """
     drawn = _draw(config)
     known = _known_quality(drawn)
@@ -67,42 +79,58 @@ def map_quality(config: ExploreConfig, report: Report = ignore) -> MapQuality:
     apart = None
     if config.method == "umap":
         again = config.model_copy(update={"seed": (config.seed + 1) % _SEEDS})
-        second = embed(again, lambda share, words: report(0.45 + 0.45 * share, f"{words}, another seed")).coordinates
+        second = embed(
+            again, lambda share, words: report(0.45 + 0.45 * share, f"{words}, another seed")
+        ).coordinates
         apart = disparity(first, second)
     report(0.9, "trustworthiness of the map")
-    seen = np.concatenate([features(config.encoder, drawn.dataset, image) for image in drawn.images])
+    seen = np.concatenate(
+        [features(config.encoder, drawn.dataset, image) for image in drawn.images]
+    )
     neighbors = min(config.neighbors, (min(len(seen), MEASURED) - 1) // 2)
     value, n = trustworthiness(seen, first, neighbors=neighbors, most=MEASURED, seed=config.seed)
     found = MapQuality(value, apart, n, neighbors)
-    _keep(drawn.quality_file, lambda file: file.write(json.dumps(asdict(found), allow_nan=False).encode()))
+    _keep(
+        drawn.quality_file,
+        lambda file: file.write(json.dumps(asdict(found), allow_nan=False).encode()),
+    )
     return found
 
 
 def map_quality_cached(config: ExploreConfig) -> MapQuality | None:
-    """What ``map_quality`` would give where it has to compute nothing, else None. Imports no torch, scikit-learn, scipy or umap."""
+    """What ``map_quality`` would give where it has to compute nothing, else None. Imports no torch,
+    scikit-learn, scipy or umap."""
     return _known_quality(_draw(config))
 
 
 def point_images(embedding: Embedding, index: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Images of the points of these numbers, (k,H,W,C) uint8 in their order, read from disk. Raises InputError where there is none."""
+    """Images of the points of these numbers, (k,H,W,C) uint8 in their order, read from disk. Raises
+    InputError where there is none."""
     chosen = np.asarray(index, np.int64).reshape(-1)
     outside = chosen[(chosen < 0) | (chosen >= len(embedding))]
     if len(outside):
         raise InputError(f"point {outside[0]} is not on the map: choose 0 to {len(embedding) - 1}")
     which, row = embedding.which[chosen], embedding.row[chosen]
-    opened = {number: open_source(embedding.names[number]) for number in np.unique(which)} or {0: open_source(embedding.names[0])}
+    opened = {number: open_source(embedding.names[number]) for number in np.unique(which)} or {
+        0: open_source(embedding.names[0])
+    }
     found = np.empty((len(chosen), *next(iter(opened.values())).image.shape[1:]), np.uint8)
     for number, source in opened.items():
         mine = which == number
-        if mine.any() and (row[mine].max() >= len(source) or source.image.shape[1:] != found.shape[1:]):
-            raise InputError(f"{source.name} is no longer the set that is on the map: make the map again")
+        if mine.any() and (
+            row[mine].max() >= len(source) or source.image.shape[1:] != found.shape[1:]
+        ):
+            raise InputError(
+                f"{source.name} is no longer the set that is on the map: make the map again"
+            )
         found[mine] = source.image[row[mine]]
     return found
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The images of a config. rows: of each source, ascending; dataset: whose encoder and real images, "" where none is needed."""
+    """The images of a config. rows: of each source, ascending; dataset: whose encoder and real
+    images, "" where none is needed."""
 
     config: ExploreConfig
     sources: list[Source]
@@ -122,8 +150,9 @@ class _Drawn:
         image, _ = real_images(self.dataset, "train", min(self.config.points, REAL))
         if image.shape[1:] != self.images[0].shape[1:]:
             raise InputError(
-                f"fit: {self.dataset} has images of shape {image.shape[1:]} and {self.sources[0].name} of {self.images[0].shape[1:]}: "
-                "fit on the union, or name their own data set"
+                f"fit: {self.dataset} has images of shape {image.shape[1:]} and"
+                f" {self.sources[0].name} of {self.images[0].shape[1:]}: fit on the union, or name"
+                " their own data set"
             )
         return image
 
@@ -131,12 +160,20 @@ class _Drawn:
     def key(self) -> str:
         """A name for the map: equal exactly where images, weights, settings and library are."""
         config = self.config
-        of_umap = {name: getattr(config, name) for name in ("neighbors", "min_dist", "metric", "seed")}
+        of_umap = {
+            name: getattr(config, name) for name in ("neighbors", "min_dist", "metric", "seed")
+        }
         shaping = [] if self.real is None else [self.real]
         settings: dict[str, Any] = {
-            "recipe": _RECIPE, "method": config.method, "library": library(config.method), "dims": config.dims, "fit": config.fit,
-            "images": [identity(config.encoder, self.dataset, image) for image in (*shaping, *self.images)],
-        } | (of_umap if config.method == "umap" else {})  # fmt: skip
+            "recipe": _RECIPE,
+            "method": config.method,
+            "library": library(config.method),
+            "dims": config.dims,
+            "fit": config.fit,
+            "images": [
+                identity(config.encoder, self.dataset, image) for image in (*shaping, *self.images)
+            ],
+        } | (of_umap if config.method == "umap" else {})
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
@@ -146,34 +183,55 @@ class _Drawn:
     @property
     def quality_file(self) -> Path:
         # A PCA has neither, but the sample and the neighbourhoods it is measured on do.
-        return paths.cache_dir() / "projections" / f"{self.key}-{self.config.neighbors}-{self.config.seed}.json"
+        return (
+            paths.cache_dir()
+            / "projections"
+            / f"{self.key}-{self.config.neighbors}-{self.config.seed}.json"
+        )
 
     def embedding(self, coordinates: np.ndarray) -> Embedding:
         """The map with what is known of its points."""
         counts = [len(rows) for rows in self.rows]
-        label = np.concatenate([
-            np.full(len(rows), NO_LABEL) if source.label is None else source.label[rows]
-            for source, rows in zip(self.sources, self.rows, strict=True)
-        ])  # fmt: skip
-        names = max((source.class_names for source in self.sources), key=len)  # the same for all that have labels
+        label = np.concatenate(
+            [
+                np.full(len(rows), NO_LABEL) if source.label is None else source.label[rows]
+                for source, rows in zip(self.sources, self.rows, strict=True)
+            ]
+        )
+        names = max(
+            (source.class_names for source in self.sources), key=len
+        )  # the same for all that have labels
         which = np.repeat(np.arange(len(counts)), counts)
         return Embedding(
-            self.config.sets, names, tuple(map(len, self.sources)), coordinates, which, np.concatenate(self.rows), label
-        )  # fmt: skip
+            self.config.sets,
+            names,
+            tuple(map(len, self.sources)),
+            coordinates,
+            which,
+            np.concatenate(self.rows),
+            label,
+        )
 
 
 def _draw(config: ExploreConfig) -> _Drawn:
-    """The same images of the same sets every time, whatever the seed, so that maps of two seeds can be laid over each other."""
+    """The same images of the same sets every time, whatever the seed, so that maps of two seeds can
+    be laid over each other."""
     sources = numbered_alike([open_source(name) for name in config.sets])
     require_alike(sources)
     wanted = config.encoder != PIXELS or config.fit == "real"
     dataset = dataset_of(sources, config.dataset) if wanted else config.dataset
     counts = shares([len(source) for source in sources], config.points)
-    return _Drawn(config, sources, dataset, [source.rows(count) for source, count in zip(sources, counts, strict=True)])
+    return _Drawn(
+        config,
+        sources,
+        dataset,
+        [source.rows(count) for source, count in zip(sources, counts, strict=True)],
+    )
 
 
 def shares(sizes: Sequence[int], total: int) -> list[int]:
-    """``total`` in equal parts, but of no set more than it has: what a small one leaves over goes to the others."""
+    """``total`` in equal parts, but of no set more than it has: what a small one leaves over goes
+    to the others."""
     found, left = [0] * len(sizes), total
     for place, number in enumerate(sorted(range(len(sizes)), key=lambda number: sizes[number])):
         found[number] = min(sizes[number], left // (len(sizes) - place))
@@ -184,7 +242,9 @@ def shares(sizes: Sequence[int], total: int) -> list[int]:
 def _project(drawn: _Drawn, report: Report) -> np.ndarray:
     """(n, dims) float32, sets one after the other."""
     config = drawn.config
-    named = [(source.title, image) for source, image in zip(drawn.sources, drawn.images, strict=True)]
+    named = [
+        (source.title, image) for source, image in zip(drawn.sources, drawn.images, strict=True)
+    ]
     if drawn.real is not None:
         named.insert(0, (f"real {drawn.dataset}", drawn.real))
     seen = []
@@ -197,7 +257,12 @@ def _project(drawn: _Drawn, report: Report) -> np.ndarray:
         made = project_pca(*given, dims=config.dims)
     else:
         made = project_umap(
-            *given, dims=config.dims, neighbors=config.neighbors, min_dist=config.min_dist, metric=config.metric, seed=config.seed
+            *given,
+            dims=config.dims,
+            neighbors=config.neighbors,
+            min_dist=config.min_dist,
+            metric=config.metric,
+            seed=config.seed,
         )
     return made[0] if drawn.real is None else np.concatenate(made[1:])
 
@@ -208,13 +273,22 @@ def _known_map(drawn: _Drawn) -> np.ndarray | None:
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: what can be computed again is not worth an error
     wanted = (sum(map(len, drawn.rows)), drawn.config.dims)
-    return cached if cached.shape == wanted and cached.dtype == np.float32 and np.isfinite(cached).all() else None
+    return (
+        cached
+        if cached.shape == wanted and cached.dtype == np.float32 and np.isfinite(cached).all()
+        else None
+    )
 
 
 def _known_quality(drawn: _Drawn) -> MapQuality | None:
     try:
         found = MapQuality(**json.loads(drawn.quality_file.read_text(encoding="utf-8")))
-        values = [found.trustworthiness, *([] if found.disparity is None else [found.disparity]), found.n, found.neighbors]
+        values = [
+            found.trustworthiness,
+            *([] if found.disparity is None else [found.disparity]),
+            found.n,
+            found.neighbors,
+        ]
         return found if all(math.isfinite(value) for value in values) else None
     except (OSError, ValueError, TypeError):
         return None

@@ -1,4 +1,5 @@
-"""One batch of a set at a time: labels, seeds and guide are functions of the config and the batch number alone."""
+"""One batch of a set at a time: labels, seeds and guide are functions of the config and the batch
+number alone."""
 
 from __future__ import annotations
 
@@ -18,15 +19,17 @@ from cdp.types import Guide, Step
 
 
 def labels_of(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:
-    """The class that each image was told to show, (b,) int64; None for a model without classes, which was told nothing."""
+    """The class that each image was told to show, (b,) int64; None for a model without classes,
+    which was told nothing."""
     return wanted_classes(config, rows, loaded) if loaded.model.denoiser.classes else None
 
 
 def wanted_classes(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:
-    """The class that each image is steered to, (b,) int64: the chosen classes take turns over the whole set, else all of the model's.
+    """The class that each image is steered to, (b,) int64: the chosen classes take turns over the
+    whole set, else all of the model's.
 
-    With a model without classes these are only what a guide aims at, which is no label: a guide pushes, and what an image shows in the end
-    has to be looked at. None where nobody chose any.
+    With a model without classes these are only what a guide aims at, which is no label: a guide
+    pushes, and what an image shows in the end has to be looked at. None where nobody chose any.
     """
     classes = config.classes or tuple(range(loaded.model.denoiser.classes))
     return np.asarray(classes, np.int64)[np.asarray(rows) % len(classes)] if classes else None
@@ -48,9 +51,15 @@ def _arguments(config: GenerateConfig, loaded: Loaded, rows: range) -> dict[str,
     labels = None if wanted is None else torch.from_numpy(wanted)
     s = config.sampler
     return {
-        "labels": labels, "seeds": image_seeds(config.seed, rows), "solver": s.solver, "steps": s.steps, "eta": s.eta,
-        "cfg_scale": s.cfg_scale, "clip_sample": s.clip_sample, "dtype": loaded.dtype,
-    }  # fmt: skip
+        "labels": labels,
+        "seeds": image_seeds(config.seed, rows),
+        "solver": s.solver,
+        "steps": s.steps,
+        "eta": s.eta,
+        "cfg_scale": s.cfg_scale,
+        "clip_sample": s.clip_sample,
+        "dtype": loaded.dtype,
+    }
 
 
 def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | None:
@@ -58,27 +67,41 @@ def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | Non
     if loaded.encoder is None:
         return None
     seed = int(np.random.SeedSequence([config.seed, index, 1]).generate_state(1, np.uint64)[0] >> 1)
-    return build_guide(config.guidance, loaded.encoder.net, bank=loaded.bank, seed=seed, dtype=loaded.dtype)
+    return build_guide(
+        config.guidance, loaded.encoder.net, bank=loaded.bank, seed=seed, dtype=loaded.dtype
+    )
 
 
 def sample_batch(config: GenerateConfig, index: int) -> Iterator[Step]:
     """The steps of one batch of the set."""
     loaded = load_engine(config)
     arguments = _arguments(config, loaded, batch_rows(config, index))
-    return sample(loaded.model.denoiser, loaded.model.scheduler_config, guide=guide_for(config, loaded, index), **arguments)
+    return sample(
+        loaded.model.denoiser,
+        loaded.model.scheduler_config,
+        guide=guide_for(config, loaded, index),
+        **arguments,
+    )
 
 
 def sample_batch_pair(config: GenerateConfig, index: int) -> Iterator[tuple[Step, Step]]:
     """The steps of one batch, guided and unguided from the same noise."""
     loaded = load_engine(config)
     arguments = _arguments(config, loaded, batch_rows(config, index))
-    path = Trajectory(loaded.model.denoiser, loaded.model.scheduler_config, guide=guide_for(config, loaded, index), **arguments)
+    path = Trajectory(
+        loaded.model.denoiser,
+        loaded.model.scheduler_config,
+        guide=guide_for(config, loaded, index),
+        **arguments,
+    )
     return sample_pair(path)
 
 
-def generate_batch(config: GenerateConfig, index: int, should_stop: Callable[[], bool] = lambda: False) -> Chunk | None:
-    """Batch ``index`` of the set: images (b,H,W,C) uint8 and labels (b,), None for a model without classes; None where it was stopped
-    midway."""
+def generate_batch(
+    config: GenerateConfig, index: int, should_stop: Callable[[], bool] = lambda: False
+) -> Chunk | None:
+    """Batch ``index`` of the set: images (b,H,W,C) uint8 and labels (b,), None for a model without
+    classes; None where it was stopped midway."""
     step: Step | None = None
     for step in sample_batch(config, index):  # noqa: B007 - the last step is the result
         if should_stop():

@@ -1,4 +1,5 @@
-"""The card of a generated set: everything needed to make it again, and to say where it came from."""
+"""The card of a generated set: everything needed to make it again, and to say where it came
+from."""
 
 from __future__ import annotations
 
@@ -14,11 +15,14 @@ from cdp.tasks.engine import load_engine
 
 
 def set_card(config: GenerateConfig) -> dict[str, Any]:
-    """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model without classes makes images without labels,
-    so that there are no class names; classes that a guide aimed at stand in the config alone."""
+    """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model
+    without classes makes images without labels, so that there are no class names; classes that a
+    guide aimed at stand in the config alone."""
     engine = load_engine(config)
     encoder, classes = engine.encoder, engine.model.denoiser.classes
-    names = engine.model.card.get("class_names") or (dataset_info(engine.dataset).classes if engine.dataset else map(str, range(classes)))
+    names = engine.model.card.get("class_names") or (
+        dataset_info(engine.dataset).classes if engine.dataset else map(str, range(classes))
+    )
     return {
         "kind": "generated",
         "dataset": engine.dataset or None,
@@ -28,7 +32,10 @@ def set_card(config: GenerateConfig) -> dict[str, Any]:
         "encoder": {"name": encoder.name, "sha256": encoder.sha256} if encoder else None,
         "precision": str(engine.dtype).removeprefix("torch."),
         "device": device_name(engine.device.type),
-        "versions": {"cdp": __version__, "python": platform.python_version()} | {n: version(n) for n in ("torch", "diffusers", "numpy")},
+        "versions": (
+            {"cdp": __version__, "python": platform.python_version()}
+            | {n: version(n) for n in ("torch", "diffusers", "numpy")}
+        ),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

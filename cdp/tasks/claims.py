@@ -1,4 +1,5 @@
-"""What changed between sets, in plain sentences that never claim more than their intervals, corrected for how many are tried."""
+"""What changed between sets, in plain sentences that never claim more than their intervals,
+corrected for how many are tried."""
 
 from __future__ import annotations
 
@@ -13,15 +14,16 @@ from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figure
 from cdp.types import Interval
 
 LEVEL = 0.95
-"""Of all claims of one family together: two sets that do not differ get any claim in at most 5 of 100 families."""
+"""Of all claims of one family together: two sets that do not differ get any claim in at most 5 of
+100 families."""
 FEWEST = 10
 """Images of every class, without which nothing is claimed."""
 
 
 @dataclass(frozen=True)
 class _Words:
-    """name: of the figure; up, down: the claim, {} being how much. unit: "points" for shares, "" for other differences, and "%" for
-    a change relative to the second set."""
+    """name: of the figure; up, down: the claim, {} being how much. unit: "points" for shares, ""
+    for other differences, and "%" for a change relative to the second set."""
 
     name: str
     up: str
@@ -34,58 +36,94 @@ def _risen(name: str, unit: str = "") -> _Words:
 
 
 SEPARABILITY: Mapping[str, _Words] = {
-    "separation": _Words("between / within scatter", "classes are {} further apart", "classes are {} closer together", "%"),
+    "separation": _Words(
+        "between / within scatter",
+        "classes are {} further apart",
+        "classes are {} closer together",
+        "%",
+    ),
     "silhouette": _risen("silhouette"),
     "knn_accuracy": _risen("10-nearest-neighbour accuracy", "points"),
     "probe_accuracy": _risen("linear-probe accuracy", "points"),
 }
 FIDELITY: Mapping[str, _Words] = {
-    "precision": _risen("precision", "points"), "density": _risen("density"), "recall": _risen("recall", "points"),
+    "precision": _risen("precision", "points"),
+    "density": _risen("density"),
+    "recall": _risen("recall", "points"),
     "coverage": _risen("coverage", "points"),
-}  # fmt: skip
+}
 OTHERS: Mapping[str, _Words] = {
     "frechet": _risen("Frechet distance to real"),
-    "real_auc": _Words("AUC of telling it from real", "it is easier to tell from real, by {} of AUC", "it is harder to tell from real, by {} of AUC", "points"),
+    "real_auc": _Words(
+        "AUC of telling it from real",
+        "it is easier to tell from real, by {} of AUC",
+        "it is harder to tell from real, by {} of AUC",
+        "points",
+    ),
     "nearest": _risen("nearest-training-image ratio"),
-}  # fmt: skip
+}
 TRIED: Mapping[str, _Words] = {**SEPARABILITY, **FIDELITY, **OTHERS}
 COLLAPSE = (
-    "Classes are further apart while less of the real data is reached: this can be collapse, a few easy images over and over, so look at "
-    "the images before calling it better."
+    "Classes are further apart while less of the real data is reached: this can be collapse, a few"
+    " easy images over and over, so look at the images before calling it better."
 )
 
 
 def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[str]:
-    """What ``first`` is compared with ``second``. A figure gets a claim where its change is clear after correction.
+    """What ``first`` is compared with ``second``. A figure gets a claim where its change is clear
+    after correction.
 
-    Every figure of every comparison that is read together, ``compared`` and those ``beside`` it, is one family under Holm's correction, so
-    that two sets of one distribution get any claim in at most 5 of 100 families. Separability never stands without fidelity and coverage;
-    where it rose and recall or coverage fell, a warning follows. Scatter is relative to the second set, shares are in points. Intervals:
-    ``difference``, and ``relative_change`` for the relative. Nothing is claimed of sets of unequal size, of fewer than ten images a class, or,
-    of separability, of sets with different classes.
+    Every figure of every comparison that is read together, ``compared`` and those ``beside`` it, is
+    one family under Holm's correction, so that two sets of one distribution get any claim in at
+    most 5 of 100 families. Separability never stands without fidelity and coverage; where it rose
+    and recall or coverage fell, a warning follows. Scatter is relative to the second set, shares
+    are in points. Intervals: ``difference``, and ``relative_change`` for the relative. Nothing is
+    claimed of sets of unequal size, of fewer than ten images a class, or, of separability, of sets
+    with different classes.
     """
     first, second = compared.first, compared.second
     if reason := too_few(compared):
         return [reason]
     found = _family([compared, *beside])
-    groups = [{key: change for key, change in found[0].items() if key in group} for group in (SEPARABILITY, FIDELITY, OTHERS)]
+    groups = [
+        {key: change for key, change in found[0].items() if key in group}
+        for group in (SEPARABILITY, FIDELITY, OTHERS)
+    ]
     separability, fidelity, others = groups
     tried = sum(change.p is not None for each in found for change in each.values())
     if not found[0]:
         return ["The two sets have no figure in common to compare.", *_unlike(first, second)]
     if _same(first, second):
-        return [f"Every figure is the same to the last digit: the {compared.n:,} images that were measured of each are the same ones."]
+        return [
+            f"Every figure is the same to the last digit: the {compared.n:,} images that were"
+            " measured of each are the same ones."
+        ]
     at = f"At {compared.n:,} images each"
-    together = f"corrected together for the {tried} figures that were tried (Holm, {100 * (1 - LEVEL):.0f} %)"
+    together = (
+        f"corrected together for the {tried} figures that were tried (Holm,"
+        f" {100 * (1 - LEVEL):.0f} %)"
+    )
     if all(change.sign == 0 for change in found[0].values()):
         untried = _untried(found[0])
-        clear = [] if all(change.p is None for change in found[0].values()) else [f"no change is clear, {together}"]
-        alone = [] if fidelity or not separability else ["fidelity and coverage were not measured of both"]
+        clear = (
+            []
+            if all(change.p is None for change in found[0].values())
+            else [f"no change is clear, {together}"]
+        )
+        alone = (
+            []
+            if fidelity or not separability
+            else ["fidelity and coverage were not measured of both"]
+        )
         why = "; ".join([*clear, *([untried] if untried else []), *alone])
         return [f"{at}, nothing can be told apart: {why}.", *_unlike(first, second)]
     texts = []
     if separability:
-        beside_it = _told(fidelity, "fidelity and coverage") if fidelity else "fidelity and coverage were not measured of both sets"
+        beside_it = (
+            _told(fidelity, "fidelity and coverage")
+            if fidelity
+            else "fidelity and coverage were not measured of both sets"
+        )
         texts.append(f"{at}: {_told(separability, 'separability')}; at the same time {beside_it}")
     elif fidelity:
         texts.append(f"{at}: {_told(fidelity, 'fidelity and coverage')}")
@@ -94,13 +132,20 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
     texts = [f"{text}." for text in texts] + _unlike(first, second)
     gone = any(fidelity[key].sign < 0 for key in ("recall", "coverage") if key in fidelity)
     apart = any(change.sign > 0 for change in separability.values())
-    return [*texts, *([COLLAPSE] if gone and apart else []), f"These claims are {together}; each interval is of its figure alone."]
+    return [
+        *texts,
+        *([COLLAPSE] if gone and apart else []),
+        f"These claims are {together}; each interval is of its figure alone.",
+    ]
 
 
-def comparisons_json(found: Sequence[Measured], compared: Sequence[Comparison], *, encoder: str) -> dict[str, Any]:
+def comparisons_json(
+    found: Sequence[Measured], compared: Sequence[Comparison], *, encoder: str
+) -> dict[str, Any]:
     """Sets, and the first minus each of the others: what ``python -m cdp measure --json`` prints.
 
-    corrected: p of each figure that sentences are about, of all of them together; claims: those of which one is made.
+    corrected: p of each figure that sentences are about, of all of them together; claims: those of
+    which one is made.
     """
     family = _family(compared)
     return {
@@ -108,25 +153,32 @@ def comparisons_json(found: Sequence[Measured], compared: Sequence[Comparison], 
         "sets": [set_json(one) for one in found],
         "differences": [
             {
-                "first": one.first.name, "second": one.second.name, "images": one.n, "figures": figures_json(changes(one)),
+                "first": one.first.name,
+                "second": one.second.name,
+                "images": one.n,
+                "figures": figures_json(changes(one)),
                 "corrected": {key: change.p for key, change in found_of.items()},
-                "claims": [] if too_few(one) else [key for key, change in found_of.items() if change.sign],
+                "claims": (
+                    [] if too_few(one) else [key for key, change in found_of.items() if change.sign]
+                ),
                 "sentences": sentences(one, [other for other in compared if other is not one]),
             }
             for one, found_of in zip(compared, family, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
 def corrected(compared: Comparison, beside: Sequence[Comparison] = ()) -> dict[str, float | None]:
-    """p of each figure that sentences are about, corrected as there; None for one without an interval."""
+    """p of each figure that sentences are about, corrected as there; None for one without an
+    interval."""
     return {key: change.p for key, change in _family([compared, *beside])[0].items()}
 
 
 def relative_change(first: Interval, second: Interval) -> Interval | None:
     """``first`` over ``second``, minus 1, in percent; None unless both intervals are above 0.
 
-    The interval is that of the difference of logarithms, which keeps its level as the increasing exp does.
+    The interval is that of the difference of logarithms, which keeps its level as the increasing
+    exp does.
     """
     change = log_ratio(first, second)
     return None if change is None else _percent(change)
@@ -134,15 +186,16 @@ def relative_change(first: Interval, second: Interval) -> Interval | None:
 
 def _percent(logarithm: Interval) -> Interval:
     value, low, high = (
-        100 * math.expm1(bound) if bound < math.inf else bound for bound in (logarithm.value, logarithm.low, logarithm.high)
+        100 * math.expm1(bound) if bound < math.inf else bound
+        for bound in (logarithm.value, logarithm.low, logarithm.high)
     )
     return Interval(value, low, high, logarithm.n, logarithm.level)
 
 
 @dataclass(frozen=True)
 class _Change:
-    """p: corrected for all that are tried, None where the figure has no interval, which is no trial; sign: 1 up, -1 down, 0 where neither
-    can be told; claim: in words, "" for the latter."""
+    """p: corrected for all that are tried, None where the figure has no interval, which is no
+    trial; sign: 1 up, -1 down, 0 where neither can be told; claim: in words, "" for the latter."""
 
     name: str
     p: float | None
@@ -166,8 +219,11 @@ def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
     return found
 
 
-def _measured_change(words: _Words, compared: Comparison, key: str) -> tuple[Interval, str, float | None]:
-    """The change with its interval, its unit, and its p before correction, None without an interval."""
+def _measured_change(
+    words: _Words, compared: Comparison, key: str
+) -> tuple[Interval, str, float | None]:
+    """The change with its interval, its unit, and its p before correction, None without an
+    interval."""
     first, second = compared.first.result.figures[key], compared.second.result.figures[key]
     if words.unit == "%" and (logarithm := log_ratio(first, second)) is not None:
         return _percent(logarithm), "%", None if logarithm.note else p_value(logarithm)
@@ -185,7 +241,9 @@ def _worded(words: _Words, change: Interval, p: float | None) -> _Change:
     low, high = bounds[::sign]
     much = f"{value} {words.unit}".rstrip()
     claim = (words.up if sign > 0 else words.down).format(much)
-    return _Change(words.name, p, sign, f"{claim}, {100 * change.level:g} % interval {low} to {high}")
+    return _Change(
+        words.name, p, sign, f"{claim}, {100 * change.level:g} % interval {low} to {high}"
+    )
 
 
 def too_few(compared: Comparison) -> str:
@@ -195,17 +253,24 @@ def too_few(compared: Comparison) -> str:
             value, count = min(few.items(), key=lambda item: item[1])
             images = "1 image" if count == 1 else f"{count} images"
             return (
-                f"Nothing is claimed from fewer than {FEWEST} images a class: {one.name} has {images}"
-                f"{'' if value == UNLABELLED else f' of {one.class_name(value)}'} to compare, so generate more."
+                f"Nothing is claimed from fewer than {FEWEST} images a class: {one.name} has"
+                f" {images}{'' if value == UNLABELLED else f' of {one.class_name(value)}'} to"
+                " compare, so generate more."
             )
     if not compared.equal:
-        counts = " and ".join(f"{one.result.n:,} of {one.name}" for one in (compared.first, compared.second))
-        return f"Nothing is claimed from {counts}: many figures move with the number of images alone, so measure both at the same."
+        counts = " and ".join(
+            f"{one.result.n:,} of {one.name}" for one in (compared.first, compared.second)
+        )
+        return (
+            f"Nothing is claimed from {counts}: many figures move with the number of images alone,"
+            " so measure both at the same."
+        )
     return ""
 
 
 def _unlike(first: Measured, second: Measured) -> list[str]:
-    """That sets of other classes are not compared in how far these are apart; empty where they have the same."""
+    """That sets of other classes are not compared in how far these are apart; empty where they have
+    the same."""
     if first.named_sizes.keys() == second.named_sizes.keys():
         return []
     for one in (first, second):
@@ -216,21 +281,31 @@ def _unlike(first: Measured, second: Measured) -> list[str]:
         for one, other in ((first, second), (second, first))
         if (missing := [name for name in one.named_sizes if name not in other.named_sizes])
     ]
-    return [f"How far classes are apart is not compared, because these are not the same classes: {', '.join(alone)}."]
+    return [
+        "How far classes are apart is not compared, because these are not the same classes:"
+        f" {', '.join(alone)}."
+    ]
 
 
 def _same(first: Measured, second: Measured) -> bool:
     mine, theirs = first.result.figures, second.result.figures
-    return set(mine) == set(theirs) and all(figure.value == theirs[key].value for key, figure in mine.items())
+    return set(mine) == set(theirs) and all(
+        figure.value == theirs[key].value for key, figure in mine.items()
+    )
 
 
 def _told(found: Mapping[str, _Change], what: str) -> str:
-    """Claims, then the names of the figures that were tried in vain, and last of those that were not tried."""
+    """Claims, then the names of the figures that were tried in vain, and last of those that were
+    not tried."""
     claims = [change.claim for change in found.values() if change.sign]
     silent = [change.name for change in found.values() if change.p is not None and not change.sign]
     untried = _untried(found)
     if silent:
-        claims.append(f"no difference can be told in {_listed(silent)}" if claims or untried else f"no difference in {what} can be told")
+        claims.append(
+            f"no difference can be told in {_listed(silent)}"
+            if claims or untried
+            else f"no difference in {what} can be told"
+        )
     return "; ".join([*claims, *([untried] if untried else [])])
 
 

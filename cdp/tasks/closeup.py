@@ -1,4 +1,5 @@
-"""One image of a map in detail: its nearest neighbours in the set and among real training images, and where an attack would push."""
+"""One image of a map in detail: its nearest neighbours in the set and among real training images,
+and where an attack would push."""
 
 from __future__ import annotations
 
@@ -22,10 +23,11 @@ TRAINING = COMMON_ROWS
 
 @dataclass(frozen=True)
 class Closeup:
-    """Of point ``point``. own: rows of its set, nearest first, among the images on the map; training: rows of ``real_images(dataset,
-    "train", TRAINING)``; distances in the encoder's features beside them. saliency: (H, W) in [-1, 1], the gradient of the
-    cross-entropy of the image's label, summed over channels and scaled to its largest value: an l_inf attack brightens where it is
-    above 0 and darkens where below; None where ``missing`` says why.
+    """Of point ``point``. own: rows of its set, nearest first, among the images on the map;
+    training: rows of ``real_images(dataset, "train", TRAINING)``; distances in the encoder's
+    features beside them. saliency: (H, W) in [-1, 1], the gradient of the cross-entropy of the
+    image's label, summed over channels and scaled to its largest value: an l_inf attack brightens
+    where it is above 0 and darkens where below; None where ``missing`` says why.
     """
 
     point: int
@@ -38,15 +40,23 @@ class Closeup:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; the inverse of ``from_json``."""
-        return asdict(self) | {"saliency": None if self.saliency is None else np.round(self.saliency, 4).tolist()}
+        return asdict(self) | {
+            "saliency": None if self.saliency is None else np.round(self.saliency, 4).tolist()
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Closeup:
         """What ``to_json`` gave."""
         saliency = data["saliency"]
-        lists = {name: tuple(data[name]) for name in ("own", "own_distance", "training", "training_distance")}
+        lists = {
+            name: tuple(data[name])
+            for name in ("own", "own_distance", "training", "training_distance")
+        }
         return cls(
-            point=data["point"], missing=data["missing"], saliency=None if saliency is None else np.asarray(saliency, np.float32), **lists
+            point=data["point"],
+            missing=data["missing"],
+            saliency=None if saliency is None else np.asarray(saliency, np.float32),
+            **lists,
         )
 
 
@@ -58,7 +68,10 @@ def closeup(config: ExploreConfig, point: int) -> Closeup:
     if not 0 <= point < len(shown):
         raise InputError(f"point {point} is not on the map: choose 0 to {len(shown) - 1}")
     sources = [open_source(name) for name in config.sets]
-    source, dataset = sources[shown.which[point]], dataset_of(sources, config.dataset, encoder=config.encoder)
+    source, dataset = (
+        sources[shown.which[point]],
+        dataset_of(sources, config.dataset, encoder=config.encoder),
+    )
     rows = _rows_of(shown, int(shown.which[point]))
     seen = features(config.encoder, dataset, source.image[rows])
     at = int(np.flatnonzero(rows == shown.row[point])[0])
@@ -68,8 +81,22 @@ def closeup(config: ExploreConfig, point: int) -> Closeup:
         training, training_distance = _nearest(seen[at], train)
     except MissingError:
         training, training_distance = (), ()
-    saliency, missing = _saliency(config.encoder, dataset, source.image[shown.row[point]], shown.class_names, int(shown.label[point]))
-    return Closeup(point, tuple(int(np.delete(rows, at)[i]) for i in own), own_distance, training, training_distance, saliency, missing)
+    saliency, missing = _saliency(
+        config.encoder,
+        dataset,
+        source.image[shown.row[point]],
+        shown.class_names,
+        int(shown.label[point]),
+    )
+    return Closeup(
+        point,
+        tuple(int(np.delete(rows, at)[i]) for i in own),
+        own_distance,
+        training,
+        training_distance,
+        saliency,
+        missing,
+    )
 
 
 def _rows_of(shown: Embedding, which: int) -> np.ndarray:
@@ -83,11 +110,19 @@ def _nearest(one: np.ndarray, others: np.ndarray) -> tuple[tuple[int, ...], tupl
     return tuple(int(i) for i in order), tuple(float(distance[i]) for i in order)
 
 
-def _saliency(encoder: str, dataset: str, image: np.ndarray, names: tuple[str, ...], label: int) -> tuple[np.ndarray | None, str]:
+def _saliency(
+    encoder: str, dataset: str, image: np.ndarray, names: tuple[str, ...], label: int
+) -> tuple[np.ndarray | None, str]:
     if encoder == PIXELS:
         return None, "pixels classify nothing, so no attack follows from them: choose an encoder"
     if label == NO_LABEL:
-        return None, "this image has no label that an attack could lead away from: give its set labels in the gallery"
+        return (
+            None,
+            (
+                "this image has no label that an attack could lead away from: give its set labels"
+                " in the gallery"
+            ),
+        )
     import torch
     import torch.nn.functional as F
 

@@ -1,4 +1,5 @@
-"""What a generation needs in memory: model, encoder, real images to contrast with. Loaded once and kept."""
+"""What a generation needs in memory: model, encoder, real images to contrast with. Loaded once and
+kept."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, r
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything a generation needs in memory, loaded once per model, data set and encoder. dataset: whose encoders and real images
-    these are, "" where nothing says."""
+    """Everything a generation needs in memory, loaded once per model, data set and encoder.
+    dataset: whose encoders and real images these are, "" where nothing says."""
 
     model: DiffusionModel
     encoder: Encoder | None
@@ -51,7 +52,8 @@ def _compiled(name: str) -> DiffusionModel:
 
 @lru_cache(maxsize=8)
 def _dataset(model: str, named: str, home: str) -> str:
-    """Asked at every batch, and a folder of images takes long to look through. home: where the names are looked up."""
+    """Asked at every batch, and a folder of images takes long to look through. home: where the
+    names are looked up."""
     return dataset_of_generation(GenerateConfig(model=model, dataset=named))
 
 
@@ -75,9 +77,13 @@ def _bank(encoder: str, dataset: str, size: int) -> Bank:
 def features_of(net: torch.nn.Module, image: np.ndarray) -> Tensor:
     """Encoder features of (N,H,W,C) uint8 images, (N,F) fp32 on the encoder's device."""
     device = next(net.parameters()).device
-    chunk = 128 if device.type == "cpu" else 2048  # what a processor's cache holds is a quarter faster
+    # What a processor's cache holds is a quarter faster.
+    chunk = 128 if device.type == "cpu" else 2048
     with torch.no_grad():
-        parts = [net.features(to_tensor(image[i : i + chunk]).to(device)).float() for i in range(0, len(image), chunk)]  # type: ignore[operator]
+        parts = [
+            net.features(to_tensor(image[i : i + chunk]).to(device)).float()  # type: ignore[operator]
+            for i in range(0, len(image), chunk)
+        ]
     return torch.cat(parts)
 
 
@@ -104,27 +110,41 @@ def load_engine(config: GenerateConfig) -> Loaded:
     dtype = pick_dtype(config.sampler.precision, device)
     known = model.denoiser.classes
     if config.classes and known and max(config.classes) >= known:
-        raise InputError(f"classes: {max(config.classes)} is not one of this model's classes 0 to {known - 1}: leave it out")
+        raise InputError(
+            f"classes: {max(config.classes)} is not one of this model's classes 0 to {known - 1}:"
+            " leave it out"
+        )
     if guidance.loss == "none":
         return Loaded(model, None, None, device, dtype, dataset)
-    wants_real = "real" in (positives_of(guidance), negatives_of(guidance)) and guidance.loss != "classifier"
+    wants_real = (
+        "real" in (positives_of(guidance), negatives_of(guidance)) and guidance.loss != "classifier"
+    )
     if not dataset and (wants_real or is_name(guidance.encoder)):
         raise InputError(
-            f"dataset: the model {config.model} does not say what it was trained on, so its encoders and real images are not known: name its "
-            "data set (--dataset NAME; on the page: Real data, under More settings), or generate without guidance"
+            f"dataset: the model {config.model} does not say what it was trained on, so its"
+            " encoders and real images are not known: name its data set (--dataset NAME; on the"
+            " page: Real data, under More settings), or generate without guidance"
         )
     encoder = encoder_on_device(guidance.encoder, dataset)
-    if config.classes and not known and max(config.classes) >= encoder.net.classes:  # which the guide alone aims at
+    if (
+        config.classes and not known and max(config.classes) >= encoder.net.classes
+    ):  # which the guide alone aims at
         raise InputError(
-            f"classes: {max(config.classes)} is not one of the classes 0 to {encoder.net.classes - 1} of encoder {encoder.name}: leave it out"
+            f"classes: {max(config.classes)} is not one of the classes 0 to"
+            f" {encoder.net.classes - 1} of encoder {encoder.name}: leave it out"
         )
-    # Losses compare features, so any encoder of such images serves; a classifier's classes have to be the model's.
+    # Losses compare features, so any encoder of such images serves; a classifier's classes have to
+    # be the model's.
     ours = labelling_of_card(config.model, model.card)
-    found = fit(labelling_of_card(guidance.encoder, encoder.card), ours if guidance.loss == "classifier" else ours.images)
+    found = fit(
+        labelling_of_card(guidance.encoder, encoder.card),
+        ours if guidance.loss == "classifier" else ours.images,
+    )
     if found.refusal or found.mapping:
         reason = found.refusal or "its classes are numbered otherwise"
         raise InputError(
-            f"encoder: {guidance.encoder} does not fit the model {config.model} ({reason}): choose an encoder of the model's data set"
+            f"encoder: {guidance.encoder} does not fit the model {config.model} ({reason}): choose"
+            " an encoder of the model's data set"
         )
     bank = _bank(guidance.encoder, dataset, guidance.bank_size) if wants_real else None
     return Loaded(model, encoder, bank, device, dtype, dataset)

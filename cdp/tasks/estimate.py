@@ -1,4 +1,5 @@
-"""What a robust training will cost, from a step measured on this machine, and which choices are known to fail. torch only where it measures."""
+"""What a robust training will cost, from a step measured on this machine, and which choices are
+known to fail. torch only where it measures."""
 
 from __future__ import annotations
 
@@ -25,9 +26,11 @@ VALIDATION_BATCH = 250
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cost before the launch. seconds: of all steps and validations; memory_bytes: of the process at its peak, on a GPU of the
-    GPU; step_seconds: of one optimiser step; steps: in all; steps_per_epoch: of them in a whole epoch; validations: in all; device: in
-    words; warnings: choices known to fail; measured_batch: the batch that was timed, from which the rest is in proportion."""
+    """Cost before the launch. seconds: of all steps and validations; memory_bytes: of the process
+    at its peak, on a GPU of the GPU; step_seconds: of one optimiser step; steps: in all;
+    steps_per_epoch: of them in a whole epoch; validations: in all; device: in words; warnings:
+    choices known to fail; measured_batch: the batch that was timed, from which the rest is in
+    proportion."""
 
     seconds: float
     memory_bytes: int
@@ -41,40 +44,71 @@ class Estimate:
 
 
 def estimate(config: TrainConfig) -> Estimate:
-    """Seconds and memory of a training, measured once and then remembered for what it depends on, until a training of the kind has
-    told its true cost. Seconds the first time; a machine too busy for timings to agree is measured again the next time.
+    """Seconds and memory of a training, measured once and then remembered for what it depends on,
+    until a training of the kind has told its true cost. Seconds the first time; a machine too busy
+    for timings to agree is measured again the next time.
 
-    Steps are timed with 1 and 3 attack steps at up to the batch asked for and scaled in proportion to attack steps and
-    batch; validation in proportion to images and attack steps. Raises InputError where the images cannot be opened.
+    Steps are timed with 1 and 3 attack steps at up to the batch asked for and scaled in proportion
+    to attack steps and batch; validation in proportion to images and attack steps. Raises
+    InputError where the images cannot be opened.
     """
     prepared = prepare(config)
     mixture = prepared.mixture(config)
     found = _measured(config, prepared)
-    step = (found.seconds_fixed + found.seconds_attack * attack_steps_of(config)) * config.batch / found.batch
-    seen = kept.load_json(_SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps)) or {}
-    step, image = float(seen.get("step", step)), float(seen.get("image", found.validation * (config.validation_steps + 1)))
+    step = (
+        (found.seconds_fixed + found.seconds_attack * attack_steps_of(config))
+        * config.batch
+        / found.batch
+    )
+    seen = (
+        kept.load_json(
+            _SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps)
+        )
+        or {}
+    )
+    step, image = (
+        float(seen.get("step", step)),
+        float(seen.get("image", found.validation * (config.validation_steps + 1))),
+    )
     checking = image * len(prepared.data.label)
     steps = config.total_steps(mixture.steps_per_epoch)
     every = validation_interval(
-        config, total=steps, steps_per_epoch=mixture.steps_per_epoch, images=len(prepared.data.label), gain=_gain(config)
+        config,
+        total=steps,
+        steps_per_epoch=mixture.steps_per_epoch,
+        images=len(prepared.data.label),
+        gain=_gain(config),
     )
     validations = -(-steps // every)
-    activations = max(found.bytes_training * config.batch, found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)))
+    activations = max(
+        found.bytes_training * config.batch,
+        found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)),
+    )
     return Estimate(
         seconds=steps * step + validations * checking,
-        memory_bytes=int(found.bytes_fixed + activations), step_seconds=step, steps=steps,
-        steps_per_epoch=mixture.steps_per_epoch, validations=validations, device=found.device,
-        warnings=warnings_of(config, prepared.info), measured_batch=found.batch,
-    )  # fmt: skip
+        memory_bytes=int(found.bytes_fixed + activations),
+        step_seconds=step,
+        steps=steps,
+        steps_per_epoch=mixture.steps_per_epoch,
+        validations=validations,
+        device=found.device,
+        warnings=warnings_of(config, prepared.info),
+        measured_batch=found.batch,
+    )
 
 
-def learn(config: TrainConfig, prepared: Prepared, *, step_seconds: float, image_seconds: float) -> None:
-    """Remember what a training of this kind did cost here, which from then on counts instead of a measured step.
+def learn(
+    config: TrainConfig, prepared: Prepared, *, step_seconds: float, image_seconds: float
+) -> None:
+    """Remember what a training of this kind did cost here, which from then on counts instead of a
+    measured step.
 
     step_seconds: of an optimiser step; image_seconds: of validating one image.
     """
     kept.save_json(
-        _SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps), {"step": step_seconds, "image": image_seconds}
+        _SEEN,
+        _key(config, prepared, attack_steps_of(config), config.validation_steps),
+        {"step": step_seconds, "image": image_seconds},
     )
 
 
@@ -97,9 +131,21 @@ def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:
 
     device, info = pick_device(), prepared.info
     return kept.digest(
-        _VERSION, platform.node(), torch.__version__, device_name(device), pick_dtype(config.precision, device), config.architecture, info.shape,
-        len(info.classes), config.method, config.norm, config.augmentation, config.dataset, config.batch, *more,
-    )  # fmt: skip
+        _VERSION,
+        platform.node(),
+        torch.__version__,
+        device_name(device),
+        pick_dtype(config.precision, device),
+        config.architecture,
+        info.shape,
+        len(info.classes),
+        config.method,
+        config.norm,
+        config.augmentation,
+        config.dataset,
+        config.batch,
+        *more,
+    )
 
 
 def _measured(config: TrainConfig, prepared: Prepared) -> Measured:

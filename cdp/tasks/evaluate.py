@@ -1,4 +1,5 @@
-"""An evaluation from its settings to its report: attacks batch by batch, resumable, then curve, unseen threats and masking checks."""
+"""An evaluation from its settings to its report: attacks batch by batch, resumable, then curve,
+unseen threats and masking checks."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Heard:
-    """Who listens. on_progress: (images done, of how many, seconds left or None), first of all with what an earlier start had done;
-    on_batch: (images done, figures) after every attacked batch; on_stage: what is on its way, in words."""
+    """Who listens. on_progress: (images done, of how many, seconds left or None), first of all with
+    what an earlier start had done; on_batch: (images done, figures) after every attacked batch;
+    on_stage: what is on its way, in words."""
 
     on_progress: Callable[[int, int, float | None], None]
     on_batch: Callable[[int, Mapping[str, float]], None]
@@ -48,18 +50,28 @@ class Heard:
     should_stop: Callable[[], bool]
 
 
-def evaluate_run(config: EvaluateConfig, folder: Path, heard: Heard, *, net: nn.Module | None = None) -> EvalReport:
-    """Evaluate into ``folder`` (report.json, outcomes.npz), or go on where an earlier start was ended.
+def evaluate_run(
+    config: EvaluateConfig, folder: Path, heard: Heard, *, net: nn.Module | None = None
+) -> EvalReport:
+    """Evaluate into ``folder`` (report.json, outcomes.npz), or go on where an earlier start was
+    ended.
 
-    net: a network of the user's own code, for a config that says so. Raises Cancelled where it was stopped, InputError or MissingError
-    where something cannot be used, OSError where the disk does not take a file.
+    net: a network of the user's own code, for a config that says so. Raises Cancelled where it was
+    stopped, InputError or MissingError where something cannot be used, OSError where the disk does
+    not take a file.
     """
     prepared = prepare(config)
-    files = {weights.which: "" if weights.file is None else sha256_of(weights.file) for weights in prepared.weights}
+    files = {
+        weights.which: "" if weights.file is None else sha256_of(weights.file)
+        for weights in prepared.weights
+    }
     settings = config.model_dump(mode="json") | {"norm": prepared.norm, "epsilon": prepared.epsilon}
     kept = Kept(folder, settings | {"images": prepared.rows_sha256, "weights": files})
     device = pick_device()
-    loaded = {weights.which: network(weights, config, prepared, device, net) for weights in prepared.weights}
+    loaded = {
+        weights.which: network(weights, config, prepared, device, net)
+        for weights in prepared.weights
+    }
     nets = {which: one for which, (one, _) in loaded.items()}
     notes = [f"Weights: {note}." for _, note in loaded.values() if note]
     return _Session(config, prepared, nets, files, kept, heard, device).run(folder, notes)
@@ -69,15 +81,23 @@ class _Session:
     """One sitting of an evaluation."""
 
     def __init__(
-        self, config: EvaluateConfig, prepared: Prepared, nets: Mapping[Which, nn.Module], files: Mapping[Which, str], kept: Kept, heard: Heard,
+        self,
+        config: EvaluateConfig,
+        prepared: Prepared,
+        nets: Mapping[Which, nn.Module],
+        files: Mapping[Which, str],
+        kept: Kept,
+        heard: Heard,
         device: torch.device,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.config, self.prepared, self.nets, self.files = config, prepared, nets, files
         self.kept, self.heard, self.device = kept, heard, device
         self.attacks = {which: self._attacks(net) for which, net in nets.items()}
         self.rows = prepared.side_rows(config.side_count)
         parts = {f"curve-{which}": "curve" for which in nets} if config.curve else {}
-        parts |= {f"unseen-{k}": "unseen" for k in range(len(prepared.unseen))} if config.unseen else {}
+        parts |= (
+            {f"unseen-{k}": "unseen" for k in range(len(prepared.unseen))} if config.unseen else {}
+        )
         parts |= {"masking": "masking"} if config.masking else {}
         costs = [attack.cost for attack in next(iter(self.attacks.values()))]
         self.meter = Meter(len(prepared.label), costs, len(nets), parts, len(self.rows))
@@ -94,7 +114,11 @@ class _Session:
             for number, which in enumerate(self.nets):
                 self._suite(number, which)
             curves = [self._curve(which) for which in self.nets] if config.curve else []
-            unseen = [self._unseen(number) for number in range(len(self.prepared.unseen))] if config.unseen else []
+            unseen = (
+                [self._unseen(number) for number in range(len(self.prepared.unseen))]
+                if config.unseen
+                else []
+            )
             masking = self._masking() if config.masking else None
         finally:
             spent += time.monotonic() - began
@@ -102,10 +126,23 @@ class _Session:
         weights = [self._figures(one) for one in self.prepared.weights]
         warnings += [text for state in self.states.values() for text in suite_warnings(state)]
         report = report_of(
-            config, self.prepared, weights, curves=curves, unseen=unseen, masking=masking, contract=contract,
-            warnings=list(dict.fromkeys(warnings)), device=device_name(self.device), seconds=spent,
-        )  # fmt: skip
-        write_report(folder, report, self.prepared, {which: outcome_of(state) for which, state in self.states.items()})
+            config,
+            self.prepared,
+            weights,
+            curves=curves,
+            unseen=unseen,
+            masking=masking,
+            contract=contract,
+            warnings=list(dict.fromkeys(warnings)),
+            device=device_name(self.device),
+            seconds=spent,
+        )
+        write_report(
+            folder,
+            report,
+            self.prepared,
+            {which: outcome_of(state) for which, state in self.states.items()},
+        )
         return report
 
     def _begin(self) -> None:
@@ -124,7 +161,11 @@ class _Session:
 
     def _attacks(self, net: nn.Module) -> Sequence[Attack]:
         config, prepared = self.config, self.prepared
-        given: dict[str, Any] = {"norm": prepared.norm, "epsilon": prepared.epsilon, "seed": config.seed}
+        given: dict[str, Any] = {
+            "norm": prepared.norm,
+            "epsilon": prepared.epsilon,
+            "seed": config.seed,
+        }
         if config.attack == "autoattack":
             return autoattack_suite(net, len(prepared.info.classes), device=self.device, **given)
         if config.attack == "pgd":
@@ -132,12 +173,17 @@ class _Session:
         return quick(net, steps=QUICK_STEPS, **given)
 
     def _contract(self) -> dict[str, str]:
-        """What the networks' answers lack, by kind; refused, before any attack, where no number of them would be of single images."""
+        """What the networks' answers lack, by kind; refused, before any attack, where no number of
+        them would be of single images."""
         prepared = self.prepared
         found: dict[str, str] = {}
         for net in self.nets.values():
             found |= network_contract(
-                net, prepared.image, prepared.label, classes=len(prepared.info.classes), should_stop=self.heard.should_stop
+                net,
+                prepared.image,
+                prepared.label,
+                classes=len(prepared.info.classes),
+                should_stop=self.heard.should_stop,
             )
         return found
 
@@ -149,14 +195,23 @@ class _Session:
             text
             for net in self.nets.values()
             for text in autoattack_warnings(
-                net, prepared.image, prepared.label, classes=len(prepared.info.classes), batch=self.config.batch
+                net,
+                prepared.image,
+                prepared.label,
+                classes=len(prepared.info.classes),
+                batch=self.config.batch,
             )
         ]
 
     def _restored(self, which: Which) -> SuiteState:
-        """Where an earlier start left these weights; a damaged file costs its work, nothing else."""
+        """Where an earlier start left these weights; a damaged file costs its work, nothing
+        else."""
         names = [attack.name for attack in self.attacks[which]]
-        settings: dict[str, Any] = {"norm": self.prepared.norm, "epsilon": self.prepared.epsilon, "batch": self.config.batch}
+        settings: dict[str, Any] = {
+            "norm": self.prepared.norm,
+            "epsilon": self.prepared.epsilon,
+            "batch": self.config.batch,
+        }
         try:
             state = SuiteState.from_arrays(self.kept.arrays(f"suite-{which}") or {})
             state.require(len(self.prepared.label), names, **settings)
@@ -168,33 +223,55 @@ class _Session:
         prepared, attacks, n = self.prepared, self.attacks[which], len(self.prepared.label)
         state, told = self.states[which], CLEAN_PASS
         for _ in run_suite(
-            self.nets[which], prepared.image, prepared.label, attacks, norm=prepared.norm, epsilon=prepared.epsilon, batch=self.config.batch,
-            classes=len(prepared.info.classes), state=state, should_stop=self.heard.should_stop,
-        ):  # fmt: skip
+            self.nets[which],
+            prepared.image,
+            prepared.label,
+            attacks,
+            norm=prepared.norm,
+            epsilon=prepared.epsilon,
+            batch=self.config.batch,
+            classes=len(prepared.info.classes),
+            state=state,
+            should_stop=self.heard.should_stop,
+        ):
             self.kept.save_arrays(f"suite-{which}", state.to_arrays())
             self.meter.at(number, state)
             self._tell()
             if state.stage == CLEAN_PASS:
                 continue
-            self.heard.on_batch(self.meter.done, {"stage": state.stage, "robust": state.standing / n, "n": n, "weights": number})
+            self.heard.on_batch(
+                self.meter.done,
+                {"stage": state.stage, "robust": state.standing / n, "n": n, "weights": number},
+            )
             if state.stage != told and not state.done:
                 told = state.stage
                 many = f", {which} weights" if len(self.nets) > 1 else ""
-                self.heard.on_stage(f"{attacks[told].title}{many}: {state.standing:,} of {n:,} images are standing")
+                self.heard.on_stage(
+                    f"{attacks[told].title}{many}: {state.standing:,} of {n:,} images are standing"
+                )
 
     def _figures(self, weights: Weights) -> Any:
         which = weights.which
         return weights_report(
-            self.states[which], self.prepared.label, self.prepared.info.classes, self.attacks[which], which=which, epoch=weights.epoch,
+            self.states[which],
+            self.prepared.label,
+            self.prepared.info.classes,
+            self.attacks[which],
+            which=which,
+            epoch=weights.epoch,
             sha256=self.files[which],
-        )  # fmt: skip
+        )
 
     # ---- What follows them, each kept once it is finished ----
 
     def _curve(self, which: Which) -> Curve:
         def make() -> Curve:
             points = budget_curve(
-                self.nets[which], *self._shown(), epsilon=self.prepared.epsilon, norm=self.prepared.norm, **self._common()
+                self.nets[which],
+                *self._shown(),
+                epsilon=self.prepared.epsilon,
+                norm=self.prepared.norm,
+                **self._common(),
             )
             return Curve(which, f"PGD-{SIDE_STEPS}", len(self.rows), points)
 
@@ -204,17 +281,33 @@ class _Session:
         norm, epsilon = self.prepared.unseen[number]
 
         def make() -> Unseen:
-            share = robust_share(self._first, *self._shown(), epsilon=epsilon, norm=norm, **self._common())
-            return Unseen(f"{norm}, budget {epsilon:.3g}", norm, epsilon, f"PGD-{SIDE_STEPS}", share)
+            share = robust_share(
+                self._first, *self._shown(), epsilon=epsilon, norm=norm, **self._common()
+            )
+            return Unseen(
+                f"{norm}, budget {epsilon:.3g}", norm, epsilon, f"PGD-{SIDE_STEPS}", share
+            )
 
-        return self._part(f"unseen-{number}", Unseen, f"Unseen threat: {norm}, budget {epsilon:.3g}", make)
+        return self._part(
+            f"unseen-{number}", Unseen, f"Unseen threat: {norm}, budget {epsilon:.3g}", make
+        )
 
     def _masking(self) -> Masking:
         def make() -> Masking:
             given = {name: value for name, value in self._common().items() if name != "steps"}
-            found = masking_panel(self._first, *self._shown(), epsilon=self.prepared.epsilon, norm=self.prepared.norm, **given)
+            found = masking_panel(
+                self._first,
+                *self._shown(),
+                epsilon=self.prepared.epsilon,
+                norm=self.prepared.norm,
+                **given,
+            )
             surface = found.surface
-            here = None if surface is None else replace(surface, row=int(self.prepared.rows[self.rows[surface.row]]))
+            here = (
+                None
+                if surface is None
+                else replace(surface, row=int(self.prepared.rows[self.rows[surface.row]]))
+            )
             return replace(found, surface=here)
 
         return self._part("masking", Masking, "Checks of gradient masking", make)
@@ -227,7 +320,12 @@ class _Session:
         return self.prepared.image[self.rows], self.prepared.label[self.rows]
 
     def _common(self) -> dict[str, Any]:
-        return {"seed": self.config.seed, "batch": self.config.batch, "steps": SIDE_STEPS, "should_stop": self.heard.should_stop}
+        return {
+            "seed": self.config.seed,
+            "batch": self.config.batch,
+            "steps": SIDE_STEPS,
+            "should_stop": self.heard.should_stop,
+        }
 
     def _part(self, name: str, kind: type[Part], title: str, make: Callable[[], Part]) -> Part:
         adapter = TypeAdapter(kind)

@@ -1,4 +1,5 @@
-"""From an evaluation's settings to its images and models, all found and checked; no weights are loaded and torch is not needed."""
+"""From an evaluation's settings to its images and models, all found and checked; no weights are
+loaded and torch is not needed."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ TEST = "test"
 
 @dataclass(frozen=True)
 class Weights:
-    """One set of weights to attack. file: safetensors, None for a model of the user's own code; card: {} where there is none."""
+    """One set of weights to attack. file: safetensors, None for a model of the user's own code;
+    card: {} where there is none."""
 
     which: Which
     file: Path | None
@@ -44,8 +46,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that an evaluation reads. image: (n,H,W,C) uint8; label, rows: (n,) int64, the second of ``part``; rows_sha256: of images and labels;
-    norm, epsilon: attacked with; unseen: (norm, epsilon) of threats that were not trained for; notes: a sentence on each thing about classes
+    """All that an evaluation reads. image: (n,H,W,C) uint8; label, rows: (n,) int64, the second of
+    ``part``; rows_sha256: of images and labels; norm, epsilon: attacked with; unseen: (norm,
+    epsilon) of threats that were not trained for; notes: a sentence on each thing about classes
     that a reader has to know. Classes are in the order of the network's outputs."""
 
     model: Model
@@ -62,12 +65,18 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
     def side_rows(self, count: int) -> np.ndarray:
-        """At most ``count`` of the images, rising, with the same number of every class as far as there are enough."""
-        return np.arange(len(self.label)) if count >= len(self.label) else nested_subset(self.label, count, seed=0, balanced=True)
+        """At most ``count`` of the images, rising, with the same number of every class as far as
+        there are enough."""
+        return (
+            np.arange(len(self.label))
+            if count >= len(self.label)
+            else nested_subset(self.label, count, seed=0, balanced=True)
+        )
 
 
 def prepare(config: EvaluateConfig) -> Prepared:
-    """Find everything. Raises InputError or MissingError that names the field or file that cannot be used."""
+    """Find everything. Raises InputError or MissingError that names the field or file that cannot
+    be used."""
     weights = weights_of(config.model, config.weights, architecture=config.architecture)
     card = weights[0].card
     said = card.get("training")
@@ -77,31 +86,48 @@ def prepare(config: EvaluateConfig) -> Prepared:
     network = fit(labelling_of(info), _outputs(config.model, card, info))
     if network.refusal:
         raise InputError(
-            f"dataset: {dataset} does not fit the model {config.model} ({network.refusal}): choose the data set that it was made for, or "
-            "images of its classes (part)"
+            f"dataset: {dataset} does not fit the model {config.model} ({network.refusal}): choose"
+            " the data set that it was made for, or images of its classes (part)"
         )
     norm = cast(Literal["linf", "l2"], _norm(config, training))
-    trained = training.get("epsilon") if training.get("norm", "linf") == norm else None  # an encoder's card leaves l_inf out
+    trained = (
+        training.get("epsilon") if training.get("norm", "linf") == norm else None
+    )  # an encoder's card leaves l_inf out
     epsilon = budget_of(
-        config, norm, trained=float(trained) if isinstance(trained, int | float) else None, conventional=info.conventional(norm)
+        config,
+        norm,
+        trained=float(trained) if isinstance(trained, int | float) else None,
+        conventional=info.conventional(norm),
     )
     image, label, said = _images(config, dataset, info)
     rows = _rows(label, config)
     shown, truth = np.ascontiguousarray(image[rows]), label[rows]
     notes = [*said, network.sentence, _absent(truth, info)]
-    # The hash is of the data set's own labels, so that networks with another order of outputs are paired.
+    # The hash is of the data set's own labels, so that networks with another order of outputs are
+    # paired.
     sha256 = _hash(shown, truth)
     if network.mapping:
         order = np.argsort(network.mapping)
         info = replace(info, classes=tuple(info.classes[number] for number in order))
     return Prepared(
-        _model(config, weights, training), weights, info, config.part or TEST, shown, network.relabel(truth), rows, sha256, norm, epsilon,
-        _unseen(norm, epsilon, info), tuple(f"{note[0].upper()}{note[1:]}." for note in notes if note),
-    )  # fmt: skip
+        _model(config, weights, training),
+        weights,
+        info,
+        config.part or TEST,
+        shown,
+        network.relabel(truth),
+        rows,
+        sha256,
+        norm,
+        epsilon,
+        _unseen(norm, epsilon, info),
+        tuple(f"{note[0].upper()}{note[1:]}." for note in notes if note),
+    )
 
 
 def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tuple[Weights, ...]:
-    """What a model's name, as settings spell it, stands for. which: of a training; architecture: of a bare file, which then has no card.
+    """What a model's name, as settings spell it, stands for. which: of a training; architecture: of
+    a bare file, which then has no card.
 
     Raises InputError or MissingError that says what is wrong with it and what to give.
     """
@@ -113,7 +139,10 @@ def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tu
         path = given_path(model)
         folder, file = path.is_dir(), path.is_file()
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"model: {model[:200]!r} is not a usable path: give run:ID, a folder with weights, or a file") from error
+        raise InputError(
+            f"model: {model[:200]!r} is not a usable path: give run:ID, a folder with weights, or a"
+            " file"
+        ) from error
     if folder:
         refuse_pickled_folder(path)
         return (Weights("given", regular_file(path / WEIGHTS).resolve(), read_json(path / CARD)),)
@@ -121,12 +150,16 @@ def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tu
         refuse_pickled(path)
         if path.suffix != ".safetensors":
             raise InputError(
-                f"model: {path} is no .safetensors file, and no other holds weights here: give one, or a folder with {WEIGHTS} and {CARD}"
+                f"model: {path} is no .safetensors file, and no other holds weights here: give one,"
+                f" or a folder with {WEIGHTS} and {CARD}"
             )
         described = not architecture and path.name == WEIGHTS and path.with_name(CARD).is_file()
-        return (Weights("given", path.resolve(), read_json(path.with_name(CARD)) if described else {}),)
+        return (
+            Weights("given", path.resolve(), read_json(path.with_name(CARD)) if described else {}),
+        )
     raise MissingError(
-        f"model: {model[:200]!r} is not here: give run:ID of a training, a folder with weights and card, or a .safetensors file"
+        f"model: {model[:200]!r} is not here: give run:ID of a training, a folder with weights and"
+        " card, or a .safetensors file"
     )
 
 
@@ -134,17 +167,25 @@ def _of_run(run: str, which: str) -> tuple[Weights, ...]:
     wanted = cast(tuple[Which, ...], ("best", "last") if which == "both" else (which,))
     folder = runs_dir() / run
     if not is_name(run) or not folder.is_dir():
-        raise MissingError(f"model: run {run[:80]!r} is not here: choose a training of the list of runs")
+        raise MissingError(
+            f"model: run {run[:80]!r} is not here: choose a training of the list of runs"
+        )
     found = []
     for one in wanted:
         if not (folder / one / CARD).is_file():
-            raise MissingError(f"model: run {run} has no {one} weights yet: let it finish an epoch, or choose another training")
-        found.append(Weights(one, regular_file(folder / one / WEIGHTS), read_json(folder / one / CARD)))
+            raise MissingError(
+                f"model: run {run} has no {one} weights yet: let it finish an epoch, or choose"
+                " another training"
+            )
+        found.append(
+            Weights(one, regular_file(folder / one / WEIGHTS), read_json(folder / one / CARD))
+        )
     return tuple(found)
 
 
 def dataset_named(asked: str, card: Mapping[str, Any]) -> str:
-    """Whose images a model is evaluated on, by name or path: the data set asked for, else what the card says it was trained on.
+    """Whose images a model is evaluated on, by name or path: the data set asked for, else what the
+    card says it was trained on.
 
     Raises InputError where nothing says.
     """
@@ -153,20 +194,31 @@ def dataset_named(asked: str, card: Mapping[str, Any]) -> str:
     trained_on = training.get("dataset") if isinstance(training, dict) else None
     name = asked or trained_on or card.get("dataset")
     if not isinstance(name, str) or not name:
-        raise InputError("dataset: nothing says what the model was trained on: name its data set (--dataset NAME; on the page: Data set)")
+        raise InputError(
+            "dataset: nothing says what the model was trained on: name its data set (--dataset"
+            " NAME; on the page: Data set)"
+        )
     return name
 
 
 def _with_classes(name: str) -> DatasetInfo:
     info = dataset_info(name)
     if len(info.classes) < 2:
-        raise InputError(f"dataset: {name} has one class, so nothing can be mistaken for another: choose another data set")
+        raise InputError(
+            f"dataset: {name} has one class, so nothing can be mistaken for another: choose another"
+            " data set"
+        )
     return info
 
 
 def _outputs(model: str, card: Mapping[str, Any], info: DatasetInfo) -> Labelling:
-    """What a network's outputs mean, by its card; without one they are as the data set has it, which somebody named."""
-    return labelling_of_card(model, card) if card else Labelling(model, info.classes, info.shape, nameless=True)
+    """What a network's outputs mean, by its card; without one they are as the data set has it,
+    which somebody named."""
+    return (
+        labelling_of_card(model, card)
+        if card
+        else Labelling(model, info.classes, info.shape, nameless=True)
+    )
 
 
 def _norm(config: EvaluateConfig, training: Mapping[str, Any]) -> str:
@@ -175,7 +227,9 @@ def _norm(config: EvaluateConfig, training: Mapping[str, Any]) -> str:
     return "l2" if training.get("norm") == "l2" else "linf"
 
 
-def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _images(
+    config: EvaluateConfig, dataset: str, info: DatasetInfo
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Images, labels in the data set's numbering, and what has to be said of these."""
     if not config.part:
         split = load_split(dataset, TEST)
@@ -184,7 +238,10 @@ def _images(config: EvaluateConfig, dataset: str, info: DatasetInfo) -> tuple[np
     label = made.labels("an evaluation")
     found = fit(made.labelling, labelling_of(info), subset_ok=True)
     if found.refusal:
-        raise InputError(f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the same classes and shape")
+        raise InputError(
+            f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the"
+            " same classes and shape"
+        )
     return made.image, found.relabel(label), [found.sentence]
 
 
@@ -194,7 +251,10 @@ def _absent(label: np.ndarray, info: DatasetInfo) -> str:
     absent = [name for number, name in enumerate(info.classes) if number not in present]
     if not absent:
         return ""
-    return f"there is no image of {quoted(absent)}, so the accuracies are over {len(present)} of {len(info.classes)} classes"
+    return (
+        f"there is no image of {quoted(absent)}, so the accuracies are over {len(present)} of"
+        f" {len(info.classes)} classes"
+    )
 
 
 def _rows(label: np.ndarray, config: EvaluateConfig) -> np.ndarray:
@@ -220,18 +280,34 @@ def _unseen(norm: str, epsilon: float, info: DatasetInfo) -> tuple[tuple[str, fl
     return ((norm, 2 * epsilon), *(((other, conventional),) if conventional is not None else ()))
 
 
-def _model(config: EvaluateConfig, weights: tuple[Weights, ...], training: Mapping[str, Any]) -> Model:
+def _model(
+    config: EvaluateConfig, weights: tuple[Weights, ...], training: Mapping[str, Any]
+) -> Model:
     card = weights[0].card
     described = card.get("architecture")
-    network = training.get("architecture") or (described.get("name") if isinstance(described, dict) else None) or config.architecture
+    network = (
+        training.get("architecture")
+        or (described.get("name") if isinstance(described, dict) else None)
+        or config.architecture
+    )
     run = config.model.removeprefix(RUN) if config.model.startswith(RUN) else ""
-    name = str(card.get("run") or card.get("name") or config.model.removeprefix(CODE).rstrip("/").rpartition("/")[2])
+    name = str(
+        card.get("run")
+        or card.get("name")
+        or config.model.removeprefix(CODE).rstrip("/").rpartition("/")[2]
+    )
     listed = card.get("sets")
     made = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return Model(
-        config.model, name[:200], str(network or "of the user's own code"), run, tuple(str(one.get("name", ""))[:200] for one in made),
-        _count(training.get("synthetic_images")), _count(training.get("images")), dict(training) or None,
-    )  # fmt: skip
+        config.model,
+        name[:200],
+        str(network or "of the user's own code"),
+        run,
+        tuple(str(one.get("name", ""))[:200] for one in made),
+        _count(training.get("synthetic_images")),
+        _count(training.get("images")),
+        dict(training) or None,
+    )
 
 
 def _count(value: Any) -> int:

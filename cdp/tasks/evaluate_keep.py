@@ -1,4 +1,5 @@
-"""What an evaluation keeps in its run's folder to go on from: outcomes so far, and each part that is finished. Every file is written atomically."""
+"""What an evaluation keeps in its run's folder to go on from: outcomes so far, and each part that
+is finished. Every file is written atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Kept:
     """The state folder of one evaluation. begun: whether an earlier start left something."""
 
     def __init__(self, folder: Path, started: Mapping[str, Any]) -> None:
-        """folder: of the run; started: settings, images and weights, any JSON object. Raises InputError where it was started with others."""
+        """folder: of the run; started: settings, images and weights, any JSON object. Raises
+        InputError where it was started with others."""
         self.folder = folder / STATE
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self.folder / "started.json"
@@ -32,11 +34,14 @@ class Kept:
             write_json(record, now)
             return
         before = read_json(record)
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        changed = sorted(
+            name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+        )
         if changed:
             raise InputError(
-                f"{changed[0]}: this evaluation was started with {str(before.get(changed[0]))[:80]}, not {str(now.get(changed[0]))[:80]}, so it cannot "
-                "go on: restore what it was started with, or evaluate anew"
+                f"{changed[0]}: this evaluation was started with"
+                f" {str(before.get(changed[0]))[:80]}, not {str(now.get(changed[0]))[:80]}, so it"
+                " cannot go on: restore what it was started with, or evaluate anew"
             )
 
     def arrays(self, name: str) -> dict[str, np.ndarray] | None:

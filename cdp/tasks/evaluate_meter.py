@@ -9,15 +9,19 @@ from cdp.evaluation import STANDS
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
 
 PART_COST = {"curve": 320.0, "unseen": 40.0, "masking": 2400.0}
-"""Forward passes that a part takes an image, about; a gradient costs as much again as its forward pass."""
+"""Forward passes that a part takes an image, about; a gradient costs as much again as its forward
+pass."""
 
 
 class Meter:
-    """Work in images: each of n is looked at once, and once by every attack, where one that has fallen already costs nothing."""
+    """Work in images: each of n is looked at once, and once by every attack, where one that has
+    fallen already costs nothing."""
 
-    def __init__(self, n: int, costs: Sequence[float], weights: int, parts: Mapping[str, str], side: int) -> None:
-        """costs: of each attack, in forward passes an image; weights: how many sets of weights; parts: kind by name of what follows, each on
-        ``side`` images."""
+    def __init__(
+        self, n: int, costs: Sequence[float], weights: int, parts: Mapping[str, str], side: int
+    ) -> None:
+        """costs: of each attack, in forward passes an image; weights: how many sets of weights;
+        parts: kind by name of what follows, each on ``side`` images."""
         self.n, self.costs, self.side, self.parts = n, list(costs), side, dict(parts)
         self._finished: set[str] = set()
         self._done = [0] * weights
@@ -57,12 +61,19 @@ class Meter:
         self._began, self._before = time.monotonic(), self._total_spent()
 
     def seconds_left(self) -> float | None:
-        """At the pace of this sitting; None before it has one. Nobody knows how many images will fall, so it counts all that stand."""
+        """At the pace of this sitting; None before it has one. Nobody knows how many images will
+        fall, so it counts all that stand."""
         worked = self._total_spent() - self._before
         if worked <= 0:
             return None
-        left = sum(self._left) + sum(PART_COST[kind] * self.side for name, kind in self.parts.items() if name not in self._finished)
+        left = sum(self._left) + sum(
+            PART_COST[kind] * self.side
+            for name, kind in self.parts.items()
+            if name not in self._finished
+        )
         return (time.monotonic() - self._began) * left / worked
 
     def _total_spent(self) -> float:
-        return sum(self._spent) + sum(PART_COST[self.parts[name]] * self.side for name in self._finished)
+        return sum(self._spent) + sum(
+            PART_COST[self.parts[name]] * self.side for name in self._finished
+        )

@@ -1,4 +1,5 @@
-"""Features of images, computed once: the cache knows them by the weights and the pixels. A hit needs no torch."""
+"""Features of images, computed once: the cache knows them by the weights and the pixels. A hit
+needs no torch."""
 
 from __future__ import annotations
 
@@ -19,18 +20,25 @@ _CHUNK = 8192
 
 
 def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
-    """Features of (N,H,W,C) uint8 images, (N,F) float32, from CDP_HOME/cache where the same images met the same weights before.
+    """Features of (N,H,W,C) uint8 images, (N,F) float32, from CDP_HOME/cache where the same images
+    met the same weights before.
 
-    encoder: of ``dataset`` by name or path, or "pixels". Raises InputError or MissingError for one that is not there or does not fit.
+    encoder: of ``dataset`` by name or path, or "pixels". Raises InputError or MissingError for one
+    that is not there or does not fit.
     """
     known = cached_features(encoder, dataset, image)
     if known is not None:
         return known
     from cdp.tasks.engine import encoder_on_device, features_of
 
-    reason = fit(labelling_of_images("these images", image), encoder_labelling(encoder, dataset).images).refusal
+    reason = fit(
+        labelling_of_images("these images", image), encoder_labelling(encoder, dataset).images
+    ).refusal
     if reason:
-        raise InputError(f"encoder: {encoder} does not fit these images ({reason}): choose an encoder of their own")
+        raise InputError(
+            f"encoder: {encoder} does not fit these images ({reason}): choose an encoder of"
+            " their own"
+        )
     found = encoder_on_device(encoder, dataset)
     made = features_of(found.net, image).cpu().numpy()
     path = _place(found.sha256, image)
@@ -44,7 +52,8 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
 
 
 def encoder_labelling(encoder: str, dataset: str) -> Labelling:
-    """What an encoder's outputs mean and what images it takes, by its card alone. Raises InputError or MissingError."""
+    """What an encoder's outputs mean and what images it takes, by its card alone. Raises InputError
+    or MissingError."""
     with looking_for(encoder, dataset):
         return labelling_of_card(encoder, encoder_card(encoder, dataset))
 
@@ -57,17 +66,24 @@ def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray
         cached = np.load(_place(weights_of(encoder, dataset), image), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: what can be computed again is not worth an error
-    usable = cached.ndim == 2 and len(cached) == len(image) and cached.dtype == np.float32 and np.isfinite(cached).all()
+    usable = (
+        cached.ndim == 2
+        and len(cached) == len(image)
+        and cached.dtype == np.float32
+        and np.isfinite(cached).all()
+    )
     return cached if usable else None
 
 
 def identity(encoder: str, dataset: str, image: np.ndarray) -> str:
-    """A name for features of these images in these eyes: equal exactly where weights and pixels are."""
+    """A name for features of these images in these eyes: equal exactly where weights and pixels
+    are."""
     return _key("" if encoder == PIXELS else weights_of(encoder, dataset), image)
 
 
 def weights_of(encoder: str, dataset: str) -> str:
-    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is none of that name."""
+    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is
+    none of that name."""
     with looking_for(encoder, dataset):
         return encoder_weights(encoder, dataset)
 

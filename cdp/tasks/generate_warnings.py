@@ -1,4 +1,5 @@
-"""Sentences that stand beside a choice known to hurt. Source of each: docs/guidance.md and SCIENCE's first spike."""
+"""Sentences that stand beside a choice known to hurt. Source of each: docs/guidance.md and
+SCIENCE's first spike."""
 
 from __future__ import annotations
 
@@ -11,32 +12,45 @@ HIGH_NOISE = 0.7
 
 
 def warnings(config: GenerateConfig, *, conditional: bool) -> dict[str, str]:
-    """Field name -> one sentence, for the settings that are known to hurt. conditional: the model is told a class."""
+    """Field name -> one sentence, for the settings that are known to hurt. conditional: the model
+    is told a class."""
     g = config.guidance
     if g.loss == "none":
         return {}
     relative = g.strength_mode == "relative"
     if relative and g.strength == 0:
-        return {"strength": "Strength 0 changes nothing: guided and unguided images will be identical."}
+        return {
+            "strength": "Strength 0 changes nothing: guided and unguided images will be identical."
+        }
     found: dict[str, str] = {}
     if conditional and g.loss not in CLASS_AWARE:
         found["loss"] = (
-            "This loss does not know the classes: it also pushes images of the same class apart, which lowers how well the classes "
-            "can be told apart. The class-aware losses do not."
+            "This loss does not know the classes: it also pushes images of the same class apart,"
+            " which lowers how well the classes can be told apart. The class-aware losses do not."
         )
     if not conditional and g.loss in CLASS_AWARE:
-        found["loss"] = "This model is unconditional, so it gives this loss no class to aim for: choose InfoNCE or hard negatives."
+        found["loss"] = (
+            "This model is unconditional, so it gives this loss no class to aim for: choose InfoNCE"
+            " or hard negatives."
+        )
     if relative and g.strength >= STRONG and (g.noise_limit == 0 or g.window_start > HIGH_NOISE):
         found["strength"] = (
-            "Strong guidance where images are still mostly noise destroys them: lower the strength, start the window at "
-            f"{HIGH_NOISE:g} or below, and keep the noise limit on."
+            "Strong guidance where images are still mostly noise destroys them: lower the"
+            f" strength, start the window at {HIGH_NOISE:g} or below, and keep the noise limit on."
         )
     if g.point == "x_t" and g.encoder != "noise-aware":
         found["point"] = (
-            f"The encoder {g.encoder!r} has never seen noisy images, so its gradient at x_t means little: choose noise-aware, or x0."
+            f"The encoder {g.encoder!r} has never seen noisy images, so its gradient at x_t means"
+            " little: choose noise-aware, or x0."
         )
     if g.head:
-        found["head"] = "The head learns while sampling, so an image depends on the steps and images before it in its batch."
+        found["head"] = (
+            "The head learns while sampling, so an image depends on the steps and images before it"
+            " in its batch."
+        )
     if not relative:
-        found["raw_lambda"] = "Raw lambda means something else at every batch size and temperature: look at the ratio curve after a run."
+        found["raw_lambda"] = (
+            "Raw lambda means something else at every batch size and temperature: look at the ratio"
+            " curve after a run."
+        )
     return found

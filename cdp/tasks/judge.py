@@ -1,4 +1,5 @@
-"""The judge: a classifier that scores images and never guides them, with real images to compare with."""
+"""The judge: a classifier that scores images and never guides them, with real images to compare
+with."""
 
 from __future__ import annotations
 
@@ -19,11 +20,13 @@ from cdp.tasks.sources import real_images
 from cdp.types import ArmReport, JudgeView
 
 REFERENCE, HELD_OUT = 5000, 1000
-"""Real training images to look for near copies among, and real test images that say how near is normal."""
+"""Real training images to look for near copies among, and real test images that say how near is
+normal."""
 
 
 def load_judge(dataset: str) -> Encoder | None:
-    """The judge of a data set, None where it has none. Raises InputError for one that was trained on other classes."""
+    """The judge of a data set, None where it has none. Raises InputError for one that was trained
+    on other classes."""
     try:
         judge = encoder_on_device(JUDGE, dataset)
     except MissingError:
@@ -35,35 +38,43 @@ def load_judge(dataset: str) -> Encoder | None:
     found = fit(labelling_of_card("the judge", judge.card), labelling_of(info))
     if found.refusal or found.mapping:
         raise InputError(
-            f"the judge of {dataset} was trained on other images ({found.refusal or 'its classes are numbered otherwise'}): train it again with "
-            f"python -m cdp pretrain-encoder --dataset {dataset} --kind standard --name {JUDGE} --seed 1"
+            f"the judge of {dataset} was trained on other images"
+            f" ({found.refusal or 'its classes are numbered otherwise'}): train it again with"
+            f" python -m cdp pretrain-encoder --dataset {dataset} --kind standard --name {JUDGE}"
+            " --seed 1"
         )
     return judge
 
 
 def baseline(dataset: str) -> report.RealBaseline | None:
-    """How near real images are to real training images in the judge's features; None without a judge or fitting real images.
+    """How near real images are to real training images in the judge's features; None without a
+    judge or fitting real images.
 
     Computed once a machine: 6,000 images through the judge, kept under CDP_HOME/cache.
     """
     try:
         return _baseline(dataset)
     except InputError:
-        return None  # not remembered: the judge may be trained, or fitting images imported, while the app runs
+        # not remembered: the judge may be trained, or fitting images imported, while the app runs
+        return None
 
 
 @lru_cache(maxsize=4)
 def _baseline(dataset: str) -> report.RealBaseline:
     """Raises MissingError without a judge or real images."""
     encoder_on_device(JUDGE, dataset)
-    train, held_out = real_images(dataset, "train", REFERENCE), real_images(dataset, "test", HELD_OUT)
+    train, held_out = (
+        real_images(dataset, "train", REFERENCE),
+        real_images(dataset, "test", HELD_OUT),
+    )
     near, far = (features(JUDGE, dataset, image) for image in (train[0], held_out[0]))
     return report.real_baseline(near, far, held_out[1])
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Figures of both arms and of guided minus unguided, and what the judge sees in every image; empty without a judge."""
+    """Figures of both arms and of guided minus unguided, and what the judge sees in every image;
+    empty without a judge."""
 
     guided: ArmReport
     unguided: ArmReport | None = None
@@ -77,14 +88,18 @@ def judged(judge: Encoder, images: np.ndarray) -> report.Arm:
     return _seen(judge, images)[0]
 
 
-def verdict(dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: np.ndarray | None) -> Verdict:
-    """Judge both arms. plain: None for a generation of one arm; label: None where the model knows no classes."""
+def verdict(
+    dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: np.ndarray | None
+) -> Verdict:
+    """Judge both arms. plain: None for a generation of one arm; label: None where the model knows
+    no classes."""
     judge, real = load_judge(dataset), baseline(dataset)
     if judge is None:
         nothing = ArmReport(None, None, None)
         return Verdict(nothing) if plain is None else Verdict(nothing, nothing, nothing)
     if real is not None and label is not None and not np.isin(label, real.label).all():
-        real = None  # a person's own test images may lack a class, and then its distances have no scale
+        # a person's own test images may lack a class, and then its distances have no scale
+        real = None
     mine, view = _seen(judge, guided)
     figures = report.arm_report(mine, label, real)
     if plain is None:
@@ -99,4 +114,6 @@ def _seen(judge: Encoder, images: np.ndarray) -> tuple[report.Arm, JudgeView]:
     with torch.no_grad():
         best = judge.net.logits_of(features).softmax(1).max(1)
     predicted = best.indices.cpu().numpy()
-    return report.Arm(features.cpu().numpy(), predicted), JudgeView(predicted, best.values.cpu().numpy())
+    return report.Arm(features.cpu().numpy(), predicted), JudgeView(
+        predicted, best.values.cpu().numpy()
+    )

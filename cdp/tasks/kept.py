@@ -1,4 +1,5 @@
-"""Results under CDP_HOME/cache by the content they follow from: what is damaged is computed again, what cannot be kept is not missed."""
+"""Results under CDP_HOME/cache by the content they follow from: what is damaged is computed again,
+what cannot be kept is not missed."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from cdp.errors import CdpError
 
 
 def digest(*parts: object) -> str:
-    """A name for these parts in this order: arrays by their bytes and shape, anything else by its text."""
+    """A name for these parts in this order: arrays by their bytes and shape, anything else by its
+    text."""
     found = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -55,7 +57,8 @@ def load_json(kind: str, key: str) -> dict[str, Any] | None:
 
 
 def save_json(kind: str, key: str, value: dict[str, Any]) -> None:
-    """Keep a JSON object without NaN and infinities; one that has them is not kept, nor is any where home cannot be written."""
+    """Keep a JSON object without NaN and infinities; one that has them is not kept, nor is any
+    where home cannot be written."""
     try:
         _folder(kind).mkdir(parents=True, exist_ok=True)
         atomic.write_json(_folder(kind) / f"{key}.json", value)

@@ -1,4 +1,5 @@
-"""The attack lab: one attack on one image, and the smallest budget that fools. Results lie in the cache by content; a hit needs no torch."""
+"""The attack lab: one attack on one image, and the smallest budget that fools. Results lie in the
+cache by content; a hit needs no torch."""
 
 from __future__ import annotations
 
@@ -21,14 +22,16 @@ from cdp.tasks.watching import Report, ignore
 from cdp.types import DatasetInfo
 
 KIND, VERSION = "lab", 1
-"""Where results lie in the cache, and what to raise where the same settings come to other results."""
+"""Where results lie in the cache, and what to raise where the same settings come to other results.
+"""
 STARTS = 5
 """Random starts of every attack; the strongest counts."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is attacked. image: (H,W,C) uint8; label: true class, None where nobody says it; weights: SHA-256 of the model's."""
+    """What is attacked. image: (H,W,C) uint8; label: true class, None where nobody says it;
+    weights: SHA-256 of the model's."""
 
     image: np.ndarray
     label: int | None
@@ -38,11 +41,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Figures:
-    """What an attack came to. label: the true class, or what the model says of an image that has none; target: None where untargeted.
+    """What an attack came to. label: the true class, or what the model says of an image that has
+    none; target: None where untargeted.
 
-    epsilon: budget in units of the norm; size: length of the perturbation in it. before, after: (K,) probabilities. losses: one path a
-    start, ``steps`` + 1 values each, in nats or in logits (margin); predicted: class at each of them along the path of the start
-    that is shown, number ``chosen``.
+    epsilon: budget in units of the norm; size: length of the perturbation in it. before, after:
+    (K,) probabilities. losses: one path a start, ``steps`` + 1 values each, in nats or in logits
+    (margin); predicted: class at each of them along the path of the start that is shown, number
+    ``chosen``.
     """
 
     label: int
@@ -73,13 +78,21 @@ class Figures:
 
     @property
     def fooled(self) -> bool:
-        """Whether the attack reached what it wanted: its target, or any wrong class of an image that is right without it."""
-        return self.attacked == self.target if self.target is not None else self.attacked != self.label and not self.wrong_before
+        """Whether the attack reached what it wanted: its target, or any wrong class of an image
+        that is right without it."""
+        return (
+            self.attacked == self.target
+            if self.target is not None
+            else self.attacked != self.label and not self.wrong_before
+        )
 
     @property
     def turned_at(self) -> int | None:
         """The first step at which the start that is shown says what the attack wants."""
-        wanted = [said == self.target if self.target is not None else said != self.label for said in self.predicted]
+        wanted = [
+            said == self.target if self.target is not None else said != self.label
+            for said in self.predicted
+        ]
         return wanted.index(True) if True in wanted else None
 
 
@@ -94,8 +107,9 @@ class LabResult:
 
 @dataclass(frozen=True)
 class Smallest:
-    """The smallest budget found at which the attack fools: an upper bound on the true one. epsilon: 0 where the model is wrong without an attack,
-    None where none fooled up to ``largest``; finer than ``step`` was not looked; attacks: how many were tried."""
+    """The smallest budget found at which the attack fools: an upper bound on the true one. epsilon:
+    0 where the model is wrong without an attack, None where none fooled up to ``largest``; finer
+    than ``step`` was not looked; attacks: how many were tried."""
 
     epsilon: float | None
     largest: float
@@ -105,19 +119,28 @@ class Smallest:
 
 
 def subject_of(config: LabConfig) -> Subject:
-    """Image and weights, found and checked. Raises InputError or MissingError that says what is not here or does not fit together."""
+    """Image and weights, found and checked. Raises InputError or MissingError that says what is not
+    here or does not fit together."""
     split = load_split(config.dataset, "test")
     image, label = _image(config, split.info, split.image, split.label)
     for what, value in (("label", label), ("target", config.target)):
         if value is not None and value >= len(split.info.classes):
-            raise InputError(f"{what} {value} is not a class of {config.dataset}: choose 0 to {len(split.info.classes) - 1}")
+            raise InputError(
+                f"{what} {value} is not a class of {config.dataset}: choose 0 to"
+                f" {len(split.info.classes) - 1}"
+            )
     if config.attack == "targeted" and config.target is not None and config.target == label:
-        raise InputError("target is the image's own class, which needs no attack: choose another class")
+        raise InputError(
+            "target is the image's own class, which needs no attack: choose another class"
+        )
     weights = encoder_weights(config.model, config.dataset)
     found = fit(labelling_of(split.info), encoder_labelling(config.model, config.dataset))
     if found.refusal or found.mapping:
         reason = found.refusal or "their classes are numbered otherwise"
-        raise InputError(f"model: {config.model} does not fit the images of {config.dataset} ({reason}): choose one of its own classifiers")
+        raise InputError(
+            f"model: {config.model} does not fit the images of {config.dataset} ({reason}): choose"
+            " one of its own classifiers"
+        )
     return Subject(image, label, split.info, weights)
 
 
@@ -132,7 +155,8 @@ def search_key(config: LabConfig, subject: Subject) -> str:
 
 
 def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
-    """Attack one image from ``STARTS`` random starts and keep the strongest: one that fools before one that does not, then by its loss.
+    """Attack one image from ``STARTS`` random starts and keep the strongest: one that fools before
+    one that does not, then by its loss.
 
     fp32, eval mode. Raises InputError or MissingError like ``subject_of``.
     """
@@ -153,15 +177,27 @@ def attack_cached(config: LabConfig, subject: Subject) -> LabResult | None:
     """What ``attack_image`` gives, where it has to compute nothing."""
     key = attack_key(config, subject)
     figures, adversarial = _checked(_FIGURES, load_json(KIND, key)), load_array(KIND, key)
-    if figures is None or adversarial is None or adversarial.shape != subject.image.shape or adversarial.dtype != np.float32:
+    if (
+        figures is None
+        or adversarial is None
+        or adversarial.shape != subject.image.shape
+        or adversarial.dtype != np.float32
+    ):
         return None
-    sound = len(figures.before) == len(figures.after) == len(subject.info.classes) and 0 <= figures.chosen < len(figures.losses)
-    return LabResult(figures, subject.image, adversarial) if sound and np.isfinite(adversarial).all() else None
+    sound = len(figures.before) == len(figures.after) == len(
+        subject.info.classes
+    ) and 0 <= figures.chosen < len(figures.losses)
+    return (
+        LabResult(figures, subject.image, adversarial)
+        if sound and np.isfinite(adversarial).all()
+        else None
+    )
 
 
 def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
-    """Bisection over the budget on a grid of ``GRID`` steps up to ``config.largest``, with the attack that ``attack_image`` makes, so the budget
-    found fools there as well. Raises InputError or MissingError like ``subject_of``."""
+    """Bisection over the budget on a grid of ``GRID`` steps up to ``config.largest``, with the
+    attack that ``attack_image`` makes, so the budget found fools there as well. Raises InputError
+    or MissingError like ``subject_of``."""
     subject = subject_of(config)
     known = smallest_cached(config, subject)
     if known is not None:
@@ -180,11 +216,15 @@ def smallest_cached(config: LabConfig, subject: Subject) -> Smallest | None:
 
 
 def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
-    """The smallest k in 1..steps found by halving at which ``fools(k)``; None where it is found nowhere.
+    """The smallest k in 1..steps found by halving at which ``fools(k)``; None where it is found
+    nowhere.
 
-    An attack may fail at a large budget and not at a smaller one, so two smaller ones are tried before giving up.
+    An attack may fail at a large budget and not at a smaller one, so two smaller ones are tried
+    before giving up.
     """
-    high = next((k for k in dict.fromkeys((steps, 2 * steps // 3, steps // 3)) if k >= 1 and fools(k)), None)
+    high = next(
+        (k for k in dict.fromkeys((steps, 2 * steps // 3, steps // 3)) if k >= 1 and fools(k)), None
+    )
     if high is None:
         return None
     low = 0
@@ -204,18 +244,28 @@ def epsilon_of(config: LabConfig, info: DatasetInfo) -> float:
 
 def largest_of(config: LabConfig, info: DatasetInfo) -> float:
     """The largest budget searched."""
-    return config.largest if config.largest is not None else rounded(REACH * budget_of(info, config.norm))
+    return (
+        config.largest
+        if config.largest is not None
+        else rounded(REACH * budget_of(info, config.norm))
+    )
 
 
-def _image(config: LabConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, int | None]:
+def _image(
+    config: LabConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray
+) -> tuple[np.ndarray, int | None]:
     if config.image:
         found = load_upload(config.image, info)
         if found is None:
-            raise MissingError("image: this upload is not on this machine any more, or is no image of this data set: upload it again")
+            raise MissingError(
+                "image: this upload is not on this machine any more, or is no image of this data"
+                " set: upload it again"
+            )
         return found, config.label
     if config.row >= len(label):
         raise InputError(
-            f"row {config.row:,} is not there, {info.title} has {len(label):,} test images here: choose 0 to {len(label) - 1:,}"
+            f"row {config.row:,} is not there, {info.title} has {len(label):,} test images here:"
+            f" choose 0 to {len(label) - 1:,}"
         )
     return np.array(image[config.row]), int(label[config.row])
 
@@ -223,8 +273,19 @@ def _image(config: LabConfig, info: DatasetInfo, image: np.ndarray, label: np.nd
 def _key(config: LabConfig, subject: Subject, what: str, budget: float) -> str:
     target = config.target if config.attack == "targeted" else None
     return digest(
-        VERSION, STARTS, what, subject.weights, subject.image, subject.label, budget, config.norm, config.attack, target, config.steps, config.seed
-    )  # fmt: skip
+        VERSION,
+        STARTS,
+        what,
+        subject.weights,
+        subject.image,
+        subject.label,
+        budget,
+        config.norm,
+        config.attack,
+        target,
+        config.steps,
+        config.seed,
+    )
 
 
 _FIGURES, _SMALLEST = TypeAdapter(Figures), TypeAdapter(Smallest)

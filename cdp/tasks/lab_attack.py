@@ -1,4 +1,5 @@
-"""The part of the attack lab that needs torch: a network in memory, PGD from several starts, the path of its loss."""
+"""The part of the attack lab that needs torch: a network in memory, PGD from several starts, the
+path of its loss."""
 
 from __future__ import annotations
 
@@ -21,12 +22,14 @@ from cdp.tasks.watching import Report, ignore
 
 LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy, "margin": margin, "targeted": towards}
 SMALL = 2_000_000
-"""Up to so many parameters a few images are attacked fastest on one thread: others only wait for each other."""
+"""Up to so many parameters a few images are attacked fastest on one thread: others only wait for
+each other."""
 
 
 @dataclass(frozen=True)
 class _Tried:
-    """One attack from every start. x: (S,C,H,W); logits: (S,K) at the end; losses: (T+1, S); predicted: (T+1, S)."""
+    """One attack from every start. x: (S,C,H,W); logits: (S,K) at the end; losses: (T+1, S);
+    predicted: (T+1, S)."""
 
     x: Tensor
     logits: Tensor
@@ -38,7 +41,8 @@ class Lab:
     """A network and an image of it, ready to be attacked at any budget."""
 
     def __init__(self, config: LabConfig, subject: Subject) -> None:
-        """Loads the network where it is not in memory. Raises InputError where image and network do not fit together."""
+        """Loads the network where it is not in memory. Raises InputError where image and network do
+        not fit together."""
         self._config, self._subject = config, subject
         net = self._net = _encoder(config, subject.weights).net
         self._x = to_tensor(subject.image[None]).to(next(net.parameters()).device)
@@ -55,11 +59,21 @@ class Lab:
         chosen = self._strongest(tried)
         adversarial = tried.x[chosen].permute(1, 2, 0).cpu().numpy()
         change = adversarial.astype(np.float64) - self._subject.image / 255
-        size = float(np.abs(change).max() if self._config.norm == "linf" else np.sqrt((change**2).sum()))
+        size = float(
+            np.abs(change).max() if self._config.norm == "linf" else np.sqrt((change**2).sum())
+        )
         figures = Figures(
-            self.label, self.target, epsilon, size, _probabilities(self._logits), _probabilities(tried.logits[chosen]),
-            tuple(map(tuple, tried.losses.T.tolist())), tuple(tried.predicted[:, chosen].tolist()), chosen, time.perf_counter() - began,
-        )  # fmt: skip
+            self.label,
+            self.target,
+            epsilon,
+            size,
+            _probabilities(self._logits),
+            _probabilities(tried.logits[chosen]),
+            tuple(map(tuple, tried.losses.T.tolist())),
+            tuple(tried.predicted[:, chosen].tolist()),
+            chosen,
+            time.perf_counter() - began,
+        )
         return LabResult(figures, self._subject.image, np.ascontiguousarray(adversarial))
 
     def smallest(self, grid: tuple[float, ...], report: Report) -> Smallest:
@@ -74,18 +88,32 @@ class Lab:
             return bool(self._fooled(self._try(grid[k]).logits).any())
 
         found = 0 if bool(self._fooled(self._logits[None]).any()) else bisect(fools, len(grid) - 1)
-        return Smallest(None if found is None else grid[found], grid[-1], grid[1], tried, time.perf_counter() - began)
+        return Smallest(
+            None if found is None else grid[found],
+            grid[-1],
+            grid[1],
+            tried,
+            time.perf_counter() - began,
+        )
 
     def _target(self, order: list[int]) -> int:
         """The class aimed at: the one asked for, else the likeliest other one."""
-        target = self._config.target if self._config.target is not None else next(c for c in order if c != self.label)
+        target = (
+            self._config.target
+            if self._config.target is not None
+            else next(c for c in order if c != self.label)
+        )
         if target == self.label:
-            raise InputError("target is what the model says of this image already: choose another class")
+            raise InputError(
+                "target is what the model says of this image already: choose another class"
+            )
         return target
 
     def _try(self, epsilon: float, report: Report = ignore) -> _Tried:
         config, device = self._config, self._x.device
-        goal = torch.full((STARTS,), self.label if self.target is None else self.target, device=device)
+        goal = torch.full(
+            (STARTS,), self.label if self.target is None else self.target, device=device
+        )
         loss = LOSSES[config.attack]
         losses: list[Tensor] = []
         answers: list[Tensor] = []
@@ -97,10 +125,20 @@ class Lab:
 
         with _few_threads(self._net):
             x = pgd(
-                self._net, self._x.expand(STARTS, -1, -1, -1), goal, epsilon=epsilon, step_size=2.5 * epsilon / config.steps, steps=config.steps,
-                norm=config.norm, loss=watched, generator=torch.Generator().manual_seed(config.seed), trace=losses,
-            )  # fmt: skip
-        return _Tried(x, _finite(answers[-1]), torch.stack(losses), torch.stack(answers).argmax(dim=2))
+                self._net,
+                self._x.expand(STARTS, -1, -1, -1),
+                goal,
+                epsilon=epsilon,
+                step_size=2.5 * epsilon / config.steps,
+                steps=config.steps,
+                norm=config.norm,
+                loss=watched,
+                generator=torch.Generator().manual_seed(config.seed),
+                trace=losses,
+            )
+        return _Tried(
+            x, _finite(answers[-1]), torch.stack(losses), torch.stack(answers).argmax(dim=2)
+        )
 
     def _fooled(self, logits: Tensor) -> Tensor:
         """(S,K) -> (S,) bool: whether each says what the attack wants."""
@@ -123,7 +161,9 @@ def _encoder(config: LabConfig, weights: str) -> Encoder:
 
 def _finite(logits: Tensor) -> Tensor:
     if not torch.isfinite(logits).all():
-        raise InputError("model: its answer for this image is not a finite number: choose another model")
+        raise InputError(
+            "model: its answer for this image is not a finite number: choose another model"
+        )
     return logits.float()
 
 

@@ -1,4 +1,5 @@
-"""Images that people upload to the attack lab: checked as hostile, made to fit only when asked, kept by content on this machine."""
+"""Images that people upload to the attack lab: checked as hostile, made to fit only when asked,
+kept by content on this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 KIND = "lab-images"
 MAX_SIDE = 2048
-"""Sides that an upload may have before it is made to fit; read from its header, before anything is decoded."""
+"""Sides that an upload may have before it is made to fit; read from its header, before anything is
+decoded."""
 KEPT = 500
 """Uploads that are kept; the ones put there longest ago go first."""
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -31,18 +33,22 @@ _COLOURS = {"L": "grey", "RGB": "colour", "RGBA": "colour with transparency"}
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload as the data set's images are. image: (H,W,C) uint8; changes: what it took to make it fit, () for nothing, so that it can be
-    asked before it is used."""
+    """An upload as the data set's images are. image: (H,W,C) uint8; changes: what it took to make
+    it fit, () for nothing, so that it can be asked before it is used."""
 
     image: np.ndarray
     changes: tuple[str, ...]
 
 
 def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
-    """A PNG from outside. name: of the file, for messages. Raises InputError with the remedy where it is none, or too large."""
+    """A PNG from outside. name: of the file, for messages. Raises InputError with the remedy where
+    it is none, or too large."""
     form = form_of(info)
     if len(content) > MAX_FILE_BYTES:
-        raise InputError(f"{name[:80]} is over {MAX_FILE_BYTES >> 20} MB, too large for one image: save it smaller")
+        raise InputError(
+            f"{name[:80]} is over {MAX_FILE_BYTES >> 20} MB, too large for one image: save it"
+            " smaller"
+        )
     paths.cache_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="upload-", dir=paths.cache_dir()) as folder:
         path = Path(folder) / "upload.png"
@@ -55,10 +61,14 @@ def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
 
 
 def form_of(info: DatasetInfo) -> ImageForm:
-    """What images of this data set are. Raises InputError for a number of channels that no PNG has."""
+    """What images of this data set are. Raises InputError for a number of channels that no
+    PNG has."""
     channels, height, width = info.shape
     if channels not in _MODES:
-        raise InputError(f"images of {info.title} have {channels} channels, which no PNG has: choose one of its test images")
+        raise InputError(
+            f"images of {info.title} have {channels} channels, which no PNG has: choose one of its"
+            " test images"
+        )
     return ImageForm(height, width, _MODES[channels])
 
 
@@ -68,7 +78,8 @@ def form_in_words(form: ImageForm) -> str:
 
 
 def save_upload(image: np.ndarray) -> str:
-    """Keep (H,W,C) uint8 and return its hash. A home that cannot be written is told by ``load_upload`` not finding it."""
+    """Keep (H,W,C) uint8 and return its hash. A home that cannot be written is told by
+    ``load_upload`` not finding it."""
     key = digest(image)
     save_array(KIND, key, image)
     folder = paths.cache_dir() / KIND
@@ -80,12 +91,18 @@ def save_upload(image: np.ndarray) -> str:
 
 
 def load_upload(key: str, info: DatasetInfo) -> np.ndarray | None:
-    """(H,W,C) uint8; None where it is not on this machine any more, is not what its hash says, or is of another shape than the data set's."""
+    """(H,W,C) uint8; None where it is not on this machine any more, is not what its hash says, or
+    is of another shape than the data set's."""
     if not re.fullmatch(IMAGE, key):
         return None
     channels, height, width = info.shape
     found = load_array(KIND, key)
-    sound = found is not None and found.dtype == np.uint8 and found.shape == (height, width, channels) and digest(found) == key
+    sound = (
+        found is not None
+        and found.dtype == np.uint8
+        and found.shape == (height, width, channels)
+        and digest(found) == key
+    )
     return found if sound else None
 
 
@@ -97,7 +114,8 @@ def _written(path: Path) -> float:
 
 
 def _fitted(image: Image, form: ImageForm) -> Upload:
-    """The mode first, then the size. What loses nothing, such as grey saved as RGB, is no change."""
+    """The mode first, then the size. What loses nothing, such as grey saved as RGB, is no
+    change."""
     changes = []
     if image.mode == "RGBA" and form.mode != "RGBA":
         if np.asarray(image)[..., 3].min() < 255:
@@ -112,7 +130,10 @@ def _fitted(image: Image, form: ImageForm) -> Upload:
             changes.append("its colours become grey")
     image = image.convert(form.mode)
     if image.size != (form.width, form.height):
-        changes.append(f"it is resized from {image.width} x {image.height} to {form.width} x {form.height} px around its centre")
+        changes.append(
+            f"it is resized from {image.width} x {image.height} to {form.width} x {form.height} px"
+            " around its centre"
+        )
         image = _resized(image, form)
     return Upload(np.asarray(image).reshape(form.shape), tuple(changes))
 
@@ -124,4 +145,6 @@ def _resized(image: Image, form: ImageForm) -> Image:
     share = min(image.width / form.width, image.height / form.height)
     width, height = share * form.width, share * form.height
     left, top = (image.width - width) / 2, (image.height - height) / 2
-    return image.resize((form.width, form.height), Resampling.BICUBIC, box=(left, top, left + width, top + height))
+    return image.resize(
+        (form.width, form.height), Resampling.BICUBIC, box=(left, top, left + width, top + height)
+    )

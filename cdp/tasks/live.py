@@ -1,4 +1,5 @@
-"""A generation to watch: guided and unguided from the same noise, step by step, judged by a network that never guides."""
+"""A generation to watch: guided and unguided from the same noise, step by step, judged by a network
+that never guides."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ import numpy as np
 from cdp.config import GenerateConfig
 from cdp.embedding.metrics import UndefinedError, between_within_ratio
 from cdp.models.encoders import Encoder
-from cdp.tasks.batches import batch_count, batch_rows, labels_of, sample_batch, sample_batch_pair, wanted_classes
+from cdp.tasks.batches import (
+    batch_count,
+    batch_rows,
+    labels_of,
+    sample_batch,
+    sample_batch_pair,
+    wanted_classes,
+)
 from cdp.tasks.engine import features_of, load_engine, to_uint8
 from cdp.tasks.judge import baseline, load_judge, verdict
 from cdp.types import Frame, LiveResult, Step
@@ -19,7 +27,8 @@ from cdp.types import Frame, LiveResult, Step
 
 @dataclass
 class Arm:
-    """One arm of the comparison so far: the finished batches, and the estimate of the batch under way."""
+    """One arm of the comparison so far: the finished batches, and the estimate of the batch under
+    way."""
 
     done: list[np.ndarray]
     now: np.ndarray | None = None
@@ -29,11 +38,15 @@ class Arm:
         return np.concatenate(self.done) if finished or self.now is None else self.now
 
 
-def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Frame | LiveResult]:
-    """Generate ``config.count`` images in memory; one Frame a step, and a LiveResult last, also when stopped.
+def live(
+    config: GenerateConfig, *, compare: bool = True, should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[Frame | LiveResult]:
+    """Generate ``config.count`` images in memory; one Frame a step, and a LiveResult last, also
+    when stopped.
 
-    compare: also sample the unguided arm from the same noise (a config without guidance has one arm in any case).
-    should_stop is asked after every step. Raises InputError for a config that does not fit its model.
+    compare: also sample the unguided arm from the same noise (a config without guidance has one arm
+    in any case). should_stop is asked after every step. Raises InputError for a config that does
+    not fit its model.
     """
     started = time.monotonic()
     loaded = load_engine(config)
@@ -43,16 +56,31 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
     for index in range(batch_count(config)):
         rows = batch_rows(config, index)
         wanted = wanted_classes(config, rows, loaded)
-        steps = sample_batch_pair(config, index) if two_arms else ((step, step) for step in sample_batch(config, index))
+        steps = (
+            sample_batch_pair(config, index)
+            if two_arms
+            else ((step, step) for step in sample_batch(config, index))
+        )
         for step, control in steps:
             last = step.i == step.total
             guided.now = to_uint8(step.x if last else step.x0)
-            plain.now = guided.now if control is step else to_uint8(control.x if last else control.x0)
+            plain.now = (
+                guided.now if control is step else to_uint8(control.x if last else control.x0)
+            )
             if last:
                 guided.done.append(guided.now)
                 plain.done.append(plain.now)
                 finished = rows.stop
-            yield _frame(step, guided.now, plain.now if two_arms else None, wanted, judge, index, total, rows.start)
+            yield _frame(
+                step,
+                guided.now,
+                plain.now if two_arms else None,
+                wanted,
+                judge,
+                index,
+                total,
+                rows.start,
+            )
             stopped = should_stop()
             if stopped:
                 break
@@ -63,9 +91,18 @@ def live(config: GenerateConfig, *, compare: bool = True, should_stop: Callable[
     unguided = plain.images(finished) if two_arms else None
     found = verdict(loaded.dataset, wanted_classes(config, rows, loaded), images, unguided)
     yield LiveResult(
-        labels_of(config, rows, loaded), images, unguided, found.guided, found.unguided, found.difference, finished == config.count,
-        time.monotonic() - started, finished, found.guided_view, found.unguided_view,
-    )  # fmt: skip
+        labels_of(config, rows, loaded),
+        images,
+        unguided,
+        found.guided,
+        found.unguided,
+        found.difference,
+        finished == config.count,
+        time.monotonic() - started,
+        finished,
+        found.guided_view,
+        found.unguided_view,
+    )
 
 
 def warm(config: GenerateConfig) -> None:
@@ -74,23 +111,40 @@ def warm(config: GenerateConfig) -> None:
 
 
 def _frame(
-    step: Step, guided: np.ndarray, plain: np.ndarray | None, wanted: np.ndarray | None, judge: Encoder | None, batch: int, total: int,
+    step: Step,
+    guided: np.ndarray,
+    plain: np.ndarray | None,
+    wanted: np.ndarray | None,
+    judge: Encoder | None,
+    batch: int,
+    total: int,
     offset: int,
-) -> Frame:  # fmt: skip
+) -> Frame:
     nudge = step.nudge
     mine = _separation(judge, guided, wanted)
-    theirs = None if plain is None else mine if plain is guided else _separation(judge, plain, wanted)
+    theirs = (
+        None if plain is None else mine if plain is guided else _separation(judge, plain, wanted)
+    )
     return Frame(
-        i=batch * step.total + step.i, total=total, t_fraction=step.t_fraction, guided=guided, unguided=plain,
+        i=batch * step.total + step.i,
+        total=total,
+        t_fraction=step.t_fraction,
+        guided=guided,
+        unguided=plain,
         loss=None if nudge is None else float(nudge.loss.mean()),
         ratio=None if nudge is None else float(nudge.ratio.mean()),
         strength=None if nudge is None else nudge.strength,
-        separation=mine, separation_unguided=theirs, offset=offset,
-    )  # fmt: skip
+        separation=mine,
+        separation_unguided=theirs,
+        offset=offset,
+    )
 
 
-def _separation(judge: Encoder | None, images: np.ndarray, wanted: np.ndarray | None) -> float | None:
-    """Between/within scatter of the wanted classes in the judge's features; None where it is undefined."""
+def _separation(
+    judge: Encoder | None, images: np.ndarray, wanted: np.ndarray | None
+) -> float | None:
+    """Between/within scatter of the wanted classes in the judge's features; None where it is
+    undefined."""
     if judge is None or wanted is None:
         return None
     try:

@@ -1,4 +1,5 @@
-"""Scores and pictures of the points of a map, over all its sets, in the order of the points. Torch only where something is computed."""
+"""Scores and pictures of the points of a map, over all its sets, in the order of the points. Torch
+only where something is computed."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from cdp.types import Embedding
 
 @dataclass(frozen=True)
 class PointScores:
-    """values: (n,) float64 by key of ``scoring.SCORES``, NaN for points of a set that has no such score; titles: with units;
-    undefined: why a score is missing, by title."""
+    """values: (n,) float64 by key of ``scoring.SCORES``, NaN for points of a set that has no such
+    score; titles: with units; undefined: why a score is missing, by title."""
 
     values: Mapping[str, np.ndarray]
     titles: Mapping[str, str]
@@ -25,7 +26,10 @@ class PointScores:
 
 def map_scores(config: ExploreConfig, shown: Embedding) -> PointScores:
     """Every score of every point, computed where it is not known yet."""
-    found = [score_rows(source, rows, config.encoder, dataset, tuple(SCORES)) for source, rows, dataset in _parts(config, shown)]
+    found = [
+        score_rows(source, rows, config.encoder, dataset, tuple(SCORES))
+        for source, rows, dataset in _parts(config, shown)
+    ]
     return _joined(shown, found)
 
 
@@ -44,7 +48,9 @@ def _parts(config: ExploreConfig, shown: Embedding) -> list[tuple[Source, np.nda
     """Each set with its rows on the map."""
     sources = [open_source(name) for name in config.sets]
     dataset = dataset_of(sources, config.dataset, encoder=config.encoder)
-    return [(source, shown.row[shown.which == number], dataset) for number, source in enumerate(sources)]
+    return [
+        (source, shown.row[shown.which == number], dataset) for number, source in enumerate(sources)
+    ]
 
 
 def _joined(shown: Embedding, found: list[Scores]) -> PointScores:
@@ -52,9 +58,12 @@ def _joined(shown: Embedding, found: list[Scores]) -> PointScores:
     for key, info in SCORES.items():
         title = f"{info.title} [{info.unit}]" if info.unit else info.title
         if any(key in part.values for part in found):
-            values[key] = np.concatenate([
-                part.values.get(key, np.full(int((shown.which == number).sum()), np.nan)) for number, part in enumerate(found)
-            ])  # fmt: skip
+            values[key] = np.concatenate(
+                [
+                    part.values.get(key, np.full(int((shown.which == number).sum()), np.nan))
+                    for number, part in enumerate(found)
+                ]
+            )
             titles[key] = title
         reasons = [part.undefined[key] for part in found if key in part.undefined]
         if reasons:

@@ -1,4 +1,5 @@
-"""The figures of one set as a value and as JSON on disk, and two sets measured at the same number of images."""
+"""The figures of one set as a value and as JSON on disk, and two sets measured at the same number
+of images."""
 
 from __future__ import annotations
 
@@ -18,15 +19,17 @@ from cdp.types import Interval
 
 Figures = Mapping[str, Interval]
 Sizes = Mapping[int, int]
-"""Images of each class, by class number; all of them under ``UNLABELLED`` where the set has no labels."""
+"""Images of each class, by class number; all of them under ``UNLABELLED`` where the set has no
+labels."""
 UNLABELLED = -1
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One set's figures. total: images in the set, of which ``result.n`` were measured; class_names: by class number; pairs: class
-    against class, None where the set has too few classes or images for any; sizes: images measured of each class; note: what has to be said
-    of its labels, "" mostly."""
+    """One set's figures. total: images in the set, of which ``result.n`` were measured;
+    class_names: by class number; pairs: class against class, None where the set has too few classes
+    or images for any; sizes: images measured of each class; note: what has to be said of its
+    labels, "" mostly."""
 
     name: str
     total: int
@@ -48,22 +51,36 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """The inverse of ``from_json``."""
         return {
-            "name": self.name, "total": self.total, "class_names": list(self.class_names), "figures": to_json(self.result, self.pairs),
-            "sizes": sorted(self.sizes.items()), "note": self.note,
-        }  # fmt: skip
+            "name": self.name,
+            "total": self.total,
+            "class_names": list(self.class_names),
+            "figures": to_json(self.result, self.pairs),
+            "sizes": sorted(self.sizes.items()),
+            "note": self.note,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measured:
-        """Raises KeyError, TypeError, ValueError or AttributeError for anything that ``to_json`` did not give."""
-        return cls(data["name"], data["total"], tuple(data["class_names"]), *from_json(data["figures"]), dict(data["sizes"]), data["note"])
+        """Raises KeyError, TypeError, ValueError or AttributeError for anything that ``to_json``
+        did not give."""
+        return cls(
+            data["name"],
+            data["total"],
+            tuple(data["class_names"]),
+            *from_json(data["figures"]),
+            dict(data["sizes"]),
+            data["note"],
+        )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two sets measured at the same number of images, and of every class where they have the same classes: ``first`` against ``second``.
+    """Two sets measured at the same number of images, and of every class where they have the same
+    classes: ``first`` against ``second``.
 
-    Many figures move with the number of images alone. The same real images, in the judge's eyes, at 400 and at 5,000: coverage 54 and
-    99.7 %, Frechet distance 5.3 and 1.3, nearest other class 13.3 and 11.0; recall and neighbour accuracy move by a point or three.
+    Many figures move with the number of images alone. The same real images, in the judge's eyes, at
+    400 and at 5,000: coverage 54 and 99.7 %, Frechet distance 5.3 and 1.3, nearest other class 13.3
+    and 11.0; recall and neighbour accuracy move by a point or three.
     """
 
     first: Measured
@@ -78,12 +95,14 @@ class Comparison:
     def equal(self) -> bool:
         """Whether both rest on the same number of images."""
         return self.first.result.n == self.second.result.n and (
-            self.first.named_sizes == self.second.named_sizes or self.first.named_sizes.keys() != self.second.named_sizes.keys()
+            self.first.named_sizes == self.second.named_sizes
+            or self.first.named_sizes.keys() != self.second.named_sizes.keys()
         )
 
 
 def equal_sizes(first: Sizes, second: Sizes) -> tuple[Sizes, Sizes]:
-    """Images of each class to measure two sets at, so that neither has more: class by class where they have the same classes, else in all."""
+    """Images of each class to measure two sets at, so that neither has more: class by class where
+    they have the same classes, else in all."""
     if set(first) == set(second):
         both = {value: min(count, second[value]) for value, count in first.items()}
         return both, both
@@ -93,7 +112,10 @@ def equal_sizes(first: Sizes, second: Sizes) -> tuple[Sizes, Sizes]:
 
 def _balanced(sizes: Sizes, most: int) -> Sizes:
     labels = np.repeat(list(sizes), list(sizes.values()))
-    return {int(value): count for value, count in Counter(labels[balanced_rows(labels, most)].tolist()).items()}
+    return {
+        int(value): count
+        for value, count in Counter(labels[balanced_rows(labels, most)].tolist()).items()
+    }
 
 
 def changes(compared: Comparison) -> dict[str, Interval]:
@@ -105,21 +127,34 @@ def changes(compared: Comparison) -> dict[str, Interval]:
 def set_json(one: Measured) -> dict[str, Any]:
     """What ``python -m cdp measure --json`` says of one set."""
     per_class = [
-        {"class": value, "name": one.class_name(value), "figures": figures_json(figures)} for value, figures in one.result.per_class.items()
+        {"class": value, "name": one.class_name(value), "figures": figures_json(figures)}
+        for value, figures in one.result.per_class.items()
     ]
     return {
-        "name": one.name, "images": one.total, "measured": one.result.n, "figures": figures_json(one.result.figures), "per_class": per_class,
-        "undefined": one.result.undefined, "pairs": _pairs_json(one.pairs), "note": one.note,
-    }  # fmt: skip
+        "name": one.name,
+        "images": one.total,
+        "measured": one.result.n,
+        "figures": figures_json(one.result.figures),
+        "per_class": per_class,
+        "undefined": one.result.undefined,
+        "pairs": _pairs_json(one.pairs),
+        "note": one.note,
+    }
 
 
 def _pairs_json(pairs: Pairs | None) -> list[dict[str, Any]]:
-    """One entry an ordered pair, a class with itself included; separation is that of the unordered pair, null where undefined."""
+    """One entry an ordered pair, a class with itself included; separation is that of the unordered
+    pair, null where undefined."""
     if pairs is None:
         return []
     apart = dict(pairs.separation) | {(b, a): figure for (a, b), figure in pairs.separation.items()}
     return [
-        {"first": a, "second": b, "confusion": _shown(figure), "separation": _shown(apart[a, b]) if (a, b) in apart else None}
+        {
+            "first": a,
+            "second": b,
+            "confusion": _shown(figure),
+            "separation": _shown(apart[a, b]) if (a, b) in apart else None,
+        }
         for (a, b), figure in pairs.confusion.items()
     ]
 
@@ -132,34 +167,55 @@ def figures_json(figures: Figures) -> dict[str, dict[str, Any]]:
 def _shown(figure: Interval) -> dict[str, Any]:
     """low and high are null where the figure has no interval, and note says why."""
     low, high = figure.bounds
-    told: dict[str, Any] = {"value": figure.value, "low": low, "high": high, "n": figure.n, "level": figure.level}
+    told: dict[str, Any] = {
+        "value": figure.value,
+        "low": low,
+        "high": high,
+        "n": figure.n,
+        "level": figure.level,
+    }
     return told | ({"note": figure.note} if figure.note else {})
 
 
 def to_json(result: Measurement, pairs: Pairs | None) -> dict[str, Any]:
-    """What is kept on disk; the inverse of ``from_json``. Names and totals are those of the set as it is found."""
+    """What is kept on disk; the inverse of ``from_json``. Names and totals are those of the set as
+    it is found."""
     return {
-        "n": result.n, "figures": _whole(result.figures),
+        "n": result.n,
+        "figures": _whole(result.figures),
         "per_class": {str(value): _whole(figures) for value, figures in result.per_class.items()},
         "undefined": result.undefined,
-        "pairs": None if pairs is None else {
-            "classes": list(pairs.classes),
-            **{kind: [[a, b, _entry(figure)] for (a, b), figure in part.items()]
-               for kind, part in (("confusion", pairs.confusion), ("separation", pairs.separation))},
-        },
-    }  # fmt: skip
+        "pairs": (
+            None
+            if pairs is None
+            else {
+                "classes": list(pairs.classes),
+                **{
+                    kind: [[a, b, _entry(figure)] for (a, b), figure in part.items()]
+                    for kind, part in (
+                        ("confusion", pairs.confusion),
+                        ("separation", pairs.separation),
+                    )
+                },
+            }
+        ),
+    }
 
 
 def from_json(data: Mapping[str, Any]) -> tuple[Measurement, Pairs | None]:
-    """Raises KeyError, TypeError, ValueError or AttributeError for anything that ``to_json`` did not give."""
+    """Raises KeyError, TypeError, ValueError or AttributeError for anything that ``to_json`` did
+    not give."""
     per_class = {int(value): _figures(figures) for value, figures in data["per_class"].items()}
     undefined = {str(key): str(reason) for key, reason in data["undefined"].items()}
     pairs = None
     if data["pairs"] is not None:
         confusion, separation = (
-            {(int(a), int(b)): _figure(figure) for a, b, figure in data["pairs"][kind]} for kind in ("confusion", "separation")
+            {(int(a), int(b)): _figure(figure) for a, b, figure in data["pairs"][kind]}
+            for kind in ("confusion", "separation")
         )
-        pairs = Pairs(tuple(int(value) for value in data["pairs"]["classes"]), confusion, separation)
+        pairs = Pairs(
+            tuple(int(value) for value in data["pairs"]["classes"]), confusion, separation
+        )
     return Measurement(int(data["n"]), _figures(data["figures"]), per_class, undefined), pairs
 
 
@@ -169,7 +225,11 @@ def _whole(figures: Figures) -> dict[str, Any]:
 
 def _entry(figure: Interval) -> dict[str, Any]:
     """All fields; JSON has no infinity, so an infinite one is left out."""
-    return {key: value for key, value in asdict(figure).items() if not (isinstance(value, float) and math.isinf(value))}
+    return {
+        key: value
+        for key, value in asdict(figure).items()
+        if not (isinstance(value, float) and math.isinf(value))
+    }
 
 
 def _figures(data: Mapping[str, Any]) -> dict[str, Interval]:
@@ -179,4 +239,6 @@ def _figures(data: Mapping[str, Any]) -> dict[str, Interval]:
 def _figure(data: Mapping[str, Any]) -> Interval:
     if "moves" not in data:
         return Interval(**data)
-    return Estimate(**{"low": -math.inf, "high": math.inf} | dict(data) | {"moves": tuple(data["moves"])})
+    return Estimate(
+        **{"low": -math.inf, "high": math.inf} | dict(data) | {"moves": tuple(data["moves"])}
+    )

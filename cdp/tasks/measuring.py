@@ -1,4 +1,5 @@
-"""Measuring sets by name: images in, features by an encoder, figures with intervals out. Kept on disk; a hit needs no torch."""
+"""Measuring sets by name: images in, features by an encoder, figures with intervals out. Kept on
+disk; a hit needs no torch."""
 
 from __future__ import annotations
 
@@ -19,14 +20,31 @@ from cdp.models.encoders import JUDGE
 from cdp.tasks import kept
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
-from cdp.tasks.measured import UNLABELLED, Comparison, Measured, Sizes, changes, equal_sizes, from_json, to_json
+from cdp.tasks.measured import (
+    UNLABELLED,
+    Comparison,
+    Measured,
+    Sizes,
+    changes,
+    equal_sizes,
+    from_json,
+    to_json,
+)
 from cdp.tasks.sources import NAME_DATASET, Source, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 
 __all__ = [
-    "ROWS", "Comparison", "Measured", "changes", "compare", "comparisons_json", "measure_set", "measure_source",
-    "measured_cached", "sentences",
-]  # fmt: skip
+    "ROWS",
+    "Comparison",
+    "Measured",
+    "changes",
+    "compare",
+    "comparisons_json",
+    "measure_set",
+    "measure_source",
+    "measured_cached",
+    "sentences",
+]
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
@@ -35,52 +53,99 @@ VERSION = 6
 
 
 def measure_set(
-    name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None, report: Report = ignore
-) -> Measured:  # fmt: skip
+    name: str,
+    *,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    rows: int = ROWS,
+    seed: int = 0,
+    sizes: Sizes | None = None,
+    report: Report = ignore,
+) -> Measured:
     """Every figure of one set.
 
-    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an encoder of the data set by name
-    or path, or "pixels". dataset: whose real images to compare with; empty takes the one on the set's card.
-    rows: images of the set that are measured, class-balanced, and real images that it is compared with. sizes: of those images of the
-    set, as many of each class, drawn by ``seed``, and of these single classes have fewer figures; all where not given.
-    A set is compared with held-out real images and with training images; a real split, and a set whose real images are not here, has its
+    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an
+    encoder of the data set by name or path, or "pixels". dataset: whose real images to compare
+    with; empty takes the one on the set's card.
+    rows: images of the set that are measured, class-balanced, and real images that it is compared
+    with. sizes: of those images of the set, as many of each class, drawn by ``seed``, and of these
+    single classes have fewer figures; all where not given. A set is compared with held-out real
+    images and with training images; a real split, and a set whose real images are not here, has its
     own separability only.
-    report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
+    report: called with the share done in [0, 1] and what comes next. Raises InputError or
+    MissingError with the remedy.
     """
     _check_rows(rows)
-    return measure_source(open_source(name), encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=sizes, report=report)
+    return measure_source(
+        open_source(name),
+        encoder=encoder,
+        dataset=dataset,
+        rows=rows,
+        seed=seed,
+        sizes=sizes,
+        report=report,
+    )
 
 
 def measured_cached(
-    name: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None
-) -> Measured | None:  # fmt: skip
-    """What ``measure_set`` would give where it has to compute nothing, else None. Errors as there."""
+    name: str,
+    *,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    rows: int = ROWS,
+    seed: int = 0,
+    sizes: Sizes | None = None,
+) -> Measured | None:
+    """What ``measure_set`` would give where it has to compute nothing, else None. Errors as
+    there."""
     _check_rows(rows)
     return _Task(open_source(name), encoder, dataset, rows, seed, sizes).known()
 
 
 def measure_source(
-    source: Source, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, sizes: Sizes | None = None,
-    by_class: bool = True, report: Report = ignore,
-) -> Measured:  # fmt: skip
-    """``measure_set`` for a set that is open already, or a part of one. by_class: also what single classes come to."""
+    source: Source,
+    *,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    rows: int = ROWS,
+    seed: int = 0,
+    sizes: Sizes | None = None,
+    by_class: bool = True,
+    report: Report = ignore,
+) -> Measured:
+    """``measure_set`` for a set that is open already, or a part of one. by_class: also what single
+    classes come to."""
     task = _Task(source, encoder, dataset, rows, seed, sizes, by_class)
     return task.known() or task.computed(report)
 
 
 def compare(
-    first: str, second: str, *, encoder: str = JUDGE, dataset: str = "", rows: int = ROWS, seed: int = 0, report: Report = ignore
-) -> Comparison:  # fmt: skip
-    """Two sets at the same number of images: whichever has more of a class is measured again on a seeded part of it. As ``measure_set``."""
+    first: str,
+    second: str,
+    *,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    rows: int = ROWS,
+    seed: int = 0,
+    report: Report = ignore,
+) -> Comparison:
+    """Two sets at the same number of images: whichever has more of a class is measured again on a
+    seeded part of it. As ``measure_set``."""
 
     _check_rows(rows)
     own = [_Task(open_source(name), encoder, dataset, rows, seed).sizes for name in (first, second)]
     pair = [
         measure_set(
-            name, encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=None if sizes == wanted else wanted, report=report
+            name,
+            encoder=encoder,
+            dataset=dataset,
+            rows=rows,
+            seed=seed,
+            sizes=None if sizes == wanted else wanted,
+            report=report,
         )
         for name, sizes, wanted in zip((first, second), own, equal_sizes(*own), strict=True)
-    ]  # fmt: skip
+    ]
     return Comparison(*pair)
 
 
@@ -88,19 +153,37 @@ class _Task:
     """What is measured against what: everything that the figures follow from."""
 
     def __init__(
-        self, source: Source, encoder: str, dataset: str, rows: int, seed: int, sizes: Sizes | None = None, by_class: bool = True
-    ) -> None:  # fmt: skip
+        self,
+        source: Source,
+        encoder: str,
+        dataset: str,
+        rows: int,
+        seed: int,
+        sizes: Sizes | None = None,
+        by_class: bool = True,
+    ) -> None:
         self.encoder, self.rows, self.seed = encoder, rows, seed
-        self.by_class = by_class and sizes is None  # of what is measured to compare sets, nothing is shown class by class
+        self.by_class = (
+            by_class and sizes is None
+        )  # of what is measured to compare sets, nothing is shown class by class
         self.dataset = dataset_of([source], dataset, encoder=encoder)
         self.source = source = matched(source, self.dataset)
         chosen = source.rows(rows)
         if len(chosen) < 2:
-            raise InputError(f"{source.title} has {len(chosen)} image{'s' * (len(chosen) != 1)}: figures take 2 or more, so generate more")
+            raise InputError(
+                f"{source.title} has {len(chosen)} image{'s' * (len(chosen) != 1)}: figures take 2"
+                " or more, so generate more"
+            )
         if sizes is not None:
             chosen = chosen[_drawn(_classes(source, chosen), sizes, seed)]
-        self.sizes = {int(value): count for value, count in sorted(Counter(_classes(source, chosen).tolist()).items())}
-        self.image, self.label = source.image[chosen], None if source.label is None else source.label[chosen]
+        self.sizes = {
+            int(value): count
+            for value, count in sorted(Counter(_classes(source, chosen).tolist()).items())
+        }
+        self.image, self.label = (
+            source.image[chosen],
+            None if source.label is None else source.label[chosen],
+        )
         # Real images measured against themselves say nothing of fidelity.
         itself = bool(source.split) and source.dataset == self.dataset
         self.missing = "" if itself else _missing(self.dataset)
@@ -108,17 +191,26 @@ class _Task:
 
     @cached_property
     def real_key(self) -> str:
-        """Equal exactly where the real images, and how the encoder sees them, are; "" where none are compared with."""
+        """Equal exactly where the real images, and how the encoder sees them, are; "" where none
+        are compared with."""
         if not self.with_real:
             return ""
         splits = [real_images(self.dataset, split, self.rows) for split in ("test", "train")]
-        return kept.digest(*[part for image, label in splits for part in (identity(self.encoder, self.dataset, image), label)])
+        return kept.digest(
+            *[
+                part
+                for image, label in splits
+                for part in (identity(self.encoder, self.dataset, image), label)
+            ]
+        )
 
     @cached_property
     def key(self) -> str:
         """Equal exactly where all figures are."""
         mine = identity(self.encoder, self.dataset, self.image)
-        return kept.digest(VERSION, mine, self.label, self.rows, self.seed, self.by_class, self.real_key)
+        return kept.digest(
+            VERSION, mine, self.label, self.rows, self.seed, self.by_class, self.real_key
+        )
 
     def known(self) -> Measured | None:
         data = kept.load_json("measured", self.key)
@@ -131,14 +223,26 @@ class _Task:
     def _named(self, result: Measurement, pairs: Pairs | None) -> Measured:
         """The figures as those of this set: what is kept knows images and no names."""
         if self.label is None:
-            result.undefined.update(dict.fromkeys(OF_CLASSES, self.source.without_labels("any figure of classes")))
-        return Measured(self.source.title, len(self.source), self.source.class_names, result, pairs, self.sizes, self.source.note)
+            result.undefined.update(
+                dict.fromkeys(OF_CLASSES, self.source.without_labels("any figure of classes"))
+            )
+        return Measured(
+            self.source.title,
+            len(self.source),
+            self.source.class_names,
+            result,
+            pairs,
+            self.sizes,
+            self.source.note,
+        )
 
     def computed(self, report: Report) -> Measured:
         """And kept, for the next time. The shares are those of a set of 5,000 images."""
         report(0.0, f"features of {self.source.title}")
         seen = features(self.encoder, self.dataset, self.image)
-        real = _real(self.encoder, self.dataset, self.rows, self.real_key) if self.with_real else None
+        real = (
+            _real(self.encoder, self.dataset, self.rows, self.real_key) if self.with_real else None
+        )
         around: Around | None = None
         if self.label is not None:
             report(0.25, f"neighbours in {self.source.title}")
@@ -147,7 +251,9 @@ class _Task:
             except UndefinedError:
                 pass
         report(0.35, f"figures of {self.source.title}")
-        result = measure(seen, self.label, real, seed=self.seed, around=around, by_class=self.by_class)
+        result = measure(
+            seen, self.label, real, seed=self.seed, around=around, by_class=self.by_class
+        )
         if self.missing:
             result.undefined["frechet"] = self.missing
         pairs: Pairs | None = None
@@ -167,16 +273,23 @@ def _classes(source: Source, rows: np.ndarray) -> np.ndarray:
 
 
 def _drawn(label: np.ndarray, sizes: Sizes, seed: int) -> np.ndarray:
-    """Rows, ascending, of as many images of each class, at random. A class that has fewer gives all."""
+    """Rows, ascending, of as many images of each class, at random. A class that has fewer gives
+    all."""
     rng = np.random.default_rng((seed, len(label)))
-    parts = [rng.permutation(np.flatnonzero(label == value))[: sizes.get(int(value), 0)] for value in np.unique(label)]
+    parts = [
+        rng.permutation(np.flatnonzero(label == value))[: sizes.get(int(value), 0)]
+        for value in np.unique(label)
+    ]
     return np.sort(np.concatenate(parts))
 
 
 def _missing(dataset: str) -> str:
     """Why there are no real images to compare with; "" where there are."""
     if not dataset:
-        return "the set's card names no data set, so there are no real images to compare with: " + NAME_DATASET
+        return (
+            "the set's card names no data set, so there are no real images to compare with: "
+            + NAME_DATASET
+        )
     try:
         for split in ("test", "train"):
             load_split(dataset, split)
@@ -192,7 +305,10 @@ def _check_rows(rows: int) -> None:
 
 @lru_cache(maxsize=4)
 def _real(encoder: str, dataset: str, rows: int, key: str) -> Real:
-    """Held-out real images to compare with, and training images to look for copies among. key: of their content, for the memory alone."""
+    """Held-out real images to compare with, and training images to look for copies among. key: of
+    their content, for the memory alone."""
     held_out, train = real_images(dataset, "test", rows), real_images(dataset, "train", rows)
     seen = features(encoder, dataset, held_out[0])
-    return Real(seen, real_baseline(features(encoder, dataset, train[0]), seen, held_out[1]), held_out[1])
+    return Real(
+        seen, real_baseline(features(encoder, dataset, train[0]), seen, held_out[1]), held_out[1]
+    )

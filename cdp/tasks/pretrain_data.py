@@ -1,4 +1,5 @@
-"""Whether a diffusion model or an encoder can be trained on a data set: asked by page, command line and worker before anything begins."""
+"""Whether a diffusion model or an encoder can be trained on a data set: asked by page, command line
+and worker before anything begins."""
 
 from __future__ import annotations
 
@@ -13,18 +14,29 @@ from cdp.models.pipelines import model_card
 def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
     """What is to be known before the training, a sentence each.
 
-    Raises InputError with what stands in the way: of the data set, or of the model to start from; MissingError where either is not here.
+    Raises InputError with what stands in the way: of the data set, or of the model to start from;
+    MissingError where either is not here.
     """
-    told = require_trainable(config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway)
+    told = require_trainable(
+        config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway
+    )
     info = dataset_info(config.dataset)
-    if isinstance(config, EncoderConfig) and config.kind == "robust" and config.epsilon is None and info.epsilon_linf is None:
-        told.append(f"The data set has no conventional attack budget, so {info.usual_linf:.3g} is taken, as for images like these.")
+    if (
+        isinstance(config, EncoderConfig)
+        and config.kind == "robust"
+        and config.epsilon is None
+        and info.epsilon_linf is None
+    ):
+        told.append(
+            f"The data set has no conventional attack budget, so {info.usual_linf:.3g} is taken, as"
+            " for images like these."
+        )
     if isinstance(config, PretrainConfig) and config.start:
         found = fit(labelling_of(info), labelling_of_card(config.start, model_card(config.start)))
         reason = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
         if reason:
             raise InputError(
-                f"start: the model {config.start} was not trained on images like those of {config.dataset} ({reason}): choose another model, or "
-                "leave start empty"
+                f"start: the model {config.start} was not trained on images like those of"
+                f" {config.dataset} ({reason}): choose another model, or leave start empty"
             )
     return told

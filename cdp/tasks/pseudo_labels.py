@@ -1,6 +1,8 @@
-"""Pseudo-labels: a classifier says what the images of a set show, and those it is sure of become a new set that says so.
+"""Pseudo-labels: a classifier says what the images of a set show, and those it is sure of become a
+new set that says so.
 
-For models without classes, whose images have no labels (the published CIFAR-10 pipeline labels its images this way).
+For models without classes, whose images have no labels (the published CIFAR-10 pipeline labels its
+images this way).
 """
 
 from __future__ import annotations
@@ -52,9 +54,11 @@ class Network:
 class PseudoLabels:
     """How a set got its labels, as its card has it under ``pseudo_labels``.
 
-    min_confidence: probability that a label needed; images: of the parent; kept: of this set; histogram: images of the parent by confidence, in
-    equal bins over [0, 1]; balance: images kept of each class; judge: another network that looked at images kept, and agreement: the share
-    of them that it gives the same class; both None where ``not_checked`` says why. guided: whether the labelling network had guided the images.
+    min_confidence: probability that a label needed; images: of the parent; kept: of this set;
+    histogram: images of the parent by confidence, in equal bins over [0, 1]; balance: images kept
+    of each class; judge: another network that looked at images kept, and agreement: the share of
+    them that it gives the same class; both None where ``not_checked`` says why. guided: whether the
+    labelling network had guided the images.
     """
 
     encoder: Network
@@ -78,52 +82,89 @@ _CARD = TypeAdapter(PseudoLabels)
 
 
 def pseudo_label(
-    name: str, out: str, *, encoder: str = "", min_confidence: float = CONFIDENCE, dataset: str = "", report: Report = ignore,
+    name: str,
+    out: str,
+    *,
+    encoder: str = "",
+    min_confidence: float = CONFIDENCE,
+    dataset: str = "",
+    report: Report = ignore,
     should_stop: Callable[[], bool] = lambda: False,
-) -> SampleSet:  # fmt: skip
-    """Save as set ``out`` the images of a set that a classifier is sure of, labelled by it. Labels that they had are not asked.
+) -> SampleSet:
+    """Save as set ``out`` the images of a set that a classifier is sure of, labelled by it. Labels
+    that they had are not asked.
 
-    encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder; where empty, the best choice of ``labellers`` of the data
-    set. dataset: whose encoder; where empty, that of the set's
-    card. min_confidence: in [0, 1]. report: told of the share done; should_stop: asked between batches.
-    Raises InputError or MissingError with the remedy where the network does not see such images or is sure of none, and Cancelled;
-    nothing is saved then.
+    encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder; where
+    empty, the best choice of ``labellers`` of the data set. dataset: whose encoder; where empty,
+    that of the set's
+    card. min_confidence: in [0, 1]. report: told of the share done; should_stop: asked between
+    batches.
+    Raises InputError or MissingError with the remedy where the network does not see such images or
+    is sure of none, and Cancelled; nothing is saved then.
     """
     if not 0 <= min_confidence <= 1:
-        raise InputError(f"min_confidence: {min_confidence:g} is no probability: choose one from 0 to 1")
+        raise InputError(
+            f"min_confidence: {min_confidence:g} is no probability: choose one from 0 to 1"
+        )
     atomic.refuse_existing(paths.sets_dir() / valid_name(out))
     if encoder == PIXELS:
         raise InputError("encoder: pixels classify nothing: choose a classifier, such as judge")
     made, source = open_set(name), open_source(name)
-    network, classes, described = _classifier(encoder or _best(made, source, dataset), source, dataset)
-    predicted, confidence = _classify(network, source, lambda share: report(0.8 * share, f"labelling {source.title}"), should_stop)
+    network, classes, described = _classifier(
+        encoder or _best(made, source, dataset), source, dataset
+    )
+    predicted, confidence = _classify(
+        network, source, lambda share: report(0.8 * share, f"labelling {source.title}"), should_stop
+    )
     rows = np.flatnonzero(confidence >= min_confidence)
     if not len(rows):
         raise InputError(
-            f"min_confidence: {described.name} is at most {confidence.max():.3f} sure of an image of {source.title}, so none reaches "
-            f"{min_confidence:g}: choose {math.floor(100 * float(confidence.max())) / 100:g} or less, or another encoder"
+            f"min_confidence: {described.name} is at most {confidence.max():.3f} sure of an image"
+            f" of {source.title}, so none reaches {min_confidence:g}: choose"
+            f" {math.floor(100 * float(confidence.max())) / 100:g} or less, or another encoder"
         )
     report(0.8, "comparing with another network")
-    judge, agreement, not_checked = _agreement(network, described, classes, source, rows, predicted[rows], should_stop)
+    judge, agreement, not_checked = _agreement(
+        network, described, classes, source, rows, predicted[rows], should_stop
+    )
     found = PseudoLabels(
-        described, min_confidence, len(source), len(rows), tuple(np.histogram(confidence, BINS, (0.0, 1.0))[0].tolist()),
-        tuple(np.bincount(predicted[rows], minlength=len(classes)).tolist()), judge, agreement, not_checked, _guided(made.card, described),
-    )  # fmt: skip
+        described,
+        min_confidence,
+        len(source),
+        len(rows),
+        tuple(np.histogram(confidence, BINS, (0.0, 1.0))[0].tolist()),
+        tuple(np.bincount(predicted[rows], minlength=len(classes)).tolist()),
+        judge,
+        agreement,
+        not_checked,
+        _guided(made.card, described),
+    )
     report(0.95, f"saving {out}")
     return save_part(
-        name, rows, out, kind="pseudo-labelled", told=f"labelled by {described.name} with probability {min_confidence:g} or more",
-        fields={"pseudo_labels": asdict(found)}, labels=NewLabels(predicted, classes, described.dataset),
-    )  # fmt: skip
+        name,
+        rows,
+        out,
+        kind="pseudo-labelled",
+        told=f"labelled by {described.name} with probability {min_confidence:g} or more",
+        fields={"pseudo_labels": asdict(found)},
+        labels=NewLabels(predicted, classes, described.dataset),
+    )
 
 
 def pseudo_labels_of(card: Mapping[str, Any]) -> PseudoLabels | None:
-    """How a set got its labels by its card; None where it did not get them so, or a stranger wrote what cannot be."""
+    """How a set got its labels by its card; None where it did not get them so, or a stranger wrote
+    what cannot be."""
     try:
         found = _CARD.validate_python(card["pseudo_labels"])
     except (KeyError, ValidationError):
         return None
     counts = (*found.histogram, *found.balance)
-    sound = 1 <= found.kept <= found.images and found.histogram and min(counts) >= 0 and 0 <= found.min_confidence <= 1
+    sound = (
+        1 <= found.kept <= found.images
+        and found.histogram
+        and min(counts) >= 0
+        and 0 <= found.min_confidence <= 1
+    )
     return found if sound and len(found.balance) == len(card["class_names"]) else None
 
 
@@ -132,39 +173,63 @@ def sentences(found: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
     share = found.share
     who = f"{found.encoder.name} ({found.encoder.sha256[:12]})"
     said = [
-        f"{found.kept:,} of {found.images:,} images were kept ({share.value:.1%}): {who} gives them a class with probability {found.min_confidence:g} or more."
+        f"{found.kept:,} of {found.images:,} images were kept ({share.value:.1%}): {who} gives them"
+        f" a class with probability {found.min_confidence:g} or more."
     ]
     if found.agreement is not None and found.judge is not None:
         seen = found.agreement
         said.append(
-            f"{found.judge.name}, another network, gives {seen.value:.1%} of them the same class (95 % interval {seen.low:.1%} to {seen.high:.1%}, "
-            f"n = {seen.n:,})."
+            f"{found.judge.name}, another network, gives {seen.value:.1%} of them the same class"
+            f" (95 % interval {seen.low:.1%} to {seen.high:.1%}, n = {seen.n:,})."
         )
     else:
         said.append(f"How often these labels are right is not known: {found.not_checked}.")
     if found.guided:
-        said.append("The same network guided these images, so it is surer of them than it should be: have another one label them.")
+        said.append(
+            "The same network guided these images, so it is surer of them than it should be: have"
+            " another one label them."
+        )
     absent = [name for name, count in zip(class_names, found.balance, strict=False) if not count]
     if absent:
-        said.append(f"No image of {', '.join(absent[:6])}{f' and {len(absent) - 6} more' if len(absent) > 6 else ''} was kept.")
+        said.append(
+            "No image of"
+            f" {', '.join(absent[:6])}{f' and {len(absent) - 6} more' if len(absent) > 6 else ''}"
+            " was kept."
+        )
     return said
 
 
 def histogram_rows(found: PseudoLabels) -> list[dict[str, Any]]:
     """Images by confidence: from, to, images."""
     size = len(found.histogram)
-    return [{"from": at / size, "to": (at + 1) / size, "images": count} for at, count in enumerate(found.histogram)]
+    return [
+        {"from": at / size, "to": (at + 1) / size, "images": count}
+        for at, count in enumerate(found.histogram)
+    ]
 
 
 def command(name: str, out: str, encoder: str, min_confidence: float, dataset: str = "") -> str:
     """The same on the command line."""
-    words = ["python", "-m", "cdp", "pseudo-label", name, "--encoder", encoder, "--min-confidence", f"{min_confidence:g}", "--name", out]
+    words = [
+        "python",
+        "-m",
+        "cdp",
+        "pseudo-label",
+        name,
+        "--encoder",
+        encoder,
+        "--min-confidence",
+        f"{min_confidence:g}",
+        "--name",
+        out,
+    ]
     return shlex.join([*words, *(["--dataset", dataset] if dataset else [])])
 
 
 @dataclass(frozen=True)
 class Labeller:
-    """A classifier that sees images like those of a set. name: as ``pseudo_label`` takes it; title: for a list."""
+    """A classifier that sees images like those of a set. name: as ``pseudo_label`` takes it; title:
+    for a list."""
 
     name: str
     dataset: str
@@ -172,15 +237,20 @@ class Labeller:
 
 
 def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
-    """The classifiers here that see such images, the best choice first: of the set's own data set, and of these one that neither guided the
-    images nor judges, plain classifiers before others; the judge comes before the one that guided. dataset: the set's own, where its card does
-    not say. Reads cards only."""
+    """The classifiers here that see such images, the best choice first: of the set's own data set,
+    and of these one that neither guided the images nor judges, plain classifiers before others; the
+    judge comes before the one that guided. dataset: the set's own, where its card does not say.
+    Reads cards only."""
     height, width, channels = samples.image.shape[1:]
     own = dataset or str(samples.card.get("dataset") or "")
     guide = _guide_of(samples.card)
 
     def rank(one: Listed, dataset: str) -> tuple[bool, int, bool]:
-        return dataset != own, 2 if one.name == guide else int(one.name == JUDGE), one.card.get("kind") != "standard"
+        return (
+            dataset != own,
+            2 if one.name == guide else int(one.name == JUDGE),
+            one.card.get("kind") != "standard",
+        )
 
     found = [
         (rank(entry, dataset), Labeller(entry.name, dataset, f"{entry.title} ({dataset})"))
@@ -192,20 +262,25 @@ def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
 
 
 def _best(made: SampleSet, source: Source, dataset: str) -> str:
-    """The first of the labellers of its data set. Raises InputError where no data set is known, or it has none."""
+    """The first of the labellers of its data set. Raises InputError where no data set is known, or
+    it has none."""
     named = dataset_of([source], dataset, encoder="a classifier")
     found = next((one.name for one in labellers(made, named) if one.dataset == named), None)
     if found is None:
         height, width, channels = source.image.shape[1:]
         raise InputError(
-            f"encoder: {named} has no classifier here that sees images of {width} x {height} px and {channels} channel{'s' * (channels != 1)}: train "
-            f"one with python -m cdp pretrain-encoder --dataset {shlex.quote(named)}, or name another data set or encoder"
+            f"encoder: {named} has no classifier here that sees images of {width} x {height} px and"
+            f" {channels} channel{'s' * (channels != 1)}: train one with python -m cdp"
+            f" pretrain-encoder --dataset {shlex.quote(named)}, or name another data set or encoder"
         )
     return found
 
 
-def _classifier(encoder: str, source: Source, dataset: str) -> tuple[Encoder, tuple[str, ...], Network]:
-    """The network on this machine's device, its class names, and how the card calls it. Raises InputError where it does not see such images."""
+def _classifier(
+    encoder: str, source: Source, dataset: str
+) -> tuple[Encoder, tuple[str, ...], Network]:
+    """The network on this machine's device, its class names, and how the card calls it. Raises
+    InputError where it does not see such images."""
     from cdp.tasks.engine import encoder_on_device
 
     if dataset or not _stands_alone(encoder):
@@ -219,7 +294,8 @@ def _classifier(encoder: str, source: Source, dataset: str) -> tuple[Encoder, tu
     refusal = fit(Labelling(source.name, theirs.classes, (channels, height, width)), theirs).refusal
     if refusal:
         raise InputError(
-            f"encoder: {found.name} does not see such images as those of {source.title} ({refusal}): choose an encoder of their own data set"
+            f"encoder: {found.name} does not see such images as those of {source.title}"
+            f" ({refusal}): choose an encoder of their own data set"
         )
     return found, theirs.classes, Network(found.name, found.sha256, named)
 
@@ -232,9 +308,14 @@ def _stands_alone(encoder: str) -> bool:
 
 
 def _classify(
-    network: Encoder, source: Source, done: Callable[[float], None], should_stop: Callable[[], bool], rows: np.ndarray | None = None
+    network: Encoder,
+    source: Source,
+    done: Callable[[float], None],
+    should_stop: Callable[[], bool],
+    rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(k,) int64 predicted classes and (k,) float32 probabilities of them, of all images or of ``rows``."""
+    """(k,) int64 predicted classes and (k,) float32 probabilities of them, of all images or of
+    ``rows``."""
     import torch
 
     from cdp.tasks.engine import features_of
@@ -246,17 +327,27 @@ def _classify(
             raise Cancelled(f"stopped after {start} of {len(chosen)} images: nothing was saved")
         part = slice(start, start + _CHUNK)
         with torch.no_grad():
-            best = network.net.logits_of(features_of(network.net, source.image[chosen[part]])).softmax(1).max(1)
+            best = (
+                network.net.logits_of(features_of(network.net, source.image[chosen[part]]))
+                .softmax(1)
+                .max(1)
+            )
         predicted[part], confidence[part] = best.indices.cpu().numpy(), best.values.cpu().numpy()
         done(min(1.0, (start + _CHUNK) / len(chosen)))
     return predicted, confidence
 
 
 def _agreement(
-    network: Encoder, described: Network, classes: tuple[str, ...], source: Source, rows: np.ndarray, predicted: np.ndarray,
+    network: Encoder,
+    described: Network,
+    classes: tuple[str, ...],
+    source: Source,
+    rows: np.ndarray,
+    predicted: np.ndarray,
     should_stop: Callable[[], bool],
-) -> tuple[Network | None, Interval | None, str]:  # fmt: skip
-    """The judge of the same data set and the share of images that it gives the same class; why there is none."""
+) -> tuple[Network | None, Interval | None, str]:
+    """The judge of the same data set and the share of images that it gives the same class; why
+    there is none."""
     from cdp.tasks.engine import encoder_on_device
 
     try:
@@ -270,14 +361,17 @@ def _agreement(
     mapped = fit(theirs, ours)
     if mapped.refusal:
         return None, None, f"the judge of {described.dataset} knows other classes"
-    some = np.unique(np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).round().astype(np.int64))
+    some = np.unique(
+        np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).round().astype(np.int64)
+    )
     seen, _ = _classify(judge, source, lambda _: None, should_stop, rows[some])
     hits = int((mapped.relabel(seen) == predicted[some]).sum())
     return Network(JUDGE, judge.sha256, described.dataset), wilson(hits, len(some)), ""
 
 
 def _guided(card: Mapping[str, Any], described: Network) -> bool:
-    """Whether the labelling network guided the images: by its weights where the card has them, else by its name."""
+    """Whether the labelling network guided the images: by its weights where the card has them, else
+    by its name."""
     guide = card.get("encoder")
     if isinstance(guide, dict) and "sha256" in guide:
         return bool(guide["sha256"] == described.sha256)

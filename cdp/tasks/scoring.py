@@ -1,4 +1,5 @@
-"""One score an image, for selection and for the map, kept on disk by content: where nothing has to be computed, torch is not loaded."""
+"""One score an image, for selection and for the map, kept on disk by content: where nothing has to
+be computed, torch is not loaded."""
 
 from __future__ import annotations
 
@@ -18,7 +19,16 @@ from cdp.tasks.features import encoder_labelling, features, identity
 from cdp.tasks.nearest import Flags, flagged, held_out_distances, images_at, nearest_training
 from cdp.tasks.sources import Source, matched
 
-__all__ = ["SCORES", "Flags", "ScoreInfo", "Scores", "cached_scores", "flagged", "judged", "score_rows"]
+__all__ = [
+    "SCORES",
+    "Flags",
+    "ScoreInfo",
+    "Scores",
+    "cached_scores",
+    "flagged",
+    "judged",
+    "score_rows",
+]
 
 VERSION = 1
 """Raised when a score changes its meaning, so that none kept before is taken for it."""
@@ -33,22 +43,43 @@ class ScoreInfo:
     help: str
 
 
-SCORES: Mapping[str, ScoreInfo] = MappingProxyType({
-    "confidence": ScoreInfo("Confidence", "", "Probability that the encoder gives the image's own label, 0 to 1."),
-    "entropy": ScoreInfo("Entropy", "nats", "Of the encoder's predicted classes: 0 where it is sure of one, the log of their number where of none."),
-    "gradient-norm": ScoreInfo(
-        "Gradient norm", "", "Length of the cross-entropy's gradient in weights and biases of the encoder's last layer: large where the label surprises it."
-    ),
-    "separability": ScoreInfo(
-        "Separability", "", "Silhouette against the class means of the images measured, -1 to 1: below 0 an image lies nearer to another class."
-    ),
-    "nearest-training": ScoreInfo(
-        "Distance to training", "", "Distance in the encoder's features to the nearest of up to 10,000 real training images; 0 is a copy."
-    ),
-    "memorisation": ScoreInfo(
-        "Memorisation ratio", "", "That distance over its mean for held-out real images of the same class: clearly below 1 hints at copying."
-    ),
-})  # fmt: skip
+SCORES: Mapping[str, ScoreInfo] = MappingProxyType(
+    {
+        "confidence": ScoreInfo(
+            "Confidence", "", "Probability that the encoder gives the image's own label, 0 to 1."
+        ),
+        "entropy": ScoreInfo(
+            "Entropy",
+            "nats",
+            "Of the encoder's predicted classes: 0 where it is sure of one, the log of their number"
+            " where of none.",
+        ),
+        "gradient-norm": ScoreInfo(
+            "Gradient norm",
+            "",
+            "Length of the cross-entropy's gradient in weights and biases of the encoder's last"
+            " layer: large where the label surprises it.",
+        ),
+        "separability": ScoreInfo(
+            "Separability",
+            "",
+            "Silhouette against the class means of the images measured, -1 to 1: below 0 an image"
+            " lies nearer to another class.",
+        ),
+        "nearest-training": ScoreInfo(
+            "Distance to training",
+            "",
+            "Distance in the encoder's features to the nearest of up to 10,000 real training"
+            " images; 0 is a copy.",
+        ),
+        "memorisation": ScoreInfo(
+            "Memorisation ratio",
+            "",
+            "That distance over its mean for held-out real images of the same class: clearly below"
+            " 1 hints at copying.",
+        ),
+    }
+)
 
 _JUDGED = ("confidence", "entropy", "gradient-norm")
 _OF_CLASSES = ("confidence", "gradient-norm", "separability", "memorisation")
@@ -57,7 +88,8 @@ _OF_CLASSES = ("confidence", "gradient-norm", "separability", "memorisation")
 
 @dataclass(frozen=True)
 class Scores:
-    """values: (k,) float64 by key of ``SCORES``; undefined: why a score does not exist here, by the same keys."""
+    """values: (k,) float64 by key of ``SCORES``; undefined: why a score does not exist here, by the
+    same keys."""
 
     values: Mapping[str, np.ndarray]
     undefined: Mapping[str, str]
@@ -67,11 +99,14 @@ Answer = np.ndarray | str
 """A score of every image, or why there is none."""
 
 
-def score_rows(source: Source, rows: np.ndarray, encoder: str, dataset: str, keys: Sequence[str]) -> Scores:
+def score_rows(
+    source: Source, rows: np.ndarray, encoder: str, dataset: str, keys: Sequence[str]
+) -> Scores:
     """Scores of images ``rows`` (k,) of a set, computed where they are not known yet.
 
-    encoder: of ``dataset`` by name or path, or "pixels"; dataset: whose real images, too. Separability is relative to these rows.
-    Raises InputError or MissingError for an encoder that is not there or does not fit the images, and for unknown keys.
+    encoder: of ``dataset`` by name or path, or "pixels"; dataset: whose real images, too.
+    Separability is relative to these rows. Raises InputError or MissingError for an encoder that is
+    not there or does not fit the images, and for unknown keys.
     """
     seen = _Seen(source, rows, encoder, dataset)
     found: dict[str, Answer] = {}
@@ -81,7 +116,9 @@ def score_rows(source: Source, rows: np.ndarray, encoder: str, dataset: str, key
     return _sorted(found)
 
 
-def cached_scores(source: Source, rows: np.ndarray, encoder: str, dataset: str, keys: Sequence[str]) -> Scores | None:
+def cached_scores(
+    source: Source, rows: np.ndarray, encoder: str, dataset: str, keys: Sequence[str]
+) -> Scores | None:
     """What ``score_rows`` would give where it has to compute nothing, else None."""
     seen = _Seen(source, rows, encoder, dataset)
     found: dict[str, Answer] = {}
@@ -93,10 +130,14 @@ def cached_scores(source: Source, rows: np.ndarray, encoder: str, dataset: str, 
     return _sorted(found)
 
 
-def judged(encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray | None) -> dict[str, Answer]:
-    """What follows from the encoder's logits. seen: (k, d) features; label: (k,) -> (k,) each, by key; entropy alone without labels.
+def judged(
+    encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray | None
+) -> dict[str, Answer]:
+    """What follows from the encoder's logits. seen: (k, d) features; label: (k,) -> (k,) each, by
+    key; entropy alone without labels.
 
-    gradient-norm is |p - onehot| sqrt(|features|^2 + 1) (GraNd of Paul et al. 2021, for the last layer).
+    gradient-norm is |p - onehot| sqrt(|features|^2 + 1) (GraNd of Paul et al. 2021, for the last
+    layer).
     """
     import torch
 
@@ -110,7 +151,10 @@ def judged(encoder: str, dataset: str, seen: np.ndarray, label: np.ndarray | Non
     if label is None:
         return {"entropy": entropy.cpu().numpy()}
     if len(label) and label.max() >= share.shape[1]:
-        reason = f"encoder: {encoder} knows {share.shape[1]} classes, but there is label {label.max()}: name another"
+        reason = (
+            f"encoder: {encoder} knows {share.shape[1]} classes, but there is label {label.max()}:"
+            " name another"
+        )
         return dict.fromkeys(_JUDGED, reason)
     own = torch.from_numpy(label).to(share.device)
     error = share - torch.nn.functional.one_hot(own, share.shape[1])
@@ -129,12 +173,17 @@ class _Seen:
         if not len(rows):
             raise InputError(f"there are no images of {source.name} to score: choose at least one")
         source = matched(source, dataset)
-        self.image, self.label = images_at(source, rows), None if source.label is None else source.label[rows]
+        self.image, self.label = (
+            images_at(source, rows),
+            None if source.label is None else source.label[rows],
+        )
         self.source, self.count = source, len(rows)
         self.encoder, self.dataset = encoder, dataset
         # The encoder's own classes, which need not be those of the data set.
         self.outputs = (
-            Fit() if encoder == PIXELS or self.label is None else fit(source.labelling, encoder_labelling(encoder, dataset), subset_ok=True)
+            Fit()
+            if encoder == PIXELS or self.label is None
+            else fit(source.labelling, encoder_labelling(encoder, dataset), subset_ok=True)
         )
         self.identity = identity(encoder, dataset, self.image)
 
@@ -147,13 +196,22 @@ class _Seen:
         if key in _JUDGED and self.encoder == PIXELS:
             return "pixels know no classes: choose an encoder"
         if key in _JUDGED and key in _OF_CLASSES and self.outputs.refusal:
-            return f"encoder: {self.encoder} does not know these classes ({self.outputs.refusal}): name another"
+            return (
+                f"encoder: {self.encoder} does not know these classes ({self.outputs.refusal}):"
+                " name another"
+            )
         found = kept.load_array("scores", self._place(key))
         if found is None:
             return None
         if found.dtype.kind == "U":
             return str(found)  # the reason, kept in the place of scores
-        return found if found.dtype == np.float64 and found.shape == (self.count,) and np.isfinite(found).all() else None
+        return (
+            found
+            if found.dtype == np.float64
+            and found.shape == (self.count,)
+            and np.isfinite(found).all()
+            else None
+        )
 
     def computed(self, key: str) -> Answer:
         """And kept, for the next time."""
@@ -172,17 +230,25 @@ class _Seen:
 
     def _judged_label(self) -> np.ndarray | None:
         """The labels as the encoder numbers them."""
-        return None if self.label is None or self.outputs.refusal else self.outputs.relabel(self.label)
+        return (
+            None if self.label is None or self.outputs.refusal else self.outputs.relabel(self.label)
+        )
 
     def _place(self, key: str) -> str:
-        return kept.digest(VERSION, key, self.identity, self._judged_label() if key in _JUDGED else self.label)
+        return kept.digest(
+            VERSION, key, self.identity, self._judged_label() if key in _JUDGED else self.label
+        )
 
     def _against_real(self, key: str, *, compute: bool) -> Answer | None:
         mine = nearest_training(self.encoder, self.dataset, self.image, compute=compute)
         if key == "nearest-training" or mine is None or isinstance(mine, str) or self.label is None:
             return mine
         real = held_out_distances(self.encoder, self.dataset, compute=compute)
-        return real if real is None or isinstance(real, str) else _over_mean_of_class(mine, self.label, *real)
+        return (
+            real
+            if real is None or isinstance(real, str)
+            else _over_mean_of_class(mine, self.label, *real)
+        )
 
 
 def _separability(seen: np.ndarray, label: np.ndarray) -> Answer:
@@ -192,13 +258,18 @@ def _separability(seen: np.ndarray, label: np.ndarray) -> Answer:
         return str(error)
 
 
-def _over_mean_of_class(distance: Floats, label: np.ndarray, real: Floats, real_label: np.ndarray) -> Answer:
+def _over_mean_of_class(
+    distance: Floats, label: np.ndarray, real: Floats, real_label: np.ndarray
+) -> Answer:
     """distance, label: (k,) of the images; real, real_label: (h,) of held-out ones."""
     out = np.empty(len(distance))
     for value in np.unique(label):
         usual = real[real_label == value]
         if not usual.sum() > 0:
-            return f"there are no held-out real images of class {value} away from training images: their distance has no scale"
+            return (
+                f"there are no held-out real images of class {value} away from training images:"
+                " their distance has no scale"
+            )
         out[label == value] = distance[label == value] / usual.mean()
     return out
 
@@ -206,7 +277,9 @@ def _over_mean_of_class(distance: Floats, label: np.ndarray, real: Floats, real_
 def _checked(keys: Sequence[str]) -> Sequence[str]:
     for key in keys:
         if key not in SCORES:
-            raise InputError(f"score {str(key)[:40]!r} is unknown: choose one of {', '.join(SCORES)}")
+            raise InputError(
+                f"score {str(key)[:40]!r} is unknown: choose one of {', '.join(SCORES)}"
+            )
     return keys
 
 

@@ -1,4 +1,5 @@
-"""Data selection: a part of a set, chosen by one score an image, as a new set that says where it came from."""
+"""Data selection: a part of a set, chosen by one score an image, as a new set that says where it
+came from."""
 
 from __future__ import annotations
 
@@ -24,39 +25,63 @@ from cdp.tasks.watching import Report, ignore
 Criterion = Literal["separability", "confidence", "entropy", "gradient-norm", "random"]
 Order = Literal["highest", "lowest"]
 IDENTICAL = (
-    "The random part, which has as many images of each class, is the very same images, so nothing is compared: keep fewer images of a class "
-    "than there are to choose from."
+    "The random part, which has as many images of each class, is the very same images, so nothing"
+    " is compared: keep fewer images of a class than there are to choose from."
 )
 
 
-def scores(samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0) -> np.ndarray:
+def scores(
+    samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0
+) -> np.ndarray:
     """One score an image, (n,) float64.
 
-    separability: silhouette against class means in the encoder's features. confidence: probability of the image's own label.
-    entropy: of the predicted classes, in nats. gradient-norm: length of the cross-entropy's gradient with respect to weights and
-    biases of the encoder's last layer, |p - onehot| sqrt(|features|^2 + 1) (GraNd of Paul et al. 2021, for that layer).
-    random: uniform draws of ``seed``. dataset: whose encoder; empty takes the one on the set's card.
+    separability: silhouette against class means in the encoder's features. confidence: probability
+    of the image's own label. entropy: of the predicted classes, in nats. gradient-norm: length of
+    the cross-entropy's gradient with respect to weights and biases of the encoder's last layer, |p
+    - onehot| sqrt(|features|^2 + 1) (GraNd of Paul et al. 2021, for that layer). random: uniform
+    draws of ``seed``. dataset: whose encoder; empty takes the one on the set's card.
     Raises InputError for an encoder that does not fit the images or their classes.
     """
     if by not in get_args(Criterion):
-        raise InputError(f"by: {str(by)[:40]!r} is unknown: choose one of {', '.join(get_args(Criterion))}")
+        raise InputError(
+            f"by: {str(by)[:40]!r} is unknown: choose one of {', '.join(get_args(Criterion))}"
+        )
     if by == "random":
         return np.random.default_rng(seed).random(len(samples))
     source = Source(
-        samples.name, samples.name, samples.image, samples.label, samples.class_names,
+        samples.name,
+        samples.name,
+        samples.image,
+        samples.label,
+        samples.class_names,
         str(samples.card.get("dataset") or ""),
-    )  # fmt: skip
-    found = score_rows(source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder), [by])
+    )
+    found = score_rows(
+        source,
+        np.arange(len(source)),
+        encoder,
+        dataset_of([source], dataset, encoder=encoder),
+        [by],
+    )
     if by in found.undefined:
         raise InputError(found.undefined[by])
     return found.values[by]
 
 
-def chosen_rows(score: np.ndarray, label: np.ndarray | None, keep: int, *, order: Order = "highest", balanced: bool = True) -> np.ndarray:
-    """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. balanced: every class gives its equal share; images without
-    labels, where ``label`` is None, are of no class and none has a share.
+def chosen_rows(
+    score: np.ndarray,
+    label: np.ndarray | None,
+    keep: int,
+    *,
+    order: Order = "highest",
+    balanced: bool = True,
+) -> np.ndarray:
+    """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. balanced: every
+    class gives its equal share; images without labels, where ``label`` is None, are of no class and
+    none has a share.
 
-    Where keep is no multiple of the classes, the lowest classes give one more. Raises InputError for more than there are.
+    Where keep is no multiple of the classes, the lowest classes give one more. Raises InputError
+    for more than there are.
     """
     if not 1 <= keep <= len(score):
         raise InputError(f"keep is {keep}: choose 1 to {len(score)}, the images of the set")
@@ -66,43 +91,89 @@ def chosen_rows(score: np.ndarray, label: np.ndarray | None, keep: int, *, order
     if not balanced or label is None:
         return np.sort(best[:keep])
     classes = np.unique(label)
-    quota = np.full(len(classes), keep // len(classes)) + (np.arange(len(classes)) < keep % len(classes))
-    parts = [best[label[best] == value][:share] for value, share in zip(classes, quota, strict=True)]
+    quota = np.full(len(classes), keep // len(classes)) + (
+        np.arange(len(classes)) < keep % len(classes)
+    )
+    parts = [
+        best[label[best] == value][:share] for value, share in zip(classes, quota, strict=True)
+    ]
     for value, share, part in zip(classes, quota, parts, strict=True):
         if len(part) < share:
             raise InputError(
-                f"keep: class {value} has {len(part)} image{'s' * (len(part) != 1)} where its share of {keep} is {share}: keep fewer, or switch balanced off"
+                f"keep: class {value} has {len(part)} image{'s' * (len(part) != 1)} where its share"
+                f" of {keep} is {share}: keep fewer, or switch balanced off"
             )
     return np.sort(np.concatenate(parts))
 
 
 def select(
-    name: str, out: str, *, by: Criterion = "separability", keep: int | None = None, order: Order = "highest", balanced: bool = True,
-    encoder: str = JUDGE, dataset: str = "", seed: int = 0, drop_duplicates: bool = False, drop_memorised: bool = False,
-) -> SampleSet:  # fmt: skip
-    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent, criterion and seed.
+    name: str,
+    out: str,
+    *,
+    by: Criterion = "separability",
+    keep: int | None = None,
+    order: Order = "highest",
+    balanced: bool = True,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    seed: int = 0,
+    drop_duplicates: bool = False,
+    drop_memorised: bool = False,
+) -> SampleSet:
+    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent,
+    criterion and seed.
 
-    Duplicated and memorised images are dropped first where asked for; keep: how many of the rest, all where not given.
+    Duplicated and memorised images are dropped first where asked for; keep: how many of the rest,
+    all where not given.
     """
     if keep is None:
-        return drop_flagged(name, out, duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset)
+        return drop_flagged(
+            name,
+            out,
+            duplicates=drop_duplicates,
+            memorised=drop_memorised,
+            encoder=encoder,
+            dataset=dataset,
+        )
     chosen = preview(
-        name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed, drop_duplicates=drop_duplicates,
+        name,
+        by=by,
+        keep=keep,
+        order=order,
+        balanced=balanced,
+        encoder=encoder,
+        dataset=dataset,
+        seed=seed,
+        drop_duplicates=drop_duplicates,
         drop_memorised=drop_memorised,
-    )  # fmt: skip
+    )
     rows, score, dropped_first = chosen.rows, chosen.score, chosen.dropped_first
     kept, dropped = score[rows], np.delete(score, rows)
     selection = {
-        "by": by, "keep": keep, "order": order, "balanced": balanced and chosen.labelled, "encoder": None if by == "random" else encoder, "seed": seed,
-        "mean_score_kept": float(kept.mean()), "mean_score_dropped": float(dropped.mean()) if len(dropped) else None,
-    } | ({"dropped_first": dropped_first} if dropped_first else {})  # fmt: skip
-    return save_part(name, rows, out, kind="selected", told=f"by {by}, {order} first", fields={"selection": selection})
+        "by": by,
+        "keep": keep,
+        "order": order,
+        "balanced": balanced and chosen.labelled,
+        "encoder": None if by == "random" else encoder,
+        "seed": seed,
+        "mean_score_kept": float(kept.mean()),
+        "mean_score_dropped": float(dropped.mean()) if len(dropped) else None,
+    } | ({"dropped_first": dropped_first} if dropped_first else {})
+    return save_part(
+        name,
+        rows,
+        out,
+        kind="selected",
+        told=f"by {by}, {order} first",
+        fields={"selection": selection},
+    )
 
 
 @dataclass(frozen=True)
 class Preview:
-    """rows: (keep,) that are kept, ascending; pool: (m,) those they were chosen among; score: (n,) of every image of the set;
-    dropped_first: how many images of each kind were left out of the pool; labelled: whether the set has labels."""
+    """rows: (keep,) that are kept, ascending; pool: (m,) those they were chosen among; score: (n,)
+    of every image of the set; dropped_first: how many images of each kind were left out of the
+    pool; labelled: whether the set has labels."""
 
     rows: np.ndarray
     pool: np.ndarray
@@ -112,17 +183,31 @@ class Preview:
 
 
 def preview(
-    name: str, *, by: Criterion, keep: int, order: Order = "highest", balanced: bool = True, encoder: str = JUDGE, dataset: str = "",
-    seed: int = 0, drop_duplicates: bool = False, drop_memorised: bool = False,
-) -> Preview:  # fmt: skip
-    """What ``select`` keeps of set ``name``. Needs no torch where the scores are known; errors as there."""
+    name: str,
+    *,
+    by: Criterion,
+    keep: int,
+    order: Order = "highest",
+    balanced: bool = True,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    seed: int = 0,
+    drop_duplicates: bool = False,
+    drop_memorised: bool = False,
+) -> Preview:
+    """What ``select`` keeps of set ``name``. Needs no torch where the scores are known; errors as
+    there."""
     samples = open_set(name)
     score = scores(samples, by, encoder=encoder, dataset=dataset, seed=seed)
     pool = np.arange(len(samples))
     dropped_first: dict[str, int] = {}
     if drop_duplicates or drop_memorised:
         pool, dropped_first = unflagged(
-            open_source(name), duplicates=drop_duplicates, memorised=drop_memorised, encoder=encoder, dataset=dataset
+            open_source(name),
+            duplicates=drop_duplicates,
+            memorised=drop_memorised,
+            encoder=encoder,
+            dataset=dataset,
         )
     label = None if samples.label is None else samples.label[pool]
     rows = pool[chosen_rows(score[pool], label, keep, order=order, balanced=balanced)]
@@ -130,25 +215,38 @@ def preview(
 
 
 def random_like(label: np.ndarray | None, chosen: Preview, seed: int = 0) -> np.ndarray:
-    """Rows of a random part of the same pool with as many images of each class as were chosen, ascending.
+    """Rows of a random part of the same pool with as many images of each class as were chosen,
+    ascending.
 
     label: (n,) of the set, None where it has no labels.
     """
-    rng = np.random.default_rng((seed, len(chosen.rows)))  # never the draw of the criterion "random"
+    rng = np.random.default_rng(
+        (seed, len(chosen.rows))
+    )  # never the draw of the criterion "random"
     if label is None:
         return np.sort(rng.permutation(chosen.pool)[: len(chosen.rows)])
     sizes = zip(*np.unique(label[chosen.rows], return_counts=True), strict=True)
-    return np.sort(np.concatenate([rng.permutation(chosen.pool[label[chosen.pool] == value])[:count] for value, count in sizes]))
+    return np.sort(
+        np.concatenate(
+            [
+                rng.permutation(chosen.pool[label[chosen.pool] == value])[:count]
+                for value, count in sizes
+            ]
+        )
+    )
 
 
 def measuring_encoder(by: Criterion, encoder: str, dataset: str) -> str:
-    """In whose eyes a part is measured that ``encoder`` chose: the judge, else another encoder of the data set that is not the very same
-    network; ``encoder`` itself where there is no other. A random part was chosen in nobody's eyes."""
+    """In whose eyes a part is measured that ``encoder`` chose: the judge, else another encoder of
+    the data set that is not the very same network; ``encoder`` itself where there is no other. A
+    random part was chosen in nobody's eyes."""
     if by == "random" or not dataset:
         return encoder
     mine = "" if encoder == PIXELS else weights_of(encoder, dataset)
     usable = [entry.name for entry in list_encoders(dataset) if not entry.problem]
-    for name in sorted(usable, key=lambda name: (name != JUDGE, name != "standard", name.startswith(TRAINED))):
+    for name in sorted(
+        usable, key=lambda name: (name != JUDGE, name != "standard", name.startswith(TRAINED))
+    ):
         if weights_of(name, dataset) != mine:
             return name
     return encoder
@@ -156,9 +254,10 @@ def measuring_encoder(by: Criterion, encoder: str, dataset: str) -> str:
 
 @dataclass(frozen=True)
 class PreviewFigures:
-    """Figures of the part that would be kept, of a random part of the same size and the same classes, which is the control, and of the set
-    they come from. encoder: in whose eyes; note: who chose and who measured, in a sentence; identical: whether the random part is the very
-    part that would be kept, which the note then says."""
+    """Figures of the part that would be kept, of a random part of the same size and the same
+    classes, which is the control, and of the set they come from. encoder: in whose eyes; note: who
+    chose and who measured, in a sentence; identical: whether the random part is the very part that
+    would be kept, which the note then says."""
 
     kept: Measured
     control: Measured
@@ -174,20 +273,43 @@ class PreviewFigures:
 
 
 def preview_figures(
-    name: str, *, by: Criterion, keep: int, order: Order = "highest", balanced: bool = True, encoder: str = JUDGE, dataset: str = "",
-    seed: int = 0, drop_duplicates: bool = False, drop_memorised: bool = False, rows: int = ROWS, report: Report = ignore,
-) -> PreviewFigures:  # fmt: skip
-    """The figures of what ``select`` would keep, beside what its size alone does, in the eyes of ``measuring_encoder``.
+    name: str,
+    *,
+    by: Criterion,
+    keep: int,
+    order: Order = "highest",
+    balanced: bool = True,
+    encoder: str = JUDGE,
+    dataset: str = "",
+    seed: int = 0,
+    drop_duplicates: bool = False,
+    drop_memorised: bool = False,
+    rows: int = ROWS,
+    report: Report = ignore,
+) -> PreviewFigures:
+    """The figures of what ``select`` would keep, beside what its size alone does, in the eyes of
+    ``measuring_encoder``.
 
     rows: images of each that are measured, as ``measure_set``.
     """
     chosen = preview(
-        name, by=by, keep=keep, order=order, balanced=balanced, encoder=encoder, dataset=dataset, seed=seed, drop_duplicates=drop_duplicates,
+        name,
+        by=by,
+        keep=keep,
+        order=order,
+        balanced=balanced,
+        encoder=encoder,
+        dataset=dataset,
+        seed=seed,
+        drop_duplicates=drop_duplicates,
         drop_memorised=drop_memorised,
-    )  # fmt: skip
+    )
     source = open_source(name)
     if len(chosen.rows) == len(chosen.pool):
-        raise InputError(f"keep is {keep}, which is every image there is to choose from, so nothing was selected: keep fewer to compare")
+        raise InputError(
+            f"keep is {keep}, which is every image there is to choose from, so nothing was"
+            " selected: keep fewer to compare"
+        )
     measurer = measuring_encoder(by, encoder, dataset_of([source], dataset, encoder=encoder))
     drawn = random_like(source.label, chosen, seed)
     parts = [
@@ -198,10 +320,16 @@ def preview_figures(
     found = []
     for number, part in enumerate(parts):
         report(number / len(parts), f"figures of {part.title}")
-        found.append(measure_source(part, encoder=measurer, dataset=dataset, rows=rows, seed=seed, by_class=False))
+        found.append(
+            measure_source(
+                part, encoder=measurer, dataset=dataset, rows=rows, seed=seed, by_class=False
+            )
+        )
     kept, control, parent = found
     identical = np.array_equal(drawn, chosen.rows)
-    note = _note(by, encoder, measurer, source.dataset or dataset) + (f" {IDENTICAL}" if identical else "")
+    note = _note(by, encoder, measurer, source.dataset or dataset) + (
+        f" {IDENTICAL}" if identical else ""
+    )
     return PreviewFigures(kept, control, parent, measurer, note, identical)
 
 
@@ -209,13 +337,17 @@ def _note(by: Criterion, encoder: str, measurer: str, dataset: str) -> str:
     if by == "random":
         return f"Chosen at random, and measured in the eyes of {measurer}."
     if measurer != encoder:
-        return f"Chosen by {by} in the eyes of {encoder}, and measured in the eyes of {measurer}, which took no part in the choice."
+        return (
+            f"Chosen by {by} in the eyes of {encoder}, and measured in the eyes of {measurer},"
+            " which took no part in the choice."
+        )
     remedy = (
-        f": train another (python -m cdp pretrain-encoder --dataset {shlex.quote(dataset)} --name second --seed 1) before you rely on them"
+        f": train another (python -m cdp pretrain-encoder --dataset {shlex.quote(dataset)} --name"
+        " second --seed 1) before you rely on them"
         if dataset
         else ""
     )
     return (
-        f"Chosen by {by} and measured in the eyes of the same encoder, {encoder}, because the data set has no other. "
-        f"That flatters the choice, so take these figures with care{remedy}."
+        f"Chosen by {by} and measured in the eyes of the same encoder, {encoder}, because the data"
+        f" set has no other. That flatters the choice, so take these figures with care{remedy}."
     )

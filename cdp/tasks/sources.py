@@ -1,4 +1,5 @@
-"""Sets to look at, by name: saved sets, paths to them, and real splits such as ``fashion-mnist:test``. Needs no torch."""
+"""Sets to look at, by name: saved sets, paths to them, and real splits such as
+``fashion-mnist:test``. Needs no torch."""
 
 from __future__ import annotations
 
@@ -25,16 +26,18 @@ SPLITS = ("train", "test")
 NAME_DATASET = "set dataset to the one whose real images to compare with, such as fashion-mnist"
 """What to do where the card of a set names no data set."""
 COMMON_ROWS = 10_000
-"""Rows that the shipped subset and the full Fashion-MNIST training set share; of other sets, up to this many are looked at."""
+"""Rows that the shipped subset and the full Fashion-MNIST training set share; of other sets, up to
+this many are looked at."""
 _TEST = "-test"
 """Ends the name of a saved set that holds another's test images (``cdp.data.bringing``)."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe memory-mapped; label: (N,) int64, None for a set
-    without labels; dataset: whose real images and encoders go with it, "" where its card does not say; split: "train" or "test" for a real split, else "";
-    note: what has to be said of its labels, "" mostly.
+    """Images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe
+    memory-mapped; label: (N,) int64, None for a set without labels; dataset: whose real images and
+    encoders go with it, "" where its card does not say; split: "train" or "test" for a real split,
+    else ""; note: what has to be said of its labels, "" mostly.
     """
 
     name: str
@@ -55,7 +58,8 @@ class Source:
         return len(self.image)
 
     def labels(self, needed_by: str) -> np.ndarray:
-        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set without labels raises."""
+        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set
+        without labels raises."""
         if self.label is None:
             raise InputError(self.without_labels(needed_by))
         return self.label
@@ -65,8 +69,13 @@ class Source:
         return without_labels(self.name, needed_by, self.dataset)
 
     def rows(self, size: int) -> np.ndarray:
-        """Up to ``size`` row numbers, ascending: classes take turns; the first ones where there are no labels."""
-        return np.arange(min(size, len(self))) if self.label is None else balanced_rows(self.label, size)
+        """Up to ``size`` row numbers, ascending: classes take turns; the first ones where there are
+        no labels."""
+        return (
+            np.arange(min(size, len(self)))
+            if self.label is None
+            else balanced_rows(self.label, size)
+        )
 
 
 def open_source(name: str) -> Source:
@@ -74,7 +83,16 @@ def open_source(name: str) -> Source:
     dataset, colon, split = name.rpartition(":")
     if colon and split in SPLITS and dataset:
         real = load_split(dataset, split)
-        return Source(name, name, real.image, np.asarray(real.label, np.int64), real.info.classes, dataset, split, real.note)
+        return Source(
+            name,
+            name,
+            real.image,
+            np.asarray(real.label, np.int64),
+            real.info.classes,
+            dataset,
+            split,
+            real.note,
+        )
     made = open_set(name)
     title = name.rstrip("/").rpartition("/")[2]
     dataset, split = str(made.card.get("dataset") or ""), ""
@@ -84,8 +102,8 @@ def open_source(name: str) -> Source:
 
 
 def own_split(name: str) -> tuple[str, str]:
-    """(data set, split) of a saved set that is a data set of its own, as encoders were trained on it: its test images are NAME-test.
-    ("", "") for any other."""
+    """(data set, split) of a saved set that is a data set of its own, as encoders were trained on
+    it: its test images are NAME-test. ("", "") for any other."""
     stem, split = (name.removesuffix(_TEST), "test") if name.endswith(_TEST) else (name, "train")
     return (stem, split) if list_encoders(stem) else ("", "")
 
@@ -97,14 +115,19 @@ def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -
     """
     found = dataset or next((source.dataset for source in sources if source.dataset), "")
     if not found and encoder != PIXELS:
-        raise InputError(f"dataset: the card of {sources[0].name} names none, and {encoder or 'the judge'} belongs to one: {NAME_DATASET}")
+        raise InputError(
+            f"dataset: the card of {sources[0].name} names none, and {encoder or 'the judge'}"
+            f" belongs to one: {NAME_DATASET}"
+        )
     return found
 
 
 def matched(source: Source, dataset: str) -> Source:
-    """The set with the class numbers of a data set, by class name; itself where no data set is named, or its images are not here.
+    """The set with the class numbers of a data set, by class name; itself where no data set is
+    named, or its images are not here.
 
-    Raises InputError with what differs where its images or classes are not the data set's; it may lack some of the classes.
+    Raises InputError with what differs where its images or classes are not the data set's; it may
+    lack some of the classes.
     """
     try:
         info = dataset_info(dataset) if dataset else None
@@ -116,29 +139,47 @@ def matched(source: Source, dataset: str) -> Source:
     found = fit(source.labelling, ours.images if source.label is None else ours, subset_ok=True)
     if found.refusal:
         raise InputError(
-            f"set {source.title} does not fit the data set {dataset} ({found.refusal}): name the data set that it is of (--dataset NAME; on the "
-            "page: Real data), or import it again with the names of its classes"
+            f"set {source.title} does not fit the data set {dataset} ({found.refusal}): name the"
+            " data set that it is of (--dataset NAME; on the page: Real data), or import it again"
+            " with the names of its classes"
         )
     if source.label is None:
         return source
-    return replace(source, label=found.relabel(source.label), class_names=info.classes, note=found.sentence or source.note)
+    return replace(
+        source,
+        label=found.relabel(source.label),
+        class_names=info.classes,
+        note=found.sentence or source.note,
+    )
 
 
 def numbered_alike(sources: Sequence[Source]) -> list[Source]:
-    """Sets with one numbering of their classes, by name: those of the first, then what others have besides."""
+    """Sets with one numbering of their classes, by name: those of the first, then what others have
+    besides."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.class_names))
     number = {name: place for place, name in enumerate(names)}
     return [
-        source if source.label is None else
-        replace(source, label=np.array([number[name] for name in source.class_names], np.int64)[source.label], class_names=names)
+        (
+            source
+            if source.label is None
+            else replace(
+                source,
+                label=np.array([number[name] for name in source.class_names], np.int64)[
+                    source.label
+                ],
+                class_names=names,
+            )
+        )
         for source in sources
-    ]  # fmt: skip
+    ]
 
 
 def dataset_of_generation(config: GenerateConfig) -> str:
-    """Whose class names, encoders and real images go with a generation: the data set named, else that of the model's card, "" where neither is.
+    """Whose class names, encoders and real images go with a generation: the data set named, else
+    that of the model's card, "" where neither is.
 
-    Raises InputError naming both where the data set's images or classes are not the model's, MissingError where the one named is not here.
+    Raises InputError naming both where the data set's images or classes are not the model's,
+    MissingError where the one named is not here.
     """
     card = model_card(config.model)
     own = str(card.get("dataset") or "")
@@ -157,27 +198,39 @@ def dataset_of_generation(config: GenerateConfig) -> str:
     if refusal:
         said = f"whose card says {own}" if own else "which does not say what it was trained on"
         other = own and name != own
-        remedy = "leave the data set out" if other else "name the images that it was trained on (--dataset NAME; on the page: Real data)"
+        remedy = (
+            "leave the data set out"
+            if other
+            else "name the images that it was trained on (--dataset NAME; on the page: Real data)"
+        )
         raise InputError(
-            f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): {remedy}, or choose a model trained on {name}"
+            f"dataset: {name} does not fit the model {config.model}, {said} ({refusal}): {remedy},"
+            f" or choose a model trained on {name}"
         )
     return name
 
 
 def require_aims(config: GenerateConfig) -> None:
-    """Raises InputError where a guide would need classes to aim at and nobody says any: neither the model nor the settings. Opens no weights."""
+    """Raises InputError where a guide would need classes to aim at and nobody says any: neither the
+    model nor the settings. Opens no weights."""
     guidance = config.guidance
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
-    if guidance.loss in CLASS_AWARE and strength and not config.classes and not model_card(config.model).get("classes"):
+    if (
+        guidance.loss in CLASS_AWARE
+        and strength
+        and not config.classes
+        and not model_card(config.model).get("classes")
+    ):
         raise InputError(
-            f"loss: {guidance.loss} needs class labels, and the model {config.model} is unconditional: choose info_nce or hard_negative for this model"
+            f"loss: {guidance.loss} needs class labels, and the model {config.model} is"
+            " unconditional: choose info_nce or hard_negative for this model"
         )
 
 
 @contextmanager
 def looking_for(encoder: str, dataset: str) -> Iterator[None]:
-    """Around what looks an encoder up. Where it is missing because its data set is not here, the MissingError says that, and that images come
-    first: an encoder cannot be trained without."""
+    """Around what looks an encoder up. Where it is missing because its data set is not here, the
+    MissingError says that, and that images come first: an encoder cannot be trained without."""
     try:
         yield
     except MissingError as error:
@@ -189,9 +242,11 @@ def looking_for(encoder: str, dataset: str) -> Iterator[None]:
             others = [one.name for one in list_encoders(dataset) if not one.problem]
             choose = f"choose {', '.join(others)}, or " if others else ""
             raise MissingError(
-                f"data set {dataset[:200]!r} is not here, and no encoder of it is named {encoder!r}: {choose}"
-                f"import its images (python -m cdp import PATH --name {shlex.quote(dataset)}) and then train one (python -m cdp pretrain-encoder "
-                f"--dataset {shlex.quote(dataset)} --name {encoder}), or name another data set of such images (--dataset NAME; on the page: Real data)"
+                f"data set {dataset[:200]!r} is not here, and no encoder of it is named"
+                f" {encoder!r}: {choose}import its images (python -m cdp import PATH --name"
+                f" {shlex.quote(dataset)}) and then train one (python -m cdp pretrain-encoder"
+                f" --dataset {shlex.quote(dataset)} --name {encoder}), or name another data set of"
+                " such images (--dataset NAME; on the page: Real data)"
             ) from error
         raise
 
@@ -202,22 +257,25 @@ def require_alike(sources: list[Source]) -> None:
     for other in sources[1:]:
         if other.image.shape[1:] != first.image.shape[1:]:
             raise InputError(
-                f"sets: {other.name} has images of shape {other.image.shape[1:]} and {first.name} of {first.image.shape[1:]}: choose sets of one shape"
+                f"sets: {other.name} has images of shape {other.image.shape[1:]} and {first.name}"
+                f" of {first.image.shape[1:]}: choose sets of one shape"
             )
 
 
 def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Up to ``size`` real images, class-balanced, and their labels: the same ones on every machine."""
+    """Up to ``size`` real images, class-balanced, and their labels: the same ones on every
+    machine."""
     data = load_split(dataset, split)
-    # A machine may have a built-in set in full or only its first rows, as shipped. Other sets may be sorted by class, so their first
-    # rows would miss some.
+    # A machine may have a built-in set in full or only its first rows, as shipped. Other sets may
+    # be sorted by class, so their first rows would miss some.
     label = np.asarray(data.label[:COMMON_ROWS] if dataset in CATALOG else data.label, np.int64)
     rows = balanced_rows(label, min(size, COMMON_ROWS))
     return data.image[rows], label[rows]
 
 
 def balanced_rows(label: np.ndarray, size: int) -> np.ndarray:
-    """The first ``size`` rows in an order where classes take turns; all rows where there are fewer."""
+    """The first ``size`` rows in an order where classes take turns; all rows where there are
+    fewer."""
     turn = np.empty(len(label), np.int64)
     for value in np.unique(label):
         where = np.flatnonzero(label == value)

@@ -1,4 +1,5 @@
-"""Parts of sets as sets of their own that say where they came from, and tags on the cards of saved sets."""
+"""Parts of sets as sets of their own that say where they came from, and tags on the cards of saved
+sets."""
 
 from __future__ import annotations
 
@@ -26,26 +27,55 @@ _CHUNK = 4096
 
 
 def save_subset(
-    source_name: str, rows: Sequence[int] | np.ndarray, out: str, *, how: Mapping[str, Any], tags: Sequence[str] = ()
+    source_name: str,
+    rows: Sequence[int] | np.ndarray,
+    out: str,
+    *,
+    how: Mapping[str, Any],
+    tags: Sequence[str] = (),
 ) -> SampleSet:
-    """Save images ``rows`` of a set (or of a real split) as set ``out`` of the store, in the set's own order.
+    """Save images ``rows`` of a set (or of a real split) as set ``out`` of the store, in the set's
+    own order.
 
-    rows: row numbers, each counts once. how: what chose them (lasso, filters, flags), any JSON object. tags: as ``set_tags``.
-    Raises InputError for rows that the set does not have and for what cannot stand on a card.
+    rows: row numbers, each counts once. how: what chose them (lasso, filters, flags), any JSON
+    object. tags: as ``set_tags``. Raises InputError for rows that the set does not have and for
+    what cannot stand on a card.
     """
-    return save_part(source_name, rows, out, kind="subset", told="chosen by hand", fields={"subset": dict(how)}, tags=tags)
+    return save_part(
+        source_name,
+        rows,
+        out,
+        kind="subset",
+        told="chosen by hand",
+        fields={"subset": dict(how)},
+        tags=tags,
+    )
 
 
 def drop_flagged(
-    name: str, out: str, *, duplicates: bool = False, memorised: bool = False, encoder: str = JUDGE, dataset: str = ""
+    name: str,
+    out: str,
+    *,
+    duplicates: bool = False,
+    memorised: bool = False,
+    encoder: str = JUDGE,
+    dataset: str = "",
 ) -> SampleSet:
-    """Save a set without the images that come a second time, or that look copied from training images (``scoring.flagged``)."""
+    """Save a set without the images that come a second time, or that look copied from training
+    images (``scoring.flagged``)."""
     source = open_source(name)
-    rows, dropped = unflagged(source, duplicates=duplicates, memorised=memorised, encoder=encoder, dataset=dataset)
+    rows, dropped = unflagged(
+        source, duplicates=duplicates, memorised=memorised, encoder=encoder, dataset=dataset
+    )
     if not len(rows):
-        raise InputError(f"all {len(source)} images of {source.title} are flagged, so nothing would be left: drop less")
+        raise InputError(
+            f"all {len(source)} images of {source.title} are flagged, so nothing would be left:"
+            " drop less"
+        )
     fields = {"subset": {"dropped": dropped, "encoder": encoder}}
-    return save_part(name, rows, out, kind="subset", told=f"without {' and '.join(dropped)}", fields=fields)
+    return save_part(
+        name, rows, out, kind="subset", told=f"without {' and '.join(dropped)}", fields=fields
+    )
 
 
 def unflagged(
@@ -53,11 +83,18 @@ def unflagged(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Rows without the images of each kind asked for, and how many images each kind has."""
     if not (duplicates or memorised):
-        raise InputError("nothing to keep or drop was named: set keep to how many, or drop_duplicates or drop_memorised")
-    found = flagged(source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder))
+        raise InputError(
+            "nothing to keep or drop was named: set keep to how many, or drop_duplicates or"
+            " drop_memorised"
+        )
+    found = flagged(
+        source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder)
+    )
     if memorised and found.undefined:
         raise InputError(f"memorised images cannot be told: {found.undefined}")
-    flags = ({"duplicates": found.duplicate} if duplicates else {}) | ({"memorised": found.memorised} if memorised else {})
+    flags = ({"duplicates": found.duplicate} if duplicates else {}) | (
+        {"memorised": found.memorised} if memorised else {}
+    )
     gone = np.any(list(flags.values()), axis=0)
     return np.flatnonzero(~gone), {kind: int(flag.sum()) for kind, flag in flags.items()}
 
@@ -65,13 +102,17 @@ def unflagged(
 def part_of(source: Source, rows: np.ndarray, what: str) -> Source:
     """Images ``rows`` of a set as a set to look at; what: for its title."""
     return replace(
-        source, title=f"{source.title}, {what}", image=source.image[rows], label=None if source.label is None else source.label[rows]
+        source,
+        title=f"{source.title}, {what}",
+        image=source.image[rows],
+        label=None if source.label is None else source.label[rows],
     )
 
 
 @dataclass(frozen=True)
 class NewLabels:
-    """Labels that a part gets in place of those of its set. label: (N,) of all images of the set; dataset: whose classes these are."""
+    """Labels that a part gets in place of those of its set. label: (N,) of all images of the set;
+    dataset: whose classes these are."""
 
     label: np.ndarray
     class_names: tuple[str, ...]
@@ -79,35 +120,59 @@ class NewLabels:
 
 
 def save_part(
-    name: str, rows: Sequence[int] | np.ndarray, out: str, *, kind: str, told: str, fields: Mapping[str, Any], tags: Sequence[str] = (),
+    name: str,
+    rows: Sequence[int] | np.ndarray,
+    out: str,
+    *,
+    kind: str,
+    told: str,
+    fields: Mapping[str, Any],
+    tags: Sequence[str] = (),
     labels: NewLabels | None = None,
-) -> SampleSet:  # fmt: skip
-    """Save images ``rows`` of set ``name`` as ``out``. told: what chose them, in words; fields: what else the card says; labels: None to keep
-    the set's own."""
+) -> SampleSet:
+    """Save images ``rows`` of set ``name`` as ``out``. told: what chose them, in words; fields:
+    what else the card says; labels: None to keep the set's own."""
     source = open_source(name)
     chosen = _rows(rows, source)
     parent = {
-        "name": source.title, "count": len(source), "sha256": content(source),
+        "name": source.title,
+        "count": len(source),
+        "sha256": content(source),
         "config": None if source.split else open_set(name).card.get("config"),
-    }  # fmt: skip
+    }
     if labels is not None:
-        source = replace(source, label=labels.label, class_names=labels.class_names, dataset=labels.dataset)
+        source = replace(
+            source, label=labels.label, class_names=labels.class_names, dataset=labels.dataset
+        )
     card = {
-        "kind": kind, "dataset": source.dataset or None, "class_names": list(source.class_names),
-        "source": f"{len(chosen)} of {len(source)} images of {source.title} {told}", **fields, "parent": parent,
-    }  # fmt: skip
+        "kind": kind,
+        "dataset": source.dataset or None,
+        "class_names": list(source.class_names),
+        "source": f"{len(chosen)} of {len(source)} images of {source.title} {told}",
+        **fields,
+        "parent": parent,
+    }
     wanted = checked_tags(tags)
     _require_json(fields)
     if wanted:
         card["tags"] = wanted
     shape = (len(chosen), *source.image.shape[1:])
-    return stream_set(out, shape, _chunks(source, chosen), card, source.image.dtype, labelled=source.label is not None)
+    return stream_set(
+        out,
+        shape,
+        _chunks(source, chosen),
+        card,
+        source.image.dtype,
+        labelled=source.label is not None,
+    )
 
 
 def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
-    """Put exactly these tags on the card of a saved set; nothing else of it changes. No tags take the field away.
+    """Put exactly these tags on the card of a saved set; nothing else of it changes. No tags take
+    the field away.
 
-    At most 20 of 1 to 40 printable characters; one that comes twice counts once. The card is replaced whole or not at all.
+    At most 20 of 1 to 40 printable characters; one that comes twice counts once. The card is
+    replaced whole or not at all.
     """
     wanted = checked_tags(tags)
     folder = open_set(name).folder
@@ -116,11 +181,16 @@ def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
     if wanted:
         card["tags"] = wanted
     if len(json.dumps(card, indent=1)) > cards.MAX_BYTES:
-        raise InputError(f"the card of {name} would be over {cards.MAX_BYTES} bytes: use fewer or shorter tags")
+        raise InputError(
+            f"the card of {name} would be over {cards.MAX_BYTES} bytes: use fewer or shorter tags"
+        )
     try:
         atomic.write_json(folder / cards.CARD, card)
     except ValueError as error:
-        raise InputError(f"the card of {name} holds a number that JSON does not have: put {folder / cards.CARD} right first") from error
+        raise InputError(
+            f"the card of {name} holds a number that JSON does not have: put {folder / cards.CARD}"
+            " right first"
+        ) from error
     return open_set(name)
 
 
@@ -137,7 +207,8 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
     for tag in tags:
         if not _is_tag(tag):
             raise InputError(
-                f"tag {str(tag)[:60]!a} cannot be one: use 1 to {LONGEST_TAG} printable characters, without spaces at either end"
+                f"tag {str(tag)[:60]!a} cannot be one: use 1 to {LONGEST_TAG} printable characters,"
+                " without spaces at either end"
             )
     wanted = list(dict.fromkeys(tags))
     if len(wanted) > MOST_TAGS:
@@ -146,7 +217,12 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
 
 
 def _is_tag(tag: Any) -> bool:
-    return isinstance(tag, str) and 1 <= len(tag) <= LONGEST_TAG and tag.isprintable() and tag == tag.strip()
+    return (
+        isinstance(tag, str)
+        and 1 <= len(tag) <= LONGEST_TAG
+        and tag.isprintable()
+        and tag == tag.strip()
+    )
 
 
 def _rows(rows: Sequence[int] | np.ndarray, source: Source) -> np.ndarray:
@@ -165,9 +241,14 @@ def _require_json(fields: Mapping[str, Any]) -> None:
     try:
         size = len(json.dumps(fields, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"how: {str(error)[:120]} cannot stand on a card: use texts, numbers, lists and objects") from error
+        raise InputError(
+            f"how: {str(error)[:120]} cannot stand on a card: use texts, numbers, lists and objects"
+        ) from error
     if size > LONGEST_HOW:
-        raise InputError(f"how takes {size:,} characters, which are too many for a card: say it in at most {LONGEST_HOW:,}")
+        raise InputError(
+            f"how takes {size:,} characters, which are too many for a card: say it in at most"
+            f" {LONGEST_HOW:,}"
+        )
 
 
 def _chunks(source: Source, rows: np.ndarray) -> Iterator[Chunk]:
@@ -177,7 +258,8 @@ def _chunks(source: Source, rows: np.ndarray) -> Iterator[Chunk]:
 
 
 def content(source: Source) -> str:
-    """SHA-256 over images and, where there are any, labels, so that the parent can be told from another of its name."""
+    """SHA-256 over images and, where there are any, labels, so that the parent can be told from
+    another of its name."""
     digest = hashlib.sha256()
     for start in range(0, len(source), _CHUNK):
         digest.update(np.ascontiguousarray(source.image[start : start + _CHUNK]).tobytes())

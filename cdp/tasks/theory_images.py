@@ -1,4 +1,5 @@
-"""A sample set in the terms of the Gaussian model: separation, angle and effective dimension of its features. Kept on disk; a hit needs no torch."""
+"""A sample set in the terms of the Gaussian model: separation, angle and effective dimension of its
+features. Kept on disk; a hit needs no torch."""
 
 from __future__ import annotations
 
@@ -50,8 +51,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a set lies. name: as asked for; total: its images; against: the real split that it is compared with, "" where ``missing`` says why there
-    is none; note: what has to be said of its labels, "" mostly."""
+    """Where a set lies. name: as asked for; total: its images; against: the real split that it is
+    compared with, "" where ``missing`` says why there is none; note: what has to be said of its
+    labels, "" mostly."""
 
     name: str
     total: int
@@ -65,9 +67,10 @@ class Place:
 def place(name: str, *, encoder: str = JUDGE, dataset: str = "", report: Report = ignore) -> Place:
     """Estimate the model's quantities of one set.
 
-    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: of the data set by name or path, or "pixels".
-    It is compared with held-out real images, which no encoder was trained on; the held-out ones themselves with training images.
-    report: called with the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
+    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: of
+    the data set by name or path, or "pixels". It is compared with held-out real images, which no
+    encoder was trained on; the held-out ones themselves with training images. report: called with
+    the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
     """
     task = _Task(name, encoder, dataset)
     return task.known() or task.computed(report)
@@ -79,25 +82,48 @@ def place_cached(name: str, *, encoder: str = JUDGE, dataset: str = "") -> Place
 
 
 def stamp(name: str, *, encoder: str = JUDGE, dataset: str = "") -> str:
-    """A name for what ``place`` follows from, by the times of files: another one after any of them was written. Errors as there.
+    """A name for what ``place`` follows from, by the times of files: another one after any of them
+    was written. Errors as there.
 
-    For pages that ask at every move of a knob: the digest that keeps results on disk reads every pixel.
+    For pages that ask at every move of a knob: the digest that keeps results on disk reads every
+    pixel.
     """
     source = open_source(name)
     dataset = dataset_of([source], dataset, encoder=encoder)
     source = matched(source, dataset)
-    weights = next((one.folder for one in list_encoders(dataset) if one.name == encoder), Path(encoder).expanduser()) / WEIGHTS
-    parts = [paths.cache_dir(), name, encoder, dataset, source.class_names, _written(weights), _pixels(source.image), source.label]
+    weights = (
+        next(
+            (one.folder for one in list_encoders(dataset) if one.name == encoder),
+            Path(encoder).expanduser(),
+        )
+        / WEIGHTS
+    )
+    parts = [
+        paths.cache_dir(),
+        name,
+        encoder,
+        dataset,
+        source.class_names,
+        _written(weights),
+        _pixels(source.image),
+        source.label,
+    ]
     try:
         real = load_split(dataset, _other_split(source, dataset)) if dataset else None
     except InputError:  # not here, or no match for the training images
         real = None
-    return kept.digest(VERSION, *parts, *([_pixels(real.image), np.asarray(real.label)] if real else []))
+    return kept.digest(
+        VERSION, *parts, *([_pixels(real.image), np.asarray(real.label)] if real else [])
+    )
 
 
 def _pixels(image: np.ndarray) -> str:
     """When a memory-mapped array was written; the pixels of any other."""
-    return _written(Path(image.filename)) if isinstance(image, np.memmap) and image.filename else kept.digest(image)
+    return (
+        _written(Path(image.filename))
+        if isinstance(image, np.memmap) and image.filename
+        else kept.digest(image)
+    )
 
 
 def _written(file: Path) -> str:
@@ -109,7 +135,8 @@ def _written(file: Path) -> str:
 
 
 def _other_split(source: Source, dataset: str) -> str:
-    """The real images that a set is compared with: held-out ones, for which these are training images."""
+    """The real images that a set is compared with: held-out ones, for which these are training
+    images."""
     return "train" if source.dataset == dataset and source.split == "test" else "test"
 
 
@@ -128,8 +155,14 @@ class _Task:
 
     @cached_property
     def key(self) -> str:
-        real = [identity(self.encoder, self.dataset, self.real[0]), self.real[1]] if self.real else [""]
-        return kept.digest(VERSION, ROWS, identity(self.encoder, self.dataset, self.image), self.label, *real)
+        real = (
+            [identity(self.encoder, self.dataset, self.real[0]), self.real[1]]
+            if self.real
+            else [""]
+        )
+        return kept.digest(
+            VERSION, ROWS, identity(self.encoder, self.dataset, self.image), self.label, *real
+        )
 
     def known(self) -> Place | None:
         try:
@@ -144,7 +177,10 @@ class _Task:
         reference: dict[str, Any] = {}
         if self.real:
             report(0.4, "features of real images")
-            reference = {"reference": features(self.encoder, self.dataset, self.real[0]), "reference_labels": self.real[1]}
+            reference = {
+                "reference": features(self.encoder, self.dataset, self.real[0]),
+                "reference_labels": self.real[1],
+            }
         report(0.8, f"class means of {self.source.title}")
         found = _figures(estimate_from_features(seen, self.label, **reference))
         kept.save_json(KIND, self.key, asdict(found))
@@ -152,7 +188,15 @@ class _Task:
 
     def _placed(self, found: Figures) -> Place:
         against = f"{self.dataset}:{self.split}" if self.real else ""
-        return Place(self.source.name, len(self.source), tuple(self.source.class_names), against, self.missing, found, self.source.note)
+        return Place(
+            self.source.name,
+            len(self.source),
+            tuple(self.source.class_names),
+            against,
+            self.missing,
+            found,
+            self.source.note,
+        )
 
 
 def _real(dataset: str, split: str) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
@@ -168,10 +212,18 @@ def _real(dataset: str, split: str) -> tuple[tuple[np.ndarray, np.ndarray] | Non
 def _figures(found: FeatureEstimate) -> Figures:
     classes = [int(value) for value in found.classes]
     pairs = [
-        Pair(a, b, float(found.pairs[i, j])) for i, a in enumerate(classes) for j, b in enumerate(classes) if i < j
-    ]  # fmt: skip
+        Pair(a, b, float(found.pairs[i, j]))
+        for i, a in enumerate(classes)
+        for j, b in enumerate(classes)
+        if i < j
+    ]
     return Figures(
-        found.separation, found.dimension, found.angle, found.ratio, found.real, tuple(sorted(pairs, key=lambda one: one.separation))
+        found.separation,
+        found.dimension,
+        found.angle,
+        found.ratio,
+        found.real,
+        tuple(sorted(pairs, key=lambda one: one.separation)),
     )
 
 

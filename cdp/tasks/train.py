@@ -1,4 +1,5 @@
-"""Robust training as a task: data, checkpoints, resume, finished classifiers, and an end with a reason where it goes wrong."""
+"""Robust training as a task: data, checkpoints, resume, finished classifiers, and an end with a
+reason where it goes wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +19,15 @@ from cdp.robust.history import Checked
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.estimate import learn
 from cdp.tasks.train_data import Prepared, prepare
-from cdp.tasks.train_keep import BEST, LAST, Checkpoints, classifier_card, clear_leftovers, save_examples, started_with
+from cdp.tasks.train_keep import (
+    BEST,
+    LAST,
+    Checkpoints,
+    classifier_card,
+    clear_leftovers,
+    save_examples,
+    started_with,
+)
 from cdp.types import NEVER_ROBUST, EpochMetrics
 
 SAVE_SECONDS = 60.0
@@ -29,18 +38,28 @@ OnProgress = Callable[[int, int, float | None], None]
 
 
 def train_run(
-    config: TrainConfig, folder: Path, *, on_progress: OnProgress, on_point: Callable[[EpochMetrics], None], on_resume: Callable[[int], None],
-    should_stop: Callable[[], bool], notice: Callable[[str | None], None], run_name: str,
-) -> dict[str, Any]:  # fmt: skip
-    """Train to the end in a run's folder; returns the final record. Started again there, it goes on as if it had never stopped.
+    config: TrainConfig,
+    folder: Path,
+    *,
+    on_progress: OnProgress,
+    on_point: Callable[[EpochMetrics], None],
+    on_resume: Callable[[int], None],
+    should_stop: Callable[[], bool],
+    notice: Callable[[str | None], None],
+    run_name: str,
+) -> dict[str, Any]:
+    """Train to the end in a run's folder; returns the final record. Started again there, it goes on
+    as if it had never stopped.
 
-    on_progress(steps done, steps in all, seconds left or None): after every optimiser step and batch of validation, where
-    should_stop is asked too. on_point: when the files of a validation are in place. on_resume: first of all where the run was
-    started before, with the number of the last validation that was kept. notice: a sentence on what is wrong, None once it is no more.
+    on_progress(steps done, steps in all, seconds left or None): after every optimiser step and
+    batch of validation, where should_stop is asked too. on_point: when the files of a validation
+    are in place. on_resume: first of all where the run was started before, with the number of the
+    last validation that was kept. notice: a sentence on what is wrong, None once it is no more.
 
-    Raises Cancelled once stopped, with a checkpoint saved; Halted, with the record so far, where training diverged, labels
-    collapsed or, if the config says so, robust overfitting set in. After the first two ``last/`` keeps the last epoch that did
-    more than guess. OSError where the disk does not take a file.
+    Raises Cancelled once stopped, with a checkpoint saved; Halted, with the record so far, where
+    training diverged, labels collapsed or, if the config says so, robust overfitting set in. After
+    the first two ``last/`` keeps the last epoch that did more than guess. OSError where the disk
+    does not take a file.
     """
     prepared = prepare(config)
     # Before the network: a run whose files cannot go on should say so at once.
@@ -49,25 +68,50 @@ def train_run(
     trainer = checkpoints.restore(lambda: _trainer(config, prepared))
     if checkpoints.begun:
         on_resume(len(trainer.history))
-    session = _Session(config, prepared, trainer, checkpoints, folder, run_name, on_progress, should_stop, notice)
+    session = _Session(
+        config, prepared, trainer, checkpoints, folder, run_name, on_progress, should_stop, notice
+    )
     return session.run(on_point)
 
 
 def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
     info = prepared.info
-    net = build_classifier(config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed)
-    return RobustTrainer(lay_out(net, pick_device()), prepared.data, config, epsilon=prepared.epsilon)
+    net = build_classifier(
+        config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed
+    )
+    return RobustTrainer(
+        lay_out(net, pick_device()), prepared.data, config, epsilon=prepared.epsilon
+    )
 
 
 class _Session:
     """One sitting of a training, from a start or resume to its end or stop."""
 
     def __init__(
-        self, config: TrainConfig, prepared: Prepared, trainer: RobustTrainer, checkpoints: Checkpoints, folder: Path, run_name: str,
-        on_progress: OnProgress, should_stop: Callable[[], bool], notice: Callable[[str | None], None],
-    ) -> None:  # fmt: skip
-        self.config, self.prepared, self.trainer, self.checkpoints, self.folder = config, prepared, trainer, checkpoints, folder
-        self.run_name, self.on_progress, self.should_stop, self.notice = run_name, on_progress, should_stop, notice
+        self,
+        config: TrainConfig,
+        prepared: Prepared,
+        trainer: RobustTrainer,
+        checkpoints: Checkpoints,
+        folder: Path,
+        run_name: str,
+        on_progress: OnProgress,
+        should_stop: Callable[[], bool],
+        notice: Callable[[str | None], None],
+    ) -> None:
+        self.config, self.prepared, self.trainer, self.checkpoints, self.folder = (
+            config,
+            prepared,
+            trainer,
+            checkpoints,
+            folder,
+        )
+        self.run_name, self.on_progress, self.should_stop, self.notice = (
+            run_name,
+            on_progress,
+            should_stop,
+            notice,
+        )
         self._noticed = False
         self._saved = self._began = time.monotonic()
         self._first, self._validating = trainer.step, 0.0
@@ -91,7 +135,12 @@ class _Session:
         """What this sitting did cost is the estimate for the next one of its kind."""
         done, images = self.trainer.step - self._first, len(self.prepared.data.label)
         if done >= ENOUGH_STEPS:
-            learn(self.config, self.prepared, step_seconds=self._pace(done), image_seconds=self.trainer.validation_seconds / images)
+            learn(
+                self.config,
+                self.prepared,
+                step_seconds=self._pace(done),
+                image_seconds=self.trainer.validation_seconds / images,
+            )
 
     def _pace(self, done: int) -> float:
         """Seconds a step of this sitting, without validation."""
@@ -101,7 +150,9 @@ class _Session:
         self.on_progress(trainer.step, trainer.total, self._seconds_left())
         if self.should_stop():
             self._save()
-            raise Cancelled(f"stopped at step {trainer.step} of {trainer.total}: resume it to go on")
+            raise Cancelled(
+                f"stopped at step {trainer.step} of {trainer.total}: resume it to go on"
+            )
         if time.monotonic() - self._saved >= SAVE_SECONDS:
             self._save()
 
@@ -110,7 +161,8 @@ class _Session:
         self._saved = time.monotonic()
 
     def _finish(self, metrics: EpochMetrics, on_point: Callable[[EpochMetrics], None]) -> None:
-        """Files first, then the journal, then the checkpoint: a kill in between costs no more than validating again."""
+        """Files first, then the journal, then the checkpoint: a kill in between costs no more than
+        validating again."""
         self._validating += self.trainer.validation_seconds
         if metrics.best_point == metrics.point:
             self._write(BEST, metrics)
@@ -139,13 +191,18 @@ class _Session:
         self._noticed = found is not None
 
     def _good(self) -> Checked | None:
-        """The last validation whose network did more than guess, which is what ``last/`` holds; the last one where none did."""
+        """The last validation whose network did more than guess, which is what ``last/`` holds; the
+        last one where none did."""
         history = self.trainer.history
-        good = (point for point in reversed(history) if not guesses(point, self.prepared.data.classes))
+        good = (
+            point for point in reversed(history) if not guesses(point, self.prepared.data.classes)
+        )
         return next(good, history[-1] if len(history) else None)
 
     def _write(self, name: str, metrics: EpochMetrics) -> None:
-        card = classifier_card(self.config, self.prepared, metrics, run_name=self.run_name, kept_as=name)
+        card = classifier_card(
+            self.config, self.prepared, metrics, run_name=self.run_name, kept_as=name
+        )
         save_encoder(self.folder / name, cast(Classifier, self.trainer.average), card)
 
     def _ended(self, reason: str) -> str:
@@ -158,15 +215,23 @@ class _Session:
         return f"{reason} (the best epoch, {best.epoch}, is kept)"
 
     def _record(self, last: Checked | None) -> dict[str, Any]:
-        """What the run has come to. last: the validation that ``last/`` holds, None where there was none."""
+        """What the run has come to. last: the validation that ``last/`` holds, None where there was
+        none."""
         history, config, trainer = self.trainer.history, self.config, self.trainer
         newest, best = history[-1].metrics if len(history) else None, history.best
         return {
-            **_accuracies(newest), "epochs": -(-trainer.total // trainer.mixture.steps_per_epoch), "steps": trainer.step,
-            "images_seen": trainer.step * config.batch, "best": _accuracies(best) | _remark(best), "last": _accuracies(last.metrics if last else None),
-            "n": len(self.prepared.data.label), "epsilon": self.prepared.epsilon, "norm": config.norm, "attack": f"PGD-{config.validation_steps}",
+            **_accuracies(newest),
+            "epochs": -(-trainer.total // trainer.mixture.steps_per_epoch),
+            "steps": trainer.step,
+            "images_seen": trainer.step * config.batch,
+            "best": _accuracies(best) | _remark(best),
+            "last": _accuracies(last.metrics if last else None),
+            "n": len(self.prepared.data.label),
+            "epsilon": self.prepared.epsilon,
+            "norm": config.norm,
+            "attack": f"PGD-{config.validation_steps}",
             "seconds": round(self.trainer.seconds, 3),
-        }  # fmt: skip
+        }
 
     def _seconds_left(self) -> float | None:
         """At the pace of this sitting; None before it has one."""
@@ -174,7 +239,10 @@ class _Session:
         done = trainer.step - self._first
         if not done:
             return None
-        return self._pace(done) * (trainer.total - trainer.step) + trainer.validation_seconds * trainer.validations_left
+        return (
+            self._pace(done) * (trainer.total - trainer.step)
+            + trainer.validation_seconds * trainer.validations_left
+        )
 
 
 def _accuracies(metrics: EpochMetrics | None) -> dict[str, Any]:
@@ -182,8 +250,11 @@ def _accuracies(metrics: EpochMetrics | None) -> dict[str, Any]:
     if metrics is None:
         return {"epoch": 0, "step": 0, "clean_accuracy": None, "robust_accuracy": None}
     return {
-        "epoch": metrics.epoch, "step": metrics.step, "clean_accuracy": metrics.clean_accuracy, "robust_accuracy": metrics.robust_accuracy,
-    }  # fmt: skip
+        "epoch": metrics.epoch,
+        "step": metrics.step,
+        "clean_accuracy": metrics.clean_accuracy,
+        "robust_accuracy": metrics.robust_accuracy,
+    }
 
 
 def _remark(best: EpochMetrics | None) -> dict[str, str]:

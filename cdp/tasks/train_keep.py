@@ -1,4 +1,5 @@
-"""What a robust training leaves in its run's folder: checkpoints to go on from, finished classifiers, examples of the attack."""
+"""What a robust training leaves in its run's folder: checkpoints to go on from, finished
+classifiers, examples of the attack."""
 
 from __future__ import annotations
 
@@ -30,10 +31,12 @@ _WITHOUT_WEIGHT = frozenset({"overfitting"})
 
 
 class Checkpoints:
-    """The newest two states of one training, and what it was started with. Every file is written atomically."""
+    """The newest two states of one training, and what it was started with. Every file is written
+    atomically."""
 
     def __init__(self, folder: Path, started: dict[str, Any]) -> None:
-        """folder: of the run; started: settings and data, any JSON object. Raises InputError where it was started with others."""
+        """folder: of the run; started: settings and data, any JSON object. Raises InputError where
+        it was started with others."""
         self.folder = folder / CHECKPOINTS
         record = self.folder / "config.json"
         self.begun = record.exists()
@@ -45,11 +48,14 @@ class Checkpoints:
             left.unlink(missing_ok=True)
 
     def _require_same(self, before: dict[str, Any], now: dict[str, Any]) -> None:
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        changed = sorted(
+            name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+        )
         if changed:
             raise InputError(
-                f"{changed[0]}: this run was started with {str(before.get(changed[0]))[:120]}, not {str(now.get(changed[0]))[:120]}, so its checkpoints "
-                "cannot go on: restore what it was started with, or start a new run"
+                f"{changed[0]}: this run was started with {str(before.get(changed[0]))[:120]}, not"
+                f" {str(now.get(changed[0]))[:120]}, so its checkpoints cannot go on: restore what"
+                " it was started with, or start a new run"
             )
 
     def paths(self) -> list[Path]:
@@ -57,7 +63,8 @@ class Checkpoints:
         return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
 
     def restore(self, make: Callable[[], RobustTrainer]) -> RobustTrainer:
-        """A trainer from ``make`` at the newest checkpoint that can be read, else at the start. Damaged ones are removed."""
+        """A trainer from ``make`` at the newest checkpoint that can be read, else at the start.
+        Damaged ones are removed."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -81,15 +88,22 @@ class Checkpoints:
 def started_with(config: TrainConfig, prepared: Prepared) -> dict[str, Any]:
     """What must be the same for a checkpoint to go on."""
     # Not the hash of a card: tags may be put on a set at any time.
-    sets = [{name: value for name, value in one.items() if name != "card_sha256"} for one in prepared.sets]
+    sets = [
+        {name: value for name, value in one.items() if name != "card_sha256"}
+        for one in prepared.sets
+    ]
     data = {
-        "real images": prepared.real, "synthetic images": prepared.synthetic, "validation images": len(prepared.data.label), "budget": prepared.epsilon,
-    }  # fmt: skip
+        "real images": prepared.real,
+        "synthetic images": prepared.synthetic,
+        "validation images": len(prepared.data.label),
+        "budget": prepared.epsilon,
+    }
     return config.model_dump(mode="json", exclude=set(_WITHOUT_WEIGHT)) | data | {"sets": sets}
 
 
 def _completed(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training was started with, settings that there were not yet among it at what it did without them."""
+    """What a training was started with, settings that there were not yet among it at what it did
+    without them."""
     settings = {name: value for name, value in record.items() if name in TrainConfig.model_fields}
     try:
         known = parse(TrainConfig, settings | dict.fromkeys(_WITHOUT_WEIGHT, "stop"))
@@ -105,42 +119,85 @@ def clear_leftovers(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def classifier_card(config: TrainConfig, prepared: Prepared, metrics: EpochMetrics, *, run_name: str, kept_as: str) -> dict[str, Any]:
-    """The card of a finished classifier. metrics: of the validation whose averaged weights it has; kept_as: "best" or "last"."""
+def classifier_card(
+    config: TrainConfig, prepared: Prepared, metrics: EpochMetrics, *, run_name: str, kept_as: str
+) -> dict[str, Any]:
+    """The card of a finished classifier. metrics: of the validation whose averaged weights it has;
+    kept_as: "best" or "last"."""
     info = prepared.info
     settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
-    settings |= {"epsilon": prepared.epsilon, "attack_steps": attack_steps_of(config), "step_size": step_size_of(config, prepared.epsilon)}
-    how = {"attack": "PGD", "steps": config.validation_steps, "restarts": 1, "norm": config.norm, "epsilon": prepared.epsilon}
+    settings |= {
+        "epsilon": prepared.epsilon,
+        "attack_steps": attack_steps_of(config),
+        "step_size": step_size_of(config, prepared.epsilon),
+    }
+    how = {
+        "attack": "PGD",
+        "steps": config.validation_steps,
+        "restarts": 1,
+        "norm": config.norm,
+        "epsilon": prepared.epsilon,
+    }
     on = {"n": metrics.n, "on": "validation images held out from training"}
     return {
-        "format": 1, "what": "classifier", "kind": "robust", "dataset": info.name, "dataset_title": info.title, "shape": list(info.shape),
-        "classes": len(info.classes), "class_names": list(info.classes), "run": run_name, "kept_as": kept_as, "epoch": metrics.epoch, "steps": metrics.step,
+        "format": 1,
+        "what": "classifier",
+        "kind": "robust",
+        "dataset": info.name,
+        "dataset_title": info.title,
+        "shape": list(info.shape),
+        "classes": len(info.classes),
+        "class_names": list(info.classes),
+        "run": run_name,
+        "kept_as": kept_as,
+        "epoch": metrics.epoch,
+        "steps": metrics.step,
         "images_seen": metrics.images,
         "licence": f"weights: Apache-2.0; training data: {info.licence}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "code_version": __version__,
-        "training": settings
-        | {
-            "images": prepared.real, "synthetic_images": 0 if config.further_real else prepared.synthetic,
-            "further_real_images": config.further_real, "held_out": metrics.n, "dataset": config.dataset,
-        },
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "code_version": __version__,
+        "training": (
+            settings
+            | {
+                "images": prepared.real,
+                "synthetic_images": 0 if config.further_real else prepared.synthetic,
+                "further_real_images": config.further_real,
+                "held_out": metrics.n,
+                "dataset": config.dataset,
+            }
+        ),
         "sets": list(prepared.sets),
         "accuracy": {
             "clean": {"value": metrics.clean_accuracy, **on},
-            "pgd": {"value": metrics.robust_accuracy, **on, **how, "note": "a quick estimate: stronger attacks find less"},
+            "pgd": {
+                "value": metrics.robust_accuracy,
+                **on,
+                **how,
+                "note": "a quick estimate: stronger attacks find less",
+            },
         },
-        "metrics": {name: value if math.isfinite(value) else None for name, value in dataclasses.asdict(metrics).items()},
-    }  # fmt: skip
+        "metrics": {
+            name: value if math.isfinite(value) else None
+            for name, value in dataclasses.asdict(metrics).items()
+        },
+    }
 
 
 def save_examples(folder: Path, trainer: RobustTrainer) -> None:
-    """examples.npz: the validation images that show the attack, as the last validation left them."""
+    """examples.npz: the validation images that show the attack, as the last validation left
+    them."""
     checked, rows = trainer.checked, trainer.shown
     if checked is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_file(folder / EXAMPLES) as file:
         np.savez(
-            file, clean=trainer.data.image[rows], adversarial=checked.adversarial.astype(np.float32), label=trainer.data.label[rows],
-            predicted_clean=checked.predicted_clean[rows], predicted=checked.predicted[rows], epoch=np.int64(trainer.history[-1].metrics.epoch),
+            file,
+            clean=trainer.data.image[rows],
+            adversarial=checked.adversarial.astype(np.float32),
+            label=trainer.data.label[rows],
+            predicted_clean=checked.predicted_clean[rows],
+            predicted=checked.predicted[rows],
+            epoch=np.int64(trainer.history[-1].metrics.epoch),
             epsilon=np.float64(trainer.epsilon),
-        )  # fmt: skip
+        )

@@ -1,4 +1,5 @@
-"""The Gaussian model: closed forms, asymptotics and simulation of robust accuracy, and what a sample set says of its quantities.
+"""The Gaussian model: closed forms, asymptotics and simulation of robust accuracy, and what a
+sample set says of its quantities.
 
 numpy only at import; scipy is imported where it is used. The derivation: docs/theory.md.
 """

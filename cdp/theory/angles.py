@@ -1,7 +1,9 @@
-"""The angle of a Gaussian vector to a given direction, and what l2 robust accuracy is expected to be by it (docs/theory.md, 5).
+"""The angle of a Gaussian vector to a given direction, and what l2 robust accuracy is expected to
+be by it (docs/theory.md, 5).
 
-w ~ N(delta a, I): its angle phi to a has a density with one integral in it, and the part of w beside a is uniform on a sphere, so any function of the
-angle between w and a second direction u is an integral over phi and omega, the cosine of that part with the part of u beside a.
+w ~ N(delta a, I): its angle phi to a has a density with one integral in it, and the part of w
+beside a is uniform on a sphere, so any function of the angle between w and a second direction u is
+an integral over phi and omega, the cosine of that part with the part of u beside a.
 """
 
 from __future__ import annotations
@@ -21,10 +23,14 @@ FIRM = 1e7
 _AT_ONCE = 1 << 20
 
 
-def direction_expectation(dim: int, delta: Floats, cosine: Floats, *, gain: float, toll: float) -> Floats:
-    """E Phi(gain cos(w, u) - toll) for w ~ N(delta a, I_dim), a and u unit vectors with this cosine.
+def direction_expectation(
+    dim: int, delta: Floats, cosine: Floats, *, gain: float, toll: float
+) -> Floats:
+    """E Phi(gain cos(w, u) - toll) for w ~ N(delta a, I_dim), a and u unit vectors with this
+    cosine.
 
-    delta, cosine: (M,), delta from 0 to infinity; gain, toll >= 0 -> (M,), to 1e-6 for gain up to 100 and to 1e-3 up to 1000.
+    delta, cosine: (M,), delta from 0 to infinity; gain, toll >= 0 -> (M,), to 1e-6 for gain up to
+    100 and to 1e-3 up to 1000.
     """
     from scipy.special import ndtr
 
@@ -52,7 +58,10 @@ def direction_expectation(dim: int, delta: Floats, cosine: Floats, *, gain: floa
             if used == 1:
                 value = ndtr(gain * np.cos(phi) * np.sign(turn) - toll)
             else:
-                level, swing = gain * np.cos(phi) * turn - toll, gain * np.sin(phi) * np.sqrt(1 - turn**2)
+                level, swing = (
+                    gain * np.cos(phi) * turn - toll,
+                    gain * np.sin(phi) * np.sqrt(1 - turn**2),
+                )
                 value = ndtr(level[..., None] + swing[..., None] * omega) @ omega_weight
             values[soft[at]] = (mass * value).sum(axis=1)
     return values
@@ -66,8 +75,11 @@ def window(dim: int, delta: Floats) -> tuple[Floats, Floats]:
     return np.arctan2(least, delta + REACH), np.arctan2(np.where(along < 0, least, most), along)
 
 
-def angle_density(dim: int, delta: Floats, low: Floats, high: Floats, count: int) -> tuple[Floats, Floats]:
-    """Quadrature for phi in [low, high] (M,): nodes (M, count) and weights times density. The density of the direction of a Gaussian vector is
+def angle_density(
+    dim: int, delta: Floats, low: Floats, high: Floats, count: int
+) -> tuple[Floats, Floats]:
+    """Quadrature for phi in [low, high] (M,): nodes (M, count) and weights times density. The
+    density of the direction of a Gaussian vector is
 
     f(phi) = |S^(d-2)| (2 pi)^(-d/2) sin^(d-2)(phi) exp(-(delta sin phi)^2 / 2) J_d(delta cos phi).
     """
@@ -77,18 +89,31 @@ def angle_density(dim: int, delta: Floats, low: Floats, high: Floats, count: int
     half = (high - low)[:, None] / 2
     phi = low[:, None] + half * (nodes + 1)
     sine = np.sin(phi)
-    sphere = math.log(2) + (dim - 1) / 2 * math.log(math.pi) - gammaln((dim - 1) / 2) - dim / 2 * math.log(2 * math.pi)
-    log = sphere + (dim - 2) * np.log(sine) - np.square(delta[:, None] * sine) / 2 + log_radial(dim, delta[:, None] * np.cos(phi))
+    sphere = (
+        math.log(2)
+        + (dim - 1) / 2 * math.log(math.pi)
+        - gammaln((dim - 1) / 2)
+        - dim / 2 * math.log(2 * math.pi)
+    )
+    log = (
+        sphere
+        + (dim - 2) * np.log(sine)
+        - np.square(delta[:, None] * sine) / 2
+        + log_radial(dim, delta[:, None] * np.cos(phi))
+    )
     return phi, np.exp(log) * half * weights
 
 
 def log_radial(dim: int, c: Floats) -> Floats:
     """log J_d(c), J_d(c) = integral over rho > 0 of rho^(d-1) exp(-(rho - c)^2 / 2). c: any shape.
 
-    In t = log rho the integrand is smooth and falls off at both ends, so the trapezoidal rule converges exponentially.
+    In t = log rho the integrand is smooth and falls off at both ends, so the trapezoidal rule
+    converges exponentially.
     """
     peak = (c + np.sqrt(c**2 + 4 * dim)) / 2
-    peak = np.where(c < 0, dim / np.maximum(peak - c, 1e-300), peak)  # the same root without cancellation
+    peak = np.where(
+        c < 0, dim / np.maximum(peak - c, 1e-300), peak
+    )  # the same root without cancellation
     width = 1 / np.sqrt(peak**2 + dim)
     pace = 0.75 if dim > 30 else 0.35
     ahead = np.arange(0, REACH + 1, pace)
@@ -97,7 +122,8 @@ def log_radial(dim: int, c: Floats) -> Floats:
     total = np.zeros_like(c)
     for step in np.concatenate([behind, ahead]):
         t = step * width
-        # rho^d exp(-(rho - c)^2/2) over its value at the peak, written so that large rho lose no digits.
+        # rho^d exp(-(rho - c)^2/2) over its value at the peak, written so that large rho lose no
+        # digits.
         grown = peak * np.expm1(t)
         total += np.exp(dim * t - grown * (grown / 2 + peak - c))
     return np.asarray(top + np.log(total * pace * width))
@@ -105,8 +131,9 @@ def log_radial(dim: int, c: Floats) -> Floats:
 
 @lru_cache(maxsize=64)
 def aside_nodes(dim: int, steepness: float) -> tuple[Floats, Floats]:
-    """Gauss quadrature for omega, one coordinate of a uniform unit vector in dim - 1 dimensions, whose density is (1 - omega^2)^((dim-4)/2): from
-    the recurrence of the Gegenbauer polynomials by Golub and Welsch. In two dimensions omega is -1 or 1. steepness: nodes over half the range."""
+    """Gauss quadrature for omega, one coordinate of a uniform unit vector in dim - 1 dimensions,
+    whose density is (1 - omega^2)^((dim-4)/2): from the recurrence of the Gegenbauer polynomials by
+    Golub and Welsch. In two dimensions omega is -1 or 1. steepness: nodes over half the range."""
     from scipy.linalg import eigh_tridiagonal
 
     if dim == 2:
@@ -114,6 +141,8 @@ def aside_nodes(dim: int, steepness: float) -> tuple[Floats, Floats]:
     reach = min(math.pi / 2, REACH / math.sqrt(dim - 2))
     k = np.arange(2.0, min(8 + steepness * reach, 300))
     order = (dim - 3) / 2
-    beside = np.concatenate([[1 / (2 * (1 + order))], k * (k + 2 * order - 1) / (4 * (k + order) * (k + order - 1))])
+    beside = np.concatenate(
+        [[1 / (2 * (1 + order))], k * (k + 2 * order - 1) / (4 * (k + order) * (k + order - 1))]
+    )
     nodes, vectors = eigh_tridiagonal(np.zeros(len(beside) + 1), np.sqrt(beside))
     return nodes, np.square(vectors[0])

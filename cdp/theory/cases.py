@@ -1,4 +1,5 @@
-"""Many synthetic distributions at once, without their (d,) means: coordinates that are alike in every mean are counted, not repeated."""
+"""Many synthetic distributions at once, without their (d,) means: coordinates that are alike in
+every mean are counted, not repeated."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ from cdp.theory.model import Problem
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """M cases of one problem: case j has the synthetic mean ``coefficients[j] @ basis`` and n[j] samples.
+    """M cases of one problem: case j has the synthetic mean ``coefficients[j] @ basis`` and n[j]
+    samples.
 
-    mu: (G,) real mean, basis: (B, G), one column for each kind of coordinate, of which there are ``counts`` (G,).
-    coefficients: (M, B); n: (M,) real numbers of 1 or more, or infinity. noise, label_noise, correlation: as in Synthetic.
+    mu: (G,) real mean, basis: (B, G), one column for each kind of coordinate, of which there are
+    ``counts`` (G,). coefficients: (M, B); n: (M,) real numbers of 1 or more, or infinity. noise,
+    label_noise, correlation: as in Synthetic.
     """
 
     problem: Problem
@@ -61,7 +64,17 @@ def cases(
     coefficients = np.atleast_2d(np.asarray(coefficients, np.float64))
     columns, counts = _alike(np.stack([problem.mu, *basis]))
     counted = np.broadcast_to(np.asarray(n, np.float64), (len(coefficients),))
-    return Cases(problem, columns[0], columns[1:], counts, coefficients, counted, noise, label_noise, correlation)
+    return Cases(
+        problem,
+        columns[0],
+        columns[1:],
+        counts,
+        coefficients,
+        counted,
+        noise,
+        label_noise,
+        correlation,
+    )
 
 
 def _alike(rows: Floats) -> tuple[Floats, Floats]:

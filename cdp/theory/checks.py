@@ -27,7 +27,9 @@ def numbers(name: str, value: object) -> Floats:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise InputError(f"{name} has rows of different lengths: pass an array of numbers") from error
+        raise InputError(
+            f"{name} has rows of different lengths: pass an array of numbers"
+        ) from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name} is no array of real numbers (type {array.dtype}): pass floats")
     array = array.astype(np.float64)
@@ -81,5 +83,8 @@ def sample_count(value: object) -> float:
         return math.inf
     found = number("n", value)
     if found < 1 or found != math.floor(found):
-        raise InputError(f"n is {found:g}: pass a whole number of samples of 1 or more, or math.inf for the limit")
+        raise InputError(
+            f"n is {found:g}: pass a whole number of samples of 1 or more, or math.inf for the"
+            " limit"
+        )
     return found

@@ -1,8 +1,11 @@
-"""Large-d formula for averaged and for soft-thresholded weights, under either budget (docs/theory.md, 6).
+"""Large-d formula for averaged and for soft-thresholded weights, under either budget
+(docs/theory.md, 6).
 
-Given right labels and common factor the coordinates of w are independent, so the two sums that robust accuracy depends on,
-A = sum_i (mu_i w_i - epsilon |w_i|) and Q = sum_i w_i^2, are jointly Gaussian for many coordinates. Phi(A / (sigma sqrt(Q))) is then averaged with
-its argument expanded to second order about the means. Asymptotic: exact in the limit of many coordinates that matter alike.
+Given right labels and common factor the coordinates of w are independent, so the two sums that
+robust accuracy depends on, A = sum_i (mu_i w_i - epsilon |w_i|) and Q = sum_i w_i^2, are jointly
+Gaussian for many coordinates. Phi(A / (sigma sqrt(Q))) is then averaged with its argument expanded
+to second order about the means. Asymptotic: exact in the limit of many coordinates that matter
+alike.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ _MOST = 3_000_000
 
 @dataclass(frozen=True)
 class Moments:
-    """Of S = S_t(w), w ~ N(m, tau^2), coordinate by coordinate: E S, E|S|, E S^2, E S|S|, E S^3, E|S|^3, E S^4, and P(S = 0)."""
+    """Of S = S_t(w), w ~ N(m, tau^2), coordinate by coordinate: E S, E|S|, E S^2, E S|S|, E S^3,
+    E|S|^3, E S^4, and P(S = 0)."""
 
     first: Floats
     size: Floats
@@ -36,7 +40,8 @@ class Moments:
 
 
 def moments(mean: Floats, spread: Floats, threshold: float) -> Moments:
-    """mean, spread: broadcastable arrays, spread above 0; threshold: t >= 0, 0 leaves w as it is. Exact (folded and truncated normal)."""
+    """mean, spread: broadcastable arrays, spread above 0; threshold: t >= 0, 0 leaves w as it is.
+    Exact (folded and truncated normal)."""
     from scipy.special import ndtr
 
     h = mean / spread
@@ -45,13 +50,28 @@ def moments(mean: Floats, spread: Floats, threshold: float) -> Moments:
         h2 = h * h
         s2 = spread * spread
         return Moments(
-            mean, spread * (bell + h * tail), s2 * (h2 + 1), s2 * ((h2 + 1) * tail + h * bell), s2 * spread * h * (h2 + 3),
-            s2 * spread * (h * (h2 + 3) * tail + (h2 + 2) * bell), s2 * s2 * (h2 * h2 + 6 * h2 + 3), np.zeros_like(h),
-        )  # fmt: skip
+            mean,
+            spread * (bell + h * tail),
+            s2 * (h2 + 1),
+            s2 * ((h2 + 1) * tail + h * bell),
+            s2 * spread * h * (h2 + 3),
+            s2 * spread * (h * (h2 + 3) * tail + (h2 + 2) * bell),
+            s2 * s2 * (h2 * h2 + 6 * h2 + 3),
+            np.zeros_like(h),
+        )
     up, down = _beyond(threshold / spread - h), _beyond(threshold / spread + h)
     total = [spread**k * (u + v) for k, (u, v) in enumerate(zip(up, down, strict=True))]
     signed = [spread**k * (u - v) for k, (u, v) in enumerate(zip(up, down, strict=True))]
-    return Moments(signed[1], total[1], total[2], signed[2], signed[3], total[3], total[4], np.clip(1 - total[0], 0.0, 1.0))
+    return Moments(
+        signed[1],
+        total[1],
+        total[2],
+        signed[2],
+        signed[3],
+        total[3],
+        total[4],
+        np.clip(1 - total[0], 0.0, 1.0),
+    )
 
 
 def _beyond(b: Floats) -> list[Floats]:
@@ -66,15 +86,23 @@ def _beyond(b: Floats) -> list[Floats]:
 
 
 def averaged(cases: Cases, *, threshold: float) -> Floats:
-    """Expected robust accuracy in every case (M,) of the average (threshold 0) or of its soft threshold. n must be finite."""
+    """Expected robust accuracy in every case (M,) of the average (threshold 0) or of its soft
+    threshold. n must be finite."""
     (share, label_weight), (g, factor_weight) = _mixture(cases)
     shape = (len(cases), share.shape[1], len(g))
     values = np.empty(math.prod(shape))
     block = max(1, _AT_ONCE // len(cases.mu))
-    own, common = (math.sqrt(part) * cases.spread for part in (1 - cases.correlation, cases.correlation))
+    own, common = (
+        math.sqrt(part) * cases.spread for part in (1 - cases.correlation, cases.correlation)
+    )
     for start in range(0, len(values), block):
-        case, label, factor = np.unravel_index(np.arange(start, min(start + block, len(values))), shape)
-        means = cases.coefficients[case] @ cases.basis * share[case, label, None] + (common[case] * g[factor])[:, None]
+        case, label, factor = np.unravel_index(
+            np.arange(start, min(start + block, len(values))), shape
+        )
+        means = (
+            cases.coefficients[case] @ cases.basis * share[case, label, None]
+            + (common[case] * g[factor])[:, None]
+        )
         values[start : start + block] = _given(cases, means, own[case, None], threshold)
     return np.asarray(np.einsum("ckg,ck,g->c", values.reshape(shape), label_weight, factor_weight))
 
@@ -88,7 +116,10 @@ def nodes(cases: Cases) -> int:
 def _mixture(cases: Cases) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """Right labels of every case and the common factor, each with its weights."""
     moved = 2 * math.sqrt(
-        cases.label_noise * (1 - cases.label_noise) * float(cases.dot(cases.means, cases.means).max()) / cases.problem.dim
+        cases.label_noise
+        * (1 - cases.label_noise)
+        * float(cases.dot(cases.means, cases.means).max())
+        / cases.problem.dim
     )
     gain = float(np.linalg.norm(cases.problem.mu)) / cases.problem.sigma
     labels, factor = (
@@ -115,13 +146,17 @@ def _given(cases: Cases, means: Floats, spread: Floats, threshold: float) -> Flo
     with np.errstate(divide="ignore", invalid="ignore"):
         none = np.exp(np.log(s.nothing) @ counts) if threshold else np.zeros(len(means))
         if threshold:
-            mean_a, mean_q, var_a, both, var_q = _given_something(none, mean_a, mean_q, var_a, both, var_q)
+            mean_a, mean_q, var_a, both, var_q = _given_something(
+                none, mean_a, mean_q, var_a, both, var_q
+            )
         root = problem.sigma * np.sqrt(mean_q)
         t = mean_a / root
         centre = t - both / (2 * root * mean_q) + 3 * t * var_q / (8 * mean_q**2)
         variance = var_a / root**2 - t * both / (root * mean_q) + t**2 * var_q / (4 * mean_q**2)
         value = ndtr((centre - toll) / np.sqrt(1 + np.maximum(variance, 0.0)))
-    return np.asarray(np.where(none < 1, none / 2 + (1 - none) * np.nan_to_num(value, nan=0.5), 0.5))
+    return np.asarray(
+        np.where(none < 1, none / 2 + (1 - none) * np.nan_to_num(value, nan=0.5), 0.5)
+    )
 
 
 def _given_something(
@@ -130,4 +165,10 @@ def _given_something(
     """The same moments of the two sums given that w is not 0, whose probability is 1 - none."""
     some = 1 - none
     a, q = mean_a / some, mean_q / some
-    return a, q, (var_a + mean_a**2) / some - a**2, (both + mean_a * mean_q) / some - a * q, (var_q + mean_q**2) / some - q**2
+    return (
+        a,
+        q,
+        (var_a + mean_a**2) / some - a**2,
+        (both + mean_a * mean_q) / some - a * q,
+        (var_q + mean_q**2) / some - q**2,
+    )

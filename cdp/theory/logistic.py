@@ -1,8 +1,11 @@
-"""Adversarially trained logistic regression: the worst case inside the loss has a closed form, so training is one convex problem.
+"""Adversarially trained logistic regression: the worst case inside the loss has a closed form, so
+training is one convex problem.
 
-    minimise over w:  mean_i log(1 + exp(-(z_i.w - epsilon |w|))) + ridge/2 |w|_2^2,    z_i = y_i x_i,
+    minimise over w:  mean_i log(1 + exp(-(z_i.w - epsilon |w|))) + ridge/2 |w|_2^2,    z_i = y_i
+    x_i,
 
-where |w| is |w|_1 under l_inf and |w|_2 under l2 (docs/theory.md, 7). scipy's L-BFGS-B solves it; what it stopped at is judged by the subgradient.
+where |w| is |w|_1 under l_inf and |w|_2 under l2 (docs/theory.md, 7). scipy's L-BFGS-B solves it;
+what it stopped at is judged by the subgradient.
 """
 
 from __future__ import annotations
@@ -18,14 +21,15 @@ from cdp.theory.checks import Floats
 MOST_CELLS = 10_000_000
 """Samples times coordinates that one training may hold in memory."""
 TOLERANCE = 1e-5
-"""Largest entry that the smallest subgradient may have, in units of the largest entry of the loss's gradient at 0, or of 1; less under a
-small ridge, whose own pull must not drown in it."""
+"""Largest entry that the smallest subgradient may have, in units of the largest entry of the loss's
+gradient at 0, or of 1; less under a small ridge, whose own pull must not drown in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """weights: (d,); objective: its value there; residual: largest entry of the smallest subgradient, 0 at the minimum;
-    gap: how far the objective is from its minimum at most, by strong convexity: |subgradient|^2 / (2 ridge)."""
+    """weights: (d,); objective: its value there; residual: largest entry of the smallest
+    subgradient, 0 at the minimum; gap: how far the objective is from its minimum at most, by strong
+    convexity: |subgradient|^2 / (2 ridge)."""
 
     weights: Floats
     objective: float
@@ -34,12 +38,17 @@ class Fit:
 
 
 def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Fit:
-    """z: (n, d) samples times their labels. Raises InputError for senseless or too many numbers, CdpError where the tolerance is missed."""
+    """z: (n, d) samples times their labels. Raises InputError for senseless or too many numbers,
+    CdpError where the tolerance is missed."""
     rows = checks.numbers("z", z)
     if rows.ndim != 2 or not rows.size:
         raise InputError(f"z has shape {rows.shape}: pass samples times labels (n, d)")
     room(len(rows), rows.shape[1])
-    epsilon, norm, ridge = checks.budget(epsilon), checks.norm_name(norm), checks.positive("ridge", ridge)
+    epsilon, norm, ridge = (
+        checks.budget(epsilon),
+        checks.norm_name(norm),
+        checks.positive("ridge", ridge),
+    )
     centre = rows.mean(axis=0)
     tolerance = min(TOLERANCE, ridge / 10) * max(1.0, float(np.abs(centre).max()) / 2)
     if (np.abs(centre).max() if norm == "linf" else np.linalg.norm(centre)) <= epsilon:
@@ -51,16 +60,23 @@ def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Fit:
     slope = subgradient(w, rows, epsilon=epsilon, norm=norm, ridge=ridge)
     residual = float(np.abs(slope).max())
     if residual > tolerance:
-        raise CdpError(f"adversarial-logistic stopped at a subgradient of {residual:.1e}: raise ridge or use fewer coordinates")
-    return Fit(w, _objective(w, rows, epsilon, norm, ridge), residual, float(slope @ slope) / (2 * ridge))
+        raise CdpError(
+            f"adversarial-logistic stopped at a subgradient of {residual:.1e}: raise ridge or use"
+            " fewer coordinates"
+        )
+    return Fit(
+        w, _objective(w, rows, epsilon, norm, ridge), residual, float(slope @ slope) / (2 * ridge)
+    )
 
 
 def room(n: float, dim: int) -> None:
-    """Raises InputError where n samples of ``dim`` coordinates are more than one training may hold."""
+    """Raises InputError where n samples of ``dim`` coordinates are more than one training
+    may hold."""
     if n * dim > MOST_CELLS:
         raise InputError(
-            f"n: adversarial-logistic holds at most {MOST_CELLS:,} numbers, so {MOST_CELLS // dim:,} samples of {dim:,} coordinates "
-            f"(given: {n:,.0f}): lower n or dim"
+            f"n: adversarial-logistic holds at most {MOST_CELLS:,} numbers, so"
+            f" {MOST_CELLS // dim:,} samples of {dim:,} coordinates (given: {n:,.0f}): lower n"
+            " or dim"
         )
 
 
@@ -86,11 +102,14 @@ def _size(w: Floats, norm: str) -> float:
 
 
 def _objective(w: Floats, z: Floats, epsilon: float, norm: str, ridge: float) -> float:
-    return float(np.logaddexp(0.0, -(z @ w - epsilon * _size(w, norm))).mean() + ridge / 2 * (w @ w))
+    return float(
+        np.logaddexp(0.0, -(z @ w - epsilon * _size(w, norm))).mean() + ridge / 2 * (w @ w)
+    )
 
 
 def _split(z: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
-    """l_inf: w = u - v with u, v >= 0 makes |w|_1 the sum of both, and the problem smooth with bounds."""
+    """l_inf: w = u - v with u, v >= 0 makes |w|_1 the sum of both, and the problem smooth with
+    bounds."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
@@ -102,17 +121,29 @@ def _split(z: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
         pull = expit(-margin)
         slope = ridge * w - pull @ z / n
         toll = epsilon * pull.mean()
-        return float(np.logaddexp(0.0, -margin).mean() + ridge / 2 * (w @ w)), np.concatenate([slope + toll, toll - slope])
+        return float(np.logaddexp(0.0, -margin).mean() + ridge / 2 * (w @ w)), np.concatenate(
+            [slope + toll, toll - slope]
+        )
 
-    found = minimize(value, np.zeros(2 * d), jac=True, method="L-BFGS-B", bounds=[(0, None)] * (2 * d), options=_options(tolerance))
+    found = minimize(
+        value,
+        np.zeros(2 * d),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * (2 * d),
+        options=_options(tolerance),
+    )
     return np.asarray(found.x[:d] - found.x[d:])
 
 
 def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
-    """l2, or no budget: smooth but for w = 0, which is not the minimum here; the start lies below the value at 0, so it is never reached.
+    """l2, or no budget: smooth but for w = 0, which is not the minimum here; the start lies below
+    the value at 0, so it is never reached.
 
-    The objective is convex with slope -(|centre| - epsilon)/2 at 0 along the centre, so a step t lowers it by t times that at most. Where this is
-    less than the spacing of floats at log 2, no shorter step can be told from 0 either, and the answer is 0; its subgradient is judged like any other.
+    The objective is convex with slope -(|centre| - epsilon)/2 at 0 along the centre, so a step t
+    lowers it by t times that at most. Where this is less than the spacing of floats at log 2, no
+    shorter step can be told from 0 either, and the answer is 0; its subgradient is judged like any
+    other.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -133,7 +164,9 @@ def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: 
         start, decrease = start / 2, decrease / 2
         if decrease < np.spacing(at_zero):
             return np.zeros_like(centre)
-    return np.asarray(minimize(value, start, jac=True, method="L-BFGS-B", options=_options(tolerance)).x)
+    return np.asarray(
+        minimize(value, start, jac=True, method="L-BFGS-B", options=_options(tolerance)).x
+    )
 
 
 def _options(tolerance: float) -> dict[str, float]:

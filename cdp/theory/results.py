@@ -1,4 +1,5 @@
-"""What the views of the model give: numbers for figures and tables, each with the word for how it was found."""
+"""What the views of the model give: numbers for figures and tables, each with the word for how it
+was found."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from cdp.types import Interval
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Simulated robust accuracies with 95 % intervals. n: (P,) samples; value, low, high: (P,); draws: trainings behind each."""
+    """Simulated robust accuracies with 95 % intervals. n: (P,) samples; value, low, high: (P,);
+    draws: trainings behind each."""
 
     n: Floats
     value: Floats
@@ -34,8 +36,9 @@ def points_of(n: Floats, found: Sequence[Interval]) -> Points:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Robust accuracy against n at one separation. n: (N,) samples; value: (N,), None with kind None where there is no formula;
-    limit: at infinitely many samples with its kind, None where unknown; simulated: None where there was no room for any."""
+    """Robust accuracy against n at one separation. n: (N,) samples; value: (N,), None with kind
+    None where there is no formula; limit: at infinitely many samples with its kind, None where
+    unknown; simulated: None where there was no room for any."""
 
     separation: float
     learner: Learner
@@ -51,9 +54,11 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """Robust accuracy over separation and angle at n samples. separations: (S,); angles: (A,) degrees; values: (A, S).
+    """Robust accuracy over separation and angle at n samples. separations: (S,); angles: (A,)
+    degrees; values: (A, S).
 
-    here, real: (separation, angle) of the settings and of real data themselves; best: what the best classifier has.
+    here, real: (separation, angle) of the settings and of real data themselves; best: what the best
+    classifier has.
     """
 
     separations: Floats
@@ -68,8 +73,8 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Needed:
-    """Samples for the target at one separation. n: real, None where no n reaches it; law: what the c-squared law says from the settings' own
-    separation, None where that has no n. kind: of n."""
+    """Samples for the target at one separation. n: real, None where no n reaches it; law: what the
+    c-squared law says from the settings' own separation, None where that has no n. kind: of n."""
 
     separation: float
     n: float | None
@@ -79,8 +84,9 @@ class Needed:
 
 @dataclass(frozen=True)
 class NeededTable:
-    """rows by separation; limit: robust accuracy at infinitely many samples, which a target has to stay below; lawful: whether the law is
-    exact for this learner ("exact"), approached for many samples ("asymptotic"), or does not hold (None)."""
+    """rows by separation; limit: robust accuracy at infinitely many samples, which a target has to
+    stay below; lawful: whether the law is exact for this learner ("exact"), approached for many
+    samples ("asymptotic"), or does not hold (None)."""
 
     rows: tuple[Needed, ...]
     target: float
@@ -91,10 +97,12 @@ class NeededTable:
 
 @dataclass(frozen=True, eq=False)
 class Boundary:
-    """Where the plane of the picture meets the boundary w.x = 0, and the points that an attack carries across it.
+    """Where the plane of the picture meets the boundary w.x = 0, and the points that an attack
+    carries across it.
 
-    normal: (2,) unit normal in the plane; half_width: of the tube |w.x| <= epsilon |w|_dual, measured in the plane, infinite where w is at right
-    angles to it; in_plane: |w| in the plane over |w|, 0 to 1; accuracy: robust accuracy of w in all dimensions, exact.
+    normal: (2,) unit normal in the plane; half_width: of the tube |w.x| <= epsilon |w|_dual,
+    measured in the plane, infinite where w is at right angles to it; in_plane: |w| in the plane
+    over |w|, 0 to 1; accuracy: robust accuracy of w in all dimensions, exact.
     """
 
     name: str
@@ -106,10 +114,12 @@ class Boundary:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """The plane of the real mean (first axis) and of what the optimum adds to it (second axis), in the units of x.
+    """The plane of the real mean (first axis) and of what the optimum adds to it (second axis), in
+    the units of x.
 
-    means: (2,), of class +1; covariances: (2, 2); points: (P, 2) draws with their labels (P,) of -1 and 1, flipped ones included.
-    optimal: None where no classifier that looks at x beats answering with one class. Projections are exact, the draws simulated.
+    means: (2,), of class +1; covariances: (2, 2); points: (P, 2) draws with their labels (P,) of -1
+    and 1, flipped ones included. optimal: None where no classifier that looks at x beats answering
+    with one class. Projections are exact, the draws simulated.
     """
 
     real_mean: Floats
@@ -128,8 +138,9 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Coordinate by coordinate, largest |mu_i| first. order: (d,) coordinate numbers from 0; mu, optimum (soft threshold, in the units of mu),
-    synthetic, learned (one training on n samples): (d,). Angles in degrees; nan where one of the two is 0."""
+    """Coordinate by coordinate, largest |mu_i| first. order: (d,) coordinate numbers from 0; mu,
+    optimum (soft threshold, in the units of mu), synthetic, learned (one training on n samples):
+    (d,). Angles in degrees; nan where one of the two is 0."""
 
     order: Ints
     mu: Floats
@@ -146,11 +157,14 @@ class Coordinates:
 
 @dataclass(frozen=True, eq=False)
 class Guided:
-    """The synthetic mean moved from mu (strength 0) to the optimum's direction (1) and past it, at the same separation.
+    """The synthetic mean moved from mu (strength 0) to the optimum's direction (1) and past it, at
+    the same separation.
 
-    strengths, angles (degrees to the optimum; nan where no direction beats guessing), limit (infinitely many samples; nan where unknown, of kind
-    limit_kind): (S,); value: (S,) at n samples, None with kind
-    None where there is no formula; simulated: its n is the same n at every strength; means: (S, 2) in the plane of the picture.
+    strengths, angles (degrees to the optimum; nan where no direction beats guessing), limit
+    (infinitely many samples; nan where unknown, of kind limit_kind): (S,); value: (S,) at n
+    samples, None with kind
+    None where there is no formula; simulated: its n is the same n at every strength; means: (S, 2)
+    in the plane of the picture.
     """
 
     strengths: Floats

@@ -1,4 +1,5 @@
-"""From the settings of the page to the model's values: the real mean, the robust optimum's direction, the synthetic mean."""
+"""From the settings of the page to the model's values: the real mean, the robust optimum's
+direction, the synthetic mean."""
 
 from __future__ import annotations
 
@@ -25,13 +26,17 @@ def problem_of(config: TheoryConfig) -> Problem:
 
 
 def synthetic_of(config: TheoryConfig) -> Synthetic:
-    """The synthetic distribution of these settings: its mean lies at ``angle`` to the robust optimum."""
+    """The synthetic distribution of these settings: its mean lies at ``angle`` to the robust
+    optimum."""
     problem = problem_of(config)
     return synthetic_along(config, turned(problem, config.angle), problem)
 
 
-def synthetic_along(config: TheoryConfig, direction: Floats, problem: Problem, separation: float | None = None) -> Synthetic:
-    """The synthetic distribution whose mean has this (d,) unit direction; separation: c, the settings' own where None."""
+def synthetic_along(
+    config: TheoryConfig, direction: Floats, problem: Problem, separation: float | None = None
+) -> Synthetic:
+    """The synthetic distribution whose mean has this (d,) unit direction; separation: c, the
+    settings' own where None."""
     c = config.separation if separation is None else separation
     length = c * config.noise * float(np.linalg.norm(problem.mu)) / problem.sigma
     correlation = config.correlation if config.covariance == "correlated" else 0.0
@@ -39,13 +44,15 @@ def synthetic_along(config: TheoryConfig, direction: Floats, problem: Problem, s
 
 
 def optimum(problem: Problem) -> Floats:
-    """Unit direction of the robust optimum; of mu where the budget leaves no optimum. (d,); 0 where mu is 0."""
+    """Unit direction of the robust optimum; of mu where the budget leaves no optimum. (d,); 0 where
+    mu is 0."""
     best = optimal_direction(problem.mu, epsilon=problem.epsilon, norm=problem.norm)
     return unit(best if best.any() else problem.mu)
 
 
 def beatable(problem: Problem) -> bool:
-    """Whether any direction beats answering with one class: under l_inf a coordinate of mu has to exceed the budget, under l2 its length."""
+    """Whether any direction beats answering with one class: under l_inf a coordinate of mu has to
+    exceed the budget, under l2 its length."""
     sizes = np.abs(problem.mu) if problem.norm == "linf" else np.array([np.linalg.norm(problem.mu)])
     return bool((sizes > problem.epsilon).any())
 
@@ -57,12 +64,19 @@ def turned(problem: Problem, degrees: float) -> Floats:
 
 
 def aside(problem: Problem) -> Floats:
-    """Unit vector at right angles to the optimum, (d,): towards mu where mu points elsewhere; where the optimum points along mu, along the
-    sum of the coordinates that mu leaves at 0, and where there is none, along alternating signs. 0 in one dimension."""
+    """Unit vector at right angles to the optimum, (d,): towards mu where mu points elsewhere; where
+    the optimum points along mu, along the sum of the coordinates that mu leaves at 0, and where
+    there is none, along alternating signs. 0 in one dimension."""
     best = optimum(problem)
     d = problem.dim
     pattern = np.where(np.arange(d) % 2 == 0, 1.0, -1.0)
-    for candidate in (problem.mu, (problem.mu == 0).astype(np.float64), pattern, np.eye(1, d)[0], np.eye(1, d, 1)[0]):
+    for candidate in (
+        problem.mu,
+        (problem.mu == 0).astype(np.float64),
+        pattern,
+        np.eye(1, d)[0],
+        np.eye(1, d, 1)[0],
+    ):
         size = np.linalg.norm(candidate)
         rest = candidate - (candidate @ best) * best
         rest -= (rest @ best) * best

@@ -1,4 +1,5 @@
-"""Simulated robust accuracy: learned weights are drawn, and each is scored by the exact closed form."""
+"""Simulated robust accuracy: learned weights are drawn, and each is scored by the exact closed
+form."""
 
 from __future__ import annotations
 
@@ -39,38 +40,55 @@ def simulate(
     ridge: float = 1e-3,
     report: Callable[[float], None] | None = None,
 ) -> Interval:
-    """Mean robust accuracy of ``draws`` trainings on n samples each, with its 95 % interval; Interval.n is the number of draws.
+    """Mean robust accuracy of ``draws`` trainings on n samples each, with its 95 % interval;
+    Interval.n is the number of draws.
 
-    The interval is Student's t. Where nearly all draws are tied (``_tied``) it is widened by a bound that assumes no distribution, for t has next to
-    no width there. Measured for l2, d = 1, mu = m = 2, epsilon = 1/2 over 400 seeds: with 20 to 1,000 draws at n = 1 to 4, t alone holds the exact
-    value in 0.3 % to 95 % of the runs, widened in 94 % at least. By the binomial distribution, whatever share of the draws differs: in 92 % at least
-    (20 to 3,000 draws). Without ties it is the t interval to the last bit, also where draws agree but for rare ones without being equal: at d = 2,
-    correlation 0.9, mu = m = (1.4, 1.4), n = 3 and 200 draws it holds the value in 79 %.
+    The interval is Student's t. Where nearly all draws are tied (``_tied``) it is widened by a
+    bound that assumes no distribution, for t has next to no width there. Measured for l2, d = 1, mu
+    = m = 2, epsilon = 1/2 over 400 seeds: with 20 to 1,000 draws at n = 1 to 4, t alone holds the
+    exact value in 0.3 % to 95 % of the runs, widened in 94 % at least. By the binomial
+    distribution, whatever share of the draws differs: in 92 % at least (20 to 3,000 draws). Without
+    ties it is the t interval to the last bit, also where draws agree but for rare ones without
+    being equal: at d = 2, correlation 0.9, mu = m = (1.4, 1.4), n = 3 and 200 draws it holds the
+    value in 79 %.
 
-    n: whole, or math.inf for the limit. ridge: of adversarial-logistic, in units of the synthetic noise. Memory does not grow with n, but for
-    adversarial-logistic, which needs the samples: n times d up to 10^7. report: called with the share of trainings done, after each block of them
-    (adversarial-logistic: each training). Raises InputError for more, for a seed that is no whole number of 0 or more, and as ``expected`` does.
+    n: whole, or math.inf for the limit. ridge: of adversarial-logistic, in units of the synthetic
+    noise. Memory does not grow with n, but for adversarial-logistic, which needs the samples: n
+    times d up to 10^7. report: called with the share of trainings done, after each block of them
+    (adversarial-logistic: each training). Raises InputError for more, for a seed that is no whole
+    number of 0 or more, and as ``expected`` does.
     """
     from scipy.special import ndtr, stdtrit
 
-    drawn = weights(problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report)
-    found = np.concatenate([margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm) for w in drawn])
+    drawn = weights(
+        problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report
+    )
+    found = np.concatenate(
+        [
+            margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
+            for w in drawn
+        ]
+    )
     values = np.asarray(ndtr(found))
     value = float(values.mean())
     half = float(stdtrit(draws - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(draws)
     low, high = value - half, value + half
     if not math.isinf(n):  # in the limit, draws are tied because nothing is left to chance
-        best = best_accuracy(problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
+        best = best_accuracy(
+            problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm
+        )
         least, most = _tied(found, best) or (low, high)
         low, high = min(low, least), max(high, most)
     return Interval(value, max(0.0, low), min(1.0, high), draws)
 
 
 def _tied(found: Floats, best: float) -> tuple[float, float] | None:
-    """Bounds on the mean accuracy where fewer than ten margins (draws,), and fewer than half, differ from the most common; None elsewhere.
+    """Bounds on the mean accuracy where fewer than ten margins (draws,), and fewer than half,
+    differ from the most common; None elsewhere.
 
-    The share that differs is p at most (Clopper and Pearson 1934, 95 %), and what differs has an accuracy between 0 and ``best``, which no
-    classifier exceeds. Margins are compared, since accuracies near 0 and 1 are tied by rounding alone.
+    The share that differs is p at most (Clopper and Pearson 1934, 95 %), and what differs has an
+    accuracy between 0 and ``best``, which no classifier exceeds. Margins are compared, since
+    accuracies near 0 and 1 are tied by rounding alone.
     """
     from scipy.special import betaincinv, ndtr
 
@@ -98,7 +116,15 @@ def weights(
     if not isinstance(draws, int) or draws < 2:
         raise InputError(f"draws is {draws!r}: pass a whole number of 2 or more")
     done = 0
-    for block in _blocks(problem, synthetic, int(min(checks.sample_count(n), _MANY)), learner, draws, _generator(seed), ridge):
+    for block in _blocks(
+        problem,
+        synthetic,
+        int(min(checks.sample_count(n), _MANY)),
+        learner,
+        draws,
+        _generator(seed),
+        ridge,
+    ):
         done += len(block)
         if report:
             report(done / draws)
@@ -113,7 +139,13 @@ def _generator(seed: int | tuple[int, ...]) -> np.random.Generator:
 
 
 def _blocks(
-    problem: Problem, synthetic: Synthetic, n: int, learner: Learner, draws: int, rng: np.random.Generator, ridge: float
+    problem: Problem,
+    synthetic: Synthetic,
+    n: int,
+    learner: Learner,
+    draws: int,
+    rng: np.random.Generator,
+    ridge: float,
 ) -> Iterator[Floats]:
     if learner == "adversarial-logistic":
         yield from _trained(problem, synthetic, n, draws, rng, ridge)
@@ -125,7 +157,8 @@ def _blocks(
 
 
 def _averages(synthetic: Synthetic, n: int, rows: int, rng: np.random.Generator) -> Floats:
-    """Averages of n samples times labels, (rows, d), by their exact distribution: no sample is drawn."""
+    """Averages of n samples times labels, (rows, d), by their exact distribution: no sample is
+    drawn."""
     r, tau = synthetic.correlation, synthetic.noise / math.sqrt(n)
     noise = rng.standard_normal((rows, len(synthetic.mean)), dtype=np.float32).astype(np.float64)
     noise *= tau * math.sqrt(1 - r)
@@ -137,13 +170,25 @@ def _averages(synthetic: Synthetic, n: int, rows: int, rng: np.random.Generator)
     return np.asarray(noise + right[:, None] * synthetic.mean)
 
 
-def _trained(problem: Problem, synthetic: Synthetic, n: int, draws: int, rng: np.random.Generator, ridge: float) -> Iterator[Floats]:
+def _trained(
+    problem: Problem,
+    synthetic: Synthetic,
+    n: int,
+    draws: int,
+    rng: np.random.Generator,
+    ridge: float,
+) -> Iterator[Floats]:
     room(n, problem.dim)
     if draws * n * problem.dim > MOST_WORK:
-        raise InputError(f"draws: {draws} trainings on {n:,} samples of {problem.dim:,} coordinates take too long: lower draws, n or dim")
+        raise InputError(
+            f"draws: {draws} trainings on {n:,} samples of {problem.dim:,} coordinates take too"
+            " long: lower draws, n or dim"
+        )
     for _ in range(draws):
         z = samples(synthetic, n, rng) / synthetic.noise
-        yield fit(z, epsilon=problem.epsilon / synthetic.noise, norm=problem.norm, ridge=ridge).weights[None]
+        yield fit(
+            z, epsilon=problem.epsilon / synthetic.noise, norm=problem.norm, ridge=ridge
+        ).weights[None]
 
 
 def samples(synthetic: Synthetic, n: int, rng: np.random.Generator) -> Floats:

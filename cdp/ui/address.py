@@ -1,4 +1,5 @@
-"""The query parameters of a page: those that a person opened are a link; those that the browser still shows of our own are not."""
+"""The query parameters of a page: those that a person opened are a link; those that the browser
+still shows of our own are not."""
 
 from __future__ import annotations
 
@@ -12,18 +13,22 @@ import streamlit as st
 from cdp.ui.links import RESERVED
 
 ECHO_SECONDS = 5.0
-"""How long the browser may go on sending parameters that were replaced. Each of its messages carries those that it has then: one that
-left before ours arrived would be taken for a link, and would undo what was just typed."""
+"""How long the browser may go on sending parameters that were replaced. Each of its messages
+carries those that it has then: one that left before ours arrived would be taken for a link, and
+would undo what was just typed."""
 
 
 def read_params() -> dict[str, str]:
     """The page's own parameters, as the browser sent them."""
-    return {name: value for name, value in st.query_params.to_dict().items() if name not in RESERVED}
+    return {
+        name: value for name, value in st.query_params.to_dict().items() if name not in RESERVED
+    }
 
 
 @dataclass
 class Address:
-    """What a session last read from the address or wrote there, and what that replaced a moment ago."""
+    """What a session last read from the address or wrote there, and what that replaced a moment
+    ago."""
 
     params: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
@@ -31,8 +36,12 @@ class Address:
 
     def is_link(self, params: Mapping[str, str]) -> bool:
         """Whether these were opened by a person, and so tell the settings."""
-        self._left = [(old, since) for old, since in self._left if self.clock() - since < ECHO_SECONDS]
-        return bool(params) and params != self.params and all(params != old for old, _ in self._left)
+        self._left = [
+            (old, since) for old, since in self._left if self.clock() - since < ECHO_SECONDS
+        ]
+        return (
+            bool(params) and params != self.params and all(params != old for old, _ in self._left)
+        )
 
     def take(self, params: Mapping[str, str]) -> None:
         """These are the parameters now."""
@@ -45,11 +54,14 @@ class Address:
         self.take(params)
         current = st.query_params.to_dict()
         if read_params() != self.params:
-            st.query_params.from_dict({name: value for name, value in current.items() if name in RESERVED} | self.params)
+            st.query_params.from_dict(
+                {name: value for name, value in current.items() if name in RESERVED} | self.params
+            )
 
 
 class Linked(Protocol):
-    """What a page keeps for a session and its address tells. turn: part of the controls' keys, which keep the values that they showed."""
+    """What a page keeps for a session and its address tells. turn: part of the controls' keys,
+    which keep the values that they showed."""
 
     address: Address
     turn: int
@@ -59,9 +71,12 @@ T = TypeVar("T", bound=Linked)
 
 
 def linked(
-    key: str, from_params: Callable[[Mapping[str, str]], T], carry: Callable[[T, T], None] = lambda before, now: None
+    key: str,
+    from_params: Callable[[Mapping[str, str]], T],
+    carry: Callable[[T, T], None] = lambda before, now: None,
 ) -> tuple[T, bool]:
-    """What this session holds under ``key``, and whether it was just read from the address, as it is at first and where that changed under the page.
+    """What this session holds under ``key``, and whether it was just read from the address, as it
+    is at first and where that changed under the page.
 
     carry: (before, now) takes over what an address need not say.
     """

@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A diffusion model as its card describes it. classes: names, () for an unconditional model; shape: (C, H, W)."""
+    """A diffusion model as its card describes it. classes: names, () for an unconditional model;
+    shape: (C, H, W)."""
 
     name: str
     dataset: str
@@ -19,8 +20,8 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Names that the form offers and that a link may use. encoders: by data set, without those that only judge; titles: of names
-    that say little to a person."""
+    """Names that the form offers and that a link may use. encoders: by data set, without those that
+    only judge; titles: of names that say little to a person."""
 
     models: Mapping[str, ModelEntry]
     datasets: tuple[str, ...]
@@ -33,7 +34,8 @@ class Catalog:
         return entry.classes if entry else ()
 
     def dataset(self, flat: Mapping[str, Any]) -> str:
-        """Whose encoders and real images go with these settings: the data set named, else the model's own; "" where neither is known."""
+        """Whose encoders and real images go with these settings: the data set named, else the
+        model's own; "" where neither is known."""
         entry = self.models.get(flat["model"])
         return str(flat["dataset"]) or (entry.dataset if entry else "")
 
@@ -61,16 +63,39 @@ def read_catalog() -> Catalog:
     from cdp.models.pipelines import list_models
     from cdp.paths import encoders_dir
 
-    models = {entry.name: _model(entry.name, entry.card) for entry in list_models() if not entry.problem}
-    own = sorted(folder.name for folder in encoders_dir().iterdir() if is_saved(folder.name)) if encoders_dir().is_dir() else []
-    known = [*(info.name for info, state in available() if state.ready), *(m.dataset for m in models.values() if m.dataset), *own]
+    models = {
+        entry.name: _model(entry.name, entry.card) for entry in list_models() if not entry.problem
+    }
+    own = (
+        sorted(folder.name for folder in encoders_dir().iterdir() if is_saved(folder.name))
+        if encoders_dir().is_dir()
+        else []
+    )
+    known = [
+        *(info.name for info, state in available() if state.ready),
+        *(m.dataset for m in models.values() if m.dataset),
+        *own,
+    ]
     datasets = tuple(dict.fromkeys(known))
-    usable = {name: [entry for entry in list_encoders(name) if not entry.problem and entry.name != JUDGE] for name in datasets}
+    usable = {
+        name: [entry for entry in list_encoders(name) if not entry.problem and entry.name != JUDGE]
+        for name in datasets
+    }
     encoders = {name: tuple(entry.name for entry in entries) for name, entries in usable.items()}
-    return Catalog(models, datasets, encoders, {entry.name: entry.title for entries in usable.values() for entry in entries})
+    return Catalog(
+        models,
+        datasets,
+        encoders,
+        {entry.name: entry.title for entries in usable.values() for entry in entries},
+    )
 
 
 def _model(name: str, card: Mapping[str, Any]) -> ModelEntry:
     count = card.get("classes") or 0
     names = card.get("class_names") or [f"class {i}" for i in range(count)]
-    return ModelEntry(name, str(card.get("dataset") or ""), tuple(map(str, names[:count])), tuple(card.get("shape", ())))
+    return ModelEntry(
+        name,
+        str(card.get("dataset") or ""),
+        tuple(map(str, names[:count])),
+        tuple(card.get("shape", ())),
+    )

@@ -9,7 +9,8 @@ from cdp.runs.engine import Engine
 
 @st.cache_resource(show_spinner=False)
 def engine() -> Engine:
-    """Models are loaded once and one generation runs at a time, whatever the number of tabs. Nothing is loaded here."""
+    """Models are loaded once and one generation runs at a time, whatever the number of tabs.
+    Nothing is loaded here."""
     return Engine()
 
 

@@ -13,10 +13,12 @@ from cdp.ui.words import plain
 
 
 def framed() -> None:
-    """On a session's first run, start again through app.py where Streamlit has run this page by itself.
+    """On a session's first run, start again through app.py where Streamlit has run this page by
+    itself.
 
-    A folder named pages/ is Streamlit's older convention, and it follows that until ``st.navigation`` was called once in the
-    process (streamlit 1.67, runtime/pages_manager.py). A link straight to a page would be drawn without title, width and menu.
+    A folder named pages/ is Streamlit's older convention, and it follows that until
+    ``st.navigation`` was called once in the process (streamlit 1.67, runtime/pages_manager.py). A
+    link straight to a page would be drawn without title, width and menu.
     """
     first = "framed" not in st.session_state
     st.session_state["framed"] = True
@@ -26,7 +28,8 @@ def framed() -> None:
 
 
 def usable_home() -> None:
-    """Said above every page where nothing can be written into CDP_HOME; the pages stop where it cannot even be read."""
+    """Said above every page where nothing can be written into CDP_HOME; the pages stop where it
+    cannot even be read."""
     with st.container():
         if problem := paths.home_problem():
             st.error(plain(f"{problem}."))
@@ -37,8 +40,9 @@ def usable_home() -> None:
 
 
 def warned(notes: Sequence[str]) -> None:
-    """What a link got wrong, in a place of its own. A fragment is known by where it stands on the page (streamlit 1.67, runtime/fragment.py):
-    were warnings to come and go above it, a click that is on its way to it would be lost."""
+    """What a link got wrong, in a place of its own. A fragment is known by where it stands on the
+    page (streamlit 1.67, runtime/fragment.py): were warnings to come and go above it, a click that
+    is on its way to it would be lost."""
     with st.container():
         for note in notes:
             st.warning(plain(note))

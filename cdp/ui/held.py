@@ -1,4 +1,5 @@
-"""What the settings of every page have in common: values that controls show, an address that tells them, and a count of turns."""
+"""What the settings of every page have in common: values that controls show, an address that tells
+them, and a count of turns."""
 
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ from cdp.ui.address import Address
 
 @dataclass
 class Held:
-    """flat: values by name, as the controls show them; for a moment they may not fit together. prefix: of the controls' keys.
+    """flat: values by name, as the controls show them; for a moment they may not fit together.
+    prefix: of the controls' keys.
 
-    notes: what a link got wrong, one sentence each, until the next move. turn: how often something else than a person's hand
-    set the controls; it is part of their keys, so that they start anew with ``flat``. start: the values at the beginning of this turn.
+    notes: what a link got wrong, one sentence each, until the next move. turn: how often something
+    else than a person's hand set the controls; it is part of their keys, so that they start anew
+    with ``flat``. start: the values at the beginning of this turn.
     """
 
     flat: dict[str, Any]

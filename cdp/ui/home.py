@@ -13,18 +13,27 @@ def purpose() -> None:
     st.title("Contrastive-DP Studio", anchor=False)
     with st.container(width=680):
         st.markdown(
-            "Does guiding a diffusion model make its images better training data for a robust classifier, and at which setting? "
-            "Here you steer the sampler with a contrastive loss, watch guided images appear beside unguided ones **from the same noise**, "
-            "and read off what changed, each figure with its interval. "
-            "Start with a preset, move the sliders, and keep the sets that are worth training on. "
-            "Then train robust classifiers with and without them, evaluate them with AutoAttack, and compare."
+            "Does guiding a diffusion model make its images better training data for a robust"
+            " classifier, and at which setting? Here you steer the sampler with a contrastive loss,"
+            " watch guided images appear beside unguided ones **from the same noise**, and read off"
+            " what changed, each figure with its interval. Start with a preset, move the sliders,"
+            " and keep the sets that are worth training on. Then train robust classifiers with and"
+            " without them, evaluate them with AutoAttack, and compare."
         )
         if st.button("Go to Generate", type="primary", key="to_generate"):
             st.switch_page("pages/generate.py")
-        st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+        st.page_link(
+            "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
+        )
         st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/arrow_forward:")
-        st.page_link("pages/lab.py", label="Attack single images by hand", icon=":material/arrow_forward:")
-        st.page_link("pages/theory.py", label="Why it should help: the theory", icon=":material/arrow_forward:")
+        st.page_link(
+            "pages/lab.py", label="Attack single images by hand", icon=":material/arrow_forward:"
+        )
+        st.page_link(
+            "pages/theory.py",
+            label="Why it should help: the theory",
+            icon=":material/arrow_forward:",
+        )
         st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
 
 
@@ -37,18 +46,26 @@ def store() -> None:
     runs = list_runs()
     st.subheader("In the store", anchor=False)
     with st.container(width=680):
-        st.markdown("\n".join(f"- **{title}**: {text}" for title, text in rows(catalog, [s.name for s in sets], runs)))
+        st.markdown(
+            "\n".join(
+                f"- **{title}**: {text}"
+                for title, text in rows(catalog, [s.name for s in sets], runs)
+            )
+        )
         if sets:
             st.page_link("pages/gallery.py", label="See the sample sets in the gallery")
         if not catalog.models:
             st.warning(
-                "No diffusion model is here yet. Train one with `python -m cdp pretrain`, or run `python -m cdp doctor` to see what is missing."
+                "No diffusion model is here yet. Train one with `python -m cdp pretrain`, or run"
+                " `python -m cdp doctor` to see what is missing."
             )
 
 
 def rows(catalog: Catalog, sets: list[str], runs: list[Run]) -> list[tuple[str, str]]:
     """(what, which) for models, encoders, data, sets, trainings and evaluations."""
-    encoders = sorted({catalog.titles.get(name, name) for names in catalog.encoders.values() for name in names})
+    encoders = sorted(
+        {catalog.titles.get(name, name) for names in catalog.encoders.values() for name in names}
+    )
     return [
         ("Diffusion models", _listed(list(catalog.models), "none")),
         ("Encoders that can guide", _listed(encoders, "none")),
@@ -63,7 +80,13 @@ def _counted(runs: list[Run], page: str) -> str:
     if not runs:
         return f"none yet, the first comes from {page}"
     going = sum(not run.over for run in runs)
-    return f"{len(runs):,}" + (f", {going} of them on its way" if going == 1 else f", {going} of them on their way" if going else "")
+    return f"{len(runs):,}" + (
+        f", {going} of them on its way"
+        if going == 1
+        else f", {going} of them on their way"
+        if going
+        else ""
+    )
 
 
 def _listed(names: list[str], nothing: str, most: int = 6) -> str:

@@ -1,4 +1,5 @@
-"""An image and its attacked copy as a person sees them: PNG data URLs, and the perturbation made visible. Pure."""
+"""An image and its attacked copy as a person sees them: PNG data URLs, and the perturbation made
+visible. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def gain_of(clean: np.ndarray, adversarial: np.ndarray) -> int:
 
 
 def perturbation(clean: np.ndarray, adversarial: np.ndarray, gain: int) -> np.ndarray:
-    """(n,H,W,3) uint8: grey images darker in blue and brighter in orange, colour images around mid-grey, channel by channel.
+    """(n,H,W,3) uint8: grey images darker in blue and brighter in orange, colour images around
+    mid-grey, channel by channel.
 
     clean: (n,H,W,C) uint8; adversarial: the same shape, in [0,1].
     """

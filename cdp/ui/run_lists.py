@@ -1,4 +1,5 @@
-"""What the lists of background runs on the pages have in common: filter, pages, the bar of one, and its log."""
+"""What the lists of background runs on the pages have in common: filter, pages, the bar of one, and
+its log."""
 
 from __future__ import annotations
 
@@ -17,8 +18,16 @@ LOG_BYTES = 8192
 OVER = "#777b80"
 
 
-def filtered(runs: Sequence[Run], matching: Callable[[Sequence[Run], str], list[Run]], *, key: str, label: str, hint: str) -> list[Run]:
-    """The runs that match what is typed; a short list has nothing to type into. hint: what stands in the empty box."""
+def filtered(
+    runs: Sequence[Run],
+    matching: Callable[[Sequence[Run], str], list[Run]],
+    *,
+    key: str,
+    label: str,
+    hint: str,
+) -> list[Run]:
+    """The runs that match what is typed; a short list has nothing to type into. hint: what stands
+    in the empty box."""
     if len(runs) < FILTERED_FROM:
         return list(runs)
     text = st.text_input(label, key=f"{key}_filter", placeholder=hint, label_visibility="collapsed")
@@ -42,9 +51,11 @@ def bar_html(run: Run, color: str) -> str:
     """How much of a run is done, as a thin bar; grey once it is over."""
     done = 100 * share(run)
     return (
-        f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100' aria-valuenow='{done:.0f}' aria-label='{html.escape(run.name, quote=True)}' "
+        f"<div role='progressbar' aria-valuemin='0' aria-valuemax='100' aria-valuenow='{done:.0f}'"
+        f" aria-label='{html.escape(run.name, quote=True)}' "
         "style='height:4px;border-radius:2px;margin:3px 0;background:rgba(128,132,140,0.22)'>"
-        f"<div style='height:4px;border-radius:2px;width:{done:.1f}%;background:{OVER if run.over else color}'></div></div>"
+        "<div"
+        f" style='height:4px;border-radius:2px;width:{done:.1f}%;background:{OVER if run.over else color}'></div></div>"
     )
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 
 GLYPHS = {
-    "circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "triangle-down": "▼", "triangle-left": "◀", "triangle-right": "▶",
-    "cross": "✚", "x": "✖", "star": "★", "circle-open": "○",
-}  # fmt: skip
-"""Plotly's marker symbols as text, so that a set or run has the same mark in a list and in a chart."""
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "triangle-down": "▼",
+    "triangle-left": "◀",
+    "triangle-right": "▶",
+    "cross": "✚",
+    "x": "✖",
+    "star": "★",
+    "circle-open": "○",
+}
+"""Plotly's marker symbols as text, so that a set or run has the same mark in a list and in a chart.
+"""
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,5 @@
-"""make coverage: it runs, stores what it measured, and its quick classifiers are those of the app."""
+"""make coverage: it runs, stores what it measured, and its quick classifiers are those of
+the app."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from cdp.embedding.measure import TITLES
 from cdp.embedding.two_sample import classifier_auc
 
 
-def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(cdp_home: Path, tmp_path: Path) -> None:
+def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(
+    cdp_home: Path, tmp_path: Path
+) -> None:
     keep = tmp_path / "pairs"
     assert coverage.main(["--quick", "--keep", str(keep)]) == 0
     found = results.load("coverage", cdp_home / "benchmarks")
@@ -21,7 +24,10 @@ def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(cdp_home
     lines = {figure.name: figure for figure in found.figures}
     for shape in coverage.SHAPES:
         for key, title in TITLES.items():
-            if (key, shape) == ("frechet", "curved"):  # 100 images are too few for its interval where features vary in many directions
+            if (key, shape) == (
+                "frechet",
+                "curved",
+            ):  # 100 images are too few for its interval where features vary in many directions
                 assert f"{title}, {shape}: covered" not in lines
                 continue
             assert lines[f"{title}, {shape}: covered"].n == 8, title
@@ -42,7 +48,10 @@ def test_too_few_pairs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_newtons_method_finds_the_classifiers_that_the_app_trains() -> None:
     rng = np.random.default_rng(0)
-    (real, _), (rows, label) = coverage.SHAPES["curved"](300, rng), coverage.SHAPES["curved"](300, rng)
+    (real, _), (rows, label) = (
+        coverage.SHAPES["curved"](300, rng),
+        coverage.SHAPES["curved"](300, rng),
+    )
     probe, told = linear_probe(rows, label), classifier_auc(real, 0.8 * rows)
     with coverage.quick_classifiers(trained=True):
         quick, quickly = linear_probe(rows, label), classifier_auc(real, 0.8 * rows)

@@ -1,4 +1,5 @@
-"""The lines of ``python -m benchmarks``: arguments, the clock, the memory gauge, and that both samplers make the same images."""
+"""The lines of ``python -m benchmarks``: arguments, the clock, the memory gauge, and that both
+samplers make the same images."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def test_what_cannot_be_measured_is_refused(given: list[str]) -> None:
 
 
 def test_a_result_says_machine_threads_load_and_whether_it_was_quick() -> None:
-    line = SimpleNamespace(NAME="x", TITLE="X", measure=lambda options: ([Figure("f", 1.0)], {"config": {}}))
+    line = SimpleNamespace(
+        NAME="x", TITLE="X", measure=lambda options: ([Figure("f", 1.0)], {"config": {}})
+    )
     result = run_line(cast(ModuleType, line), Options(quick=True))
     assert result.settings == {"quick": True, "config": {}}
     assert result.machine["threads"] == torch.get_num_threads()
@@ -56,9 +59,14 @@ def test_the_clock_counts_every_call_of_the_network_and_leaves_it_as_it_was() ->
 
 def test_the_peak_of_a_process_is_its_own_and_not_that_of_its_parent() -> None:
     block = np.ones(200 << 20, np.uint8)
-    code = "from benchmarks.memory import peak; before = peak(); block = bytearray(64 << 20); print(before, peak())"
+    code = (
+        "from benchmarks.memory import peak; before = peak(); block = bytearray(64 << 20);"
+        " print(before, peak())"
+    )
     # Without a shell between them, the kernel counts the parent's peak in the child's ru_maxrss.
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     before, after = map(float, done.stdout.split())
     assert after - before >= 60
     assert after < peak() and block[0] == 1

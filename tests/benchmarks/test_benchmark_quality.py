@@ -1,4 +1,5 @@
-"""Quality and study: differences of shares, memorisation found where it is, overlaps as in cdp.embedding, cards kept true."""
+"""Quality and study: differences of shares, memorisation found where it is, overlaps as in
+cdp.embedding, cards kept true."""
 
 from __future__ import annotations
 
@@ -35,11 +36,15 @@ def test_the_difference_of_independent_shares_is_the_published_example() -> None
     assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 
-def test_copies_of_training_images_are_found_and_fresh_images_are_not(rng: np.random.Generator) -> None:
+def test_copies_of_training_images_are_found_and_fresh_images_are_not(
+    rng: np.random.Generator,
+) -> None:
     train, test, fresh = images(rng, 400), images(rng, 200), images(rng, 200)
 
     def figures(samples: np.ndarray) -> dict[str, Figure]:
-        found = memorisation.figures(samples, train, test, *(memorisation.flat(part) for part in (samples, train, test)))
+        found = memorisation.figures(
+            samples, train, test, *(memorisation.flat(part) for part in (samples, train, test))
+        )
         return {figure.key: figure for figure in found}
 
     honest, copied = figures(fresh), figures(train[:200])
@@ -55,22 +60,34 @@ def test_copies_of_training_images_are_found_and_fresh_images_are_not(rng: np.ra
 def test_looking_part_by_part_finds_the_same_nearest_image(rng: np.random.Generator) -> None:
     samples, known = images(rng, 30), images(rng, 70)
     whole = memorisation.distances_by_part(samples, known, 70)
-    naive = np.sqrt(((memorisation.flat(samples)[:, None] - memorisation.flat(known)[None]) ** 2).sum(2)).min(1)
+    naive = np.sqrt(
+        ((memorisation.flat(samples)[:, None] - memorisation.flat(known)[None]) ** 2).sum(2)
+    ).min(1)
     np.testing.assert_allclose(whole[0], naive, rtol=1e-5)
-    np.testing.assert_array_equal(memorisation.distances_by_part(samples, known, 20).min(0), whole[0])
+    np.testing.assert_array_equal(
+        memorisation.distances_by_part(samples, known, 20).min(0), whole[0]
+    )
 
 
 def arm(rng: np.random.Generator, shift: float, count: int = 60) -> Arm:
     label = np.arange(count) % 3
     features = rng.normal(size=(count, 5)) + shift * np.eye(5)[label]
-    return Arm(images(rng, count), label, np.where(rng.random(count) < 0.8, label, (label + 1) % 3), features)
+    return Arm(
+        images(rng, count),
+        label,
+        np.where(rng.random(count) < 0.8, label, (label + 1) % 3),
+        features,
+    )
 
 
 def test_overlap_with_real_images_is_that_of_the_library(rng: np.random.Generator) -> None:
     real, fake = rng.normal(size=(80, 5)), rng.normal(0.7, 1, size=(60, 5))
     overlap = RealSide(real).overlap(fake)
     known = precision_recall(real, fake)
-    assert (overlap.inside.mean(), overlap.recalled.mean()) == (known.precision.value, known.recall.value)
+    assert (overlap.inside.mean(), overlap.recalled.mean()) == (
+        known.precision.value,
+        known.recall.value,
+    )
     assert overlap.covered.mean() == density_coverage(real, fake).coverage.value
 
 
@@ -82,13 +99,18 @@ def test_an_arm_compared_with_itself_differs_by_nothing(rng: np.random.Generator
 
 
 def test_a_better_separated_arm_shows_a_gain_with_its_interval(rng: np.random.Generator) -> None:
-    found = {figure.key: figure for figure in compare("far", arm(rng, 6), arm(rng, 2), RealSide(rng.normal(size=(50, 5))))}
+    found = {
+        figure.key: figure
+        for figure in compare("far", arm(rng, 6), arm(rng, 2), RealSide(rng.normal(size=(50, 5))))
+    }
     assert found["separation"].low > 0
     assert found["pixel change"].value > 0
 
 
 def test_the_study_crosses_losses_encoders_and_strengths_from_the_default_preset() -> None:
-    plan = study_guidance.plan_of(study_guidance.arguments(["--losses", "supcon", "fisher", "--strengths", "0.1", "--quick"]))
+    plan = study_guidance.plan_of(
+        study_guidance.arguments(["--losses", "supcon", "fisher", "--strengths", "0.1", "--quick"])
+    )
     crossed = dict(plan.arms())
     assert len(crossed) == 2 * 3 and plan.count == 200
     config = plan.config(3, **crossed["fisher, noise-aware, 0.1"])
@@ -96,22 +118,30 @@ def test_the_study_crosses_losses_encoders_and_strengths_from_the_default_preset
     assert plan.config(0, **crossed["supcon, robust, 0.1"]).guidance == type(config)().guidance
 
 
-def test_a_finished_arm_is_not_made_again_and_another_seed_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_arm_is_not_made_again_and_another_seed_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made: list[int] = []
 
     def counted(config: GenerateConfig, index: int) -> tuple[np.ndarray, np.ndarray]:
         made.append(config.seed)
-        return images(np.random.default_rng(config.seed), 10).repeat(7, 1).repeat(7, 2), np.arange(10)
+        return images(np.random.default_rng(config.seed), 10).repeat(7, 1).repeat(7, 2), np.arange(
+            10
+        )
 
     monkeypatch.setattr(arms, "generate_batch", counted)
-    first, again, other = (arms.load_or_make(unflatten({"count": 20, "batch": 10, "seed": seed})) for seed in (0, 0, 1))
+    first, again, other = (
+        arms.load_or_make(unflatten({"count": 20, "batch": 10, "seed": seed})) for seed in (0, 0, 1)
+    )
     assert made == [0, 0, 1, 1]
     for name in ("image", "label", "predicted", "features"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
     assert not np.array_equal(first.image, other.image)
 
 
-def test_the_classifier_of_the_samples_learns_from_them_and_is_reproducible(rng: np.random.Generator) -> None:
+def test_the_classifier_of_the_samples_learns_from_them_and_is_reproducible(
+    rng: np.random.Generator,
+) -> None:
     label = np.arange(96) % 2
     image = np.where(label[:, None, None, None] == 1, 220, 30) + rng.integers(0, 30, (96, 8, 8, 1))
     image = image.astype(np.uint8)
@@ -131,7 +161,9 @@ def test_too_few_samples_are_refused() -> None:
 def result_for(sha256: str) -> Result:
     config = {"count": 100, "sampler": {"steps": 20}}
     figure = Figure("agreement", 89.5, "%", 88.0, 91.0, 100, "95 %", key="agreement")
-    return Result("quality", "t", (figure,), {"config": config, "model_sha256": sha256}, {"taken": "now"})
+    return Result(
+        "quality", "t", (figure,), {"config": config, "model_sha256": sha256}, {"taken": "now"}
+    )
 
 
 def test_the_card_takes_the_figures_of_its_own_weights_only(tmp_path: Path) -> None:
@@ -141,7 +173,14 @@ def test_the_card_takes_the_figures_of_its_own_weights_only(tmp_path: Path) -> N
     with pytest.raises(InputError, match="other weights"):
         quality.put_on_card(result_for("0" * 64), folder)
     assert json.loads((folder / "card.json").read_text()) == before
-    quality.put_on_card(result_for(sha256_of(folder / "unet" / "diffusion_pytorch_model.safetensors")), folder)
+    quality.put_on_card(
+        result_for(sha256_of(folder / "unet" / "diffusion_pytorch_model.safetensors")), folder
+    )
     after = json.loads((folder / "card.json").read_text())
-    assert after["quality"]["figures"]["agreement"]["value"] == 89.5 and after["quality"]["images"] == 100
-    assert {key: value for key, value in after.items() if key != "quality"} == {k: v for k, v in before.items() if k != "quality"}
+    assert (
+        after["quality"]["figures"]["agreement"]["value"] == 89.5
+        and after["quality"]["images"] == 100
+    )
+    assert {key: value for key, value in after.items() if key != "quality"} == {
+        k: v for k, v in before.items() if k != "quality"
+    }

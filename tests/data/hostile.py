@@ -1,6 +1,8 @@
-"""Files that must be refused. A case builds one in a folder and returns the call that should refuse it.
+"""Files that must be refused. A case builds one in a folder and returns the call that should refuse
+it.
 
-To extend: write a function ``(folder: Path) -> Callable[[], object]`` and add ``Case(id, function, words)``.
+To extend: write a function ``(folder: Path) -> Callable[[], object]`` and add ``Case(id, function,
+words)``.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ Attempt = Callable[[], object]
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to refuse. says: words its message must have, so that the reason is the right one."""
+    """One thing to refuse. says: words its message must have, so that the reason is the
+    right one."""
 
     id: str
     build: Callable[[Path], Attempt]
@@ -55,7 +58,9 @@ def npz_bytes(change: Callable[[bytes], bytes]) -> Callable[[Path], Attempt]:
     return build
 
 
-def npz_members(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> Callable[[Path], Attempt]:
+def npz_members(
+    *members: tuple[str, bytes], method: int = zipfile.ZIP_STORED
+) -> Callable[[Path], Attempt]:
     """A hand-made archive of named members."""
 
     def build(folder: Path) -> Attempt:
@@ -74,11 +79,19 @@ def npy(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def npy_announcing(text: str, data: bytes = b"", version: int = 1, length: int | None = None) -> bytes:
+def npy_announcing(
+    text: str, data: bytes = b"", version: int = 1, length: int | None = None
+) -> bytes:
     """An .npy with any header text, and any announced header length."""
     header = text.encode("latin1") + b"\n"
     width = "<H" if version == 1 else "<I"
-    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack(width, len(header) if length is None else length) + header + data
+    return (
+        b"\x93NUMPY"
+        + bytes([version, 0])
+        + struct.pack(width, len(header) if length is None else length)
+        + header
+        + data
+    )
 
 
 def shape_header(shape: str, descr: str = "'|u1'", fortran: bool = False) -> str:
@@ -155,10 +168,17 @@ def png_announcing(width: int, height: int, data: bytes) -> bytes:
     """A PNG whose header announces any size, with any image data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(data))
+        + chunk(b"IEND", b"")
+    )
 
 
 def save(path: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), **options: object) -> None:

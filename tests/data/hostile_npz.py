@@ -25,7 +25,7 @@ from tests.data.hostile import (
     objects,
     shape_header,
     zip_bomb,
-)  # fmt: skip
+)
 
 _I, _L = makers.images(), makers.labels()
 _FLOAT = _I.astype(np.float32)
@@ -40,7 +40,10 @@ def _nan(array: np.ndarray) -> np.ndarray:
 
 def _duplicate(folder):
     attempt = npz_members(IMAGE, LABEL)(folder)
-    with zipfile.ZipFile(folder / "bad.npz", "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+    with (
+        zipfile.ZipFile(folder / "bad.npz", "a") as archive,
+        pytest.warns(UserWarning, match="Duplicate"),
+    ):
         archive.writestr("image.npy", npy(_I))
     return attempt
 
@@ -88,11 +91,21 @@ NPZ = [
     Case("encrypted flag", npz_bytes(encrypted), "encrypted"),
     Case("archive without members", npz_members(), "no array 'image'"),
     Case("no image", npz_members(LABEL), "no array 'image'"),
-    Case("labels under another name", npz_members(IMAGE, ("targets.npy", npy(_L))), "no array 'label'"),
-    Case("keys data and target", npz_members(("data.npy", npy(_I)), ("target.npy", npy(_L))), "no array 'image'"),
+    Case(
+        "labels under another name",
+        npz_members(IMAGE, ("targets.npy", npy(_L))),
+        "no array 'label'",
+    ),
+    Case(
+        "keys data and target",
+        npz_members(("data.npy", npy(_I)), ("target.npy", npy(_L))),
+        "no array 'image'",
+    ),
     Case("image twice", _duplicate, "2 times"),
     Case("image in a folder", npz_members(("data/image.npy", npy(_I)), LABEL), "no array 'image'"),
-    Case("image above the folder", npz_members(("../image.npy", npy(_I)), LABEL), "no array 'image'"),
+    Case(
+        "image above the folder", npz_members(("../image.npy", npy(_I)), LABEL), "no array 'image'"
+    ),
     Case("bzip2 members", npz_members(IMAGE, LABEL, method=zipfile.ZIP_BZIP2), "method 12"),
     Case("lzma members", npz_members(IMAGE, LABEL, method=zipfile.ZIP_LZMA), "method 14"),
     Case("pickled images", npz_with(image=objects(6)), "pickled"),
@@ -105,8 +118,14 @@ NPZ = [
     Case("byte-swapped wide images", npz_with(image=_I.astype(">u2")), ">u2"),
     Case("text images", npz_with(image=np.array(["a"] * 6)), "<U1"),
     Case("records", npz_with(image=_RECORDS), "structured"),
-    Case("Fortran order", npz_with(image=np.asfortranarray(makers.images(6, (8, 8, 3)))), "Fortran"),
-    Case("channels first", npz_with(image=np.moveaxis(makers.images(6, (8, 8, 3)), -1, 1)), "moveaxis"),
+    Case(
+        "Fortran order", npz_with(image=np.asfortranarray(makers.images(6, (8, 8, 3)))), "Fortran"
+    ),
+    Case(
+        "channels first",
+        npz_with(image=np.moveaxis(makers.images(6, (8, 8, 3)), -1, 1)),
+        "moveaxis",
+    ),
     Case("flat rows", npz_with(image=_I.reshape(6, -1)), "(6, 64)"),
     Case("a fifth axis", npz_with(image=_I[None]), "(1, 6, 8, 8, 1)"),
     Case("scalar image", npz_with(image=np.uint8(3)), "shape ()"),
@@ -125,14 +144,38 @@ NPZ = [
     Case("too few labels", npz_with(label=_L[:5]), "5 labels for 6"),
     Case("too many labels", npz_with(label=np.append(_L, 0)), "7 labels for 6"),
     Case("one-hot labels", npz_with(label=np.eye(6, dtype=np.int64)), "(6, 6)"),
-    Case("10 GB announced", bad_image_member(npy_announcing(shape_header("(10485760, 32, 32, 1)"), b"\0" * 64)), "10737418"),
-    Case("10 GB header in version 2", bad_image_member(npy_announcing("{}", version=2, length=2**32 - 1)), "4294967295"),
+    Case(
+        "10 GB announced",
+        bad_image_member(npy_announcing(shape_header("(10485760, 32, 32, 1)"), b"\0" * 64)),
+        "10737418",
+    ),
+    Case(
+        "10 GB header in version 2",
+        bad_image_member(npy_announcing("{}", version=2, length=2**32 - 1)),
+        "4294967295",
+    ),
     Case("64 kB header", bad_image_member(npy_announcing("{" + " " * 60_000 + "}")), "header"),
     Case("deeply nested header", bad_image_member(npy_announcing("(" * 4000)), "readable .npy"),
-    Case("header calls a function", bad_image_member(npy_announcing("__import__('os').mkdir('unpickled')")), "readable .npy"),
-    Case("header without shape", bad_image_member(npy_announcing("{'descr': '|u1', 'fortran_order': False}")), "readable .npy"),
-    Case("negative shape", bad_image_member(npy_announcing(shape_header("(-6, 8, 8, 1)"), b"\0" * 384)), "readable .npy"),
-    Case("shape overflows 64 bits", bad_image_member(npy_announcing(shape_header(f"({2**62}, 64, 64, 4)"))), "announces"),
+    Case(
+        "header calls a function",
+        bad_image_member(npy_announcing("__import__('os').mkdir('unpickled')")),
+        "readable .npy",
+    ),
+    Case(
+        "header without shape",
+        bad_image_member(npy_announcing("{'descr': '|u1', 'fortran_order': False}")),
+        "readable .npy",
+    ),
+    Case(
+        "negative shape",
+        bad_image_member(npy_announcing(shape_header("(-6, 8, 8, 1)"), b"\0" * 384)),
+        "readable .npy",
+    ),
+    Case(
+        "shape overflows 64 bits",
+        bad_image_member(npy_announcing(shape_header(f"({2**62}, 64, 64, 4)"))),
+        "announces",
+    ),
     Case("unknown version", bad_image_member(b"\x93NUMPY\x09\x00" + bytes(100)), "readable .npy"),
     Case("not an npy inside", bad_image_member(b"GIF89a"), "readable .npy"),
     Case("empty member", bad_image_member(b""), "readable .npy"),
@@ -141,4 +184,4 @@ NPZ = [
     Case("zip bomb", zip_bomb, "unpack"),
     Case("name of a built-in set", _reserved_name, "cifar10"),
     Case("name already taken", _taken_name, "kept"),
-]  # fmt: skip
+]

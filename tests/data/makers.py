@@ -32,14 +32,20 @@ def npz(path: Path, **arrays: np.ndarray) -> Path:
 
 def idx(path: Path, array: np.ndarray) -> Path:
     """An IDX file, gzip-compressed where the name ends in .gz."""
-    data = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    data = (
+        struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        + array.astype(np.uint8).tobytes()
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
 
 
-def mnist_layout(root: Path, name: str, count: int = 20, suffix: str = ".gz") -> tuple[np.ndarray, np.ndarray]:
-    """torchvision's raw folder of an MNIST relative; returns the training images (N,28,28) and labels."""
+def mnist_layout(
+    root: Path, name: str, count: int = 20, suffix: str = ".gz"
+) -> tuple[np.ndarray, np.ndarray]:
+    """torchvision's raw folder of an MNIST relative; returns the training images (N,28,28) and
+    labels."""
     image, label = images(count, (28, 28, 1))[..., 0], labels(count, 10)
     for prefix in ("train", "t10k"):
         idx(root / name / "raw" / f"{prefix}-images-idx3-ubyte{suffix}", image)
@@ -48,7 +54,8 @@ def mnist_layout(root: Path, name: str, count: int = 20, suffix: str = ".gz") ->
 
 
 def cifar_layout(root: Path, count: int) -> dict[str, str]:
-    """CIFAR-10's seven files with random pixels; returns their MD5 sums by name, to be patched in for the published ones."""
+    """CIFAR-10's seven files with random pixels; returns their MD5 sums by name, to be patched in
+    for the published ones."""
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     sums = {}
@@ -87,7 +94,9 @@ def photo_of(rng: np.random.Generator, path: Path) -> None:
     Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(path)
 
 
-def class_folders(root: Path, per_class: int = 3, shape: tuple[int, int, int] = (8, 8, 3), suffix: str = ".png") -> np.ndarray:
+def class_folders(
+    root: Path, per_class: int = 3, shape: tuple[int, int, int] = (8, 8, 3), suffix: str = ".png"
+) -> np.ndarray:
     """Two class folders "cat" and "dog"; returns all images in reading order."""
     rows = images(2 * per_class, shape)
     for row, pixels in enumerate(rows):

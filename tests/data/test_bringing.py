@@ -15,16 +15,22 @@ from cdp.errors import InputError, MissingError
 
 
 def npz(path: Path, count: int = 12, *, side: int = 8, channels: int = 3, classes: int = 3) -> Path:
-    image = np.random.default_rng(count).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+    image = np.random.default_rng(count).integers(
+        0, 256, (count, side, side, channels), dtype=np.uint8
+    )
     np.savez(path, image=image, label=np.arange(count) % classes)
     return path
 
 
-def tree(root: Path, names: tuple[str, ...] = ("cat", "dog"), *, side: int = 8, count: int = 2) -> Path:
+def tree(
+    root: Path, names: tuple[str, ...] = ("cat", "dog"), *, side: int = 8, count: int = 2
+) -> Path:
     for value, name in enumerate(names):
         (root / name).mkdir(parents=True)
         for number in range(count):
-            Image.new("RGB", (side, side), (100 * value, number, 0)).save(root / name / f"{number}.png")
+            Image.new("RGB", (side, side), (100 * value, number, 0)).save(
+                root / name / f"{number}.png"
+            )
     return root
 
 
@@ -66,11 +72,16 @@ def test_without_test_images_there_are_none(tmp_path: Path) -> None:
         (lambda p: npz(p / "t.npz", side=10), "make them alike"),
         (lambda p: npz(p / "t.npz", classes=4), "test images: .* it has '3' besides"),
         (lambda p: p / "nowhere.npz", "test images: .*not there"),
-        (lambda p: tree(p / "t", ("cat", "dog")), "training images shapes are numbers without names"),
+        (
+            lambda p: tree(p / "t", ("cat", "dog")),
+            "training images shapes are numbers without names",
+        ),
     ],
     ids=["shape", "labels", "missing", "classes"],
 )
-def test_test_images_that_do_not_fit_leave_nothing_behind(test: object, wrong: str, tmp_path: Path) -> None:
+def test_test_images_that_do_not_fit_leave_nothing_behind(
+    test: object, wrong: str, tmp_path: Path
+) -> None:
     with pytest.raises((InputError, MissingError), match=wrong):
         bring(npz(tmp_path / "s.npz"), "shapes", test=test(tmp_path))  # type: ignore[operator]
     assert saved() == set()
@@ -83,7 +94,9 @@ def test_names_that_could_not_hold_encoders_are_refused(name: str, tmp_path: Pat
     assert saved() == set()
 
 
-def test_a_name_whose_test_images_are_taken_is_refused_before_anything_is_copied(tmp_path: Path) -> None:
+def test_a_name_whose_test_images_are_taken_is_refused_before_anything_is_copied(
+    tmp_path: Path,
+) -> None:
     bring(npz(tmp_path / "one.npz"), "one")
     npz(tmp_path / "two-test.npz")
     bring(npz(tmp_path / "two.npz"), "two")
@@ -92,7 +105,9 @@ def test_a_name_whose_test_images_are_taken_is_refused_before_anything_is_copied
     assert saved() == {"one", "two", "two-test"}
 
 
-@pytest.mark.parametrize("names", [["one"], ["a", "a", "b"], ["a", "", "b"], ["a", "b\x00", "c"], ["a", "b"]])
+@pytest.mark.parametrize(
+    "names", [["one"], ["a", "a", "b"], ["a", "", "b"], ["a", "b\x00", "c"], ["a", "b"]]
+)
 def test_class_names_that_cannot_be_are_refused(names: list[str], tmp_path: Path) -> None:
     with pytest.raises(InputError):
         bring(npz(tmp_path / "s.npz"), "shapes", class_names=names)

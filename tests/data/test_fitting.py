@@ -1,4 +1,5 @@
-"""Whether two labelled things mean the same: as they are, mapped by name, or refused with the classes that differ."""
+"""Whether two labelled things mean the same: as they are, mapped by name, or refused with the
+classes that differ."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ SHAPE = (3, 32, 32)
 PETS = ("ant", "bee", "cat", "dog")
 
 
-def labelled(*classes: str, shape: tuple[int, int, int] = SHAPE, nameless: bool = False) -> Labelling:
+def labelled(
+    *classes: str, shape: tuple[int, int, int] = SHAPE, nameless: bool = False
+) -> Labelling:
     return Labelling("theirs", classes, shape, nameless)
 
 
@@ -51,7 +54,7 @@ def test_another_order_is_mapped_by_name_and_said() -> None:
         (labelled(*PETS, shape=(3, 28, 28)), ("(3, 28, 28)",)),
         (labelled("0", "1", "2", nameless=True), ("3 classes", "4")),
     ],
-)  # fmt: skip
+)
 def test_others_are_refused_with_what_differs(theirs: Labelling, words: tuple[str, ...]) -> None:
     found = fit(theirs, OURS)
     assert all(word in found.refusal for word in words), found.refusal
@@ -71,13 +74,17 @@ def test_numbers_fit_the_same_numbers_and_what_has_no_names() -> None:
     numbers = Labelling("numbers", tuple("0123456789"), digits.shape)
     assert fit(numbers, digits) == fit(digits, numbers)
     assert not fit(numbers, digits).refusal
-    assert not fit(Labelling("three folders", ("0", "5", "7"), digits.shape), digits, subset_ok=True).refusal
+    assert not fit(
+        Labelling("three folders", ("0", "5", "7"), digits.shape), digits, subset_ok=True
+    ).refusal
     assert "'9'" in fit(Labelling("nine", tuple("012345678"), digits.shape), digits).refusal
     assert not fit(numbers, Labelling("unlabelled", (), digits.shape)).refusal
     assert not fit(labelled("0", "1", "2", "3", nameless=True), OURS).refusal
     # Folders in the order of the alphabet.
     unpadded = tuple(sorted(map(str, range(11))))
-    found = fit(Labelling("folders", unpadded, SHAPE), Labelling("ours", tuple(map(str, range(11))), SHAPE))
+    found = fit(
+        Labelling("folders", unpadded, SHAPE), Labelling("ours", tuple(map(str, range(11))), SHAPE)
+    )
     assert found.relabel(np.arange(11)).tolist() == [int(name) for name in unpadded]
 
 
@@ -88,12 +95,21 @@ def test_long_lists_of_classes_are_counted() -> None:
 
 
 def test_a_card_says_names_or_only_how_many() -> None:
-    assert labelling_of_card("m", {"shape": [3, 32, 32], "classes": 4, "class_names": list(PETS)}) == Labelling("m", PETS, SHAPE)
-    assert labelling_of_card("m", {"shape": [3, 32, 32], "classes": 2}) == Labelling("m", ("0", "1"), SHAPE, nameless=True)
+    assert labelling_of_card(
+        "m", {"shape": [3, 32, 32], "classes": 4, "class_names": list(PETS)}
+    ) == Labelling("m", PETS, SHAPE)
+    assert labelling_of_card("m", {"shape": [3, 32, 32], "classes": 2}) == Labelling(
+        "m", ("0", "1"), SHAPE, nameless=True
+    )
     bare = {"architecture": {"channels": 3, "classes": 4}}
     assert labelling_of_card("m", bare) == Labelling("m", tuple("0123"), (3,), nameless=True)
     assert not fit(labelling_of_card("m", bare), OURS).refusal
-    assert "(1,)" in fit(labelling_of_card("m", {"architecture": {"channels": 1, "classes": 4}}), OURS).refusal
+    assert (
+        "(1,)"
+        in fit(
+            labelling_of_card("m", {"architecture": {"channels": 1, "classes": 4}}), OURS
+        ).refusal
+    )
     for card in (
         {},
         {"shape": [3, 32, 32]},

@@ -1,4 +1,5 @@
-"""One table of bad input: each is refused with one sentence that names it and a remedy, and changes nothing."""
+"""One table of bad input: each is refused with one sentence that names it and a remedy, and changes
+nothing."""
 
 from __future__ import annotations
 
@@ -35,13 +36,30 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def listing(root: Path) -> list[tuple[str, int, int]]:
-    """Every path below ``root`` with its size and time. Lock files of unfinished sets come and go."""
-    found = [Path(folder) / name for folder, folders, files in os.walk(root) for name in folders + files if name != "lock"]
-    return sorted((str(path), path.lstat().st_size if path.is_file() else 0, path.lstat().st_mtime_ns * path.is_file()) for path in found)
+    """Every path below ``root`` with its size and time. Lock files of unfinished sets come
+    and go."""
+    found = [
+        Path(folder) / name
+        for folder, folders, files in os.walk(root)
+        for name in folders + files
+        if name != "lock"
+    ]
+    return sorted(
+        (
+            str(path),
+            path.lstat().st_size if path.is_file() else 0,
+            path.lstat().st_mtime_ns * path.is_file(),
+        )
+        for path in found
+    )
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id.encode("ascii", "backslashreplace").decode() for case in CASES])
-def test_bad_input_is_refused_in_one_sentence_and_leaves_the_store_as_it_was(case: Case, store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "case", CASES, ids=[case.id.encode("ascii", "backslashreplace").decode() for case in CASES]
+)
+def test_bad_input_is_refused_in_one_sentence_and_leaves_the_store_as_it_was(
+    case: Case, store: Path, tmp_path: Path
+) -> None:
     (tmp_path / "given").mkdir()
     attempt = case.build(tmp_path / "given")
     before = listing(tmp_path)
@@ -62,9 +80,13 @@ def test_the_table_has_at_least_60_different_cases() -> None:
 
 
 @pytest.mark.parametrize("case", FOLDERS, ids=[case.id for case in FOLDERS])
-def test_a_bad_folder_is_refused_as_a_data_set_too(case: Case, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_folder_is_refused_as_a_data_set_too(
+    case: Case, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "given").mkdir()
-    monkeypatch.setattr("tests.data.hostile.import_data", lambda path, name: load_split(str(path), "train"))
+    monkeypatch.setattr(
+        "tests.data.hostile.import_data", lambda path, name: load_split(str(path), "train")
+    )
     attempt = case.build(tmp_path / "given")
     before = listing(store)
     with pytest.raises(InputError):

@@ -21,15 +21,28 @@ from cdp.data.sets import delete_set, open_set
 from cdp.errors import InputError
 from tests.data import makers
 
-ONE_HOME = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(5, 64), st.integers(1, 64), st.integers(1, 4)))
+ONE_HOME = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+IMAGES = hnp.arrays(
+    np.uint8,
+    st.tuples(st.integers(1, 4), st.integers(5, 64), st.integers(1, 64), st.integers(1, 4)),
+)
 
 
 @ONE_HOME
-@given(image=IMAGES, compressed=st.booleans(), dtype=st.sampled_from(["i1", "u1", "<u2", ">u2", "<i4", ">i8", "u8"]))
-def test_what_numpy_saves_comes_back_from_import_and_export(image: np.ndarray, compressed: bool, dtype: str, tmp_path: Path) -> None:
+@given(
+    image=IMAGES,
+    compressed=st.booleans(),
+    dtype=st.sampled_from(["i1", "u1", "<u2", ">u2", "<i4", ">i8", "u8"]),
+)
+def test_what_numpy_saves_comes_back_from_import_and_export(
+    image: np.ndarray, compressed: bool, dtype: str, tmp_path: Path
+) -> None:
     label = (np.arange(len(image)) % 3).astype(dtype)
-    (np.savez_compressed if compressed else np.savez)(tmp_path / "in.npz", image=image, label=label, extra=np.zeros(3))
+    (np.savez_compressed if compressed else np.savez)(
+        tmp_path / "in.npz", image=image, label=label, extra=np.zeros(3)
+    )
     samples = import_data(tmp_path / "in.npz", "a")
     assert np.array_equal(samples.image, image) and np.array_equal(samples.label, label)
     out = export_npz(samples, tmp_path / "out.npz")
@@ -55,10 +68,15 @@ def test_write_and_read_npz_are_inverse_and_numpy_agrees(image: np.ndarray, tmp_
 
 def test_the_same_set_exports_to_the_same_bytes(tmp_path: Path) -> None:
     samples = import_data(makers.npz(tmp_path / "in.npz"), "a")
-    assert export_npz(samples, tmp_path / "b.npz").read_bytes() == export_npz(samples, tmp_path / "c.npz").read_bytes()
+    assert (
+        export_npz(samples, tmp_path / "b.npz").read_bytes()
+        == export_npz(samples, tmp_path / "c.npz").read_bytes()
+    )
 
 
-def test_an_image_set_larger_than_one_chunk_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_set_larger_than_one_chunk_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cdp.data.limits.CHUNK_BYTES", 200)
     image, label = makers.images(50), makers.labels(50)
     samples = import_data(makers.npz(tmp_path / "in.npz", image=image, label=label), "a")
@@ -75,7 +93,11 @@ def test_lossless_formats_are_read_exactly(suffix: str, tmp_path: Path) -> None:
         (root / name).mkdir(parents=True)
         Image.fromarray(pixels).save(root / name / f"a{suffix}", lossless=True)
     samples = import_data(root, "a")
-    assert np.array_equal(samples.image, rows) and samples.class_names == ("cat", "dog") and samples.label.tolist() == [0, 1]
+    assert (
+        np.array_equal(samples.image, rows)
+        and samples.class_names == ("cat", "dog")
+        and samples.label.tolist() == [0, 1]
+    )
 
 
 def test_jpeg_is_read_as_pillow_reads_it(tmp_path: Path) -> None:
@@ -86,16 +108,21 @@ def test_jpeg_is_read_as_pillow_reads_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "later", "channels"), [("RGB", "L", 3), ("RGB", "P", 3), ("RGBA", "RGB", 4), ("RGBA", "LA", 4), ("L", "1", 1)]
+    ("first", "later", "channels"),
+    [("RGB", "L", 3), ("RGB", "P", 3), ("RGBA", "RGB", 4), ("RGBA", "LA", 4), ("L", "1", 1)],
 )
-def test_images_that_convert_without_loss_take_the_first_images_mode(first: str, later: str, channels: int, tmp_path: Path) -> None:
+def test_images_that_convert_without_loss_take_the_first_images_mode(
+    first: str, later: str, channels: int, tmp_path: Path
+) -> None:
     for name, mode in (("cat", first), ("dog", later)):
         (tmp_path / "pets" / name).mkdir(parents=True)
         Image.new(mode, (8, 8), 1).save(tmp_path / "pets" / name / "a.png")
     samples = import_data(tmp_path / "pets", "a")
     assert samples.image.shape == (2, 8, 8, channels)
     with Image.open(tmp_path / "pets/dog/a.png") as image:
-        assert np.array_equal(samples.image[1], np.asarray(image.convert(first)).reshape(8, 8, channels))
+        assert np.array_equal(
+            samples.image[1], np.asarray(image.convert(first)).reshape(8, 8, channels)
+        )
 
 
 def test_what_file_managers_leave_behind_is_passed_over(tmp_path: Path) -> None:
@@ -117,7 +144,9 @@ def test_class_folders_must_be_those_of_the_data_set_named(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"not those of cifar10: .*it has 'lynx' besides"):
         import_data(tmp_path / "pets", "a", dataset="cifar10")
     (tmp_path / "pets" / "lynx").rename(tmp_path / "pets" / "cat")
-    assert set(import_data(tmp_path / "pets", "a", dataset="cifar10").labels("a test").tolist()) == {3, 5}
+    assert set(
+        import_data(tmp_path / "pets", "a", dataset="cifar10").labels("a test").tolist()
+    ) == {3, 5}
 
 
 def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
@@ -142,7 +171,9 @@ def test_importing_and_exporting_100_mb_takes_under_50_mb_of_memory(tmp_path: Pa
     rows = 33_000
     with zipfile.ZipFile(tmp_path / "big.npz", "w", zipfile.ZIP_STORED) as archive:
         with archive.open("image.npy", "w", force_zip64=True) as member:
-            np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (rows, 32, 32, 3)})
+            np.lib.format.write_array_header_1_0(
+                member, {"descr": "|u1", "fortran_order": False, "shape": (rows, 32, 32, 3)}
+            )
             for _ in range(33):
                 member.write(bytes(1000 * 3072))
         with archive.open("label.npy", "w") as member:

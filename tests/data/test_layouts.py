@@ -1,4 +1,5 @@
-"""Folders and arrays as other people have them: taken as they are meant, or refused with what makes them fit."""
+"""Folders and arrays as other people have them: taken as they are meant, or refused with what makes
+them fit."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ LABEL = np.arange(12) % 3
 
 
 @pytest.mark.parametrize("train", ["train", "Train", "training", "Training", "TRAINING"])
-@pytest.mark.parametrize("test", ["test", "Test", "Testing", "val", "valid", "validation", "Validation"])
+@pytest.mark.parametrize(
+    "test", ["test", "Test", "Testing", "val", "valid", "validation", "Validation"]
+)
 def test_splits_are_known_by_what_others_call_them(train: str, test: str, tmp_path: Path) -> None:
     tree(tmp_path / "pets" / train, count=3)
     tree(tmp_path / "pets" / test, count=1)
@@ -50,7 +53,9 @@ def test_splits_are_known_by_what_others_call_them(train: str, test: str, tmp_pa
         assert len(load_split(str(tmp_path / "pets"), split)) == count
 
 
-def test_test_images_come_before_validation_images_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+def test_test_images_come_before_validation_images_and_what_is_left_out_is_said(
+    tmp_path: Path,
+) -> None:
     for name, count in (("train", 3), ("val", 2), ("test", 1)):
         tree(tmp_path / "pets" / name, count=count)
     made = bring(tmp_path / "pets")
@@ -84,7 +89,11 @@ def test_test_folders_that_lack_a_class_are_numbered_by_name(tmp_path: Path) -> 
     tree(tmp_path / "pets" / "test", ("ant", "cat", "dog"), count=1)
     made = bring(tmp_path / "pets")
     assert made.test is not None and made.test.label is not None
-    assert made.test.class_names == ("ant", "bee", "cat", "dog") and made.test.label.tolist() == [0, 2, 3]
+    assert made.test.class_names == ("ant", "bee", "cat", "dog") and made.test.label.tolist() == [
+        0,
+        2,
+        3,
+    ]
     assert "pets-test has no images of bee." in made.notes
     tree(tmp_path / "more" / "train", ("ant", "bee"))
     tree(tmp_path / "more" / "test", ("ant", "wasp"))
@@ -97,23 +106,38 @@ def test_images_stand_as_their_exif_tag_says(orientation: int, tmp_path: Path) -
     upright = np.zeros((8, 8, 3), np.uint8)
     upright[:3, :5] = (250, 30, 60)
     upright[3:, :2] = (20, 240, 90)
-    turn = {1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, 1),
-            7: lambda a: np.rot90(a, 2).swapaxes(0, 1), 8: lambda a: np.rot90(a, -1)}[orientation]  # fmt: skip
+    turn = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
-        Image.fromarray(np.ascontiguousarray(turn(upright))).save(tmp_path / "pets" / name / "0.png", exif=exif)
+        Image.fromarray(np.ascontiguousarray(turn(upright))).save(
+            tmp_path / "pets" / name / "0.png", exif=exif
+        )
     assert np.array_equal(bring(tmp_path / "pets").train.image[0], upright)
 
 
 @pytest.mark.parametrize(
-    ("image_name", "label_name"), [("image", "label"), ("images", "labels"), ("x", "y"), ("X", "Y"), ("arr_0", "arr_1")]
+    ("image_name", "label_name"),
+    [("image", "label"), ("images", "labels"), ("x", "y"), ("X", "Y"), ("arr_0", "arr_1")],
 )
-def test_arrays_are_known_by_what_others_call_them(image_name: str, label_name: str, tmp_path: Path) -> None:
+def test_arrays_are_known_by_what_others_call_them(
+    image_name: str, label_name: str, tmp_path: Path
+) -> None:
     image = images()
     made = bring(saved(tmp_path / "s.npz", **{image_name: image, label_name: LABEL}))
-    assert np.array_equal(made.train.image, image) and np.array_equal(made.train.labels("test"), LABEL)
+    assert np.array_equal(made.train.image, image) and np.array_equal(
+        made.train.labels("test"), LABEL
+    )
     said = f"In s.npz array {image_name} was taken for the images and {label_name} for the labels."
     assert made.notes == (() if image_name == "image" else (said,))
 
@@ -121,7 +145,9 @@ def test_arrays_are_known_by_what_others_call_them(image_name: str, label_name: 
 def test_arrays_without_names_may_come_labels_first(tmp_path: Path) -> None:
     np.savez(tmp_path / "s.npz", LABEL, images())
     made = bring(tmp_path / "s.npz")
-    assert np.array_equal(made.train.image, images()) and np.array_equal(made.train.labels("test"), LABEL)
+    assert np.array_equal(made.train.image, images()) and np.array_equal(
+        made.train.labels("test"), LABEL
+    )
 
 
 @pytest.mark.parametrize("names", [("image", "label"), ("arr_0", "arr_1")])
@@ -133,7 +159,9 @@ def test_arrays_without_a_channel_axis_are_grey(names: tuple[str, str], tmp_path
 
 
 @pytest.mark.parametrize("values", [[1, 2, 3], [0, 2, 5], [10, 20, 4000], [-1, 0, 1]])
-def test_labels_with_gaps_or_from_1_are_renumbered_when_that_is_confirmed(values: list[int], tmp_path: Path) -> None:
+def test_labels_with_gaps_or_from_1_are_renumbered_when_that_is_confirmed(
+    values: list[int], tmp_path: Path
+) -> None:
     path = saved(tmp_path / "s.npz", image=images(), label=np.array(values)[LABEL])
     saved(tmp_path / "s-test.npz", image=images(4), label=np.array(values)[[2, 2, 0, 0]])
     with pytest.raises(InputError, match="set renumber"):
@@ -150,13 +178,19 @@ def test_labels_with_gaps_or_from_1_are_renumbered_when_that_is_confirmed(values
 
 def test_renumbered_labels_take_the_names_that_are_given(tmp_path: Path) -> None:
     path = saved(tmp_path / "s.npz", image=images(), label=LABEL + 1)
-    assert bring(path, class_names=["a", "b", "c"], renumber=True).train.class_names == ("a", "b", "c")
+    assert bring(path, class_names=["a", "b", "c"], renumber=True).train.class_names == (
+        "a",
+        "b",
+        "c",
+    )
     with pytest.raises(InputError, match="name 3"):
         bring(path, "t", class_names=["a", "b", "c", "d", "e"][:2], renumber=True)
 
 
 def test_named_classes_may_be_without_images_and_that_is_said(tmp_path: Path) -> None:
-    path = saved(tmp_path / "s.npz", image=images(12, (32, 32, 3)), label=np.array([0, 2, 5])[LABEL])
+    path = saved(
+        tmp_path / "s.npz", image=images(12, (32, 32, 3)), label=np.array([0, 2, 5])[LABEL]
+    )
     made = bring(path, class_names=["cifar10"])
     assert made.train.class_names[5] == "dog" and made.train.card["dataset"] == "cifar10"
     assert any("has no images of automobile" in note for note in made.notes)
@@ -208,7 +242,9 @@ ARRAYS: dict[str, tuple[dict[str, np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_of_another_kind_are_refused_with_the_expression_that_makes_them_fit(name: str, tmp_path: Path) -> None:
+def test_arrays_of_another_kind_are_refused_with_the_expression_that_makes_them_fit(
+    name: str, tmp_path: Path
+) -> None:
     given, expected = ARRAYS[name]
     arrays = {"image": SCALED, "label": LABEL} | given
     with pytest.raises(InputError) as caught:
@@ -230,7 +266,9 @@ def test_a_file_by_python_2_is_read_without_a_word(tmp_path: Path) -> None:
 
     from tests.data.hostile import npy, npy_announcing
 
-    old = npy_announcing("{'descr': '|u1', 'fortran_order': False, 'shape': (12L, 8L, 8L, 1L), }", images().tobytes())
+    old = npy_announcing(
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (12L, 8L, 8L, 1L), }", images().tobytes()
+    )
     with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive:
         archive.writestr("image.npy", old)
         archive.writestr("label.npy", npy(LABEL))
@@ -242,10 +280,14 @@ def test_grey_files_and_colour_files_of_a_folder_are_as_they_were(tmp_path: Path
     assert np.array_equal(bring(tmp_path / "pets").train.image, rows)
 
 
-def test_numbers_without_names_are_test_images_of_named_classes_only_where_somebody_says_which(tmp_path: Path) -> None:
+def test_numbers_without_names_are_test_images_of_named_classes_only_where_somebody_says_which(
+    tmp_path: Path,
+) -> None:
     bring(tree(tmp_path / "pets", ("ant", "bee", "cat"), count=2))
     path = saved(tmp_path / "later.npz", image=images(3, (8, 8, 3)), label=np.array([0, 0, 2]))
-    with pytest.raises(InputError, match="labels without names, and those of pets mean 'ant', 'bee' and 'cat'"):
+    with pytest.raises(
+        InputError, match="labels without names, and those of pets mean 'ant', 'bee' and 'cat'"
+    ):
         bring(path, "pets-test")
     with pytest.raises(InputError, match="it has 'dog' besides"):
         bring(path, "pets-test", class_names=["cat", "bee", "dog"])
@@ -259,11 +301,21 @@ def test_numbers_without_names_are_test_images_of_named_classes_only_where_someb
 def test_numbered_folders_and_labels_meet_by_number(tmp_path: Path) -> None:
     bring(tree(tmp_path / "signs", ("1", "2", "10"), count=2))
     with pytest.raises(InputError, match="it has '0' besides"):
-        bring(saved(tmp_path / "zero.npz", image=images(3, (8, 8, 3)), label=np.array([0, 1, 2])), "signs-test")
-    made = bring(saved(tmp_path / "t.npz", image=images(3, (8, 8, 3)), label=np.array([10, 1, 2])), "signs-test").test
+        bring(
+            saved(tmp_path / "zero.npz", image=images(3, (8, 8, 3)), label=np.array([0, 1, 2])),
+            "signs-test",
+        )
+    made = bring(
+        saved(tmp_path / "t.npz", image=images(3, (8, 8, 3)), label=np.array([10, 1, 2])),
+        "signs-test",
+    ).test
     assert made is not None and made.labels("test").tolist() == [2, 0, 1]
 
 
 def test_arrays_that_are_left_out_are_said(tmp_path: Path) -> None:
-    made = bring(saved(tmp_path / "s.npz", image=images(), label=LABEL, class_names=np.array(["x", "y", "z"])))
+    made = bring(
+        saved(
+            tmp_path / "s.npz", image=images(), label=LABEL, class_names=np.array(["x", "y", "z"])
+        )
+    )
     assert any("nothing was read of 'class_names'" in note for note in made.notes)

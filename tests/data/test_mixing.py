@@ -1,4 +1,5 @@
-"""Which rows a step sees: the share is exact, a pass shows every row once, and any step can be asked for alone."""
+"""Which rows a step sees: the share is exact, a pass shows every row once, and any step can be
+asked for alone."""
 
 from __future__ import annotations
 
@@ -16,8 +17,16 @@ from cdp.errors import InputError
 
 
 @settings(max_examples=60, deadline=None)
-@given(real=st.integers(1, 60), synthetic=st.integers(1, 60), batch=st.integers(1, 40), share=st.floats(0, 1), seed=st.integers(0, 99))
-def test_every_batch_has_exactly_its_share_of_each_kind(real: int, synthetic: int, batch: int, share: float, seed: int) -> None:
+@given(
+    real=st.integers(1, 60),
+    synthetic=st.integers(1, 60),
+    batch=st.integers(1, 40),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 99),
+)
+def test_every_batch_has_exactly_its_share_of_each_kind(
+    real: int, synthetic: int, batch: int, share: float, seed: int
+) -> None:
     per_batch = round(share * batch)
     mixture = Mixture(real, synthetic, batch=batch, synthetic_per_batch=per_batch, seed=seed)
     for step in (0, 1, 5, 17, 1000):
@@ -57,25 +66,44 @@ def test_passes_seeds_and_kinds_have_orders_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     ("real", "synthetic", "batch", "per_batch", "steps"),
-    [(2000, 0, 128, 0, 15), (2000, 9000, 100, 70, 66), (0, 9000, 128, 128, 70), (50, 0, 128, 0, 1), (9000, 10, 100, 0, 90)],
+    [
+        (2000, 0, 128, 0, 15),
+        (2000, 9000, 100, 70, 66),
+        (0, 9000, 128, 128, 70),
+        (50, 0, 128, 0, 1),
+        (9000, 10, 100, 0, 90),
+    ],
 )
 def test_an_epoch_is_a_pass_over_the_real_rows_else_the_synthetic_ones(
     real: int, synthetic: int, batch: int, per_batch: int, steps: int
 ) -> None:
-    assert Mixture(real, synthetic, batch=batch, synthetic_per_batch=per_batch, seed=0).steps_per_epoch == steps
+    assert (
+        Mixture(real, synthetic, batch=batch, synthetic_per_batch=per_batch, seed=0).steps_per_epoch
+        == steps
+    )
 
 
-@pytest.mark.parametrize(("real", "synthetic", "per_batch"), [(0, 5, 1), (5, 0, 1), (5, 5, 3), (5, 5, -1)])
-def test_a_part_of_the_batch_without_rows_is_refused(real: int, synthetic: int, per_batch: int) -> None:
+@pytest.mark.parametrize(
+    ("real", "synthetic", "per_batch"), [(0, 5, 1), (5, 0, 1), (5, 5, 3), (5, 5, -1)]
+)
+def test_a_part_of_the_batch_without_rows_is_refused(
+    real: int, synthetic: int, per_batch: int
+) -> None:
     with pytest.raises(ValueError, match="cannot come from"):
         Mixture(real, synthetic, batch=2, synthetic_per_batch=per_batch, seed=0)
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 99), sizes=st.lists(st.integers(0, 220), min_size=2, max_size=5), balanced=st.booleans())
+@given(
+    seed=st.integers(0, 99),
+    sizes=st.lists(st.integers(0, 220), min_size=2, max_size=5),
+    balanced=st.booleans(),
+)
 def test_a_larger_subset_contains_the_smaller(seed: int, sizes: list[int], balanced: bool) -> None:
     label = np.random.default_rng(0).integers(5, size=200)
-    subsets = [set(nested_subset(label, size, seed=seed, balanced=balanced)) for size in sorted(sizes)]
+    subsets = [
+        set(nested_subset(label, size, seed=seed, balanced=balanced)) for size in sorted(sizes)
+    ]
     assert [len(s) for s in subsets] == [min(size, 200) for size in sorted(sizes)]
     assert all(a <= b for a, b in itertools.pairwise(subsets))
 
@@ -83,8 +111,15 @@ def test_a_larger_subset_contains_the_smaller(seed: int, sizes: list[int], balan
 def test_a_balanced_subset_has_equal_classes_as_far_as_there_are_enough() -> None:
     label = np.repeat([0, 1, 2], [5, 50, 100])
     assert np.bincount(label[nested_subset(label, 15, seed=0, balanced=True)]).tolist() == [5, 5, 5]
-    assert np.bincount(label[nested_subset(label, 45, seed=0, balanced=True)]).tolist() == [5, 20, 20]
-    odd = [np.bincount(label[nested_subset(label, 4, seed=seed, balanced=True)], minlength=3).tolist() for seed in range(20)]
+    assert np.bincount(label[nested_subset(label, 45, seed=0, balanced=True)]).tolist() == [
+        5,
+        20,
+        20,
+    ]
+    odd = [
+        np.bincount(label[nested_subset(label, 4, seed=seed, balanced=True)], minlength=3).tolist()
+        for seed in range(20)
+    ]
     assert {tuple(sorted(counts)) for counts in odd} == {(1, 1, 2)}
     assert len({tuple(counts) for counts in odd}) == 3
 
@@ -98,8 +133,13 @@ def test_an_unbalanced_subset_is_a_random_one_and_seeds_differ() -> None:
 
 @settings(max_examples=40, deadline=None)
 @example(sizes=[2, 2, 2, 15], wanted=4)
-@given(sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(lambda s: sum(s) >= 10), wanted=st.integers(1, 60))
-def test_held_out_rows_are_apart_stratified_and_at_most_a_fifth(sizes: list[int], wanted: int) -> None:
+@given(
+    sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(lambda s: sum(s) >= 10),
+    wanted=st.integers(1, 60),
+)
+def test_held_out_rows_are_apart_stratified_and_at_most_a_fifth(
+    sizes: list[int], wanted: int
+) -> None:
     label = np.random.default_rng(1).permutation(np.repeat(np.arange(len(sizes)), sizes))
     train, held = hold_out(label, wanted)
     assert sorted([*train, *held]) == list(range(len(label)))
@@ -121,9 +161,13 @@ def test_too_few_images_to_hold_out_are_refused() -> None:
         hold_out(np.zeros(9, np.int64), 10)
 
 
-def test_a_pool_numbers_the_rows_of_its_parts_through_and_takes_them_in_the_order_asked_for() -> None:
+def test_a_pool_numbers_the_rows_of_its_parts_through_and_takes_them_in_the_order_asked_for() -> (
+    None
+):
     rng = np.random.default_rng(0)
-    parts = [(rng.integers(0, 256, (n, 4, 4, 1), np.uint8), rng.integers(9, size=n)) for n in (3, 5, 1)]
+    parts = [
+        (rng.integers(0, 256, (n, 4, 4, 1), np.uint8), rng.integers(9, size=n)) for n in (3, 5, 1)
+    ]
     image, label = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     rows = np.array([8, 0, 3, 2, 7, 0])
     taken = Pool(parts).take(rows)

@@ -1,4 +1,5 @@
-"""Built-in data sets in torchvision's formats, checked against torchvision's own loaders; folders and archives by path."""
+"""Built-in data sets in torchvision's formats, checked against torchvision's own loaders; folders
+and archives by path."""
 
 from __future__ import annotations
 
@@ -29,8 +30,12 @@ def no_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_every_data_set_says_its_classes_shape_budget_and_licence() -> None:
     assert {name: len(info.classes) for name, info in CATALOG.items()} == {
-        "fashion-mnist": 10, "mnist": 10, "kmnist": 10, "cifar10": 10, "gtsrb": 43,
-    }  # fmt: skip
+        "fashion-mnist": 10,
+        "mnist": 10,
+        "kmnist": 10,
+        "cifar10": 10,
+        "gtsrb": 43,
+    }
     for info in CATALOG.values():
         assert len(set(info.classes)) == len(info.classes) and info.title and info.licence
         assert info.epsilon_linf is None or 0 < info.epsilon_linf < 1
@@ -56,14 +61,19 @@ def test_the_shipped_subset_is_found_and_memory_mapped(split: str, first: list[i
 def test_the_shipped_test_images_are_the_published_ones() -> None:
     data = load_split("fashion-mnist", "test")
     # SHA-256 of the 7,840,000 pixel bytes of the published t10k file.
-    assert hashlib.sha256(data.image.tobytes()).hexdigest() == "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a"
+    assert (
+        hashlib.sha256(data.image.tobytes()).hexdigest()
+        == "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a"
+    )
 
 
 def test_the_shipped_checksums_hold_and_its_licence_is_there() -> None:
     folder = paths.ASSETS / "data" / "fashion-mnist"
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         sources.verify_checksum(folder / line.split()[1])
-    assert "MIT" in (folder / "LICENSE").read_text() and "Zalando" in (folder / "LICENSE").read_text()
+    assert (
+        "MIT" in (folder / "LICENSE").read_text() and "Zalando" in (folder / "LICENSE").read_text()
+    )
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8_000_000
 
 
@@ -81,16 +91,23 @@ def test_a_changed_shipped_file_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("home", ["/dev/null/nowhere", "/proc/nowhere"])
-def test_a_home_that_cannot_be_written_still_reads_the_shipped_data(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_written_still_reads_the_shipped_data(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CDP_HOME", home)
     data = load_split("fashion-mnist", "test")
     assert data.image.shape == (10_000, 28, 28, 1) and not data.image.flags.writeable
     assert load_split("fashion-mnist", "test").image is data.image
 
 
-@pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("kmnist", "KMNIST"), ("fashion-mnist", "FashionMNIST")])
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("mnist", "MNIST"), ("kmnist", "KMNIST"), ("fashion-mnist", "FashionMNIST")],
+)
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_the_mnist_family_is_read_from_torchvisions_folder(name: str, folder: str, suffix: str, cdp_home: Path) -> None:
+def test_the_mnist_family_is_read_from_torchvisions_folder(
+    name: str, folder: str, suffix: str, cdp_home: Path
+) -> None:
     image, label = makers.mnist_layout(cdp_home / "data", folder, suffix=suffix)
     data = load_split(name, "train")
     assert np.array_equal(data.image[..., 0], image) and np.array_equal(data.label, label)
@@ -100,34 +117,52 @@ def test_mnist_equals_torchvisions_loader(cdp_home: Path) -> None:
     datasets = pytest.importorskip("torchvision").datasets
     makers.mnist_layout(cdp_home / "data", "MNIST", suffix="")
     theirs, ours = datasets.MNIST(cdp_home / "data", train=False), load_split("mnist", "test")
-    assert np.array_equal(ours.image[..., 0], theirs.data.numpy()) and np.array_equal(ours.label, theirs.targets.numpy())
+    assert np.array_equal(ours.image[..., 0], theirs.data.numpy()) and np.array_equal(
+        ours.label, theirs.targets.numpy()
+    )
 
 
-def test_the_full_set_of_a_package_is_used_where_it_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_full_set_of_a_package_is_used_where_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sources, "DEBIAN", tmp_path / "packages")
     for prefix, count in (("train", 30), ("t10k", 20)):
-        makers.idx(tmp_path / f"packages/fashion-mnist/{prefix}-images-idx3-ubyte.gz", np.zeros((count, 28, 28)))
-        makers.idx(tmp_path / f"packages/fashion-mnist/{prefix}-labels-idx1-ubyte.gz", np.zeros(count))
+        makers.idx(
+            tmp_path / f"packages/fashion-mnist/{prefix}-images-idx3-ubyte.gz",
+            np.zeros((count, 28, 28)),
+        )
+        makers.idx(
+            tmp_path / f"packages/fashion-mnist/{prefix}-labels-idx1-ubyte.gz", np.zeros(count)
+        )
     assert len(load_split("fashion-mnist", "train")) == 30
     assert available()[0][1].full
 
 
-def test_cifar10_equals_torchvisions_loader(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar10_equals_torchvisions_loader(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     datasets = pytest.importorskip("torchvision").datasets
     monkeypatch.setattr(cifar, "BATCH_ROWS", 50)
     sums = makers.cifar_layout(cdp_home / "data", 50)
     for table in (cifar.TRAIN, cifar.TEST):
         for name in table:
             monkeypatch.setitem(table, name, sums[name])
-    monkeypatch.setattr(datasets.CIFAR10, "train_list", [[name, sums[name]] for name in cifar.TRAIN])
+    monkeypatch.setattr(
+        datasets.CIFAR10, "train_list", [[name, sums[name]] for name in cifar.TRAIN]
+    )
     monkeypatch.setattr(datasets.CIFAR10, "test_list", [[name, sums[name]] for name in cifar.TEST])
     monkeypatch.setitem(datasets.CIFAR10.meta, "md5", sums["batches.meta"])
     for split in ("train", "test"):
-        theirs, ours = datasets.CIFAR10(cdp_home / "data", train=split == "train"), load_split("cifar10", split)
+        theirs, ours = (
+            datasets.CIFAR10(cdp_home / "data", train=split == "train"),
+            load_split("cifar10", split),
+        )
         assert np.array_equal(ours.image, theirs.data) and ours.label.tolist() == theirs.targets
 
 
-def test_a_cifar10_pickle_with_the_right_checksum_can_still_call_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cifar10_pickle_with_the_right_checksum_can_still_call_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.data.hostile import objects, pickled
 
     monkeypatch.chdir(tmp_path)
@@ -142,7 +177,9 @@ def test_a_cifar10_pickle_with_the_right_checksum_can_still_call_nothing(tmp_pat
 def test_gtsrb_equals_torchvisions_loader_resized(split: str, cdp_home: Path) -> None:
     torchvision = pytest.importorskip("torchvision")
     makers.gtsrb_layout(cdp_home / "data", per_class=2)
-    theirs = torchvision.datasets.GTSRB(cdp_home / "data", split=split, transform=torchvision.transforms.Resize((32, 32)))
+    theirs = torchvision.datasets.GTSRB(
+        cdp_home / "data", split=split, transform=torchvision.transforms.Resize((32, 32))
+    )
     ours = load_split("gtsrb", split)
     assert len(ours) == len(theirs) == {"train": 86, "test": 5}[split]
     for (image, label), mine, number in zip(theirs, ours.image, ours.label, strict=True):
@@ -162,11 +199,15 @@ def test_a_failed_download_says_how_to_do_it_by_hand(monkeypatch: pytest.MonkeyP
         raise OSError("Name or service not known")
 
     monkeypatch.setattr("cdp.data.download.fetch", offline)
-    with pytest.raises(MissingError, match=r"could not be downloaded \(Name or service not known\): put "):
+    with pytest.raises(
+        MissingError, match=r"could not be downloaded \(Name or service not known\): put "
+    ):
         load_split("cifar10", "test", download=True)
 
 
-def test_a_download_goes_through_torchvision_into_its_own_layout(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_goes_through_torchvision_into_its_own_layout(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     datasets = pytest.importorskip("torchvision").datasets
 
     def deliver(dataset: object) -> None:
@@ -178,7 +219,11 @@ def test_a_download_goes_through_torchvision_into_its_own_layout(cdp_home: Path,
 
 def test_the_state_of_each_data_set_is_told_without_opening_files(cdp_home: Path) -> None:
     states = {info.name: state for info, state in available()}
-    assert states["fashion-mnist"].ready and not states["fashion-mnist"].full and "full set" in states["fashion-mnist"].how
+    assert (
+        states["fashion-mnist"].ready
+        and not states["fashion-mnist"].full
+        and "full set" in states["fashion-mnist"].how
+    )
     assert not states["mnist"].ready and str(cdp_home) in states["mnist"].how
     makers.mnist_layout(cdp_home / "data", "MNIST")
     assert {info.name: state for info, state in available()}["mnist"].full
@@ -202,7 +247,11 @@ def test_a_folder_of_class_folders_loads_by_path_with_its_splits(tmp_path: Path)
     rows = makers.class_folders(tmp_path / "pets/train")
     makers.class_folders(tmp_path / "pets/test", per_class=1)
     data = load_split(str(tmp_path / "pets"), "train")
-    assert np.array_equal(data.image, rows) and data.info.classes == ("cat", "dog") and data.info.shape == (3, 8, 8)
+    assert (
+        np.array_equal(data.image, rows)
+        and data.info.classes == ("cat", "dog")
+        and data.info.shape == (3, 8, 8)
+    )
     assert len(load_split(str(tmp_path / "pets"), "test")) == 2
     with pytest.raises(MissingError, match="no test images"):
         load_split(str(tmp_path / "pets/train"), "test")
@@ -210,17 +259,28 @@ def test_a_folder_of_class_folders_loads_by_path_with_its_splits(tmp_path: Path)
 
 def test_an_npz_loads_by_path_memory_mapped(tmp_path: Path) -> None:
     data = load_split(str(makers.npz(tmp_path / "a.npz")), "train")
-    assert np.array_equal(data.image, makers.images()) and np.array_equal(data.label, makers.labels())
+    assert np.array_equal(data.image, makers.images()) and np.array_equal(
+        data.label, makers.labels()
+    )
     assert isinstance(data.image, np.memmap) and data.info.classes == ("0", "1", "2")
     makers.npz(tmp_path / "a-test.npz", image=makers.images(3), label=makers.labels(3))
     assert len(load_split(str(tmp_path / "a.npz"), "test")) == 3
 
 
 def test_a_saved_set_loads_by_name_with_the_budget_of_its_data_set(tmp_path: Path) -> None:
-    import_data(makers.npz(tmp_path / "a.npz", image=makers.images(6, (32, 32, 3))), "fake", dataset="cifar10")
+    import_data(
+        makers.npz(tmp_path / "a.npz", image=makers.images(6, (32, 32, 3))),
+        "fake",
+        dataset="cifar10",
+    )
     data = load_split("fake", "train")
     assert data.info.classes == CATALOG["cifar10"].classes and data.info.epsilon_linf == 8 / 255
-    save_set("fake-test", makers.images(2, (32, 32, 3)), makers.labels(2), {"class_names": list(CATALOG["cifar10"].classes)})
+    save_set(
+        "fake-test",
+        makers.images(2, (32, 32, 3)),
+        makers.labels(2),
+        {"class_names": list(CATALOG["cifar10"].classes)},
+    )
     assert len(load_split("fake", "test")) == 2 and dataset_info("fake").shape == (3, 32, 32)
 
 
@@ -236,10 +296,13 @@ def test_test_images_numbered_otherwise_are_read_by_class_name_and_it_is_said() 
 
 def test_reading_data_imports_neither_torch_nor_torchvision(cdp_home: Path) -> None:
     code = (
-        "import sys; from cdp.data import registry, importing, sets; registry.load_split('fashion-mnist', 'test'); "
-        "print([name for name in sys.modules if name.startswith('torch')])"
+        "import sys; from cdp.data import registry, importing, sets;"
+        " registry.load_split('fashion-mnist', 'test'); print([name for name in sys.modules if"
+        " name.startswith('torch')])"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT, check=True
+    )
     assert out.stdout.strip() == "[]"
 
 

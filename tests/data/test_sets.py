@@ -1,4 +1,5 @@
-"""Sample sets on disk: what is written is read back, partial sets are invisible, killed writers go on."""
+"""Sample sets on disk: what is written is read back, partial sets are invisible, killed writers go
+on."""
 
 from __future__ import annotations
 
@@ -23,15 +24,27 @@ from cdp.errors import InputError, MissingError
 from tests.data import makers
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=64).flatmap(
-    lambda sides: st.tuples(st.integers(1, 5), st.just(sides[0]), st.just(sides[1]), st.integers(1, 4))
+    lambda sides: st.tuples(
+        st.integers(1, 5), st.just(sides[0]), st.just(sides[1]), st.integers(1, 4)
+    )
 )
-ONE_HOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ONE_HOME = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @ONE_HOME
 @given(image=hnp.arrays(np.uint8, SHAPES), data=st.data())
-def test_any_image_shape_and_label_survive_saving(image: np.ndarray, data: st.DataObject, cdp_home: Path) -> None:
-    label = data.draw(hnp.arrays(data.draw(st.sampled_from(["u1", "<i8", ">i4"])), len(image), elements=st.integers(0, 120)))
+def test_any_image_shape_and_label_survive_saving(
+    image: np.ndarray, data: st.DataObject, cdp_home: Path
+) -> None:
+    label = data.draw(
+        hnp.arrays(
+            data.draw(st.sampled_from(["u1", "<i8", ">i4"])),
+            len(image),
+            elements=st.integers(0, 120),
+        )
+    )
     name = f"set-{len(list_sets())}"
     saved = save_set(name, image, label, {"config": {"seed": 3}})
     again = open_set(name)
@@ -43,8 +56,14 @@ def test_any_image_shape_and_label_survive_saving(image: np.ndarray, data: st.Da
 
 
 def test_an_opened_set_knows_its_class_names_and_length(cdp_home: Path) -> None:
-    samples = save_set("a", makers.images(), makers.labels(), {"class_names": ["cat", "dog", "eel"]})
-    assert samples.class_names == ("cat", "dog", "eel") and len(samples) == 6 and samples.folder == paths.sets_dir() / "a"
+    samples = save_set(
+        "a", makers.images(), makers.labels(), {"class_names": ["cat", "dog", "eel"]}
+    )
+    assert (
+        samples.class_names == ("cat", "dog", "eel")
+        and len(samples) == 6
+        and samples.folder == paths.sets_dir() / "a"
+    )
 
 
 def test_a_set_opens_by_the_path_of_its_folder_too(cdp_home: Path, tmp_path: Path) -> None:
@@ -69,7 +88,9 @@ def test_the_list_is_newest_first_and_reports_a_broken_set_without_failing(cdp_h
 
 
 def test_listing_500_sets_takes_under_a_second(cdp_home: Path) -> None:
-    first = save_set("s0", makers.images(), makers.labels(), {"config": {str(i): i for i in range(60)}}).folder
+    first = save_set(
+        "s0", makers.images(), makers.labels(), {"config": {str(i): i for i in range(60)}}
+    ).folder
     for number in range(1, 500):
         folder = first.with_name(f"s{number}")
         folder.mkdir()
@@ -89,7 +110,9 @@ def test_a_deleted_set_is_in_the_trash_and_its_name_is_free(cdp_home: Path) -> N
     assert delete_set("a") != trashed
 
 
-def test_what_a_killed_import_left_is_cleared_by_the_next_of_its_name_after_a_day(cdp_home: Path) -> None:
+def test_what_a_killed_import_left_is_cleared_by_the_next_of_its_name_after_a_day(
+    cdp_home: Path,
+) -> None:
     old, young = (paths.sets_dir() / f".a.new-{age}" for age in ("old", "young"))
     for folder in (old, young):
         folder.mkdir(parents=True)
@@ -133,7 +156,12 @@ def test_a_valid_name_is_always_one_visible_folder_of_the_store(name: str) -> No
     except InputError:
         return
     path = Path("/store") / name
-    assert path.parent == Path("/store") and path.name == name and name.isascii() and not name.startswith(".")
+    assert (
+        path.parent == Path("/store")
+        and path.name == name
+        and name.isascii()
+        and not name.startswith(".")
+    )
 
 
 def writer(seed: int = 0) -> SetWriter:
@@ -143,7 +171,9 @@ def writer(seed: int = 0) -> SetWriter:
 
 @ONE_HOME
 @given(cuts=st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=6, max_size=6))
-def test_any_batches_and_any_restarts_give_the_same_set(cuts: list[tuple[int, bool]], cdp_home: Path) -> None:
+def test_any_batches_and_any_restarts_give_the_same_set(
+    cuts: list[tuple[int, bool]], cdp_home: Path
+) -> None:
     image, label = makers.images(), makers.labels()
     current = writer()
     for size, restart in cuts:
@@ -156,7 +186,11 @@ def test_any_batches_and_any_restarts_give_the_same_set(cuts: list[tuple[int, bo
             current.write(slice(start, stop), image[start:stop], label[start:stop])
     samples = current.finish({"note": "done"})
     assert np.array_equal(samples.image, image) and np.array_equal(samples.label, label)
-    assert sorted(path.name for path in samples.folder.iterdir()) == ["card.json", "image.npy", "label.npy"]
+    assert sorted(path.name for path in samples.folder.iterdir()) == [
+        "card.json",
+        "image.npy",
+        "label.npy",
+    ]
     delete_set("big")
 
 
@@ -209,7 +243,10 @@ for i in range(w.done_rows, 1000):
 
 def test_a_killed_writer_loses_no_counted_row_and_the_next_goes_on(cdp_home: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)}
+        [sys.executable, "-c", KILLED],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -223,7 +260,11 @@ def test_a_killed_writer_loses_no_counted_row_and_the_next_goes_on(cdp_home: Pat
         assert 21 <= done < 1000
         rows = np.arange(done, 1000)
         current.write(
-            slice(done, 1000), np.broadcast_to((rows % 251).astype(np.uint8)[:, None, None, None], (len(rows), 8, 8, 1)), rows % 10
+            slice(done, 1000),
+            np.broadcast_to(
+                (rows % 251).astype(np.uint8)[:, None, None, None], (len(rows), 8, 8, 1)
+            ),
+            rows % 10,
         )
         samples = current.finish({})
     assert np.array_equal(samples.image[:, 0, 0, 0], np.arange(1000) % 251)

@@ -1,4 +1,5 @@
-"""Sets without labels: stored, moved and refused as such, and found among what older versions saved with label 0 throughout."""
+"""Sets without labels: stored, moved and refused as such, and found among what older versions saved
+with label 0 throughout."""
 
 from __future__ import annotations
 
@@ -24,22 +25,40 @@ REMEDY = r"python -m cdp pseudo-label .+ --name .+ --dataset DATASET"
 
 
 def older(name: str, label: np.ndarray, **card: Any) -> None:
-    """A set as the version before format 2 saved it: labels, class names and format 1 whatever the model was."""
-    made = save_set(name, makers.images(len(label)), label, {"class_names": NAMES, "kind": "generated", "config": {"classes": []}} | card)
+    """A set as the version before format 2 saved it: labels, class names and format 1 whatever the
+    model was."""
+    made = save_set(
+        name,
+        makers.images(len(label)),
+        label,
+        {"class_names": NAMES, "kind": "generated", "config": {"classes": []}} | card,
+    )
     assert json.loads((made.folder / "card.json").read_text())["format"] == 1
 
 
 def test_a_set_without_labels_is_stored_opened_and_listed_as_one(cdp_home: Path) -> None:
     made = save_set("a", makers.images(), None, {"dataset": "mnist", "class_names": NAMES})
-    assert made.label is None and made.class_names == () and len(made) == 6 and not (made.folder / LABEL).exists()
-    assert open_set("a").label is None and [entry.card["class_names"] for entry in list_sets() if entry.card] == [[]]
+    assert (
+        made.label is None
+        and made.class_names == ()
+        and len(made) == 6
+        and not (made.folder / LABEL).exists()
+    )
+    assert open_set("a").label is None and [
+        entry.card["class_names"] for entry in list_sets() if entry.card
+    ] == [[]]
     assert open_set("a").labelling.classes == ()
 
 
-def test_a_set_without_labels_has_a_format_that_older_versions_refuse_and_one_with_labels_keeps_theirs(cdp_home: Path) -> None:
+def test_a_set_without_labels_has_a_format_that_older_versions_refuse_and_one_with_labels_keeps_theirs(
+    cdp_home: Path,
+) -> None:
     save_set("a", makers.images(), None, {})
     save_set("b", makers.images(), makers.labels(), {})
-    formats = {name: json.loads((paths.sets_dir() / name / "card.json").read_text())["format"] for name in "ab"}
+    formats = {
+        name: json.loads((paths.sets_dir() / name / "card.json").read_text())["format"]
+        for name in "ab"
+    }
     assert formats == {"a": 2, "b": 1}
 
 
@@ -51,9 +70,13 @@ def test_a_card_of_the_first_format_cannot_leave_its_classes_out(cdp_home: Path)
         open_set("a")
 
 
-def test_asking_for_labels_names_who_needs_them_and_a_command_that_gives_them(cdp_home: Path, tmp_path: Path) -> None:
+def test_asking_for_labels_names_who_needs_them_and_a_command_that_gives_them(
+    cdp_home: Path, tmp_path: Path
+) -> None:
     made = save_set("a", makers.images(), None, {})
-    with pytest.raises(InputError, match=f"set a has no labels, and a training needs them: .*{REMEDY}"):
+    with pytest.raises(
+        InputError, match=f"set a has no labels, and a training needs them: .*{REMEDY}"
+    ):
         made.labels("a training")
     moved = made.folder.rename(tmp_path / "my sets")
     with pytest.raises(InputError, match=re.escape(f"pseudo-label '{moved}' ")):
@@ -66,25 +89,41 @@ def test_a_data_set_needs_labels(cdp_home: Path) -> None:
         load_split("a", "train")
 
 
-def test_a_writer_goes_on_with_a_set_without_labels_and_drops_what_an_older_version_had_invented(cdp_home: Path) -> None:
+def test_a_writer_goes_on_with_a_set_without_labels_and_drops_what_an_older_version_had_invented(
+    cdp_home: Path,
+) -> None:
     image, place = makers.images(), paths.sets_dir() / "a"
-    with SetWriter(place, 6, (8, 8, 1), {"seed": 0}) as writer:  # the older version: every image labelled 0
+    with SetWriter(
+        place, 6, (8, 8, 1), {"seed": 0}
+    ) as writer:  # the older version: every image labelled 0
         writer.write(slice(0, 2), image[:2], np.zeros(2, np.int64))
     with SetWriter(place, 6, (8, 8, 1), {"seed": 0}, labelled=False) as writer:
         assert writer.done_rows == 2
         writer.write(slice(2, 6), image[2:], None)
         made = writer.finish({})
-    assert made.label is None and np.array_equal(made.image, image) and not (made.folder / LABEL).exists()
+    assert (
+        made.label is None
+        and np.array_equal(made.image, image)
+        and not (made.folder / LABEL).exists()
+    )
 
 
 def test_labels_for_some_images_and_none_for_others_are_refused(cdp_home: Path) -> None:
-    with SetWriter(paths.sets_dir() / "a", 6, (8, 8, 1), {}) as writer, pytest.raises(InputError, match="labels"):
+    with (
+        SetWriter(paths.sets_dir() / "a", 6, (8, 8, 1), {}) as writer,
+        pytest.raises(InputError, match="labels"),
+    ):
         writer.write(slice(0, 6), makers.images(), None)
-    with SetWriter(paths.sets_dir() / "b", 6, (8, 8, 1), {}, labelled=False) as writer, pytest.raises(InputError, match="labels"):
+    with (
+        SetWriter(paths.sets_dir() / "b", 6, (8, 8, 1), {}, labelled=False) as writer,
+        pytest.raises(InputError, match="labels"),
+    ):
         writer.write(slice(0, 6), makers.images(), makers.labels())
 
 
-def test_an_npz_of_images_alone_goes_in_and_out_without_labels(cdp_home: Path, tmp_path: Path) -> None:
+def test_an_npz_of_images_alone_goes_in_and_out_without_labels(
+    cdp_home: Path, tmp_path: Path
+) -> None:
     np.savez(tmp_path / "plain.npz", image=makers.images())
     made = import_data(tmp_path / "plain.npz", "a")
     assert made.label is None and np.array_equal(made.image, makers.images())
@@ -93,9 +132,13 @@ def test_an_npz_of_images_alone_goes_in_and_out_without_labels(cdp_home: Path, t
     assert bring(tmp_path / "plain.npz", "b").train.label is None
 
 
-def test_an_npz_of_images_alone_is_no_data_set_and_takes_no_class_names(cdp_home: Path, tmp_path: Path) -> None:
+def test_an_npz_of_images_alone_is_no_data_set_and_takes_no_class_names(
+    cdp_home: Path, tmp_path: Path
+) -> None:
     np.savez(tmp_path / "plain.npz", image=makers.images())
-    with pytest.raises(InputError, match=r"without labels.*python -m cdp import .*python -m cdp pseudo-label"):
+    with pytest.raises(
+        InputError, match=r"without labels.*python -m cdp import .*python -m cdp pseudo-label"
+    ):
         load_split(str(tmp_path / "plain.npz"), "train")
     with pytest.raises(InputError, match="without labels"):
         import_data(tmp_path / "plain.npz", "a", class_names=NAMES)
@@ -110,10 +153,13 @@ def test_test_images_without_labels_are_no_test_images(cdp_home: Path, tmp_path:
     assert not list_sets()
 
 
-# A model without classes had given every image label 0 and the names of the data set it was guided by.
+# A model without classes had given every image label 0 and the names of the data set it was guided
+# by.
 
 
-def test_what_an_older_version_saved_of_a_model_without_classes_has_no_labels(cdp_home: Path) -> None:
+def test_what_an_older_version_saved_of_a_model_without_classes_has_no_labels(
+    cdp_home: Path,
+) -> None:
     older("a", np.zeros(6, np.int64))
     assert open_set("a").label is None and open_set("a").class_names == ()
     assert [entry.card["class_names"] for entry in list_sets() if entry.card] == [[]]
@@ -129,14 +175,25 @@ def test_what_an_older_version_saved_of_a_model_without_classes_has_no_labels(cd
         (np.zeros(6, np.int64), {"config": None}),
         (np.zeros(1, np.int64), {}),
     ],
-    ids=["classes in turn", "one class chosen", "model of one class", "imported", "no settings", "one image"],
+    ids=[
+        "classes in turn",
+        "one class chosen",
+        "model of one class",
+        "imported",
+        "no settings",
+        "one image",
+    ],
 )
-def test_labels_that_may_be_meant_stay(label: np.ndarray, card: dict[str, Any], cdp_home: Path) -> None:
+def test_labels_that_may_be_meant_stay(
+    label: np.ndarray, card: dict[str, Any], cdp_home: Path
+) -> None:
     older("a", label, **card)
     assert np.array_equal(open_set("a").labels("this test"), label)
 
 
-def test_a_part_of_such_an_older_set_has_no_labels_either_while_its_parent_is_there(cdp_home: Path) -> None:
+def test_a_part_of_such_an_older_set_has_no_labels_either_while_its_parent_is_there(
+    cdp_home: Path,
+) -> None:
     older("whole", np.zeros(6, np.int64))
     older("part", np.zeros(4, np.int64), kind="selected", parent={"name": "whole", "count": 6})
     older("part-of-part", np.zeros(3, np.int64), kind="subset", parent={"name": "part", "count": 4})

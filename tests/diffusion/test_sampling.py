@@ -28,7 +28,9 @@ class ToyEncoder(torch.nn.Module):
     def __init__(self, pixels: int = 64) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(1)
-        self.weight = torch.nn.Parameter(torch.randn(16, pixels, generator=generator), requires_grad=False)
+        self.weight = torch.nn.Parameter(
+            torch.randn(16, pixels, generator=generator), requires_grad=False
+        )
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
         return image.flatten(1) @ self.weight.T
@@ -45,31 +47,69 @@ def run(**changes: object) -> list[Step]:
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_ddim_equals_diffusers_own_pipeline_on_the_same_network_and_noise(prediction: str) -> None:
     net = tiny_denoiser(classes=0, prediction=prediction, patch=1)
-    config = {"num_train_timesteps": 1000, "beta_schedule": "linear", "prediction_type": prediction, "clip_sample": True}
+    config = {
+        "num_train_timesteps": 1000,
+        "beta_schedule": "linear",
+        "prediction_type": prediction,
+        "clip_sample": True,
+    }
     scheduler = diffusers.DDIMScheduler.from_config(config)
     pipeline = diffusers.DDIMPipeline(unet=net.unet, scheduler=scheduler)
     pipeline.set_progress_bar_config(disable=True)
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
-    theirs = pipeline(batch_size=6, generator=generators, num_inference_steps=10, output_type="np").images
+    theirs = pipeline(
+        batch_size=6, generator=generators, num_inference_steps=10, output_type="np"
+    ).images
     *_, last = sample(net, config, labels=None, seeds=SEEDS, steps=10)
     ours = ((last.x + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_clamped_ddpm_equals_diffusers_own_pipeline_whatever_the_model_says_of_clamping(prediction: str) -> None:
+def test_clamped_ddpm_equals_diffusers_own_pipeline_whatever_the_model_says_of_clamping(
+    prediction: str,
+) -> None:
     net = tiny_denoiser(classes=0, prediction=prediction, patch=1)
-    config = {"num_train_timesteps": 1000, "beta_schedule": "linear", "prediction_type": prediction, "variance_type": "fixed_small"}
-    pipeline = diffusers.DDPMPipeline(unet=net.unet, scheduler=diffusers.DDPMScheduler.from_config(config | {"clip_sample": True}))
+    config = {
+        "num_train_timesteps": 1000,
+        "beta_schedule": "linear",
+        "prediction_type": prediction,
+        "variance_type": "fixed_small",
+    }
+    pipeline = diffusers.DDPMPipeline(
+        unet=net.unet, scheduler=diffusers.DDPMScheduler.from_config(config | {"clip_sample": True})
+    )
     pipeline.set_progress_bar_config(disable=True)
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
-    theirs = pipeline(batch_size=6, generator=generators, num_inference_steps=20, output_type="np").images
-    steps = list(sample(net, config | {"clip_sample": False}, labels=None, seeds=SEEDS, steps=20, solver="ddpm", clip_sample="on"))
+    theirs = pipeline(
+        batch_size=6, generator=generators, num_inference_steps=20, output_type="np"
+    ).images
+    steps = list(
+        sample(
+            net,
+            config | {"clip_sample": False},
+            labels=None,
+            seeds=SEEDS,
+            steps=20,
+            solver="ddpm",
+            clip_sample="on",
+        )
+    )
     ours = ((steps[-1].x + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert all(float(step.x0.abs().max()) <= 1 for step in steps)
-    *_, free = sample(net, config | {"clip_sample": True}, labels=None, seeds=SEEDS, steps=20, solver="ddpm", clip_sample="off")
-    *_, model = sample(net, config | {"clip_sample": False}, labels=None, seeds=SEEDS, steps=20, solver="ddpm")
+    *_, free = sample(
+        net,
+        config | {"clip_sample": True},
+        labels=None,
+        seeds=SEEDS,
+        steps=20,
+        solver="ddpm",
+        clip_sample="off",
+    )
+    *_, model = sample(
+        net, config | {"clip_sample": False}, labels=None, seeds=SEEDS, steps=20, solver="ddpm"
+    )
     torch.testing.assert_close(free.x, model.x, atol=1e-4, rtol=1e-4)
     assert float((free.x - steps[-1].x).abs().max()) > 1e-2
 
@@ -78,7 +118,9 @@ def test_clamped_ddim_goes_on_with_the_noise_that_the_clamped_estimate_implies()
     net = tiny_denoiser(classes=0, prediction="epsilon", patch=1)
     config = {"beta_schedule": "linear", "prediction_type": "epsilon"}
     levels = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
-    x = torch.stack([torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(seed)) for seed in SEEDS])
+    x = torch.stack(
+        [torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(seed)) for seed in SEEDS]
+    )
     with torch.no_grad():
         for t in range(900, -1, -100):
             ab, following = levels[t], levels[t - 100] if t else levels[0]
@@ -98,7 +140,10 @@ def test_solvers_without_a_clamped_estimate_leave_the_setting_aside(solver: str)
 def test_strength_zero_is_unguided_bit_for_bit(solver: str) -> None:
     guide = build_guide(Guidance(strength=0.0), ToyEncoder())
     plain, zero = run(solver=solver), run(solver=solver, guide=guide)
-    silent = run(solver=solver, guide=lambda state: Nudge(torch.zeros_like(state.eps), torch.zeros(6), torch.zeros(6), 0.0))
+    silent = run(
+        solver=solver,
+        guide=lambda state: Nudge(torch.zeros_like(state.eps), torch.zeros(6), torch.zeros(6), 0.0),
+    )
     assert torch.equal(plain[-1].x, zero[-1].x)
     assert torch.equal(plain[-1].x, silent[-1].x)
 
@@ -106,7 +151,10 @@ def test_strength_zero_is_unguided_bit_for_bit(solver: str) -> None:
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_results_do_not_depend_on_batch_size(solver: str) -> None:
     whole = run(solver=solver, eta=1.0)[-1].x
-    parts = [run(solver=solver, eta=1.0, labels=LABELS[i : i + 2], seeds=SEEDS[i : i + 2])[-1].x for i in (0, 2, 4)]
+    parts = [
+        run(solver=solver, eta=1.0, labels=LABELS[i : i + 2], seeds=SEEDS[i : i + 2])[-1].x
+        for i in (0, 2, 4)
+    ]
     torch.testing.assert_close(whole, torch.cat(parts), atol=2e-5, rtol=1e-4)
 
 
@@ -116,14 +164,18 @@ def test_guidance_without_cross_image_terms_does_not_depend_on_batch_size() -> N
         return run(labels=LABELS[rows], seeds=SEEDS[rows], guide=guide)[-1].x
 
     whole = guided(slice(0, 6))
-    torch.testing.assert_close(whole, torch.cat([guided(slice(0, 3)), guided(slice(3, 6))]), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        whole, torch.cat([guided(slice(0, 3)), guided(slice(3, 6))]), atol=1e-4, rtol=1e-3
+    )
     assert not torch.equal(whole, run()[-1].x)
 
 
 @pytest.mark.parametrize("loss", ["info_nce", "hard_negative", "supcon", "class_margin"])
 def test_guidance_with_cross_image_terms_is_reproducible(loss: str) -> None:
     kind = "same_class" if loss in ("supcon", "class_margin") else "previous"
-    guidance = Guidance(loss=loss, strength=0.3, window_start=1.0, positives=kind, negatives="batch")  # type: ignore[arg-type]
+    guidance = Guidance(
+        loss=loss, strength=0.3, window_start=1.0, positives=kind, negatives="batch"
+    )  # type: ignore[arg-type]
     first, second = (run(guide=build_guide(guidance, ToyEncoder(), seed=3))[-1].x for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.equal(first, run()[-1].x)
@@ -132,9 +184,20 @@ def test_guidance_with_cross_image_terms_is_reproducible(loss: str) -> None:
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_the_pair_equals_both_arms_run_alone(solver: str) -> None:
     def guide() -> object:
-        return build_guide(Guidance(strength=0.3, positives="same_class", negatives="batch"), ToyEncoder())
+        return build_guide(
+            Guidance(strength=0.3, positives="same_class", negatives="batch"), ToyEncoder()
+        )
 
-    path = Trajectory(tiny_denoiser(), noise.COSINE, labels=LABELS, seeds=SEEDS, steps=5, solver=solver, eta=1.0, guide=guide())  # type: ignore[arg-type]
+    path = Trajectory(
+        tiny_denoiser(),
+        noise.COSINE,
+        labels=LABELS,
+        seeds=SEEDS,
+        steps=5,
+        solver=solver,
+        eta=1.0,
+        guide=guide(),
+    )  # type: ignore[arg-type]
     pairs = list(sample_pair(path))
     assert torch.equal(pairs[-1][0].x, run(solver=solver, eta=1.0, guide=guide())[-1].x)
     assert torch.equal(pairs[-1][1].x, run(solver=solver, eta=1.0)[-1].x)
@@ -144,10 +207,14 @@ def test_the_pair_equals_both_arms_run_alone(solver: str) -> None:
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_a_change_of_the_noise_means_the_same_in_every_parametrisation(prediction: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    out, x, delta = (torch.randn(4, 1, 3, 3, generator=generator, dtype=torch.float64) for _ in range(3))
+    out, x, delta = (
+        torch.randn(4, 1, 3, 3, generator=generator, dtype=torch.float64) for _ in range(3)
+    )
     level = 0.37
     moved = steered(out, delta, level, prediction)
-    torch.testing.assert_close(to_eps(moved, x, level, prediction), to_eps(out, x, level, prediction) + delta)
+    torch.testing.assert_close(
+        to_eps(moved, x, level, prediction), to_eps(out, x, level, prediction) + delta
+    )
     expected = (x - (1 - level) ** 0.5 * (to_eps(out, x, level, prediction) + delta)) / level**0.5
     torch.testing.assert_close(to_x0(moved, x, level, prediction), expected)
 
@@ -174,7 +241,9 @@ def test_the_guide_sees_the_networks_noise_and_the_image_it_implies() -> None:
 
 
 def test_steps_come_outside_no_grad_and_can_be_left_midway() -> None:
-    steps: Iterator[Step] = sample(tiny_denoiser(), noise.COSINE, labels=LABELS, seeds=SEEDS, steps=5)
+    steps: Iterator[Step] = sample(
+        tiny_denoiser(), noise.COSINE, labels=LABELS, seeds=SEEDS, steps=5
+    )
     first = next(steps)
     assert torch.is_grad_enabled() and (first.i, first.total) == (1, 5)
 
@@ -198,11 +267,20 @@ def test_a_compiled_network_shares_its_weights_and_samples_the_same_images() -> 
     assert {p.data_ptr() for p in twin.parameters()} == {p.data_ptr() for p in net.parameters()}
 
 
-@pytest.mark.parametrize("config", [noise.COSINE, {"beta_schedule": "linear"}, {"beta_schedule": "scaled_linear", "beta_end": 0.012}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        noise.COSINE,
+        {"beta_schedule": "linear"},
+        {"beta_schedule": "scaled_linear", "beta_end": 0.012},
+    ],
+)
 def test_the_plain_number_schedule_is_the_solvers_schedule(config: dict[str, object]) -> None:
     solver = Solver("ddim", config, steps=20, eta=0.0, seeds=[0])
     levels = noise.alpha_bars(config)
-    np.testing.assert_allclose([solver.alpha_bar(t) for t in range(1000)], levels, rtol=2e-3, atol=1e-9)
+    np.testing.assert_allclose(
+        [solver.alpha_bar(t) for t in range(1000)], levels, rtol=2e-3, atol=1e-9
+    )
     assert solver.timesteps == list(noise.timesteps(config, 20))
 
 
@@ -216,6 +294,8 @@ def test_the_plain_number_schedule_is_the_solvers_schedule(config: dict[str, obj
         ({"steps": 1001}, "steps"),
     ],
 )
-def test_what_does_not_fit_the_model_is_refused_with_a_reason(changes: dict[str, object], word: str) -> None:
+def test_what_does_not_fit_the_model_is_refused_with_a_reason(
+    changes: dict[str, object], word: str
+) -> None:
     with pytest.raises(InputError, match=word):
         run(**changes)

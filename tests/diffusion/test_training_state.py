@@ -1,4 +1,5 @@
-"""Training a diffusion model: order of images, rate, target, average, and that a stop changes nothing."""
+"""Training a diffusion model: order of images, rate, target, average, and that a stop changes
+nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +26,15 @@ def _net() -> Denoiser:
 
 
 def _trainer(denoiser: Denoiser | None = None, **change: float) -> Trainer:
-    given_ = {"seed": 0, "batch": 8, "steps": 6, "learning_rate": 1e-3, "class_dropout": 0.2, "ema_decay": 0.9, "dtype": torch.float32}
+    given_ = {
+        "seed": 0,
+        "batch": 8,
+        "steps": 6,
+        "learning_rate": 1e-3,
+        "class_dropout": 0.2,
+        "ema_decay": 0.9,
+        "dtype": torch.float32,
+    }
     return Trainer(denoiser or _net(), ALPHA_BAR, **(given_ | change))
 
 
@@ -38,7 +47,9 @@ def _data(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
 @given(count=st.integers(1, 40), batch=st.integers(1, 60), seed=st.integers(0, 5))
 def test_every_epoch_shows_every_image_once(count: int, batch: int, seed: int) -> None:
     steps = math.ceil(3 * count / batch)
-    shown = np.concatenate([epoch_rows(count, batch, step, seed) for step in range(steps)])[: 3 * count]
+    shown = np.concatenate([epoch_rows(count, batch, step, seed) for step in range(steps)])[
+        : 3 * count
+    ]
     for epoch in shown.reshape(3, count):
         assert sorted(epoch) == list(range(count))
 
@@ -64,8 +75,16 @@ def test_state_names_are_the_checkpoint_format() -> None:
     state = trainer.state()
     names = set(trainer.denoiser.unet.state_dict())
     assert int(state["step"]) == 1
-    assert {n[4:] for n in state if n.startswith("net.")} == {n[4:] for n in state if n.startswith("ema.")} == names
-    slots = [re.fullmatch(r"opt\.\d+\.(step|exp_avg|exp_avg_sq)", n) for n in state if n.startswith("opt.")]
+    assert (
+        {n[4:] for n in state if n.startswith("net.")}
+        == {n[4:] for n in state if n.startswith("ema.")}
+        == names
+    )
+    slots = [
+        re.fullmatch(r"opt\.\d+\.(step|exp_avg|exp_avg_sq)", n)
+        for n in state
+        if n.startswith("opt.")
+    ]
     assert len(slots) == 3 * len(names)
     assert all(slots)
 
@@ -82,12 +101,15 @@ def test_state_is_a_copy_that_training_does_not_change() -> None:
 
 
 def test_loss_is_the_error_of_v_and_labels_are_dropped_at_the_rate_asked_for() -> None:
-    """A network that answers with zero has the loss E v^2; v mixes unit noise and x0, here all of one grey."""
+    """A network that answers with zero has the loss E v^2; v mixes unit noise and x0, here all of
+    one grey."""
     denoiser = _net()
     torch.nn.init.zeros_(denoiser.unet.conv_out.weight)
     torch.nn.init.zeros_(denoiser.unet.conv_out.bias)
     seen: list[torch.Tensor] = []
-    denoiser.unet.register_forward_pre_hook(lambda module, args, kwargs: seen.append(kwargs["class_labels"]), with_kwargs=True)
+    denoiser.unet.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["class_labels"]), with_kwargs=True
+    )
     image = np.full((64, 8, 8, 1), 191, np.uint8)
     trainer = _trainer(denoiser, batch=512, steps=1, class_dropout=0.25)
     (step,) = trainer.run(image, np.ones(64, np.int64))
@@ -101,7 +123,9 @@ def test_loss_is_the_error_of_v_and_labels_are_dropped_at_the_rate_asked_for() -
 
 def test_learns_one_image() -> None:
     image, label = np.full((4, 8, 8, 1), 255, np.uint8), np.zeros(4, np.int64)
-    losses = [step.loss for step in _trainer(batch=16, steps=60, learning_rate=3e-2).run(image, label)]
+    losses = [
+        step.loss for step in _trainer(batch=16, steps=60, learning_rate=3e-2).run(image, label)
+    ]
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
 
 
@@ -150,7 +174,8 @@ def test_distilled_guidance_is_what_classifier_free_sampling_adds_inside_the_win
 
 
 def test_training_learns_the_guided_prediction() -> None:
-    """With the guidance in the target, the conditional prediction ends nearer to the guided one than without."""
+    """With the guidance in the target, the conditional prediction ends nearer to the guided one
+    than without."""
     image, label = _data()
     teacher = tiny_denoiser()
     plain, distilled = _trainer(steps=60), _trainer(steps=60)
@@ -158,7 +183,10 @@ def test_training_learns_the_guided_prediction() -> None:
     for trainer in (plain, distilled):
         for _ in trainer.run(image, label):
             pass
-    x_t, labels = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(64) % 3
+    x_t, labels = (
+        torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(1)),
+        torch.arange(64) % 3,
+    )
     times = torch.full((64,), 500)
     offset = distilled.distillation.offset(x_t, times / 1000, times, labels)
     with torch.no_grad():

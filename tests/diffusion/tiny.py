@@ -6,7 +6,11 @@ from cdp.models.denoiser import Denoiser, build_unet
 
 
 def tiny_denoiser(
-    *, classes: int = 3, prediction: str = "v_prediction", shape: tuple[int, int, int] = (1, 8, 8), patch: int = 2
+    *,
+    classes: int = 3,
+    prediction: str = "v_prediction",
+    shape: tuple[int, int, int] = (1, 8, 8),
+    patch: int = 2,
 ) -> Denoiser:
     with torch.random.fork_rng():
         torch.manual_seed(0)

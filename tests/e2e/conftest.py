@@ -39,7 +39,8 @@ def person(browser: Browser) -> BrowserContext:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A person of his own: tabs opened here share nothing with those of other tests but the server."""
+    """A person of his own: tabs opened here share nothing with those of other tests but the
+    server."""
     fresh = person(browser)
     yield fresh
     fresh.close()

@@ -21,7 +21,8 @@ from cdp.paths import ROOT
 
 START_SECONDS = 60.0
 SLOW_MS = 90_000
-"""For what samples: a two-core machine under load is slow, and a wrong result is found at once either way."""
+"""For what samples: a two-core machine under load is slow, and a wrong result is found at once
+either way."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,18 @@ class Server:
 
 @contextlib.contextmanager
 def started(folder: Path, script: str | Path = "app.py") -> Iterator[Server]:
-    """The app, or another script, on a free port with an empty CDP_HOME in ``folder``; ended on exit."""
+    """The app, or another script, on a free port with an empty CDP_HOME in ``folder``; ended on
+    exit."""
     port, home, log = _free_port(), folder / "home", folder / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true", f"--server.port={port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        "--server.headless=true",
+        f"--server.port={port}",
+    ]
     environment = os.environ | {"CDP_HOME": str(home), "PYTHONPATH": str(ROOT)}
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
@@ -67,18 +77,25 @@ def _free_port() -> int:
 def _wait_until_up(health: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(health, timeout=2) as answer:
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            urllib.request.urlopen(health, timeout=2) as answer,
+        ):
             if answer.status == 200:
                 return
         if process.poll() is not None:
             break
         time.sleep(0.1)
-    raise RuntimeError(f"the app did not start within {START_SECONDS:.0f} s: {log.read_text()[-2000:]}")
+    raise RuntimeError(
+        f"the app did not start within {START_SECONDS:.0f} s: {log.read_text()[-2000:]}"
+    )
 
 
 def wait_idle(page: Page) -> None:
     """Until no script run is on its way. Not for a page that polls."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=SLOW_MS)
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=SLOW_MS
+    )
 
 
 def open_page(page: Page, server: Server, path: str) -> None:
@@ -105,9 +122,9 @@ def wait_done(page: Page) -> None:
 
 
 def watch_canvases(page: Page) -> None:
-    """From now on remember every different picture that the first grid shows. Grids are drawn inside a shadow root."""
-    page.evaluate(
-        """() => {
+    """From now on remember every different picture that the first grid shows. Grids are drawn
+    inside a shadow root."""
+    page.evaluate("""() => {
           const find = (root) => root.querySelector("canvas") ||
             [...root.querySelectorAll("*")].reduce((hit, e) => hit || (e.shadowRoot && find(e.shadowRoot)), null);
           window.pictures = new Set();
@@ -116,8 +133,7 @@ def watch_canvases(page: Page) -> None:
             if (!canvas || !canvas.isConnected) canvas = find(document);
             if (canvas && canvas.width) window.pictures.add(canvas.toDataURL());
           }, 100);
-        }"""
-    )
+        }""")
 
 
 def pictures_seen(page: Page) -> int:
@@ -127,6 +143,28 @@ def pictures_seen(page: Page) -> int:
 def control(page: Page, name: str) -> Locator:
     """The block of one setting by its name in the config."""
     return page.locator(f".st-key-control_{name}")
+
+
+def choose_by_keyboard(page: Page, name: str | re.Pattern[str], choice: str) -> None:
+    """Type a choice into a multiselect and press Enter. The page may draw the box anew between two
+    keys, which empties it: then the choice is typed again, as a person would."""
+    box = page.get_by_role("combobox", name=name).first
+    chosen = page.get_by_test_id("stMultiSelect").filter(has=box).get_by_text(choice, exact=True)
+    end = time.monotonic() + SLOW_MS / 1000
+    while time.monotonic() < end:
+        wait_idle(page)
+        box.fill("")
+        box.press_sequentially(choice, delay=40)
+        with contextlib.suppress(AssertionError):
+            # The list marks its first entry a moment after it is there.
+            marked = page.locator("[role=option][aria-selected=true], [role=option]:only-child")
+            expect(marked.filter(has_text=choice)).to_be_visible(timeout=3000)
+            page.wait_for_timeout(400)
+            if box.input_value() == choice:
+                box.press("Enter")
+                expect(chosen).to_be_visible(timeout=3000)
+                return
+    raise AssertionError(f"{choice!r} could not be chosen in {name!r}")
 
 
 def slider(page: Page, name: str) -> Locator:

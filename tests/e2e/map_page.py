@@ -1,4 +1,5 @@
-"""A page with nothing but a map, for the browser tests of the map and for ``benchmarks.explore_pan``: its points come from a file."""
+"""A page with nothing but a map, for the browser tests of the map and for
+``benchmarks.explore_pan``: its points come from a file."""
 
 from __future__ import annotations
 
@@ -40,15 +41,20 @@ PLOT = ".cdp-map .plot"
 
 
 def write(folder: Path, n: int, dims: int = 2) -> Path:
-    """The script for n random points, in four clusters, with their images, 8 x 10 RGB; returns its path."""
+    """The script for n random points, in four clusters, with their images, 8 x 10 RGB; returns its
+    path."""
     rng = np.random.default_rng(3)
     label = rng.integers(0, len(CLASSES), n)
     centre = np.array([[0, 0, 0], [4, 1, 2], [1, 4, -2], [-3, 3, 1]], np.float64)[:, :dims]
     data = folder / "points.npz"
     np.savez(
-        data, coordinates=(centre[label] + rng.normal(size=(n, dims))).astype(np.float32), label=label,
-        which=np.sort(rng.integers(0, len(SETS), n)), image=rng.integers(0, 256, (n, 8, 10, 3), dtype=np.uint8), score=rng.normal(size=n),
-    )  # fmt: skip
+        data,
+        coordinates=(centre[label] + rng.normal(size=(n, dims))).astype(np.float32),
+        label=label,
+        which=np.sort(rng.integers(0, len(SETS), n)),
+        image=rng.integers(0, 256, (n, 8, 10, 3), dtype=np.uint8),
+        score=rng.normal(size=n),
+    )
     script = folder / "map_script.py"
     script.write_text(SCRIPT.format(data=str(data)))
     return script
@@ -59,7 +65,15 @@ def read(data: str | Path) -> tuple[Embedding, np.ndarray, np.ndarray]:
     with np.load(data, allow_pickle=False) as file:
         columns: Mapping[str, np.ndarray] = dict(file)
     n = len(columns["label"])
-    points = Embedding(SETS, CLASSES, (n, n), columns["coordinates"], columns["which"], np.arange(n) * 2, columns["label"])
+    points = Embedding(
+        SETS,
+        CLASSES,
+        (n, n),
+        columns["coordinates"],
+        columns["which"],
+        np.arange(n) * 2,
+        columns["label"],
+    )
     return points, columns["image"], columns["score"]
 
 
@@ -72,8 +86,13 @@ def open_map(page: Page, server: Server) -> None:
 
 def drawn(page: Page) -> None:
     """Until there is a plot."""
-    page.wait_for_function(f"() => document.querySelector('{PLOT}')?._fullLayout?._modeBar", timeout=SLOW_MS)
-    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+    page.wait_for_function(
+        f"() => document.querySelector('{PLOT}')?._fullLayout?._modeBar", timeout=SLOW_MS
+    )
+    page.wait_for_function(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
+        " done(true))))"
+    )
 
 
 def recolour(page: Page, name: str, legend: str) -> None:
@@ -83,23 +102,25 @@ def recolour(page: Page, name: str, legend: str) -> None:
 
 
 def axes(page: Page) -> dict[str, Any]:
-    """Where the axes of the first panel lie: {"x": [first, last, pixel of the first, pixels], "y": ..}; y grows upwards."""
-    found = page.evaluate(
-        f"""() => {{
+    """Where the axes of the first panel lie: {"x": [first, last, pixel of the first, pixels], "y":
+    ..}; y grows upwards."""
+    found = page.evaluate(f"""() => {{
           const plot = document.querySelector('{PLOT}'), box = plot.getBoundingClientRect(), {{ xaxis, yaxis }} = plot._fullLayout;
           return {{
             x: [...xaxis.range, box.left + xaxis._offset, xaxis._length],
             y: [...yaxis.range, box.top + yaxis._offset + yaxis._length, -yaxis._length],
           }};
-        }}"""
-    )
+        }}""")
     return dict(found)
 
 
 def pixels(page: Page, coordinates: np.ndarray) -> np.ndarray:
     """(n, 2) coordinates of the first panel -> (n, 2) pixels of the window: its axes are linear."""
     places = axes(page)
-    columns = [start + (coordinates[:, k] - a) / (b - a) * length for k, (a, b, start, length) in enumerate((places["x"], places["y"]))]
+    columns = [
+        start + (coordinates[:, k] - a) / (b - a) * length
+        for k, (a, b, start, length) in enumerate((places["x"], places["y"]))
+    ]
     return np.stack(columns, axis=1)
 
 

@@ -1,4 +1,5 @@
-"""The Compare page in a browser: runs are filtered, ticked and starred in the grid, compared, and shared as a link and a report."""
+"""The Compare page in a browser: runs are filtered, ticked and starred in the grid, compared, and
+shared as a link and a report."""
 
 from __future__ import annotations
 
@@ -11,13 +12,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cdp.runs.comparing.comparison import compare
-from tests.e2e.driver import SLOW_MS, Server, open_page, started, wait_idle
+from tests.e2e.driver import SLOW_MS, Server, choose_by_keyboard, open_page, started, wait_idle
 from tests.ui.compare_runs import IDS, two_groups
 
 pytestmark = pytest.mark.e2e
 
 ROW_PX, CHECK_PX, STAR_PX = 35, 18, 60
-"""Height of a row of the grid, head included, and where its check box and its star lie from the left."""
+"""Height of a row of the grid, head included, and where its check box and its star lie from the
+left."""
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +41,16 @@ def grid(page: Page) -> Locator:
 
 
 def click_cell(page: Page, row: int, x: float) -> None:
-    """A click into row ``row`` (from 0) of the run table, ``x`` pixels from its left: the grid is a canvas."""
+    """A click into row ``row`` (from 0) of the run table, ``x`` pixels from its left: the grid is a
+    canvas."""
     box = grid(page).bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + x, box["y"] + ROW_PX * (row + 1) + ROW_PX / 2)
 
 
-def test_runs_are_filtered_ticked_compared_and_come_back_from_the_link(fresh: tuple[Server, str], page: Page) -> None:
+def test_runs_are_filtered_ticked_compared_and_come_back_from_the_link(
+    fresh: tuple[Server, str], page: Page
+) -> None:
     server, verdict = fresh
     open_page(page, server, "/compare")
     expect(page.get_by_text("Tick two runs or more")).to_be_visible()
@@ -61,7 +66,9 @@ def test_runs_are_filtered_ticked_compared_and_come_back_from_the_link(fresh: tu
     expect(page.get_by_text(verdict)).to_be_visible(timeout=SLOW_MS)
     # Its charts are drawn, and a shared link shows the same.
     page.wait_for_function(
-        "() => [...document.querySelectorAll('.cdp-chart')].filter((plot) => plot._fullLayout).length >= 5", timeout=SLOW_MS
+        "() => [...document.querySelectorAll('.cdp-chart')].filter((plot) =>"
+        " plot._fullLayout).length >= 5",
+        timeout=SLOW_MS,
     )
     page.reload(wait_until="commit")
     expect(page.get_by_text(verdict)).to_be_visible(timeout=SLOW_MS)
@@ -88,7 +95,9 @@ def test_a_star_is_a_click_in_the_table(fresh: tuple[Server, str], page: Page) -
     expect(page.get_by_text("1 of 4 runs")).to_be_visible()
 
 
-def test_a_shared_link_with_a_missing_run_and_its_report_that_opens_offline(fresh: tuple[Server, str], page: Page, tmp_path: Path) -> None:
+def test_a_shared_link_with_a_missing_run_and_its_report_that_opens_offline(
+    fresh: tuple[Server, str], page: Page, tmp_path: Path
+) -> None:
     server, verdict = fresh
     open_page(page, server, "/compare?runs=plain-s0,long-gone,guided-s1")
     expect(page.get_by_text(re.compile("long-gone.* is not here"))).to_be_visible(timeout=SLOW_MS)
@@ -104,18 +113,15 @@ def test_a_shared_link_with_a_missing_run_and_its_report_that_opens_offline(fres
     expect(page.get_by_text(verdict).first).to_be_visible()
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
     assert "long-gone" in report.read_text()
-    assert f"{server.url}/compare?runs=plain-s0,long-gone,guided-s1" in report.read_text().replace("&amp;", "&")
+    assert f"{server.url}/compare?runs=plain-s0,long-gone,guided-s1" in report.read_text().replace(
+        "&amp;", "&"
+    )
 
 
 def test_runs_can_be_chosen_with_the_keyboard_alone(fresh: tuple[Server, str], page: Page) -> None:
     server, verdict = fresh
     open_page(page, server, "/compare")
-    box = page.get_by_role("combobox", name=re.compile("Runs to compare"))
     for name in ("plain-s0", "guided-s0"):
-        box.press_sequentially(name, delay=30)
-        expect(page.get_by_role("option", name=name)).to_be_visible()
-        page.wait_for_timeout(400)  # the list marks its first entry a moment after it is there
-        box.press("Enter")
-        wait_idle(page)
-    box.press("Escape")
+        choose_by_keyboard(page, re.compile("Runs to compare"), name)
+    page.keyboard.press("Escape")
     expect(page.get_by_text(verdict)).to_be_visible(timeout=SLOW_MS)

@@ -1,4 +1,5 @@
-"""What a stranger gets from a server that has just been started: a page at once, at any address, with nothing heavy loaded."""
+"""What a stranger gets from a server that has just been started: a page at once, at any address,
+with nothing heavy loaded."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_a_link_to_a_page_opens_it_in_the_frame_of_the_app_on_a_server_nobody_has_visited(fresh: Server, page: Page) -> None:
+def test_a_link_to_a_page_opens_it_in_the_frame_of_the_app_on_a_server_nobody_has_visited(
+    fresh: Server, page: Page
+) -> None:
     open_page(page, fresh, "/gallery")
     expect(page.get_by_role("link", name="Generate", exact=True).first).to_be_visible()
     expect(page.get_by_role("link", name="app", exact=True)).to_have_count(0)
@@ -33,14 +36,16 @@ def test_a_link_to_a_page_opens_it_in_the_frame_of_the_app_on_a_server_nobody_ha
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("path", ["/", "/gallery", "/train"])
 def test_a_page_is_painted_without_torch(fresh: Server, page: Page, path: str) -> None:
-    """The Generate page warms the models up after it has painted; that it imports nothing to paint is a page test."""
+    """The Generate page warms the models up after it has painted; that it imports nothing to paint
+    is a page test."""
     page.goto(f"{fresh.url}{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=SLOW_MS)
     assert not fresh.loaded("libtorch")
 
 
 def test_the_first_page_is_painted_within_two_seconds(fresh: Server, browser: Browser) -> None:
-    """The best of a few visits by new browsers, so that a busy machine does not fail a fast page."""
+    """The best of a few visits by new browsers, so that a busy machine does not fail a fast
+    page."""
     times = []
     for _ in range(TRIES):
         context = browser.new_context()

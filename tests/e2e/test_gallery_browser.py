@@ -22,7 +22,9 @@ def upload(page: Page, server: Server, path: Path, name: str) -> None:
     page.get_by_role("button", name="Import", exact=True).click()
 
 
-def test_an_npz_goes_in_and_the_same_arrays_come_out(server: Server, page: Page, tmp_path: Path) -> None:
+def test_an_npz_goes_in_and_the_same_arrays_come_out(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
     image = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
     label = np.arange(12) % 3
     np.savez(tmp_path / "mine.npz", image=image, label=label)
@@ -36,14 +38,18 @@ def test_an_npz_goes_in_and_the_same_arrays_come_out(server: Server, page: Page,
         assert np.array_equal(out["label"], label)
 
 
-def test_a_file_that_is_no_npz_says_so_and_leaves_nothing(server: Server, page: Page, tmp_path: Path) -> None:
+def test_a_file_that_is_no_npz_says_so_and_leaves_nothing(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
     (tmp_path / "bad.npz").write_bytes(b"not a zip")
     upload(page, server, tmp_path / "bad.npz", "bad")
     expect(page.get_by_role("alert").filter(has_text="npz")).to_be_visible(timeout=SLOW_MS)
     assert not (server.home / "sets" / "bad").exists()
 
 
-def test_a_set_is_deleted_only_after_a_second_yes(server: Server, page: Page, tmp_path: Path) -> None:
+def test_a_set_is_deleted_only_after_a_second_yes(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
     np.savez(tmp_path / "gone.npz", image=np.zeros((2, 8, 8, 1), np.uint8), label=np.arange(2))
     upload(page, server, tmp_path / "gone.npz", "gone")
     page.get_by_role("button", name="Delete").click()

@@ -1,4 +1,5 @@
-"""A person at the Generate page: moves a slider, watches guided and unguided images appear, stops, shares an address."""
+"""A person at the Generate page: moves a slider, watches guided and unguided images appear, stops,
+shares an address."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def test_images_change_step_by_step_while_they_are_generated(done: Page) -> None
 
 def test_guided_and_unguided_images_stand_side_by_side(done: Page) -> None:
     expect(done.get_by_role("button", name=re.compile("^Guided, image 20")).first).to_be_attached()
-    expect(done.get_by_role("button", name=re.compile("^Unguided, image 20")).first).to_be_attached()
+    expect(
+        done.get_by_role("button", name=re.compile("^Unguided, image 20")).first
+    ).to_be_attached()
 
 
 def test_a_finished_run_says_its_size_its_time_and_its_seed(done: Page) -> None:
@@ -68,7 +71,9 @@ def test_choosing_an_image_shows_how_it_came_about(done: Page) -> None:
     expect(done.locator("canvas")).not_to_have_count(before, timeout=SLOW_MS)
 
 
-def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(done: Page, server: Server, page: Page) -> None:
+def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(
+    done: Page, server: Server, page: Page
+) -> None:
     done.get_by_role("textbox", name="Name of the sample set").fill("first-try")
     done.get_by_role("textbox", name="Name of the sample set").press("Enter")
     wait_idle(done)
@@ -83,7 +88,9 @@ def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(done: 
     assert (url_value(page, "steps"), url_value(page, "seed")) == ("16", "3")
 
 
-def test_a_sheet_dropped_on_the_page_restores_its_settings(done: Page, server: Server, page: Page, tmp_path: Path) -> None:
+def test_a_sheet_dropped_on_the_page_restores_its_settings(
+    done: Page, server: Server, page: Page, tmp_path: Path
+) -> None:
     with done.expect_download(timeout=SLOW_MS) as download:
         done.get_by_role("button", name="Download PNG sheet").click()
     sheet = tmp_path / "sheet.png"
@@ -96,7 +103,9 @@ def test_a_sheet_dropped_on_the_page_restores_its_settings(done: Page, server: S
     page.wait_for_url(re.compile("steps=16"))
 
 
-def test_an_image_that_is_no_sheet_says_so_and_changes_nothing(server: Server, page: Page, tmp_path: Path) -> None:
+def test_an_image_that_is_no_sheet_says_so_and_changes_nothing(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
     other = tmp_path / "other.png"
     other.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
     open_page(page, server, "/generate?seed=9")
@@ -106,7 +115,9 @@ def test_an_image_that_is_no_sheet_says_so_and_changes_nothing(server: Server, p
     expect(control(page, "seed").get_by_role("spinbutton")).to_have_value("9")
 
 
-def test_moving_the_strength_slider_is_kept_in_the_address_and_survives_a_reload(server: Server, page: Page) -> None:
+def test_moving_the_strength_slider_is_kept_in_the_address_and_survives_a_reload(
+    server: Server, page: Page
+) -> None:
     open_page(page, server, "/generate")
     slider(page, "strength").press("ArrowRight")
     page.wait_for_url(re.compile(r"strength="), timeout=SLOW_MS)
@@ -126,7 +137,9 @@ def test_an_address_restores_every_setting_it_carries(server: Server, page: Page
     expect(control(page, "loss").get_by_role("combobox")).to_have_value("InfoNCE")
 
 
-def test_an_address_with_nonsense_says_what_it_left_out_and_the_page_works(server: Server, page: Page) -> None:
+def test_an_address_with_nonsense_says_what_it_left_out_and_the_page_works(
+    server: Server, page: Page
+) -> None:
     open_page(page, server, "/generate?strength=99&steps=abc&nonsense=1&seed=4")
     alerts = page.get_by_role("alert")
     for words in ("strength", "steps", "nonsense"):
@@ -140,18 +153,24 @@ def test_cancel_midway_stops_and_keeps_what_is_done(server: Server, page: Page) 
     generate(page)
     expect(page.get_by_text(re.compile(r"^Step \d+ of 600"))).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text(re.compile(r"Stopped at step \d+ of 600"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile(r"Stopped at step \d+ of 600"))).to_be_visible(
+        timeout=SLOW_MS
+    )
     expect(page.get_by_role("button", name=re.compile("^Guided, image 16")).first).to_be_attached()
 
 
-def test_a_second_tab_waits_in_the_queue_and_runs_when_the_first_is_done(server: Server, context: BrowserContext) -> None:
+def test_a_second_tab_waits_in_the_queue_and_runs_when_the_first_is_done(
+    server: Server, context: BrowserContext
+) -> None:
     first, second = context.new_page(), context.new_page()
     open_page(first, server, LONG)
     generate(first)
     expect(first.get_by_text(re.compile(r"^Step \d+ of 600"))).to_be_visible(timeout=SLOW_MS)
     open_page(second, server, "/generate?count=4&batch=4&steps=4")
     generate(second)
-    expect(second.get_by_text(re.compile("in the queue", re.IGNORECASE))).to_be_visible(timeout=SLOW_MS)
+    expect(second.get_by_text(re.compile("in the queue", re.IGNORECASE))).to_be_visible(
+        timeout=SLOW_MS
+    )
     first.get_by_role("button", name="Cancel").click()
     wait_done(second)
     expect(second.get_by_text(re.compile(r"^4 images in"))).to_be_visible()

@@ -1,4 +1,5 @@
-"""The Attack lab in a browser: the budget moves and everything follows, a link brings it back, two models, images of one's own."""
+"""The Attack lab in a browser: the budget moves and everything follows, a link brings it back, two
+models, images of one's own."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ def verdicts(page: Page) -> Locator:
 
 
 def attacked(page: Page) -> list[str]:
-    return [str(image.get_attribute("src")) for image in page.get_by_role("img", name="Attacked image").all()]
+    return [
+        str(image.get_attribute("src"))
+        for image in page.get_by_role("img", name="Attacked image").all()
+    ]
 
 
 def move(page: Page, key: str) -> None:
@@ -44,10 +48,13 @@ def bars(page: Page) -> Locator:
     return page.get_by_role("img", name=re.compile("^Class probabilities"))
 
 
-def test_moving_the_budget_changes_verdict_pictures_and_probabilities_and_a_reload_keeps_it(lab: Server, page: Page) -> None:
+def test_moving_the_budget_changes_verdict_pictures_and_probabilities_and_a_reload_keeps_it(
+    lab: Server, page: Page
+) -> None:
     open_page(page, lab, LINK)
     expect(verdicts(page)).to_have_text(
-        [re.compile("✓ Stands.*smallest budget found"), re.compile("✗ Fooled.*turns Shirt into")], timeout=SLOW_MS
+        [re.compile("✓ Stands.*smallest budget found"), re.compile("✗ Fooled.*turns Shirt into")],
+        timeout=SLOW_MS,
     )
     before, said = attacked(page), bars(page).first.get_attribute("aria-label")
     assert len(before) == 2
@@ -64,7 +71,10 @@ def test_moving_the_budget_changes_verdict_pictures_and_probabilities_and_a_relo
     # No budget, no change.
     move(page, "Home")
     expect(verdicts(page)).to_have_text([re.compile("✓ Stands. At 0 ")] * 2, timeout=SLOW_MS)
-    assert attacked(page) == [str(image.get_attribute("src")) for image in page.get_by_role("img", name="Clean image").all()]
+    assert attacked(page) == [
+        str(image.get_attribute("src"))
+        for image in page.get_by_role("img", name="Clean image").all()
+    ]
     # The smallest budget is a click away.
     page.get_by_role("button", name="Smallest for standard").click()
     expect(verdicts(page).last).to_contain_text("Fooled", timeout=SLOW_MS)
@@ -92,20 +102,28 @@ def upload(page: Page, path: Path) -> None:
     page.locator("input[type=file]").set_input_files(path)
 
 
-def test_an_uploaded_png_is_attacked_and_one_that_does_not_fit_is_asked_about(lab: Server, page: Page, tmp_path: Path) -> None:
+def test_an_uploaded_png_is_attacked_and_one_that_does_not_fit_is_asked_about(
+    lab: Server, page: Page, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "good.png").write_bytes(png(rng.integers(0, 256, (28, 28), dtype=np.uint8)))
     (tmp_path / "large.png").write_bytes(png(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)))
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing of the kind")
     open_page(page, lab, "/lab?model=robust")
-    page.get_by_role("button", name="Upload", exact=True).or_(page.get_by_role("radio", name="Upload", exact=True)).first.click()
+    page.get_by_role("button", name="Upload", exact=True).or_(
+        page.get_by_role("radio", name="Upload", exact=True)
+    ).first.click()
     expect(page.get_by_text("No image yet")).to_be_visible(timeout=SLOW_MS)
     upload(page, tmp_path / "bad.png")
-    expect(page.get_by_role("alert").filter(has_text="bad.png is not a readable image")).to_be_visible(timeout=SLOW_MS)
+    expect(
+        page.get_by_role("alert").filter(has_text="bad.png is not a readable image")
+    ).to_be_visible(timeout=SLOW_MS)
     upload(page, tmp_path / "large.png")
-    expect(page.get_by_text(re.compile("its colours become grey and it is resized from 120 x 90 to 28 x 28 px"))).to_be_visible(
-        timeout=SLOW_MS
-    )
+    expect(
+        page.get_by_text(
+            re.compile("its colours become grey and it is resized from 120 x 90 to 28 x 28 px")
+        )
+    ).to_be_visible(timeout=SLOW_MS)
     assert url_value(page, "image") is None
     page.get_by_role("button", name="Use it like this").click()
     expect(verdicts(page)).to_have_count(1, timeout=SLOW_MS)

@@ -1,4 +1,5 @@
-"""A person at a map of points: sees the image under the pointer, draws a lasso, clicks, and keeps all that when the colours change."""
+"""A person at a map of points: sees the image under the pointer, draws a lasso, clicks, and keeps
+all that when the colours change."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.e2e
 
 N = 300
 CLEAR = 3.0
-"""Pixels that a lasso's line keeps from every point: plotly straightens the line of the mouse by up to 1.5."""
+"""Pixels that a lasso's line keeps from every point: plotly straightens the line of the mouse by up
+to 1.5."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,9 @@ def inside(point: np.ndarray, corners: np.ndarray) -> bool:
     """Whether a ray to the right crosses the polygon's line an odd number of times."""
     crossings = 0
     for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if (y1 > point[1]) != (y2 > point[1]) and point[0] < x1 + (point[1] - y1) / (y2 - y1) * (x2 - x1):
+        if (y1 > point[1]) != (y2 > point[1]) and point[0] < x1 + (point[1] - y1) / (y2 - y1) * (
+            x2 - x1
+        ):
             crossings += 1
     return crossings % 2 == 1
 
@@ -57,18 +61,26 @@ def clearance(points: np.ndarray, corners: np.ndarray) -> float:
     least = np.inf
     for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         along = np.clip(((points - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
-        least = min(least, float(np.linalg.norm(points - (a + along[:, None] * (b - a)), axis=1).min()))
+        least = min(
+            least, float(np.linalg.norm(points - (a + along[:, None] * (b - a)), axis=1).min())
+        )
     return least
 
 
 def lasso_around(points: np.ndarray) -> np.ndarray:
-    """Corners of a polygon, in whole pixels, that has some of the points inside and keeps clear of all."""
+    """Corners of a polygon, in whole pixels, that has some of the points inside and keeps clear of
+    all."""
     rng = np.random.default_rng(0)
     for _ in range(20_000):
         angles = np.sort(rng.uniform(0, 2 * np.pi, 6))
-        spokes = rng.uniform(40, 110, 6)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        spokes = rng.uniform(40, 110, 6)[:, None] * np.stack(
+            [np.cos(angles), np.sin(angles)], axis=1
+        )
         corners = np.rint(points[rng.integers(len(points))] + spokes)
-        if clearance(points, corners) >= CLEAR and 10 <= sum(inside(p, corners) for p in points) <= len(points) - 10:
+        if (
+            clearance(points, corners) >= CLEAR
+            and 10 <= sum(inside(p, corners) for p in points) <= len(points) - 10
+        ):
             return corners
     raise AssertionError("no polygon keeps clear of the points")
 
@@ -99,12 +111,15 @@ def highlighted(page: Page) -> set[int]:
     """The point numbers that are drawn as selected."""
     return set(
         page.evaluate(
-            f"() => document.querySelector('{PLOT}')._fullData.flatMap((t) => (t.selectedpoints ?? []).map((k) => t.customdata[k]))"
+            f"() => document.querySelector('{PLOT}')._fullData.flatMap((t) => (t.selectedpoints ??"
+            " []).map((k) => t.customdata[k]))"
         )
     )
 
 
-def test_hovering_shows_the_very_picture_of_the_point_and_what_it_is(opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]) -> None:
+def test_hovering_shows_the_very_picture_of_the_point_and_what_it_is(
+    opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
+) -> None:
     points, images, score = world
     places = pixels(opened, points.coordinates)
     shirts = np.flatnonzero(points.label == 2)
@@ -113,10 +128,16 @@ def test_hovering_shows_the_very_picture_of_the_point_and_what_it_is(opened: Pag
         opened.mouse.move(x + 40, y + 40)
         opened.mouse.move(x, y)
         card = opened.locator(".cdp-map .card")
-        expect(card.locator("p").nth(1)).to_have_text(f"{points.names[points.which[number]]}, row {2 * number}")
+        expect(card.locator("p").nth(1)).to_have_text(
+            f"{points.names[points.which[number]]}, row {2 * number}"
+        )
         expect(card.locator("p").nth(0)).to_have_text(points.class_names[points.label[number]])
-        expect(card.locator("p").nth(2)).to_have_text(f"Score: {float(f'{score[number]:.3g}'):g}".replace("e-0", "e-"))
-        shown = card.locator("canvas").evaluate("(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+        expect(card.locator("p").nth(2)).to_have_text(
+            f"Score: {float(f'{score[number]:.3g}'):g}".replace("e-0", "e-")
+        )
+        shown = card.locator("canvas").evaluate(
+            "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+        )
         picture = np.array(shown, np.uint8).reshape(8, 10, 4)
         assert (picture[..., :3] == images[number]).all() and (picture[..., 3] == 255).all()
     opened.mouse.move(5, 5)
@@ -138,17 +159,27 @@ def test_a_lasso_gives_exactly_the_points_inside_it_and_a_double_click_none(
     wait_said(opened, r"^\[null")
 
 
-def test_points_that_a_filter_leaves_out_are_not_selected(opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]) -> None:
+def test_points_that_a_filter_leaves_out_are_not_selected(
+    opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
+) -> None:
     opened.get_by_text("Only above 0").click()
-    opened.wait_for_function(f"() => document.querySelector('{PLOT}').data.some((t) => !t.legendgroup)", timeout=SLOW_MS)
+    opened.wait_for_function(
+        f"() => document.querySelector('{PLOT}').data.some((t) => !t.legendgroup)", timeout=SLOW_MS
+    )
     places = pixels(opened, world[0].coordinates)
     corners = lasso_around(places)
     draw(opened, np.vstack([corners, corners[:1]]))
     wait_said(opened, r"^\[\[\d")
-    assert said(opened)[0] == [number for number, place in enumerate(places) if inside(place, corners) and world[2][number] > 0]
+    assert said(opened)[0] == [
+        number
+        for number, place in enumerate(places)
+        if inside(place, corners) and world[2][number] > 0
+    ]
 
 
-def test_a_click_gives_the_point(opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]) -> None:
+def test_a_click_gives_the_point(
+    opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
+) -> None:
     places = pixels(opened, world[0].coordinates)
     number = lonely(places)
     x, y = places[number].tolist()
@@ -158,12 +189,17 @@ def test_a_click_gives_the_point(opened: Page, world: tuple[Embedding, np.ndarra
     wait_said(opened, rf"^\[null, {number}\]$")
 
 
-def test_the_zoom_survives_recolouring_however_often_and_the_reset_brings_back_all(opened: Page) -> None:
+def test_the_zoom_survives_recolouring_however_often_and_the_reset_brings_back_all(
+    opened: Page,
+) -> None:
     first = axes(opened)
     opened.get_by_role("button", name="Zoom").click()
     x, y = first["x"][2] + first["x"][3] / 2, first["y"][2] + first["y"][3] / 2
     draw(opened, np.array([[x, y], [x + 120, y + 90]]))
-    opened.wait_for_function(f"(x) => document.querySelector('{PLOT}')._fullLayout.xaxis.range[0] !== x", arg=first["x"][0])
+    opened.wait_for_function(
+        f"(x) => document.querySelector('{PLOT}')._fullLayout.xaxis.range[0] !== x",
+        arg=first["x"][0],
+    )
     zoomed = axes(opened)
     assert zoomed["x"][1] - zoomed["x"][0] < (first["x"][1] - first["x"][0]) / 2
     for _ in range(2):
@@ -172,11 +208,19 @@ def test_the_zoom_survives_recolouring_however_often_and_the_reset_brings_back_a
     assert axes(opened)["x"] == pytest.approx(zoomed["x"])
     assert axes(opened)["y"] == pytest.approx(zoomed["y"])
     opened.get_by_role("button", name="Reset axes").click()
-    opened.wait_for_function(f"(x) => Math.abs(document.querySelector('{PLOT}')._fullLayout.xaxis.range[0] - x) < 1e-6", arg=first["x"][0])
+    opened.wait_for_function(
+        f"(x) => Math.abs(document.querySelector('{PLOT}')._fullLayout.xaxis.range[0] - x) < 1e-6",
+        arg=first["x"][0],
+    )
 
 
-def test_a_class_hidden_in_the_legend_stays_hidden_in_every_panel_and_after_a_detour(opened: Page) -> None:
-    hidden = f"() => document.querySelector('{PLOT}')._fullData.filter((t) => t.visible !== true).map((t) => t.legendgroup)"
+def test_a_class_hidden_in_the_legend_stays_hidden_in_every_panel_and_after_a_detour(
+    opened: Page,
+) -> None:
+    hidden = (
+        f"() => document.querySelector('{PLOT}')._fullData.filter((t) => t.visible !=="
+        " true).map((t) => t.legendgroup)"
+    )
     opened.locator(".cdp-map .legendtoggle").first.click()
     opened.wait_for_function(f"() => ({hidden})().length > 0")
     assert set(opened.evaluate(hidden)) == {"class-0"}
@@ -184,22 +228,35 @@ def test_a_class_hidden_in_the_legend_stays_hidden_in_every_panel_and_after_a_de
     assert opened.evaluate(hidden) == []
     recolour(opened, "class", "shoe")
     opened.get_by_text("side by side").click()
-    opened.wait_for_function(f"() => document.querySelector('{PLOT}')._fullLayout.xaxis2", timeout=SLOW_MS)
+    opened.wait_for_function(
+        f"() => document.querySelector('{PLOT}')._fullLayout.xaxis2", timeout=SLOW_MS
+    )
     assert opened.evaluate(hidden) == ["class-0"] * 3  # a legend entry and two panels
 
 
-def test_a_screen_reader_is_told_what_the_map_shows_and_the_mode_bar_is_reached_by_keyboard(opened: Page) -> None:
+def test_a_screen_reader_is_told_what_the_map_shows_and_the_mode_bar_is_reached_by_keyboard(
+    opened: Page,
+) -> None:
     expect(opened.get_by_role("img", name="the map")).to_be_attached()
     buttons = opened.locator(".cdp-map .modebar-btn")
     assert buttons.evaluate_all("(all) => all.map((b) => b.getAttribute('aria-label'))") == [
-        "Zoom", "Pan", "Lasso Select", "Box Select", "Reset axes", "Download plot as a PNG",
-    ]  # fmt: skip
+        "Zoom",
+        "Pan",
+        "Lasso Select",
+        "Box Select",
+        "Reset axes",
+        "Download plot as a PNG",
+    ]
     buttons.first.focus()
     opened.keyboard.press("Enter")
-    opened.wait_for_function(f"() => document.querySelector('{PLOT}')._fullLayout.dragmode === 'zoom'")
+    opened.wait_for_function(
+        f"() => document.querySelector('{PLOT}')._fullLayout.dragmode === 'zoom'"
+    )
 
 
-def test_a_map_in_three_dimensions_is_turned_hovered_and_clicked(page: Page, tmp_path: Path) -> None:
+def test_a_map_in_three_dimensions_is_turned_hovered_and_clicked(
+    page: Page, tmp_path: Path
+) -> None:
     with started(tmp_path, write(tmp_path, 2000, dims=3)) as server:
         open_map(page, server)
         drawn(page)

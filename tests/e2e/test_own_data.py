@@ -1,4 +1,5 @@
-"""A person brings images that the project has never seen: import, train in the background, watch samples come, generate with the result."""
+"""A person brings images that the project has never seen: import, train in the background, watch
+samples come, generate with the result."""
 
 from __future__ import annotations
 
@@ -38,20 +39,25 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, shape in zip(CLASSES, shapes, strict=True):
             (root / split / name).mkdir(parents=True)
             for number in range(count):
-                image = np.where(shape[..., None], rng.integers(150, 256, 3), rng.integers(0, 60, 3)).astype(np.uint8)
+                image = np.where(
+                    shape[..., None], rng.integers(150, 256, 3), rng.integers(0, 60, 3)
+                ).astype(np.uint8)
                 Image.fromarray(image).save(root / split / name / f"{number}.png")
     return root
 
 
 @pytest.fixture(scope="module")
 def trained(own: Server, marks: Path, browser: Browser) -> Iterator[Page]:
-    """A tab in which the images were imported and a judge, an encoder and a diffusion model trained, watched to their end."""
+    """A tab in which the images were imported and a judge, an encoder and a diffusion model
+    trained, watched to their end."""
     context = person(browser)
     page = context.new_page()
     open_page(page, own, "/data")
     page.get_by_role("textbox", name="Path", exact=True).fill(str(marks))
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("Imported 120 training images and 36 test images as marks")).to_be_visible(timeout=SLOW_MS)
+    expect(
+        page.get_by_text("Imported 120 training images and 36 test images as marks")
+    ).to_be_visible(timeout=SLOW_MS)
     page.locator("[class*='st-key-data_role_standard'] label").click()
     page.get_by_text("Settings of the encoders").click()
     page.get_by_text("Settings of the diffusion model").click()
@@ -85,10 +91,14 @@ def test_samples_of_every_class_are_shown_while_and_after_training(trained: Page
 
 def test_all_trainings_finished_and_their_accuracy_is_told(trained: Page) -> None:
     expect(trained.get_by_text(re.compile("^finished · took"))).to_have_count(3, timeout=SLOW_MS)
-    expect(trained.get_by_text(re.compile(r"here: judge, test \d+\.\d% \(n = 36\)"))).to_be_visible()
+    expect(
+        trained.get_by_text(re.compile(r"here: judge, test \d+\.\d% \(n = 36\)"))
+    ).to_be_visible()
 
 
-def test_reloading_shows_the_same_data_set_and_its_models(trained: Page, own: Server, page: Page) -> None:
+def test_reloading_shows_the_same_data_set_and_its_models(
+    trained: Page, own: Server, page: Page
+) -> None:
     open_page(page, own, "/data?dataset=marks")
     expect(page.get_by_role("link", name="Generate with marks")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("5. Use them")).to_be_visible()
@@ -101,13 +111,19 @@ def test_generate_opened_from_there_makes_images_guided_by_the_new_encoder(train
     expect(trained.get_by_role("combobox", name="Encoder")).to_have_value("robust")
     generate(trained)
     wait_done(trained)
-    expect(trained.get_by_role("button", name=re.compile("^Guided, image 1: .*disc|^Guided, image 1.*disc")).first).to_be_attached()
+    expect(
+        trained.get_by_role(
+            "button", name=re.compile("^Guided, image 1: .*disc|^Guided, image 1.*disc")
+        ).first
+    ).to_be_attached()
     # The judge's figures, against held-out images of this very data set.
     expect(trained.get_by_text("Agreement with the label").first).to_be_attached()
     assert not trained.get_by_role("alert").filter(has_text="failed").count()
 
 
-def test_explore_opened_from_there_maps_the_real_images_in_the_judges_eyes(trained: Page, own: Server, page: Page) -> None:
+def test_explore_opened_from_there_maps_the_real_images_in_the_judges_eyes(
+    trained: Page, own: Server, page: Page
+) -> None:
     open_page(page, own, "/data?dataset=marks")
     page.get_by_role("link", name="Explore the real images").click()
     expect(page.get_by_role("heading", level=1, name="Explore")).to_be_visible(timeout=SLOW_MS)
@@ -115,7 +131,9 @@ def test_explore_opened_from_there_maps_the_real_images_in_the_judges_eyes(train
     expect(page.get_by_role("combobox", name="Encoder")).to_have_value("judge")
 
 
-def test_train_opened_from_there_can_be_pressed_at_once(trained: Page, own: Server, page: Page) -> None:
+def test_train_opened_from_there_can_be_pressed_at_once(
+    trained: Page, own: Server, page: Page
+) -> None:
     open_page(page, own, "/data?dataset=marks")
     page.get_by_role("link", name="Train a robust classifier").click()
     expect(page.get_by_role("heading", level=1, name="Train")).to_be_visible(timeout=SLOW_MS)
@@ -124,24 +142,38 @@ def test_train_opened_from_there_can_be_pressed_at_once(trained: Page, own: Serv
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
 
 
-def test_an_upload_is_imported_with_its_test_images_and_a_bad_one_leaves_nothing(own: Server, page: Page, tmp_path: Path) -> None:
+def test_an_upload_is_imported_with_its_test_images_and_a_bad_one_leaves_nothing(
+    own: Server, page: Page, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     for name, count in (("dots.npz", 60), ("more.npz", 20)):
-        np.savez(tmp_path / name, image=rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8), label=np.arange(count) % 2)
+        np.savez(
+            tmp_path / name,
+            image=rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8),
+            label=np.arange(count) % 2,
+        )
     (tmp_path / "bad.npz").write_bytes(b"not a zip")
     open_page(page, own, "/data")
-    page.get_by_role("button", name="Upload", exact=True).or_(page.get_by_role("radio", name="Upload", exact=True)).first.click()
+    page.get_by_role("button", name="Upload", exact=True).or_(
+        page.get_by_role("radio", name="Upload", exact=True)
+    ).first.click()
     inputs = page.locator("input[type=file]")
     inputs.nth(0).set_input_files(tmp_path / "dots.npz")
     inputs.nth(1).set_input_files(tmp_path / "bad.npz")
     expect(page.get_by_text("bad.npz", exact=True)).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="bad.npz is not a readable .npz archive")).to_be_visible(timeout=SLOW_MS)
+    expect(
+        page.get_by_role("alert").filter(has_text="bad.npz is not a readable .npz archive")
+    ).to_be_visible(timeout=SLOW_MS)
     assert not list((own.home / "sets").glob("dots*"))
     page.reload()
-    page.get_by_role("button", name="Upload", exact=True).or_(page.get_by_role("radio", name="Upload", exact=True)).first.click()
+    page.get_by_role("button", name="Upload", exact=True).or_(
+        page.get_by_role("radio", name="Upload", exact=True)
+    ).first.click()
     inputs.nth(0).set_input_files(tmp_path / "dots.npz")
     inputs.nth(1).set_input_files(tmp_path / "more.npz")
     expect(page.get_by_text("more.npz", exact=True)).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("Imported 60 training images and 20 test images as dots")).to_be_visible(timeout=SLOW_MS)
+    expect(
+        page.get_by_text("Imported 60 training images and 20 test images as dots")
+    ).to_be_visible(timeout=SLOW_MS)

@@ -1,4 +1,5 @@
-"""Reports open from a file, without a network, in both themes and on a phone: every plot is drawn and nothing is asked for."""
+"""Reports open from a file, without a network, in both themes and on a phone: every plot is drawn
+and nothing is asked for."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.e2e
 
 HOSTILE = "</script><script>window.harmed=1</script><img src=x onerror='window.harmed=1'>"
 DRAWN = (
-    "[...document.querySelectorAll('.plot')].filter((plot) => plot.querySelector('.main-svg')?.getBoundingClientRect().width > 200).length"
+    "[...document.querySelectorAll('.plot')].filter((plot) =>"
+    " plot.querySelector('.main-svg')?.getBoundingClientRect().width > 200).length"
 )
 
 
@@ -26,12 +28,21 @@ def evaluation() -> str:
     label, last = outcome(400, robust=0.4, seed=3)
     names = (HOSTILE, *CLASSES[1:])
     found = report(name=HOSTILE)[0]
-    return evaluation_html(replace(found, weights=(found.main, weights_report(label, last, names, which="last")), class_names=names))
+    return evaluation_html(
+        replace(
+            found,
+            weights=(found.main, weights_report(label, last, names, which="last")),
+            class_names=names,
+        )
+    )
 
 
 def compared() -> str:
     whole = comparison()
-    return comparison_html(replace(whole, arms=(*whole.arms[:2], arm(HOSTILE, (0.5, 0.51), (0.8, 0.82)))), title=HOSTILE)
+    return comparison_html(
+        replace(whole, arms=(*whole.arms[:2], arm(HOSTILE, (0.5, 0.51), (0.8, 0.82)))),
+        title=HOSTILE,
+    )
 
 
 @pytest.mark.parametrize(("make", "plots"), [(evaluation, 5), (compared, 7)])
@@ -42,7 +53,9 @@ def test_a_report_draws_all_its_plots_offline(
     path = tmp_path / "report.html"
     path.write_text(make(), encoding="utf-8")
     context = browser.new_context(
-        offline=True, color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}
+        offline=True,
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": width, "height": 900},
     )
     page = context.new_page()
     asked: list[str] = []
@@ -53,7 +66,9 @@ def test_a_report_draws_all_its_plots_offline(
     assert asked == [path.as_uri()]
     assert said == []
     assert page.evaluate("window.harmed") is None
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page itself does not scroll sideways"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+        "the page itself does not scroll sideways"
+    )
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(20, 24, 29)" if scheme == "dark" else "rgb(255, 255, 255)")
     context.close()
@@ -69,7 +84,9 @@ def _listen(page: Page, asked: list[str], said: list[str]) -> None:
     page.on("pageerror", lambda error: said.append(str(error)))
 
 
-def test_printing_opens_the_tables_and_puts_all_back_afterwards(browser: Browser, tmp_path: Path) -> None:
+def test_printing_opens_the_tables_and_puts_all_back_afterwards(
+    browser: Browser, tmp_path: Path
+) -> None:
     path = tmp_path / "report.html"
     path.write_text(evaluation(), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 900})

@@ -1,4 +1,5 @@
-"""The Theory page in a browser: a knob moves and the curve answers, a link brings it back, the mean is guided, real images lie on the map."""
+"""The Theory page in a browser: a knob moves and the curve answers, a link brings it back, the mean
+is guided, real images lie on the map."""
 
 from __future__ import annotations
 
@@ -28,27 +29,39 @@ def chart(page: Page, said: str) -> Locator:
 
 def drawn(page: Page) -> str:
     """The first line of the first panel, as the browser drew it."""
-    return str(page.locator(".cdp-chart .scatterlayer .trace path.js-line").first.get_attribute("d"))
+    return str(
+        page.locator(".cdp-chart .scatterlayer .trace path.js-line").first.get_attribute("d")
+    )
 
 
-def test_a_slider_moves_the_curve_answers_and_the_link_brings_it_back(theory: Server, page: Page, tmp_path: Path) -> None:
+def test_a_slider_moves_the_curve_answers_and_the_link_brings_it_back(
+    theory: Server, page: Page, tmp_path: Path
+) -> None:
     open_page(page, theory, "/theory")
-    expect(chart(page, "1,000 synthetic samples give .* points: simulated, 200 draws")).to_be_visible(timeout=SLOW_MS)
+    expect(
+        chart(page, "1,000 synthetic samples give .* points: simulated, 200 draws")
+    ).to_be_visible(timeout=SLOW_MS)
     assert not theory.loaded("libtorch")
     before, line = page.locator(".cdp-chart").get_attribute("aria-label"), drawn(page)
     slider = page.locator(".st-key-theory_epsilon").get_by_role("slider")
     slider.focus()
     for _ in range(5):
         slider.press("ArrowRight")
-    page.wait_for_url(re.compile(f"epsilon={re.escape(str(slider.get_attribute('aria-valuetext')))}$"))
-    expect(page.locator(".cdp-chart")).not_to_have_attribute("aria-label", str(before), timeout=SLOW_MS)
+    page.wait_for_url(
+        re.compile(f"epsilon={re.escape(str(slider.get_attribute('aria-valuetext')))}$")
+    )
+    expect(page.locator(".cdp-chart")).not_to_have_attribute(
+        "aria-label", str(before), timeout=SLOW_MS
+    )
     expect(chart(page, "points: simulated, 200 draws")).to_be_visible(timeout=SLOW_MS)
     wait_idle(page)
     after, moved = page.locator(".cdp-chart").get_attribute("aria-label"), drawn(page)
     assert moved != line
     page.reload(wait_until="commit")
     expect(page.locator(".cdp-chart")).to_have_attribute("aria-label", str(after), timeout=SLOW_MS)
-    expect(page.locator(".cdp-chart .scatterlayer .trace path.js-line").first).to_have_attribute("d", moved, timeout=SLOW_MS)
+    expect(page.locator(".cdp-chart .scatterlayer .trace path.js-line").first).to_have_attribute(
+        "d", moved, timeout=SLOW_MS
+    )
     with page.expect_download() as taken:
         page.get_by_role("button", name="Download PNG").click()
     assert taken.value.suggested_filename == "robust-accuracy-against-n.png"
@@ -56,10 +69,14 @@ def test_a_slider_moves_the_curve_answers_and_the_link_brings_it_back(theory: Se
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_guided_mean_plays_when_asked_to_and_stops_for_other_settings(theory: Server, page: Page) -> None:
+def test_the_guided_mean_plays_when_asked_to_and_stops_for_other_settings(
+    theory: Server, page: Page
+) -> None:
     page.emulate_media(reduced_motion="reduce")
     open_page(page, theory, "/theory?view=guided&strength=0")
-    expect(chart(page, r"Unguided, the mean points \d+° beside the optimum")).to_be_visible(timeout=SLOW_MS)
+    expect(chart(page, r"Unguided, the mean points \d+° beside the optimum")).to_be_visible(
+        timeout=SLOW_MS
+    )
     label = page.locator(".cdp-chart .slider-group .slider-label").first
     resting = str(label.text_content())
     page.wait_for_timeout(600)
@@ -80,8 +97,12 @@ def test_the_guided_mean_plays_when_asked_to_and_stops_for_other_settings(theory
 
 def test_a_shipped_real_split_lands_on_the_map(theory: Server, page: Page) -> None:
     open_page(page, theory, "/theory?view=images&set=fashion-mnist:test&encoder=pixels")
-    expect(chart(page, "fashion-mnist:test is as separable as real images, c = ")).to_be_visible(timeout=SLOW_MS)
+    expect(chart(page, "fashion-mnist:test is as separable as real images, c = ")).to_be_visible(
+        timeout=SLOW_MS
+    )
     expect(page.get_by_text("Features are not Gaussian")).to_be_visible()
-    expect(page.locator(".cdp-chart .legendtext").filter(has_text="fashion-mnist:test")).to_have_count(1)
+    expect(
+        page.locator(".cdp-chart .legendtext").filter(has_text="fashion-mnist:test")
+    ).to_have_count(1)
     assert url_value(page, "set") == "fashion-mnist:test"
     assert not theory.loaded("libtorch")

@@ -1,4 +1,5 @@
-"""A person at the live curves: zooms, hides a run, rests the pointer on a point, and keeps all that while epochs keep coming."""
+"""A person at the live curves: zooms, hides a run, rests the pointer on a point, and keeps all that
+while epochs keep coming."""
 
 from __future__ import annotations
 
@@ -31,7 +32,14 @@ ARRIVES = 3.0
 @pytest.fixture
 def curve_server(tmp_path: Path) -> Iterator[Server]:
     for number, name in enumerate(IDS):
-        write_run(name, epochs=FIRST, seed=number, beta=1.0 + number, state="running", home=tmp_path / "home")
+        write_run(
+            name,
+            epochs=FIRST,
+            seed=number,
+            beta=1.0 + number,
+            state="running",
+            home=tmp_path / "home",
+        )
     script = tmp_path / "curves.py"
     script.write_text(SCRIPT.format(ids=IDS))
     with started(tmp_path, script) as running:
@@ -48,7 +56,9 @@ def opened(page: Page, curve_server: Server) -> Page:
 
 def drawn(page: Page) -> None:
     """Until the chart is there and stands still."""
-    page.wait_for_function(f"() => document.querySelector('{PLOT}')?._fullLayout?._size", timeout=SLOW_MS)
+    page.wait_for_function(
+        f"() => document.querySelector('{PLOT}')?._fullLayout?._size", timeout=SLOW_MS
+    )
     expect(page.locator(f"{PLOT} .legendtext").first).to_be_visible()
     page.wait_for_timeout(600)
 
@@ -85,7 +95,8 @@ def training(server: Server, every: float = 0.5) -> Iterator[Callable[[], int]]:
 
 def last_x(page: Page, name: str = "beta") -> int:
     found = page.evaluate(
-        f"(name) => {{ const t = document.querySelector('{PLOT}')._fullData.find((t) => t.uid === name + '/0/robust/line'); return t.x[t.x.length - 1]; }}",
+        f"(name) => {{ const t = document.querySelector('{PLOT}')._fullData.find((t) => t.uid ==="
+        " name + '/0/robust/line'); return t.x[t.x.length - 1]; }",
         name,
     )
     return int(found) // EACH
@@ -93,17 +104,21 @@ def last_x(page: Page, name: str = "beta") -> int:
 
 def wait_for_epoch(page: Page, epoch: int) -> None:
     page.wait_for_function(
-        f"(epoch) => document.querySelector('{PLOT}')._fullData.some((t) => t.uid === 'beta/0/robust/line' && t.x[t.x.length - 1] >= epoch)",
-        arg=EACH * epoch, timeout=SLOW_MS,
-    )  # fmt: skip
+        f"(epoch) => document.querySelector('{PLOT}')._fullData.some((t) => t.uid ==="
+        " 'beta/0/robust/line' && t.x[t.x.length - 1] >= epoch)",
+        arg=EACH * epoch,
+        timeout=SLOW_MS,
+    )
 
 
 def axis(page: Page, name: str = "xaxis") -> list[float]:
-    """First and last value, of steps as epochs, and where they lie in the window: pixel of the first, pixels."""
+    """First and last value, of steps as epochs, and where they lie in the window: pixel of the
+    first, pixels."""
     first, last, *place = page.evaluate(
         f"""(name) => {{ const plot = document.querySelector('{PLOT}'), a = plot._fullLayout[name], box = plot.getBoundingClientRect();
-        return [...a.range, (name[0] === 'x' ? box.left : box.top) + a._offset, a._length]; }}""", name,
-    )  # fmt: skip
+        return [...a.range, (name[0] === 'x' ? box.left : box.top) + a._offset, a._length]; }}""",
+        name,
+    )
     return [first / EACH, last / EACH, *place] if name.startswith("x") else [first, last, *place]
 
 
@@ -121,14 +136,18 @@ def drag(page: Page, first: float, last: float) -> None:
     page.mouse.move(*pixel(page, (first + last) / 2), steps=4)
     page.mouse.move(*pixel(page, last), steps=4)
     page.mouse.up()
-    page.wait_for_function(f"() => document.querySelector('{PLOT}')._fullLayout.xaxis.autorange !== true")
+    page.wait_for_function(
+        f"() => document.querySelector('{PLOT}')._fullLayout.xaxis.autorange !== true"
+    )
 
 
 def hover_text(page: Page) -> str:
     return " ".join(page.locator(f"{PLOT} .hoverlayer text").all_text_contents())
 
 
-def test_new_points_are_on_the_screen_within_three_seconds(opened: Page, curve_server: Server) -> None:
+def test_new_points_are_on_the_screen_within_three_seconds(
+    opened: Page, curve_server: Server
+) -> None:
     waits = []
     for epoch in range(FIRST + 1, FIRST + 5):
         began = time.monotonic()
@@ -144,7 +163,10 @@ def test_zoom_legend_and_hover_outlast_every_tick(opened: Page, curve_server: Se
     zoomed = axis(opened)[:2]
     assert zoomed == pytest.approx([10, 20], abs=0.5)
     opened.locator(f"{PLOT} .legendtoggle").first.click()
-    hidden = f"() => [...new Set(document.querySelector('{PLOT}')._fullData.filter((t) => t.visible !== true).map((t) => t.legendgroup))]"
+    hidden = (
+        f"() => [...new Set(document.querySelector('{PLOT}')._fullData.filter((t) => t.visible !=="
+        " true).map((t) => t.legendgroup))]"
+    )
     opened.wait_for_function(f"() => ({hidden})().length === 1")
     opened.wait_for_timeout(500)
     opened.mouse.move(*pixel(opened, 14.6))
@@ -161,7 +183,9 @@ def test_zoom_legend_and_hover_outlast_every_tick(opened: Page, curve_server: Se
     assert last_x(opened) > FIRST + 3
 
 
-def test_a_tick_does_not_break_a_drag_and_a_double_click_brings_back_all(opened: Page, curve_server: Server) -> None:
+def test_a_tick_does_not_break_a_drag_and_a_double_click_brings_back_all(
+    opened: Page, curve_server: Server
+) -> None:
     whole = axis(opened)[:2]
     with training(curve_server) as last:
         shown = last_x(opened)
@@ -174,16 +198,22 @@ def test_a_tick_does_not_break_a_drag_and_a_double_click_brings_back_all(opened:
         opened.mouse.move(*pixel(opened, 16), steps=4)
         assert last_x(opened) <= shown + 3
         opened.mouse.up()
-        opened.wait_for_function(f"() => document.querySelector('{PLOT}')._fullLayout.xaxis.autorange !== true")
+        opened.wait_for_function(
+            f"() => document.querySelector('{PLOT}')._fullLayout.xaxis.autorange !== true"
+        )
         wait_for_epoch(opened, reached)
         assert axis(opened)[:2] == pytest.approx([8, 16], abs=0.5)
         opened.mouse.dblclick(*pixel(opened, 12))
-        opened.wait_for_function(f"() => document.querySelector('{PLOT}')._fullLayout.xaxis.autorange === true")
+        opened.wait_for_function(
+            f"() => document.querySelector('{PLOT}')._fullLayout.xaxis.autorange === true"
+        )
         wait_for_epoch(opened, last() + 1)
     assert axis(opened)[1] > whole[1]
 
 
-def test_the_zoom_outlasts_the_end_of_a_run_and_other_options(opened: Page, curve_server: Server) -> None:
+def test_the_zoom_outlasts_the_end_of_a_run_and_other_options(
+    opened: Page, curve_server: Server
+) -> None:
     drag(opened, 10, 20)
     zoomed = axis(opened)[:2]
     for name in IDS:
@@ -192,13 +222,19 @@ def test_the_zoom_outlasts_the_end_of_a_run_and_other_options(opened: Page, curv
     assert axis(opened)[:2] == pytest.approx(zoomed)
     opened.get_by_role("combobox", name=re.compile("Smoothing")).click()
     opened.get_by_role("option", name="10 validations").click()
-    opened.wait_for_function(f"() => document.querySelector('{PLOT}')._fullData.some((t) => t.uid.endsWith('/raw'))", timeout=SLOW_MS)
+    opened.wait_for_function(
+        f"() => document.querySelector('{PLOT}')._fullData.some((t) => t.uid.endsWith('/raw'))",
+        timeout=SLOW_MS,
+    )
     assert axis(opened)[:2] == pytest.approx(zoomed)
     expect(opened.get_by_text("debiased exponential average")).to_be_visible()
 
 
 def test_a_poll_without_news_draws_nothing(opened: Page) -> None:
-    opened.evaluate(f"() => {{ window.plots = 0; document.querySelector('{PLOT}').on('plotly_afterplot', () => (window.plots += 1)); }}")
+    opened.evaluate(
+        f"() => {{ window.plots = 0; document.querySelector('{PLOT}').on('plotly_afterplot', () =>"
+        " (window.plots += 1)); }"
+    )
     opened.wait_for_timeout(5000)
     assert opened.evaluate("() => window.plots") == 0
 
@@ -213,7 +249,9 @@ def test_the_numbers_are_one_click_away_and_all_points_are_in_the_file(opened: P
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (390, "dark")])
-def test_titles_and_legend_are_inside_and_apart_at_every_width(browser: Browser, curve_server: Server, width: int, scheme: Any) -> None:
+def test_titles_and_legend_are_inside_and_apart_at_every_width(
+    browser: Browser, curve_server: Server, width: int, scheme: Any
+) -> None:
     context = browser.new_context(viewport={"width": width, "height": 1200}, color_scheme=scheme)
     page = context.new_page()
     page.goto(curve_server.url, wait_until="commit")

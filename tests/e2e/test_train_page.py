@@ -1,4 +1,5 @@
-"""The Train page in a browser: a real training on a tiny data set, launched, watched, reloaded, stopped and resumed."""
+"""The Train page in a browser: a real training on a tiny data set, launched, watched, reloaded,
+stopped and resumed."""
 
 from __future__ import annotations
 
@@ -65,7 +66,9 @@ def runs(server: Server) -> list[dict[str, Any]]:
     """What the files say of every run, oldest first."""
     folders = [path for path in (server.home / "runs").glob("*") if not path.name.startswith(".")]
     found = [
-        {"id": path.name} | json.loads((path / "config.json").read_text()) | json.loads((path / "status.json").read_text())
+        {"id": path.name}
+        | json.loads((path / "config.json").read_text())
+        | json.loads((path / "status.json").read_text())
         for path in folders
     ]
     return sorted(found, key=lambda run: run["created"])
@@ -105,7 +108,9 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     open_page(page, fresh, link(data))
     expect(page.get_by_text("3 classes, 12 x 12, grey")).to_be_visible()
     # A data set of one's own has no conventional budget, so the button waits for one.
-    expect(page.get_by_text(re.compile("no conventional linf budget"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile("no conventional linf budget"))).to_be_visible(
+        timeout=SLOW_MS
+    )
     expect(train_button(page)).to_be_disabled()
     radius = page.get_by_role("textbox", name=re.compile("Attack budget"))
     radius.fill("0.1")
@@ -118,18 +123,27 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     expect(page.get_by_text(re.compile(r"^About .+ on .+, \d.+B$"))).to_be_visible(timeout=SLOW_MS)
     run_id = start(page, fresh)
     config = runs(fresh)[0]["config"]
-    assert (config["learning_rate"], config["epsilon"], config["real"], config["epochs"]) == (0.05, 0.1, None, EPOCHS)
+    assert (config["learning_rate"], config["epsilon"], config["real"], config["epochs"]) == (
+        0.05,
+        0.1,
+        None,
+        EPOCHS,
+    )
     assert config["dataset"] == str(data)
-    expect(row(page, run_id)).to_contain_text(re.compile(r"running · step [\d,]+ of [\d,]+, epoch [1-9]"), timeout=SLOW_MS)
+    expect(row(page, run_id)).to_contain_text(
+        re.compile(r"running · step [\d,]+ of [\d,]+, epoch [1-9]"), timeout=SLOW_MS
+    )
     expect(row(page, run_id)).to_contain_text("best (step")
     expect(page.get_by_role("region", name="Adversarial examples")).to_be_visible(timeout=SLOW_MS)
     expect(row(page, run_id).get_by_role("checkbox")).to_be_checked()
     # The step that is shown moves by itself.
     seen = step_shown(page, run_id)
     page.wait_for_function(
-        "([key, seen]) => Number(document.querySelector(key).innerText.match(/step ([\\d,]+) of/)[1].replace(',', '')) > seen",
-        arg=[f".st-key-train-run-{run_id}", seen], timeout=SLOW_MS,
-    )  # fmt: skip
+        "([key, seen]) => Number(document.querySelector(key).innerText.match(/step ([\\d,]+)"
+        " of/)[1].replace(',', '')) > seen",
+        arg=[f".st-key-train-run-{run_id}", seen],
+        timeout=SLOW_MS,
+    )
     # A reload and a second tab know the settings and what is watched.
     page.reload(wait_until="commit")
     expect(row(page, run_id).get_by_role("checkbox")).to_be_checked(timeout=SLOW_MS)
@@ -160,7 +174,9 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     assert (fresh.home / "trash" / f"run-{run_id}" / "last" / "model.safetensors").is_file()
 
 
-def test_two_short_runs_finish_one_after_the_other_and_their_settings_come_back_to_the_form(fresh: Server, page: Page, data: Path) -> None:
+def test_two_short_runs_finish_one_after_the_other_and_their_settings_come_back_to_the_form(
+    fresh: Server, page: Page, data: Path
+) -> None:
     open_page(page, fresh, link(data, epochs=2, epsilon=0.1, seeds=2, name="short"))
     expect(train_button(page)).to_have_text("Train 2 runs")
     expect(train_button(page)).to_be_enabled(timeout=SLOW_MS)
@@ -180,7 +196,9 @@ def test_two_short_runs_finish_one_after_the_other_and_their_settings_come_back_
     expect(page.get_by_text(re.compile("has these very settings"))).to_be_visible()
 
 
-def test_a_box_that_is_emptied_takes_the_conventional_value_again(fresh: Server, page: Page) -> None:
+def test_a_box_that_is_emptied_takes_the_conventional_value_again(
+    fresh: Server, page: Page
+) -> None:
     open_page(page, fresh, "/train?epsilon=0.2&real=50")
     for name, empty in (("Attack budget", "0.1 (conventional)"), ("Real images", "all")):
         box = page.get_by_role("textbox", name=re.compile(name))
@@ -193,7 +211,9 @@ def test_a_box_that_is_emptied_takes_the_conventional_value_again(fresh: Server,
     page.wait_for_url(lambda url: "epsilon" not in url and "real=" in url)
 
 
-def test_a_click_on_a_run_changes_what_is_watched_and_the_address(fresh: Server, page: Page) -> None:
+def test_a_click_on_a_run_changes_what_is_watched_and_the_address(
+    fresh: Server, page: Page
+) -> None:
     open_page(page, fresh, "/train")
     boxes = page.get_by_role("checkbox", name=re.compile("^Watch"))
     expect(boxes).to_have_count(2, timeout=SLOW_MS)
@@ -204,7 +224,8 @@ def test_a_click_on_a_run_changes_what_is_watched_and_the_address(fresh: Server,
 
 
 def wait_idle_enough(page: Page) -> None:
-    """A page that measures a step polls, so it is never idle for long: until the last change has been taken in."""
+    """A page that measures a step polls, so it is never idle for long: until the last change has
+    been taken in."""
     page.wait_for_timeout(1500)
 
 

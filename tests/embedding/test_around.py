@@ -1,4 +1,5 @@
-"""One pass for all neighbour figures, against full distance matrices and scikit-learn, in both precisions."""
+"""One pass for all neighbour figures, against full distance matrices and scikit-learn, in both
+precisions."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from cdp.embedding.classes import linear_probe
 from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
 
 
-def clusters(n: int = 400, d: int = 5, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def clusters(
+    n: int = 400, d: int = 5, classes: int = 4, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     label = rng.integers(0, classes, n) * 3
     return rng.normal(size=(n, d)) + 1.5 * np.eye(3 * classes, d)[label] + 40, label
@@ -32,11 +35,17 @@ def test_neighbours_other_classes_and_silhouettes_are_those_of_the_full_matrix(
     np.fill_diagonal(away, np.inf)
     np.testing.assert_array_equal(found.near, np.argsort(away, axis=1)[:, :7])
     np.testing.assert_allclose(found.distance, np.sort(away, axis=1)[:, :7])
-    np.testing.assert_allclose(found.other, np.where(label[:, None] == label, np.inf, away).min(axis=1))
-    np.testing.assert_allclose(found.silhouette, silhouette_samples(rows, label), atol=1e-9 if exact_rows > 400 else 2e-4)
+    np.testing.assert_allclose(
+        found.other, np.where(label[:, None] == label, np.inf, away).min(axis=1)
+    )
+    np.testing.assert_allclose(
+        found.silhouette, silhouette_samples(rows, label), atol=1e-9 if exact_rows > 400 else 2e-4
+    )
 
 
-def test_a_copy_is_the_nearest_at_distance_zero_in_single_precision_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_the_nearest_at_distance_zero_in_single_precision_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(around, "EXACT_ROWS", 10)
     rows, label = clusters(300)
     rows[200] = rows[3]
@@ -45,7 +54,9 @@ def test_a_copy_is_the_nearest_at_distance_zero_in_single_precision_too(monkeypa
     assert found.distance[200, 0] == found.distance[3, 0] == 0
 
 
-def test_the_only_image_of_its_class_has_silhouette_zero_and_few_images_have_few_neighbours() -> None:
+def test_the_only_image_of_its_class_has_silhouette_zero_and_few_images_have_few_neighbours() -> (
+    None
+):
     rows, _ = clusters(6)
     found = look_around(rows, np.array([0, 0, 0, 1, 1, 2]), k=10)
     assert found.near.shape == (6, 5)
@@ -53,7 +64,9 @@ def test_the_only_image_of_its_class_has_silhouette_zero_and_few_images_have_few
     np.testing.assert_allclose(found.silhouette, silhouette_samples(rows, [0, 0, 0, 1, 1, 2]))
 
 
-def test_no_block_of_the_pass_is_near_the_size_of_all_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_block_of_the_pass_is_near_the_size_of_all_distances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sizes: list[int] = []
 
     def spied(rows: np.ndarray, others: np.ndarray):  # type: ignore[no-untyped-def]
@@ -80,7 +93,13 @@ def test_the_cheaper_probe_answers_as_one_that_went_on_to_the_end() -> None:
 
     rows, label = clusters(1500)
     patient = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000, tol=1e-8))
-    share = cross_val_predict(patient, rows, label, cv=StratifiedKFold(5, shuffle=True, random_state=0), method="predict_proba")
+    share = cross_val_predict(
+        patient,
+        rows,
+        label,
+        cv=StratifiedKFold(5, shuffle=True, random_state=0),
+        method="predict_proba",
+    )
     found = linear_probe(rows, label)
     assert found.hit.mean() == pytest.approx((share.argmax(1) * 3 == label).mean(), abs=0.003)
     own = share[np.arange(1500), label // 3]

@@ -1,7 +1,9 @@
-"""A 95 % interval holds the figure's expectation in 93 to 97 % of sets, and sets that differ only in their seed are told apart in 2 to 8 % of pairs.
+"""A 95 % interval holds the figure's expectation in 93 to 97 % of sets, and sets that differ only
+in their seed are told apart in 2 to 8 % of pairs.
 
-``make coverage`` counts with more sets, of 5,000 images too. Here a count may stray from 93 to 97 % (from 2 to 8 %) as far as chance takes it
-in ``LUCK`` of samples of this size, on either side, and no farther.
+``make coverage`` counts with more sets, of 5,000 images too. Here a count may stray from 93 to 97 %
+(from 2 to 8 %) as far as chance takes it in ``LUCK`` of samples of this size, on either side, and
+no farther.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ PAIRS, TRAINED_PAIRS = {300: 60, 1000: 12}, 5
 
 @cache
 def pairs(shape: str, n: int, *, trained: bool = False) -> list[tuple[Figures, Figures]]:
-    return [pair(shape, n, 1000 + number, trained=trained) for number in range(TRAINED_PAIRS if trained else PAIRS[n])]
+    return [
+        pair(shape, n, 1000 + number, trained=trained)
+        for number in range(TRAINED_PAIRS if trained else PAIRS[n])
+    ]
 
 
 def within(count: int, of: int, least: float, most: float) -> bool:
@@ -42,15 +47,24 @@ def test_intervals_hold_what_they_are_for_as_often_as_they_say(n: int, trained: 
         for count, of in [*counts, tuple(np.sum(counts, axis=0))]:
             assert within(count, of, 0.93, 0.97), (key, count, of)
         shares.append(np.sum(counts, axis=0)[0] / np.sum(counts, axis=0)[1])
-    # Figures of a set depend on each other, so that all together are not much better known than one.
+    # Figures of a set depend on each other, so that all together are not much better known than
+    # one.
     assert trained or 0.92 < np.mean(shares) < 0.98
 
 
 def test_sets_that_differ_only_in_their_seed_are_told_apart_as_seldom_as_is_asked() -> None:
     shares = []
     for key in (key for key in TITLES if key not in TRAINED):
-        counts = [told_apart(key, pairs(shape, 300), fresh=fresh) for shape in SHAPES for fresh in (False, True)]
-        same, fresh, all_of = np.sum(counts[::2], axis=0), np.sum(counts[1::2], axis=0), np.sum(counts, axis=0)
+        counts = [
+            told_apart(key, pairs(shape, 300), fresh=fresh)
+            for shape in SHAPES
+            for fresh in (False, True)
+        ]
+        same, fresh, all_of = (
+            np.sum(counts[::2], axis=0),
+            np.sum(counts[1::2], axis=0),
+            np.sum(counts, axis=0),
+        )
         for count, of in (same, fresh, all_of):
             assert within(count, of, 0.02, 0.08), (key, count, of)
         shares.append(all_of[0] / all_of[1])
@@ -59,8 +73,9 @@ def test_sets_that_differ_only_in_their_seed_are_told_apart_as_seldom_as_is_aske
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_intervals_are_no_wider_than_need_be(shape: str) -> None:
-    """The error that is told against the scatter that is seen, by medians: the heavy tails of "curved" have no fourth moment, so covariances,
-    and with them the Frechet distance, have no standard deviation that a ratio could be taken of."""
+    """The error that is told against the scatter that is seen, by medians: the heavy tails of
+    "curved" have no fourth moment, so covariances, and with them the Frechet distance, have no
+    standard deviation that a ratio could be taken of."""
     for key in (key for key in TITLES if key not in TRAINED):
         figures = [side[key] for both in pairs(shape, 300) for side in both if not side[key].note]
         scatter = median_abs_deviation([figure.value for figure in figures], scale="normal")
@@ -69,10 +84,15 @@ def test_intervals_are_no_wider_than_need_be(shape: str) -> None:
 
 
 def test_the_naive_intervals_would_not_hold() -> None:
-    """Scores of images taken as independent, as a bootstrap over images does, fail the count above for each of these figures."""
+    """Scores of images taken as independent, as a bootstrap over images does, fail the count above
+    for each of these figures."""
     shape, sets = "curved", 120
     rng = np.random.default_rng(0)
-    scores: dict[str, list[np.ndarray]] = {"density": [], "silhouette": [], "other_class_distance": []}
+    scores: dict[str, list[np.ndarray]] = {
+        "density": [],
+        "silhouette": [],
+        "other_class_distance": [],
+    }
     for _ in range(sets):
         (real, _), (rows, label) = SHAPES[shape](300, rng), SHAPES[shape](300, rng)
         rows = SHRINK * rows
@@ -81,7 +101,10 @@ def test_the_naive_intervals_would_not_hold() -> None:
         scores["silhouette"].append(silhouettes(rows, label))
         scores["other_class_distance"].append(other_class_distances(rows, label))
     for key, found in scores.items():
-        means, errors = (np.array([measure(score) for score in found]) for measure in (np.mean, lambda score: np.std(score) / np.sqrt(300)))
+        means, errors = (
+            np.array([measure(score) for score in found])
+            for measure in (np.mean, lambda score: np.std(score) / np.sqrt(300))
+        )
         hits = int((np.abs(means - means.mean()) <= 1.96 * errors).sum())
         assert not within(hits, sets, 0.93, 0.97), (key, hits)
 
@@ -91,7 +114,10 @@ def test_a_difference_against_the_same_real_images_is_not_blurred_by_them() -> N
     real = SHAPES["apart"](300, rng)[0]
     first = SHAPES["apart"](300, rng)[0]
     for a, b in (
-        (density_coverage(real, SHRINK * first).density, density_coverage(real, 0.8 * first).density),
+        (
+            density_coverage(real, SHRINK * first).density,
+            density_coverage(real, 0.8 * first).density,
+        ),
         (precision_recall(real, SHRINK * first).recall, precision_recall(real, 0.8 * first).recall),
     ):
         change = difference(a, b)

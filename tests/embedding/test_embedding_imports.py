@@ -7,6 +7,9 @@ import sys
 
 
 def test_the_metrics_import_without_torch_scipy_or_scikit_learn() -> None:
-    code = "import sys, cdp.embedding.report, cdp.embedding.metrics; print(*{'torch', 'scipy', 'sklearn'} & set(sys.modules))"
+    code = (
+        "import sys, cdp.embedding.report, cdp.embedding.metrics; print(*{'torch', 'scipy',"
+        " 'sklearn'} & set(sys.modules))"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""

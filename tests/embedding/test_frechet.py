@@ -28,7 +28,9 @@ def test_it_equals_the_formula_with_scipys_square_root(seed: int, width: int) ->
     a = rng.normal(size=(30, width)) @ rng.normal(size=(width, width)) + 1
     b = rng.normal(size=(40, width))
     ca, cb = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb) - 2 * np.trace(sqrtm(ca @ cb).real)
+    expected = (
+        ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb) - 2 * np.trace(sqrtm(ca @ cb).real)
+    )
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
@@ -36,7 +38,9 @@ def test_commuting_gaussians_have_the_closed_form() -> None:
     first, second = np.array([1.0, 4.0, 9.0]), np.array([4.0, 4.0, 1.0])
     a = with_moments(np.zeros(3), np.diag(first), 50, 0)
     b = with_moments(np.array([1.0, 2.0, 2.0]), np.diag(second), 60, 1)
-    assert frechet_distance(a, b) == pytest.approx(9 + ((np.sqrt(first) - np.sqrt(second)) ** 2).sum(), rel=1e-9)
+    assert frechet_distance(a, b) == pytest.approx(
+        9 + ((np.sqrt(first) - np.sqrt(second)) ** 2).sum(), rel=1e-9
+    )
 
 
 def test_a_set_is_at_distance_zero_from_itself_and_a_shift_adds_its_square() -> None:
@@ -59,7 +63,8 @@ def test_constant_features_leave_the_distance_of_the_means_and_the_other_varianc
 
 
 def test_too_few_images_for_how_they_vary_give_no_interval() -> None:
-    """42 of 100 intervals of 50 such images held the distance of the distributions, 83 at 100 images, 96 at 200."""
+    """42 of 100 intervals of 50 such images held the distance of the distributions, 83 at 100
+    images, 96 at 200."""
     rng, means = np.random.default_rng(4), 1.5 * np.random.default_rng(1).normal(size=(10, 16))
 
     def drawn(count: int) -> np.ndarray:
@@ -88,7 +93,8 @@ def test_sets_of_different_encoders_and_nan_are_refused() -> None:
 
 
 def test_too_few_images_to_extrapolate_from_give_no_distance_below_zero() -> None:
-    """A squared distance of -600 of a set from its own distribution would be a figure that says nothing."""
+    """A squared distance of -600 of a set from its own distribution would be a figure that says
+    nothing."""
     rng, spread = np.random.default_rng(3), np.linspace(3, 0.1, 32)
     real, fake = spread * rng.normal(size=(400, 32)), spread * rng.normal(size=(20, 32))
     with pytest.raises(UndefinedError, match="20 images are too few for 32 features"):

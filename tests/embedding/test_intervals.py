@@ -43,12 +43,21 @@ def test_agreement_counts_the_images_predicted_as_labelled() -> None:
 
 @settings(deadline=None)
 @given(n=st.integers(1, 40), data=st.data())
-def test_a_difference_of_agreement_lies_in_its_interval_and_changes_sign_with_the_order(n: int, data: st.DataObject) -> None:
-    first, second = (np.array(data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))) for _ in range(2))
+def test_a_difference_of_agreement_lies_in_its_interval_and_changes_sign_with_the_order(
+    n: int, data: st.DataObject
+) -> None:
+    first, second = (
+        np.array(data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))) for _ in range(2)
+    )
     labels = np.zeros(n, int)
-    found, swapped = agreement_difference(first, second, labels), agreement_difference(second, first, labels)
+    found, swapped = (
+        agreement_difference(first, second, labels),
+        agreement_difference(second, first, labels),
+    )
     assert -1 <= found.low <= found.value <= found.high <= 1
-    assert (found.value, found.low, found.high) == pytest.approx((-swapped.value, -swapped.high, -swapped.low))
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (-swapped.value, -swapped.high, -swapped.low)
+    )
     assert found.value == pytest.approx(np.mean(first == 0) - np.mean(second == 0))
 
 
@@ -75,12 +84,16 @@ def test_parts_and_left_out_groups_of_a_mean_give_its_textbook_interval(scale: s
     if scale == "share":
         values = (values < 0.3).astype(float)
     parts = Parts.of(np.zeros(800, int), freedom=400)
-    by_parts = estimate(values.mean(), parts.values(lambda own, _: [values[own].mean()])[:, :, 0], 800, scale=scale)
+    by_parts = estimate(
+        values.mean(), parts.values(lambda own, _: [values[own].mean()])[:, :, 0], 800, scale=scale
+    )
     groups, count = leave_out(np.zeros(800, int))
     without = [np.array([values[groups != group].mean() for group in range(count)])]
     error = values.std() / np.sqrt(800)
     assert by_parts.error == pytest.approx(error, rel=0.08)
-    assert jackknife(values.mean(), without, 800, scale=scale).error == pytest.approx(error, rel=0.25)
+    assert jackknife(values.mean(), without, 800, scale=scale).error == pytest.approx(
+        error, rel=0.25
+    )
     assert by_parts.low < values.mean() < by_parts.high
 
 
@@ -88,23 +101,35 @@ def test_parts_have_every_class_alike_and_equal_labels_are_dealt_alike() -> None
     labels = np.random.default_rng(0).permutation(np.repeat([3, 5, 9], [100, 60, 40]))
     dealt = deal(labels, 4, 5)
     for row in dealt:
-        counts = np.array([[((labels == value) & (row == part)).sum() for part in range(4)] for value in (3, 5, 9)])
+        counts = np.array(
+            [
+                [((labels == value) & (row == part)).sum() for part in range(4)]
+                for value in (3, 5, 9)
+            ]
+        )
         assert np.ptp(counts, axis=1).max() <= 1
     assert (dealt == deal(labels.copy(), 4, 5)).all() and (dealt[0] != dealt[1]).any()
     assert (dealt != deal(labels, 4, 5, seed=1)).any()
     groups, count = leave_out(labels)
-    assert count == 20 and {(groups[labels == value] == 0).sum() for value in (3, 5, 9)} == {2, 3, 5}
+    assert count == 20 and {(groups[labels == value] == 0).sum() for value in (3, 5, 9)} == {
+        2,
+        3,
+        5,
+    }
 
 
 def test_pairs_of_images_are_not_counted_twice_where_two_sets_are_alike() -> None:
-    # The mean product of two independent sets of mean 0 is a mean over pairs of images: its variance is 1 / (n m).
+    # The mean product of two independent sets of mean 0 is a mean over pairs of images: its
+    # variance is 1 / (n m).
     rng = np.random.default_rng(2)
     estimates = []
     for _ in range(300):
         a, b = rng.normal(size=(2, 20))
         left, right = (19 * 20 / 19 * (side.mean() - side / 20) / 19 for side in (a, b))
         together = np.outer(left, right)
-        found = jackknife(a.mean() * b.mean(), [left * b.mean(), a.mean() * right], 20, together=together)
+        found = jackknife(
+            a.mean() * b.mean(), [left * b.mean(), a.mean() * right], 20, together=together
+        )
         estimates.append((found.value, found.error))
     values, errors = np.array(estimates).T
     assert np.sqrt(np.mean(errors**2)) < 1.42 * values.std()
@@ -124,7 +149,10 @@ def test_a_higher_level_gives_a_wider_interval() -> None:
         (lambda: at_level(estimate(1.0, np.array([[0.0, 1.0]]), 2), 0), "level is 0"),
         (lambda: agreement(np.ones(3, int), np.ones(2, int)), "predicted has shape"),
         (lambda: agreement(np.ones(3), np.ones(3, int)), "integer class numbers"),
-        (lambda: agreement_difference(np.ones(3, int), np.ones(2, int), np.ones(3, int)), "predicted has shape"),
+        (
+            lambda: agreement_difference(np.ones(3, int), np.ones(2, int), np.ones(3, int)),
+            "predicted has shape",
+        ),
     ],
 )
 def test_input_that_makes_no_sense_is_refused(call: object, message: str) -> None:
@@ -141,10 +169,15 @@ def test_figures_of_no_image_or_intervals_of_one_are_undefined() -> None:
         agreement(np.zeros(0, int), np.zeros(0, int))
 
 
-def test_a_difference_is_of_the_same_parts_where_sets_are_dealt_alike_and_independent_where_not() -> None:
+def test_a_difference_is_of_the_same_parts_where_sets_are_dealt_alike_and_independent_where_not() -> (
+    None
+):
     rng = np.random.default_rng(0)
     shared, own, other = rng.normal(size=(8, 4)), rng.normal(size=(8, 4)), rng.normal(size=(8, 4))
-    first, second = estimate(2.0, 2 + shared + 0.1 * own, 400), estimate(1.5, 1.5 + shared + 0.1 * other, 400)
+    first, second = (
+        estimate(2.0, 2 + shared + 0.1 * own, 400),
+        estimate(1.5, 1.5 + shared + 0.1 * other, 400),
+    )
     paired = difference(first, second)
     assert paired.value == 0.5 and paired.low > 0 and p_value(paired) < 0.05
     apart = difference(first, estimate(1.5, rng.normal(size=(7, 4)), 400))
@@ -172,5 +205,9 @@ def test_the_p_value_of_an_interval_without_parts_agrees_with_its_bounds(level: 
 def test_a_relative_change_is_a_difference_of_logarithms() -> None:
     values = np.random.default_rng(1).normal(size=(8, 4))
     change = log_ratio(estimate(4.0, 4 + 0.1 * values, 400), estimate(2.0, 2 + 0.051 * values, 400))
-    assert change is not None and change.value == pytest.approx(np.log(2)) and 0 < change.high - change.low < 2e-3
+    assert (
+        change is not None
+        and change.value == pytest.approx(np.log(2))
+        and 0 < change.high - change.low < 2e-3
+    )
     assert log_ratio(estimate(0.1, values, 400), estimate(2.0, 2 + 0.05 * values, 400)) is None

@@ -1,4 +1,5 @@
-"""What must hold of all figures of a set together: invariances, order, no difference from itself, and figures class by class."""
+"""What must hold of all figures of a set together: invariances, order, no difference from itself,
+and figures class by class."""
 
 from __future__ import annotations
 
@@ -30,7 +31,11 @@ def measured(rows: np.ndarray, label: np.ndarray, real: Real) -> Measurement:
 
 def turned(real: Real, turn: np.ndarray) -> Real:
     assert real.baseline is not None and real.label is not None
-    return Real(real.features @ turn, real_baseline(real.baseline.train @ turn, real.features @ turn, real.label), real.label)
+    return Real(
+        real.features @ turn,
+        real_baseline(real.baseline.train @ turn, real.features @ turn, real.label),
+        real.label,
+    )
 
 
 def test_a_rotation_of_the_feature_space_changes_no_figure() -> None:
@@ -49,14 +54,25 @@ def test_the_order_of_the_images_changes_no_figure() -> None:
     before, after = measured(rows, label, real), measured(rows[mixed], label[mixed], real)
     for key, figure in before.figures.items():
         tolerance = (
-            0.05 if key in ("probe_accuracy", "probe_margin", "real_auc") else 0.03 if key == "frechet" else 1e-3
+            0.05
+            if key in ("probe_accuracy", "probe_margin", "real_auc")
+            else 0.03
+            if key == "frechet"
+            else 1e-3
         )  # folds and groups follow the order
         assert after.figures[key].value == pytest.approx(figure.value, abs=tolerance), key
 
 
 def test_more_separation_scores_higher_on_every_figure_of_separability() -> None:
     near, far = (measured(*world(apart)) for apart in (1.0, 4.0))
-    for key in ("separation", "silhouette", "knn_accuracy", "probe_accuracy", "probe_margin", "other_class_distance"):
+    for key in (
+        "separation",
+        "silhouette",
+        "knn_accuracy",
+        "probe_accuracy",
+        "probe_margin",
+        "other_class_distance",
+    ):
         assert far.figures[key].value > near.figures[key].value, key
     assert far.figures["alignment"].value < near.figures["alignment"].value
 
@@ -76,9 +92,13 @@ def test_every_class_has_the_figures_of_its_own_images_against_real_ones_of_its_
     assert set(found) == {0, 1, 2}
     for value, figures in found.items():
         mine, theirs = rows[label == value], real.features[real.label == value]
-        assert figures["separation"].value == pytest.approx(between_within_ratio(rows, (label == value).astype(int)))
+        assert figures["separation"].value == pytest.approx(
+            between_within_ratio(rows, (label == value).astype(int))
+        )
         try:
-            distance = frechet_interval(theirs, mine, np.full(len(theirs), value), np.full(len(mine), value)).value
+            distance = frechet_interval(
+                theirs, mine, np.full(len(theirs), value), np.full(len(mine), value)
+            ).value
         except UndefinedError:
             assert "frechet" not in figures
         else:
@@ -86,7 +106,15 @@ def test_every_class_has_the_figures_of_its_own_images_against_real_ones_of_its_
         assert figures["precision"].value == precision_recall(theirs, mine).precision.value
         assert figures["coverage"].value == density_coverage(theirs, mine).coverage.value
         assert figures["nearest"].n == len(mine)
-        assert {"silhouette", "alignment", "uniformity", "recall", "density", "real_auc", "mmd"} <= set(figures)
+        assert {
+            "silhouette",
+            "alignment",
+            "uniformity",
+            "recall",
+            "density",
+            "real_auc",
+            "mmd",
+        } <= set(figures)
 
 
 def test_one_class_has_no_separation_and_still_its_fidelity() -> None:

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from cdp.embedding import neighbours
-from cdp.embedding.metrics import UndefinedError, density_coverage, nearest_distance, precision_recall
+from cdp.embedding.metrics import (
+    UndefinedError,
+    density_coverage,
+    nearest_distance,
+    precision_recall,
+)
 from cdp.errors import InputError
 
 SEED, SIZE = st.integers(0, 10_000), st.integers(6, 25)
@@ -28,7 +33,9 @@ def radii(rows: np.ndarray, k: int) -> np.ndarray:
 @given(seed=SEED, n=SIZE, m=SIZE)
 def test_nearest_distance_equals_the_full_matrix(seed: int, n: int, m: int) -> None:
     rows, reference = pair(seed, n, m)
-    assert nearest_distance(rows, reference) == pytest.approx(cdist(rows, reference).min(1), rel=1e-9)
+    assert nearest_distance(rows, reference) == pytest.approx(
+        cdist(rows, reference).min(1), rel=1e-9
+    )
 
 
 def test_a_copy_far_from_the_origin_is_at_distance_exactly_zero_and_a_near_copy_is_not() -> None:
@@ -41,7 +48,9 @@ def test_a_copy_far_from_the_origin_is_at_distance_exactly_zero_and_a_near_copy_
 
 @settings(max_examples=30, deadline=None)
 @given(seed=SEED, n=SIZE, m=SIZE, k=st.integers(1, 5))
-def test_precision_recall_density_and_coverage_equal_the_full_matrix(seed: int, n: int, m: int, k: int) -> None:
+def test_precision_recall_density_and_coverage_equal_the_full_matrix(
+    seed: int, n: int, m: int, k: int
+) -> None:
     real, fake = pair(seed, n, m)
     inside_real = cdist(fake, real) <= radii(real, k)
     inside_fake = cdist(real, fake) <= radii(fake, k)
@@ -72,7 +81,9 @@ def test_samples_of_the_same_distribution_have_density_one_and_the_expected_cove
     rng = np.random.default_rng(3)
     found = density_coverage(rng.normal(size=(1500, 8)), rng.normal(size=(1500, 8)), k=5)
     assert found.density.value == pytest.approx(1, abs=0.06)
-    assert found.coverage.value == pytest.approx(1 - 2**-5, abs=0.02)  # Naeem 2020, Eq. 8: 1 - 2^-k for equal sizes
+    assert found.coverage.value == pytest.approx(
+        1 - 2**-5, abs=0.02
+    )  # Naeem 2020, Eq. 8: 1 - 2^-k for equal sizes
 
 
 def test_a_collapsed_set_is_precise_but_covers_nothing() -> None:
@@ -87,7 +98,13 @@ def test_a_collapsed_set_is_precise_but_covers_nothing() -> None:
 def test_sets_far_apart_share_nothing() -> None:
     real, fake = pair(6, 30, 30)
     found, crowd = precision_recall(real, fake + 100), density_coverage(real, fake + 100)
-    assert found.precision.value == found.recall.value == crowd.density.value == crowd.coverage.value == 0
+    assert (
+        found.precision.value
+        == found.recall.value
+        == crowd.density.value
+        == crowd.coverage.value
+        == 0
+    )
 
 
 def test_constant_features_lie_on_each_other_and_so_are_precise_and_covered() -> None:

@@ -16,9 +16,14 @@ from cdp.statistics.shares import wilson
 NAMES = (2, 5, 9)
 
 
-def clusters(n: int = 240, apart: float = 1.5, d: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def clusters(
+    n: int = 240, apart: float = 1.5, d: int = 4, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     code = np.arange(n) % 3
-    return np.random.default_rng(seed).normal(size=(n, d)) + apart * np.eye(3, d)[code], np.array(NAMES)[code]
+    return (
+        np.random.default_rng(seed).normal(size=(n, d)) + apart * np.eye(3, d)[code],
+        np.array(NAMES)[code],
+    )
 
 
 def test_confusion_is_the_share_of_each_class_among_the_nearest_others() -> None:
@@ -26,7 +31,11 @@ def test_confusion_is_the_share_of_each_class_among_the_nearest_others() -> None
     found = class_pairs(rows, label, k=4)
     away = cdist(rows, rows)
     for a in NAMES:
-        votes = [label[j] for i in np.flatnonzero(label == a) for j in sorted(range(90), key=lambda j: (j == i, away[i, j]))[:4]]
+        votes = [
+            label[j]
+            for i in np.flatnonzero(label == a)
+            for j in sorted(range(90), key=lambda j: (j == i, away[i, j]))[:4]
+        ]
         for b in NAMES:
             assert found.confusion[a, b].value == pytest.approx(votes.count(b) / len(votes))
         assert sum(found.confusion[a, b].value for b in NAMES) == pytest.approx(1)
@@ -40,7 +49,9 @@ def test_separation_is_the_ratio_of_these_two_classes_alone_with_its_interval() 
         two = (label == a) | (label == b)
         alone = separation_interval(rows[two], label[two], seed=1)
         assert figure.value == pytest.approx(between_within_ratio(rows[two], label[two]))
-        assert (figure.low, figure.high) == pytest.approx((alone.low, alone.high), rel=0.25) and figure.n == 160
+        assert (figure.low, figure.high) == pytest.approx(
+            (alone.low, alone.high), rel=0.25
+        ) and figure.n == 160
 
 
 def test_intervals_of_two_gaussians_cover_the_known_ratio_about_as_often_as_they_say() -> None:
@@ -48,7 +59,9 @@ def test_intervals_of_two_gaussians_cover_the_known_ratio_about_as_often_as_they
     hits = 0
     for seed in range(60):
         label = np.arange(120) % 2
-        rows = np.random.default_rng(seed).normal(size=(120, 3)) + np.where(label, 0.8, -0.8)[:, None]
+        rows = (
+            np.random.default_rng(seed).normal(size=(120, 3)) + np.where(label, 0.8, -0.8)[:, None]
+        )
         figure = class_pairs(rows, label, seed=seed).separation[0, 1]
         hits += figure.low <= 0.64 <= figure.high
     assert 51 <= hits <= 60
@@ -71,18 +84,25 @@ def test_neither_rotation_nor_the_order_of_images_matters() -> None:
     for other in (class_pairs(rows @ turn + 7, label), class_pairs(rows[mixed], label[mixed])):
         for kind in ("confusion", "separation"):
             mine, theirs = getattr(plain, kind), getattr(other, kind)
-            assert [f.value for f in mine.values()] == pytest.approx([theirs[pair].value for pair in mine])
+            assert [f.value for f in mine.values()] == pytest.approx(
+                [theirs[pair].value for pair in mine]
+            )
 
 
 def test_a_difference_is_that_of_the_values_and_of_a_set_from_itself_it_is_none() -> None:
     near, far = class_pairs(*clusters(apart=1.0)), class_pairs(*clusters(apart=4.0, seed=1))
     change = pair_difference(far, near)
     for pair, figure in change.separation.items():
-        assert figure.value == pytest.approx(far.separation[pair].value - near.separation[pair].value)
+        assert figure.value == pytest.approx(
+            far.separation[pair].value - near.separation[pair].value
+        )
         assert 0 < figure.low < figure.value < figure.high
     assert change.confusion[2, 5].high < 0 < change.confusion[2, 2].low
     same = pair_difference(near, near)
-    assert all(f.value == 0 and f.note and f.low < 0 < f.high for f in [*same.confusion.values(), *same.separation.values()])
+    assert all(
+        f.value == 0 and f.note and f.low < 0 < f.high
+        for f in [*same.confusion.values(), *same.separation.values()]
+    )
 
 
 def test_pairs_in_common_only_are_compared() -> None:
@@ -107,12 +127,24 @@ def test_what_has_no_pairs_is_said() -> None:
         class_pairs(*clusters(), k=0)
 
 
-def test_changed_pairs_are_corrected_for_their_number_and_two_sets_of_one_kind_rarely_have_any() -> None:
+def test_changed_pairs_are_corrected_for_their_number_and_two_sets_of_one_kind_rarely_have_any() -> (
+    None
+):
     wrong = {"confusion": 0, "separation": 0}
     for seed in range(60):
         change = pair_difference(*(class_pairs(*clusters(seed=2 * seed + side)) for side in (0, 1)))
         for kind in wrong:
-            wrong[kind] += bool(clear_pairs({pair: figure for pair, figure in getattr(change, kind).items() if pair[0] != pair[1]}))
+            wrong[kind] += bool(
+                clear_pairs(
+                    {
+                        pair: figure
+                        for pair, figure in getattr(change, kind).items()
+                        if pair[0] != pair[1]
+                    }
+                )
+            )
     assert max(wrong.values()) <= 7  # 3 of 60 expected; more than 7 come in 1 of 100 such tests
-    apart = pair_difference(class_pairs(*clusters(apart=4.0)), class_pairs(*clusters(apart=1.0, seed=1)))
+    apart = pair_difference(
+        class_pairs(*clusters(apart=4.0)), class_pairs(*clusters(apart=1.0, seed=1))
+    )
     assert clear_pairs(apart.separation) == {(2, 5), (2, 9), (5, 9)}

@@ -1,4 +1,5 @@
-"""Maps against plain linear algebra and known libraries; what a person may count on of UMAP: clusters, seeds, places."""
+"""Maps against plain linear algebra and known libraries; what a person may count on of UMAP:
+clusters, seeds, places."""
 
 from __future__ import annotations
 
@@ -34,22 +35,28 @@ def clusters(seed: int, width: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian clusters far apart, (n, width) float32, and whose each row is."""
     label = np.repeat(np.arange(CLUSTERS), EACH)
     centre = np.random.default_rng(0).normal(size=(CLUSTERS, width)) * 3
-    return (centre[label] + np.random.default_rng(seed).normal(size=(len(label), width))).astype(np.float32), label
+    return (centre[label] + np.random.default_rng(seed).normal(size=(len(label), width))).astype(
+        np.float32
+    ), label
 
 
 @pytest.fixture(scope="module")
 def fitted() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A map of clusters, a second sample of them placed on it, and the fitted rows placed again after a slight shift."""
+    """A map of clusters, a second sample of them placed on it, and the fitted rows placed again
+    after a slight shift."""
     rows, _ = clusters(1)
     with warnings.catch_warnings():
-        # A warning about threads or neighbours would be shown to a person who can do nothing about it.
+        # A warning about threads or neighbours would be shown to a person who can do nothing about
+        # it.
         warnings.simplefilter("error", UserWarning)
         made = project_umap(rows, clusters(2)[0], rows + 1e-3, **SETTINGS)  # type: ignore[arg-type]
     return made[0], made[1], made[2]
 
 
 @pytest.mark.parametrize(("n", "width"), [(200, 12), (30, 50), (40, 1100), (4, 1100)])
-def test_pca_is_that_of_the_singular_value_decomposition_with_its_sign_fixed(n: int, width: int) -> None:
+def test_pca_is_that_of_the_singular_value_decomposition_with_its_sign_fixed(
+    n: int, width: int
+) -> None:
     rng = np.random.default_rng(n)
     rows = (rng.normal(size=(n, width)) * np.geomspace(3, 0.1, width) + 5).astype(np.float32)
     other = rng.normal(size=(7, width)).astype(np.float32)
@@ -75,13 +82,17 @@ def test_fitted_points_placed_again_land_near_themselves(fitted: tuple[np.ndarra
     assert np.median(away) < 0.05 * np.ptp(fitted[0], axis=0).max()
 
 
-def test_a_seed_gives_its_map_bit_for_bit_and_another_seed_another(fitted: tuple[np.ndarray, ...]) -> None:
+def test_a_seed_gives_its_map_bit_for_bit_and_another_seed_another(
+    fitted: tuple[np.ndarray, ...],
+) -> None:
     rows, _ = clusters(1)
     np.testing.assert_array_equal(project_umap(rows, **SETTINGS)[0], fitted[0])  # type: ignore[arg-type]
     assert not np.array_equal(project_umap(rows, **(SETTINGS | {"seed": 4}))[0], fitted[0])  # type: ignore[arg-type]
 
 
-def test_where_an_array_lies_does_not_depend_on_the_arrays_beside_it(fitted: tuple[np.ndarray, ...]) -> None:
+def test_where_an_array_lies_does_not_depend_on_the_arrays_beside_it(
+    fitted: tuple[np.ndarray, ...],
+) -> None:
     again = project_umap(clusters(1)[0], clusters(2)[0], **SETTINGS)  # type: ignore[arg-type]
     np.testing.assert_array_equal(again[1], fitted[1])
 
@@ -90,7 +101,9 @@ def test_where_an_array_lies_does_not_depend_on_the_arrays_beside_it(fitted: tup
 def test_neighbours_and_their_distances_are_those_of_scipy(metric: Metric) -> None:
     rng = np.random.default_rng(5)
     rows, asked = rng.normal(1, 1, (60, 9)), rng.normal(1, 1, (8, 9))
-    indices, distances = _Search(_straightened(rows, metric), metric).query(_straightened(asked, metric), 6)
+    indices, distances = _Search(_straightened(rows, metric), metric).query(
+        _straightened(asked, metric), 6
+    )
     naive = cdist(asked, rows, "cityblock" if metric == "manhattan" else metric)
     np.testing.assert_array_equal(indices, naive.argsort(axis=1)[:, :6])
     np.testing.assert_allclose(distances, np.sort(naive, axis=1)[:, :6], rtol=1e-5, atol=1e-7)
@@ -117,7 +130,9 @@ def test_every_metric_makes_a_map_of_two_or_three_dimensions(metric: Metric) -> 
         (np.arange(50.0)[:, None], np.zeros((3, 1)), "1 features"),
     ],
 )
-def test_what_makes_no_map_is_refused_with_the_reason(fit: np.ndarray, other: np.ndarray, said: str) -> None:
+def test_what_makes_no_map_is_refused_with_the_reason(
+    fit: np.ndarray, other: np.ndarray, said: str
+) -> None:
     with pytest.raises(InputError, match=said):
         project_umap(fit, other, **SETTINGS)  # type: ignore[arg-type]
     if "neighbors" not in said:
@@ -150,14 +165,20 @@ def test_trustworthiness_is_that_of_a_naive_loop_and_1_for_a_perfect_map() -> No
     rng = np.random.default_rng(2)
     high = rng.normal(size=(40, 6))
     value, n = trustworthiness(high, high[:, :2], neighbors=5, seed=0)
-    assert n == 40 and value == pytest.approx(naive_trustworthiness(high, high[:, :2], 5), abs=1e-12) and value < 1
+    assert (
+        n == 40
+        and value == pytest.approx(naive_trustworthiness(high, high[:, :2], 5), abs=1e-12)
+        and value < 1
+    )
     assert trustworthiness(high, high * 2, neighbors=5, seed=0)[0] == 1
 
 
 def test_of_many_rows_a_seeded_sample_is_measured() -> None:
     rng = np.random.default_rng(2)
     high = rng.normal(size=(300, 6))
-    first, again, other = (trustworthiness(high, high[:, :2], neighbors=5, most=80, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        trustworthiness(high, high[:, :2], neighbors=5, most=80, seed=seed) for seed in (1, 1, 2)
+    )
     assert first == again and first[1] == 80 and other[0] != first[0]
     whole = trustworthiness(high, high[:, :2], neighbors=20, seed=0)[0]
     assert first[0] == pytest.approx(whole, abs=0.05)
@@ -184,7 +205,9 @@ def test_disparity_is_what_the_best_rotation_leaves() -> None:
 
     def overlap(m: np.ndarray) -> float:
         """Of ``a`` with ``m`` turned by the best of many angles."""
-        return float(np.max(cosine * (a * m).sum() + sine * (a[:, 0] * m[:, 1] - a[:, 1] * m[:, 0]).sum()))
+        return float(
+            np.max(cosine * (a * m).sum() + sine * (a[:, 0] * m[:, 1] - a[:, 1] * m[:, 0]).sum())
+        )
 
     best = max(overlap(b), overlap(b * [1, -1]))
     assert disparity(first, second) == pytest.approx(1 - best**2, abs=1e-6)
@@ -197,11 +220,15 @@ def test_maps_that_cannot_be_laid_over_each_other_are_refused() -> None:
         disparity(np.ones((4, 2)), np.random.default_rng(0).normal(size=(4, 2)))
 
 
-def test_the_library_is_named_with_its_version_and_cuml_only_where_a_device_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_is_named_with_its_version_and_cuml_only_where_a_device_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
     (tmp_path / "cuml").mkdir()
-    (tmp_path / "cuml" / "__init__.py").write_text("raise AssertionError('imported without a device')")
+    (tmp_path / "cuml" / "__init__.py").write_text(
+        "raise AssertionError('imported without a device')"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     if torch.cuda.is_available():
         pytest.skip("a CUDA device is here")
@@ -213,5 +240,7 @@ def test_asking_what_would_be_used_imports_none_of_it() -> None:
         "import sys; from cdp.embedding.projection import library; library('umap'), library('pca');"
         "print(*{'torch', 'scipy', 'sklearn', 'umap', 'numba'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == ""

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from cdp.embedding.intervals import Estimate
-from cdp.embedding.metrics import agreement, nearest_distance, separation_difference, separation_interval
+from cdp.embedding.metrics import (
+    agreement,
+    nearest_distance,
+    separation_difference,
+    separation_interval,
+)
 from cdp.embedding.report import Arm, RealBaseline, arm_report, difference_report, real_baseline
 from cdp.errors import InputError
 from cdp.types import ArmReport
@@ -37,11 +42,15 @@ def test_an_arm_reports_what_the_metrics_say(baseline: RealBaseline) -> None:
     assert found.agreement == agreement(predicted, LABELS)
     assert found.separation == separation_interval(features, LABELS, seed=7)
     assert found.nearest is not None
-    assert found.nearest.value == pytest.approx(nearest_distance(features, baseline.train).mean() / baseline.distance.mean())
+    assert found.nearest.value == pytest.approx(
+        nearest_distance(features, baseline.train).mean() / baseline.distance.mean()
+    )
     assert found.nearest.low < found.nearest.value < found.nearest.high
 
 
-def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copies_are_at_zero(baseline: RealBaseline) -> None:
+def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copies_are_at_zero(
+    baseline: RealBaseline,
+) -> None:
     fresh = arm_report(Arm(drawn(4)), LABELS, baseline).nearest
     copies = arm_report(Arm(baseline.train[::10]), LABELS, baseline).nearest
     assert fresh is not None
@@ -53,7 +62,9 @@ def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copi
 def test_the_memorisation_interval_covers_one_for_fresh_images() -> None:
     hits = 0
     for seed in range(60):
-        base = real_baseline(drawn(3 * seed, 60), drawn(3 * seed + 1, 30), np.repeat(np.arange(4), 30))
+        base = real_baseline(
+            drawn(3 * seed, 60), drawn(3 * seed + 1, 30), np.repeat(np.arange(4), 30)
+        )
         found = arm_report(Arm(drawn(3 * seed + 2)), LABELS, base).nearest
         assert found is not None
         hits += found.low <= 1 <= found.high
@@ -62,11 +73,17 @@ def test_the_memorisation_interval_covers_one_for_fresh_images() -> None:
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 3)])
 def test_the_only_image_of_a_class_is_no_less_chance_than_others(sizes: tuple[int, ...]) -> None:
-    """Leaving out what cannot be left out, the interval of one image a class was a hundredth of what fresh images scatter by."""
+    """Leaving out what cannot be left out, the interval of one image a class was a hundredth of
+    what fresh images scatter by."""
     labels, rng = np.repeat(np.arange(4), sizes), np.random.default_rng(5)
     base = real_baseline(drawn(1, 100), drawn(2, 50), np.repeat(np.arange(4), 50))
-    found = [arm_report(Arm(MEANS[labels] + rng.normal(size=(len(labels), 6))), labels, base).nearest for _ in range(200)]
-    values, errors = zip(*[(one.value, one.error) for one in found if isinstance(one, Estimate)], strict=True)
+    found = [
+        arm_report(Arm(MEANS[labels] + rng.normal(size=(len(labels), 6))), labels, base).nearest
+        for _ in range(200)
+    ]
+    values, errors = zip(
+        *[(one.value, one.error) for one in found if isinstance(one, Estimate)], strict=True
+    )
     assert 0.8 < np.sqrt(np.mean(np.square(errors))) / np.std(values) < 1.5
 
 
@@ -74,19 +91,28 @@ def test_the_baseline_takes_the_classes_of_the_images() -> None:
     train, held_out = np.array([[0.0], [100.0]]), np.array([[1.0], [-1.0], [110.0], [90.0]])
     base = real_baseline(train, held_out, np.array([0, 0, 1, 1]))
     images = Arm(np.array([[2.0], [-2.0]]))
-    near, far, all_classes = (arm_report(images, labels, base).nearest for labels in (np.array([0, 0]), np.array([1, 1]), None))
+    near, far, all_classes = (
+        arm_report(images, labels, base).nearest
+        for labels in (np.array([0, 0]), np.array([1, 1]), None)
+    )
     assert near is not None
     assert far is not None
     assert all_classes is not None
     assert (near.value, far.value, all_classes.value) == pytest.approx((2 / 1, 2 / 10, 2 / 5.5))
 
 
-def test_a_difference_is_paired_and_equals_the_difference_of_the_arms(baseline: RealBaseline) -> None:
+def test_a_difference_is_paired_and_equals_the_difference_of_the_arms(
+    baseline: RealBaseline,
+) -> None:
     unguided = drawn(5)
     guided = MEANS[LABELS] + 0.8 * (unguided - MEANS[LABELS])
     arms = Arm(guided, predictions(2)), Arm(unguided, predictions(6))
     found = difference_report(*arms, LABELS, baseline, seed=3)
-    for change, one, other in zip(astuple(found), *(astuple(arm_report(arm, LABELS, baseline, seed=3)) for arm in arms), strict=True):
+    for change, one, other in zip(
+        astuple(found),
+        *(astuple(arm_report(arm, LABELS, baseline, seed=3)) for arm in arms),
+        strict=True,
+    ):
         assert change[0] == pytest.approx(one[0] - other[0])
         assert change[1] <= change[0] <= change[2]
     assert found.agreement is not None

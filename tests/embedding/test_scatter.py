@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import calinski_harabasz_score
 
 from cdp.embedding.intervals import leave_out
-from cdp.embedding.metrics import UndefinedError, between_within_ratio, separation_difference, separation_interval
+from cdp.embedding.metrics import (
+    UndefinedError,
+    between_within_ratio,
+    separation_difference,
+    separation_interval,
+)
 from cdp.errors import InputError
 
 
-def clusters(per_class: int, *, ratio: float = 4.0, classes: int = 10, width: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def clusters(
+    per_class: int, *, ratio: float = 4.0, classes: int = 10, width: int = 16, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian classes N(mu_c, I) whose mean_c |mu_c - mu|^2 / width is ``ratio``."""
     means = np.random.default_rng(99).normal(size=(classes, width))
     means -= means.mean(0)
@@ -38,12 +45,19 @@ def naive_ratio(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**31), n=st.integers(8, 30), width=st.integers(1, 6), shift=st.floats(-1e3, 1e3))
+@given(
+    seed=st.integers(0, 2**31),
+    n=st.integers(8, 30),
+    width=st.integers(1, 6),
+    shift=st.floats(-1e3, 1e3),
+)
 def test_the_ratio_equals_the_naive_loop(seed: int, n: int, width: int, shift: float) -> None:
     rng = np.random.default_rng(seed)
     features = rng.normal(shift, 1, (n, width))
     labels = np.concatenate([[0, 3], rng.choice([0, 3, 7], n - 2)])
-    assert between_within_ratio(features, labels) == pytest.approx(naive_ratio(features, labels), rel=1e-6, abs=1e-9)
+    assert between_within_ratio(features, labels) == pytest.approx(
+        naive_ratio(features, labels), rel=1e-6, abs=1e-9
+    )
 
 
 def test_the_ratio_follows_from_the_calinski_harabasz_score_of_scikit_learn() -> None:
@@ -54,25 +68,35 @@ def test_the_ratio_follows_from_the_calinski_harabasz_score_of_scikit_learn() ->
 
 @pytest.mark.parametrize("per_class", (2, 6, 200))
 @pytest.mark.parametrize("ratio", (0.0, 0.5, 4.0))
-def test_the_ratio_of_gaussian_classes_does_not_depend_on_the_number_of_images(per_class: int, ratio: float) -> None:
-    found = [between_within_ratio(*clusters(per_class, ratio=ratio, seed=seed)) for seed in range(40)]
+def test_the_ratio_of_gaussian_classes_does_not_depend_on_the_number_of_images(
+    per_class: int, ratio: float
+) -> None:
+    found = [
+        between_within_ratio(*clusters(per_class, ratio=ratio, seed=seed)) for seed in range(40)
+    ]
     assert np.mean(found) == pytest.approx(ratio, abs=0.1 * ratio + 0.02)
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
-def test_moving_scaling_turning_and_reordering_leave_the_ratio_alone(seed: int, scale: float) -> None:
+def test_moving_scaling_turning_and_reordering_leave_the_ratio_alone(
+    seed: int, scale: float
+) -> None:
     rng = np.random.default_rng(seed)
     features, labels = clusters(3, classes=4, width=5, seed=seed)
     turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
     order = rng.permutation(len(labels))
     expected = between_within_ratio(features, labels)
-    assert between_within_ratio((features @ turn * scale + 3)[order], labels[order] * 5 - 2) == pytest.approx(expected, rel=1e-6)
+    assert between_within_ratio(
+        (features @ turn * scale + 3)[order], labels[order] * 5 - 2
+    ) == pytest.approx(expected, rel=1e-6)
 
 
 def test_float32_features_give_the_float64_ratio() -> None:
     features, labels = clusters(6)
-    assert between_within_ratio(features.astype(np.float32), labels) == pytest.approx(between_within_ratio(features, labels), rel=1e-5)
+    assert between_within_ratio(features.astype(np.float32), labels) == pytest.approx(
+        between_within_ratio(features, labels), rel=1e-5
+    )
 
 
 def test_the_interval_is_that_of_ratios_without_each_group_of_images() -> None:
@@ -81,10 +105,14 @@ def test_the_interval_is_that_of_ratios_without_each_group_of_images() -> None:
     order = rng.permutation(len(labels))[:33]
     features, labels = features[order], labels[order]
     groups, count = leave_out(labels, seed=9)
-    without = np.array([naive_ratio(features[groups != group], labels[groups != group]) for group in range(count)])
+    without = np.array(
+        [naive_ratio(features[groups != group], labels[groups != group]) for group in range(count)]
+    )
     found = separation_interval(features, labels, seed=9, level=0.8)
     assert found.value == pytest.approx(naive_ratio(features, labels))
-    assert found.error == pytest.approx(np.sqrt((count - 1) / count * np.square(without - without.mean()).sum()), rel=1e-9)
+    assert found.error == pytest.approx(
+        np.sqrt((count - 1) / count * np.square(without - without.mean()).sum()), rel=1e-9
+    )
     assert found.low < found.value < found.high and (found.n, found.level) == (33, 0.8)
 
 
@@ -99,7 +127,10 @@ def test_a_paired_difference_leaves_the_same_images_out_of_both_arms() -> None:
 
 def test_labels_that_mean_nothing_have_an_interval_around_nothing() -> None:
     rng = np.random.default_rng(0)
-    found = [separation_interval(rng.normal(size=(60, 8)), np.arange(60) % 6, seed=seed) for seed in range(60)]
+    found = [
+        separation_interval(rng.normal(size=(60, 8)), np.arange(60) % 6, seed=seed)
+        for seed in range(60)
+    ]
     assert np.mean([i.low <= 0 <= i.high for i in found]) >= 0.85
     assert all(i.low <= i.value <= i.high for i in found)
 
@@ -141,7 +172,9 @@ RANDOM = np.random.default_rng(0).normal(size=(6, 3))
         (RANDOM[:0], PAIRS[:0], "at least 1"),
     ],
 )
-def test_the_ratio_is_undefined_where_there_is_nothing_to_compare(features: np.ndarray, labels: np.ndarray, message: str) -> None:
+def test_the_ratio_is_undefined_where_there_is_nothing_to_compare(
+    features: np.ndarray, labels: np.ndarray, message: str
+) -> None:
     with pytest.raises(UndefinedError, match=message):
         between_within_ratio(features, labels)
     with pytest.raises(UndefinedError, match=message):
@@ -172,7 +205,9 @@ def with_value(value: float, *, row: int) -> np.ndarray:
         (RANDOM, PAIRS.astype(float), "integer class numbers"),
     ],
 )
-def test_broken_input_is_refused_with_the_place_named(features: np.ndarray, labels: np.ndarray, message: str) -> None:
+def test_broken_input_is_refused_with_the_place_named(
+    features: np.ndarray, labels: np.ndarray, message: str
+) -> None:
     with pytest.raises(InputError, match=message) as caught:
         between_within_ratio(features, labels)
     assert not isinstance(caught.value, UndefinedError)

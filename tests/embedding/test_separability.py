@@ -1,4 +1,5 @@
-"""Scores of classes against plain loops, closed forms on the sphere, and sets whose answers are known."""
+"""Scores of classes against plain loops, closed forms on the sphere, and sets whose answers are
+known."""
 
 from __future__ import annotations
 
@@ -18,10 +19,15 @@ from cdp.errors import InputError
 from cdp.types import Interval
 
 
-def clusters(n: int = 150, apart: float = 3.0, seed: int = 0, classes: int = 3, d: int = 4) -> tuple[np.ndarray, np.ndarray]:
+def clusters(
+    n: int = 150, apart: float = 3.0, seed: int = 0, classes: int = 3, d: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian classes around the corners of a simplex."""
     label = np.arange(n) % classes
-    return np.random.default_rng(seed).normal(size=(n, d)) + apart * np.eye(classes, d)[label], label
+    return (
+        np.random.default_rng(seed).normal(size=(n, d)) + apart * np.eye(classes, d)[label],
+        label,
+    )
 
 
 def test_silhouettes_equal_the_definition() -> None:
@@ -39,7 +45,11 @@ def test_neighbour_votes_equal_a_plain_count_and_the_nearest_decides_a_tie() -> 
     for i, hit in enumerate(neighbour_hits(rows, label, k=4)):
         near = label[np.argsort(away[i])[:4]]
         most = np.bincount(near, minlength=3)
-        winner = next(c for c in near if most[c] == most.max()) if (most == most.max()).sum() == 1 else None
+        winner = (
+            next(c for c in near if most[c] == most.max())
+            if (most == most.max()).sum() == 1
+            else None
+        )
         if winner is not None:
             assert hit == (winner == label[i])
     line = np.array([[0.0], [1.0], [-1.5], [50.0]])
@@ -49,7 +59,10 @@ def test_neighbour_votes_equal_a_plain_count_and_the_nearest_decides_a_tie() -> 
 
 def test_other_class_distances_equal_a_plain_loop() -> None:
     rows, label = clusters(40)
-    expected = [min(np.linalg.norm(rows[i] - rows[j]) for j in range(40) if label[j] != label[i]) for i in range(40)]
+    expected = [
+        min(np.linalg.norm(rows[i] - rows[j]) for j in range(40) if label[j] != label[i])
+        for i in range(40)
+    ]
     np.testing.assert_allclose(other_class_distances(rows, label), expected)
 
 
@@ -65,7 +78,9 @@ def test_alignment_and_uniformity_equal_the_mean_over_all_pairs() -> None:
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     squared = ((unit[:, None] - unit) ** 2).sum(2)
     pairs = ~np.eye(24, dtype=bool)
-    assert alignment(rows, label).value == pytest.approx(squared[pairs & (label[:, None] == label)].mean())
+    assert alignment(rows, label).value == pytest.approx(
+        squared[pairs & (label[:, None] == label)].mean()
+    )
     assert uniformity(rows).value == pytest.approx(np.log(np.exp(-2 * squared[pairs]).mean()))
 
 
@@ -75,12 +90,18 @@ def test_collapsed_classes_align_perfectly_and_an_even_circle_has_its_closed_for
     assert uniformity(np.ones((30, 3))).value == pytest.approx(0, abs=1e-9)
     angle = 2 * np.pi * np.arange(64) / 64
     circle = np.stack([np.cos(angle), np.sin(angle)], 1)
-    assert uniformity(circle).value == pytest.approx(np.log(np.exp(-4 * (1 - np.cos(angle[1:]))).mean()))
+    assert uniformity(circle).value == pytest.approx(
+        np.log(np.exp(-4 * (1 - np.cos(angle[1:]))).mean())
+    )
 
 
 def test_what_cannot_be_told_from_real_has_half_an_area_and_no_discrepancy() -> None:
     rng = np.random.default_rng(0)
-    real, same, other = rng.normal(size=(400, 3)), rng.normal(size=(300, 3)), rng.normal(size=(300, 3)) + 4
+    real, same, other = (
+        rng.normal(size=(400, 3)),
+        rng.normal(size=(300, 3)),
+        rng.normal(size=(300, 3)) + 4,
+    )
     found = classifier_auc(real, same)
     assert found.low < 0.56 and 0.4 < found.value < 0.6
     assert classifier_auc(real, other).low > 0.99
@@ -94,7 +115,10 @@ def test_the_discrepancy_equals_its_unbiased_definition() -> None:
     both = np.concatenate([real, fake])
     squared = ((both[:, None] - both) ** 2).sum(2)
     kernel = np.exp(-squared / np.median(squared[np.triu_indices(21, 1)]))
-    terms = [np.mean([kernel[i, j] for i in side for j in side if i != j]) for side in (range(12), range(12, 21))]
+    terms = [
+        np.mean([kernel[i, j] for i in side for j in side if i != j])
+        for side in (range(12), range(12, 21))
+    ]
     assert mmd(real, fake).value == pytest.approx(sum(terms) - 2 * kernel[:12, 12:].mean())
 
 
@@ -107,18 +131,28 @@ def test_the_area_is_that_of_scikit_learn() -> None:
     real, fake = rng.normal(size=(80, 2)), rng.normal(size=(60, 2)) + 0.7
     both, side = np.concatenate([real, fake]), np.repeat([0, 1], [80, 60])
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    score = cross_val_predict(standardised_logistic(), both, side, cv=folds, method="predict_proba")[:, 1]
+    score = cross_val_predict(
+        standardised_logistic(), both, side, cv=folds, method="predict_proba"
+    )[:, 1]
     assert classifier_auc(real, fake, seed=0).value == pytest.approx(roc_auc_score(side, score))
 
 
 def test_the_interval_of_a_frechet_distance_holds_the_truth_between_known_gaussians() -> None:
     rng = np.random.default_rng(3)
-    found = frechet_interval(rng.normal(size=(800, 2)), rng.normal(size=(800, 2)) + np.array([1.0, 0]), seed=1)
+    found = frechet_interval(
+        rng.normal(size=(800, 2)), rng.normal(size=(800, 2)) + np.array([1.0, 0]), seed=1
+    )
     assert found.low < 1 < found.high < 1.4
 
 
-def test_a_measurement_has_every_figure_with_fidelity_beside_separability_and_the_parts_of_each_class() -> None:
-    (rows, label), (train, _), (real, real_label) = clusters(150), clusters(150, seed=5), clusters(120, seed=6)
+def test_a_measurement_has_every_figure_with_fidelity_beside_separability_and_the_parts_of_each_class() -> (
+    None
+):
+    (rows, label), (train, _), (real, real_label) = (
+        clusters(150),
+        clusters(150, seed=5),
+        clusters(120, seed=6),
+    )
     found = measure(rows, label, Real(real, real_baseline(train, real, real_label)))
     assert not found.undefined and len(found.figures) == 16
     assert all(figure.low <= figure.value <= figure.high for figure in found.figures.values())
@@ -130,20 +164,37 @@ def test_a_measurement_has_every_figure_with_fidelity_beside_separability_and_th
 
 def test_more_distance_between_classes_raises_every_figure_of_separability() -> None:
     near, far = (measure(*clusters(150, gap), by_class=False).figures for gap in (1.0, 4.0))
-    for key in ("separation", "silhouette", "knn_accuracy", "probe_accuracy", "probe_margin", "other_class_distance"):
+    for key in (
+        "separation",
+        "silhouette",
+        "knn_accuracy",
+        "probe_accuracy",
+        "probe_margin",
+        "other_class_distance",
+    ):
         assert far[key].value > near[key].value, key
 
 
 @pytest.mark.parametrize(
     ("rows", "label", "missing"),
     [
-        (clusters(60)[0], np.zeros(60, int), {"separation", "silhouette", "knn_accuracy", "probe_accuracy", "other_class_distance"}),
+        (
+            clusters(60)[0],
+            np.zeros(60, int),
+            {"separation", "silhouette", "knn_accuracy", "probe_accuracy", "other_class_distance"},
+        ),
         (np.ones((60, 3)), np.arange(60) % 3, {"separation"}),
-        (clusters(6)[0], np.arange(6), {"silhouette", "knn_accuracy", "probe_accuracy", "alignment"}),
+        (
+            clusters(6)[0],
+            np.arange(6),
+            {"silhouette", "knn_accuracy", "probe_accuracy", "alignment"},
+        ),
         (np.zeros((40, 3)), np.arange(40) % 2, {"alignment", "uniformity"}),
     ],
 )
-def test_degenerate_sets_keep_what_is_defined_and_say_why_the_rest_is_not(rows: np.ndarray, label: np.ndarray, missing: set[str]) -> None:
+def test_degenerate_sets_keep_what_is_defined_and_say_why_the_rest_is_not(
+    rows: np.ndarray, label: np.ndarray, missing: set[str]
+) -> None:
     found = measure(rows, label, by_class=False)
     assert missing <= set(found.undefined)
     assert not set(found.undefined) & set(found.figures)

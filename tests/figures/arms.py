@@ -1,11 +1,22 @@
-"""Comparisons written by hand: arms of several seeds with their differences, as the comparison module hands them over."""
+"""Comparisons written by hand: arms of several seeds with their differences, as the comparison
+module hands them over."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from cdp.comparison import Arm, ClassDifference, Comparison, Difference, EfficiencyLine, EfficiencyPoint, Equal, Metric, Seed
+from cdp.comparison import (
+    Arm,
+    ClassDifference,
+    Comparison,
+    Difference,
+    EfficiencyLine,
+    EfficiencyPoint,
+    Equal,
+    Metric,
+    Seed,
+)
 from cdp.types import Interval
 from tests.evaluations import CLASSES, report
 
@@ -18,42 +29,89 @@ def around(value: float, half: float = 0.01, n: int = 5) -> Interval:
 
 
 def arm(
-    name: str, robust: Sequence[float] | None = (0.60, 0.61, 0.62), clean: Sequence[float] | None = (0.80, 0.81, 0.82), *, label: str = LABEL,
-    images: int = 5000, **change: Any,
-) -> Arm:  # fmt: skip
+    name: str,
+    robust: Sequence[float] | None = (0.60, 0.61, 0.62),
+    clean: Sequence[float] | None = (0.80, 0.81, 0.82),
+    *,
+    label: str = LABEL,
+    images: int = 5000,
+    **change: Any,
+) -> Arm:
     """An arm with these accuracies, a value a seed; None where one was not measured."""
     count = len(robust or clean or ())
     seeds = tuple(
-        Seed(f"{name}-id{k}", f"{name}-s{k}", k, "finished", robust[k] if robust else None, clean[k] if clean else None, 1000, label, f"evaluation-{k}",
-             3000, 384_000)
+        Seed(
+            f"{name}-id{k}",
+            f"{name}-s{k}",
+            k,
+            "finished",
+            robust[k] if robust else None,
+            clean[k] if clean else None,
+            1000,
+            label,
+            f"evaluation-{k}",
+            3000,
+            384_000,
+        )
         for k in range(count)
-    )  # fmt: skip
+    )
     means = [around(sum(values) / count, n=count) if values else None for values in (robust, clean)]
     parts: dict[str, Any] = {
-        "robust": means[0], "clean": means[1], "interval": f"95 % (t over {count} seeds)", "classes": {c: around(0.6, 0.05, 300) for c in CLASSES},
-        "curve": report()[0].curves[0], "sets": ("guided-5k",), "synthetic_images": images, "settings": TRAINED,
-    }  # fmt: skip
+        "robust": means[0],
+        "clean": means[1],
+        "interval": f"95 % (t over {count} seeds)",
+        "classes": {c: around(0.6, 0.05, 300) for c in CLASSES},
+        "curve": report()[0].curves[0],
+        "sets": ("guided-5k",),
+        "synthetic_images": images,
+        "settings": TRAINED,
+    }
     return Arm(name, seeds, **(parts | change))
 
 
 def difference(
-    first: str, second: str, value: float = 0.013, half: float = 0.009, *, metric: Metric = "robust", adjusted: float | None = 0.02, **change: Any,
-) -> Difference:  # fmt: skip
-    verdict = f"{second} is better than {first} by {100 * value:.1f} points, 95 % interval {100 * (value - half):.1f} to {100 * (value + half):.1f}"
+    first: str,
+    second: str,
+    value: float = 0.013,
+    half: float = 0.009,
+    *,
+    metric: Metric = "robust",
+    adjusted: float | None = 0.02,
+    **change: Any,
+) -> Difference:
+    verdict = (
+        f"{second} is better than {first} by {100 * value:.1f} points, 95 % interval"
+        f" {100 * (value - half):.1f} to {100 * (value + half):.1f}"
+    )
     parts: dict[str, Any] = {
-        "difference": around(value, half), "p": None if adjusted is None else adjusted / 2, "adjusted": adjusted,
-        "method": "paired t, 5 shared seeds", "count": 5, "more_seeds": None, "verdict": f"{verdict}, 5 paired seeds.",
-    }  # fmt: skip
+        "difference": around(value, half),
+        "p": None if adjusted is None else adjusted / 2,
+        "adjusted": adjusted,
+        "method": "paired t, 5 shared seeds",
+        "count": 5,
+        "more_seeds": None,
+        "verdict": f"{verdict}, 5 paired seeds.",
+    }
     return Difference(metric, first, second, **(parts | change))
 
 
-def class_difference(name: str, value: float, half: float = 0.02, pair: tuple[str, str] = ("plain", "guided")) -> ClassDifference:
+def class_difference(
+    name: str, value: float, half: float = 0.02, pair: tuple[str, str] = ("plain", "guided")
+) -> ClassDifference:
     p = 0.001 if abs(value) > half else 0.4
     return ClassDifference(name, *pair, around(value, half, 500), p, min(1.0, 10 * p))
 
 
-def line(name: str, counts: Sequence[int] = (0, 1000, 5000), start: float = 0.5, step: float = 0.04) -> EfficiencyLine:
-    return EfficiencyLine(name, tuple(EfficiencyPoint(count, around(start + step * k, 0.015), 3) for k, count in enumerate(counts)))
+def line(
+    name: str, counts: Sequence[int] = (0, 1000, 5000), start: float = 0.5, step: float = 0.04
+) -> EfficiencyLine:
+    return EfficiencyLine(
+        name,
+        tuple(
+            EfficiencyPoint(count, around(start + step * k, 0.015), 3)
+            for k, count in enumerate(counts)
+        ),
+    )
 
 
 def comparison(**change: Any) -> Comparison:
@@ -65,15 +123,29 @@ def comparison(**change: Any) -> Comparison:
     )
     pairs = [("plain", "guided"), ("plain", "none"), ("guided", "none")]
     parts: dict[str, Any] = {
-        "arms": arms, "missing": ("Run 20261101-old was deleted.",), "differs": {"synthetic": ("plain-5k", "guided-5k", "none")},
+        "arms": arms,
+        "missing": ("Run 20261101-old was deleted.",),
+        "differs": {"synthetic": ("plain-5k", "guided-5k", "none")},
         "differences": tuple(
             difference(a, b, value, metric=metric, adjusted=adjusted)
             for metric, sign in (("robust", 1), ("clean", -1))
-            for (a, b), value, adjusted in zip(pairs, (0.03 * sign, -0.004, -0.06), (0.01, 0.6, 0.004), strict=True)
+            for (a, b), value, adjusted in zip(
+                pairs, (0.03 * sign, -0.004, -0.06), (0.01, 0.6, 0.004), strict=True
+            )
         ),
         "classes": tuple(class_difference(c, 0.01 * (k - 3)) for k, c in enumerate(CLASSES)),
         "efficiency": (line("plain"), line("guided", (0, 1000, 5000, 20_000), 0.51, 0.045)),
-        "equal": (Equal("plain", "guided", 5000, 3200.0, 2100.0, 4800.0, "guided equals plain at 5,000 with about 3,200 images (95 %: 2,100 to 4,800)."),),
+        "equal": (
+            Equal(
+                "plain",
+                "guided",
+                5000,
+                3200.0,
+                2100.0,
+                4800.0,
+                "guided equals plain at 5,000 with about 3,200 images (95 %: 2,100 to 4,800).",
+            ),
+        ),
         "notes": ("plain has 3 seeds where 5 were asked for.",),
-    }  # fmt: skip
+    }
     return Comparison(**(parts | change))

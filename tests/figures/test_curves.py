@@ -1,4 +1,5 @@
-"""Training curves show exactly what naive computations give, thinned without losing a spike, and keep the reader's zoom."""
+"""Training curves show exactly what naive computations give, thinned without losing a spike, and
+keep the reader's zoom."""
 
 from __future__ import annotations
 
@@ -18,21 +19,42 @@ from cdp.figures.series import gap, share_band, smooth
 from cdp.ui.components.packing import pack
 
 
-def run(run_id: str, epochs: int = 30, *, group: str | None = None, seed: int = 0, synthetic: bool = True, **columns: Any) -> RunCurves:
+def run(
+    run_id: str,
+    epochs: int = 30,
+    *,
+    group: str | None = None,
+    seed: int = 0,
+    synthetic: bool = True,
+    **columns: Any,
+) -> RunCurves:
     rng = np.random.default_rng(seed)
     e = np.arange(1.0, epochs + 1)
     robust = np.round(0.4 * (1 - np.exp(-e / 10)) + rng.normal(0, 0.01, epochs), 3).clip(0, 1)
     plain = {
-        "point": e, "epoch": e, "step": 100 * e, "images": 5000 * e, "synthetic_images": 3500 * e * synthetic, "seconds": 31 * e, "robust_accuracy": robust,
-        "clean_accuracy": robust + 0.3, "loss": 2 - robust, "loss_clean": 1 - robust, "loss_robust": robust / 6, "learning_rate": 0.1 / e,
+        "point": e,
+        "epoch": e,
+        "step": 100 * e,
+        "images": 5000 * e,
+        "synthetic_images": 3500 * e * synthetic,
+        "seconds": 31 * e,
+        "robust_accuracy": robust,
+        "clean_accuracy": robust + 0.3,
+        "loss": 2 - robust,
+        "loss_clean": 1 - robust,
+        "loss_robust": robust / 6,
+        "learning_rate": 0.1 / e,
         "n": np.full(epochs, 1000.0),
-    }  # fmt: skip
+    }
     return RunCurves(run_id, run_id, group or run_id, plain | columns)
 
 
 def drawn(*runs: RunCurves, **look: Any) -> dict[str, dict[str, Any]]:
     """Traces by uid."""
-    return {trace["uid"]: trace for trace in training_curves(runs, Look(**{"x": "epoch"} | look)).figure["data"]}
+    return {
+        trace["uid"]: trace
+        for trace in training_curves(runs, Look(**{"x": "epoch"} | look)).figure["data"]
+    }
 
 
 def layout(*runs: RunCurves, **look: Any) -> dict[str, Any]:
@@ -51,25 +73,41 @@ def test_seeds_of_one_setting_become_one_line_with_a_band_that_says_n_and_stays_
     seeds = [run(f"trades-s{k}", [30, 30, 20][k], group="g", seed=k) for k in range(3)]
     traces = drawn(*seeds, run("other"))
     line, high = traces["mean of g/0/robust/line"], traces["mean of g/0/robust/high"]
-    at = [100 * np.mean([s.columns["robust_accuracy"][k] for s in seeds if len(s.columns["epoch"]) > k]) for k in range(30)]
+    at = [
+        100
+        * np.mean([s.columns["robust_accuracy"][k] for s in seeds if len(s.columns["epoch"]) > k])
+        for k in range(30)
+    ]
     assert line["y"] == pytest.approx(at, abs=1e-4)
     assert line["name"] == "trades, n = 3 seeds"
     assert line["customdata"][:, 2].tolist() == [3] * 20 + [2] * 10
     assert "n = %{customdata[2]:,.0f} seeds" in line["hovertemplate"]
-    assert high["fill"] == "tonexty" and traces["mean of g/0/robust/low"]["y"].min() >= 0 and high["y"].max() <= 100
+    assert (
+        high["fill"] == "tonexty"
+        and traces["mean of g/0/robust/low"]["y"].min() >= 0
+        and high["y"].max() <= 100
+    )
     assert traces["mean of g/3//low"]["y"].min() >= 0
-    assert set(drawn(*seeds, mean=False)) >= {"trades-s0/0/robust/line", "trades-s1/0/robust/line", "trades-s2/0/robust/line"}
+    assert set(drawn(*seeds, mean=False)) >= {
+        "trades-s0/0/robust/line",
+        "trades-s1/0/robust/line",
+        "trades-s2/0/robust/line",
+    }
 
 
 def test_a_smoothed_mean_is_the_mean_of_smoothed_seeds_with_the_measured_one_behind() -> None:
     seeds = [run(f"s{k}", group="g", seed=k) for k in range(2)]
     traces = drawn(*seeds, smoothing=5)
     robust = [100 * s.columns["robust_accuracy"] for s in seeds]
-    assert traces["mean of g/0/robust/line"]["y"] == pytest.approx(np.mean([smooth(r, 5) for r in robust], axis=0), abs=1e-4)
+    assert traces["mean of g/0/robust/line"]["y"] == pytest.approx(
+        np.mean([smooth(r, 5) for r in robust], axis=0), abs=1e-4
+    )
     assert traces["mean of g/0/robust/raw"]["y"] == pytest.approx(np.mean(robust, axis=0), abs=1e-4)
 
 
-def test_a_run_is_drawn_in_per_cent_with_its_interval_and_the_raw_curve_behind_a_smoothed_one() -> None:
+def test_a_run_is_drawn_in_per_cent_with_its_interval_and_the_raw_curve_behind_a_smoothed_one() -> (
+    None
+):
     one = run("a")
     traces = drawn(one, smoothing=10)
     share = one.columns["robust_accuracy"]
@@ -88,7 +126,10 @@ def test_clean_accuracy_is_dashed_in_the_colour_of_its_run_and_a_run_keeps_its_s
     traces, signs = drawn(*(run(name) for name in names)), named_signs(names)
     for name in names:
         robust, clean = (traces[f"{name}/0/{part}/line"] for part in ("robust", "clean"))
-        assert (robust["line"]["color"], robust["marker"]["symbol"]) == (signs[name].color, signs[name].symbol)
+        assert (robust["line"]["color"], robust["marker"]["symbol"]) == (
+            signs[name].color,
+            signs[name].symbol,
+        )
         assert (robust["line"]["dash"], clean["line"]["dash"]) == ("solid", "dash")
         assert robust["line"]["color"] == clean["line"]["color"]
     alone = drawn(run(names[0]))[f"{names[0]}/0/robust/line"]
@@ -103,7 +144,10 @@ def test_uncertainty_is_a_band_of_few_runs_and_a_whisker_at_the_best_epoch_of_ma
         best = int(np.argmax(runs[0].columns["robust_accuracy"]))
         star = traces["r0/0/robust/best"]
         low, high = share_band(runs[0].columns["robust_accuracy"], runs[0].columns["n"])
-        assert (star["x"], star["y"]) == ([best + 1.0], pytest.approx([100 * runs[0].columns["robust_accuracy"][best]]))
+        assert (star["x"], star["y"]) == (
+            [best + 1.0],
+            pytest.approx([100 * runs[0].columns["robust_accuracy"][best]]),
+        )
         assert star["y"][0] + star["error_y"]["array"][0] == pytest.approx(100 * high[best])
         assert star["y"][0] - star["error_y"]["arrayminus"][0] == pytest.approx(100 * low[best])
 
@@ -114,8 +158,19 @@ def test_the_best_epoch_is_the_measured_one_and_the_title_says_it() -> None:
     assert "best 50.0 % at epoch 2" in text and "n = 1,000" in text
 
 
-@pytest.mark.parametrize(("x", "factor"), [("step", 100), ("epoch", 1), ("images", 5000), ("synthetic_images", 3500), ("seconds", 31 / 60)])
-def test_curves_lie_over_what_was_asked_for_and_the_axis_carries_its_unit(x: str, factor: float) -> None:
+@pytest.mark.parametrize(
+    ("x", "factor"),
+    [
+        ("step", 100),
+        ("epoch", 1),
+        ("images", 5000),
+        ("synthetic_images", 3500),
+        ("seconds", 31 / 60),
+    ],
+)
+def test_curves_lie_over_what_was_asked_for_and_the_axis_carries_its_unit(
+    x: str, factor: float
+) -> None:
     assert drawn(run("a"), x=x)["a/0/robust/line"]["x"] == pytest.approx(factor * np.arange(1, 31))
     title = layout(run("a"), x=x)["xaxis4"]["title"]["text"]
     assert title == ("training time [min]" if x == "seconds" else X_AXES[x].lower())
@@ -125,11 +180,15 @@ def test_hours_follow_minutes_after_three_hours_and_large_counts_stay_exact() ->
     long = run("a", 30, seconds=np.arange(1.0, 31) * 3600, images=np.arange(1.0, 31) + 2**30)
     assert layout(long, x="seconds")["xaxis4"]["title"]["text"] == "training time [h]"
     assert drawn(long, x="seconds")["a/0/robust/line"]["x"] == pytest.approx(np.arange(1, 31))
-    assert drawn(long, x="images")["a/0/robust/line"]["x"].tolist() == long.columns["images"].tolist()
+    assert (
+        drawn(long, x="images")["a/0/robust/line"]["x"].tolist() == long.columns["images"].tolist()
+    )
 
 
 def test_a_run_without_synthetic_images_has_no_place_on_their_axis_and_that_is_said() -> None:
-    drawing = training_curves([run("real", synthetic=False), run("mixed")], Look(x="synthetic_images"))
+    drawing = training_curves(
+        [run("real", synthetic=False), run("mixed")], Look(x="synthetic_images")
+    )
     assert {trace["legendgroup"] for trace in drawing.figure["data"]} == {"mixed"}
     assert any("real" in note for note in drawing.notes)
 
@@ -142,11 +201,18 @@ def test_log_axes_are_of_losses_and_rate_only_and_the_axes_say_so() -> None:
     assert all(plain[f"yaxis{k}"]["title"]["text"] for k in ("", 2, 3, 4))
 
 
-def test_the_zoom_key_lasts_while_points_arrive_and_runs_come_and_changes_with_what_an_axis_shows() -> None:
+def test_the_zoom_key_lasts_while_points_arrive_and_runs_come_and_changes_with_what_an_axis_shows() -> (
+    None
+):
     keys = [
-        {name: part["uirevision"] for name, part in layout(*runs).items() if "axis" in name or name == "legend"} | {"": layout(*runs)["uirevision"]}
+        {
+            name: part["uirevision"]
+            for name, part in layout(*runs).items()
+            if "axis" in name or name == "legend"
+        }
+        | {"": layout(*runs)["uirevision"]}
         for runs in ([run("a", 3)], [run("a", 30)], [run("a", 30), run("b", 9)])
-    ]  # fmt: skip
+    ]
     assert keys[0] == keys[1] == keys[2]
     assert layout(run("a"), x="images")["xaxis"]["uirevision"] != keys[0]["xaxis"]
     assert layout(run("a"), quantities=("losses",))["yaxis"]["uirevision"] != keys[0]["yaxis"]
@@ -166,10 +232,22 @@ def test_no_curve_has_more_than_500_points() -> None:
 
 
 @pytest.mark.parametrize(
-    "runs", [[], [run("a", 1)], [run("a", 0)], [run("a", 3, robust_accuracy=np.full(3, nan))], [run("a"), run("b", 0)]]
+    "runs",
+    [
+        [],
+        [run("a", 1)],
+        [run("a", 0)],
+        [run("a", 3, robust_accuracy=np.full(3, nan))],
+        [run("a"), run("b", 0)],
+    ],
 )
 def test_any_stage_of_a_run_draws_and_packs(runs: list[RunCurves]) -> None:
-    for look in (Look(), Look(smoothing=5, log_x=True, log_y=True), Look(x="seconds", mean=False), Look(x="synthetic_images")):
+    for look in (
+        Look(),
+        Look(smoothing=5, log_x=True, log_y=True),
+        Look(x="seconds", mean=False),
+        Look(x="synthetic_images"),
+    ):
         assert len(pack(training_curves(runs, look).figure, alt="x")) > 100
 
 
@@ -180,15 +258,23 @@ def test_names_are_shown_as_text_and_equal_names_are_told_apart() -> None:
     assert [entry.label for entry in entries(same, mean=True)] == ["same (1)", "same (2)"]
 
 
-@pytest.mark.parametrize(("names", "common"), [
-    (["a-s0", "a-s1"], "a"), (["trades 7 seed 0", "trades 7 seed 12"], "trades 7"), (["x", "y"], "x"), (["runs-s1", "runs-s10"], "runs"),
-    (["glass", "glass-2"], "glass"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "common"),
+    [
+        (["a-s0", "a-s1"], "a"),
+        (["trades 7 seed 0", "trades 7 seed 12"], "trades 7"),
+        (["x", "y"], "x"),
+        (["runs-s1", "runs-s10"], "runs"),
+        (["glass", "glass-2"], "glass"),
+    ],
+)
 def test_seeds_are_named_by_what_their_names_share(names: list[str], common: str) -> None:
     assert common_name(names) == common
 
 
-def test_the_table_has_the_best_and_the_latest_epoch_with_intervals_and_n_and_the_file_every_point() -> None:
+def test_the_table_has_the_best_and_the_latest_epoch_with_intervals_and_n_and_the_file_every_point() -> (
+    None
+):
     one = run("a")
     share = one.columns["robust_accuracy"]
     best, latest = run_rows([one, run("empty", 0)])

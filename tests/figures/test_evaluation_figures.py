@@ -1,4 +1,5 @@
-"""Figures of an evaluation draw its numbers with their intervals, say how the number is called, and stand missing parts and hostile names."""
+"""Figures of an evaluation draw its numbers with their intervals, say how the number is called, and
+stand missing parts and hostile names."""
 
 from __future__ import annotations
 
@@ -13,7 +14,14 @@ from cdp.evaluation import Check, Curve, EvalReport, Masking, Surface, budget_te
 from cdp.figures.accuracy import heading, said, shown
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.confusion import confusion_rows, confusion_under_attack
-from cdp.figures.evaluation import class_bars, class_rows, stage_bars, stage_rows, unseen_rows, weights_signs
+from cdp.figures.evaluation import (
+    class_bars,
+    class_rows,
+    stage_bars,
+    stage_rows,
+    unseen_rows,
+    weights_signs,
+)
 from cdp.figures.masking import masking_rows, masking_surface, rises, surface_rows
 from cdp.figures.palette import class_sign, named_sign
 from cdp.types import Interval
@@ -25,7 +33,11 @@ LABEL = "AutoAttack (standard), n = 1,000"
 
 def plain(figure: go.Figure) -> str:
     """All headings in one line, without line breaks and sizes."""
-    return re.sub(r"</?span[^>]*>", "", " ".join(note.text for note in figure.layout.annotations).replace("<br>", " "))
+    return re.sub(
+        r"</?span[^>]*>",
+        "",
+        " ".join(note.text for note in figure.layout.annotations).replace("<br>", " "),
+    )
 
 
 def texts(figure: go.Figure) -> list[str]:
@@ -35,14 +47,18 @@ def texts(figure: go.Figure) -> list[str]:
         found += [*(axis.ticktext or ()), axis.title.text or ""]
     for trace in figure.data:
         for value in (trace.name, trace.hovertext, getattr(trace, "text", None)):
-            found += [str(v) for v in np.ravel(np.array(value, object))] if value is not None else []
+            found += (
+                [str(v) for v in np.ravel(np.array(value, object))] if value is not None else []
+            )
     return found
 
 
 def two_weights() -> EvalReport:
     label, last = outcome(400, robust=0.4, seed=3)
     found = report()[0]
-    return replace(found, label=LABEL, weights=(found.main, weights_report(label, last, CLASSES, which="last")))
+    return replace(
+        found, label=LABEL, weights=(found.main, weights_report(label, last, CLASSES, which="last"))
+    )
 
 
 def test_stages_are_drawn_in_order_with_the_bounds_of_their_intervals() -> None:
@@ -50,9 +66,19 @@ def test_stages_are_drawn_in_order_with_the_bounds_of_their_intervals() -> None:
     bars = next(trace for trace in stage_bars(found).data if trace.type == "bar")
     values = [found.main.clean, *(stage.after for stage in found.main.stages)]
     assert list(bars.x) == pytest.approx([100 * v.value for v in values])
-    assert [x + up for x, up in zip(bars.x, bars.error_x.array, strict=True)] == pytest.approx([100 * v.high for v in values])
-    assert [x - down for x, down in zip(bars.x, bars.error_x.arrayminus, strict=True)] == pytest.approx([100 * v.low for v in values])
-    assert list(stage_bars(found).layout.yaxis.ticktext) == ["No attack", "APGD-CE", "APGD-T", "FAB-T", "Square"]
+    assert [x + up for x, up in zip(bars.x, bars.error_x.array, strict=True)] == pytest.approx(
+        [100 * v.high for v in values]
+    )
+    assert [
+        x - down for x, down in zip(bars.x, bars.error_x.arrayminus, strict=True)
+    ] == pytest.approx([100 * v.low for v in values])
+    assert list(stage_bars(found).layout.yaxis.ticktext) == [
+        "No attack",
+        "APGD-CE",
+        "APGD-T",
+        "FAB-T",
+        "Square",
+    ]
 
 
 def test_the_title_is_the_finding_under_the_reports_own_label() -> None:
@@ -68,11 +94,18 @@ def test_a_quick_estimate_says_so() -> None:
     assert "a quick estimate" not in plain(stage_bars(replace(found, quick=False)))
 
 
-def test_best_and_last_weights_differ_in_colour_and_mark_and_the_first_has_the_models_sign() -> None:
+def test_best_and_last_weights_differ_in_colour_and_mark_and_the_first_has_the_models_sign() -> (
+    None
+):
     found = two_weights()
     figure = stage_bars(found)
-    assert [trace.name for trace in figure.data if trace.type == "bar"] == ["best epoch", "last epoch"]
-    marks = [trace.marker for trace in figure.data if trace.type == "scatter" and trace.mode == "markers"]
+    assert [trace.name for trace in figure.data if trace.type == "bar"] == [
+        "best epoch",
+        "last epoch",
+    ]
+    marks = [
+        trace.marker for trace in figure.data if trace.type == "scatter" and trace.mode == "markers"
+    ]
     assert marks[0].color != marks[1].color
     assert marks[0].symbol != marks[1].symbol
     assert weights_signs(found)["best"].color == named_sign(found.model.name).color
@@ -84,7 +117,10 @@ def test_rows_hold_the_reports_numbers() -> None:
     found = report()[0]
     last = stage_rows(found)[-1]
     assert last["accuracy [%]"] == round(100 * found.main.robust.value, 2)
-    assert (last["attacked"], last["turned"]) == (found.main.stages[-1].attacked, found.main.stages[-1].broken)
+    assert (last["attacked"], last["turned"]) == (
+        found.main.stages[-1].attacked,
+        found.main.stages[-1].broken,
+    )
     assert last["n"] == 400
     by_class = {row["class"]: row for row in class_rows(found)}
     for one in found.main.classes:
@@ -100,9 +136,9 @@ def test_classes_stand_weakest_first_with_clean_hollow_and_robust_filled() -> No
     robust, clean = figure.data
     weakest = min(found.main.classes, key=lambda one: one.robust.value if one.robust else 2)
     assert list(robust.x) == sorted(robust.x)
-    assert f"Lowest, {weakest.name}" in plain(figure) and "cannot be told from it (Fisher, corrected by Holm for 9 classes)" in plain(
+    assert f"Lowest, {weakest.name}" in plain(
         figure
-    )
+    ) and "cannot be told from it (Fisher, corrected by Holm for 9 classes)" in plain(figure)
     assert f"n = {weakest.n}" in plain(figure)
     assert found.label in plain(figure)
     assert clean.marker.symbol == f"{robust.marker.symbol}-open"
@@ -110,12 +146,17 @@ def test_classes_stand_weakest_first_with_clean_hollow_and_robust_filled() -> No
 
 def test_a_class_without_images_keeps_its_line_and_has_no_mark() -> None:
     found = report()[0]
-    classes = (replace(found.main.classes[0], n=0, clean=None, robust=None), *found.main.classes[1:])
+    classes = (
+        replace(found.main.classes[0], n=0, clean=None, robust=None),
+        *found.main.classes[1:],
+    )
     figure = class_bars(replace(found, weights=(replace(found.main, classes=classes),)))
     assert figure.layout.yaxis.ticktext[-1] == "T-shirt/top"
     assert len(figure.data[0].x) == 9
     nobody = tuple(replace(one, n=0, clean=None, robust=None) for one in classes)
-    assert "No class has images" in plain(class_bars(replace(found, weights=(replace(found.main, classes=nobody),))))
+    assert "No class has images" in plain(
+        class_bars(replace(found, weights=(replace(found.main, classes=nobody),)))
+    )
 
 
 def test_43_classes_get_room_and_cut_names() -> None:
@@ -133,7 +174,9 @@ def test_43_classes_get_room_and_cut_names() -> None:
 
 def test_the_scale_of_confusions_ends_at_the_largest_confusion_and_the_diagonal_is_apart() -> None:
     counts = ((70, 20, 10), (5, 95, 0), (0, 0, 0))
-    weights = replace(report()[0].main, confusion=counts, confusion_clean=((100, 0, 0), (0, 100, 0), (0, 0, 0)))
+    weights = replace(
+        report()[0].main, confusion=counts, confusion_clean=((100, 0, 0), (0, 100, 0), (0, 0, 0))
+    )
     figure = confusion_under_attack(weights, ("cat", "dog", "emu"))
     own, off = figure.data
     assert off.zmax == pytest.approx(20)
@@ -163,7 +206,10 @@ def test_curves_have_bands_and_a_line_at_the_budget() -> None:
     band, line = figure.data
     assert list(line.x) == [point.epsilon for point in curve.points]
     assert list(line.y) == pytest.approx([100 * point.robust.value for point in curve.points])
-    assert list(band.y) == pytest.approx([100 * p.robust.high for p in curve.points] + [100 * p.robust.low for p in reversed(curve.points)])
+    assert list(band.y) == pytest.approx(
+        [100 * p.robust.high for p in curve.points]
+        + [100 * p.robust.low for p in reversed(curve.points)]
+    )
     assert figure.layout.shapes[0].x0 == pytest.approx(8 / 255)
     assert "80.0 % are right without attack" in plain(figure)
     assert "PGD-20, n = 200" in plain(figure)
@@ -190,7 +236,14 @@ def test_no_curve_is_a_sentence_and_not_an_error() -> None:
 
 
 def test_the_surface_says_how_far_the_loss_rises_along_and_across() -> None:
-    surface = Surface(7, 3, 4, (-0.1, 0.0, 0.1), (-0.1, 0.0, 0.1), ((0.3, 0.5, 0.9), (0.1, 0.5, 2.5), (0.2, 0.6, 1.0)))
+    surface = Surface(
+        7,
+        3,
+        4,
+        (-0.1, 0.0, 0.1),
+        (-0.1, 0.0, 0.1),
+        ((0.3, 0.5, 0.9), (0.1, 0.5, 2.5), (0.2, 0.6, 1.0)),
+    )
     assert rises(surface) == pytest.approx((2.0, 0.1))
     figure = masking_surface(surface, norm="linf", epsilon=0.1, class_names=CLASSES)
     assert "2.00 nats along the gradient, by 0.10" in plain(figure)
@@ -200,11 +253,22 @@ def test_the_surface_says_how_far_the_loss_rises_along_and_across() -> None:
     assert (box.x0, box.x1, box.y0, box.y1) == (-0.1, 0.1, -0.1, 0.1)
     assert "class 3" in plain(masking_surface(surface, norm="l2"))
     assert len(surface_rows(surface)) == 9
-    assert {"along the gradient": 0.1, "random direction": 0.0, "cross-entropy [nats]": 2.5} in surface_rows(surface)
+    assert {
+        "along the gradient": 0.1,
+        "random direction": 0.0,
+        "cross-entropy [nats]": 2.5,
+    } in surface_rows(surface)
 
 
 def test_masking_rows_give_each_verdict_in_words() -> None:
-    masking = Masking(50, (Check("a", "Steps", "warn", "Falls.", {"share": 0.25}), Check("b", "Box", "unclear", "Odd.", {})), None)
+    masking = Masking(
+        50,
+        (
+            Check("a", "Steps", "warn", "Falls.", {"share": 0.25}),
+            Check("b", "Box", "unclear", "Odd.", {}),
+        ),
+        None,
+    )
     rows = masking_rows(masking)
     assert [row["verdict"] for row in rows] == ["a sign of masking", "unclear"]
     assert rows[0]["figures"] == "share 0.25"
@@ -215,19 +279,44 @@ def test_hostile_names_are_text_in_every_figure() -> None:
     names = (HOSTILE, *CLASSES[1:])
     label, one = outcome()
     weights = weights_report(label, one, names)
-    found = replace(report(name=HOSTILE)[0], weights=(weights,), class_names=names, label=HOSTILE, dataset_title=HOSTILE)
+    found = replace(
+        report(name=HOSTILE)[0],
+        weights=(weights,),
+        class_names=names,
+        label=HOSTILE,
+        dataset_title=HOSTILE,
+    )
     surface = found.masking.surface if found.masking else None
     assert surface is not None
     figures = [
-        stage_bars(found), class_bars(found), confusion_under_attack(weights, names), masking_surface(surface, norm="linf", class_names=names),
-        budget_curves([(class_sign(0), HOSTILE, replace(found.curves[0], attack=HOSTILE))] * 2, epsilon=0.1, norm="linf"),
-    ]  # fmt: skip
+        stage_bars(found),
+        class_bars(found),
+        confusion_under_attack(weights, names),
+        masking_surface(surface, norm="linf", class_names=names),
+        budget_curves(
+            [(class_sign(0), HOSTILE, replace(found.curves[0], attack=HOSTILE))] * 2,
+            epsilon=0.1,
+            norm="linf",
+        ),
+    ]
     for figure in figures:
-        assert not [text for text in texts(figure) if "</script>" in text or "<b>%" in text or "%{x}" in text]
+        assert not [
+            text
+            for text in texts(figure)
+            if "</script>" in text or "<b>%" in text or "%{x}" in text
+        ]
 
 
 @pytest.mark.parametrize(
-    ("epsilon", "text"), [(8 / 255, "8/255"), (0.1, "0.1"), (0.3, "0.3"), (128 / 255, "128/255"), (1.5, "1.5"), (0.0, "0")]
+    ("epsilon", "text"),
+    [
+        (8 / 255, "8/255"),
+        (0.1, "0.1"),
+        (0.3, "0.3"),
+        (128 / 255, "128/255"),
+        (1.5, "1.5"),
+        (0.0, "0"),
+    ],
 )
 def test_budgets_are_written_as_people_do(epsilon: float, text: str) -> None:
     assert budget_text(epsilon) == text

@@ -1,4 +1,5 @@
-"""Curves show exactly the numbers of the frames, leave gaps where there are none, and keep the reader's zoom."""
+"""Curves show exactly the numbers of the frames, leave gaps where there are none, and keep the
+reader's zoom."""
 
 from __future__ import annotations
 
@@ -19,7 +20,14 @@ PLAIN = Frame(1, 20, 1.0, IMAGE, IMAGE, None, None, None, None, None)
 def run(steps: int, total: int = 20) -> list[Frame]:
     return [
         replace(
-            PLAIN, i=i, total=total, t_fraction=1 - (i - 1) / total, loss=2.0 / i, ratio=0.1, separation=i / 10, separation_unguided=i / 20
+            PLAIN,
+            i=i,
+            total=total,
+            t_fraction=1 - (i - 1) / total,
+            loss=2.0 / i,
+            ratio=0.1,
+            separation=i / 10,
+            separation_unguided=i / 20,
         )
         for i in range(1, steps + 1)
     ]
@@ -33,8 +41,11 @@ def test_curves_hold_the_frames_numbers_at_their_steps() -> None:
     frames = run(5)
     figure = live_curves(frames)
     assert [values(figure, k) for k in range(4)] == [
-        [f.loss for f in frames], [f.ratio for f in frames], [f.separation for f in frames], [f.separation_unguided for f in frames]
-    ]  # fmt: skip
+        [f.loss for f in frames],
+        [f.ratio for f in frames],
+        [f.separation for f in frames],
+        [f.separation_unguided for f in frames],
+    ]
     assert all(list(trace.x) == [1, 2, 3, 4, 5] for trace in figure.data)
 
 
@@ -66,8 +77,16 @@ def test_the_axis_spans_the_whole_run_from_the_first_frame_and_the_zoom_key_neve
 def test_arms_are_told_apart_by_colour_dash_and_marker_and_named() -> None:
     guided, unguided = live_curves(run(5)).data[2:]
     assert (guided.name, unguided.name) == ("guided", "unguided")
-    assert (guided.line.color, guided.line.dash, guided.marker.symbol) == (GUIDED.color, GUIDED.dash, GUIDED.symbol)
-    assert (unguided.line.color, unguided.line.dash, unguided.marker.symbol) == (UNGUIDED.color, UNGUIDED.dash, UNGUIDED.symbol)
+    assert (guided.line.color, guided.line.dash, guided.marker.symbol) == (
+        GUIDED.color,
+        GUIDED.dash,
+        GUIDED.symbol,
+    )
+    assert (unguided.line.color, unguided.line.dash, unguided.marker.symbol) == (
+        UNGUIDED.color,
+        UNGUIDED.dash,
+        UNGUIDED.symbol,
+    )
 
 
 def test_ticks_say_the_noise_level_of_done_steps_and_axes_carry_units() -> None:

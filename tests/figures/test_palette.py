@@ -25,7 +25,9 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("background", [WHITE, DARK])
 @pytest.mark.parametrize(("color", "least"), [(GUIDED.color, 3), (UNGUIDED.color, 3), (INK, 4)])
-def test_arms_and_text_stand_out_from_both_backgrounds(color: str, least: float, background: str) -> None:
+def test_arms_and_text_stand_out_from_both_backgrounds(
+    color: str, least: float, background: str
+) -> None:
     assert contrast(color, background) >= least
 
 
@@ -34,7 +36,9 @@ def test_arms_differ_in_dash_and_symbol_too() -> None:
     assert GUIDED.symbol != UNGUIDED.symbol
 
 
-def test_classes_have_different_signs_up_to_77_and_neighbours_differ_in_both_hue_and_symbol() -> None:
+def test_classes_have_different_signs_up_to_77_and_neighbours_differ_in_both_hue_and_symbol() -> (
+    None
+):
     signs = [class_sign(k) for k in range(77)]
     assert len({(s.color, s.symbol) for s in signs}) == 77
     assert all(a.color != b.color and a.symbol != b.symbol for a, b in itertools.pairwise(signs))

@@ -1,4 +1,5 @@
-"""The arithmetic of curves against loops and scipy: smoothing, thinning, intervals, the mean over seeds."""
+"""The arithmetic of curves against loops and scipy: smoothing, thinning, intervals, the mean over
+seeds."""
 
 from __future__ import annotations
 
@@ -13,13 +14,19 @@ from cdp.figures.series import mean_over, share_band, smooth, thin
 
 @pytest.mark.parametrize("reach", [2, 3, 10, 50])
 @pytest.mark.parametrize("size", [1, 7, 2500])
-def test_smoothing_is_the_weighted_mean_of_this_epoch_and_earlier_ones(reach: int, size: int) -> None:
+def test_smoothing_is_the_weighted_mean_of_this_epoch_and_earlier_ones(
+    reach: int, size: int
+) -> None:
     values = np.random.default_rng(0).normal(size=size)
     values[size // 2] = nan if size > 1 else values[0]
     keep = 1 - 1 / reach
     for at in {0, size // 3, size - 1}:
         known = [(keep ** (at - k), v) for k, v in enumerate(values[: at + 1]) if not isnan(v)]
-        naive = sum(w * v for w, v in known) / sum(w for w, _ in known) if known and not isnan(values[at]) else nan
+        naive = (
+            sum(w * v for w, v in known) / sum(w for w, _ in known)
+            if known and not isnan(values[at])
+            else nan
+        )
         assert smooth(values, reach)[at] == pytest.approx(naive, rel=1e-9, nan_ok=True)
     assert isnan(smooth(values, reach)[size // 2]) == (size > 1)
 
@@ -64,7 +71,12 @@ def test_the_mean_and_its_t_interval_are_over_the_seeds_that_have_an_epoch() -> 
         there = [v[k] for v in values if len(v) > k]
         assert found.value[k] == pytest.approx(np.mean(there))
         if len(there) > 1:
-            wanted = stats.t.interval(0.95, len(there) - 1, loc=np.mean(there), scale=np.std(there, ddof=1) / sqrt(len(there)))
+            wanted = stats.t.interval(
+                0.95,
+                len(there) - 1,
+                loc=np.mean(there),
+                scale=np.std(there, ddof=1) / sqrt(len(there)),
+            )
             assert (found.low[k], found.high[k]) == pytest.approx(wanted)
         else:
             assert isnan(found.low[k]) and isnan(found.high[k])

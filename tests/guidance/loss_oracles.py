@@ -1,4 +1,5 @@
-"""The losses again, as naive float64 loops over plain formulas: what the fast ones are compared with."""
+"""The losses again, as naive float64 loops over plain formulas: what the fast ones are compared
+with."""
 
 from __future__ import annotations
 
@@ -20,29 +21,49 @@ def info_nce(query: Tensor, positive: Tensor, temperature: float) -> Tensor:
     return torch.tensor(out, dtype=torch.float64)
 
 
-def info_nce_bank(query: Tensor, positive: Tensor, bank: Tensor, temperature: float, ignore: Tensor) -> Tensor:
+def info_nce_bank(
+    query: Tensor, positive: Tensor, bank: Tensor, temperature: float, ignore: Tensor
+) -> Tensor:
     out = []
     for i, (q, k) in enumerate(zip(_rows(query), _rows(positive), strict=True)):
         own = math.exp(float(q @ k) / temperature)
-        rivals = sum(math.exp(float(q @ b) / temperature) for j, b in enumerate(_rows(bank)) if not ignore[i, j])
+        rivals = sum(
+            math.exp(float(q @ b) / temperature)
+            for j, b in enumerate(_rows(bank))
+            if not ignore[i, j]
+        )
         out.append(-math.log(own / (own + rivals)))
     return torch.tensor(out, dtype=torch.float64)
 
 
-def hard_negative(query: Tensor, positive: Tensor, temperature: float, tau_plus: float, beta: float) -> Tensor:
+def hard_negative(
+    query: Tensor, positive: Tensor, temperature: float, tau_plus: float, beta: float
+) -> Tensor:
     views, batch, out = _rows(query) + _rows(positive), len(query), []
     count = 2 * batch - 2
     for i, z in enumerate(views):
         partner = (i + batch) % (2 * batch)
         p = math.exp(float(z @ views[partner]) / temperature)
-        n = [math.exp(float(z @ v) / temperature) for k, v in enumerate(views) if k not in (i, partner)]
+        n = [
+            math.exp(float(z @ v) / temperature)
+            for k, v in enumerate(views)
+            if k not in (i, partner)
+        ]
         r = sum(v**beta * v for v in n) / (sum(v**beta for v in n) / count)
         ng = max((r - tau_plus * count * p) / (1 - tau_plus), count * math.exp(-1 / temperature))
         out.append(-math.log(p / (p + ng)))
     return torch.tensor(out, dtype=torch.float64)
 
 
-def sup_con(query: Tensor, labels: Tensor, keys: Tensor, key_labels: Tensor, temperature: float, *, within: bool) -> Tensor:
+def sup_con(
+    query: Tensor,
+    labels: Tensor,
+    keys: Tensor,
+    key_labels: Tensor,
+    temperature: float,
+    *,
+    within: bool,
+) -> Tensor:
     """within: keys are the queries themselves, so no row is its own key."""
     out = []
     for i, q in enumerate(_rows(query)):

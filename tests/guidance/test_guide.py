@@ -1,4 +1,5 @@
-"""Guides: what relative and raw strength mean, where the gradient is taken, and which combinations are refused."""
+"""Guides: what relative and raw strength mean, where the gradient is taken, and which combinations
+are refused."""
 
 import math
 
@@ -21,7 +22,9 @@ class Linear(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = torch.nn.Parameter(torch.randn(12, 16, generator=torch.Generator().manual_seed(0)), requires_grad=False)
+        self.weight = torch.nn.Parameter(
+            torch.randn(12, 16, generator=torch.Generator().manual_seed(0)), requires_grad=False
+        )
         self.calls = 0
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
@@ -32,7 +35,9 @@ class Linear(torch.nn.Module):
         return features[:, :3]
 
 
-def state(index: int = 0, *, alpha_bar: float = 0.5, t_fraction: float = 0.4, seed: int = 0) -> NoiseState:
+def state(
+    index: int = 0, *, alpha_bar: float = 0.5, t_fraction: float = 0.4, seed: int = 0
+) -> NoiseState:
     generator = torch.Generator().manual_seed(seed + index)
     x0, eps = (torch.randn(8, 1, 4, 4, generator=generator) for _ in range(2))
     x_t = math.sqrt(alpha_bar) * x0 + math.sqrt(1 - alpha_bar) * eps
@@ -40,7 +45,9 @@ def state(index: int = 0, *, alpha_bar: float = 0.5, t_fraction: float = 0.4, se
     def predict(x: torch.Tensor) -> torch.Tensor:
         return (x - math.sqrt(1 - alpha_bar) * eps) / math.sqrt(alpha_bar)
 
-    return NoiseState(x_t, x0, eps, int(t_fraction * 1000), t_fraction, alpha_bar, index, LABELS, predict)
+    return NoiseState(
+        x_t, x0, eps, int(t_fraction * 1000), t_fraction, alpha_bar, index, LABELS, predict
+    )
 
 
 def bank() -> Bank:
@@ -55,14 +62,30 @@ def answers(guidance: Guidance, count: int = 3) -> list[object]:
 
 
 COMBINATIONS = [
-    ("info_nce", "previous", "batch"), ("info_nce", "augmented", "batch"), ("info_nce", "real", "batch"),
-    ("info_nce", "previous", "real"), ("info_nce", "real", "real"), ("info_nce", "previous", "memory"), ("info_nce", "augmented", "memory"),
-    ("hard_negative", "previous", "batch"), ("hard_negative", "augmented", "batch"), ("hard_negative", "real", "batch"),
-    ("supcon", "same_class", "batch"), ("supcon", "previous", "batch"), ("supcon", "augmented", "batch"), ("supcon", "real", "real"),
-    ("supcon", "same_class", "real"), ("supcon", "real", "batch"), ("supcon", "same_class", "memory"), ("supcon", "real", "memory"),
-    ("class_margin", "same_class", "batch"), ("class_margin", "real", "real"), ("fisher", "real", "real"), ("fisher", "same_class", "batch"),
+    ("info_nce", "previous", "batch"),
+    ("info_nce", "augmented", "batch"),
+    ("info_nce", "real", "batch"),
+    ("info_nce", "previous", "real"),
+    ("info_nce", "real", "real"),
+    ("info_nce", "previous", "memory"),
+    ("info_nce", "augmented", "memory"),
+    ("hard_negative", "previous", "batch"),
+    ("hard_negative", "augmented", "batch"),
+    ("hard_negative", "real", "batch"),
+    ("supcon", "same_class", "batch"),
+    ("supcon", "previous", "batch"),
+    ("supcon", "augmented", "batch"),
+    ("supcon", "real", "real"),
+    ("supcon", "same_class", "real"),
+    ("supcon", "real", "batch"),
+    ("supcon", "same_class", "memory"),
+    ("supcon", "real", "memory"),
+    ("class_margin", "same_class", "batch"),
+    ("class_margin", "real", "real"),
+    ("fisher", "real", "real"),
+    ("fisher", "same_class", "batch"),
     ("classifier", "auto", "batch"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("loss", "positives", "negatives"), COMBINATIONS)
@@ -70,7 +93,9 @@ def test_every_combination_lowers_its_own_loss(loss: str, positives: str, negati
     guidance = Guidance(loss=loss, positives=positives, negatives=negatives, temperature=0.5)  # type: ignore[arg-type]
 
     def value(contrast: Contrast, image: torch.Tensor) -> torch.Tensor:
-        contrast(torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(5)), LABELS)  # history, where it is needed
+        contrast(
+            torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(5)), LABELS
+        )  # history, where it is needed
         rows = contrast(image, LABELS)
         assert rows is not None and rows.shape[0] in (8, 16)
         return rows.sum()
@@ -84,8 +109,12 @@ def test_every_combination_lowers_its_own_loss(loss: str, positives: str, negati
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.2, 1.0])
-def test_relative_strength_is_the_length_of_the_guidance_over_that_of_the_noise(strength: float) -> None:
-    guidance = Guidance(strength=strength, schedule="constant", noise_limit=0, positives="real", negatives="real")
+def test_relative_strength_is_the_length_of_the_guidance_over_that_of_the_noise(
+    strength: float,
+) -> None:
+    guidance = Guidance(
+        strength=strength, schedule="constant", noise_limit=0, positives="real", negatives="real"
+    )
     nudge = answers(guidance)[0]
     torch.testing.assert_close(nudge.ratio, torch.full((8,), strength))  # type: ignore[attr-defined]
     torch.testing.assert_close(norms(nudge.delta), strength * norms(state().eps))  # type: ignore[attr-defined]
@@ -93,10 +122,18 @@ def test_relative_strength_is_the_length_of_the_guidance_over_that_of_the_noise(
 
 def test_raw_strength_is_lambda_times_the_gradient_of_the_batch_mean() -> None:
     guidance = Guidance(
-        loss="classifier", strength_mode="raw", raw_lambda=10.0, factor="one", schedule="constant", noise_limit=0, point="x_t"
+        loss="classifier",
+        strength_mode="raw",
+        raw_lambda=10.0,
+        factor="one",
+        schedule="constant",
+        noise_limit=0,
+        point="x_t",
     )
     x_t = state().x_t.clone().requires_grad_()
-    mean = torch.nn.functional.cross_entropy(((x_t + 1) / 2).flatten(1) @ Linear().weight[:3].T, LABELS)
+    mean = torch.nn.functional.cross_entropy(
+        ((x_t + 1) / 2).flatten(1) @ Linear().weight[:3].T, LABELS
+    )
     (expected,) = torch.autograd.grad(10.0 * mean, x_t)
     torch.testing.assert_close(answers(guidance)[0].delta, expected)  # type: ignore[attr-defined]
 
@@ -108,8 +145,15 @@ ROWS = [("hard_negative", 2), ("info_nce", 1), ("supcon", 1), ("class_margin", 1
 def test_raw_lambda_multiplies_the_mean_over_all_rows_of_the_loss(loss: str, an_image: int) -> None:
     """Hard-negative has a row for each of both views; all others have one an image."""
     guidance = Guidance(
-        loss=loss, strength_mode="raw", raw_lambda=7.0, factor="one", schedule="constant", noise_limit=0, point="x_t", window_start=1.0,  # type: ignore[arg-type]
-    )  # fmt: skip
+        loss=loss,
+        strength_mode="raw",
+        raw_lambda=7.0,
+        factor="one",
+        schedule="constant",
+        noise_limit=0,
+        point="x_t",
+        window_start=1.0,  # type: ignore[arg-type]
+    )
     contrast = Contrast(guidance, Linear(), bank=bank(), seed=4)
     contrast((state(0).x_t + 1) / 2, LABELS)
     x_t = state(1).x_t.clone().requires_grad_()
@@ -119,9 +163,12 @@ def test_raw_lambda_multiplies_the_mean_over_all_rows_of_the_loss(loss: str, an_
     torch.testing.assert_close(answers(guidance)[1].delta, expected)  # type: ignore[attr-defined]
 
 
-def test_x0_with_the_network_held_fixed_agrees_with_differentiating_through_a_network_that_ignores_its_input() -> None:
+def test_x0_with_the_network_held_fixed_agrees_with_differentiating_through_a_network_that_ignores_its_input() -> (
+    None
+):
     fixed, through = (
-        descend(Contrast(Guidance(loss="classifier"), Linear(), bank=None, seed=0), point=point) for point in ("x0", "x0_through_network")
+        descend(Contrast(Guidance(loss="classifier"), Linear(), bank=None, seed=0), point=point)
+        for point in ("x0", "x0_through_network")
     )
     torch.testing.assert_close(fixed(state())[0], through(state())[0])  # type: ignore[index]
 
@@ -139,17 +186,25 @@ def test_guidance_outside_its_window_neither_acts_nor_costs() -> None:
     net = Linear()
     guide = build_guide(Guidance(window_start=0.5, window_stop=0.2), net, bank=bank())
     assert guide is not None
-    assert guide(state(t_fraction=0.5)) is None and guide(state(t_fraction=0.19)) is None and net.calls == 0
+    assert (
+        guide(state(t_fraction=0.5)) is None
+        and guide(state(t_fraction=0.19)) is None
+        and net.calls == 0
+    )
     assert guide(state(t_fraction=0.2)) is not None
 
 
 @pytest.mark.parametrize("point", ["x_t", "x0", "x0_through_network"])
-def test_the_iterate_before_the_window_is_the_first_positive_at_the_price_of_one_forward(point: str) -> None:
+def test_the_iterate_before_the_window_is_the_first_positive_at_the_price_of_one_forward(
+    point: str,
+) -> None:
     """The change is that of a window that began earlier, whose own history is the same."""
     deltas = []
     for start, calls in ((0.5, 2), (1.0, 3)):
         net = Linear()
-        guide = build_guide(Guidance(loss="info_nce", window_start=start, point=point), net, bank=bank())  # type: ignore[arg-type]
+        guide = build_guide(
+            Guidance(loss="info_nce", window_start=start, point=point), net, bank=bank()
+        )  # type: ignore[arg-type]
         assert guide is not None
         before = [guide(state(0, t_fraction=0.9)), guide(state(1, t_fraction=0.6))]
         assert before[0] is None and (before[1] is None) == (start == 0.5)
@@ -159,8 +214,12 @@ def test_the_iterate_before_the_window_is_the_first_positive_at_the_price_of_one
     torch.testing.assert_close(*deltas)
 
 
-def test_what_an_iterate_before_the_window_adds_to_the_memory_bank_counts_from_the_first_guided_step() -> None:
-    guide = build_guide(Guidance(positives="real", negatives="memory", window_start=0.5), Linear(), bank=bank())
+def test_what_an_iterate_before_the_window_adds_to_the_memory_bank_counts_from_the_first_guided_step() -> (
+    None
+):
+    guide = build_guide(
+        Guidance(positives="real", negatives="memory", window_start=0.5), Linear(), bank=bank()
+    )
     assert guide is not None
     assert guide(state(0, t_fraction=0.6)) is None
     assert guide(state(1, t_fraction=0.4)) is not None
@@ -199,14 +258,20 @@ def test_the_online_head_learns_and_its_run_can_be_repeated() -> None:
     gradient(state())
     before = [p.detach().clone() for p in contrast.head.parameters()]  # type: ignore[union-attr]
     gradient(state(1))
-    assert all(not torch.equal(a, b) for a, b in zip(before, contrast.head.parameters(), strict=True))  # type: ignore[union-attr]
+    assert all(
+        not torch.equal(a, b) for a, b in zip(before, contrast.head.parameters(), strict=True)
+    )  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("hidden", "out"), [(128, 128), (64, 32)])
-def test_the_head_is_torch_s_default_of_its_seed_and_leaves_the_global_stream_alone(hidden: int, out: int) -> None:
+def test_the_head_is_torch_s_default_of_its_seed_and_leaves_the_global_stream_alone(
+    hidden: int, out: int
+) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
-        default = torch.nn.Sequential(torch.nn.Linear(12, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, out))
+        default = torch.nn.Sequential(
+            torch.nn.Linear(12, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, out)
+        )
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -216,7 +281,10 @@ def test_the_head_is_torch_s_default_of_its_seed_and_leaves_the_global_stream_al
         assert torch.equal(one, other) and bool(one.any())
 
 
-@pytest.mark.parametrize("guidance", [Guidance(loss="none"), Guidance(strength=0), Guidance(strength_mode="raw", raw_lambda=0)])
+@pytest.mark.parametrize(
+    "guidance",
+    [Guidance(loss="none"), Guidance(strength=0), Guidance(strength_mode="raw", raw_lambda=0)],
+)
 def test_no_guidance_is_no_guide(guidance: Guidance) -> None:
     assert build_guide(guidance, Linear()) is None
 
@@ -231,7 +299,9 @@ def test_masks_pull_to_the_own_class_and_push_from_others_but_never_from_oneself
 
 
 @pytest.mark.parametrize(("labels", "word"), [([0, 1, 2], "positives"), ([1, 1, 1], "negatives")])
-def test_a_batch_without_positives_or_negatives_is_refused_with_a_remedy(labels: list[int], word: str) -> None:
+def test_a_batch_without_positives_or_negatives_is_refused_with_a_remedy(
+    labels: list[int], word: str
+) -> None:
     y = torch.tensor(labels)
     batch = Keys(torch.eye(3), y, torch.arange(3), self_view=True)
     with pytest.raises(InputError, match=word):

@@ -1,4 +1,5 @@
-"""Gradients of the losses: right, finite at extreme temperatures, and still pointing the right way once the contrast is won."""
+"""Gradients of the losses: right, finite at extreme temperatures, and still pointing the right way
+once the contrast is won."""
 
 from __future__ import annotations
 
@@ -18,15 +19,31 @@ Loss = Callable[[Tensor, Tensor, float], Tensor]
 LOSSES: dict[str, Loss] = {
     "info_nce": lambda q, k, t: losses.info_nce(q, k, temperature=t),
     "info_nce_bank": lambda q, k, t: losses.info_nce_bank(q, k, k.roll(1, 0), temperature=t),
-    "hard_negative": lambda q, k, t: losses.hard_negative(q, k, temperature=t, tau_plus=0.1, beta=1),
-    "hard_negative, uniform": lambda q, k, t: losses.hard_negative(q, k, temperature=t, tau_plus=0, beta=0),
-    "hard_negative, extreme": lambda q, k, t: losses.hard_negative(q, k, temperature=t, tau_plus=0.9, beta=100),
+    "hard_negative": lambda q, k, t: losses.hard_negative(
+        q, k, temperature=t, tau_plus=0.1, beta=1
+    ),
+    "hard_negative, uniform": lambda q, k, t: losses.hard_negative(
+        q, k, temperature=t, tau_plus=0, beta=0
+    ),
+    "hard_negative, extreme": lambda q, k, t: losses.hard_negative(
+        q, k, temperature=t, tau_plus=0.9, beta=100
+    ),
     "supcon": lambda q, k, t: losses.supervised_contrastive(q, LABELS, temperature=t),
-    "supcon, a class of one": lambda q, k, t: losses.supervised_contrastive(q, torch.tensor([0, 0, 1, 1, 1, 2]), temperature=t),
-    "supcon, one class": lambda q, k, t: losses.supervised_contrastive(q, torch.zeros(B, dtype=torch.int64), temperature=t),
-    "supcon, no class twice": lambda q, k, t: losses.supervised_contrastive(q, torch.arange(B), temperature=t),
-    "supcon_keys": lambda q, k, t: losses.supervised_contrastive_keys(q, LABELS, k, LABELS.roll(1), temperature=t),
-    "smooth_class_margin": lambda q, k, t: losses.smooth_class_margin(q, LABELS, k[:K], margin=0.5, temperature=t),
+    "supcon, a class of one": lambda q, k, t: losses.supervised_contrastive(
+        q, torch.tensor([0, 0, 1, 1, 1, 2]), temperature=t
+    ),
+    "supcon, one class": lambda q, k, t: losses.supervised_contrastive(
+        q, torch.zeros(B, dtype=torch.int64), temperature=t
+    ),
+    "supcon, no class twice": lambda q, k, t: losses.supervised_contrastive(
+        q, torch.arange(B), temperature=t
+    ),
+    "supcon_keys": lambda q, k, t: losses.supervised_contrastive_keys(
+        q, LABELS, k, LABELS.roll(1), temperature=t
+    ),
+    "smooth_class_margin": lambda q, k, t: losses.smooth_class_margin(
+        q, LABELS, k[:K], margin=0.5, temperature=t
+    ),
     "class_margin": lambda q, k, t: losses.class_margin(q, LABELS, k[:K], margin=0.5),
     "fisher": lambda q, k, t: losses.fisher(q, LABELS, k[:K]),
     "classifier": lambda q, k, t: losses.classifier(q[:, :K] / t, LABELS),
@@ -34,7 +51,9 @@ LOSSES: dict[str, Loss] = {
 
 
 def unit(seed: int) -> Tensor:
-    return F.normalize(torch.randn(B, D, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1)
+    return F.normalize(
+        torch.randn(B, D, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -60,8 +79,12 @@ def _arrangements() -> dict[str, tuple[Tensor, Tensor]]:
 @pytest.mark.parametrize("arrangement", _arrangements())
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("temperature", (0.01, 0.1, 1.0, 10.0, 100.0))
-def test_values_and_gradients_are_finite_in_float32(name: str, arrangement: str, temperature: float) -> None:
-    query, key = (F.normalize(rows, dim=1).float().requires_grad_() for rows in _arrangements()[arrangement])
+def test_values_and_gradients_are_finite_in_float32(
+    name: str, arrangement: str, temperature: float
+) -> None:
+    query, key = (
+        F.normalize(rows, dim=1).float().requires_grad_() for rows in _arrangements()[arrangement]
+    )
     found = LOSSES[name](query, key, temperature)
     assert bool(torch.isfinite(found).all())
     for gradient in torch.autograd.grad(found.sum(), (query, key), allow_unused=True):
@@ -69,10 +92,20 @@ def test_values_and_gradients_are_finite_in_float32(name: str, arrangement: str,
 
 
 @pytest.mark.parametrize(
-    "name", ("info_nce", "info_nce_bank", "hard_negative", "supcon", "supcon_keys", "smooth_class_margin", "classifier")
+    "name",
+    (
+        "info_nce",
+        "info_nce_bank",
+        "hard_negative",
+        "supcon",
+        "supcon_keys",
+        "smooth_class_margin",
+        "classifier",
+    ),
 )
 def test_a_won_contrast_keeps_the_direction_of_its_gradient_in_float32(name: str) -> None:
-    """Relative strength blows small gradients up to full length, so that rounding must not decide where they point."""
+    """Relative strength blows small gradients up to full length, so that rounding must not decide
+    where they point."""
     basis = torch.eye(D, dtype=torch.float64)
     noise = 0.05 * unit(5)
     query = F.normalize(basis[LABELS] + noise, dim=1)
@@ -102,7 +135,9 @@ def test_where_the_floor_is_active_the_negatives_of_hard_negative_carry_no_gradi
 
 def test_one_step_down_supcon_moves_classes_apart() -> None:
     query = unit(7).requires_grad_()
-    (gradient,) = torch.autograd.grad(losses.supervised_contrastive(query, LABELS, temperature=0.5).sum(), query)
+    (gradient,) = torch.autograd.grad(
+        losses.supervised_contrastive(query, LABELS, temperature=0.5).sum(), query
+    )
     moved = F.normalize(query.detach() - 0.2 * gradient, dim=1)
     same = LABELS[:, None] == LABELS[None, :]
 

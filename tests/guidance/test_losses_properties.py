@@ -29,13 +29,17 @@ def draw(seed: int, count: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE)
-def test_losses_are_finite_and_never_negative(seed: int, count: int, width: int, temperature: float) -> None:
+def test_losses_are_finite_and_never_negative(
+    seed: int, count: int, width: int, temperature: float
+) -> None:
     query, positive, labels = draw(seed, count, width)
     for found in (
         losses.info_nce(query, positive, temperature=temperature),
         losses.hard_negative(query, positive, temperature=temperature, tau_plus=0.1, beta=1),
         losses.supervised_contrastive(query, labels, temperature=temperature),
-        losses.supervised_contrastive_keys(query, labels, positive, labels, temperature=temperature),
+        losses.supervised_contrastive_keys(
+            query, labels, positive, labels, temperature=temperature
+        ),
     ):
         assert bool(torch.isfinite(found).all())
         assert bool((found >= -1e-9).all())
@@ -43,7 +47,9 @@ def test_losses_are_finite_and_never_negative(seed: int, count: int, width: int,
 
 @settings(max_examples=40, deadline=None)
 @given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE)
-def test_reordering_the_batch_reorders_the_losses(seed: int, count: int, width: int, temperature: float) -> None:
+def test_reordering_the_batch_reorders_the_losses(
+    seed: int, count: int, width: int, temperature: float
+) -> None:
     query, positive, labels = draw(seed, count, width)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     both = torch.cat([order, order + count])
@@ -58,9 +64,15 @@ def test_reordering_the_batch_reorders_the_losses(seed: int, count: int, width: 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE)
-def test_a_rotation_of_the_feature_space_changes_no_loss(seed: int, count: int, width: int, temperature: float) -> None:
+def test_a_rotation_of_the_feature_space_changes_no_loss(
+    seed: int, count: int, width: int, temperature: float
+) -> None:
     query, positive, labels = draw(seed, count, width)
-    rotation = torch.linalg.qr(torch.randn(width, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)).Q
+    rotation = torch.linalg.qr(
+        torch.randn(
+            width, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+        )
+    ).Q
     turned, turned_positive = query @ rotation, positive @ rotation
     torch.testing.assert_close(
         losses.info_nce(turned, turned_positive, temperature=temperature),
@@ -77,13 +89,22 @@ def test_a_rotation_of_the_feature_space_changes_no_loss(seed: int, count: int, 
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=SEED, count=SIZE, width=SIZE, temperature=TEMPERATURE, tau_plus=st.floats(0, 0.99), beta=st.floats(0, 100))
+@given(
+    seed=SEED,
+    count=SIZE,
+    width=SIZE,
+    temperature=TEMPERATURE,
+    tau_plus=st.floats(0, 0.99),
+    beta=st.floats(0, 100),
+)
 def test_hard_negative_is_finite_over_its_whole_range_in_float32(
     seed: int, count: int, width: int, temperature: float, tau_plus: float, beta: float
 ) -> None:
     query, positive, _ = draw(seed, count, width)
     query = query.float().requires_grad_()
-    found = losses.hard_negative(query, positive.float(), temperature=temperature, tau_plus=tau_plus, beta=beta)
+    found = losses.hard_negative(
+        query, positive.float(), temperature=temperature, tau_plus=tau_plus, beta=beta
+    )
     (gradient,) = torch.autograd.grad(found.sum(), query)
     assert bool(torch.isfinite(found).all())
     assert bool(torch.isfinite(gradient).all())
@@ -91,42 +112,103 @@ def test_hard_negative_is_finite_over_its_whole_range_in_float32(
 
 def test_a_high_temperature_makes_info_nce_the_log_of_the_batch_size() -> None:
     query, positive, _ = draw(0, 8, 4)
-    torch.testing.assert_close(losses.info_nce(query, positive, temperature=1e9), torch.full((8,), math.log(8), dtype=torch.float64))
+    torch.testing.assert_close(
+        losses.info_nce(query, positive, temperature=1e9),
+        torch.full((8,), math.log(8), dtype=torch.float64),
+    )
 
 
 ROWS, KEYS, LABELS = draw(0, 4, 3)
 NAN = math.nan
 REFUSED: dict[str, tuple[Callable[[], Tensor], str]] = {
-    "shapes differ": (lambda: losses.info_nce(ROWS, KEYS[:3], temperature=1), "3 positives for 4 queries"),
+    "shapes differ": (
+        lambda: losses.info_nce(ROWS, KEYS[:3], temperature=1),
+        "3 positives for 4 queries",
+    ),
     "widths differ": (lambda: losses.info_nce(ROWS, KEYS[:, :2], temperature=1), "same encoder"),
     "types differ": (lambda: losses.info_nce(ROWS, KEYS.float(), temperature=1), "same encoder"),
-    "images instead of rows": (lambda: losses.info_nce(ROWS[None], KEYS[None], temperature=1), r"pass floating-point rows \(N, D\)"),
-    "integer rows": (lambda: losses.info_nce(ROWS.long(), KEYS.long(), temperature=1), "floating-point"),
-    "batch of one": (lambda: losses.info_nce(ROWS[:1], KEYS[:1], temperature=1), "batch 1 has no negatives: raise batch size to 2 or more"),
+    "images instead of rows": (
+        lambda: losses.info_nce(ROWS[None], KEYS[None], temperature=1),
+        r"pass floating-point rows \(N, D\)",
+    ),
+    "integer rows": (
+        lambda: losses.info_nce(ROWS.long(), KEYS.long(), temperature=1),
+        "floating-point",
+    ),
+    "batch of one": (
+        lambda: losses.info_nce(ROWS[:1], KEYS[:1], temperature=1),
+        "batch 1 has no negatives: raise batch size to 2 or more",
+    ),
     "hard_negative, batch of one": (
         lambda: losses.hard_negative(ROWS[:1], KEYS[:1], temperature=1, tau_plus=0.1, beta=1),
         "batch 1 has no negatives: raise batch size to 2 or more",
     ),
-    "supcon, batch of one": (lambda: losses.supervised_contrastive(ROWS[:1], LABELS[:1], temperature=1), "batch 1 has no negatives"),
-    "temperature 0": (lambda: losses.info_nce(ROWS, KEYS, temperature=0), "temperature is 0: choose a number above 0"),
-    "temperature below 0": (lambda: losses.supervised_contrastive(ROWS, LABELS, temperature=-1), "temperature is -1"),
-    "temperature NaN": (lambda: losses.hard_negative(ROWS, KEYS, temperature=NAN, tau_plus=0.1, beta=1), "temperature is nan"),
-    "tau_plus 1": (lambda: losses.hard_negative(ROWS, KEYS, temperature=1, tau_plus=1, beta=1), "tau_plus is 1"),
-    "beta below 0": (lambda: losses.hard_negative(ROWS, KEYS, temperature=1, tau_plus=0.1, beta=-1), "beta is -1"),
-    "empty bank": (lambda: losses.info_nce_bank(ROWS, KEYS, KEYS[:0], temperature=1), "the bank is empty"),
+    "supcon, batch of one": (
+        lambda: losses.supervised_contrastive(ROWS[:1], LABELS[:1], temperature=1),
+        "batch 1 has no negatives",
+    ),
+    "temperature 0": (
+        lambda: losses.info_nce(ROWS, KEYS, temperature=0),
+        "temperature is 0: choose a number above 0",
+    ),
+    "temperature below 0": (
+        lambda: losses.supervised_contrastive(ROWS, LABELS, temperature=-1),
+        "temperature is -1",
+    ),
+    "temperature NaN": (
+        lambda: losses.hard_negative(ROWS, KEYS, temperature=NAN, tau_plus=0.1, beta=1),
+        "temperature is nan",
+    ),
+    "tau_plus 1": (
+        lambda: losses.hard_negative(ROWS, KEYS, temperature=1, tau_plus=1, beta=1),
+        "tau_plus is 1",
+    ),
+    "beta below 0": (
+        lambda: losses.hard_negative(ROWS, KEYS, temperature=1, tau_plus=0.1, beta=-1),
+        "beta is -1",
+    ),
+    "empty bank": (
+        lambda: losses.info_nce_bank(ROWS, KEYS, KEYS[:0], temperature=1),
+        "the bank is empty",
+    ),
     "ignore of the wrong shape": (
-        lambda: losses.info_nce_bank(ROWS, KEYS, KEYS, temperature=1, ignore=torch.zeros(4, dtype=torch.bool)),
+        lambda: losses.info_nce_bank(
+            ROWS, KEYS, KEYS, temperature=1, ignore=torch.zeros(4, dtype=torch.bool)
+        ),
         "ignore has shape",
     ),
-    "no keys": (lambda: losses.supervised_contrastive_keys(ROWS, LABELS, KEYS[:0], LABELS[:0], temperature=1), "no keys"),
-    "key labels missing": (lambda: losses.supervised_contrastive_keys(ROWS, LABELS, KEYS, LABELS[:2], temperature=1), "key_labels"),
-    "labels missing": (lambda: losses.supervised_contrastive(ROWS, LABELS[:2], temperature=1), "pass 4 integer class numbers"),
-    "labels as floats": (lambda: losses.supervised_contrastive(ROWS, LABELS.double(), temperature=1), "integer class numbers"),
+    "no keys": (
+        lambda: losses.supervised_contrastive_keys(
+            ROWS, LABELS, KEYS[:0], LABELS[:0], temperature=1
+        ),
+        "no keys",
+    ),
+    "key labels missing": (
+        lambda: losses.supervised_contrastive_keys(ROWS, LABELS, KEYS, LABELS[:2], temperature=1),
+        "key_labels",
+    ),
+    "labels missing": (
+        lambda: losses.supervised_contrastive(ROWS, LABELS[:2], temperature=1),
+        "pass 4 integer class numbers",
+    ),
+    "labels as floats": (
+        lambda: losses.supervised_contrastive(ROWS, LABELS.double(), temperature=1),
+        "integer class numbers",
+    ),
     "a positive that is not valid": (
-        lambda: losses.keyed_contrastive(ROWS, KEYS, torch.eye(4, dtype=torch.bool), ~torch.eye(4, dtype=torch.bool), temperature=1),
+        lambda: losses.keyed_contrastive(
+            ROWS,
+            KEYS,
+            torch.eye(4, dtype=torch.bool),
+            ~torch.eye(4, dtype=torch.bool),
+            temperature=1,
+        ),
         "not valid",
     ),
-    "one prototype": (lambda: losses.class_margin(ROWS, LABELS * 0, KEYS[:1], margin=0.1), "1 class has no rival"),
+    "one prototype": (
+        lambda: losses.class_margin(ROWS, LABELS * 0, KEYS[:1], margin=0.1),
+        "1 class has no rival",
+    ),
     "a label without prototype": (
         lambda: losses.class_margin(ROWS, LABELS + 7, KEYS[:3], margin=0.1),
         r"label \d+ is not one of the 3 classes",
@@ -135,9 +217,18 @@ REFUSED: dict[str, tuple[Callable[[], Tensor], str]] = {
         lambda: losses.fisher(ROWS, LABELS * 0, KEYS[:2], torch.tensor([0, 0])),
         "use each class exactly once",
     ),
-    "a negative margin": (lambda: losses.class_margin(ROWS, LABELS, KEYS[:3], margin=-0.1), "margin is -0.1"),
-    "a label out of range": (lambda: losses.classifier(ROWS, LABELS - 1 - LABELS.max()), "is not one of the 3 classes"),
-    "logits of one class": (lambda: losses.classifier(ROWS[:, :1], LABELS * 0), "1 class has no rival"),
+    "a negative margin": (
+        lambda: losses.class_margin(ROWS, LABELS, KEYS[:3], margin=-0.1),
+        "margin is -0.1",
+    ),
+    "a label out of range": (
+        lambda: losses.classifier(ROWS, LABELS - 1 - LABELS.max()),
+        "is not one of the 3 classes",
+    ),
+    "logits of one class": (
+        lambda: losses.classifier(ROWS[:, :1], LABELS * 0),
+        "1 class has no rival",
+    ),
 }
 
 

@@ -19,7 +19,10 @@ LABELS = torch.tensor([0, 0, 1, 1, 1, 2, 2, 0])
 
 
 def unit(*shape: int, seed: int = 0) -> Tensor:
-    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
+    return F.normalize(
+        torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64),
+        dim=-1,
+    )
 
 
 @pytest.fixture
@@ -30,46 +33,77 @@ def views() -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 def test_info_nce_equals_the_naive_loop(views: tuple[Tensor, Tensor], temperature: float) -> None:
     torch.testing.assert_close(
-        losses.info_nce(*views, temperature=temperature), naive.info_nce(*views, temperature), rtol=1e-10, atol=1e-12
+        losses.info_nce(*views, temperature=temperature),
+        naive.info_nce(*views, temperature),
+        rtol=1e-10,
+        atol=1e-12,
     )
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_info_nce_with_a_bank_equals_the_naive_loop_and_skips_ignored_keys(views: tuple[Tensor, Tensor], temperature: float) -> None:
+def test_info_nce_with_a_bank_equals_the_naive_loop_and_skips_ignored_keys(
+    views: tuple[Tensor, Tensor], temperature: float
+) -> None:
     bank = unit(11, 5, seed=3)
     ignore = torch.rand(8, 11, generator=torch.Generator().manual_seed(4)) < 0.4
     found = losses.info_nce_bank(*views, bank, temperature=temperature, ignore=ignore)
-    torch.testing.assert_close(found, naive.info_nce_bank(*views, bank, temperature, ignore), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        found, naive.info_nce_bank(*views, bank, temperature, ignore), rtol=1e-10, atol=1e-12
+    )
     all_used = losses.info_nce_bank(*views, bank, temperature=temperature)
-    torch.testing.assert_close(all_used, naive.info_nce_bank(*views, bank, temperature, torch.zeros_like(ignore)), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        all_used,
+        naive.info_nce_bank(*views, bank, temperature, torch.zeros_like(ignore)),
+        rtol=1e-10,
+        atol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-@pytest.mark.parametrize(("tau_plus", "beta"), [(0.0, 0.0), (0.0, 1.0), (0.1, 0.0), (0.1, 1.0), (0.4, 2.5)])
-def test_hard_negative_equals_the_naive_loop(views: tuple[Tensor, Tensor], temperature: float, tau_plus: float, beta: float) -> None:
+@pytest.mark.parametrize(
+    ("tau_plus", "beta"), [(0.0, 0.0), (0.0, 1.0), (0.1, 0.0), (0.1, 1.0), (0.4, 2.5)]
+)
+def test_hard_negative_equals_the_naive_loop(
+    views: tuple[Tensor, Tensor], temperature: float, tau_plus: float, beta: float
+) -> None:
     found = losses.hard_negative(*views, temperature=temperature, tau_plus=tau_plus, beta=beta)
     assert found.shape == (16,)
-    torch.testing.assert_close(found, naive.hard_negative(*views, temperature, tau_plus, beta), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        found, naive.hard_negative(*views, temperature, tau_plus, beta), rtol=1e-9, atol=1e-12
+    )
 
 
 def test_hard_negative_takes_the_floor_where_the_correction_exceeds_the_negatives() -> None:
     query = unit(4, 6, seed=5)
     floor = math.log1p(6 * math.exp(-2 / 0.5))
     found = losses.hard_negative(query, query, temperature=0.5, tau_plus=0.9, beta=1)
-    torch.testing.assert_close(found, torch.full((8,), floor, dtype=torch.float64), rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        found, torch.full((8,), floor, dtype=torch.float64), rtol=1e-10, atol=0
+    )
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 def test_supervised_contrastive_equals_the_naive_loop(temperature: float) -> None:
     query = unit(8, 5, seed=6)
     expected = naive.sup_con(query, LABELS, query, LABELS, temperature, within=True)
-    torch.testing.assert_close(losses.supervised_contrastive(query, LABELS, temperature=temperature), expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        losses.supervised_contrastive(query, LABELS, temperature=temperature),
+        expected,
+        rtol=1e-10,
+        atol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 def test_supervised_contrastive_against_keys_equals_the_naive_loop(temperature: float) -> None:
-    query, keys, key_labels = unit(8, 5, seed=6), unit(6, 5, seed=7), torch.tensor([0, 1, 1, 3, 0, 3])
-    found = losses.supervised_contrastive_keys(query, LABELS, keys, key_labels, temperature=temperature)
+    query, keys, key_labels = (
+        unit(8, 5, seed=6),
+        unit(6, 5, seed=7),
+        torch.tensor([0, 1, 1, 3, 0, 3]),
+    )
+    found = losses.supervised_contrastive_keys(
+        query, LABELS, keys, key_labels, temperature=temperature
+    )
     expected = naive.sup_con(query, LABELS, keys, key_labels, temperature, within=False)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
     assert bool((found[LABELS == 2] == 0).all())
@@ -80,7 +114,8 @@ def test_keyed_contrastive_contains_the_other_contrasts(views: tuple[Tensor, Ten
     eye, everyone = torch.eye(8, dtype=torch.bool), torch.ones(8, 8, dtype=torch.bool)
     same = LABELS[:, None] == LABELS[None, :]
     torch.testing.assert_close(
-        losses.keyed_contrastive(query, positive, eye, everyone, temperature=0.2), naive.info_nce(query, positive, 0.2)
+        losses.keyed_contrastive(query, positive, eye, everyone, temperature=0.2),
+        naive.info_nce(query, positive, 0.2),
     )
     torch.testing.assert_close(
         losses.keyed_contrastive(query, query, same & ~eye, ~eye, temperature=0.2),
@@ -89,7 +124,9 @@ def test_keyed_contrastive_contains_the_other_contrasts(views: tuple[Tensor, Ten
 
 
 @pytest.mark.parametrize("temperature", (0.1, 1.0))
-def test_info_nce_over_both_views_equals_nt_xent_of_pytorch_metric_learning(views: tuple[Tensor, Tensor], temperature: float) -> None:
+def test_info_nce_over_both_views_equals_nt_xent_of_pytorch_metric_learning(
+    views: tuple[Tensor, Tensor], temperature: float
+) -> None:
     rows, pairs = torch.cat(views), torch.arange(8).repeat(2)
     theirs = NTXentLoss(temperature)(rows, pairs)
     ours = []
@@ -98,7 +135,10 @@ def test_info_nce_over_both_views_equals_nt_xent_of_pytorch_metric_learning(view
             rest = torch.arange(8) != i
             ours.append(
                 losses.info_nce_bank(
-                    query[i : i + 1], positive[i : i + 1], torch.cat([query[rest], positive[rest]]), temperature=temperature
+                    query[i : i + 1],
+                    positive[i : i + 1],
+                    torch.cat([query[rest], positive[rest]]),
+                    temperature=temperature,
                 )
             )
     torch.testing.assert_close(torch.cat(ours).mean(), theirs, rtol=1e-9, atol=0)
@@ -125,42 +165,57 @@ def test_an_anchor_without_partner_has_no_loss_of_its_own_but_is_repelled_by_the
 def test_class_margin_equals_the_naive_loop() -> None:
     query, prototypes = unit(8, 5, seed=9), unit(3, 5, seed=10)
     torch.testing.assert_close(
-        losses.class_margin(query, LABELS, prototypes, margin=0.3), naive.class_margin(query, LABELS, prototypes, 0.3)
+        losses.class_margin(query, LABELS, prototypes, margin=0.3),
+        naive.class_margin(query, LABELS, prototypes, 0.3),
     )
 
 
 def test_class_margin_reads_which_class_a_prototype_stands_for() -> None:
     query, prototypes = unit(8, 5, seed=9), unit(3, 5, seed=10)
-    named = losses.class_margin(query, LABELS * 10, prototypes.flip(0), torch.tensor([20, 10, 0]), margin=0.3)
+    named = losses.class_margin(
+        query, LABELS * 10, prototypes.flip(0), torch.tensor([20, 10, 0]), margin=0.3
+    )
     torch.testing.assert_close(named, losses.class_margin(query, LABELS, prototypes, margin=0.3))
 
 
 @pytest.mark.parametrize("temperature", (0.05, 0.5))
-def test_the_smooth_class_margin_equals_cosface_of_pytorch_metric_learning(temperature: float) -> None:
+def test_the_smooth_class_margin_equals_cosface_of_pytorch_metric_learning(
+    temperature: float,
+) -> None:
     query, prototypes = unit(8, 5, seed=9), unit(3, 5, seed=10)
     cosface = CosFaceLoss(3, 5, margin=0.3, scale=1 / temperature, reducer=DoNothingReducer())
     cosface.W = torch.nn.Parameter(prototypes.T.clone())
     theirs = cosface(query, LABELS)["loss"]["losses"]
-    ours = losses.smooth_class_margin(query, LABELS, prototypes, margin=0.3, temperature=temperature)
+    ours = losses.smooth_class_margin(
+        query, LABELS, prototypes, margin=0.3, temperature=temperature
+    )
     torch.testing.assert_close(ours, theirs.detach() * temperature, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("temperature", (0.01, 0.1, 1.0, 100.0))
-def test_the_smooth_class_margin_lies_above_the_hinge_by_at_most_t_log_k(temperature: float) -> None:
+def test_the_smooth_class_margin_lies_above_the_hinge_by_at_most_t_log_k(
+    temperature: float,
+) -> None:
     query, prototypes = unit(8, 5, seed=9), unit(3, 5, seed=10)
-    excess = losses.smooth_class_margin(query, LABELS, prototypes, margin=0.3, temperature=temperature) - losses.class_margin(
-        query, LABELS, prototypes, margin=0.3
-    )
+    excess = losses.smooth_class_margin(
+        query, LABELS, prototypes, margin=0.3, temperature=temperature
+    ) - losses.class_margin(query, LABELS, prototypes, margin=0.3)
     assert bool((excess >= -1e-12).all())
     assert bool((excess <= temperature * math.log(3) + 1e-12).all())
 
 
 def test_fisher_equals_the_naive_loop_and_is_zero_at_the_own_mean() -> None:
     query, prototypes = unit(8, 5, seed=9), unit(3, 5, seed=10)
-    torch.testing.assert_close(losses.fisher(query, LABELS, prototypes), naive.fisher(query, LABELS, prototypes))
+    torch.testing.assert_close(
+        losses.fisher(query, LABELS, prototypes), naive.fisher(query, LABELS, prototypes)
+    )
     assert bool((losses.fisher(prototypes, torch.arange(3), prototypes) == 0).all())
 
 
 def test_classifier_equals_cross_entropy() -> None:
-    logits = 10 * torch.randn(8, 4, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
-    torch.testing.assert_close(losses.classifier(logits, LABELS), F.cross_entropy(logits, LABELS, reduction="none"))
+    logits = 10 * torch.randn(
+        8, 4, generator=torch.Generator().manual_seed(11), dtype=torch.float64
+    )
+    torch.testing.assert_close(
+        losses.classifier(logits, LABELS), F.cross_entropy(logits, LABELS, reduction="none")
+    )

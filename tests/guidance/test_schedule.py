@@ -14,7 +14,13 @@ LEVEL = st.floats(1e-9, 1 - 1e-9)
 FRACTION = st.floats(0, 0.999)
 
 
-@given(LEVEL, FRACTION, st.sampled_from(["constant", "linear", "cosine", "noise_scaled"]), st.floats(0, 2), st.floats(0.01, 100))
+@given(
+    LEVEL,
+    FRACTION,
+    st.sampled_from(["constant", "linear", "cosine", "noise_scaled"]),
+    st.floats(0, 2),
+    st.floats(0.01, 100),
+)
 def test_effective_strength_never_exceeds_strength_nor_moves_the_image_beyond_the_limit(
     level: float, t: float, schedule: str, strength: float, limit: float
 ) -> None:
@@ -28,8 +34,12 @@ def test_without_a_limit_the_cap_is_one() -> None:
     assert noise_cap(Guidance(noise_limit=0), 1e-9) == 1
 
 
-@pytest.mark.parametrize(("t", "linear", "cosine"), [(0.8, 0.0, 0.0), (0.5, 0.5, 0.5), (0.2, 1.0, 1.0)])
-def test_ramps_rise_from_the_noisy_end_of_the_window_to_its_clean_end(t: float, linear: float, cosine: float) -> None:
+@pytest.mark.parametrize(
+    ("t", "linear", "cosine"), [(0.8, 0.0, 0.0), (0.5, 0.5, 0.5), (0.2, 1.0, 1.0)]
+)
+def test_ramps_rise_from_the_noisy_end_of_the_window_to_its_clean_end(
+    t: float, linear: float, cosine: float
+) -> None:
     window = {"window_start": 0.8, "window_stop": 0.2}
     assert schedule_weight(Guidance(schedule="linear", **window), t, 0.5) == pytest.approx(linear)
     assert schedule_weight(Guidance(schedule="cosine", **window), t, 0.5) == pytest.approx(cosine)
@@ -50,8 +60,12 @@ def test_the_profile_has_one_point_a_step_and_is_zero_outside_the_window() -> No
     assert all(s == 0 for _, s in profile(Guidance(loss="none"), Sampler()))
 
 
-@pytest.mark.parametrize(("loss", "positives"), [("info_nce", "previous"), ("supcon", "real"), ("classifier", "auto")])
-def test_the_first_step_of_all_is_not_guided_where_the_loss_looks_back(loss: str, positives: str) -> None:
+@pytest.mark.parametrize(
+    ("loss", "positives"), [("info_nce", "previous"), ("supcon", "real"), ("classifier", "auto")]
+)
+def test_the_first_step_of_all_is_not_guided_where_the_loss_looks_back(
+    loss: str, positives: str
+) -> None:
     points = profile(Guidance(loss=loss, positives=positives, window_start=1.0), Sampler(steps=10))  # type: ignore[arg-type]
     assert (points[0][1] > 0) == (loss != "info_nce")
     assert all(strength > 0 for _, strength in points[1:])

@@ -1,4 +1,5 @@
-"""Architectures by name and by card: seeded, saved and loaded whole, averaged with their BatchNorm, hostile cards refused."""
+"""Architectures by name and by card: seeded, saved and loaded whole, averaged with their BatchNorm,
+hostile cards refused."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def test_the_names_are_those_of_the_config() -> None:
     assert tuple(ARCHITECTURES) == get_args(Names)
 
 
-@pytest.mark.parametrize(("name", "dim"), [("small-cnn", 128), ("preact-resnet-18", 512), ("wrn-28-10-swish", 640)])
+@pytest.mark.parametrize(
+    ("name", "dim"), [("small-cnn", 128), ("preact-resnet-18", 512), ("wrn-28-10-swish", 640)]
+)
 def test_each_name_builds_its_network(name: str, dim: int) -> None:
     with torch.device("meta"):
         net = build_classifier(name, classes=7, shape=(3, 32, 32), seed=0)
@@ -52,7 +55,9 @@ def test_first_weights_are_a_function_of_the_seed_and_the_caller_s_stream_is_lef
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    one, same, other = (build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=seed) for seed in (1, 1, 2))
+    one, same, other = (
+        build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=seed) for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.rand(1), expected)
     weights = [net.state_dict() for net in (one, same, other)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -74,7 +79,9 @@ def test_first_weights_are_a_function_of_the_seed_and_the_caller_s_stream_is_lef
 )
 def test_what_cannot_be_built_is_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        build_classifier(**({"name": "small-cnn", "classes": 3, "shape": (1, 8, 8), "seed": 0} | change))
+        build_classifier(
+            **({"name": "small-cnn", "classes": 3, "shape": (1, 8, 8), "seed": 0} | change)
+        )
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -86,7 +93,10 @@ def test_saved_and_loaded_gives_identical_logits(name: str, tmp_path: Path) -> N
     assert torch.equal(encoder.net(x), net.eval()(x))
     assert encoder.net.state_dict().keys() == net.state_dict().keys()
     assert not any(tensor.is_meta for tensor in encoder.net.state_dict().values())
-    assert all(tensor.is_floating_point() for tensor in load_file(tmp_path / "mine" / "model.safetensors").values())
+    assert all(
+        tensor.is_floating_point()
+        for tensor in load_file(tmp_path / "mine" / "model.safetensors").values()
+    )
     assert encoder.card["note"] == "x"
 
 
@@ -106,10 +116,18 @@ def test_negative_variances_and_missing_statistics_are_refused(name: str, tmp_pa
     save_encoder(tmp_path / "mine", _used(name), {})
     weights = tmp_path / "mine" / "model.safetensors"
     tensors = load_file(weights)
-    save_file({key: -value if key == "trunk.norm.running_var" else value for key, value in tensors.items()}, weights)
+    save_file(
+        {
+            key: -value if key == "trunk.norm.running_var" else value
+            for key, value in tensors.items()
+        },
+        weights,
+    )
     with pytest.raises(InputError, match="negative variances"):
         load_encoder(tmp_path / "mine", "toys")
-    save_file({key: value for key, value in tensors.items() if key != "trunk.norm.running_mean"}, weights)
+    save_file(
+        {key: value for key, value in tensors.items() if key != "trunk.norm.running_mean"}, weights
+    )
     with pytest.raises(InputError, match="running_mean"):
         load_encoder(tmp_path / "mine", "toys")
 
@@ -133,7 +151,9 @@ def test_description_survives_json_and_builds_the_same_shapes(name: str) -> None
     card = json.loads(json.dumps(describe(net)))
     built = build_described(card, Path("card.json"))
     assert describe(built) == card
-    shapes = [{key: value.shape for key, value in each.state_dict().items()} for each in (net, built)]
+    shapes = [
+        {key: value.shape for key, value in each.state_dict().items()} for each in (net, built)
+    ]
     assert shapes[0] == shapes[1]
 
 
@@ -143,16 +163,48 @@ def test_the_card_form_of_the_shipped_encoders_is_kept() -> None:
 
 
 HOSTILE = [
-    (None, "architecture"), ([], "architecture"), ("SmallCNN", "architecture"), ({}, "architecture"), ({"name": ["SmallCNN"]}, "architecture"),
-    ({"name": "__class__"}, "architecture"), ({"name": "SmallCNN"}, "exactly name"), ({"name": "WideResNet", "widths": [4]}, "exactly name"),
-]  # fmt: skip
+    (None, "architecture"),
+    ([], "architecture"),
+    ("SmallCNN", "architecture"),
+    ({}, "architecture"),
+    ({"name": ["SmallCNN"]}, "architecture"),
+    ({"name": "__class__"}, "architecture"),
+    ({"name": "SmallCNN"}, "exactly name"),
+    ({"name": "WideResNet", "widths": [4]}, "exactly name"),
+]
 CHANGES = {
-    "SmallCNN": [{"blocks": -1}, {"blocks": 17}, {"widths": [4.0]}, {"widths": [True]}, {"widths": "44"}, {"widths": [4] * 6}, {"widths": []}],
-    "PreActResNet": [{"blocks": 0}, {"blocks": 10**9}, {"widths": [0]}, {"widths": {"0": 4}}, {"classes": 1001}, {"channels": 5}],
-    "WideResNet": [{"depth": 27}, {"depth": 4}, {"depth": 10**9}, {"depth": "28"}, {"depth": 10.0}, {"width": 0}, {"width": True}, {"classes": None}],
-}  # fmt: skip
+    "SmallCNN": [
+        {"blocks": -1},
+        {"blocks": 17},
+        {"widths": [4.0]},
+        {"widths": [True]},
+        {"widths": "44"},
+        {"widths": [4] * 6},
+        {"widths": []},
+    ],
+    "PreActResNet": [
+        {"blocks": 0},
+        {"blocks": 10**9},
+        {"widths": [0]},
+        {"widths": {"0": 4}},
+        {"classes": 1001},
+        {"channels": 5},
+    ],
+    "WideResNet": [
+        {"depth": 27},
+        {"depth": 4},
+        {"depth": 10**9},
+        {"depth": "28"},
+        {"depth": 10.0},
+        {"width": 0},
+        {"width": True},
+        {"classes": None},
+    ],
+}
 HOSTILE += [
-    (describe(SMALL[name]()) | change, f"architecture {next(iter(change))} ") for name, changes in CHANGES.items() for change in changes
+    (describe(SMALL[name]()) | change, f"architecture {next(iter(change))} ")
+    for name, changes in CHANGES.items()
+    for change in changes
 ]
 
 

@@ -1,4 +1,5 @@
-"""Encoders on disk: what is saved comes back, and every damaged or hostile folder gives one clear error."""
+"""Encoders on disk: what is saved comes back, and every damaged or hostile folder gives one clear
+error."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def test_what_is_saved_comes_back_frozen_with_card_and_digest(folder: Path) -> N
     assert (encoder.name, encoder.dim, encoder.card["dataset"]) == ("mine", 6, "toys")
     assert not encoder.net.training
     assert not any(p.requires_grad for p in encoder.net.parameters())
-    assert encoder.sha256 == load_encoder(folder, "other").sha256 == load_encoder(str(folder), "toys").sha256
+    assert (
+        encoder.sha256
+        == load_encoder(folder, "other").sha256
+        == load_encoder(str(folder), "toys").sha256
+    )
 
 
 def test_saving_again_replaces_the_whole_folder(folder: Path) -> None:
@@ -48,7 +53,9 @@ def test_saving_again_replaces_the_whole_folder(folder: Path) -> None:
     assert not (folder / "stray.txt").exists()
 
 
-def test_listing_shows_good_ones_reports_broken_ones_and_skips_unfinished_ones(folder: Path) -> None:
+def test_listing_shows_good_ones_reports_broken_ones_and_skips_unfinished_ones(
+    folder: Path,
+) -> None:
     (folder.parent / "broken").mkdir()
     (folder.parent / ".mine.partial").mkdir()
     listed = {entry.name: entry.problem for entry in list_encoders("toys")}
@@ -120,24 +127,53 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "other channels than the weights": (_card(channels=3), "body.0.0.weight"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
     "empty weights": (_bytes("model.safetensors", b""), "not a safetensors file"),
-    "ten-gigabyte header": (_bytes("model.safetensors", struct.pack("<Q", 10 << 30) + b"{}"), "header announces"),
-    "header is no JSON": (_bytes("model.safetensors", struct.pack("<Q", 4) + b"abcd"), "broken safetensors header"),
+    "ten-gigabyte header": (
+        _bytes("model.safetensors", struct.pack("<Q", 10 << 30) + b"{}"),
+        "header announces",
+    ),
+    "header is no JSON": (
+        _bytes("model.safetensors", struct.pack("<Q", 4) + b"abcd"),
+        "broken safetensors header",
+    ),
     "header is a list": (_header([1]), "broken safetensors header"),
-    "data beyond the file": (_header({"head.bias": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}), "does not fit"),
-    "negative shape": (_header({"head.bias": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 0]}}), "impossible shape"),
-    "integer weights": (_header({"head.bias": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}, bytes(8)), "floating-point"),
-    "a pickle": (_bytes("model.safetensors", b"\x80\x04\x95\x0e\x00\x00\x00\x00\x00\x00\x00\x8c\x02os."), "not a safetensors file"),
-    "truncated": (lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-8]), "does not fit"),
+    "data beyond the file": (
+        _header({"head.bias": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}),
+        "does not fit",
+    ),
+    "negative shape": (
+        _header({"head.bias": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 0]}}),
+        "impossible shape",
+    ),
+    "integer weights": (
+        _header({"head.bias": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}, bytes(8)),
+        "floating-point",
+    ),
+    "a pickle": (
+        _bytes("model.safetensors", b"\x80\x04\x95\x0e\x00\x00\x00\x00\x00\x00\x00\x8c\x02os."),
+        "not a safetensors file",
+    ),
+    "truncated": (
+        lambda f: (f / "model.safetensors").write_bytes(
+            (f / "model.safetensors").read_bytes()[:-8]
+        ),
+        "does not fit",
+    ),
     "missing tensor": (_weights(lambda t: t.pop("head.bias")), "head.bias"),
     "unknown tensor": (_weights(lambda t: t.update(extra=torch.zeros(1))), "extra"),
     "wrong shape": (_weights(lambda t: t.update({"head.bias": torch.zeros(4)})), "head.bias"),
     "NaN": (_weights(lambda t: t["head.bias"].fill_(float("nan"))), "NaN"),
-    "infinity": (_weights(lambda t: t["head.weight"].view(-1)[3:4].fill_(float("inf"))), "infinite"),
+    "infinity": (
+        _weights(lambda t: t["head.weight"].view(-1)[3:4].fill_(float("inf"))),
+        "infinite",
+    ),
     "a device": (_link("/dev/zero"), "not a regular file"),
     "a broken link": (_link("nowhere"), "missing"),
     "a link to itself": (_link("model.safetensors"), "missing"),
     "a pipe": (_fifo, "not a regular file"),
-    "a folder as weights": (lambda f: ((f / "model.safetensors").unlink(), (f / "model.safetensors").mkdir()), "not a regular file"),
+    "a folder as weights": (
+        lambda f: ((f / "model.safetensors").unlink(), (f / "model.safetensors").mkdir()),
+        "not a regular file",
+    ),
 }
 
 
@@ -156,7 +192,19 @@ def test_damaged_folder_gives_one_sentence_with_a_remedy(case: str, folder: Path
 
 
 @pytest.mark.parametrize(
-    "name", ["nobody", "..", "../mine", "../../secret", "mine/../mine2", "/nowhere/at/all", "a\0b", "x" * 5000, "~nobody-here/x", ""]
+    "name",
+    [
+        "nobody",
+        "..",
+        "../mine",
+        "../../secret",
+        "mine/../mine2",
+        "/nowhere/at/all",
+        "a\0b",
+        "x" * 5000,
+        "~nobody-here/x",
+        "",
+    ],
 )
 def test_name_that_leads_nowhere_is_refused(name: str, folder: Path) -> None:
     with pytest.raises(InputError):
@@ -169,7 +217,9 @@ def test_unknown_name_lists_the_known_ones(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", ".hidden", "a b", "a\nb"])
-def test_saving_under_a_name_that_is_none_is_refused_and_leaves_nothing(name: str, folder: Path) -> None:
+def test_saving_under_a_name_that_is_none_is_refused_and_leaves_nothing(
+    name: str, folder: Path
+) -> None:
     before = sorted(folder.parent.rglob("*"))
     with pytest.raises(InputError, match="name"):
         save_encoder(folder.parent / name, SmallCNN(2, 1, widths=(4,)), {})

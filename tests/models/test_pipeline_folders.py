@@ -1,4 +1,5 @@
-"""Diffusers pipeline folders: theirs load here, ours load there, and hostile ones give one clear error each."""
+"""Diffusers pipeline folders: theirs load here, ours load there, and hostile ones give one clear
+error each."""
 
 from __future__ import annotations
 
@@ -25,15 +26,27 @@ def _ddpm_unet(**change: Any) -> diffusers.UNet2DModel:
     """google/ddpm-cifar10-32 at a fraction of its size."""
     torch.manual_seed(0)
     settings = {
-        "sample_size": 32, "in_channels": 3, "out_channels": 3, "layers_per_block": 1, "block_out_channels": (8, 16),
-        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"), "up_block_types": ("AttnUpBlock2D", "UpBlock2D"), "norm_num_groups": 4,
-        "attention_head_dim": None, "downsample_padding": 0, "flip_sin_to_cos": False, "freq_shift": 1, "norm_eps": 1e-6,
-    }  # fmt: skip
+        "sample_size": 32,
+        "in_channels": 3,
+        "out_channels": 3,
+        "layers_per_block": 1,
+        "block_out_channels": (8, 16),
+        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+        "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+        "norm_num_groups": 4,
+        "attention_head_dim": None,
+        "downsample_padding": 0,
+        "flip_sin_to_cos": False,
+        "freq_shift": 1,
+        "norm_eps": 1e-6,
+    }
     return diffusers.UNet2DModel(**(settings | change)).eval()
 
 
 def _save_theirs(folder: Path, unet: diffusers.UNet2DModel) -> None:
-    diffusers.DDPMPipeline(unet, diffusers.DDPMScheduler(beta_schedule="linear")).save_pretrained(folder, safe_serialization=True)
+    diffusers.DDPMPipeline(unet, diffusers.DDPMScheduler(beta_schedule="linear")).save_pretrained(
+        folder, safe_serialization=True
+    )
 
 
 @pytest.fixture
@@ -46,7 +59,13 @@ def theirs(tmp_path: Path) -> Path:
 def _save_ours(name: str = "toy") -> Path:
     torch.manual_seed(0)
     unet = build_unet((1, 10, 8), patch=2, classes=3, widths=(32, 32), layers=1)
-    card = {"dataset": "toys", "shape": [1, 10, 8], "patch": 2, "classes": 3, "class_names": ["a", "b", "c"]}
+    card = {
+        "dataset": "toys",
+        "shape": [1, 10, 8],
+        "patch": 2,
+        "classes": 3,
+        "class_names": ["a", "b", "c"],
+    }
     save_pipeline(models_dir() / name, unet, COSINE, card)
     return models_dir() / name
 
@@ -55,8 +74,14 @@ def test_a_folder_saved_by_diffusers_gives_the_same_predictions(theirs: Path) ->
     model = load_pipeline(theirs)
     x, t = torch.randn(2, 3, 32, 32), torch.tensor([3, 700])
     with torch.no_grad():
-        torch.testing.assert_close(model.denoiser(x, t, None), _ddpm_unet()(x, t).sample, rtol=0, atol=0)
-    assert (model.denoiser.shape, model.denoiser.patch, model.denoiser.classes) == ((3, 32, 32), 1, 0)
+        torch.testing.assert_close(
+            model.denoiser(x, t, None), _ddpm_unet()(x, t).sample, rtol=0, atol=0
+        )
+    assert (model.denoiser.shape, model.denoiser.patch, model.denoiser.classes) == (
+        (3, 32, 32),
+        1,
+        0,
+    )
     assert model.denoiser.prediction_type == "epsilon"
     assert model.scheduler_config["beta_schedule"] == "linear"
     assert model.card["class_names"] == []
@@ -84,12 +109,22 @@ def test_the_flat_layout_and_attention_names_of_the_oldest_folders_load(theirs: 
         assert torch.equal(model.denoiser(x, 5, None), expected.denoiser(x, 5, None))
 
 
-def test_a_class_conditional_folder_without_a_null_class_refuses_classifier_free_guidance(tmp_path: Path) -> None:
+def test_a_class_conditional_folder_without_a_null_class_refuses_classifier_free_guidance(
+    tmp_path: Path,
+) -> None:
     _save_theirs(tmp_path / "cond", _ddpm_unet(num_class_embeds=4))
     model = load_pipeline(tmp_path / "cond")
     assert model.denoiser.classes == 4
-    assert (model.card["classes"], "class_names" in model.card) == (4, False)  # nothing says what they mean
-    assert model.denoiser(torch.randn(2, 3, 32, 32), 5, torch.tensor([0, 3])).shape == (2, 3, 32, 32)
+    assert (model.card["classes"], "class_names" in model.card) == (
+        4,
+        False,
+    )  # nothing says what they mean
+    assert model.denoiser(torch.randn(2, 3, 32, 32), 5, torch.tensor([0, 3])).shape == (
+        2,
+        3,
+        32,
+        32,
+    )
     with pytest.raises(InputError, match="cfg_scale"):
         _ = model.denoiser.null_label
 
@@ -104,14 +139,22 @@ def test_ours_comes_back_and_loads_in_diffusers_itself(cdp_home: Path) -> None:
     folder = _save_ours()
     model = load_pipeline("toy")
     assert model.sha256 == load_pipeline(folder).sha256
-    assert (model.name, model.denoiser.shape, model.denoiser.patch, model.denoiser.classes) == ("toy", (1, 10, 8), 2, 3)
+    assert (model.name, model.denoiser.shape, model.denoiser.patch, model.denoiser.classes) == (
+        "toy",
+        (1, 10, 8),
+        2,
+        3,
+    )
     assert model.denoiser.prediction_type == "v_prediction"
     assert model.denoiser.null_label == 3
     assert model.scheduler_config.items() >= COSINE.items()
     assert not model.denoiser.training
     assert not any(p.requires_grad for p in model.denoiser.parameters())
     unet = diffusers.UNet2DModel.from_pretrained(folder, subfolder="unet")
-    assert all(torch.equal(value, unet.state_dict()[name]) for name, value in model.denoiser.unet.state_dict().items())
+    assert all(
+        torch.equal(value, unet.state_dict()[name])
+        for name, value in model.denoiser.unet.state_dict().items()
+    )
     scheduler = diffusers.DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
     assert scheduler.config.prediction_type == "v_prediction"
     assert isinstance(diffusers.DDPMPipeline.from_pretrained(folder), diffusers.DDPMPipeline)
@@ -168,26 +211,54 @@ def _linked(file: str, target: str) -> Callable[[Path], object]:
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no index": (lambda f: (f / "model_index.json").unlink(), "model_index.json"),
     "index is no JSON": (lambda f: (f / "model_index.json").write_text("<html>"), "not valid JSON"),
-    "text-to-image": (_json("model_index.json", _class_name="StableDiffusionPipeline"), "StableDiffusionPipeline"),
-    "class name of another type": (_json("model_index.json", _class_name=["DDPMPipeline"]), "DDPMPipeline"),
-    "a network of the folder's own code": (_json("model_index.json", unet=["my_code", "Net"]), "my_code"),
+    "text-to-image": (
+        _json("model_index.json", _class_name="StableDiffusionPipeline"),
+        "StableDiffusionPipeline",
+    ),
+    "class name of another type": (
+        _json("model_index.json", _class_name=["DDPMPipeline"]),
+        "DDPMPipeline",
+    ),
+    "a network of the folder's own code": (
+        _json("model_index.json", unet=["my_code", "Net"]),
+        "my_code",
+    ),
     "no unet settings": (lambda f: (f / "unet/config.json").unlink(), "config.json"),
-    "no scheduler settings": (lambda f: (f / "scheduler/scheduler_config.json").unlink(), "scheduler_config.json"),
+    "no scheduler settings": (
+        lambda f: (f / "scheduler/scheduler_config.json").unlink(),
+        "scheduler_config.json",
+    ),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), "diffusion_pytorch_model.safetensors"),
     "pickled weights": (_pickled, "safe_serialization"),
-    "two weight files": (lambda f: (f / "unet/diffusion_pytorch_model.fp16.safetensors").write_bytes(b""), "2 weight files"),
-    "truncated weights": (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-4]), "does not fit"),
-    "an error page as weights": (lambda f: (f / WEIGHTS).write_text("<!DOCTYPE html>" * 20), "not a safetensors file"),
+    "two weight files": (
+        lambda f: (f / "unet/diffusion_pytorch_model.fp16.safetensors").write_bytes(b""),
+        "2 weight files",
+    ),
+    "truncated weights": (
+        lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-4]),
+        "does not fit",
+    ),
+    "an error page as weights": (
+        lambda f: (f / WEIGHTS).write_text("<!DOCTYPE html>" * 20),
+        "not a safetensors file",
+    ),
     "missing tensor": (_weights(lambda t: t.pop("conv_in.bias")), "conv_in.bias"),
     "unknown tensor": (_weights(lambda t: t.update(other=torch.zeros(1))), "other"),
-    "tensor of another shape": (_weights(lambda t: t.update({"conv_in.bias": torch.zeros(9)})), "conv_in.bias"),
+    "tensor of another shape": (
+        _weights(lambda t: t.update({"conv_in.bias": torch.zeros(9)})),
+        "conv_in.bias",
+    ),
     "NaN": (_weights(lambda t: t["conv_in.bias"].fill_(float("nan"))), "NaN"),
     "infinity": (_weights(lambda t: t["conv_out.bias"].fill_(float("inf"))), "infinite"),
     "widths that are not the weights'": (_unet(block_out_channels=[16, 16]), "has shape"),
     "more layers than the weights": (_unet(layers_per_block=2), "no tensor"),
     "huge widths": (_unet(block_out_channels=[10**9, 10**9]), "block_out_channels"),
     "huge but allowed widths": (
-        _unet(block_out_channels=[4096] * 8, down_block_types=["DownBlock2D"] * 8, up_block_types=["UpBlock2D"] * 8),
+        _unet(
+            block_out_channels=[4096] * 8,
+            down_block_types=["DownBlock2D"] * 8,
+            up_block_types=["UpBlock2D"] * 8,
+        ),
         "billion",
     ),
     "huge layers": (_unet(layers_per_block=10**6), "layers_per_block"),
@@ -195,11 +266,17 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no image size": (_unet(sample_size=None), "image size"),
     "channels of text": (_unet(in_channels="3"), "in_channels"),
     "an unknown block": (_unet(down_block_types=["DownBlock2D", "os.system"]), "down_block_types"),
-    "fewer blocks than widths": (_unet(down_block_types=["DownBlock2D"]), "network that can be built"),
+    "fewer blocks than widths": (
+        _unet(down_block_types=["DownBlock2D"]),
+        "network that can be built",
+    ),
     "groups that do not divide": (_unet(norm_num_groups=7), "network that can be built"),
     "groups zero": (_unet(norm_num_groups=0), "norm_num_groups"),
     "continuous time": (_unet(time_embedding_type="fourier"), "time_embedding_type"),
-    "learned time of no length": (_unet(time_embedding_type="learned"), "network that can be built"),
+    "learned time of no length": (
+        _unet(time_embedding_type="learned"),
+        "network that can be built",
+    ),
     "classes the weights lack": (_unet(num_class_embeds=5), "class_embedding"),
     "unknown schedule": (_scheduler(beta_schedule="sigmoid"), "beta_schedule"),
     "unknown prediction": (_scheduler(prediction_type="score"), "prediction_type"),
@@ -211,13 +288,22 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "card of another shape": (_card(shape=[1, 28, 28]), "channels"),
     "card with impossible shape": (_card(shape=[3, -1, 32]), "shape"),
     "card with impossible patch": (_card(patch=0), "patch"),
-    "card with classes that are not there": (_card(classes=10, class_names=["x"] * 10), "class embeddings"),
+    "card with classes that are not there": (
+        _card(classes=10, class_names=["x"] * 10),
+        "class embeddings",
+    ),
     "card with names of another number": (_card(class_names=["cat"]), "class_names"),
-    "card is a link to a device": (lambda f: (f / "card.json").symlink_to("/dev/zero"), "not a regular file"),
+    "card is a link to a device": (
+        lambda f: (f / "card.json").symlink_to("/dev/zero"),
+        "not a regular file",
+    ),
     "weights are a link to a device": (_linked(WEIGHTS, "/dev/zero"), "not a regular file"),
     "weights are a link to text": (_linked(WEIGHTS, "/etc/passwd"), "not a safetensors file"),
     "weights are a broken link": (_linked(WEIGHTS, "gone"), "missing"),
-    "settings are a folder": (lambda f: ((f / "unet/config.json").unlink(), (f / "unet/config.json").mkdir()), "not a regular file"),
+    "settings are a folder": (
+        lambda f: ((f / "unet/config.json").unlink(), (f / "unet/config.json").mkdir()),
+        "not a regular file",
+    ),
 }
 
 
@@ -246,7 +332,9 @@ def test_nothing_of_a_pickle_runs(theirs: Path) -> None:
     assert not (theirs / "ran").exists()
 
 
-def test_unknown_name_lists_what_there_is_and_a_damaged_model_is_listed_with_its_problem(cdp_home: Path) -> None:
+def test_unknown_name_lists_what_there_is_and_a_damaged_model_is_listed_with_its_problem(
+    cdp_home: Path,
+) -> None:
     _save_ours()
     (models_dir() / "broken").mkdir()
     with pytest.raises(MissingError, match="toy"):

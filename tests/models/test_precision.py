@@ -36,15 +36,21 @@ def _measures(monkeypatch: pytest.MonkeyPatch, ratio: float) -> list[float]:
     return calls
 
 
-@pytest.mark.parametrize(("ratio", "dtype"), [(1.7, torch.bfloat16), (1.05, torch.float32), (0.7, torch.float32)])
-def test_auto_takes_bf16_only_where_it_is_clearly_faster(monkeypatch: pytest.MonkeyPatch, ratio: float, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("ratio", "dtype"), [(1.7, torch.bfloat16), (1.05, torch.float32), (0.7, torch.float32)]
+)
+def test_auto_takes_bf16_only_where_it_is_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, ratio: float, dtype: torch.dtype
+) -> None:
     _measures(monkeypatch, ratio)
     assert precision.pick_dtype("auto", CPU) is dtype
     assert precision.pick_dtype("bf16", CPU) is torch.bfloat16
     assert precision.pick_dtype("fp32", CPU) is torch.float32
 
 
-def test_the_choice_outlives_the_process_so_that_a_seed_keeps_its_images(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+def test_the_choice_outlives_the_process_so_that_a_seed_keeps_its_images(
+    monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+) -> None:
     _measures(monkeypatch, 1.7)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16
     measured.bf16_is_faster_on_cpu.cache_clear()
@@ -54,7 +60,9 @@ def test_the_choice_outlives_the_process_so_that_a_seed_keeps_its_images(monkeyp
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": "fast"}', '{"a": NaN}'])
-def test_a_broken_memory_is_measured_again(monkeypatch: pytest.MonkeyPatch, cdp_home: Path, text: str) -> None:
+def test_a_broken_memory_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch, cdp_home: Path, text: str
+) -> None:
     path = cdp_home / "cache" / "precision.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -64,7 +72,9 @@ def test_a_broken_memory_is_measured_again(monkeypatch: pytest.MonkeyPatch, cdp_
     assert list(json.loads(path.read_text()).values())[-1] == 1.7
 
 
-def test_a_home_that_cannot_be_written_only_costs_the_measurement_again(monkeypatch: pytest.MonkeyPatch, cdp_home: Path) -> None:
+def test_a_home_that_cannot_be_written_only_costs_the_measurement_again(
+    monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+) -> None:
     (cdp_home / "cache").write_text("a file where the folder belongs")
     _measures(monkeypatch, 1.7)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16

@@ -1,4 +1,5 @@
-"""The residual networks: the sizes and costs their papers give, every image size, and the ways they are run."""
+"""The residual networks: the sizes and costs their papers give, every image size, and the ways they
+are run."""
 
 from __future__ import annotations
 
@@ -23,12 +24,22 @@ def _small(name: str, channels: int = 1) -> Classifier:
 NAMES = ("preact", "wrn")
 
 
-# Convolutions: stem and main path; WRN's depth counts the three shortcuts too, ResNet's the last linear layer.
-@pytest.mark.parametrize(("made", "parameters", "multiply_adds", "main", "shortcuts", "dim"), [
-    (PreActResNet, 11_172_170, 0.56e9, 17, 3, 512), (WideResNet, 36_479_194, 5.25e9, 25, 3, 640),
-])  # fmt: skip
+# Convolutions: stem and main path; WRN's depth counts the three shortcuts too, ResNet's the last
+# linear layer.
+@pytest.mark.parametrize(
+    ("made", "parameters", "multiply_adds", "main", "shortcuts", "dim"),
+    [
+        (PreActResNet, 11_172_170, 0.56e9, 17, 3, 512),
+        (WideResNet, 36_479_194, 5.25e9, 25, 3, 640),
+    ],
+)
 def test_default_sizes_are_the_published_ones(
-    made: type[Classifier], parameters: int, multiply_adds: float, main: int, shortcuts: int, dim: int
+    made: type[Classifier],
+    parameters: int,
+    multiply_adds: float,
+    main: int,
+    shortcuts: int,
+    dim: int,
 ) -> None:
     with torch.device("meta"):
         net = made(10, 3)
@@ -43,7 +54,9 @@ def test_default_sizes_are_the_published_ones(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 13), (1, 28, 28), (3, 32, 32), (1, 31, 8)])
-def test_features_and_logits_have_their_shapes_at_every_size(name: str, shape: tuple[int, int, int]) -> None:
+def test_features_and_logits_have_their_shapes_at_every_size(
+    name: str, shape: tuple[int, int, int]
+) -> None:
     net = _small(name, shape[0])
     x = torch.rand(2, *shape)
     assert net.features(x).shape == (2, net.dim)
@@ -55,11 +68,18 @@ def _block(state: dict[str, torch.Tensor], name: str, x: torch.Tensor, stride: i
     """He 2016, Fig. 4e and Eq. 1, from the weights alone."""
 
     def norm(which: str, value: torch.Tensor) -> torch.Tensor:
-        mean, variance, scale, shift = (state[f"{name}.{which}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
-        return ((value.movedim(1, -1) - mean) / (variance + 1e-5).sqrt() * scale + shift).movedim(-1, 1)
+        mean, variance, scale, shift = (
+            state[f"{name}.{which}.{part}"]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return ((value.movedim(1, -1) - mean) / (variance + 1e-5).sqrt() * scale + shift).movedim(
+            -1, 1
+        )
 
     first = norm("norm1", x).clamp_min(0)
-    second = norm("norm2", F.conv2d(first, state[f"{name}.conv1.weight"], stride=stride, padding=1)).clamp_min(0)
+    second = norm(
+        "norm2", F.conv2d(first, state[f"{name}.conv1.weight"], stride=stride, padding=1)
+    ).clamp_min(0)
     shortcut = state.get(f"{name}.shortcut.weight")
     return (x if shortcut is None else F.conv2d(first, shortcut, stride=stride)) + F.conv2d(
         second, state[f"{name}.conv2.weight"], padding=1
@@ -75,13 +95,23 @@ def test_preact_resnet_is_its_blocks_written_out() -> None:
     out = F.conv2d((x - 0.5) * 4, state["trunk.stem.weight"], padding=1)
     for block in range(6):
         out = _block(state, f"trunk.blocks.{block}", out, stride=2 if block in (2, 4) else 1)
-    last = F.batch_norm(out, *(state[f"trunk.norm.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))).clamp_min(0)
+    last = F.batch_norm(
+        out,
+        *(
+            state[f"trunk.norm.{part}"]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        ),
+    ).clamp_min(0)
     torch.testing.assert_close(net.features(x), last.flatten(2).mean(2))
 
 
 def test_the_wide_one_is_smooth() -> None:
-    """SiLU everywhere: its gradient is differentiable, so a second derivative exists and is not zero, as ReLU's would be."""
-    net, x = _small("wrn").eval().double(), torch.rand(1, 1, 8, 8, dtype=torch.float64, requires_grad=True)
+    """SiLU everywhere: its gradient is differentiable, so a second derivative exists and is not
+    zero, as ReLU's would be."""
+    net, x = (
+        _small("wrn").eval().double(),
+        torch.rand(1, 1, 8, 8, dtype=torch.float64, requires_grad=True),
+    )
     (gradient,) = torch.autograd.grad(net.features(x).sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(gradient.sum(), x)
     assert (second.abs() > 0).all()
@@ -104,7 +134,9 @@ def test_bf16_autocast_and_channels_last_give_the_same_up_to_rounding(name: str)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rounded = net(x)
     assert rounded.dtype == torch.bfloat16
-    torch.testing.assert_close(rounded.float(), expected, rtol=0.1, atol=0.05 * expected.abs().max().item())
+    torch.testing.assert_close(
+        rounded.float(), expected, rtol=0.1, atol=0.05 * expected.abs().max().item()
+    )
     beside = net.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
     torch.testing.assert_close(beside, expected, rtol=1e-4, atol=1e-5)
 

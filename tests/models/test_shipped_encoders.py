@@ -1,4 +1,5 @@
-"""The encoders in assets: complete, measured, independent of each other, and listed without torch."""
+"""The encoders in assets: complete, measured, independent of each other, and listed without
+torch."""
 
 from __future__ import annotations
 
@@ -9,12 +10,15 @@ import pytest
 
 from cdp.models.encoders import JUDGE, list_encoders, load_encoder
 
-# Floors a little under what was measured when they were trained (see their cards): a damaged or swapped file falls below.
+# Floors a little under what was measured when they were trained (see their cards): a damaged or
+# swapped file falls below.
 CLEAN = {"standard": 0.90, "robust": 0.80, "noise-aware": 0.80, JUDGE: 0.91}
 
 
 def test_all_four_are_listed_without_a_problem() -> None:
-    assert {entry.name: entry.problem for entry in list_encoders("fashion-mnist")} == dict.fromkeys(CLEAN, "")
+    assert {entry.name: entry.problem for entry in list_encoders("fashion-mnist")} == dict.fromkeys(
+        CLEAN, ""
+    )
 
 
 @pytest.mark.parametrize("name", CLEAN)
@@ -44,7 +48,13 @@ def test_the_judge_is_a_network_of_its_own() -> None:
 
 def test_listing_imports_neither_torch_nor_diffusers() -> None:
     code = (
-        "import sys; from cdp.models import encoders, pipelines; import cdp.config_pretrain; "
-        "encoders.list_encoders('fashion-mnist'); pipelines.list_models(); print(sorted({'torch', 'diffusers'} & set(sys.modules)))"
+        "import sys; from cdp.models import encoders, pipelines; import cdp.config_pretrain;"
+        " encoders.list_encoders('fashion-mnist'); pipelines.list_models(); print(sorted({'torch',"
+        " 'diffusers'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

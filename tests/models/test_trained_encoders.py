@@ -1,4 +1,5 @@
-"""Classifiers of robust trainings as encoders: listed with those of their data set, loaded by run, never by a way out of the runs."""
+"""Classifiers of robust trainings as encoders: listed with those of their data set, loaded by run,
+never by a way out of the runs."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_a_trained_classifier_is_an_encoder_of_its_data_set(net: torch.nn.Module
     assert encoder_weights(listed.name, "toys") == loaded.sha256
 
 
-@pytest.mark.parametrize("name", ["run:nothing", "run:../toys", "run:", "run:/etc", "run:20261124-130000-abcdef"])
+@pytest.mark.parametrize(
+    "name", ["run:nothing", "run:../toys", "run:", "run:/etc", "run:20261124-130000-abcdef"]
+)
 def test_a_run_without_a_classifier_is_told_by_name(name: str, net: torch.nn.Module) -> None:
     with pytest.raises(MissingError, match="no classifier"):
         load_encoder(name, "toys")

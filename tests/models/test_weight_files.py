@@ -50,9 +50,21 @@ def same(net: nn.Module, seed: int = 0) -> bool:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["", "module.", "_orig_mod.", "model.", "ema.", "module._orig_mod.", "model.module._orig_mod.", "ema.module."]
+    "prefix",
+    [
+        "",
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "ema.",
+        "module._orig_mod.",
+        "model.module._orig_mod.",
+        "ema.module.",
+    ],
 )
-def test_the_state_dict_of_a_batchnorm_network_loads_under_every_wrapper_with_its_counters(prefix: str, tmp_path: Path) -> None:
+def test_the_state_dict_of_a_batchnorm_network_loads_under_every_wrapper_with_its_counters(
+    prefix: str, tmp_path: Path
+) -> None:
     save_file(prefixed(prefix, state()), tmp_path / "w.safetensors")
     net, note = loaded(tmp_path / "w.safetensors")
     assert same(net)
@@ -60,14 +72,22 @@ def test_the_state_dict_of_a_batchnorm_network_loads_under_every_wrapper_with_it
 
 
 def test_counters_of_averages_and_trainers_are_no_weights(tmp_path: Path) -> None:
-    counters = {"n_averaged": torch.tensor(7), "ema.initted": torch.tensor([True]), "step": torch.tensor([3], dtype=torch.int32)}
+    counters = {
+        "n_averaged": torch.tensor(7),
+        "ema.initted": torch.tensor([True]),
+        "step": torch.tensor([3], dtype=torch.int32),
+    }
     save_file(prefixed("module.", state()) | counters, tmp_path / "w.safetensors")
     assert same(loaded(tmp_path / "w.safetensors")[0])
 
 
 @pytest.mark.parametrize("plain", ["", "model.", "module."])
-def test_of_plain_and_averaged_weights_the_averaged_ones_are_used_and_that_is_said(plain: str, tmp_path: Path) -> None:
-    save_file(prefixed(plain, state(0)) | prefixed("ema.module.", state(1)), tmp_path / "w.safetensors")
+def test_of_plain_and_averaged_weights_the_averaged_ones_are_used_and_that_is_said(
+    plain: str, tmp_path: Path
+) -> None:
+    save_file(
+        prefixed(plain, state(0)) | prefixed("ema.module.", state(1)), tmp_path / "w.safetensors"
+    )
     net, note = loaded(tmp_path / "w.safetensors")
     assert same(net, 1) and not same(net, 0)
     assert "2 sets of weights" in note and "averaged ones, ema.module.*, are used" in note
@@ -75,10 +95,17 @@ def test_of_plain_and_averaged_weights_the_averaged_ones_are_used_and_that_is_sa
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_widths_of_floats_become_fp32(dtype: torch.dtype, tmp_path: Path) -> None:
-    tensors = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state().items()}
+    tensors = {
+        name: value.to(dtype) if value.is_floating_point() else value
+        for name, value in state().items()
+    }
     save_file(tensors, tmp_path / "w.safetensors")
     net, _ = loaded(tmp_path / "w.safetensors")
-    assert all(value.dtype == torch.float32 for value in net.state_dict().values() if value.is_floating_point())
+    assert all(
+        value.dtype == torch.float32
+        for value in net.state_dict().values()
+        if value.is_floating_point()
+    )
     assert torch.equal(net.head.weight, tensors["head.weight"].float())
     assert torch.isfinite(net(torch.rand(2, 1, 8, 8))).all()
 
@@ -86,17 +113,34 @@ def test_other_widths_of_floats_become_fp32(dtype: torch.dtype, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: t | {"other.weight": torch.zeros(2, 3)}, ["'other.weight' [2, 3]", "the network does not"]),
-        (lambda t: {name: v for name, v in t.items() if name != "head.bias"}, ["no tensor 'head.bias' [3]"]),
-        (lambda t: t | {"head.bias": torch.zeros(5)}, ["'head.bias' has shape [5] where [3] is needed"]),
-        (lambda t: t | {"head.bias": torch.zeros((), dtype=torch.int64)}, ["'head.bias'", "not floating-point"]),
-        (lambda t: {f"layer{i}.w": torch.zeros(i + 1) for i in range(9)}, ["'layer0.w' [1]", "6 more instead", "no tensor 'trunk.stem.weight' [4, 1, 3, 3]"]),
+        (
+            lambda t: t | {"other.weight": torch.zeros(2, 3)},
+            ["'other.weight' [2, 3]", "the network does not"],
+        ),
+        (
+            lambda t: {name: v for name, v in t.items() if name != "head.bias"},
+            ["no tensor 'head.bias' [3]"],
+        ),
+        (
+            lambda t: t | {"head.bias": torch.zeros(5)},
+            ["'head.bias' has shape [5] where [3] is needed"],
+        ),
+        (
+            lambda t: t | {"head.bias": torch.zeros((), dtype=torch.int64)},
+            ["'head.bias'", "not floating-point"],
+        ),
+        (
+            lambda t: {f"layer{i}.w": torch.zeros(i + 1) for i in range(9)},
+            ["'layer0.w' [1]", "6 more instead", "no tensor 'trunk.stem.weight' [4, 1, 3, 3]"],
+        ),
         (lambda t: t | prefixed("ema.", {"head.bias": torch.zeros(3)}), ["ema.head.bias"]),
         (lambda t: t | {"grid": torch.zeros(4, dtype=torch.int64)}, ["'grid' has type 'I64'"]),
         (lambda t: t | {"head.bias": torch.full((3,), 1e39, dtype=torch.float64)}, ["infinite"]),
     ],
-)  # fmt: skip
-def test_what_does_not_fit_names_what_is_there_and_what_is_wanted(change, words: list[str], tmp_path: Path) -> None:
+)
+def test_what_does_not_fit_names_what_is_there_and_what_is_wanted(
+    change, words: list[str], tmp_path: Path
+) -> None:
     save_file(change(state()), tmp_path / "w.safetensors")
     with pytest.raises(InputError) as caught:
         loaded(tmp_path / "w.safetensors")
@@ -111,12 +155,19 @@ def trainer_checkpoint(seed: int) -> dict[str, object]:
     optimiser = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
     net(torch.rand(4, 1, 8, 8)).sum().backward()
     optimiser.step()
-    return {"epoch": 3, "state_dict": prefixed("module.", state(seed)), "optimizer": optimiser.state_dict(), "best": 0.4}
+    return {
+        "epoch": 3,
+        "state_dict": prefixed("module.", state(seed)),
+        "optimizer": optimiser.state_dict(),
+        "best": 0.4,
+    }
 
 
 @pytest.mark.parametrize("ending", [".pt", ".pth", ".ckpt", ".bin"])
 @pytest.mark.parametrize("content", ["state dict", "trainer", "averaged"])
-def test_the_lines_that_a_pickle_is_refused_with_make_a_file_that_loads(ending: str, content: str, tmp_path: Path) -> None:
+def test_the_lines_that_a_pickle_is_refused_with_make_a_file_that_loads(
+    ending: str, content: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"my weights{ending}"
     made = {
         "state dict": lambda: state(2),
@@ -134,7 +185,9 @@ def test_the_lines_that_a_pickle_is_refused_with_make_a_file_that_loads(ending: 
     assert conversion(path) == "\n".join(lines)
 
 
-def test_an_encoder_folder_follows_the_same_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_folder_follows_the_same_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CDP_HOME", str(tmp_path))
     folder = tmp_path / "mine"
     save_encoder(folder, network(), {})

@@ -29,7 +29,9 @@ COLOUR = DatasetInfo("colours", "Colours", ("a", "b", "c"), (3, 10, 12), None, "
 def _split(info: DatasetInfo, count: int) -> Split:
     rng = np.random.default_rng(len(info.name))
     label = np.arange(count) % len(info.classes)
-    image = (label * 90)[:, None, None, None] + rng.integers(0, 60, (count, info.shape[1], info.shape[2], info.shape[0]))
+    image = (label * 90)[:, None, None, None] + rng.integers(
+        0, 60, (count, info.shape[1], info.shape[2], info.shape[0])
+    )
     return Split(info, image.astype(np.uint8), label.astype(np.int64))
 
 
@@ -43,12 +45,28 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _model(**change: Any) -> PretrainConfig:
-    settings = {"dataset": "toys", "name": "m", "steps": 5, "batch": 4, "widths": (32, 32), "save_every": 2, "precision": "fp32"}
+    settings = {
+        "dataset": "toys",
+        "name": "m",
+        "steps": 5,
+        "batch": 4,
+        "widths": (32, 32),
+        "save_every": 2,
+        "precision": "fp32",
+    }
     return parse(PretrainConfig, settings | change)
 
 
 def _encoder(**change: Any) -> EncoderConfig:
-    settings = {"dataset": "toys", "name": "e", "epochs": 3, "batch": 8, "widths": (4, 4), "shift": 1, "precision": "fp32"}
+    settings = {
+        "dataset": "toys",
+        "name": "e",
+        "epochs": 3,
+        "batch": 8,
+        "widths": (4, 4),
+        "shift": 1,
+        "precision": "fp32",
+    }
     return parse(EncoderConfig, settings | change)
 
 
@@ -62,7 +80,9 @@ def test_a_stopped_training_goes_on_to_the_same_weights_and_card(cdp_home: Path)
         run_pretrain(_model(name="parts"), should_stop=iter([False, False, True]).__next__)
     assert not [entry for entry in list_models() if entry.name == "parts"]
     seen: list[int] = []
-    parts = run_pretrain(_model(name="parts"), on_progress=lambda progress: seen.append(progress.step))
+    parts = run_pretrain(
+        _model(name="parts"), on_progress=lambda progress: seen.append(progress.step)
+    )
     assert seen == [4, 5]
     assert _weights(parts) == _weights(whole)
     cards = [load_pipeline(folder).card for folder in (whole, parts)]
@@ -88,7 +108,9 @@ def test_killed_at_any_file_operation_it_never_leaves_a_broken_checkpoint(
     for kill_at in range(20):
         count = iter(range(1000))
 
-        def replace(self: Path, target: Path, *, count: Any = count, kill_at: int = kill_at) -> Path:
+        def replace(
+            self: Path, target: Path, *, count: Any = count, kill_at: int = kill_at
+        ) -> Path:
             if next(count) == kill_at:
                 raise Killed
             return original(self, target)
@@ -130,7 +152,9 @@ def test_a_finished_name_is_not_overwritten(cdp_home: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 100, None])
-def test_a_damaged_checkpoint_is_refused_with_a_remedy(damage: bytes | None, cdp_home: Path) -> None:
+def test_a_damaged_checkpoint_is_refused_with_a_remedy(
+    damage: bytes | None, cdp_home: Path
+) -> None:
     training = pretrain(_model())
     next(training)
     training.close()
@@ -143,7 +167,12 @@ def test_a_damaged_checkpoint_is_refused_with_a_remedy(damage: bytes | None, cdp
 def test_colour_images_of_uneven_sides_train_to_a_folder_that_samples(cdp_home: Path) -> None:
     model = load_pipeline(run_pretrain(_model(dataset="colours", steps=2)))
     assert model.denoiser.shape == (3, 10, 12)
-    assert model.denoiser(torch.randn(2, 3, 10, 12), 9, torch.tensor([0, 2])).shape == (2, 3, 10, 12)
+    assert model.denoiser(torch.randn(2, 3, 10, 12), 9, torch.tensor([0, 2])).shape == (
+        2,
+        3,
+        10,
+        12,
+    )
     assert model.card["class_names"] == ["a", "b", "c"]
     assert model.card["training"]["images_seen"] == 8
 
@@ -157,36 +186,51 @@ def test_the_caller_s_random_stream_is_left_alone(cdp_home: Path) -> None:
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_divergence_is_said_and_not_saved_over_the_checkpoint(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_divergence_is_said_and_not_saved_over_the_checkpoint(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     training = pretrain(_model())
     for _ in range(2):
         next(training)
     training.close()
     before = _weights(cdp_home / "models/.m.training")
-    monkeypatch.setattr("torch.nn.functional.mse_loss", lambda out, target: out.sum() * float("nan"))
+    monkeypatch.setattr(
+        "torch.nn.functional.mse_loss", lambda out, target: out.sum() * float("nan")
+    )
     with pytest.raises(CdpError, match="learning_rate"):
         run_pretrain(_model())
     assert _weights(cdp_home / "models/.m.training") == before
 
 
 @pytest.mark.parametrize("kind", ["standard", "robust", "noise-aware"])
-def test_every_kind_of_encoder_trains_resumes_and_says_how_good_it_is(kind: str, cdp_home: Path) -> None:
+def test_every_kind_of_encoder_trains_resumes_and_says_how_good_it_is(
+    kind: str, cdp_home: Path
+) -> None:
     whole = run_pretrain_encoder(_encoder(kind=kind, name="whole"))
     # 36 images in batches of 8 are 4 steps an epoch: stop inside the second, so one epoch is kept.
     with pytest.raises(Cancelled):
-        run_pretrain_encoder(_encoder(kind=kind, name="parts"), should_stop=iter([False] * 5 + [True]).__next__)
+        run_pretrain_encoder(
+            _encoder(kind=kind, name="parts"), should_stop=iter([False] * 5 + [True]).__next__
+        )
     seen: list[int] = []
-    parts = run_pretrain_encoder(_encoder(kind=kind, name="parts"), on_progress=lambda progress: seen.append(progress.step))
+    parts = run_pretrain_encoder(
+        _encoder(kind=kind, name="parts"), on_progress=lambda progress: seen.append(progress.step)
+    )
     assert seen == list(range(5, 13))
     assert _weights(parts) == _weights(whole)
     encoder = load_encoder("parts", "toys")
     assert encoder.card["accuracy"] == load_encoder("whole", "toys").card["accuracy"]
     assert encoder.card["accuracy"]["clean"]["n"] == 20
-    assert {"standard": None, "robust": "pgd", "noise-aware": "noised"}[kind] in (None, *encoder.card["accuracy"])
+    assert {"standard": None, "robust": "pgd", "noise-aware": "noised"}[kind] in (
+        None,
+        *encoder.card["accuracy"],
+    )
     assert len(encoder.card["training"]["held_out_score"]) == 3
 
 
-def test_the_best_epoch_is_kept_not_the_last(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_epoch_is_kept_not_the_last(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scores, nets = iter([0.2, 0.9, 0.5]), []
 
     def score(config: EncoderConfig, net: torch.nn.Module, split: Split, held: np.ndarray) -> float:
@@ -221,7 +265,9 @@ def test_held_out_rows_are_not_trained_on() -> None:
 
 
 @pytest.mark.parametrize(("given", "taken"), [({}, 8 / 255), ({"epsilon": 0.05}, 0.05)])
-def test_without_a_convention_a_robust_encoder_takes_the_usual_budget_or_the_one_given(given: dict, taken: float, cdp_home: Path) -> None:
+def test_without_a_convention_a_robust_encoder_takes_the_usual_budget_or_the_one_given(
+    given: dict, taken: float, cdp_home: Path
+) -> None:
     folder = run_pretrain_encoder(_encoder(dataset="colours", kind="robust", epochs=1, **given))
     settings = json.loads((folder / "card.json").read_text())["training"]
     assert settings["epsilon"] == pytest.approx(taken)
@@ -231,10 +277,15 @@ def test_without_a_convention_a_robust_encoder_takes_the_usual_budget_or_the_one
 @pytest.mark.parametrize(
     ("config", "word"),
     [
-        ({"name": "../up"}, "name"), ({"name": ".hidden"}, "name"), ({"steps": 0}, "steps"), ({"widths": (33,)}, "widths"), ({"patch": 3}, "patch"),
-        ({"learning_rate": float("nan")}, "learning_rate"), ({"unheard": 1}, "unheard"),
+        ({"name": "../up"}, "name"),
+        ({"name": ".hidden"}, "name"),
+        ({"steps": 0}, "steps"),
+        ({"widths": (33,)}, "widths"),
+        ({"patch": 3}, "patch"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"unheard": 1}, "unheard"),
     ],
-)  # fmt: skip
+)
 def test_impossible_settings_are_refused_by_name(config: dict[str, Any], word: str) -> None:
     with pytest.raises(InputError, match=word):
         _model(**config)

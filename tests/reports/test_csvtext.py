@@ -28,5 +28,11 @@ def test_the_header_alone_needs_no_rows() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc"))), min_size=1, max_size=5))
 def test_any_other_text_comes_back_as_it_was(values: list[str]) -> None:
-    rows = list(csv.DictReader(io.StringIO(to_csv([{"cell": value, "n": 1} for value in values]), newline="")))
-    assert [row["cell"].removeprefix("'") for row in rows] == [value.removeprefix("'") for value in values]
+    rows = list(
+        csv.DictReader(
+            io.StringIO(to_csv([{"cell": value, "n": 1} for value in values]), newline="")
+        )
+    )
+    assert [row["cell"].removeprefix("'") for row in rows] == [
+        value.removeprefix("'") for value in values
+    ]

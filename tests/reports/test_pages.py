@@ -1,4 +1,5 @@
-"""HTML reports are one file: nothing is fetched, strangers' text stays text, every number is there with what it is called."""
+"""HTML reports are one file: nothing is fetched, strangers' text stays text, every number is there
+with what it is called."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
 class Reader(HTMLParser):
-    """What a browser's parser sees: tags with attributes, the text of scripts, the text that is shown; and whether all tags close."""
+    """What a browser's parser sees: tags with attributes, the text of scripts, the text that is
+    shown; and whether all tags close."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -58,7 +60,9 @@ class Reader(HTMLParser):
 
     def figures(self) -> list[dict[str, object]]:
         blocks = [
-            k for k, (_, attrs) in enumerate(tag for tag in self.tags if tag[0] == "script") if attrs.get("type") == "application/json"
+            k
+            for k, (_, attrs) in enumerate(tag for tag in self.tags if tag[0] == "script")
+            if attrs.get("type") == "application/json"
         ]
         return [json.loads(self.scripts[k]) for k in blocks]
 
@@ -68,22 +72,42 @@ def hostile_report() -> EvalReport:
     names = (HOSTILE, *CLASSES[1:])
     found = report(name=HOSTILE)[0]
     assert found.masking is not None
-    checks = tuple(replace(check, sentence=HOSTILE, title=HOSTILE) for check in found.masking.checks)
+    checks = tuple(
+        replace(check, sentence=HOSTILE, title=HOSTILE) for check in found.masking.checks
+    )
     return replace(
-        found, weights=(weights_report(label, one, names),), class_names=names, label=HOSTILE, warnings=(HOSTILE,), part=HOSTILE, dataset_title=HOSTILE,
-        masking=replace(found.masking, checks=checks), versions={HOSTILE: HOSTILE}, config={HOSTILE: HOSTILE}, created=HOSTILE, attack=HOSTILE,
-        model=replace(found.model, sets=(HOSTILE,), training={HOSTILE: [HOSTILE]}, architecture=HOSTILE),
-    )  # fmt: skip
+        found,
+        weights=(weights_report(label, one, names),),
+        class_names=names,
+        label=HOSTILE,
+        warnings=(HOSTILE,),
+        part=HOSTILE,
+        dataset_title=HOSTILE,
+        masking=replace(found.masking, checks=checks),
+        versions={HOSTILE: HOSTILE},
+        config={HOSTILE: HOSTILE},
+        created=HOSTILE,
+        attack=HOSTILE,
+        model=replace(
+            found.model, sets=(HOSTILE,), training={HOSTILE: [HOSTILE]}, architecture=HOSTILE
+        ),
+    )
 
 
 def pages() -> dict[str, str]:
-    bad = comparison(arms=(arm(HOSTILE, label=HOSTILE, settings={HOSTILE: HOSTILE}), arm("b")), differences=(difference(HOSTILE, "b", verdict=HOSTILE),),
-                     missing=(HOSTILE,), notes=(HOSTILE,), differs={HOSTILE: (HOSTILE, "x")})  # fmt: skip
+    bad = comparison(
+        arms=(arm(HOSTILE, label=HOSTILE, settings={HOSTILE: HOSTILE}), arm("b")),
+        differences=(difference(HOSTILE, "b", verdict=HOSTILE),),
+        missing=(HOSTILE,),
+        notes=(HOSTILE,),
+        differs={HOSTILE: (HOSTILE, "x")},
+    )
     return {
-        "evaluation": evaluation_html(report()[0]), "hostile evaluation": evaluation_html(hostile_report()),
+        "evaluation": evaluation_html(report()[0]),
+        "hostile evaluation": evaluation_html(hostile_report()),
         "comparison": comparison_html(comparison(), title="Guided against plain"),
         "hostile comparison": comparison_html(bad, title=HOSTILE, link="javascript:alert(1)"),
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +118,33 @@ def read() -> dict[str, Reader]:
 def test_nothing_refers_to_anything_outside_the_file(read: dict[str, Reader]) -> None:
     for page in read.values():
         for tag, attrs in page.tags:
-            assert not {"src", "srcset", "action", "background", "poster", "data", "onerror", "onload"} & set(attrs), tag
+            assert not {
+                "src",
+                "srcset",
+                "action",
+                "background",
+                "poster",
+                "data",
+                "onerror",
+                "onload",
+            } & set(attrs), tag
             assert attrs.get("href", "data:,") == "data:,"
-        style = [tag for tag, _ in page.tags if tag in ("iframe", "object", "embed", "base", "a", "img")]
+        style = [
+            tag for tag, _ in page.tags if tag in ("iframe", "object", "embed", "base", "a", "img")
+        ]
         assert style == []
 
 
 def test_the_policy_forbids_to_fetch_anything(read: dict[str, Reader]) -> None:
-    assert POLICY.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:")
+    assert POLICY.startswith(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+    )
     for page in read.values():
-        policies = [attrs.get("content") for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+        policies = [
+            attrs.get("content")
+            for tag, attrs in page.tags
+            if attrs.get("http-equiv") == "Content-Security-Policy"
+        ]
         assert policies == [POLICY]
 
 
@@ -120,7 +161,9 @@ def test_plotly_is_inside_once_and_hostile_text_adds_no_script(read: dict[str, R
         assert len(own) == 1, name
         assert len(page.scripts) == len(page.figures()) + 2, name
         assert not [script for script in page.scripts if script.startswith("alert")]
-        assert len(page.figures()) == sum(tag == "div" and attrs.get("class") == "plot" for tag, attrs in page.tags)
+        assert len(page.figures()) == sum(
+            tag == "div" and attrs.get("class") == "plot" for tag, attrs in page.tags
+        )
 
 
 def test_hostile_text_is_shown_as_it_is(read: dict[str, Reader]) -> None:
@@ -135,9 +178,14 @@ def test_json_in_the_page_is_the_same_value_and_no_markup() -> None:
     assert json.loads(inert(text)) == json.loads(text)
 
 
-def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it(read: dict[str, Reader]) -> None:
+def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it(
+    read: dict[str, Reader],
+) -> None:
     found, text = report()[0], read["evaluation"].text
-    assert headline(found) in text and "60.0 % (55.1 to 64.7) of 400 test images of Fashion-MNIST withstand" in text
+    assert (
+        headline(found) in text
+        and "60.0 % (55.1 to 64.7) of 400 test images of Fashion-MNIST withstand" in text
+    )
     assert f"Called: {found.label}" in text
     for part in (
         found.rows_sha256,
@@ -168,7 +216,13 @@ def test_every_table_of_accuracies_says_how_they_are_called() -> None:
 def test_best_and_last_weights_stand_beside_each_other() -> None:
     label, last = outcome(400, robust=0.5)
     found = report()[0]
-    both = replace(found, weights=(found.main, replace(weights_report(label, last, CLASSES, which="last"), epoch=30, sha256="ef" * 32)))
+    both = replace(
+        found,
+        weights=(
+            found.main,
+            replace(weights_report(label, last, CLASSES, which="last"), epoch=30, sha256="ef" * 32),
+        ),
+    )
     text = Reader(evaluation_html(both)).text
     assert "ef" * 32 in text
     assert "last epoch" in text
@@ -188,12 +242,18 @@ def test_missing_parts_have_no_chapter() -> None:
 def test_two_classes_and_43_make_a_page(classes: int) -> None:
     names = tuple(f"sign {k}" for k in range(classes))
     label, one = outcome(430, classes=classes)
-    page = Reader(evaluation_html(replace(report()[0], weights=(weights_report(label, one, names),), class_names=names)))
+    page = Reader(
+        evaluation_html(
+            replace(report()[0], weights=(weights_report(label, one, names),), class_names=names)
+        )
+    )
     assert len(page.figures()) == 5
     assert "sign 1" in page.text
 
 
-def test_a_comparison_leads_with_verdicts_and_names_what_is_missing(read: dict[str, Reader]) -> None:
+def test_a_comparison_leads_with_verdicts_and_names_what_is_missing(
+    read: dict[str, Reader],
+) -> None:
     found, text = comparison(), read["comparison"].text
     for one in found.differences:
         assert f"{one.second} against {one.first}, {one.metric} accuracy: {one.verdict}" in text
@@ -208,9 +268,16 @@ def test_a_comparison_leads_with_verdicts_and_names_what_is_missing(read: dict[s
 def test_one_pair_leads_with_its_verdict_and_the_link_is_text() -> None:
     one = difference("plain", "guided")
     page = Reader(
-        comparison_html(comparison(differences=(one,)), title="x", link="http://127.0.0.1:8501/compare?runs=a", created="2026-11-24")
+        comparison_html(
+            comparison(differences=(one,)),
+            title="x",
+            link="http://127.0.0.1:8501/compare?runs=a",
+            created="2026-11-24",
+        )
     )
-    lead = [k for k, (tag, attrs) in enumerate(page.tags) if tag == "p" and attrs.get("class") == "lead"]
+    lead = [
+        k for k, (tag, attrs) in enumerate(page.tags) if tag == "p" and attrs.get("class") == "lead"
+    ]
     assert len(lead) == 1
     assert one.verdict in page.text
     assert "http://127.0.0.1:8501/compare?runs=a" in page.text
@@ -219,7 +286,9 @@ def test_one_pair_leads_with_its_verdict_and_the_link_is_text() -> None:
 
 def test_a_comparison_of_what_was_never_evaluated_or_is_all_missing_is_a_page_too() -> None:
     bare = arm("a", None, None, curve=None, classes={}, settings={})
-    alone = comparison(arms=(bare,), differences=(), classes=(), efficiency=(), equal=(), differs={})
+    alone = comparison(
+        arms=(bare,), differences=(), classes=(), efficiency=(), equal=(), differs={}
+    )
     assert "not measured" in Reader(comparison_html(alone, title="x")).text
     nothing = replace(alone, arms=())
     page = Reader(comparison_html(nothing, title="x"))
@@ -237,6 +306,22 @@ def test_tables_group_thousands_and_leave_nothing_empty() -> None:
         '["a"]',
     ]
     page = Reader(
-        page_html(Page("t", "l", (), (), (Section("s", tables=(Table("", [{"a": 1.5, "b": "x"}, {"a": None, "b": "y"}]),)),), "f"))
+        page_html(
+            Page(
+                "t",
+                "l",
+                (),
+                (),
+                (Section("s", tables=(Table("", [{"a": 1.5, "b": "x"}, {"a": None, "b": "y"}]),)),),
+                "f",
+            )
+        )
     )
-    assert [attrs.get("class") for tag, attrs in page.tags if tag in ("th", "td")] == ["number", None, "number", None, "number", None]
+    assert [attrs.get("class") for tag, attrs in page.tags if tag in ("th", "td")] == [
+        "number",
+        None,
+        "number",
+        None,
+        "number",
+        None,
+    ]

@@ -1,4 +1,5 @@
-"""An evaluation in RobustBench's shape: its fields as text, its conventions, and our own under one further key."""
+"""An evaluation in RobustBench's shape: its fields as text, its conventions, and our own under one
+further key."""
 
 from __future__ import annotations
 
@@ -13,23 +14,54 @@ from cdp.reports.robustbench import budget, robustbench_record
 from tests.evaluations import report
 
 FIELDS = {
-    "link", "name", "authors", "additional_data", "number_forward_passes", "dataset", "venue", "architecture", "eps", "clean_acc", "reported",
-    "autoattack_acc", "footnote", "unreliable",
-}  # fmt: skip
+    "link",
+    "name",
+    "authors",
+    "additional_data",
+    "number_forward_passes",
+    "dataset",
+    "venue",
+    "architecture",
+    "eps",
+    "clean_acc",
+    "reported",
+    "autoattack_acc",
+    "footnote",
+    "unreliable",
+}
 
 
 def found(**change: Any) -> EvalReport:
-    return replace(report(n=1000, robust=0.603, run="r1")[0], label="AutoAttack (standard), n = 1,000", **change)
+    return replace(
+        report(n=1000, robust=0.603, run="r1")[0],
+        label="AutoAttack (standard), n = 1,000",
+        **change,
+    )
 
 
 def test_a_record_has_the_boards_fields_in_its_form_and_one_of_ours() -> None:
     record = robustbench_record(
-        found(epsilon=8 / 255, dataset="cifar10"), link="https://arxiv.org/abs/1", authors="A, B", venue="ICML 2026"
+        found(epsilon=8 / 255, dataset="cifar10"),
+        link="https://arxiv.org/abs/1",
+        authors="A, B",
+        venue="ICML 2026",
     )
     assert set(record) == FIELDS | {"cdp"}
-    assert (record["clean_acc"], record["autoattack_acc"], record["reported"]) == ("80.00", "60.30", "60.30")
-    assert (record["eps"], record["dataset"], record["number_forward_passes"]) == ("8/255", "cifar10", 1)
-    assert (record["link"], record["authors"], record["venue"]) == ("https://arxiv.org/abs/1", "A, B", "ICML 2026")
+    assert (record["clean_acc"], record["autoattack_acc"], record["reported"]) == (
+        "80.00",
+        "60.30",
+        "60.30",
+    )
+    assert (record["eps"], record["dataset"], record["number_forward_passes"]) == (
+        "8/255",
+        "cifar10",
+        1,
+    )
+    assert (record["link"], record["authors"], record["venue"]) == (
+        "https://arxiv.org/abs/1",
+        "A, B",
+        "ICML 2026",
+    )
     assert record["unreliable"] is False
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
@@ -42,14 +74,18 @@ def test_what_is_not_known_is_null() -> None:
 
 @pytest.mark.parametrize("suite", ["pgd", "quick"])
 def test_other_suites_have_no_autoattack_number_and_name_their_attack(suite: str) -> None:
-    record = robustbench_record(replace(found(), suite=suite, quick=suite == "quick", label="PGD-10, n = 512, +/- 4 points"))
+    record = robustbench_record(
+        replace(found(), suite=suite, quick=suite == "quick", label="PGD-10, n = 512, +/- 4 points")
+    )
     assert record["autoattack_acc"] is None
     assert record["reported"] == "60.30"
     assert "PGD-10, n = 512, +/- 4 points" in record["footnote"]
     assert ("quick estimate" in record["footnote"]) is (suite == "quick")
 
 
-def test_synthetic_images_are_in_the_footnote_as_on_the_board_and_real_ones_are_additional_data() -> None:
+def test_synthetic_images_are_in_the_footnote_as_on_the_board_and_real_ones_are_additional_data() -> (
+    None
+):
     record = robustbench_record(found())
     assert record["footnote"].startswith("It uses additional 5,000 synthetic images in training.")
     assert record["additional_data"] is False
@@ -59,7 +95,10 @@ def test_synthetic_images_are_in_the_footnote_as_on_the_board_and_real_ones_are_
 
 
 def test_networks_have_the_boards_names_and_a_users_code_makes_no_promise_of_one_pass() -> None:
-    assert robustbench_record(found(model=Model("run:x", "x", "wrn-28-10-swish")))["architecture"] == "WideResNet-28-10"
+    assert (
+        robustbench_record(found(model=Model("run:x", "x", "wrn-28-10-swish")))["architecture"]
+        == "WideResNet-28-10"
+    )
     own = robustbench_record(found(model=Model("code:mine:net", "mine", "MyNet")))
     assert (own["architecture"], own["number_forward_passes"]) == ("MyNet", None)
     assert robustbench_record(found(), number_forward_passes=4)["number_forward_passes"] == 4
@@ -68,14 +107,30 @@ def test_networks_have_the_boards_names_and_a_users_code_makes_no_promise_of_one
 def test_a_sign_of_masking_makes_the_number_unreliable() -> None:
     checks = (Check("a", "Steps", "warn", "Falls.", {}),)
     assert robustbench_record(found(masking=Masking(50, checks, None)))["unreliable"] is True
-    assert robustbench_record(found(masking=Masking(50, (replace(checks[0], verdict="unclear"),), None)))["unreliable"] is False
+    assert (
+        robustbench_record(
+            found(masking=Masking(50, (replace(checks[0], verdict="unclear"),), None))
+        )["unreliable"]
+        is False
+    )
     assert robustbench_record(found(masking=None))["unreliable"] is False
 
 
 @pytest.mark.parametrize(
-    ("epsilon", "text"), [(8 / 255, "8/255"), (0.0313725, "8/255"), (128 / 255, "128/255"), (0.031, "0.031"), (0.1, "0.1"), (0.3, "0.3"),
-                          (0.2, "0.2"), (1.0, "1"), (0.5, "0.5"), (1e-7, "1e-07")],
-)  # fmt: skip
+    ("epsilon", "text"),
+    [
+        (8 / 255, "8/255"),
+        (0.0313725, "8/255"),
+        (128 / 255, "128/255"),
+        (0.031, "0.031"),
+        (0.1, "0.1"),
+        (0.3, "0.3"),
+        (0.2, "0.2"),
+        (1.0, "1"),
+        (0.5, "0.5"),
+        (1e-7, "1e-07"),
+    ],
+)
 def test_budgets_are_whole_grey_levels_or_decimals(epsilon: float, text: str) -> None:
     assert budget(epsilon) == text
 

@@ -1,4 +1,5 @@
-"""Small networks and images for suites of attacks, and a shortened AutoAttack: nothing here is trained."""
+"""Small networks and images for suites of attacks, and a shortened AutoAttack: nothing here is
+trained."""
 
 from __future__ import annotations
 
@@ -36,8 +37,11 @@ def predicted(net: nn.Module, image: np.ndarray) -> np.ndarray:
         return net(to_tensor(image).contiguous()).argmax(dim=1).numpy()
 
 
-def problem(count: int = 30, classes: int = 10, wrong: int = 4) -> tuple[nn.Module, np.ndarray, np.ndarray]:
-    """(network, image, label) where the label is what the network says, but for ``wrong`` images spread over the rows."""
+def problem(
+    count: int = 30, classes: int = 10, wrong: int = 4
+) -> tuple[nn.Module, np.ndarray, np.ndarray]:
+    """(network, image, label) where the label is what the network says, but for ``wrong`` images
+    spread over the rows."""
     net, image = network(classes), pictures(count)
     label = predicted(net, image)
     rows = np.linspace(0, count - 1, wrong).astype(int) if wrong else np.empty(0, int)
@@ -52,14 +56,21 @@ def finish(states: Iterator[SuiteState]) -> SuiteState:
     return last
 
 
-def run(net: nn.Module, image: np.ndarray, label: np.ndarray, attacks: list[Attack], **change: Any) -> SuiteState:
+def run(
+    net: nn.Module, image: np.ndarray, label: np.ndarray, attacks: list[Attack], **change: Any
+) -> SuiteState:
     """The suite from its start to its end."""
     settings = {"norm": "linf", "epsilon": EPSILON, "batch": 7} | change
     return finish(run_suite(net, image, label, attacks, **settings))
 
 
-def shifting(name: str, by: float | Callable[[Tensor], Tensor], seen: list[tuple[int, list[float]]] | None = None) -> Attack:
-    """Adds ``by`` to every image, or lets a function change it; notes the batch number and the images' means."""
+def shifting(
+    name: str,
+    by: float | Callable[[Tensor], Tensor],
+    seen: list[tuple[int, list[float]]] | None = None,
+) -> Attack:
+    """Adds ``by`` to every image, or lets a function change it; notes the batch number and the
+    images' means."""
 
     def attack(x: Tensor, y: Tensor, number: int) -> Tensor:
         if seen is not None:

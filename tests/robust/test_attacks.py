@@ -1,4 +1,5 @@
-"""PGD: where its images may lie, what it must leave alone, and the closed form on a linear model."""
+"""PGD: where its images may lie, what it must leave alone, and the closed form on a linear
+model."""
 
 from __future__ import annotations
 
@@ -18,12 +19,21 @@ from cdp.robust.attacks import cross_entropy, kl, pgd
 
 def _net() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.SiLU(), nn.Flatten(), nn.Linear(4 * 36, 3), nn.Dropout(0.5))
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.Linear(4 * 36, 3),
+        nn.Dropout(0.5),
+    )
 
 
 def _images(seed: int, count: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(count, 1, 6, 6, generator=generator).round(decimals=1), torch.randint(3, (count,), generator=generator)
+    return torch.rand(count, 1, 6, 6, generator=generator).round(decimals=1), torch.randint(
+        3, (count,), generator=generator
+    )
 
 
 def _length(delta: torch.Tensor, norm: str) -> torch.Tensor:
@@ -33,17 +43,30 @@ def _length(delta: torch.Tensor, norm: str) -> torch.Tensor:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    norm=st.sampled_from(["linf", "l2"]), epsilon=st.floats(0, 2), step=st.floats(0, 3), steps=st.integers(0, 4), start=st.booleans(),
-    noise=st.sampled_from([None, 0.001, 1.0]), seed=st.integers(0, 1000),
-)  # fmt: skip
+    norm=st.sampled_from(["linf", "l2"]),
+    epsilon=st.floats(0, 2),
+    step=st.floats(0, 3),
+    steps=st.integers(0, 4),
+    start=st.booleans(),
+    noise=st.sampled_from([None, 0.001, 1.0]),
+    seed=st.integers(0, 1000),
+)
 def test_images_stay_in_the_ball_and_in_range(
     norm: str, epsilon: float, step: float, steps: int, start: bool, noise: float | None, seed: int
 ) -> None:
     x, y = _images(seed)
     x_adv = pgd(
-        _net(), x, y, epsilon=epsilon, step_size=step, steps=steps, norm=norm, random_start=start, start_noise=noise,
+        _net(),
+        x,
+        y,
+        epsilon=epsilon,
+        step_size=step,
+        steps=steps,
+        norm=norm,
+        random_start=start,
+        start_noise=noise,
         generator=torch.Generator().manual_seed(seed),
-    )  # fmt: skip
+    )
     assert x_adv.min() >= 0
     assert x_adv.max() <= 1
     assert (_length(x_adv - x, norm) <= epsilon + 1e-5).all()
@@ -51,7 +74,8 @@ def test_images_stay_in_the_ball_and_in_range(
 
 
 def _mixed() -> nn.Module:
-    """A network in no single mode, with gradients of its own and BatchNorm statistics that an attack must not see."""
+    """A network in no single mode, with gradients of its own and BatchNorm statistics that an
+    attack must not see."""
     net = _net()
     net[0].weight.requires_grad_(False)
     net[1].eval()
@@ -62,10 +86,11 @@ def _mixed() -> nn.Module:
 
 def _state(net: nn.Module) -> dict[str, Any]:
     return {
-        "modes": [m.training for m in net.modules()], "flags": [p.requires_grad for p in net.parameters()],
+        "modes": [m.training for m in net.modules()],
+        "flags": [p.requires_grad for p in net.parameters()],
         "gradients": [None if p.grad is None else p.grad.tolist() for p in net.parameters()],
         "tensors": {name: value.tolist() for name, value in net.state_dict().items()},
-    }  # fmt: skip
+    }
 
 
 def _raising(at: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -105,7 +130,14 @@ def test_a_network_that_fails_leaves_everything_as_it_was() -> None:
     net = _mixed()
     before = _state(net)
     with pytest.raises(RuntimeError):
-        pgd(net, torch.rand(2, 3, 6, 6), torch.zeros(2, dtype=torch.long), epsilon=0.1, step_size=0.1, steps=1)
+        pgd(
+            net,
+            torch.rand(2, 3, 6, 6),
+            torch.zeros(2, dtype=torch.long),
+            epsilon=0.1,
+            step_size=0.1,
+            steps=1,
+        )
     assert _state(net) == before
 
 
@@ -140,7 +172,8 @@ def test_a_compiled_network_is_attacked_alike_and_keeps_its_modes() -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_reaches_the_closed_form_on_a_linear_model(norm: str) -> None:
-    """With logits (w.x, 0) the worst case inside the ball is x - eps sign(w), or x - eps w/|w|, for the class of w."""
+    """With logits (w.x, 0) the worst case inside the ball is x - eps sign(w), or x - eps w/|w|, for
+    the class of w."""
     torch.manual_seed(1)
     linear = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
     w = torch.randn(16)
@@ -148,7 +181,16 @@ def test_reaches_the_closed_form_on_a_linear_model(norm: str) -> None:
         linear[1].weight[:] = torch.stack([w, torch.zeros(16)])
     x, y = torch.full((3, 1, 4, 4), 0.5), torch.zeros(3, dtype=torch.long)
     direction = w.sign() if norm == "linf" else w / w.norm()
-    x_adv = pgd(linear, x, y, epsilon=0.2, step_size=0.05, steps=40, norm=norm, generator=torch.Generator().manual_seed(0))
+    x_adv = pgd(
+        linear,
+        x,
+        y,
+        epsilon=0.2,
+        step_size=0.05,
+        steps=40,
+        norm=norm,
+        generator=torch.Generator().manual_seed(0),
+    )
     expected = x - 0.2 * direction.view(1, 1, 4, 4)
     # The l2 iterate turns into the direction of w geometrically, the l_inf one arrives exactly.
     torch.testing.assert_close(x_adv, expected, atol=1e-6 if norm == "linf" else 5e-3, rtol=0)
@@ -170,7 +212,9 @@ def test_an_image_s_attack_does_not_depend_on_its_batch(norm: str) -> None:
     x, y = _images(4)
     settings_ = {"epsilon": 0.3, "step_size": 0.1, "steps": 3, "norm": norm, "random_start": False}
     together = pgd(net, x.double(), y, **settings_)
-    alone = torch.cat([pgd(net, x[i : i + 1].double(), y[i : i + 1], **settings_) for i in range(len(x))])
+    alone = torch.cat(
+        [pgd(net, x[i : i + 1].double(), y[i : i + 1], **settings_) for i in range(len(x))]
+    )
     torch.testing.assert_close(together, alone)
 
 
@@ -179,7 +223,18 @@ def test_same_generator_seed_same_images_and_the_global_stream_is_left_alone() -
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    runs = [pgd(net, x, y, epsilon=0.1, step_size=0.05, steps=2, generator=torch.Generator().manual_seed(9)) for _ in range(2)]
+    runs = [
+        pgd(
+            net,
+            x,
+            y,
+            epsilon=0.1,
+            step_size=0.05,
+            steps=2,
+            generator=torch.Generator().manual_seed(9),
+        )
+        for _ in range(2)
+    ]
     assert torch.equal(*runs)
     assert torch.equal(torch.rand(1), expected)
 
@@ -189,22 +244,50 @@ def test_zero_gradient_moves_nothing_and_gives_no_nan() -> None:
     nn.init.zeros_(flat[1].weight)
     x, y = _images(6)
     for norm in ("linf", "l2"):
-        assert torch.equal(pgd(flat, x, y, epsilon=0.1, step_size=0.1, steps=2, norm=norm, random_start=False), x)
+        assert torch.equal(
+            pgd(flat, x, y, epsilon=0.1, step_size=0.1, steps=2, norm=norm, random_start=False), x
+        )
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-22, 1e-30, 1e-36])
 def test_an_l2_step_has_its_length_however_small_the_gradient(scale: float) -> None:
-    """A sure network's gradients are so small that their squares are zero in fp32; the step size must not depend on that."""
+    """A sure network's gradients are so small that their squares are zero in fp32; the step size
+    must not depend on that."""
     generator = torch.Generator().manual_seed(0)
     w = scale * torch.randn(36, generator=generator)
     x, y = torch.full((2, 1, 6, 6), 0.5), torch.zeros(2, dtype=torch.long)
-    x_adv = pgd(nn.Flatten(), x, y, epsilon=1.0, step_size=0.1, steps=1, norm="l2", loss=lambda z, y: z @ w, random_start=False)
-    torch.testing.assert_close((x_adv - x).flatten(1), 0.1 * (w / scale / (w / scale).norm()).expand(2, -1), rtol=1e-4, atol=1e-6)
+    x_adv = pgd(
+        nn.Flatten(),
+        x,
+        y,
+        epsilon=1.0,
+        step_size=0.1,
+        steps=1,
+        norm="l2",
+        loss=lambda z, y: z @ w,
+        random_start=False,
+    )
+    torch.testing.assert_close(
+        (x_adv - x).flatten(1),
+        0.1 * (w / scale / (w / scale).norm()).expand(2, -1),
+        rtol=1e-4,
+        atol=1e-6,
+    )
 
 
 def test_an_image_without_gradient_stands_still_beside_one_that_moves() -> None:
     x, y = torch.full((2, 1, 6, 6), 0.5), torch.tensor([0.0, 1.0])
-    x_adv = pgd(nn.Flatten(), x, y, epsilon=1.0, step_size=0.1, steps=2, norm="l2", loss=lambda z, y: z.sum(1) * y, random_start=False)
+    x_adv = pgd(
+        nn.Flatten(),
+        x,
+        y,
+        epsilon=1.0,
+        step_size=0.1,
+        steps=2,
+        norm="l2",
+        loss=lambda z, y: z.sum(1) * y,
+        random_start=False,
+    )
     assert torch.equal(x_adv[0], x[0])
     torch.testing.assert_close(_length(x_adv - x, "l2"), torch.tensor([0.0, 0.2]))
 
@@ -220,12 +303,16 @@ def test_under_bf16_autocast_images_stay_fp32_and_the_attack_still_works(norm: s
     assert set(seen) == {torch.bfloat16}
     assert x_adv.dtype == torch.float32
     assert (_length(x_adv - x, norm) <= 0.2 + 1e-6).all()
-    gains = [(cross_entropy(net(found), y) - cross_entropy(net(x), y)).mean().item() for found in (x_adv, pgd(net, x, y, **settings_))]
+    gains = [
+        (cross_entropy(net(found), y) - cross_entropy(net(x), y)).mean().item()
+        for found in (x_adv, pgd(net, x, y, **settings_))
+    ]
     assert gains[0] > 0.9 * gains[1] > 0
 
 
 def test_the_training_step_after_an_attack_in_one_autocast_block_keeps_its_gradients() -> None:
-    """Autocast keeps rounded copies of weights; copies made without gradients must not serve the training step."""
+    """Autocast keeps rounded copies of weights; copies made without gradients must not serve the
+    training step."""
     gradients = []
     for attacked in (False, True):
         net, (x, y) = _net().eval(), _images(7)
@@ -242,7 +329,16 @@ def test_kl_is_zero_at_the_same_prediction_and_raised_by_its_attack() -> None:
     x, _ = _images(8)
     p = net(x).softmax(dim=1).detach()
     torch.testing.assert_close(kl(net(x), p), torch.zeros(len(x)), atol=1e-6, rtol=0)
-    x_adv = pgd(net, x, p, epsilon=0.1, step_size=0.05, steps=5, loss=kl, generator=torch.Generator().manual_seed(0))
+    x_adv = pgd(
+        net,
+        x,
+        p,
+        epsilon=0.1,
+        step_size=0.05,
+        steps=5,
+        loss=kl,
+        generator=torch.Generator().manual_seed(0),
+    )
     assert (kl(net(x_adv), p) > kl(net(x), p) + 1e-4).all()
 
 
@@ -250,7 +346,11 @@ def test_kl_is_zero_at_the_same_prediction_and_raised_by_its_attack() -> None:
     ("change", "word"),
     [
         ({"norm": "l1"}, "linf, l2"),
-        *[({name: value}, name) for name in ("epsilon", "step_size") for value in (-0.1, math.nan, math.inf, -math.inf)],
+        *[
+            ({name: value}, name)
+            for name in ("epsilon", "step_size")
+            for value in (-0.1, math.nan, math.inf, -math.inf)
+        ],
         ({"steps": -1}, "steps"),
     ],
 )
@@ -285,7 +385,9 @@ def _with(value: float) -> torch.Tensor:
         (torch.ones(3, 1, 6, 6, dtype=torch.uint8), "fp32 or fp64"),
     ],
 )
-def test_what_are_no_images_is_refused_and_the_network_left_alone(x: torch.Tensor, words: str) -> None:
+def test_what_are_no_images_is_refused_and_the_network_left_alone(
+    x: torch.Tensor, words: str
+) -> None:
     net = _mixed()
     before = _state(net)
     with pytest.raises(InputError, match=words):

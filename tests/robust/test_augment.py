@@ -15,7 +15,10 @@ def test_augmentation_moves_whole_images_and_fills_with_zeros() -> None:
     x[:, 0, 3, 2], x[:, 1, 3, 2] = 1, 0.5
     moved = augment(x, shift=2, flip=False, generator=generator)
     assert torch.equal(moved.sum(dim=(1, 2, 3)), torch.full((200,), 1.5))
-    rows, columns = moved[:, 0].flatten(1).argmax(dim=1) // 6, moved[:, 0].flatten(1).argmax(dim=1) % 6
+    rows, columns = (
+        moved[:, 0].flatten(1).argmax(dim=1) // 6,
+        moved[:, 0].flatten(1).argmax(dim=1) % 6,
+    )
     assert set((rows - 3).tolist()) == {-2, -1, 0, 1, 2}
     assert set((columns - 2).tolist()) == {-2, -1, 0, 1, 2}
     assert torch.equal(moved[:, 1] * 2, moved[:, 0])
@@ -65,7 +68,9 @@ def test_cutout_s_centre_is_uniform_over_the_image() -> None:
         ("cutout", "cifar10", 32, Augmentation(4, flip=True, cut=16)),
     ],
 )
-def test_each_data_set_gets_its_own(name: str, dataset: str, side: int, expected: Augmentation) -> None:
+def test_each_data_set_gets_its_own(
+    name: str, dataset: str, side: int, expected: Augmentation
+) -> None:
     assert augmentation_of(name, dataset, (3, side, side)) == expected
 
 

@@ -1,4 +1,5 @@
-"""AutoAttack under our loop against the package's own call: every image, also with few classes, and a stop inside Square."""
+"""AutoAttack under our loop against the package's own call: every image, also with few classes, and
+a stop inside Square."""
 
 from __future__ import annotations
 
@@ -25,10 +26,22 @@ from tests.robust.suited import short as short
 PACKAGE = {"linf": "Linf", "l2": "L2"}
 
 
-def _theirs(net: nn.Module, image: np.ndarray, label: np.ndarray, *, norm: str, epsilon: float, batch: int, **settings: Any) -> np.ndarray:
-    """(n,) predicted classes, under the attack that turned an image, by the package on a network as a person holds it."""
+def _theirs(
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    norm: str,
+    epsilon: float,
+    batch: int,
+    **settings: Any,
+) -> np.ndarray:
+    """(n,) predicted classes, under the attack that turned an image, by the package on a network as
+    a person holds it."""
     own = copy.deepcopy(net).eval().requires_grad_(True)
-    attacker = pyautoattack.AutoAttack(own, norm=PACKAGE[norm], eps=epsilon, seed=3, **({"version": "standard"} | settings))
+    attacker = pyautoattack.AutoAttack(
+        own, norm=PACKAGE[norm], eps=epsilon, seed=3, **({"version": "standard"} | settings)
+    )
     targets = min(9, int(net(to_tensor(image[:1])).shape[1]) - 1)
     attacker.apgd_targeted.n_target_classes = attacker.fab.n_target_classes = targets
     x, y = to_tensor(image).contiguous(), torch.from_numpy(label)
@@ -37,19 +50,31 @@ def _theirs(net: nn.Module, image: np.ndarray, label: np.ndarray, *, norm: str, 
 
 def _shipped(count: int) -> tuple[nn.Module, np.ndarray, np.ndarray]:
     test = load_split("fashion-mnist", "test")
-    return load_encoder("robust", "fashion-mnist").net, np.array(test.image[:count]), np.array(test.label[:count])
+    return (
+        load_encoder("robust", "fashion-mnist").net,
+        np.array(test.image[:count]),
+        np.array(test.label[:count]),
+    )
 
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.1), ("l2", 1.5)])
-def test_every_image_of_the_shipped_robust_network_comes_to_what_the_package_says(norm: str, epsilon: float) -> None:
-    """With few steps and queries on both sides; ``make bench`` compares the standard version on 200 images."""
+def test_every_image_of_the_shipped_robust_network_comes_to_what_the_package_says(
+    norm: str, epsilon: float
+) -> None:
+    """With few steps and queries on both sides; ``make bench`` compares the standard version on 200
+    images."""
     net, image, label = _shipped(60)
     given: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "batch": 25}
     state = run(net, image, label, autoattack_suite(net, 10, norm, epsilon, 3), classes=10, **given)
     assert np.array_equal(state.attacked, _theirs(net, image, label, **given))
     assert np.array_equal(state.broken_by == STANDS, state.attacked == label)
-    assert state.broken[0] > 3 and state.broken[1] > 0 and state.standing > 20 and not state.refused.any()
+    assert (
+        state.broken[0] > 3
+        and state.broken[1] > 0
+        and state.standing > 20
+        and not state.refused.any()
+    )
 
 
 def test_the_standard_version_at_full_length_comes_to_what_the_package_says() -> None:
@@ -57,13 +82,19 @@ def test_the_standard_version_at_full_length_comes_to_what_the_package_says() ->
     given: dict[str, Any] = {"norm": "linf", "epsilon": 0.04, "batch": 12}
     state = run(net, image, label, autoattack_suite(net, 10, "linf", 0.04, 3), **given)
     assert np.array_equal(state.attacked, _theirs(net, image, label, **given))
-    assert (state.broken_by == WRONG_BEFORE).sum() == 3 and 0 < state.standing < 9 and not state.refused.any()
+    assert (
+        (state.broken_by == WRONG_BEFORE).sum() == 3
+        and 0 < state.standing < 9
+        and not state.refused.any()
+    )
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize(("right", "batch"), [(0, 4), (1, 4), (5, 4)])
 @pytest.mark.usefixtures("short")
-def test_batches_of_misclassified_images_and_single_standing_ones_are_no_exception(norm: str, right: int, batch: int) -> None:
+def test_batches_of_misclassified_images_and_single_standing_ones_are_no_exception(
+    norm: str, right: int, batch: int
+) -> None:
     net, image, label = problem(9, wrong=0)
     label[right:] = (label[right:] + 1) % 10
     given: dict[str, Any] = {"norm": norm, "epsilon": 0.01, "batch": batch}
@@ -86,8 +117,11 @@ def test_below_ten_classes_the_targets_are_all_other_classes(classes: int) -> No
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_three_classes_are_attacked_on_the_untargeted_dlr_loss(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package's own loop holds one number of restarts for both untargeted attacks, so it is called twice: on all, on those left."""
+def test_three_classes_are_attacked_on_the_untargeted_dlr_loss(
+    norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's own loop holds one number of restarts for both untargeted attacks, so it is
+    called twice: on all, on those left."""
     net, image, label = problem(40, 3)
     given: dict[str, Any] = {"norm": norm, "epsilon": 0.12 if norm == "linf" else 0.6, "batch": 10}
     attacks = autoattack_suite(net, 3, norm, given["epsilon"], 3)
@@ -103,14 +137,23 @@ def test_three_classes_are_attacked_on_the_untargeted_dlr_loss(norm: str, monkey
     monkeypatch.setattr(pyautoattack.AutoAttack, "__init__", build)
     found = _theirs(net, image, label, attacks=["apgd-ce"], version="custom", **given)
     left = found == label
-    found[left] = _theirs(net, image[left], label[left], attacks=["apgd-dlr", "fab-t", "square"], version="custom", **given)
+    found[left] = _theirs(
+        net,
+        image[left],
+        label[left],
+        attacks=["apgd-dlr", "fab-t", "square"],
+        version="custom",
+        **given,
+    )
     assert np.array_equal(state.attacked, found)
     assert 0 < state.standing < left.sum()
 
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_two_classes_are_attacked_without_a_dlr_loss(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_classes_are_attacked_without_a_dlr_loss(
+    norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net, image, label = problem(40, 2)
     given: dict[str, Any] = {"norm": norm, "epsilon": 0.09 if norm == "linf" else 0.45, "batch": 10}
     attacks = autoattack_suite(net, 2, norm, given["epsilon"], 3)
@@ -124,7 +167,9 @@ def test_two_classes_are_attacked_without_a_dlr_loss(norm: str, monkeypatch: pyt
         self.apgd.n_restarts, self.fab.n_restarts = 5, 1
 
     monkeypatch.setattr(pyautoattack.AutoAttack, "__init__", build)
-    found = _theirs(net, image, label, attacks=["apgd-ce", "fab-t", "square"], version="custom", **given)
+    found = _theirs(
+        net, image, label, attacks=["apgd-ce", "fab-t", "square"], version="custom", **given
+    )
     assert np.array_equal(state.attacked, found)
     assert 0 < state.standing < 36
 
@@ -141,7 +186,9 @@ def test_what_is_drawn_follows_from_the_seed_alone(stage: int) -> None:
         with torch.no_grad():
             torch.rand(seed + len(found))
             found += [attack.run(x.clone(), y.clone(), number) for number in range(2)]
-    assert all(torch.equal(found[0], other) for other in found[1:4]) and not torch.equal(found[0], found[4])
+    assert all(torch.equal(found[0], other) for other in found[1:4]) and not torch.equal(
+        found[0], found[4]
+    )
 
 
 def test_a_stop_inside_square_is_heard_within_a_second_and_costs_one_batch() -> None:
@@ -149,7 +196,16 @@ def test_a_stop_inside_square_is_heard_within_a_second_and_costs_one_batch() -> 
     square = autoattack_suite(net, 10, "linf", 0.1, 0)[-1:]
     ends = time.monotonic() + 2
 
-    states = run_suite(net, image, label, square, norm="linf", epsilon=0.1, batch=20, should_stop=lambda: time.monotonic() > ends)
+    states = run_suite(
+        net,
+        image,
+        label,
+        square,
+        norm="linf",
+        epsilon=0.1,
+        batch=20,
+        should_stop=lambda: time.monotonic() > ends,
+    )
     state = next(states)
     assert time.monotonic() < ends
     with pytest.raises(Cancelled):
@@ -161,8 +217,15 @@ def test_a_stop_inside_square_is_heard_within_a_second_and_costs_one_batch() -> 
 
 @pytest.mark.parametrize(
     ("change", "word"),
-    [({"classes": 1}, "classes"), ({"norm": "l1"}, "linf, l2"), ({"epsilon": 0.0}, "epsilon"), ({"epsilon": np.nan}, "epsilon")],
+    [
+        ({"classes": 1}, "classes"),
+        ({"norm": "l1"}, "linf, l2"),
+        ({"epsilon": 0.0}, "epsilon"),
+        ({"epsilon": np.nan}, "epsilon"),
+    ],
 )
 def test_settings_that_are_no_attack_are_refused(change: dict[str, Any], word: str) -> None:
     with pytest.raises(InputError, match=word):
-        autoattack_suite(network(), **({"classes": 10, "norm": "linf", "epsilon": 0.1, "seed": 0} | change))
+        autoattack_suite(
+            network(), **({"classes": 10, "norm": "linf", "epsilon": 0.1, "seed": 0} | change)
+        )

@@ -1,4 +1,5 @@
-"""Networks that break what every attack takes for granted, found before the attack, and ordinary ones, which pass without a word."""
+"""Networks that break what every attack takes for granted, found before the attack, and ordinary
+ones, which pass without a word."""
 
 from __future__ import annotations
 
@@ -14,14 +15,24 @@ from torch import Tensor, nn
 from cdp.errors import InputError
 from cdp.models.classifiers import SmallCNN
 from cdp.models.resnets import PreActResNet, WideResNet
-from cdp.robust.contract import BATCH, LOG_PROBABILITIES, ORDER, PROBABILITIES, RANDOM, RANGE, network_contract
+from cdp.robust.contract import (
+    BATCH,
+    LOG_PROBABILITIES,
+    ORDER,
+    PROBABILITIES,
+    RANDOM,
+    RANGE,
+    network_contract,
+)
 from tests.robust import tiny
 
 
 class Wrapped(nn.Module):
     """A trained network with a change before it and one after it."""
 
-    def __init__(self, before: Callable[[Tensor], Tensor], after: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self, before: Callable[[Tensor], Tensor], after: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.body, self.before, self.after = trained(), before, after
 
@@ -66,7 +77,9 @@ class Always(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        normed = F.batch_norm(self.conv(x), None, None, self.norm.weight, self.norm.bias, training=True)
+        normed = F.batch_norm(
+            self.conv(x), None, None, self.norm.weight, self.norm.bias, training=True
+        )
         return self.head(normed.relu().mean(dim=(2, 3)))
 
 
@@ -85,17 +98,30 @@ class Attending(nn.Module):
 BATCHED: dict[str, Callable[[], nn.Module]] = {
     "BatchNorm in train mode": Always,
     "BatchNorm without running statistics": lambda: nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(144, 3)
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4, track_running_stats=False),
+        nn.Flatten(),
+        nn.Linear(144, 3),
     ),
-    "one feature a channel": lambda: nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, 3)),
-    "inputs normalised over the batch": lambda: Wrapped(lambda x: (x - x.mean()) / (x.std() + 1e-3), same),
-    "inputs scaled by the batch's largest": lambda: Wrapped(lambda x: x / x.amax().clamp_min(1e-3), same),
+    "one feature a channel": lambda: nn.Sequential(
+        nn.Flatten(), nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, 3)
+    ),
+    "inputs normalised over the batch": lambda: Wrapped(
+        lambda x: (x - x.mean()) / (x.std() + 1e-3), same
+    ),
+    "inputs scaled by the batch's largest": lambda: Wrapped(
+        lambda x: x / x.amax().clamp_min(1e-3), same
+    ),
     "logits centred over the batch": lambda: Wrapped(same, lambda z: z - z.mean(dim=0)),
     "attention over the batch": lambda: Attending(1.0),
     "faint attention over the batch": lambda: Attending(0.02),
-    "answers shared with the next image": lambda: Wrapped(same, lambda z: 0.8 * z + 0.2 * z.roll(1, 0)),
+    "answers shared with the next image": lambda: Wrapped(
+        same, lambda z: 0.8 * z + 0.2 * z.roll(1, 0)
+    ),
     "divided by the batch's size": lambda: Wrapped(same, lambda z: z / len(z)),
-    "a place in the batch": lambda: Wrapped(same, lambda z: z + torch.arange(len(z))[:, None] * torch.tensor([0.0, 1.0, 0.0])),
+    "a place in the batch": lambda: Wrapped(
+        same, lambda z: z + torch.arange(len(z))[:, None] * torch.tensor([0.0, 1.0, 0.0])
+    ),
     "needs two images": lambda: Wrapped(same, lambda z: z / z.std(dim=0)),
 }
 
@@ -116,21 +142,43 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "BatchNorm in train mode that can be put in eval mode": lambda: tiny.Normalised().train(),
     "PreActResNet": lambda: PreActResNet(3, 1, widths=(8, 16), blocks=2).train(),
     "WideResNet": lambda: WideResNet(3, 1, depth=10, width=2),
-    "dropout": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 3)).train(),
+    "dropout": (
+        lambda: nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 3)
+        ).train()
+    ),
     "layer, group and instance normalisation": lambda: nn.Sequential(
-        nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.ReLU(), nn.InstanceNorm2d(8), nn.Flatten(), nn.LayerNorm(288), nn.Linear(288, 3)
+        nn.Conv2d(1, 8, 3),
+        nn.GroupNorm(2, 8),
+        nn.ReLU(),
+        nn.InstanceNorm2d(8),
+        nn.Flatten(),
+        nn.LayerNorm(288),
+        nn.Linear(288, 3),
     ),
     "large logits": lambda: Wrapped(same, lambda z: 1e4 * z),
     "logits far from 0": lambda: Wrapped(same, lambda z: z + 1e5),
     "tiny logits": lambda: Wrapped(same, lambda z: 1e-6 * z),
     "nothing but zeros": lambda: Wrapped(same, lambda z: 0 * z),
-    "each image normalised by itself": lambda: Wrapped(lambda x: (x - x.mean(dim=(1, 2, 3), keepdim=True)) + x.mean(dim=(1, 2, 3), keepdim=True), same),
-    "clamped logits": lambda: Wrapped(same, lambda z: z.clamp(-3, 3)),
-    "a deep network": lambda: nn.Sequential(nn.Flatten(), *[m for _ in range(40) for m in (nn.Linear(64, 64), nn.Tanh())], nn.Linear(64, 3)),
-    "self-attention within an image": lambda: nn.Sequential(
-        nn.Unflatten(3, (8, 1)), nn.Flatten(1, 2), nn.Flatten(2), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Flatten(), nn.Linear(64, 3)
+    "each image normalised by itself": lambda: Wrapped(
+        lambda x: (x - x.mean(dim=(1, 2, 3), keepdim=True)) + x.mean(dim=(1, 2, 3), keepdim=True),
+        same,
     ),
-}  # fmt: skip
+    "clamped logits": lambda: Wrapped(same, lambda z: z.clamp(-3, 3)),
+    "a deep network": lambda: nn.Sequential(
+        nn.Flatten(),
+        *[m for _ in range(40) for m in (nn.Linear(64, 64), nn.Tanh())],
+        nn.Linear(64, 3),
+    ),
+    "self-attention within an image": lambda: nn.Sequential(
+        nn.Unflatten(3, (8, 1)),
+        nn.Flatten(1, 2),
+        nn.Flatten(2),
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        nn.Flatten(),
+        nn.Linear(64, 3),
+    ),
+}
 
 
 @pytest.mark.parametrize("count", [1, 2, 60])
@@ -138,7 +186,9 @@ NETS: dict[str, Callable[[], nn.Module]] = {
 def test_ordinary_networks_pass_without_a_word(name: str, count: int) -> None:
     torch.manual_seed(1)
     image, _ = tiny.images(count, 3)
-    label = np.random.default_rng(0).integers(0, 3, count)  # an untrained network is right for chance alone, in any range
+    label = np.random.default_rng(0).integers(
+        0, 3, count
+    )  # an untrained network is right for chance alone, in any range
     assert network_contract(NETS[name](), image, label, classes=3) == {}
 
 
@@ -148,7 +198,12 @@ def test_half_precision_inside_is_not_taken_for_dependence() -> None:
             super().__init__()
             torch.manual_seed(0)
             self.body = nn.Sequential(
-                nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 3)
+                nn.Flatten(),
+                nn.Linear(64, 256),
+                nn.ReLU(),
+                nn.Linear(256, 256),
+                nn.ReLU(),
+                nn.Linear(256, 3),
             ).bfloat16()
 
         def forward(self, x: Tensor) -> Tensor:
@@ -163,7 +218,14 @@ def test_half_precision_inside_is_not_taken_for_dependence() -> None:
     ("before", "after", "kind", "words"),
     [
         (same, lambda z: z + 0.1 * torch.randn_like(z), RANDOM, "differently when asked again"),
-        (same, lambda z: z + 0.1 * torch.from_numpy(np.random.default_rng().normal(size=z.shape)).float(), RANDOM, "differently when asked again"),
+        (
+            same,
+            lambda z: (
+                z + 0.1 * torch.from_numpy(np.random.default_rng().normal(size=z.shape)).float()
+            ),
+            RANDOM,
+            "differently when asked again",
+        ),
         (lambda x: F.dropout(x, 0.2, training=True), same, RANDOM, "differently"),
         (same, lambda z: z.softmax(dim=1), PROBABILITIES, "as after a softmax"),
         (same, lambda z: (5 * z).softmax(dim=1), PROBABILITIES, "gradients vanish"),
@@ -173,8 +235,10 @@ def test_half_precision_inside_is_not_taken_for_dependence() -> None:
         (lambda x: x / 255, same, RANGE, "in 0..255"),
         (same, lambda z: z.roll(1, dims=1), ORDER, "in another order"),
     ],
-)  # fmt: skip
-def test_what_weakens_a_number_is_named_with_what_it_means(before: Any, after: Any, kind: str, words: str) -> None:
+)
+def test_what_weakens_a_number_is_named_with_what_it_means(
+    before: Any, after: Any, kind: str, words: str
+) -> None:
     found = contract(Wrapped(before, after))
     assert set(found) == {kind}
     assert words in found[kind]
@@ -183,12 +247,20 @@ def test_what_weakens_a_number_is_named_with_what_it_means(before: Any, after: A
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        (lambda z: z / 0, "NaN or infinite"), (lambda z: z[:, :2], "gives 2 logits"), (lambda z: z[:1], "one row of logits for each"),
-        (lambda z: (z,), "one row of logits"), (lambda z: z.argmax(dim=1), "one row of logits"), (lambda z: z[:, :, None], "one row of logits"),
-        (lambda z: {}["logits"], "KeyError"), (lambda z: z.view(7, -1), "RuntimeError"), (lambda z: [][0], "IndexError"),
+        (lambda z: z / 0, "NaN or infinite"),
+        (lambda z: z[:, :2], "gives 2 logits"),
+        (lambda z: z[:1], "one row of logits for each"),
+        (lambda z: (z,), "one row of logits"),
+        (lambda z: z.argmax(dim=1), "one row of logits"),
+        (lambda z: z[:, :, None], "one row of logits"),
+        (lambda z: {}["logits"], "KeyError"),
+        (lambda z: z.view(7, -1), "RuntimeError"),
+        (lambda z: [][0], "IndexError"),
     ],
-)  # fmt: skip
-def test_what_is_no_row_of_finite_logits_an_image_is_refused_in_a_sentence(after: Any, words: str) -> None:
+)
+def test_what_is_no_row_of_finite_logits_an_image_is_refused_in_a_sentence(
+    after: Any, words: str
+) -> None:
     with pytest.raises(InputError) as caught:
         contract(Wrapped(same, after))
     assert words in str(caught.value) and "\n" not in str(caught.value)

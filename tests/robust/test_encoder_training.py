@@ -18,13 +18,24 @@ def _data(count: int = 96) -> tuple[np.ndarray, np.ndarray]:
     """Three classes of brightness with a little noise."""
     rng = np.random.default_rng(0)
     label = rng.integers(3, size=count)
-    return (LEVELS[label][:, None, None, None] + rng.integers(-9, 10, (count, 8, 8, 1))).astype(np.uint8), label.astype(np.int64)
+    return (LEVELS[label][:, None, None, None] + rng.integers(-9, 10, (count, 8, 8, 1))).astype(
+        np.uint8
+    ), label.astype(np.int64)
 
 
 def _trainer(view: View, **change: float) -> EncoderTrainer:
     torch.manual_seed(0)
     net = SmallCNN(3, 1, widths=(8, 8))
-    settings = {"seed": 1, "epochs": 4, "batch": 16, "count": 96, "learning_rate": 1e-2, "shift": 1, "flip": True, "dtype": torch.float32}
+    settings = {
+        "seed": 1,
+        "epochs": 4,
+        "batch": 16,
+        "count": 96,
+        "learning_rate": 1e-2,
+        "shift": 1,
+        "flip": True,
+        "dtype": torch.float32,
+    }
     return EncoderTrainer(net, view, **(settings | change))
 
 
@@ -68,15 +79,21 @@ def test_epsilon_grows_from_zero_to_its_full_size() -> None:
     image, label = _data(16)
     net, x, y = SmallCNN(3, 1, widths=(8,)), to_tensor(image), torch.from_numpy(label)
     view = adversarial(epsilon=0.1, steps=3, warm_up=0.5)
-    radii = [(view(net, x, y, p, torch.Generator().manual_seed(0)) - x).abs().max().item() for p in (0, 0.25, 0.5, 1)]
+    radii = [
+        (view(net, x, y, p, torch.Generator().manual_seed(0)) - x).abs().max().item()
+        for p in (0, 0.25, 0.5, 1)
+    ]
     assert radii == pytest.approx([0, 0.05, 0.1, 0.1], abs=1e-6)
 
 
 def test_noised_view_has_the_process_s_moments_and_is_not_clamped() -> None:
     alpha_bar = torch.full((1000,), 0.25)
     x = torch.full((400, 1, 8, 8), 0.8)
-    shown = noised(alpha_bar)(SmallCNN(2, 1, widths=(4,)), x, torch.zeros(400), 0.5, torch.Generator().manual_seed(0))
-    # In model range x is 0.6, so x_t ~ N(0.3, 0.75); image range halves deviations and shifts by a half.
+    shown = noised(alpha_bar)(
+        SmallCNN(2, 1, widths=(4,)), x, torch.zeros(400), 0.5, torch.Generator().manual_seed(0)
+    )
+    # In model range x is 0.6, so x_t ~ N(0.3, 0.75); image range halves deviations and shifts by a
+    # half.
     assert shown.mean().item() == pytest.approx(0.65, abs=0.01)
     assert shown.std().item() == pytest.approx(0.75**0.5 / 2, rel=0.02)
     assert shown.min() < 0
@@ -86,5 +103,7 @@ def test_noised_view_has_the_process_s_moments_and_is_not_clamped() -> None:
 def test_accuracy_restores_the_mode_and_does_not_depend_on_its_batch_size() -> None:
     image, label = _data()
     net = SmallCNN(3, 1, widths=(8,)).train()
-    assert accuracy(net, plain, image, label, seed=0, batch=7) == accuracy(net, plain, image, label, seed=0, batch=96)
+    assert accuracy(net, plain, image, label, seed=0, batch=7) == accuracy(
+        net, plain, image, label, seed=0, batch=96
+    )
     assert net.training

@@ -1,4 +1,5 @@
-"""Accuracy against budget: exact on a linear model, never rising, and what an end in its middle leaves."""
+"""Accuracy against budget: exact on a linear model, never rising, and what an end in its middle
+leaves."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Linear(nn.Module):
 
 
 def _linear(norm: str) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray]:
-    """(network, images near grey, labels of which some are wrong, the exact distance of each image from the border, in the norm)."""
+    """(network, images near grey, labels of which some are wrong, the exact distance of each image
+    from the border, in the norm)."""
     net, rng = Linear(), np.random.default_rng(0)
     image = rng.integers(118, 139, (60, 8, 8, 1)).astype(np.uint8)
     score = (image.reshape(60, -1) / 255 - 0.5) @ net.w.detach().double().numpy()
@@ -40,13 +42,18 @@ def _linear(norm: str) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_on_a_linear_model_the_curve_is_the_share_of_images_farther_from_the_border_than_the_budget(norm: str) -> None:
+def test_on_a_linear_model_the_curve_is_the_share_of_images_farther_from_the_border_than_the_budget(
+    norm: str,
+) -> None:
     net, image, label, distance = _linear(norm)
     epsilon = float(np.median(distance))
     curve = budget_curve(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=13, steps=40)
-    assert [point.epsilon for point in curve] == [factor * epsilon for factor in BUDGETS] and epsilon in [point.epsilon for point in curve]
+    assert [point.epsilon for point in curve] == [
+        factor * epsilon for factor in BUDGETS
+    ] and epsilon in [point.epsilon for point in curve]
     for point in curve:
-        # Images within rounding of the border, or of a step that ends just short of it, may fall to either side.
+        # Images within rounding of the border, or of a step that ends just short of it, may fall to
+        # either side.
         sure, maybe = (int((distance > point.epsilon * factor).sum()) for factor in (1.001, 0.99))
         assert sure <= round(60 * point.robust.value) <= maybe
         assert maybe - sure <= 2 and point.robust.n == 60
@@ -63,11 +70,15 @@ def test_the_curve_never_rises_and_begins_at_clean_accuracy(norm: str) -> None:
     values = [point.robust.value for point in curve]
     assert values[0] == (predicted(net, image) == label).mean() == 0.9
     assert values == sorted(values, reverse=True) and values[-1] < 0.3
-    assert budget_curve(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=9, steps=3) == curve
+    assert (
+        budget_curve(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=9, steps=3)
+        == curve
+    )
 
 
 def test_an_image_that_fell_is_not_attacked_again_even_by_an_attack_that_would_fail() -> None:
-    """Wrong only between 0.055 and 0.12 from grey, where some budgets end and larger ones do not."""
+    """Wrong only between 0.055 and 0.12 from grey, where some budgets end and larger ones do
+    not."""
 
     class Band(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +90,10 @@ def test_an_image_that_fell_is_not_attacked_again_even_by_an_attack_that_would_f
     image, label = np.full((5, 8, 8, 1), 128, np.uint8), np.zeros(5, np.int64)
     curve = budget_curve(Band(), image, label, norm="linf", epsilon=0.1, seed=0, batch=9, steps=2)
     assert [point.robust.value for point in curve] == [1, 1, 1, 0, 0, 0, 0, 0, 0]
-    assert robust_share(Band(), image, label, norm="linf", epsilon=0.3, seed=0, batch=9, steps=2).value == 1
+    assert (
+        robust_share(Band(), image, label, norm="linf", epsilon=0.3, seed=0, batch=9, steps=2).value
+        == 1
+    )
 
 
 def test_the_caller_hears_of_every_batch_and_may_end_it() -> None:

@@ -1,4 +1,5 @@
-"""PGD-40 against torchattacks' on a thousand images: each with its own random draws, so only the accuracy can agree."""
+"""PGD-40 against torchattacks' on a thousand images: each with its own random draws, so only the
+accuracy can agree."""
 
 from __future__ import annotations
 
@@ -23,11 +24,18 @@ def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_three_tenths_of_a_p
     image, label = np.array(test.image[:COUNT]), np.array(test.label[:COUNT])
     net = load_encoder("robust", "fashion-mnist").net
     state = run(
-        net, image, label, pgd_suite(net, norm="linf", epsilon=EPSILON, seed=0, steps=STEPS, restarts=1)[:1], epsilon=EPSILON, batch=50
+        net,
+        image,
+        label,
+        pgd_suite(net, norm="linf", epsilon=EPSILON, seed=0, steps=STEPS, restarts=1)[:1],
+        epsilon=EPSILON,
+        batch=50,
     )
     ours = np.mean(state.broken_by == STANDS)
 
-    attack = torchattacks.PGD(copy.deepcopy(net), eps=EPSILON, alpha=2.5 * EPSILON / STEPS, steps=STEPS, random_start=True)
+    attack = torchattacks.PGD(
+        copy.deepcopy(net), eps=EPSILON, alpha=2.5 * EPSILON / STEPS, steps=STEPS, random_start=True
+    )
     torch.manual_seed(11)
     right = np.flatnonzero(state.clean == label)
     stands = 0

@@ -1,4 +1,5 @@
-"""What is wrong in a training is told in a sentence, and nothing is told of a noisy one that goes well."""
+"""What is wrong in a training is told in a sentence, and nothing is told of a noisy one that goes
+well."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from cdp.robust.health import RECENT, Diverged, Watch, collapse, divergence, guesses, overfitting, problem
+from cdp.robust.health import (
+    RECENT,
+    Diverged,
+    Watch,
+    collapse,
+    divergence,
+    guesses,
+    overfitting,
+    problem,
+)
 from cdp.robust.history import Checked, History, paired_drop
 from cdp.robust.validation import Validation
 from cdp.types import EpochMetrics
@@ -17,50 +27,103 @@ from cdp.types import EpochMetrics
 EPSILON = 0.1
 
 
-def _epoch(number: int, clean: float, robust: float, *, epsilon: float = EPSILON, top: float = 0.2, drop: float = 0.0, n: int = 1000, trained: float = 0.5,
-           per_epoch: int = 50, best: tuple[int, float] = (1, 0.5)) -> Checked:  # fmt: skip
+def _epoch(
+    number: int,
+    clean: float,
+    robust: float,
+    *,
+    epsilon: float = EPSILON,
+    top: float = 0.2,
+    drop: float = 0.0,
+    n: int = 1000,
+    trained: float = 0.5,
+    per_epoch: int = 50,
+    best: tuple[int, float] = (1, 0.5),
+) -> Checked:
     metrics = EpochMetrics(
-        number, 100, number * per_epoch, number * 5000, 0, number * 1.0, 1.0, 0.5, 0.1, 0.1, epsilon, 0.6, trained, clean, robust, n, *best,
-        number, 100 * per_epoch, best[0], best[0] * per_epoch, 0.6,
-    )  # fmt: skip
+        number,
+        100,
+        number * per_epoch,
+        number * 5000,
+        0,
+        number * 1.0,
+        1.0,
+        0.5,
+        0.1,
+        0.1,
+        epsilon,
+        0.6,
+        trained,
+        clean,
+        robust,
+        n,
+        *best,
+        number,
+        100 * per_epoch,
+        best[0],
+        best[0] * per_epoch,
+        0.6,
+    )
     return Checked(metrics, top, drop)
 
 
 def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
-    """Of which validation images were robust at each epoch. right: (E,n) bool; trained: (E,) training accuracy under attack."""
+    """Of which validation images were robust at each epoch. right: (E,n) bool; trained: (E,)
+    training accuracy under attack."""
     history = History()
     n = right.shape[1]
     for number, (row, train) in enumerate(zip(right, trained, strict=True), 1):
         checked = Validation(row | True, row, np.arange(n) % 10, np.arange(n) % 10, np.empty(0))
         history.add(
-            checked, 10, epoch=number, epochs=len(right), step=number * 50, steps=len(right) * 50, images=0, synthetic_images=0, seconds=0.0,
-            loss=1.0, loss_clean=1.0,
-            loss_robust=0.1, learning_rate=0.1, epsilon=EPSILON if number > warm else 0.05, train_clean=0.9, train_robust=float(train),
-        )  # fmt: skip
+            checked,
+            10,
+            epoch=number,
+            epochs=len(right),
+            step=number * 50,
+            steps=len(right) * 50,
+            images=0,
+            synthetic_images=0,
+            seconds=0.0,
+            loss=1.0,
+            loss_clean=1.0,
+            loss_robust=0.1,
+            learning_rate=0.1,
+            epsilon=EPSILON if number > warm else 0.05,
+            train_clean=0.9,
+            train_robust=float(train),
+        )
     return history
 
 
 def _right(rng: np.random.Generator, trend: np.ndarray, n: int, wobble: float) -> np.ndarray:
-    """(E,n) bool. Every image has a margin of its own; an epoch moves all (trend, and noise ``wobble``) and each (noise 0.2)."""
+    """(E,n) bool. Every image has a margin of its own; an epoch moves all (trend, and noise
+    ``wobble``) and each (noise 0.2)."""
     margin = rng.normal(0.3, 1, n)
     moved = trend[:, None] + rng.normal(0, wobble, (len(trend), 1)) if wobble else trend[:, None]
     return margin + moved + rng.normal(0, 0.2, (len(trend), n)) > 0
 
 
-def _alarms(rng: np.random.Generator, trend: np.ndarray, n: int, wobble: float, tries: int) -> float:
-    """Share of histories in which overfitting was found at any epoch, with training accuracy rising all along."""
+def _alarms(
+    rng: np.random.Generator, trend: np.ndarray, n: int, wobble: float, tries: int
+) -> float:
+    """Share of histories in which overfitting was found at any epoch, with training accuracy rising
+    all along."""
     found = 0
     for _ in range(tries):
         trained = np.linspace(0.5, 0.7, len(trend)) + rng.normal(0, 0.01, len(trend))
         history = _history(_right(rng, trend, n, wobble), trained)
-        found += any(overfitting(history[:end], epsilon=EPSILON) for end in range(10, len(history) + 1))
+        found += any(
+            overfitting(history[:end], epsilon=EPSILON) for end in range(10, len(history) + 1)
+        )
     return found / tries
 
 
 @pytest.mark.parametrize("wobble", [0.0, 0.02])
 @pytest.mark.parametrize("shape", ["flat", "rising", "levelling off"])
 @pytest.mark.parametrize(("epochs", "n"), [(30, 500), (60, 1000)])
-def test_noise_alone_is_overfitting_in_less_than_one_history_of_a_hundred(shape: str, wobble: float, epochs: int, n: int) -> None:
+def test_noise_alone_is_overfitting_in_less_than_one_history_of_a_hundred(
+    shape: str, wobble: float, epochs: int, n: int
+) -> None:
     x = np.linspace(0, 1, epochs)
     trend = {"flat": 0 * x, "rising": 0.5 * x, "levelling off": 1 - np.exp(-5 * x)}[shape]
     assert _alarms(np.random.default_rng(0), trend, n, wobble, 120) == 0
@@ -102,7 +165,9 @@ def test_paired_drop_is_mcnemar_s_statistic() -> None:
 
 
 def test_history_knows_its_best_and_comes_back_from_its_state() -> None:
-    history = _history(np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], bool), np.full(4, np.nan))
+    history = _history(
+        np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], bool), np.full(4, np.nan)
+    )
     assert [e.metrics.best_epoch for e in history] == [1, 2, 3, 3]
     assert history.best is not None
     assert history.best.robust_accuracy == history[-1].metrics.best_robust == pytest.approx(2 / 3)
@@ -114,22 +179,45 @@ def test_history_knows_its_best_and_comes_back_from_its_state() -> None:
 
 
 @pytest.mark.parametrize("robust", [0.0, 0.5])
-def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_the_later(robust: float) -> None:
+def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_the_later(
+    robust: float,
+) -> None:
     """Clean accuracies 17, 41, 41 and 30 %, as of a training that never withstands an attack."""
     history, n = History(), 100
     right = np.arange(n) < 100 * robust
     for number, clean in enumerate((0.17, 0.41, 0.41, 0.30), 1):
-        checked = Validation(np.arange(n) < 100 * clean, right, np.arange(n) % 10, np.arange(n) % 10, np.empty(0))
+        checked = Validation(
+            np.arange(n) < 100 * clean, right, np.arange(n) % 10, np.arange(n) % 10, np.empty(0)
+        )
         history.add(
-            checked, 10, epoch=2 * number, epochs=8, step=number * 50, steps=200, images=0, synthetic_images=0, seconds=0.0, loss=1.0, loss_clean=1.0,
-            loss_robust=0.1, learning_rate=0.1, epsilon=EPSILON, train_clean=0.9, train_robust=0.5,
-        )  # fmt: skip
+            checked,
+            10,
+            epoch=2 * number,
+            epochs=8,
+            step=number * 50,
+            steps=200,
+            images=0,
+            synthetic_images=0,
+            seconds=0.0,
+            loss=1.0,
+            loss_clean=1.0,
+            loss_robust=0.1,
+            learning_rate=0.1,
+            epsilon=EPSILON,
+            train_clean=0.9,
+            train_robust=0.5,
+        )
     assert [point.metrics.best_point for point in history] == [1, 2, 3, 3]
     best = history.best
     assert best is not None
     assert (best.epoch, best.step, best.clean_accuracy) == (6, 150, 0.41)
     last = history[-1].metrics
-    assert (last.best_epoch, last.best_step, last.best_clean, last.best_robust) == (6, 150, 0.41, robust)
+    assert (last.best_epoch, last.best_step, last.best_clean, last.best_robust) == (
+        6,
+        150,
+        0.41,
+        robust,
+    )
 
 
 def test_a_state_of_before_is_read_as_one_validation_an_epoch() -> None:
@@ -153,7 +241,9 @@ def test_guessing_is_chance_accuracy_or_nearly_one_class() -> None:
 def test_collapse_is_told_after_several_epochs_at_chance_and_not_before() -> None:
     good = [_epoch(i, 0.7, 0.4) for i in range(1, 11)]
     bad = [_epoch(i, 0.1, 0.1, top=1.0) for i in range(11, 21)]
-    ends = [end for end in range(1, 21) if collapse((good + bad)[:end], classes=10, epsilon=EPSILON)]
+    ends = [
+        end for end in range(1, 21) if collapse((good + bad)[:end], classes=10, epsilon=EPSILON)
+    ]
     assert ends == list(range(15, 21))
     found = collapse(good + bad, classes=10, epsilon=EPSILON)
     assert found is not None
@@ -164,20 +254,39 @@ def test_collapse_is_told_after_several_epochs_at_chance_and_not_before() -> Non
 
 
 def test_chance_during_the_warm_up_or_over_few_steps_is_no_collapse() -> None:
-    assert collapse([_epoch(i, 0.1, 0.1, epsilon=0.05) for i in range(1, 20)], classes=10, epsilon=EPSILON) is None
-    assert collapse([_epoch(i, 0.1, 0.1, per_epoch=2) for i in range(1, 20)], classes=10, epsilon=EPSILON) is None
-    assert collapse([_epoch(i, 0.1, 0.1) for i in range(1, 20)], classes=10, epsilon=EPSILON) is not None
+    assert (
+        collapse(
+            [_epoch(i, 0.1, 0.1, epsilon=0.05) for i in range(1, 20)], classes=10, epsilon=EPSILON
+        )
+        is None
+    )
+    assert (
+        collapse(
+            [_epoch(i, 0.1, 0.1, per_epoch=2) for i in range(1, 20)], classes=10, epsilon=EPSILON
+        )
+        is None
+    )
+    assert (
+        collapse([_epoch(i, 0.1, 0.1) for i in range(1, 20)], classes=10, epsilon=EPSILON)
+        is not None
+    )
 
 
 def test_collapse_is_told_where_validations_are_rare() -> None:
-    """Every fifth epoch of 15 steps: three of them span eleven epochs and 150 steps, four of them sixteen and 225."""
+    """Every fifth epoch of 15 steps: three of them span eleven epochs and 150 steps, four of them
+    sixteen and 225."""
     bad = [_epoch(i, 0.1, 0.1, per_epoch=15) for i in (5, 10, 15, 20)]
     assert collapse(bad[:3], classes=10, epsilon=EPSILON) is None
     found = collapse(bad, classes=10, epsilon=EPSILON)
     assert found is not None and found.since == 5
     # Two validations are never enough, nor are three within an epoch.
-    assert collapse([_epoch(i, 0.1, 0.1, per_epoch=500) for i in (5, 10)], classes=10, epsilon=EPSILON) is None
-    within = [dataclasses.replace(one, metrics=dataclasses.replace(one.metrics, epoch=1)) for one in bad]
+    assert (
+        collapse([_epoch(i, 0.1, 0.1, per_epoch=500) for i in (5, 10)], classes=10, epsilon=EPSILON)
+        is None
+    )
+    within = [
+        dataclasses.replace(one, metrics=dataclasses.replace(one.metrics, epoch=1)) for one in bad
+    ]
     assert collapse(within, classes=10, epsilon=EPSILON) is None
 
 

@@ -29,8 +29,11 @@ def _smoothed(p: np.ndarray, y: int, smoothing: float) -> float:
     return -sum(target[k] * math.log(p[k]) for k in range(classes))
 
 
-def _naive(name: str, clean: np.ndarray, adv: np.ndarray, y: int, beta: float, smoothing: float) -> tuple[float, float, float]:
-    """Total, clean, robust of one image, from the formulas in SCIENCE.md section 5 and the papers."""
+def _naive(
+    name: str, clean: np.ndarray, adv: np.ndarray, y: int, beta: float, smoothing: float
+) -> tuple[float, float, float]:
+    """Total, clean, robust of one image, from the formulas in SCIENCE.md section 5 and the
+    papers."""
     p, q = _softmax(clean), _softmax(adv)
     divergence = sum(p[k] * (math.log(p[k]) - math.log(q[k])) for k in range(len(p)))
     if name == "pgd-at":
@@ -43,9 +46,14 @@ def _naive(name: str, clean: np.ndarray, adv: np.ndarray, y: int, beta: float, s
     return boosted + beta * divergence * (1 - p[y]), 0, divergence * (1 - p[y])
 
 
-def _rows(seed: int, count: int = 6, classes: int = 5, scale: float = 2.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _rows(
+    seed: int, count: int = 6, classes: int = 5, scale: float = 2.0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    clean, adv = (scale * torch.randn(count, classes, generator=generator, dtype=torch.float64) for _ in range(2))
+    clean, adv = (
+        scale * torch.randn(count, classes, generator=generator, dtype=torch.float64)
+        for _ in range(2)
+    )
     return clean, adv, torch.randint(classes, (count,), generator=generator)
 
 
@@ -54,27 +62,44 @@ def _total(name: str) -> Callable[..., torch.Tensor]:
     if name == "pgd-at":
         return lambda clean, adv, y, beta, smoothing: pgd_at(adv, y, label_smoothing=smoothing)
     function = {"trades": trades, "mart": mart}[name]
-    return lambda clean, adv, y, beta, smoothing: function(clean, adv, y, beta=beta, label_smoothing=smoothing)
+    return lambda clean, adv, y, beta, smoothing: function(
+        clean, adv, y, beta=beta, label_smoothing=smoothing
+    )
 
 
 def test_the_methods_are_those_of_the_config() -> None:
     assert tuple(METHODS) == ("pgd-at", "trades", "mart")
     assert METHODS.keys() == set(get_args(Names))
     assert {name: (m.inner, m.needs_clean) for name, m in METHODS.items()} == {
-        "pgd-at": ("ce", False), "trades": ("kl", True), "mart": ("ce", True),
-    }  # fmt: skip
+        "pgd-at": ("ce", False),
+        "trades": ("kl", True),
+        "mart": ("ce", True),
+    }
 
 
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), classes=st.integers(2, 12), beta=st.floats(0, 20), smoothing=st.floats(0, 0.9))
-def test_every_part_equals_a_plain_loop(name: str, seed: int, classes: int, beta: float, smoothing: float) -> None:
+@given(
+    seed=st.integers(0, 10**6),
+    classes=st.integers(2, 12),
+    beta=st.floats(0, 20),
+    smoothing=st.floats(0, 0.9),
+)
+def test_every_part_equals_a_plain_loop(
+    name: str, seed: int, classes: int, beta: float, smoothing: float
+) -> None:
     clean, adv, y = _rows(seed, classes=classes)
     parts = METHODS[name].parts(clean, adv, y, beta, smoothing)
     expected = torch.tensor(
-        [_naive(name, clean[i].numpy(), adv[i].numpy(), int(y[i]), beta, smoothing) for i in range(len(y))], dtype=torch.float64
+        [
+            _naive(name, clean[i].numpy(), adv[i].numpy(), int(y[i]), beta, smoothing)
+            for i in range(len(y))
+        ],
+        dtype=torch.float64,
     )
-    torch.testing.assert_close(torch.stack([parts.total, parts.clean, parts.robust], dim=1), expected)
+    torch.testing.assert_close(
+        torch.stack([parts.total, parts.clean, parts.robust], dim=1), expected
+    )
     assert torch.equal(_total(name)(clean, adv, y, beta, smoothing), parts.total)
 
 
@@ -84,13 +109,18 @@ def test_gradients_with_respect_to_both_logits_are_exact(name: str, smoothing: f
     clean, adv, y = _rows(3)
     clean.requires_grad_(name != "pgd-at")
     adv.requires_grad_(True)
-    assert torch.autograd.gradcheck(lambda c, a: _total(name)(c, a, y, 6.0, smoothing), (clean, adv))
+    assert torch.autograd.gradcheck(
+        lambda c, a: _total(name)(c, a, y, 6.0, smoothing), (clean, adv)
+    )
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_an_image_s_loss_does_not_depend_on_its_batch(name: str) -> None:
     clean, adv, y = _rows(4)
-    alone = [_total(name)(clean[i : i + 1], adv[i : i + 1], y[i : i + 1], 6.0, 0.1) for i in range(len(y))]
+    alone = [
+        _total(name)(clean[i : i + 1], adv[i : i + 1], y[i : i + 1], 6.0, 0.1)
+        for i in range(len(y))
+    ]
     torch.testing.assert_close(_total(name)(clean, adv, y, 6.0, 0.1), torch.cat(alone))
 
 
@@ -99,7 +129,9 @@ def test_beta_zero_leaves_the_first_term_alone() -> None:
     torch.testing.assert_close(trades(clean, adv, y, beta=0), cross_entropy(clean, y))
     q = adv.softmax(1)
     others = q.scatter(1, y[:, None], 0).amax(1)
-    torch.testing.assert_close(mart(clean, adv, y, beta=0), cross_entropy(adv, y) - (1 - others).log())
+    torch.testing.assert_close(
+        mart(clean, adv, y, beta=0), cross_entropy(adv, y) - (1 - others).log()
+    )
     adv.requires_grad_(True)
     trades(clean, adv, y, beta=0).sum().backward()
     assert not adv.grad.any()
@@ -114,7 +146,9 @@ def test_without_an_attack_trades_is_cross_entropy_and_the_robust_parts_vanish()
 
 def test_the_divergence_trained_on_is_the_one_attacked_with() -> None:
     clean, adv, y = _rows(7)
-    torch.testing.assert_close(METHODS["trades"].parts(clean, adv, y, 6.0, 0.0).robust, kl(adv, clean.softmax(1)))
+    torch.testing.assert_close(
+        METHODS["trades"].parts(clean, adv, y, 6.0, 0.0).robust, kl(adv, clean.softmax(1))
+    )
 
 
 def test_label_smoothing_leaves_the_terms_alone_that_know_no_distribution() -> None:
@@ -132,8 +166,13 @@ EXTREME = [-1e30, -1e4, -200.0, 0.0, 200.0, 1e4, 1e30]
 
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.tuples(*[st.sampled_from(EXTREME)] * 6), min_size=1, max_size=5), label=st.integers(0, 2))
-def test_extreme_logits_give_finite_losses_and_gradients(name: str, rows: list[tuple[float, ...]], label: int) -> None:
+@given(
+    rows=st.lists(st.tuples(*[st.sampled_from(EXTREME)] * 6), min_size=1, max_size=5),
+    label=st.integers(0, 2),
+)
+def test_extreme_logits_give_finite_losses_and_gradients(
+    name: str, rows: list[tuple[float, ...]], label: int
+) -> None:
     both = torch.tensor(rows)
     clean, adv = both[:, :3].clone().requires_grad_(True), both[:, 3:].clone().requires_grad_(True)
     loss = _total(name)(clean, adv, torch.full((len(rows),), label), 6.0, 0.1)
@@ -144,7 +183,8 @@ def test_extreme_logits_give_finite_losses_and_gradients(name: str, rows: list[t
 
 
 def test_mart_s_margin_and_weight_are_exact_where_probabilities_round_to_one() -> None:
-    """Sure and wrong by 100: 1 - p is e^-100, which 1 minus a float cannot say; sure and right by 30: the weight is 2 e^-30."""
+    """Sure and wrong by 100: 1 - p is e^-100, which 1 minus a float cannot say; sure and right by
+    30: the weight is 2 e^-30."""
     wrong, right = torch.tensor([[0.0, 100.0, 0.0]]), torch.tensor([[30.0, 0.0, 0.0]])
     y = torch.zeros(1, dtype=torch.long)
     torch.testing.assert_close(mart(wrong, wrong, y, beta=0).item(), 100 + 100 - math.log(2))
@@ -158,7 +198,12 @@ def test_half_precision_logits_are_taken_and_worked_on_in_fp32(name: str) -> Non
     rounded = [value.bfloat16() for value in (clean, adv)]
     loss = _total(name)(*rounded, y, 6.0, 0.1)
     assert loss.dtype == torch.float32
-    torch.testing.assert_close(loss, _total(name)(*(value.double() for value in rounded), y, 6.0, 0.1).float(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        loss,
+        _total(name)(*(value.double() for value in rounded), y, 6.0, 0.1).float(),
+        rtol=1e-5,
+        atol=1e-5,
+    )
     assert _total(name)(clean.half(), adv.half(), y, 6.0, 0.0).dtype == torch.float32
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(_total(name)(*rounded, y, 6.0, 0.1), loss)
@@ -184,10 +229,20 @@ UNPAIRED = [
 
 @pytest.mark.parametrize(
     ("name", "change", "word"),
-    [(name, *case) for name, method in METHODS.items() for case in (WRONG + UNPAIRED if method.needs_clean else WRONG)],
+    [
+        (name, *case)
+        for name, method in METHODS.items()
+        for case in (WRONG + UNPAIRED if method.needs_clean else WRONG)
+    ],
 )
 def test_what_is_no_loss_is_refused_by_name(name: str, change: dict[str, Any], word: str) -> None:
-    good = {"clean": torch.zeros(4, 3), "adv": torch.zeros(4, 3), "y": torch.zeros(4, dtype=torch.long), "beta": 6.0, "smoothing": 0.0}
+    good = {
+        "clean": torch.zeros(4, 3),
+        "adv": torch.zeros(4, 3),
+        "y": torch.zeros(4, dtype=torch.long),
+        "beta": 6.0,
+        "smoothing": 0.0,
+    }
     METHODS[name].parts(*good.values())
     with pytest.raises(InputError, match=word):
         METHODS[name].parts(*(good | change).values())

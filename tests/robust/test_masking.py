@@ -1,4 +1,5 @@
-"""The checks of gradient masking: a robust network passes, networks that hide their gradients do not."""
+"""The checks of gradient masking: a robust network passes, networks that hide their gradients do
+not."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ CHECKS = ["large-budget", "steps", "black-box", "restarts", "surface"]
 class Around(nn.Module):
     """A network with a change before it and one after it."""
 
-    def __init__(self, body: nn.Module, before: Callable[[Tensor], Tensor], after: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self, body: nn.Module, before: Callable[[Tensor], Tensor], after: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.body, self.before, self.after = body, before, after
 
@@ -59,7 +62,9 @@ def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_shipped_robust_network_passes_every_check() -> None:
     test = load_split("fashion-mnist", "test")
     net = load_encoder("robust", "fashion-mnist").net
-    found = masking_panel(net, test.image[:120], test.label[:120], norm="linf", epsilon=0.1, seed=0, batch=250)
+    found = masking_panel(
+        net, test.image[:120], test.label[:120], norm="linf", epsilon=0.1, seed=0, batch=250
+    )
     assert _verdicts(found) == dict.fromkeys(CHECKS, "pass"), found.checks
     assert found.n == 120
 
@@ -93,7 +98,10 @@ def test_a_network_whose_gradients_are_noise_is_found_out() -> None:
 @pytest.mark.usefixtures("fewer")
 def test_a_plain_network_that_withstands_nothing_hides_nothing() -> None:
     verdicts = _verdicts(_panel(network(), epsilon=0.3))
-    assert "warn" not in verdicts.values() and verdicts["large-budget"] == verdicts["surface"] == "pass"
+    assert (
+        "warn" not in verdicts.values()
+        and verdicts["large-budget"] == verdicts["surface"] == "pass"
+    )
 
 
 @pytest.mark.usefixtures("fewer")
@@ -105,13 +113,17 @@ def test_too_few_images_are_never_a_pass_on_what_needs_many() -> None:
 @pytest.mark.usefixtures("fewer")
 def test_a_network_that_is_right_about_nothing_gets_no_surface() -> None:
     net, image = network(), pictures(20)
-    found = masking_panel(net, image, (predicted(net, image) + 1) % 10, norm="linf", epsilon=0.1, seed=0, batch=9)
+    found = masking_panel(
+        net, image, (predicted(net, image) + 1) % 10, norm="linf", epsilon=0.1, seed=0, batch=9
+    )
     assert found.surface is None and _verdicts(found)["surface"] == "unclear"
 
 
 @pytest.mark.usefixtures("fewer")
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_the_surface_is_the_loss_along_the_gradient_and_across_it_around_an_image_of_median_rise(norm: str) -> None:
+def test_the_surface_is_the_loss_along_the_gradient_and_across_it_around_an_image_of_median_rise(
+    norm: str,
+) -> None:
     net, image, epsilon = network(), pictures(31), 0.02 if norm == "linf" else 0.2
     label = predicted(net, image)
     surface = masking_panel(net, image, label, norm=norm, epsilon=epsilon, seed=4, batch=50).surface
@@ -120,9 +132,18 @@ def test_the_surface_is_the_loss_along_the_gradient_and_across_it_around_an_imag
     y = torch.from_numpy(label)
     before = cross_entropy(net(leaf), y)
     (gradient,) = torch.autograd.grad(before.sum(), leaf)
-    step = gradient.sign() if norm == "linf" else gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    step = (
+        gradient.sign()
+        if norm == "linf"
+        else gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    )
     rise = (
-        torch.stack([cross_entropy(net((leaf + share * epsilon * step).clamp(0, 1)), y) - before for share in (0.25, 1)])
+        torch.stack(
+            [
+                cross_entropy(net((leaf + share * epsilon * step).clamp(0, 1)), y) - before
+                for share in (0.25, 1)
+            ]
+        )
         .detach()
         .amax(dim=0)
     )
@@ -130,11 +151,15 @@ def test_the_surface_is_the_loss_along_the_gradient_and_across_it_around_an_imag
     row = surface.row
     assert (surface.label, surface.predicted) == (label[row], label[row])
     assert len(surface.along) == len(surface.across) == len(surface.loss) == 21
-    assert (surface.along[0], surface.along[10], surface.along[20]) == pytest.approx((-epsilon, 0, epsilon))
+    assert (surface.along[0], surface.along[10], surface.along[20]) == pytest.approx(
+        (-epsilon, 0, epsilon)
+    )
     assert surface.loss[10][10] == pytest.approx(before[row].item(), rel=1e-5)
     for j, length in enumerate(surface.along):
         moved = (leaf[row : row + 1] + length * step[row : row + 1]).clamp(0, 1)
-        assert surface.loss[10][j] == pytest.approx(cross_entropy(net(moved), y[row : row + 1]).item(), rel=1e-4)
+        assert surface.loss[10][j] == pytest.approx(
+            cross_entropy(net(moved), y[row : row + 1]).item(), rel=1e-4
+        )
     steps = [abs(line[10] - surface.loss[10][10]) for line in surface.loss]
     assert 0 < max(steps) < abs(surface.loss[10][20] - surface.loss[10][10])
 
@@ -171,7 +196,9 @@ def test_the_caller_hears_of_batches_and_can_stop() -> None:
         (-0.01, -0.03, 0.01, 0.02, "pass"),
     ],
 )
-def test_a_verdict_needs_the_share_and_its_interval(value: float, low: float, high: float, limit: float, verdict: str) -> None:
+def test_a_verdict_needs_the_share_and_its_interval(
+    value: float, low: float, high: float, limit: float, verdict: str
+) -> None:
     assert judged(Interval(value, low, high, 100), limit) == verdict
 
 
@@ -180,9 +207,18 @@ def test_every_sentence_says_its_figures() -> None:
     found: dict[str, Check] = {check.name: check for check in _panel(network(), count=20).checks}
     figures = {name: check.figures for name, check in found.items()}
     assert f"{100 * figures['large-budget']['left']:.1f} % right" in found["large-budget"].sentence
-    assert all(f"{100 * figures['steps'][name]:.1f}" in found["steps"].sentence for name in ("pgd10", "pgd40", "pgd200"))
-    assert f"turns {figures['black-box']['turned']:.0f} of the {figures['black-box']['left']:.0f}" in found["black-box"].sentence
-    assert f"{100 * figures['restarts']['lowest']:.1f} to {100 * figures['restarts']['highest']:.1f} %" in found["restarts"].sentence
+    assert all(
+        f"{100 * figures['steps'][name]:.1f}" in found["steps"].sentence
+        for name in ("pgd10", "pgd40", "pgd200")
+    )
+    assert (
+        f"turns {figures['black-box']['turned']:.0f} of the {figures['black-box']['left']:.0f}"
+        in found["black-box"].sentence
+    )
+    assert (
+        f"{100 * figures['restarts']['lowest']:.1f} to {100 * figures['restarts']['highest']:.1f} %"
+        in found["restarts"].sentence
+    )
     assert f"for {100 * figures['surface']['flat']:.1f} %" in found["surface"].sentence
     assert all(math.isfinite(value) for check in found.values() for value in check.figures.values())
     assert figures["large-budget"]["budget"] == 1.0

@@ -1,4 +1,5 @@
-"""The published recipe against a plain float64 loop with torch's own optimiser and schedule, written from its description."""
+"""The published recipe against a plain float64 loop with torch's own optimiser and schedule,
+written from its description."""
 
 from __future__ import annotations
 
@@ -18,11 +19,13 @@ from tests.robust import tiny
 
 EPSILON = 8 / 255
 TOTAL, DONE = 84, 30
-"""Steps of the whole training, of which so many are compared: the first 2.1 are the start of the average, the peak is near the 21st."""
+"""Steps of the whole training, of which so many are compared: the first 2.1 are the start of the
+average, the peak is near the 21st."""
 
 
 def _config(**change: object) -> TrainConfig:
-    """The preset on tiny images: 14 passes over 30 real images in six steps each, 11 of 16 images synthetic."""
+    """The preset on tiny images: 14 passes over 30 real images in six steps each, 11 of 16 images
+    synthetic."""
     small = {
         "dataset": "tiny",
         "synthetic": ["made"],
@@ -36,7 +39,8 @@ def _config(**change: object) -> TrainConfig:
 
 
 class _Exact(tiny.Normalised):
-    """Calculates in float64 whatever the images come in: in fp32 the divergence of so close a start is half rounding, and signs flip."""
+    """Calculates in float64 whatever the images come in: in fp32 the divergence of so close a start
+    is half rounding, and signs flip."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,15 +66,25 @@ def _attacked(net: nn.Module, x: Tensor, start: Tensor) -> Tensor:
 
 
 def _reference(trainer: RobustTrainer, steps: int) -> tuple[nn.Module, nn.Module]:
-    """Network and average after ``steps`` steps of TRADES from the same weights, batches and start noise, all in float64."""
+    """Network and average after ``steps`` steps of TRADES from the same weights, batches and start
+    noise, all in float64."""
     net = _Exact()
     average = copy.deepcopy(net)
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.4, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.4, total_steps=TOTAL, pct_start=0.25)
+    optimiser = torch.optim.SGD(
+        net.parameters(), lr=0.4, momentum=0.9, weight_decay=5e-4, nesterov=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=0.4, total_steps=TOTAL, pct_start=0.25
+    )
     for step in range(steps):
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([0, 2, step]).generate_state(1, np.uint64)[0]))
+        generator = torch.Generator().manual_seed(
+            int(np.random.SeedSequence([0, 2, step]).generate_state(1, np.uint64)[0])
+        )
         pools, rows = (trainer.data.real, trainer.data.synthetic), trainer.mixture.rows(step)
-        image, label = (np.concatenate(part) for part in zip(*(p.take(r) for p, r in zip(pools, rows, strict=True)), strict=True))
+        image, label = (
+            np.concatenate(part)
+            for part in zip(*(p.take(r) for p, r in zip(pools, rows, strict=True)), strict=True)
+        )
         assert [len(part) for part in rows] == [5, 11], "70 % synthetic"
         x, y = torch.from_numpy(image).permute(0, 3, 1, 2).double() / 255, torch.from_numpy(label)
         x_adv = _attacked(net, x, torch.randn(x.shape, generator=generator).double())
@@ -96,7 +110,8 @@ def _gap(one: nn.Module, other: nn.Module) -> float:
 
 
 def _gaps(config: TrainConfig) -> tuple[float, float]:
-    """Largest difference of any weight or statistic from the reference, of the network and of its average."""
+    """Largest difference of any weight or statistic from the reference, of the network and of its
+    average."""
     trainer = RobustTrainer(_Exact(), tiny.data(real=30), config, epsilon=EPSILON)
     assert trainer.total == TOTAL
     for _ in range(DONE):
@@ -128,5 +143,13 @@ def test_each_of_its_settings_matters(change: dict[str, object], average_only: b
 def test_the_recipe_at_its_own_size() -> None:
     config = train_preset("paper")
     assert (config.epochs, config.batch, config.synthetic_per_batch) == (400, 1024, 0)
-    assert parse(TrainConfig, preset_settings("paper") | {"synthetic": ["a"]}).synthetic_per_batch == 717
-    assert (config.architecture, config.method, config.beta, config.warm_up) == ("wrn-28-10-swish", "trades", 6, 0)
+    assert (
+        parse(TrainConfig, preset_settings("paper") | {"synthetic": ["a"]}).synthetic_per_batch
+        == 717
+    )
+    assert (config.architecture, config.method, config.beta, config.warm_up) == (
+        "wrn-28-10-swish",
+        "trades",
+        6,
+        0,
+    )

@@ -30,14 +30,25 @@ def test_accuracies_stages_classes_and_confusions_are_those_of_single_images() -
     state, label, attacks = _finished()
     report = weights_report(state, label, NAMES, attacks, **GIVEN)
     assert (report.which, report.epoch, report.sha256) == ("best", 4, "ab")
-    fate = [(int(y), int(c), int(a), int(b)) for y, c, a, b in zip(label, state.clean, state.attacked, state.broken_by, strict=True)]
-    assert all((c == y) == (b != WRONG_BEFORE) and (a == y) == (b == STANDS) and (b >= 0 or a == c) for y, c, a, b in fate)
+    fate = [
+        (int(y), int(c), int(a), int(b))
+        for y, c, a, b in zip(label, state.clean, state.attacked, state.broken_by, strict=True)
+    ]
+    assert all(
+        (c == y) == (b != WRONG_BEFORE) and (a == y) == (b == STANDS) and (b >= 0 or a == c)
+        for y, c, a, b in fate
+    )
     assert report.clean == wilson(54, 60)
     assert report.robust == wilson(sum(b == STANDS for *_, b in fate), 60)
     left = 54
     for number, stage in enumerate(report.stages):
         turned = sum(b == number for *_, b in fate)
-        assert (stage.name, stage.title, stage.attacked, stage.broken) == (attacks[number].name, attacks[number].title, left, turned)
+        assert (stage.name, stage.title, stage.attacked, stage.broken) == (
+            attacks[number].name,
+            attacks[number].title,
+            left,
+            turned,
+        )
         assert turned > 0 and stage.seconds > 0
         left -= turned
         assert stage.after == wilson(left, 60)
@@ -46,11 +57,17 @@ def test_accuracies_stages_classes_and_confusions_are_those_of_single_images() -
         own = [one for one in fate if one[0] == k]
         assert (figures.name, figures.n) == (NAMES[k], len(own))
         assert figures.clean == (wilson(sum(y == c for y, c, *_ in own), len(own)) if own else None)
-        assert figures.robust == (wilson(sum(b == STANDS for *_, b in own), len(own)) if own else None)
+        assert figures.robust == (
+            wilson(sum(b == STANDS for *_, b in own), len(own)) if own else None
+        )
     assert any(figures.clean is None for figures in report.classes)
     for table, place in ((report.confusion_clean, 1), (report.confusion, 2)):
         assert len(table) == 11 and sum(map(sum, table)) == 60
-        assert all(table[i][j] == sum(one[0] == i and one[place] == j for one in fate) for i in range(11) for j in range(11))
+        assert all(
+            table[i][j] == sum(one[0] == i and one[place] == j for one in fate)
+            for i in range(11)
+            for j in range(11)
+        )
     assert 0.03 < report.largest <= EPSILON
 
 
@@ -60,7 +77,9 @@ def test_the_outcome_is_a_copy_that_survives_its_file(tmp_path: Any) -> None:
     path = tmp_path / "outcomes.npz"
     path.write_bytes(outcomes_bytes(Outcomes(np.arange(60), label, {"best": one})))
     again = read_outcomes(path).of["best"]
-    assert np.array_equal(again.broken_by, state.broken_by) and np.array_equal(again.attacked, state.attacked)
+    assert np.array_equal(again.broken_by, state.broken_by) and np.array_equal(
+        again.attacked, state.attacked
+    )
     assert again.robust.sum() == state.standing
     state.broken_by[:] = STANDS
     assert not (one.broken_by == STANDS).all()
@@ -87,14 +106,19 @@ def test_labels_or_attacks_of_another_suite_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turned", "n", "refused", "said"), [(0, 1000, 0, []), (2, 1000, 0, []), (3, 1000, 0, ["Square"]), (0, 1000, 1, ["beyond"])]
+    ("turned", "n", "refused", "said"),
+    [(0, 1000, 0, []), (2, 1000, 0, []), (3, 1000, 0, ["Square"]), (0, 1000, 1, ["beyond"])],
 )
-def test_what_is_odd_about_an_outcome_is_said(turned: int, n: int, refused: int, said: list[str]) -> None:
+def test_what_is_odd_about_an_outcome_is_said(
+    turned: int, n: int, refused: int, said: list[str]
+) -> None:
     state = SuiteState.begin(n, ["apgd-ce", "square"], norm="linf", epsilon=0.1, batch=9)
     state.broken[:] = (100, turned)
     state.refused[0] = refused
     found = suite_warnings(state)
-    assert len(found) == len(said) and all(word in text for word, text in zip(said, found, strict=True))
+    assert len(found) == len(said) and all(
+        word in text for word, text in zip(said, found, strict=True)
+    )
 
 
 def test_square_alone_surprises_nobody() -> None:

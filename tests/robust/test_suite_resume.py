@@ -1,4 +1,5 @@
-"""A suite that is killed and resumed comes to the same for every image; a damaged or foreign state is refused."""
+"""A suite that is killed and resumed comes to the same for every image; a damaged or foreign state
+is refused."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ def test_a_kill_after_every_batch_costs_nothing_but_time() -> None:
     whole = finish(run_suite(net, image, label, _attacks(net), **SETTINGS))
     state = None
     while state is None or not state.done:
-        state = _through_a_file(next(run_suite(net, image, label, _attacks(net), state=state, **SETTINGS)))
+        state = _through_a_file(
+            next(run_suite(net, image, label, _attacks(net), state=state, **SETTINGS))
+        )
     assert _outcome(state) == _outcome(whole)
 
 
@@ -80,7 +83,9 @@ def test_stopped_inside_a_batch_nothing_of_it_is_kept_and_the_resumed_run_is_the
         seen.extend(map(_outcome, states))
     hook.remove()
     assert len(seen) > 6 and _outcome(state) == seen[-1] and CLEAN_PASS < state.stage < 2
-    assert _outcome(finish(run_suite(net, image, label, _attacks(net), state=state, **SETTINGS))) == _outcome(whole)
+    assert _outcome(
+        finish(run_suite(net, image, label, _attacks(net), state=state, **SETTINGS))
+    ) == _outcome(whole)
 
 
 def test_a_state_that_is_done_does_nothing_more() -> None:
@@ -107,14 +112,22 @@ def test_a_state_of_another_suite_is_refused_by_name(change: dict[str, Any], wor
     count = change.pop("count", 12)
     attacks = _attacks(net)[: change.pop("attacks", 2)]
     with pytest.raises(InputError, match=word):
-        next(run_suite(net, image[:count], label[:count], attacks, state=state, **(SETTINGS | change)))
+        next(
+            run_suite(
+                net, image[:count], label[:count], attacks, state=state, **(SETTINGS | change)
+            )
+        )
 
 
 def _changed(**change: Any) -> dict[str, np.ndarray]:
     net, image, label = problem(12)
     arrays = next(run_suite(net, image, label, _attacks(net), **SETTINGS)).to_arrays()
     plain = json.loads(str(arrays["plain"])) | change.pop("of_plain", {})
-    return {name: value for name, value in (arrays | {"plain": np.array(json.dumps(plain))} | change).items() if value is not None}
+    return {
+        name: value
+        for name, value in (arrays | {"plain": np.array(json.dumps(plain))} | change).items()
+        if value is not None
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Suites of attacks: the worst case of every image, batches as they were composed, and what does not count."""
+"""Suites of attacks: the worst case of every image, batches as they were composed, and what does
+not count."""
 
 from __future__ import annotations
 
@@ -42,19 +43,34 @@ def test_each_attack_meets_only_the_images_that_stand_in_batches_fixed_when_it_b
     second: list[tuple[int, list[float]]] = []
     attacks = [shifting("up", 0.025, first), shifting("more", 0.04, second)]
     state = run(Brightness(), image, label, attacks, epsilon=0.05, batch=2)
-    rounded = [[(n, [round(mean, 2) for mean in means]) for n, means in seen] for seen in (first, second)]
+    rounded = [
+        [(n, [round(mean, 2) for mean in means]) for n, means in seen] for seen in (first, second)
+    ]
     assert rounded[0] == [(0, [0.45, 0.49]), (1, [0.8, 0.48]), (2, [0.1, 0.47])]
     assert rounded[1] == [(0, [0.45, 0.8]), (1, [0.1, 0.47])]
     assert state.broken_by.tolist() == [STANDS, WRONG_BEFORE, 0, STANDS, 0, STANDS, 1]
     assert state.clean.tolist() == [0, 0, 0, 1, 0, 0, 0]
     assert state.attacked.tolist() == [0, 0, 1, 1, 1, 0, 1]
-    assert (state.tried.tolist(), state.broken.tolist(), state.refused.tolist()) == ([6, 4], [2, 1], [0, 0])
+    assert (state.tried.tolist(), state.broken.tolist(), state.refused.tolist()) == (
+        [6, 4],
+        [2, 1],
+        [0, 0],
+    )
     assert state.largest == pytest.approx(0.04, abs=1e-6)
 
 
-def test_the_worst_case_never_exceeds_any_single_attack_and_equals_their_meet_where_starts_are_fixed() -> None:
+def test_the_worst_case_never_exceeds_any_single_attack_and_equals_their_meet_where_starts_are_fixed() -> (
+    None
+):
     net, image, label = problem(40)
-    attacks = [shifting(name, by) for name, by in (("up", 0.03), ("down", -0.03), ("contrast", lambda x: x.round() * 0.04 + x * 0.96))]
+    attacks = [
+        shifting(name, by)
+        for name, by in (
+            ("up", 0.03),
+            ("down", -0.03),
+            ("contrast", lambda x: x.round() * 0.04 + x * 0.96),
+        )
+    ]
     alone = [run(net, image, label, [attack]).broken_by == STANDS for attack in attacks]
     together = run(net, image, label, attacks).broken_by == STANDS
     assert 0 < together.sum() < min(stands.sum() for stands in alone)
@@ -70,7 +86,13 @@ def test_quick_and_the_first_start_of_the_suite_are_pgd_itself(norm: str) -> Non
     for number in range(math.ceil(len(standing) / 7)):
         rows = standing[7 * number : 7 * number + 7]
         x, y = to_tensor(image[rows]), torch.from_numpy(label[rows])
-        given_ = {"epsilon": epsilon, "step_size": 2.5 * epsilon / 10, "steps": 10, "norm": norm, "generator": seeded(5, 0, number, 0)}
+        given_ = {
+            "epsilon": epsilon,
+            "step_size": 2.5 * epsilon / 10,
+            "steps": 10,
+            "norm": norm,
+            "generator": seeded(5, 0, number, 0),
+        }
         x_adv = pgd(net, x, y, **given_)
         fallen += rows[(net(x_adv).argmax(dim=1) != y).numpy()].tolist()
     assert 0 < len(fallen) < len(standing)
@@ -86,7 +108,9 @@ def test_restarts_attack_what_the_starts_before_left_and_each_has_its_own_draw()
     net, image, label = problem(40)
     label = predicted(net, image)
     seen: list[Tensor] = []
-    hook = net.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach().clone()))
+    hook = net.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].detach().clone())
+    )
     attack = pgd_suite(net, norm="linf", epsilon=EPSILON, seed=1, steps=1, restarts=4)[0]
     x, y = to_tensor(image), torch.from_numpy(label)
     with torch.no_grad():
@@ -112,7 +136,12 @@ def test_the_margin_turns_images_that_cross_entropy_cannot_for_want_of_a_gradien
             return 1e7 * self.body(x)
 
     net, image = Sharp(), pictures(30)
-    state = run(net, image, predicted(net, image), pgd_suite(net, norm="linf", epsilon=EPSILON, seed=0, steps=10, restarts=2))
+    state = run(
+        net,
+        image,
+        predicted(net, image),
+        pgd_suite(net, norm="linf", epsilon=EPSILON, seed=0, steps=10, restarts=2),
+    )
     assert state.broken[1] > 10 > state.broken[0]
 
 
@@ -136,7 +165,9 @@ def _push(to: float) -> Attack:
         ("l2", shifting("rounding", 0.05 / 4 * (1 + 5e-6)), 0),
     ],
 )
-def test_images_beyond_the_budget_or_the_range_do_not_count_and_are_counted(norm: str, attack: Attack, refused: int) -> None:
+def test_images_beyond_the_budget_or_the_range_do_not_count_and_are_counted(
+    norm: str, attack: Attack, refused: int
+) -> None:
     image, label = grey(0.495, 0.495, 0.495)
     state = run(Brightness(), image, label, [attack], norm=norm, epsilon=0.05)
     assert state.refused.tolist() == [refused]
@@ -148,7 +179,9 @@ def test_images_beyond_the_budget_or_the_range_do_not_count_and_are_counted(norm
 
 def test_one_image_beyond_the_budget_does_not_spoil_its_batch() -> None:
     image, label = grey(0.495, 0.495)
-    attack = shifting("mixed", lambda x: torch.stack([x[0] + 0.02, torch.full_like(x[1], math.nan)]))
+    attack = shifting(
+        "mixed", lambda x: torch.stack([x[0] + 0.02, torch.full_like(x[1], math.nan)])
+    )
     assert run(Brightness(), image, label, [attack], epsilon=0.05).broken_by.tolist() == [0, STANDS]
 
 
@@ -163,7 +196,15 @@ def test_all_or_all_but_one_misclassified_is_an_outcome(right: int) -> None:
     image, label = grey(*[0.2] * 9)
     label[right:] = 1
     states = []
-    for state in run_suite(Brightness(), image, label, [shifting("a", 0.01), shifting("b", 0.02)], norm="linf", epsilon=0.05, batch=4):
+    for state in run_suite(
+        Brightness(),
+        image,
+        label,
+        [shifting("a", 0.01), shifting("b", 0.02)],
+        norm="linf",
+        epsilon=0.05,
+        batch=4,
+    ):
         states.append((state.stage, state.batch))
     assert states == [(-1, 1), (-1, 2), (0, 0), (1, 0), (2, 0)]
     assert state.standing == right and state.tried.tolist() == [right, right]
@@ -171,7 +212,9 @@ def test_all_or_all_but_one_misclassified_is_an_outcome(right: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(count=st.integers(1, 12), batch=st.integers(1, 14), seed=st.integers(0, 5))
-def test_outcomes_of_an_attack_on_single_images_do_not_depend_on_the_batch(count: int, batch: int, seed: int) -> None:
+def test_outcomes_of_an_attack_on_single_images_do_not_depend_on_the_batch(
+    count: int, batch: int, seed: int
+) -> None:
     net, image = network(), pictures(count, seed)
     label = predicted(net, image)
     attacks = [shifting("up", 0.03), shifting("down", -0.03)]
@@ -183,10 +226,14 @@ def test_outcomes_of_an_attack_on_single_images_do_not_depend_on_the_batch(count
 def test_the_work_done_and_left_adds_up_to_what_was_planned_until_images_fall() -> None:
     net, image, label = problem(30, wrong=0)
     attacks = [
-        Attack(attack.name, attack.title, cost, attack.run) for attack, cost in ((shifting("a", 0.0), 2.0), (shifting("b", 0.03), 5.0))
+        Attack(attack.name, attack.title, cost, attack.run)
+        for attack, cost in ((shifting("a", 0.0), 2.0), (shifting("b", 0.03), 5.0))
     ]
     costs = [attack.cost for attack in attacks]
-    found = [state.work(costs) for state in run_suite(net, image, label, attacks, norm="linf", epsilon=EPSILON, batch=7)]
+    found = [
+        state.work(costs)
+        for state in run_suite(net, image, label, attacks, norm="linf", epsilon=EPSILON, batch=7)
+    ]
     assert found[0] == (0.0, 30 * 7.0)
     assert all(sum(pair) == 210 for pair in found)
     assert [done for done, _ in found][-6:] == [60.0, 95.0, 130.0, 165.0, 200.0, 210.0]
@@ -195,7 +242,12 @@ def test_the_work_done_and_left_adds_up_to_what_was_planned_until_images_fall() 
 
 def test_the_stages_of_a_suite_are_reported_in_order_beginning_with_the_clean_pass() -> None:
     net, image, label = problem(10)
-    stages = [state.stage for state in run_suite(net, image, label, [shifting("a", 0.01)], norm="linf", epsilon=EPSILON, batch=4)]
+    stages = [
+        state.stage
+        for state in run_suite(
+            net, image, label, [shifting("a", 0.01)], norm="linf", epsilon=EPSILON, batch=4
+        )
+    ]
     assert stages[:2] == [CLEAN_PASS, CLEAN_PASS] and stages[-1] == 1 and stages == sorted(stages)
 
 

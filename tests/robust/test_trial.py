@@ -30,7 +30,14 @@ class Mixed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.SiLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, 3))
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3),
+            nn.BatchNorm2d(4),
+            nn.SiLU(),
+            nn.Dropout(0.5),
+            nn.Flatten(),
+            nn.Linear(4 * 36, 3),
+        )
         self.body[1].eval()
         self.body[5].weight.requires_grad_(False)
         self.body[0].bias.grad = torch.full((4,), 2.5)
@@ -41,15 +48,22 @@ class Mixed(nn.Module):
 
 def _state(net: nn.Module) -> dict[str, Any]:
     return {
-        "modes": [m.training for m in net.modules()], "flags": [p.requires_grad for p in net.parameters()],
+        "modes": [m.training for m in net.modules()],
+        "flags": [p.requires_grad for p in net.parameters()],
         "gradients": [None if p.grad is None else p.grad.tolist() for p in net.parameters()],
         "tensors": {name: value.tolist() for name, value in net.state_dict().items()},
         "hooks": [(len(m._forward_pre_hooks), len(m._forward_hooks)) for m in net.modules()],
-        "settings": (torch.get_float32_matmul_precision(), torch.backends.cudnn.deterministic, torch.is_grad_enabled()),
-    }  # fmt: skip
+        "settings": (
+            torch.get_float32_matmul_precision(),
+            torch.backends.cudnn.deterministic,
+            torch.is_grad_enabled(),
+        ),
+    }
 
 
-def test_between_batches_and_after_them_network_settings_and_random_streams_are_as_they_were() -> None:
+def test_between_batches_and_after_them_network_settings_and_random_streams_are_as_they_were() -> (
+    None
+):
     net, image = Mixed(), pictures(20)
     label = np.zeros(20, np.int64)
     torch.set_float32_matmul_precision("high")
@@ -59,7 +73,16 @@ def test_between_batches_and_after_them_network_settings_and_random_streams_are_
         np.random.seed(7)  # noqa: NPY002 -- the global stream is what must be left alone
         streams = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
         attack = Attack("noisy", "noisy", 1.0, _noisy)
-        for _ in run_suite(net, image, label, [attack], norm="linf", epsilon=EPSILON, batch=6, should_stop=lambda: False):
+        for _ in run_suite(
+            net,
+            image,
+            label,
+            [attack],
+            norm="linf",
+            epsilon=EPSILON,
+            batch=6,
+            should_stop=lambda: False,
+        ):
             assert _state(net) == before
             assert torch.equal(torch.get_rng_state(), streams[0])
         assert np.random.get_state()[1].tolist() == streams[1]  # noqa: NPY002
@@ -71,10 +94,27 @@ def test_inside_an_attack_the_network_is_in_eval_mode_frozen_and_without_gradien
     net, seen = Mixed(), []
 
     def look(x: Tensor) -> Tensor:
-        seen.append((net.training, net.body[3].training, any(p.requires_grad for p in net.parameters()), torch.is_grad_enabled()))
+        seen.append(
+            (
+                net.training,
+                net.body[3].training,
+                any(p.requires_grad for p in net.parameters()),
+                torch.is_grad_enabled(),
+            )
+        )
         return x
 
-    finish(run_suite(net, pictures(4), predicted(net.eval(), pictures(4)), [shifting("look", look)], norm="linf", epsilon=0.1, batch=9))
+    finish(
+        run_suite(
+            net,
+            pictures(4),
+            predicted(net.eval(), pictures(4)),
+            [shifting("look", look)],
+            norm="linf",
+            epsilon=0.1,
+            batch=9,
+        )
+    )
     assert seen == [(False, False, False, False)]
 
 
@@ -87,7 +127,16 @@ def test_an_attack_that_fails_leaves_everything_as_it_was(error: BaseException) 
     net, image, label = problem(6)
     net.train()
     before, stream = _state(net), torch.get_rng_state()
-    states = run_suite(net, image, label, [shifting("fails", fail)], norm="linf", epsilon=0.1, batch=9, should_stop=lambda: False)
+    states = run_suite(
+        net,
+        image,
+        label,
+        [shifting("fails", fail)],
+        norm="linf",
+        epsilon=0.1,
+        batch=9,
+        should_stop=lambda: False,
+    )
     with pytest.raises(type(error)):
         list(states)
     assert _state(net) == before and torch.equal(torch.get_rng_state(), stream)
@@ -118,11 +167,24 @@ class Wrapped(nn.Module):
         (lambda z: z @ torch.ones(3, 3), "does not take images"),
     ],
 )
-def test_a_network_that_gives_no_logits_is_refused_with_a_reason(change: Callable[[Tensor], object], words: str) -> None:
+def test_a_network_that_gives_no_logits_is_refused_with_a_reason(
+    change: Callable[[Tensor], object], words: str
+) -> None:
     net = Wrapped(change)
     before = _state(net)
     with pytest.raises(InputError, match=words):
-        list(run_suite(net, pictures(4), np.zeros(4, np.int64), [shifting("a", 0.01)], norm="linf", epsilon=0.1, batch=9, classes=5))
+        list(
+            run_suite(
+                net,
+                pictures(4),
+                np.zeros(4, np.int64),
+                [shifting("a", 0.01)],
+                norm="linf",
+                epsilon=0.1,
+                batch=9,
+                classes=5,
+            )
+        )
     assert _state(net) == before
 
 
@@ -130,9 +192,13 @@ def test_a_network_that_overflows_under_attack_is_refused_not_counted() -> None:
     image = np.full((2, 8, 8, 1), 128, np.uint8)
     net = Wrapped(lambda z: z)
     label = predicted(net, image)
-    net.register_forward_hook(lambda module, inputs, output: output * float("nan") if inputs[0].max() > 0.55 else output)
+    net.register_forward_hook(
+        lambda module, inputs, output: output * float("nan") if inputs[0].max() > 0.55 else output
+    )
     with pytest.raises(InputError, match="attacked images that are NaN"):
-        list(run_suite(net, image, label, [shifting("up", 0.08)], norm="linf", epsilon=0.1, batch=9))
+        list(
+            run_suite(net, image, label, [shifting("up", 0.08)], norm="linf", epsilon=0.1, batch=9)
+        )
 
 
 @pytest.mark.parametrize(
@@ -148,14 +214,37 @@ def test_a_network_that_overflows_under_attack_is_refused_not_counted() -> None:
         (np.repeat(pictures(3), 3, axis=3), np.zeros(3, np.int64), "does not take"),
     ],
 )
-def test_what_are_no_labelled_images_is_refused(image: np.ndarray, label: np.ndarray, words: str) -> None:
+def test_what_are_no_labelled_images_is_refused(
+    image: np.ndarray, label: np.ndarray, words: str
+) -> None:
     with pytest.raises(InputError, match=words):
-        list(run_suite(network(), image, label, [shifting("a", 0.01)], norm="linf", epsilon=0.1, batch=9, classes=10))
+        list(
+            run_suite(
+                network(),
+                image,
+                label,
+                [shifting("a", 0.01)],
+                norm="linf",
+                epsilon=0.1,
+                batch=9,
+                classes=10,
+            )
+        )
 
 
 def test_a_batch_of_no_images_is_refused() -> None:
     with pytest.raises(InputError, match="batch"):
-        next(run_suite(network(), pictures(2), np.zeros(2, np.int64), [shifting("a", 0.01)], norm="linf", epsilon=0.1, batch=0))
+        next(
+            run_suite(
+                network(),
+                pictures(2),
+                np.zeros(2, np.int64),
+                [shifting("a", 0.01)],
+                norm="linf",
+                epsilon=0.1,
+                batch=0,
+            )
+        )
 
 
 def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_attack() -> None:
@@ -172,7 +261,18 @@ def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_atta
             net(x)
 
     with pytest.raises(Cancelled):
-        list(run_suite(net, image, label, [shifting("forever", forever)], norm="linf", epsilon=0.1, batch=9, should_stop=should_stop))
+        list(
+            run_suite(
+                net,
+                image,
+                label,
+                [shifting("forever", forever)],
+                norm="linf",
+                epsilon=0.1,
+                batch=9,
+                should_stop=should_stop,
+            )
+        )
     assert time.monotonic() - ends < 0.8
     assert all(later - earlier >= LOOK_SECONDS for earlier, later in pairwise(asked[2:]))
     assert not net._forward_pre_hooks
@@ -181,18 +281,34 @@ def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_atta
 def test_a_stop_before_the_first_image_ends_at_once() -> None:
     net, image, label = problem(6)
     with pytest.raises(Cancelled):
-        next(run_suite(net, image, label, [shifting("a", 0.01)], norm="linf", epsilon=0.1, batch=9, should_stop=lambda: True))
+        next(
+            run_suite(
+                net,
+                image,
+                label,
+                [shifting("a", 0.01)],
+                norm="linf",
+                epsilon=0.1,
+                batch=9,
+                should_stop=lambda: True,
+            )
+        )
     assert not net._forward_pre_hooks
 
 
 def test_batches_keep_the_order_and_streams_differ_by_every_number() -> None:
     assert [part.tolist() for part in batches(np.array([4, 2, 9]), 2)] == [[4, 2], [9]]
-    drawn = {tuple(torch.rand(3, generator=seeded(*numbers)).tolist()) for numbers in ((0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0))}
+    drawn = {
+        tuple(torch.rand(3, generator=seeded(*numbers)).tolist())
+        for numbers in ((0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0))
+    }
     assert len(drawn) == 4
 
 
 def test_the_images_of_a_trial_are_in_range_contiguous_and_on_the_network_s_device() -> None:
     x, y = Trial(network(), pictures(5), np.arange(5)).images(np.array([3, 1]))
     assert x.is_contiguous() and x.dtype == torch.float32 and x.shape == (2, 1, 8, 8)
-    torch.testing.assert_close(x[:, 0], torch.from_numpy(pictures(5)[[3, 1], :, :, 0] / 255).float())
+    torch.testing.assert_close(
+        x[:, 0], torch.from_numpy(pictures(5)[[3, 1], :, :, 0] / 255).float()
+    )
     assert y.tolist() == [3, 1]

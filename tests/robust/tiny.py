@@ -1,4 +1,5 @@
-"""Three classes of brightness with a little noise, which a network of a thousand weights learns in seconds."""
+"""Three classes of brightness with a little noise, which a network of a thousand weights learns in
+seconds."""
 
 from __future__ import annotations
 
@@ -18,12 +19,17 @@ def images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(count,8,8,1) uint8 and (count,) int64."""
     rng = np.random.default_rng(seed)
     label = np.arange(count) % CLASSES
-    return (LEVELS[label][:, None, None, None] + rng.integers(-9, 10, (count, 8, 8, 1))).astype(np.uint8), label
+    return (LEVELS[label][:, None, None, None] + rng.integers(-9, 10, (count, 8, 8, 1))).astype(
+        np.uint8
+    ), label
 
 
 def data(real: int = 48, synthetic: int = 40, validation: int = 30) -> TrainingData:
     """Pools of that many images each; None where 0."""
-    pools = [Pool([images(count, seed)]) if count else None for seed, count in ((0, real), (1, synthetic))]
+    pools = [
+        Pool([images(count, seed)]) if count else None
+        for seed, count in ((0, real), (1, synthetic))
+    ]
     image, label = images(validation, 2)
     return TrainingData(pools[0], pools[1], image, label, CLASSES)
 
@@ -31,10 +37,17 @@ def data(real: int = 48, synthetic: int = 40, validation: int = 30) -> TrainingD
 def config(**change: object) -> TrainConfig:
     """Two epochs of six steps each, in fp32: 8 of 16 images are synthetic."""
     settings = {
-        "dataset": "tiny", "epochs": 2, "validate_every": "1 epoch", "batch": 16, "fraction": 0.5, "synthetic": ["made"], "attack_steps": 2,
+        "dataset": "tiny",
+        "epochs": 2,
+        "validate_every": "1 epoch",
+        "batch": 16,
+        "fraction": 0.5,
+        "synthetic": ["made"],
+        "attack_steps": 2,
         "validation_steps": 2,
-        "epsilon": 0.05, "precision": "fp32",
-    }  # fmt: skip
+        "epsilon": 0.05,
+        "precision": "fp32",
+    }
     return parse(TrainConfig, settings | change)
 
 
@@ -54,7 +67,13 @@ class Normalised(nn.Module):
 
         super().__init__()
         torch.manual_seed(0)
-        self.body = nn.Sequential(nn.Conv2d(1, 6, 3, stride=2), nn.BatchNorm2d(6), nn.SiLU(), nn.Flatten(), nn.Linear(54, CLASSES))
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 6, 3, stride=2),
+            nn.BatchNorm2d(6),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(54, CLASSES),
+        )
 
     def forward(self, x):
         return self.body(x)

@@ -13,7 +13,8 @@ from cdp.runs.tracking_store import Address
 
 @pytest.fixture(scope="session")
 def mirror_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store. To make its tables takes seconds on a busy machine, so most tests start from a copy."""
+    """An empty store. To make its tables takes seconds on a busy machine, so most tests start from
+    a copy."""
     folder = tmp_path_factory.mktemp("mlflow")
     Address(f"sqlite:///{folder / 'mlflow.db'}", folder, own=True).open()
     return folder / "mlflow.db"
@@ -24,6 +25,9 @@ def mirror_home(cdp_home: Path, mirror_tables: Path, monkeypatch: pytest.MonkeyP
     """CDP_HOME with an empty store, and no other store set."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (cdp_home / "mlflow").mkdir(parents=True)
-    with closing(sqlite3.connect(mirror_tables)) as source, closing(sqlite3.connect(cdp_home / "mlflow" / "mlflow.db")) as target:
+    with (
+        closing(sqlite3.connect(mirror_tables)) as source,
+        closing(sqlite3.connect(cdp_home / "mlflow" / "mlflow.db")) as target,
+    ):
         source.backup(target)
     return cdp_home

@@ -1,4 +1,5 @@
-"""Stand-ins for the sampler: frames and results of the right shape, with gates that tests open by hand."""
+"""Stand-ins for the sampler: frames and results of the right shape, with gates that tests open by
+hand."""
 
 from __future__ import annotations
 
@@ -15,12 +16,16 @@ NOTHING = ArmReport(None, None, None)
 
 def make_frame(i: int, total: int, *, images: int = 4, guided: bool = True, side: int = 4) -> Frame:
     image = np.full((images, side, side, 1), i % 256, np.uint8)
-    return Frame(i, total, 1 - i / total, image, None, 0.5 if guided else None, None, None, None, None)
+    return Frame(
+        i, total, 1 - i / total, image, None, 0.5 if guided else None, None, None, None, None
+    )
 
 
 def make_result(config: GenerateConfig, *, complete: bool) -> LiveResult:
     image = np.zeros((config.count, 4, 4, 1), np.uint8)
-    return LiveResult(np.zeros(config.count, np.int64), image, None, NOTHING, None, None, complete, 0.1)
+    return LiveResult(
+        np.zeros(config.count, np.int64), image, None, NOTHING, None, None, complete, 0.1
+    )
 
 
 class FakeLive:
@@ -33,7 +38,9 @@ class FakeLive:
         self.active = 0
         self.most_active = 0
 
-    def __call__(self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+    def __call__(
+        self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    ) -> Iterator[Frame | LiveResult]:
         self.calls.append(config)
         self.active += 1
         self.most_active = max(self.most_active, self.active)

@@ -1,4 +1,5 @@
-"""Helpers for tests of the mirror in MLflow: runs written by hand, and what MLflow's own client says of them."""
+"""Helpers for tests of the mirror in MLflow: runs written by hand, and what MLflow's own client
+says of them."""
 
 from __future__ import annotations
 
@@ -18,16 +19,34 @@ from cdp.runs.records import Run, get_run
 from cdp.runs.tracking import Tracker
 from tests.runs.processes import CONFIG
 
-TRAIN = {"dataset": "fashion-mnist", "real": None, "synthetic": ["night", "day"], "fraction": 0.7, "epochs": 30, "compile": False}
+TRAIN = {
+    "dataset": "fashion-mnist",
+    "real": None,
+    "synthetic": ["night", "day"],
+    "fraction": 0.7,
+    "epochs": 30,
+    "compile": False,
+}
 
 
-def make_run(home: Path, run_id: str = "20260101-000000-abcdef", *, kind: str = "train", state: str = "running", **status: Any) -> Run:
+def make_run(
+    home: Path,
+    run_id: str = "20260101-000000-abcdef",
+    *,
+    kind: str = "train",
+    state: str = "running",
+    **status: Any,
+) -> Run:
     """A run folder written by hand; its process is gone."""
     folder = home / "runs" / run_id
     folder.mkdir(parents=True)
     config = TRAIN if kind == "train" else flatten(CONFIG)
-    (folder / "config.json").write_text(json.dumps({"kind": kind, "name": f"name of {run_id}", "created": 1.7e9, "config": config}))
-    (folder / "status.json").write_text(json.dumps({"state": state, "updated": 1.7e9 + 60, **status}))
+    (folder / "config.json").write_text(
+        json.dumps({"kind": kind, "name": f"name of {run_id}", "created": 1.7e9, "config": config})
+    )
+    (folder / "status.json").write_text(
+        json.dumps({"state": state, "updated": 1.7e9 + 60, **status})
+    )
     return get_run(run_id)
 
 
@@ -48,13 +67,18 @@ def client() -> Any:
 
 def mirrored(run: Run, experiment: str = "Robust training") -> Any:
     """The one run in MLflow that mirrors this one."""
-    found = client().search_runs([client().get_experiment_by_name(experiment).experiment_id], f"tags.`cdp.run` = '{run.id}'")
+    found = client().search_runs(
+        [client().get_experiment_by_name(experiment).experiment_id], f"tags.`cdp.run` = '{run.id}'"
+    )
     assert len(found) == 1
     return found[0]
 
 
 def steps(run: Run, name: str = "loss", experiment: str = "Robust training") -> list[int]:
-    return [metric.step for metric in client().get_metric_history(mirrored(run, experiment).info.run_id, name)]
+    return [
+        metric.step
+        for metric in client().get_metric_history(mirrored(run, experiment).info.run_id, name)
+    ]
 
 
 def told(run: Run) -> dict[str, Any]:

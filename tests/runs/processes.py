@@ -1,4 +1,5 @@
-"""Helpers for tests of background runs: the stub worker's command, waiting for a state, run folders written by hand."""
+"""Helpers for tests of background runs: the stub worker's command, waiting for a state, run folders
+written by hand."""
 
 from __future__ import annotations
 
@@ -34,11 +35,21 @@ def journal(home: Path) -> list[list[str]]:
     return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def fake_run(home: Path, *, process: dict[str, object] | None, status: dict[str, object], config: object = None) -> Run:
+def fake_run(
+    home: Path,
+    *,
+    process: dict[str, object] | None,
+    status: dict[str, object],
+    config: object = None,
+) -> Run:
     """A run folder written by hand."""
     folder = home / "runs" / "fake"
     folder.mkdir(parents=True)
-    record = {"name": "fake", "created": 1.0, "config": flatten(CONFIG) if config is None else config}
+    record = {
+        "name": "fake",
+        "created": 1.0,
+        "config": flatten(CONFIG) if config is None else config,
+    }
     (folder / "config.json").write_text(json.dumps(record))
     (folder / "status.json").write_text(json.dumps(status))
     if process is not None:

@@ -1,4 +1,5 @@
-"""A worker process whose work needs no model: ``python stub_worker.py RUN_FOLDER``; the environment says how it behaves."""
+"""A worker process whose work needs no model: ``python stub_worker.py RUN_FOLDER``; the environment
+says how it behaves."""
 
 from __future__ import annotations
 
@@ -26,10 +27,25 @@ from cdp.runs.worker import main
 
 
 class StubMaker:
-    """Images that follow from seed and row alone. journal: a line for every batch begun and done."""
+    """Images that follow from seed and row alone. journal: a line for every batch begun and
+    done."""
 
-    def __init__(self, journal: Path, *, seconds: float = 0.0, deaf: bool = False, error: str = "", who: str = "") -> None:
-        self.journal, self.seconds, self.deaf, self.error, self.who = journal, seconds, deaf, error, who
+    def __init__(
+        self,
+        journal: Path,
+        *,
+        seconds: float = 0.0,
+        deaf: bool = False,
+        error: str = "",
+        who: str = "",
+    ) -> None:
+        self.journal, self.seconds, self.deaf, self.error, self.who = (
+            journal,
+            seconds,
+            deaf,
+            error,
+            who,
+        )
 
     def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
         return 4, 5, 1
@@ -40,7 +56,9 @@ class StubMaker:
     def labelled(self, config: GenerateConfig) -> bool:
         return True
 
-    def batch(self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray] | None:
+    def batch(
+        self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         self._note("begun", index)
         if self.error == "disk" and index == 1:
             raise OSError(28, "No space left on device")
@@ -52,7 +70,12 @@ class StubMaker:
                 return None
             time.sleep(0.01)
         rows = np.arange(index * config.batch, min(config.count, (index + 1) * config.batch))
-        image = np.stack([np.random.default_rng([config.seed, row]).integers(0, 256, (4, 5, 1), np.uint8) for row in rows])
+        image = np.stack(
+            [
+                np.random.default_rng([config.seed, row]).integers(0, 256, (4, 5, 1), np.uint8)
+                for row in rows
+            ]
+        )
         self._note("done", index)
         return image, rows % 3
 
@@ -65,9 +88,12 @@ class StubMaker:
 
 
 class StubTraining:
-    """A training without a network: one number, moved on every epoch by a fixed rule, kept every second one."""
+    """A training without a network: one number, moved on every epoch by a fixed rule, kept every
+    second one."""
 
-    def __init__(self, journal: Path, *, seconds: float = 0.0, deaf: bool = False, error: str = "") -> None:
+    def __init__(
+        self, journal: Path, *, seconds: float = 0.0, deaf: bool = False, error: str = ""
+    ) -> None:
         self.journal, self.seconds, self.deaf, self.error = journal, seconds, deaf, error
 
     def __call__(self, run: Run, context: Context) -> dict[str, Any]:
@@ -84,9 +110,13 @@ class StubTraining:
             if epoch % 2 == 0:
                 write_json(checkpoint, {"epoch": epoch, "value": value})
             self._note(run.id, "done", epoch)
-            context.on_progress(progress_since(began, done=epoch, count=epochs, resumed_from=resumed, unit="steps"))
+            context.on_progress(
+                progress_since(began, done=epoch, count=epochs, resumed_from=resumed, unit="steps")
+            )
             if self.error == "halt" and epoch == 3:
-                raise Halted("training diverged: lower learning_rate", {"epoch": epoch, "loss": float("inf")})
+                raise Halted(
+                    "training diverged: lower learning_rate", {"epoch": epoch, "loss": float("inf")}
+                )
         return {"epoch": epochs, "value": value, "undefined": float("nan")}
 
     def _wait(self, context: Context, epoch: int) -> None:
@@ -113,7 +143,9 @@ class Untracked:
     def sync(self) -> None:
         pass
 
-    def finish(self, state: str, error: str | None = None, result: dict[str, Any] | None = None) -> None:
+    def finish(
+        self, state: str, error: str | None = None, result: dict[str, Any] | None = None
+    ) -> None:
         pass
 
 
@@ -124,7 +156,11 @@ def stub_main(folder: Path, maker: StubMaker, training: StubTraining | None = No
 
 def stub_kinds(maker: StubMaker, training: StubTraining | None = None) -> dict[str, Kind]:
     """The real kinds with stand-ins at work."""
-    kinds = KINDS | {"generate": replace(KINDS["generate"], work=lambda run, context: generate(run, context, maker))}
+    kinds = KINDS | {
+        "generate": replace(
+            KINDS["generate"], work=lambda run, context: generate(run, context, maker)
+        )
+    }
     return kinds | ({"train": replace(KINDS["train"], work=training)} if training else {})
 
 
@@ -136,5 +172,8 @@ if __name__ == "__main__":
         "deaf": "STUB_DEAF" in os.environ,
         "error": os.environ.get("STUB_ERROR", ""),
     }
-    stand_ins = StubMaker(home / "journal.txt", who=folder.name, **options), StubTraining(home / "journal.txt", **options)
+    stand_ins = (
+        StubMaker(home / "journal.txt", who=folder.name, **options),
+        StubTraining(home / "journal.txt", **options),
+    )
     sys.exit(stub_main(folder, *stand_ins))

@@ -27,20 +27,34 @@ def test_five_shared_seeds_are_paired_and_give_the_numbers_of_scipy() -> None:
     low, high = oracle.confidence_interval(0.95)
     one = difference(found)
     assert one.difference is not None and one.difference.n == 5
-    assert (one.difference.value, one.difference.low, one.difference.high) == pytest.approx(((second - first).mean(), low, high))
-    assert (one.p, one.adjusted, one.count) == (pytest.approx(oracle.pvalue), pytest.approx(oracle.pvalue), 5)
+    assert (one.difference.value, one.difference.low, one.difference.high) == pytest.approx(
+        ((second - first).mean(), low, high)
+    )
+    assert (one.p, one.adjusted, one.count) == (
+        pytest.approx(oracle.pvalue),
+        pytest.approx(oracle.pvalue),
+        5,
+    )
     assert one.method == "paired t, 5 shared seeds" and one.more_seeds is None
     assert one.verdict.startswith("guided is better by 2.2 points")
-    assert one.verdict.endswith("5 paired seeds; at equal compute (60 optimiser steps, 6,000 images seen).")
+    assert one.verdict.endswith(
+        "5 paired seeds; at equal compute (60 optimiser steps, 6,000 images seen)."
+    )
 
 
-def test_an_arm_is_the_mean_of_its_seeds_with_a_t_interval_and_is_called_by_what_their_names_share() -> None:
+def test_an_arm_is_the_mean_of_its_seeds_with_a_t_interval_and_is_called_by_what_their_names_share() -> (
+    None
+):
     found = compare(arm("plain", PLAIN))
     one = found.arms[0]
     values = list(PLAIN.values())
     low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
     assert one.name == "plain" and one.interval == "95 % t interval over 5 seeds"
-    assert one.robust is not None and (one.robust.value, one.robust.low, one.robust.high) == pytest.approx((np.mean(values), low, high))
+    assert one.robust is not None and (
+        one.robust.value,
+        one.robust.low,
+        one.robust.high,
+    ) == pytest.approx((np.mean(values), low, high))
     assert [(seed.seed, seed.robust, seed.n, seed.evaluation) for seed in one.seeds] == [
         (seed, pytest.approx(value), N, f"e-plain-s{seed}") for seed, value in PLAIN.items()
     ]
@@ -55,7 +69,10 @@ def test_an_interval_of_shares_stays_within_what_shares_can_be() -> None:
 
 
 def test_only_seeds_that_both_have_are_paired() -> None:
-    found = compare(arm("plain", {0: 0.40, 2: 0.51, 3: 0.53}, beta=1.0) + arm("guided", {2: 0.5375, 3: 0.55, 7: 0.60}))
+    found = compare(
+        arm("plain", {0: 0.40, 2: 0.51, 3: 0.53}, beta=1.0)
+        + arm("guided", {2: 0.5375, 3: 0.55, 7: 0.60})
+    )
     one = difference(found)
     assert one.count == 2 and one.difference is not None
     assert one.difference.value == pytest.approx((0.5375 - 0.51 + 0.55 - 0.53) / 2)
@@ -64,17 +81,25 @@ def test_only_seeds_that_both_have_are_paired() -> None:
 
 def test_seeds_that_are_not_shared_are_compared_by_welch() -> None:
     first, second = [0.50, 0.52, 0.51], [0.53, 0.5375, 0.55, 0.5125]
-    found = compare(arm("plain", dict(enumerate(first)), beta=1.0) + arm("guided", dict(enumerate(second, start=10))))
+    found = compare(
+        arm("plain", dict(enumerate(first)), beta=1.0)
+        + arm("guided", dict(enumerate(second, start=10)))
+    )
     oracle = stats.ttest_ind(second, first, equal_var=False)
     low, high = oracle.confidence_interval(0.95)
     one = difference(found)
     assert one.difference is not None
-    assert (one.p, one.difference.low, one.difference.high) == pytest.approx((oracle.pvalue, low, high))
+    assert (one.p, one.difference.low, one.difference.high) == pytest.approx(
+        (oracle.pvalue, low, high)
+    )
     assert one.method.startswith("Welch t") and one.more_seeds is None
 
 
 def test_a_difference_that_is_not_settled_says_how_many_more_seeds_would_settle_it() -> None:
-    found = compare(arm("plain", {0: 0.50, 1: 0.52, 2: 0.51}, beta=1.0) + arm("guided", {0: 0.515, 1: 0.52, 2: 0.53}))
+    found = compare(
+        arm("plain", {0: 0.50, 1: 0.52, 2: 0.51}, beta=1.0)
+        + arm("guided", {0: 0.515, 1: 0.52, 2: 0.53})
+    )
     one = difference(found)
     assert one.adjusted is not None and one.adjusted > 0.05
     assert one.more_seeds is not None and one.more_seeds > 0
@@ -82,31 +107,55 @@ def test_a_difference_that_is_not_settled_says_how_many_more_seeds_would_settle_
 
 
 def test_one_seed_each_is_mcnemars_test_on_the_same_images() -> None:
-    found = compare(arm("plain", {0: 0.50}, clean=0.78, beta=1.0) + arm("guided", {3: 0.56}, clean=0.8))
-    read = [read_outcomes(paths.runs_dir() / name / "outcomes.npz") for name in ("e-plain-s0", "e-guided-s3")]
+    found = compare(
+        arm("plain", {0: 0.50}, clean=0.78, beta=1.0) + arm("guided", {3: 0.56}, clean=0.8)
+    )
+    read = [
+        read_outcomes(paths.runs_dir() / name / "outcomes.npz")
+        for name in ("e-plain-s0", "e-guided-s3")
+    ]
     for metric in ("robust", "clean"):
-        right = [one.of["best"].robust if metric == "robust" else one.of["best"].clean == one.label for one in read]
+        right = [
+            one.of["best"].robust if metric == "robust" else one.of["best"].clean == one.label
+            for one in read
+        ]
         gains, losses = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
         one = difference(found, metric)
         assert gains + losses > 5
         assert one.p == pytest.approx(stats.binomtest(gains, gains + losses).pvalue)
-        assert one.difference is not None and one.difference.value == pytest.approx((gains - losses) / N)
+        assert one.difference is not None and one.difference.value == pytest.approx(
+            (gains - losses) / N
+        )
         assert (one.method, one.count) == ("McNemar, 400 shared images", N)
         assert "one seed each says nothing of other seeds" in one.verdict
-    assert [one.interval for one in found.arms] == ["95 % Wilson interval of 400 images, one seed"] * 2
+    assert [one.interval for one in found.arms] == [
+        "95 % Wilson interval of 400 images, one seed"
+    ] * 2
 
 
 def test_one_seed_against_several_is_not_tested_and_says_what_to_train() -> None:
     found = compare(arm("plain", {0: 0.50}, beta=1.0) + arm("guided", {0: 0.53, 1: 0.54}))
     one = difference(found)
-    assert (one.difference, one.p, one.adjusted, one.more_seeds, one.count) == (None, None, None, None, 0)
-    assert one.verdict == (
-        "plain-s0 and guided cannot be compared in robust accuracy: plain-s0 has one seed: train at least one more, with a seed that guided has."
+    assert (one.difference, one.p, one.adjusted, one.more_seeds, one.count) == (
+        None,
+        None,
+        None,
+        None,
+        0,
+    )
+    assert (
+        one.verdict
+        == "plain-s0 and guided cannot be compared in robust accuracy: plain-s0 has one seed: train"
+        " at least one more, with a seed that guided has."
     )
 
 
 def test_p_values_of_several_arms_are_adjusted_by_holm_within_a_metric() -> None:
-    ids = arm("a", PLAIN, beta=1.0) + arm("b", GUIDED, beta=2.0) + arm("c", {0: 0.505, 1: 0.53, 2: 0.5, 3: 0.535, 4: 0.52}, beta=3.0)
+    ids = (
+        arm("a", PLAIN, beta=1.0)
+        + arm("b", GUIDED, beta=2.0)
+        + arm("c", {0: 0.505, 1: 0.53, 2: 0.5, 3: 0.535, 4: 0.52}, beta=3.0)
+    )
     found = [one for one in compare(ids).differences if one.metric == "robust"]
     assert [(one.first, one.second) for one in found] == [("a", "b"), ("a", "c"), ("b", "c")]
     raw = [one.p or 0.0 for one in found]
@@ -118,11 +167,17 @@ def test_p_values_of_several_arms_are_adjusted_by_holm_within_a_metric() -> None
 
 def test_of_many_arms_only_the_first_is_tested_against_the_others() -> None:
     few, many = MAX_ARMS, MAX_ARMS + 1
-    ids = [run_id for k in range(many) for run_id in arm(f"arm{k:02d}", {0: 0.5 + 0.0025 * k}, beta=float(k))]
+    ids = [
+        run_id
+        for k in range(many)
+        for run_id in arm(f"arm{k:02d}", {0: 0.5 + 0.0025 * k}, beta=float(k))
+    ]
     every = {(one.first, one.second) for one in compare(ids[:few]).differences}
     assert every == set(combinations(ids[:few], 2))
     found = compare(ids)
-    assert {(one.first, one.second) for one in found.differences} == {(ids[0], other) for other in ids[1:]}
+    assert {(one.first, one.second) for one in found.differences} == {
+        (ids[0], other) for other in ids[1:]
+    }
     assert any(f"Of {many} arms only {ids[0]}" in note for note in found.notes)
 
 
@@ -131,25 +186,39 @@ def test_a_second_run_of_a_seed_stands_alone_and_every_arm_has_its_own_name() ->
     training("again", 0, name="plain")
     evaluated("again", 0.55)
     found = compare([*ids, "again"])
-    assert [(one.name, len(one.seeds)) for one in found.arms] == [("plain (plain-s0)", 2), ("plain (again)", 1)]
-    assert found.notes[0].startswith("plain (again) has the settings and the seed 0 of plain-s0 (plain-s0)")
+    assert [(one.name, len(one.seeds)) for one in found.arms] == [
+        ("plain (plain-s0)", 2),
+        ("plain (again)", 1),
+    ]
+    assert found.notes[0].startswith(
+        "plain (again) has the settings and the seed 0 of plain-s0 (plain-s0)"
+    )
 
 
 def test_without_groups_every_run_is_an_arm() -> None:
     found = compare(arm("plain", {0: 0.5, 1: 0.51, 2: 0.52}), groups=False)
     assert [one.name for one in found.arms] == ["plain-s0", "plain-s1", "plain-s2"]
-    assert {one.method for one in found.differences} == {"McNemar, 400 shared images"} and len(found.differences) == 6
+    assert {one.method for one in found.differences} == {"McNemar, 400 shared images"} and len(
+        found.differences
+    ) == 6
     assert found.differs == {}
 
 
 def test_equal_seeds_and_equal_differences_leave_no_nan_in_the_json() -> None:
-    ids = arm("a", {0: 0.5, 1: 0.51}, beta=1.0) + arm("b", {0: 0.52, 1: 0.53}, beta=2.0) + arm("c", {0: 0.5, 1: 0.5}, beta=3.0)
+    ids = (
+        arm("a", {0: 0.5, 1: 0.51}, beta=1.0)
+        + arm("b", {0: 0.52, 1: 0.53}, beta=2.0)
+        + arm("c", {0: 0.5, 1: 0.5}, beta=3.0)
+    )
     training("bare", 5, epochs=0)
     found = compare([*ids, "bare", "absent"])
     text = json.dumps(comparison_json(found), allow_nan=False)
     back = json.loads(text)
     assert [one["name"] for one in back["arms"]] == ["a", "b", "c", "bare"]
-    assert difference(found).p is None and "neither an interval nor a test" in difference(found).verdict
+    assert (
+        difference(found).p is None
+        and "neither an interval nor a test" in difference(found).verdict
+    )
     assert back["differences"][0]["difference"] | {"value": 0, "n": 0} == {
         "value": 0,
         "low": None,
@@ -158,7 +227,10 @@ def test_equal_seeds_and_equal_differences_leave_no_nan_in_the_json() -> None:
         "level": 0.95,
         "note": "",
     }
-    assert back["arms"][3]["robust"] is None and "bare has no robust accuracy yet" in difference(found, second=3).verdict
+    assert (
+        back["arms"][3]["robust"] is None
+        and "bare has no robust accuracy yet" in difference(found, second=3).verdict
+    )
 
 
 def test_two_hundred_runs_are_compared_in_two_seconds() -> None:
@@ -166,7 +238,11 @@ def test_two_hundred_runs_are_compared_in_two_seconds() -> None:
     ids = [
         run_id
         for k in range(40)
-        for run_id in arm(f"arm{k:02d}", {seed: 0.4 + 0.0025 * ((7 * seed + k) % 30) for seed in range(5)}, beta=float(k))
+        for run_id in arm(
+            f"arm{k:02d}",
+            {seed: 0.4 + 0.0025 * ((7 * seed + k) % 30) for seed in range(5)},
+            beta=float(k),
+        )
     ]
     compare(ids[:10])  # imports scipy.stats, a second that is no matter of how many runs there are
     seconds = []

@@ -30,7 +30,10 @@ def make(tmp_path: Path) -> Iterator[Make]:
     engines: list[Engine] = []
 
     def build(live: object, **options: object) -> Engine:
-        engine = Engine(live=live, **({"load": lambda config: None, "speed": Speed(tmp_path / "speed.json")} | options))
+        engine = Engine(
+            live=live,
+            **({"load": lambda config: None, "speed": Speed(tmp_path / "speed.json")} | options),
+        )
         engines.append(engine)
         return engine
 
@@ -49,13 +52,21 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 def test_a_job_ends_done_with_every_frame_in_order_and_a_complete_result(make: Make) -> None:
     job = make(FakeLive(free=True)).submit(CONFIG)
     assert job.wait(10)
-    assert (job.state, job.error, job.progress, job.seconds_left, job.position) == ("done", None, 1.0, 0.0, 0)
+    assert (job.state, job.error, job.progress, job.seconds_left, job.position) == (
+        "done",
+        None,
+        1.0,
+        0.0,
+        0,
+    )
     assert [frame.i for frame in job.frames] == [1, 2, 3, 4, 5]
     assert job.result.complete
     assert job.submitted <= job.started <= job.finished
 
 
-def test_jobs_of_two_tabs_submitted_at_once_run_one_after_the_other_each_with_its_own_images(make: Make) -> None:
+def test_jobs_of_two_tabs_submitted_at_once_run_one_after_the_other_each_with_its_own_images(
+    make: Make,
+) -> None:
     live = FakeLive(free=True)
     engine = make(live)
     start, jobs = threading.Barrier(2), []
@@ -71,7 +82,10 @@ def test_jobs_of_two_tabs_submitted_at_once_run_one_after_the_other_each_with_it
         thread.join()
     assert all(job.wait(10) for _, job in jobs)
     assert live.most_active == 1
-    assert all(job.config == config and job.state == "done" and len(job.frames) == 5 for config, job in jobs)
+    assert all(
+        job.config == config and job.state == "done" and len(job.frames) == 5
+        for config, job in jobs
+    )
 
 
 def test_position_counts_from_the_next_job_and_moves_up(make: Make) -> None:
@@ -85,7 +99,9 @@ def test_position_counts_from_the_next_job_and_moves_up(make: Make) -> None:
     assert (second.position, third.position) == (0, 1)
 
 
-def test_a_full_queue_refuses_with_the_remedy_and_takes_jobs_again_once_one_left(make: Make) -> None:
+def test_a_full_queue_refuses_with_the_remedy_and_takes_jobs_again_once_one_left(
+    make: Make,
+) -> None:
     engine = make(FakeLive(), waiting=2)
     running = engine.submit(CONFIG)
     until(lambda: running.state == "running")
@@ -102,7 +118,12 @@ def test_cancelling_a_queued_job_is_immediate_and_it_never_runs(make: Make) -> N
     first, second, third = engine.submit(CONFIG), engine.submit(OTHER), engine.submit(CONFIG)
     until(lambda: first.state == "running")
     second.cancel()
-    assert (second.state, second.result, second.position, third.position) == ("cancelled", None, 0, 1)
+    assert (second.state, second.result, second.position, third.position) == (
+        "cancelled",
+        None,
+        0,
+        1,
+    )
     live.step(10)
     assert third.wait(10)
     assert OTHER not in live.calls
@@ -133,14 +154,24 @@ def test_cancelling_twice_or_after_the_end_changes_nothing(make: Make) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (InputError("encoder 'x' is not there: choose another"), "encoder 'x' is not there: choose another"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"), "there is not enough memory for this batch: lower batch"),
+        (
+            InputError("encoder 'x' is not there: choose another"),
+            "encoder 'x' is not there: choose another",
+        ),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
+            "there is not enough memory for this batch: lower batch",
+        ),
         (OSError(28, "No space left on device"), "the disk is full"),
         (ZeroDivisionError("division by zero"), "unexpected ZeroDivisionError (division by zero)"),
     ],
 )
-def test_a_failed_job_says_why_in_one_line_and_the_next_one_runs(make: Make, error: Exception, said: str) -> None:
-    def live(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+def test_a_failed_job_says_why_in_one_line_and_the_next_one_runs(
+    make: Make, error: Exception, said: str
+) -> None:
+    def live(
+        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    ) -> Iterator[Frame | LiveResult]:
         yield make_frame(1, 5)
         if config == OTHER:
             raise error
@@ -183,7 +214,10 @@ def test_an_idle_engine_holds_no_frame_of_a_job_that_was_dropped(make: Make) -> 
 
 
 def test_a_job_never_holds_more_frames_than_its_budget_and_always_the_last_of_a_batch() -> None:
-    job, total = Job(GenerateConfig(count=4, batch=2, sampler=Sampler(steps=201)), compare=False), 402
+    job, total = (
+        Job(GenerateConfig(count=4, batch=2, sampler=Sampler(steps=201)), compare=False),
+        402,
+    )
     job.begin()
     for i in range(1, total + 1):
         job.show(make_frame(i, total, images=1, side=1024))
@@ -211,7 +245,9 @@ def test_time_left_follows_the_measured_pace(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_warming_loads_the_models_and_measures_the_cost_in_the_worker(make: Make) -> None:
     loaded: list[str] = []
-    engine = make(FakeLive(free=True), load=lambda config: loaded.append(threading.current_thread().name))
+    engine = make(
+        FakeLive(free=True), load=lambda config: loaded.append(threading.current_thread().name)
+    )
     assert engine.estimate(CONFIG) is None
     engine.warm(CONFIG)
     until(lambda: engine.estimate(CONFIG) is not None)

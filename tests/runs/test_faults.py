@@ -1,4 +1,5 @@
-"""Kills, stops and resumptions of real worker processes, whatever the moment; the stand-in work is a rule on one number."""
+"""Kills, stops and resumptions of real worker processes, whatever the moment; the stand-in work is
+a rule on one number."""
 
 from __future__ import annotations
 
@@ -31,7 +32,10 @@ def begin(name: str, **change: object) -> str:
 
 
 def values(run: Run) -> list[tuple[int, float]]:
-    return [(point.step, point.values["value"]) for point in read_journal(run.folder / "metrics.jsonl")[0]]
+    return [
+        (point.step, point.values["value"])
+        for point in read_journal(run.folder / "metrics.jsonl")[0]
+    ]
 
 
 def expected() -> list[tuple[int, float]]:
@@ -44,7 +48,11 @@ def expected() -> list[tuple[int, float]]:
 
 
 def check_finished(run: Run) -> None:
-    assert (run.state, run.error, run.result) == ("finished", None, {"epoch": EPOCHS, "value": expected()[-1][1], "undefined": None})
+    assert (run.state, run.error, run.result) == (
+        "finished",
+        None,
+        {"epoch": EPOCHS, "value": expected()[-1][1], "undefined": None},
+    )
     assert values(run) == expected()
     assert (run.progress.done, run.progress.count, run.progress.unit) == (EPOCHS, EPOCHS, "steps")
 
@@ -58,7 +66,9 @@ def kill(run: Run) -> None:
     until(run.id, lambda run: run.state == "interrupted", seconds=10)
 
 
-def test_a_run_killed_again_and_again_at_any_moment_ends_like_an_unbroken_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_killed_again_and_again_at_any_moment_ends_like_an_unbroken_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     chance = random.Random(11)
     monkeypatch.setenv("STUB_SECONDS", "0.1")
     run_id = begin("night")
@@ -81,7 +91,9 @@ def test_a_run_killed_again_and_again_at_any_moment_ends_like_an_unbroken_one(mo
     check_finished(until(run_id, lambda run: run.over))
 
 
-def test_a_torn_journal_and_a_torn_status_are_mended_by_a_resumption(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torn_journal_and_a_torn_status_are_mended_by_a_resumption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.1")
     run_id = begin("night")
     run = until(run_id, lambda run: done(run) >= 3)
@@ -94,7 +106,9 @@ def test_a_torn_journal_and_a_torn_status_are_mended_by_a_resumption(monkeypatch
     check_finished(until(run_id, lambda run: run.over))
 
 
-def test_a_run_that_ends_itself_says_why_keeps_its_result_and_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_ends_itself_says_why_keeps_its_result_and_can_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("STUB_ERROR", "halt")
     run_id = begin("night")
     run = until(run_id, lambda run: run.over)
@@ -105,7 +119,9 @@ def test_a_run_that_ends_itself_says_why_keeps_its_result_and_can_go_on(monkeypa
     check_finished(until(run_id, lambda run: run.over))
 
 
-def test_two_runs_started_at_once_from_two_processes_never_work_at_once(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_started_at_once_from_two_processes_never_work_at_once(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.02")
     code = (
         "import sys; from tests.runs.test_faults import begin\n"
@@ -113,7 +129,11 @@ def test_two_runs_started_at_once_from_two_processes_never_work_at_once(cdp_home
     )
     apps = [
         subprocess.Popen(
-            [sys.executable, "-c", code, f"{who}1", f"{who}2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=_environment()
+            [sys.executable, "-c", code, f"{who}1", f"{who}2"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=_environment(),
         )
         for who in "ab"
     ]
@@ -132,7 +152,9 @@ def test_two_runs_started_at_once_from_two_processes_never_work_at_once(cdp_home
     assert changes == 3, "a run began before another was done"
 
 
-def test_a_queued_run_that_is_killed_lets_the_next_one_through(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queued_run_that_is_killed_lets_the_next_one_through(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.2")
     first, second, third = (begin(name) for name in ("first", "second", "third"))
     until(first, lambda run: run.state == "running")
@@ -164,7 +186,9 @@ def test_work_that_ignores_a_stop_is_over_within_five_seconds_and_its_slot_is_fr
     check_finished(until(begin("next"), lambda run: run.over))
 
 
-def test_a_run_resumed_the_moment_it_stopped_is_not_ended_by_that_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumed_the_moment_it_stopped_is_not_ended_by_that_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.6")
     run_id = begin("night")
     until(run_id, lambda run: done(run) >= 1)
@@ -174,23 +198,34 @@ def test_a_run_resumed_the_moment_it_stopped_is_not_ended_by_that_stop(monkeypat
     check_finished(until(run_id, lambda run: run.over))
 
 
-def test_a_stop_is_seen_through_though_the_app_that_asked_for_it_is_killed(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_is_seen_through_though_the_app_that_asked_for_it_is_killed(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "120")
     monkeypatch.setenv("STUB_DEAF", "1")
     run_id = begin("deaf")
     until(run_id, lambda run: bool(journal(cdp_home)))
     code = f"from cdp.runs.launch import stop; stop({run_id!r}); print('asked', flush=True)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, env=_environment()) as app:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, env=_environment()
+    ) as app:
         assert app.stdout.readline() == b"asked\n"
         app.kill()
     until(run_id, lambda run: run.state == "stopped", seconds=6)
 
 
-def test_a_run_outlives_the_app_and_is_interrupted_where_both_are_killed(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_outlives_the_app_and_is_interrupted_where_both_are_killed(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.2")
     code = "from tests.runs.test_faults import begin; print(begin('night'), flush=True); input()"
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=_environment()
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=_environment(),
     ) as app:
         run_id = app.stdout.readline().strip()
         app.kill()
@@ -201,7 +236,9 @@ def test_a_run_outlives_the_app_and_is_interrupted_where_both_are_killed(cdp_hom
     check_finished(until(run_id, lambda run: run.over))
 
 
-def test_a_run_whose_app_was_killed_before_it_had_a_process_is_interrupted_within_ten_seconds(cdp_home: Path) -> None:
+def test_a_run_whose_app_was_killed_before_it_had_a_process_is_interrupted_within_ten_seconds(
+    cdp_home: Path,
+) -> None:
     run_id = begin("night", epochs=1)
     run = until(run_id, lambda run: run.over)
     (run.folder / "process.json").unlink()
@@ -210,7 +247,9 @@ def test_a_run_whose_app_was_killed_before_it_had_a_process_is_interrupted_withi
     until(run_id, lambda run: run.state == "interrupted", seconds=10)
 
 
-def test_a_second_worker_on_the_same_run_leaves_it_alone(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_worker_on_the_same_run_leaves_it_alone(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.2")
     run_id = begin("night")
     run = until(run_id, lambda run: done(run) >= 1)
@@ -222,12 +261,16 @@ def test_a_second_worker_on_the_same_run_leaves_it_alone(cdp_home: Path, monkeyp
     check_finished(until(run_id, lambda run: run.over))
 
 
-def test_deleting_a_training_moves_all_of_it_to_the_trash(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleting_a_training_moves_all_of_it_to_the_trash(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = begin("night")
     check_finished(until(run_id, lambda run: run.over))
     target = delete(run_id)
     assert target.parent == cdp_home / "trash"
-    assert {"config.json", "metrics.jsonl", "state.json"} <= {path.name for path in target.iterdir()}
+    assert {"config.json", "metrics.jsonl", "state.json"} <= {
+        path.name for path in target.iterdir()
+    }
     assert list_runs() == []
     with pytest.raises(InputError, match="is unknown"):
         resume(run_id, command=COMMAND)

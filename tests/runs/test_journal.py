@@ -61,7 +61,9 @@ def test_a_step_comes_once(path: Path) -> None:
 
 def test_the_listener_hears_every_point_that_is_on_disk(path: Path) -> None:
     heard = []
-    journal = Journal(path, on_append=lambda point: heard.append((point, read_journal(path)[0][-1])))
+    journal = Journal(
+        path, on_append=lambda point: heard.append((point, read_journal(path)[0][-1]))
+    )
     journal.append(1, {"a": 1.0})
     journal.append(2, {"a": 2.0})
     assert [point.step for point, _ in heard] == [1, 2]
@@ -80,8 +82,11 @@ def test_the_listener_hears_every_point_that_is_on_disk(path: Path) -> None:
         max_size=25,
     )
 )
-def test_points_survive_any_order_of_appends_cuts_kills_and_watchers(actions: list[tuple[str, int]]) -> None:
-    """Against a plain list. A kill leaves a beginning of a line behind; then the journal is opened again."""
+def test_points_survive_any_order_of_appends_cuts_kills_and_watchers(
+    actions: list[tuple[str, int]],
+) -> None:
+    """Against a plain list. A kill leaves a beginning of a line behind; then the journal is opened
+    again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "metrics.jsonl"
         journal, expected, follower, count = Journal(path), [], Follower(path), 0
@@ -151,7 +156,9 @@ def test_a_follower_notices_a_cut_that_has_grown_over_since(path: Path) -> None:
     for step in range(3, 20):
         journal.append(step, {"a": 2.0})
     assert follower.update()
-    assert plain(follower.points) == [(s, {"a": 1.0}) for s in (1, 2)] + [(s, {"a": 2.0}) for s in range(3, 20)]
+    assert plain(follower.points) == [(s, {"a": 1.0}) for s in (1, 2)] + [
+        (s, {"a": 2.0}) for s in range(3, 20)
+    ]
     assert follower.points is not old and len(old) == 4
 
 
@@ -167,9 +174,21 @@ def test_a_missing_file_is_an_empty_journal_and_a_deleted_one_becomes_it(path: P
 
 
 @pytest.mark.parametrize(
-    "line", ["", "[]", "{}", "null", "\0\0\0", "{'step': 1}", '{"step": 1, "time": 1}', '{"step": 1, "time": 1, "values": [1]}',
-             '{"step": null, "time": 1, "values": {}}', '{"step": 1e999, "time": 1, "values": {}}', "[" * 100_000]
-)  # fmt: skip
+    "line",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "\0\0\0",
+        "{'step': 1}",
+        '{"step": 1, "time": 1}',
+        '{"step": 1, "time": 1, "values": [1]}',
+        '{"step": null, "time": 1, "values": {}}',
+        '{"step": 1e999, "time": 1, "values": {}}',
+        "[" * 100_000,
+    ],
+)
 def test_a_damaged_line_is_left_out_and_hurts_no_other(path: Path, line: str) -> None:
     journal = Journal(path)
     journal.append(1, {"a": 1.0})
@@ -182,7 +201,8 @@ def test_a_damaged_line_is_left_out_and_hurts_no_other(path: Path, line: str) ->
 
 
 def test_a_full_disk_leaves_the_journal_as_it_was(path: Path) -> None:
-    """A file size limit stands for the disk: the write that would cross it comes back short, as on a full one."""
+    """A file size limit stands for the disk: the write that would cross it comes back short, as on
+    a full one."""
     journal = Journal(path)
     journal.append(1, {"a": 1.0})
     size = path.stat().st_size
@@ -200,13 +220,15 @@ def test_a_full_disk_leaves_the_journal_as_it_was(path: Path) -> None:
 
 def test_a_kill_at_any_moment_loses_at_most_the_point_being_written(path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from cdp.runs.journal import Journal\n"
-        "journal = Journal(Path(sys.argv[1])); step = journal.last_step or 0\n"
-        "while True:\n    step += 1\n    journal.append(step, {'a': step})\n    print(step, flush=True)\n"
+        "import sys; from pathlib import Path; from cdp.runs.journal import Journal\njournal ="
+        " Journal(Path(sys.argv[1])); step = journal.last_step or 0\nwhile True:\n    step += 1\n  "
+        "  journal.append(step, {'a': step})\n    print(step, flush=True)\n"
     )
     said = 0
     for lines in (3, 57, 120):
-        process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+        )
         for _ in range(lines):
             said = int(process.stdout.readline())
         process.kill()
@@ -224,7 +246,9 @@ def test_a_page_of_twenty_runs_is_read_again_in_no_time(tmp_path: Path) -> None:
     for run in range(20):
         path = tmp_path / f"{run}.jsonl"
         line = {"time": 1.0, "values": {f"metric {i}": i / 7 for i in range(15)}}
-        path.write_text("".join(json.dumps({"step": step, **line}) + "\n" for step in range(1, 501)))
+        path.write_text(
+            "".join(json.dumps({"step": step, **line}) + "\n" for step in range(1, 501))
+        )
         followers.append(Follower(path))
     assert all(follower.update() for follower in followers)
     fastest = min(_timed(followers) for _ in range(5))
@@ -242,5 +266,7 @@ def test_reading_a_journal_imports_neither_torch_nor_mlflow() -> None:
         "import sys, cdp.runs.journal, cdp.runs.resources, cdp.runs.tracking\n"
         "print([m for m in ('torch', 'mlflow', 'sqlalchemy') if m in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert found.strip() == "[]"

@@ -27,10 +27,12 @@ NOTHING = ("true",)
 """A worker that does nothing, so that every run stays as it was launched, and is interrupted."""
 
 CONFIGS: dict[str, Frozen] = {
-    "generate": GenerateConfig(count=3), "train": TrainConfig(epochs=3, synthetic=("a", "b")),
+    "generate": GenerateConfig(count=3),
+    "train": TrainConfig(epochs=3, synthetic=("a", "b")),
     "evaluate": EvaluateConfig(model="assets/encoders/fashion-mnist/robust", attack="quick"),
-    "pretrain": PretrainConfig(name="big", widths=(32, 64)), "pretrain-encoder": EncoderConfig(name="big", kind="robust"),
-}  # fmt: skip
+    "pretrain": PretrainConfig(name="big", widths=(32, 64)),
+    "pretrain-encoder": EncoderConfig(name="big", kind="robust"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -74,21 +76,28 @@ def test_a_name_that_leaves_its_place_is_refused_and_starts_nothing(kind: str, n
 
 
 def test_a_training_on_what_is_not_here_is_refused_and_starts_nothing() -> None:
-    for config, word in ((TrainConfig(synthetic=("a", "c")), "'c'"), (TrainConfig(dataset="nowhere"), "nowhere")):
+    for config, word in (
+        (TrainConfig(synthetic=("a", "c")), "'c'"),
+        (TrainConfig(dataset="nowhere"), "nowhere"),
+    ):
         with pytest.raises(MissingError, match=word):
             start("train", "big", config)
     assert list_runs() == []
 
 
 def test_an_unknown_kind_lists_the_kinds() -> None:
-    with pytest.raises(InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"):
+    with pytest.raises(
+        InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"
+    ):
         kind_of("bake")
 
 
 def test_a_run_of_a_kind_of_tomorrow_is_listed_as_failed_with_the_reason(cdp_home: Path) -> None:
     folder = cdp_home / "runs" / "new"
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"kind": "dream", "name": "new", "created": 1.0, "config": {}}))
+    (folder / "config.json").write_text(
+        json.dumps({"kind": "dream", "name": "new", "created": 1.0, "config": {}})
+    )
     run = get_run("new")
     assert (run.kind, run.state, run.config) == ("dream", "failed", None)
     assert "'dream' is unknown" in str(run.error)
@@ -96,10 +105,18 @@ def test_a_run_of_a_kind_of_tomorrow_is_listed_as_failed_with_the_reason(cdp_hom
 
 def test_the_name_of_a_training_is_refused_for_good_and_a_free_one_proposed() -> None:
     run_id = start("train", "night")
-    with pytest.raises(InputError, match=f"run {run_id} .* is called 'night' already: resume or delete it, or .* such as 'night-2'"):
+    with pytest.raises(
+        InputError,
+        match=(
+            f"run {run_id} .* is called 'night' already: resume or delete it, or .* such as"
+            " 'night-2'"
+        ),
+    ):
         start("train", "night")
     finish(run_id)
-    with pytest.raises(InputError, match="is called 'night' already: choose another name, such as 'night-2'"):
+    with pytest.raises(
+        InputError, match="is called 'night' already: choose another name, such as 'night-2'"
+    ):
         start("train", "night")
     start("train", "night-2")
     start("generate", "night")
@@ -122,7 +139,9 @@ def test_free_names_count_up_past_runs_and_what_is_in_the_store(cdp_home: Path) 
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "pretrain-encoder"])
-def test_the_name_of_a_model_is_refused_where_it_is_shipped_there_or_being_trained(kind: str, cdp_home: Path) -> None:
+def test_the_name_of_a_model_is_refused_where_it_is_shipped_there_or_being_trained(
+    kind: str, cdp_home: Path
+) -> None:
     with pytest.raises(InputError, match="shipped"):
         start(kind, {"pretrain": "fashion-mnist", "pretrain-encoder": "judge"}[kind])
     run_id = start(kind, "mine")
@@ -147,9 +166,16 @@ def test_a_finished_run_whose_settings_became_unreadable_keeps_its_result(cdp_ho
     run_id = start("train", "night")
     until(run_id, lambda run: run.over)
     folder = cdp_home / "runs" / run_id
-    (folder / "status.json").write_text(json.dumps({"state": "finished", "result": {"epoch": 3}, "notice": "look here"}))
+    (folder / "status.json").write_text(
+        json.dumps({"state": "finished", "result": {"epoch": 3}, "notice": "look here"})
+    )
     record = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(record | {"config": {"knob_of_yesterday": 1}}))
     run = get_run(run_id)
-    assert (run.state, run.result, run.notice, run.config) == ("finished", {"epoch": 3}, "look here", None)
+    assert (run.state, run.result, run.notice, run.config) == (
+        "finished",
+        {"epoch": 3},
+        "look here",
+        None,
+    )
     assert "knob_of_yesterday" in str(run.error)

@@ -36,7 +36,9 @@ def full_disk(path: Path) -> Iterator[None]:
 def test_points_of_a_full_disk_wait_and_follow_in_order_once_there_is_space(path: Path) -> None:
     notices: list[str | None] = []
     heard: list[int] = []
-    journal = SteadyJournal(path, notice=notices.append, on_append=lambda point: heard.append(point.step))
+    journal = SteadyJournal(
+        path, notice=notices.append, on_append=lambda point: heard.append(point.step)
+    )
     journal.append(1, {"a": 1.0})
     with full_disk(path):
         journal.append(2, {"a": 2.0})
@@ -84,7 +86,9 @@ def test_work_that_keeps_no_journal_leaves_none(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_torn_last_line_of_a_killed_worker_is_replaced_by_the_point_made_again(path: Path) -> None:
+def test_a_torn_last_line_of_a_killed_worker_is_replaced_by_the_point_made_again(
+    path: Path,
+) -> None:
     journal = SteadyJournal(path, notice=lambda text: None)
     journal.append(1, {"a": 1.0})
     journal.close()

@@ -1,4 +1,5 @@
-"""Training a diffusion model or an encoder as a run: killed and resumed it makes what an unbroken run makes, curve included."""
+"""Training a diffusion model or an encoder as a run: killed and resumed it makes what an unbroken
+run makes, curve included."""
 
 from __future__ import annotations
 
@@ -29,8 +30,12 @@ from cdp.runs.records import Run, get_run
 from cdp.runs.work_pretrain import POINTS, LossCurve, epoch_windows
 from tests.runs.processes import REAL, done, until
 
-MODEL = PretrainConfig(dataset="toys", steps=100, batch=4, widths=(32, 32), patch=1, precision="fp32", save_every=7)
-ENCODER = EncoderConfig(dataset="toys", epochs=100, batch=8, widths=(4, 4), shift=1, precision="fp32")
+MODEL = PretrainConfig(
+    dataset="toys", steps=100, batch=4, widths=(32, 32), patch=1, precision="fp32", save_every=7
+)
+ENCODER = EncoderConfig(
+    dataset="toys", epochs=100, batch=8, widths=(4, 4), shift=1, precision="fp32"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,9 @@ def _toys(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(60) % 3
     image = (label * 60)[:, None, None, None] + rng.integers(0, 60, (60, 8, 8, 1))
-    save_set("toys", image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]})
+    save_set(
+        "toys", image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]}
+    )
 
 
 def curve(run: Run) -> list[tuple[int, dict[str, float]]]:
@@ -52,8 +59,12 @@ def weights(run: Run) -> bytes:
     return next(Path(run.result["folder"]).rglob("*.safetensors")).read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 100 * 3)])
-def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_one(kind: str, config: Frozen, points: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 100 * 3)]
+)
+def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_one(
+    kind: str, config: Frozen, points: int
+) -> None:
     whole = until(launch(kind, config, "whole", command=REAL), lambda run: run.over, 120)
     run_id = launch(kind, config, "broken", command=REAL)
     run = until(run_id, lambda run: run.progress is not None and run.progress.share >= 0.2, 120)
@@ -63,7 +74,11 @@ def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_o
     broken = until(run_id, lambda run: run.over, 120)
     assert (whole.state, broken.state) == ("finished", "finished")
     assert broken.progress.resumed_from > 0
-    assert (whole.progress.unit, whole.progress.resumed_from, broken.progress.done) == ("steps", 0, whole.progress.count)
+    assert (whole.progress.unit, whole.progress.resumed_from, broken.progress.done) == (
+        "steps",
+        0,
+        whole.progress.count,
+    )
     assert weights(whole) == weights(broken)
     assert curve(whole) == curve(broken)
     assert len(curve(whole)) == points
@@ -94,7 +109,12 @@ class Told:
     def __init__(self, run: Run, stop_at: int = 10**9) -> None:
         self.progress: list[Progress] = []
         self.left = stop_at
-        self.context = Context(self.progress.append, self.should_stop, SteadyJournal(run.folder / "metrics.jsonl", notice=print), print)
+        self.context = Context(
+            self.progress.append,
+            self.should_stop,
+            SteadyJournal(run.folder / "metrics.jsonl", notice=print),
+            print,
+        )
 
     def should_stop(self) -> bool:
         self.left -= 1
@@ -113,7 +133,15 @@ def test_a_run_killed_between_its_model_and_its_last_word_is_finished_without_tr
     result = KINDS["pretrain"].work(run, told.context)
     assert load_pipeline("mine").card["training"]["steps"] == 3
     made = (Path(result["folder"]) / "card.json").stat().st_mtime_ns
-    last = {"done": 3, "count": 3, "seconds": 1.0, "seconds_left": 0.0, "rate": 1.0, "resumed_from": 0, "unit": "steps"}
+    last = {
+        "done": 3,
+        "count": 3,
+        "seconds": 1.0,
+        "seconds_left": 0.0,
+        "rate": 1.0,
+        "resumed_from": 0,
+        "unit": "steps",
+    }
     (run.folder / "status.json").write_text(json.dumps({"state": "running", "progress": last}))
     again = Told(run)
     assert KINDS["pretrain"].work(get_run(run.id), again.context) == {"folder": result["folder"]}
@@ -121,7 +149,9 @@ def test_a_run_killed_between_its_model_and_its_last_word_is_finished_without_tr
     assert (Path(result["folder"]) / "card.json").stat().st_mtime_ns == made
 
 
-def test_a_model_of_somebody_else_under_the_name_is_not_taken_for_the_runs_own(cdp_home: Path) -> None:
+def test_a_model_of_somebody_else_under_the_name_is_not_taken_for_the_runs_own(
+    cdp_home: Path,
+) -> None:
     run = idle("pretrain", MODEL)
     (cdp_home / "models" / "mine").mkdir(parents=True)
     with pytest.raises(InputError, match="exists already"):
@@ -143,12 +173,16 @@ def test_an_encoder_run_ends_with_its_encoder_and_its_held_out_score() -> None:
     run = idle("pretrain-encoder", ENCODER.model_copy(update={"epochs": 2}))
     result = KINDS["pretrain-encoder"].work(run, Told(run).context)
     encoder = load_encoder("mine", "toys")
-    assert encoder.card["training"]["held_out_score"][-1] == pytest.approx(result["score"], abs=1e-4)
+    assert encoder.card["training"]["held_out_score"][-1] == pytest.approx(
+        result["score"], abs=1e-4
+    )
     assert [step for step, values in curve(run) if "score" in values] == [6, 12]
     assert result["steps"] == 12
 
 
-def test_a_sheet_that_cannot_be_made_does_not_end_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sheet_that_cannot_be_made_does_not_end_the_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -159,9 +193,13 @@ def test_a_sheet_that_cannot_be_made_does_not_end_the_training(monkeypatch: pyte
     assert not (run.folder / "sheet.npz").exists()
 
 
-def test_sheets_are_made_where_a_checkpoint_is_new_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sheets_are_made_where_a_checkpoint_is_new_and_not_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     steps: list[int] = []
-    monkeypatch.setattr("cdp.pretrain.sheet.Sheet.save", lambda sheet, path: steps.append(sheet.step))
+    monkeypatch.setattr(
+        "cdp.pretrain.sheet.Sheet.save", lambda sheet, path: steps.append(sheet.step)
+    )
     run = idle("pretrain", MODEL.model_copy(update={"steps": 29}))
     KINDS["pretrain"].work(run, Told(run).context)
     assert steps == [7, 29]
@@ -193,13 +231,17 @@ def test_points_are_means_over_the_steps_since_the_point_before() -> None:
 
 @pytest.mark.parametrize("per_epoch", [1, 7, 400])
 @pytest.mark.parametrize("epochs", [1, 3, 200, 399, 401, 3000])
-def test_an_encoders_curve_has_a_bounded_number_of_points_and_the_last_step(epochs: int, per_epoch: int) -> None:
+def test_an_encoders_curve_has_a_bounded_number_of_points_and_the_last_step(
+    epochs: int, per_epoch: int
+) -> None:
     total = epochs * per_epoch
     ends, restarts = epoch_windows(epochs, total)
     due = [step for step in range(1, total + 1) if ends(step)]
     assert due[-1] == total
     assert min(total, POINTS // 2) <= len(due) <= 2 * POINTS
-    assert [step for step in range(1, total + 1) if restarts(step)] == [per_epoch * (i + 1) for i in range(epochs)]
+    assert [step for step in range(1, total + 1) if restarts(step)] == [
+        per_epoch * (i + 1) for i in range(epochs)
+    ]
     if epochs <= POINTS:
         assert set(due) >= {per_epoch * (i + 1) for i in range(epochs)}
     assert all(before < after for before, after in itertools.pairwise(due))

@@ -27,8 +27,15 @@ def test_before_anything_is_done_pace_and_time_left_are_unknown() -> None:
 
 def test_a_time_left_that_is_given_is_kept_but_for_infinity() -> None:
     began = time.monotonic() - 1
-    assert progress_since(began, done=1, count=2, resumed_from=0, seconds_left=7.0).seconds_left == 7
-    assert progress_since(began, done=1, count=2, resumed_from=0, seconds_left=float("inf")).seconds_left is None
+    assert (
+        progress_since(began, done=1, count=2, resumed_from=0, seconds_left=7.0).seconds_left == 7
+    )
+    assert (
+        progress_since(
+            began, done=1, count=2, resumed_from=0, seconds_left=float("inf")
+        ).seconds_left
+        is None
+    )
 
 
 def test_what_was_written_is_read_back() -> None:
@@ -37,9 +44,19 @@ def test_what_was_written_is_read_back() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"done": -1}, {"done": "3"}, {"done": 1.5}, {"count": None}, {"seconds": float("nan")}, {"seconds_left": "x"}, {"rate": True},
-     {"unit": 3}, {"of_tomorrow": 1}, {"rate": 10**400}],
-)  # fmt: skip
+    [
+        {"done": -1},
+        {"done": "3"},
+        {"done": 1.5},
+        {"count": None},
+        {"seconds": float("nan")},
+        {"seconds_left": "x"},
+        {"rate": True},
+        {"unit": 3},
+        {"of_tomorrow": 1},
+        {"rate": 10**400},
+    ],
+)
 def test_what_makes_no_sense_is_no_progress(change: dict[str, Any]) -> None:
     assert read_progress(asdict(SOME) | change) is None
 

@@ -1,4 +1,5 @@
-"""The real worker with a real (tiny, random) diffusion model: killed and resumed, it makes the images of an unbroken run."""
+"""The real worker with a real (tiny, random) diffusion model: killed and resumed, it makes the
+images of an unbroken run."""
 
 from __future__ import annotations
 
@@ -21,8 +22,18 @@ from cdp.runs.generation import generate_set
 from cdp.runs.launch import launch, resume
 from cdp.runs.records import get_run, log_tail
 
-CARD = {"dataset": "tiny", "shape": [1, 8, 8], "patch": 1, "classes": 3, "class_names": ["a", "b", "c"]}
-SCHEDULER = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
+CARD = {
+    "dataset": "tiny",
+    "shape": [1, 8, 8],
+    "patch": 1,
+    "classes": 3,
+    "class_names": ["a", "b", "c"],
+}
+SCHEDULER = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "squaredcos_cap_v2",
+    "prediction_type": "v_prediction",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +55,20 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GenerateConfig:
         unet = build_unet((1, 8, 8), patch=1, classes=3, widths=(32, 32), layers=1)
     save_pipeline(tmp_path / "models" / "tiny-8px", unet, SCHEDULER, CARD)
     guidance, sampler = Guidance(loss="none", strength=0), Sampler(steps=40, precision="fp32")
-    return GenerateConfig(model="tiny-8px", dataset="tiny", count=40, batch=4, seed=5, guidance=guidance, sampler=sampler)
+    return GenerateConfig(
+        model="tiny-8px",
+        dataset="tiny",
+        count=40,
+        batch=4,
+        seed=5,
+        guidance=guidance,
+        sampler=sampler,
+    )
 
 
-def test_a_killed_run_of_a_real_model_resumes_to_the_images_of_an_unbroken_one(tmp_path: Path, config: GenerateConfig) -> None:
+def test_a_killed_run_of_a_real_model_resumes_to_the_images_of_an_unbroken_one(
+    tmp_path: Path, config: GenerateConfig
+) -> None:
     run_id = launch("generate", config, "night")
     end = time.monotonic() + 240
     while not (run := get_run(run_id)).progress or not run.progress.done >= 4:

@@ -35,7 +35,10 @@ def test_samples_are_written_while_the_block_runs_and_no_longer(path: Path) -> N
     time.sleep(0.1)
     assert read_resources(path) == samples
     assert before < samples[0].time < samples[1].time < samples[-1].time < time.time()
-    assert all(sample.memory > 10_000_000 and sample.gpu is None and sample.gpu_memory is None for sample in samples)
+    assert all(
+        sample.memory > 10_000_000 and sample.gpu is None and sample.gpu_memory is None
+        for sample in samples
+    )
 
 
 def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
@@ -51,7 +54,8 @@ def test_a_busy_child_counts_about_one_core_and_its_memory() -> None:
         expected = 100 * (_processor_seconds(child.pid) - used) / (time.monotonic() - began)
         child.kill()
     assert sample.memory - alone.memory > 90_000_000
-    # The meter counts this process as well, in which threads of other tests may be on their way out.
+    # The meter counts this process as well, in which threads of other tests may be on their way
+    # out.
     assert sample.cpu >= expected - 15
     assert expected > 20
 
@@ -63,12 +67,18 @@ def _processor_seconds(pid: int) -> float:
 
 
 def test_a_long_run_is_told_in_coarser_steps(path: Path) -> None:
-    path.write_text("".join(json.dumps({"time": float(i), "cpu": 1.0, "memory": 1}) + "\n" for i in range(MAX_LINES)))
+    path.write_text(
+        "".join(
+            json.dumps({"time": float(i), "cpu": 1.0, "memory": 1}) + "\n" for i in range(MAX_LINES)
+        )
+    )
     with Sampler(path, every=0.02):
         until(lambda: len(read_resources(path)) != MAX_LINES)
         until(lambda: len(read_resources(path)) > MAX_LINES // 2 + 2)
     samples = read_resources(path)
-    assert [sample.time for sample in samples[: MAX_LINES // 2]] == [float(i) for i in range(0, MAX_LINES, 2)]
+    assert [sample.time for sample in samples[: MAX_LINES // 2]] == [
+        float(i) for i in range(0, MAX_LINES, 2)
+    ]
     assert len(samples) < MAX_LINES // 2 + 50 and samples[-1].time > 1e9
 
 
@@ -82,10 +92,25 @@ def test_a_torn_line_of_a_killed_start_is_cut_off(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{}", "[1]", "null", "\0\0", '{"time": 1}', '{"time": 1, "cpu": NaN, "memory": 1}', '{"time": 1, "cpu": "x", "memory": 1}']
+    "line",
+    [
+        "",
+        "{}",
+        "[1]",
+        "null",
+        "\0\0",
+        '{"time": 1}',
+        '{"time": 1, "cpu": NaN, "memory": 1}',
+        '{"time": 1, "cpu": "x", "memory": 1}',
+    ],
 )
 def test_a_damaged_line_hurts_no_other(path: Path, line: str) -> None:
-    path.write_text('{"time": 1.0, "cpu": 2.0, "memory": 3}\n' + line + "\n" + '{"time": 2.0, "cpu": 2.0, "memory": 3, "gpu": 5.0}\n')
+    path.write_text(
+        '{"time": 1.0, "cpu": 2.0, "memory": 3}\n'
+        + line
+        + "\n"
+        + '{"time": 2.0, "cpu": 2.0, "memory": 3, "gpu": 5.0}\n'
+    )
     assert read_resources(path) == [Sample(1.0, 2.0, 3), Sample(2.0, 2.0, 3, gpu=5.0)]
 
 
@@ -93,7 +118,9 @@ def test_a_missing_file_has_no_samples(path: Path) -> None:
     assert read_resources(path) == []
 
 
-def test_where_nothing_can_be_written_the_run_goes_on_and_hears_of_it_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_nothing_can_be_written_the_run_goes_on_and_hears_of_it_once(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path.mkdir()
     with Sampler(path, every=0.01):
         until(lambda: bool(caplog.records))

@@ -25,7 +25,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_last_word_reaches_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = fake_run(home, process=None, status={"state": "queued", "updated": time.time(), "padding": "x" * 600})
+    run = fake_run(
+        home, process=None, status={"state": "queued", "updated": time.time(), "padding": "x" * 600}
+    )
     monkeypatch.setattr(os, "nice", lambda _: 0)
     real, full = reporter.write_json, []
 
@@ -46,7 +48,9 @@ def test_the_last_word_reaches_a_full_disk(home: Path, monkeypatch: pytest.Monke
     assert run.error.startswith("the disk is full")
 
 
-def test_a_run_killed_between_its_set_and_its_last_word_finishes_without_sampling(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_killed_between_its_set_and_its_last_word_finishes_without_sampling(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = fake_run(home, process=None, status={"state": "running", "updated": 1.0})
     assert run.state == "interrupted"
     generate_set(CONFIG, run.out, maker=StubMaker(home / "other.txt"), origin={"run": run.id})
@@ -57,13 +61,21 @@ def test_a_run_killed_between_its_set_and_its_last_word_finishes_without_samplin
 
 
 def test_a_stranger_with_a_reused_pid_is_not_taken_for_the_run(home: Path) -> None:
-    run = fake_run(home, process={"pid": os.getpid(), "began": 5.0}, status={"state": "running", "updated": time.time()})
+    run = fake_run(
+        home,
+        process={"pid": os.getpid(), "began": 5.0},
+        status={"state": "running", "updated": time.time()},
+    )
     assert (run.state, run.pid) == ("interrupted", None)
 
 
 def test_the_same_pid_and_start_time_are_the_run(home: Path) -> None:
     began = psutil.Process().create_time()
-    run = fake_run(home, process={"pid": os.getpid(), "began": began}, status={"state": "running", "updated": time.time()})
+    run = fake_run(
+        home,
+        process={"pid": os.getpid(), "began": began},
+        status={"state": "running", "updated": time.time()},
+    )
     assert (run.state, run.pid) == ("running", os.getpid())
 
 
@@ -94,7 +106,9 @@ def test_a_torn_status_file_is_survived(home: Path, status: str) -> None:
 
 
 @pytest.mark.parametrize("slots", ["0", "-1", "two", "1000"])
-def test_a_senseless_number_of_slots_fails_the_run_with_the_remedy(home: Path, monkeypatch: pytest.MonkeyPatch, slots: str) -> None:
+def test_a_senseless_number_of_slots_fails_the_run_with_the_remedy(
+    home: Path, monkeypatch: pytest.MonkeyPatch, slots: str
+) -> None:
     run = fake_run(home, process=None, status={"state": "queued"})
     monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setenv("CDP_SLOTS", slots)

@@ -37,7 +37,9 @@ def test_a_run_ends_finished_and_its_set_is_in_the_store(home: Path) -> None:
     assert open_set("night").card["run"] == run_id
 
 
-def test_a_killed_run_is_interrupted_and_its_resumption_equals_an_uninterrupted_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_is_interrupted_and_its_resumption_equals_an_uninterrupted_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.15")
     run_id = launch("generate", CONFIG, "night", command=COMMAND)
     run = until(run_id, lambda run: done(run) >= 12)
@@ -60,7 +62,9 @@ def test_a_killed_run_is_interrupted_and_its_resumption_equals_an_uninterrupted_
     assert np.array_equal(made.label, whole.label)
 
 
-def test_two_runs_share_one_slot_in_the_order_they_were_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_share_one_slot_in_the_order_they_were_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.1")
     first = launch("generate", CONFIG, "first", command=COMMAND)
     second = launch("generate", CONFIG, "second", command=COMMAND)
@@ -72,7 +76,9 @@ def test_two_runs_share_one_slot_in_the_order_they_were_started(home: Path, monk
     assert [run.id for run in list_runs()] == [second, first]
 
 
-def test_stopping_a_running_run_keeps_its_batches_for_a_resumption(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_a_running_run_keeps_its_batches_for_a_resumption(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.15")
     run_id = launch("generate", CONFIG, "night", command=COMMAND)
     until(run_id, lambda run: done(run) >= 8)
@@ -85,7 +91,9 @@ def test_stopping_a_running_run_keeps_its_batches_for_a_resumption(home: Path, m
     assert (run.state, run.progress.resumed_from >= 8) == ("finished", True)
 
 
-def test_a_run_deaf_to_the_stop_is_killed_within_the_grace_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_deaf_to_the_stop_is_killed_within_the_grace_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "60")
     monkeypatch.setenv("STUB_DEAF", "1")
     run_id = launch("generate", CONFIG, "night", command=COMMAND)
@@ -97,7 +105,9 @@ def test_a_run_deaf_to_the_stop_is_killed_within_the_grace_time(home: Path, monk
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_queued_run_stops_without_ever_working(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queued_run_stops_without_ever_working(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.5")
     first = launch("generate", CONFIG, "first", command=COMMAND)
     second = launch("generate", CONFIG, "second", command=COMMAND)
@@ -111,7 +121,11 @@ def test_a_queued_run_stops_without_ever_working(home: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [("disk", "the disk is full: free some space"), ("bug", "unexpected ZeroDivisionError (division by zero)")]
+    ("error", "said"),
+    [
+        ("disk", "the disk is full: free some space"),
+        ("bug", "unexpected ZeroDivisionError (division by zero)"),
+    ],
 )
 def test_a_run_that_fails_says_why_in_one_sentence_and_logs_the_rest(
     home: Path, monkeypatch: pytest.MonkeyPatch, error: str, said: str
@@ -125,14 +139,23 @@ def test_a_run_that_fails_says_why_in_one_sentence_and_logs_the_rest(
     assert "Traceback" not in run.error
 
 
-def test_a_worker_that_cannot_even_start_is_shown_as_interrupted_within_ten_seconds(home: Path) -> None:
-    run_id = launch("generate", CONFIG, "night", command=(sys.executable, "-c", "raise SystemExit('broken installation')"))
+def test_a_worker_that_cannot_even_start_is_shown_as_interrupted_within_ten_seconds(
+    home: Path,
+) -> None:
+    run_id = launch(
+        "generate",
+        CONFIG,
+        "night",
+        command=(sys.executable, "-c", "raise SystemExit('broken installation')"),
+    )
     assert get_run(run_id).state in ("queued", "interrupted")
     run = until(run_id, lambda run: run.state == "interrupted", seconds=10)
     assert "broken installation" in log_tail(run)
 
 
-def test_a_run_cannot_be_resumed_or_deleted_while_it_works(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_cannot_be_resumed_or_deleted_while_it_works(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_SECONDS", "0.3")
     run_id = launch("generate", CONFIG, "night", command=COMMAND)
     with pytest.raises(InputError, match="only a run that failed, was stopped or was interrupted"):
@@ -143,7 +166,9 @@ def test_a_run_cannot_be_resumed_or_deleted_while_it_works(home: Path, monkeypat
     until(run_id, lambda run: run.over, seconds=5)
 
 
-def test_deleting_moves_the_run_and_its_unfinished_images_to_the_trash(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleting_moves_the_run_and_its_unfinished_images_to_the_trash(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_ERROR", "bug")
     run_id = launch("generate", CONFIG, "night", command=COMMAND)
     until(run_id, lambda run: run.over)
@@ -161,7 +186,9 @@ def test_deleting_a_finished_run_leaves_its_set(home: Path) -> None:
     assert len(open_set("night")) == 40
 
 
-def test_a_name_is_refused_while_a_set_or_an_unfinished_run_has_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_refused_while_a_set_or_an_unfinished_run_has_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STUB_ERROR", "bug")
     run_id = launch("generate", CONFIG, "night", command=COMMAND)
     with pytest.raises(InputError, match=f"run {run_id} .* makes a set called 'night' already"):

@@ -1,4 +1,5 @@
-"""The helper process: answers, progress, one question at a time, cancel, death, and what it says of errors."""
+"""The helper process: answers, progress, one question at a time, cancel, death, and what it says of
+errors."""
 
 from __future__ import annotations
 
@@ -65,12 +66,16 @@ def test_the_same_question_is_asked_once_while_it_runs_and_after(side: Side) -> 
 def test_a_failure_is_a_sentence_and_stays_until_it_is_forgotten(side: Side) -> None:
     failed = done(side.ask("fail", {}))
     assert (failed.state, failed.error) == ("failed", "it is broken: mend it")
-    assert side.ask("fail", {}) is failed  # a page that is drawn again and again must not try again and again
+    assert (
+        side.ask("fail", {}) is failed
+    )  # a page that is drawn again and again must not try again and again
     side.forget(failed)
     assert side.ask("fail", {}) is not failed
 
 
-def test_what_is_on_its_way_is_not_forgotten_and_another_state_of_a_file_is_another_question(side: Side) -> None:
+def test_what_is_on_its_way_is_not_forgotten_and_another_state_of_a_file_is_another_question(
+    side: Side,
+) -> None:
     slow = side.ask("sleep", {"seconds": 0.5}, of="first")
     side.forget(slow)
     assert side.ask("sleep", {"seconds": 0.5}, of="first") is slow
@@ -128,8 +133,17 @@ def test_the_real_worker_answers_errors_in_one_sentence_and_goes_on(cdp_home: Pa
 
 def test_the_worker_ends_with_its_parent_in_the_middle_of_a_task(cdp_home: Path) -> None:
     """The parent is a process of its own, which asks for UMAP's long preparation and is killed."""
-    program = "from cdp.runs.side import Side; s = Side(); s.ask('warm', {})\nwhile s._process is None: pass\nprint(s._process.pid, flush=True); input()"
-    parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    program = (
+        "from cdp.runs.side import Side; s = Side(); s.ask('warm', {})\nwhile s._process is None:"
+        " pass\nprint(s._process.pid, flush=True); input()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     assert parent.stdout is not None
     worker = psutil.Process(int(parent.stdout.readline()))
     time.sleep(1.5)  # it has begun

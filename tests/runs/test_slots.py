@@ -34,7 +34,9 @@ def pinned(dev: Path, devices: Sequence[str], slot: int) -> str | None:
 
 
 @pytest.mark.parametrize(("slot", "gpu"), [(0, "0"), (1, "1"), (2, "0"), (3, "1")])
-def test_slots_take_turns_over_the_gpus(dev: Path, monkeypatch: pytest.MonkeyPatch, slot: int, gpu: str) -> None:
+def test_slots_take_turns_over_the_gpus(
+    dev: Path, monkeypatch: pytest.MonkeyPatch, slot: int, gpu: str
+) -> None:
     monkeypatch.setenv("CDP_SLOTS", "4")
     assert pinned(dev, ["nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"], slot) == gpu
 
@@ -45,23 +47,33 @@ def test_a_choice_of_the_users_own_is_kept(dev: Path, monkeypatch: pytest.Monkey
     assert pinned(dev, ["nvidia0", "nvidia1"], 1) == "7"
 
 
-@pytest.mark.parametrize(("count", "devices"), [("2", ["nvidia0"]), ("2", []), ("1", ["nvidia0", "nvidia1"])])
-def test_one_gpu_none_or_one_slot_pins_nothing(dev: Path, monkeypatch: pytest.MonkeyPatch, count: str, devices: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("count", "devices"), [("2", ["nvidia0"]), ("2", []), ("1", ["nvidia0", "nvidia1"])]
+)
+def test_one_gpu_none_or_one_slot_pins_nothing(
+    dev: Path, monkeypatch: pytest.MonkeyPatch, count: str, devices: list[str]
+) -> None:
     monkeypatch.setenv("CDP_SLOTS", count)
     assert pinned(dev, devices, 0) is None
 
 
 @pytest.mark.parametrize("given", ["", "0", "65", "-1", "1.5", "²", "two"])
-def test_a_senseless_number_of_slots_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_a_senseless_number_of_slots_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
     monkeypatch.setenv("CDP_SLOTS", given)
     with pytest.raises(InputError, match="whole number from 1 to 64"):
         slots.slot_count()
 
 
-def test_two_slots_work_on_two_runs_at_a_time_and_never_on_a_third(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_slots_work_on_two_runs_at_a_time_and_never_on_a_third(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CDP_SLOTS", "2")
     monkeypatch.setenv("STUB_SECONDS", "0.1")
-    runs = [launch("generate", CONFIG, name, command=COMMAND) for name in ("first", "second", "third")]
+    runs = [
+        launch("generate", CONFIG, name, command=COMMAND) for name in ("first", "second", "third")
+    ]
     for run_id in runs:
         until(run_id, lambda run: run.over)
     working: set[str] = set()
@@ -78,18 +90,28 @@ def test_two_slots_work_on_two_runs_at_a_time_and_never_on_a_third(cdp_home: Pat
 
 
 def test_a_session_of_its_own_gives_way_as_a_whole(tmp_path: Path) -> None:
-    """Linux's autogroups weigh sessions against each other, so niceness inside the run's own session would change nothing."""
+    """Linux's autogroups weigh sessions against each other, so niceness inside the run's own
+    session would change nothing."""
     group = tmp_path / "autogroup"
     group.write_text("/autogroup-7 nice 0\n")
     code = (
-        "import os; from pathlib import Path; from cdp.runs import slots\n"
-        f"slots._AUTOGROUP = Path({str(group)!r}); slots.give_way(); print(os.getpriority(os.PRIO_PROCESS, 0))"
+        "import os; from pathlib import Path; from cdp.runs import slots\nslots._AUTOGROUP ="
+        f" Path({str(group)!r}); slots.give_way(); print(os.getpriority(os.PRIO_PROCESS, 0))"
     )
     nice = {}
     for alone in (True, False):
         before = group.read_text()
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=alone)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            start_new_session=alone,
+        )
         nice[alone] = int(done.stdout)
-        assert (group.read_text() != before) is alone, "only the session's first process speaks for the session"
+        assert (group.read_text() != before) is alone, (
+            "only the session's first process speaks for the session"
+        )
     assert group.read_text() == str(slots.BACKGROUND)
     assert nice[True] == nice[False] >= slots.BACKGROUND

@@ -21,11 +21,20 @@ def test_an_estimate_grows_with_images_and_steps_and_survives_a_restart(tmp_path
     assert guided_steps(config) == 7
     assert speed.estimate(config, compare=True) == pytest.approx(3 * 0.64 + 7 * 1.28 + 0.64)
     twice = config.model_copy(update={"count": 128})
-    assert speed.estimate(twice, compare=True) == pytest.approx(2 * speed.estimate(config, compare=True))
-    assert speed.estimate(config.model_copy(update={"guidance": Guidance(encoder="standard")}), compare=True) is None
+    assert speed.estimate(twice, compare=True) == pytest.approx(
+        2 * speed.estimate(config, compare=True)
+    )
+    assert (
+        speed.estimate(
+            config.model_copy(update={"guidance": Guidance(encoder="standard")}), compare=True
+        )
+        is None
+    )
 
 
-def test_seconds_per_image_are_the_same_whether_batches_ran_in_turn_or_as_one(tmp_path: Path) -> None:
+def test_seconds_per_image_are_the_same_whether_batches_ran_in_turn_or_as_one(
+    tmp_path: Path,
+) -> None:
     one, four = (GenerateConfig(count=n, sampler=Sampler(steps=10)) for n in (64, 256))
     in_turn, at_once = Speed(tmp_path / "a.json"), Speed(tmp_path / "b.json")
     in_turn.learn(four, compare=True, ticks=[Tick(0.64, True)] * 39, tail=0.0)
@@ -34,7 +43,15 @@ def test_seconds_per_image_are_the_same_whether_batches_ran_in_turn_or_as_one(tm
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"costs": {"a": {"plain": -1, "guided": "x"}}}', '{"costs": []}', '{"costs": {"a": 3}}', "\x00"]
+    "content",
+    [
+        "",
+        "[]",
+        '{"costs": {"a": {"plain": -1, "guided": "x"}}}',
+        '{"costs": []}',
+        '{"costs": {"a": 3}}',
+        "\x00",
+    ],
 )
 def test_a_damaged_speed_file_only_means_measuring_again(tmp_path: Path, content: str) -> None:
     path = tmp_path / "speed.json"

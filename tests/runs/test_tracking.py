@@ -14,7 +14,18 @@ import pytest
 from cdp.runs.journal import read_journal
 from cdp.runs.tracking import Tracker
 from cdp.runs.tracking_mirror import params_of
-from tests.runs.mirrors import TRAIN, client, journal_of, make_run, mirror_whole, mirrored, steps, told, wait_for, wait_until
+from tests.runs.mirrors import (
+    TRAIN,
+    client,
+    journal_of,
+    make_run,
+    mirror_whole,
+    mirrored,
+    steps,
+    told,
+    wait_for,
+    wait_until,
+)
 
 
 def test_a_run_is_in_mlflow_as_it_is_in_its_folder(mirror_home: Path) -> None:
@@ -24,7 +35,9 @@ def test_a_run_is_in_mlflow_as_it_is_in_its_folder(mirror_home: Path) -> None:
     tracker = Tracker(run)
     tracker.start()
     wait_for(run, step=3)
-    assert mirrored(run).info.status == "RUNNING" and mirrored(run).data.tags["cdp.state"] == "running"
+    assert (
+        mirrored(run).info.status == "RUNNING" and mirrored(run).data.tags["cdp.state"] == "running"
+    )
     journal_of(run, 4, 5)
     tracker.sync()
     wait_for(run, step=5)
@@ -35,29 +48,57 @@ def test_a_run_is_in_mlflow_as_it_is_in_its_folder(mirror_home: Path) -> None:
     assert (found.info.status, found.info.start_time) == ("FINISHED", 1_700_000_000_000)
     assert abs(found.info.end_time / 1000 - time.time()) < 30
     assert found.data.params == {
-        "dataset": "fashion-mnist", "real": "None", "synthetic": '["night", "day"]', "fraction": "0.7", "epochs": "30", "compile": "False",
-    }  # fmt: skip
-    expected = {"cdp.run": run.id, "cdp.kind": "train", "cdp.name": run.name, "cdp.state": "finished", "cdp.dataset": "fashion-mnist"}
+        "dataset": "fashion-mnist",
+        "real": "None",
+        "synthetic": '["night", "day"]',
+        "fraction": "0.7",
+        "epochs": "30",
+        "compile": "False",
+    }
+    expected = {
+        "cdp.run": run.id,
+        "cdp.kind": "train",
+        "cdp.name": run.name,
+        "cdp.state": "finished",
+        "cdp.dataset": "fashion-mnist",
+    }
     assert expected.items() <= found.data.tags.items()
     assert found.data.tags["cdp.host"] == platform.node()
     assert not [tag for tag in found.data.tags if "git" in tag]
     points, _ = read_journal(run.folder / "metrics.jsonl")
     for name in ("loss", "robust_accuracy"):
         history = client().get_metric_history(found.info.run_id, name)
-        assert [(m.step, m.value, m.timestamp) for m in history] == [(p.step, p.values[name], int(1000 * p.time)) for p in points]
+        assert [(m.step, m.value, m.timestamp) for m in history] == [
+            (p.step, p.values[name], int(1000 * p.time)) for p in points
+        ]
 
     artifacts = Path(client().download_artifacts(found.info.run_id, ""))
     assert artifacts.is_relative_to(mirror_home / "mlflow" / "artifacts")
-    assert sorted(path.name for path in artifacts.iterdir()) == ["config.json", "examples.npz", "metrics.csv", "summary.json"]
+    assert sorted(path.name for path in artifacts.iterdir()) == [
+        "config.json",
+        "examples.npz",
+        "metrics.csv",
+        "summary.json",
+    ]
     assert json.loads((artifacts / "config.json").read_text())["config"] == TRAIN
     summary = json.loads((artifacts / "summary.json").read_text())
-    assert (summary["run"], summary["state"], summary["robust_accuracy"]) == (run.id, "finished", 0.5)
+    assert (summary["run"], summary["state"], summary["robust_accuracy"]) == (
+        run.id,
+        "finished",
+        0.5,
+    )
     rows = list(csv.DictReader((artifacts / "metrics.csv").open()))
-    assert [(int(row["step"]), float(row["loss"])) for row in rows] == [(p.step, p.values["loss"]) for p in points]
+    assert [(int(row["step"]), float(row["loss"])) for row in rows] == [
+        (p.step, p.values["loss"]) for p in points
+    ]
 
 
-@pytest.mark.parametrize(("state", "status"), [("finished", "FINISHED"), ("failed", "FAILED"), ("stopped", "KILLED")])
-def test_how_a_run_ended_is_said_in_mlflows_words(mirror_home: Path, state: str, status: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "status"), [("finished", "FINISHED"), ("failed", "FAILED"), ("stopped", "KILLED")]
+)
+def test_how_a_run_ended_is_said_in_mlflows_words(
+    mirror_home: Path, state: str, status: str
+) -> None:
     run = make_run(mirror_home, kind="pretrain-encoder")
     mirror_whole(run, state, error="the loss is not finite: lower the learning rate")
     found = mirrored(run, "Encoder pretraining")
@@ -66,7 +107,9 @@ def test_how_a_run_ended_is_said_in_mlflows_words(mirror_home: Path, state: str,
 
 
 @pytest.mark.parametrize("lost", ["nothing", "file", "last step", "run id"])
-def test_a_resumed_run_goes_on_in_the_same_place_and_nothing_is_told_twice(mirror_home: Path, lost: str) -> None:
+def test_a_resumed_run_goes_on_in_the_same_place_and_nothing_is_told_twice(
+    mirror_home: Path, lost: str
+) -> None:
     run = make_run(mirror_home)
     journal_of(run, 1, 7)
     mirror_whole(run, "stopped")
@@ -89,7 +132,10 @@ def test_a_resumed_run_goes_on_in_the_same_place_and_nothing_is_told_twice(mirro
 
 def test_more_points_than_fit_one_call_all_arrive(mirror_home: Path) -> None:
     run = make_run(mirror_home)
-    lines = [{"step": s, "time": 1.7e9 + s, "values": {f"m{i}": s + i / 16 for i in range(15)}} for s in range(1, 501)]
+    lines = [
+        {"step": s, "time": 1.7e9 + s, "values": {f"m{i}": s + i / 16 for i in range(15)}}
+        for s in range(1, 501)
+    ]
     lines.append({"step": 501, "time": 1.7e9, "values": {f"many {i}": 1.0 for i in range(1203)}})
     (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     mirror_whole(run)

@@ -1,4 +1,5 @@
-"""The mirror in MLflow under locks, kills and dead servers: never in the way of the run, and complete in the end."""
+"""The mirror in MLflow under locks, kills and dead servers: never in the way of the run, and
+complete in the end."""
 
 from __future__ import annotations
 
@@ -15,10 +16,23 @@ import pytest
 from cdp.runs import tracking
 from cdp.runs.records import get_run
 from cdp.runs.tracking import Tracker, reconcile
-from tests.runs.mirrors import client, holding, journal_of, make_run, mirror_whole, mirrored, steps, told, wait_for, wait_until
+from tests.runs.mirrors import (
+    client,
+    holding,
+    journal_of,
+    make_run,
+    mirror_whole,
+    mirrored,
+    steps,
+    told,
+    wait_for,
+    wait_until,
+)
 
 
-def test_a_locked_database_costs_the_run_nothing_and_is_told_at_the_next_sync(mirror_home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_locked_database_costs_the_run_nothing_and_is_told_at_the_next_sync(
+    mirror_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run = make_run(mirror_home)
     journal_of(run, 1, 2)
     tracker = Tracker(run)
@@ -43,7 +57,9 @@ def test_a_locked_database_costs_the_run_nothing_and_is_told_at_the_next_sync(mi
 
 
 def test_a_database_locked_to_the_end_is_made_up_for_by_the_next_worker(mirror_home: Path) -> None:
-    run = make_run(mirror_home, kind="generate", state="finished", ended=1.7e9 + 30, result={"n": 7})
+    run = make_run(
+        mirror_home, kind="generate", state="finished", ended=1.7e9 + 30, result={"n": 7}
+    )
     mirror_whole(other := make_run(mirror_home, "20260101-000000-other"))
     journal_of(run, 1, 5)
     with holding(mirror_home / "mlflow" / "mlflow.db"):
@@ -61,7 +77,8 @@ def test_a_database_locked_to_the_end_is_made_up_for_by_the_next_worker(mirror_h
     tracker.finish("finished")
     assert steps(run, experiment="Generation") == [1, 2, 3, 4, 5]
     assert mirrored(run, "Generation").info.status == "FINISHED"
-    # As its status has it; or now, where its own thread got through in the moment that the lock was gone.
+    # As its status has it; or now, where its own thread got through in the moment that the lock was
+    # gone.
     ended = mirrored(run, "Generation").info.end_time / 1000
     assert ended == 1_700_000_030 or abs(time.time() - ended) < 60
     assert mirrored(other).info.status == "FINISHED"
@@ -71,8 +88,8 @@ def test_a_killed_run_is_killed_in_mlflow_too(mirror_home: Path) -> None:
     run = make_run(mirror_home, kind="generate")
     journal_of(run, 1, 4)
     code = (
-        "import os, time; from cdp.runs.records import get_run; from cdp.runs.tracking import Tracker\n"
-        f"tracker = Tracker(get_run({run.id!r})); tracker.start(); time.sleep(60)"
+        "import os, time; from cdp.runs.records import get_run; from cdp.runs.tracking import"
+        f" Tracker\ntracker = Tracker(get_run({run.id!r})); tracker.start(); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     wait_for(run, step=4)
@@ -102,7 +119,9 @@ def test_a_run_that_was_deleted_here_does_not_run_for_ever_in_mlflow(mirror_home
     assert mirrored(run).info.status == "KILLED"
 
 
-def test_a_run_that_was_deleted_in_mlflow_is_let_go(mirror_home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_was_deleted_in_mlflow_is_let_go(
+    mirror_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run = make_run(mirror_home, kind="generate", state="stopped")
     mirror_whole(run, "stopped")
     client().delete_run(mirrored(run, "Generation").info.run_id)
@@ -138,19 +157,24 @@ def test_a_server_that_does_not_answer_neither_fails_nor_slows_a_run(
     assert steps(run, experiment="Generation") == [1, 2, 3]
 
 
-def test_two_workers_that_start_at_once_on_a_fresh_store_both_tell(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workers_that_start_at_once_on_a_fresh_store_both_tell(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     runs = [make_run(cdp_home, f"20260101-000000-{i}") for i in range(2)]
     code = (
-        "import logging, sys; from cdp.runs.records import get_run; from cdp.runs.tracking import Tracker\n"
-        "logging.basicConfig(level=logging.INFO); tracker = Tracker(get_run(sys.argv[1])); tracker.start()\n"
-        "tracker.finish('finished'); tracker._thread.join(150)"
+        "import logging, sys; from cdp.runs.records import get_run; from cdp.runs.tracking import"
+        " Tracker\nlogging.basicConfig(level=logging.INFO); tracker ="
+        " Tracker(get_run(sys.argv[1])); tracker.start()\ntracker.finish('finished');"
+        " tracker._thread.join(150)"
     )
     for run in runs:
         journal_of(run, 1, 2)
     logs = [cdp_home / f"{run.id}.txt" for run in runs]
     processes = [
-        subprocess.Popen([sys.executable, "-c", code, run.id], stdout=log.open("wb"), stderr=subprocess.STDOUT)
+        subprocess.Popen(
+            [sys.executable, "-c", code, run.id], stdout=log.open("wb"), stderr=subprocess.STDOUT
+        )
         for run, log in zip(runs, logs, strict=True)
     ]
     assert [process.wait(200) for process in processes] == [0, 0]
@@ -163,7 +187,9 @@ def test_two_workers_that_start_at_once_on_a_fresh_store_both_tell(cdp_home: Pat
     assert not (Path.cwd() / "mlruns").exists() and not (Path.cwd() / "mlflow.db").exists()
 
 
-def test_a_damaged_database_is_said_once_and_stops_nothing(mirror_home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_database_is_said_once_and_stops_nothing(
+    mirror_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (mirror_home / "mlflow" / "mlflow.db").write_bytes(b"this is no database" * 100)
     run = make_run(mirror_home)
     began = time.monotonic()
@@ -176,7 +202,9 @@ def test_a_damaged_database_is_said_once_and_stops_nothing(mirror_home: Path, ca
     assert len(warned) == 1 and "file is not a database" in warned[0]
 
 
-def test_a_home_of_any_name_works(tmp_path: Path, mirror_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_of_any_name_works(
+    tmp_path: Path, mirror_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mirror_home = mirror_home.rename(tmp_path / "my home, 100% 'ä' #1 %41?")
     monkeypatch.setenv("CDP_HOME", str(mirror_home))
     run = make_run(mirror_home)
@@ -184,7 +212,10 @@ def test_a_home_of_any_name_works(tmp_path: Path, mirror_home: Path, monkeypatch
     mirror_whole(run)
     assert steps(run) == [1, 2]
     artifacts = Path(client().download_artifacts(mirrored(run).info.run_id, ""))
-    assert artifacts.is_relative_to(mirror_home / "mlflow" / "artifacts") and (artifacts / "summary.json").is_file()
+    assert (
+        artifacts.is_relative_to(mirror_home / "mlflow" / "artifacts")
+        and (artifacts / "summary.json").is_file()
+    )
 
 
 def test_a_tracker_that_cannot_write_beside_the_run_still_ends(mirror_home: Path) -> None:
@@ -201,14 +232,16 @@ def test_sync_returns_at_once_also_while_mlflow_is_being_imported(mirror_home: P
     """In a fresh process, from the first moment on."""
     run = make_run(mirror_home)
     code = (
-        "import json, sys, time; from cdp.runs.journal import Journal; from cdp.runs.records import get_run\n"
-        "from cdp.runs.tracking import Tracker\n"
-        "run = get_run(sys.argv[1]); tracker = Tracker(run); tracker.start(); times = []\n"
-        "for _ in range(200):\n"
-        "    began = time.perf_counter(); tracker.sync(); times.append(time.perf_counter() - began); time.sleep(0.02)\n"
-        "print(json.dumps([sorted(times)[100], sum(times), 'mlflow' in sys.modules])); tracker.finish('finished')"
+        "import json, sys, time; from cdp.runs.journal import Journal; from cdp.runs.records import"
+        " get_run\nfrom cdp.runs.tracking import Tracker\nrun = get_run(sys.argv[1]); tracker ="
+        " Tracker(run); tracker.start(); times = []\nfor _ in range(200):\n    began ="
+        " time.perf_counter(); tracker.sync(); times.append(time.perf_counter() - began);"
+        " time.sleep(0.02)\nprint(json.dumps([sorted(times)[100], sum(times), 'mlflow' in"
+        " sys.modules])); tracker.finish('finished')"
     )
-    done = subprocess.run([sys.executable, "-c", code, run.id], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, run.id], capture_output=True, text=True, check=True
+    )
     median, total, imported = json.loads(done.stdout)
     assert imported
     assert median < 0.001

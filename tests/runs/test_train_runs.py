@@ -1,4 +1,5 @@
-"""A robust training as a run: killed at random moments and resumed, it ends with the record, curve and weights of an unbroken one."""
+"""A robust training as a run: killed at random moments and resumed, it ends with the record, curve
+and weights of an unbroken one."""
 
 from __future__ import annotations
 
@@ -20,10 +21,20 @@ from cdp.runs.records import Run, get_run
 from tests.runs.processes import REAL, done, until
 
 CONFIG = TrainConfig(
-    dataset="toys", held_out=40, epochs=8, validate_every="1 epoch", batch=8, attack_steps=3, validation_steps=3,
-    epsilon=0.03, precision="fp32", overfitting="notice",
-    learning_rate=0.02, method="trades", beta=1.0,
-)  # fmt: skip
+    dataset="toys",
+    held_out=40,
+    epochs=8,
+    validate_every="1 epoch",
+    batch=8,
+    attack_steps=3,
+    validation_steps=3,
+    epsilon=0.03,
+    precision="fp32",
+    overfitting="notice",
+    learning_rate=0.02,
+    method="trades",
+    beta=1.0,
+)
 TIMES = ("seconds",)
 """What differs from run to run."""
 
@@ -35,12 +46,17 @@ def _toys(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(240) % 3
     image = (label * 80)[:, None, None, None] + rng.integers(0, 40, (240, 8, 8, 1))
-    save_set("toys", image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]})
+    save_set(
+        "toys", image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]}
+    )
 
 
 def curve(run: Run) -> list[tuple[int, dict[str, float]]]:
     points, _ = read_journal(run.folder / "metrics.jsonl")
-    return [(point.step, {name: value for name, value in point.values.items() if name not in TIMES}) for point in points]
+    return [
+        (point.step, {name: value for name, value in point.values.items() if name not in TIMES})
+        for point in points
+    ]
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -49,7 +65,9 @@ def record(run: Run) -> dict[str, Any]:
 
 
 def weights(run: Run) -> dict[str, bytes]:
-    return {name: (run.folder / name / "model.safetensors").read_bytes() for name in ("best", "last")}
+    return {
+        name: (run.folder / name / "model.safetensors").read_bytes() for name in ("best", "last")
+    }
 
 
 def test_a_training_killed_at_random_moments_and_resumed_equals_an_unbroken_one() -> None:

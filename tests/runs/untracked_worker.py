@@ -1,4 +1,5 @@
-"""The real worker without MLflow, which has tests of its own: ``python untracked_worker.py RUN_FOLDER``."""
+"""The real worker without MLflow, which has tests of its own: ``python untracked_worker.py
+RUN_FOLDER``."""
 
 from __future__ import annotations
 

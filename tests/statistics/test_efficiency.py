@@ -1,4 +1,5 @@
-"""At how many images one arm equals another: closed forms, edges, wording, and how often the interval covers."""
+"""At how many images one arm equals another: closed forms, edges, wording, and how often the
+interval covers."""
 
 from __future__ import annotations
 
@@ -18,37 +19,79 @@ COUNTS = (0, 1000, 10000, 100000)
 CURVE = (0.50, 0.52, 0.54, 0.56)
 
 
-def arm(*, up: float = 0.0, seeds: int = 3, spread: float = 0.0, seed: int = 0, curve: tuple[float, ...] = CURVE) -> dict[int, list[float]]:
+def arm(
+    *,
+    up: float = 0.0,
+    seeds: int = 3,
+    spread: float = 0.0,
+    seed: int = 0,
+    curve: tuple[float, ...] = CURVE,
+) -> dict[int, list[float]]:
     rng = np.random.default_rng(seed)
-    return {k: (y + up + spread * rng.normal(size=seeds)).tolist() for k, y in zip(COUNTS, curve, strict=True)}
+    return {
+        k: (y + up + spread * rng.normal(size=seeds)).tolist()
+        for k, y in zip(COUNTS, curve, strict=True)
+    }
 
 
 @pytest.mark.parametrize(
     ("goal", "count"),
-    [(0.53, 1000 * 10**0.5), (0.545, 10000 * 10**0.25), (0.52, 1000), (0.51, 500), (0.505, 250), (0.50, 0), (0.56, 100000)],
+    [
+        (0.53, 1000 * 10**0.5),
+        (0.545, 10000 * 10**0.25),
+        (0.52, 1000),
+        (0.51, 500),
+        (0.505, 250),
+        (0.50, 0),
+        (0.56, 100000),
+    ],
 )
-def test_between_trained_counts_the_curve_is_straight_in_the_logarithm_and_below_the_first_in_the_count(goal: float, count: float) -> None:
+def test_between_trained_counts_the_curve_is_straight_in_the_logarithm_and_below_the_first_in_the_count(
+    goal: float, count: float
+) -> None:
     found = equal_count({7: [goal, goal]}, arm(), 7)
     assert found.estimate == pytest.approx(count, rel=1e-6)
-    assert (found.low, found.high) == (None, None), "seeds that agree, and two of them, promise no interval"
-    assert (found.reached, found.side, found.above, found.fewest, found.most, found.seeds) == (1, "inside", 0, 0, 100000, 2)
+    assert (found.low, found.high) == (
+        None,
+        None,
+    ), "seeds that agree, and two of them, promise no interval"
+    assert (found.reached, found.side, found.above, found.fewest, found.most, found.seeds) == (
+        1,
+        "inside",
+        0,
+        0,
+        100000,
+        2,
+    )
 
 
 @pytest.mark.parametrize(("goal", "side", "above"), [(0.49, "fewer", 0), (0.57, "more", 1)])
 def test_nothing_is_extrapolated(goal: float, side: str, above: float) -> None:
     found = equal_count({7: [goal, goal]}, arm(), 7)
-    assert (found.estimate, found.low, found.high, found.reached, found.side, found.above) == (None, None, None, 0, side, above)
+    assert (found.estimate, found.low, found.high, found.reached, found.side, found.above) == (
+        None,
+        None,
+        None,
+        0,
+        side,
+        above,
+    )
 
 
 def test_a_curve_that_dips_is_levelled_by_its_seeds() -> None:
-    """Isotonic regression of 0.50, 0.54 (one seed), 0.51 (two seeds), 0.56 pools the middle to 0.52; the goal is met where that begins."""
+    """Isotonic regression of 0.50, 0.54 (one seed), 0.51 (two seeds), 0.56 pools the middle to
+    0.52; the goal is met where that begins."""
     second = {1000: [0.50, 0.50], 2000: [0.54, 0.54], 4000: [0.51] * 4, 8000: [0.56, 0.56]}
     assert equal_count({0: [0.52, 0.52]}, second, 0).estimate == pytest.approx(2000)
     assert equal_count({0: [0.54, 0.54]}, second, 0).estimate == pytest.approx(4000 * 2**0.5)
 
 
 @settings(deadline=None, max_examples=30)
-@given(seed=st.integers(0, 10**6), spread=st.sampled_from([0.001, 0.004]), count=st.sampled_from(COUNTS))
+@given(
+    seed=st.integers(0, 10**6),
+    spread=st.sampled_from([0.001, 0.004]),
+    count=st.sampled_from(COUNTS),
+)
 def test_an_arm_equals_itself_at_the_same_count(seed: int, spread: float, count: int) -> None:
     one = arm(seed=seed, spread=spread)
     found = equal_count(one, one, count, n_boot=20)
@@ -59,9 +102,18 @@ def test_an_arm_equals_itself_at_the_same_count(seed: int, spread: float, count:
 @given(seed=st.integers(0, 10**6), shift=st.sampled_from([-0.25, 0.125]))
 def test_adding_a_constant_to_both_arms_changes_nothing(seed: int, shift: float) -> None:
     first, second = arm(seed=seed, spread=0.003), arm(seed=seed + 1, spread=0.003, up=0.005)
-    moved = [{k: [v + shift for v in values] for k, values in one.items()} for one in (first, second)]
-    found, other = equal_count(first, second, 10000, n_boot=50), equal_count(*moved, 10000, n_boot=50)
-    for one, two in ((found.estimate, other.estimate), (found.low, other.low), (found.high, other.high)):
+    moved = [
+        {k: [v + shift for v in values] for k, values in one.items()} for one in (first, second)
+    ]
+    found, other = (
+        equal_count(first, second, 10000, n_boot=50),
+        equal_count(*moved, 10000, n_boot=50),
+    )
+    for one, two in (
+        (found.estimate, other.estimate),
+        (found.low, other.low),
+        (found.high, other.high),
+    ):
         assert one == (None if two is None else pytest.approx(two, rel=1e-6))
     assert (found.reached, found.above, found.side) == (other.reached, other.above, other.side)
 
@@ -70,7 +122,11 @@ def test_the_better_arm_needs_fewer_images_and_the_interval_holds_the_estimate()
     first = arm(seed=1, spread=0.002, seeds=5)
     better = equal_count(first, arm(seed=2, spread=0.002, seeds=5, up=0.01), 10000)
     worse = equal_count(first, arm(seed=2, spread=0.002, seeds=5, up=-0.01), 10000)
-    assert better.estimate is not None and worse.estimate is not None and better.estimate < 10000 < worse.estimate
+    assert (
+        better.estimate is not None
+        and worse.estimate is not None
+        and better.estimate < 10000 < worse.estimate
+    )
     for found in (better, worse):
         assert found.low is not None and found.high is not None and found.estimate is not None
         assert found.low < found.estimate < found.high
@@ -78,7 +134,10 @@ def test_the_better_arm_needs_fewer_images_and_the_interval_holds_the_estimate()
 
 def test_what_seeds_share_cancels_where_they_are_named_in_one_order() -> None:
     level = np.array([-0.02, 0.0, 0.005, 0.015])
-    first, second = {7: (0.53 + level).tolist()}, {k: (y + level).tolist() for k, y in zip(COUNTS, CURVE, strict=True)}
+    first, second = (
+        {7: (0.53 + level).tolist()},
+        {k: (y + level).tolist() for k, y in zip(COUNTS, CURVE, strict=True)},
+    )
     paired = equal_count(first, second, 7)
     assert (paired.low, paired.high) == pytest.approx((paired.estimate, paired.estimate), rel=1e-6)
     apart = equal_count({7: first[7][:3]}, second, 7)
@@ -87,25 +146,43 @@ def test_what_seeds_share_cancels_where_they_are_named_in_one_order() -> None:
 
 def test_it_repeats_with_its_seed_and_changes_with_another() -> None:
     first, second = arm(seed=1, spread=0.003, seeds=6), arm(seed=2, spread=0.003, seeds=6)
-    one, again, other = (equal_count(first, second, 10000, n_boot=200, seed=seed) for seed in (3, 3, 4))
+    one, again, other = (
+        equal_count(first, second, 10000, n_boot=200, seed=seed) for seed in (3, 3, 4)
+    )
     assert one == again and one != other
 
 
 def test_a_single_seed_anywhere_gives_an_estimate_without_an_interval() -> None:
     second = arm() | {100000: [0.56]}
     for found in (equal_count({7: [0.53]}, arm(), 7), equal_count({7: [0.53, 0.53]}, second, 7)):
-        assert (found.estimate, found.low, found.high, found.seeds) == (pytest.approx(1000 * 10**0.5), None, None, 1)
-        assert equality_sentence("A", "B", 7, found) == (
-            "B with about 3,160 synthetic images equals A with 7; a single seed at one of the counts gives no interval: it takes 3."
+        assert (found.estimate, found.low, found.high, found.seeds) == (
+            pytest.approx(1000 * 10**0.5),
+            None,
+            None,
+            1,
+        )
+        assert (
+            equality_sentence("A", "B", 7, found)
+            == "B with about 3,160 synthetic images equals A with 7; a single seed at one of the"
+            " counts gives no interval: it takes 3."
         )
 
 
 @pytest.mark.parametrize(
     ("seeds", "together", "paired"),
-    [((3, 3), 0.0, True), ((3, 3), 0.7, True), ((5, 5), 0.7, True), ((3, 5), 0.0, False), ((5, 3), 0.0, False)],
+    [
+        ((3, 3), 0.0, True),
+        ((3, 3), 0.7, True),
+        ((5, 5), 0.7, True),
+        ((3, 5), 0.0, False),
+        ((5, 3), 0.0, False),
+    ],
 )
-def test_the_interval_covers_at_least_at_about_the_nominal_rate(seeds: tuple[int, int], together: float, paired: bool) -> None:
-    """Goal 0.535 is met at 1000 * 10**0.75 images. ``together``: the share of variance that a seed brings to all its runs."""
+def test_the_interval_covers_at_least_at_about_the_nominal_rate(
+    seeds: tuple[int, int], together: float, paired: bool
+) -> None:
+    """Goal 0.535 is met at 1000 * 10**0.75 images. ``together``: the share of variance that a seed
+    brings to all its runs."""
     rng, true, hits = np.random.default_rng(11), 1000 * 10**0.75, 0
     for experiment in range(300):
         common = rng.normal(0, 0.004 * together**0.5, max(seeds))
@@ -113,9 +190,12 @@ def test_the_interval_covers_at_least_at_about_the_nominal_rate(seeds: tuple[int
             y + common[:n] + rng.normal(0, 0.004 * (1 - together) ** 0.5, n)
             for y, n in zip((0.535, *CURVE), (seeds[0], *[seeds[1]] * 4), strict=True)
         )
-        found = equal_count({7: first}, dict(zip(COUNTS, curve, strict=True)), 7, n_boot=300, seed=experiment)
+        found = equal_count(
+            {7: first}, dict(zip(COUNTS, curve, strict=True)), 7, n_boot=300, seed=experiment
+        )
         hits += covers(found, true)
-    # Four standard errors of 0.95 over 300 experiments are 0.05; without shared seeds the interval is meant to be wide.
+    # Four standard errors of 0.95 over 300 experiments are 0.05; without shared seeds the interval
+    # is meant to be wide.
     assert 0.95 - 0.05 <= hits / 300 <= (0.99 if paired else 1.0)
 
 
@@ -133,45 +213,99 @@ FEWER = Equality(None, None, 3000.0, 0.4, "fewer", 0.0, 1000, 50000, 3, 0.95)
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (INSIDE, "B with about 12,300 synthetic images equals A with 20,000; 95 % interval 9,100 to 18,000, at least 3 seeds a count."),
-        (replace(INSIDE, low=None, high=None, reached=0.9, above=0.05),
-         "B with about 12,300 synthetic images equals A with 20,000; 95 % interval below 1,000 to above 50,000, at least 3 seeds a count."),
-        (replace(INSIDE, low=None, fewest=0, reached=0.9),
-         "B with about 12,300 synthetic images equals A with 20,000; 95 % interval 0 to 18,000, at least 3 seeds a count."),
-        (MORE, ("B with 50,000 synthetic images, the most it was trained with, is on average still below A with 20,000; 95 % interval 41,000 to "
-               "above 50,000, at least 3 seeds a count.")),
-        (replace(MORE, low=None, reached=0.0, above=1.0),
-         ("B with 50,000 synthetic images, the most it was trained with, is on average still below A with 20,000; 95 % interval wholly above "
-         "50,000, at least 3 seeds a count.")),
-        (FEWER, ("B with 1,000 synthetic images, the fewest it was trained with, is on average already above A with 20,000; 95 % interval below "
-                "1,000 to 3,000, at least 3 seeds a count.")),
-        (replace(FEWER, high=None, reached=0.0),
-         ("B with 1,000 synthetic images, the fewest it was trained with, is on average already above A with 20,000; 95 % interval wholly below "
-         "1,000, at least 3 seeds a count.")),
-        (replace(FEWER, high=None, reached=0.0, fewest=0),
-         "B without synthetic images is on average already above A with 20,000; 95 % interval wholly at 0, at least 3 seeds a count."),
+        (
+            INSIDE,
+            (
+                "B with about 12,300 synthetic images equals A with 20,000; 95 % interval 9,100 to"
+                " 18,000, at least 3 seeds a count."
+            ),
+        ),
+        (
+            replace(INSIDE, low=None, high=None, reached=0.9, above=0.05),
+            (
+                "B with about 12,300 synthetic images equals A with 20,000; 95 % interval below"
+                " 1,000 to above 50,000, at least 3 seeds a count."
+            ),
+        ),
+        (
+            replace(INSIDE, low=None, fewest=0, reached=0.9),
+            (
+                "B with about 12,300 synthetic images equals A with 20,000; 95 % interval 0 to"
+                " 18,000, at least 3 seeds a count."
+            ),
+        ),
+        (
+            MORE,
+            (
+                "B with 50,000 synthetic images, the most it was trained with, is on average still"
+                " below A with 20,000; 95 % interval 41,000 to above 50,000, at least 3 seeds a"
+                " count."
+            ),
+        ),
+        (
+            replace(MORE, low=None, reached=0.0, above=1.0),
+            (
+                "B with 50,000 synthetic images, the most it was trained with, is on average still"
+                " below A with 20,000; 95 % interval wholly above 50,000, at least 3 seeds a count."
+            ),
+        ),
+        (
+            FEWER,
+            (
+                "B with 1,000 synthetic images, the fewest it was trained with, is on average"
+                " already above A with 20,000; 95 % interval below 1,000 to 3,000, at least 3 seeds"
+                " a count."
+            ),
+        ),
+        (
+            replace(FEWER, high=None, reached=0.0),
+            (
+                "B with 1,000 synthetic images, the fewest it was trained with, is on average"
+                " already above A with 20,000; 95 % interval wholly below 1,000, at least 3 seeds a"
+                " count."
+            ),
+        ),
+        (
+            replace(FEWER, high=None, reached=0.0, fewest=0),
+            (
+                "B without synthetic images is on average already above A with 20,000; 95 %"
+                " interval wholly at 0, at least 3 seeds a count."
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_sentences(found: Equality, sentence: str) -> None:
     assert equality_sentence("A", "B", 20000, found) == sentence
 
 
 def test_an_arm_without_synthetic_images_is_named_so() -> None:
-    assert equality_sentence("A", "B", 0, INSIDE).startswith("B with about 12,300 synthetic images equals A without any; ")
+    assert equality_sentence("A", "B", 0, INSIDE).startswith(
+        "B with about 12,300 synthetic images equals A without any; "
+    )
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: equal_count({7: [0.5]}, arm(), 8), MissingError, "no runs with 8 synthetic images"),
+        (
+            lambda: equal_count({7: [0.5]}, arm(), 8),
+            MissingError,
+            "no runs with 8 synthetic images",
+        ),
         (lambda: equal_count({7: [0.5]}, {7: [0.5]}, 7), InputError, "two counts or more"),
         (lambda: equal_count({7: [0.5]}, {-7: [0.5], 7: [0.5]}, 7), InputError, "from 0 up"),
         (lambda: equal_count({7: []}, arm(), 7), InputError, "first at 7 images"),
-        (lambda: equal_count({7: [0.5]}, arm() | {5: [float("nan")]}, 7), InputError, "second at 5 images"),
+        (
+            lambda: equal_count({7: [0.5]}, arm() | {5: [float("nan")]}, 7),
+            InputError,
+            "second at 5 images",
+        ),
         (lambda: equal_count({7: [0.5]}, arm(), 7, level=1), InputError, "level is 1"),
         (lambda: equal_count({7: [0.5]}, arm(), 7, n_boot=1), InputError, "n_boot is 1"),
     ],
 )
-def test_input_that_makes_no_sense_is_refused(call: Callable[..., Any], error: type[Exception], message: str) -> None:
+def test_input_that_makes_no_sense_is_refused(
+    call: Callable[..., Any], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         call()

@@ -1,4 +1,5 @@
-"""The weakest class and the most frequent confusion: named alone only where looking at all of them does not explain it."""
+"""The weakest class and the most frequent confusion: named alone only where looking at all of them
+does not explain it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ def test_a_class_far_below_the_others_stands_alone() -> None:
 
 def test_classes_that_could_be_the_weakest_as_well_are_named() -> None:
     low, said = weakest_words(("a", "b", "c", "d"), [58, 50, 55, 90], [100] * 4)
-    assert (low, said) == (1, "c, a cannot be told from it (Fisher, corrected by Holm for 3 classes)")
+    assert (low, said) == (
+        1,
+        "c, a cannot be told from it (Fisher, corrected by Holm for 3 classes)",
+    )
 
 
 def test_the_correction_is_holms() -> None:
@@ -28,7 +32,10 @@ def test_the_correction_is_holms() -> None:
 
 
 def test_fewer_than_ten_images_call_no_class_weaker() -> None:
-    assert weakest_words(("a", "b"), [0, 9], [9, 9])[1] == "fewer than 10 images a class, so no class is called weaker than another"
+    assert (
+        weakest_words(("a", "b"), [0, 9], [9, 9])[1]
+        == "fewer than 10 images a class, so no class is called weaker than another"
+    )
     assert weakest_words(("a", "b"), [0, 10], [10, 10])[1] == ""
 
 
@@ -39,13 +46,21 @@ def test_equal_classes_have_a_weakest_in_at_most_five_of_a_hundred_evaluations()
 
 
 @pytest.mark.parametrize(
-    ("counts", "found"), [([30, 2, 3, 0], (0, 0)), ([12, 11, 0, 0], (0, 1)), ([0, 0, 0], (0, 2)), ([1, 9, 8, 7], (1, 3))]
+    ("counts", "found"),
+    [
+        ([30, 2, 3, 0], (0, 0)),
+        ([12, 11, 0, 0], (0, 1)),
+        ([0, 0, 0], (0, 2)),
+        ([1, 9, 8, 7], (1, 3)),
+    ],
 )
 def test_the_most_frequent_of_several_counts(counts: list[int], found: tuple[int, int]) -> None:
     assert most_frequent(np.array(counts)) == found
 
 
-def test_equally_frequent_confusions_have_a_first_in_at_most_five_of_a_hundred_evaluations() -> None:
+def test_equally_frequent_confusions_have_a_first_in_at_most_five_of_a_hundred_evaluations() -> (
+    None
+):
     rng = np.random.default_rng(6)
     claims = sum(most_frequent(rng.multinomial(200, [1 / 30] * 30))[1] == 0 for _ in range(400))
     assert claims / 400 <= 0.05

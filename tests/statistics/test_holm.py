@@ -33,7 +33,8 @@ def test_adjusted_values_are_those_worked_out_by_hand(given_p: list, adjusted: l
 
 @given(values=p_values)
 def test_holm_rejects_what_stepping_down_rejects(values: list) -> None:
-    """Holm 1979: go through the sorted p values, compare the k-th with 0.05 / (m - k + 1), and stop at the first that is larger."""
+    """Holm 1979: go through the sorted p values, compare the k-th with 0.05 / (m - k + 1), and stop
+    at the first that is larger."""
     made = sorted((p, i) for i, p in enumerate(values) if p is not None)
     rejected = set()
     for k, (p, i) in enumerate(made):
@@ -53,7 +54,9 @@ def test_adjusting_keeps_the_order_never_helps_and_never_exceeds_bonferroni(valu
     assert holm(values[::-1]) == adjusted[::-1]
 
 
-@pytest.mark.parametrize("effects", [(0.0, 0.0, 0.0, 0.0), (0.03, 0.03, 0.0, 0.0)], ids=["all-null", "half-null"])
+@pytest.mark.parametrize(
+    "effects", [(0.0, 0.0, 0.0, 0.0), (0.03, 0.03, 0.0, 0.0)], ids=["all-null", "half-null"]
+)
 def test_a_whole_family_errs_no_more_often_than_the_level(effects: tuple[float, ...]) -> None:
     """Four arms against one baseline, so that the tests depend on each other."""
     rng, errors, plain = np.random.default_rng(9), 0, 0

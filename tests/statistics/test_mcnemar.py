@@ -1,4 +1,5 @@
-"""McNemar's test: hand-made tables, its level under the null, agreement with the difference it stands beside."""
+"""McNemar's test: hand-made tables, its level under the null, agreement with the difference it
+stands beside."""
 
 from __future__ import annotations
 
@@ -14,16 +15,29 @@ from cdp.statistics.mcnemar import mcnemar
 from cdp.statistics.shares import share_difference
 
 
-def answers(both: int, first_only: int, second_only: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+def answers(
+    both: int, first_only: int, second_only: int, neither: int
+) -> tuple[np.ndarray, np.ndarray]:
     cells = [both, first_only, second_only, neither]
-    return np.repeat([True, True, False, False], cells), np.repeat([True, False, True, False], cells)
+    return np.repeat([True, True, False, False], cells), np.repeat(
+        [True, False, True, False], cells
+    )
 
 
 @pytest.mark.parametrize(
     ("first_only", "second_only", "p"),
-    [(0, 5, 2 / 2**5), (1, 5, 2 * (1 + 6) / 2**6), (2, 10, 2 * (1 + 12 + 66) / 2**12), (4, 4, 1.0), (0, 1, 1.0), (0, 0, 1.0)],
+    [
+        (0, 5, 2 / 2**5),
+        (1, 5, 2 * (1 + 6) / 2**6),
+        (2, 10, 2 * (1 + 12 + 66) / 2**12),
+        (4, 4, 1.0),
+        (0, 1, 1.0),
+        (0, 0, 1.0),
+    ],
 )
-def test_p_is_twice_the_binomial_tail_of_the_images_on_which_they_differ(first_only: int, second_only: int, p: float) -> None:
+def test_p_is_twice_the_binomial_tail_of_the_images_on_which_they_differ(
+    first_only: int, second_only: int, p: float
+) -> None:
     found = mcnemar(*answers(40, first_only, second_only, 30))
     assert found.p == pytest.approx(p, abs=1e-12)
     n = 70 + first_only + second_only
@@ -31,7 +45,9 @@ def test_p_is_twice_the_binomial_tail_of_the_images_on_which_they_differ(first_o
     assert (found.count, found.difference.n, found.method) == (n, n, f"McNemar, {n} shared images")
 
 
-def test_large_sets_are_said_with_separators_and_keep_the_interval_of_the_paired_difference() -> None:
+def test_large_sets_are_said_with_separators_and_keep_the_interval_of_the_paired_difference() -> (
+    None
+):
     first, second = answers(600, 40, 60, 300)
     found = mcnemar(first, second, level=0.9)
     assert found.method == "McNemar, 1,000 shared images"
@@ -42,7 +58,9 @@ def test_large_sets_are_said_with_separators_and_keep_the_interval_of_the_paired
 
 @settings(deadline=None)
 @given(cells=st.tuples(*[st.integers(0, 30)] * 4).filter(any), seed=st.integers(0, 5))
-def test_swapping_flips_the_sign_and_images_in_another_order_or_with_equal_answers_do_not_change_p(cells: tuple, seed: int) -> None:
+def test_swapping_flips_the_sign_and_images_in_another_order_or_with_equal_answers_do_not_change_p(
+    cells: tuple, seed: int
+) -> None:
     first, second = answers(*cells)
     found, swapped = mcnemar(first, second), mcnemar(second, first)
     assert found.p == swapped.p
@@ -56,7 +74,9 @@ def test_swapping_flips_the_sign_and_images_in_another_order_or_with_equal_answe
 @pytest.mark.parametrize(("n", "differ"), [(100, 0.1), (1000, 0.02), (1000, 0.2)])
 def test_the_test_keeps_its_level_under_the_null(n: int, differ: float) -> None:
     """An exact test of counts errs less often than its level, so there is no lower bound but 0."""
-    drawn = np.random.default_rng(n).multinomial(n, [0.5, differ / 2, differ / 2, 0.5 - differ], 2000)
+    drawn = np.random.default_rng(n).multinomial(
+        n, [0.5, differ / 2, differ / 2, 0.5 - differ], 2000
+    )
     rejected = np.mean([(mcnemar(*answers(*cells)).p or 0) <= 0.05 for cells in drawn])
     assert 0 < rejected <= 0.05 + 4 * (0.05 * 0.95 / 2000) ** 0.5
 

@@ -1,4 +1,5 @@
-"""Power and the number of further seeds: tables, limits, and whether that many seeds find what they are said to find."""
+"""Power and the number of further seeds: tables, limits, and whether that many seeds find what they
+are said to find."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def test_the_numbers_of_pairs_are_those_of_the_tables(effect: float, n: int) -> 
 
 @pytest.mark.parametrize(("n", "effect"), [(2, 3.0), (3, 1.0), (5, 2.0), (12, 0.5)])
 def test_power_is_the_share_of_simulated_experiments_that_reject(n: int, effect: float) -> None:
-    assert power_of(n, effect) == pytest.approx(found_rate(effect, n), abs=4 * (0.25 / 20000) ** 0.5)
+    assert power_of(n, effect) == pytest.approx(
+        found_rate(effect, n), abs=4 * (0.25 / 20000) ** 0.5
+    )
 
 
 @pytest.mark.parametrize("n", (2, 3, 30, 1000))
@@ -43,7 +46,9 @@ def test_power_is_the_share_of_simulated_experiments_that_reject(n: int, effect:
 def test_power_runs_from_the_level_to_one_whatever_the_effect(n: int, level: float) -> None:
     for effect in (0.0, 1e-200, 1e-9):
         assert power_of(n, effect, level=level) == pytest.approx(1 - level)
-    grown = [power_of(n, effect, level=level) for effect in (0.0, 0.1, 1.0, 5.0, 50.0, 1e4, 1e8, 1e100)]
+    grown = [
+        power_of(n, effect, level=level) for effect in (0.0, 0.1, 1.0, 5.0, 50.0, 1e4, 1e8, 1e100)
+    ]
     assert grown == sorted(grown) and grown[-1] == pytest.approx(1, abs=1e-4)
 
 
@@ -55,7 +60,9 @@ def test_power_grows_with_seeds_and_does_not_know_the_sign(n: int, effect: float
 
 
 @pytest.mark.parametrize(("effect", "n"), [(1.0, 3), (0.8, 4), (-0.6, 2), (0.35, 5)])
-def test_so_many_more_seeds_find_a_difference_of_this_size_as_often_as_asked_and_one_fewer_does_not(effect: float, n: int) -> None:
+def test_so_many_more_seeds_find_a_difference_of_this_size_as_often_as_asked_and_one_fewer_does_not(
+    effect: float, n: int
+) -> None:
     more = more_seeds(seeds_with(effect, n))
     assert more is not None and more > 0
     error = 4 * (0.16 / 20000) ** 0.5

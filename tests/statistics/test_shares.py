@@ -1,4 +1,5 @@
-"""Differences of shares on the same images: the published formula, and how often the interval covers."""
+"""Differences of shares on the same images: the published formula, and how often the interval
+covers."""
 
 from __future__ import annotations
 
@@ -25,15 +26,26 @@ def test_the_difference_is_walds_with_half_an_image_added_to_each_cell() -> None
     n, b, c = 102, 21.5, 9.5
     middle, error = (b - c) / n, math.sqrt((b + c) / n**2 - (b - c) ** 2 / n**3)
     assert (found.value, found.n, found.level) == (0.12, 100, 0.95)
-    assert (found.low, found.high) == pytest.approx((middle - 1.959964 * error, middle + 1.959964 * error), abs=1e-6)
+    assert (found.low, found.high) == pytest.approx(
+        (middle - 1.959964 * error, middle + 1.959964 * error), abs=1e-6
+    )
 
 
 @settings(deadline=None)
-@given(cells=st.tuples(*[st.integers(0, 30)] * 4).filter(any), level=st.sampled_from([0.8, 0.95, 0.99]))
-def test_swapping_the_arms_flips_the_difference_and_every_bound_is_a_possible_difference(cells: tuple[int, ...], level: float) -> None:
+@given(
+    cells=st.tuples(*[st.integers(0, 30)] * 4).filter(any), level=st.sampled_from([0.8, 0.95, 0.99])
+)
+def test_swapping_the_arms_flips_the_difference_and_every_bound_is_a_possible_difference(
+    cells: tuple[int, ...], level: float
+) -> None:
     first, second = table(*cells)
-    found, swapped = share_difference(first, second, level=level), share_difference(second, first, level=level)
-    assert (found.value, found.low, found.high) == pytest.approx((-swapped.value, -swapped.high, -swapped.low), abs=1e-12)
+    found, swapped = (
+        share_difference(first, second, level=level),
+        share_difference(second, first, level=level),
+    )
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (-swapped.value, -swapped.high, -swapped.low), abs=1e-12
+    )
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert found.low < found.high
     assert found.value == pytest.approx(first.mean() - second.mean(), abs=1e-12)
@@ -41,7 +53,12 @@ def test_swapping_the_arms_flips_the_difference_and_every_bound_is_a_possible_di
 
 @pytest.mark.parametrize(
     ("n", "cells"),
-    [(50, (0.5, 0.15, 0.15, 0.2)), (200, (0.6, 0.1, 0.04, 0.26)), (1000, (0.48, 0.05, 0.03, 0.44)), (1000, (0.5, 0.008, 0.002, 0.49))],
+    [
+        (50, (0.5, 0.15, 0.15, 0.2)),
+        (200, (0.6, 0.1, 0.04, 0.26)),
+        (1000, (0.48, 0.05, 0.03, 0.44)),
+        (1000, (0.5, 0.008, 0.002, 0.49)),
+    ],
 )
 def test_its_interval_covers_at_the_nominal_rate(n: int, cells: tuple[float, ...]) -> None:
     rng = np.random.default_rng(n)
@@ -66,14 +83,20 @@ def test_a_share_that_rests_on_fewer_answers_has_the_interval_of_fewer_images() 
     assert few.n == 200
 
 
-@pytest.mark.parametrize(("level", "quantile"), [(0.9, 1.644854), (0.95, 1.959964), (0.99, 2.575829)])
+@pytest.mark.parametrize(
+    ("level", "quantile"), [(0.9, 1.644854), (0.95, 1.959964), (0.99, 2.575829)]
+)
 def test_quantiles_are_the_tables(level: float, quantile: float) -> None:
     assert quantile_of(level) == pytest.approx(quantile, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(np.ones(3, bool), np.ones(4, bool)), (np.ones((2, 2), bool), np.ones((2, 2), bool)), (np.ones(0, bool), np.ones(0, bool))],
+    [
+        (np.ones(3, bool), np.ones(4, bool)),
+        (np.ones((2, 2), bool), np.ones((2, 2), bool)),
+        (np.ones(0, bool), np.ones(0, bool)),
+    ],
 )
 def test_answers_that_cannot_be_paired_are_refused(first: np.ndarray, second: np.ndarray) -> None:
     with pytest.raises(InputError, match="cannot be paired"):

@@ -1,4 +1,5 @@
-"""The wording of a verdict: what may be claimed, what must be said beside it, and that nothing is claimed from noise."""
+"""The wording of a verdict: what may be claimed, what must be said beside it, and that nothing is
+claimed from noise."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from cdp.statistics.verdicts import verdict
 from cdp.types import Interval
 
 CLEAR, OPEN = Interval(0.013, 0.004, 0.022, 5), Interval(0.004, -0.009, 0.017, 2)
-ONE_SEED = "this is about these two networks on these images; one seed each says nothing of other seeds."
+ONE_SEED = (
+    "this is about these two networks on these images; one seed each says nothing of other seeds."
+)
 
 
 def said(difference: Interval | None = CLEAR, p: float | None = 0.01, **change: Any) -> str:
@@ -30,50 +33,144 @@ def said(difference: Interval | None = CLEAR, p: float | None = 0.01, **change: 
     ("sentence", "expected"),
     [
         (said(), "B is better by 1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds."),
-        (said(Interval(-0.013, -0.022, -0.004, 5)), "A is better by 1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds."),
-        (said(unit="seeds", count=8), "B is better by 1.3 points, 95 % interval 0.4 to 2.2, 8 seeds in all."),
-        (said(Interval(0.013, 0.004, 0.022, 5, 0.9), 0.04, level=0.9), "B is better by 1.3 points, 90 % interval 0.4 to 2.2, 5 paired seeds."),
-        (said(unit="shared images", count=1000),
-         f"B is better by 1.3 points, 95 % interval 0.4 to 2.2, 1,000 shared images: {ONE_SEED}"),
-        (said(OPEN, 0.4, count=2, more=7),
-         ("A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 2 paired seeds, 1 degree of freedom: two seeds are a hint, "
-         "more of them decide; about 7 more would settle a difference of this size.")),
-        (said(OPEN, 0.4, count=4, unit="seeds", more=7),
-         ("A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 4 seeds in all; about 7 more paired seeds would "
-         "settle a difference of this size.")),
-        (said(OPEN, 0.4, count=2, more=0),
-         ("A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 2 paired seeds, 1 degree of freedom: two seeds are a hint, "
-         "more of them decide.")),
-        (said(count=2), ("B is better by 1.3 points, 95 % interval 0.4 to 2.2, 2 paired seeds, 1 degree of freedom: two seeds are a hint, more of them "
-         "decide.")),
-        (said(beside=["at equal compute"]), "B is better by 1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds; at equal compute."),
-        (said(withheld="they took different compute: train A again", beside=["A never learned"]),
-         ("No verdict on A and B: they took different compute: train A again. Measured: difference +1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds; "
-         "A never learned.")),
-        (said(Interval(0.0, 0.0, 0.0, 3), 1.0, count=3, withheld="too few images"),
-         "No verdict on A and B: too few images. Measured: identical in all 3 paired seeds, so there is no interval."),
-        (said(OPEN, 0.4, unit="shared images", count=1, more=7),
-         f"A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 1 shared image: {ONE_SEED}"),
-        (said(CLEAR, 0.08, more=7),
-         ("A and B cannot be told apart after correction: difference +1.3 points, 95 % interval 0.4 to 2.2 for this pair alone, corrected "
-         "p = 0.08, 5 paired seeds.")),
-        (said(CLEAR, 0.0625, unit="shared images", count=9, corrected=False),
-         ("A and B cannot be told apart by the test: difference +1.3 points, 95 % interval 0.4 to 2.2 for this pair alone, p = 0.062, "
-         f"9 shared images: {ONE_SEED}")),
-        (said(OPEN, 0.04), "A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, although p = 0.04, 5 paired seeds."),
-        (said(Interval(0.01, 0.01, 0.01, 2), None, count=2),
-         ("A and B cannot be told apart: the difference is the same in all 2 paired seeds, +1.0 points, so there is neither an interval nor a test.")),
-        (said(Interval(0.0, 0.0, 0.0, 2), 1.0, count=2),
-         "A and B cannot be told apart: identical in all 2 paired seeds, so there is no interval."),
-        (said(Interval(0.0, 0.0, 0.0, 6), 1.0, count=6, unit="seeds"),
-         "A and B cannot be told apart: identical in all 6 seeds, so there is no interval."),
-        (said(None, None, count=1), "A and B cannot be compared: a paired comparison takes at least 2 seeds that both share."),
-        (said(None, None, count=0), "A and B cannot be compared: a paired comparison takes at least 2 seeds that both share."),
-        (said(None, None, count=6, unit="seeds"), "A and B cannot be compared: each takes at least 3 seeds."),
-        (said(None, None, count=0, unit="shared images"), "A and B cannot be compared: they share no evaluated images."),
+        (
+            said(Interval(-0.013, -0.022, -0.004, 5)),
+            "A is better by 1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds.",
+        ),
+        (
+            said(unit="seeds", count=8),
+            "B is better by 1.3 points, 95 % interval 0.4 to 2.2, 8 seeds in all.",
+        ),
+        (
+            said(Interval(0.013, 0.004, 0.022, 5, 0.9), 0.04, level=0.9),
+            "B is better by 1.3 points, 90 % interval 0.4 to 2.2, 5 paired seeds.",
+        ),
+        (
+            said(unit="shared images", count=1000),
+            f"B is better by 1.3 points, 95 % interval 0.4 to 2.2, 1,000 shared images: {ONE_SEED}",
+        ),
+        (
+            said(OPEN, 0.4, count=2, more=7),
+            (
+                "A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 2"
+                " paired seeds, 1 degree of freedom: two seeds are a hint, more of them decide;"
+                " about 7 more would settle a difference of this size."
+            ),
+        ),
+        (
+            said(OPEN, 0.4, count=4, unit="seeds", more=7),
+            (
+                "A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 4"
+                " seeds in all; about 7 more paired seeds would settle a difference of this size."
+            ),
+        ),
+        (
+            said(OPEN, 0.4, count=2, more=0),
+            (
+                "A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7, 2"
+                " paired seeds, 1 degree of freedom: two seeds are a hint, more of them decide."
+            ),
+        ),
+        (
+            said(count=2),
+            (
+                "B is better by 1.3 points, 95 % interval 0.4 to 2.2, 2 paired seeds, 1 degree of"
+                " freedom: two seeds are a hint, more of them decide."
+            ),
+        ),
+        (
+            said(beside=["at equal compute"]),
+            (
+                "B is better by 1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds; at equal"
+                " compute."
+            ),
+        ),
+        (
+            said(withheld="they took different compute: train A again", beside=["A never learned"]),
+            (
+                "No verdict on A and B: they took different compute: train A again. Measured:"
+                " difference +1.3 points, 95 % interval 0.4 to 2.2, 5 paired seeds; A never"
+                " learned."
+            ),
+        ),
+        (
+            said(Interval(0.0, 0.0, 0.0, 3), 1.0, count=3, withheld="too few images"),
+            (
+                "No verdict on A and B: too few images. Measured: identical in all 3 paired seeds,"
+                " so there is no interval."
+            ),
+        ),
+        (
+            said(OPEN, 0.4, unit="shared images", count=1, more=7),
+            (
+                "A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7,"
+                f" 1 shared image: {ONE_SEED}"
+            ),
+        ),
+        (
+            said(CLEAR, 0.08, more=7),
+            (
+                "A and B cannot be told apart after correction: difference +1.3 points, 95 %"
+                " interval 0.4 to 2.2 for this pair alone, corrected p = 0.08, 5 paired seeds."
+            ),
+        ),
+        (
+            said(CLEAR, 0.0625, unit="shared images", count=9, corrected=False),
+            (
+                "A and B cannot be told apart by the test: difference +1.3 points, 95 % interval"
+                f" 0.4 to 2.2 for this pair alone, p = 0.062, 9 shared images: {ONE_SEED}"
+            ),
+        ),
+        (
+            said(OPEN, 0.04),
+            (
+                "A and B cannot be told apart: difference +0.4 points, 95 % interval -0.9 to 1.7,"
+                " although p = 0.04, 5 paired seeds."
+            ),
+        ),
+        (
+            said(Interval(0.01, 0.01, 0.01, 2), None, count=2),
+            (
+                "A and B cannot be told apart: the difference is the same in all 2 paired seeds,"
+                " +1.0 points, so there is neither an interval nor a test."
+            ),
+        ),
+        (
+            said(Interval(0.0, 0.0, 0.0, 2), 1.0, count=2),
+            (
+                "A and B cannot be told apart: identical in all 2 paired seeds, so there is no"
+                " interval."
+            ),
+        ),
+        (
+            said(Interval(0.0, 0.0, 0.0, 6), 1.0, count=6, unit="seeds"),
+            "A and B cannot be told apart: identical in all 6 seeds, so there is no interval.",
+        ),
+        (
+            said(None, None, count=1),
+            (
+                "A and B cannot be compared: a paired comparison takes at least 2 seeds that both"
+                " share."
+            ),
+        ),
+        (
+            said(None, None, count=0),
+            (
+                "A and B cannot be compared: a paired comparison takes at least 2 seeds that both"
+                " share."
+            ),
+        ),
+        (
+            said(None, None, count=6, unit="seeds"),
+            "A and B cannot be compared: each takes at least 3 seeds.",
+        ),
+        (
+            said(None, None, count=0, unit="shared images"),
+            "A and B cannot be compared: they share no evaluated images.",
+        ),
         (said(None, None, count=3), "A and B cannot be compared: their difference is not known."),
     ],
-)  # fmt: skip
+)
 def test_sentences(sentence: str, expected: str) -> None:
     assert sentence == expected
 
@@ -92,24 +189,50 @@ figures = st.tuples(*[st.integers(-300, 300).map(lambda k: k / 1000)] * 3).map(s
 
 
 @given(
-    bounds=figures, p=st.none() | st.floats(0, 1), count=st.integers(1, 5000), more=st.none() | st.integers(0, 1000),
-    unit=st.sampled_from(["paired seeds", "seeds", "shared images"]), corrected=st.booleans(), level=st.sampled_from([0.9, 0.95, 0.99]),
+    bounds=figures,
+    p=st.none() | st.floats(0, 1),
+    count=st.integers(1, 5000),
+    more=st.none() | st.integers(0, 1000),
+    unit=st.sampled_from(["paired seeds", "seeds", "shared images"]),
+    corrected=st.booleans(),
+    level=st.sampled_from([0.9, 0.95, 0.99]),
     withheld=st.sampled_from(["", "they took different compute"]),
-)  # fmt: skip
+)
 def test_nothing_is_better_where_the_interval_holds_zero_or_the_test_does_not_reject(
-    bounds: list[float], p: float | None, count: int, more: int | None, unit: Any, corrected: bool, level: float, withheld: str
+    bounds: list[float],
+    p: float | None,
+    count: int,
+    more: int | None,
+    unit: Any,
+    corrected: bool,
+    level: float,
+    withheld: str,
 ) -> None:
     low, value, high = bounds
     sentence = verdict(
-        "A", "B", Interval(value, low, high, count, level), p, count=count, unit=unit, more=more, level=level, corrected=corrected,
+        "A",
+        "B",
+        Interval(value, low, high, count, level),
+        p,
+        count=count,
+        unit=unit,
+        more=more,
+        level=level,
+        corrected=corrected,
         withheld=withheld,
-    )  # fmt: skip
-    claimed = not withheld and low < high and (low > 0 or high < 0) and p is not None and p <= 1 - level
+    )
+    claimed = (
+        not withheld and low < high and (low > 0 or high < 0) and p is not None and p <= 1 - level
+    )
     assert ("better" in sentence) == claimed
     assert ("cannot be told apart" in sentence) == (not claimed and not withheld)
-    assert sentence.startswith("No verdict on A and B: they took different compute. Measured: ") == bool(withheld)
+    assert sentence.startswith(
+        "No verdict on A and B: they took different compute. Measured: "
+    ) == bool(withheld)
     assert sentence.endswith(".") and not re.search(r"nan|inf|None|-0\.0 ", sentence)
-    assert ("interval" in sentence) and (low < high or not re.search(r"interval -?\d", sentence)), "equal values have no bounds"
+    assert ("interval" in sentence) and (low < high or not re.search(r"interval -?\d", sentence)), (
+        "equal values have no bounds"
+    )
     assert (ONE_SEED[:-1] in sentence) == (unit == "shared images")
     if "better" in sentence:
         assert sentence.startswith("B" if low > 0 else "A")
@@ -118,22 +241,32 @@ def test_nothing_is_better_where_the_interval_holds_zero_or_the_test_does_not_re
 
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 6), effect=st.sampled_from([0.0, 0.01, 0.05]))
-def test_swapping_the_arms_names_the_same_winner_with_the_same_figures(seed: int, n: int, effect: float) -> None:
-    first, second = np.random.default_rng(seed).normal(0.5, 0.01, (2, n)) + np.array([[0], [effect]])
+def test_swapping_the_arms_names_the_same_winner_with_the_same_figures(
+    seed: int, n: int, effect: float
+) -> None:
+    first, second = np.random.default_rng(seed).normal(0.5, 0.01, (2, n)) + np.array(
+        [[0], [effect]]
+    )
     found, swapped = paired_test(first, second), paired_test(second, first)
     one = verdict("A", "B", found.difference, found.p, count=n, unit="paired seeds", more=None)
-    other = verdict("B", "A", swapped.difference, swapped.p, count=n, unit="paired seeds", more=None)
+    other = verdict(
+        "B", "A", swapped.difference, swapped.p, count=n, unit="paired seeds", more=None
+    )
     assert ("better" in one) == ("better" in other)
     if "better" in one:
         assert one == other
 
 
-def test_equally_good_methods_are_called_different_in_no_more_than_five_of_a_hundred_comparisons() -> None:
+def test_equally_good_methods_are_called_different_in_no_more_than_five_of_a_hundred_comparisons() -> (
+    None
+):
     drawn = np.random.default_rng(2).normal(0.5, 0.01, (2000, 2, 3))
     claims = 0
     for first, second in drawn:
         found = paired_test(first, second)
-        claims += "better" in verdict("A", "B", found.difference, found.p, count=3, unit="paired seeds", more=None)
+        claims += "better" in verdict(
+            "A", "B", found.difference, found.p, count=3, unit="paired seeds", more=None
+        )
     assert claims / 2000 <= 0.05 + 4 * (0.05 * 0.95 / 2000) ** 0.5
 
 
@@ -141,14 +274,26 @@ def test_the_parts_fit_together_on_two_seeds_and_on_images() -> None:
     first, second = [0.500, 0.510], [0.512, 0.515]
     found = paired_test(first, second)
     more = more_seeds(np.subtract(second, first).tolist())
-    sentence = verdict("A", "B", found.difference, found.p, count=found.count, unit="paired seeds", more=more)
+    sentence = verdict(
+        "A", "B", found.difference, found.p, count=found.count, unit="paired seeds", more=more
+    )
     assert re.fullmatch(
-        r"A and B cannot be told apart: .*, 2 paired seeds, 1 degree of freedom: .*; about \d+ more would settle a difference of this size\.",
+        r"A and B cannot be told apart: .*, 2 paired seeds, 1 degree of freedom: .*; about \d+ more"
+        r" would settle a difference of this size\.",
         sentence,
     )
     right = np.arange(1000) < 500
     tested = mcnemar(right, np.arange(1000) < 540)
-    sentence = verdict("A", "B", tested.difference, tested.p, count=tested.count, unit="shared images", more=None, corrected=False)
+    sentence = verdict(
+        "A",
+        "B",
+        tested.difference,
+        tested.p,
+        count=tested.count,
+        unit="shared images",
+        more=None,
+        corrected=False,
+    )
     assert sentence.startswith("B is better by 4.0 points") and sentence.endswith(ONE_SEED)
 
 

@@ -23,7 +23,14 @@ from tests.robust import tiny
 from tests.tasks.training_world import NAMES
 
 N = 60
-QUICK = {"attack": "quick", "count": 40, "curve": False, "unseen": False, "masking": False, "batch": 16}
+QUICK = {
+    "attack": "quick",
+    "count": 40,
+    "curve": False,
+    "unseen": False,
+    "masking": False,
+    "batch": 16,
+}
 
 
 def make_data() -> None:
@@ -45,7 +52,12 @@ def trained() -> Classifier:
     return net.eval()
 
 
-def make_run(run_id: str = "20260101-000000-abcdef", *, epochs: Mapping[str, int] = {"best": 2, "last": 3}, **training: Any) -> Path:
+def make_run(
+    run_id: str = "20260101-000000-abcdef",
+    *,
+    epochs: Mapping[str, int] = {"best": 2, "last": 3},
+    **training: Any,
+) -> Path:
     """The folder of a training with weights, as a worker leaves them."""
     folder = paths.runs_dir() / run_id
     settings = {
@@ -57,14 +69,29 @@ def make_run(run_id: str = "20260101-000000-abcdef", *, epochs: Mapping[str, int
         "synthetic_images": 30,
     } | training
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"kind": "train", "name": "night", "created": 1.0, "config": TrainConfig(dataset="small", held_out=10).model_dump(mode="json")}
+    record = {
+        "kind": "train",
+        "name": "night",
+        "created": 1.0,
+        "config": TrainConfig(dataset="small", held_out=10).model_dump(mode="json"),
+    }
     (folder / "config.json").write_text(json.dumps(record))
-    (folder / "status.json").write_text(json.dumps({"state": "finished", "started": 1.0, "ended": 2.0}))
+    (folder / "status.json").write_text(
+        json.dumps({"state": "finished", "started": 1.0, "ended": 2.0})
+    )
     for which, epoch in epochs.items():
         card = {
-            "format": 1, "what": "classifier", "dataset": "small", "shape": [1, 8, 8], "classes": 3, "class_names": NAMES, "run": "night", "epoch": epoch,
-            "training": settings, "sets": [{"name": "made", "images": 30}],
-        }  # fmt: skip
+            "format": 1,
+            "what": "classifier",
+            "dataset": "small",
+            "shape": [1, 8, 8],
+            "classes": 3,
+            "class_names": NAMES,
+            "run": "night",
+            "epoch": epoch,
+            "training": settings,
+            "sets": [{"name": "made", "images": 30}],
+        }
         save_encoder(folder / which, trained(), card)
     return folder
 
@@ -84,9 +111,11 @@ class Told:
 
     def heard(self) -> Heard:
         return Heard(
-            on_progress=lambda *words: self.progress.append(words), on_batch=lambda done, figures: self.batches.append((done, dict(figures))),
-            on_stage=self.stages.append, should_stop=self._stop,
-        )  # fmt: skip
+            on_progress=lambda *words: self.progress.append(words),
+            on_batch=lambda done, figures: self.batches.append((done, dict(figures))),
+            on_stage=self.stages.append,
+            should_stop=self._stop,
+        )
 
     def _stop(self) -> bool:
         return self._batches_left is not None and len(self.batches) >= self._batches_left

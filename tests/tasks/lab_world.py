@@ -1,4 +1,5 @@
-"""A small data set with classifiers for the attack lab: three classes of brightness, an encoder of a person's own and a training."""
+"""A small data set with classifiers for the attack lab: three classes of brightness, an encoder of
+a person's own and a training."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def make_world(*, trained: bool = True) -> None:
     """The data set with 12 test images, row r of class r % 3, an encoder and a robust training."""
     for name, count, seed in ((DATASET, 30, 0), (f"{DATASET}-test", TESTS, 7)):
         save_set(name, *tiny.images(count, seed), {"class_names": NAMES})
-    save_encoder(paths.encoders_dir() / DATASET / PLAIN, network(), {"dataset": DATASET, "kind": "standard"})
+    save_encoder(
+        paths.encoders_dir() / DATASET / PLAIN, network(), {"dataset": DATASET, "kind": "standard"}
+    )
     if trained:
         save_run(1)
 
@@ -58,7 +61,11 @@ def save_run(seed: int) -> None:
 
 
 def config(**change: object) -> LabConfig:
-    return parse(LabConfig, {"model": PLAIN, "dataset": DATASET, "row": 1, "epsilon": 0.1, "largest": 0.6, "steps": 10} | change)
+    return parse(
+        LabConfig,
+        {"model": PLAIN, "dataset": DATASET, "row": 1, "epsilon": 0.1, "largest": 0.6, "steps": 10}
+        | change,
+    )
 
 
 def png(array: np.ndarray, **options: object) -> bytes:

@@ -1,4 +1,5 @@
-"""A small data set of one's own, with held-out images, and the shipped judge by path: real images and real features, quickly."""
+"""A small data set of one's own, with held-out images, and the shipped judge by path: real images
+and real features, quickly."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def real(split: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def make(name: str, image: np.ndarray, label: np.ndarray, **card: object) -> SampleSet:
     """A saved set that names the small data set."""
-    return save_set(name, image, label, {"dataset": DATASET, "class_names": real("train")[2]} | card)
+    return save_set(
+        name, image, label, {"dataset": DATASET, "class_names": real("train")[2]} | card
+    )
 
 
 def make_world() -> None:
@@ -40,8 +43,19 @@ def make_world() -> None:
 
 
 def without_torch(code: str) -> str:
-    """What ``code`` prints in a fresh process, which must not load torch, scikit-learn or what of scipy takes long."""
-    program = f"{code}\nimport sys\nassert not {{'torch', 'sklearn', 'scipy.stats', 'scipy.spatial', 'scipy.optimize'}} & set(sys.modules), 'loaded'"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    """What ``code`` prints in a fresh process, which must not load torch, scikit-learn or what of
+    scipy takes long."""
+    program = (
+        f"{code}\nimport sys\nassert not {{'torch', 'sklearn', 'scipy.stats', 'scipy.spatial',"
+        " 'scipy.optimize'} & set(sys.modules), 'loaded'"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

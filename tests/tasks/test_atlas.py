@@ -1,4 +1,5 @@
-"""Maps of sample sets: which images are drawn, whose numbers come out, and what the cache gives back in a process without torch."""
+"""Maps of sample sets: which images are drawn, whose numbers come out, and what the cache gives
+back in a process without torch."""
 
 from __future__ import annotations
 
@@ -21,7 +22,14 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import delete_set, open_set, save_set
 from cdp.errors import InputError, MissingError
 from cdp.paths import ROOT, cache_dir
-from cdp.tasks.atlas import embed, embed_cached, map_quality, map_quality_cached, point_images, shares
+from cdp.tasks.atlas import (
+    embed,
+    embed_cached,
+    map_quality,
+    map_quality_cached,
+    point_images,
+    shares,
+)
 from cdp.types import Embedding, MapQuality
 
 PIXELS = {"encoder": "pixels", "method": "pca", "points": 200}
@@ -39,7 +47,15 @@ print(json.dumps([sorted(heavy), quality and quality.trustworthiness]))
 """
 
 
-def save(name: str, count: int, seed: int = 0, *, side: int = 8, classes: int = 4, names: tuple[str, ...] = ()) -> SampleSet:
+def save(
+    name: str,
+    count: int,
+    seed: int = 0,
+    *,
+    side: int = 8,
+    classes: int = 4,
+    names: tuple[str, ...] = (),
+) -> SampleSet:
     """A set of noise in which a class is a bright quarter."""
     rng = np.random.default_rng(seed)
     label = rng.permutation(np.arange(count) % classes)
@@ -47,7 +63,12 @@ def save(name: str, count: int, seed: int = 0, *, side: int = 8, classes: int = 
     half = side // 2
     for number, (top, left) in enumerate([(0, 0), (0, half), (half, 0), (half, half)]):
         image[label == number, top : top + half, left : left + half] += 150
-    return save_set(name, image, label, {"class_names": list(names) or [f"quarter {number}" for number in range(classes)]})
+    return save_set(
+        name,
+        image,
+        label,
+        {"class_names": list(names) or [f"quarter {number}" for number in range(classes)]},
+    )
 
 
 def config(*sets: str, **options: object) -> ExploreConfig:
@@ -60,28 +81,37 @@ def same(first: Embedding | None, second: Embedding | None) -> bool:
         return False
     arrays = ("coordinates", "which", "row", "label")
     return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in arrays) and (
-        (first.names, first.class_names, first.totals) == (second.names, second.class_names, second.totals)
+        (first.names, first.class_names, first.totals)
+        == (second.names, second.class_names, second.totals)
     )
 
 
 def elsewhere(config: ExploreConfig, tmp_path: Path) -> tuple[np.ndarray, list[str], float | None]:
-    """The cached map in a process of its own, which heavy packages that took, and the cached trustworthiness."""
+    """The cached map in a process of its own, which heavy packages that took, and the cached
+    trustworthiness."""
     done = subprocess.run(
         [sys.executable, "-c", TORCH_FREE, config.model_dump_json(), str(tmp_path / "seen.npy")],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     heavy, trust = json.loads(done.stdout)
     return np.load(tmp_path / "seen.npy"), heavy, trust
 
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4), total=st.integers(4, 150))
-def test_sets_share_the_points_equally_and_small_ones_pass_on_what_they_lack(sizes: list[int], total: int) -> None:
+def test_sets_share_the_points_equally_and_small_ones_pass_on_what_they_lack(
+    sizes: list[int], total: int
+) -> None:
     found = shares(sizes, total)
     # dealt out one by one
     dealt = [0] * len(sizes)
     while sum(dealt) < min(total, sum(sizes)):
-        dealt[min((n for n in range(len(sizes)) if dealt[n] < sizes[n]), key=lambda n: dealt[n])] += 1
+        dealt[
+            min((n for n in range(len(sizes)) if dealt[n] < sizes[n]), key=lambda n: dealt[n])
+        ] += 1
     assert sorted(found) == sorted(dealt)
     assert all(share <= size for share, size in zip(found, sizes, strict=True))
 
@@ -92,7 +122,9 @@ def test_points_are_class_balanced_rows_of_each_set_with_their_labels(cdp_home: 
     assert (found.names, found.totals, len(found)) == (("few", "many"), (20, 300), 100)
     np.testing.assert_array_equal(found.which, [0] * 20 + [1] * 80)
     np.testing.assert_array_equal(found.row[:20], np.arange(20))
-    np.testing.assert_array_equal(found.label, np.concatenate([few.label, many.label[found.row[20:]]]))
+    np.testing.assert_array_equal(
+        found.label, np.concatenate([few.label, many.label[found.row[20:]]])
+    )
     np.testing.assert_array_equal(np.bincount(found.label[20:]), [20] * 4)
     assert len(np.unique(found.row[20:])) == 80
 
@@ -110,7 +142,9 @@ def test_a_pca_of_pixels_is_that_of_scikit_learn(cdp_home: Path) -> None:
     assert found.coordinates.dtype == np.float32
 
 
-def test_classes_of_one_name_are_one_class_on_the_map_however_sets_number_them(cdp_home: Path) -> None:
+def test_classes_of_one_name_are_one_class_on_the_map_however_sets_number_them(
+    cdp_home: Path,
+) -> None:
     save("two", 60, classes=2, names=("a", "b"))
     save("three", 60, classes=3, names=("b", "c", "a"))
     found = embed(config("two", "three"))
@@ -118,7 +152,9 @@ def test_classes_of_one_name_are_one_class_on_the_map_however_sets_number_them(c
     for number, name in enumerate(config("two", "three").sets):
         own = open_set(name)
         mine = found.which == number
-        assert [found.class_names[k] for k in found.label[mine]] == [own.class_names[k] for k in own.label[found.row[mine]]]
+        assert [found.class_names[k] for k in found.label[mine]] == [
+            own.class_names[k] for k in own.label[found.row[mine]]
+        ]
 
 
 def test_the_judge_sees_real_images_and_neighbours_share_their_class(cdp_home: Path) -> None:
@@ -126,14 +162,18 @@ def test_the_judge_sees_real_images_and_neighbours_share_their_class(cdp_home: P
     wanted = ExploreConfig(sets=("fashion-mnist:test",), points=100, method="pca", dims=3)
     found = embed(wanted, lambda share, words: said.append((share, words)))
     assert found.class_names[0] == "T-shirt/top" and found.totals == (10_000,)
-    near = np.linalg.norm(found.coordinates[:, None] - found.coordinates[None], axis=2) + np.diag(np.full(100, np.inf))
+    near = np.linalg.norm(found.coordinates[:, None] - found.coordinates[None], axis=2) + np.diag(
+        np.full(100, np.inf)
+    )
     assert (found.label[near.argmin(axis=1)] == found.label).mean() > 0.6
     assert [words for _, words in said] == ["features of fashion-mnist:test", "PCA of 100 points"]
     assert [share for share, _ in said] == [0, 0.5]
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])
-def test_a_known_map_comes_back_bit_for_bit_without_any_heavy_library(method: str, cdp_home: Path, tmp_path: Path) -> None:
+def test_a_known_map_comes_back_bit_for_bit_without_any_heavy_library(
+    method: str, cdp_home: Path, tmp_path: Path
+) -> None:
     save("one", 60)
     wanted = config("one", method=method)
     assert embed_cached(wanted) is None and map_quality_cached(wanted) is None
@@ -142,12 +182,20 @@ def test_a_known_map_comes_back_bit_for_bit_without_any_heavy_library(method: st
     assert heavy == [] and trust == quality.trustworthiness
     np.testing.assert_array_equal(coordinates, made.coordinates)
     said: list[str] = []
-    assert same(embed(wanted, lambda _, words: said.append(words)), made) and same(embed_cached(wanted), made)
-    assert map_quality_cached(wanted) == quality == map_quality(wanted, lambda _, words: said.append(words))
+    assert same(embed(wanted, lambda _, words: said.append(words)), made) and same(
+        embed_cached(wanted), made
+    )
+    assert (
+        map_quality_cached(wanted)
+        == quality
+        == map_quality(wanted, lambda _, words: said.append(words))
+    )
     assert said == []
 
 
-def test_other_pixels_or_settings_are_another_map_and_settings_of_umap_mean_nothing_to_a_pca(cdp_home: Path) -> None:
+def test_other_pixels_or_settings_are_another_map_and_settings_of_umap_mean_nothing_to_a_pca(
+    cdp_home: Path,
+) -> None:
     image, label = save("one", 60).image.copy(), np.array(save("same", 60, 9).label)
     made = embed(config("one"))
     for change in ({"seed": 5}, {"neighbors": 3}, {"metric": "cosine"}, {"min_dist": 0.5}):
@@ -162,7 +210,9 @@ def test_other_pixels_or_settings_are_another_map_and_settings_of_umap_mean_noth
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])
-def test_on_a_map_of_real_images_a_set_keeps_its_place_when_another_comes(method: str, cdp_home: Path) -> None:
+def test_on_a_map_of_real_images_a_set_keeps_its_place_when_another_comes(
+    method: str, cdp_home: Path
+) -> None:
     save("a", 40, side=28)
     save("b", 50, 1, side=28)
     options = {"fit": "real", "dataset": "fashion-mnist", "method": method}
@@ -181,19 +231,31 @@ def test_a_real_set_lies_on_its_own_map_where_its_images_shaped_it(cdp_home: Pat
     np.testing.assert_allclose(np.abs(found.coordinates), np.abs(expected), atol=1e-4)
 
 
-def test_quality_is_what_known_libraries_say_of_the_map_and_of_the_next_seeds(cdp_home: Path) -> None:
+def test_quality_is_what_known_libraries_say_of_the_map_and_of_the_next_seeds(
+    cdp_home: Path,
+) -> None:
     image = save("one", 80).image
     wanted = config("one", method="umap", neighbors=6)
-    quality, first, second = map_quality(wanted), embed(wanted), embed_cached(config("one", method="umap", neighbors=6, seed=1))
+    quality, first, second = (
+        map_quality(wanted),
+        embed(wanted),
+        embed_cached(config("one", method="umap", neighbors=6, seed=1)),
+    )
     assert second is not None, "the second map is kept like any other"
     assert (quality.n, quality.neighbors) == (80, 6)
     pixels = image.reshape(80, -1) / 255
-    assert quality.trustworthiness == pytest.approx(trustworthiness(pixels, first.coordinates, n_neighbors=6), abs=1e-6)
-    assert quality.disparity == pytest.approx(procrustes(first.coordinates, second.coordinates)[2], abs=1e-9)
+    assert quality.trustworthiness == pytest.approx(
+        trustworthiness(pixels, first.coordinates, n_neighbors=6), abs=1e-6
+    )
+    assert quality.disparity == pytest.approx(
+        procrustes(first.coordinates, second.coordinates)[2], abs=1e-9
+    )
     assert quality.disparity is not None and quality.disparity > 0
 
 
-def test_a_pca_has_no_seed_and_neighbourhoods_stay_under_half_of_a_small_set(cdp_home: Path) -> None:
+def test_a_pca_has_no_seed_and_neighbourhoods_stay_under_half_of_a_small_set(
+    cdp_home: Path,
+) -> None:
     save("one", 60)
     assert map_quality(config("one", neighbors=40)) == MapQuality(
         pytest.approx(0.8, abs=0.2),
@@ -203,7 +265,9 @@ def test_a_pca_has_no_seed_and_neighbourhoods_stay_under_half_of_a_small_set(cdp
     )
 
 
-@pytest.mark.parametrize("damage", [b"", b"not what it was", b"\x93NUMPY\x01\x00\xff\xff", b"[1]", b'{"n": "many"}'])
+@pytest.mark.parametrize(
+    "damage", [b"", b"not what it was", b"\x93NUMPY\x01\x00\xff\xff", b"[1]", b'{"n": "many"}']
+)
 def test_a_damaged_cache_only_costs_the_time_again(damage: bytes, cdp_home: Path) -> None:
     save("one", 60)
     made, quality = embed(config("one")), map_quality(config("one"))
@@ -245,12 +309,18 @@ def test_images_of_points_come_in_the_order_asked_for(cdp_home: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"sets": ("one", "wide")}, "shape"), ({"sets": ("one", "absent")}, "absent"), ({"encoder": "judge"}, "dataset"),
-        ({"fit": "real"}, "dataset"), ({"fit": "real", "dataset": "fashion-mnist"}, "shape"),
-        ({"encoder": "absent", "dataset": "fashion-mnist"}, "absent"), ({"method": "umap", "neighbors": 200}, "neighbors"),
+        ({"sets": ("one", "wide")}, "shape"),
+        ({"sets": ("one", "absent")}, "absent"),
+        ({"encoder": "judge"}, "dataset"),
+        ({"fit": "real"}, "dataset"),
+        ({"fit": "real", "dataset": "fashion-mnist"}, "shape"),
+        ({"encoder": "absent", "dataset": "fashion-mnist"}, "absent"),
+        ({"method": "umap", "neighbors": 200}, "neighbors"),
     ],
-)  # fmt: skip
-def test_what_makes_no_map_is_refused_with_the_remedy(options: dict[str, object], said: str, cdp_home: Path) -> None:
+)
+def test_what_makes_no_map_is_refused_with_the_remedy(
+    options: dict[str, object], said: str, cdp_home: Path
+) -> None:
     save("one", 60)
     save("wide", 60, side=12)
     with pytest.raises((InputError, MissingError), match=said):

@@ -1,4 +1,5 @@
-"""The cost of a training before its launch: measured once, in proportion, near the truth; and warnings that fire where they should."""
+"""The cost of a training before its launch: measured once, in proportion, near the truth; and
+warnings that fire where they should."""
 
 from __future__ import annotations
 
@@ -30,10 +31,17 @@ INFO = CATALOG["fashion-mnist"]
 
 def _config(**change: Any) -> TrainConfig:
     settings = {
-        "dataset": "small", "real": 40, "held_out": 12, "batch": 8, "epochs": 3, "validate_every": "1 epoch", "epsilon": 0.05, "attack_steps": 4,
+        "dataset": "small",
+        "real": 40,
+        "held_out": 12,
+        "batch": 8,
+        "epochs": 3,
+        "validate_every": "1 epoch",
+        "epsilon": 0.05,
+        "attack_steps": 4,
         "validation_steps": 4,
         "precision": "fp32",
-    }  # fmt: skip
+    }
     return parse(TrainConfig, settings | change)
 
 
@@ -53,19 +61,31 @@ def test_it_counts_steps_and_scales_the_measured_step(monkeypatch: pytest.Monkey
     assert found.memory_bytes == 1000 + 7 * 8
     assert (found.device, found.measured_batch) == ("CPU, 2 threads", 4)
     assert set(asdict(found)) == {
-        "seconds", "memory_bytes", "step_seconds", "steps", "steps_per_epoch", "validations", "device", "warnings", "measured_batch",
-    }  # fmt: skip
+        "seconds",
+        "memory_bytes",
+        "step_seconds",
+        "steps",
+        "steps_per_epoch",
+        "validations",
+        "device",
+        "warnings",
+        "measured_batch",
+    }
     assert (found.steps_per_epoch, found.validations) == (5, 3)
 
 
 @pytest.mark.usefixtures("_set")
-def test_the_cost_of_a_training_that_ran_counts_more_than_a_measured_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cost_of_a_training_that_ran_counts_more_than_a_measured_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     measured = train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 threads")
     monkeypatch.setattr(train_measure, "measure", lambda config, info: measured)
     before = estimate(_config()).seconds
     learn(_config(seed=5), prepare(_config()), step_seconds=2.0, image_seconds=0.5)
     assert estimate(_config()).seconds == pytest.approx(15 * 2.0 + 3 * 12 * 0.5)
-    assert estimate(_config(attack_steps=5)).seconds > before, "a training of another kind tells nothing"
+    assert estimate(_config(attack_steps=5)).seconds > before, (
+        "a training of another kind tells nothing"
+    )
 
 
 @pytest.mark.usefixtures("_set")
@@ -81,12 +101,23 @@ def test_it_is_measured_once_for_what_it_depends_on(monkeypatch: pytest.MonkeyPa
     assert estimate(_config()) == first
     assert estimate(_config(epochs=6, attack_steps=8, seed=1)).seconds > 2 * first.seconds
     assert len(calls) == 1
-    for change in ({"batch": 16}, {"method": "pgd-at"}, {"norm": "l2"}, {"architecture": "preact-resnet-18"}):
+    for change in (
+        {"batch": 16},
+        {"method": "pgd-at"},
+        {"norm": "l2"},
+        {"architecture": "preact-resnet-18"},
+    ):
         estimate(_config(**change))
     assert len(calls) == 5
     kept_file = next(Path(task.kept._folder("train-cost")).glob("*.json"))
     kept_file.write_text('{"batch": 1}')
-    for change in ({}, {"batch": 16}, {"method": "pgd-at"}, {"norm": "l2"}, {"architecture": "preact-resnet-18"}):
+    for change in (
+        {},
+        {"batch": 16},
+        {"method": "pgd-at"},
+        {"norm": "l2"},
+        {"architecture": "preact-resnet-18"},
+    ):
         estimate(_config(**change))
     assert len(calls) == 6
 
@@ -96,13 +127,21 @@ def test_the_measured_step_is_near_the_truth() -> None:
     """A wide margin and several attempts, because the tests share their machine."""
     config = _config(batch=32, attack_steps=6)
     prepared = prepare(config)
-    trainer = RobustTrainer(build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0), prepared.data, config, epsilon=0.05)
+    trainer = RobustTrainer(
+        build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0),
+        prepared.data,
+        config,
+        epsilon=0.05,
+    )
     trainer.advance()
     ratios = []
     for _ in range(5):
         found = train_measure.measure(config, prepared.info)
         assert found.batch == 32
-        ratios.append((found.seconds_fixed + 6 * found.seconds_attack) / min(_seconds(trainer.advance) for _ in range(5)))
+        ratios.append(
+            (found.seconds_fixed + 6 * found.seconds_attack)
+            / min(_seconds(trainer.advance) for _ in range(5))
+        )
         if 0.4 < ratios[-1] < 2.5:
             return
     pytest.fail(f"measured over true: {ratios}")
@@ -120,7 +159,9 @@ def test_timings_that_do_not_agree_are_not_kept(monkeypatch: pytest.MonkeyPatch)
 
     def measure(config: TrainConfig, info: object) -> train_measure.Measured:
         calls.append(config)
-        return train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "here", settled=len(calls) == 2)
+        return train_measure.Measured(
+            4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "here", settled=len(calls) == 2
+        )
 
     monkeypatch.setattr(train_measure, "measure", measure)
     for _ in range(4):
@@ -138,11 +179,16 @@ def test_a_timing_is_repeated_until_two_agree_and_the_best_counts() -> None:
 
 def test_saved_bytes_are_those_of_a_linear_network_by_hand() -> None:
     """A linear layer saves its input (100 fp32 numbers an image), SiLU saves its own (50)."""
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(100, 50), torch.nn.SiLU(), torch.nn.Linear(50, 2))
+    net = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(100, 50), torch.nn.SiLU(), torch.nn.Linear(50, 2)
+    )
     info = INFO.__class__("x", "x", ("a", "b"), (1, 10, 10), None, "")
     # The input, the first layer's output, and the activation that the last layer multiplies.
     saved = 4 * (100 + 50 + 50)
-    assert train_measure._saved_an_image(net, info, torch.device("cpu"), torch.float32) == train_measure.BESIDE * saved
+    assert (
+        train_measure._saved_an_image(net, info, torch.device("cpu"), torch.float32)
+        == train_measure.BESIDE * saved
+    )
 
 
 def test_the_validation_batch_is_the_one_that_validates() -> None:
@@ -161,7 +207,9 @@ def test_the_validation_batch_is_the_one_that_validates() -> None:
         ({"real": 9}, "cannot show all 10 classes"),
     ],
 )
-def test_a_choice_known_to_fail_is_told_once(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], words: str) -> None:
+def test_a_choice_known_to_fail_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], words: str
+) -> None:
     monkeypatch.setenv("CDP_DEVICE", "cpu")
     (found,) = warnings_of(parse(TrainConfig, change), INFO)
     assert words in found
@@ -171,10 +219,15 @@ def test_a_choice_known_to_fail_is_told_once(monkeypatch: pytest.MonkeyPatch, ch
 @pytest.mark.parametrize(
     "change",
     [
-        {}, {"epsilon": 0.3}, {"epsilon": 0.1, "warm_up": 0.0}, {"beta": 0.0, "method": "pgd-at"}, {"real": 10}, {"learning_rate": 0.3},
+        {},
+        {"epsilon": 0.3},
+        {"epsilon": 0.1, "warm_up": 0.0},
+        {"beta": 0.0, "method": "pgd-at"},
+        {"real": 10},
+        {"learning_rate": 0.3},
         {"synthetic": ["none of that name"]},
     ],
-)  # fmt: skip
+)
 def test_choices_that_work_are_left_alone(change: dict[str, Any]) -> None:
     assert warnings_of(parse(TrainConfig, change), INFO) == ()
 
@@ -200,7 +253,8 @@ def test_few_synthetic_images_seen_often_are_told() -> None:
 
 def test_warnings_load_no_torch() -> None:
     code = (
-        "from cdp.config_train import TrainConfig\nfrom cdp.data.catalog import CATALOG\nfrom cdp.tasks.estimate import warnings_of\n"
-        "print(len(warnings_of(TrainConfig(beta=0.0), CATALOG['fashion-mnist'])))"
+        "from cdp.config_train import TrainConfig\nfrom cdp.data.catalog import CATALOG\nfrom"
+        " cdp.tasks.estimate import warnings_of\nprint(len(warnings_of(TrainConfig(beta=0.0),"
+        " CATALOG['fashion-mnist'])))"
     )
     assert without_torch(code) == "1"

@@ -1,4 +1,5 @@
-"""An evaluation from its settings to its files: right figures, and the same outcome for every image however often it was stopped."""
+"""An evaluation from its settings to its files: right figures, and the same outcome for every image
+however often it was stopped."""
 
 from __future__ import annotations
 
@@ -37,13 +38,19 @@ def outcomes(folder: Path) -> Outcomes:
 
 def test_the_report_says_what_the_outcomes_of_the_images_say(tmp_path: Path) -> None:
     told = Told()
-    report = evaluate_run(config(attack="pgd", restarts=2, steps=5, epsilon=0.2), tmp_path, told.heard())
+    report = evaluate_run(
+        config(attack="pgd", restarts=2, steps=5, epsilon=0.2), tmp_path, told.heard()
+    )
     assert read_report(tmp_path / REPORT) == report
     found = outcomes(tmp_path)
     one, label = found.of["best"], found.label
     main = report.main
     assert main.clean.value == (one.clean == label).mean()
-    assert main.robust.value == one.robust.mean() == ((one.clean == label) & (one.attacked == label)).mean()
+    assert (
+        main.robust.value
+        == one.robust.mean()
+        == ((one.clean == label) & (one.attacked == label)).mean()
+    )
     assert main.robust.n == report.n == len(label) == 40
     assert sum(stage.broken for stage in main.stages) == int((one.broken_by >= 0).sum())
     assert 0 < main.largest <= 0.2 + 1e-6
@@ -56,14 +63,32 @@ def test_the_report_says_what_the_outcomes_of_the_images_say(tmp_path: Path) -> 
 
 def test_a_quick_estimate_says_so_in_its_label(tmp_path: Path) -> None:
     report = evaluate_run(config(), tmp_path, Told().heard())
-    assert report.quick and report.label.startswith("PGD-10, n = 40, +/- ") and report.label.endswith(": a quick estimate")
+    assert (
+        report.quick
+        and report.label.startswith("PGD-10, n = 40, +/- ")
+        and report.label.endswith(": a quick estimate")
+    )
 
 
-@pytest.mark.parametrize(("attack", "more"), [("pgd", {"weights": "both", "curve": True, "unseen": True}), ("autoattack", {})])
+@pytest.mark.parametrize(
+    ("attack", "more"),
+    [("pgd", {"weights": "both", "curve": True, "unseen": True}), ("autoattack", {})],
+)
 def test_stopped_after_every_batch_it_ends_with_the_same_outcome_for_every_image(
     attack: str, more: dict[str, object], tmp_path: Path
 ) -> None:
-    settings = config(**{"attack": attack, "count": 12, "batch": 5, "restarts": 1, "steps": 3, "epsilon": 0.4, "side_count": 10} | more)
+    settings = config(
+        **{
+            "attack": attack,
+            "count": 12,
+            "batch": 5,
+            "restarts": 1,
+            "steps": 3,
+            "epsilon": 0.4,
+            "side_count": 10,
+        }
+        | more
+    )
     whole = evaluate_run(settings, tmp_path / "whole", Told().heard())
     stops = 0
     for _ in range(60):
@@ -122,16 +147,32 @@ def test_other_weights_under_the_same_name_do_not_go_on(world: Path, tmp_path: P
 
 def test_bare_weights_of_one_of_our_networks_need_its_name_and_a_data_set(tmp_path: Path) -> None:
     write_tensors(tmp_path / "bare.safetensors", dict(trained().state_dict()))
-    settings = config(model=str(tmp_path / "bare.safetensors"), architecture="small-cnn", dataset="small", epsilon=0.05, norm="linf")
+    settings = config(
+        model=str(tmp_path / "bare.safetensors"),
+        architecture="small-cnn",
+        dataset="small",
+        epsilon=0.05,
+        norm="linf",
+    )
     bare = evaluate_run(settings, tmp_path / "a", Told().heard())
     assert bare.main.which == "given"
     assert bare.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
-    found = evaluate_run(settings.model_copy(update={"architecture": ""}), tmp_path / "d", Told().heard())
+    found = evaluate_run(
+        settings.model_copy(update={"architecture": ""}), tmp_path / "d", Told().heard()
+    )
     assert found.main.robust == bare.main.robust
     with pytest.raises(InputError, match="holds the weights of none of small-cnn"):
-        evaluate_run(settings.model_copy(update={"architecture": "", "dataset": "fashion-mnist"}), tmp_path / "e", Told().heard())
+        evaluate_run(
+            settings.model_copy(update={"architecture": "", "dataset": "fashion-mnist"}),
+            tmp_path / "e",
+            Told().heard(),
+        )
     with pytest.raises(InputError, match=r"preact-resnet-18|tensor|lacks"):
-        evaluate_run(settings.model_copy(update={"architecture": "preact-resnet-18"}), tmp_path / "c", Told().heard())
+        evaluate_run(
+            settings.model_copy(update={"architecture": "preact-resnet-18"}),
+            tmp_path / "c",
+            Told().heard(),
+        )
 
 
 class Wrong(nn.Module):
@@ -143,13 +184,25 @@ class Wrong(nn.Module):
 
     def forward(self, x):
         logits = self.head(x.flatten(1))
-        return {"columns": logits[:, :2], "nan": logits * float("nan"), "tuple": (logits,), "detached": logits.detach()}[self.give]
+        return {
+            "columns": logits[:, :2],
+            "nan": logits * float("nan"),
+            "tuple": (logits,),
+            "detached": logits.detach(),
+        }[self.give]
 
 
 @pytest.mark.parametrize("give", ["columns", "nan", "tuple", "detached"])
-def test_a_network_of_ones_own_that_gives_no_logits_is_refused_in_a_sentence(give: str, tmp_path: Path) -> None:
+def test_a_network_of_ones_own_that_gives_no_logits_is_refused_in_a_sentence(
+    give: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="the network"):
-        evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05), tmp_path, Told().heard(), net=Wrong(give))
+        evaluate_run(
+            config(model="code:own:net", dataset="small", epsilon=0.05),
+            tmp_path,
+            Told().heard(),
+            net=Wrong(give),
+        )
 
 
 class OverTheBatch(nn.Module):
@@ -165,10 +218,17 @@ class OverTheBatch(nn.Module):
 
 
 @pytest.mark.parametrize("attack", ["quick", "pgd", "autoattack"])
-def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(attack: str, tmp_path: Path) -> None:
+def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(
+    attack: str, tmp_path: Path
+) -> None:
     net, told = OverTheBatch(), Told()
     with pytest.raises(InputError, match="depends on the other images of its batch"):
-        evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack), tmp_path, told.heard(), net=net)
+        evaluate_run(
+            config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack),
+            tmp_path,
+            told.heard(),
+            net=net,
+        )
     assert not told.batches and not net.asked_with_gradient
     assert not (tmp_path / "report.json").exists()
 
@@ -176,7 +236,12 @@ def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(a
 @pytest.mark.parametrize("attack", ["quick", "pgd"])
 def test_probabilities_are_named_in_every_report_and_file(attack: str, tmp_path: Path) -> None:
     net = nn.Sequential(trained(), nn.Softmax(dim=1))
-    found = evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack), tmp_path, Told().heard(), net=net)
+    found = evaluate_run(
+        config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack),
+        tmp_path,
+        Told().heard(),
+        net=net,
+    )
     sentence = found.contract["probabilities"]
     assert sentence in found.warnings and "as after a softmax" in sentence
     assert read_report(tmp_path / "report.json").contract == {"probabilities": sentence}
@@ -186,14 +251,18 @@ def test_which_of_two_sets_of_weights_was_evaluated_stands_in_the_report(tmp_pat
     plain = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=5).state_dict()
     averaged = {f"ema.{name}": value for name, value in trained().state_dict().items()}
     write_tensors(tmp_path / "two.safetensors", plain | averaged)
-    settings = config(model=str(tmp_path / "two.safetensors"), dataset="small", epsilon=0.05, norm="linf")
+    settings = config(
+        model=str(tmp_path / "two.safetensors"), dataset="small", epsilon=0.05, norm="linf"
+    )
     found = evaluate_run(settings, tmp_path / "a", Told().heard())
     assert any("ema.*, are used" in text for text in found.warnings)
     assert found.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
 
 
 @pytest.mark.parametrize("kind", ["file", "file of a network", "folder"])
-def test_weights_that_match_no_network_are_refused_before_anything_is_queued(kind: str, tmp_path: Path, world: Path) -> None:
+def test_weights_that_match_no_network_are_refused_before_anything_is_queued(
+    kind: str, tmp_path: Path, world: Path
+) -> None:
     model, more, where = str(tmp_path / "w.safetensors"), {}, tmp_path / "w.safetensors"
     if kind == "folder":
         model, where = str(world / "best"), world / "best" / "model.safetensors"
@@ -201,11 +270,20 @@ def test_weights_that_match_no_network_are_refused_before_anything_is_queued(kin
         more = {"architecture": "preact-resnet-18"}
     write_tensors(where, {"conv1.weight": torch.zeros(64, 3, 7, 7), "fc.bias": torch.zeros(1000)})
     with pytest.raises(InputError) as caught:
-        launch("evaluate", config(model=model, dataset="small", epsilon=0.05, norm="linf", **more), "mine")
+        launch(
+            "evaluate",
+            config(model=model, dataset="small", epsilon=0.05, norm="linf", **more),
+            "mine",
+        )
     message = str(caught.value)
-    assert all(word in message for word in ("'conv1.weight' [64, 3, 7, 7]", "'fc.bias' [1000]", "no tensor", where.name))
+    assert all(
+        word in message
+        for word in ("'conv1.weight' [64, 3, 7, 7]", "'fc.bias' [1000]", "no tensor", where.name)
+    )
     assert ("'body.0.0.weight' [32, 4, 3, 3]" in message) == (kind != "file of a network")
-    assert [run.name for run in runs_dir().iterdir() if not run.name.startswith(".")] == [world.name]
+    assert [run.name for run in runs_dir().iterdir() if not run.name.startswith(".")] == [
+        world.name
+    ]
 
 
 def test_pickled_weights_are_refused_with_lines_that_lead_on(tmp_path: Path) -> None:
@@ -214,31 +292,45 @@ def test_pickled_weights_are_refused_with_lines_that_lead_on(tmp_path: Path) -> 
     with pytest.raises(InputError, match="is a pickle") as caught:
         launch("evaluate", settings, "mine")
     subprocess.run([sys.executable, "-c", str(caught.value).partition("\n")[2]], check=True)
-    found = evaluate_run(settings.model_copy(update={"model": str(tmp_path / "w.safetensors")}), tmp_path / "a", Told().heard())
+    found = evaluate_run(
+        settings.model_copy(update={"model": str(tmp_path / "w.safetensors")}),
+        tmp_path / "a",
+        Told().heard(),
+    )
     assert found.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
 
 
 def test_a_network_of_ones_own_is_evaluated_like_any_other(tmp_path: Path) -> None:
-    mine = evaluate_run(config(model="code:own:net", dataset="small", epsilon=0.05), tmp_path / "a", Told().heard(), net=trained())
+    mine = evaluate_run(
+        config(model="code:own:net", dataset="small", epsilon=0.05),
+        tmp_path / "a",
+        Told().heard(),
+        net=trained(),
+    )
     assert mine.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
     assert mine.main.sha256 == "" and mine.model.source == "code:own:net"
 
 
 def test_a_data_set_of_two_classes_and_one_image_is_evaluated(tmp_path: Path) -> None:
-    report = evaluate_run(config(attack="autoattack", count=1, epsilon=0.01), tmp_path, Told().heard())
+    report = evaluate_run(
+        config(attack="autoattack", count=1, epsilon=0.01), tmp_path, Told().heard()
+    )
     assert report.n == 1 and report.main.robust.n == 1
     assert any("3 classes" in text for text in report.warnings)
     assert (outcomes(tmp_path).of["best"].broken_by >= STANDS - 1).all()
 
 
 def test_images_numbered_otherwise_come_to_the_same_figures_class_by_class(tmp_path: Path) -> None:
-    """The same images, once as the network numbers its classes and once in an order of their own."""
+    """The same images, once as the network numbers its classes and once in an order of their
+    own."""
     image, label = tiny.images(N, 5)
     names = [NAMES[2], NAMES[0], NAMES[1]]
     save_set("turned", *tiny.images(60, 0), {"class_names": names})
     save_set("turned-test", image, (label + 1) % 3, {"class_names": names})
     plain = evaluate_run(config(count=N), tmp_path / "a", Told().heard())
-    turned = evaluate_run(config(count=N, dataset="turned", epsilon=0.05), tmp_path / "b", Told().heard())
+    turned = evaluate_run(
+        config(count=N, dataset="turned", epsilon=0.05), tmp_path / "b", Told().heard()
+    )
     assert (turned.main.clean, turned.main.robust) == (plain.main.clean, plain.main.robust)
     assert plain.main.clean.value > 0.8
     assert turned.class_names == plain.class_names
@@ -251,11 +343,18 @@ def test_images_numbered_otherwise_come_to_the_same_figures_class_by_class(tmp_p
 def test_a_class_without_images_has_no_figures(tmp_path: Path) -> None:
     image, label = tiny.images(N, 5)
     rows = label != 1
-    save_set("two", image[rows], (label[rows] == 2).astype(np.int64), {"class_names": [NAMES[0], NAMES[2]]})
+    save_set(
+        "two",
+        image[rows],
+        (label[rows] == 2).astype(np.int64),
+        {"class_names": [NAMES[0], NAMES[2]]},
+    )
     report = evaluate_run(config(part="two"), tmp_path, Told().heard())
     assert [(one.name, one.n > 0, one.robust is not None) for one in report.main.classes] == [
-        (NAMES[0], True, True), (NAMES[1], False, False), (NAMES[2], True, True),
-    ]  # fmt: skip
+        (NAMES[0], True, True),
+        (NAMES[1], False, False),
+        (NAMES[2], True, True),
+    ]
     assert report.main.clean.value > 0.8
     assert ", on two, over 2 of 3 classes" in report.label
     assert any(f"no image of '{NAMES[1]}'" in warning for warning in report.warnings)

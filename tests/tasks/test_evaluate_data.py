@@ -25,8 +25,18 @@ def world() -> Path:
 def test_a_training_brings_its_own_data_set_norm_and_budget() -> None:
     found = prepare(config(weights="both"))
     assert [(one.which, one.epoch) for one in found.weights] == [("best", 2), ("last", 3)]
-    assert (found.norm, found.epsilon, found.info.name, found.part) == ("linf", 0.05, "small", "test")
-    assert (found.model.name, found.model.sets, found.model.synthetic_images, found.model.real_images) == ("night", ("made",), 30, 40)
+    assert (found.norm, found.epsilon, found.info.name, found.part) == (
+        "linf",
+        0.05,
+        "small",
+        "test",
+    )
+    assert (
+        found.model.name,
+        found.model.sets,
+        found.model.synthetic_images,
+        found.model.real_images,
+    ) == ("night", ("made",), 30, 40)
 
 
 def test_more_images_of_a_seed_contain_the_fewer_and_classes_are_even() -> None:
@@ -50,8 +60,12 @@ def test_the_quick_suite_never_takes_more_than_512() -> None:
 def test_an_own_budget_and_norm_take_the_place_of_those_trained_for() -> None:
     found = prepare(config(norm="l2", epsilon=0.5))
     assert (found.norm, found.epsilon) == ("l2", 0.5)
-    assert found.unseen == (("l2", 1.0),)  # this data set has no conventional budget in the other norm
-    with pytest.raises(InputError, match="epsilon: neither the model nor its data set has a l2 budget"):
+    assert found.unseen == (
+        ("l2", 1.0),
+    )  # this data set has no conventional budget in the other norm
+    with pytest.raises(
+        InputError, match="epsilon: neither the model nor its data set has a l2 budget"
+    ):
         prepare(config(norm="l2"))
 
 
@@ -90,7 +104,10 @@ def test_a_card_of_other_classes_is_refused(world: Path) -> None:
     content = json.loads(card.read_text())
     for change, words in (
         ({"classes": 7}, "names 3 classes and counts 7"),
-        ({"classes": 7, "class_names": None}, "small does not fit the model run:.*it has 3 classes, run:.* 7"),
+        (
+            {"classes": 7, "class_names": None},
+            "small does not fit the model run:.*it has 3 classes, run:.* 7",
+        ),
         ({"class_names": ["dark", "gray", "light"]}, "it lacks 'gray'; it has 'grey' besides"),
         ({"classes": 4, "class_names": [*NAMES, "white"]}, "it lacks 'white'"),
         ({"shape": [3, 8, 8]}, r"shape \(1, 8, 8\) .* \(3, 8, 8\)"),
@@ -112,13 +129,18 @@ def test_a_card_that_only_counts_its_classes_is_still_read(world: Path) -> None:
 def test_a_model_that_does_not_say_what_it_was_trained_on_needs_a_data_set(tmp_path: Path) -> None:
     (tmp_path / "bare.safetensors").write_bytes(b"")
     for model in (str(tmp_path / "bare.safetensors"), "code:mine:net"):
-        with pytest.raises(InputError, match="nothing says what the model was trained on: name its data set"):
+        with pytest.raises(
+            InputError, match="nothing says what the model was trained on: name its data set"
+        ):
             prepare(config(model=model))
-        assert prepare(config(model=model, dataset="small", epsilon=0.1)).info.classes == tuple(NAMES)
+        assert prepare(config(model=model, dataset="small", epsilon=0.1)).info.classes == tuple(
+            NAMES
+        )
 
 
 def test_test_images_that_lack_a_class_say_so_and_those_of_another_class_are_refused() -> None:
-    """One class less, as test images or chosen as a part: never an accuracy of a class that no image has."""
+    """One class less, as test images or chosen as a part: never an accuracy of a class that no
+    image has."""
     image, label = tiny.images(N, 5)
     rows = label != 1
     two = image[rows], (label[rows] == 2).astype(np.int64)
@@ -127,10 +149,15 @@ def test_test_images_that_lack_a_class_say_so_and_those_of_another_class_are_ref
     for change in ({"dataset": "lacks"}, {"part": "lacks-test"}):
         found = prepare(config(**change, count=None, attack="pgd"))
         assert found.label.tolist() == label[rows].tolist()
-        assert any("no image of 'grey', so the accuracies are over 2 of 3 classes" in note for note in found.notes)
+        assert any(
+            "no image of 'grey', so the accuracies are over 2 of 3 classes" in note
+            for note in found.notes
+        )
     save_set("more", *tiny.images(60, 0), {"class_names": NAMES})
     save_set("more-test", *two, {"class_names": [NAMES[0], "violet"]})
-    with pytest.raises(InputError, match=r"test images of more do not fit .*it has 'violet' besides.*part"):
+    with pytest.raises(
+        InputError, match=r"test images of more do not fit .*it has 'violet' besides.*part"
+    ):
         prepare(config(dataset="more"))
 
 
@@ -151,7 +178,11 @@ def test_images_numbered_otherwise_are_read_by_class_name_and_it_is_said() -> No
     found = prepare(config(dataset="turned"))
     assert found.info.classes == tuple(NAMES)
     where = {image.tobytes(): value for image, value in zip(plain.image, plain.label, strict=True)}
-    both = [(where[one.tobytes()], value) for one, value in zip(found.image, found.label, strict=True) if one.tobytes() in where]
+    both = [
+        (where[one.tobytes()], value)
+        for one, value in zip(found.image, found.label, strict=True)
+        if one.tobytes() in where
+    ]
     assert len(both) > 10
     assert all(a == b for a, b in both)
     assert any("by name" in note for note in found.notes)
@@ -161,7 +192,12 @@ def test_a_damaged_card_is_an_error_and_odd_values_in_it_are_not(world: Path) ->
     card = world / "best" / "card.json"
     card.write_text(
         json.dumps(
-            json.loads(card.read_text()) | {"epoch": "x", "sets": "y", "training": {"dataset": "small", "epsilon": 0.1, "norm": "linf"}}
+            json.loads(card.read_text())
+            | {
+                "epoch": "x",
+                "sets": "y",
+                "training": {"dataset": "small", "epsilon": 0.1, "norm": "linf"},
+            }
         )
     )
     found = prepare(config())

@@ -17,7 +17,9 @@ def test_the_default_and_the_control_arm_carry_no_warning() -> None:
 @pytest.mark.parametrize("loss", ["info_nce", "hard_negative"])
 def test_a_label_free_loss_is_warned_of_on_a_conditional_model_only(loss: str) -> None:
     config = unflatten({"loss": loss})
-    assert "also pushes images of the same class apart" in warnings(config, conditional=True)["loss"]
+    assert (
+        "also pushes images of the same class apart" in warnings(config, conditional=True)["loss"]
+    )
     assert "loss" not in warnings(config, conditional=False)
 
 
@@ -37,7 +39,9 @@ def test_strong_guidance_at_high_noise_is_warned_of(flat: dict[str, float], warn
 
 def test_a_gradient_at_x_t_wants_a_noise_aware_encoder() -> None:
     assert "point" in warnings(unflatten({"point": "x_t"}), conditional=True)
-    assert "point" not in warnings(unflatten({"point": "x_t", "encoder": "noise-aware"}), conditional=True)
+    assert "point" not in warnings(
+        unflatten({"point": "x_t", "encoder": "noise-aware"}), conditional=True
+    )
 
 
 def test_raw_strength_and_the_online_head_are_warned_of() -> None:

@@ -1,4 +1,5 @@
-"""The shipped model and encoders at work: reproducible batches, fair comparison, cancel, honest reports."""
+"""The shipped model and encoders at work: reproducible batches, fair comparison, cancel, honest
+reports."""
 
 import json
 
@@ -34,29 +35,48 @@ def test_a_live_generation_compares_both_arms_from_the_same_noise() -> None:
     frames, result = watch(small(strength=0.3))
     assert [frame.i for frame in frames] == [1, 2, 3, 4] and frames[0].total == 4
     assert result.unguided is not None and result.complete and result.finished == 12
-    assert result.guided.shape == result.unguided.shape == (12, 28, 28, 1) and result.guided.dtype == np.uint8
+    assert (
+        result.guided.shape == result.unguided.shape == (12, 28, 28, 1)
+        and result.guided.dtype == np.uint8
+    )
     np.testing.assert_array_equal(frames[0].guided, frames[0].unguided)
     assert not np.array_equal(result.guided, result.unguided)
     np.testing.assert_array_equal(result.unguided, watch(small(loss="none"))[1].guided)
     np.testing.assert_array_equal(result.label, np.arange(12) % 10)
 
 
-def test_before_the_window_and_at_strength_0_both_arms_are_identical_and_nothing_is_said_of_guidance() -> None:
+def test_before_the_window_and_at_strength_0_both_arms_are_identical_and_nothing_is_said_of_guidance() -> (
+    None
+):
     stops = iter([False, True])
     _, stopped = watch(small(strength=0.3, window_start=0.4), should_stop=lambda: next(stops))
     for result in (stopped, watch(small(strength=0.0))[1]):
         assert result.identical and result.fewest == 1
-        assert all("identical so far" in finding(measure, result) for measure in MEASURES if getattr(result.difference, measure.field))
+        assert all(
+            "identical so far" in finding(measure, result)
+            for measure in MEASURES
+            if getattr(result.difference, measure.field)
+        )
         assert {row["arm"] for row in report_rows(result)} == {"guided", "unguided"}
-    assert not watch(small(strength=0.3))[1].identical and not watch(small(loss="none"))[1].identical
+    assert (
+        not watch(small(strength=0.3))[1].identical and not watch(small(loss="none"))[1].identical
+    )
 
 
 def test_what_the_judge_sees_in_each_image_is_what_its_agreement_counts() -> None:
     _, result = watch(small(strength=0.3))
-    for view, report in ((result.guided_view, result.guided_report), (result.unguided_view, result.unguided_report)):
+    for view, report in (
+        (result.guided_view, result.guided_report),
+        (result.unguided_view, result.unguided_report),
+    ):
         assert view is not None and report is not None and report.agreement is not None
-        assert report.agreement.value == pytest.approx(float((view.predicted == result.label).mean()))
-        assert view.confidence.shape == (12,) and 0.1 <= view.confidence.min() <= view.confidence.max() <= 1
+        assert report.agreement.value == pytest.approx(
+            float((view.predicted == result.label).mean())
+        )
+        assert (
+            view.confidence.shape == (12,)
+            and 0.1 <= view.confidence.min() <= view.confidence.max() <= 1
+        )
     assert watch(small(loss="none"))[1].unguided_view is None
 
 
@@ -64,7 +84,12 @@ def test_guidance_shows_its_loss_ratio_and_strength_only_where_it_acts() -> None
     frames, _ = watch(small(strength=0.3, window_start=0.6, window_stop=0.3))
     for frame in frames:
         acts = 0.3 <= frame.t_fraction < 0.6
-        assert (frame.loss is not None) == (frame.ratio is not None) == (frame.strength is not None) == acts
+        assert (
+            (frame.loss is not None)
+            == (frame.ratio is not None)
+            == (frame.strength is not None)
+            == acts
+        )
         if acts:
             assert frame.ratio == pytest.approx(frame.strength, rel=1e-4)
 
@@ -73,7 +98,9 @@ def test_a_batch_of_a_big_set_is_the_same_as_the_live_one() -> None:
     config = small(count=20, batch=8)
     _, result = watch(config)
     parts = [generate_batch(config, index) for index in range(batch_count(config))]
-    images, labels = (np.concatenate(part) for part in zip(*[part for part in parts if part], strict=True))
+    images, labels = (
+        np.concatenate(part) for part in zip(*[part for part in parts if part], strict=True)
+    )
     np.testing.assert_array_equal(images, result.guided)
     np.testing.assert_array_equal(labels, result.label)
 
@@ -81,13 +108,16 @@ def test_a_batch_of_a_big_set_is_the_same_as_the_live_one() -> None:
 def test_real_positives_and_negatives_make_images_independent_of_the_batch() -> None:
     whole, _ = generate_batch(small(), 0)  # type: ignore[misc]
     parts = [generate_batch(small(batch=6), index)[0] for index in range(2)]  # type: ignore[index]
-    # Different batch sizes may round differently in the last bit of fp32, which a uint8 step can show.
+    # Different batch sizes may round differently in the last bit of fp32, which a uint8 step can
+    # show.
     assert np.abs(whole.astype(int) - np.concatenate(parts)).max() <= 2
 
 
 def test_cancel_keeps_the_finished_batches() -> None:
     seen: list[int] = []
-    _, result = watch(small(count=24, batch=8), should_stop=lambda: len(seen) >= 10 or bool(seen.append(1)))
+    _, result = watch(
+        small(count=24, batch=8), should_stop=lambda: len(seen) >= 10 or bool(seen.append(1))
+    )
     assert (result.finished, result.complete) == (16, False)
     np.testing.assert_array_equal(result.guided, watch(small(count=16, batch=8))[1].guided)
 
@@ -103,7 +133,11 @@ def test_reports_carry_intervals_and_n() -> None:
     for report in (result.guided_report, result.unguided_report, result.difference):
         assert report is not None
         for interval in (report.agreement, report.separation, report.nearest):
-            assert interval is not None and interval.low <= interval.value <= interval.high and interval.n == 40
+            assert (
+                interval is not None
+                and interval.low <= interval.value <= interval.high
+                and interval.n == 40
+            )
 
 
 def test_the_card_is_json_and_makes_the_set_again() -> None:
@@ -135,6 +169,8 @@ def test_balanced_rows_give_every_class_its_share() -> None:
         ({"steps": 1000, "dataset": "nope"}, MissingError, "nope"),
     ],
 )
-def test_what_is_missing_or_does_not_fit_is_named(flat: dict[str, object], error: type[Exception], word: str) -> None:
+def test_what_is_missing_or_does_not_fit_is_named(
+    flat: dict[str, object], error: type[Exception], word: str
+) -> None:
     with pytest.raises(error, match=word):
         watch(small(**flat))

@@ -1,4 +1,5 @@
-"""The attack lab without its page: attacks stay in their ball, the smallest budget fools and meets closed forms, results are kept by content."""
+"""The attack lab without its page: attacks stay in their ball, the smallest budget fools and meets
+closed forms, results are kept by content."""
 
 from __future__ import annotations
 
@@ -20,7 +21,17 @@ from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import Classifier
 from cdp.models.encoders import Encoder
 from cdp.tasks import lab_attack
-from cdp.tasks.lab import Figures, Subject, attack_cached, attack_image, attack_key, bisect, search_key, smallest_budget, subject_of
+from cdp.tasks.lab import (
+    Figures,
+    Subject,
+    attack_cached,
+    attack_image,
+    attack_key,
+    bisect,
+    search_key,
+    smallest_budget,
+    subject_of,
+)
 from cdp.tasks.lab_images import save_upload
 from cdp.types import DatasetInfo
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world, network, save_run
@@ -35,24 +46,35 @@ def world(cdp_home: Path) -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("attack", ["cross-entropy", "margin", "targeted"])
-def test_an_attack_stays_in_its_ball_and_says_what_the_network_says(world: None, norm: str, attack: str) -> None:
+def test_an_attack_stays_in_its_ball_and_says_what_the_network_says(
+    world: None, norm: str, attack: str
+) -> None:
     epsilon = 0.1 if norm == "linf" else 0.8
-    asked = config(norm=norm, attack=attack, epsilon=epsilon, target=2 if attack == "targeted" else None)
+    asked = config(
+        norm=norm, attack=attack, epsilon=epsilon, target=2 if attack == "targeted" else None
+    )
     made = attack_image(asked)
     found, change = made.figures, made.adversarial - made.image / np.float32(255)
     length = np.abs(change).max() if norm == "linf" else np.linalg.norm(change)
     assert length <= epsilon * 1.0001 and found.size == pytest.approx(length, abs=1e-6)
     assert made.adversarial.min() >= 0 and made.adversarial.max() <= 1
     assert found.size > 0.9 * epsilon  # it uses its budget
-    x = torch.from_numpy(np.stack([made.image / np.float32(255), made.adversarial])).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.stack([made.image / np.float32(255), made.adversarial])).permute(
+        0, 3, 1, 2
+    )
     expected = network()(x).softmax(dim=1).numpy()
     np.testing.assert_allclose([found.before, found.after], expected, atol=1e-5)
-    assert all(len(path) == asked.steps + 1 for path in found.losses) and len(found.predicted) == asked.steps + 1
+    assert (
+        all(len(path) == asked.steps + 1 for path in found.losses)
+        and len(found.predicted) == asked.steps + 1
+    )
     last = found.losses[found.chosen][-1]
     logits = network()(x[1:]).double()[0]
     oracle = {
-        "cross-entropy": -logits.log_softmax(0)[1], "margin": max(logits[0], logits[2]) - logits[1], "targeted": logits.log_softmax(0)[2],
-    }  # fmt: skip
+        "cross-entropy": -logits.log_softmax(0)[1],
+        "margin": max(logits[0], logits[2]) - logits[1],
+        "targeted": logits.log_softmax(0)[2],
+    }
     assert last == pytest.approx(float(oracle[attack]), abs=1e-4)
     assert found.predicted[-1] == found.attacked
 
@@ -63,7 +85,9 @@ def test_the_strongest_start_is_shown(world: None) -> None:
     assert found.losses[found.chosen][-1] == max(path[-1] for path in found.losses)
 
 
-def test_the_attack_at_the_smallest_budget_fools_and_one_step_below_was_tried_in_vain(world: None) -> None:
+def test_the_attack_at_the_smallest_budget_fools_and_one_step_below_was_tried_in_vain(
+    world: None,
+) -> None:
     least = smallest_budget(config())
     assert least.epsilon is not None and 0 < least.epsilon < least.largest
     assert least.step <= least.largest / 256
@@ -91,8 +115,11 @@ class Linear(Classifier):
 
 @pytest.mark.parametrize("attack", ["cross-entropy", "margin", "targeted"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_the_smallest_budget_of_a_plane_is_the_distance_to_it(norm: str, attack: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Distance of x to w.x = b: |w.x - b| / |w|_1 in l_inf, / |w|_2 in l_2. The image is grey, so that no pixel meets 0 or 1."""
+def test_the_smallest_budget_of_a_plane_is_the_distance_to_it(
+    norm: str, attack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Distance of x to w.x = b: |w.x - b| / |w|_1 in l_inf, / |w|_2 in l_2. The image is grey, so
+    that no pixel meets 0 or 1."""
     weight = torch.randn(64, generator=torch.Generator().manual_seed(3))
     x = np.full((8, 8, 1), 128, np.uint8)
     distance = 0.11
@@ -102,14 +129,19 @@ def test_the_smallest_budget_of_a_plane_is_the_distance_to_it(norm: str, attack:
     monkeypatch.setattr(lab_attack, "encoder_on_device", lambda name, dataset: encoder)
     info = DatasetInfo("plane", "Plane", ("below", "above"), (1, 8, 8), None, "")
     asked = LabConfig(model="plane", dataset="plane", norm=norm, attack=attack, steps=60)
-    found = lab_attack.Lab(asked, Subject(x, 1, info, "sha")).smallest(budgets(0.3), lambda share, words: None)
+    found = lab_attack.Lab(asked, Subject(x, 1, info, "sha")).smallest(
+        budgets(0.3), lambda share, words: None
+    )
     assert found.epsilon is not None
-    # An upper bound, met to a step of the grid; in l_2 the iterates turn towards the normal only in the limit.
+    # An upper bound, met to a step of the grid; in l_2 the iterates turn towards the normal only in
+    # the limit.
     assert distance <= found.epsilon <= distance * (1 if norm == "linf" else 1.02) + 2 * found.step
 
 
 @given(st.integers(1, 500), st.data())
-def test_halving_finds_the_threshold_of_whatever_fails_below_and_succeeds_above(steps: int, data: st.DataObject) -> None:
+def test_halving_finds_the_threshold_of_whatever_fails_below_and_succeeds_above(
+    steps: int, data: st.DataObject
+) -> None:
     threshold = data.draw(st.integers(1, steps))
     tried: list[int] = []
 
@@ -153,9 +185,14 @@ def test_a_targeted_attack_aims_at_its_class_or_at_the_likeliest_other_one(world
 
 def test_what_does_not_fit_together_is_one_sentence(world: None) -> None:
     for change, word in (
-        ({"row": 12}, "row 12 is not there"), ({"model": "gone"}, "gone"), ({"dataset": "nowhere"}, "nowhere"), ({"target": 3}, "target 3"),
-        ({"attack": "targeted", "target": 1}, "own class"), ({"image": "0" * 24}, "upload it again"), ({"model": "run:../x"}, "run"),
-    ):  # fmt: skip
+        ({"row": 12}, "row 12 is not there"),
+        ({"model": "gone"}, "gone"),
+        ({"dataset": "nowhere"}, "nowhere"),
+        ({"target": 3}, "target 3"),
+        ({"attack": "targeted", "target": 1}, "own class"),
+        ({"image": "0" * 24}, "upload it again"),
+        ({"model": "run:../x"}, "run"),
+    ):
         with pytest.raises((InputError, MissingError), match=word) as error:
             attack_image(config(**change))
         assert "\n" not in str(error.value)
@@ -164,18 +201,25 @@ def test_what_does_not_fit_together_is_one_sentence(world: None) -> None:
 def test_results_are_kept_by_content_and_read_without_torch(world: None) -> None:
     made, least = attack_image(config()), smallest_budget(config())
     program = (
-        "from cdp.config_lab import LabConfig; from cdp.tasks.lab import *\n"
-        f"c = LabConfig.model_validate_json('''{config().model_dump_json()}'''); s = subject_of(c)\n"
-        "print(attack_cached(c, s).figures.after, smallest_cached(c, s).epsilon)"
+        "from cdp.config_lab import LabConfig; from cdp.tasks.lab import *\nc ="
+        f" LabConfig.model_validate_json('''{config().model_dump_json()}'''); s ="
+        " subject_of(c)\nprint(attack_cached(c, s).figures.after, smallest_cached(c, s).epsilon)"
     )
     assert without_torch(program) == f"{made.figures.after} {least.epsilon}"
     again = attack_cached(config(), subject_of(config()))
-    assert again is not None and again.figures == made.figures and np.array_equal(again.adversarial, made.adversarial)
+    assert (
+        again is not None
+        and again.figures == made.figures
+        and np.array_equal(again.adversarial, made.adversarial)
+    )
     for path in (paths.cache_dir() / "lab").iterdir():
         path.write_bytes(b"{}")
     assert attack_cached(config(), subject_of(config())) is None
     fresh = attack_image(config())
-    assert np.array_equal(fresh.adversarial, made.adversarial) and fresh.figures.losses == made.figures.losses
+    assert (
+        np.array_equal(fresh.adversarial, made.adversarial)
+        and fresh.figures.losses == made.figures.losses
+    )
 
 
 def test_a_result_is_known_by_image_weights_and_settings_alone(world: None) -> None:
@@ -184,7 +228,14 @@ def test_a_result_is_known_by_image_weights_and_settings_alone(world: None) -> N
         return attack_key(asked, subject_of(asked)), search_key(asked, subject_of(asked))
 
     first = keys()
-    for change in ({"row": 2}, {"steps": 11}, {"seed": 1}, {"norm": "l2"}, {"attack": "margin"}, {"model": f"run:{RUN}"}):
+    for change in (
+        {"row": 2},
+        {"steps": 11},
+        {"seed": 1},
+        {"norm": "l2"},
+        {"attack": "margin"},
+        {"model": f"run:{RUN}"},
+    ):
         assert not set(keys(**change)) & set(first), change
     assert keys(epsilon=0.2)[0] != first[0] and keys(epsilon=0.2)[1] == first[1]
     assert keys(largest=0.5)[0] == first[0] and keys(largest=0.5)[1] != first[1]
@@ -208,7 +259,9 @@ def test_a_classifier_of_other_images_is_refused(world: None) -> None:
 
 
 def test_where_an_attack_succeeds_first_is_told() -> None:
-    figures = Figures(1, None, 0.1, 0.1, (0.1, 0.9), (0.8, 0.2), ((0.0, 1.0, 2.0),), (1, 0, 0), 0, 0.1)
+    figures = Figures(
+        1, None, 0.1, 0.1, (0.1, 0.9), (0.8, 0.2), ((0.0, 1.0, 2.0),), (1, 0, 0), 0, 0.1
+    )
     assert (figures.turned_at, figures.fooled) == (1, True)
     stands = replace(figures, after=(0.2, 0.8), predicted=(1, 0, 1))
     assert (stands.turned_at, stands.fooled) == (1, False)
@@ -219,9 +272,14 @@ def test_where_an_attack_succeeds_first_is_told() -> None:
 def test_every_data_set_has_a_budget_to_measure_the_slider_in() -> None:
     assert budget_of(CATALOG["fashion-mnist"], "linf") == 0.1
     assert budget_of(CATALOG["cifar10"], "l2") == pytest.approx(128 / 255, abs=1e-6)
-    assert budget_of(CATALOG["kmnist"], "linf") == 0.1  # grey images of this size, without a convention
-    # Where there is none: as long, for its number of pixel values, as CIFAR-10's is beside its l_inf budget.
-    assert budget_of(CATALOG["kmnist"], "l2") == pytest.approx(16 * 0.1 * (784 / 3072) ** 0.5, rel=0.01)
+    assert (
+        budget_of(CATALOG["kmnist"], "linf") == 0.1
+    )  # grey images of this size, without a convention
+    # Where there is none: as long, for its number of pixel values, as CIFAR-10's is beside its
+    # l_inf budget.
+    assert budget_of(CATALOG["kmnist"], "l2") == pytest.approx(
+        16 * 0.1 * (784 / 3072) ** 0.5, rel=0.01
+    )
     steps = budgets(0.3)
     assert (steps[0], steps[100], steps[-1], len(set(steps))) == (0, 0.1, 0.3, GRID + 1)
 

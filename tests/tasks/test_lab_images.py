@@ -1,4 +1,5 @@
-"""Uploads to the attack lab: read as hostile, changed only with a word about it, kept by content."""
+"""Uploads to the attack lab: read as hostile, changed only with a word about it, kept by
+content."""
 
 from __future__ import annotations
 
@@ -71,7 +72,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def announced(width: int, height: int) -> bytes:
     """A PNG whose header promises that size and whose data are a few bytes."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 10)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + chunk(b"IDAT", zlib.compress(b"\0" * 10))
+        + chunk(b"IEND", b"")
+    )
 
 
 def animated() -> bytes:
@@ -88,15 +94,24 @@ def gif() -> bytes:
 
 
 HOSTILE = {
-    "empty": (b"", "not a readable image"), "text": (b"<html>404</html>", "not a readable image"), "cut": (png(NOISE)[:200], "not a readable image"),
-    "bomb": (announced(60_000, 60_000), "px"), "wide": (announced(5000, 10), "5000 x 10 px"), "promise": (announced(28, 28), "not a readable image"),
-    "zero": (announced(0, 28), "mine"), "animation": (animated(), "animation"), "gif": (gif(), "not a readable image"),
-    "deep": (png(np.zeros((28, 28), np.uint16)), "8-bit"), "huge": (b"\x89PNG" + bytes(MAX_FILE_BYTES), "over 4 MB"),
-}  # fmt: skip
+    "empty": (b"", "not a readable image"),
+    "text": (b"<html>404</html>", "not a readable image"),
+    "cut": (png(NOISE)[:200], "not a readable image"),
+    "bomb": (announced(60_000, 60_000), "px"),
+    "wide": (announced(5000, 10), "5000 x 10 px"),
+    "promise": (announced(28, 28), "not a readable image"),
+    "zero": (announced(0, 28), "mine"),
+    "animation": (animated(), "animation"),
+    "gif": (gif(), "not a readable image"),
+    "deep": (png(np.zeros((28, 28), np.uint16)), "8-bit"),
+    "huge": (b"\x89PNG" + bytes(MAX_FILE_BYTES), "over 4 MB"),
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_what_is_no_such_image_is_one_sentence_and_leaves_nothing(kind: str, cdp_home: Path) -> None:
+def test_what_is_no_such_image_is_one_sentence_and_leaves_nothing(
+    kind: str, cdp_home: Path
+) -> None:
     content, words = HOSTILE[kind]
     with pytest.raises(InputError, match=words) as error:
         read_upload(content, "<b>mine</b>.png", GREY)
@@ -106,7 +121,9 @@ def test_what_is_no_such_image_is_one_sentence_and_leaves_nothing(kind: str, cdp
 
 def test_images_of_channels_that_no_png_has_are_not_asked_for() -> None:
     with pytest.raises(InputError, match="2 channels"):
-        read_upload(png(NOISE), "mine.png", DatasetInfo("two", "Two", ("a", "b"), (2, 28, 28), None, ""))
+        read_upload(
+            png(NOISE), "mine.png", DatasetInfo("two", "Two", ("a", "b"), (2, 28, 28), None, "")
+        )
 
 
 def test_an_upload_is_found_by_its_content_and_nothing_else_is(cdp_home: Path) -> None:

@@ -1,4 +1,5 @@
-"""Measured sets: pairs beside figures, a disk that remembers, and comparisons at equal numbers of images."""
+"""Measured sets: pairs beside figures, a disk that remembers, and comparisons at equal numbers of
+images."""
 
 from __future__ import annotations
 
@@ -15,7 +16,14 @@ from cdp.embedding.pairs import class_pairs
 from cdp.errors import InputError
 from cdp.tasks import measuring
 from cdp.tasks.features import features
-from cdp.tasks.measuring import Comparison, Measured, compare, comparisons_json, measure_set, measured_cached
+from cdp.tasks.measuring import (
+    Comparison,
+    Measured,
+    compare,
+    comparisons_json,
+    measure_set,
+    measured_cached,
+)
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 
 OPTIONS = {"encoder": JUDGE, "dataset": DATASET, "rows": 200}
@@ -52,13 +60,16 @@ def test_class_pairs_stand_beside_the_figures(found: Measured) -> None:
 def test_what_was_measured_comes_back_equal_and_without_torch(found: Measured) -> None:
     assert measured_cached("fresh", **OPTIONS) == found  # type: ignore[arg-type]
     told = without_torch(
-        "from cdp.tasks.measuring import Comparison, measured_cached, sentences\n"
-        f"found = measured_cached('fresh', **{OPTIONS!r}); sentences(Comparison(found, found)); print(found.result.figures['separation'].high)"
+        "from cdp.tasks.measuring import Comparison, measured_cached, sentences\nfound ="
+        f" measured_cached('fresh', **{OPTIONS!r}); sentences(Comparison(found, found));"
+        " print(found.result.figures['separation'].high)"
     )
     assert float(told) == found.result.figures["separation"].high
 
 
-def test_a_real_split_and_one_class_are_measured_as_far_as_they_go_and_remembered(found: Measured) -> None:
+def test_a_real_split_and_one_class_are_measured_as_far_as_they_go_and_remembered(
+    found: Measured,
+) -> None:
     split = measure_set(f"{DATASET}:test", **OPTIONS)  # type: ignore[arg-type]
     assert "precision" not in split.result.figures and split.pairs is not None
     image, label, _ = real("train")
@@ -69,8 +80,12 @@ def test_a_real_split_and_one_class_are_measured_as_far_as_they_go_and_remembere
         assert measured_cached(name, **OPTIONS) == made  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", ["seed", "rows", "encoder", "label", "real", "version", "damage"])
-def test_whatever_the_figures_follow_from_tells_measurements_apart(found: Measured, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+@pytest.mark.parametrize(
+    "change", ["seed", "rows", "encoder", "label", "real", "version", "damage"]
+)
+def test_whatever_the_figures_follow_from_tells_measurements_apart(
+    found: Measured, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
     assert measured_cached("fresh", **OPTIONS) == found  # type: ignore[arg-type]
     options: dict[str, object] = dict(OPTIONS)
     name = "fresh"
@@ -100,26 +115,41 @@ def test_too_few_rows_are_refused_with_the_remedy(found: Measured) -> None:
 
 
 def test_the_json_has_every_pair_both_ways(found: Measured) -> None:
-    given = json.loads(json.dumps(comparisons_json([found, found], [Comparison(found, found)], encoder="judge"), allow_nan=False))
+    given = json.loads(
+        json.dumps(
+            comparisons_json([found, found], [Comparison(found, found)], encoder="judge"),
+            allow_nan=False,
+        )
+    )
     pairs = {(row["first"], row["second"]): row for row in given["sets"][0]["pairs"]}
     assert len(pairs) == 100
-    assert pairs[2, 4]["separation"] == pairs[4, 2]["separation"] and pairs[2, 2]["separation"] is None
+    assert (
+        pairs[2, 4]["separation"] == pairs[4, 2]["separation"] and pairs[2, 2]["separation"] is None
+    )
     assert pairs[2, 4]["confusion"]["value"] == found.pairs.confusion[2, 4].value  # type: ignore[union-attr]
     assert given["differences"][0]["figures"]["separation"]["value"] == 0
 
 
-def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_process(found: Measured) -> None:
+def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_process(
+    found: Measured,
+) -> None:
     (paths.sets_dir() / f"{DATASET}-test").rename(paths.home() / "gone")
     image, label, _ = real("train")
-    make(f"{DATASET}-test", image[:100], label[:100])  # held-out images that are all training images
+    make(
+        f"{DATASET}-test", image[:100], label[:100]
+    )  # held-out images that are all training images
     again = measure_set("fresh", **OPTIONS)  # type: ignore[arg-type]
     assert "nearest" not in again.result.figures and "nearest" in found.result.figures
     assert again.result.figures["coverage"].n == 100
 
 
-def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_images(found: Measured) -> None:
+def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_images(
+    found: Measured,
+) -> None:
     image, label, _ = real("test")
-    part = np.flatnonzero((label[TEST : TEST + 500] != 3) | (np.arange(500) % 2 == 0)) + TEST  # half of one class is missing
+    part = (
+        np.flatnonzero((label[TEST : TEST + 500] != 3) | (np.arange(500) % 2 == 0)) + TEST
+    )  # half of one class is missing
     make("larger", image[part], label[part])
     options = OPTIONS | {"rows": 400}
     pair = compare("fresh", "larger", **options)  # type: ignore[arg-type]
@@ -128,10 +158,15 @@ def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_im
     cut = measure_set("larger", sizes=found.sizes, **options)  # type: ignore[arg-type]
     assert cut == pair.second
     again = measure_set("larger", sizes=found.sizes, **options | {"seed": 1})  # type: ignore[arg-type]
-    assert again.sizes == cut.sizes and again.result.figures["separation"].value != cut.result.figures["separation"].value
+    assert (
+        again.sizes == cut.sizes
+        and again.result.figures["separation"].value != cut.result.figures["separation"].value
+    )
 
 
-def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(cdp_home: Path) -> None:
+def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(
+    cdp_home: Path,
+) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(120) % 3
     image = (rng.integers(0, 60, (120, 8, 8, 1)) + 60 * label[:, None, None, None]).astype(np.uint8)
@@ -148,9 +183,15 @@ def test_a_set_numbered_otherwise_has_the_same_figures_class_by_class(found: Mea
     image, label, names = real("test")
     part = slice(TEST, TEST + 200)
     order = np.roll(np.arange(len(names)), 3)  # new number -> old
-    make("turned", image[part], np.argsort(order)[label[part]], class_names=[names[k] for k in order])
+    make(
+        "turned", image[part], np.argsort(order)[label[part]], class_names=[names[k] for k in order]
+    )
     turned = measure_set("turned", **OPTIONS)  # type: ignore[arg-type]
-    assert turned.result == found.result and turned.pairs == found.pairs and turned.class_names == found.class_names
+    assert (
+        turned.result == found.result
+        and turned.pairs == found.pairs
+        and turned.class_names == found.class_names
+    )
     assert "by name" in turned.note and not found.note
 
 
@@ -161,8 +202,12 @@ def test_a_set_numbered_otherwise_has_the_same_figures_class_by_class(found: Mea
         ({"class_names": [*(f"thing {k}" for k in range(10))]}, "lacks .*it has 'thing 0'"),
     ],
 )
-def test_a_set_of_other_classes_is_not_compared_with_the_real_images(found: Measured, change: dict[str, list[str]], words: str) -> None:
+def test_a_set_of_other_classes_is_not_compared_with_the_real_images(
+    found: Measured, change: dict[str, list[str]], words: str
+) -> None:
     image, label, _ = real("test")
     make("other", image[:200], label[:200], **change)
-    with pytest.raises(InputError, match=rf"set other does not fit the data set {DATASET} .*{words}"):
+    with pytest.raises(
+        InputError, match=rf"set other does not fit the data set {DATASET} .*{words}"
+    ):
         measure_set("other", **OPTIONS)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""Whose data a generation is guided by and judged with: the model's card decides, and what contradicts it is refused."""
+"""Whose data a generation is guided by and judged with: the model's card decides, and what
+contradicts it is refused."""
 
 from __future__ import annotations
 
@@ -23,17 +24,36 @@ def model(name: str = "mine", *, card: bool = True, classes: int = 3, **change: 
     """The folder of a diffusion model, as far as it is read before its weights."""
     folder = paths.models_dir() / name
     (folder / "unet").mkdir(parents=True)
-    network = {"sample_size": 8, "in_channels": 1, "num_class_embeds": classes + 1 if card and classes else classes or None}
+    network = {
+        "sample_size": 8,
+        "in_channels": 1,
+        "num_class_embeds": classes + 1 if card and classes else classes or None,
+    }
     (folder / "unet" / "config.json").write_text(json.dumps(network))
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]}))
+    (folder / "model_index.json").write_text(
+        json.dumps({"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]})
+    )
     if card:
-        said = {"dataset": "pets", "shape": [1, 8, 8], "patch": 1, "classes": classes, "class_names": PETS[:classes]}
+        said = {
+            "dataset": "pets",
+            "shape": [1, 8, 8],
+            "patch": 1,
+            "classes": classes,
+            "class_names": PETS[:classes],
+        }
         (folder / "card.json").write_text(json.dumps(said | change))
     return folder
 
 
-def data(name: str, names: list[str] | None, *, shape: tuple[int, int, int] = (8, 8, 1), classes: int = 3) -> None:
-    save_set(name, np.zeros((12, *shape), np.uint8), np.arange(12) % classes, {} if names is None else {"class_names": names})
+def data(
+    name: str, names: list[str] | None, *, shape: tuple[int, int, int] = (8, 8, 1), classes: int = 3
+) -> None:
+    save_set(
+        name,
+        np.zeros((12, *shape), np.uint8),
+        np.arange(12) % classes,
+        {} if names is None else {"class_names": names},
+    )
 
 
 def asked(dataset: str = "", name: str = "mine") -> str:
@@ -65,10 +85,14 @@ def test_the_model_outlives_the_images_it_was_trained_on() -> None:
         ({"names": PETS, "shape": (8, 8, 3)}, "shape"),
     ],
 )
-def test_a_contradiction_is_refused_naming_both_and_nothing_is_queued(made: dict[str, Any], words: str) -> None:
+def test_a_contradiction_is_refused_naming_both_and_nothing_is_queued(
+    made: dict[str, Any], words: str
+) -> None:
     model()
     data("other", **made)
-    with pytest.raises(InputError, match=rf"other does not fit the model mine, whose card says pets \(.*{words}"):
+    with pytest.raises(
+        InputError, match=rf"other does not fit the model mine, whose card says pets \(.*{words}"
+    ):
         asked("other")
     with pytest.raises(InputError, match="whose card says pets"):
         KINDS["generate"].check("new", GenerateConfig(model="mine", dataset="other"))
@@ -86,7 +110,13 @@ def test_a_folder_of_diffusers_has_the_data_set_that_is_named_and_else_none() ->
     data("pets", PETS)
     assert asked("pets") == "pets"
     data("four", [*PETS, "dog"], classes=4)
-    with pytest.raises(InputError, match=r"four does not fit the model mine, which does not say what it was trained on .*4 classes"):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"four does not fit the model mine, which does not say what it was trained on .*4"
+            r" classes"
+        ),
+    ):
         asked("four")
 
 
@@ -106,12 +136,16 @@ def test_old_settings_that_name_the_data_set_still_load() -> None:
 
 
 def test_guidance_without_a_known_data_set_is_refused_in_words_for_page_and_command_line() -> None:
-    """A folder as diffusers saves it, without a card: unguided it needs nothing, guided it needs to know whose encoder is meant."""
+    """A folder as diffusers saves it, without a card: unguided it needs nothing, guided it needs to
+    know whose encoder is meant."""
     from cdp.tasks.engine import load_engine
     from tests.tasks.unconditional_world import make_model
 
     make_model(paths.models_dir() / "plain")
     quiet = {"model": "plain", "count": 4, "batch": 4, "steps": 2, "precision": "fp32"}
     assert load_engine(unflatten({**quiet, "loss": "none"})).dataset == ""
-    with pytest.raises(InputError, match=r"plain does not say what it was trained on.*--dataset NAME; on the page: Real data"):
+    with pytest.raises(
+        InputError,
+        match=r"plain does not say what it was trained on.*--dataset NAME; on the page: Real data",
+    ):
         load_engine(unflatten({**quiet, "loss": "info_nce"}))

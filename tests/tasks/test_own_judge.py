@@ -13,11 +13,16 @@ from cdp.tasks.judge import baseline, verdict
 from tests.tasks.small_world import JUDGE, real
 
 
-def test_a_judge_trained_while_the_app_runs_is_found_and_a_class_without_held_out_images_costs_only_its_figure(cdp_home: Path) -> None:
+def test_a_judge_trained_while_the_app_runs_is_found_and_a_class_without_held_out_images_costs_only_its_figure(
+    cdp_home: Path,
+) -> None:
     image, label, names = real("train")
     held, held_label, _ = real("test")
     some = held_label[:200] != 0
-    for name, rows in (("growing", (image[:300], label[:300])), ("growing-test", (held[:200][some], held_label[:200][some]))):
+    for name, rows in (
+        ("growing", (image[:300], label[:300])),
+        ("growing-test", (held[:200][some], held_label[:200][some])),
+    ):
         save_set(name, *rows, {"class_names": names, "source": "test"})
     assert baseline("growing") is None
     shutil.copytree(JUDGE, paths.encoders_dir() / "growing" / "judge")
@@ -26,4 +31,9 @@ def test_a_judge_trained_while_the_app_runs_is_found_and_a_class_without_held_ou
     assert everything.agreement is not None
     assert everything.nearest is None
     rest = label[300:400] != 0
-    assert verdict("growing", label[300:400][rest], np.asarray(image[300:400])[rest], None).guided.nearest is not None
+    assert (
+        verdict(
+            "growing", label[300:400][rest], np.asarray(image[300:400])[rest], None
+        ).guided.nearest
+        is not None
+    )

@@ -1,4 +1,5 @@
-"""A saved set that encoders were trained on is a data set of its own: its images are real ones, in whatever order they lie."""
+"""A saved set that encoders were trained on is a data set of its own: its images are real ones, in
+whatever order they lie."""
 
 from __future__ import annotations
 
@@ -17,7 +18,12 @@ from cdp.ui.explore.state import from_params
 
 def save(name: str, label: np.ndarray, **card: str) -> None:
     image = np.broadcast_to(label.astype(np.uint8)[:, None, None, None], (len(label), 2, 2, 1))
-    save_set(name, np.ascontiguousarray(image), label, {"class_names": ["a", "b", "c"], "source": "test"} | card)
+    save_set(
+        name,
+        np.ascontiguousarray(image),
+        label,
+        {"class_names": ["a", "b", "c"], "source": "test"} | card,
+    )
 
 
 @pytest.fixture
@@ -31,9 +37,17 @@ def own(cdp_home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "split"), [("shapes", ("shapes", "train")), ("shapes-test", ("shapes", "test")), ("other", ("", "")), ("../shapes", ("", ""))]
+    ("name", "split"),
+    [
+        ("shapes", ("shapes", "train")),
+        ("shapes-test", ("shapes", "test")),
+        ("other", ("", "")),
+        ("../shapes", ("", "")),
+    ],
 )
-def test_encoders_make_a_saved_set_a_data_set_with_its_test_images(own: None, name: str, split: tuple[str, str]) -> None:
+def test_encoders_make_a_saved_set_a_data_set_with_its_test_images(
+    own: None, name: str, split: tuple[str, str]
+) -> None:
     assert own_split(name) == split
 
 

@@ -1,4 +1,5 @@
-"""What stands in the way of a training is the same for page, command line and worker, and said before anything begins."""
+"""What stands in the way of a training is the same for page, command line and worker, and said
+before anything begins."""
 
 from __future__ import annotations
 
@@ -19,8 +20,20 @@ from cdp.types import usual_budget
 NAMES = ["ant", "bee", "cat"]
 
 
-def save(name: str, *, count: int = 60, names: list[str] | None = None, shape: tuple[int, int, int] = (8, 8, 1), classes: int = 3) -> None:
-    save_set(name, np.zeros((count, *shape), np.uint8), np.arange(count) % classes, {"class_names": names or NAMES})
+def save(
+    name: str,
+    *,
+    count: int = 60,
+    names: list[str] | None = None,
+    shape: tuple[int, int, int] = (8, 8, 1),
+    classes: int = 3,
+) -> None:
+    save_set(
+        name,
+        np.zeros((count, *shape), np.uint8),
+        np.arange(count) % classes,
+        {"class_names": names or NAMES},
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,13 +46,18 @@ def save(name: str, *, count: int = 60, names: list[str] | None = None, shape: t
         ({}, {"shape": (8, 8, 3)}, "shape"),
     ],
 )
-def test_the_page_and_the_launch_of_a_run_refuse_the_same(made: dict[str, object], tests: dict[str, object] | None, words: str) -> None:
+def test_the_page_and_the_launch_of_a_run_refuse_the_same(
+    made: dict[str, object], tests: dict[str, object] | None, words: str
+) -> None:
     save("pets", **made)  # type: ignore[arg-type]
     if tests is not None:
         save("pets-test", **tests)  # type: ignore[arg-type]
     (blocking,) = (one for one in concerns(facts("pets")) if one.blocking)
     config = EncoderConfig(dataset="pets", name="judge")
-    for ask in (lambda: require_ready(config), lambda: KINDS["pretrain-encoder"].check("judge", config)):
+    for ask in (
+        lambda: require_ready(config),
+        lambda: KINDS["pretrain-encoder"].check("judge", config),
+    ):
         with pytest.raises(InputError, match=words) as refused:
             ask()
         assert blocking.text.rstrip(".").lower() in str(refused.value).lower()
@@ -47,7 +65,10 @@ def test_the_page_and_the_launch_of_a_run_refuse_the_same(made: dict[str, object
 
 def test_a_diffusion_model_takes_what_stands_in_the_way_of_encoders_alone() -> None:
     save("odd", shape=(9, 8, 1))
-    assert any("pads" in sentence or "even" not in sentence for sentence in require_ready(PretrainConfig(dataset="odd", name="odd")))
+    assert any(
+        "pads" in sentence or "even" not in sentence
+        for sentence in require_ready(PretrainConfig(dataset="odd", name="odd"))
+    )
 
 
 def test_a_robust_encoder_takes_the_usual_budget_and_says_so() -> None:
@@ -55,18 +76,31 @@ def test_a_robust_encoder_takes_the_usual_budget_and_says_so() -> None:
     said = require_ready(EncoderConfig(dataset="pets", kind="robust"))
     assert any("no conventional attack budget, so 0.1 is taken" in sentence for sentence in said)
     assert usual_budget(3) == 8 / 255
-    assert not any("budget" in sentence for sentence in require_ready(EncoderConfig(dataset="fashion-mnist", kind="robust")))
+    assert not any(
+        "budget" in sentence
+        for sentence in require_ready(EncoderConfig(dataset="fashion-mnist", kind="robust"))
+    )
 
 
 @pytest.mark.parametrize(
     ("names", "words"),
-    [(["ant", "bee", "dog"], "lacks 'dog'; it has 'cat' besides"), (["bee", "ant", "cat"], "numbered otherwise")],
+    [
+        (["ant", "bee", "dog"], "lacks 'dog'; it has 'cat' besides"),
+        (["bee", "ant", "cat"], "numbered otherwise"),
+    ],
 )
 def test_a_model_of_other_classes_is_nothing_to_start_from(names: list[str], words: str) -> None:
     save("pets")
     folder = paths.models_dir() / "old"
     (folder / "unet").mkdir(parents=True)
-    (folder / "unet" / "config.json").write_text(json.dumps({"sample_size": 8, "in_channels": 1, "num_class_embeds": 4}))
-    (folder / "card.json").write_text(json.dumps({"shape": [1, 8, 8], "patch": 1, "classes": 3, "class_names": names}))
-    with pytest.raises(InputError, match=f"start: the model old was not trained on images like those of pets .*{words}"):
+    (folder / "unet" / "config.json").write_text(
+        json.dumps({"sample_size": 8, "in_channels": 1, "num_class_embeds": 4})
+    )
+    (folder / "card.json").write_text(
+        json.dumps({"shape": [1, 8, 8], "patch": 1, "classes": 3, "class_names": names})
+    )
+    with pytest.raises(
+        InputError,
+        match=f"start: the model old was not trained on images like those of pets .*{words}",
+    ):
         require_ready(PretrainConfig(dataset="pets", name="new", start="old"))

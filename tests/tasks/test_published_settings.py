@@ -1,6 +1,8 @@
-"""Each preset against a plain float64 loop written from the description of its settings: from the preset's name to the final images.
+"""Each preset against a plain float64 loop written from the description of its settings: from the
+preset's name to the final images.
 
-The loops below share with the code under test the weights of two tiny networks, the random draws, and nothing else.
+The loops below share with the code under test the weights of two tiny networks, the random draws,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -25,8 +27,18 @@ from cdp.presets import preset
 from cdp.tasks import batches
 
 SHAPE, FEATURES, CLASSES = (1, 8, 8), 20, 3
-LINEAR = {"num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02, "prediction_type": "epsilon"}
-COSINE = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "epsilon"}
+LINEAR = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "linear",
+    "beta_start": 1e-4,
+    "beta_end": 0.02,
+    "prediction_type": "epsilon",
+}
+COSINE = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "squaredcos_cap_v2",
+    "prediction_type": "epsilon",
+}
 OURS = noise.COSINE
 
 Delta = Callable[[Tensor, Tensor, Tensor, int, float], Tensor | None]
@@ -38,13 +50,19 @@ def alpha_bars(config: dict[str, Any]) -> Tensor:
     if config["beta_schedule"] == "linear":
         betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     else:
-        level = torch.cos((torch.arange(1001, dtype=torch.float64) / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
+        level = (
+            torch.cos(
+                (torch.arange(1001, dtype=torch.float64) / 1000 + 0.008) / 1.008 * math.pi / 2
+            )
+            ** 2
+        )
         betas = (1 - level[1:] / level[:-1]).clamp(max=0.999)
     return torch.cumprod(1 - betas, 0)
 
 
 class TinyDenoiser(nn.Module):
-    """The exact prediction for Gaussian classes, bent a little by a convolution, so that images stay images without training."""
+    """The exact prediction for Gaussian classes, bent a little by a convolution, so that images
+    stay images without training."""
 
     shape, spread = SHAPE, 0.1
 
@@ -94,12 +112,19 @@ def real_bank() -> Bank:
     return Bank(TinyEncoder().features(image).detach(), torch.arange(30) % CLASSES)
 
 
-def ours(config: GenerateConfig, scheduler: dict[str, Any], classes: int, monkeypatch: pytest.MonkeyPatch) -> Tensor:
-    """The images of the first batch as the application makes them, with tiny networks in place of its own."""
+def ours(
+    config: GenerateConfig, scheduler: dict[str, Any], classes: int, monkeypatch: pytest.MonkeyPatch
+) -> Tensor:
+    """The images of the first batch as the application makes them, with tiny networks in place of
+    its own."""
     loaded = SimpleNamespace(
-        model=SimpleNamespace(denoiser=frozen(TinyDenoiser(scheduler, classes)), scheduler_config=scheduler),
-        encoder=SimpleNamespace(net=frozen(TinyEncoder())), bank=real_bank(), dtype=torch.float32,
-    )  # fmt: skip
+        model=SimpleNamespace(
+            denoiser=frozen(TinyDenoiser(scheduler, classes)), scheduler_config=scheduler
+        ),
+        encoder=SimpleNamespace(net=frozen(TinyEncoder())),
+        bank=real_bank(),
+        dtype=torch.float32,
+    )
     monkeypatch.setattr(batches, "load_engine", lambda config: loaded)
     *_, last = batches.sample_batch(config, 0)
     return last.x.double()
@@ -107,7 +132,10 @@ def ours(config: GenerateConfig, scheduler: dict[str, Any], classes: int, monkey
 
 def streams(config: GenerateConfig) -> list[torch.Generator]:
     """The random stream of every image of the batch."""
-    return [torch.Generator().manual_seed(seed) for seed in image_seeds(config.seed, range(config.count))]
+    return [
+        torch.Generator().manual_seed(seed)
+        for seed in image_seeds(config.seed, range(config.count))
+    ]
 
 
 def draw(sources: list[torch.Generator]) -> Tensor:
@@ -123,13 +151,16 @@ def head_of(config: GenerateConfig, widths: tuple[int, int]) -> nn.Sequential:
 
 
 def hard_negative_mean(z: Tensor, other: Tensor) -> Tensor:
-    """The mean over all 2B rows of the debiased hard-negative loss with tau 10, tau_plus 0.1, beta 1, row by row."""
+    """The mean over all 2B rows of the debiased hard-negative loss with tau 10, tau_plus 0.1, beta
+    1, row by row."""
     count, views = len(z), torch.cat([z, other])
     number, rows = 2 * count - 2, []
     for i in range(2 * count):
         partner = (i + count) % (2 * count)
         p = torch.exp(views[i] @ views[partner] / 10)
-        n = torch.stack([torch.exp(views[i] @ views[k] / 10) for k in range(2 * count) if k not in (i, partner)])
+        n = torch.stack(
+            [torch.exp(views[i] @ views[k] / 10) for k in range(2 * count) if k not in (i, partner)]
+        )
         r = (n * n).sum() / n.mean()
         ng = torch.clamp((r - 0.1 * number * p) / 0.9, min=number * math.exp(-1 / 10))
         rows.append(-torch.log(p / (p + ng)))
@@ -137,10 +168,21 @@ def hard_negative_mean(z: Tensor, other: Tensor) -> Tensor:
 
 
 class Published:
-    """Published guidance: at x_t, through encoder and online head, the iterate before as the positive, raw lambda on the mean of all rows."""
+    """Published guidance: at x_t, through encoder and online head, the iterate before as the
+    positive, raw lambda on the mean of all rows."""
 
-    def __init__(self, config: GenerateConfig, lam: float, widths: tuple[int, int], inside: Callable[[int], bool]) -> None:
-        self.encoder, self.lam, self.inside = copy.deepcopy(frozen(TinyEncoder())).double(), lam, inside
+    def __init__(
+        self,
+        config: GenerateConfig,
+        lam: float,
+        widths: tuple[int, int],
+        inside: Callable[[int], bool],
+    ) -> None:
+        self.encoder, self.lam, self.inside = (
+            copy.deepcopy(frozen(TinyEncoder())).double(),
+            lam,
+            inside,
+        )
         self.head = head_of(config, widths)
         self.adam = torch.optim.Adam(self.head.parameters(), lr=1e-2)
         self.before: Tensor | None = None
@@ -166,7 +208,8 @@ class Published:
 
 
 def default_guidance(labels: Tensor) -> Delta:
-    """Ours: SupCon (Khosla 2020, Eq. 2) against real images at x0, tau 0.1, |delta| = 0.1 sqrt(1-ab) min(1, sqrt(ab/(1-ab))) |e|, t < 700."""
+    """Ours: SupCon (Khosla 2020, Eq. 2) against real images at x0, tau 0.1, |delta| = 0.1
+    sqrt(1-ab) min(1, sqrt(ab/(1-ab))) |e|, t < 700."""
     bank, net = real_bank(), copy.deepcopy(frozen(TinyEncoder())).double()
     keys = bank.features.double()
     keys = keys / keys.norm(dim=1, keepdim=True)
@@ -179,7 +222,10 @@ def default_guidance(labels: Tensor) -> Delta:
             f = net.features((at + 1) / 2)
             logits = f / f.norm(dim=1, keepdim=True) @ keys.T / 0.1
             log_p = logits - logits.exp().sum(dim=1, keepdim=True).log()
-            total = sum((-log_p[i][bank.labels == labels[i]].mean() for i in range(len(labels))), torch.zeros((), dtype=torch.float64))
+            total = sum(
+                (-log_p[i][bank.labels == labels[i]].mean() for i in range(len(labels))),
+                torch.zeros((), dtype=torch.float64),
+            )
             (g,) = torch.autograd.grad(total, at)
         size = 0.1 * math.sqrt(1 - ab) * min(1.0, math.sqrt(ab / (1 - ab)))
         lengths = [tensor.flatten(1).norm(dim=1).view(-1, 1, 1, 1) for tensor in (e, g)]
@@ -189,10 +235,21 @@ def default_guidance(labels: Tensor) -> Delta:
 
 
 def reference(
-    config: GenerateConfig, scheduler: dict[str, Any], classes: int, timesteps: list[int], delta: Delta, *, ancestral: bool
+    config: GenerateConfig,
+    scheduler: dict[str, Any],
+    classes: int,
+    timesteps: list[int],
+    delta: Delta,
+    *,
+    ancestral: bool,
 ) -> Tensor:
-    """DDIM with eta 0, or ancestral DDPM with the estimate clamped to [-1,1] and the variance of the posterior (Ho 2020, Eq. 7)."""
-    net, levels, sources = copy.deepcopy(frozen(TinyDenoiser(scheduler, classes))).double(), alpha_bars(scheduler).tolist(), streams(config)
+    """DDIM with eta 0, or ancestral DDPM with the estimate clamped to [-1,1] and the variance of
+    the posterior (Ho 2020, Eq. 7)."""
+    net, levels, sources = (
+        copy.deepcopy(frozen(TinyDenoiser(scheduler, classes))).double(),
+        alpha_bars(scheduler).tolist(),
+        streams(config),
+    )
     labels = torch.arange(config.count) % classes if classes else None
     x = draw(sources)
     for t, following in zip(timesteps, [*timesteps[1:], -1], strict=True):
@@ -208,7 +265,9 @@ def reference(
             x = math.sqrt(ab_next) * x0 + math.sqrt(1 - ab_next) * e
             continue
         beta = 1 - ab / ab_next
-        mean = (math.sqrt(ab_next) * beta * x0.clamp(-1, 1) + math.sqrt(1 - beta) * (1 - ab_next) * x) / (1 - ab)
+        mean = (
+            math.sqrt(ab_next) * beta * x0.clamp(-1, 1) + math.sqrt(1 - beta) * (1 - ab_next) * x
+        ) / (1 - ab)
         x = mean + math.sqrt((1 - ab_next) / (1 - ab) * beta) * draw(sources) if t > 0 else mean
     return x
 
@@ -232,29 +291,52 @@ def gap(one: Tensor, other: Tensor) -> float:
 
 BEFORE = {
     "paper-cifar10": {"head": False, "raw_lambda": 2e5},
-    "paper-mnist": {"window_start": 0.6, "window_stop": 0.2, "solver": "ddim", "clip_sample": "model", "head_hidden": 128, "head_out": 128},
+    "paper-mnist": {
+        "window_start": 0.6,
+        "window_stop": 0.2,
+        "solver": "ddim",
+        "clip_sample": "model",
+        "head_hidden": 128,
+        "head_out": 128,
+    },
 }
 """What these presets were before, in today's terms."""
 
 
 @pytest.mark.parametrize("classes", [0, CLASSES])
-def test_cifar10_is_the_published_loop_also_where_the_model_knows_classes(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar10_is_the_published_loop_also_where_the_model_knows_classes(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, steps = small("paper-cifar10"), list(range(950, -1, -50))
     guidance = cifar10(config)
     expected = reference(config, LINEAR, classes, steps, guidance, ancestral=False)
     assert guidance.guided == list(range(900, 399, -50)), "from the second step on, down to 400"
     assert gap(ours(config, LINEAR, classes, monkeypatch), expected) < 1e-4
-    assert gap(reference(config, LINEAR, classes, steps, cifar10(config, 2e5), ancestral=False), expected) > 0.1, "the push shows"
+    assert (
+        gap(
+            reference(config, LINEAR, classes, steps, cifar10(config, 2e5), ancestral=False),
+            expected,
+        )
+        > 0.1
+    ), "the push shows"
 
 
-@pytest.mark.parametrize(("name", "lam", "widths"), [("paper-mnist", 1e5, (64, 64)), ("paper-gtsrb", 5e3, (128, 128))])
-def test_digits_and_signs_are_the_published_loop(name: str, lam: float, widths: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "lam", "widths"), [("paper-mnist", 1e5, (64, 64)), ("paper-gtsrb", 5e3, (128, 128))]
+)
+def test_digits_and_signs_are_the_published_loop(
+    name: str, lam: float, widths: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, steps = small(name), list(range(996, -1, -4))
     guidance = digits(config, lam, widths)
     expected = reference(config, COSINE, CLASSES, steps, guidance, ancestral=True)
-    assert guidance.guided == list(range(148, 51, -4)), "25 steps, the first of which has the iterate before the window as its positive"
+    assert guidance.guided == list(range(148, 51, -4)), (
+        "25 steps, the first of which has the iterate before the window as its positive"
+    )
     assert gap(ours(config, COSINE, CLASSES, monkeypatch), expected) < 1e-4
-    doubled = reference(config, COSINE, CLASSES, steps, digits(config, 2 * lam, widths), ancestral=True)
+    doubled = reference(
+        config, COSINE, CLASSES, steps, digits(config, 2 * lam, widths), ancestral=True
+    )
     assert gap(doubled, expected) > 0.05, "the push shows"
 
 
@@ -267,7 +349,9 @@ def test_the_settings_before_were_other_ones(name: str, monkeypatch: pytest.Monk
 
 def test_the_default_is_the_loop_its_page_describes(monkeypatch: pytest.MonkeyPatch) -> None:
     config, steps = small("default", count=12), list(range(999, -1, -50))
-    expected = reference(config, OURS, CLASSES, steps, default_guidance(torch.arange(12) % CLASSES), ancestral=False)
+    expected = reference(
+        config, OURS, CLASSES, steps, default_guidance(torch.arange(12) % CLASSES), ancestral=False
+    )
     assert gap(ours(config, OURS, CLASSES, monkeypatch), expected) < 1e-4
     plain = reference(config, OURS, CLASSES, steps, lambda *_: None, ancestral=False)
     assert gap(ours(small("unguided", count=12), OURS, CLASSES, monkeypatch), plain) < 1e-4
@@ -275,7 +359,9 @@ def test_the_default_is_the_loop_its_page_describes(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_25_of_250_steps_lie_inside_the_window_of_digits_and_signs_however_they_are_spaced(spacing: str) -> None:
+def test_25_of_250_steps_lie_inside_the_window_of_digits_and_signs_however_they_are_spaced(
+    spacing: str,
+) -> None:
     config = preset("paper-mnist")
     steps = noise.timesteps(COSINE | {"timestep_spacing": spacing}, config.sampler.steps)
     inside = [t for t in steps if in_window(config.guidance, t / 1000)]
@@ -283,4 +369,8 @@ def test_25_of_250_steps_lie_inside_the_window_of_digits_and_signs_however_they_
 
 
 def test_batches_are_the_published_ones() -> None:
-    assert [preset(name).batch for name in ("paper-cifar10", "paper-mnist", "paper-gtsrb")] == [512, 128, 128]
+    assert [preset(name).batch for name in ("paper-cifar10", "paper-mnist", "paper-gtsrb")] == [
+        512,
+        128,
+        128,
+    ]

@@ -1,4 +1,5 @@
-"""Scores and flags of real images, some wrongly labelled, some copied: plain formulas, known copies, and a disk that remembers."""
+"""Scores and flags of real images, some wrongly labelled, some copied: plain formulas, known
+copies, and a disk that remembers."""
 
 from __future__ import annotations
 
@@ -18,7 +19,16 @@ from cdp.tasks import nearest, scoring
 from cdp.tasks.features import features
 from cdp.tasks.scoring import SCORES, Scores, cached_scores, flagged, score_rows
 from cdp.tasks.sources import Source, open_source
-from tests.tasks.small_world import DATASET, JUDGE, TEST, TRAIN, make, make_world, real, without_torch
+from tests.tasks.small_world import (
+    DATASET,
+    JUDGE,
+    TEST,
+    TRAIN,
+    make,
+    make_world,
+    real,
+    without_torch,
+)
 
 ROWS = np.arange(20, 140)
 
@@ -52,7 +62,9 @@ def test_every_score_is_one_number_an_image_and_has_words(source: Source) -> Non
         assert info.title and info.help.endswith(".") and info.help.count(". ") == 0
 
 
-def test_scores_of_the_classifier_are_those_of_its_probabilities_and_gradient(source: Source) -> None:
+def test_scores_of_the_classifier_are_those_of_its_probabilities_and_gradient(
+    source: Source,
+) -> None:
     from cdp.tasks.engine import encoder_on_device
 
     found, label = all_scores(source).values, source.label[ROWS]
@@ -60,8 +72,12 @@ def test_scores_of_the_classifier_are_those_of_its_probabilities_and_gradient(so
     logits = seen(source) @ head.weight.double().numpy().T + head.bias.double().numpy()
     share = np.exp(logits - logits.max(1, keepdims=True))
     share /= share.sum(1, keepdims=True)
-    np.testing.assert_allclose(found["confidence"], share[np.arange(120), label], rtol=1e-3, atol=1e-7)
-    np.testing.assert_allclose(found["entropy"], -(share * np.log(share + 1e-300)).sum(1), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        found["confidence"], share[np.arange(120), label], rtol=1e-3, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        found["entropy"], -(share * np.log(share + 1e-300)).sum(1), rtol=1e-3, atol=1e-6
+    )
     weight, bias = (p.detach().clone().requires_grad_() for p in (head.weight, head.bias))
     row = torch.from_numpy(seen(source)[5:6]).float()
     loss = torch.nn.functional.cross_entropy(row @ weight.T + bias, torch.tensor([int(label[5])]))
@@ -71,7 +87,9 @@ def test_scores_of_the_classifier_are_those_of_its_probabilities_and_gradient(so
 
 def test_separability_is_relative_to_the_rows_measured(source: Source) -> None:
     found = all_scores(source).values["separability"]
-    np.testing.assert_allclose(found, centroid_silhouettes(seen(source), source.label[ROWS]), rtol=1e-6)
+    np.testing.assert_allclose(
+        found, centroid_silhouettes(seen(source), source.label[ROWS]), rtol=1e-6
+    )
     few = score_rows(source, ROWS[:40], JUDGE, DATASET, ["separability"]).values["separability"]
     assert np.abs(few - found[:40]).max() > 1e-3
 
@@ -82,22 +100,32 @@ def test_distance_to_training_and_its_ratio_are_those_of_the_full_matrix(source:
     held_out, held_label = features(JUDGE, DATASET, real("test")[0][:TEST]), real("test")[1][:TEST]
     expected, usual = cdist(seen(source), train).min(1), cdist(held_out, train).min(1)
     np.testing.assert_allclose(found["nearest-training"], expected, rtol=1e-5, atol=1e-4)
-    assert found["nearest-training"][117] == pytest.approx(0, abs=1e-4)  # the copy of a training image
+    assert found["nearest-training"][117] == pytest.approx(
+        0, abs=1e-4
+    )  # the copy of a training image
     mean = np.array([usual[held_label == value].mean() for value in range(10)])
-    np.testing.assert_allclose(found["memorisation"], expected / mean[source.label[ROWS]], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        found["memorisation"], expected / mean[source.label[ROWS]], rtol=1e-5, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("encoder", [PIXELS, JUDGE])
-def test_images_that_come_again_and_copies_of_training_images_are_flagged(source: Source, encoder: str) -> None:
+def test_images_that_come_again_and_copies_of_training_images_are_flagged(
+    source: Source, encoder: str
+) -> None:
     found = flagged(source, ROWS, encoder, DATASET)
     np.testing.assert_array_equal(np.flatnonzero(found.duplicate), [118, 119])
     assert found.memorised[117] and found.memorised.sum() <= 2 and not found.undefined
 
 
-def test_one_in_a_thousand_held_out_images_would_be_flagged(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_in_a_thousand_held_out_images_would_be_flagged(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(nearest, "RARE", 0.05)
     held_out = open_source(f"{DATASET}-test")
-    assert flagged(held_out, np.arange(TEST), JUDGE, DATASET).memorised.sum() == pytest.approx(0.05 * TEST, abs=1)
+    assert flagged(held_out, np.arange(TEST), JUDGE, DATASET).memorised.sum() == pytest.approx(
+        0.05 * TEST, abs=1
+    )
 
 
 def test_duplicates_equal_a_naive_loop_also_where_features_are_all_but_equal() -> None:
@@ -107,19 +135,25 @@ def test_duplicates_equal_a_naive_loop_also_where_features_are_all_but_equal() -
     image[50], rows[60], rows[70] = image[3], rows[9] + 2e-7, rows[9] + 1e-3
     rows[20:24] = rows[20]
     away = cdist(rows, rows)
-    expected = [any((image[i] == image[j]).all() or away[i, j] <= 1e-6 for j in range(i)) for i in range(80)]
+    expected = [
+        any((image[i] == image[j]).all() or away[i, j] <= 1e-6 for j in range(i)) for i in range(80)
+    ]
     np.testing.assert_array_equal(nearest.duplicates(image, rows), expected)
     assert expected[50] and expected[60] and not expected[70] and sum(expected) == 5
 
 
-def test_pixels_have_the_scores_that_need_no_classifier_and_say_why_the_others_are_missing(source: Source) -> None:
+def test_pixels_have_the_scores_that_need_no_classifier_and_say_why_the_others_are_missing(
+    source: Source,
+) -> None:
     found = all_scores(source, PIXELS)
     assert set(found.values) == {"separability", "nearest-training", "memorisation"}
     assert set(found.undefined) == {"confidence", "entropy", "gradient-norm"}
     assert all("pixels" in reason for reason in found.undefined.values())
 
 
-def test_labels_beyond_the_encoders_and_images_without_a_class_to_compare_with_have_a_reason(source: Source) -> None:
+def test_labels_beyond_the_encoders_and_images_without_a_class_to_compare_with_have_a_reason(
+    source: Source,
+) -> None:
     strange = replace(source, label=source.label + 5)
     for _ in range(2):  # computed, then remembered
         found = all_scores(strange)
@@ -127,7 +161,10 @@ def test_labels_beyond_the_encoders_and_images_without_a_class_to_compare_with_h
         assert "class 1" in found.undefined["memorisation"]
         assert set(found.values) == {"separability", "nearest-training"}
     assert (
-        "one class" in score_rows(replace(source, label=source.label * 0), ROWS, JUDGE, DATASET, ["separability"]).undefined["separability"]
+        "one class"
+        in score_rows(
+            replace(source, label=source.label * 0), ROWS, JUDGE, DATASET, ["separability"]
+        ).undefined["separability"]
     )
 
 
@@ -136,7 +173,9 @@ def test_without_real_images_the_rest_is_scored(source: Source) -> None:
     assert set(found.undefined) == {"nearest-training", "memorisation"}
     assert "set dataset" in all_scores(source, dataset="").undefined["memorisation"]
     flags = flagged(source, ROWS, JUDGE, "elsewhere")
-    assert flags.duplicate.sum() == 2 and not flags.memorised.any() and "elsewhere" in flags.undefined
+    assert (
+        flags.duplicate.sum() == 2 and not flags.memorised.any() and "elsewhere" in flags.undefined
+    )
 
 
 def test_bad_input_is_refused_by_name(source: Source) -> None:
@@ -157,11 +196,13 @@ def test_what_is_known_needs_no_torch_and_is_the_same(source: Source) -> None:
     for key in keys:
         np.testing.assert_array_equal(known.values[key], found.values[key])
     total = without_torch(
-        "import numpy as np; from cdp.tasks.scoring import *; from cdp.tasks.sources import open_source\n"
-        f"found = cached_scores(open_source('mixed'), np.arange(20, 140), {JUDGE!r}, {DATASET!r}, {keys!r})\n"
-        "print(sum(value.sum() for value in found.values.values()))"
+        "import numpy as np; from cdp.tasks.scoring import *; from cdp.tasks.sources import"
+        f" open_source\nfound = cached_scores(open_source('mixed'), np.arange(20, 140), {JUDGE!r},"
+        f" {DATASET!r}, {keys!r})\nprint(sum(value.sum() for value in found.values.values()))"
     )
-    assert float(total) == pytest.approx(sum(value.sum() for value in found.values.values()), rel=1e-12)
+    assert float(total) == pytest.approx(
+        sum(value.sum() for value in found.values.values()), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("change", ["label", "image", "version"])
@@ -201,7 +242,9 @@ def test_a_cache_that_cannot_be_written_costs_time_only(source: Source) -> None:
 def test_scores_follow_class_names_and_not_their_numbers(source: Source) -> None:
     names = source.class_names
     order = np.roll(np.arange(len(names)), 3)  # new number -> old
-    turned = replace(source, label=np.argsort(order)[source.label], class_names=tuple(names[k] for k in order))
+    turned = replace(
+        source, label=np.argsort(order)[source.label], class_names=tuple(names[k] for k in order)
+    )
     mine, theirs = all_scores(source), all_scores(turned)
     assert not theirs.undefined
     for key in SCORES:
@@ -209,10 +252,13 @@ def test_scores_follow_class_names_and_not_their_numbers(source: Source) -> None
 
 
 def test_an_encoder_of_other_classes_gives_no_confidence_in_these(source: Source) -> None:
-    """Its features and its entropy still say something; a probability of the image's class does not exist."""
+    """Its features and its entropy still say something; a probability of the image's class does not
+    exist."""
     made = open_source("mixed")
     other = replace(made, class_names=tuple(f"thing {k}" for k in range(10)), dataset="")
-    found = score_rows(other, ROWS, JUDGE, "", ("confidence", "gradient-norm", "entropy", "separability"))
+    found = score_rows(
+        other, ROWS, JUDGE, "", ("confidence", "gradient-norm", "entropy", "separability")
+    )
     assert set(found.undefined) == {"confidence", "gradient-norm"}
     assert "it has 'thing 0'" in found.undefined["confidence"]
     assert set(found.values) == {"entropy", "separability"}

@@ -1,4 +1,5 @@
-"""Selection: scores against autograd and plain formulas, rows against a plain sort, and a set that knows its parent."""
+"""Selection: scores against autograd and plain formulas, rows against a plain sort, and a set that
+knows its parent."""
 
 from __future__ import annotations
 
@@ -26,7 +27,12 @@ def samples(cdp_home: Path) -> SampleSet:
     rows = balanced_rows(np.asarray(real.label[:2000]), 120)
     label = np.asarray(real.label[rows])
     label[-10:] = (label[-10:] + 1) % 10
-    return save_set("real", real.image[rows], label, {"dataset": "fashion-mnist", "class_names": list(real.info.classes)})
+    return save_set(
+        "real",
+        real.image[rows],
+        label,
+        {"dataset": "fashion-mnist", "class_names": list(real.info.classes)},
+    )
 
 
 def test_the_gradient_norm_is_that_of_autograd_at_the_last_layer(samples: SampleSet) -> None:
@@ -36,19 +42,36 @@ def test_the_gradient_norm_is_that_of_autograd_at_the_last_layer(samples: Sample
     for row in (0, 50, 119):
         weight, bias = (p.detach().clone().requires_grad_() for p in (head.weight, head.bias))
         features = net.features(to_tensor(samples.image[row : row + 1]))
-        loss = torch.nn.functional.cross_entropy(features @ weight.T + bias, torch.tensor([int(samples.label[row])]))
+        loss = torch.nn.functional.cross_entropy(
+            features @ weight.T + bias, torch.tensor([int(samples.label[row])])
+        )
         gradients = torch.autograd.grad(loss, (weight, bias))
-        assert found[row] == pytest.approx(float(torch.cat([g.flatten() for g in gradients]).norm()), rel=1e-4, abs=1e-7)
+        assert found[row] == pytest.approx(
+            float(torch.cat([g.flatten() for g in gradients]).norm()), rel=1e-4, abs=1e-7
+        )
 
 
 def test_entropy_and_confidence_are_those_of_the_probabilities(samples: SampleSet) -> None:
     with torch.no_grad():
-        share = encoder_on_device("judge", "fashion-mnist").net(to_tensor(samples.image)).double().softmax(1).numpy()
-    np.testing.assert_allclose(scores(samples, "confidence"), share[np.arange(120), samples.label], rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose(scores(samples, "entropy"), -(share * np.log(share + 1e-300)).sum(1), rtol=1e-3, atol=1e-6)
+        share = (
+            encoder_on_device("judge", "fashion-mnist")
+            .net(to_tensor(samples.image))
+            .double()
+            .softmax(1)
+            .numpy()
+        )
+    np.testing.assert_allclose(
+        scores(samples, "confidence"), share[np.arange(120), samples.label], rtol=1e-3, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        scores(samples, "entropy"), -(share * np.log(share + 1e-300)).sum(1), rtol=1e-3, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize(("by", "order"), [("separability", "highest"), ("confidence", "highest"), ("gradient-norm", "lowest")])
+@pytest.mark.parametrize(
+    ("by", "order"),
+    [("separability", "highest"), ("confidence", "highest"), ("gradient-norm", "lowest")],
+)
 def test_wrong_labels_are_among_the_first_to_go(samples: SampleSet, by: str, order: str) -> None:
     rows = chosen_rows(scores(samples, by), samples.label, 90, order=order, balanced=False)  # type: ignore[arg-type]
     assert (rows >= 110).sum() <= 2
@@ -74,29 +97,47 @@ def test_rows_equal_a_plain_sort_of_each_class(data: st.DataObject, n: int, clas
         assert not len(left) or not len(mine) or score[left].max() <= score[mine].min()
 
 
-def test_a_selected_set_holds_those_images_and_names_parent_criterion_and_seed(samples: SampleSet) -> None:
+def test_a_selected_set_holds_those_images_and_names_parent_criterion_and_seed(
+    samples: SampleSet,
+) -> None:
     made = select("real", "half", by="random", keep=50, seed=7, balanced=False)
     rows = chosen_rows(np.random.default_rng(7).random(120), samples.label, 50, balanced=False)
     np.testing.assert_array_equal(made.image, samples.image[rows])
     np.testing.assert_array_equal(made.label, samples.label[rows])
     card = open_set("half").card
-    assert (card["parent"]["name"], card["selection"]["by"], card["selection"]["seed"], card["dataset"]) == (
+    assert (
+        card["parent"]["name"],
+        card["selection"]["by"],
+        card["selection"]["seed"],
+        card["dataset"],
+    ) == (
         "real",
         "random",
         7,
         "fashion-mnist",
     )
-    assert select("real", "again", by="random", keep=50, seed=7, balanced=False).card["parent"]["sha256"] == card["parent"]["sha256"]
+    assert (
+        select("real", "again", by="random", keep=50, seed=7, balanced=False).card["parent"][
+            "sha256"
+        ]
+        == card["parent"]["sha256"]
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"keep": 0}, "keep is 0"), ({"keep": 121}, "keep is 121"), ({"by": "beauty"}, "beauty"), ({"order": "middle"}, "middle"),
-        ({"out": "../up"}, "name"), ({"out": "real"}, "real"), ({"name": "none"}, "none"), ({"encoder": "absent"}, "absent"),
+        ({"keep": 0}, "keep is 0"),
+        ({"keep": 121}, "keep is 121"),
+        ({"by": "beauty"}, "beauty"),
+        ({"order": "middle"}, "middle"),
+        ({"out": "../up"}, "name"),
+        ({"out": "real"}, "real"),
+        ({"name": "none"}, "none"),
+        ({"encoder": "absent"}, "absent"),
         ({"keep": 119}, "keep fewer"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_selected_is_refused_by_name_and_leaves_the_store_alone(
     samples: SampleSet, change: dict[str, object], said: str
 ) -> None:

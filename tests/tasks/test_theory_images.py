@@ -1,4 +1,5 @@
-"""Sample sets in the terms of the Gaussian model: what they are compared with, a disk that remembers, and simulated points that do."""
+"""Sample sets in the terms of the Gaussian model: what they are compared with, a disk that
+remembers, and simulated points that do."""
 
 from __future__ import annotations
 
@@ -54,8 +55,12 @@ def test_a_set_is_compared_with_held_out_real_images_by_the_estimator(found: Pla
     assert found.class_names == tuple(names)
     figures = found.figures
     assert (figures.separation, figures.dimension, figures.ratio, figures.angle, figures.real) == (
-        wanted.separation, wanted.dimension, wanted.ratio, wanted.angle, wanted.real,
-    )  # fmt: skip
+        wanted.separation,
+        wanted.dimension,
+        wanted.ratio,
+        wanted.angle,
+        wanted.real,
+    )
     assert len(figures.pairs) == 45
     assert figures.pairs[0].separation == pytest.approx(np.nanmin(wanted.pairs))
 
@@ -69,7 +74,8 @@ def test_real_images_lie_where_real_images_do(found: Place) -> None:
 def test_what_was_placed_comes_back_equal_and_without_torch(found: Place) -> None:
     assert place_cached("fresh", encoder=JUDGE) == found
     told = without_torch(
-        f"from cdp.tasks.theory_images import place_cached\nprint(place_cached('fresh', encoder={JUDGE!r}).figures.separation.value)"
+        "from cdp.tasks.theory_images import place_cached\nprint(place_cached('fresh',"
+        f" encoder={JUDGE!r}).figures.separation.value)"
     )
     assert float(told) == found.figures.separation.value
 
@@ -87,7 +93,9 @@ def test_other_images_under_the_same_name_are_placed_anew(found: Place) -> None:
     assert place_cached("fresh", encoder=JUDGE) is None
 
 
-def test_a_stamp_is_another_once_the_set_the_weights_or_the_real_images_were_written_and_only_then(found: Place) -> None:
+def test_a_stamp_is_another_once_the_set_the_weights_or_the_real_images_were_written_and_only_then(
+    found: Place,
+) -> None:
     image, label, _ = real("test")
     encoder = paths.encoders_dir() / DATASET / "mine"
     shutil.copytree(JUDGE, encoder)
@@ -97,17 +105,29 @@ def test_a_stamp_is_another_once_the_set_the_weights_or_the_real_images_were_wri
 
     stamps = [taken()]
     assert taken() == stamps[0] != stamp("fresh", encoder=JUDGE)
-    shutil.copy(paths.ASSETS / "encoders" / "fashion-mnist" / "robust" / "model.safetensors", encoder)
+    shutil.copy(
+        paths.ASSETS / "encoders" / "fashion-mnist" / "robust" / "model.safetensors", encoder
+    )
     stamps.append(taken())
-    for name, rows in ((f"{DATASET}-test", slice(1, TEST + 1)), ("fresh", slice(TEST + 1, TEST + 401))):
+    for name, rows in (
+        (f"{DATASET}-test", slice(1, TEST + 1)),
+        ("fresh", slice(TEST + 1, TEST + 401)),
+    ):
         shutil.rmtree(paths.sets_dir() / name)
         make(name, image[rows], label[rows])
         stamps.append(taken())
     assert len(set(stamps)) == 4 and taken() == stamps[-1]
-    assert without_torch("from cdp.tasks.theory_images import stamp\nprint(stamp('fresh', encoder='mine'))") == stamps[-1]
+    assert (
+        without_torch(
+            "from cdp.tasks.theory_images import stamp\nprint(stamp('fresh', encoder='mine'))"
+        )
+        == stamps[-1]
+    )
 
 
-def test_a_set_whose_classes_cannot_be_told_apart_says_so_where_its_place_would_be(found: Place) -> None:
+def test_a_set_whose_classes_cannot_be_told_apart_says_so_where_its_place_would_be(
+    found: Place,
+) -> None:
     assert unplaced(found) == ""
     image, label, _ = real("test")
     make("mixed", image[:400], np.random.default_rng(0).permutation(label[:400]))
@@ -165,7 +185,10 @@ def test_trained_points_are_kept_and_come_back_equal_and_without_torch() -> None
     for first, second in zip(made, again, strict=True):
         assert first is not None and second is not None
         assert first.draws == second.draws == theory_points.TRAININGS
-        assert all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("n", "value", "low", "high"))
+        assert all(
+            np.array_equal(getattr(first, name), getattr(second, name))
+            for name in ("n", "value", "low", "high")
+        )
         assert ((first.low <= first.value) & (first.value <= first.high)).all()
     assert simulated_cached(TRAINED.model_copy(update={"seed": 1}), "curves") is None
 
@@ -182,7 +205,16 @@ def test_trainings_without_room_give_no_points() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", '{"points": [{}]}', '{"points": [{"n": [1], "value": [1, 2], "low": [1], "high": [1], "draws": 3}, null, null]}']
+    "text",
+    [
+        "",
+        "{}",
+        '{"points": [{}]}',
+        (
+            '{"points": [{"n": [1], "value": [1, 2], "low": [1], "high": [1], "draws": 3}, null,'
+            " null]}"
+        ),
+    ],
 )
 def test_damaged_points_are_simulated_again(text: str) -> None:
     simulated(TRAINED, "curves")

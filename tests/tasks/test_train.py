@@ -39,10 +39,17 @@ def test_a_run_leaves_classifiers_examples_checkpoints_and_a_record(tmp_path: Pa
     assert record["epoch"] == record["epochs"] == record["last"]["epoch"] == 2
     assert record["robust_accuracy"] == last.robust_accuracy
     assert record["best"] == {
-        "epoch": last.best_epoch, "step": last.best_step, "robust_accuracy": last.best_robust,
+        "epoch": last.best_epoch,
+        "step": last.best_step,
+        "robust_accuracy": last.best_robust,
         "clean_accuracy": (first, last)[last.best_epoch - 1].clean_accuracy,
-    }  # fmt: skip
-    assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == (12, 0.05, "linf", "PGD-2")
+    }
+    assert (record["n"], record["epsilon"], record["norm"], record["attack"]) == (
+        12,
+        0.05,
+        "linf",
+        "PGD-2",
+    )
     assert last.synthetic_images == last.images / 2 == 80
     assert states(tmp_path) == ["state-000000005.safetensors", "state-000000010.safetensors"]
     json.dumps(record, allow_nan=False)
@@ -52,7 +59,9 @@ def test_a_run_leaves_classifiers_examples_checkpoints_and_a_record(tmp_path: Pa
         assert sorted(np.bincount(kept["label"])) == [2, 3, 3]
         assert kept["predicted_clean"].shape == kept["predicted"].shape == (8,)
         assert (int(kept["epoch"]), float(kept["epsilon"])) == (2, 0.05)
-        assert np.abs(kept["adversarial"] - kept["clean"] / 255).max() == pytest.approx(0.05, abs=1e-6)
+        assert np.abs(kept["adversarial"] - kept["clean"] / 255).max() == pytest.approx(
+            0.05, abs=1e-6
+        )
 
 
 def test_the_kept_classifiers_have_the_accuracies_on_their_cards(tmp_path: Path) -> None:
@@ -63,7 +72,11 @@ def test_the_kept_classifiers_have_the_accuracies_on_their_cards(tmp_path: Path)
         encoder = load_encoder(tmp_path / name, "small")
         found = validate(encoder.net, data.image, data.label, epsilon=0.05, norm="linf", steps=2)
         card = encoder.card
-        assert found.robust.mean() == card["accuracy"]["pgd"]["value"] == record[name]["robust_accuracy"]
+        assert (
+            found.robust.mean()
+            == card["accuracy"]["pgd"]["value"]
+            == record[name]["robust_accuracy"]
+        )
         assert found.clean.mean() == card["accuracy"]["clean"]["value"]
         assert card["epoch"] == record[name]["epoch"]
         assert card["training"]["images"] == 40
@@ -119,7 +132,16 @@ def test_nan_in_the_first_epoch_says_that_nothing_was_finished(tmp_path: Path) -
 
 def test_collapsed_labels_end_the_run_and_last_keeps_the_last_good_epoch(tmp_path: Path) -> None:
     """A weight decay that starves the network: it learns, then forgets. 40 steps an epoch."""
-    settings = config(epochs=40, real=40, batch=2, learning_rate=0.05, weight_decay=1.0, ema_decay=0.9, warm_up=0.0, beta=0.1)
+    settings = config(
+        epochs=40,
+        real=40,
+        batch=2,
+        learning_rate=0.05,
+        weight_decay=1.0,
+        ema_decay=0.9,
+        warm_up=0.0,
+        beta=0.1,
+    )
     told = Told()
     with pytest.raises(Halted, match="labels have collapsed since epoch") as halted:
         told.run(settings, tmp_path)
@@ -137,8 +159,11 @@ def test_collapsed_labels_end_the_run_and_last_keeps_the_last_good_epoch(tmp_pat
 
 
 @pytest.mark.parametrize("answer", ["stop", "notice"])
-def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    """The trainer is real; the robust accuracies it finds are written over, as no network of this size overfits in seconds."""
+def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """The trainer is real; the robust accuracies it finds are written over, as no network of this
+    size overfits in seconds."""
     from cdp.robust import training
 
     rng = np.random.default_rng(0)
@@ -147,20 +172,32 @@ def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: 
     def measured(*args: Any, **kwargs: Any) -> Any:
         found = validate(*args, **kwargs)
         robust = rng.random(2000).argsort() < 2000 * next(level)
-        return type(found)(robust | True, robust, np.arange(2000) % 3, np.arange(2000) % 3, found.adversarial)
+        return type(found)(
+            robust | True, robust, np.arange(2000) % 3, np.arange(2000) % 3, found.adversarial
+        )
 
     monkeypatch.setattr(training, "validate", measured)
     settings = config(epochs=16, warm_up=0.0, learning_rate=0.02, overfitting=answer)
     told = Told()
     if answer == "stop":
-        with pytest.raises(Halted, match=r"robust overfitting since epoch 7.*use the best epoch") as halted:
+        with pytest.raises(
+            Halted, match=r"robust overfitting since epoch 7.*use the best epoch"
+        ) as halted:
             told.run(settings, tmp_path)
         assert halted.value.result["best"]["epoch"] == 6
-        assert halted.value.result["last"]["epoch"] == halted.value.result["epoch"] == told.epochs[-1].epoch in (11, 12)
+        assert (
+            halted.value.result["last"]["epoch"]
+            == halted.value.result["epoch"]
+            == told.epochs[-1].epoch
+            in (11, 12)
+        )
     else:
         told.run(settings, tmp_path)
         assert told.notices[-1] is None
-        assert all(text is not None and "robust overfitting since epoch 7" in text for text in told.notices[:-1])
+        assert all(
+            text is not None and "robust overfitting since epoch 7" in text
+            for text in told.notices[:-1]
+        )
         assert len(told.notices) >= 2
 
 
@@ -169,14 +206,22 @@ def test_robust_overfitting_stops_or_is_only_noticed_until_it_is_over(tmp_path: 
     [
         ({"real": 49}, "real: 49 images .* has 48 here"),
         ({"synthetic": ["nothing"]}, "sample set 'nothing' is unknown"),
-        ({"synthetic": ["other"]}, "set other does not fit .*it lacks 'grey'; it has 'gray' besides"),
+        (
+            {"synthetic": ["other"]},
+            "set other does not fit .*it lacks 'grey'; it has 'gray' besides",
+        ),
         ({"synthetic": ["numbered"]}, "set numbered does not fit .*numbers without names"),
-        ({"synthetic": ["large"]}, r"set large does not fit .*shape \(1, 16, 16\) .*those of small \(1, 8, 8\)"),
+        (
+            {"synthetic": ["large"]},
+            r"set large does not fit .*shape \(1, 16, 16\) .*those of small \(1, 8, 8\)",
+        ),
         ({"epsilon": None}, "epsilon: small has no conventional linf budget"),
         ({"dataset": "one"}, "one class"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_what_does_not_fit_is_refused_by_name(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
     image, label = tiny.images(30)
     save_set("other", image, label, {"class_names": ["dark", "gray", "light"]})
     save_set("numbered", image, label, {})
@@ -187,10 +232,16 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path: Path, change: dict[str, 
 
 
 def test_a_synthetic_set_is_read_by_class_name_and_what_it_lacks_is_on_record() -> None:
-    """Numbered otherwise, and without the class in the middle: every image keeps the class that its name says."""
+    """Numbered otherwise, and without the class in the middle: every image keeps the class that its
+    name says."""
     image, label = tiny.images(30)
     rows = label != 1
-    save_set("turned", image[rows], (label[rows] == 0).astype(np.int64), {"class_names": [NAMES[2], NAMES[0]]})
+    save_set(
+        "turned",
+        image[rows],
+        (label[rows] == 0).astype(np.int64),
+        {"class_names": [NAMES[2], NAMES[0]]},
+    )
     prepared = prepare(config(synthetic=["made", "turned"]))
     assert prepared.data.synthetic is not None
     _, read = prepared.data.synthetic.take(np.arange(30, 30 + rows.sum()))
@@ -212,31 +263,45 @@ def test_synthetic_images_alone_and_real_ones_alone(tmp_path: Path) -> None:
     assert load_encoder(tmp_path / "real" / "last", "small").card["metrics"]["train_clean"] is None
 
 
-def test_further_real_images_are_others_than_the_real_and_the_validation_images_and_as_balanced() -> None:
-    ceiling, alone = prepare(config(real=20, synthetic=["real:25"])), prepare(config(real=20, synthetic=[]))
+def test_further_real_images_are_others_than_the_real_and_the_validation_images_and_as_balanced() -> (
+    None
+):
+    ceiling, alone = (
+        prepare(config(real=20, synthetic=["real:25"])),
+        prepare(config(real=20, synthetic=[])),
+    )
     pools = [ceiling.data.real, ceiling.data.synthetic]
     assert all(pool is not None for pool in pools)
-    (real, _), (further, label) = (pool.take(np.arange(len(pool))) for pool in pools if pool is not None)
+    (real, _), (further, label) = (
+        pool.take(np.arange(len(pool))) for pool in pools if pool is not None
+    )
     assert (len(real), len(further), ceiling.sets) == (20, 25, ())
     assert sorted(np.bincount(label)) == [8, 8, 9]
     seen = {image.tobytes() for images in (real, further, ceiling.data.image) for image in images}
     assert len(seen) == 20 + 25 + 12
     assert alone.data.real is not None
     assert np.array_equal(alone.data.real.take(np.arange(20))[0], real)
-    # More of them contain the fewer, as larger real subsets do, and another subset seed draws others.
+    # More of them contain the fewer, as larger real subsets do, and another subset seed draws
+    # others.
     more, others = (
         prepare(config(real=20, **change)).data.synthetic
         for change in ({"synthetic": ["real:28"]}, {"synthetic": ["real:25"], "subset_seed": 1})
     )
     assert more is not None and others is not None
-    assert {image.tobytes() for image in further} < {image.tobytes() for image in more.take(np.arange(28))[0]}
-    assert {image.tobytes() for image in further} != {image.tobytes() for image in others.take(np.arange(25))[0]}
+    assert {image.tobytes() for image in further} < {
+        image.tobytes() for image in more.take(np.arange(28))[0]
+    }
+    assert {image.tobytes() for image in further} != {
+        image.tobytes() for image in others.take(np.arange(25))[0]
+    }
 
 
 def test_more_further_real_images_than_there_are_is_refused_with_their_number() -> None:
     with pytest.raises(
         InputError,
-        match="small has 28 here besides the 20 real ones and the 12 validation images: take real:28",
+        match=(
+            "small has 28 here besides the 20 real ones and the 12 validation images: take real:28"
+        ),
     ):
         prepare(config(real=20, synthetic=["real:29"]))
     with pytest.raises(InputError, match=r"has 0 here .* lower real"):
@@ -248,20 +313,33 @@ def test_more_further_real_images_than_there_are_is_refused_with_their_number() 
 
 def test_a_ceiling_arm_trains_on_no_synthetic_image_and_says_so(tmp_path: Path) -> None:
     told = Told()
-    record = told.run(config(real=20, synthetic=["real:20"], epochs=None, steps=6, validate_every="3 steps"), tmp_path)
+    record = told.run(
+        config(real=20, synthetic=["real:20"], epochs=None, steps=6, validate_every="3 steps"),
+        tmp_path,
+    )
     assert (told.epochs[-1].synthetic_images, told.epochs[-1].images) == (0, 96)
     assert (record["steps"], record["images_seen"]) == (6, 96)
     card = load_encoder(tmp_path / "last", "small").card
     assert (card["steps"], card["images_seen"], card["epoch"], card["sets"]) == (6, 96, 3, [])
     training = card["training"]
-    assert (training["images"], training["synthetic_images"], training["further_real_images"]) == (20, 0, 20)
+    assert (training["images"], training["synthetic_images"], training["further_real_images"]) == (
+        20,
+        0,
+        20,
+    )
 
 
 def test_the_arms_of_a_comparison_take_as_many_steps_unless_they_are_asked_for_epochs() -> None:
-    """2,000 real images, with 64 synthetic ones and without: today 156 against 45 steps in three epochs."""
+    """2,000 real images, with 64 synthetic ones and without: today 156 against 45 steps in three
+    epochs."""
     rng = np.random.default_rng(0)
     for name, count in (("plenty", 2600), ("few", 64)):
-        save_set(name, rng.integers(0, 256, (count, 8, 8, 1), np.uint8), np.arange(count) % 3, {"class_names": NAMES})
+        save_set(
+            name,
+            rng.integers(0, 256, (count, 8, 8, 1), np.uint8),
+            np.arange(count) % 3,
+            {"class_names": NAMES},
+        )
     arms: tuple[dict[str, Any], ...] = (
         {"synthetic": []},
         {"synthetic": ["few"], "fraction": 0.7},
@@ -270,25 +348,42 @@ def test_the_arms_of_a_comparison_take_as_many_steps_unless_they_are_asked_for_e
 
     def steps(**length: Any) -> list[int]:
         settings = {"dataset": "plenty", "real": 2000, "batch": 128, **length}
-        made = [parse(TrainConfig, preset_settings("quick") | {"epsilon": 0.1} | overlaid(settings, arm)) for arm in arms]
+        made = [
+            parse(
+                TrainConfig, preset_settings("quick") | {"epsilon": 0.1} | overlaid(settings, arm)
+            )
+            for arm in arms
+        ]
         return [one.total_steps(prepare(one).mixture(one).steps_per_epoch) for one in made]
 
     assert steps() == [500, 500, 500]
     assert steps(steps=None, epochs=3) == [45, 156, 156]
 
 
-def test_a_training_that_withstands_nothing_says_so_and_keeps_the_best_clean_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_withstands_nothing_says_so_and_keeps_the_best_clean_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from cdp.robust import training
 
     clean = iter([0.25, 0.75, 0.75, 0.5])
 
     def measured(*args: Any, **kwargs: Any) -> Any:
         found = validate(*args, **kwargs)
-        return type(found)(np.arange(12) < 12 * next(clean), np.zeros(12, bool), np.arange(12) % 3, np.arange(12) % 3, found.adversarial)
+        return type(found)(
+            np.arange(12) < 12 * next(clean),
+            np.zeros(12, bool),
+            np.arange(12) % 3,
+            np.arange(12) % 3,
+            found.adversarial,
+        )
 
     monkeypatch.setattr(training, "validate", measured)
     record = Told().run(config(epochs=4), tmp_path)
-    assert (record["best"]["epoch"], record["best"]["clean_accuracy"], record["best"]["robust_accuracy"]) == (3, 0.75, 0)
+    assert (
+        record["best"]["epoch"],
+        record["best"]["clean_accuracy"],
+        record["best"]["robust_accuracy"],
+    ) == (3, 0.75, 0)
     assert "no epoch is above 0 robust accuracy" in record["best"]["remark"]
     assert "remark" not in record["last"]
     assert load_encoder(tmp_path / "best", "small").card["epoch"] == 3

@@ -22,7 +22,9 @@ def _sets() -> None:
 
 
 @pytest.mark.parametrize("stops", [(1,), (5,), (6, 1), (8,), (12,), (3, 3, 3)])
-def test_stopped_and_resumed_it_ends_with_the_record_of_an_uninterrupted_run(tmp_path: Path, stops: tuple[int, ...]) -> None:
+def test_stopped_and_resumed_it_ends_with_the_record_of_an_uninterrupted_run(
+    tmp_path: Path, stops: tuple[int, ...]
+) -> None:
     """The sixth and the twelfth question are asked in the middle of a validation."""
     whole = Told()
     expected = whole.run(config(), tmp_path / "whole")
@@ -40,7 +42,9 @@ def test_stopped_and_resumed_it_ends_with_the_record_of_an_uninterrupted_run(tmp
     assert same(record, expected)
     assert [figures(journal[e]) for e in (1, 2)] == [figures(m) for m in whole.epochs]
     for name in ("best", "last"):
-        ours, theirs = (load_file(tmp_path / run / name / "model.safetensors") for run in ("stopped", "whole"))
+        ours, theirs = (
+            load_file(tmp_path / run / name / "model.safetensors") for run in ("stopped", "whole")
+        )
         assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
 
 
@@ -48,7 +52,9 @@ class _Killed(BaseException):
     """What a kill looks like from inside: nothing after it runs."""
 
 
-def test_killed_between_the_journal_and_the_checkpoint_an_epoch_is_done_again(tmp_path: Path) -> None:
+def test_killed_between_the_journal_and_the_checkpoint_an_epoch_is_done_again(
+    tmp_path: Path,
+) -> None:
     def kill(metrics: EpochMetrics) -> None:
         if metrics.epoch == 2:
             raise _Killed
@@ -65,7 +71,9 @@ def test_killed_between_the_journal_and_the_checkpoint_an_epoch_is_done_again(tm
     assert not list((tmp_path / "killed").glob(".*"))
 
 
-def test_killed_before_the_first_checkpoint_it_starts_again_and_says_that_nothing_was_kept(tmp_path: Path) -> None:
+def test_killed_before_the_first_checkpoint_it_starts_again_and_says_that_nothing_was_kept(
+    tmp_path: Path,
+) -> None:
     def kill(_: EpochMetrics) -> None:
         raise _Killed
 
@@ -82,7 +90,10 @@ def test_a_damaged_checkpoint_falls_back_to_the_older_one(tmp_path: Path, damage
     expected = Told().run(config(), tmp_path / "whole")
     with pytest.raises(Cancelled):
         Told(8).run(config(), tmp_path / "run")
-    assert states(tmp_path / "run") == ["state-000000005.safetensors", "state-000000007.safetensors"]
+    assert states(tmp_path / "run") == [
+        "state-000000005.safetensors",
+        "state-000000007.safetensors",
+    ]
     newest = tmp_path / "run" / "checkpoints" / "state-000000007.safetensors"
     if damage == "others":
         save_file({"step": torch.tensor(7)}, newest)
@@ -130,7 +141,9 @@ def test_how_to_answer_overfitting_may_change_between_stop_and_resume(tmp_path: 
     Told().run(config(overfitting="notice"), tmp_path)
 
 
-def test_a_full_disk_surfaces_and_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_surfaces_and_leaves_the_earlier_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = Told().run(config(), tmp_path / "whole")
     real = files.os.fsync
     synced = []
@@ -161,10 +174,14 @@ def test_a_run_of_before_there_were_steps_goes_on_as_it_would_have(tmp_path: Pat
     place = tmp_path / "old" / "checkpoints"
     record = json.loads((place / "config.json").read_text())
     since = ("steps", "validate_every", "attack_start", "momentum_cycle", "ema_warm_up")
-    (place / "config.json").write_text(json.dumps({name: value for name, value in record.items() if name not in since}))
+    (place / "config.json").write_text(
+        json.dumps({name: value for name, value in record.items() if name not in since})
+    )
     for name in states(tmp_path / "old"):
         state = load_file(place / name)
-        state["history"] = torch.cat([state["history"][:, :18], state["history"][:, -2:]], dim=1).contiguous()
+        state["history"] = torch.cat(
+            [state["history"][:, :18], state["history"][:, -2:]], dim=1
+        ).contiguous()
         save_file(state, place / name)
     told = Told()
     assert same(told.run(config(), tmp_path / "old"), expected)

@@ -19,24 +19,36 @@ EPOCHS, PER_EPOCH = 2, 5
 
 
 def make_sets() -> None:
-    """A data set of 60 images, 40 of which stay for training after 12 are held out, and a synthetic set that fits it."""
+    """A data set of 60 images, 40 of which stay for training after 12 are held out, and a synthetic
+    set that fits it."""
     for name, count, seed in (("small", 60, 0), ("made", 30, 1)):
         save_set(name, *tiny.images(count, seed), {"class_names": NAMES, "dataset": "small"})
 
 
 def config(**change: Any) -> TrainConfig:
     settings = {
-        "dataset": "small", "synthetic": ["made"], "real": 40, "held_out": 12, "fraction": 0.5, "batch": 16, "epochs": EPOCHS, "validate_every": "1 epoch",
+        "dataset": "small",
+        "synthetic": ["made"],
+        "real": 40,
+        "held_out": 12,
+        "fraction": 0.5,
+        "batch": 16,
+        "epochs": EPOCHS,
+        "validate_every": "1 epoch",
         "epsilon": 0.05,
-        "attack_steps": 2, "validation_steps": 2, "precision": "fp32",
-    }  # fmt: skip
+        "attack_steps": 2,
+        "validation_steps": 2,
+        "precision": "fp32",
+    }
     return parse(TrainConfig, settings | change)
 
 
 class Told:
     """Everything a training says, and a stop after so many words."""
 
-    def __init__(self, stop_after: int | None = None, on_epoch: Callable[[EpochMetrics], None] | None = None) -> None:
+    def __init__(
+        self, stop_after: int | None = None, on_epoch: Callable[[EpochMetrics], None] | None = None
+    ) -> None:
         self.progress: list[tuple[int, int, float | None]] = []
         self.epochs: list[EpochMetrics] = []
         self.resumed: list[int] = []
@@ -54,9 +66,15 @@ class Told:
 
     def run(self, config: TrainConfig, folder: Path) -> dict[str, Any]:
         return train_run(
-            config, folder, on_progress=lambda *words: self.progress.append(words), on_point=self._epoch, on_resume=self.resumed.append,
-            should_stop=self._stop, notice=self.notices.append, run_name="a run",
-        )  # fmt: skip
+            config,
+            folder,
+            on_progress=lambda *words: self.progress.append(words),
+            on_point=self._epoch,
+            on_resume=self.resumed.append,
+            should_stop=self._stop,
+            notice=self.notices.append,
+            run_name="a run",
+        )
 
 
 def figures(metrics: EpochMetrics) -> dict[str, Any]:
@@ -64,7 +82,9 @@ def figures(metrics: EpochMetrics) -> dict[str, Any]:
 
 
 def same(record: dict[str, Any], expected: dict[str, Any]) -> bool:
-    return {k: v for k, v in record.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+    return {k: v for k, v in record.items() if k != "seconds"} == {
+        k: v for k, v in expected.items() if k != "seconds"
+    }
 
 
 def states(folder: Path) -> list[str]:

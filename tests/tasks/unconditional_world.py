@@ -1,4 +1,5 @@
-"""A small data set with two classifiers, and a model without classes as diffusers itself saves one."""
+"""A small data set with two classifiers, and a model without classes as diffusers itself
+saves one."""
 
 from __future__ import annotations
 
@@ -28,7 +29,14 @@ def make_world() -> None:
     """Training and test images of 8 x 8 px, a judge of them and another encoder called standard."""
     for name, seed in ((DATASET, 0), (f"{DATASET}-test", 5)):
         save_set(name, *tiny.images(60, seed), {"class_names": NAMES})
-    card = {"format": 1, "what": "encoder", "dataset": DATASET, "shape": [1, 8, 8], "classes": 3, "class_names": NAMES}
+    card = {
+        "format": 1,
+        "what": "encoder",
+        "dataset": DATASET,
+        "shape": [1, 8, 8],
+        "classes": 3,
+        "class_names": NAMES,
+    }
     for seed, name in enumerate(("judge", "standard")):
         save_encoder(encoders_dir() / DATASET / name, _classifier(seed), card)
 
@@ -47,14 +55,21 @@ def _classifier(seed: int) -> nn.Module:
 
 
 def doubtful() -> np.ndarray:
-    """Images of every brightness, of many of which a classifier of three is not quite sure; (256,8,8,1) uint8."""
-    return np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 8, 8, 1)).copy()
+    """Images of every brightness, of many of which a classifier of three is not quite sure;
+    (256,8,8,1) uint8."""
+    return np.broadcast_to(
+        np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 8, 8, 1)
+    ).copy()
 
 
 def seen_by(encoder: str, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) probability of the most probable class, and that class, by the network itself."""
     with torch.no_grad():
-        share = encoder_on_device(encoder, DATASET).net(torch.from_numpy(image.copy()).permute(0, 3, 1, 2).float() / 255).softmax(1)
+        share = (
+            encoder_on_device(encoder, DATASET)
+            .net(torch.from_numpy(image.copy()).permute(0, 3, 1, 2).float() / 255)
+            .softmax(1)
+        )
     confidence, predicted = (value.numpy() for value in share.max(1))
     return confidence, predicted
 
@@ -63,11 +78,21 @@ def make_model(folder: Path, pipeline: str = "DDPMPipeline") -> Path:
     """A small U-Net without classes, with random weights, saved by diffusers."""
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
-        sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
-    scheduler = {"DDPMPipeline": diffusers.DDPMScheduler, "DDIMPipeline": diffusers.DDIMScheduler}[pipeline]
-    getattr(diffusers, pipeline)(unet, scheduler(beta_schedule="linear")).save_pretrained(folder, safe_serialization=True)
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=1,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    )
+    scheduler = {"DDPMPipeline": diffusers.DDPMScheduler, "DDIMPipeline": diffusers.DDIMScheduler}[
+        pipeline
+    ]
+    getattr(diffusers, pipeline)(unet, scheduler(beta_schedule="linear")).save_pretrained(
+        folder, safe_serialization=True
+    )
     return folder
 
 

@@ -1,4 +1,5 @@
-"""Learned weights by brute force, written apart from the package: what formulas and simulation are checked against."""
+"""Learned weights by brute force, written apart from the package: what formulas and simulation are
+checked against."""
 
 from __future__ import annotations
 
@@ -10,7 +11,15 @@ from scipy.stats import norm as normal
 from cdp.theory import Problem, Synthetic
 
 
-def problem(dim: int, *, size: float = 2.0, epsilon: float = 0.5, norm: str = "l2", seed: int = 0, sigma: float = 1.0) -> Problem:
+def problem(
+    dim: int,
+    *,
+    size: float = 2.0,
+    epsilon: float = 0.5,
+    norm: str = "l2",
+    seed: int = 0,
+    sigma: float = 1.0,
+) -> Problem:
     """A real mean of this length in a random direction."""
     mu = np.random.default_rng((seed, dim)).standard_normal(dim)
     return Problem(mu * size / np.linalg.norm(mu), sigma, epsilon, norm)
@@ -26,10 +35,14 @@ def mean_at(problem: Problem, cosine: float, length: float, seed: int = 1) -> np
     return length * (cosine * u + math.sqrt(1 - cosine**2) * side)
 
 
-def averages_of_samples(made: Synthetic, n: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+def averages_of_samples(
+    made: Synthetic, n: int, draws: int, rng: np.random.Generator
+) -> np.ndarray:
     """Averages of n samples times their labels, every sample and every flip drawn: (draws, d)."""
     d = len(made.mean)
-    covariance = made.noise**2 * ((1 - made.correlation) * np.eye(d) + made.correlation * np.ones((d, d)))
+    covariance = made.noise**2 * (
+        (1 - made.correlation) * np.eye(d) + made.correlation * np.ones((d, d))
+    )
     root = np.linalg.cholesky(covariance)
     y = np.where(rng.random((draws, n, 1)) < 0.5, -1.0, 1.0)
     x = y * made.mean + rng.standard_normal((draws, n, d)) @ root.T

@@ -1,4 +1,5 @@
-"""Robust accuracy of a given classifier: against a million draws under attack, at its limits, under what must not change it, and on bad input."""
+"""Robust accuracy of a given classifier: against a million draws under attack, at its limits, under
+what must not change it, and on bad input."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ TABLE = [
     ("l2", (5.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0.7, 2.0),
 ]
 numbers = st.floats(-4, 4).map(lambda value: round(value, 3))
-vectors = st.integers(1, 6).flatmap(lambda d: st.tuples(arrays(float, d, elements=numbers), arrays(float, d, elements=numbers)))
+vectors = st.integers(1, 6).flatmap(
+    lambda d: st.tuples(arrays(float, d, elements=numbers), arrays(float, d, elements=numbers))
+)
 norms = st.sampled_from(["linf", "l2"])
 budgets = st.floats(0, 3).map(lambda value: round(value, 3))
 
@@ -68,7 +71,9 @@ def test_without_a_budget_both_norms_give_standard_accuracy() -> None:
     w, mu = np.array([1.0, 2.0, -1.0]), np.array([0.5, 0.2, 0.1])
     standard = normal.cdf(w @ mu / (0.8 * np.linalg.norm(w)))
     for norm in ("linf", "l2"):
-        assert robust_accuracy(w, mu, sigma=0.8, epsilon=0, norm=norm) == pytest.approx(standard, abs=1e-14)
+        assert robust_accuracy(w, mu, sigma=0.8, epsilon=0, norm=norm) == pytest.approx(
+            standard, abs=1e-14
+        )
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -90,36 +95,52 @@ def test_many_classifiers_at_once_are_each_alone_and_nothing_learned_is_one_half
 
 @settings(max_examples=150, deadline=None)
 @given(vectors, norms, budgets, st.floats(-250, 250))
-def test_only_the_direction_of_w_counts(pair: tuple[np.ndarray, np.ndarray], norm: str, epsilon: float, exponent: float) -> None:
+def test_only_the_direction_of_w_counts(
+    pair: tuple[np.ndarray, np.ndarray], norm: str, epsilon: float, exponent: float
+) -> None:
     w, mu = pair
     plain = robust_accuracy(w, mu, sigma=1, epsilon=epsilon, norm=norm)
-    assert robust_accuracy(w * 10.0**exponent, mu, sigma=1, epsilon=epsilon, norm=norm) == pytest.approx(plain, abs=1e-9)
+    assert robust_accuracy(
+        w * 10.0**exponent, mu, sigma=1, epsilon=epsilon, norm=norm
+    ) == pytest.approx(plain, abs=1e-9)
 
 
 @settings(max_examples=100, deadline=None)
 @given(vectors, norms, budgets, st.sampled_from([1e-200, 1e-3, 1e5, 1e200]))
-def test_units_do_not_count(pair: tuple[np.ndarray, np.ndarray], norm: str, epsilon: float, unit: float) -> None:
+def test_units_do_not_count(
+    pair: tuple[np.ndarray, np.ndarray], norm: str, epsilon: float, unit: float
+) -> None:
     w, mu = pair
     plain = robust_accuracy(w, mu, sigma=1, epsilon=epsilon, norm=norm)
-    assert robust_accuracy(w, mu * unit, sigma=unit, epsilon=epsilon * unit, norm=norm) == pytest.approx(plain, abs=1e-9)
+    assert robust_accuracy(
+        w, mu * unit, sigma=unit, epsilon=epsilon * unit, norm=norm
+    ) == pytest.approx(plain, abs=1e-9)
 
 
 @settings(max_examples=150, deadline=None)
 @given(vectors, norms, budgets, budgets)
-def test_more_budget_never_helps(pair: tuple[np.ndarray, np.ndarray], norm: str, first: float, second: float) -> None:
+def test_more_budget_never_helps(
+    pair: tuple[np.ndarray, np.ndarray], norm: str, first: float, second: float
+) -> None:
     w, mu = pair
     low, high = sorted((first, second))
-    less, more = (robust_accuracy(w, mu, sigma=0.7, epsilon=epsilon, norm=norm) for epsilon in (low, high))
+    less, more = (
+        robust_accuracy(w, mu, sigma=0.7, epsilon=epsilon, norm=norm) for epsilon in (low, high)
+    )
     assert more <= less + 1e-12
 
 
 @settings(max_examples=100, deadline=None)
 @given(vectors, budgets, st.integers(0, 1000))
-def test_rotating_an_l2_problem_changes_nothing(pair: tuple[np.ndarray, np.ndarray], epsilon: float, seed: int) -> None:
+def test_rotating_an_l2_problem_changes_nothing(
+    pair: tuple[np.ndarray, np.ndarray], epsilon: float, seed: int
+) -> None:
     w, mu = pair
     turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(w), len(w))))
     plain = robust_accuracy(w, mu, sigma=1, epsilon=epsilon, norm="l2")
-    assert robust_accuracy(turn @ w, turn @ mu, sigma=1, epsilon=epsilon, norm="l2") == pytest.approx(plain, abs=1e-9)
+    assert robust_accuracy(
+        turn @ w, turn @ mu, sigma=1, epsilon=epsilon, norm="l2"
+    ) == pytest.approx(plain, abs=1e-9)
 
 
 BAD: list[tuple[str, dict[str, Any]]] = [
@@ -149,7 +170,13 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("message", "change"), BAD)
 def test_bad_input_is_named_with_a_remedy(message: str, change: dict[str, Any]) -> None:
-    arguments: dict[str, Any] = {"w": [1.0, 2.0], "mu": [0.5, 0.5], "sigma": 1.0, "epsilon": 0.1, "norm": "linf"} | change
+    arguments: dict[str, Any] = {
+        "w": [1.0, 2.0],
+        "mu": [0.5, 0.5],
+        "sigma": 1.0,
+        "epsilon": 0.1,
+        "norm": "linf",
+    } | change
     with pytest.raises(InputError, match=message) as caught:
         robust_accuracy(arguments.pop("w"), arguments.pop("mu"), **arguments)
     assert ": " in str(caught.value)

@@ -1,4 +1,5 @@
-"""From features to the model's quantities: right on Gaussian data whose truth is known, honest in small sets, and plain on bad input."""
+"""From features to the model's quantities: right on Gaussian data whose truth is known, honest in
+small sets, and plain on bad input."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from cdp.theory.from_features import FeatureEstimate, _Summary, estimate_from_fe
 
 @dataclass(frozen=True)
 class World:
-    """K class means of a set and of real images with a known angle between them, and noise whose spread falls off over coordinates."""
+    """K class means of a set and of real images with a known angle between them, and noise whose
+    spread falls off over coordinates."""
 
     classes: int = 4
     width: int = 40
@@ -36,7 +38,9 @@ class World:
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(11)
-        base, other = (part - part.mean(axis=0) for part in rng.standard_normal((2, self.classes, self.width)))
+        base, other = (
+            part - part.mean(axis=0) for part in rng.standard_normal((2, self.classes, self.width))
+        )
         other -= base * (other * base).sum() / (base**2).sum()
         other *= np.linalg.norm(base) / np.linalg.norm(other)
         turn = math.radians(self.degrees)
@@ -47,33 +51,56 @@ class World:
             apart = [np.square(a - b).sum() for i, a in enumerate(means) for b in means[:i]]
             return means * 2 * scale * separation / math.sqrt(np.mean(apart))
 
-        return sized(math.cos(turn) * base + math.sin(turn) * other, self.separation), sized(base, self.real)
+        return sized(math.cos(turn) * base + math.sin(turn) * other, self.separation), sized(
+            base, self.real
+        )
 
-    def drawn(self, means: np.ndarray, each: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def drawn(
+        self, means: np.ndarray, each: int, seed: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(seed)
         labels = np.repeat(np.arange(self.classes), each)
         shape = (len(labels), self.width)
-        noise = rng.laplace(scale=1 / math.sqrt(2), size=shape) if self.heavy else rng.standard_normal(shape)
+        noise = (
+            rng.laplace(scale=1 / math.sqrt(2), size=shape)
+            if self.heavy
+            else rng.standard_normal(shape)
+        )
         return means[labels] + noise * self.spread, labels
 
     def estimate(self, each: int, seed: int, real_each: int = 120) -> FeatureEstimate:
         made, real = self.means()
         features, labels = self.drawn(made, each, (seed, 1))
         reference, reference_labels = self.drawn(real, real_each, (seed, 2))
-        return estimate_from_features(features, labels, reference=reference, reference_labels=reference_labels, seed=seed)
+        return estimate_from_features(
+            features, labels, reference=reference, reference_labels=reference_labels, seed=seed
+        )
 
 
 @pytest.mark.parametrize(
-    ("world", "each"), [(World(), 15), (World(classes=2, decay=0.0, width=12), 40), (World(heavy=True), 25), (World(width=150), 40)]
+    ("world", "each"),
+    [
+        (World(), 15),
+        (World(classes=2, decay=0.0, width=12), 40),
+        (World(heavy=True), 25),
+        (World(width=150), 40),
+    ],
 )
 def test_intervals_hold_the_truth_and_small_sets_are_not_flattered(world: World, each: int) -> None:
     trials = 120
     found = [world.estimate(each, seed) for seed in range(trials)]
-    truths = {"separation": world.separation, "dimension": world.dimension, "angle": world.degrees, "ratio": world.separation / world.real}
+    truths = {
+        "separation": world.separation,
+        "dimension": world.dimension,
+        "angle": world.degrees,
+        "ratio": world.separation / world.real,
+    }
     for name, truth in truths.items():
         intervals = [interval for one in found if (interval := getattr(one, name)) is not None]
         held = sum(one.low <= truth <= one.high for one in intervals)
-        assert len(intervals) > 0.75 * trials and held >= 0.91 * len(intervals), name  # of 95 %, two standard errors left
+        assert len(intervals) > 0.75 * trials and held >= 0.91 * len(intervals), (
+            name
+        )  # of 95 %, two standard errors left
         if name != "angle":  # the cosine is unbiased, its arc is not
             values = np.array([one.value for one in intervals])
             assert abs(values.mean() - truth) < 0.05 * truth, name
@@ -81,20 +108,40 @@ def test_intervals_hold_the_truth_and_small_sets_are_not_flattered(world: World,
 
 def test_the_cosine_is_not_flattered_by_noise_either() -> None:
     world = World(degrees=60.0)
-    cosines = [math.cos(math.radians(one.angle.value)) for one in (world.estimate(20, seed) for seed in range(80)) if one.angle]
+    cosines = [
+        math.cos(math.radians(one.angle.value))
+        for one in (world.estimate(20, seed) for seed in range(80))
+        if one.angle
+    ]
     assert np.mean(cosines) == pytest.approx(0.5, abs=4 * np.std(cosines) / math.sqrt(80) + 0.01)
 
 
 @pytest.mark.parametrize("decay", [0.0, 2.0])
 @pytest.mark.parametrize(
-    ("width", "sizes"), [(500, (10, 10)), (500, (4, 4)), (500, (4, 5, 30)), (100, (10,) * 10), (30, (4, 4)), (12, (3, 5, 9))]
+    ("width", "sizes"),
+    [
+        (500, (10, 10)),
+        (500, (4, 4)),
+        (500, (4, 5, 30)),
+        (100, (10,) * 10),
+        (30, (4, 4)),
+        (12, (3, 5, 9)),
+    ],
 )
-def test_traces_are_unbiased_in_small_classes(width: int, sizes: tuple[int, ...], decay: float) -> None:
+def test_traces_are_unbiased_in_small_classes(
+    width: int, sizes: tuple[int, ...], decay: float
+) -> None:
     labels = np.repeat(np.arange(len(sizes)), sizes)
     spread = World(width=width, decay=decay).spread
     rng = np.random.default_rng(7)
-    found = [_Summary.of(rng.standard_normal((len(labels), width)) * spread, labels, len(sizes)) for _ in range(800)]
-    totals, squares = np.array([one.total for one in found]), np.array([one.square for one in found])
+    found = [
+        _Summary.of(rng.standard_normal((len(labels), width)) * spread, labels, len(sizes))
+        for _ in range(800)
+    ]
+    totals, squares = (
+        np.array([one.total for one in found]),
+        np.array([one.square for one in found]),
+    )
     for values, truth in ((totals, (spread**2).sum()), (squares, (spread**4).sum())):
         assert abs(values.mean() - truth) < 3 * values.std() / math.sqrt(len(values))
     # Of a variance's own estimate from 800 draws, 5 % is one standard error.
@@ -102,14 +149,26 @@ def test_traces_are_unbiased_in_small_classes(width: int, sizes: tuple[int, ...]
 
 
 @pytest.mark.parametrize(
-    ("world", "each"), [(World(classes=2, width=500, decay=0.0), 10), (World(classes=2, width=60), 4), (World(classes=10, width=500), 10)]
+    ("world", "each"),
+    [
+        (World(classes=2, width=500, decay=0.0), 10),
+        (World(classes=2, width=60), 4),
+        (World(classes=10, width=500), 10),
+    ],
 )
 def test_intervals_of_very_small_sets_hold_the_truth(world: World, each: int) -> None:
     made = world.means()[0]
-    found = [estimate_from_features(*world.drawn(made, each, (seed, 8)), seed=seed) for seed in range(100)]
+    found = [
+        estimate_from_features(*world.drawn(made, each, (seed, 8)), seed=seed)
+        for seed in range(100)
+    ]
     for name, truth in (("separation", world.separation), ("dimension", world.dimension)):
-        assert sum(getattr(one, name).low <= truth <= getattr(one, name).high for one in found) >= 91, name
-    assert np.median([one.dimension.value for one in found]) == pytest.approx(world.dimension, rel=0.1)
+        assert (
+            sum(getattr(one, name).low <= truth <= getattr(one, name).high for one in found) >= 91
+        ), name
+    assert np.median([one.dimension.value for one in found]) == pytest.approx(
+        world.dimension, rel=0.1
+    )
 
 
 def test_a_large_set_comes_close() -> None:
@@ -126,13 +185,18 @@ def test_a_large_set_comes_close() -> None:
 def test_classes_that_are_one_have_no_separation_and_no_angle() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(120) % 3
-    found = [estimate_from_features(rng.standard_normal((120, 60)), labels, seed=seed) for seed in range(60)]
+    found = [
+        estimate_from_features(rng.standard_normal((120, 60)), labels, seed=seed)
+        for seed in range(60)
+    ]
     assert sum(one.separation.low == 0 for one in found) >= 55
     assert np.mean([one.separation.value for one in found]) < 0.2  # uncorrected it would be 0.87
     real = World(classes=3, width=60).means()[1][labels] * 3 + rng.standard_normal((120, 60))
     blurred = next(one for one in found if one.separation.low == 0)
     assert blurred.angle is None
-    mixed = estimate_from_features(rng.standard_normal((120, 60)) * 1.0, labels, reference=real, reference_labels=labels)
+    mixed = estimate_from_features(
+        rng.standard_normal((120, 60)) * 1.0, labels, reference=real, reference_labels=labels
+    )
     assert (mixed.angle is None) == (mixed.separation.low == 0)
 
 
@@ -149,10 +213,15 @@ def test_turning_moving_and_scaling_features_changes_nothing() -> None:
     world = World()
     features, labels = world.drawn(world.means()[0], 30, (4, 4))
     turn, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((world.width, world.width)))
-    first, second = estimate_from_features(features, labels), estimate_from_features(1e4 * features @ turn + 500, labels)
+    first, second = (
+        estimate_from_features(features, labels),
+        estimate_from_features(1e4 * features @ turn + 500, labels),
+    )
     for name in ("separation", "dimension"):
         one, other = getattr(first, name), getattr(second, name)
-        np.testing.assert_allclose([one.value, one.low, one.high], [other.value, other.low, other.high], rtol=1e-6)
+        np.testing.assert_allclose(
+            [one.value, one.low, one.high], [other.value, other.low, other.high], rtol=1e-6
+        )
 
 
 def test_real_images_of_other_classes_are_left_out_and_order_does_not_count() -> None:
@@ -162,9 +231,15 @@ def test_real_images_of_other_classes_are_left_out_and_order_does_not_count() ->
     reference, reference_labels = world.drawn(real, 40, (6, 6))
     more = np.concatenate([reference, reference + 99])
     numbers = np.concatenate([reference_labels, np.full(len(reference), 8)])
-    plain = estimate_from_features(features, labels, reference=reference, reference_labels=reference_labels)
+    plain = estimate_from_features(
+        features, labels, reference=reference, reference_labels=reference_labels
+    )
     extra = estimate_from_features(features, labels, reference=more, reference_labels=numbers)
-    assert plain.angle and extra.angle and plain.angle.value == pytest.approx(extra.angle.value, rel=1e-9)
+    assert (
+        plain.angle
+        and extra.angle
+        and plain.angle.value == pytest.approx(extra.angle.value, rel=1e-9)
+    )
 
 
 FEATURES = np.random.default_rng(0).standard_normal((40, 6))
@@ -183,8 +258,14 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("features do not vary within classes", {"features": np.full((40, 6), 0.1)}),
     ("reference has no labels", {"reference": FEATURES}),
     ("reference_labels belong to no features", {"reference_labels": LABELS}),
-    ("reference has 5 features where the set has 6", {"reference": FEATURES[:, :5], "reference_labels": LABELS}),
-    ("class 0 of the set has no real images", {"reference": FEATURES, "reference_labels": LABELS + 1}),
+    (
+        "reference has 5 features where the set has 6",
+        {"reference": FEATURES[:, :5], "reference_labels": LABELS},
+    ),
+    (
+        "class 0 of the set has no real images",
+        {"reference": FEATURES, "reference_labels": LABELS + 1},
+    ),
     ("reference has NaN", {"reference": FEATURES * np.inf, "reference_labels": LABELS}),
 ]
 

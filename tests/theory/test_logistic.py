@@ -1,4 +1,5 @@
-"""Adversarially trained logistic regression: against another convex solver, by its optimality conditions, and where it tends."""
+"""Adversarially trained logistic regression: against another convex solver, by its optimality
+conditions, and where it tends."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from cdp.theory.logistic import TOLERANCE, fit, subgradient
 from cdp.theory.simulation import samples
 
 CASES = [
-    (norm, epsilon, ridge, seed) for norm in ("linf", "l2") for epsilon in (0.0, 0.15, 0.4) for ridge in (1e-3, 0.1) for seed in (0, 1)
+    (norm, epsilon, ridge, seed)
+    for norm in ("linf", "l2")
+    for epsilon in (0.0, 0.15, 0.4)
+    for ridge in (1e-3, 0.1)
+    for seed in (0, 1)
 ]
 
 
@@ -32,7 +37,8 @@ def attacked_loss(w: np.ndarray, z: np.ndarray, epsilon: float, norm: str, ridge
 
 
 def independent(z: np.ndarray, epsilon: float, norm: str, ridge: float) -> float:
-    """The minimum by SLSQP in variables of another kind: w and a bound t on its size, coordinate by coordinate under l_inf."""
+    """The minimum by SLSQP in variables of another kind: w and a bound t on its size, coordinate by
+    coordinate under l_inf."""
     d = z.shape[1]
     sizes = d if norm == "linf" else 1
 
@@ -51,29 +57,42 @@ def independent(z: np.ndarray, epsilon: float, norm: str, ridge: float) -> float
         method, options = "trust-constr", {"gtol": 1e-9, "xtol": 1e-12, "maxiter": 3000}
     start = np.concatenate([z.mean(axis=0), np.full(sizes, 2.0)])
     bounds = [(None, None)] * d + [(0, None)] * sizes
-    return float(minimize(objective, start, constraints=rules, bounds=bounds, method=method, options=options).fun)
+    return float(
+        minimize(
+            objective, start, constraints=rules, bounds=bounds, method=method, options=options
+        ).fun
+    )
 
 
 @pytest.mark.filterwarnings("ignore:delta_grad")
 @pytest.mark.parametrize(("norm", "epsilon", "ridge", "seed"), CASES)
-def test_an_independent_solver_finds_the_same_minimum(norm: str, epsilon: float, ridge: float, seed: int) -> None:
+def test_an_independent_solver_finds_the_same_minimum(
+    norm: str, epsilon: float, ridge: float, seed: int
+) -> None:
     z = data(40, 3, seed)
     found = fit(z, epsilon=epsilon, norm=norm, ridge=ridge)
-    assert found.objective == pytest.approx(attacked_loss(found.weights, z, epsilon, norm, ridge), abs=1e-12)
+    assert found.objective == pytest.approx(
+        attacked_loss(found.weights, z, epsilon, norm, ridge), abs=1e-12
+    )
     other = independent(z, epsilon, norm, ridge)
     assert found.objective <= other + 1e-9
     assert found.objective == pytest.approx(other, abs=2e-5)
 
 
 @pytest.mark.parametrize(("norm", "epsilon", "ridge", "seed"), CASES)
-def test_the_subgradient_vanishes_and_no_step_goes_down(norm: str, epsilon: float, ridge: float, seed: int) -> None:
+def test_the_subgradient_vanishes_and_no_step_goes_down(
+    norm: str, epsilon: float, ridge: float, seed: int
+) -> None:
     z = data(60, 20, seed)
     found = fit(z, epsilon=epsilon, norm=norm, ridge=ridge)
     assert found.residual <= TOLERANCE and found.gap < 1e-6
     rng = np.random.default_rng(seed)
     for scale in (1e-3, 1e-2, 0.1, 1.0):
         for step in rng.standard_normal((20, 20)):
-            assert attacked_loss(found.weights + scale * step, z, epsilon, norm, ridge) >= found.objective - found.gap - 1e-12
+            assert (
+                attacked_loss(found.weights + scale * step, z, epsilon, norm, ridge)
+                >= found.objective - found.gap - 1e-12
+            )
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -82,7 +101,9 @@ def test_the_subgradient_is_the_gradient_by_differences(norm: str) -> None:
     slope = subgradient(w, z, epsilon=0.2, norm=norm, ridge=0.01)
     for at in range(4):
         step = np.eye(4)[at] * 1e-6
-        difference = attacked_loss(w + step, z, 0.2, norm, 0.01) - attacked_loss(w - step, z, 0.2, norm, 0.01)
+        difference = attacked_loss(w + step, z, 0.2, norm, 0.01) - attacked_loss(
+            w - step, z, 0.2, norm, 0.01
+        )
         assert slope[at] == pytest.approx(difference / 2e-6, abs=1e-7)
 
 
@@ -105,14 +126,18 @@ def test_a_budget_that_almost_covers_the_average_ends_too(norm: str, short: floa
 
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e6])
 def test_samples_in_large_or_small_units_are_not_taken_for_a_covered_average(unit: float) -> None:
-    assert fit([[unit], [2 * unit], [-unit]], epsilon=unit / 2, norm="l2", ridge=1e-3).weights[0] > 0
+    assert (
+        fit([[unit], [2 * unit], [-unit]], epsilon=unit / 2, norm="l2", ridge=1e-3).weights[0] > 0
+    )
 
 
 def test_separable_samples_have_a_finite_solution() -> None:
     z = data(5, 30, 1, length=6)
     for ridge in (1e-3, 1e-6):
         found = fit(z, epsilon=0.1, norm="linf", ridge=ridge)
-        assert ((z @ found.weights - 0.1 * np.abs(found.weights).sum()) > 0).all() and found.residual <= TOLERANCE
+        assert (
+            (z @ found.weights - 0.1 * np.abs(found.weights).sum()) > 0
+        ).all() and found.residual <= TOLERANCE
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -124,31 +149,56 @@ def test_many_samples_lead_to_the_limit(norm: str) -> None:
     assert limit is not None and limit.kind == "exact"
     found = simulate(asked, made, 300_000, "adversarial-logistic", draws=3, seed=0)
     assert found.value == pytest.approx(limit.value, abs=1e-3)
-    w = fit(samples(made, 1_000_000, np.random.default_rng(1)) / 0.8, epsilon=0.35 / 0.8, norm=norm, ridge=1e-3).weights
-    aim = np.sign(made.mean) * np.maximum(np.abs(made.mean) - 0.35, 0) if norm == "linf" else made.mean
+    w = fit(
+        samples(made, 1_000_000, np.random.default_rng(1)) / 0.8,
+        epsilon=0.35 / 0.8,
+        norm=norm,
+        ridge=1e-3,
+    ).weights
+    aim = (
+        np.sign(made.mean) * np.maximum(np.abs(made.mean) - 0.35, 0)
+        if norm == "linf"
+        else made.mean
+    )
     assert w @ aim / np.linalg.norm(w) / np.linalg.norm(aim) > 0.9995
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_a_budget_that_covers_the_mean_leaves_nothing_to_learn_in_the_limit_either(norm: str) -> None:
+def test_a_budget_that_covers_the_mean_leaves_nothing_to_learn_in_the_limit_either(
+    norm: str,
+) -> None:
     asked = Problem(np.full(20, 3 / math.sqrt(20)), 1.0, 1.0, norm)
     made = Synthetic(0.1 * asked.mu, 1.0)
     limit = expected(asked, made, math.inf, "adversarial-logistic")
-    assert limit is not None and limit.value == 0.5 == simulate(asked, made, 5000, "adversarial-logistic", draws=5, seed=0).value
+    assert (
+        limit is not None
+        and limit.value
+        == 0.5
+        == simulate(asked, made, 5000, "adversarial-logistic", draws=5, seed=0).value
+    )
 
 
 def test_there_is_no_formula_for_few_samples_or_noisy_labels() -> None:
     asked = Problem(np.ones(3), 1.0, 0.1, "linf")
     assert expected(asked, Synthetic(np.ones(3), 1.0), 100, "adversarial-logistic") is None
-    assert expected(asked, Synthetic(np.ones(3), 1.0, 0.1), math.inf, "adversarial-logistic") is None
-    assert expected(asked, Synthetic(np.ones(3), 1.0, 0.0, 0.1), math.inf, "adversarial-logistic") is None
+    assert (
+        expected(asked, Synthetic(np.ones(3), 1.0, 0.1), math.inf, "adversarial-logistic") is None
+    )
+    assert (
+        expected(asked, Synthetic(np.ones(3), 1.0, 0.0, 0.1), math.inf, "adversarial-logistic")
+        is None
+    )
 
 
 def test_units_of_x_do_not_count() -> None:
     found = []
     for unit in (1.0, 50.0):
         asked = Problem(np.array([1.0, 0.5, 0.2]) * unit, unit, 0.2 * unit, "linf")
-        found.append(simulate(asked, Synthetic(asked.mu, unit), 50, "adversarial-logistic", draws=5, seed=4).value)
+        found.append(
+            simulate(
+                asked, Synthetic(asked.mu, unit), 50, "adversarial-logistic", draws=5, seed=4
+            ).value
+        )
     assert found[0] == pytest.approx(found[1], abs=1e-6)
 
 
@@ -164,6 +214,11 @@ def test_units_of_x_do_not_count() -> None:
     ],
 )
 def test_bad_samples_are_named(message: str, change: dict[str, Any]) -> None:
-    arguments: dict[str, Any] = {"z": np.ones((4, 2)), "epsilon": 0.1, "norm": "linf", "ridge": 0.1} | change
+    arguments: dict[str, Any] = {
+        "z": np.ones((4, 2)),
+        "epsilon": 0.1,
+        "norm": "linf",
+        "ridge": 0.1,
+    } | change
     with pytest.raises(InputError, match=message):
         fit(arguments.pop("z"), **arguments)

@@ -1,4 +1,5 @@
-"""Flipped labels and the common factor against sums that leave nothing out, where accuracy is steep and dimensions are many."""
+"""Flipped labels and the common factor against sums that leave nothing out, where accuracy is steep
+and dimensions are many."""
 
 from __future__ import annotations
 
@@ -16,7 +17,15 @@ from cdp.theory.angles import direction_expectation
 
 LABELS: list[dict[str, Any]] = [
     {"dim": 10_000, "nonzero": 1, "size": 20, "separation": 0.9, "label_noise": 0.45, "n": 25},
-    {"dim": 10_000, "nonzero": 1, "size": 20, "separation": 0.9, "label_noise": 0.45, "n": 25, "epsilon": 0},
+    {
+        "dim": 10_000,
+        "nonzero": 1,
+        "size": 20,
+        "separation": 0.9,
+        "label_noise": 0.45,
+        "n": 25,
+        "epsilon": 0,
+    },
     {"size": 10, "epsilon": 3, "label_noise": 0.3, "n": 40},
     {"size": 10, "epsilon": 3, "label_noise": 0.3, "n": 2000, "separation": 0.1},
     {"epsilon": 1, "label_noise": 0.1, "n": 30},
@@ -40,16 +49,25 @@ FACTORS: list[dict[str, Any]] = [
 
 
 def conditional(config: TheoryConfig, share: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Expected accuracy given each share of right labels and value of the common factor, one by one."""
+    """Expected accuracy given each share of right labels and value of the common factor, one by
+    one."""
     asked, made = problem_of(config), synthetic_of(config)
     shift = math.sqrt(made.correlation) * made.noise / math.sqrt(config.n) * g
     own = math.sqrt(1 - made.correlation) * made.noise / math.sqrt(config.n)
     squares, sums = made.mean @ made.mean, made.mean.sum()
     length = np.sqrt(share**2 * squares + 2 * share * shift * sums + shift**2 * config.dim)
     size = np.linalg.norm(asked.mu)
-    cosine = (share * (made.mean @ asked.mu) + shift * asked.mu.sum()) / np.where(length > 0, length, 1) / size
+    cosine = (
+        (share * (made.mean @ asked.mu) + shift * asked.mu.sum())
+        / np.where(length > 0, length, 1)
+        / size
+    )
     return direction_expectation(
-        config.dim, length / own, np.clip(cosine, -1, 1), gain=size / asked.sigma, toll=asked.epsilon / asked.sigma
+        config.dim,
+        length / own,
+        np.clip(cosine, -1, 1),
+        gain=size / asked.sigma,
+        toll=asked.epsilon / asked.sigma,
     )
 
 
@@ -60,7 +78,11 @@ def test_flipped_labels_are_the_whole_binomial_sum(change: dict[str, Any]) -> No
     each = conditional(config, 1 - 2 * flipped / config.n, np.zeros(config.n + 1))
     whole = float(each @ binom.pmf(flipped, config.n, config.label_noise))
     found = expected(problem_of(config), synthetic_of(config), config.n, "averaging")
-    assert found is not None and found.kind == "exact" and found.value == pytest.approx(whole, abs=1e-6)
+    assert (
+        found is not None
+        and found.kind == "exact"
+        and found.value == pytest.approx(whole, abs=1e-6)
+    )
 
 
 @pytest.mark.parametrize("change", FACTORS)
@@ -70,23 +92,46 @@ def test_the_common_factor_is_a_sum_in_very_small_steps(change: dict[str, Any]) 
     weight = np.exp(-(g**2) / 2)
     whole = float(conditional(config, np.ones_like(g), g) @ weight / weight.sum())
     found = expected(problem_of(config), synthetic_of(config), config.n, "averaging")
-    assert found is not None and found.kind == "exact" and found.value == pytest.approx(whole, abs=1e-6)
+    assert (
+        found is not None
+        and found.kind == "exact"
+        and found.value == pytest.approx(whole, abs=1e-6)
+    )
 
 
 def test_under_linf_steep_accuracies_are_resolved_too() -> None:
-    config = TheoryConfig(dim=2000, nonzero=2000, size=20, epsilon=0.1, separation=0.3, label_noise=0.45, n=25)
+    config = TheoryConfig(
+        dim=2000, nonzero=2000, size=20, epsilon=0.1, separation=0.3, label_noise=0.45, n=25
+    )
     asked, made = problem_of(config), synthetic_of(config)
     rng = np.random.default_rng(0)
     right = 1 - 2 * rng.binomial(config.n, 0.45, (4000, 1)) / config.n
     w = right * made.mean + made.noise / math.sqrt(config.n) * rng.standard_normal((4000, 2000))
-    scores = np.asarray(robust_accuracy(w, asked.mu, sigma=asked.sigma, epsilon=asked.epsilon, norm="linf"))
+    scores = np.asarray(
+        robust_accuracy(w, asked.mu, sigma=asked.sigma, epsilon=asked.epsilon, norm="linf")
+    )
     found = expected(asked, made, config.n, "averaging")
-    assert found is not None and abs(found.value - scores.mean()) < 3 * scores.std() / math.sqrt(len(scores)) + 1e-3
+    assert (
+        found is not None
+        and abs(found.value - scores.mean()) < 3 * scores.std() / math.sqrt(len(scores)) + 1e-3
+    )
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_integrals_that_would_take_minutes_are_refused_with_what_to_lower(norm: str) -> None:
-    config = TheoryConfig(norm=norm, size=20, separation=20, label_noise=0.4, covariance="correlated", correlation=0.99)  # type: ignore[arg-type]
+    config = TheoryConfig(
+        norm=norm,
+        size=20,
+        separation=20,
+        label_noise=0.4,
+        covariance="correlated",
+        correlation=0.99,
+    )  # type: ignore[arg-type]
     for ask in (expected, samples_needed):
         with pytest.raises(InputError, match=r"label_noise, correlation: .* lower one of the two"):
-            ask(problem_of(config), synthetic_of(config), 1000 if ask is expected else 0.9, "averaging")
+            ask(
+                problem_of(config),
+                synthetic_of(config),
+                1000 if ask is expected else 0.9,
+                "averaging",
+            )

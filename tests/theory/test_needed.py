@@ -1,4 +1,5 @@
-"""How many samples a target takes: the answer reaches it, obeys the c-squared law, and says where there is none."""
+"""How many samples a target takes: the answer reaches it, obeys the c-squared law, and says where
+there is none."""
 
 from __future__ import annotations
 
@@ -45,13 +46,19 @@ def test_the_answer_is_the_first_number_that_reaches_the_target(change: dict[str
         assert value(config, enough - 2) < 0.85
 
 
-@pytest.mark.parametrize("change", [SETTINGS[0], SETTINGS[1], SETTINGS[3], SETTINGS[4], SETTINGS[5]])
+@pytest.mark.parametrize(
+    "change", [SETTINGS[0], SETTINGS[1], SETTINGS[3], SETTINGS[4], SETTINGS[5]]
+)
 @pytest.mark.parametrize("c", [0.25, 2.0, 3.0])
-def test_c_times_the_separation_needs_c_squared_times_fewer(change: dict[str, Any], c: float) -> None:
+def test_c_times_the_separation_needs_c_squared_times_fewer(
+    change: dict[str, Any], c: float
+) -> None:
     config = TheoryConfig(target=0.8, **change)
     more = config.model_copy(update={"separation": config.separation * c})
     first, second = needed(config), needed(more)
-    assert first is not None and second is not None and first / second == pytest.approx(c**2, rel=1e-6)
+    assert (
+        first is not None and second is not None and first / second == pytest.approx(c**2, rel=1e-6)
+    )
 
 
 def test_under_label_noise_the_answer_is_whole_and_the_law_is_approached() -> None:
@@ -76,7 +83,11 @@ def test_accuracy_that_goes_up_and_down_is_looked_at_one_by_one_under_label_nois
     made = Synthetic(asked.mu, 1.0, 0.3)
     values = [getattr(expected(asked, made, n, "averaging"), "value", 0.0) for n in range(1, 10)]
     assert values[1] < values[0] < values[2] > values[3]
-    assert samples_needed(asked, made, 0.83, "averaging") == 1 + next(k for k, v in enumerate(values) if v >= 0.83) == 5
+    assert (
+        samples_needed(asked, made, 0.83, "averaging")
+        == 1 + next(k for k, v in enumerate(values) if v >= 0.83)
+        == 5
+    )
 
 
 def test_a_peak_between_half_decades_is_found_and_may_lie_above_the_limit() -> None:
@@ -84,7 +95,9 @@ def test_a_peak_between_half_decades_is_found_and_may_lie_above_the_limit() -> N
     assert value(config, float("inf")) < 0.8815 < 0.8878 <= value(config, 1000)
     for target in (0.8815, 0.8878):
         n = needed(config.model_copy(update={"target": target}))
-        assert n is not None and value(config, math.ceil(n)) >= target > value(config, math.floor(n) - 1)
+        assert n is not None and value(config, math.ceil(n)) >= target > value(
+            config, math.floor(n) - 1
+        )
 
 
 def test_very_separable_classes_with_flipped_labels_have_an_answer() -> None:
@@ -118,7 +131,9 @@ def test_the_table_sets_each_answer_beside_the_law() -> None:
         ("learner 'x' is unknown", 0.9, "x"),
     ],
 )
-def test_questions_without_an_answer_are_refused(message: str, target: float, learner: Learner) -> None:
+def test_questions_without_an_answer_are_refused(
+    message: str, target: float, learner: Learner
+) -> None:
     config = TheoryConfig()
     with pytest.raises(InputError, match=message):
         samples_needed(problem_of(config), synthetic_of(config), target, learner)

@@ -1,4 +1,5 @@
-"""Simulation: the right distribution of averages, honest intervals, the same numbers for the same seed, and memory that n does not touch."""
+"""Simulation: the right distribution of averages, honest intervals, the same numbers for the same
+seed, and memory that n does not touch."""
 
 from __future__ import annotations
 
@@ -21,12 +22,18 @@ def test_simulated_averages_have_the_distribution_of_averages_of_samples() -> No
     made = Synthetic(np.array([0.6, -0.2, 0.3]), 0.9, 0.3, 0.5)
     drawn = np.concatenate(list(weights(asked, made, 5, "averaging", draws=200_000, seed=1)))
     real = averages_of_samples(made, 5, 200_000, np.random.default_rng(2))
-    np.testing.assert_allclose(drawn.mean(axis=0), real.mean(axis=0), atol=5 * 0.5 / math.sqrt(200_000))
+    np.testing.assert_allclose(
+        drawn.mean(axis=0), real.mean(axis=0), atol=5 * 0.5 / math.sqrt(200_000)
+    )
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(real.T), atol=0.005)
     # Flips make them no Gaussian: the fourth moment along the mean tells.
     for power in (3, 4):
-        first, second = (((part - part.mean(axis=0)) @ made.mean) ** power for part in (drawn, real))
-        assert abs(first.mean() - second.mean()) < 4 * math.hypot(first.std(), second.std()) / math.sqrt(200_000)
+        first, second = (
+            ((part - part.mean(axis=0)) @ made.mean) ** power for part in (drawn, real)
+        )
+        assert abs(first.mean() - second.mean()) < 4 * math.hypot(
+            first.std(), second.std()
+        ) / math.sqrt(200_000)
 
 
 def test_drawn_samples_have_the_stated_moments() -> None:
@@ -77,7 +84,9 @@ def test_intervals_hold_the_exact_value_where_nearly_all_draws_are_tied(n: int, 
 def drawn_scores(asked: Problem, made: Synthetic, *, draws: int, seed: int) -> np.ndarray:
     """Exact robust accuracy of every drawn average of 10 samples."""
     w = np.concatenate(list(weights(asked, made, 10, "averaging", draws=draws, seed=seed)))
-    return np.asarray(robust_accuracy(w, asked.mu, sigma=asked.sigma, epsilon=asked.epsilon, norm=asked.norm))
+    return np.asarray(
+        robust_accuracy(w, asked.mu, sigma=asked.sigma, epsilon=asked.epsilon, norm=asked.norm)
+    )
 
 
 @pytest.mark.parametrize("draws", [2, 3, 20, 200])
@@ -88,8 +97,12 @@ def test_intervals_without_ties_are_t_intervals(draws: int, epsilon: float) -> N
     made = Synthetic(asked.mu, 1.0)
     values = drawn_scores(asked, made, draws=draws, seed=0)
     found = simulate(asked, made, 10, "averaging", draws=draws)
-    low, high = student.interval(0.95, draws - 1, values.mean(), values.std(ddof=1) / math.sqrt(draws))
-    assert (found.low, found.high) == pytest.approx((max(0, low), min(1, high)), rel=1e-9, abs=1e-300)
+    low, high = student.interval(
+        0.95, draws - 1, values.mean(), values.std(ddof=1) / math.sqrt(draws)
+    )
+    assert (found.low, found.high) == pytest.approx(
+        (max(0, low), min(1, high)), rel=1e-9, abs=1e-300
+    )
 
 
 def test_the_limit_of_one_dimension_has_no_width() -> None:
@@ -97,8 +110,12 @@ def test_the_limit_of_one_dimension_has_no_width() -> None:
     assert found.high - found.low < 1e-12
 
 
-@pytest.mark.parametrize(("learner", "dim", "steps"), [("adversarial-logistic", 3, 4), ("averaging", 400_000, 2)])
-def test_the_share_of_trainings_done_is_reported_and_changes_no_number(learner: Any, dim: int, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("learner", "dim", "steps"), [("adversarial-logistic", 3, 4), ("averaging", 400_000, 2)]
+)
+def test_the_share_of_trainings_done_is_reported_and_changes_no_number(
+    learner: Any, dim: int, steps: int
+) -> None:
     asked, told = problem(dim), list[float]()
     made = Synthetic(asked.mu, 1.0)
     watched = simulate(asked, made, 10, learner, draws=4, report=told.append)
@@ -110,7 +127,9 @@ def test_the_limit_is_simulated_as_the_mean() -> None:
     asked = problem(30)
     made = Synthetic(mean_at(asked, 0.9, 1.0), 1.0, 0.2)
     found = simulate(asked, made, math.inf, "averaging", draws=20)
-    assert found.value == pytest.approx(robust_accuracy(made.mean, asked.mu, sigma=1, epsilon=0.5, norm="l2"), abs=1e-6)
+    assert found.value == pytest.approx(
+        robust_accuracy(made.mean, asked.mu, sigma=1, epsilon=0.5, norm="l2"), abs=1e-6
+    )
     assert found.high - found.low < 1e-6
 
 
@@ -128,7 +147,9 @@ def test_memory_does_not_grow_with_samples_or_draws() -> None:
     simulate(asked, made, 10_000_000, "linf-threshold", draws=1_000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 120e6  # all 1,000 classifiers would be 80 MB in each of several arrays; the samples 800 GB
+    assert (
+        peak < 120e6
+    )  # all 1,000 classifiers would be 80 MB in each of several arrays; the samples 800 GB
 
 
 BAD: list[tuple[str, dict[str, Any]]] = [
@@ -147,15 +168,26 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("learner 'magic' is unknown: choose averaging", {"learner": "magic"}),
     ("learner: linf-threshold", {"learner": "linf-threshold"}),
     ("ridge is 0", {"learner": "adversarial-logistic", "ridge": 0}),
-    ("n: adversarial-logistic holds at most 10,000,000 numbers", {"learner": "adversarial-logistic", "n": 10_000_000}),
-    ("draws: 100000 trainings", {"learner": "adversarial-logistic", "n": 100_000, "draws": 100_000}),
+    (
+        "n: adversarial-logistic holds at most 10,000,000 numbers",
+        {"learner": "adversarial-logistic", "n": 10_000_000},
+    ),
+    (
+        "draws: 100000 trainings",
+        {"learner": "adversarial-logistic", "n": 100_000, "draws": 100_000},
+    ),
     ("mean has 2 coordinates where mu has 3", {"made": Synthetic(np.ones(2), 1.0)}),
 ]
 
 
 @pytest.mark.parametrize(("message", "change"), BAD)
 def test_bad_settings_of_a_simulation_are_named(message: str, change: dict[str, Any]) -> None:
-    asked: dict[str, Any] = {"made": Synthetic(np.ones(3), 1.0), "n": 10, "learner": "averaging", "draws": 20} | change
+    asked: dict[str, Any] = {
+        "made": Synthetic(np.ones(3), 1.0),
+        "n": 10,
+        "learner": "averaging",
+        "draws": 20,
+    } | change
     with pytest.raises(InputError, match=message):
         simulate(problem(3), asked.pop("made"), asked.pop("n"), asked.pop("learner"), **asked)
 
@@ -178,7 +210,9 @@ def test_margins_of_enormous_means_are_0_or_without_bound_and_no_warning() -> No
         ("correlation has NaN", {"correlation": math.nan}),
     ],
 )
-def test_a_synthetic_distribution_that_makes_no_sense_is_refused(message: str, change: dict[str, Any]) -> None:
+def test_a_synthetic_distribution_that_makes_no_sense_is_refused(
+    message: str, change: dict[str, Any]
+) -> None:
     with pytest.raises(InputError, match=message):
         Synthetic(**({"mean": np.ones(2), "noise": 1.0} | change))
 

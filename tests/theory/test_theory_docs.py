@@ -17,7 +17,9 @@ def test_every_test_that_the_derivation_names_exists() -> None:
     for file, name, linked in found:
         assert file == linked
         tree = ast.parse((ROOT / "tests" / "theory" / file).read_text())
-        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"{file}::{name}"
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (
+            f"{file}::{name}"
+        )
 
 
 def test_every_section_that_the_code_points_to_exists() -> None:

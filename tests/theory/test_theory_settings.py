@@ -1,4 +1,5 @@
-"""From the settings to the model's values: sizes, angles and separations come out as they were asked for, and nonsense is refused."""
+"""From the settings to the model's values: sizes, angles and separations come out as they were
+asked for, and nonsense is refused."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ def test_size_separation_and_angle_are_those_asked_for(config: TheoryConfig) -> 
     problem, made = problem_of(config), synthetic_of(config)
     assert np.linalg.norm(problem.mu) == pytest.approx(config.size)
     assert (problem.mu != 0).sum() == config.nonzero and problem.dim == config.dim
-    real, synthetic = np.linalg.norm(problem.mu) / config.sigma, np.linalg.norm(made.mean) / made.noise
+    real, synthetic = (
+        np.linalg.norm(problem.mu) / config.sigma,
+        np.linalg.norm(made.mean) / made.noise,
+    )
     assert synthetic / real == pytest.approx(config.separation)
     assert degrees_between(made.mean, optimum(problem)) == pytest.approx(config.angle, abs=1e-5)
 
@@ -47,7 +51,9 @@ def test_turning_by_the_angle_of_mu_gives_mu(config: TheoryConfig) -> None:
     problem = problem_of(config)
     back = turned(problem, degrees_between(problem.mu, optimum(problem)))
     np.testing.assert_allclose(back, unit(problem.mu), atol=1e-6)
-    assert abs(aside(problem) @ optimum(problem)) < 1e-12 and np.linalg.norm(aside(problem)) == pytest.approx(1)
+    assert abs(aside(problem) @ optimum(problem)) < 1e-12 and np.linalg.norm(
+        aside(problem)
+    ) == pytest.approx(1)
 
 
 def test_profiles_are_as_they_say() -> None:
@@ -79,7 +85,14 @@ def test_correlation_counts_only_where_the_covariance_is_correlated() -> None:
 def test_every_config_survives_json() -> None:
     for config in (
         TheoryConfig(),
-        TheoryConfig(norm="l2", learner="l2-optimal", dim=3, nonzero=2, label_noise=0.3, covariance="correlated"),
+        TheoryConfig(
+            norm="l2",
+            learner="l2-optimal",
+            dim=3,
+            nonzero=2,
+            label_noise=0.3,
+            covariance="correlated",
+        ),
     ):
         assert TheoryConfig.model_validate_json(config.model_dump_json()) == config
     assert TheoryConfig().learner in LEARNERS[TheoryConfig().norm]
@@ -104,6 +117,8 @@ def test_every_config_survives_json() -> None:
         ("draws", {"draws": 1}),
     ],
 )
-def test_settings_that_make_no_sense_are_refused_by_name(message: str, change: dict[str, Any]) -> None:
+def test_settings_that_make_no_sense_are_refused_by_name(
+    message: str, change: dict[str, Any]
+) -> None:
     with pytest.raises(InputError, match=message):
         parse(TheoryConfig, change)

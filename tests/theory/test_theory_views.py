@@ -1,4 +1,5 @@
-"""The views: lines and points that agree, maps whose cells are the expectation, and pictures that are true to the geometry."""
+"""The views: lines and points that agree, maps whose cells are the expectation, and pictures that
+are true to the geometry."""
 
 from __future__ import annotations
 
@@ -10,7 +11,16 @@ import pytest
 
 from cdp.config_theory import TheoryConfig
 from cdp.errors import InputError
-from cdp.theory import best_accuracy, expected, optimal_direction, problem_of, robust_accuracy, simulate, soft_threshold, synthetic_of
+from cdp.theory import (
+    best_accuracy,
+    expected,
+    optimal_direction,
+    problem_of,
+    robust_accuracy,
+    simulate,
+    soft_threshold,
+    synthetic_of,
+)
 from cdp.theory.geometry import _plane
 from cdp.theory.settings import degrees_between, unit
 from cdp.theory.views import coordinates, curves, guided, heat_map, needed_table, picture, value_at
@@ -52,9 +62,13 @@ def test_lines_are_the_expectation_and_points_lie_on_them(change: dict[str, Any]
 
 
 def test_a_learner_without_a_formula_has_points_only() -> None:
-    curve = curves(TheoryConfig(learner="adversarial-logistic", dim=40, nonzero=10), [1.0], draws=3)[0]
+    curve = curves(
+        TheoryConfig(learner="adversarial-logistic", dim=40, nonzero=10), [1.0], draws=3
+    )[0]
     assert curve.value is None and curve.kind is None and curve.limit is not None
-    assert curve.simulated is not None and curve.simulated.n.max() == 100_000  # 10^6 times 40 coordinates have no room
+    assert (
+        curve.simulated is not None and curve.simulated.n.max() == 100_000
+    )  # 10^6 times 40 coordinates have no room
     with pytest.raises(InputError, match="no formula"):
         heat_map(TheoryConfig(learner="adversarial-logistic"))
 
@@ -73,22 +87,41 @@ def test_cells_of_the_map_are_the_expectation(change: dict[str, Any]) -> None:
     found = heat_map(config)
     assert found.values.shape == (len(found.angles), len(found.separations))
     for row, column in ((0, 0), (1, -1), (len(found.angles) // 2, len(found.separations) // 2)):
-        cell = config.model_copy(update={"separation": float(found.separations[column]), "angle": float(found.angles[row])})
+        cell = config.model_copy(
+            update={
+                "separation": float(found.separations[column]),
+                "angle": float(found.angles[row]),
+            }
+        )
         assert found.values[row, column] == pytest.approx(value(cell, 50), abs=5e-4)
     assert found.here == (config.separation, config.angle)
-    assert found.separations.min() <= config.separation <= found.separations.max() and found.angles.max() >= config.angle
+    assert (
+        found.separations.min() <= config.separation <= found.separations.max()
+        and found.angles.max() >= config.angle
+    )
 
 
 def test_real_data_lie_on_the_map_where_their_own_distribution_is() -> None:
     config = TheoryConfig()
     found = heat_map(config)
     problem = problem_of(config)
-    itself = synthetic_of(config.model_copy(update={"separation": found.real[0], "angle": found.real[1]}))
+    itself = synthetic_of(
+        config.model_copy(update={"separation": found.real[0], "angle": found.real[1]})
+    )
     np.testing.assert_allclose(itself.mean, problem.mu, atol=1e-9)
     assert 10 < found.real[1] < 60  # the decaying profile's optimum points elsewhere
 
 
-@pytest.mark.parametrize("change", [{}, L2, {"profile": "equal"}, {"learner": "linf-threshold", "angle": 120}, {"dim": 2, "nonzero": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        L2,
+        {"profile": "equal"},
+        {"learner": "linf-threshold", "angle": 120},
+        {"dim": 2, "nonzero": 2},
+    ],
+)
 def test_the_picture_is_true_to_the_geometry(change: dict[str, Any]) -> None:
     config = TheoryConfig(**change)
     problem, axes = problem_of(config), _plane(problem_of(config))
@@ -98,9 +131,12 @@ def test_the_picture_is_true_to_the_geometry(change: dict[str, Any]) -> None:
     np.testing.assert_allclose(axes.T @ found.synthetic_mean, synthetic_of(config).mean, atol=1e-9)
     best = optimal_direction(problem.mu, epsilon=config.epsilon, norm=config.norm)
     assert found.optimal is not None
-    assert found.optimal.accuracy == pytest.approx(best_accuracy(problem.mu, sigma=1, epsilon=config.epsilon, norm=config.norm))
+    assert found.optimal.accuracy == pytest.approx(
+        best_accuracy(problem.mu, sigma=1, epsilon=config.epsilon, norm=config.norm)
+    )
     assert found.optimal.in_plane == pytest.approx(1)
-    # A point of the plane at the edge of the tube is carried to the boundary by the attack and no further.
+    # A point of the plane at the edge of the tube is carried to the boundary by the attack and no
+    # further.
     edge = axes.T @ (found.optimal.normal * found.optimal.half_width)
     step = np.sign(best) if config.norm == "linf" else best / np.linalg.norm(best)
     assert (edge - config.epsilon * step) @ unit(best) == pytest.approx(0, abs=1e-9)
@@ -110,11 +146,19 @@ def test_the_picture_is_true_to_the_geometry(change: dict[str, Any]) -> None:
 
 
 def test_the_draws_of_the_picture_have_its_means_spreads_and_flips() -> None:
-    config = TheoryConfig(dim=30, nonzero=10, label_noise=0.25, covariance="correlated", correlation=0.3)
+    config = TheoryConfig(
+        dim=30, nonzero=10, label_noise=0.25, covariance="correlated", correlation=0.3
+    )
     found = picture(config, points=40_000)
     for points, labels, mean, covariance, right in (
         (found.real_points, found.real_labels, found.real_mean, found.real_covariance, 1.0),
-        (found.synthetic_points, found.synthetic_labels, found.synthetic_mean, found.synthetic_covariance, 0.5),
+        (
+            found.synthetic_points,
+            found.synthetic_labels,
+            found.synthetic_mean,
+            found.synthetic_covariance,
+            0.5,
+        ),
     ):
         assert set(labels.tolist()) == {-1, 1}
         np.testing.assert_allclose((labels[:, None] * points).mean(axis=0), right * mean, atol=0.06)
@@ -134,7 +178,9 @@ def test_a_budget_that_covers_mu_leaves_no_optimal_boundary() -> None:
 def test_coordinates_are_sorted_and_angles_are_theirs() -> None:
     config = TheoryConfig(angle=35, n=100_000)
     found = coordinates(config)
-    assert (np.diff(np.abs(found.mu)) <= 0).all() and sorted(found.order.tolist()) == list(range(config.dim))
+    assert (np.diff(np.abs(found.mu)) <= 0).all() and sorted(found.order.tolist()) == list(
+        range(config.dim)
+    )
     np.testing.assert_allclose(found.optimum, soft_threshold(found.mu, config.epsilon))
     assert found.dropped == int(((found.mu > 0) & (found.mu <= config.epsilon)).sum()) > 0
     assert found.synthetic_to_optimum == pytest.approx(35)
@@ -150,14 +196,20 @@ def test_guidance_moves_the_mean_from_mu_to_the_optimum(change: dict[str, Any]) 
     problem = problem_of(config)
     found = guided(config, [0.0, 0.5, 1.0, 2.0], draws=200)
     assert found.angles[0] == pytest.approx(
-        degrees_between(problem.mu, optimal_direction(problem.mu, epsilon=config.epsilon, norm=config.norm))
+        degrees_between(
+            problem.mu, optimal_direction(problem.mu, epsilon=config.epsilon, norm=config.norm)
+        )
     )
     assert found.angles[2] == pytest.approx(0, abs=1e-6)
     assert found.value is not None and found.simulated is not None
     real = config.model_copy(update={"angle": float(found.angles[0])})
     assert found.value[0] == pytest.approx(value(real, config.n), abs=1e-6)
-    assert found.value[2] == pytest.approx(value(config.model_copy(update={"angle": 0.0}), config.n), abs=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found.means, axis=1), config.separation * config.size, rtol=1e-9)
+    assert found.value[2] == pytest.approx(
+        value(config.model_copy(update={"angle": 0.0}), config.n), abs=1e-6
+    )
+    np.testing.assert_allclose(
+        np.linalg.norm(found.means, axis=1), config.separation * config.size, rtol=1e-9
+    )
     error = (found.simulated.high - found.simulated.low) / 4
     assert (np.abs(found.simulated.value - found.value) < 4.5 * error + 2e-3).all()
     if config.norm == "linf" and config.learner == "averaging":
@@ -186,14 +238,19 @@ def test_strengths_that_are_none_are_refused(strengths: list[float]) -> None:
 def test_a_trained_learner_is_one_of_the_learned_boundaries() -> None:
     config = TheoryConfig(learner="adversarial-logistic", dim=30, nonzero=10, n=400)
     learned = picture(config).learned.accuracy
-    found = simulate(problem_of(config), synthetic_of(config), 400, "adversarial-logistic", draws=20)
+    found = simulate(
+        problem_of(config), synthetic_of(config), 400, "adversarial-logistic", draws=20
+    )
     assert abs(learned - found.value) < 0.05
     w = coordinates(config).learned
-    assert robust_accuracy(w, problem_of(config).mu, sigma=1, epsilon=config.epsilon, norm="linf") == pytest.approx(learned)
+    assert robust_accuracy(
+        w, problem_of(config).mu, sigma=1, epsilon=config.epsilon, norm="linf"
+    ) == pytest.approx(learned)
 
 
 def test_the_best_strength_grows_with_the_samples() -> None:
-    """Few samples are served by a mean between mu and the optimum, many by the optimum; simulation says the same."""
+    """Few samples are served by a mean between mu and the optimum, many by the optimum; simulation
+    says the same."""
     best = []
     for n in (10, 100, 1000, 100_000):
         found = guided(TheoryConfig(n=n), list(np.linspace(0, 1.5, 31)))
@@ -212,8 +269,14 @@ def test_where_no_direction_beats_guessing_no_view_names_one(change: dict[str, A
 
 def test_limits_that_have_no_exact_form_are_not_called_exact() -> None:
     config = TheoryConfig(label_noise=0.5)
-    assert [line.limit_kind for line in curves(config, draws=0)] == ["asymptotic"] * 3 and guided(config).limit_kind == "asymptotic"
-    assert curves(TheoryConfig(), draws=0)[0].limit_kind == guided(TheoryConfig()).limit_kind == "exact"
+    assert [line.limit_kind for line in curves(config, draws=0)] == ["asymptotic"] * 3 and guided(
+        config
+    ).limit_kind == "asymptotic"
+    assert (
+        curves(TheoryConfig(), draws=0)[0].limit_kind
+        == guided(TheoryConfig()).limit_kind
+        == "exact"
+    )
 
 
 def test_the_settings_own_strength_is_among_those_shown() -> None:
@@ -222,18 +285,38 @@ def test_the_settings_own_strength_is_among_those_shown() -> None:
 
 def test_views_are_coarser_where_a_value_takes_long_and_refused_where_all_would() -> None:
     both = {"label_noise": 0.2, "covariance": "correlated"}
-    sides = [len(heat_map(TheoryConfig(**change)).angles) for change in ({}, both, {"dim": 10_000, "nonzero": 10_000})]  # type: ignore[arg-type]
+    sides = [
+        len(heat_map(TheoryConfig(**change)).angles)
+        for change in ({}, both, {"dim": 10_000, "nonzero": 10_000})
+    ]  # type: ignore[arg-type]
     assert sides[0] == 41 > max(sides[1:]) and min(sides) >= 9
-    lengths = [len(curves(TheoryConfig(**change), draws=0)[0].n) for change in ({}, {"dim": 10_000, "nonzero": 10_000})]  # type: ignore[arg-type]
+    lengths = [
+        len(curves(TheoryConfig(**change), draws=0)[0].n)
+        for change in ({}, {"dim": 10_000, "nonzero": 10_000})
+    ]  # type: ignore[arg-type]
     assert lengths[0] > 70 > lengths[1] > 20
-    steep = TheoryConfig(norm="l2", dim=3, nonzero=3, size=20, sigma=0.5, label_noise=0.5, covariance="correlated", correlation=0.99)
+    steep = TheoryConfig(
+        norm="l2",
+        dim=3,
+        nonzero=3,
+        size=20,
+        sigma=0.5,
+        label_noise=0.5,
+        covariance="correlated",
+        correlation=0.99,
+    )
     for view in (curves, heat_map, needed_table):
         with pytest.raises(InputError, match=r"label_noise, correlation: .* lower one of the two"):
             view(steep)
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"norm": "l2", "epsilon": 1.0}, {"norm": "l2", "epsilon": 1.0, "label_noise": 0.2, "covariance": "correlated"}]
+    "change",
+    [
+        {},
+        {"norm": "l2", "epsilon": 1.0},
+        {"norm": "l2", "epsilon": 1.0, "label_noise": 0.2, "covariance": "correlated"},
+    ],
 )
 def test_what_views_read_off_tables_is_what_single_values_are(change: dict[str, Any]) -> None:
     config = TheoryConfig(dim=60, nonzero=20, angle=25, **change)
@@ -245,6 +328,10 @@ def test_what_views_read_off_tables_is_what_single_values_are(change: dict[str, 
         one = expected(problem_of(config), made, float(n), "averaging")
         assert one is not None and one.value == pytest.approx(float(v), abs=1e-5)
     for i, j in ((0, 4), (3, 7), (8, 2)):
-        made = synthetic_of(config.model_copy(update={"separation": float(found.separations[j]), "angle": float(found.angles[i])}))
+        made = synthetic_of(
+            config.model_copy(
+                update={"separation": float(found.separations[j]), "angle": float(found.angles[i])}
+            )
+        )
         one = expected(problem_of(config), made, config.n, "averaging")
         assert one is not None and one.value == pytest.approx(float(found.values[i, j]), abs=1e-5)

@@ -1,4 +1,5 @@
-"""Trainings in two groups of seeds with their evaluations, and the hands and eyes that tests of the Compare page have."""
+"""Trainings in two groups of seeds with their evaluations, and the hands and eyes that tests of the
+Compare page have."""
 
 from __future__ import annotations
 
@@ -19,9 +20,13 @@ IDS = tuple(f"{arm}-s{seed}" for arm in ARMS for seed in range(2))
 
 def training(run_id: str, *, name: str = "", created: float = 1e9, **settings: Any) -> None:
     """A finished training of 12 epochs. name: as its id where not given."""
-    folder = write_run(run_id, epochs=12, total=12, **{"real": 2000, "architecture": "small-cnn"} | settings)
+    folder = write_run(
+        run_id, epochs=12, total=12, **{"real": 2000, "architecture": "small-cnn"} | settings
+    )
     record = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(record | {"name": name or run_id, "created": created}))
+    (folder / "config.json").write_text(
+        json.dumps(record | {"name": name or run_id, "created": created})
+    )
 
 
 def two_groups(*, evaluated: bool = True, n: int = 400) -> None:
@@ -33,7 +38,12 @@ def two_groups(*, evaluated: bool = True, n: int = 400) -> None:
             if evaluated:
                 # Another spread in each, as no two seeds ever differ by the same.
                 found = report(
-                    n, robust=robust + (5 + 7 * number) / 1000 * seed, clean=clean + 0.005 * seed, seed=seed, run=run_id, name=run_id
+                    n,
+                    robust=robust + (5 + 7 * number) / 1000 * seed,
+                    clean=clean + 0.005 * seed,
+                    seed=seed,
+                    run=run_id,
+                    name=run_id,
                 )
                 write_evaluation(f"e-{run_id}", found, created=2e9 + seed)
 
@@ -44,14 +54,32 @@ def page(**params: str) -> AppTest:
 
 def texts(app: AppTest) -> str:
     """All that the page says, without the marks that make text safe."""
-    kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error, app.subheader, app.get("html"))
-    said = "\n".join(str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind)
+    kinds = (
+        app.markdown,
+        app.caption,
+        app.info,
+        app.success,
+        app.warning,
+        app.error,
+        app.subheader,
+        app.get("html"),
+    )
+    said = "\n".join(
+        str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind
+    )
     return said.replace("\\", "").replace("&nbsp;", " ")
 
 
 def control(app: AppTest, label: str) -> Any:
     """A control by its label."""
-    boxes = (*app.text_input, *app.selectbox, *app.multiselect, *app.toggle, *app.text_area, *app.get("button_group"))
+    boxes = (
+        *app.text_input,
+        *app.selectbox,
+        *app.multiselect,
+        *app.toggle,
+        *app.text_area,
+        *app.get("button_group"),
+    )
     return next(box for box in boxes if box.label == label)
 
 
@@ -65,7 +93,10 @@ def names(app: AppTest) -> list[str]:
 
 
 def address(app: AppTest) -> dict[str, str]:
-    return {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    return {
+        name: value[0] if isinstance(value, list) else value
+        for name, value in app.query_params.items()
+    }
 
 
 def labels(run_id: str) -> dict[str, Any]:

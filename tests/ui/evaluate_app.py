@@ -1,4 +1,5 @@
-"""The Evaluate page under AppTest: what can be evaluated there, and reports of other sizes than the usual one."""
+"""The Evaluate page under AppTest: what can be evaluated there, and reports of other sizes than the
+usual one."""
 
 from __future__ import annotations
 
@@ -28,7 +29,13 @@ def page(**params: str) -> AppTest:
 
 def knob(app: AppTest, name: str) -> Any:
     """The control of a setting, by its name in the config."""
-    boxes = (*app.number_input, *app.selectbox, *app.text_input, *app.toggle, *app.get("button_group"))
+    boxes = (
+        *app.number_input,
+        *app.selectbox,
+        *app.text_input,
+        *app.toggle,
+        *app.get("button_group"),
+    )
     return next(box for box in boxes if re.fullmatch(rf"evaluate_{name}(_\d+)?", box.key or ""))
 
 
@@ -46,15 +53,26 @@ def launched(app: AppTest) -> list[Run]:
     return [run for run in list_runs() if run.kind == "evaluate"]
 
 
-def trained(run_id: str, *, name: str = "night", card: Mapping[str, Any] | None = None, **more: Any) -> Run:
+def trained(
+    run_id: str, *, name: str = "night", card: Mapping[str, Any] | None = None, **more: Any
+) -> Run:
     """A training with weights of its best epoch, as far as a card tells."""
     run = train_run(run_id, name=name, epochs=4, **more)
     (run.folder / "best").mkdir()
     (run.folder / "best" / "model.safetensors").write_bytes(b"")
     training = {"dataset": "fashion-mnist", "norm": "linf", "epsilon": 0.08}
-    told = {"run": name, "dataset": "fashion-mnist", "dataset_title": "Fashion-MNIST", "shape": [1, 28, 28], "classes": 10, "epoch": 3}
+    told = {
+        "run": name,
+        "dataset": "fashion-mnist",
+        "dataset_title": "Fashion-MNIST",
+        "shape": [1, 28, 28],
+        "classes": 10,
+        "epoch": 3,
+    }
     accuracy = {"pgd": {"value": 0.612}}
-    (run.folder / "best" / "card.json").write_text(json.dumps(told | {"training": training, "accuracy": accuracy} | dict(card or {})))
+    (run.folder / "best" / "card.json").write_text(
+        json.dumps(told | {"training": training, "accuracy": accuracy} | dict(card or {}))
+    )
     return run
 
 
@@ -63,7 +81,9 @@ def both(run: str = "", **change: Any) -> tuple[EvalReport, Outcomes]:
     found, outcomes = report(run=run, **change)
     label, last = outcome(robust=0.5, seed=1)
     weights = (*found.weights, weights_report(label, last, CLASSES, which="last"))
-    return replace(found, weights=weights), Outcomes(outcomes.rows, outcomes.label, {**outcomes.of, "last": last})
+    return replace(found, weights=weights), Outcomes(
+        outcomes.rows, outcomes.label, {**outcomes.of, "last": last}
+    )
 
 
 def sized(classes: int, **change: Any) -> tuple[EvalReport, Outcomes]:
@@ -72,9 +92,15 @@ def sized(classes: int, **change: Any) -> tuple[EvalReport, Outcomes]:
     label, one = outcome(430, classes=classes - 1 if classes > 2 else classes)
     found, _ = report()
     whole = replace(
-        found, n=430, class_names=names, weights=(weights_report(label, one, names, which="given"),), masking=None, curves=(), unseen=(),
+        found,
+        n=430,
+        class_names=names,
+        weights=(weights_report(label, one, names, which="given"),),
+        masking=None,
+        curves=(),
+        unseen=(),
         **change,
-    )  # fmt: skip
+    )
     return whole, Outcomes(np.arange(430), label, {"given": one})
 
 
@@ -82,4 +108,9 @@ def quick(**change: Any) -> tuple[EvalReport, Outcomes]:
     """A quick estimate."""
     label = "PGD-10, n = 400, +/- 5 points: a quick estimate"
     config = EvaluateConfig(model="weights/best", attack="quick").model_dump(mode="json")
-    return report(**({"label": label, "quick": True, "suite": "quick", "attack": "PGD-10", "config": config} | change))
+    return report(
+        **(
+            {"label": label, "quick": True, "suite": "quick", "attack": "PGD-10", "config": config}
+            | change
+        )
+    )

@@ -1,4 +1,5 @@
-"""Pages under AppTest: the app as a server that has served a page before, opened by a link, drawn anew after every move."""
+"""Pages under AppTest: the app as a server that has served a page before, opened by a link, drawn
+anew after every move."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ APP = str(paths.ROOT / "app.py")
 
 
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest makes every run the first of a fresh server, where a page starts again once and a click is lost on the way
-    (cdp/ui/frame.py). Here the server has served a page before."""
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {}))
+    """AppTest makes every run the first of a fresh server, where a page starts again once and a
+    click is lost on the way (cdp/ui/frame.py). Here the server has served a page before."""
+    monkeypatch.setattr(
+        "streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {})
+    )
     monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
 
 

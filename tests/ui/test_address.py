@@ -13,7 +13,9 @@ def test_only_parameters_that_the_session_did_not_set_itself_are_a_link() -> Non
     address.take({"seed": "1"})
     assert not address.is_link({"seed": "1"})
     address.take({"seed": "2"})
-    assert not address.is_link({"seed": "1"}), "a message that was on its way when the address changed"
+    assert not address.is_link({"seed": "1"}), (
+        "a message that was on its way when the address changed"
+    )
     assert address.is_link({"seed": "3"})
     now[0] = ECHO_SECONDS
     assert address.is_link({"seed": "1"}), "the browser's way back"

@@ -1,4 +1,5 @@
-"""The comparison on the Compare page without a browser: verdicts, links, what is missing, and what cannot be read."""
+"""The comparison on the Compare page without a browser: verdicts, links, what is missing, and what
+cannot be read."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ def _server(monkeypatch: pytest.MonkeyPatch) -> None:
     served(monkeypatch)
 
 
-def test_two_groups_are_compared_in_the_words_of_the_verdict_with_their_label_and_settings() -> None:
+def test_two_groups_are_compared_in_the_words_of_the_verdict_with_their_label_and_settings() -> (
+    None
+):
     two_groups()
     app = page(runs="plain-s0,guided-s0")
     said = texts(app)
@@ -46,15 +49,21 @@ def test_unequal_compute_withholds_the_verdict_on_the_page_as_everywhere() -> No
     assert "train plain again with --steps 1200" in said
     settings, figures = app.dataframe[1].value, app.dataframe[2].value
     listed = {row["Setting"]: (row["plain"], row["guided"]) for row in settings.to_dict("records")}
-    assert listed["Optimiser steps"] == ("400", "1,200") and listed["Images seen"] == ("51,200", "153,600")
-    assert list(figures["Steps"]) == ["400", "1,200"] and list(figures["Images seen"]) == ["51,200", "153,600"]
+    assert listed["Optimiser steps"] == ("400", "1,200") and listed["Images seen"] == (
+        "51,200",
+        "153,600",
+    )
+    assert list(figures["Steps"]) == ["400", "1,200"] and list(figures["Images seen"]) == [
+        "51,200",
+        "153,600",
+    ]
     assert "There is no front of these arms: their compute differs" in said
 
 
 def test_without_groups_every_chosen_run_is_an_arm_of_its_own() -> None:
     two_groups()
     app = page(runs="plain-s0,guided-s0", groups="off")
-    (one, _) = compare(["plain-s0", "guided-s0"], groups=False).differences
+    one, _ = compare(["plain-s0", "guided-s0"], groups=False).differences
     assert one.verdict in texts(app) and "shared images" in one.verdict
     ran(control(app, "Whole seed groups").set_value(True))
     assert "groups" not in address(app)
@@ -83,10 +92,15 @@ def test_a_missing_run_in_a_link_is_named_and_the_others_are_compared() -> None:
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"sort": "-nothing"}, "sort"), ({"by": "<b>"}, "by"), ({"groups": "maybe"}, "groups"), ({"columns": "name,__class__"}, "columns"),
-        ({"runs": "../../etc/passwd,plain-s0"}, "passwd"), ({"axis": "nowhere"}, "axis"), ({"colour": "x" * 3000}, "colour"),
+        ({"sort": "-nothing"}, "sort"),
+        ({"by": "<b>"}, "by"),
+        ({"groups": "maybe"}, "groups"),
+        ({"columns": "name,__class__"}, "columns"),
+        ({"runs": "../../etc/passwd,plain-s0"}, "passwd"),
+        ({"axis": "nowhere"}, "axis"),
+        ({"colour": "x" * 3000}, "colour"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str], word: str) -> None:
     two_groups()
     app = page(**params)
@@ -95,12 +109,17 @@ def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str], word:
     assert len(app.dataframe[0].value) == 4
 
 
-def test_without_an_evaluation_the_numbers_are_called_estimates_and_evaluate_is_a_click_away() -> None:
+def test_without_an_evaluation_the_numbers_are_called_estimates_and_evaluate_is_a_click_away() -> (
+    None
+):
     two_groups(evaluated=False)
     app = page(runs="plain-s0,guided-s0")
     assert "validation" in texts(app) and "estimate" in texts(app)
     links = [e.proto for e in app.get("page_link")]
-    assert any("run%3Aplain-s0" in link.query_string or "run:plain-s0" in link.query_string for link in links)
+    assert any(
+        "run%3Aplain-s0" in link.query_string or "run:plain-s0" in link.query_string
+        for link in links
+    )
 
 
 def test_a_new_evaluation_is_seen_and_a_star_computes_nothing_again() -> None:
@@ -110,7 +129,12 @@ def test_a_new_evaluation_is_seen_and_a_star_computes_nothing_again() -> None:
     ran(app.button(key="compare_star_all").click())
     assert app.session_state["compare_result"] is before
     for number, run_id in enumerate(IDS):
-        write_evaluation(f"e-{run_id}", report(400, robust=0.5 + 0.05 * (number // 2), seed=number % 2, run=run_id, name=run_id))
+        write_evaluation(
+            f"e-{run_id}",
+            report(
+                400, robust=0.5 + 0.05 * (number // 2), seed=number % 2, run=run_id, name=run_id
+            ),
+        )
     ran(app)
     assert "AutoAttack, n = 400" in texts(app)
 
@@ -143,10 +167,15 @@ def test_names_are_text_and_never_markup() -> None:
 def test_the_table_is_painted_without_scipy_or_torch() -> None:
     two_groups()
     script = (
-        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({APP!r}, default_timeout=60).run()\n"
-        "app.switch_page('pages/compare.py')\napp.run()\nassert not app.exception\nassert len(app.dataframe) == 1\n"
-        "assert not {'torch', 'mlflow', 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules), 'imported'\n"
+        f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
+        " default_timeout=60).run()\napp.switch_page('pages/compare.py')\napp.run()\nassert not"
+        " app.exception\nassert len(app.dataframe) == 1\nassert not {'torch', 'mlflow',"
+        " 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules), 'imported'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]

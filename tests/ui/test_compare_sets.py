@@ -1,4 +1,5 @@
-"""What the compared runs were trained on: images of their sets under each other, gone sets, and the map that a helper process draws."""
+"""What the compared runs were trained on: images of their sets under each other, gone sets, and the
+map that a helper process draws."""
 
 from __future__ import annotations
 
@@ -31,10 +32,23 @@ def _server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     side.clear()
 
 
-def save(name: str, *, side_px: int = 28, label: np.ndarray | None = None, dataset: str = "fashion-mnist") -> SampleSet:
+def save(
+    name: str, *, side_px: int = 28, label: np.ndarray | None = None, dataset: str = "fashion-mnist"
+) -> SampleSet:
     label = np.arange(80) % 10 if label is None else label
-    image = np.random.default_rng(0).integers(0, 256, (len(label), side_px, side_px, 1), dtype=np.uint8)
-    return save_set(name, image, label, {"class_names": list(CATALOG["fashion-mnist"].classes), "source": "test", "dataset": dataset})
+    image = np.random.default_rng(0).integers(
+        0, 256, (len(label), side_px, side_px, 1), dtype=np.uint8
+    )
+    return save_set(
+        name,
+        image,
+        label,
+        {
+            "class_names": list(CATALOG["fashion-mnist"].classes),
+            "source": "test",
+            "dataset": dataset,
+        },
+    )
 
 
 def two_arms(*sets: str) -> None:
@@ -68,7 +82,9 @@ def test_a_damaged_set_says_so_and_the_others_are_shown() -> None:
 def test_the_same_class_is_in_the_same_column_also_where_a_set_lacks_some() -> None:
     full, part = save("full"), save("part", label=np.repeat([0, 7, 9], 4))
     assert columns_of([full, part]) == (list(full.class_names), 2)
-    head, first, second = strips_html([full, part], [named_sign("full"), named_sign("part")], ["", ""]).split("<th colspan")
+    head, first, second = strips_html(
+        [full, part], [named_sign("full"), named_sign("part")], ["", ""]
+    ).split("<th colspan")
     assert head.count("<th scope") == first.count("<td") == second.count("<td") == 10
     filled = ["<img" in cell for cell in second.split("<td")[1:]]
     assert [k for k, there in enumerate(filled) if there] == [0, 7, 9]
@@ -101,5 +117,9 @@ def test_the_map_is_drawn_when_it_is_asked_for_and_explore_is_a_click_away() -> 
         ran(app)
     assert "80 of 80 images of one · 80 of 80 images of two" in texts(app)
     assert "encoder: pixels" in texts(app)
-    links = [link.proto.query_string for link in app.get("page_link") if "sets=" in link.proto.query_string]
+    links = [
+        link.proto.query_string
+        for link in app.get("page_link")
+        if "sets=" in link.proto.query_string
+    ]
     assert links and "one%2Ctwo" in links[0]

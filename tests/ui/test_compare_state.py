@@ -1,4 +1,5 @@
-"""What the Compare page remembers: choices in the table and in the list, links there and back, which seeds a choice brings."""
+"""What the Compare page remembers: choices in the table and in the list, links there and back,
+which seeds a choice brings."""
 
 from __future__ import annotations
 
@@ -13,7 +14,17 @@ from cdp.runs.table.columns import columns
 from cdp.runs.table.labels import change_labels
 from cdp.ui.compare.kept import keep_columns, read_columns
 from cdp.ui.compare.lines import Lines
-from cdp.ui.compare.state import GROUPED, MOST_TOLD, STAR, Compared, from_params, group_key, offered_columns, plain_columns, to_params
+from cdp.ui.compare.state import (
+    GROUPED,
+    MOST_TOLD,
+    STAR,
+    Compared,
+    from_params,
+    group_key,
+    offered_columns,
+    plain_columns,
+    to_params,
+)
 from cdp.ui.compare.store import compared_ids, few, index, shown_rows
 from cdp.ui.compare.take import command
 from tests.ui.compare_runs import training, two_groups
@@ -36,7 +47,9 @@ def test_a_tick_adds_the_runs_of_a_line_and_taking_it_away_leaves_all_others() -
 
 
 @given(st.lists(st.sets(st.integers(0, 2)), max_size=6))
-def test_after_any_ticks_exactly_the_ticked_lines_are_marked_and_what_is_hidden_stays(ticks: list[set[int]]) -> None:
+def test_after_any_ticks_exactly_the_ticked_lines_are_marked_and_what_is_hidden_stays(
+    ticks: list[set[int]],
+) -> None:
     table, held = Lines(LINES, {}), state(chosen=("hidden",))
     for now in ticks:
         held.pick(table.ids, table.marked(held.chosen), sorted(now))
@@ -49,9 +62,14 @@ names = st.lists(st.sampled_from(sorted(offered_columns())), unique=True, min_si
 
 
 @given(
-    query=st.text(max_size=30), by=st.sampled_from(["", *GROUPED]), shown=names, groups=st.booleans(), column=st.sampled_from(sorted(offered_columns())),
-    down=st.booleans(), chosen=st.lists(st.text("abc-019", min_size=1, max_size=9), unique=True, max_size=5),
-)  # fmt: skip
+    query=st.text(max_size=30),
+    by=st.sampled_from(["", *GROUPED]),
+    shown=names,
+    groups=st.booleans(),
+    column=st.sampled_from(sorted(offered_columns())),
+    down=st.booleans(),
+    chosen=st.lists(st.text("abc-019", min_size=1, max_size=9), unique=True, max_size=5),
+)
 def test_a_link_says_all_and_is_read_back_without_a_word(
     query: str, by: str, shown: list[str], groups: bool, column: str, down: bool, chosen: list[str]
 ) -> None:
@@ -62,14 +80,23 @@ def test_a_link_says_all_and_is_read_back_without_a_word(
     assert again.notes == []
     # The usual columns need no word in a link.
     assert again.columns == held.columns
-    assert (again.query, again.by, again.groups, again.sort, again.chosen) == (query, by, groups, held.sort, tuple(chosen))
+    assert (again.query, again.by, again.groups, again.sort, again.chosen) == (
+        query,
+        by,
+        groups,
+        held.sort,
+        tuple(chosen),
+    )
 
 
 def test_the_page_as_it_first_is_has_a_bare_address_and_a_link_stays_within_bounds() -> None:
     assert to_params(state()) == {}
     many = from_params({"runs": ",".join(f"run-{k}" for k in range(5000))})
     assert len(many.chosen) == MOST_TOLD
-    assert len(to_params(state(chosen=tuple(f"r{k}" for k in range(500))))["runs"].split(",")) == MOST_TOLD
+    assert (
+        len(to_params(state(chosen=tuple(f"r{k}" for k in range(500))))["runs"].split(","))
+        == MOST_TOLD
+    )
 
 
 def test_what_the_table_is_grouped_by_and_shows_first_are_columns_there_are() -> None:
@@ -88,14 +115,25 @@ def test_columns_that_cannot_be_kept_are_said_and_read_as_the_usual_ones() -> No
     assert read_columns(["name", "seed"], ["seed"]) == ("seed",)
 
 
-def test_a_chosen_run_brings_its_other_seeds_but_not_archived_ones_and_gone_ones_keep_their_place() -> None:
+def test_a_chosen_run_brings_its_other_seeds_but_not_archived_ones_and_gone_ones_keep_their_place() -> (
+    None
+):
     two_groups(evaluated=False)
     training("guided-s2", seed=2, beta=7.0)
     change_labels("guided-s2", archived=True)
     rows = index().rows()
-    assert compared_ids(rows, ["guided-s1", "gone", "plain-s0"], groups=True) == ["guided-s1", "guided-s0", "gone", "plain-s0", "plain-s1"]
+    assert compared_ids(rows, ["guided-s1", "gone", "plain-s0"], groups=True) == [
+        "guided-s1",
+        "guided-s0",
+        "gone",
+        "plain-s0",
+        "plain-s1",
+    ]
     assert compared_ids(rows, ["guided-s1", "gone"], groups=False) == ["guided-s1", "gone"]
-    assert few([f"r{k}" for k in range(25)], {"r0", "r22", "r24"}) == ([f"r{k}" for k in range(20)], 2)
+    assert few([f"r{k}" for k in range(25)], {"r0", "r22", "r24"}) == (
+        [f"r{k}" for k in range(20)],
+        2,
+    )
 
 
 def test_a_filter_that_cannot_be_read_leaves_the_last_good_one() -> None:

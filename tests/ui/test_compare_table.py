@@ -1,4 +1,5 @@
-"""The run table of the Compare page without a browser: filter, order, groups, columns that are kept, and what is said of runs."""
+"""The run table of the Compare page without a browser: filter, order, groups, columns that are
+kept, and what is said of runs."""
 
 from __future__ import annotations
 
@@ -10,7 +11,18 @@ import pytest
 from cdp import paths
 from cdp.ui.compare.kept import kept_file
 from cdp.ui.compare.state import plain_columns
-from tests.ui.compare_runs import IDS, address, control, labels, names, page, table, texts, training, two_groups
+from tests.ui.compare_runs import (
+    IDS,
+    address,
+    control,
+    labels,
+    names,
+    page,
+    table,
+    texts,
+    training,
+    two_groups,
+)
 from tests.ui.curve_runs import lines, write_run, write_status
 from tests.ui.pages import ran, served
 
@@ -87,7 +99,10 @@ def test_columns_are_kept_in_the_workspace_and_told_by_the_link() -> None:
     assert len(list(table(page()))) == 1 + len(plain_columns())
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"columns": "name"}', '{"columns": [["x"], 7, "nope"]}', '{"columns": []}'])
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"columns": "name"}', '{"columns": [["x"], 7, "nope"]}', '{"columns": []}'],
+)
 def test_damaged_kept_columns_are_the_usual_ones(content: str) -> None:
     two_groups()
     kept_file().write_text(content)
@@ -106,7 +121,11 @@ def test_groups_of_seeds_show_their_mean_and_only_of_numbers_measured_in_one_way
     assert list(found["Seeds"]) == [2, 2, 1]
     report = paths.runs_dir() / "e-plain-s0" / "status.json"
     status = json.loads(report.read_text())
-    report.write_text(json.dumps(status | {"result": status["result"] | {"label": "PGD-10, n = 512, +/- 4 points"}}))
+    report.write_text(
+        json.dumps(
+            status | {"result": status["result"] | {"label": "PGD-10, n = 512, +/- 4 points"}}
+        )
+    )
     found = table(page(by="seeds")).set_index("Group")
     assert found.loc["plain", "Evaluated by"] == "several ways, so no mean"
     assert found.loc["plain", "Optimiser steps"] == "1,200"
@@ -120,7 +139,12 @@ def test_stars_tags_notes_and_the_archive_come_back_from_the_files() -> None:
     ran(control(app, "Add tags").set_value("night, slow"))
     ran(control(app, "Note").set_value("a first look"))
     ran(app.button(key="compare_note_save").click())
-    assert labels("plain-s0") == {"star": True, "archived": False, "tags": ["night", "slow"], "note": "a first look"}
+    assert labels("plain-s0") == {
+        "star": True,
+        "archived": False,
+        "tags": ["night", "slow"],
+        "note": "a first look",
+    }
     ran(app.button(key="compare_untag_slow").click())
     assert [list(tags) for tags in table(app)["Tags"]] == [[], [], ["night"], ["night"]]
     assert list(table(app)["★"]) == ["☆", "☆", "★", "★"]
@@ -132,7 +156,12 @@ def test_stars_tags_notes_and_the_archive_come_back_from_the_files() -> None:
     assert len(names(app)) == 4 and address(app)["q"] == "archived:any"
     ran(app.button(key="compare_archive_all").click())
     ran(app.button(key="compare_star_all").click())
-    assert labels("plain-s1") == {"star": False, "archived": False, "tags": ["night"], "note": "a first look"}
+    assert labels("plain-s1") == {
+        "star": False,
+        "archived": False,
+        "tags": ["night"],
+        "note": "a first look",
+    }
 
 
 def test_a_tag_that_cannot_be_one_says_so_and_changes_nothing() -> None:
@@ -156,7 +185,9 @@ def test_chosen_runs_stay_chosen_when_a_filter_hides_them() -> None:
 
 def test_damaged_runs_and_labels_do_not_bring_the_page_down() -> None:
     two_groups()
-    (paths.runs_dir() / "plain-s0" / "config.json").write_text('{"kind": "train", "name": "x", "config": {"epochs": "many"}}')
+    (paths.runs_dir() / "plain-s0" / "config.json").write_text(
+        '{"kind": "train", "name": "x", "config": {"epochs": "many"}}'
+    )
     (paths.runs_dir() / "plain-s1" / "labels.json").write_text("{")
     (paths.runs_dir() / "guided-s0" / "metrics.jsonl").write_bytes(b"\xff\x00{")
     (paths.runs_dir() / "guided-s1" / "status.json").write_text("[1]")

@@ -1,4 +1,5 @@
-"""The page "Your data" driven without a browser, over real sets and real run folders: import, look, plan, progress, use, broken links."""
+"""The page "Your data" driven without a browser, over real sets and real run folders: import, look,
+plan, progress, use, broken links."""
 
 from __future__ import annotations
 
@@ -33,7 +34,12 @@ def shapes() -> None:
     rng = np.random.default_rng(0)
     for name, count in (("shapes", 180), ("shapes-test", 30)):
         image = rng.integers(0, 256, (count, 12, 12, 3), dtype=np.uint8)
-        save_set(name, image, np.arange(count) % 3, {"class_names": ["circle", "square", "cross"], "source": "x", "kind": "imported"})
+        save_set(
+            name,
+            image,
+            np.arange(count) % 3,
+            {"class_names": ["circle", "square", "cross"], "source": "x", "kind": "imported"},
+        )
 
 
 def page(**params: str) -> AppTest:
@@ -42,36 +48,75 @@ def page(**params: str) -> AppTest:
 
 def texts(app: AppTest) -> str:
     return "\n".join(
-        str(e.value) for kind in (app.markdown, app.caption, app.info, app.success, app.warning, app.error, app.subheader) for e in kind
+        str(e.value)
+        for kind in (
+            app.markdown,
+            app.caption,
+            app.info,
+            app.success,
+            app.warning,
+            app.error,
+            app.subheader,
+        )
+        for e in kind
     )
 
 
 def ticks(app: AppTest) -> dict[str, bool]:
-    return {box.label.split(" :")[0]: box.value for box in app.checkbox if not box.disabled and box.label != "Renumber labels"}
+    return {
+        box.label.split(" :")[0]: box.value
+        for box in app.checkbox
+        if not box.disabled and box.label != "Renumber labels"
+    }
 
 
 def run_of(kind: str, name: str, config: Frozen, *, state: str, done: int, count: int) -> Path:
     """A run folder as launcher and worker leave it."""
     folder = paths.runs_dir() / f"20260101-000000-{name}"
     folder.mkdir(parents=True)
-    record = {"kind": kind, "name": name, "created": time.time(), "config": config.model_dump(mode="json")}
+    record = {
+        "kind": kind,
+        "name": name,
+        "created": time.time(),
+        "config": config.model_dump(mode="json"),
+    }
     (folder / "config.json").write_text(json.dumps(record))
-    progress = {"done": done, "count": count, "seconds": 10.0, "seconds_left": 5.0, "rate": 2.0, "resumed_from": 0, "unit": "steps"}
-    (folder / "status.json").write_text(json.dumps({"state": state, "progress": progress, "started": 1.0, "ended": 11.0, "updated": 1.0}))
+    progress = {
+        "done": done,
+        "count": count,
+        "seconds": 10.0,
+        "seconds_left": 5.0,
+        "rate": 2.0,
+        "resumed_from": 0,
+        "unit": "steps",
+    }
+    (folder / "status.json").write_text(
+        json.dumps(
+            {"state": state, "progress": progress, "started": 1.0, "ended": 11.0, "updated": 1.0}
+        )
+    )
     return folder
 
 
 def encoder_of(dataset: str, name: str) -> None:
     folder = paths.encoders_dir() / dataset / name
     folder.mkdir(parents=True)
-    card = {"dataset": dataset, "kind": "standard", "accuracy": {"clean": {"value": 0.875, "n": 30}}}
+    card = {
+        "dataset": dataset,
+        "kind": "standard",
+        "accuracy": {"clean": {"value": 0.875, "n": 30}},
+    }
     (folder / "card.json").write_text(json.dumps(card))
 
 
 def model_of(dataset: str, name: str) -> None:
     folder = paths.models_dir() / name
     folder.mkdir(parents=True)
-    (folder / "card.json").write_text(json.dumps({"dataset": dataset, "classes": 3, "class_names": ["a", "b", "c"], "shape": [3, 12, 12]}))
+    (folder / "card.json").write_text(
+        json.dumps(
+            {"dataset": dataset, "classes": 3, "class_names": ["a", "b", "c"], "shape": [3, 12, 12]}
+        )
+    )
 
 
 def test_at_first_only_the_first_step_is_open() -> None:
@@ -87,7 +132,11 @@ def test_a_path_is_imported_under_its_name_and_the_next_steps_open(tmp_path: Pat
     app = page()
     for box in app.text_input:
         values = {"Path": str(tmp_path / "spots.npz"), "Class names": "few, many"}
-        box.set_value(next((value for start, value in values.items() if box.label.split(" :")[0] == start), ""))
+        box.set_value(
+            next(
+                (value for start, value in values.items() if box.label.split(" :")[0] == start), ""
+            )
+        )
     next(button for button in app.button if button.label == "Import").click()
     app.run()
     assert not app.exception
@@ -96,7 +145,11 @@ def test_a_path_is_imported_under_its_name_and_the_next_steps_open(tmp_path: Pat
     assert "Imported 90 training images as spots" in texts(app)
     assert "There are no test images" in texts(app)
     assert "fewer than 50 images of few (45), many (45)" in texts(app).lower().replace("\\", "")
-    assert [heading.value for heading in app.subheader][:3] == ["1. Data set", "2. Look", "3. Models"]
+    assert [heading.value for heading in app.subheader][:3] == [
+        "1. Data set",
+        "2. Look",
+        "3. Models",
+    ]
 
 
 def test_labels_with_gaps_are_renumbered_once_that_is_ticked(tmp_path: Path) -> None:
@@ -104,7 +157,9 @@ def test_labels_with_gaps_are_renumbered_once_that_is_ticked(tmp_path: Path) -> 
     np.savez(tmp_path / "spots.npz", image, np.arange(90) % 3 + 1)
     app = page()
     for tick in (False, True):
-        next(box for box in app.text_input if box.label == "Path").set_value(str(tmp_path / "spots.npz"))
+        next(box for box in app.text_input if box.label == "Path").set_value(
+            str(tmp_path / "spots.npz")
+        )
         box = next(box for box in app.checkbox if box.label == "Renumber labels")
         box.set_value(tick)
         next(button for button in app.button if button.label == "Import").click()
@@ -117,7 +172,9 @@ def test_labels_with_gaps_are_renumbered_once_that_is_ticked(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", [None, b"not a zip", b"PK\x03\x04" + b"\0" * 50])
-def test_a_file_that_cannot_be_imported_is_told_in_one_sentence_and_leaves_nothing(content: bytes | None, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_imported_is_told_in_one_sentence_and_leaves_nothing(
+    content: bytes | None, tmp_path: Path
+) -> None:
     path = tmp_path / "bad.npz"
     if content is not None:
         path.write_bytes(content)
@@ -133,8 +190,12 @@ def test_a_file_that_cannot_be_imported_is_told_in_one_sentence_and_leaves_nothi
 def test_what_is_missing_is_ticked_and_its_cost_told(shapes: None) -> None:
     app = page(dataset="shapes")
     assert ticks(app) == {
-        "Judge": True, "Robust encoder": True, "Standard encoder": True, "Noise-aware encoder": False, "Diffusion model": True,
-    }  # fmt: skip
+        "Judge": True,
+        "Robust encoder": True,
+        "Standard encoder": True,
+        "Noise-aware encoder": False,
+        "Diffusion model": True,
+    }
     assert "4 trainings, " in texts(app)
     assert "no conventional budget" in texts(app)
     assert not app.button(key="data_start").disabled
@@ -153,12 +214,19 @@ def test_the_size_changes_the_plan_and_keeps_the_answers_about_the_data(shapes: 
     control.set_value("full")
     app.run()
     assert not app.exception
-    assert next(box for box in app.number_input if box.label.startswith("Attack budget")).value == 0.05
+    assert (
+        next(box for box in app.number_input if box.label.startswith("Attack budget")).value == 0.05
+    )
     assert next(box for box in app.number_input if box.label.startswith("Steps")).value == 4000
 
 
 def test_what_stands_in_the_way_is_overruled_by_the_setting_that_the_command_line_has() -> None:
-    save_set("odd", np.zeros((90, 9, 9, 1), np.uint8), np.arange(90) % 3, {"kind": "imported", "source": "x"})
+    save_set(
+        "odd",
+        np.zeros((90, 9, 9, 1), np.uint8),
+        np.arange(90) % 3,
+        {"kind": "imported", "source": "x"},
+    )
     app = page(dataset="odd")
     assert app.button(key="data_start").disabled and "need even sides" in texts(app)
     next(box for box in app.toggle if box.label.startswith("Train anyway")).set_value(True)
@@ -167,7 +235,10 @@ def test_what_stands_in_the_way_is_overruled_by_the_setting_that_the_command_lin
     assert not app.button(key="data_start").disabled
     with pytest.raises(InputError, match="set anyway"):
         require_ready(EncoderConfig(dataset="odd"))
-    assert any("need even sides" in told for told in require_ready(EncoderConfig(dataset="odd", anyway=True)))
+    assert any(
+        "need even sides" in told
+        for told in require_ready(EncoderConfig(dataset="odd", anyway=True))
+    )
 
 
 def test_widths_that_are_no_numbers_are_refused_in_words(shapes: None) -> None:
@@ -182,7 +253,12 @@ def test_what_is_here_is_not_trained_twice_and_leads_to_the_other_pages(shapes: 
     encoder_of("shapes", "judge")
     model_of("shapes", "shapes")
     app = page(dataset="shapes")
-    assert ticks(app) == {"Robust encoder": True, "Standard encoder": True, "Noise-aware encoder": False, "Diffusion model": False}
+    assert ticks(app) == {
+        "Robust encoder": True,
+        "Standard encoder": True,
+        "Noise-aware encoder": False,
+        "Diffusion model": False,
+    }
     assert "87.5%" in texts(app)
     assert "5. Use them" in [heading.value for heading in app.subheader]
     assert "generated unguided only" in texts(app)
@@ -195,11 +271,33 @@ def test_trainings_are_shown_with_their_samples_and_can_be_resumed_or_removed(sh
     for step in (10, 20, 30, 40):
         journal.append(step, {"loss": 1 / step})
     journal.close()
-    np.savez(folder / "sheet.npz", image=np.zeros((9, 12, 12, 3), np.uint8), label=np.arange(9) % 3, step=np.int64(40))
-    run_of("pretrain-encoder", "judge", EncoderConfig(dataset="shapes", name="judge"), state="failed", done=1, count=10)
-    run_of("pretrain", "other", PretrainConfig(dataset="fashion-mnist", name="other"), state="stopped", done=1, count=2)
+    np.savez(
+        folder / "sheet.npz",
+        image=np.zeros((9, 12, 12, 3), np.uint8),
+        label=np.arange(9) % 3,
+        step=np.int64(40),
+    )
+    run_of(
+        "pretrain-encoder",
+        "judge",
+        EncoderConfig(dataset="shapes", name="judge"),
+        state="failed",
+        done=1,
+        count=10,
+    )
+    run_of(
+        "pretrain",
+        "other",
+        PretrainConfig(dataset="fashion-mnist", name="other"),
+        state="stopped",
+        done=1,
+        count=2,
+    )
     app = page(dataset="shapes")
-    assert {bar.proto.text for bar in app.get("progress")} == {"failed · 1 of 10 steps", "stopped · 40 of 100 steps"}
+    assert {bar.proto.text for bar in app.get("progress")} == {
+        "failed · 1 of 10 steps",
+        "stopped · 40 of 100 steps",
+    }
     assert "Samples of shapes at step 40" in texts(app)
     assert "20-step DDIM samples of the averaged weights" in texts(app)
     assert {"Judge", "Diffusion model"}.isdisjoint(ticks(app))
@@ -216,7 +314,9 @@ def test_a_set_that_is_broken_says_so(shapes: None) -> None:
     assert "shapes cannot be used" in texts(page(dataset="shapes"))
 
 
-@pytest.mark.parametrize("name", ["../../../etc/passwd", "<script>", "/dev/zero", "x" * 3000, "shapes-test"])
+@pytest.mark.parametrize(
+    "name", ["../../../etc/passwd", "<script>", "/dev/zero", "x" * 3000, "shapes-test"]
+)
 def test_an_address_of_no_data_set_says_so_and_the_page_stands(name: str, shapes: None) -> None:
     app = page(dataset=name)
     assert len(app.warning) == 1
@@ -228,7 +328,8 @@ def test_the_page_is_drawn_without_torch(shapes: None) -> None:
     import subprocess
 
     code = (
-        "import sys; from tests.ui.test_data_page import page; from streamlit.runtime.pages_manager import PagesManager;"
-        "PagesManager.uses_pages_directory = False; page(dataset='shapes'); sys.exit('torch' in sys.modules or 'mlflow' in sys.modules)"
+        "import sys; from tests.ui.test_data_page import page; from streamlit.runtime.pages_manager"
+        " import PagesManager;PagesManager.uses_pages_directory = False; page(dataset='shapes');"
+        " sys.exit('torch' in sys.modules or 'mlflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False).returncode == 0

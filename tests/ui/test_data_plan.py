@@ -24,15 +24,21 @@ from cdp.ui.data.use import explore_link, generate_link, lacking, train_link
 
 def seen(**change: object) -> Facts:
     plain = {
-        "name": "shapes", "classes": ("a", "b", "c"), "shape": (3, 16, 16), "counts": (200, 200, 200), "test_counts": (60, 60, 60),
+        "name": "shapes",
+        "classes": ("a", "b", "c"),
+        "shape": (3, 16, 16),
+        "counts": (200, 200, 200),
+        "test_counts": (60, 60, 60),
         "epsilon": None,
-    }  # fmt: skip
+    }
     return Facts(**(plain | change))  # type: ignore[arg-type]
 
 
 def save(name: str, *, side: int = 8, **card: object) -> None:
     image = np.zeros((12, side, side, 3), np.uint8)
-    save_set(name, image, np.arange(12) % 3, {"class_names": ["a", "b", "c"], "source": "test"} | card)
+    save_set(
+        name, image, np.arange(12) % 3, {"class_names": ["a", "b", "c"], "source": "test"} | card
+    )
 
 
 def test_a_sound_set_has_nothing_to_be_said_against() -> None:
@@ -51,13 +57,17 @@ def test_a_sound_set_has_nothing_to_be_said_against() -> None:
         ({"shape": (4, 16, 16)}, "transparency"),
     ],
 )
-def test_what_costs_quality_is_said_and_blocks_nothing(change: dict[str, object], word: str) -> None:
+def test_what_costs_quality_is_said_and_blocks_nothing(
+    change: dict[str, object], word: str
+) -> None:
     (found,) = concerns(seen(**change))
     assert word in found.text
     assert not found.blocking
 
 
-@pytest.mark.parametrize("change", [{"counts": (600, 0, 0)}, {"counts": (3, 3, 3)}, {"shape": (3, 17, 16)}])
+@pytest.mark.parametrize(
+    "change", [{"counts": (600, 0, 0)}, {"counts": (3, 3, 3)}, {"shape": (3, 17, 16)}]
+)
 def test_what_cannot_be_trained_on_blocks(change: dict[str, object]) -> None:
     assert any(found.blocking for found in concerns(seen(**change)))
 
@@ -78,7 +88,12 @@ def test_facts_count_the_images_of_every_class_and_split() -> None:
     assert facts("mine").test_counts == ()
     save("mine-test", kind="imported")
     found = facts("mine")
-    assert (found.counts, found.test_counts, found.shape, found.epsilon) == ((4, 4, 4), (4, 4, 4), (3, 8, 8), None)
+    assert (found.counts, found.test_counts, found.shape, found.epsilon) == (
+        (4, 4, 4),
+        (4, 4, 4),
+        (3, 8, 8),
+        None,
+    )
 
 
 @pytest.mark.parametrize("size", plan.SIZES)
@@ -88,7 +103,13 @@ def test_defaults_of_every_size_can_be_trained(size: str, images: int) -> None:
     encoder = EncoderConfig().model_dump() | plan.encoder_defaults(data, size)
     model = PretrainConfig().model_dump() | plan.model_defaults(data, size)
     made = plan.orders([role.key for role in plan.ROLES], encoder, model, "shapes")
-    assert [order.name for order in made] == ["judge", "robust", "standard", "noise-aware", "shapes"]
+    assert [order.name for order in made] == [
+        "judge",
+        "robust",
+        "standard",
+        "noise-aware",
+        "shapes",
+    ]
     assert all(plan.seconds(order.config, data) > 0 for order in made)
 
 
@@ -118,13 +139,26 @@ def test_model_names_never_collide() -> None:
 def test_the_pace_of_the_last_training_here_scales_the_estimate() -> None:
     config = PretrainConfig(dataset="shapes", name="shapes")
     rate = 0.5 / plan.step_seconds(config, seen().shape)
-    run = Run("r", Path(), "pretrain", "shapes", config, "running", 0.0, progress=Progress(5, 10, 1.0, 1.0, rate, 0, "steps"))
+    run = Run(
+        "r",
+        Path(),
+        "pretrain",
+        "shapes",
+        config,
+        "running",
+        0.0,
+        progress=Progress(5, 10, 1.0, 1.0, rate, 0, "steps"),
+    )
     assert plan.pace([run], seen()) == pytest.approx(2.0)
     assert plan.pace([run], seen(name="others")) is None
 
 
 def stock(encoders: str = "", models: str = "") -> Stock:
-    return Stock(tuple(Made(n, n, "") for n in encoders.split()), tuple(Made("model", n, "") for n in models.split()), ())
+    return Stock(
+        tuple(Made(n, n, "") for n in encoders.split()),
+        tuple(Made("model", n, "") for n in models.split()),
+        (),
+    )
 
 
 def test_generate_opens_with_the_model_its_data_and_an_encoder_that_may_guide() -> None:
@@ -143,7 +177,11 @@ def test_explore_opens_on_held_out_images_in_the_judges_eyes() -> None:
 def test_train_opens_with_the_budget_chosen_before_where_there_is_no_convention() -> None:
     many = (2000,) * 3
     assert train_link(seen(counts=many), 0.05) == {"dataset": "shapes", "epsilon": "0.05"}
-    assert train_link(seen(counts=many, epsilon=0.1), 0.05) == train_link(seen(counts=many), None) == {"dataset": "shapes"}
+    assert (
+        train_link(seen(counts=many, epsilon=0.1), 0.05)
+        == train_link(seen(counts=many), None)
+        == {"dataset": "shapes"}
+    )
 
 
 def test_train_opens_with_all_images_of_a_small_set() -> None:
@@ -164,7 +202,13 @@ def test_class_rows_escape_names_and_show_each_class_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"PK broken", {"image": np.zeros((2, 8, 8, 3), np.float32), "label": np.arange(2), "step": 1}]
+    "content",
+    [
+        None,
+        b"",
+        b"PK broken",
+        {"image": np.zeros((2, 8, 8, 3), np.float32), "label": np.arange(2), "step": 1},
+    ],
 )
 def test_a_sheet_that_is_not_one_is_left_out(content: object, tmp_path: Path) -> None:
     path = tmp_path / "sheet.npz"

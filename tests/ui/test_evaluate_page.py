@@ -1,6 +1,7 @@
 """The form of the Evaluate page driven without a browser: settings, links, and what is launched.
 
-Runs are launched for real; the device slot is held by the test, so that they wait for their turn and attack nothing.
+Runs are launched for real; the device slot is held by the test, so that they wait for their turn
+and attack nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ __all__ = ["world"]
 pytestmark = pytest.mark.usefixtures("world")
 
 
-def test_without_anything_the_page_says_what_to_do_and_the_shipped_robust_encoder_is_ready() -> None:
+def test_without_anything_the_page_says_what_to_do_and_the_shipped_robust_encoder_is_ready() -> (
+    None
+):
     app = page()
     assert "No evaluation yet" in texts(app) and "No training is here yet" in texts(app)
     assert knob(app, "model").value == ROBUST
@@ -70,12 +73,17 @@ def test_a_link_restores_every_setting_and_a_training_it_names() -> None:
     assert not again.warning
 
 
-def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_they_were_used() -> None:
+def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_they_were_used() -> (
+    None
+):
     app = page()
     assert len(launched(app)) == 1
     ran(app)
     assert "has these very settings" in texts(app).replace("\\", "")
-    assert sorted(run.name for run in launched(app)) == ["robust-autoattack-n1000", "robust-autoattack-n1000-2"]
+    assert sorted(run.name for run in launched(app)) == [
+        "robust-autoattack-n1000",
+        "robust-autoattack-n1000-2",
+    ]
 
 
 def test_an_empty_budget_is_the_one_trained_for_or_the_conventional_one_and_says_which() -> None:
@@ -95,18 +103,27 @@ def test_an_empty_budget_is_the_one_trained_for_or_the_conventional_one_and_says
 def test_settings_are_shown_only_where_they_do_something() -> None:
     trained("one")
     app = page(model=ROBUST)
-    assert has(app, "part_seed") and not has(app, "steps") and not has(app, "weights") and not has(app, "architecture")
+    assert (
+        has(app, "part_seed")
+        and not has(app, "steps")
+        and not has(app, "weights")
+        and not has(app, "architecture")
+    )
     assert has(page(attack="pgd"), "steps")
     assert has(page(model="run:one"), "weights")
     assert not has(page(model=ROBUST, curve="false", unseen="false", masking="false"), "side_count")
 
 
-def test_a_bare_file_can_be_told_its_network_and_another_model_takes_that_back(tmp_path: Path) -> None:
+def test_a_bare_file_can_be_told_its_network_and_another_model_takes_that_back(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "mine.safetensors"
     file.write_bytes(b"")
     app = page(model=str(file))
     assert app.button(key="evaluate_start").disabled
-    assert any("nothing says what the model was trained on" in one.value for one in app.error), [one.value for one in app.error]
+    assert any("nothing says what the model was trained on" in one.value for one in app.error), [
+        one.value for one in app.error
+    ]
     ran(knob(app, "architecture").select("small-cnn"))
     ran(knob(app, "dataset").select("fashion-mnist"))
     assert not app.button(key="evaluate_start").disabled
@@ -118,10 +135,15 @@ def test_a_bare_file_can_be_told_its_network_and_another_model_takes_that_back(t
 @pytest.mark.parametrize(
     ("model", "word"),
     [
-        ("run:gone", "run 'gone' is not here"), ("run:../..", "is not here"), ("/nowhere/at/all", "is not here"), ("~nobody-here/x", "not a usable path"),
-        ("a\0b", "is not here"), ("run:early", "has no best weights yet"), ("x" * 400, "not a usable path"),
+        ("run:gone", "run 'gone' is not here"),
+        ("run:../..", "is not here"),
+        ("/nowhere/at/all", "is not here"),
+        ("~nobody-here/x", "not a usable path"),
+        ("a\0b", "is not here"),
+        ("run:early", "has no best weights yet"),
+        ("x" * 400, "not a usable path"),
     ],
-)  # fmt: skip
+)
 def test_a_model_that_is_not_here_says_why_and_the_button_waits(model: str, word: str) -> None:
     train_run("early")
     app = page(model=model)
@@ -133,10 +155,17 @@ def test_a_model_that_is_not_here_says_why_and_the_button_waits(model: str, word
 @pytest.mark.parametrize(
     "params",
     [
-        {"count": "0"}, {"attack": "<script>"}, {"epsilon": "nan"}, {"report": "../../.."}, {"view": "__class__"}, {"model": "code:os:system"},
-        {"weights": "all"}, {"x" * 300: "y" * 3000}, {"counts": "3"},
+        {"count": "0"},
+        {"attack": "<script>"},
+        {"epsilon": "nan"},
+        {"report": "../../.."},
+        {"view": "__class__"},
+        {"model": "code:os:system"},
+        {"weights": "all"},
+        {"x" * 300: "y" * 3000},
+        {"counts": "3"},
     ],
-)  # fmt: skip
+)
 def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> None:
     app = page(**params)
     assert len(app.warning) == 1
@@ -149,7 +178,11 @@ def test_what_the_launcher_refuses_is_said_with_the_remedy_and_nothing_is_starte
     trained("one", card={"classes": 3})
     app = page(model="run:one")
     ran(app.button(key="evaluate_start").click())
-    assert [error for error in app.error if "Not started" in str(error.value) and "classes" in str(error.value)]
+    assert [
+        error
+        for error in app.error
+        if "Not started" in str(error.value) and "classes" in str(error.value)
+    ]
     assert [run.kind for run in list_runs()] == ["train"]
 
 
@@ -170,10 +203,15 @@ def test_drawing_the_page_imports_neither_torch_nor_charts() -> None:
     trained("one")
     write_evaluation("e", None, state="failed", error="the disk is full: free some space")
     script = (
-        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({APP!r}, default_timeout=60).run()\n"
-        "app.switch_page('pages/evaluate.py')\napp.run()\nassert not app.exception\n"
-        "assert not {'torch', 'mlflow', 'diffusers', 'sklearn', 'scipy', 'cdp.figures.panels'} & set(sys.modules), 'imported'\n"
+        f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
+        " default_timeout=60).run()\napp.switch_page('pages/evaluate.py')\napp.run()\nassert not"
+        " app.exception\nassert not {'torch', 'mlflow', 'diffusers', 'sklearn', 'scipy',"
+        " 'cdp.figures.panels'} & set(sys.modules), 'imported'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]

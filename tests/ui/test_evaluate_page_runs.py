@@ -1,4 +1,5 @@
-"""The list of evaluations, driven without a browser: states, what is certain so far, stopping, and what cannot be read."""
+"""The list of evaluations, driven without a browser: states, what is certain so far, stopping, and
+what cannot be read."""
 
 from __future__ import annotations
 
@@ -24,11 +25,22 @@ from tests.ui.train_app import address, texts, until, world
 __all__ = ["world"]
 pytestmark = pytest.mark.usefixtures("world")
 
-PROGRESS = {"done": 2350, "count": 5000, "seconds": 40.0, "seconds_left": 131.0, "rate": 20.0, "resumed_from": 0, "unit": "images"}
+PROGRESS = {
+    "done": 2350,
+    "count": 5000,
+    "seconds": 40.0,
+    "seconds_left": 131.0,
+    "rate": 20.0,
+    "resumed_from": 0,
+    "unit": "images",
+}
 
 
 def journal(folder: Path, points: Sequence[Mapping[str, float]]) -> None:
-    lines = (json.dumps({"step": k + 1, "time": 1.0, "values": {"n": 1000.0} | dict(values)}) + "\n" for k, values in enumerate(points))
+    lines = (
+        json.dumps({"step": k + 1, "time": 1.0, "values": {"n": 1000.0} | dict(values)}) + "\n"
+        for k, values in enumerate(points)
+    )
     (folder / "metrics.jsonl").write_text("".join(lines))
 
 
@@ -36,9 +48,14 @@ def running(run_id: str, points: Sequence[Mapping[str, float]], **more: Any) -> 
     """An evaluation that this very process seems to work on."""
     me = psutil.Process(os.getpid())
     folder = write_evaluation(
-        run_id, None, state="running", process={"pid": me.pid, "began": me.create_time()}, progress=PROGRESS, created=5e9,
+        run_id,
+        None,
+        state="running",
+        process={"pid": me.pid, "began": me.create_time()},
+        progress=PROGRESS,
+        created=5e9,
         **({"config": EvaluateConfig(model=ROBUST)} | more),
-    )  # fmt: skip
+    )
     journal(folder, points)
     return folder
 
@@ -50,13 +67,20 @@ def over(folder: Path) -> None:
 
 
 def test_a_running_evaluation_says_its_stage_its_time_and_a_bound_that_falls() -> None:
-    points = [{"stage": 0, "robust": 0.83}, {"stage": 0, "robust": 0.78}, {"stage": 1, "robust": 0.702}, {"stage": 1, "robust": 0.651}]
+    points = [
+        {"stage": 0, "robust": 0.83},
+        {"stage": 0, "robust": 0.78},
+        {"stage": 1, "robust": 0.702},
+        {"stage": 1, "robust": 0.651},
+    ]
     folder = running("now", points, notice="APGD-T: 702 of 1,000 images are standing")
     app = page()
     told = texts(app).replace("&nbsp;", " ")
     assert "2,350 of 5,000 images · 2 min 11 s left" in told
     assert "APGD-T: 702 of 1,000 images are standing · at most 65.1 % so far" in told
-    assert [word for word in ("Without attack", "After 1 attack", "During APGD-T") if word not in told] == []
+    assert [
+        word for word in ("Without attack", "After 1 attack", "During APGD-T") if word not in told
+    ] == []
     assert [figure for figure in ("83.0 %", "70.2 %", "65.1 %") if figure not in told] == []
     assert "78.0 %" not in told
     journal(folder, [*points, {"stage": 2, "robust": 0.6}])
@@ -66,7 +90,10 @@ def test_a_running_evaluation_says_its_stage_its_time_and_a_bound_that_falls() -
 
 
 def test_two_sets_of_weights_have_a_bound_each() -> None:
-    folder = running("now", [{"stage": 4, "robust": 0.58, "weights": 0}, {"stage": 0, "robust": 0.8, "weights": 1}])
+    folder = running(
+        "now",
+        [{"stage": 4, "robust": 0.58, "weights": 0}, {"stage": 0, "robust": 0.8, "weights": 1}],
+    )
     told = texts(page()).replace("&nbsp;", " ")
     assert "best at most 58.0 %, last at most 80.0 %" in told
     assert "Best weights, after 4 attacks" in told and "Last weights, without attack" in told
@@ -74,13 +101,21 @@ def test_two_sets_of_weights_have_a_bound_each() -> None:
 
 
 def test_a_journal_of_other_points_is_left_alone() -> None:
-    folder = running("now", [{"loss": 1.0}, {"stage": 0, "robust": 7.0}, {"stage": 0, "robust": 0.5, "n": 0}])
+    folder = running(
+        "now", [{"loss": 1.0}, {"stage": 0, "robust": 7.0}, {"stage": 0, "robust": 0.5, "n": 0}]
+    )
     assert "so far" not in texts(page())
     over(folder)
 
 
 def test_finished_ones_say_what_came_out_and_how_it_is_called() -> None:
-    write_evaluation("one", report(1000, clean=0.851, robust=0.603, label="AutoAttack (standard), n = 1,000, +/- 3 points"), created=1.0)
+    write_evaluation(
+        "one",
+        report(
+            1000, clean=0.851, robust=0.603, label="AutoAttack (standard), n = 1,000, +/- 3 points"
+        ),
+        created=1.0,
+    )
     write_evaluation("two", quick(), created=2.0)
     told = texts(page()).replace("&nbsp;", " ")
     assert "60.3 % (57.2 to 63.3) withstand, 85.1 % clean" in told
@@ -93,23 +128,32 @@ def test_another_report_is_shown_by_its_button_and_told_by_the_address() -> None
     write_evaluation("two", report(robust=0.6), created=2.0)
     app = page()
     assert "60.0&nbsp;%</div>" in texts(app)
-    assert [button.key for button in app.button if str(button.key).startswith("show-")] == ["show-one"]
+    assert [button.key for button in app.button if str(button.key).startswith("show-")] == [
+        "show-one"
+    ]
     ran(app.button(key="show-one").click())
     assert address(app)["report"] == "one"
     assert "40.0&nbsp;%</div>" in texts(app)
-    assert [button.key for button in app.button if str(button.key).startswith("show-")] == ["show-two"]
+    assert [button.key for button in app.button if str(button.key).startswith("show-")] == [
+        "show-two"
+    ]
 
 
 @pytest.mark.parametrize(
     ("state", "told", "words"),
     [
-        ("failed", {"error": "the disk is full: free some space"}, "The disk is full"), ("running", {}, "Its process is gone"),
+        ("failed", {"error": "the disk is full: free some space"}, "The disk is full"),
+        ("running", {}, "Its process is gone"),
         ("stopped", {}, "goes on after the last finished batch"),
     ],
-)  # fmt: skip
-def test_one_that_did_not_finish_says_why_and_can_be_gone_on_with_or_removed(state: str, told: dict[str, str], words: str) -> None:
+)
+def test_one_that_did_not_finish_says_why_and_can_be_gone_on_with_or_removed(
+    state: str, told: dict[str, str], words: str
+) -> None:
     config = EvaluateConfig(model=ROBUST, attack="pgd", seed=7)
-    write_evaluation("one", None, state=state, config=config, process={"pid": 2**22 - 3, "began": 1.0}, **told)
+    write_evaluation(
+        "one", None, state=state, config=config, process={"pid": 2**22 - 3, "began": 1.0}, **told
+    )
     app = page()
     assert words in texts(app).replace("\\", "")
     assert "resume-one" in {button.key for button in app.button}
@@ -134,7 +178,9 @@ def test_one_that_waits_can_be_stopped_and_resumed() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'{"label": 3}', b"\xff\xfe", None])
-def test_a_damaged_report_is_an_error_with_a_remedy_and_the_rest_goes_on(content: bytes | None) -> None:
+def test_a_damaged_report_is_an_error_with_a_remedy_and_the_rest_goes_on(
+    content: bytes | None,
+) -> None:
     folder = write_evaluation("bad", report(), created=2.0)
     write_evaluation("good", report(robust=0.4), created=1.0)
     (folder / REPORT).write_bytes(content) if content is not None else (folder / REPORT).unlink()
@@ -147,9 +193,15 @@ def test_a_damaged_report_is_an_error_with_a_remedy_and_the_rest_goes_on(content
 
 
 @pytest.mark.parametrize("content", [b"PK", None, outcomes_bytes(report(30)[1])])
-def test_outcomes_that_are_damaged_or_of_another_report_cost_the_file_by_image_and_nothing_else(content: bytes | None) -> None:
+def test_outcomes_that_are_damaged_or_of_another_report_cost_the_file_by_image_and_nothing_else(
+    content: bytes | None,
+) -> None:
     folder = write_evaluation("one", report())
-    (folder / OUTCOMES).write_bytes(content) if content is not None else (folder / OUTCOMES).unlink()
+    (
+        (folder / OUTCOMES).write_bytes(content)
+        if content is not None
+        else (folder / OUTCOMES).unlink()
+    )
     app = page()
     assert "No CSV by image" in texts(app)
     assert "60.0&nbsp;%" in texts(app)
@@ -158,8 +210,12 @@ def test_outcomes_that_are_damaged_or_of_another_report_cost_the_file_by_image_a
 
 def test_damaged_runs_are_listed_and_the_page_stands() -> None:
     folder = write_evaluation("one", report())
-    (folder / "config.json").write_text('{"kind": "evaluate", "name": "x", "config": {"count": "many"}}')
-    (folder / "status.json").write_text('{"state": "finished", "result": {"robust_accuracy": "high", "n": [], "label": 5}}')
+    (folder / "config.json").write_text(
+        '{"kind": "evaluate", "name": "x", "config": {"count": "many"}}'
+    )
+    (folder / "status.json").write_text(
+        '{"state": "finished", "result": {"robust_accuracy": "high", "n": [], "label": 5}}'
+    )
     app = page()
     assert "settings cannot be read" in texts(app)
     assert not app.button(key="evaluate_start").disabled
@@ -179,12 +235,26 @@ def test_the_report_of_a_training_that_was_removed_still_shows() -> None:
 
 def test_many_are_filtered_and_paged() -> None:
     for k in range(15):
-        write_evaluation(f"e{k:02}", quick() if k % 2 else report(), name=f"night-{k}", created=float(k))
+        write_evaluation(
+            f"e{k:02}", quick() if k % 2 else report(), name=f"night-{k}", created=float(k)
+        )
     app = page()
     rows = [str(e.proto.body) for e in app.get("html") if "night-" in str(e.proto.body)]
     assert len(rows) == 6 + 1  # the heading of the one shown
-    ran(next(box for box in app.text_input if box.label == "Filter evaluations").set_value("quick night-1"))
-    assert all("quick estimate" in str(e.proto.body) for e in app.get("html") if "width:11rem" in str(e.proto.body))
-    ran(next(box for box in app.text_input if box.label == "Filter evaluations").set_value("no such evaluation"))
+    ran(
+        next(box for box in app.text_input if box.label == "Filter evaluations").set_value(
+            "quick night-1"
+        )
+    )
+    assert all(
+        "quick estimate" in str(e.proto.body)
+        for e in app.get("html")
+        if "width:11rem" in str(e.proto.body)
+    )
+    ran(
+        next(box for box in app.text_input if box.label == "Filter evaluations").set_value(
+            "no such evaluation"
+        )
+    )
     assert "None matches" in texts(app)
     assert has(app, "model")

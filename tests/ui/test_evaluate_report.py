@@ -1,4 +1,5 @@
-"""A report on the Evaluate page: every part of it, both sets of weights, few and many classes, and how its number is called."""
+"""A report on the Evaluate page: every part of it, both sets of weights, few and many classes, and
+how its number is called."""
 
 from __future__ import annotations
 
@@ -34,9 +35,10 @@ pytestmark = pytest.mark.usefixtures("world")
 
 def test_the_number_stands_with_all_that_it_rests_on() -> None:
     told = headline(report(1000, clean=0.851, robust=0.603)[0])
-    assert told == (
-        "60.3 % (57.2 to 63.3) of 1,000 test images of Fashion-MNIST withstand AutoAttack (standard), l_inf budget 0.1; 85.1 % (82.8 to 87.2) are "
-        "right without attack. Intervals: 95 % (Wilson)."
+    assert (
+        told == "60.3 % (57.2 to 63.3) of 1,000 test images of Fashion-MNIST withstand AutoAttack"
+        " (standard), l_inf budget 0.1; 85.1 % (82.8 to 87.2) are right without attack."
+        " Intervals: 95 % (Wilson)."
     )
     assert "images of set mine, classes of Fashion-MNIST" in headline(report(part="mine")[0])
 
@@ -46,35 +48,49 @@ def test_every_part_of_a_report_can_be_seen_and_is_told_by_the_address(view: str
     write_evaluation("e", both(warnings=("Square turned more than APGD",)))
     app = page(report="e", view=view)
     told = texts(app).replace("\\", "").replace("&nbsp;", " ")
-    assert [word for word in ("Robust, best (epoch 12)", "Clean, last (epoch 12)", "60.0 %", "50.0 %") if word not in told] == []
+    assert [
+        word
+        for word in ("Robust, best (epoch 12)", "Clean, last (epoch 12)", "60.0 %", "50.0 %")
+        if word not in told
+    ] == []
     assert "Best and last weights differ under attack: last minus best is -10.0 points" in told
     assert "No sign of gradient masking in five checks" in told
     assert "Square turned more than APGD." in told
     expected = {
-        "attacks": "Each attack tries the images", "classes": "", "budgets": "the threat of this report",
-        "masking": "A defence that hides its gradients", "how": "python -m cdp evaluate",
-    }[view]  # fmt: skip
+        "attacks": "Each attack tries the images",
+        "classes": "",
+        "budgets": "the threat of this report",
+        "masking": "A defence that hides its gradients",
+        "how": "python -m cdp evaluate",
+    }[view]
     assert expected in told or any(expected in str(code.value) for code in app.code)
     assert address(app).get("view", "attacks") == view
     folds = {fold.label for fold in app.expander if fold.label.startswith("Numbers")}
     numbers = {
-        "attacks": {"Numbers of the attacks"}, "classes": {"Numbers of the classes", "Numbers of the confusion"},
+        "attacks": {"Numbers of the attacks"},
+        "classes": {"Numbers of the classes", "Numbers of the confusion"},
         "budgets": {"Numbers of the curve", "Numbers of the unseen threats"},
-        "masking": {"Numbers of the checks", "Numbers of the loss surface"}, "how": set(),
-    }[view]  # fmt: skip
+        "masking": {"Numbers of the checks", "Numbers of the loss surface"},
+        "how": set(),
+    }[view]
     assert folds == numbers
 
 
 @pytest.mark.parametrize(
     ("view", "fold", "columns"),
     [
-        ("attacks", "attacks", {"attack", "accuracy [%]", "turned", "n"}), ("classes", "classes", {"class", "robust [%]"}),
-        ("classes", "confusion-best", {"true class", "predicted class", "images"}), ("budgets", "budgets", {"budget", "n"}),
-        ("budgets", "unseen", {"threat", "robust [%]"}), ("masking", "masking", {"check", "verdict"}),
+        ("attacks", "attacks", {"attack", "accuracy [%]", "turned", "n"}),
+        ("classes", "classes", {"class", "robust [%]"}),
+        ("classes", "confusion-best", {"true class", "predicted class", "images"}),
+        ("budgets", "budgets", {"budget", "n"}),
+        ("budgets", "unseen", {"threat", "robust [%]"}),
+        ("masking", "masking", {"check", "verdict"}),
         ("masking", "surface", {"cross-entropy [nats]"}),
     ],
-)  # fmt: skip
-def test_the_numbers_of_every_chart_are_one_click_away(view: str, fold: str, columns: set[str]) -> None:
+)
+def test_the_numbers_of_every_chart_are_one_click_away(
+    view: str, fold: str, columns: set[str]
+) -> None:
     write_evaluation("e", both())
     app = page(report="e", view=view)
     assert not app.dataframe
@@ -93,7 +109,13 @@ def test_the_part_is_changed_by_hand_and_the_confusion_shows_the_other_weights()
     ran(views.set_value("classes"))
     assert address(app)["view"] == "classes"
     for label, value in (("Weights", "last"), ("Confusion", "Without attack")):
-        ran(next(box for box in app.get("button_group") if box.label == label and "confusion" in str(box.key)).set_value(value))
+        ran(
+            next(
+                box
+                for box in app.get("button_group")
+                if box.label == label and "confusion" in str(box.key)
+            ).set_value(value)
+        )
     assert "evaluate_confusion-last-clean_numbers_e" in app.session_state
 
 
@@ -128,7 +150,10 @@ def test_a_number_that_no_estimate_is_called_so() -> None:
 
 def checks(*verdicts: Verdict) -> Masking:
     titles = ("Large budget", "More steps", "Black box", "Restarts", "Loss surface")
-    found = (Check(title, title, verdict, f"{title} found <this>.", {}) for title, verdict in zip(titles, verdicts, strict=False))
+    found = (
+        Check(title, title, verdict, f"{title} found <this>.", {})
+        for title, verdict in zip(titles, verdicts, strict=False)
+    )
     return Masking(200, tuple(found), None)
 
 
@@ -136,18 +161,30 @@ def checks(*verdicts: Verdict) -> Masking:
     ("verdicts", "sentence"),
     [
         (("pass",) * 5, "No sign of gradient masking in five checks."),
-        (("warn", "pass", "warn", "pass", "pass"), "2 of 5 checks warn of gradient masking: large budget, black box. The number may be too high."),
+        (
+            ("warn", "pass", "warn", "pass", "pass"),
+            (
+                "2 of 5 checks warn of gradient masking: large budget, black box. The number may be"
+                " too high."
+            ),
+        ),
         (
             ("pass", "warn", "pass", "unclear", "unclear"),
-            "1 of 5 checks warns of gradient masking: more steps; 2 unclear: restarts, loss surface. The number may be too high.",
+            (
+                "1 of 5 checks warns of gradient masking: more steps; 2 unclear: restarts, loss"
+                " surface. The number may be too high."
+            ),
         ),
-        (("pass", "pass", "pass", "pass", "unclear"), "No sign of gradient masking in five checks, 1 of them unclear: loss surface."),
+        (
+            ("pass", "pass", "pass", "pass", "unclear"),
+            "No sign of gradient masking in five checks, 1 of them unclear: loss surface.",
+        ),
         (("unclear",) * 5, "Nothing can be said of gradient masking: all five checks are unclear."),
         (("unclear",), "Nothing can be said of gradient masking: the one check is unclear."),
         ((), "Nothing can be said of gradient masking: no check was made."),
         (("pass",), "No sign of gradient masking in one check."),
     ],
-)  # fmt: skip
+)
 def test_all_checks_in_one_sentence(verdicts: tuple[Verdict, ...], sentence: str) -> None:
     assert masking_sentence(checks(*verdicts)) == sentence
 
@@ -162,18 +199,31 @@ def test_a_sign_of_masking_warns_beside_the_number_and_every_verdict_is_a_word()
     assert "&lt;this&gt;" in table and "<this>" not in table
 
 
-@pytest.mark.parametrize("verdicts", [("pass", "unclear", "unclear"), ("warn", "unclear", "pass"), ("pass", "pass", "pass")])
-def test_page_html_report_and_command_line_say_the_same_sentences(verdicts: tuple[Verdict, ...]) -> None:
+@pytest.mark.parametrize(
+    "verdicts",
+    [("pass", "unclear", "unclear"), ("warn", "unclear", "pass"), ("pass", "pass", "pass")],
+)
+def test_page_html_report_and_command_line_say_the_same_sentences(
+    verdicts: tuple[Verdict, ...],
+) -> None:
     weak = "The outputs are probabilities, as after a softmax: return the logits."
-    found, outcomes = report(masking=checks(*verdicts), warnings=(weak,), contract={"probabilities": weak}, dataset_title="Kuzushiji-MNIST")
+    found, outcomes = report(
+        masking=checks(*verdicts),
+        warnings=(weak,),
+        contract={"probabilities": weak},
+        dataset_title="Kuzushiji-MNIST",
+    )
     found = replace(
         found,
-        unseen=tuple(one for one in found.unseen if one.norm == found.norm) or (Unseen("twice", "linf", 0.2, "PGD-20", wilson(3, 9)),),
+        unseen=tuple(one for one in found.unseen if one.norm == found.norm)
+        or (Unseen("twice", "linf", 0.2, "PGD-20", wilson(3, 9)),),
     )
     write_evaluation("e", (found, outcomes))
     said = [headline(found), masking_sentence(checks(*verdicts)), unseen_gap(found), weak]
     assert all(said) and "Kuzushiji-MNIST has no conventional budget" in said[2]
-    page_text = (texts(page(report="e")) + texts(page(report="e", view="budgets"))).replace("\\", "")
+    page_text = (texts(page(report="e")) + texts(page(report="e", view="budgets"))).replace(
+        "\\", ""
+    )
     html_text = html.unescape(evaluation_html(found)).replace("\u00a0", " ")
     line_text = told_report(found, outcomes)
     for sentence in said:
@@ -192,10 +242,21 @@ def test_figures_stand_beside_each_other_with_interval_and_n() -> None:
 
 def test_how_it_was_measured_names_model_images_attack_settings_versions_and_hashes() -> None:
     rows = {row["what"]: row["value"] for row in measured_rows(both(run="r1")[0])}
-    assert (rows["source"], rows["SHA-256 of last weights"], rows["SHA-256 of images and labels"]) == ("run:r1", "ab" * 32, "cd" * 32)
-    assert (rows["pyautoattack"], rows["device"], rows["time"], rows["images (count)"]) == ("0.2.0", "CPU, 2 threads", "2 min", "1,000")
+    assert (
+        rows["source"],
+        rows["SHA-256 of last weights"],
+        rows["SHA-256 of images and labels"],
+    ) == ("run:r1", "ab" * 32, "cd" * 32)
+    assert (rows["pyautoattack"], rows["device"], rows["time"], rows["images (count)"]) == (
+        "0.2.0",
+        "CPU, 2 threads",
+        "2 min",
+        "1,000",
+    )
     assert rows["data set (dataset)"] == "as the model says"
-    assert {row["what"] for row in measured_rows(replace(report()[0], config={"of a later version": 3}))} >= {"of a later version"}
+    assert {
+        row["what"] for row in measured_rows(replace(report()[0], config={"of a later version": 3}))
+    } >= {"of a later version"}
 
 
 def test_settings_of_a_report_come_back_to_the_form() -> None:
@@ -209,12 +270,16 @@ def test_settings_of_a_report_come_back_to_the_form() -> None:
 
 
 @pytest.mark.parametrize("made", [report, both, quick, lambda: sized(43), lambda: sized(2)])
-def test_every_file_can_be_made_and_says_the_figures(made: Callable[[], tuple[EvalReport, Outcomes]]) -> None:
+def test_every_file_can_be_made_and_says_the_figures(
+    made: Callable[[], tuple[EvalReport, Outcomes]],
+) -> None:
     found, outcomes = made()
     files = texts_of(found, outcomes)
     assert json.loads(files[".json"]) == report_json(found)
     assert isinstance(json.loads(files[".robustbench.json"]), dict)
-    assert len(list(csv.DictReader(io.StringIO(files["-images.csv"])))) == found.n * len(found.weights)
+    assert len(list(csv.DictReader(io.StringIO(files["-images.csv"])))) == found.n * len(
+        found.weights
+    )
     assert found.label in files[".csv"]
     assert files[".html"].lstrip().lower().startswith("<!doctype html")
 

@@ -1,4 +1,5 @@
-"""The settings of the Evaluate page: the way through an address and back, what an address gets wrong, and the command line of the same."""
+"""The settings of the Evaluate page: the way through an address and back, what an address gets
+wrong, and the command line of the same."""
 
 from __future__ import annotations
 
@@ -17,25 +18,47 @@ from cdp.knobs import parse
 from cdp.runs.records import list_runs
 from cdp.ui.evaluate.catalog import Evaluable, read_evaluable
 from cdp.ui.evaluate.command import command
-from cdp.ui.evaluate.state import FIRST_VIEW, PLAIN, VIEWS, Evaluated, from_params, settle, shown_run, to_params
+from cdp.ui.evaluate.state import (
+    FIRST_VIEW,
+    PLAIN,
+    VIEWS,
+    Evaluated,
+    from_params,
+    settle,
+    shown_run,
+    to_params,
+)
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, trained
 from tests.ui.train_runs import train_run
 
 FLAT: dict[str, st.SearchStrategy[Any]] = {
-    "model": st.sampled_from(["run:20261124-1", "/weights/it's mine", "a b"]), "weights": st.sampled_from(["best", "last", "both"]),
-    "dataset": st.sampled_from(["", "cifar10", "/data/mine, all.npz"]), "part": st.sampled_from(["", "guided-5k"]),
-    "count": st.none() | st.integers(1, 10_000_000), "part_seed": st.integers(0, 2**31 - 1), "epsilon": st.none() | st.floats(1e-6, 100),
-    "attack": st.sampled_from(["autoattack", "pgd", "quick"]), "norm": st.sampled_from(["trained", "linf", "l2"]),
+    "model": st.sampled_from(["run:20261124-1", "/weights/it's mine", "a b"]),
+    "weights": st.sampled_from(["best", "last", "both"]),
+    "dataset": st.sampled_from(["", "cifar10", "/data/mine, all.npz"]),
+    "part": st.sampled_from(["", "guided-5k"]),
+    "count": st.none() | st.integers(1, 10_000_000),
+    "part_seed": st.integers(0, 2**31 - 1),
+    "epsilon": st.none() | st.floats(1e-6, 100),
+    "attack": st.sampled_from(["autoattack", "pgd", "quick"]),
+    "norm": st.sampled_from(["trained", "linf", "l2"]),
     "steps": st.integers(1, 1000),
-    "restarts": st.integers(1, 100), "curve": st.booleans(), "unseen": st.booleans(), "masking": st.booleans(),
-    "side_count": st.integers(10, 100_000), "batch": st.integers(1, 10_000), "seed": st.integers(0, 2**31 - 1),
-}  # fmt: skip
+    "restarts": st.integers(1, 100),
+    "curve": st.booleans(),
+    "unseen": st.booleans(),
+    "masking": st.booleans(),
+    "side_count": st.integers(10, 100_000),
+    "batch": st.integers(1, 10_000),
+    "seed": st.integers(0, 2**31 - 1),
+}
 MODEL = {"model": "run:x"}
 
 
 @given(
-    st.fixed_dictionaries({"model": FLAT["model"]}, optional={k: v for k, v in FLAT.items() if k != "model"}), st.sampled_from(list(VIEWS))
+    st.fixed_dictionaries(
+        {"model": FLAT["model"]}, optional={k: v for k, v in FLAT.items() if k != "model"}
+    ),
+    st.sampled_from(list(VIEWS)),
 )
 def test_every_setting_survives_the_way_through_an_address(flat: dict[str, Any], view: str) -> None:
     held = Evaluated(PLAIN | flat, "20261124-2", view)
@@ -54,13 +77,22 @@ def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"attack": "cw"}, "'cw' is not one of autoattack, pgd, quick, so autoattack is used"), ({"count": "0"}, "count: '0' is not a whole number from 1"),
-        ({"epsilon": "0"}, "epsilon"), ({"epsilon": "inf"}, "epsilon"), ({"curve": "perhaps"}, "curve"), ({"batch": "1e9"}, "batch"),
-        ({"sed": "3"}, "did you mean seed"), ({"view": "all"}, "view: 'all' is not one of attacks"), ({"x" * 300: "y" * 3000}, "not a setting"),
-        ({"model": "code:os:system"}, "from the command line only"), ({"model": "m" * 500}, "model"),
+        ({"attack": "cw"}, "'cw' is not one of autoattack, pgd, quick, so autoattack is used"),
+        ({"count": "0"}, "count: '0' is not a whole number from 1"),
+        ({"epsilon": "0"}, "epsilon"),
+        ({"epsilon": "inf"}, "epsilon"),
+        ({"curve": "perhaps"}, "curve"),
+        ({"batch": "1e9"}, "batch"),
+        ({"sed": "3"}, "did you mean seed"),
+        ({"view": "all"}, "view: 'all' is not one of attacks"),
+        ({"x" * 300: "y" * 3000}, "not a setting"),
+        ({"model": "code:os:system"}, "from the command line only"),
+        ({"model": "m" * 500}, "model"),
     ],
-)  # fmt: skip
-def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(params: dict[str, str], word: str) -> None:
+)
+def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
+    params: dict[str, str], word: str
+) -> None:
     held = from_params(MODEL | params | {"restarts": "3"})
     assert len(held.notes) == 1
     assert word in held.notes[0] and len(held.notes[0]) < 250
@@ -76,7 +108,9 @@ def test_the_first_model_on_offer_is_chosen_where_none_is() -> None:
     assert other.flat["model"] == "b"
 
 
-def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_finished_one_shows() -> None:
+def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_finished_one_shows() -> (
+    None
+):
     write_evaluation("old", report(), created=1.0)
     write_evaluation("new", report(), created=2.0)
     write_evaluation("failed", None, state="failed", created=3.0)
@@ -134,7 +168,9 @@ def test_the_line_for_a_shell_says_exactly_these_settings(flat: dict[str, Any]) 
 
 
 def test_a_path_stands_quoted_in_the_line() -> None:
-    assert shlex.split(command(EvaluateConfig(model="/weights/it's mine")))[4] == "/weights/it's mine"
+    assert (
+        shlex.split(command(EvaluateConfig(model="/weights/it's mine")))[4] == "/weights/it's mine"
+    )
 
 
 def test_a_model_of_ones_own_code_is_an_option_of_its_own() -> None:

@@ -1,4 +1,5 @@
-"""The Explore page driven without a browser, over real sets and the real helper process: empty, a map, numbers, a part, and broken links."""
+"""The Explore page driven without a browser, over real sets and the real helper process: empty, a
+map, numbers, a part, and broken links."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def sets(world: None) -> None:
         image = rng.integers(0, 40, (120, 8, 8, 1))
         for row, value in enumerate(label):
             image[row, 2 * value + 1] += contrast
-        save_set(name, image.astype(np.uint8), label, {"class_names": ["a", "b", "c"], "source": "test"})
+        save_set(
+            name, image.astype(np.uint8), label, {"class_names": ["a", "b", "c"], "source": "test"}
+        )
 
 
 def page(**params: str) -> AppTest:
@@ -58,7 +61,17 @@ def until(app: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
 
 def texts(app: AppTest) -> str:
     return "\n".join(
-        str(e.value) for kind in (app.markdown, app.caption, app.info, app.success, app.warning, app.error, app.subheader) for e in kind
+        str(e.value)
+        for kind in (
+            app.markdown,
+            app.caption,
+            app.info,
+            app.success,
+            app.warning,
+            app.error,
+            app.subheader,
+        )
+        for e in kind
     )
 
 
@@ -86,15 +99,22 @@ def test_a_map_is_drawn_and_says_how_far_it_can_be_trusted(sets: None) -> None:
 
 
 def test_numbers_tell_the_sets_apart_in_a_sentence(sets: None) -> None:
-    app = until(page(sets="spread,tight", encoder="pixels", view="Numbers"), says("How far apart are the classes?"))
+    app = until(
+        page(sets="spread,tight", encoder="pixels", view="Numbers"),
+        says("How far apart are the classes?"),
+    )
     assert "further apart" in texts(app)
     assert "names no data set" in texts(app)  # why fidelity is not there
-    app = until(page(sets="spread,tight", encoder="pixels", view="Class pairs"), says("Of the 10 nearest"))
+    app = until(
+        page(sets="spread,tight", encoder="pixels", view="Class pairs"), says("Of the 10 nearest")
+    )
     assert not app.error
 
 
 def test_a_part_is_kept_under_its_name_with_its_origin(sets: None) -> None:
-    app = until(page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
+    app = until(
+        page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold")
+    )
     app.button(key="keep_save").click()
     app.run()
     assert "Saved 60 images as tight-separability-60" in texts(app)
@@ -107,7 +127,9 @@ def test_dropping_duplicates_alone_keeps_all_the_others(sets: None) -> None:
     tight = open_set("tight")
     twice = np.concatenate([np.asarray(tight.image), np.asarray(tight.image[:7])])
     save_set("twice", twice, np.concatenate([tight.label, tight.label[:7]]), dict(tight.card))
-    app = until(page(sets="twice", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
+    app = until(
+        page(sets="twice", encoder="pixels", view="Keep a part"), says("nearest to the threshold")
+    )
     next(box for box in app.number_input if box.label == "Images to keep").set_value(127)
     next(box for box in app.toggle if box.label == "Drop duplicates").set_value(True)
     app.run()
@@ -118,7 +140,9 @@ def test_dropping_duplicates_alone_keeps_all_the_others(sets: None) -> None:
 
 
 def test_a_name_typed_the_moment_before_the_click_is_the_one_that_is_used(sets: None) -> None:
-    app = until(page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
+    app = until(
+        page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold")
+    )
     next(box for box in app.text_input if box.label == "Name of the new set").set_value("best")
     app.button(key="keep_save").click()
     app.run()
@@ -131,7 +155,9 @@ def test_a_name_typed_the_moment_before_the_click_is_the_one_that_is_used(sets: 
 
 
 def test_a_name_that_is_taken_is_refused_and_nothing_changes(sets: None) -> None:
-    app = until(page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold"))
+    app = until(
+        page(sets="tight", encoder="pixels", view="Keep a part"), says("nearest to the threshold")
+    )
     next(box for box in app.text_input if box.label == "Name of the new set").set_value("spread")
     app.run()
     app.button(key="keep_save").click()
@@ -148,10 +174,18 @@ def test_real_splits_alone_have_no_part_to_keep() -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        {"sets": "../../../etc/passwd"}, {"sets": ",,,"}, {"sets": "fashion-mnist:validation"}, {"method": "<script>"}, {"points": "-5"},
-        {"dims": "7"}, {"view": "__class__"}, {"encoder": "/dev/zero"}, {"dataset": "nowhere"}, {"x" * 300: "y" * 3000},
+        {"sets": "../../../etc/passwd"},
+        {"sets": ",,,"},
+        {"sets": "fashion-mnist:validation"},
+        {"method": "<script>"},
+        {"points": "-5"},
+        {"dims": "7"},
+        {"view": "__class__"},
+        {"encoder": "/dev/zero"},
+        {"dataset": "nowhere"},
+        {"x" * 300: "y" * 3000},
     ],
-)  # fmt: skip
+)
 def test_a_broken_link_says_so_in_one_sentence_and_the_page_stands(params: dict[str, str]) -> None:
     app = page(**params)
     assert len(app.warning) >= 1

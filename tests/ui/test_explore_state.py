@@ -1,4 +1,5 @@
-"""The Explore page's settings: from a link and back, what a link gets wrong, and what the map says of itself."""
+"""The Explore page's settings: from a link and back, what a link gets wrong, and what the map says
+of itself."""
 
 from __future__ import annotations
 
@@ -11,30 +12,51 @@ from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import Explored, from_params
 
 CHOICES = Choices(
-    {"guided": "fashion-mnist", "plain": "fashion-mnist", "other": "", "fashion-mnist:test": "fashion-mnist", "fashion-mnist:train": "fashion-mnist"},
+    {
+        "guided": "fashion-mnist",
+        "plain": "fashion-mnist",
+        "other": "",
+        "fashion-mnist:test": "fashion-mnist",
+        "fashion-mnist:train": "fashion-mnist",
+    },
     {"fashion-mnist": ("judge", "robust"), "": ()},
     {"guided": 100, "plain": 100, "other": 7},
-)  # fmt: skip
+)
 
 
 def test_a_link_s_settings_are_taken_over() -> None:
-    flat, view, notes = from_params({"sets": "guided,fashion-mnist:test", "method": "pca", "points": "800", "view": "Numbers"}, CHOICES)
+    flat, view, notes = from_params(
+        {"sets": "guided,fashion-mnist:test", "method": "pca", "points": "800", "view": "Numbers"},
+        CHOICES,
+    )
     held = Explored(flat)
     held.show()
     assert not notes
     assert view == "Numbers"
-    assert held.drawn == ExploreConfig(sets=("guided", "fashion-mnist:test"), method="pca", points=800)
+    assert held.drawn == ExploreConfig(
+        sets=("guided", "fashion-mnist:test"), method="pca", points=800
+    )
 
 
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"sets": "gone"}, "gone"), ({"sets": "../../etc"}, "../../etc"), ({"encoder": "nobody"}, "nobody"), ({"method": "tsne"}, "tsne"),
-        ({"points": "1e9"}, "points"), ({"points": "nan"}, "points"), ({"dims": "4"}, "dims"), ({"view": "Elsewhere"}, "Elsewhere"),
-        ({"unheard": "1"}, "unheard"), ({"min_dist": "-1"}, "min_dist"), ({"seed": "x" * 500}, "seed"),
+        ({"sets": "gone"}, "gone"),
+        ({"sets": "../../etc"}, "../../etc"),
+        ({"encoder": "nobody"}, "nobody"),
+        ({"method": "tsne"}, "tsne"),
+        ({"points": "1e9"}, "points"),
+        ({"points": "nan"}, "points"),
+        ({"dims": "4"}, "dims"),
+        ({"view": "Elsewhere"}, "Elsewhere"),
+        ({"unheard": "1"}, "unheard"),
+        ({"min_dist": "-1"}, "min_dist"),
+        ({"seed": "x" * 500}, "seed"),
     ],
-)  # fmt: skip
-def test_what_a_link_gets_wrong_costs_that_setting_only_and_is_said(params: dict[str, str], word: str) -> None:
+)
+def test_what_a_link_gets_wrong_costs_that_setting_only_and_is_said(
+    params: dict[str, str], word: str
+) -> None:
     flat, _, notes = from_params(params | {"neighbors": "30"}, CHOICES)
     assert len(notes) == 1
     assert word in notes[0]
@@ -45,7 +67,9 @@ def test_what_a_link_gets_wrong_costs_that_setting_only_and_is_said(params: dict
 
 
 def test_five_sets_are_refused_with_a_word_and_doubles_count_once() -> None:
-    flat, _, notes = from_params({"sets": "guided,plain,other,fashion-mnist:test,fashion-mnist:train"}, CHOICES)
+    flat, _, notes = from_params(
+        {"sets": "guided,plain,other,fashion-mnist:test,fashion-mnist:train"}, CHOICES
+    )
     assert "one to four" in notes[0]
     assert Explored(flat).config().sets == CHOICES.start
     assert Explored(from_params({"sets": "guided,guided"}, CHOICES)[0]).config().sets == ("guided",)
@@ -62,19 +86,41 @@ def test_the_start_is_the_newest_sets_beside_real_images() -> None:
         (
             MapQuality(0.97, 0.01, 1000, 15),
             False,
-            ["are those of the feature space", "draws the same layout", "10% of the map's radius", "0.970", "n = 1,000"],
+            [
+                "are those of the feature space",
+                "draws the same layout",
+                "10% of the map's radius",
+                "0.970",
+                "n = 1,000",
+            ],
         ),
-        (MapQuality(0.97, 0.0101, 1000, 15), False, ["a similar layout, not the same:", "10% of the map's radius"]),
-        (MapQuality(0.97, 0.1, 1000, 15), False, ["a similar layout, not the same:", "32% of the map's radius"]),
-        (MapQuality(0.97, 0.3, 1000, 15), False, ["another layout", "mean nothing", "55% of the map's radius"]),
+        (
+            MapQuality(0.97, 0.0101, 1000, 15),
+            False,
+            ["a similar layout, not the same:", "10% of the map's radius"],
+        ),
+        (
+            MapQuality(0.97, 0.1, 1000, 15),
+            False,
+            ["a similar layout, not the same:", "32% of the map's radius"],
+        ),
+        (
+            MapQuality(0.97, 0.3, 1000, 15),
+            False,
+            ["another layout", "mean nothing", "55% of the map's radius"],
+        ),
         (MapQuality(0.90, 0.05, 1000, 15), False, ["roughly right"]),
         (MapQuality(0.70, 0.05, 1000, 15), True, ["Do not read"]),
         (MapQuality(0.97, 0.60, 1000, 15), True, ["another layout", "mean nothing"]),
         (MapQuality(0.97, None, 1000, 15), False, ["are those"]),
     ],
 )
-def test_the_strip_says_in_words_whether_the_map_can_be_trusted(quality: MapQuality, warned: bool, words: list[str]) -> None:
+def test_the_strip_says_in_words_whether_the_map_can_be_trusted(
+    quality: MapQuality, warned: bool, words: list[str]
+) -> None:
     text = trust_sentence("umap" if quality.disparity is not None else "pca", quality)
     assert poor(quality) is warned
     assert all(word in text for word in words)
-    assert ("the same layout" in text) == (quality.disparity is not None and quality.disparity <= 0.01)
+    assert ("the same layout" in text) == (
+        quality.disparity is not None and quality.disparity <= 0.01
+    )

@@ -16,7 +16,9 @@ from cdp.ui.generate.form import GROUPS, SPREAD
 
 
 def test_every_leaf_of_the_config_has_a_field_and_a_place_in_the_form() -> None:
-    placed = [leaf for group in GROUPS for name in group.names for leaf in SPREAD.get(name, (name,))]
+    placed = [
+        leaf for group in GROUPS for name in group.names for leaf in SPREAD.get(name, (name,))
+    ]
     assert sorted(placed) == sorted(fields()) == sorted(flatten(GenerateConfig()))
 
 
@@ -29,7 +31,10 @@ def test_a_field_accepts_its_limits_and_refuses_what_lies_beyond(name: str) -> N
     field = fields()[name]
     if field.low is None or field.high is None:
         return
-    assert field.adapter.validate_python(str(int(field.low) if field.kind == "integer" else field.low)) == field.low
+    assert (
+        field.adapter.validate_python(str(int(field.low) if field.kind == "integer" else field.low))
+        == field.low
+    )
     for beyond in (field.low - 1, field.high + 1, float("nan"), float("inf")):
         with pytest.raises(ValidationError):
             field.adapter.validate_python(beyond)
@@ -50,7 +55,13 @@ def test_a_number_that_may_be_left_empty_is_one_with_its_limits() -> None:
     assert "Range 0 to 10,000,000." in real.tooltip
     assert real.adapter.validate_python("12") == 12
     assert real.adapter.validate_python(None) is None
-    for field, beyond in ((real, -1), (real, "all"), (epsilon, 0), (epsilon, "nan"), (epsilon, 101)):
+    for field, beyond in (
+        (real, -1),
+        (real, "all"),
+        (epsilon, 0),
+        (epsilon, "nan"),
+        (epsilon, 101),
+    ):
         with pytest.raises(ValidationError):
             field.adapter.validate_python(beyond)
     assert not any(field.optional for field in fields().values())
@@ -59,7 +70,10 @@ def test_a_number_that_may_be_left_empty_is_one_with_its_limits() -> None:
 def test_a_knob_that_takes_names_says_how_many() -> None:
     assert fields_of(TrainConfig)["synthetic"].range == "at most 16 names with commas between them"
     assert fields_of(ExploreConfig)["sets"].range == "one to four names with commas between them"
-    assert (fields_of(ExploreConfig)["sets"].least, fields_of(TrainConfig)["synthetic"].most) == (1, 16)
+    assert (fields_of(ExploreConfig)["sets"].least, fields_of(TrainConfig)["synthetic"].most) == (
+        1,
+        16,
+    )
 
 
 def test_a_unit_that_the_label_says_already_is_not_repeated() -> None:
@@ -68,7 +82,9 @@ def test_a_unit_that_the_label_says_already_is_not_repeated() -> None:
 
 
 @given(st.sampled_from([(0.0, 2.0), (0.01, 100.0)]), st.floats(0, 1))
-def test_a_ladder_rises_within_its_limits_and_holds_the_present_value(limits: tuple[float, float], share: float) -> None:
+def test_a_ladder_rises_within_its_limits_and_holds_the_present_value(
+    limits: tuple[float, float], share: float
+) -> None:
     low, high = limits
     value = low + share * (high - low)
     rungs = ladder(low, high, value)
@@ -90,10 +106,15 @@ def test_a_control_that_is_not_shown_changes_nothing_a_preset_sets(name: str) ->
 def test_without_a_loss_no_other_guidance_control_is_shown() -> None:
     flat = flatten(preset("unguided"))
     assert relevant("loss", flat)
-    assert not any(relevant(leaf, flat) for leaf in ("strength", "encoder", "window_start", "point", "head"))
+    assert not any(
+        relevant(leaf, flat) for leaf in ("strength", "encoder", "window_start", "point", "head")
+    )
     assert relevant("steps", flat)
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.05, "0.05"), (20, "20"), (1e5, "100,000"), (2**31 - 1, "2,147,483,647"), (0.5, "0.5")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.05, "0.05"), (20, "20"), (1e5, "100,000"), (2**31 - 1, "2,147,483,647"), (0.5, "0.5")],
+)
 def test_numbers_are_written_as_a_person_would(value: float, text: str) -> None:
     assert number(value) == text

@@ -12,11 +12,24 @@ STEPS = 4
 
 
 def frame(batch: int, step: int, size: int = 2, *, two_arms: bool = True) -> Frame:
-    """Pixel value of image k at a step: 10 * step + k; the unguided arm is darker by one from step 2 on."""
+    """Pixel value of image k at a step: 10 * step + k; the unguided arm is darker by one from step
+    2 on."""
     rows = np.arange(batch * 2, batch * 2 + size, dtype=np.uint8)
     guided = (10 * step + rows)[:, None, None, None]
     unguided = guided - (step > 1) if two_arms else None
-    return Frame(batch * STEPS + step, 3 * STEPS, 0.5, guided, unguided, None, None, None, None, None, offset=batch * 2)
+    return Frame(
+        batch * STEPS + step,
+        3 * STEPS,
+        0.5,
+        guided,
+        unguided,
+        None,
+        None,
+        None,
+        None,
+        None,
+        offset=batch * 2,
+    )
 
 
 FRAMES = [frame(b, s) for b in range(3) for s in range(1, STEPS + 1)][:-2]
@@ -33,7 +46,9 @@ def test_every_batch_can_be_seen_at_an_earlier_step() -> None:
     assert (picture.guided - picture.unguided == 1).all()
 
 
-def test_a_step_that_was_not_kept_shows_the_one_before_and_never_a_later_one_if_there_is_an_earlier() -> None:
+def test_a_step_that_was_not_kept_shows_the_one_before_and_never_a_later_one_if_there_is_an_earlier() -> (
+    None
+):
     thinned = [f for f in FRAMES if step_of(f, STEPS) != 3]
     assert compose(thinned, STEPS, at=3).guided.ravel().tolist() == [20, 21, 22, 23, 24, 25]
 

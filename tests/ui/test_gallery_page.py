@@ -21,7 +21,12 @@ APP = paths.ROOT / "app.py"
 def save(name: str, count: int = 20, **settings: object) -> None:
     image = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
     config = flatten(unflatten({"count": count, **settings}))
-    save_set(name, image, np.arange(count) % 4, {"source": "test", "config": config, "class_names": ["a", "b", "c", "d"]})
+    save_set(
+        name,
+        image,
+        np.arange(count) % 4,
+        {"source": "test", "config": config, "class_names": ["a", "b", "c", "d"]},
+    )
 
 
 def gallery(**params: str) -> AppTest:
@@ -35,7 +40,10 @@ def gallery(**params: str) -> AppTest:
 
 
 def text(app: AppTest) -> str:
-    return "\n".join(e.value for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success])
+    return "\n".join(
+        e.value
+        for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
+    )
 
 
 def click(app: AppTest, label: str) -> AppTest:
@@ -88,7 +96,9 @@ def test_open_shows_every_class_and_the_whole_card() -> None:
     assert settings.set_index("setting").loc["Steps", "value"] == "33"
 
 
-def test_use_these_settings_links_to_generate_with_the_whole_config_even_where_all_are_defaults() -> None:
+def test_use_these_settings_links_to_generate_with_the_whole_config_even_where_all_are_defaults() -> (
+    None
+):
     save("first")
     link = gallery(set="first").get("page_link")[0].proto
     assert "seed=0" in link.query_string
@@ -138,9 +148,20 @@ def test_settings_of_another_version_leave_the_images_usable() -> None:
 def test_an_interrupted_generation_is_listed_with_its_progress_and_can_be_resumed() -> None:
     run = paths.runs_dir() / "20260101-000000-abc"
     run.mkdir(parents=True)
-    (run / "config.json").write_text(json.dumps({"kind": "generate", "name": "big", "created": 1.0, "config": flatten(unflatten({}))}))
+    (run / "config.json").write_text(
+        json.dumps(
+            {"kind": "generate", "name": "big", "created": 1.0, "config": flatten(unflatten({}))}
+        )
+    )
     (run / "process.json").write_text(json.dumps({"pid": 2**22 - 3, "began": 1.0}))
-    progress = {"done": 250, "count": 1000, "seconds": 9.0, "seconds_left": 3.0, "rate": 50.0, "resumed_from": 0}
+    progress = {
+        "done": 250,
+        "count": 1000,
+        "seconds": 9.0,
+        "seconds_left": 3.0,
+        "rate": 50.0,
+        "resumed_from": 0,
+    }
     (run / "status.json").write_text(json.dumps({"state": "running", "progress": progress}))
     app = gallery()
     assert {"Resume", "Remove"} <= {b.label for b in app.button}
@@ -152,10 +173,16 @@ def test_an_interrupted_generation_is_listed_with_its_progress_and_can_be_resume
 def test_drawing_a_page_imports_neither_torch_nor_diffusers(page: str) -> None:
     save("first")
     script = (
-        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
-        f"app.switch_page('pages/{page}.py')\napp.query_params['set'] = 'first'\napp.run()\nassert not app.exception\n"
-        "assert not {'torch', 'diffusers', 'umap', 'sklearn'} & set(sys.modules), 'imported'\n"
+        "import sys\nfrom streamlit.testing.v1 import AppTest\napp ="
+        f" AppTest.from_file({str(APP)!r},"
+        f" default_timeout=60).run()\napp.switch_page('pages/{page}.py')\napp.query_params['set'] ="
+        " 'first'\napp.run()\nassert not app.exception\nassert not {'torch', 'diffusers', 'umap',"
+        " 'sklearn'} & set(sys.modules), 'imported'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -18,27 +18,51 @@ from cdp.config import flatten, unflatten
 from cdp.data.sets import SetEntry
 from cdp.figures.palette import class_sign
 from cdp.ui.gallery import images as pictures
-from cdp.ui.gallery.entries import ANY, chosen, config_of, differing, line, provenance_rows, setting_rows
+from cdp.ui.gallery.entries import (
+    ANY,
+    chosen,
+    config_of,
+    differing,
+    line,
+    provenance_rows,
+    setting_rows,
+)
 from cdp.ui.words import GLYPHS, plain
 
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda v: np.array(v, np.int64))
 
 
 def entry(name: str, *, created: str = "2026-01-01", count: int = 10, **settings: Any) -> SetEntry:
-    return SetEntry(name, Path(name), {"count": count, "created": created, "source": "", "config": flatten(unflatten(settings))})
+    return SetEntry(
+        name,
+        Path(name),
+        {"count": count, "created": created, "source": "", "config": flatten(unflatten(settings))},
+    )
 
 
 LINES = [
     line(entry("b", created="2026-01-02", count=5, loss="supcon", strength=0.1)),
     line(entry("A", created="2026-01-03", count=50, loss="info_nce", strength=0.4)),
     line(entry("plain", created="2026-01-01", count=20, loss="none")),
-    line(SetEntry("imported", Path("imported"), {"count": 7, "created": "2026-01-04", "source": "/data/cifar.npz"})),
+    line(
+        SetEntry(
+            "imported",
+            Path("imported"),
+            {"count": 7, "created": "2026-01-04", "source": "/data/cifar.npz"},
+        )
+    ),
     line(SetEntry("broken", Path("broken"), None, "image.npy is missing")),
 ]
 
 
 def test_tags_find_a_set_and_a_part_names_its_parent() -> None:
-    card = {"count": 3, "created": "2026-01-05", "source": "", "tags": ["sharp edges", 7], "parent": {"name": "whole"}}
+    card = {
+        "count": 3,
+        "created": "2026-01-05",
+        "source": "",
+        "tags": ["sharp edges", 7],
+        "parent": {"name": "whole"},
+    }
     tagged = line(SetEntry("part", Path("part"), card))
     assert (tagged.tags, tagged.parents) == (("sharp edges",), ("whole",))
     assert [x.name for x in chosen([*LINES, tagged], text="sharp")] == ["part"]
@@ -57,7 +81,9 @@ def names(**kwargs: Any) -> list[str]:
         ("Most images", ["A", "plain", "imported", "b"]),
     ],
 )
-def test_sets_come_in_the_order_asked_for_with_broken_ones_last(order: str, expected: list[str]) -> None:
+def test_sets_come_in_the_order_asked_for_with_broken_ones_last(
+    order: str, expected: list[str]
+) -> None:
     assert names(order=order) == [*expected, "broken"]
 
 
@@ -77,7 +103,18 @@ def test_a_loss_filter_keeps_only_that_loss() -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [None, [], "text", {}, {"strength": 99}, {"unknown": 1}, {"strength": None}, {"steps": {"a": 1}}, {"classes": [[1]]}]
+    "config",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"strength": 99},
+        {"unknown": 1},
+        {"strength": None},
+        {"steps": {"a": 1}},
+        {"classes": [[1]]},
+    ],
 )
 def test_a_card_with_any_config_gives_a_line(config: object) -> None:
     card = {"count": 3, "created": "", "config": config}
@@ -87,23 +124,38 @@ def test_a_card_with_any_config_gives_a_line(config: object) -> None:
 
 
 def test_settings_that_differ_from_the_default_are_marked() -> None:
-    changed = {row["setting"] for row in setting_rows(unflatten({"strength": 0.3, "steps": 50})) if row["changed"]}
+    changed = {
+        row["setting"]
+        for row in setting_rows(unflatten({"strength": 0.3, "steps": 50}))
+        if row["changed"]
+    }
     assert changed == {"Strength", "Steps"}
 
 
 def test_two_sets_show_only_the_settings_that_differ() -> None:
     rows = differing(LINES[0], LINES[1])
     assert {row["setting"]: [v for k, v in row.items() if k != "setting"] for row in rows} == {
-        "Images": ["5", "50"], "Loss": ["SupCon (class-aware)", "InfoNCE"], "Strength": ["0.1", "0.4"],
-    }  # fmt: skip
+        "Images": ["5", "50"],
+        "Loss": ["SupCon (class-aware)", "InfoNCE"],
+        "Strength": ["0.1", "0.4"],
+    }
     assert differing(LINES[0], LINES[0]) == []
 
 
 def test_the_origin_lists_every_leaf_of_a_card_but_its_settings() -> None:
-    card = {"model": {"sha256": "ab", "name": "m"}, "parents": ["p", "q"], "config": {"a": 1}, "class_names": ["x"], "empty": {}}
+    card = {
+        "model": {"sha256": "ab", "name": "m"},
+        "parents": ["p", "q"],
+        "config": {"a": 1},
+        "class_names": ["x"],
+        "empty": {},
+    }
     assert {row["entry"]: row["value"] for row in provenance_rows(card)} == {
-        "model.sha256": "ab", "model.name": "m", "parents": "p, q", "empty": "{}",
-    }  # fmt: skip
+        "model.sha256": "ab",
+        "model.name": "m",
+        "parents": "p, q",
+        "empty": "{}",
+    }
 
 
 def test_a_card_nested_without_end_is_cut_and_not_followed() -> None:
@@ -121,15 +173,22 @@ def test_a_thumbnail_takes_the_classes_in_turn(label: np.ndarray, limit: int) ->
 
 
 @given(labels, st.integers(0, 4), st.integers(1, 7))
-def test_the_pages_of_a_class_hold_each_of_its_images_once(label: np.ndarray, value: int, size: int) -> None:
+def test_the_pages_of_a_class_hold_each_of_its_images_once(
+    label: np.ndarray, value: int, size: int
+) -> None:
     count = int((label == value).sum())
-    pages = [pictures.rows_of_class(label, value, page, size) for page in range(pictures.page_count(count, size))]
+    pages = [
+        pictures.rows_of_class(label, value, page, size)
+        for page in range(pictures.page_count(count, size))
+    ]
     assert np.concatenate(pages).tolist() == [i for i, x in enumerate(label) if x == value]
     assert all(len(page) <= size for page in pages)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_images_of_any_channel_count_make_a_picture_whose_empty_places_are_transparent(channels: int) -> None:
+def test_images_of_any_channel_count_make_a_picture_whose_empty_places_are_transparent(
+    channels: int,
+) -> None:
     image = np.random.default_rng(0).integers(0, 255, (3, 4, 4, channels), dtype=np.uint8)
     picture = np.asarray(Image.open(io.BytesIO(pictures.grid_png(image, 2, scale=2, gap=0))))
     assert picture.shape == (16, 16, 4)
@@ -143,7 +202,9 @@ def test_every_sign_has_a_glyph() -> None:
     assert {class_sign(k).symbol for k in range(77)} <= set(GLYPHS)
 
 
-@pytest.mark.parametrize("text", ["**bold**", "[a](http://x)", "<b>", "$x$", "`code`", ":red[x]", "a_b_c"])
+@pytest.mark.parametrize(
+    "text", ["**bold**", "[a](http://x)", "<b>", "$x$", "`code`", ":red[x]", "a_b_c"]
+)
 def test_markdown_in_a_name_is_shown_as_text(text: str) -> None:
     escaped = plain(text)
     assert escaped.replace("\\", "") == text

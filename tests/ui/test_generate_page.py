@@ -1,4 +1,5 @@
-"""The first page and the Generate page, driven without a browser: empty, running, done, stopped, failed, and from links that lie."""
+"""The first page and the Generate page, driven without a browser: empty, running, done, stopped,
+failed, and from links that lie."""
 
 from __future__ import annotations
 
@@ -32,13 +33,17 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
     served(monkeypatch)
 
-    def put(live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Catalog = CATALOG) -> Engine:
+    def put(
+        live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Catalog = CATALOG
+    ) -> Engine:
         engines.append(engine_of(live))
         monkeypatch.setattr("cdp.ui.catalog.read_catalog", lambda: catalog)
         monkeypatch.setattr("cdp.ui.home.read_catalog", lambda: catalog)
         for module in ("action", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
-        monkeypatch.setattr("cdp.ui.generate.action.dataset_of_generation", lambda config: config.dataset)  # these models are names alone
+        monkeypatch.setattr(
+            "cdp.ui.generate.action.dataset_of_generation", lambda config: config.dataset
+        )  # these models are names alone
         return engines[-1]
 
     put()
@@ -63,12 +68,20 @@ def generated(app: AppTest) -> Job:
 
 def labelled(app: AppTest, label: str) -> Any:
     """The one control under this label."""
-    (found,) = [w for kind in (app.selectbox, app.number_input, app.select_slider) for w in kind if w.label.split(" :")[0] == label]
+    (found,) = [
+        w
+        for kind in (app.selectbox, app.number_input, app.select_slider)
+        for w in kind
+        if w.label.split(" :")[0] == label
+    ]
     return found
 
 
 def text(app: AppTest) -> str:
-    return "\n".join(e.value for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success])
+    return "\n".join(
+        e.value
+        for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
+    )
 
 
 def test_home_says_what_it_is_for_and_leads_to_generate(world: Callable[..., Engine]) -> None:
@@ -94,7 +107,9 @@ def test_an_empty_page_tells_what_a_click_will_bring(world: Callable[..., Engine
     assert not app.query_params
 
 
-def test_a_finished_generation_shows_figures_with_interval_and_n(world: Callable[..., Engine]) -> None:
+def test_a_finished_generation_shows_figures_with_interval_and_n(
+    world: Callable[..., Engine],
+) -> None:
     app = page(count="32", steps="4")
     assert generated(app).state == "done"
     assert "32 images in 0.5 s, seed 0" in text(app)
@@ -103,34 +118,49 @@ def test_a_finished_generation_shows_figures_with_interval_and_n(world: Callable
     assert app.select_slider(key=f"step_{app.session_state['live_job'].id}").value == 4
 
 
-def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(world: Callable[..., Engine]) -> None:
+def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(
+    world: Callable[..., Engine],
+) -> None:
     app = page(count="12", steps="4")
     generated(app)
-    assert "No verdict on guidance: fewer than 10 images a class. Generate 30 images or more" in text(app)
+    assert (
+        "No verdict on guidance: fewer than 10 images a class. Generate 30 images or more"
+        in text(app)
+    )
     assert "cannot be told apart" not in text(app) and "with guidance" not in text(app)
 
 
 def test_identical_arms_are_said_to_be_and_have_no_difference(world: Callable[..., Engine]) -> None:
-    def same(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+    def same(
+        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    ) -> Iterator[Frame | LiveResult]:
         for one in sampler(config, compare=compare, should_stop=should_stop):
             yield replace(one, unguided=one.guided) if isinstance(one, LiveResult) else one
 
     world(same)
     app = page(count="64", steps="4")
     generated(app)
-    assert text(app).count("identical so far") >= 3, "beside the images, above the figures, and in each of them"
+    assert text(app).count("identical so far") >= 3, (
+        "beside the images, above the figures, and in each of them"
+    )
     assert "points" not in text(app) and "cannot be told apart" not in text(app)
 
 
-def test_an_unguided_generation_has_one_arm_and_compares_nothing(world: Callable[..., Engine]) -> None:
+def test_an_unguided_generation_has_one_arm_and_compares_nothing(
+    world: Callable[..., Engine],
+) -> None:
     app = page(loss="none", strength="0", count="12", steps="4")
     generated(app)
     assert "What came out" in [s.value for s in app.subheader]
     assert "cannot be told apart" not in text(app)
 
 
-def test_a_generation_is_saved_under_its_name_with_its_settings(world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cdp.tasks.cards.set_card", lambda config: {"source": "test", "config": flatten(config)})
+def test_a_generation_is_saved_under_its_name_with_its_settings(
+    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "cdp.tasks.cards.set_card", lambda config: {"source": "test", "config": flatten(config)}
+    )
     app = page(count="12", steps="4", seed="7")
     job = generated(app)
     app.text_input(key=f"name_{job.id}_Guided").set_value("first")
@@ -144,7 +174,9 @@ def test_a_generation_is_saved_under_its_name_with_its_settings(world: Callable[
 def test_a_name_that_leads_out_of_the_store_is_refused_in_one_sentence(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cdp.tasks.cards.set_card", lambda config: {"source": "test", "config": flatten(config)})
+    monkeypatch.setattr(
+        "cdp.tasks.cards.set_card", lambda config: {"source": "test", "config": flatten(config)}
+    )
     app = page(count="12", steps="4")
     job = generated(app)
     app.text_input(key=f"name_{job.id}_Guided").set_value("../out")
@@ -153,10 +185,14 @@ def test_a_name_that_leads_out_of_the_store_is_refused_in_one_sentence(
     assert list_sets() == []
 
 
-def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(world: Callable[..., Engine]) -> None:
+def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(
+    world: Callable[..., Engine],
+) -> None:
     gate = threading.Event()
 
-    def slow(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+    def slow(
+        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    ) -> Iterator[Frame | LiveResult]:
         yield frame_of(config, 1)
         yield frame_of(config, 2)
         gate.wait(20)
@@ -181,17 +217,25 @@ def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(world: Calla
 
 
 def test_a_failure_is_one_sentence_with_its_remedy(world: Callable[..., Engine]) -> None:
-    def broken(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+    def broken(
+        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    ) -> Iterator[Frame | LiveResult]:
         raise InputError("classes: 9 is not one of this model's classes 0 to 2: leave it out")
         yield
 
     world(live=broken)
     app = page()
     generated(app)
-    assert app.error[0].value == "This generation failed: classes: 9 is not one of this model's classes 0 to 2: leave it out."
+    assert (
+        app.error[0].value
+        == "This generation failed: classes: 9 is not one of this model's classes 0 to 2: leave it"
+        " out."
+    )
 
 
-@pytest.mark.parametrize(("params", "sentence"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+@pytest.mark.parametrize(
+    ("params", "sentence"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
+)
 def test_a_link_that_lies_costs_one_sentence_and_the_page_works(
     world: Callable[..., Engine], params: dict[str, str], sentence: str
 ) -> None:
@@ -206,11 +250,18 @@ def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: Callable[...,
     assert app.select_slider(key="control_strength").value == 0.3
     assert app.selectbox(key="control_solver").value == "unipc"
     assert app.slider(key="control_window").value == (0.1, 0.7)
-    assert dict(app.query_params) == {"strength": "0.3", "solver": "unipc", "classes": "2,0", "window_stop": "0.1"}
+    assert dict(app.query_params) == {
+        "strength": "0.3",
+        "solver": "unipc",
+        "classes": "2,0",
+        "window_stop": "0.1",
+    }
     assert not app.warning
 
 
-def test_moving_a_control_changes_the_url_and_survives_a_page_switch(world: Callable[..., Engine]) -> None:
+def test_moving_a_control_changes_the_url_and_survives_a_page_switch(
+    world: Callable[..., Engine],
+) -> None:
     app = page()
     ran(app.select_slider(key="control_strength").set_value(0.25))
     ran(app.number_input(key="control_seed").set_value(11))
@@ -225,7 +276,9 @@ def test_moving_a_control_changes_the_url_and_survives_a_page_switch(world: Call
     assert app.query_params["seed"] == "11"
 
 
-def test_a_preset_sets_all_controls_but_keeps_what_is_generated(world: Callable[..., Engine]) -> None:
+def test_a_preset_sets_all_controls_but_keeps_what_is_generated(
+    world: Callable[..., Engine],
+) -> None:
     app = page(seed="3", count="20")
     ran(labelled(app, "Preset").set_value("paper-cifar10"))
     assert labelled(app, "Loss").value == "hard_negative"
@@ -238,7 +291,9 @@ def test_a_preset_sets_all_controls_but_keeps_what_is_generated(world: Callable[
     assert labelled(app, "Preset").value == "custom"
 
 
-def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(world: Callable[..., Engine]) -> None:
+def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(
+    world: Callable[..., Engine],
+) -> None:
     app = page()
     ran(app.slider(key="control_window").set_value((0.4, 0.4)))
     assert app.button(key="generate_off").disabled
@@ -247,7 +302,9 @@ def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(wor
     assert not app.button(key="generate").disabled
 
 
-def test_another_model_brings_its_data_and_an_encoder_that_fits(world: Callable[..., Engine]) -> None:
+def test_another_model_brings_its_data_and_an_encoder_that_fits(
+    world: Callable[..., Engine],
+) -> None:
     app = page(classes="0,1")
     ran(app.selectbox(key="control_model").set_value("plain"))
     assert dict(app.query_params) == {"model": "plain", "encoder": "standard"}
@@ -256,7 +313,9 @@ def test_another_model_brings_its_data_and_an_encoder_that_fits(world: Callable[
     assert not app.multiselect
 
 
-def test_a_link_to_a_model_alone_takes_its_data_set_and_an_encoder_of_it(world: Callable[..., Engine]) -> None:
+def test_a_link_to_a_model_alone_takes_its_data_set_and_an_encoder_of_it(
+    world: Callable[..., Engine],
+) -> None:
     app = page(model="plain")
     assert app.selectbox(key="control_encoder").value == "standard"
     assert app.selectbox(key="control_dataset").value == ""
@@ -271,11 +330,15 @@ def test_more_than_a_thousand_images_become_a_background_run(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
 ) -> None:
     launched: list[tuple[str, GenerateConfig, str]] = []
-    monkeypatch.setattr("cdp.runs.launch.launch", lambda kind, config, name: launched.append((kind, config, name)))
+    monkeypatch.setattr(
+        "cdp.runs.launch.launch", lambda kind, config, name: launched.append((kind, config, name))
+    )
     app = page(count="1001")
     assert app.button(key="generate").label == "Start background run"
     ran(app.button(key="generate").click())
-    assert [(kind, config.count, name) for kind, config, name in launched] == [("generate", 1001, "fashion-mnist-supcon-1001-seed0")]
+    assert [(kind, config.count, name) for kind, config, name in launched] == [
+        ("generate", 1001, "fashion-mnist-supcon-1001-seed0")
+    ]
     assert page(count="1000").button(key="generate").label == "Generate"
 
 
@@ -283,7 +346,9 @@ def test_a_setting_typed_the_moment_before_the_click_counts(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
 ) -> None:
     launched: list[int] = []
-    monkeypatch.setattr("cdp.runs.launch.launch", lambda kind, config, name: launched.append(config.seed))
+    monkeypatch.setattr(
+        "cdp.runs.launch.launch", lambda kind, config, name: launched.append(config.seed)
+    )
     app = page(count="1001")
     labelled(app, "Seed").set_value(43)
     ran(app.button(key="generate").click())
@@ -295,18 +360,33 @@ def dropped(app: AppTest, name: str, content: bytes) -> AppTest:
     return ran(app.file_uploader[0].set_value((name, content, "image/png")))
 
 
-def test_a_sheet_dropped_on_the_page_restores_every_setting_once(world: Callable[..., Engine]) -> None:
+def test_a_sheet_dropped_on_the_page_restores_every_setting_once(
+    world: Callable[..., Engine],
+) -> None:
     saved = unflatten({"seed": 42, "strength": 0.25, "solver": "unipc", "classes": [2, 0]})
-    app = dropped(page(seed="7", steps="9"), "sheet.png", sheet_png(np.zeros((4, 8, 8, 1), np.uint8), flatten(saved)))
+    app = dropped(
+        page(seed="7", steps="9"),
+        "sheet.png",
+        sheet_png(np.zeros((4, 8, 8, 1), np.uint8), flatten(saved)),
+    )
     assert "Settings restored from sheet.png." in text(app)
-    assert dict(app.query_params) == {"seed": "42", "strength": "0.25", "solver": "unipc", "classes": "2,0"}
+    assert dict(app.query_params) == {
+        "seed": "42",
+        "strength": "0.25",
+        "solver": "unipc",
+        "classes": "2,0",
+    }
     assert labelled(app, "Strength").value == 0.25
     ran(labelled(app, "Seed").set_value(43))
-    assert labelled(app, "Seed").value == 43, "what was restored must not come back over a later change"
+    assert labelled(app, "Seed").value == 43, (
+        "what was restored must not come back over a later change"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"cut short"])
-def test_a_file_that_is_no_sheet_is_one_sentence_and_changes_nothing(world: Callable[..., Engine], content: bytes) -> None:
+def test_a_file_that_is_no_sheet_is_one_sentence_and_changes_nothing(
+    world: Callable[..., Engine], content: bytes
+) -> None:
     app = dropped(page(seed="7"), "other.png", content)
     assert len(app.error) == 1
     assert "PNG" in app.error[0].value
@@ -319,9 +399,14 @@ def test_a_data_set_that_contradicts_the_model_is_refused_at_the_click(
     from cdp.tasks.sources import dataset_of_generation
 
     monkeypatch.setattr("cdp.ui.generate.action.dataset_of_generation", dataset_of_generation)
-    save_set("letters", np.zeros((4, 28, 28, 1), np.uint8), np.arange(4) % 2, {"class_names": ["a", "b"]})
+    save_set(
+        "letters", np.zeros((4, 28, 28, 1), np.uint8), np.arange(4) % 2, {"class_names": ["a", "b"]}
+    )
     app = page(count="4", steps="4")
     app.session_state["generate_settings"].put("dataset", "letters")
     ran(app.button(key="generate").click())
     assert "live_job" not in app.session_state
-    assert any("letters does not fit the model fashion-mnist, whose card says fashion-mnist" in one.value for one in app.error)
+    assert any(
+        "letters does not fit the model fashion-mnist, whose card says fashion-mnist" in one.value
+        for one in app.error
+    )

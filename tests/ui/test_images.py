@@ -13,12 +13,16 @@ from cdp.ui.images import difference, sprite
 
 
 def opened(url: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
+    return np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,"))))
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("count", [1, 3, 4, 7])
-def test_every_image_lies_unchanged_in_its_cell_and_cells_beyond_are_clear(channels: int, count: int) -> None:
+def test_every_image_lies_unchanged_in_its_cell_and_cells_beyond_are_clear(
+    channels: int, count: int
+) -> None:
     images = np.random.default_rng(count).integers(0, 256, (count, 5, 6, channels), np.uint8)
     sheet = opened(sprite(images, 3))
     assert sheet.shape == (-(-count // 3) * 5, 18, 4)

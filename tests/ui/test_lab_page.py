@@ -1,4 +1,5 @@
-"""The Attack lab driven without a browser, over a real small data set and the real helper process: verdicts, links, what is not here."""
+"""The Attack lab driven without a browser, over a real small data set and the real helper process:
+verdicts, links, what is not here."""
 
 from __future__ import annotations
 
@@ -33,13 +34,19 @@ LARGEST = rounded(3 * rounded(USUAL))
 
 
 @pytest.fixture(autouse=True)
-def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    """A server that has served a page before, and a data set of one's own. The helper process is the real one only where a test says so
-    with ``helped``: it takes seconds to start; else one that never answers."""
+def world(
+    cdp_home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """A server that has served a page before, and a data set of one's own. The helper process is
+    the real one only where a test says so with ``helped``: it takes seconds to start; else one that
+    never answers."""
     served(monkeypatch)
     st.cache_data.clear()
     if "helped" not in request.fixturenames:
-        monkeypatch.setattr("cdp.ui.side.Side", lambda: Side([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]))
+        monkeypatch.setattr(
+            "cdp.ui.side.Side",
+            lambda: Side([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]),
+        )
         monkeypatch.setattr(data, "PATIENCE", 0.0)
     side.clear()
     make_world()
@@ -62,7 +69,8 @@ def toys(**params: str) -> AppTest:
 
 
 def compute(**change: Any) -> None:
-    """What the helper would have done: the page has no convention for this data set, and takes the usual budget."""
+    """What the helper would have done: the page has no convention for this data set, and takes the
+    usual budget."""
     asked = config(**({"epsilon": rounded(USUAL), "largest": LARGEST} | change))
     attack_image(asked)
     smallest_budget(asked)
@@ -102,19 +110,37 @@ def box(app: AppTest, label: str) -> Any:
     return next(one for one in (*app.selectbox, *app.number_input) if one.label.startswith(label))
 
 
-def test_the_first_visit_shows_the_shipped_robust_encoder_beside_the_standard_one(helped: None) -> None:
+def test_the_first_visit_shows_the_shipped_robust_encoder_beside_the_standard_one(
+    helped: None,
+) -> None:
     app = page()
-    assert [box(app, label).value for label in ("Data set", "Model", "Beside it")] == ["fashion-mnist", "robust", "standard"]
+    assert [box(app, label).value for label in ("Data set", "Model", "Beside it")] == [
+        "fashion-mnist",
+        "robust",
+        "standard",
+    ]
     assert budget(app).value == 0.1
     until(app, says("Stands.", "Fooled.", "smallest budget found"))
-    assert (param(app, "model"), param(app, "second"), param(app, "row")) == ("robust", "standard", "4")
+    assert (param(app, "model"), param(app, "second"), param(app, "row")) == (
+        "robust",
+        "standard",
+        "4",
+    )
     # A budget at which the robust one falls too; the smallest budget does not depend on it.
     budget(app).set_value(0.3).run()
-    until(app, lambda text: text.count("Fooled.") == 2 == text.count("smallest budget found") and "Stands." not in text)
+    until(
+        app,
+        lambda text: (
+            text.count("Fooled.") == 2 == text.count("smallest budget found")
+            and "Stands." not in text
+        ),
+    )
     assert param(app, "epsilon") == "0.3"
 
 
-def test_a_training_comes_first_and_its_budget_is_the_scale_of_a_data_set_without_a_convention() -> None:
+def test_a_training_comes_first_and_its_budget_is_the_scale_of_a_data_set_without_a_convention() -> (
+    None
+):
     app = page(dataset=DATASET)
     assert (box(app, "Model").value, box(app, "Beside it").value) == (f"run:{RUN}", PLAIN)
     assert "trained: night" in box(app, "Model").options
@@ -168,7 +194,9 @@ def test_a_targeted_attack_offers_every_class_but_the_images_own() -> None:
 
 def test_another_norm_begins_at_its_own_budget() -> None:
     app = toys(epsilon="0.02")
-    next(one for one in app.get("button_group") if one.label.startswith("Norm")).set_value("l2").run()
+    next(one for one in app.get("button_group") if one.label.startswith("Norm")).set_value(
+        "l2"
+    ).run()
     assert param(app, "epsilon") is None and param(app, "norm") == "l2"
     assert budget(app).label.startswith("Attack budget :gray[l_2")
 
@@ -187,16 +215,34 @@ def test_an_uploaded_image_comes_back_by_its_link_and_is_missed_when_it_is_gone(
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"dataset": "../../etc"}, "dataset"), ({"model": "run:../../x"}, "model"), ({"second": "<script>"}, "second"), ({"row": "99"}, "row"),
-        ({"row": "-1"}, "row"), ({"epsilon": "nan"}, "epsilon"), ({"epsilon": "9"}, "epsilon"), ({"norm": "l7"}, "norm"), ({"attack": "__class__"}, "attack"),
-        ({"target": "77", "attack": "targeted"}, "target"), ({"target": "1", "attack": "targeted"}, "own class"), ({"label": "5"}, "label"),
-        ({"image": "../x"}, "image"), ({"image": "0" * 24}, "upload it again"), ({"only": "x"}, "only"), ({"only": "7"}, "only"), ({"steps": "1e9"}, "steps"),
-        ({"largest": "5"}, "largest"), ({"x" * 300: "y" * 3000}, "not a setting"),
+        ({"dataset": "../../etc"}, "dataset"),
+        ({"model": "run:../../x"}, "model"),
+        ({"second": "<script>"}, "second"),
+        ({"row": "99"}, "row"),
+        ({"row": "-1"}, "row"),
+        ({"epsilon": "nan"}, "epsilon"),
+        ({"epsilon": "9"}, "epsilon"),
+        ({"norm": "l7"}, "norm"),
+        ({"attack": "__class__"}, "attack"),
+        ({"target": "77", "attack": "targeted"}, "target"),
+        ({"target": "1", "attack": "targeted"}, "own class"),
+        ({"label": "5"}, "label"),
+        ({"image": "../x"}, "image"),
+        ({"image": "0" * 24}, "upload it again"),
+        ({"only": "x"}, "only"),
+        ({"only": "7"}, "only"),
+        ({"steps": "1e9"}, "steps"),
+        ({"largest": "5"}, "largest"),
+        ({"x" * 300: "y" * 3000}, "not a setting"),
     ],
-)  # fmt: skip
-def test_a_broken_link_says_so_in_one_sentence_and_the_page_stands(params: dict[str, str], word: str) -> None:
+)
+def test_a_broken_link_says_so_in_one_sentence_and_the_page_stands(
+    params: dict[str, str], word: str
+) -> None:
     app = toys(**params)
-    assert any(word in str(note.value) for note in app.warning), [note.value for note in app.warning]
+    assert any(word in str(note.value) for note in app.warning), [
+        note.value for note in app.warning
+    ]
     assert all(len(str(note.value)) < 600 for note in app.warning)
     assert budget(app).value is not None and not app.error
 

@@ -1,4 +1,5 @@
-"""Sets without labels on the pages: the gallery says so and lets a classifier label them, and Generate offers it at once."""
+"""Sets without labels on the pages: the gallery says so and lets a classifier label them, and
+Generate offers it at once."""
 
 from __future__ import annotations
 
@@ -19,7 +20,14 @@ from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
 from cdp.ui.data.sets import choices as data_sets
 from cdp.ui.train.catalog import info_of, read_train_choices
 from tests.robust import tiny
-from tests.tasks.unconditional_world import DATASET, NAMES, doubtful, make_model, make_world, seen_by
+from tests.tasks.unconditional_world import (
+    DATASET,
+    NAMES,
+    doubtful,
+    make_model,
+    make_world,
+    seen_by,
+)
 from tests.ui.pages import opened, ran, served
 from tests.ui.worlds import engine_of
 
@@ -35,7 +43,11 @@ class AtOnce:
         if key not in self.errands:
             errand = self.errands[key] = Errand(name, payload)
             answer = _answer(name, payload, lambda share, words: None)
-            errand.end("failed", error=answer["error"]) if "error" in answer else errand.end("done", result=answer["result"])
+            (
+                errand.end("failed", error=answer["error"])
+                if "error" in answer
+                else errand.end("done", result=answer["result"])
+            )
         return self.errands[key]
 
     def cancel(self, errand: Errand) -> None:
@@ -55,7 +67,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def text(app: AppTest) -> str:
-    return "\n".join(e.value for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success])
+    return "\n".join(
+        e.value
+        for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
+    )
 
 
 def labelled(app: AppTest) -> None:
@@ -66,11 +81,15 @@ def test_the_gallery_labels_a_set_without_labels_and_shows_how_far_they_can_be_t
     save_set("made", tiny.images(60, 3)[0], None, {"dataset": DATASET})
     assert "60 images · no labels" in text(opened("gallery"))
     app = opened("gallery", set="made")
-    assert "**No labels**" in text(app) and not [one for one in app.selectbox if one.label == "Class"]
+    assert "**No labels**" in text(app) and not [
+        one for one in app.selectbox if one.label == "Class"
+    ]
     labelled(app)
     assert app.query_params["set"] == "made-labelled"
     found = pseudo_labels_of(open_set("made-labelled").card)
-    assert found is not None and found.encoder.name == "standard", "a network that neither guided nor judges comes first"
+    assert found is not None and found.encoder.name == "standard", (
+        "a network that neither guided nor judges comes first"
+    )
     assert (
         "60 images · pseudo-labels" in text(app)
         and "Pseudo-labels." in text(app)
@@ -79,7 +98,9 @@ def test_the_gallery_labels_a_set_without_labels_and_shows_how_far_they_can_be_t
     )
 
 
-def test_what_a_classifier_is_not_sure_of_is_said_where_it_was_asked_for_and_can_be_asked_otherwise() -> None:
+def test_what_a_classifier_is_not_sure_of_is_said_where_it_was_asked_for_and_can_be_asked_otherwise() -> (
+    None
+):
     image = doubtful()
     image = image[seen_by("standard", image)[0] < 0.95]
     save_set("made", image, None, {"dataset": DATASET})
@@ -95,19 +116,29 @@ def test_what_a_classifier_is_not_sure_of_is_said_where_it_was_asked_for_and_can
 def test_without_a_classifier_of_such_images_the_page_says_what_is_missing() -> None:
     save_set("odd", np.zeros((6, 9, 7, 1), np.uint8), None, {"dataset": DATASET})
     app = opened("gallery", set="odd")
-    assert "No classifier here sees images of 7 x 9 px" in text(app) and "pretrain-encoder" in text(app)
+    assert "No classifier here sees images of 7 x 9 px" in text(app) and "pretrain-encoder" in text(
+        app
+    )
 
 
 def test_plain_classifiers_that_neither_guided_nor_judge_are_offered_first() -> None:
-    made = save_set("clothes", np.zeros((6, 28, 28, 1), np.uint8), None, {"dataset": "fashion-mnist"})
+    made = save_set(
+        "clothes", np.zeros((6, 28, 28, 1), np.uint8), None, {"dataset": "fashion-mnist"}
+    )
     names = [one.name for one in labellers(made)]
-    assert names[0] == "standard" and names[-1] == "judge" and set(names[1:-1]) == {"robust", "noise-aware"}
+    assert (
+        names[0] == "standard"
+        and names[-1] == "judge"
+        and set(names[1:-1]) == {"robust", "noise-aware"}
+    )
 
 
 def test_the_network_that_guided_is_offered_last_of_its_data_set() -> None:
     image = tiny.images(6)[0]
     for loss, first in (("info_nce", ["judge", "standard"]), ("none", ["standard", "judge"])):
-        made = save_set(loss, image, None, {"dataset": DATASET, "config": {"loss": loss, "encoder": "standard"}})
+        made = save_set(
+            loss, image, None, {"dataset": DATASET, "config": {"loss": loss, "encoder": "standard"}}
+        )
         assert [one.name for one in labellers(made)] == first
 
 
@@ -116,7 +147,9 @@ def test_two_sets_are_shown_beside_each_other_where_one_has_no_labels() -> None:
     save_set("made", image, None, {})
     save_set("known", image, label, {"class_names": NAMES})
     app = opened("gallery", **{"set": "made", "with": "known"})
-    assert "as made has no labels" in text(app) and "Classes" not in [one.label for one in app.expander]
+    assert "as made has no labels" in text(app) and "Classes" not in [
+        one.label for one in app.expander
+    ]
 
 
 @pytest.fixture
@@ -129,10 +162,20 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Engine]]:
     made.close(5)
 
 
-def test_generate_offers_labels_for_the_images_of_a_model_without_classes(engine: Callable[[], Engine]) -> None:
+def test_generate_offers_labels_for_the_images_of_a_model_without_classes(
+    engine: Callable[[], Engine],
+) -> None:
     make_model(models_dir() / "plain")  # as diffusers leaves it, without a card of ours
     app = opened(
-        "generate", model="plain", dataset=DATASET, encoder="standard", loss="info_nce", count="24", batch="24", steps="2", precision="fp32"
+        "generate",
+        model="plain",
+        dataset=DATASET,
+        encoder="standard",
+        loss="info_nce",
+        count="24",
+        batch="24",
+        steps="2",
+        precision="fp32",
     )
     ran(app.button(key="generate").click())
     job = app.session_state["live_job"]
@@ -152,10 +195,23 @@ def test_generate_offers_labels_for_the_images_of_a_model_without_classes(engine
 def test_other_pages_say_which_sets_have_no_labels_and_lead_to_where_they_get_some() -> None:
     image, label = tiny.images(30, 3)
     save_set("made", image, None, {"dataset": DATASET})
-    save_set("known", image, label, {"dataset": DATASET, "class_names": NAMES, "kind": "generated", "config": {}})
+    save_set(
+        "known",
+        image,
+        label,
+        {"dataset": DATASET, "class_names": NAMES, "kind": "generated", "config": {}},
+    )
     for page, params, says in (
-        ("train", {"dataset": DATASET, "synthetic": "made,known"}, "made has no labels, so it cannot be trained on"),
-        ("explore", {"sets": "made,known", "encoder": "pixels"}, "made has no labels, so it has no classes"),
+        (
+            "train",
+            {"dataset": DATASET, "synthetic": "made,known"},
+            "made has no labels, so it cannot be trained on",
+        ),
+        (
+            "explore",
+            {"sets": "made,known", "encoder": "pixels"},
+            "made has no labels, so it has no classes",
+        ),
     ):
         app = opened(page, **params)
         assert says in text(app).replace("\\", "")

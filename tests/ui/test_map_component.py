@@ -24,14 +24,20 @@ def naive(image: np.ndarray, block: int) -> list[Any]:
     height, width, channels = image.shape
     return [
         [
-            [int(np.floor(image[y : y + block, x : x + block, c].astype(float).mean() + 0.5)) for c in range(channels)]
+            [
+                int(np.floor(image[y : y + block, x : x + block, c].astype(float).mean() + 0.5))
+                for c in range(channels)
+            ]
             for x in range(0, width - block + 1, block)
         ]
         for y in range(0, height - block + 1, block)
     ]
 
 
-@pytest.mark.parametrize(("shape", "block"), [((3, 8, 8, 1), 2), ((3, 9, 11, 3), 2), ((2, 16, 12, 3), 4), ((2, 5, 5, 1), 1)])
+@pytest.mark.parametrize(
+    ("shape", "block"),
+    [((3, 8, 8, 1), 2), ((3, 9, 11, 3), 2), ((2, 16, 12, 3), 4), ((2, 5, 5, 1), 1)],
+)
 def test_thumbnails_are_the_means_of_blocks(shape: tuple[int, int, int, int], block: int) -> None:
     given = images(*shape)
     assert block_means(given, block).tolist() == [naive(image, block) for image in given]
@@ -39,15 +45,27 @@ def test_thumbnails_are_the_means_of_blocks(shape: tuple[int, int, int, int], bl
 
 def test_more_images_than_are_averaged_at_a_time_are_all_averaged() -> None:
     given = images(5000, 4, 4, 1)
-    assert (block_means(given, 2) == np.floor(given.reshape(5000, 2, 2, 2, 2, 1).mean((2, 4)) + 0.5)).all()
+    assert (
+        block_means(given, 2) == np.floor(given.reshape(5000, 2, 2, 2, 2, 1).mean((2, 4)) + 0.5)
+    ).all()
 
 
-@pytest.mark.parametrize(("shape", "kept"), [
-    ((300, 28, 28, 1), (28, 28)), ((MOST_BYTES // 784, 28, 28, 1), (28, 28)), ((MOST_BYTES // 784 + 1, 28, 28, 1), (14, 14)),
-    ((50_000, 28, 28, 1), (14, 14)), ((50_000, 32, 32, 3), (8, 8)), ((70_000, 28, 28, 3), (7, 7)), ((100_000, 28, 28, 3), None),
-    ((0, 28, 28, 1), (28, 28)),
-])  # fmt: skip
-def test_thumbnails_shrink_until_all_fit_and_never_below_7_pixels(shape: tuple[int, ...], kept: tuple[int, int] | None) -> None:
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [
+        ((300, 28, 28, 1), (28, 28)),
+        ((MOST_BYTES // 784, 28, 28, 1), (28, 28)),
+        ((MOST_BYTES // 784 + 1, 28, 28, 1), (14, 14)),
+        ((50_000, 28, 28, 1), (14, 14)),
+        ((50_000, 32, 32, 3), (8, 8)),
+        ((70_000, 28, 28, 3), (7, 7)),
+        ((100_000, 28, 28, 3), None),
+        ((0, 28, 28, 1), (28, 28)),
+    ],
+)
+def test_thumbnails_shrink_until_all_fit_and_never_below_7_pixels(
+    shape: tuple[int, ...], kept: tuple[int, int] | None
+) -> None:
     thumbs = Thumbs.of(np.broadcast_to(np.uint8(9), shape), "k")
     assert (thumbs.images.shape[1:3] if thumbs else None) == kept
     assert thumbs is None or thumbs.images.nbytes <= MOST_BYTES
@@ -59,41 +77,94 @@ def test_the_bytes_that_are_sent_hold_key_shape_and_pixels() -> None:
     assert thumbs is not None
     length = int.from_bytes(thumbs.payload[:4], "little")
     assert json.loads(thumbs.payload[4 : 4 + length]) == {"key": "the key", "shape": [5, 8, 10, 3]}
-    assert (np.frombuffer(thumbs.payload[4 + length :], np.uint8).reshape(5, 8, 10, 3) == given).all()
+    assert (
+        np.frombuffer(thumbs.payload[4 + length :], np.uint8).reshape(5, 8, 10, 3) == given
+    ).all()
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((2, 8, 8, 1)), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 4), np.uint8)])
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros((2, 8, 8, 1)), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 4), np.uint8)],
+)
 def test_what_is_no_image_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(InputError, match="uint8"):
         Thumbs.of(wrong, "k")
 
 
-@pytest.mark.parametrize(("selected", "read"), [
-    ({"of": "m", "points": [4, 0, 4]}, (0, 4)), (None, None), ({"of": "m", "points": []}, None), ({"of": "other", "points": [1]}, None),
-    ({"points": [1]}, None), ({"of": "m"}, None), ({"of": "m", "points": [5]}, None), ({"of": "m", "points": [-1]}, None),
-    ({"of": "m", "points": [1, 2.0]}, None), ({"of": "m", "points": [True]}, None), ({"of": "m", "points": ["1"]}, None),
-    ({"of": "m", "points": [[1]]}, None), ({"of": "m", "points": {"0": 1}}, None), ({"of": "m", "points": "1"}, None), ([1], None),
-    ("m", None), (7, None), ({"of": "m", "points": [1] * 6}, None), ({"of": "m", "points": [10**30]}, None), ({"of": ["m"], "points": [1]}, None),
-])  # fmt: skip
-def test_only_whole_numbers_of_points_of_this_map_are_a_selection(selected: object, read: tuple[int, ...] | None) -> None:
+@pytest.mark.parametrize(
+    ("selected", "read"),
+    [
+        ({"of": "m", "points": [4, 0, 4]}, (0, 4)),
+        (None, None),
+        ({"of": "m", "points": []}, None),
+        ({"of": "other", "points": [1]}, None),
+        ({"points": [1]}, None),
+        ({"of": "m"}, None),
+        ({"of": "m", "points": [5]}, None),
+        ({"of": "m", "points": [-1]}, None),
+        ({"of": "m", "points": [1, 2.0]}, None),
+        ({"of": "m", "points": [True]}, None),
+        ({"of": "m", "points": ["1"]}, None),
+        ({"of": "m", "points": [[1]]}, None),
+        ({"of": "m", "points": {"0": 1}}, None),
+        ({"of": "m", "points": "1"}, None),
+        ([1], None),
+        ("m", None),
+        (7, None),
+        ({"of": "m", "points": [1] * 6}, None),
+        ({"of": "m", "points": [10**30]}, None),
+        ({"of": ["m"], "points": [1]}, None),
+    ],
+)
+def test_only_whole_numbers_of_points_of_this_map_are_a_selection(
+    selected: object, read: tuple[int, ...] | None
+) -> None:
     assert map_event(selected, None, n=5, of="m") == MapEvent(read, None)
 
 
-@pytest.mark.parametrize(("picked", "read"), [
-    ({"of": "m", "point": 4}, 4), ({"of": "m", "point": 0}, 0), ({"of": "m", "point": 5}, None), ({"of": "m", "point": -1}, None),
-    ({"of": "m", "point": False}, None), ({"of": "m", "point": 1.0}, None), ({"of": "m", "point": None}, None), ({"of": "n", "point": 1}, None),
-    (1, None), (None, None), ({"of": "m", "point": [1]}, None),
-])  # fmt: skip
-def test_only_the_whole_number_of_a_point_of_this_map_is_a_pick(picked: object, read: int | None) -> None:
+@pytest.mark.parametrize(
+    ("picked", "read"),
+    [
+        ({"of": "m", "point": 4}, 4),
+        ({"of": "m", "point": 0}, 0),
+        ({"of": "m", "point": 5}, None),
+        ({"of": "m", "point": -1}, None),
+        ({"of": "m", "point": False}, None),
+        ({"of": "m", "point": 1.0}, None),
+        ({"of": "m", "point": None}, None),
+        ({"of": "n", "point": 1}, None),
+        (1, None),
+        (None, None),
+        ({"of": "m", "point": [1]}, None),
+    ],
+)
+def test_only_the_whole_number_of_a_point_of_this_map_is_a_pick(
+    picked: object, read: int | None
+) -> None:
     assert map_event(None, picked, n=5, of="m") == MapEvent(None, read)
 
 
 def test_a_card_carries_class_set_row_and_scores_of_every_point() -> None:
-    points = Embedding(("a", "b"), ("c", "d"), (2, 1), np.zeros((3, 2)), np.array([0, 0, 1]), np.array([7, 2, 5]), np.array([1, 0, 1]))
+    points = Embedding(
+        ("a", "b"),
+        ("c", "d"),
+        (2, 1),
+        np.zeros((3, 2)),
+        np.array([0, 0, 1]),
+        np.array([7, 2, 5]),
+        np.array([1, 0, 1]),
+    )
     data = json.loads(json.dumps(dict(Card.of(points, {"far": np.array([0.5, np.nan, -1])}).data)))
-    unpacked = {name: np.frombuffer(base64.b64decode(data[name]), "<i4").tolist() for name in ("label", "which", "row")}
+    unpacked = {
+        name: np.frombuffer(base64.b64decode(data[name]), "<i4").tolist()
+        for name in ("label", "which", "row")
+    }
     assert unpacked == {"label": [1, 0, 1], "which": [0, 0, 1], "row": [7, 2, 5]}
     assert (data["sets"], data["classes"], data["scores"][0][0]) == (["a", "b"], ["c", "d"], "far")
-    assert np.array_equal(np.frombuffer(base64.b64decode(data["scores"][0][1]), "<f4"), [0.5, np.nan, -1], equal_nan=True)
+    assert np.array_equal(
+        np.frombuffer(base64.b64decode(data["scores"][0][1]), "<f4"),
+        [0.5, np.nan, -1],
+        equal_nan=True,
+    )
     with pytest.raises(InputError, match="far"):
         Card.of(points, {"far": np.zeros(2)})

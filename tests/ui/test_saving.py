@@ -24,7 +24,12 @@ def test_the_guided_arm_has_the_settings_of_the_job() -> None:
 
 def test_the_unguided_arm_has_settings_that_make_it_without_a_guide() -> None:
     config, image = arm_of(Job(CONFIG, compare=True), result_of(CONFIG), guided=False)
-    assert (config.guidance.loss, config.guidance.strength, config.seed, config.count) == ("none", 0.0, 4, 12)
+    assert (config.guidance.loss, config.guidance.strength, config.seed, config.count) == (
+        "none",
+        0.0,
+        4,
+        12,
+    )
     assert (image == 100).all()
 
 

@@ -1,4 +1,5 @@
-"""A sheet's PNG brings its settings back exactly, and no file whatever does more than raise one clear sentence."""
+"""A sheet's PNG brings its settings back exactly, and no file whatever does more than raise one
+clear sentence."""
 
 from __future__ import annotations
 
@@ -27,7 +28,12 @@ def images(count: int = 5, channels: int = 1) -> np.ndarray:
 
 def chunk(kind: bytes, body: bytes, *, crc: int | None = None, length: int | None = None) -> bytes:
     check = zlib.crc32(kind + body) if crc is None else crc
-    return struct.pack(">I", len(body) if length is None else length) + kind + body + struct.pack(">I", check)
+    return (
+        struct.pack(">I", len(body) if length is None else length)
+        + kind
+        + body
+        + struct.pack(">I", check)
+    )
 
 
 def png(*middle: bytes, end: bool = True) -> bytes:
@@ -71,7 +77,9 @@ def test_every_config_survives_the_trip_through_a_png(config: GenerateConfig) ->
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_sheet_holds_every_pixel_of_every_image_in_reading_order(channels: int) -> None:
     given_images = images(5, channels)
-    decoded = np.asarray(Image.open(io.BytesIO(sheet_png(given_images, FLAT, columns=3, scale=2, gap=1))))
+    decoded = np.asarray(
+        Image.open(io.BytesIO(sheet_png(given_images, FLAT, columns=3, scale=2, gap=1)))
+    )
     decoded = decoded.reshape(*decoded.shape[:2], channels)
     assert decoded.shape == (2 * 9 - 1, 3 * 13 - 1, channels)
     for k, image in enumerate(given_images):
@@ -89,7 +97,13 @@ def test_a_sheet_resaved_by_an_image_editor_without_its_text_says_it_carries_no_
 
 def test_pixels_that_would_unpack_to_gigabytes_are_never_touched() -> None:
     huge = chunk(b"IHDR", struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 16, 6, 0, 0, 0))
-    bomb = SIGNATURE + huge + payload({"version": 1, "settings": FLAT}) + chunk(b"IDAT", zlib.compress(b"\0" * 10**6)) + chunk(b"IEND", b"")
+    bomb = (
+        SIGNATURE
+        + huge
+        + payload({"version": 1, "settings": FLAT})
+        + chunk(b"IDAT", zlib.compress(b"\0" * 10**6))
+        + chunk(b"IEND", b"")
+    )
     assert settings_from_png(bomb) == FLAT
 
 
@@ -120,17 +134,32 @@ HOSTILE = {
     "not utf-8": (png(itxt(b"\xff\xfe\xfa")), "not UTF-8"),
     "not json": (png(itxt(b"{steps: 20")), "not valid JSON"),
     "json so deep that it overflows": (png(itxt(b"[" * 60_000)), "not valid JSON"),
-    "integer of 50,000 digits": (png(itxt(b'{"version": 1, "settings": {"seed": ' + b"9" * 50_000 + b"}}")), "not valid JSON"),
+    "integer of 50,000 digits": (
+        png(itxt(b'{"version": 1, "settings": {"seed": ' + b"9" * 50_000 + b"}}")),
+        "not valid JSON",
+    ),
     "json list": (png(payload([1, 2])), "lack the part"),
     "settings not a mapping": (png(payload({"version": 1, "settings": "steps"})), "lack the part"),
     "no version": (png(payload({"settings": FLAT})), "version 'None'"),
     "newer version": (png(payload({"version": 2, "settings": FLAT})), "version '2'"),
     "unknown key": (png(payload({"version": 1, "settings": {"__class__": 1}})), "'__class__'"),
-    "value out of range": (png(payload({"version": 1, "settings": {"strength": 99}})), "guidance.strength"),
-    "value of a wrong type": (png(payload({"version": 1, "settings": {"steps": {"a": []}}})), "sampler.steps"),
+    "value out of range": (
+        png(payload({"version": 1, "settings": {"strength": 99}})),
+        "guidance.strength",
+    ),
+    "value of a wrong type": (
+        png(payload({"version": 1, "settings": {"steps": {"a": []}}})),
+        "sampler.steps",
+    ),
     "NaN": (png(itxt(b'{"version": 1, "settings": {"strength": NaN}}')), "guidance.strength"),
-    "impossible combination": (png(payload({"version": 1, "settings": {"window_start": 0.1, "window_stop": 0.9}})), "window_stop"),
-    "twice": (png(payload({"version": 1, "settings": FLAT}), payload({"version": 1, "settings": FLAT})), "2 sets of settings"),
+    "impossible combination": (
+        png(payload({"version": 1, "settings": {"window_start": 0.1, "window_stop": 0.9}})),
+        "window_stop",
+    ),
+    "twice": (
+        png(payload({"version": 1, "settings": FLAT}), payload({"version": 1, "settings": FLAT})),
+        "2 sets of settings",
+    ),
     "a million chunks": (png(*[chunk(b"tEXt", b"")] * 20_000), "more than 10000 parts"),
 }
 
@@ -146,7 +175,9 @@ def test_a_file_that_is_no_sheet_gives_one_sentence_that_says_why(name: str) -> 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**9), st.integers(0, 255))
-def test_one_flipped_byte_never_gives_anything_but_the_settings_or_an_input_error(at: int, value: int) -> None:
+def test_one_flipped_byte_never_gives_anything_but_the_settings_or_an_input_error(
+    at: int, value: int
+) -> None:
     data = bytearray(sheet_png(images(2), FLAT))
     data[at % len(data)] = value
     with contextlib.suppress(InputError):
@@ -163,7 +194,9 @@ def test_one_flipped_byte_never_gives_anything_but_the_settings_or_an_input_erro
         (np.zeros((5000, 1, 1, 1), np.uint8), "not 5000"),
     ],
 )
-def test_images_that_make_no_sheet_are_refused_with_their_shape(array: np.ndarray, words: str) -> None:
+def test_images_that_make_no_sheet_are_refused_with_their_shape(
+    array: np.ndarray, words: str
+) -> None:
     with pytest.raises(InputError, match=words):
         sheet_png(array, FLAT)
 

@@ -1,4 +1,5 @@
-"""The Theory page driven without a browser: every view, knobs that do something, links, and what comes after the lines."""
+"""The Theory page driven without a browser: every view, knobs that do something, links, and what
+comes after the lines."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def page_served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_first_visit_shows_curves_with_formula_and_simulation_and_a_bare_address() -> None:
     app = page()
     assert app.title[0].value == "Theory"
-    assert re.match(r"1,000 synthetic samples give [\d.]+ % at c = 0.5, [\d.]+ % at c = 1, [\d.]+ % at c = 2 \(asymptotic\)", alt(app))
+    assert re.match(
+        r"1,000 synthetic samples give [\d.]+ % at c = 0.5, [\d.]+ % at c = 1, [\d.]+ % at c = 2"
+        r" \(asymptotic\)",
+        alt(app),
+    )
     assert "points: simulated, 200 draws each" in alt(app)
     assert not app.warning and not app.error and not app.info
     assert address(app) == {}
@@ -46,12 +51,17 @@ def test_the_first_visit_shows_curves_with_formula_and_simulation_and_a_bare_add
 @pytest.mark.parametrize(
     ("view", "told"),
     [
-        ("curves", "asymptotic"), ("map", "asymptotic in the dimension"), ("needed", "solved for n: asymptotic"),
+        ("curves", "asymptotic"),
+        ("map", "asymptotic in the dimension"),
+        ("needed", "solved for n: asymptotic"),
         ("picture", "accuracies exact, dots simulated"),
-        ("coordinates", "exact, but the learned w is simulated"), ("guided", "top: exact; below: n = 1,000, asymptotic"),
+        ("coordinates", "exact, but the learned w is simulated"),
+        ("guided", "top: exact; below: n = 1,000, asymptotic"),
     ],
-)  # fmt: skip
-def test_every_view_is_drawn_from_its_link_and_says_how_its_numbers_were_found(view: str, told: str) -> None:
+)
+def test_every_view_is_drawn_from_its_link_and_says_how_its_numbers_were_found(
+    view: str, told: str
+) -> None:
     app = page(view=view)
     assert told in alt(app)
     assert not app.error and not app.info
@@ -66,7 +76,9 @@ def test_under_l2_averages_are_exact_and_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("view", MODEL)
-def test_moving_a_knob_changes_what_is_drawn_and_the_address_and_the_link_brings_it_back(view: str) -> None:
+def test_moving_a_knob_changes_what_is_drawn_and_the_address_and_the_link_brings_it_back(
+    view: str,
+) -> None:
     app = page(view=view)
     before = alt(app)
     ran(knob(app, "epsilon").set_value(0.4))
@@ -124,10 +136,18 @@ def test_a_smaller_dimension_takes_the_informative_coordinates_along() -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        {"norm": "<script>"}, {"dim": "0"}, {"dim": "1e300"}, {"epsilon": "inf"}, {"view": "../.."}, {"x" * 300: "y" * 3000}, {"targett": "0.5"},
-        {"nonzero": "9999"}, {"label_noise": "0.9"}, {"n": ""},
+        {"norm": "<script>"},
+        {"dim": "0"},
+        {"dim": "1e300"},
+        {"epsilon": "inf"},
+        {"view": "../.."},
+        {"x" * 300: "y" * 3000},
+        {"targett": "0.5"},
+        {"nonzero": "9999"},
+        {"label_noise": "0.9"},
+        {"n": ""},
     ],
-)  # fmt: skip
+)
 def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> None:
     app = page(**params)
     assert len(app.warning) == 1
@@ -139,10 +159,17 @@ def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> No
 @pytest.mark.parametrize(
     "params",
     [
-        {"epsilon": "0"}, {"epsilon": "100"}, {"dim": "2", "nonzero": "1"}, {"label_noise": "0.5"}, {"nonzero": "1"}, {"separation": "0.01", "n": "1"},
-        {"size": "20"}, {"angle": "180"}, {"target": "0.01", "strength": "2"},
+        {"epsilon": "0"},
+        {"epsilon": "100"},
+        {"dim": "2", "nonzero": "1"},
+        {"label_noise": "0.5"},
+        {"nonzero": "1"},
+        {"separation": "0.01", "n": "1"},
+        {"size": "20"},
+        {"angle": "180"},
+        {"target": "0.01", "strength": "2"},
     ],
-)  # fmt: skip
+)
 def test_the_ends_of_the_knobs_are_drawn(view: str, params: dict[str, str]) -> None:
     app = page(view=view, **params)
     assert alt(app)
@@ -184,7 +211,13 @@ def test_numbers_are_a_click_away_as_table_and_csv() -> None:
     assert not app.dataframe
     app.session_state["theory_numbers_needed"] = True
     ran(app)
-    assert list(app.dataframe[0].value.columns) == ["separation", "target [%]", "samples needed", "by the c-squared law", "kind"]
+    assert list(app.dataframe[0].value.columns) == [
+        "separation",
+        "target [%]",
+        "samples needed",
+        "by the c-squared law",
+        "kind",
+    ]
     (download,) = app.get("download_button")
     assert download.proto.label == "Download CSV"
 
@@ -192,8 +225,14 @@ def test_numbers_are_a_click_away_as_table_and_csv() -> None:
 def test_reference_link_and_command_line_are_in_a_fold() -> None:
     app = page(norm="l2", n="500", view="map")
     reference, link, line = [code.value for code in app.code]
-    assert reference.startswith(f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__}")
-    assert "norm l2, epsilon 0.25, dim 500," in reference and "ridge" not in reference and "correlation" not in reference
+    assert reference.startswith(
+        f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__}"
+    )
+    assert (
+        "norm l2, epsilon 0.25, dim 500," in reference
+        and "ridge" not in reference
+        and "correlation" not in reference
+    )
     assert line == "python -m cdp theory --view map --json --norm l2 --n 500"
     params = dict(parse_qsl(link.partition("?")[2]))
     assert set(params) == {*fields_of(TheoryConfig), "view"}
@@ -209,7 +248,9 @@ def test_the_command_line_of_the_fold_gives_the_numbers_of_the_page() -> None:
     words = shlex.split(app.code[-1].value)[3:]
     told = json.loads(CliRunner().invoke(main.app, words).stdout)
     shown = app.dataframe[0].value.to_dict("records")
-    assert [row["samples needed"] for row in told["rows"]] == [row["samples needed"] for row in shown]
+    assert [row["samples needed"] for row in told["rows"]] == [
+        row["samples needed"] for row in shown
+    ]
 
 
 def test_the_model_is_told_with_its_formulas_and_leads_to_the_derivation() -> None:
@@ -221,10 +262,17 @@ def test_the_model_is_told_with_its_formulas_and_leads_to_the_derivation() -> No
 def test_painting_the_form_imports_neither_torch_nor_charts_nor_scipy() -> None:
     """The chart imports the last two after the form is on the screen."""
     script = (
-        "import sys\nimport streamlit, cdp.ui.theory.page, cdp.ui.theory.views, cdp.ui.theory.images\n"
-        "assert not {'torch', 'cdp.figures.panels', 'scipy', 'umap', 'sklearn'} & set(sys.modules), 'imported'\n"
-        f"from streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r}, default_timeout=60).run()\n"
-        "app.switch_page('pages/theory.py')\napp.run()\nassert not app.exception\nassert 'torch' not in sys.modules, 'torch'\n"
+        "import sys\nimport streamlit, cdp.ui.theory.page, cdp.ui.theory.views,"
+        " cdp.ui.theory.images\nassert not {'torch', 'cdp.figures.panels', 'scipy', 'umap',"
+        " 'sklearn'} & set(sys.modules), 'imported'\nfrom streamlit.testing.v1 import"
+        f" AppTest\napp = AppTest.from_file({APP!r},"
+        " default_timeout=60).run()\napp.switch_page('pages/theory.py')\napp.run()\nassert not"
+        " app.exception\nassert 'torch' not in sys.modules, 'torch'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]

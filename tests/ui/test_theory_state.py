@@ -1,4 +1,5 @@
-"""The settings of the Theory page: the way through an address and back, what an address gets wrong, what follows when a knob moves."""
+"""The settings of the Theory page: the way through an address and back, what an address gets wrong,
+what follows when a knob moves."""
 
 from __future__ import annotations
 
@@ -17,7 +18,16 @@ from cdp.knobs import parse
 from cdp.ui.fields import fields_of
 from cdp.ui.theory.command import command
 from cdp.ui.theory.form import RATIOS, relevant, rungs
-from cdp.ui.theory.state import FIRST_VIEW, IMAGES, PLAIN, VIEWS, Theory, fitted, from_params, to_params
+from cdp.ui.theory.state import (
+    FIRST_VIEW,
+    IMAGES,
+    PLAIN,
+    VIEWS,
+    Theory,
+    fitted,
+    from_params,
+    to_params,
+)
 
 
 def any_value(name: str) -> st.SearchStrategy[Any]:
@@ -34,7 +44,9 @@ FLAT = {name: any_value(name) for name in fields_of(TheoryConfig)}
 
 
 @given(st.fixed_dictionaries({}, optional=FLAT), st.sampled_from(list(VIEWS)))
-def test_every_setting_survives_the_way_through_an_address(moved: dict[str, Any], view: str) -> None:
+def test_every_setting_survives_the_way_through_an_address(
+    moved: dict[str, Any], view: str
+) -> None:
     flat, _ = fitted(PLAIN | moved)
     held = Theory(flat, view, "fashion-mnist:test", "judge")
     back = from_params(to_params(held))
@@ -52,30 +64,63 @@ def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"norm": "l1"}, "norm: 'l1' is not one of linf, l2, so linf is used"), ({"epsilon": "-1"}, "epsilon"), ({"epsilon": "nan"}, "epsilon"),
-        ({"dim": "1e9"}, "dim"), ({"dim": "3.5"}, "dim"), ({"target": "1"}, "target"), ({"separation": "0"}, "separation"),
-        ({"view": "__class__"}, "view: '__class__' is not one of"), ({"x" * 300: "y" * 3000}, "not a setting"), ({"epsilom": "3"}, "did you mean epsilon"),
-        ({"set": "s" * 500}, "longer than any name"), ({"encoder": "e" * 500}, "longer than any name"),
+        ({"norm": "l1"}, "norm: 'l1' is not one of linf, l2, so linf is used"),
+        ({"epsilon": "-1"}, "epsilon"),
+        ({"epsilon": "nan"}, "epsilon"),
+        ({"dim": "1e9"}, "dim"),
+        ({"dim": "3.5"}, "dim"),
+        ({"target": "1"}, "target"),
+        ({"separation": "0"}, "separation"),
+        ({"view": "__class__"}, "view: '__class__' is not one of"),
+        ({"x" * 300: "y" * 3000}, "not a setting"),
+        ({"epsilom": "3"}, "did you mean epsilon"),
+        ({"set": "s" * 500}, "longer than any name"),
+        ({"encoder": "e" * 500}, "longer than any name"),
     ],
-)  # fmt: skip
-def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(params: dict[str, str], word: str) -> None:
+)
+def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
+    params: dict[str, str], word: str
+) -> None:
     held = from_params(params | {"angle": "30"})
     assert len(held.notes) == 1
     assert word in held.notes[0] and len(held.notes[0]) < 300
-    assert (held.flat, held.view, held.chosen, held.encoder) == (PLAIN | {"angle": 30}, FIRST_VIEW, "", "")
+    assert (held.flat, held.view, held.chosen, held.encoder) == (
+        PLAIN | {"angle": 30},
+        FIRST_VIEW,
+        "",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
     ("params", "now", "word"),
     [
-        ({"dim": "20", "nonzero": "60"}, {"dim": 20, "nonzero": 20}, "nonzero: 60 informative coordinates do not fit into 20"),
-        ({"sigma": "0.1", "size": "20"}, {"sigma": 0.1, "size": 4.0}, "size: |mu| is at most 40 times sigma, so it became 4"),
-        ({"dim": "1", "nonzero": "1", "angle": "40"}, {"dim": 1, "nonzero": 1, "angle": 0}, "angle: in one dimension"),
-        ({"norm": "l2", "learner": "linf-threshold"}, {"norm": "l2", "learner": "l2-optimal"}, "linf-threshold became l2-optimal"),
+        (
+            {"dim": "20", "nonzero": "60"},
+            {"dim": 20, "nonzero": 20},
+            "nonzero: 60 informative coordinates do not fit into 20",
+        ),
+        (
+            {"sigma": "0.1", "size": "20"},
+            {"sigma": 0.1, "size": 4.0},
+            "size: |mu| is at most 40 times sigma, so it became 4",
+        ),
+        (
+            {"dim": "1", "nonzero": "1", "angle": "40"},
+            {"dim": 1, "nonzero": 1, "angle": 0},
+            "angle: in one dimension",
+        ),
+        (
+            {"norm": "l2", "learner": "linf-threshold"},
+            {"norm": "l2", "learner": "l2-optimal"},
+            "linf-threshold became l2-optimal",
+        ),
         ({"learner": "l2-optimal"}, {"learner": "averaging"}, "l2-optimal became averaging"),
     ],
 )
-def test_values_that_do_not_fit_together_are_put_right_and_it_is_said(params: dict[str, str], now: dict[str, Any], word: str) -> None:
+def test_values_that_do_not_fit_together_are_put_right_and_it_is_said(
+    params: dict[str, str], now: dict[str, Any], word: str
+) -> None:
     held = from_params(params)
     assert [word in note for note in held.notes] == [True]
     assert held.config() == TheoryConfig(**now)
@@ -91,9 +136,15 @@ def test_a_knob_that_moves_takes_those_along_that_would_not_fit() -> None:
 
 
 @given(st.fixed_dictionaries({}, optional=FLAT), st.sampled_from(list(VIEWS)))
-def test_hidden_knobs_are_never_needed_to_find_the_way_back(moved: dict[str, Any], view: str) -> None:
+def test_hidden_knobs_are_never_needed_to_find_the_way_back(
+    moved: dict[str, Any], view: str
+) -> None:
     flat, _ = fitted(PLAIN | moved)
-    assert relevant("norm", flat, view) and relevant("learner", flat, view) and relevant("dim", flat, view)
+    assert (
+        relevant("norm", flat, view)
+        and relevant("learner", flat, view)
+        and relevant("dim", flat, view)
+    )
     assert relevant("target", flat, view) == (view == "needed")
     assert relevant("strength", flat, view) == (view == "guided")
     assert relevant("ridge", flat, view) == (flat["learner"] == "adversarial-logistic")
@@ -101,7 +152,9 @@ def test_hidden_knobs_are_never_needed_to_find_the_way_back(moved: dict[str, Any
 
 
 @given(st.sampled_from(RATIOS), st.data())
-def test_a_slider_in_ratios_has_every_end_and_the_value_it_starts_with(name: str, data: st.DataObject) -> None:
+def test_a_slider_in_ratios_has_every_end_and_the_value_it_starts_with(
+    name: str, data: st.DataObject
+) -> None:
     field = fields_of(TheoryConfig)[name]
     value = data.draw(FLAT[name])
     steps = rungs(field, value)
@@ -144,8 +197,17 @@ def test_the_line_for_a_shell_says_exactly_these_settings(moved: dict[str, Any])
 
 def test_the_line_for_a_shell_names_the_set_that_is_on_the_map() -> None:
     held = Theory(dict(PLAIN), IMAGES, "my set", "pixels")
-    assert shlex.split(command(held, held.config()))[3:] == ["theory", "--set", "my set", "--encoder", "pixels", "--json"]
+    assert shlex.split(command(held, held.config()))[3:] == [
+        "theory",
+        "--set",
+        "my set",
+        "--encoder",
+        "pixels",
+        "--json",
+    ]
 
 
 def test_every_learner_is_on_offer_under_some_norm() -> None:
-    assert {learner for group in LEARNERS.values() for learner in group} == set(fields_of(TheoryConfig)["learner"].choices)
+    assert {learner for group in LEARNERS.values() for learner in group} == set(
+        fields_of(TheoryConfig)["learner"].choices
+    )

@@ -21,14 +21,23 @@ from cdp.ui.train.command import command, config_yaml, options
 from cdp.ui.train.estimate import line
 
 CONFIGS = st.builds(
-    TrainConfig, real=st.none() | st.integers(1, 1000), epsilon=st.none() | st.floats(1e-6, 100), balanced=st.booleans(), compile=st.booleans(),
-    synthetic=st.sampled_from([(), ("a",), ("a", "b-2")]), dataset=st.sampled_from(["mnist", "/my data/it's.npz", "-x"]), seed=st.integers(0, 2**31 - 1),
-    method=st.sampled_from(["pgd-at", "trades", "mart"]), beta=st.floats(0, 100), weight_decay=st.floats(0, 1),
-)  # fmt: skip
+    TrainConfig,
+    real=st.none() | st.integers(1, 1000),
+    epsilon=st.none() | st.floats(1e-6, 100),
+    balanced=st.booleans(),
+    compile=st.booleans(),
+    synthetic=st.sampled_from([(), ("a",), ("a", "b-2")]),
+    dataset=st.sampled_from(["mnist", "/my data/it's.npz", "-x"]),
+    seed=st.integers(0, 2**31 - 1),
+    method=st.sampled_from(["pgd-at", "trades", "mart"]),
+    beta=st.floats(0, 100),
+    weight_decay=st.floats(0, 1),
+)
 
 
 def understood(arguments: list[str]) -> TrainConfig:
-    """What the command line makes of these options, over the standard preset as ``cdp train`` starts from it."""
+    """What the command line makes of these options, over the standard preset as ``cdp train``
+    starts from it."""
     got: list[dict[str, Any]] = []
     app = typer.Typer()
 
@@ -65,7 +74,9 @@ def test_several_seeds_are_a_loop_over_them() -> None:
 
 
 @given(config=CONFIGS)
-def test_the_file_is_read_back_as_the_same_config(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_file_is_read_back_as_the_same_config(
+    config: TrainConfig, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = Path(tmp_path_factory.mktemp("yaml")) / "config.yaml"
     path.write_text(config_yaml(config), encoding="utf-8")
     assert parse(TrainConfig, read_config(path, TrainConfig)) == config
@@ -74,8 +85,14 @@ def test_the_file_is_read_back_as_the_same_config(config: TrainConfig, tmp_path_
 def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
     found = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
     assert line(found, 1) == "About 2 min 10 s on this CPU, 0.4 GB"
-    assert line(found, 3) == "About 2 min 10 s a run on this CPU, 0.4 GB; 6 min 30 s for all 3, one after another"
-    assert line(found | {"device": "NVIDIA H100", "memory_bytes": 5e7}, 1) == "About 2 min 10 s on NVIDIA H100, 50 MB"
+    assert (
+        line(found, 3)
+        == "About 2 min 10 s a run on this CPU, 0.4 GB; 6 min 30 s for all 3, one after another"
+    )
+    assert (
+        line(found | {"device": "NVIDIA H100", "memory_bytes": 5e7}, 1)
+        == "About 2 min 10 s on NVIDIA H100, 50 MB"
+    )
 
 
 def test_what_is_known_to_fail_is_told_once_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +100,9 @@ def test_what_is_known_to_fail_is_told_once_before_the_run(monkeypatch: pytest.M
     from cdp.runs import launch
 
     monkeypatch.setattr(launch, "launch", lambda *_: "20261130-000000-000000")
-    done = CliRunner().invoke(app, ["train", "--dataset", "fashion-mnist", "--beta", "0", "--name", "night"])
+    done = CliRunner().invoke(
+        app, ["train", "--dataset", "fashion-mnist", "--beta", "0", "--name", "night"]
+    )
     assert done.exit_code == 0, done.output
     assert done.stderr.count("note: TRADES with beta 0") == 1
     assert "night is queued" in done.stdout

@@ -1,4 +1,5 @@
-"""The curves of the Train page, driven without a browser: what is drawn, its options, its numbers, and what an address says of them."""
+"""The curves of the Train page, driven without a browser: what is drawn, its options, its numbers,
+and what an address says of them."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def unpacked(packed: bytes) -> dict[str, Any]:
     arrays = []
     for kind, first, n, k in head["columns"]:
         assert first % 8 == 0
-        arrays.append(np.frombuffer(body, "<" + kind, n * (k or 1), first).reshape((n, k) if k else n))
+        arrays.append(
+            np.frombuffer(body, "<" + kind, n * (k or 1), first).reshape((n, k) if k else n)
+        )
     for trace in head["figure"]["data"]:
         for name, value in trace.items():
             if isinstance(value, dict) and "column" in value:
@@ -74,7 +77,9 @@ def test_the_points_of_the_journals_are_what_is_sent() -> None:
     points = [json.loads(text) for text in (folder / "metrics.jsonl").read_text().splitlines()]
     line = lines_of(app)["first/0/robust/line"]
     assert line["x"].tolist() == [point["values"]["step"] for point in points]
-    assert line["y"] == pytest.approx([100 * point["values"]["robust_accuracy"] for point in points], abs=1e-4)
+    assert line["y"] == pytest.approx(
+        [100 * point["values"]["robust_accuracy"] for point in points], abs=1e-4
+    )
     assert "first" in figure_of(app)["alt"] and "epoch 20" in figure_of(app)["alt"]
 
 
@@ -148,17 +153,31 @@ def test_every_option_comes_back_from_the_address() -> None:
     params = {"axis": "seconds", "curves": "losses,gap", "smooth": "5", "mean": "off", "log": "x,y"}
     app = opened("first", **params)
     assert app.session_state["said"] == params
-    assert app.session_state["train_curves"].look == Look("seconds", ("losses", "gap"), 5, False, True, True)
+    assert app.session_state["train_curves"].look == Look(
+        "seconds", ("losses", "gap"), 5, False, True, True
+    )
 
 
-@pytest.mark.parametrize(("name", "text"), [
-    ("axis", "time"), ("curves", ""), ("curves", "losses,lies"), ("smooth", "4"), ("smooth", "<b>"), ("mean", "1"), ("log", "z"), ("axis", "x" * 5000),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("axis", "time"),
+        ("curves", ""),
+        ("curves", "losses,lies"),
+        ("smooth", "4"),
+        ("smooth", "<b>"),
+        ("mean", "1"),
+        ("log", "z"),
+        ("axis", "x" * 5000),
+    ],
+)
 def test_what_an_address_gets_wrong_costs_that_option_and_is_said(name: str, text: str) -> None:
     write_run("first", epochs=5)
     other = {"smooth": "10"} if name != "smooth" else {"axis": "images"}
     app = opened("first", **{name: text}, **other, beta="3")
-    assert len(app.session_state["read"]) == 1 and app.session_state["read"][0].startswith(f"{name}: ")
+    assert len(app.session_state["read"]) == 1 and app.session_state["read"][0].startswith(
+        f"{name}: "
+    )
     assert app.session_state["said"] == other
 
 
@@ -180,12 +199,19 @@ def test_a_run_that_ends_draws_the_page_anew_without_polling() -> None:
 def test_what_packing_sends_is_what_was_given() -> None:
     x, pairs = np.arange(5.0), np.arange(6, dtype=np.float32).reshape(3, 2)
     figure = {
-        "data": [{"x": x, "y": x.astype(np.float32), "z": None}, {"x": x.copy(), "customdata": pairs, "name": "é"}],
+        "data": [
+            {"x": x, "y": x.astype(np.float32), "z": None},
+            {"x": x.copy(), "customdata": pairs, "name": "é"},
+        ],
         "layout": {"a": 1},
     }
     head = unpacked(pack(figure, alt='a "b"'))
     first, second = head["figure"]["data"]
-    assert (first["x"] == x).all() and (first["y"] == x).all() and (second["customdata"] == pairs).all()
+    assert (
+        (first["x"] == x).all()
+        and (first["y"] == x).all()
+        and (second["customdata"] == pairs).all()
+    )
     assert len(head["columns"]) == 3 and "z" not in first and second["name"] == "é"
     assert (head["alt"], head["figure"]["layout"]) == ('a "b"', {"a": 1})
     assert head["stamp"] != unpacked(pack(figure | {"layout": {"a": 2}}, alt='a "b"'))["stamp"]

@@ -1,4 +1,5 @@
-"""Adversarial examples as the page shows them: read safely, amplified honestly, wrong answers marked by more than colour."""
+"""Adversarial examples as the page shows them: read safely, amplified honestly, wrong answers
+marked by more than colour."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from tests.ui.train_runs import save_examples
 NAMES = ("cat", "dog", "<b>cow</b>")
 
 
-def test_the_factor_on_the_perturbation_brings_the_budget_to_the_end_of_the_scale(tmp_path: Path) -> None:
+def test_the_factor_on_the_perturbation_brings_the_budget_to_the_end_of_the_scale(
+    tmp_path: Path,
+) -> None:
     save_examples(tmp_path)
     found = read_examples(tmp_path)
     assert found is not None
@@ -39,7 +42,9 @@ def test_an_attack_that_changed_nothing_has_a_factor_and_no_colour(tmp_path: Pat
     save_examples(tmp_path, adversarial=np.full((3, 8, 8, 1), 100 / 255, np.float32))
     found = read_examples(tmp_path)
     assert found is not None
-    assert np.unique(perturbation(found.clean, found.adversarial, gain_of(found.clean, found.adversarial))).tolist() == [247]
+    assert np.unique(
+        perturbation(found.clean, found.adversarial, gain_of(found.clean, found.adversarial))
+    ).tolist() == [247]
 
 
 def test_a_wrong_prediction_is_marked_by_a_sign_and_names_are_text(tmp_path: Path) -> None:
@@ -65,18 +70,27 @@ def test_the_caption_counts_what_the_attack_turned_among_what_was_right(tmp_path
     save_examples(tmp_path)
     found = read_examples(tmp_path)
     assert found is not None
-    assert caption(found).startswith("Epoch 4: the attack turns 1 of 2 images that are right when clean.")
+    assert caption(found).startswith(
+        "Epoch 4: the attack turns 1 of 2 images that are right when clean."
+    )
 
 
 @pytest.mark.parametrize(
     "replaced",
     [
-        {"clean": np.zeros((3, 8, 8), np.uint8)}, {"clean": np.zeros((3, 8, 8, 1), np.float32)}, {"label": np.array([0, 1])},
-        {"predicted": np.array([0.0, 1.0, 2.0])}, {"adversarial": np.zeros((3, 4, 4, 1), np.float32)}, {"label": np.array([object()] * 3, dtype=object)},
-        {"clean": np.zeros((0, 8, 8, 1), np.uint8)}, {"epoch": np.array([1, 2])},
+        {"clean": np.zeros((3, 8, 8), np.uint8)},
+        {"clean": np.zeros((3, 8, 8, 1), np.float32)},
+        {"label": np.array([0, 1])},
+        {"predicted": np.array([0.0, 1.0, 2.0])},
+        {"adversarial": np.zeros((3, 4, 4, 1), np.float32)},
+        {"label": np.array([object()] * 3, dtype=object)},
+        {"clean": np.zeros((0, 8, 8, 1), np.uint8)},
+        {"epoch": np.array([1, 2])},
     ],
-)  # fmt: skip
-def test_a_file_that_is_not_what_it_should_be_shows_nothing_and_breaks_nothing(tmp_path: Path, replaced: dict[str, np.ndarray]) -> None:
+)
+def test_a_file_that_is_not_what_it_should_be_shows_nothing_and_breaks_nothing(
+    tmp_path: Path, replaced: dict[str, np.ndarray]
+) -> None:
     save_examples(tmp_path, **replaced)
     assert read_examples(tmp_path) is None
 

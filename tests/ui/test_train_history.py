@@ -1,4 +1,5 @@
-"""The journals in memory are what is on disk, whatever happens to the file, and only new lines are read."""
+"""The journals in memory are what is on disk, whatever happens to the file, and only new lines are
+read."""
 
 from __future__ import annotations
 
@@ -15,30 +16,44 @@ from cdp.ui.train.history import MOST, Histories
 
 
 def naive(folder: Path) -> dict[str, list[float]]:
-    """All points as columns, read from the start; a step that is said again replaces all from it on."""
+    """All points as columns, read from the start; a step that is said again replaces all from it
+    on."""
     rows: list[dict[str, float]] = []
     for point in read_journal(folder / JOURNAL)[0]:
         number = float(point.step)
-        rows = [*(row for row in rows if row["point"] < number), {"epoch": number} | point.values | {"point": number}]
+        rows = [
+            *(row for row in rows if row["point"] < number),
+            {"epoch": number} | point.values | {"point": number},
+        ]
     names = {"point", "epoch", *(name for row in rows for name in row)}
     return {name: [row.get(name, float("nan")) for row in rows] for name in names}
 
 
 def same(folder: Path, held: Histories) -> bool:
     found, wanted = held.of(folder).columns, naive(folder)
-    known = {name: values for name, values in found.items() if name in ("point", "epoch") or not np.isnan(values).all()}
-    return set(known) == set(wanted) and all(np.array_equal(found[name], values, equal_nan=True) for name, values in wanted.items())
+    known = {
+        name: values
+        for name, values in found.items()
+        if name in ("point", "epoch") or not np.isnan(values).all()
+    }
+    return set(known) == set(wanted) and all(
+        np.array_equal(found[name], values, equal_nan=True) for name, values in wanted.items()
+    )
 
 
 def line(step: int, **values: float) -> str:
     return json.dumps({"step": step, "time": 1.0, "values": values}) + "\n"
 
 
-def test_points_come_in_as_they_are_written_and_a_tick_without_news_gives_the_very_same(tmp_path: Path) -> None:
+def test_points_come_in_as_they_are_written_and_a_tick_without_news_gives_the_very_same(
+    tmp_path: Path,
+) -> None:
     held, written = Histories(), Journal(tmp_path / JOURNAL)
     versions = set()
     for epoch in range(1, 200):
-        written.append(epoch, {"robust_accuracy": epoch / 200} | ({"late": 1.0} if epoch > 150 else {}))
+        written.append(
+            epoch, {"robust_accuracy": epoch / 200} | ({"late": 1.0} if epoch > 150 else {})
+        )
         if epoch % 7 == 0:
             assert same(tmp_path, held)
             versions.add(held.of(tmp_path).version)
@@ -53,7 +68,9 @@ def test_only_new_lines_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     held.of(tmp_path)
     parsed = []
     whole = journal._points
-    monkeypatch.setattr(journal, "_points", lambda content: parsed.append(content) or whole(content))
+    monkeypatch.setattr(
+        journal, "_points", lambda content: parsed.append(content) or whole(content)
+    )
     written.append(500, {"loss": 2.0})
     assert held.of(tmp_path).columns["loss"][-1] == 2
     assert sum(content.count(b"\n") for content in parsed) == 1
@@ -68,10 +85,15 @@ def test_a_half_written_line_waits_and_a_damaged_one_is_left_out(tmp_path: Path)
 
 
 @pytest.mark.parametrize("after", [[], [(3, 0.3)], [(3, 0.3), (4, 0.4), (5, 0.5), (6, 0.6)]])
-def test_a_cut_is_noticed_also_where_the_journal_has_grown_past_it(tmp_path: Path, after: list[tuple[int, float]]) -> None:
+def test_a_cut_is_noticed_also_where_the_journal_has_grown_past_it(
+    tmp_path: Path, after: list[tuple[int, float]]
+) -> None:
     held, written = Histories(), Journal(tmp_path / JOURNAL)
     for epoch in range(1, 5):
-        written.append(epoch, {"loss": float(epoch), "only before": 1.0} if epoch > 2 else {"loss": float(epoch)})
+        written.append(
+            epoch,
+            {"loss": float(epoch), "only before": 1.0} if epoch > 2 else {"loss": float(epoch)},
+        )
     before = held.of(tmp_path)
     written.cut(2)
     for epoch, loss in after:
@@ -81,7 +103,9 @@ def test_a_cut_is_noticed_also_where_the_journal_has_grown_past_it(tmp_path: Pat
     assert held.of(tmp_path).version != before.version
 
 
-def test_a_step_that_is_said_again_replaces_what_followed_it_and_what_was_given_out_stays(tmp_path: Path) -> None:
+def test_a_step_that_is_said_again_replaces_what_followed_it_and_what_was_given_out_stays(
+    tmp_path: Path,
+) -> None:
     held, path = Histories(), tmp_path / JOURNAL
     path.write_text("".join(line(e, loss=float(e)) for e in range(1, 6)))
     before = held.of(tmp_path)
@@ -118,7 +142,9 @@ def test_many_threads_see_whole_points_only(tmp_path: Path) -> None:
         while not done.is_set():
             columns = held.of(tmp_path).columns
             epochs = columns["epoch"].tolist()
-            if epochs != list(range(1, len(epochs) + 1)) or (epochs and columns["loss"].tolist() != epochs):
+            if epochs != list(range(1, len(epochs) + 1)) or (
+                epochs and columns["loss"].tolist() != epochs
+            ):
                 wrong.append(epochs)
 
     tabs = [threading.Thread(target=look) for _ in range(4)]

@@ -1,6 +1,7 @@
 """The form of the Train page driven without a browser: settings, links, and what is launched.
 
-Runs are launched for real; the device slot is held by the test, so that they wait for their turn and train nothing.
+Runs are launched for real; the device slot is held by the test, so that they wait for their turn
+and train nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,13 @@ def test_what_the_form_shows_is_what_is_launched_and_the_run_is_watched() -> Non
     (run,) = launched(app)
     assert run.kind == "train"
     assert run.config == QUICK.model_copy(
-        update={"steps": None, "epochs": 3, "epsilon": 0.05, "architecture": "preact-resnet-18", "seed": 7}
+        update={
+            "steps": None,
+            "epochs": 3,
+            "epsilon": 0.05,
+            "architecture": "preact-resnet-18",
+            "seed": 7,
+        }
     )
     assert run.name == automatic_name(run.config)
     ran(app)
@@ -55,17 +62,26 @@ def test_several_seeds_are_as_many_runs_under_one_name_each() -> None:
     ran(control(app, "Name").set_value("night"))
     assert app.button(key="train_start").label == "Train 3 runs"
     runs = launched(app)
-    assert [(run.name, run.config.seed) for run in runs] == [("night-s0", 0), ("night-s1", 1), ("night-s2", 2)]
+    assert [(run.name, run.config.seed) for run in runs] == [
+        ("night-s0", 0),
+        ("night-s1", 1),
+        ("night-s2", 2),
+    ]
     ran(app)
     assert sum(box.value for box in app.checkbox) == 3
 
 
-def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_they_were_run() -> None:
+def test_the_same_settings_again_get_a_name_of_their_own_and_it_is_said_that_they_were_run() -> (
+    None
+):
     app = page()
     assert len(launched(app)) == 1
     ran(app)
     assert "has these very settings" in texts(app).replace("\\", "")
-    assert sorted(run.name for run in launched(app)) == [automatic_name(QUICK), f"{automatic_name(QUICK)}-2"]
+    assert sorted(run.name for run in launched(app)) == [
+        automatic_name(QUICK),
+        f"{automatic_name(QUICK)}-2",
+    ]
 
 
 def test_a_preset_sets_everything_it_decides_in_one_change_and_leaves_the_seed() -> None:
@@ -110,7 +126,9 @@ def test_arms_with_and_without_images_in_addition_are_launched_with_the_same_ste
     assert all(config.epochs is None for config in runs)
 
 
-def test_an_interval_of_validation_that_cannot_be_read_stands_with_a_word_and_changes_nothing() -> None:
+def test_an_interval_of_validation_that_cannot_be_read_stands_with_a_word_and_changes_nothing() -> (
+    None
+):
     app = page()
     ran(control(app, "Validate every").set_value("often"))
     assert "auto stays" in texts(app)
@@ -121,7 +139,10 @@ def test_an_interval_of_validation_that_cannot_be_read_stands_with_a_word_and_ch
 
 def test_an_emptied_number_is_the_automatic_one_and_says_which() -> None:
     app = page(real="100", epsilon="0.2")
-    assert (control(app, "Real images").value, control(app, "Attack budget").value) == ("100", "0.2")
+    assert (control(app, "Real images").value, control(app, "Attack budget").value) == (
+        "100",
+        "0.2",
+    )
     ran(control(app, "Real images").set_value(""))
     ran(control(app, "Attack budget").set_value(""))
     assert control(app, "Attack budget").proto.placeholder == "0.1 (conventional)"
@@ -141,12 +162,17 @@ def test_text_that_is_no_number_stands_with_a_word_and_changes_nothing() -> None
     assert float(address(app)["epsilon"]) == 8 / 255
 
 
-def test_a_fraction_is_asked_for_only_with_synthetic_sets_and_only_sets_that_fit_are_offered() -> None:
+def test_a_fraction_is_asked_for_only_with_synthetic_sets_and_only_sets_that_fit_are_offered() -> (
+    None
+):
     save("fits")
     save("larger", side_px=32)
     app = page()
     assert [box.label for box in app.slider if "fraction" in box.label] == []
-    assert control(app, "Synthetic sets").options == ["fits (40)", "40 more real images: the ceiling"]
+    assert control(app, "Synthetic sets").options == [
+        "fits (40)",
+        "40 more real images: the ceiling",
+    ]
     ran(control(app, "Synthetic sets").select("fits"))
     ran(control(app, "Synthetic fraction").set_value(0.5))
     assert f"{QUICK.batch // 2} of {QUICK.batch} images in every batch" in texts(app)
@@ -157,11 +183,15 @@ def test_a_fraction_is_asked_for_only_with_synthetic_sets_and_only_sets_that_fit
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"real": "0"}, "nothing to train on"), ({"seeds": "3", "seed": str(2**31 - 2)}, "seed"), ({"dataset": "/nowhere/x.npz"}, "unknown"),
+        ({"real": "0"}, "nothing to train on"),
+        ({"seeds": "3", "seed": str(2**31 - 2)}, "seed"),
+        ({"dataset": "/nowhere/x.npz"}, "unknown"),
         ({"dataset": "cifar10"}, "not on this machine"),
     ],
-)  # fmt: skip
-def test_settings_that_cannot_run_say_why_and_the_button_waits(params: dict[str, str], word: str) -> None:
+)
+def test_settings_that_cannot_run_say_why_and_the_button_waits(
+    params: dict[str, str], word: str
+) -> None:
     app = page(**params)
     assert app.button(key="train_start").disabled
     assert [str(error.value) for error in app.error if word in str(error.value).replace("\\", "")]
@@ -177,16 +207,26 @@ def test_a_choice_known_to_fail_is_warned_of_at_once_and_refuses_nothing() -> No
 def test_a_name_that_cannot_be_one_is_said_before_anything_starts(name: str) -> None:
     app = page(name=name)
     assert app.button(key="train_start").disabled
-    assert [error for error in app.error if "Not ready" in str(error.value) and "name" in str(error.value)]
+    assert [
+        error
+        for error in app.error
+        if "Not ready" in str(error.value) and "name" in str(error.value)
+    ]
 
 
 @pytest.mark.parametrize(
     "params",
     [
-        {"epochs": "-5"}, {"method": "<script>"}, {"synthetic": "../../etc/passwd"}, {"runs": "../../.."}, {"preset": "__class__"}, {"seeds": "99"},
-        {"x" * 300: "y" * 3000}, {"axis": "nowhere"},
+        {"epochs": "-5"},
+        {"method": "<script>"},
+        {"synthetic": "../../etc/passwd"},
+        {"runs": "../../.."},
+        {"preset": "__class__"},
+        {"seeds": "99"},
+        {"x" * 300: "y" * 3000},
+        {"axis": "nowhere"},
     ],
-)  # fmt: skip
+)
 def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> None:
     app = page(**params)
     assert len(app.warning) == 1
@@ -197,11 +237,16 @@ def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> No
 def test_drawing_the_page_imports_neither_torch_nor_mlflow() -> None:
     train_run("one", epochs=4)
     script = (
-        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({APP!r}, default_timeout=60).run()\n"
-        "app.switch_page('pages/train.py')\napp.run()\nassert not app.exception\n"
-        "from cdp.ui.side import side\nside('looks').close()\n"
-        "assert not {'torch', 'mlflow', 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules), 'imported'\n"
+        f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
+        " default_timeout=60).run()\napp.switch_page('pages/train.py')\napp.run()\nassert not"
+        " app.exception\nfrom cdp.ui.side import side\nside('looks').close()\nassert not"
+        " {'torch', 'mlflow', 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules),"
+        " 'imported'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
+    )
     assert done.returncode == 0, done.stderr[-2000:]

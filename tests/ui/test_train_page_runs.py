@@ -1,6 +1,8 @@
-"""The runs on the Train page, driven without a browser: watching, stopping, and what survives a reload.
+"""The runs on the Train page, driven without a browser: watching, stopping, and what survives a
+reload.
 
-Runs are launched for real; the device slot is held by the test, so that they wait for their turn and train nothing.
+Runs are launched for real; the device slot is held by the test, so that they wait for their turn
+and train nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +33,12 @@ def test_a_reload_and_a_second_tab_restore_the_form_and_what_is_watched() -> Non
 
 
 def test_a_finished_run_shows_its_figures_examples_and_settings_and_puts_them_on_the_form() -> None:
-    run = train_run("one", name="first", config=QUICK.model_copy(update={"steps": None, "epochs": 9, "method": "mart"}), epochs=9)
+    run = train_run(
+        "one",
+        name="first",
+        config=QUICK.model_copy(update={"steps": None, "epochs": 9, "method": "mart"}),
+        epochs=9,
+    )
     save_examples(run.folder)
     app = page(runs="one")
     assert "56.0 %" in texts(app) and "n = 500 validation images" in texts(app)
@@ -46,13 +53,25 @@ def test_a_finished_run_shows_its_figures_examples_and_settings_and_puts_them_on
 @pytest.mark.parametrize(
     ("state", "told", "words"),
     [
-        ("failed", {"error": "the disk is full: free some space"}, "The disk is full"), ("interrupted", {}, "Its process is gone"),
-        ("stopped", {"error": "robust accuracy fell: train shorter", "notice": "Robust overfitting since epoch 9"}, "Robust overfitting since epoch 9."),
+        ("failed", {"error": "the disk is full: free some space"}, "The disk is full"),
+        ("interrupted", {}, "Its process is gone"),
+        (
+            "stopped",
+            {
+                "error": "robust accuracy fell: train shorter",
+                "notice": "Robust overfitting since epoch 9",
+            },
+            "Robust overfitting since epoch 9.",
+        ),
     ],
-)  # fmt: skip
-def test_a_run_that_did_not_finish_says_why_and_can_be_gone_on_with_or_removed(state: str, told: dict[str, str], words: str) -> None:
+)
+def test_a_run_that_did_not_finish_says_why_and_can_be_gone_on_with_or_removed(
+    state: str, told: dict[str, str], words: str
+) -> None:
     written = "running" if state == "interrupted" else state
-    run = train_run("one", state=written, epochs=2, process={"pid": 2**22 - 3, "began": 1.0}, **told)
+    run = train_run(
+        "one", state=written, epochs=2, process={"pid": 2**22 - 3, "began": 1.0}, **told
+    )
     assert run.state == state
     app = page()
     assert words in texts(app).replace("\\", "")
@@ -101,14 +120,18 @@ def test_many_runs_are_filtered_and_paged() -> None:
     app = page(runs="r00")
     assert len(app.checkbox) == 8
     ran(control(app, "Filter").set_value("failed seed 1"))
-    assert all("failed" in str(e.proto.body) for e in app.get("html") if "seed" in str(e.proto.body))
+    assert all(
+        "failed" in str(e.proto.body) for e in app.get("html") if "seed" in str(e.proto.body)
+    )
     ran(control(app, "Filter").set_value("no such run"))
     assert "None matches" in texts(app)
 
 
 def test_damaged_runs_are_listed_and_the_page_stands() -> None:
     run = train_run("one", epochs=2)
-    (run.folder / "config.json").write_text('{"kind": "train", "name": "x", "config": {"epochs": "many"}}')
+    (run.folder / "config.json").write_text(
+        '{"kind": "train", "name": "x", "config": {"epochs": "many"}}'
+    )
     (run.folder / "metrics.jsonl").write_text('{"step": 1\nnonsense\n')
     (run.folder / "examples.npz").write_bytes(b"PK")
     app = page(runs="one")

@@ -64,15 +64,27 @@ def test_a_journal_is_read_on_and_a_resumed_one_that_was_cut_is_read_anew() -> N
 
 def test_settings_are_told_in_short() -> None:
     assert facts(SHORT) == "TRADES · Small CNN · fashion-mnist · 2,000 real · seed 0"
-    mixed = TrainConfig(dataset="/data/mine.npz", synthetic=("a", "b"), fraction=0.25, method="mart", seed=4)
+    mixed = TrainConfig(
+        dataset="/data/mine.npz", synthetic=("a", "b"), fraction=0.25, method="mart", seed=4
+    )
     assert facts(mixed) == "MART · Small CNN · mine.npz · all real · 25 % of 2 sets · seed 4"
     ceiling = TrainConfig(real=2000, synthetic=("real:5000",), fraction=0.7)
-    assert facts(ceiling) == "TRADES · Small CNN · fashion-mnist · 2,000 real · 70 % of 5,000 more real images · seed 0"
+    assert (
+        facts(ceiling)
+        == "TRADES · Small CNN · fashion-mnist · 2,000 real · 70 % of 5,000 more real images ·"
+        " seed 0"
+    )
     assert facts(None) == "settings cannot be read"
 
 
 def test_names_and_errors_of_strangers_are_text_in_the_list() -> None:
-    run = train_run("a", name="<img src=x onerror=alert(1)>", state="failed", error="'\"><script>alert(2)</script>", epochs=1)
+    run = train_run(
+        "a",
+        name="<img src=x onerror=alert(1)>",
+        state="failed",
+        error="'\"><script>alert(2)</script>",
+        epochs=1,
+    )
     text = row_html(run, standing(run, {}))
     assert "<img" not in text and "<script" not in text
     assert "&lt;script&gt;" in text
@@ -86,11 +98,21 @@ def test_the_bar_tells_its_value_to_a_screen_reader_and_goes_once_all_is_done() 
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("", "ab"), ("FAILED", "b"), ("mart", "b"), ("seed 7", "a"), ("trades fini", "a"), ("nothing", "")]
+    ("text", "found"),
+    [
+        ("", "ab"),
+        ("FAILED", "b"),
+        ("mart", "b"),
+        ("seed 7", "a"),
+        ("trades fini", "a"),
+        ("nothing", ""),
+    ],
 )
 def test_the_filter_looks_at_name_state_method_data_and_seed(text: str, found: str) -> None:
     train_run("a", name="first", config=SHORT.model_copy(update={"seed": 7}), created=2.0)
-    train_run("b", name="second", config=SHORT.model_copy(update={"method": "mart"}), state="failed")
+    train_run(
+        "b", name="second", config=SHORT.model_copy(update={"method": "mart"}), state="failed"
+    )
     assert "".join(run.id for run in matching(list_runs(), text)) == found
 
 
@@ -108,11 +130,14 @@ def test_where_nobody_chose_the_moving_runs_are_watched_else_the_newest() -> Non
 
 def test_runs_of_another_kind_are_not_listed(cdp_home: Path) -> None:
     run = train_run("a")
-    (run.folder / "config.json").write_text((run.folder / "config.json").read_text().replace('"train"', '"pretrain"', 1))
+    (run.folder / "config.json").write_text(
+        (run.folder / "config.json").read_text().replace('"train"', '"pretrain"', 1)
+    )
     assert train_runs(list_runs()) == []
 
 
 def test_an_accuracy_has_its_wilson_interval_and_none_without_n() -> None:
-    # Wilson (1927) for 50 of 100: 0.5 +- 1.96 sqrt(0.25/100 + 1.96^2/40000) / (1 + 1.96^2/100), by hand.
+    # Wilson (1927) for 50 of 100: 0.5 +- 1.96 sqrt(0.25/100 + 1.96^2/40000) / (1 + 1.96^2/100), by
+    # hand.
     assert interval_text(0.5, 100) == "40.4 to 59.6"
     assert interval_text(0.5, 0) == ""

@@ -19,7 +19,13 @@ def page(**params: str) -> AppTest:
 
 def knob(app: AppTest, name: str) -> Any:
     """The control of a setting, by its name in the config."""
-    boxes = (*app.number_input, *app.selectbox, *app.slider, *app.select_slider, *app.get("button_group"))
+    boxes = (
+        *app.number_input,
+        *app.selectbox,
+        *app.slider,
+        *app.select_slider,
+        *app.get("button_group"),
+    )
     return next(box for box in boxes if re.fullmatch(rf"theory_{name}(_\d+)?", box.key or ""))
 
 
@@ -36,12 +42,18 @@ def knobs(app: AppTest) -> set[str]:
 
 
 def address(app: AppTest) -> dict[str, str]:
-    return {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    return {
+        name: value[0] if isinstance(value, list) else value
+        for name, value in app.query_params.items()
+    }
 
 
 def alts(app: AppTest) -> list[str]:
     """What the charts on the page say to a screen reader."""
-    found = [re.search(rb'"alt": "((?:[^"\\]|\\.)*)"', one.proto.bytes) for one in app.get("bidi_component")]
+    found = [
+        re.search(rb'"alt": "((?:[^"\\]|\\.)*)"', one.proto.bytes)
+        for one in app.get("bidi_component")
+    ]
     return [str(json.loads(b'"' + one.group(1) + b'"')) for one in found if one]
 
 
@@ -54,4 +66,8 @@ def alt(app: AppTest) -> str:
 def texts(app: AppTest) -> str:
     """Everything that is written, without the marks that keep Markdown from reading it."""
     kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.get("html"))
-    return " ".join(str(one.value if hasattr(one, "value") else one.proto.body) for kind in kinds for one in kind).replace("\\", "")
+    return " ".join(
+        str(one.value if hasattr(one, "value") else one.proto.body)
+        for kind in kinds
+        for one in kind
+    ).replace("\\", "")

@@ -1,4 +1,5 @@
-"""The Train page under AppTest: a world whose device is taken, and the hands and eyes that tests have in it."""
+"""The Train page under AppTest: a world whose device is taken, and the hands and eyes that tests
+have in it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server that has served a page before, helper processes of this test's own home, and a device that is taken."""
+    """A server that has served a page before, helper processes of this test's own home, and a
+    device that is taken."""
     served(monkeypatch)
     side.clear()
     (paths.runs_dir() / ".slots").mkdir(parents=True)
@@ -51,18 +53,40 @@ def page(**params: str) -> AppTest:
 
 
 def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error, app.subheader, app.get("html"))
-    return "\n".join(str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind)
+    kinds = (
+        app.markdown,
+        app.caption,
+        app.info,
+        app.success,
+        app.warning,
+        app.error,
+        app.subheader,
+        app.get("html"),
+    )
+    return "\n".join(
+        str(e.value if hasattr(e, "value") else e.proto.body) for kind in kinds for e in kind
+    )
 
 
 def control(app: AppTest, label: str) -> Any:
     """A control of the form by the beginning of its label."""
-    boxes = (*app.number_input, *app.selectbox, *app.multiselect, *app.slider, *app.text_input, *app.toggle, *app.get("button_group"))
+    boxes = (
+        *app.number_input,
+        *app.selectbox,
+        *app.multiselect,
+        *app.slider,
+        *app.text_input,
+        *app.toggle,
+        *app.get("button_group"),
+    )
     return next(box for box in boxes if box.label.startswith(label))
 
 
 def address(app: AppTest) -> dict[str, str]:
-    return {name: value[0] if isinstance(value, list) else value for name, value in app.query_params.items()}
+    return {
+        name: value[0] if isinstance(value, list) else value
+        for name, value in app.query_params.items()
+    }
 
 
 def launched(app: AppTest) -> list[Run]:
@@ -77,5 +101,10 @@ def save(name: str, count: int = 40, side_px: int = 28) -> None:
         name,
         image,
         np.arange(count) % 10,
-        {"class_names": list(CATALOG["fashion-mnist"].classes), "source": "test", "dataset": "fashion-mnist", "config": {"x": 1}},
+        {
+            "class_names": list(CATALOG["fashion-mnist"].classes),
+            "source": "test",
+            "dataset": "fashion-mnist",
+            "config": {"x": 1},
+        },
     )

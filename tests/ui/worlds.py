@@ -1,4 +1,5 @@
-"""A small world for the pages: a catalogue without files, and the real engine around a sampler that only counts."""
+"""A small world for the pages: a catalogue without files, and the real engine around a sampler that
+only counts."""
 
 from __future__ import annotations
 
@@ -32,14 +33,24 @@ def result_of(config: GenerateConfig, *, complete: bool = True) -> LiveResult:
     image = np.full((n, 8, 8, 1), 200, np.uint8)
     both = config.guidance.loss != "none"
     return LiveResult(
-        label=np.arange(n) % 3, guided=image, unguided=image // 2 if both else None,
+        label=np.arange(n) % 3,
+        guided=image,
+        unguided=image // 2 if both else None,
         guided_report=ArmReport(interval(0.94, 0.86, 0.98), interval(4.9, 4.1, 5.5), None),
-        unguided_report=ArmReport(interval(0.89, 0.8, 0.95), interval(4.3, 3.7, 4.9), None) if both else None,
-        difference=ArmReport(interval(0.05, -0.01, 0.1), interval(0.6, 0.1, 1.1), None) if both else None,
-        complete=complete, seconds=0.5, finished=n if complete else 0,
+        unguided_report=(
+            ArmReport(interval(0.89, 0.8, 0.95), interval(4.3, 3.7, 4.9), None) if both else None
+        ),
+        difference=(
+            ArmReport(interval(0.05, -0.01, 0.1), interval(0.6, 0.1, 1.1), None) if both else None
+        ),
+        complete=complete,
+        seconds=0.5,
+        finished=n if complete else 0,
         guided_view=JudgeView(np.arange(n) % 3, np.full(n, 0.98, np.float32)),
-        unguided_view=JudgeView(np.zeros(n, np.int64), np.full(n, 0.61, np.float32)) if both else None,
-    )  # fmt: skip
+        unguided_view=(
+            JudgeView(np.zeros(n, np.int64), np.full(n, 0.61, np.float32)) if both else None
+        ),
+    )
 
 
 def frame_of(config: GenerateConfig, i: int) -> Frame:
@@ -47,12 +58,22 @@ def frame_of(config: GenerateConfig, i: int) -> Frame:
     image = np.full((config.count, 8, 8, 1), 10 * i % 256, np.uint8)
     both = config.guidance.loss != "none"
     return Frame(
-        i, total, 1 - i / total, image, image if both else None, 1.0 / i if both else None, 0.1 if both else None, 0.1 if both else None,
-        1.0 + i, 1.0 if both else None,
-    )  # fmt: skip
+        i,
+        total,
+        1 - i / total,
+        image,
+        image if both else None,
+        1.0 / i if both else None,
+        0.1 if both else None,
+        0.1 if both else None,
+        1.0 + i,
+        1.0 if both else None,
+    )
 
 
-def sampler(config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]) -> Iterator[Frame | LiveResult]:
+def sampler(
+    config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+) -> Iterator[Frame | LiveResult]:
     """Every step at once."""
     for i in range(1, config.sampler.steps + 1):
         yield frame_of(config, i)

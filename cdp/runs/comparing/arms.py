@@ -1,4 +1,5 @@
-"""Which runs a comparison is of: trainings by id, joined into arms where they differ in their seed only."""
+"""Which runs a comparison is of: trainings by id, joined into arms where they differ in their seed
+only."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _LONGEST_ID = 200
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that become one arm, no seed twice. settings: JSON-ready, those of all of them, without the seed; config: of the first."""
+    """Runs that become one arm, no seed twice. settings: JSON-ready, those of all of them, without
+    the seed; config: of the first."""
 
     name: str
     runs: tuple[Run, ...]
@@ -34,12 +36,18 @@ def settings_of(config: TrainConfig) -> dict[str, Any]:
 
 
 def settings_key(run: Run) -> str:
-    """Equal for runs of the same settings, whatever their seed; the id of a run that is no training or cannot be read."""
-    return json.dumps(settings_of(run.config), sort_keys=True) if isinstance(run.config, TrainConfig) else run.id
+    """Equal for runs of the same settings, whatever their seed; the id of a run that is no training
+    or cannot be read."""
+    return (
+        json.dumps(settings_of(run.config), sort_keys=True)
+        if isinstance(run.config, TrainConfig)
+        else run.id
+    )
 
 
 def groups_of(runs: Sequence[Run]) -> dict[str, str]:
-    """For each run id what it shares with the other seeds of the same settings. A seed counts once: its second run stands alone."""
+    """For each run id what it shares with the other seeds of the same settings. A seed counts once:
+    its second run stands alone."""
     found: dict[str, str] = {}
     taken: set[tuple[str, int]] = set()
     for run in runs:
@@ -53,11 +61,14 @@ def groups_of(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def found_runs(ids: Iterable[str]) -> tuple[list[Run], list[str]]:
-    """The trainings of these ids, each once and in their order; and what is not among them, one sentence each."""
+    """The trainings of these ids, each once and in their order; and what is not among them, one
+    sentence each."""
     runs, missing = [], []
     for run_id in dict.fromkeys(ids):
         run = _run(run_id)
-        reason = f"Run {run_id[:80]!r} is not here: {_remedy(run_id)}." if run is None else _unfit(run)
+        reason = (
+            f"Run {run_id[:80]!r} is not here: {_remedy(run_id)}." if run is None else _unfit(run)
+        )
         if reason:
             missing.append(reason)
         elif run is not None:
@@ -92,7 +103,8 @@ def _unfit(run: Run) -> str:
 
 
 def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[Group], list[str]]:
-    """The arms in the order of their first run, each with a name of its own, and notes on runs that stand alone beside their like.
+    """The arms in the order of their first run, each with a name of its own, and notes on runs that
+    stand alone beside their like.
 
     groups: False gives every run its own arm.
     """
@@ -101,7 +113,10 @@ def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[Group], list[str
     for run in runs:
         parts.setdefault(of[run.id], []).append(run)
     together = [tuple(part) for part in parts.values()]
-    names = [part[0].name if len(part) == 1 else common_name([run.name for run in part]) for part in together]
+    names = [
+        part[0].name if len(part) == 1 else common_name([run.name for run in part])
+        for part in together
+    ]
     names = told_apart(names, [part[0].id for part in together])
     found = []
     for name, part in zip(names, together, strict=True):
@@ -115,4 +130,7 @@ def _alone(run: Run, runs: Sequence[Run]) -> str:
     """What is said of a second run of the same settings and seed."""
     twin = next(other for other in runs if other.config == run.config)
     seed = run.config.seed if isinstance(run.config, TrainConfig) else ""
-    return f"{run.name} ({run.id}) has the settings and the seed {seed} of {twin.name} ({twin.id}), so it stands as an arm of its own."
+    return (
+        f"{run.name} ({run.id}) has the settings and the seed {seed} of {twin.name} ({twin.id}), so"
+        " it stands as an arm of its own."
+    )

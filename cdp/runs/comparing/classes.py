@@ -18,17 +18,23 @@ from cdp.statistics.shares import share_interval
 from cdp.statistics.verdicts import LEAST_A_CLASS
 from cdp.types import Interval
 
-BY_IMAGES = "Differences by class of arms with one seed rest on images alone and say nothing of other seeds."
+BY_IMAGES = (
+    "Differences by class of arms with one seed rest on images alone and say nothing of other"
+    " seeds."
+)
 FEW_IMAGES = f"Of classes with fewer than {LEAST_A_CLASS} images nothing is claimed."
-UNFAIR = "Of the classes of arms that are not compared fairly nothing is claimed: the verdicts say why."
+UNFAIR = (
+    "Of the classes of arms that are not compared fairly nothing is claimed: the verdicts say why."
+)
 
 Tested = tuple[Interval, float | None]
 """A difference and its p, None where no test is defined."""
 
 
 def class_shares(arm: Measured) -> dict[str, Interval]:
-    """By class name, the share of all seeds' images together, with Wilson's interval for as many answers as there are different images: seeds
-    that see the same images are no further images. Empty where the arm was not evaluated."""
+    """By class name, the share of all seeds' images together, with Wilson's interval for as many
+    answers as there are different images: seeds that see the same images are no further images.
+    Empty where the arm was not evaluated."""
     found = {}
     for name, figures in _by_class(arm).items():
         of = [(one.robust, one.n) for one in figures.values() if one.robust is not None]
@@ -39,13 +45,18 @@ def class_shares(arm: Measured) -> dict[str, Interval]:
     return found
 
 
-def class_differences(arms: Sequence[Measured], reader: OutcomeReader) -> tuple[list[ClassDifference], list[str]]:
-    """Each other arm minus the first, class by class, where both were measured in the same way; with notes on what is claimed.
+def class_differences(
+    arms: Sequence[Measured], reader: OutcomeReader
+) -> tuple[list[ClassDifference], list[str]]:
+    """Each other arm minus the first, class by class, where both were measured in the same way;
+    with notes on what is claimed.
 
-    Two shared seeds or more: t interval and test of the differences by seed. Else three seeds or more of both: Welch's. Else, of the one
-    seed of each: paired by image (interval of Agresti and Min 2005, McNemar's test) where outcomes are here, without them Newcombe's for
-    independent shares and Fisher's exact test, which are too careful for the same images rather than too bold. p is adjusted by Holm over all
-    classes of all pairs; a class of fewer than ``LEAST_A_CLASS`` images has none, nor has any class of a pair that is not compared fairly.
+    Two shared seeds or more: t interval and test of the differences by seed. Else three seeds or
+    more of both: Welch's. Else, of the one seed of each: paired by image (interval of Agresti and
+    Min 2005, McNemar's test) where outcomes are here, without them Newcombe's for independent
+    shares and Fisher's exact test, which are too careful for the same images rather than too bold.
+    p is adjusted by Holm over all classes of all pairs; a class of fewer than ``LEAST_A_CLASS``
+    images has none, nor has any class of a pair that is not compared fairly.
     """
     found: list[ClassDifference] = []
     by_images, few, unfair = False, False, False
@@ -53,16 +64,30 @@ def class_differences(arms: Sequence[Measured], reader: OutcomeReader) -> tuple[
         if arms[0].setting != other.setting:
             continue
         pairs = _pair(arms[0], other, reader)
-        by_images = by_images or (bool(pairs) and min(len(arm.values("robust")) for arm in (arms[0], other)) < 2)
+        by_images = by_images or (
+            bool(pairs) and min(len(arm.values("robust")) for arm in (arms[0], other)) < 2
+        )
         against = bool(withheld(arms[0], other, shared_seeds(arms[0], other)))
         images = {name: share.n for name, share in class_shares(arms[0]).items()}
         for name, (difference, p) in pairs.items():
             small = images.get(name, 0) < LEAST_A_CLASS
             few, unfair = few or small, unfair or against
-            found.append(ClassDifference(name, arms[0].name, other.name, _clipped(difference), None if small or against else p))
+            found.append(
+                ClassDifference(
+                    name,
+                    arms[0].name,
+                    other.name,
+                    _clipped(difference),
+                    None if small or against else p,
+                )
+            )
     adjusted = holm([one.p for one in found])
     found = [replace(one, adjusted=p) for one, p in zip(found, adjusted, strict=True)]
-    return found, [said for said, holds in ((BY_IMAGES, by_images), (FEW_IMAGES, few), (UNFAIR, unfair)) if holds]
+    return found, [
+        said
+        for said, holds in ((BY_IMAGES, by_images), (FEW_IMAGES, few), (UNFAIR, unfair))
+        if holds
+    ]
 
 
 def shared_seeds(first: Measured, second: Measured) -> tuple[int, ...]:
@@ -75,19 +100,30 @@ def _by_class(arm: Measured) -> dict[str, dict[int, ClassFigures]]:
     """Figures by class name and seed."""
     found: dict[str, dict[int, ClassFigures]] = {}
     for run, number in zip(arm.group.runs, arm.numbers, strict=True):
-        for one in number.report.main.classes if number is not None and number.report is not None else ():
+        for one in (
+            number.report.main.classes if number is not None and number.report is not None else ()
+        ):
             if one.robust is not None and one.n > 0:
                 found.setdefault(one.name, {})[getattr(run.config, "seed", 0)] = one
     return found
 
 
 def _pair(first: Measured, second: Measured, reader: OutcomeReader) -> dict[str, Tested]:
-    if len(first.measured) == len(second.measured) == 1 and (paired := _by_image(first, second, reader)):
+    if len(first.measured) == len(second.measured) == 1 and (
+        paired := _by_image(first, second, reader)
+    ):
         return paired
-    before, after, one, other = _by_class(first), _by_class(second), class_shares(first), class_shares(second)
+    before, after, one, other = (
+        _by_class(first),
+        _by_class(second),
+        class_shares(first),
+        class_shares(second),
+    )
     return {
-        name: _over_seeds(_shares(before[name]), _shares(after[name]))
-        or (newcombe(one[name], other[name]), _fisher(one[name], other[name]))
+        name: (
+            _over_seeds(_shares(before[name]), _shares(after[name]))
+            or (newcombe(one[name], other[name]), _fisher(one[name], other[name]))
+        )
         for name in one
         if name in other
     }
@@ -119,7 +155,8 @@ def _fisher(first: Interval, second: Interval) -> float:
 
 
 def newcombe(first: Interval, second: Interval) -> Interval:
-    """``second`` minus ``first``, independent shares with Wilson's intervals (Newcombe 1998, method 10). n: the smaller one."""
+    """``second`` minus ``first``, independent shares with Wilson's intervals (Newcombe 1998, method
+    10). n: the smaller one."""
     value = second.value - first.value
     low = value - math.hypot(second.value - second.low, first.high - first.value)
     high = value + math.hypot(second.high - second.value, first.value - first.low)
@@ -127,13 +164,18 @@ def newcombe(first: Interval, second: Interval) -> Interval:
 
 
 def _by_image(first: Measured, second: Measured, reader: OutcomeReader) -> dict[str, Tested]:
-    """Second minus first on the images that both saw; empty where those are not known one by one."""
+    """Second minus first on the images that both saw; empty where those are not known one by
+    one."""
     one, other = reader.of(first.measured[0]), reader.of(second.measured[0])
     report = first.measured[0].report
     if one is None or other is None or report is None or not one.same_images(other):
         return {}
     places = {name: one.label == number for number, name in enumerate(report.class_names)}
-    tests = {name: mcnemar(one.robust[there], other.robust[there]) for name, there in places.items() if there.any()}
+    tests = {
+        name: mcnemar(one.robust[there], other.robust[there])
+        for name, there in places.items()
+        if there.any()
+    }
     return {name: (test.difference, test.p) for name, test in tests.items()}
 
 

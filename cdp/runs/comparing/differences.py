@@ -1,4 +1,5 @@
-"""Pairs of arms under test: over shared seeds, over seeds, or over the same images, with one correction for all pairs."""
+"""Pairs of arms under test: over shared seeds, over seeds, or over the same images, with one
+correction for all pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from cdp.statistics.verdicts import Unit, verdict
 
 METRICS: tuple[Metric, ...] = ("robust", "clean")
 MAX_ARMS = 16
-"""With more arms only the first is tested against the others: so many pairs are read by nobody, and each of them blunts all tests."""
+"""With more arms only the first is tested against the others: so many pairs are read by nobody, and
+each of them blunts all tests."""
 LEVEL = 0.95
 
 T = TypeVar("T")
@@ -29,8 +31,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Tested:
-    """A pair under its test. reason: why there is none; seeds, paired: the shared seeds and the difference of each, () where the test is another;
-    same: whether both answer every image alike."""
+    """A pair under its test. reason: why there is none; seeds, paired: the shared seeds and the
+    difference of each, () where the test is another; same: whether both answer every image alike.
+    """
 
     first: Measured
     second: Measured
@@ -44,7 +47,11 @@ class _Tested:
 
 def pairs_of(things: Sequence[T]) -> list[tuple[T, T]]:
     """Every pair in order; of more than MAX_ARMS things, only those with the first."""
-    return list(combinations(things, 2)) if len(things) <= MAX_ARMS else [(things[0], other) for other in things[1:]]
+    return (
+        list(combinations(things, 2))
+        if len(things) <= MAX_ARMS
+        else [(things[0], other) for other in things[1:]]
+    )
 
 
 def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Difference]:
@@ -56,12 +63,15 @@ def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Differe
         adjusted = holm([None if one.test is None else one.test.p for one in tested])
         # Of the tests that were made: one that could not be counts in no correction.
         made = sum(one.test is not None and one.test.p is not None for one in tested)
-        found += [_difference(one, metric, p, made) for one, p in zip(tested, adjusted, strict=True)]
+        found += [
+            _difference(one, metric, p, made) for one, p in zip(tested, adjusted, strict=True)
+        ]
     return found
 
 
 def _test(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Tested:
-    """Paired over shared seeds where there are two, else Welch where both have three seeds, else McNemar where both have one."""
+    """Paired over shared seeds where there are two, else Welch where both have three seeds, else
+    McNemar where both have one."""
     before, after = first.values(metric), second.values(metric)
     shared = sorted(before.keys() & after.keys())
     if reason := _untestable(first, second, metric):
@@ -69,9 +79,21 @@ def _test(first: Measured, second: Measured, metric: Metric, reader: OutcomeRead
     if len(shared) >= 2:
         one, other = [before[seed] for seed in shared], [after[seed] for seed in shared]
         paired = tuple(b - a for a, b in zip(one, other, strict=True))
-        return _Tested(first, second, paired_test(one, other, level=LEVEL), "paired seeds", tuple(shared), paired)
+        return _Tested(
+            first,
+            second,
+            paired_test(one, other, level=LEVEL),
+            "paired seeds",
+            tuple(shared),
+            paired,
+        )
     if min(len(before), len(after)) >= WELCH_SEEDS:
-        return _Tested(first, second, welch_test(list(before.values()), list(after.values()), level=LEVEL), "seeds")
+        return _Tested(
+            first,
+            second,
+            welch_test(list(before.values()), list(after.values()), level=LEVEL),
+            "seeds",
+        )
     return _same_images(first, second, metric, reader)
 
 
@@ -81,26 +103,51 @@ def _untestable(first: Measured, second: Measured, metric: Metric) -> str:
         if not arm.values(metric):
             return f"{arm.name} has no {metric} accuracy yet"
     if first.setting != second.setting:
-        return f"{first.name} was measured by {first.setting} and {second.name} by {second.setting}: evaluate both with the same settings"
+        return (
+            f"{first.name} was measured by {first.setting} and {second.name} by {second.setting}:"
+            " evaluate both with the same settings"
+        )
     return ""
 
 
-def _same_images(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Tested:
+def _same_images(
+    first: Measured, second: Measured, metric: Metric, reader: OutcomeReader
+) -> _Tested:
     """McNemar where each arm is one model whose outcomes of the same images are here."""
     none = _Tested(first, second, None, "shared images")
     several = [arm.name for arm in (first, second) if len(arm.values(metric)) > 1]
     if len(several) == 2:
         counts = [len(arm.values(metric)) for arm in (first, second)]
-        said = f"they share fewer than two seeds, and {counts[0]} and {counts[1]} are too few for a test that is not paired"
-        return replace(none, reason=f"{said}: train both with the same seeds, or at least {WELCH_SEEDS} of each")
+        said = (
+            f"they share fewer than two seeds, and {counts[0]} and {counts[1]} are too few for a"
+            " test that is not paired"
+        )
+        return replace(
+            none,
+            reason=f"{said}: train both with the same seeds, or at least {WELCH_SEEDS} of each",
+        )
     if several:
         single = second.name if several == [first.name] else first.name
-        return replace(none, reason=f"{single} has one seed: train at least one more, with a seed that {several[0]} has")
+        return replace(
+            none,
+            reason=(
+                f"{single} has one seed: train at least one more, with a seed that {several[0]} has"
+            ),
+        )
     one, other = (reader.of(arm.measured[0]) for arm in (first, second))
     if one is None or other is None:
-        return replace(none, reason="each is one seed without outcomes image by image: evaluate both, or train two seeds or more of each")
+        return replace(
+            none,
+            reason=(
+                "each is one seed without outcomes image by image: evaluate both, or train two"
+                " seeds or more of each"
+            ),
+        )
     if not one.same_images(other):
-        return replace(none, reason="each is one seed, and their evaluations list other images: evaluate both again")
+        return replace(
+            none,
+            reason="each is one seed, and their evaluations list other images: evaluate both again",
+        )
     right = one.right(metric), other.right(metric)
     return replace(none, test=mcnemar(*right, level=LEVEL), same=np.array_equal(*right))
 
@@ -109,20 +156,52 @@ def _difference(one: _Tested, metric: Metric, adjusted: float | None, tests: int
     first, second, test = one.first.name, one.second.name, one.test
     if test is None:
         # Said at once, as the remedy for one would lead into the other.
-        against = withheld(one.first, one.second) if one.first.measured and one.second.measured else ""
-        said = f"{first} and {second} cannot be compared in {metric} accuracy: {one.reason}{f'; besides, {against}' * bool(against)}."
+        against = (
+            withheld(one.first, one.second) if one.first.measured and one.second.measured else ""
+        )
+        said = (
+            f"{first} and {second} cannot be compared in {metric} accuracy:"
+            f" {one.reason}{f'; besides, {against}' * bool(against)}."
+        )
         return Difference(metric, first, second, None, None, None, "", 0, None, said, against)
     against = withheld(one.first, one.second, one.seeds)
-    known = beside(one.first, one.second, metric, one.seeds) + ["both are right on the very same images"] * one.same
+    known = (
+        beside(one.first, one.second, metric, one.seeds)
+        + ["both are right on the very same images"] * one.same
+    )
     settled = adjusted is not None and adjusted < 1 - LEVEL
-    # Holm asks most of the smallest p of all pairs; a power for that level promises too little rather than too much.
-    more = more_seeds(one.paired, level=1 - (1 - LEVEL) / max(1, tests)) if one.paired and not settled and not against else None
+    # Holm asks most of the smallest p of all pairs; a power for that level promises too little
+    # rather than too much.
+    more = (
+        more_seeds(one.paired, level=1 - (1 - LEVEL) / max(1, tests))
+        if one.paired and not settled and not against
+        else None
+    )
     said = verdict(
-        first, second, test.difference, adjusted, count=test.count, unit=one.unit, more=more, level=LEVEL, corrected=tests > 1, withheld=against,
+        first,
+        second,
+        test.difference,
+        adjusted,
+        count=test.count,
+        unit=one.unit,
+        more=more,
+        level=LEVEL,
+        corrected=tests > 1,
+        withheld=against,
         beside=known,
-    )  # fmt: skip
+    )
     return Difference(
-        metric, first, second, test.difference, _number(test.p), _number(adjusted), test.method, test.count, more, said, against
+        metric,
+        first,
+        second,
+        test.difference,
+        _number(test.p),
+        _number(adjusted),
+        test.method,
+        test.count,
+        more,
+        said,
+        against,
     )
 
 

@@ -13,8 +13,8 @@ from cdp.types import Interval
 
 @dataclass(frozen=True)
 class Measured:
-    """An arm with the numbers chosen for it. setting: None where it has none; numbers: one a run, None where not measured in this setting; spent:
-    the compute of each run, None unknown."""
+    """An arm with the numbers chosen for it. setting: None where it has none; numbers: one a run,
+    None where not measured in this setting; spent: the compute of each run, None unknown."""
 
     group: Group
     setting: Setting | None
@@ -33,7 +33,9 @@ class Measured:
         """By seed, with the interval of the images."""
         found = {}
         for run, number in zip(self.group.runs, self.numbers, strict=True):
-            share = None if number is None else number.robust if metric == "robust" else number.clean
+            share = (
+                None if number is None else number.robust if metric == "robust" else number.clean
+            )
             if share is not None:
                 found[getattr(run.config, "seed", 0)] = share
         return found
@@ -43,7 +45,8 @@ class Measured:
         return [number for number in self.numbers if number is not None]
 
     def interval(self, metric: Metric) -> Interval | None:
-        """Mean over seeds with Student's t interval, cut to 0..1; of a single seed Wilson's, of its images."""
+        """Mean over seeds with Student's t interval, cut to 0..1; of a single seed Wilson's, of its
+        images."""
         shares = self.shares(metric)
         if len(shares) < 2:
             return next(iter(shares.values()), None)
@@ -55,5 +58,10 @@ class Measured:
         """Which interval of robust accuracy that is; "" where there is none."""
         shares = self.shares("robust") or self.shares("clean")
         if len(shares) > 1:
-            return f"95 % t interval over {len(shares)} seeds{', 1 degree of freedom' * (len(shares) == 2)}"
-        return "".join(f"95 % Wilson interval of {share.n:,} images, one seed" for share in shares.values())
+            return (
+                f"95 % t interval over {len(shares)}"
+                f" seeds{', 1 degree of freedom' * (len(shares) == 2)}"
+            )
+        return "".join(
+            f"95 % Wilson interval of {share.n:,} images, one seed" for share in shares.values()
+        )

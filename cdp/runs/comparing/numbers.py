@@ -1,4 +1,5 @@
-"""The accuracies that are known of a training: by its evaluations, and by its own validation images, each with how it was measured."""
+"""The accuracies that are known of a training: by its evaluations, and by its own validation
+images, each with how it was measured."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ _UNKNOWN_SUITE = 1
 class Setting:
     """How an accuracy was measured; equal for accuracies that can be compared.
 
-    suite: as in a report, or VALIDATION; attack: in words; epsilon: None unknown; which: weights, "best", "last" or "given";
-    rows: which images, by the hash of a report.
+    suite: as in a report, or VALIDATION; attack: in words; epsilon: None unknown; which: weights,
+    "best", "last" or "given"; rows: which images, by the hash of a report.
     """
 
     suite: str
@@ -49,13 +50,15 @@ class Setting:
 
     @property
     def strength(self) -> tuple[int, bool, int]:
-        """More is to be preferred: the stronger attack, then the best epoch's weights, then more images."""
+        """More is to be preferred: the stronger attack, then the best epoch's weights, then more
+        images."""
         return _RANKS.get(self.suite, _UNKNOWN_SUITE), self.which != "last", self.n
 
 
 @dataclass(frozen=True)
 class Number:
-    """Clean and robust accuracy of one training with Wilson's intervals. evaluation: id, "" for validation; report: its figures.
+    """Clean and robust accuracy of one training with Wilson's intervals. evaluation: id, "" for
+    validation; report: its figures.
 
     epoch: of the weights, 0 unknown; created: unix time of the evaluation, 0 for validation.
     """
@@ -74,8 +77,11 @@ class Number:
 Numbers = Mapping[Setting, Number]
 
 
-def numbers_of(runs: Collection[Run], reached: Mapping[str, Reached]) -> tuple[dict[str, Numbers], list[str]]:
-    """For each run id all that is known of it, the newest where a setting was evaluated twice; and what could not be used. reached: by run id."""
+def numbers_of(
+    runs: Collection[Run], reached: Mapping[str, Reached]
+) -> tuple[dict[str, Numbers], list[str]]:
+    """For each run id all that is known of it, the newest where a setting was evaluated twice; and
+    what could not be used. reached: by run id."""
     found: dict[str, dict[Setting, Number]] = {run.id: {} for run in runs}
     notes = []
     for folder, run_id in _evaluations(found.keys()):
@@ -86,7 +92,10 @@ def numbers_of(runs: Collection[Run], reached: Mapping[str, Reached]) -> tuple[d
             continue
         if number is not None:
             before = found[run_id].get(number.setting)
-            if before is None or (number.created, number.evaluation) > (before.created, before.evaluation):
+            if before is None or (number.created, number.evaluation) > (
+                before.created,
+                before.evaluation,
+            ):
                 found[run_id][number.setting] = number
     for run in runs:
         number = _validated(run, reached[run.id])
@@ -96,9 +105,14 @@ def numbers_of(runs: Collection[Run], reached: Mapping[str, Reached]) -> tuple[d
 
 
 def _evaluations(run_ids: Collection[str]) -> list[tuple[Path, str]]:
-    """Folders of the evaluations of these runs, and whose each is. One small file is read of every run there is, no more."""
+    """Folders of the evaluations of these runs, and whose each is. One small file is read of every
+    run there is, no more."""
     try:
-        folders = [Path(entry.path) for entry in os.scandir(paths.runs_dir()) if entry.is_dir() and not entry.name.startswith(".")]
+        folders = [
+            Path(entry.path)
+            for entry in os.scandir(paths.runs_dir())
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
     except FileNotFoundError:
         return []
     found = []
@@ -108,32 +122,63 @@ def _evaluations(run_ids: Collection[str]) -> list[tuple[Path, str]]:
         except OSError:
             continue
         config = written.get("config")
-        model = config.get("model") if written.get("kind") == "evaluate" and isinstance(config, dict) else None
+        model = (
+            config.get("model")
+            if written.get("kind") == "evaluate" and isinstance(config, dict)
+            else None
+        )
         if isinstance(model, str) and model.startswith(RUN) and model.removeprefix(RUN) in run_ids:
             found.append((folder, model.removeprefix(RUN)))
     return found
 
 
 def _evaluated(folder: Path) -> Number | None:
-    """What an evaluation came to, None before it is finished. Raises InputError where its report cannot be used."""
+    """What an evaluation came to, None before it is finished. Raises InputError where its report
+    cannot be used."""
     run = read_run(folder)
     if run.state != "finished":
         return None
     report = read_report(folder / REPORT)
     main = report.main
-    shares = [main.clean, main.robust, *(one.robust for one in main.classes if one.robust is not None)]
-    wrong = next((share for share in shares if not 0 <= share.low <= share.value <= share.high <= 1), None)
+    shares = [
+        main.clean,
+        main.robust,
+        *(one.robust for one in main.classes if one.robust is not None),
+    ]
+    wrong = next(
+        (share for share in shares if not 0 <= share.low <= share.value <= share.high <= 1), None
+    )
     if wrong is not None or report.n < 1:
-        said = f"{wrong.value:g} where an accuracy in 0..1 belongs" if wrong else f"{report.n} images"
+        said = (
+            f"{wrong.value:g} where an accuracy in 0..1 belongs" if wrong else f"{report.n} images"
+        )
         raise InputError(f"{folder / REPORT} holds {said}: evaluate again")
     setting = Setting(
-        report.suite, report.attack, report.norm, round(report.epsilon, 9), report.n, report.part, report.rows_sha256, main.which
-    )  # fmt: skip
-    return Number(setting, report.label, main.robust, main.clean, folder.name, report, folder, main.epoch, run.created)
+        report.suite,
+        report.attack,
+        report.norm,
+        round(report.epsilon, 9),
+        report.n,
+        report.part,
+        report.rows_sha256,
+        main.which,
+    )
+    return Number(
+        setting,
+        report.label,
+        main.robust,
+        main.clean,
+        folder.name,
+        report,
+        folder,
+        main.epoch,
+        run.created,
+    )
 
 
 def _validated(run: Run, reached: Reached) -> Number | None:
-    """The accuracies of the best epoch on the run's own validation images; None before its first epoch.
+    """The accuracies of the best epoch on the run's own validation images; None before its first
+    epoch.
 
     They are an estimate: the attack is short, and the best epoch was chosen on the same images.
     """
@@ -142,18 +187,30 @@ def _validated(run: Run, reached: Reached) -> Number | None:
         return None
     attack, n = f"PGD-{config.validation_steps}", reached.n
     setting = Setting(
-        VALIDATION, attack, config.norm, _epsilon(config, reached), n, f"the validation images of {config.dataset}",
-        f"{config.dataset}, {config.held_out} held out", "best",
-    )  # fmt: skip
+        VALIDATION,
+        attack,
+        config.norm,
+        _epsilon(config, reached),
+        n,
+        f"the validation images of {config.dataset}",
+        f"{config.dataset}, {config.held_out} held out",
+        "best",
+    )
     clean = None if reached.best_clean is None else share_interval(reached.best_clean, n, n)
     label = f"validation, {attack}, n = {n:,}: an estimate"
-    return Number(setting, label, share_interval(reached.best_robust, n, n), clean, epoch=reached.best_epoch)
+    return Number(
+        setting, label, share_interval(reached.best_robust, n, n), clean, epoch=reached.best_epoch
+    )
 
 
 def _epsilon(config: TrainConfig, reached: Reached) -> float | None:
     """The budget trained for and validated with; None where only the data set knew it."""
     info = CATALOG.get(config.dataset)
-    for value in (reached.epsilon, config.epsilon, info.conventional(config.norm) if info else None):
+    for value in (
+        reached.epsilon,
+        config.epsilon,
+        info.conventional(config.norm) if info else None,
+    ):
         if value is not None:
             return round(value, 9)
     return None

@@ -1,4 +1,5 @@
-"""What became of every image under the models that are compared: each file read once, and only believed where it fits its report."""
+"""What became of every image under the models that are compared: each file read once, and only
+believed where it fits its report."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Images:
-    """Per image, (n,): rows, label int64; clean, robust bool, right without and under every attack."""
+    """Per image, (n,): rows, label int64; clean, robust bool, right without and under every
+    attack."""
 
     rows: np.ndarray
     label: np.ndarray
@@ -48,7 +50,9 @@ class OutcomeReader:
                 self._read[number.evaluation] = _images(number)
             except InputError as error:
                 self._read[number.evaluation] = None
-                self.notes.append(f"Images of evaluation {number.evaluation} are left out: {error}.")
+                self.notes.append(
+                    f"Images of evaluation {number.evaluation} are left out: {error}."
+                )
         return self._read[number.evaluation]
 
 
@@ -64,5 +68,7 @@ def _images(number: Number) -> Images | None:
     found = Images(outcomes.rows, outcomes.label, one.clean == outcomes.label, one.robust)
     for right, share in ((found.clean, main.clean), (found.robust, main.robust)):
         if not abs(float(right.mean()) - share.value) <= _ROUNDING:
-            raise InputError(f"{path} does not belong to its report (other accuracies): evaluate again")
+            raise InputError(
+                f"{path} does not belong to its report (other accuracies): evaluate again"
+            )
     return found

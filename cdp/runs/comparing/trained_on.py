@@ -1,4 +1,5 @@
-"""Which synthetic images a training saw: by the card of its best classifier, else by the sets as they are now."""
+"""Which synthetic images a training saw: by the card of its best classifier, else by the sets as
+they are now."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _SHORT = 12
 
 @dataclass(frozen=True)
 class SetMark:
-    """One synthetic set as it was when a training began. images, created, card_sha256: 0 and "" where unknown."""
+    """One synthetic set as it was when a training began. images, created, card_sha256: 0 and ""
+    where unknown."""
 
     images: int
     created: str
@@ -29,16 +31,21 @@ class SetMark:
 
     @property
     def identity(self) -> tuple[int, str]:
-        """Equal for the same set. The hash of its card changes with every tag, so it decides only where there is no date."""
+        """Equal for the same set. The hash of its card changes with every tag, so it decides only
+        where there is no date."""
         return self.images, self.created or self.card_sha256
 
     def __str__(self) -> str:
-        return f"{self.images:,} images, {self.created or 'no date'}, card {self.card_sha256[:_SHORT] or 'unknown'}"
+        return (
+            f"{self.images:,} images, {self.created or 'no date'}, card"
+            f" {self.card_sha256[:_SHORT] or 'unknown'}"
+        )
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """images: synthetic ones to draw from, None unknown; counts: by name of the set, None unknown; marks: of sets as they were trained on."""
+    """images: synthetic ones to draw from, None unknown; counts: by name of the set, None unknown;
+    marks: of sets as they were trained on."""
 
     images: int | None
     counts: Mapping[str, int | None]
@@ -71,8 +78,14 @@ def _marks(card: Mapping[str, Any]) -> dict[str, SetMark]:
     sets = card.get("sets")
     found = {}
     for one in sets if isinstance(sets, list) else []:
-        if isinstance(one, dict) and isinstance(one.get("name"), str) and (images := _count(one.get("images"))) is not None:
-            found[one["name"]] = SetMark(images, str(one.get("created") or "")[:40], str(one.get("card_sha256") or "")[:64])
+        if (
+            isinstance(one, dict)
+            and isinstance(one.get("name"), str)
+            and (images := _count(one.get("images"))) is not None
+        ):
+            found[one["name"]] = SetMark(
+                images, str(one.get("created") or "")[:40], str(one.get("card_sha256") or "")[:64]
+            )
     return found
 
 

@@ -1,4 +1,5 @@
-"""The columns of the run table: every setting of a training, what it has reached, its labels; and rows sorted and grouped by them."""
+"""The columns of the run table: every setting of a training, what it has reached, its labels; and
+rows sorted and grouped by them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ NOTHING = "none"
 class Column:
     """One column. name: in filters and links; title, unit: for its head; shown: by default.
 
-    value: of a row in ``unit``, None where it is missing: a number, a text, True or False, a tuple of texts, or for "time" unix seconds.
+    value: of a row in ``unit``, None where it is missing: a number, a text, True or False, a tuple
+    of texts, or for "time" unix seconds.
     """
 
     name: str
@@ -44,11 +46,14 @@ def columns() -> tuple[Column, ...]:
 
 
 def column_named(name: str) -> Column:
-    """The column of that name, title or short form. Raises InputError that names those that come nearest."""
+    """The column of that name, title or short form. Raises InputError that names those that come
+    nearest."""
     plain = name.strip().lower().replace(" ", "_").replace("-", "_")
     found = _COLUMNS.get(plain) or _COLUMNS.get(_ALIASES.get(plain, ""))
     if found is None:
-        raise InputError(f"column {name[:60]!r} is unknown: {nearest(plain, [*_COLUMNS, *_ALIASES])}")
+        raise InputError(
+            f"column {name[:60]!r} is unknown: {nearest(plain, [*_COLUMNS, *_ALIASES])}"
+        )
     return found
 
 
@@ -56,11 +61,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """What somebody may have meant who wrote ``word``, as a remedy."""
     names = list(dict.fromkeys(known))
     close = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(names[:12])}, or a setting of a training"
+    return (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else f"choose one of {', '.join(names[:12])}, or a setting of a training"
+    )
 
 
 def sort_rows(rows: Sequence[Row], column: str, descending: bool = False) -> list[Row]:
-    """Rows by one column, missing values last either way; equal ones keep their order. Raises InputError for an unknown column."""
+    """Rows by one column, missing values last either way; equal ones keep their order. Raises
+    InputError for an unknown column."""
     by = column_named(column)
     valued = [(_key(by.value(row)), row) for row in rows]
     there = [pair for pair in valued if pair[0] is not None]
@@ -69,9 +79,11 @@ def sort_rows(rows: Sequence[Row], column: str, descending: bool = False) -> lis
 
 
 def group_rows(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
-    """Rows by ``Row.group`` (by: "seed group"), or by the values of a column as text; groups in the order of their first row.
+    """Rows by ``Row.group`` (by: "seed group"), or by the values of a column as text; groups in the
+    order of their first row.
 
-    A row with several tags is in the group of each; one without a value is under "none". Raises InputError for an unknown column.
+    A row with several tags is in the group of each; one without a value is under "none". Raises
+    InputError for an unknown column.
     """
     column = None if by.strip().lower() in (SEED_GROUP, "group") else column_named(by)
     found: dict[str, list[Row]] = {}
@@ -125,9 +137,19 @@ def _knob(name: str) -> Column:
     field = TrainConfig.model_fields[name]
     extra = field.json_schema_extra
     told = extra if isinstance(extra, dict) else {}
-    shown, several = name in ("method", "architecture", "seed"), get_origin(field.annotation) is tuple
+    shown, several = (
+        name in ("method", "architecture", "seed"),
+        get_origin(field.annotation) is tuple,
+    )
     read = _several(name) if several else _single(name)
-    return Column(name, str(told.get("label", name)), str(told.get("unit", "")), _holds(field.annotation), read, shown)
+    return Column(
+        name,
+        str(told.get("label", name)),
+        str(told.get("unit", "")),
+        _holds(field.annotation),
+        read,
+        shown,
+    )
 
 
 def _single(name: str) -> Callable[[Row], Any]:
@@ -157,16 +179,51 @@ _COLUMNS: dict[str, Column] = {
         Column("created", "Created", "", "time", lambda row: row.created, shown=True),
         Column("duration", "Training time", "s", "seconds", lambda row: row.seconds),
         Column("epoch", "Epoch", "", "number", lambda row: row.epoch, shown=True),
-        Column("clean", "Clean, validation", "%", "percent", lambda row: _percent(row.best_clean), shown=True),
-        Column("robust", "Robust, validation", "%", "percent", lambda row: _percent(row.best_robust), shown=True),
+        Column(
+            "clean",
+            "Clean, validation",
+            "%",
+            "percent",
+            lambda row: _percent(row.best_clean),
+            shown=True,
+        ),
+        Column(
+            "robust",
+            "Robust, validation",
+            "%",
+            "percent",
+            lambda row: _percent(row.best_robust),
+            shown=True,
+        ),
         Column("best_epoch", "Best epoch", "", "number", lambda row: row.best_epoch or None),
-        Column("last_robust", "Robust, last epoch", "%", "percent", lambda row: _percent(row.robust)),
+        Column(
+            "last_robust", "Robust, last epoch", "%", "percent", lambda row: _percent(row.robust)
+        ),
         Column("n", "Validation images", "images", "number", lambda row: row.n or None),
-        Column("evaluated_robust", "Robust, evaluated", "%", "percent",
-               lambda row: _percent(row.evaluated.robust) if row.evaluated else None, shown=True),
-        Column("evaluated_clean", "Clean, evaluated", "%", "percent", lambda row: _percent(row.evaluated.clean) if row.evaluated else None),
+        Column(
+            "evaluated_robust",
+            "Robust, evaluated",
+            "%",
+            "percent",
+            lambda row: _percent(row.evaluated.robust) if row.evaluated else None,
+            shown=True,
+        ),
+        Column(
+            "evaluated_clean",
+            "Clean, evaluated",
+            "%",
+            "percent",
+            lambda row: _percent(row.evaluated.clean) if row.evaluated else None,
+        ),
         Column("evaluated_label", "Evaluated by", "", "text", _of_evaluation("label"), shown=True),
-        Column("synthetic_images", "Synthetic images", "images", "number", lambda row: row.synthetic_images, shown=True),
+        Column(
+            "synthetic_images",
+            "Synthetic images",
+            "images",
+            "number",
+            lambda row: row.synthetic_images,
+            shown=True,
+        ),
         # In place of the setting, which runs whose length was set in epochs leave empty.
         Column("steps", "Steps", "steps", "number", lambda row: row.steps, shown=True),
         Column("images_seen", "Images seen", "images", "number", lambda row: row.images_seen),
@@ -175,11 +232,21 @@ _COLUMNS: dict[str, Column] = {
         Column("group", "Seed group", "", "text", lambda row: row.group),
         Column("id", "Run", "", "text", lambda row: row.id),
     )
-}  # fmt: skip
+}
 
 _SHORT = {
-    "tag": "tags", "starred": "star", "sets": "synthetic", "arch": "architecture", "lr": "learning_rate", "data": "dataset", "evaluated": "evaluated_robust",
-    "label": "evaluated_label", "run": "id", "started": "created",
+    "tag": "tags",
+    "starred": "star",
+    "sets": "synthetic",
+    "arch": "architecture",
+    "lr": "learning_rate",
+    "data": "dataset",
+    "evaluated": "evaluated_robust",
+    "label": "evaluated_label",
+    "run": "id",
+    "started": "created",
     "steps_taken": "steps",
-}  # fmt: skip
-_ALIASES = {column.title.lower().replace(" ", "_"): column.name for column in _COLUMNS.values()} | _SHORT
+}
+_ALIASES = {
+    column.title.lower().replace(" ", "_"): column.name for column in _COLUMNS.values()
+} | _SHORT

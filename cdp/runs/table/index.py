@@ -1,4 +1,5 @@
-"""All trainings as rows, thousands of them at once: a run that is over and has not changed costs a look at its files, no reading."""
+"""All trainings as rows, thousands of them at once: a run that is over and has not changed costs a
+look at its files, no reading."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ CARD = "best/card.json"
 T = TypeVar("T")
 
 _YOUNG_NS = 2_000_000_000
-"""A file that changed so lately may change again without a new stamp: clocks of file systems tick slowly."""
+"""A file that changed so lately may change again without a new stamp: clocks of file systems tick
+slowly."""
 _MOST_CARD = 1 << 20
 _ENOUGH = 50
 """Runs read anew after which it is worth keeping them for the next process."""
@@ -32,7 +34,8 @@ _NO_CARD: dict[str, Any] = {}
 
 
 class Index:
-    """The run table of this process. Safe to ask from several threads; what one of them read, the others need not read again."""
+    """The run table of this process. Safe to ask from several threads; what one of them read, the
+    others need not read again."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -40,26 +43,40 @@ class Index:
         self._entries: dict[str, _Entry] = {}
 
     def rows(self) -> list[Row]:
-        """All trainings as they are at this moment, archived ones too, newest first. The same ``Row`` again where nothing changed."""
+        """All trainings as they are at this moment, archived ones too, newest first. The same
+        ``Row`` again where nothing changed."""
         with self._lock:
             self._look()
             evaluations: dict[str, list[Evaluated]] = {}
             for entry in self._entries.values():
                 if entry.evaluated is not None:
                     evaluations.setdefault(entry.evaluated.run, []).append(entry.evaluated)
-            found = [entry.shown(tuple(evaluations.get(entry.name, ()))) for entry in self._entries.values()]
+            found = [
+                entry.shown(tuple(evaluations.get(entry.name, ())))
+                for entry in self._entries.values()
+            ]
             self._keep()
-        return sorted((row for row in found if row is not None), key=lambda row: (row.created, row.id), reverse=True)
+        return sorted(
+            (row for row in found if row is not None),
+            key=lambda row: (row.created, row.id),
+            reverse=True,
+        )
 
     def _look(self) -> None:
         """Take in which runs there are, and what they are now."""
         root = paths.runs_dir()
         if root != self._root:
             self._root = root
-            self._entries = {name: _Entry(root, name, kept) for name, kept in load_rows(root).items()}
+            self._entries = {
+                name: _Entry(root, name, kept) for name, kept in load_rows(root).items()
+            }
         try:
             with os.scandir(root) as found:
-                names = [entry.name for entry in found if not entry.name.startswith(".") and entry.is_dir()]
+                names = [
+                    entry.name
+                    for entry in found
+                    if not entry.name.startswith(".") and entry.is_dir()
+                ]
         except FileNotFoundError:
             names = []
         before = self._entries
@@ -68,16 +85,24 @@ class Index:
             entry.look()
 
     def _keep(self) -> None:
-        new = {name: kept for name, entry in self._entries.items() if entry.kept is None and (kept := entry.to_keep())}
+        new = {
+            name: kept
+            for name, entry in self._entries.items()
+            if entry.kept is None and (kept := entry.to_keep())
+        }
         if len(new) < _ENOUGH or self._root is None:
             return
         for name, kept in new.items():
             self._entries[name].kept = kept
-        save_rows(self._root, {name: entry.kept for name, entry in self._entries.items() if entry.kept is not None})
+        save_rows(
+            self._root,
+            {name: entry.kept for name, entry in self._entries.items() if entry.kept is not None},
+        )
 
 
 class _Entry:
-    """One run folder as it was when last looked at. row: of a training, without its evaluation; evaluated: of an evaluation.
+    """One run folder as it was when last looked at. row: of a training, without its evaluation;
+    evaluated: of an evaluation.
 
     kept: the same as the cache on disk has it, None where that is nothing or something else.
     """
@@ -91,7 +116,11 @@ class _Entry:
         self._run: Run | None = None
         self._told: Reached | None = None
         self._settled: list[Stamp] | None = None
-        self._labels, self._journal, self._card = _File(read_labels, Labels()), _File(_reached, Reached()), _File(_card, _NO_CARD)
+        self._labels, self._journal, self._card = (
+            _File(read_labels, Labels()),
+            _File(_reached, Reached()),
+            _File(_card, _NO_CARD),
+        )
         self._taken: _File[Taken] = _File(_counted, (None, None))
         self._made_of: tuple[Run, Labels, Reached, dict[str, Any]] | None = None
         self._shown: tuple[Row | None, tuple[Evaluated, ...], Row | None] = (None, (), None)
@@ -104,7 +133,9 @@ class _Entry:
                 return
             self.kept = None
         self._look_at_run()
-        self.row = self._row(self._run) if self._run is not None and self._run.kind == "train" else None
+        self.row = (
+            self._row(self._run) if self._run is not None and self._run.kind == "train" else None
+        )
 
     def shown(self, evaluations: tuple[Evaluated, ...]) -> Row | None:
         """The row with the evaluation that counts; the same one as before where neither changed."""
@@ -115,7 +146,8 @@ class _Entry:
         return shown
 
     def to_keep(self) -> Kept | None:
-        """What another process may rely on as long as the stamps are these; None where it may not."""
+        """What another process may rely on as long as the stamps are these; None where it
+        may not."""
         settled = self._settled is not None and not any(map(_young, self._stamps.values()))
         return Kept(self._stamps, self.row, self.evaluated) if settled else None
 
@@ -130,8 +162,8 @@ class _Entry:
             self._run = None if gone else run
             self.evaluated = evaluated_of(run) if run.kind == "evaluate" else None
             self._told = from_result(run.result) if run.kind == "train" else None
-        # Without a process file a run that was just launched is waited for, so time alone changes its state; that of a damaged one hangs on
-        # its process, whatever its status says.
+        # Without a process file a run that was just launched is waited for, so time alone changes
+        # its state; that of a damaged one hangs on its process, whatever its status says.
         waits = run.config is None or (run.state == "interrupted" and self._stamps[PROCESS] is None)
         self._settled = now if run.over and not waits and not any(map(_young, now)) else None
 
@@ -143,7 +175,11 @@ class _Entry:
             reached = self._journal.now(self._folder, stamp)
         else:
             reached = completed(self._told, lambda: self._taken.now(self._folder, stamp))
-        card = self._card.now(self._folder, self._stamps[CARD]) if wants_card(run, reached) else _NO_CARD
+        card = (
+            self._card.now(self._folder, self._stamps[CARD])
+            if wants_card(run, reached)
+            else _NO_CARD
+        )
         made_of = (run, labels, reached, card)
         if self.row is None or made_of != self._made_of:
             self._made_of = made_of
@@ -152,7 +188,8 @@ class _Entry:
 
 
 class _File(Generic[T]):
-    """What a small file of a run says, read again where it may have changed. read: given the run's folder, must not raise."""
+    """What a small file of a run says, read again where it may have changed. read: given the run's
+    folder, must not raise."""
 
     def __init__(self, read: Callable[[Path], T], missing: T) -> None:
         self._read, self._missing = read, missing

@@ -1,4 +1,5 @@
-"""Rows of runs that are over, kept from one process to the next: CDP_HOME/cache/run-table.json, which can be made again."""
+"""Rows of runs that are over, kept from one process to the next: CDP_HOME/cache/run-table.json,
+which can be made again."""
 
 from __future__ import annotations
 
@@ -19,16 +20,29 @@ from cdp.runs.table import labels, reached, rows
 from cdp.runs.table.rows import Evaluated, Row
 
 Stamp = tuple[int, int, int, int] | None
-"""Of a file: times of change, size and inode. Another one whenever the file may hold something else; None where there is none."""
+"""Of a file: times of change, size and inode. Another one whenever the file may hold something
+else; None where there is none."""
 
 _MOST_BYTES = 256 << 20
-_SOURCES = (config_evaluate, config_train, knobs, catalog, journal, kinds, labels, reached, records, rows)
+_SOURCES = (
+    config_evaluate,
+    config_train,
+    knobs,
+    catalog,
+    journal,
+    kinds,
+    labels,
+    reached,
+    records,
+    rows,
+)
 """What a row follows from besides the files of its run."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A run as its files were. row: of a training, without its evaluation; evaluated: of an evaluation; neither for other kinds."""
+    """A run as its files were. row: of a training, without its evaluation; evaluated: of an
+    evaluation; neither for other kinds."""
 
     stamps: Mapping[str, Stamp]
     row: Row | None
@@ -43,7 +57,8 @@ class _Table:
 
 
 def load_rows(root: Path) -> dict[str, Kept]:
-    """What was kept of the runs in folder ``root``, by id; nothing where it is damaged, or of another version or place."""
+    """What was kept of the runs in folder ``root``, by id; nothing where it is damaged, or of
+    another version or place."""
     try:
         if _path().stat().st_size > _MOST_BYTES:
             return {}
@@ -54,7 +69,8 @@ def load_rows(root: Path) -> dict[str, Kept]:
 
 
 def save_rows(root: Path, runs: Mapping[str, Kept]) -> None:
-    """Keep these in place of all that was kept before. Where nothing can be written, the next process reads the runs themselves."""
+    """Keep these in place of all that was kept before. Where nothing can be written, the next
+    process reads the runs themselves."""
     content = _adapter().dump_json(_Table(_source(), str(root), dict(runs)))
     with contextlib.suppress(OSError):
         _path().parent.mkdir(parents=True, exist_ok=True)

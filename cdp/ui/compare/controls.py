@@ -15,10 +15,22 @@ from cdp.ui.run_controls import say_wrong
 from cdp.ui.words import plain
 
 EXAMPLES = (
-    ("night trades", "words anywhere in name, state, tags, note, method, network, data, sets and seed"),
+    (
+        "night trades",
+        "words anywhere in name, state, tags, note, method, network, data, sets and seed",
+    ),
     ("method:trades tag:night", "a column or setting that has this in it; a tag that is this"),
-    ("robust>50 steps>=3000", "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are read too"),
-    ("is:starred is:evaluated", "also `is:archived`, `is:tagged`, `is:noted`, and states such as `is:finished`"),
+    (
+        "robust>50 steps>=3000",
+        (
+            "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are"
+            " read too"
+        ),
+    ),
+    (
+        "is:starred is:evaluated",
+        "also `is:archived`, `is:tagged`, `is:noted`, and states such as `is:finished`",
+    ),
     ("created>=2026-11-01", "days, months or minutes"),
     ("-seed=3 not:tag:old", "all but those"),
     ("synthetic:none", "what is missing or was left automatic"),
@@ -29,38 +41,77 @@ ALL_ARCHIVED = "archived:any"
 
 
 def controls(held: Compared, wrong: str, hidden: int) -> None:
-    """wrong: why the filter cannot be read, "" where it can; hidden: archived runs that are not shown."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="compare_controls"):
+    """wrong: why the filter cannot be read, "" where it can; hidden: archived runs that are not
+    shown."""
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", gap="small", key="compare_controls"
+    ):
         st.text_input(
-            "Filter", held.query, placeholder="such as method:trades robust>50 -seed=3", max_chars=LONGEST, width="stretch", **_bound("query", held)
-        )  # fmt: skip
+            "Filter",
+            held.query,
+            placeholder="such as method:trades robust>50 -seed=3",
+            max_chars=LONGEST,
+            width="stretch",
+            **_bound("query", held),
+        )
         with st.popover("", icon=":material/help:", help="How to filter", width="content"):
             _language()
         titles = {STAR: "Star"} | offered_columns()
         st.selectbox(
-            "Sort by", list(titles), list(titles).index(held.sorted_by), format_func=titles.__getitem__, width=220,
+            "Sort by",
+            list(titles),
+            list(titles).index(held.sorted_by),
+            format_func=titles.__getitem__,
+            width=220,
             **_bound("sorted_by", held, lambda name: held.order(name, descending=_falls(name))),
-        )  # fmt: skip
+        )
         st.segmented_control(
-            "Order", [True, False], default=held.descending, required=True, format_func=_ORDER.__getitem__, width="content", label_visibility="collapsed",
-            **_bound("descending", held, lambda down: held.order(held.sorted_by, descending=down), held.sorted_by),
-        )  # fmt: skip
-        st.selectbox("Group by", ["", *GROUPED], ["", *GROUPED].index(held.by), format_func=_by_titles().__getitem__, width=150,
-                     **_bound("by", held))  # fmt: skip
+            "Order",
+            [True, False],
+            default=held.descending,
+            required=True,
+            format_func=_ORDER.__getitem__,
+            width="content",
+            label_visibility="collapsed",
+            **_bound(
+                "descending",
+                held,
+                lambda down: held.order(held.sorted_by, descending=down),
+                held.sorted_by,
+            ),
+        )
+        st.selectbox(
+            "Group by",
+            ["", *GROUPED],
+            ["", *GROUPED].index(held.by),
+            format_func=_by_titles().__getitem__,
+            width=150,
+            **_bound("by", held),
+        )
         with st.popover("Columns", width="content"):
             _columns(held)
     if wrong:
         st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}."))
     if hidden and not wrong:
         label = f"Show {hidden:,} archived run{'s' * (hidden != 1)}"
-        st.button(label, type="tertiary", icon=":material/inventory_2:", key="compare_archived", on_click=_show_archived, args=(held,))
+        st.button(
+            label,
+            type="tertiary",
+            icon=":material/inventory_2:",
+            key="compare_archived",
+            on_click=_show_archived,
+            args=(held,),
+        )
 
 
 _ORDER = {True: ":material/south:", False: ":material/north:"}
 
 
-def _bound(name: str, held: Compared, put: Callable[[Any], object] | None = None, *more: str) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``held``. more: what else makes it another control."""
+def _bound(
+    name: str, held: Compared, put: Callable[[Any], object] | None = None, *more: str
+) -> dict[str, Any]:
+    """Key and callback that bring a control's value into ``held``. more: what else makes it another
+    control."""
     key = "_".join(("compare", name, *more, str(held.turn)))
 
     def changed() -> None:
@@ -102,18 +153,27 @@ def _columns(held: Compared) -> None:
         held.turn += 1
 
     st.multiselect(
-        "Columns, in their order", list(titles), list(held.columns), format_func=titles.__getitem__, width=420,
+        "Columns, in their order",
+        list(titles),
+        list(held.columns),
+        format_func=titles.__getitem__,
+        width=420,
         **_bound("columns", held, choose),
-    )  # fmt: skip
+    )
     st.caption("Kept in this workspace, and told by the link.")
-    st.button("Back to the usual ones", type="tertiary", key="compare_columns_plain", on_click=reset)
+    st.button(
+        "Back to the usual ones", type="tertiary", key="compare_columns_plain", on_click=reset
+    )
 
 
 def _language() -> None:
     st.markdown("**All terms must hold, in any order**")
     rows = "\n".join(f"| `{example}` | {words} |" for example, words in EXAMPLES)
     st.markdown(f"| filter | finds |\n| --- | --- |\n{rows}")
-    st.caption('Quotes keep words together: `tag:"two words"`. Any column and any setting of a training has a name here.')
+    st.caption(
+        'Quotes keep words together: `tag:"two words"`. Any column and any setting of a training'
+        " has a name here."
+    )
 
 
 def _show_archived(held: Compared) -> None:

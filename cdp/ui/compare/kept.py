@@ -1,4 +1,5 @@
-"""The columns of the run table that a person chose last: a small file of the workspace, so that they are there tomorrow."""
+"""The columns of the run table that a person chose last: a small file of the workspace, so that
+they are there tomorrow."""
 
 from __future__ import annotations
 
@@ -27,15 +28,21 @@ def read_columns(known: Iterable[str], plain: Sequence[str]) -> tuple[str, ...]:
     names = held.get("columns") if held else None
     if not isinstance(names, list):
         return tuple(plain)
-    found = tuple(name for name in dict.fromkeys(str(name) for name in names[:MOST]) if name in set(known))
+    found = tuple(
+        name for name in dict.fromkeys(str(name) for name in names[:MOST]) if name in set(known)
+    )
     return found or tuple(plain)
 
 
 def keep_columns(names: Sequence[str]) -> str:
-    """Keep these. Returns what went wrong in a sentence, "" where nothing did: a table can be read without its columns being kept."""
+    """Keep these. Returns what went wrong in a sentence, "" where nothing did: a table can be read
+    without its columns being kept."""
     try:
         kept_file().parent.mkdir(parents=True, exist_ok=True)
         write_json(kept_file(), {"columns": list(names)})
     except OSError as error:
-        return f"{kept_file()} cannot be written ({error.strerror}), so these columns are forgotten with this session"
+        return (
+            f"{kept_file()} cannot be written ({error.strerror}), so these columns are forgotten"
+            " with this session"
+        )
     return ""

@@ -1,4 +1,5 @@
-"""The run table as columns of cells: a line a run or a line a group, with the run ids of each line. Computes nothing heavy."""
+"""The run table as columns of cells: a line a run or a line a group, with the run ids of each line.
+Computes nothing heavy."""
 
 from __future__ import annotations
 
@@ -20,8 +21,13 @@ STARRED, UNSTARRED = "★", "☆"
 STAR_HEAD = "★"
 GROUP, RUNS_HEAD, SEEDS_HEAD = "Group", "Runs", "Seeds"
 EVALUATED, VALIDATION, SPREAD, LABEL, STEPS, NEWEST = (
-    "Robust, evaluated [%]", "Robust, validation [%]", "SD over runs [points]", "Evaluated by", "Optimiser steps", "Newest",
-)  # fmt: skip
+    "Robust, evaluated [%]",
+    "Robust, validation [%]",
+    "SD over runs [points]",
+    "Evaluated by",
+    "Optimiser steps",
+    "Newest",
+)
 SEVERAL = "several ways, so no mean"
 
 
@@ -45,7 +51,9 @@ def lines_of(rows: Sequence[Row], held: Compared) -> Lines:
 
 def _runs(rows: Sequence[Row], names: Sequence[str]) -> Lines:
     titles = offered_columns()
-    cells: dict[str, list[Any]] = {STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows]}
+    cells: dict[str, list[Any]] = {
+        STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows]
+    }
     for name in names:
         column = column_named(name)
         cells[titles[name]] = [_cell(column, row) for row in rows]
@@ -74,24 +82,57 @@ def _groups(rows: Sequence[Row], by: str) -> Lines:
 
 
 def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
-    """A mean is given of numbers that were measured in one way only: the same attack, threat, data set and images."""
-    ways = {(without_width(row.evaluated.label), row.evaluated.config.part_seed, _threat(row)) for row in part if row.evaluated}
-    evaluated = [100 * row.evaluated.robust for row in part if row.evaluated] if len(ways) == 1 else []
+    """A mean is given of numbers that were measured in one way only: the same attack, threat, data
+    set and images."""
+    ways = {
+        (without_width(row.evaluated.label), row.evaluated.config.part_seed, _threat(row))
+        for row in part
+        if row.evaluated
+    }
+    evaluated = (
+        [100 * row.evaluated.robust for row in part if row.evaluated] if len(ways) == 1 else []
+    )
     checked = [row for row in part if row.best_robust is not None]
-    alike = len({(row.n, row.resolved.get("held_out"), row.resolved.get("validation_steps"), _threat(row)) for row in checked}) == 1
-    validation = [100 * row.best_robust for row in checked if row.best_robust is not None] if alike else []
+    alike = (
+        len(
+            {
+                (
+                    row.n,
+                    row.resolved.get("held_out"),
+                    row.resolved.get("validation_steps"),
+                    _threat(row),
+                )
+                for row in checked
+            }
+        )
+        == 1
+    )
+    validation = (
+        [100 * row.best_robust for row in checked if row.best_robust is not None] if alike else []
+    )
     of = evaluated or ([] if ways else validation)
-    label = SEVERAL if len(ways) > 1 else f"{next(iter(ways))[0]}, {len(evaluated)} of {len(part)} runs" if ways else None
+    label = (
+        SEVERAL
+        if len(ways) > 1
+        else f"{next(iter(ways))[0]}, {len(evaluated)} of {len(part)} runs"
+        if ways
+        else None
+    )
     if not ways and checked and not alike:
         label = SEVERAL
     steps = [row.steps for row in part if row.steps is not None]
     newest = max(row.created for row in part)
     return (
-        common_name([row.name for row in part]) if by == SEEDS else _named(key, by), len(part), len({row.seed for row in part}),
-        fmean(evaluated) if evaluated else None, stdev(of) if len(of) > 1 else None, label, fmean(validation) if validation else None,
+        common_name([row.name for row in part]) if by == SEEDS else _named(key, by),
+        len(part),
+        len({row.seed for row in part}),
+        fmean(evaluated) if evaluated else None,
+        stdev(of) if len(of) > 1 else None,
+        label,
+        fmean(validation) if validation else None,
         span_text(steps) if steps else None,
         datetime.datetime.fromtimestamp(newest).replace(microsecond=0) if newest else None,
-    )  # fmt: skip
+    )
 
 
 def _threat(row: Row) -> tuple[Any, ...]:

@@ -38,19 +38,28 @@ def _no_runs() -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**No training run yet**")
         st.markdown(
-            "Runs stand here side by side once there are some: with and without a synthetic set, at several strengths, each with a few seeds, so that a "
-            "difference can be told from chance."
+            "Runs stand here side by side once there are some: with and without a synthetic set, at"
+            " several strengths, each with a few seeds, so that a difference can be told from"
+            " chance."
         )
-        st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+        st.page_link(
+            "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
+        )
 
 
 def _comparison(held: Compared, rows: Sequence[Row]) -> bool:
-    """What stands below the table; whether curves are among it. Everything that takes long to import comes after the table is on the screen."""
+    """What stands below the table; whether curves are among it. Everything that takes long to
+    import comes after the table is on the screen."""
     if not held.chosen:
         if rows:
-            st.info("Tick two runs or more in the table to compare them; a group of seeds counts as one arm.")
+            st.info(
+                "Tick two runs or more in the table to compare them; a group of seeds counts as one"
+                " arm."
+            )
         return False
-    ids, left_out = few(compared_ids(rows, held.chosen, groups=held.groups), {row.id for row in rows})
+    ids, left_out = few(
+        compared_ids(rows, held.chosen, groups=held.groups), {row.id for row in rows}
+    )
     with st.container(key="live"):
         with st.container():
             shown = comparison_of(ids, rows, groups=held.groups)
@@ -68,7 +77,10 @@ def _beforehand(held: Compared, shown: Shown, left_out: int) -> None:
     verdicts.missing(shown)
     if left_out:
         seeds = " and their seeds" if held.groups else ""
-        st.warning(f"{MOST_COMPARED} runs are compared at a time, so {left_out:,} of those chosen{seeds} are left out.")
+        st.warning(
+            f"{MOST_COMPARED} runs are compared at a time, so {left_out:,} of those chosen{seeds}"
+            " are left out."
+        )
     arms = shown.comparison.arms
     if not arms:
         st.info("None of the chosen runs can be compared: tick two runs or more in the table.")

@@ -26,9 +26,13 @@ def chart_of(shown: Shown, name: str, make: Callable[[], go.Figure], *, alt: str
     packed_chart(shown.packed[name], key=f"compare_{name}_{shown.key}")
 
 
-def numbers(shown: Shown, name: str, title: str, rows: Callable[[], Rows], *, note: str = "") -> None:
+def numbers(
+    shown: Shown, name: str, title: str, rows: Callable[[], Rows], *, note: str = ""
+) -> None:
     """A fold with a table and its CSV, made when it is opened. title: after "Numbers of"."""
-    fold = st.expander(f"Numbers of {title}", key=f"compare_numbers_{name}_{shown.key}", on_change="rerun")
+    fold = st.expander(
+        f"Numbers of {title}", key=f"compare_numbers_{name}_{shown.key}", on_change="rerun"
+    )
     if not cast(bool, fold.open):
         return
     with fold:
@@ -37,11 +41,17 @@ def numbers(shown: Shown, name: str, title: str, rows: Callable[[], Rows], *, no
         if note:
             st.caption(plain(note))
         st.download_button(
-            "Download CSV", lambda: to_csv(found), f"comparison-{name}.csv", "text/csv", on_click="ignore", key=f"compare_csv_{name}"
+            "Download CSV",
+            lambda: to_csv(found),
+            f"comparison-{name}.csv",
+            "text/csv",
+            on_click="ignore",
+            key=f"compare_csv_{name}",
         )
 
 
 def bullets(sentences: Sequence[str]) -> str:
-    """Sentences as text for Markdown, a list where there are several. What is in them is shown as it is."""
+    """Sentences as text for Markdown, a list where there are several. What is in them is shown as
+    it is."""
     texts = [plain(one) for one in sentences]
     return texts[0] if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)

@@ -1,4 +1,5 @@
-"""The comparison that is on the page: computed again only where a file behind it changed, with its charts as they were packed."""
+"""The comparison that is on the page: computed again only where a file behind it changed, with its
+charts as they were packed."""
 
 from __future__ import annotations
 
@@ -27,8 +28,9 @@ VALIDATION = "validation"
 
 @dataclass
 class Shown:
-    """key: what it was computed from; signs: how each arm is drawn, by its name, as in the curves; ids: of the runs compared; rows: of those;
-    packed: charts by name, made when they are first drawn."""
+    """key: what it was computed from; signs: how each arm is drawn, by its name, as in the curves;
+    ids: of the runs compared; rows: of those; packed: charts by name, made when they are first
+    drawn."""
 
     key: str
     comparison: Comparison
@@ -40,7 +42,9 @@ class Shown:
     @property
     def estimated(self) -> bool:
         """Whether any number is of validation images."""
-        return any(seed.label.startswith(VALIDATION) for arm in self.comparison.arms for seed in arm.seeds)
+        return any(
+            seed.label.startswith(VALIDATION) for arm in self.comparison.arms for seed in arm.seeds
+        )
 
     @property
     def epsilon(self) -> float | None:
@@ -51,7 +55,14 @@ class Shown:
     @property
     def norm(self) -> str:
         """Of the arms whose curve is drawn, which all have one."""
-        return next((str(arm.settings.get("norm", "linf")) for arm in self.comparison.arms if arm.curve is not None), "linf")
+        return next(
+            (
+                str(arm.settings.get("norm", "linf"))
+                for arm in self.comparison.arms
+                if arm.curve is not None
+            ),
+            "linf",
+        )
 
 
 def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> Shown:
@@ -75,19 +86,36 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> S
 def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups: bool) -> str:
     """Another one whenever the comparison may be. What a person says of a run changes nothing."""
     reached = [
-        (row.id, row.name, row.state, row.group, row.epoch, row.best_epoch, row.best_robust, row.best_clean, row.n, row.ended, row.synthetic_images,
-         row.steps)
+        (
+            row.id,
+            row.name,
+            row.state,
+            row.group,
+            row.epoch,
+            row.best_epoch,
+            row.best_robust,
+            row.best_clean,
+            row.n,
+            row.ended,
+            row.synthetic_images,
+            row.steps,
+        )
         for row in sorted(of, key=lambda row: row.id)
-    ]  # fmt: skip
-    told = repr((str(paths.home()), tuple(ids), groups, reached, _evaluations({row.id for row in rows})))
+    ]
+    told = repr(
+        (str(paths.home()), tuple(ids), groups, reached, _evaluations({row.id for row in rows}))
+    )
     return blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def _evaluations(trainings: set[str]) -> list[tuple[object, ...]]:
-    """When the files of finished evaluations were last written. One that still works has no report yet, so its signs of life do not count."""
+    """When the files of finished evaluations were last written. One that still works has no report
+    yet, so its signs of life do not count."""
     found: list[tuple[object, ...]] = []
     try:
-        names = sorted(entry.name for entry in os.scandir(paths.runs_dir()) if entry.name not in trainings)
+        names = sorted(
+            entry.name for entry in os.scandir(paths.runs_dir()) if entry.name not in trainings
+        )
     except FileNotFoundError:
         return found
     for name in names:

@@ -1,4 +1,5 @@
-"""The sections of a comparison that are tables and charts: settings, accuracies, classes, budgets, front, sample efficiency."""
+"""The sections of a comparison that are tables and charts: settings, accuracies, classes, budgets,
+front, sample efficiency."""
 
 from __future__ import annotations
 
@@ -37,14 +38,21 @@ def _differ_title(found: Mapping[str, tuple[str, ...]]) -> str:
     return f"The arms differ in {len(found)} setting{'s' * (len(found) != 1)}"
 
 
-def _differ_rows(found: Mapping[str, tuple[str, ...]], arms: tuple[Arm, ...]) -> list[dict[str, str]]:
+def _differ_rows(
+    found: Mapping[str, tuple[str, ...]], arms: tuple[Arm, ...]
+) -> list[dict[str, str]]:
     known = fields_of(TrainConfig)
     rows = []
     for name, values in found.items():
         field = known.get(name)
-        label, unit = (field.label, field.unit) if field else (name.replace("_", " ").capitalize(), "")
+        label, unit = (
+            (field.label, field.unit) if field else (name.replace("_", " ").capitalize(), "")
+        )
         told = f"{label} [{unit}]" if unit and unit.lower() not in label.lower() else label
-        rows.append({"Setting": told} | {arm.name: TITLES.get(value, value) for arm, value in zip(arms, values, strict=True)})
+        rows.append(
+            {"Setting": told}
+            | {arm.name: TITLES.get(value, value) for arm, value in zip(arms, values, strict=True)}
+        )
     return rows
 
 
@@ -58,9 +66,13 @@ def accuracies(shown: Shown) -> None:
     for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
         with column:
             alt = f"{metric} accuracy: {'; '.join(_in_words(arm, metric) for arm in arms)}"
-            chart_of(shown, f"{metric}-accuracy", partial(arm_dots, arms, metric, shown.signs), alt=alt)
+            chart_of(
+                shown, f"{metric}-accuracy", partial(arm_dots, arms, metric, shown.signs), alt=alt
+            )
     st.dataframe(_final_rows(arms), hide_index=True, width="stretch", placeholder="")
-    numbers(shown, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")])
+    numbers(
+        shown, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")]
+    )
 
 
 def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
@@ -69,7 +81,9 @@ def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
     for arm in arms:
         labels = "; ".join(dict.fromkeys(seed.label for seed in arm.seeds if seed.label))
         seeds = ", ".join(str(seed.seed) for seed in arm.seeds if seed.robust is not None)
-        cells = {f"{metric.capitalize()} [%]": _share(arm, metric) for metric in ("robust", "clean")}
+        cells = {
+            f"{metric.capitalize()} [%]": _share(arm, metric) for metric in ("robust", "clean")
+        }
         rows.append(
             {"Arm": arm.name}
             | cells
@@ -92,7 +106,11 @@ def _share(arm: Arm, metric: str) -> str:
     found = getattr(arm, metric)
     if found is not None and not found.wide:
         return f"{100 * found.value:.1f} ({no_width(found)})"
-    return "" if found is None else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    return (
+        ""
+        if found is None
+        else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    )
 
 
 def _in_words(arm: Arm, metric: str) -> str:
@@ -111,10 +129,21 @@ def classes(shown: Shown) -> None:
     drawn, name = found, "classes"
     if len(pairs) > PAIRS_SHOWN:
         number = st.selectbox(
-            "Classes of which pair", range(len(pairs)), format_func=lambda k: f"{pairs[k][1]} minus {pairs[k][0]}", key=f"compare_pair_{shown.key}"
-        )  # fmt: skip
-        drawn, name = tuple(one for one in found if (one.first, one.second) == pairs[number]), f"classes-{number}"
-    chart_of(shown, name, lambda: class_differences(drawn, shown.signs), alt="Differences in robust accuracy class by class")
+            "Classes of which pair",
+            range(len(pairs)),
+            format_func=lambda k: f"{pairs[k][1]} minus {pairs[k][0]}",
+            key=f"compare_pair_{shown.key}",
+        )
+        drawn, name = (
+            tuple(one for one in found if (one.first, one.second) == pairs[number]),
+            f"classes-{number}",
+        )
+    chart_of(
+        shown,
+        name,
+        lambda: class_differences(drawn, shown.signs),
+        alt="Differences in robust accuracy class by class",
+    )
     numbers(
         shown,
         "classes",
@@ -138,22 +167,41 @@ def budgets(shown: Shown) -> None:
     """Accuracy against budget, arms over each other."""
     from cdp.figures.budget import BudgetLine, budget_curves, budget_rows
 
-    lines: list[BudgetLine] = [(shown.signs[arm.name], arm.name, arm.curve) for arm in shown.comparison.arms if arm.curve is not None]
+    lines: list[BudgetLine] = [
+        (shown.signs[arm.name], arm.name, arm.curve)
+        for arm in shown.comparison.arms
+        if arm.curve is not None
+    ]
     if not lines:
         st.caption("Accuracy against budget: no evaluation of these runs has a curve yet.")
         return
     alt = f"Robust accuracy against budget of {', '.join(label for _, label, _ in lines)}"
-    chart_of(shown, "budgets", lambda: budget_curves(lines, epsilon=shown.epsilon, norm=shown.norm), alt=alt)
+    chart_of(
+        shown,
+        "budgets",
+        lambda: budget_curves(lines, epsilon=shown.epsilon, norm=shown.norm),
+        alt=alt,
+    )
     without = [arm.name for arm in shown.comparison.arms if arm.curve is None]
     more = f" No curve of {', '.join(without)} is here." if without else ""
     several = any(len(arm.seeds) > 1 for arm in shown.comparison.arms)
     if several or more:
-        st.caption(plain(("A curve is of one seed of its arm, the first that was evaluated." if several else "") + more))
+        st.caption(
+            plain(
+                (
+                    "A curve is of one seed of its arm, the first that was evaluated."
+                    if several
+                    else ""
+                )
+                + more
+            )
+        )
     numbers(shown, "budgets", "the budgets", lambda: budget_rows(lines))
 
 
 def front(shown: Shown) -> None:
-    """Clean against robust accuracy, with published points where there are any for the same threat."""
+    """Clean against robust accuracy, with published points where there are any for the same
+    threat."""
     from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
     from cdp.figures.references import matching_arms
 
@@ -179,7 +227,12 @@ def efficiency(shown: Shown) -> None:
     # A line that is called as an arm is drawn as that is.
     signs = named_signs(list(dict.fromkeys([*shown.signs, *(line.name for line in lines)])))
     st.subheader("How many synthetic images does it take?", anchor=False)
-    chart_of(shown, "efficiency", lambda: efficiency_curves(lines, signs), alt="Robust accuracy against the number of synthetic images")
+    chart_of(
+        shown,
+        "efficiency",
+        lambda: efficiency_curves(lines, signs),
+        alt="Robust accuracy against the number of synthetic images",
+    )
     for one in shown.comparison.equal:
         st.markdown(plain(one.sentence).replace(" %", "\u00a0%"))
     numbers(shown, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))

@@ -1,4 +1,5 @@
-"""What the arms were trained on: sample images of their synthetic sets side by side, and those sets on one map."""
+"""What the arms were trained on: sample images of their synthetic sets side by side, and those sets
+on one map."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def sets(shown: Shown) -> None:
     facts = [f"{len(one):,} images · {', '.join(users[one.name])}" for one in opened[:MOST_STRIPS]]
     st.html(strips_html(opened[:MOST_STRIPS], list(signs.values())[:MOST_STRIPS], facts))
     if len(opened) > MOST_STRIPS:
-        st.caption(f"{len(opened) - MOST_STRIPS} more sets are not shown here: the gallery has them.")
+        st.caption(
+            f"{len(opened) - MOST_STRIPS} more sets are not shown here: the gallery has them."
+        )
     _map(opened)
 
 
@@ -68,13 +71,15 @@ def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
         except (CdpError, OSError, RuntimeError) as error:  # the last: "~somebody" without a home
             there = is_saved(name)
             gone.append(
-                f"Set {name[:200]} {f'cannot be read: {sentence(error)}' if there else 'is gone: it was deleted, or is of another workspace'}."
+                f"Set {name[:200]}"
+                f" {f'cannot be read: {sentence(error)}' if there else 'is gone: it was deleted, or is of another workspace'}."
             )
     return opened, gone
 
 
 def _map(opened: Sequence[SampleSet]) -> None:
-    """The sets on one map, once it was asked for or lies in the cache; the rest of the tools is on the Explore page."""
+    """The sets on one map, once it was asked for or lies in the cache; the rest of the tools is on
+    the Explore page."""
     config, why = _config(opened)
     if config is None:
         st.caption(plain(why))
@@ -84,7 +89,12 @@ def _map(opened: Sequence[SampleSet]) -> None:
     try:
         if key not in asked and not _known(config):
             with st.container(horizontal=True, vertical_alignment="center", key="compare_map_ask"):
-                st.button("Draw these sets on one map (UMAP)", key="compare_map_draw", on_click=asked.add, args=(key,))
+                st.button(
+                    "Draw these sets on one map (UMAP)",
+                    key="compare_map_draw",
+                    on_click=asked.add,
+                    args=(key,),
+                )
                 _explore(config)
             return
         _drawn(config)
@@ -99,7 +109,8 @@ def _known(config: ExploreConfig) -> bool:
 
 
 def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:
-    """The map of the first sets in the judge's eyes where their data set has one; None and why where they do not fit on one."""
+    """The map of the first sets in the judge's eyes where their data set has one; None and why
+    where they do not fit on one."""
     from cdp.ui.explore.catalog import read_choices
 
     shapes = {one.image.shape[1:] for one in opened}
@@ -122,13 +133,22 @@ def _drawn(config: ExploreConfig) -> None:
         st.skeleton(height=MAP_PX)
         return
     _chart(shown, drawn)
-    note = "" if drawn.method == config.method else " This is PCA; UMAP takes its place when it is ready."
+    note = (
+        ""
+        if drawn.method == config.method
+        else " This is PCA; UMAP takes its place when it is ready."
+    )
     many = " · ".join(
         f"{int((shown.which == k).sum()):,} of {total:,} images of {name}"
         for k, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True))
     )
     with st.container(horizontal=True, vertical_alignment="center", key="compare_map_said"):
-        st.caption(plain(f"{many}; encoder: {drawn.encoder}. Distances between far groups mean little on a UMAP map.{note}"))
+        st.caption(
+            plain(
+                f"{many}; encoder: {drawn.encoder}. Distances between far groups mean little on a"
+                f" UMAP map.{note}"
+            )
+        )
         _explore(config)
 
 
@@ -138,12 +158,33 @@ def _chart(shown: Embedding, drawn: ExploreConfig) -> None:
     key = map_key(drawn)
     pictures = thumbs(drawn, shown)
     load_thumbs(pictures)
-    figure = embedding_scatter(shown, color_by="class", layout="side by side" if len(shown.names) > 1 else "overlaid", axis=drawn.method.upper(),
-                               height=MAP_PX, key=key)  # fmt: skip
-    alt = f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured by class"
-    embedding_map(figure, key=f"compare_map_{key}", alt=alt, thumbs=pictures, points=len(shown), card=Card.of(shown, {}))
+    figure = embedding_scatter(
+        shown,
+        color_by="class",
+        layout="side by side" if len(shown.names) > 1 else "overlaid",
+        axis=drawn.method.upper(),
+        height=MAP_PX,
+        key=key,
+    )
+    alt = (
+        f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured"
+        " by class"
+    )
+    embedding_map(
+        figure,
+        key=f"compare_map_{key}",
+        alt=alt,
+        thumbs=pictures,
+        points=len(shown),
+        card=Card.of(shown, {}),
+    )
 
 
 def _explore(config: ExploreConfig) -> None:
     flat = {"sets": ",".join(config.sets), "encoder": config.encoder, "points": str(config.points)}
-    st.page_link("pages/explore.py", label="Explore these sets", icon=":material/arrow_forward:", query_params=flat)
+    st.page_link(
+        "pages/explore.py",
+        label="Explore these sets",
+        icon=":material/arrow_forward:",
+        query_params=flat,
+    )

@@ -1,4 +1,5 @@
-"""What the Compare page shows: filter, order, columns and groups of the table, and the chosen runs. Kept for the session, told by the address."""
+"""What the Compare page shows: filter, order, columns and groups of the table, and the chosen runs.
+Kept for the session, told by the address."""
 
 from __future__ import annotations
 
@@ -18,7 +19,19 @@ PLAIN_SORT = "-created"
 """A minus before the column is from the highest down."""
 SEEDS = "seeds"
 """In ``by``: runs that differ in their seed only."""
-GROUPED = (SEEDS, "tags", "method", "architecture", "dataset", "synthetic", "synthetic_images", "state", "seed", "epsilon", "real")
+GROUPED = (
+    SEEDS,
+    "tags",
+    "method",
+    "architecture",
+    "dataset",
+    "synthetic",
+    "synthetic_images",
+    "state",
+    "seed",
+    "epsilon",
+    "real",
+)
 """What the table can be grouped by."""
 MOST_COMPARED = 20
 MOST_TOLD = 100
@@ -31,12 +44,14 @@ _FIRST = ("name", "state", "evaluated_robust", "evaluated_label", "robust", "cle
 
 @dataclass
 class Compared:
-    """query: as typed; good: the last one that could be read; sort: a column, with a minus from the highest down; by: of ``GROUPED``, "" for
-    a line a run; chosen: ids in the order of choosing, also of runs that the filter hides or that are gone; groups: whether seeds are joined
-    and a chosen run brings its own.
+    """query: as typed; good: the last one that could be read; sort: a column, with a minus from the
+    highest down; by: of ``GROUPED``, "" for a line a run; chosen: ids in the order of choosing,
+    also of runs that the filter hides or that are gone; groups: whether seeds are joined and a
+    chosen run brings its own.
 
-    drawn: whether curves are on the page; whole: whether all of the page is being drawn, not its table alone; turn: counts changes by others
-    than a hand; picks: choices made elsewhere than in the list of chosen runs.
+    drawn: whether curves are on the page; whole: whether all of the page is being drawn, not its
+    table alone; turn: counts changes by others than a hand; picks: choices made elsewhere than in
+    the list of chosen runs.
     """
 
     columns: tuple[str, ...]
@@ -70,8 +85,11 @@ class Compared:
         self.chosen = tuple(dict.fromkeys(ids))
         self.notes = []
 
-    def pick(self, lines: Sequence[Sequence[str]], before: Iterable[int], now: Iterable[int]) -> None:
-        """What a hand did in the table: ``lines`` are the run ids of each of its lines, of which these were marked and are."""
+    def pick(
+        self, lines: Sequence[Sequence[str]], before: Iterable[int], now: Iterable[int]
+    ) -> None:
+        """What a hand did in the table: ``lines`` are the run ids of each of its lines, of which
+        these were marked and are."""
         old, new = set(before), set(now)
         gone = {one for line in old - new for one in lines[line]}
         added = [one for line in sorted(new - old) for one in lines[line]]
@@ -87,13 +105,20 @@ class Compared:
 def plain_columns() -> tuple[str, ...]:
     """What a table has where nobody chose: what runs are compared by comes first."""
     shown = [column.name for column in columns() if column.shown and column.name != STAR]
-    return tuple(sorted(shown, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)))
+    return tuple(
+        sorted(shown, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    )
 
 
 def offered_columns() -> dict[str, str]:
     """Titles of the columns that can be shown, by name."""
-    return {column.name: f"{column.title} [{column.unit}]" if column.unit in ("%", "s") else column.title for column in columns()
-            if column.name != STAR}  # fmt: skip
+    return {
+        column.name: (
+            f"{column.title} [{column.unit}]" if column.unit in ("%", "s") else column.title
+        )
+        for column in columns()
+        if column.name != STAR
+    }
 
 
 def group_key(by: str) -> str:
@@ -122,7 +147,9 @@ def from_params(params: Mapping[str, str]) -> Compared:
     if by in ("", *GROUPED):
         held.by = by
     else:
-        notes.append(f"by: {quoted(by)} is not one of {', '.join(GROUPED)}, so runs are not grouped.")
+        notes.append(
+            f"by: {quoted(by)} is not one of {', '.join(GROUPED)}, so runs are not grouped."
+        )
     groups = params.get(GROUPS, "on")
     held.groups = groups != "off"
     if groups not in ("on", "off"):
@@ -132,8 +159,14 @@ def from_params(params: Mapping[str, str]) -> Compared:
         held.columns = tuple(name for name in asked if name in known) or held.columns
         wrong = [name for name in asked if name not in known]
         if wrong:
-            notes.append(f"columns: {', '.join(map(quoted, wrong[:3]))}{' and others' if len(wrong) > 3 else ''} left out: no such column.")
-    held.notes = notes + _curves({name: text for name, text in params.items() if name not in PARAMS})
+            notes.append(
+                "columns:"
+                f" {', '.join(map(quoted, wrong[:3]))}{' and others' if len(wrong) > 3 else ''}"
+                " left out: no such column."
+            )
+    held.notes = notes + _curves(
+        {name: text for name, text in params.items() if name not in PARAMS}
+    )
     return held
 
 
@@ -144,7 +177,9 @@ def _curves(params: Mapping[str, str]) -> list[str]:
     from cdp.ui.train import look  # plotly, which a page without curves does without
 
     unknown = [quoted(name) for name in params if name not in look.PARAMS]
-    return look.from_params(params) + [f"{name} is not a setting, so it was left out." for name in unknown[:5]]
+    return look.from_params(params) + [
+        f"{name} is not a setting, so it was left out." for name in unknown[:5]
+    ]
 
 
 def to_params(held: Compared) -> dict[str, str]:

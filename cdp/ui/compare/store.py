@@ -1,4 +1,5 @@
-"""The runs as the page sees them: one index for all tabs, and what of it the filter and the order leave."""
+"""The runs as the page sees them: one index for all tabs, and what of it the filter and the order
+leave."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def index() -> Index:
 
 
 def shown_rows(rows: Sequence[Row], held: Compared) -> tuple[list[Row], str]:
-    """The rows that pass the filter, in the chosen order; and what is wrong with the filter, "" where nothing is. A filter that cannot be read
-    leaves the table as the last good one did."""
+    """The rows that pass the filter, in the chosen order; and what is wrong with the filter, ""
+    where nothing is. A filter that cannot be read leaves the table as the last good one did."""
     wrong = ""
     try:
         found = matching(rows, held.query)
@@ -34,12 +35,14 @@ def shown_rows(rows: Sequence[Row], held: Compared) -> tuple[list[Row], str]:
 
 
 def compared_ids(rows: Sequence[Row], chosen: Sequence[str], *, groups: bool) -> list[str]:
-    """The ids to compare, gone ones too: those chosen, with ``groups`` each followed by its other seeds that are not archived. All of them;
-    the page compares the first ``MOST_COMPARED``."""
+    """The ids to compare, gone ones too: those chosen, with ``groups`` each followed by its other
+    seeds that are not archived. All of them; the page compares the first ``MOST_COMPARED``."""
     by_id = {row.id: row for row in rows}
     seeds: dict[str, list[str]] = {}
     if groups:
-        for row in sorted(rows, key=lambda row: (row.seed if row.seed is not None else -1, row.created)):
+        for row in sorted(
+            rows, key=lambda row: (row.seed if row.seed is not None else -1, row.created)
+        ):
             if not row.labels.archived:
                 seeds.setdefault(row.group, []).append(row.id)
     found: dict[str, None] = {}

@@ -25,7 +25,8 @@ _STAR = "compare_star"
 
 
 def run_table(held: Compared, rows: Sequence[Row]) -> None:
-    """The table and what acts on its choice. By itself a filter redraws this part alone; another choice draws the whole page anew."""
+    """The table and what acts on its choice. By itself a filter redraws this part alone; another
+    choice draws the whole page anew."""
     moving = any(row.state in ("queued", "running", "stopping") for row in rows)
     drawn = (held.chosen, held.groups)
     st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(held, drawn, moving)
@@ -70,10 +71,16 @@ def _grid(held: Compared, table: Lines) -> None:
         held.pick(table.ids, marked, _rows(st.session_state[key]))
 
     st.dataframe(
-        table.cells, key=key, hide_index=True, on_select=picked, selection_mode="multi-row", column_config=_config(held, table), placeholder="",
+        table.cells,
+        key=key,
+        hide_index=True,
+        on_select=picked,
+        selection_mode="multi-row",
+        column_config=_config(held, table),
+        placeholder="",
         selection_default={"selection": {"rows": marked}} if key not in st.session_state else None,
         alt="Groups of runs" if held.by else "Runs",
-    )  # fmt: skip
+    )
 
 
 def _rows(state: Mapping[str, Any]) -> list[int]:
@@ -84,29 +91,54 @@ def _rows(state: Mapping[str, Any]) -> list[int]:
 def _config(held: Compared, table: Lines) -> dict[str, Any]:
     config = st.column_config
     if held.by:
-        digits = {head: config.NumberColumn(format="%.1f") for head in (made.EVALUATED, made.VALIDATION)}
+        digits = {
+            head: config.NumberColumn(format="%.1f") for head in (made.EVALUATED, made.VALIDATION)
+        }
         return digits | {
-            made.GROUP: config.TextColumn(width="medium"), made.NEWEST: config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            made.SPREAD: config.NumberColumn(format="%.2f", help="Standard deviation of the runs' robust accuracies, evaluated ones where there are any."),
-        }  # fmt: skip
+            made.GROUP: config.TextColumn(width="medium"),
+            made.NEWEST: config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            made.SPREAD: config.NumberColumn(
+                format="%.2f",
+                help=(
+                    "Standard deviation of the runs' robust accuracies, evaluated ones where there"
+                    " are any."
+                ),
+            ),
+        }
     star = config.ButtonColumn(
-        made.STAR_HEAD, width=42, type="tertiary", on_click=_star, args=(table,), key=_STAR, help="A click adds a star or takes it away."
+        made.STAR_HEAD,
+        width=42,
+        type="tertiary",
+        on_click=_star,
+        args=(table,),
+        key=_STAR,
+        help="A click adds a star or takes it away.",
     )
-    return {made.STAR_HEAD: star} | {head: _column(column) for head, column in heads_of(held.columns).items()}
+    return {made.STAR_HEAD: star} | {
+        head: _column(column) for head, column in heads_of(held.columns).items()
+    }
 
 
 _HELP = {
     "steps": "Optimiser steps done: what makes two runs comparable. Epochs are no common measure.",
     "images_seen": "Real and synthetic images together, each as often as it came.",
-    "robust": "Of the best validation, under the quick attack of training, on images held out from training: an estimate, a little too high.",
+    "robust": (
+        "Of the best validation, under the quick attack of training, on images held out from"
+        " training: an estimate, a little too high."
+    ),
     "clean": "Of the best validation, on the same images.",
-    "evaluated_robust": "Of the strongest evaluation on test images, as the column 'Evaluated by' calls it.",
+    "evaluated_robust": (
+        "Of the strongest evaluation on test images, as the column 'Evaluated by' calls it."
+    ),
     "evaluated_label": "How evaluated accuracies have to be called wherever they stand.",
 }
 
 
 def _column(column: Column) -> Any:
-    config, told = st.column_config, _HELP.get(column.name) or (f"Unit: {column.unit}." if column.unit else None)
+    config, told = (
+        st.column_config,
+        _HELP.get(column.name) or (f"Unit: {column.unit}." if column.unit else None),
+    )
     if column.holds == "percent":
         return config.NumberColumn(format="%.1f", help=told)
     if column.holds == "seconds":
@@ -118,7 +150,9 @@ def _column(column: Column) -> Any:
     if column.holds == "flag":
         return config.CheckboxColumn(help=told)
     if column.holds == "number":
-        return config.NumberColumn(format="%.5g" if column.unit.startswith("of ") else None, help=told)
+        return config.NumberColumn(
+            format="%.5g" if column.unit.startswith("of ") else None, help=told
+        )
     return config.TextColumn(width=260 if column.name == "evaluated_label" else None, help=told)
 
 
@@ -131,7 +165,9 @@ def _star(table: Lines) -> None:
 
 
 def _count(rows: Sequence[Row], found: Sequence[Row], table: Lines, held: Compared) -> None:
-    parts = [f"{len(found):,} of {len(rows):,} runs" if len(found) < len(rows) else f"{len(rows):,} runs"]
+    parts = [
+        f"{len(found):,} of {len(rows):,} runs" if len(found) < len(rows) else f"{len(rows):,} runs"
+    ]
     if held.by:
         parts.append(f"{len(table.ids):,} groups")
     broken = [row for row in found if row.error and not row.settings]

@@ -1,4 +1,5 @@
-"""A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and the command line."""
+"""A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and
+the command line."""
 
 from __future__ import annotations
 
@@ -17,15 +18,29 @@ def take(held: Compared, shown: Shown) -> None:
     """The row of buttons."""
     # The address is known while the page is drawn, and no longer when a file is made.
     comparison, address = shown.comparison, link(held)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compare_take"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="compare_take"
+    ):
         st.download_button(
-            "HTML report", lambda: _html(comparison, address), "comparison.html", "text/html", on_click="ignore", key="compare_html",
-            icon=":material/download:", help="One file with verdicts, tables and charts; it opens without a network.",
-        )  # fmt: skip
+            "HTML report",
+            lambda: _html(comparison, address),
+            "comparison.html",
+            "text/html",
+            on_click="ignore",
+            key="compare_html",
+            icon=":material/download:",
+            help="One file with verdicts, tables and charts; it opens without a network.",
+        )
         st.download_button(
-            "CSV", lambda: _csv(comparison), "comparison.csv", "text/csv", on_click="ignore", key="compare_csv", icon=":material/download:",
+            "CSV",
+            lambda: _csv(comparison),
+            "comparison.csv",
+            "text/csv",
+            on_click="ignore",
+            key="compare_csv",
+            icon=":material/download:",
             help="Every number of this comparison, one a row.",
-        )  # fmt: skip
+        )
         with st.popover("Link and command", width="content"):
             st.markdown("**This comparison as a link**")
             st.code(address, language=None, wrap_lines=True)

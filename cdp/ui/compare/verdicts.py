@@ -1,4 +1,5 @@
-"""The first thing of a comparison: which arms there are, what is missing, and whether one is better, in words."""
+"""The first thing of a comparison: which arms there are, what is missing, and whether one is
+better, in words."""
 
 from __future__ import annotations
 
@@ -29,9 +30,13 @@ def arms_line(shown: Shown) -> None:
         sign = shown.signs[arm.name]
         mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
         marks.append(
-            f"<span style='white-space:nowrap'>{mark} <b>{html.escape(arm.name)}</b> <span style='opacity:0.7'>{_runs(arm)}</span></span>"
+            f"<span style='white-space:nowrap'>{mark} <b>{html.escape(arm.name)}</b> <span"
+            f" style='opacity:0.7'>{_runs(arm)}</span></span>"
         )
-    st.html(f"<div style='display:flex;flex-wrap:wrap;gap:0.2rem 1.2rem;overflow-wrap:anywhere'>{''.join(marks)}</div>")
+    st.html(
+        "<div style='display:flex;flex-wrap:wrap;gap:0.2rem"
+        f" 1.2rem;overflow-wrap:anywhere'>{''.join(marks)}</div>"
+    )
     if shown.comparison.arms:
         st.caption(plain(f"Measured by: {labels_of(shown.comparison.arms)}."))
 
@@ -76,7 +81,11 @@ def verdicts(shown: Shown) -> None:
     if len(shown.comparison.arms) > 2:
         _forest(shown, [one for one in found if one.difference is not None])
     numbers(
-        shown, "differences", "the differences", lambda: _rows(found), note="p: two-sided; corrected by Holm over all pairs of a metric."
+        shown,
+        "differences",
+        "the differences",
+        lambda: _rows(found),
+        note="p: two-sided; corrected by Holm over all pairs of a metric.",
     )
 
 
@@ -93,29 +102,46 @@ def _forest(shown: Shown, known: Sequence[Difference]) -> None:
         return
     place = st.container()
     if pairs > MOST_DRAWN:
-        place = st.expander(f"Chart of all {pairs} differences", key=f"compare_forest_{shown.key}", on_change="rerun")
+        place = st.expander(
+            f"Chart of all {pairs} differences",
+            key=f"compare_forest_{shown.key}",
+            on_change="rerun",
+        )
         if not cast(bool, place.open):
             return
     from cdp.figures.comparison import difference_forest
 
     with place:
-        alt = "Differences between arms with their intervals. " + " ".join(one.verdict for one in known[:MOST_SAID])
+        alt = "Differences between arms with their intervals. " + " ".join(
+            one.verdict for one in known[:MOST_SAID]
+        )
         chart_of(shown, "differences", lambda: difference_forest(known, shown.signs), alt=alt)
 
 
 def _verdicts(found: Sequence[Difference], metric: Metric) -> None:
-    """Those that hold come first, and those that cannot be compared last, where not all are in sight."""
+    """Those that hold come first, and those that cannot be compared last, where not all are in
+    sight."""
     from cdp.figures.comparison import settled
 
     if not found:
         return
     known, several = [one for one in found if one.difference is not None], len(found) > 1
-    said = sorted(found, key=lambda one: (not settled(one), one.difference is None)) if len(found) > MOST_SAID else list(found)
+    said = (
+        sorted(found, key=lambda one: (not settled(one), one.difference is None))
+        if len(found) > MOST_SAID
+        else list(found)
+    )
     # One example says why; a dozen say no more.
     sight = min(MOST_SAID, max(1, len(known))) if len(found) > MOST_SAID else len(found)
-    style = ("1.15rem" if metric == "robust" and not several else "1rem", 600 if metric == "robust" else 400)
+    style = (
+        "1.15rem" if metric == "robust" and not several else "1rem",
+        600 if metric == "robust" else 400,
+    )
     lines = "".join(_line(one, *style, corrected=several) for one in said[:sight])
-    st.html(f"<div style='font-size:0.875rem;opacity:0.75'>{_head(metric, found, sum(map(settled, found)))}</div>{lines}")
+    st.html(
+        "<div"
+        f" style='font-size:0.875rem;opacity:0.75'>{_head(metric, found, sum(map(settled, found)))}</div>{lines}"
+    )
     if said[sight:]:
         with st.expander(f"{len(said) - sight} more verdicts on {TITLES[metric].lower()}"):
             st.html("".join(_line(one, "1rem", 400, corrected=several) for one in said[sight:]))
@@ -135,12 +161,22 @@ def _head(metric: Metric, found: Sequence[Difference], hold: int) -> str:
 
 def _line(one: Difference, size: str, weight: int, *, corrected: bool) -> str:
     said = html.escape(one.verdict).replace(" %", "&nbsp;%")
-    basis = f"<div style='font-size:0.8rem;opacity:0.7;font-weight:400'>{html.escape(_basis(one, corrected=corrected))}</div>"
-    return f"<div style='font-size:{size};font-weight:{weight};line-height:1.4;margin:0.15rem 0 0.5rem;overflow-wrap:anywhere'>{said}{basis}</div>"
+    basis = (
+        "<div"
+        f" style='font-size:0.8rem;opacity:0.7;font-weight:400'>{html.escape(_basis(one, corrected=corrected))}</div>"
+    )
+    return (
+        f"<div style='font-size:{size};font-weight:{weight};line-height:1.4;margin:0.15rem 0"
+        f" 0.5rem;overflow-wrap:anywhere'>{said}{basis}</div>"
+    )
 
 
 def _basis(one: Difference, *, corrected: bool) -> str:
     """The pair, and what the verdict rests on."""
     p = one.p if one.adjusted is None else one.adjusted
-    parts = [f"{one.second} against {one.first}", one.method, "" if p is None or one.withheld else f"{'corrected ' * corrected}p = {p:.2g}"]
+    parts = [
+        f"{one.second} against {one.first}",
+        one.method,
+        "" if p is None or one.withheld else f"{'corrected ' * corrected}p = {p:.2g}",
+    ]
     return " · ".join(part for part in parts if part)

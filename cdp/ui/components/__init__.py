@@ -1,2 +1,3 @@
-"""Small browser components (st.components.v2) that update in place, where Streamlit's own elements would flicker or lose the zoom.
-Each is a Python function with typed parameters beside the JavaScript and CSS it mounts."""
+"""Small browser components (st.components.v2) that update in place, where Streamlit's own elements
+would flicker or lose the zoom. Each is a Python function with typed parameters beside the
+JavaScript and CSS it mounts."""

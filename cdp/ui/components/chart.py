@@ -1,4 +1,5 @@
-"""A plotly figure that is redrawn in place (Plotly.react): Streamlit's own chart is remounted at every change and loses its zoom."""
+"""A plotly figure that is redrawn in place (Plotly.react): Streamlit's own chart is remounted at
+every change and loses its zoom."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def load_plotly() -> None:
-    """Hand the browser the plotly.js of the installed wheel, once a page; ``chart`` waits for it. Call it outside polled fragments."""
+    """Hand the browser the plotly.js of the installed wheel, once a page; ``chart`` waits for it.
+    Call it outside polled fragments."""
     _renderer("cdp_plotly", "plotly.js")(key="cdp_plotly", data=_plotly_source())
 
 
@@ -27,7 +29,8 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
 
 
 def packed_chart(packed: bytes, *, key: str) -> None:
-    """Draw or redraw what ``pack`` made of a figure; the same bytes again cost next to nothing and leave the drawing alone."""
+    """Draw or redraw what ``pack`` made of a figure; the same bytes again cost next to nothing and
+    leave the drawing alone."""
     _renderer("cdp_chart", "chart.js")(key=key, data=packed)
 
 
@@ -39,4 +42,6 @@ def _plotly_source() -> bytes:
 @cache
 def _renderer(name: str, script: str) -> ComponentRenderer:
     # Plotly writes its styles into the page's head, where a shadow root would not see them.
-    return st.components.v2.component(name, js=(Path(__file__).parent / script).read_text("utf-8"), isolate_styles=False)
+    return st.components.v2.component(
+        name, js=(Path(__file__).parent / script).read_text("utf-8"), isolate_styles=False
+    )

@@ -1,4 +1,5 @@
-"""A figure as bytes for ``chart.js``: its numpy arrays as they are, because as text they take longer to write, send and read."""
+"""A figure as bytes for ``chart.js``: its numpy arrays as they are, because as text they take
+longer to write, send and read."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ _STEP = 8
 def pack(figure: Mapping[str, Any] | str, *, alt: str) -> bytes:
     """The length of a JSON head (uint32, little endian), the head, padding, columns.
 
-    figure: plotly's data and layout, with arrays of shape (n,) or (n, k), or JSON text of the same without arrays; alt: what it shows,
-    for a screen reader. In the head an array is {"column": i}, and columns[i] = [type, first byte after the head, n, k or 0].
+    figure: plotly's data and layout, with arrays of shape (n,) or (n, k), or JSON text of the same
+    without arrays; alt: what it shows, for a screen reader. In the head an array is {"column": i},
+    and columns[i] = [type, first byte after the head, n, k or 0].
     """
     columns: list[tuple[str, int, int, int]] = []
     blocks: list[bytes] = []
@@ -41,10 +43,16 @@ def pack(figure: Mapping[str, Any] | str, *, alt: str) -> bytes:
     if isinstance(figure, str):
         text = figure
     else:
-        data = [{name: placed(value) for name, value in trace.items() if value is not None} for trace in figure["data"]]
+        data = [
+            {name: placed(value) for name, value in trace.items() if value is not None}
+            for trace in figure["data"]
+        ]
         text = json.dumps({"data": data, "layout": figure["layout"]}, allow_nan=False)
     body = b"".join(blocks)
     stamp = zlib.crc32(body, zlib.crc32(text.encode()))
-    head = f'{{"figure": {text}, "alt": {json.dumps(alt)}, "columns": {json.dumps(columns)}, "stamp": {stamp}}}'.encode()
+    head = (
+        f'{{"figure": {text}, "alt": {json.dumps(alt)}, "columns": {json.dumps(columns)}, "stamp":'
+        f" {stamp}}}".encode()
+    )
     head += b" " * (-(len(head) + 4) % _STEP)
     return len(head).to_bytes(4, "little") + head + body

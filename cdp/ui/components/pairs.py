@@ -1,4 +1,5 @@
-"""Grids of images side by side that fill in without flicker; an image is chosen by click or by arrow keys and Enter."""
+"""Grids of images side by side that fill in without flicker; an image is chosen by click or by
+arrow keys and Enter."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """One grid. src: PNG data URL of all cells in rows; color and dash: its fixed sign, as on every chart."""
+    """One grid. src: PNG data URL of all cells in rows; color and dash: its fixed sign, as on every
+    chart."""
 
     title: str
     src: str
@@ -25,15 +27,26 @@ class Grid:
 
 
 def pairs(
-    grids: Sequence[Grid], labels: Sequence[str], *, columns: int, key: str, selected: int | None = None, interactive: bool = True,
+    grids: Sequence[Grid],
+    labels: Sequence[str],
+    *,
+    columns: int,
+    key: str,
+    selected: int | None = None,
+    interactive: bool = True,
     shape: Literal["grid", "film", "small"] = "grid",
-) -> int | None:  # fmt: skip
-    """Draw grids of equal layout. labels: one a cell, read out with it. shape: film strips lie under each other over the full width,
-    small ones beside each other. Returns the index of the chosen cell, None before a choice."""
+) -> int | None:
+    """Draw grids of equal layout. labels: one a cell, read out with it. shape: film strips lie
+    under each other over the full width, small ones beside each other. Returns the index of the
+    chosen cell, None before a choice."""
     data = {
-        "grids": [asdict(g) for g in grids], "labels": list(labels), "columns": columns, "selected": selected, "interactive": interactive,
+        "grids": [asdict(g) for g in grids],
+        "labels": list(labels),
+        "columns": columns,
+        "selected": selected,
+        "interactive": interactive,
         "shape": shape,
-    }  # fmt: skip
+    }
     picked = _renderer()(key=key, data=data, on_picked_change=lambda: None).picked
     return int(picked) if isinstance(picked, int | float) and 0 <= picked < len(labels) else None
 
@@ -42,5 +55,7 @@ def pairs(
 def _renderer() -> ComponentRenderer:
     folder = Path(__file__).parent
     return st.components.v2.component(
-        "cdp_pairs", js=(folder / "pairs.js").read_text("utf-8"), css=(folder / "pairs.css").read_text("utf-8"),
-    )  # fmt: skip
+        "cdp_pairs",
+        js=(folder / "pairs.js").read_text("utf-8"),
+        css=(folder / "pairs.css").read_text("utf-8"),
+    )

@@ -1,4 +1,5 @@
-"""The images of a map's points as raw bytes: handed to the browser once, drawn there without ever being encoded as PNG."""
+"""The images of a map's points as raw bytes: handed to the browser once, drawn there without ever
+being encoded as PNG."""
 
 from __future__ import annotations
 
@@ -24,20 +25,26 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Thumbs:
-    """Picture i belongs to point i. key: names the points; images: (n,h,w,c) uint8, c 1 (grey) or 3 (RGB)."""
+    """Picture i belongs to point i. key: names the points; images: (n,h,w,c) uint8, c 1 (grey) or 3
+    (RGB)."""
 
     key: str
     images: np.ndarray
 
     @classmethod
     def of(cls, images: np.ndarray, key: str) -> Self | None:
-        """Of images (n,H,W,C) uint8, maybe memory-mapped, averaged over blocks of 2, 4, .. pixels until all together are at most 12 MB.
+        """Of images (n,H,W,C) uint8, maybe memory-mapped, averaged over blocks of 2, 4, .. pixels
+        until all together are at most 12 MB.
 
-        None where they would have to be smaller than 7 pixels: the card then has text only. Rows and columns that do not fill a block
-        are left out. Raises InputError for another type or shape.
+        None where they would have to be smaller than 7 pixels: the card then has text only. Rows
+        and columns that do not fill a block are left out. Raises InputError for another type or
+        shape.
         """
         if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3):
-            raise InputError(f"thumbnails are made of (n,H,W,1) or (n,H,W,3) uint8 images, not of {images.shape} {images.dtype}")
+            raise InputError(
+                f"thumbnails are made of (n,H,W,1) or (n,H,W,3) uint8 images, not of {images.shape}"
+                f" {images.dtype}"
+            )
         n, height, width, channels = images.shape
         block = 1
         while n * (height // block) * (width // block) * channels > MOST_BYTES:
@@ -54,7 +61,8 @@ class Thumbs:
 
 
 def block_means(images: np.ndarray, block: int) -> np.ndarray:
-    """(n,H,W,C) uint8 -> (n,H//block,W//block,C) uint8: means over block x block pixels, halves rounded up."""
+    """(n,H,W,C) uint8 -> (n,H//block,W//block,C) uint8: means over block x block pixels, halves
+    rounded up."""
     if block == 1:
         return np.ascontiguousarray(images)
     n, height, width, channels = images.shape
@@ -71,11 +79,14 @@ def block_means(images: np.ndarray, block: int) -> np.ndarray:
 
 
 def load_thumbs(thumbs: Thumbs | None) -> None:
-    """Hand the browser the pictures, once a page; ``embedding_map`` finds them by their key. Call it outside polled fragments."""
+    """Hand the browser the pictures, once a page; ``embedding_map`` finds them by their key. Call
+    it outside polled fragments."""
     if thumbs is not None:
         _renderer()(key=f"cdp_thumbs_{thumbs.key}", data=thumbs.payload)
 
 
 @cache
 def _renderer() -> ComponentRenderer:
-    return st.components.v2.component("cdp_thumbs", js=(Path(__file__).parent / "thumbs.js").read_text("utf-8"))
+    return st.components.v2.component(
+        "cdp_thumbs", js=(Path(__file__).parent / "thumbs.js").read_text("utf-8")
+    )

@@ -22,7 +22,8 @@ def facts_column(seen: Facts) -> None:
 
 
 def pictures_column(seen: Facts, told: list[Concern], stamp: str) -> None:
-    """Examples of every class with their counts, then what to know. stamp: changes with the set's content."""
+    """Examples of every class with their counts, then what to know. stamp: changes with the set's
+    content."""
     st.html(_examples(seen.name, stamp, seen.counts, seen.test_counts))
     for concern in told:
         (st.error if concern.blocking else st.warning)(plain(concern.text))
@@ -33,13 +34,19 @@ def pictures_column(seen: Facts, told: list[Concern], stamp: str) -> None:
                 | ({"test images": seen.test_counts[value]} if seen.test_counts else {})
                 for value, name in enumerate(seen.classes)
             ],
-            hide_index=True, width="stretch",
-        )  # fmt: skip
+            hide_index=True,
+            width="stretch",
+        )
 
 
 @st.cache_data(max_entries=20, show_spinner="Reading images")
 def _examples(name: str, stamp: str, counts: tuple[int, ...], tests: tuple[int, ...]) -> str:
     split = load_split(name, "train")
     rows = first_rows(split.label, len(split.info.classes))
-    notes = [f"{count:,}" + (f" + {tests[value]:,} test" if tests else "") for value, count in enumerate(counts)]
-    return class_rows(np.asarray(split.image[rows]), np.asarray(split.label[rows]), split.info.classes, notes)
+    notes = [
+        f"{count:,}" + (f" + {tests[value]:,} test" if tests else "")
+        for value, count in enumerate(counts)
+    ]
+    return class_rows(
+        np.asarray(split.image[rows]), np.asarray(split.label[rows]), split.info.classes, notes
+    )

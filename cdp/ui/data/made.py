@@ -1,4 +1,5 @@
-"""Which encoders and diffusion models a data set has: finished ones from their cards, unfinished ones from the runs. Pure."""
+"""Which encoders and diffusion models a data set has: finished ones from their cards, unfinished
+ones from the runs. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from cdp.ui.data.plan import DIFFUSION, ENCODER, MODEL, ROLES
 
 @dataclass(frozen=True)
 class Made:
-    """A finished encoder or model. role: of ``data_plan.ROLES``, "" for an encoder of another name; detail: what its card tells;
-    budget: that a robust encoder was trained for."""
+    """A finished encoder or model. role: of ``data_plan.ROLES``, "" for an encoder of another name;
+    detail: what its card tells; budget: that a robust encoder was trained for."""
 
     role: str
     name: str
@@ -43,7 +44,8 @@ class Stock:
 
     @property
     def guide(self) -> str:
-        """The encoder to guide with: the robust one, else the first that is no judge; "" where there is none."""
+        """The encoder to guide with: the robust one, else the first that is no judge; "" where
+        there is none."""
         names = [made.name for made in self.encoders if made.name != JUDGE]
         return "robust" if "robust" in names else next(iter(names), "")
 
@@ -61,7 +63,12 @@ class Stock:
 def stock(dataset: str) -> Stock:
     """Reads cards and run folders."""
     encoders = tuple(
-        Made(entry.name if entry.name in {role.key for role in ROLES} else "", entry.name, _of_encoder(entry.card), _budget(entry.card))
+        Made(
+            entry.name if entry.name in {role.key for role in ROLES} else "",
+            entry.name,
+            _of_encoder(entry.card),
+            _budget(entry.card),
+        )
         for entry in list_encoders(dataset)
         if not entry.problem and not entry.name.startswith(TRAINED)
     )
@@ -75,7 +82,11 @@ def stock(dataset: str) -> Stock:
 
 def of_dataset(runs: Iterable[Run], dataset: str) -> list[Run]:
     """The trainings of encoders and diffusion models on this data set."""
-    return [run for run in runs if run.kind in (ENCODER, DIFFUSION) and getattr(run.config, "dataset", None) == dataset]
+    return [
+        run
+        for run in runs
+        if run.kind in (ENCODER, DIFFUSION) and getattr(run.config, "dataset", None) == dataset
+    ]
 
 
 def role_of(run: Run) -> str:
@@ -98,8 +109,15 @@ def _of_encoder(card: Mapping[str, Any]) -> str:
         found = accuracy.get(key) if isinstance(accuracy, dict) else None
         if isinstance(found, dict) and isinstance(found.get("value"), int | float):
             parts.append(f"test {found['value']:.1%}{what} (n = {found.get('n', '?')})")
-    if not parts and isinstance(training, dict) and isinstance(training.get("held_out_score"), list) and training["held_out_score"]:
-        parts.append(f"held out {max(training['held_out_score']):.1%} (n = {training.get('held_out', '?')})")
+    if (
+        not parts
+        and isinstance(training, dict)
+        and isinstance(training.get("held_out_score"), list)
+        and training["held_out_score"]
+    ):
+        parts.append(
+            f"held out {max(training['held_out_score']):.1%} (n = {training.get('held_out', '?')})"
+        )
     return ", ".join(parts)
 
 

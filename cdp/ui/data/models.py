@@ -1,4 +1,5 @@
-"""The third step of "Your data": what is trained already, what to train now, at which size, and the button that starts it."""
+"""The third step of "Your data": what is trained already, what to train now, at which size, and the
+button that starts it."""
 
 from __future__ import annotations
 
@@ -38,34 +39,73 @@ from cdp.ui.widgets import bound, key_of, number_of
 from cdp.ui.words import plain
 
 ENCODER_FIELDS = (
-    "epochs", "batch", "learning_rate", "seed", "attack_steps", "widths", "blocks", "shift", "weight_decay", "label_smoothing", "held_out",
-)  # fmt: skip
+    "epochs",
+    "batch",
+    "learning_rate",
+    "seed",
+    "attack_steps",
+    "widths",
+    "blocks",
+    "shift",
+    "weight_decay",
+    "label_smoothing",
+    "held_out",
+)
 MODEL_FIELDS = (
-    "steps", "batch", "learning_rate", "seed", "patch", "widths", "layers", "class_dropout", "ema_decay", "save_every",
-)  # fmt: skip
+    "steps",
+    "batch",
+    "learning_rate",
+    "seed",
+    "patch",
+    "widths",
+    "layers",
+    "class_dropout",
+    "ema_decay",
+    "save_every",
+)
 _REFUSED = "data_refused"
 
 
 def overview(held: Wizard, seen: Facts, stock: Stock) -> None:
     """What is here, what will be trained and what for, with rough times."""
-    planned = {order.name if order.kind == ENCODER else MODEL: order for order in _orders(held, seen, stock)[0]}
+    planned = {
+        order.name if order.kind == ENCODER else MODEL: order
+        for order in _orders(held, seen, stock)[0]
+    }
     measured = pace(stock.runs, seen) or 1.0
     rows = []
     for role in ROLES:
-        order, made = planned.get(role.key), [m for m in (*stock.encoders, *stock.models) if m.role == role.key]
-        told = [f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}" for m in made]
+        order, made = (
+            planned.get(role.key),
+            [m for m in (*stock.encoders, *stock.models) if m.role == role.key],
+        )
+        told = [
+            f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}" for m in made
+        ]
         if role.key in stock.pending:
             told.append("in training")
         elif order is not None:
-            told.append(f"{plan_in_words(order.config)}, {roughly(measured * seconds(order.config, seen))}")
+            told.append(
+                f"{plan_in_words(order.config)}, {roughly(measured * seconds(order.config, seen))}"
+            )
         rows.append((role.title, "; ".join(told) or "not here", role.use))
     rows += [
-        ("Encoder", f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}", "Guides.")
+        (
+            "Encoder",
+            f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}",
+            "Guides.",
+        )
         for m in stock.encoders
         if not m.role
     ]
-    lines = [f"| :small[{title}] | :small[{told}] | :small[:gray[{use}]] |" for title, told, use in rows]
-    st.markdown("\n".join(["| :small[Model] | :small[State] | :small[For] |", "| --- | --- | --- |", *lines]))
+    lines = [
+        f"| :small[{title}] | :small[{told}] | :small[:gray[{use}]] |" for title, told, use in rows
+    ]
+    st.markdown(
+        "\n".join(
+            ["| :small[Model] | :small[State] | :small[For] |", "| --- | --- | --- |", *lines]
+        )
+    )
 
 
 def plan_in_words(config: Frozen) -> str:
@@ -77,7 +117,8 @@ def plan_in_words(config: Frozen) -> str:
 
 
 def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
-    """Size, what to train, the questions about the data, and the folds. blocked: something says that nothing good can come of it."""
+    """Size, what to train, the questions about the data, and the folds. blocked: something says
+    that nothing good can come of it."""
     held.plan(seen)
     key = f"data_size_{held.turn}"
 
@@ -85,10 +126,20 @@ def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
         held.size = st.session_state[key]
 
     st.segmented_control(
-        "Size", [QUICK, FULL], default=held.size, required=True, key=key, on_change=sized, format_func=SIZES.__getitem__, width="stretch",
-        help="Quick try: minutes on two cores, rough images, good enough to see whether it works. Full size: as the shipped Fashion-MNIST "
-        "models, scaled to this data; hours on two cores, minutes on a GPU.",
-    )  # fmt: skip
+        "Size",
+        [QUICK, FULL],
+        default=held.size,
+        required=True,
+        key=key,
+        on_change=sized,
+        format_func=SIZES.__getitem__,
+        width="stretch",
+        help=(
+            "Quick try: minutes on two cores, rough images, good enough to see whether it works."
+            " Full size: as the shipped Fashion-MNIST models, scaled to this data; hours on two"
+            " cores, minutes on a GPU."
+        ),
+    )
     _ticks(held, stock)
     wanted = _wanted(held, stock)
     known = fields_of(EncoderConfig)
@@ -96,13 +147,18 @@ def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
         _budget(held.encoder)
     if wanted & {role.key for role in ROLES if role.key != MODEL}:
         st.toggle(
-            "Mirror images in training", held.encoder.flat["flip"], help="Half of the images that encoders see are mirrored, which makes "
-            "them better where a mirrored image still shows its class. Leave it off for digits, letters and signs.",
+            "Mirror images in training",
+            held.encoder.flat["flip"],
+            help=(
+                "Half of the images that encoders see are mirrored, which makes them better where a"
+                " mirrored image still shows its class. Leave it off for digits, letters and signs."
+            ),
             **bound(known["flip"], held.encoder),
-        )  # fmt: skip
+        )
         with st.expander("Settings of the encoders"):
             st.caption(
-                "The judge is half as wide again, of another seed and weight decay, so that it shares no mistakes with those that guide."
+                "The judge is half as wide again, of another seed and weight decay, so that it"
+                " shares no mistakes with those that guide."
             )
             _fields(known, ENCODER_FIELDS, held.encoder)
     if MODEL in wanted:
@@ -110,7 +166,10 @@ def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
             _fields(fields_of(PretrainConfig), MODEL_FIELDS, held.model)
     if blocked:
         st.toggle(
-            known["anyway"].heading, held.encoder.flat["anyway"], help=known["anyway"].tooltip, **bound(known["anyway"], held.encoder)
+            known["anyway"].heading,
+            held.encoder.flat["anyway"],
+            help=known["anyway"].tooltip,
+            **bound(known["anyway"], held.encoder),
         )
         held.model.flat["anyway"] = held.encoder.flat["anyway"]
 
@@ -120,7 +179,12 @@ def start(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     made, wrong = _orders(held, seen, stock)
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
         st.button(
-            "Start training", type="primary", key="data_start", disabled=blocked or not made, on_click=_launch, args=(held, seen, stock)
+            "Start training",
+            type="primary",
+            key="data_start",
+            disabled=blocked or not made,
+            on_click=_launch,
+            args=(held, seen, stock),
         )
         if made and not blocked:
             st.caption(plain(cost_line(made, seen, stock)))
@@ -147,7 +211,15 @@ def cost_line(made: Sequence[Order], seen: Facts, stock: Stock) -> str:
 def _orders(held: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:
     """What the button would start, and why nothing where a setting cannot be used."""
     try:
-        return orders(_wanted(held, stock), held.encoder.flat, held.model.flat, model_name(seen.name, _taken())), ""
+        return (
+            orders(
+                _wanted(held, stock),
+                held.encoder.flat,
+                held.model.flat,
+                model_name(seen.name, _taken()),
+            ),
+            "",
+        )
     except InputError as error:
         return [], str(error)
 
@@ -161,28 +233,45 @@ def _ticks(held: Wizard, stock: Stock) -> None:
         note = " :gray[in training]" if pending else " :gray[here already]" if made else ""
 
         def ticked(role_key: str = role.key, widget: str = key) -> None:
-            held.roles = (_wanted(held, stock) - {role_key}) | ({role_key} if st.session_state[widget] else set())
+            held.roles = (_wanted(held, stock) - {role_key}) | (
+                {role_key} if st.session_state[widget] else set()
+            )
 
         again = made and role.key == MODEL
         st.checkbox(
-            role.title + note, role.key in wanted, key=key, disabled=pending or (made and not again), help=role.use, on_change=ticked,
-        )  # fmt: skip
+            role.title + note,
+            role.key in wanted,
+            key=key,
+            disabled=pending or (made and not again),
+            help=role.use,
+            on_change=ticked,
+        )
 
 
 def _wanted(held: Wizard, stock: Stock) -> frozenset[str]:
-    """What is ticked and can be trained: encoders have one name each, a model can be trained again under another."""
+    """What is ticked and can be trained: encoders have one name each, a model can be trained again
+    under another."""
     chosen = stock.missing - frozenset(OPTIONAL) if held.roles is None else held.roles
-    return frozenset(key for key in chosen if key in stock.missing or (key == MODEL and key not in stock.pending))
+    return frozenset(
+        key for key in chosen if key in stock.missing or (key == MODEL and key not in stock.pending)
+    )
 
 
 def _budget(held: Held) -> None:
     st.number_input(
-        "Attack budget :gray[of the pixel range]", 0.0, 1.0, held.flat["epsilon"], step=None, format="%g", **bound(fields_of(EncoderConfig)["epsilon"], held),
+        "Attack budget :gray[of the pixel range]",
+        0.0,
+        1.0,
+        held.flat["epsilon"],
+        step=None,
+        format="%g",
+        **bound(fields_of(EncoderConfig)["epsilon"], held),
         help="How far an attack may move each pixel (l_inf) while the robust encoder is trained.",
-    )  # fmt: skip
+    )
     st.caption(
-        "This data set has no conventional budget. Choose the largest change that leaves every class plain to your eye: 8/255 = 0.031 is usual "
-        "for colour photographs, 0.1 for small grey images. Too large a budget leaves a small network at chance."
+        "This data set has no conventional budget. Choose the largest change that leaves every"
+        " class plain to your eye: 8/255 = 0.031 is usual for colour photographs, 0.1 for small"
+        " grey images. Too large a budget leaves a small network at chance."
     )
 
 
@@ -190,7 +279,13 @@ def _fields(known: Mapping[str, Field], names: Sequence[str], held: Held) -> Non
     for name in names:
         field = known[name]
         if field.kind == "choice":
-            st.selectbox(field.heading, field.choices, field.choices.index(held.flat[name]), help=field.tooltip, **bound(field, held))
+            st.selectbox(
+                field.heading,
+                field.choices,
+                field.choices.index(held.flat[name]),
+                help=field.tooltip,
+                **bound(field, held),
+            )
         elif field.kind == "classes":
             _numbers(field, held)
         else:
@@ -203,18 +298,31 @@ def _numbers(field: Field, held: Held) -> None:
 
     def typed() -> None:
         parts = [part.strip() for part in st.session_state[key].split(",") if part.strip()]
-        held.put(field.name, tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts))
+        held.put(
+            field.name,
+            tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts),
+        )
 
-    st.text_input(field.heading, ", ".join(map(str, held.flat[field.name])), key=key, on_change=typed, help=field.help, max_chars=60)
+    st.text_input(
+        field.heading,
+        ", ".join(map(str, held.flat[field.name])),
+        key=key,
+        on_change=typed,
+        help=field.help,
+        max_chars=60,
+    )
 
 
 def _taken() -> set[str]:
     """Names that no new model can have."""
-    return {entry.name for entry in list_models()} | {run.name for run in list_runs() if run.kind == DIFFUSION}
+    return {entry.name for entry in list_models()} | {
+        run.name for run in list_runs() if run.kind == DIFFUSION
+    }
 
 
 def _launch(held: Wizard, seen: Facts, stock: Stock) -> None:
-    """All that is asked for at the click; they wait for each other by themselves. Stops at the first that is refused, and says which were started."""
+    """All that is asked for at the click; they wait for each other by themselves. Stops at the
+    first that is refused, and says which were started."""
     made, _ = _orders(held, seen, stock)
     for number, order in enumerate(made):
         try:

@@ -1,4 +1,5 @@
-"""The page "Your data": five steps from images to models of one's own, each open once the one before is done."""
+"""The page "Your data": five steps from images to models of one's own, each open once the one
+before is done."""
 
 from __future__ import annotations
 
@@ -23,9 +24,12 @@ from cdp.ui.words import plain
 
 _WIDTHS = [4, 11]
 _STEPS = (
-    ("Data set", ""), ("Look", "a data set is chosen"), ("Models", "a data set is chosen"), ("Progress", "a training was started"),
+    ("Data set", ""),
+    ("Look", "a data set is chosen"),
+    ("Models", "a data set is chosen"),
+    ("Progress", "a training was started"),
     ("Use them", "a model or encoder is finished"),
-)  # fmt: skip
+)
 """Title, and when it opens."""
 
 
@@ -34,7 +38,8 @@ def show() -> None:
     st.title("Your data", anchor=False)
     with st.container(width=680):
         st.caption(
-            "Train encoders and a diffusion model on images of your own, then generate, explore and train with them like with the shipped ones."
+            "Train encoders and a diffusion model on images of your own, then generate, explore and"
+            " train with them like with the shipped ones."
         )
     known = choices()
     held = wizard([choice.name for choice in known])
@@ -86,10 +91,18 @@ def _choose(held: Wizard, known: Sequence[Choice]) -> None:
         held.choose(st.session_state[key] or "")
 
     st.selectbox(
-        "Data set", list(titles), list(titles).index(held.dataset) if held.dataset else None, key=key, on_change=chosen,
-        format_func=titles.__getitem__, placeholder="choose one",
-        help="Imported and generated sets, and the built-in data sets whose files are on this machine.",
-    )  # fmt: skip
+        "Data set",
+        list(titles),
+        list(titles).index(held.dataset) if held.dataset else None,
+        key=key,
+        on_change=chosen,
+        format_func=titles.__getitem__,
+        placeholder="choose one",
+        help=(
+            "Imported and generated sets, and the built-in data sets whose files are on this"
+            " machine."
+        ),
+    )
 
 
 def _titled(choice: Choice) -> str:
@@ -116,7 +129,9 @@ def _rest(held: Wizard, seen: Facts, found: Stock, *, blocked: bool) -> None:
         _closed(5)
 
 
-def _step(number: int) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+def _step(
+    number: int,
+) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
     """Heading and the two columns of a step."""
     _heading(number)
     left, right = st.columns(_WIDTHS, gap="large")

@@ -1,4 +1,5 @@
-"""What to train for a data set, at which size, under which names, and about how long that takes. Pure."""
+"""What to train for a data set, at which size, under which names, and about how long that takes.
+Pure."""
 
 from __future__ import annotations
 
@@ -33,10 +34,27 @@ class Role:
 
 
 ROLES = (
-    Role(JUDGE, "Judge", "Scores every image and never guides. Generate and Explore take their figures from it."),
-    Role("robust", "Robust encoder", "Guides. Trained against attacks, so its gradients change what an image shows rather than its noise."),
-    Role("standard", "Standard encoder", "Guides. Trained on plain images: what the robust one is compared with."),
-    Role("noise-aware", "Noise-aware encoder", "Guides at the noisy image itself. Needed for that setting only."),
+    Role(
+        JUDGE,
+        "Judge",
+        "Scores every image and never guides. Generate and Explore take their figures from it.",
+    ),
+    Role(
+        "robust",
+        "Robust encoder",
+        "Guides. Trained against attacks, so its gradients change what an image shows rather than"
+        " its noise.",
+    ),
+    Role(
+        "standard",
+        "Standard encoder",
+        "Guides. Trained on plain images: what the robust one is compared with.",
+    ),
+    Role(
+        "noise-aware",
+        "Noise-aware encoder",
+        "Guides at the noisy image itself. Needed for that setting only.",
+    ),
     Role(MODEL, "Diffusion model", "Makes the images."),
 )
 """In the order they are trained: encoders first, as they take minutes."""
@@ -66,15 +84,25 @@ def model_defaults(seen: Facts, size: str) -> dict[str, Any]:
     """Values of the diffusion model's settings, scaled to the data."""
     patch = 4 if min(seen.shape[1:]) >= 48 else 2
     if size == QUICK:
-        return {"dataset": seen.name, "patch": patch, "steps": 2000, "batch": 64, "widths": (32, 64), "ema_decay": 0.998, "save_every": 100}
+        return {
+            "dataset": seen.name,
+            "patch": patch,
+            "steps": 2000,
+            "batch": 64,
+            "widths": (32, 64),
+            "ema_decay": 0.998,
+            "save_every": 100,
+        }
     steps = min(40_000, max(4000, _MOST_PASSES * seen.images // 128))
     return {"dataset": seen.name, "patch": patch, "steps": steps}
 
 
 def encoder_config(role: str, values: Mapping[str, Any]) -> EncoderConfig:
-    """One encoder's settings. The judge is of another seed, width and weight decay than those that guide, as the shipped one is, so
-    that they do not share their mistakes. Raises InputError."""
-    plain = parse(EncoderConfig, dict(values) | {"name": role, "kind": "standard" if role == JUDGE else role})
+    """One encoder's settings. The judge is of another seed, width and weight decay than those that
+    guide, as the shipped one is, so that they do not share their mistakes. Raises InputError."""
+    plain = parse(
+        EncoderConfig, dict(values) | {"name": role, "kind": "standard" if role == JUDGE else role}
+    )
     own: dict[str, Any] = {} if plain.kind == "robust" else {"epsilon": None}
     if role == JUDGE:
         wider = tuple(min(1024, width * 3 // 2) for width in plain.widths)
@@ -105,8 +133,11 @@ class Order:
     config: Frozen
 
 
-def orders(roles: Iterable[str], encoder: Mapping[str, Any], model: Mapping[str, Any], name: str) -> list[Order]:
-    """The runs to launch, encoders first. name: of the diffusion model. Raises InputError where a setting cannot be used."""
+def orders(
+    roles: Iterable[str], encoder: Mapping[str, Any], model: Mapping[str, Any], name: str
+) -> list[Order]:
+    """The runs to launch, encoders first. name: of the diffusion model. Raises InputError where a
+    setting cannot be used."""
     wanted = set(roles)
     made = []
     for role in ROLES:
@@ -122,7 +153,8 @@ def orders(roles: Iterable[str], encoder: Mapping[str, Any], model: Mapping[str,
 
 
 def seconds(config: Frozen, seen: Facts) -> float:
-    """About how long a training takes on two processor cores, from timings of the small networks (28 x 28 and 16 x 16 px)."""
+    """About how long a training takes on two processor cores, from timings of the small networks
+    (28 x 28 and 16 x 16 px)."""
     return _steps(config, seen) * step_seconds(config, seen.shape)
 
 
@@ -132,17 +164,37 @@ def step_seconds(config: Frozen, shape: tuple[int, int, int]) -> float:
     if isinstance(config, PretrainConfig):
         cells = pixels / config.patch**2
         # Attention on the coarse grid grows with its square.
-        return 2.1e-5 * config.batch * cells * (sum(config.widths) / 160) * config.layers**0.8 * (1 + cells / 1500)
+        return (
+            2.1e-5
+            * config.batch
+            * cells
+            * (sum(config.widths) / 160)
+            * config.layers**0.8
+            * (1 + cells / 1500)
+        )
     assert isinstance(config, EncoderConfig)
     attack = 1 + 0.8 * config.attack_steps if config.kind == "robust" else 1.0
-    return (0.006 + 1.3e-6 * config.batch * pixels / 4 * (config.widths[0] / 32) ** 1.6 * max(1, config.blocks)) * attack
+    return (
+        0.006
+        + 1.3e-6
+        * config.batch
+        * pixels
+        / 4
+        * (config.widths[0] / 32) ** 1.6
+        * max(1, config.blocks)
+    ) * attack
 
 
 def pace(runs: Iterable[Run], seen: Facts) -> float | None:
-    """How many times longer a step took here than ``step_seconds`` says, by the newest training of this data set that told its rate."""
+    """How many times longer a step took here than ``step_seconds`` says, by the newest training of
+    this data set that told its rate."""
     for run in runs:
         rate = run.progress.rate if run.progress and run.progress.unit == "steps" else None
-        if rate and isinstance(run.config, EncoderConfig | PretrainConfig) and run.config.dataset == seen.name:
+        if (
+            rate
+            and isinstance(run.config, EncoderConfig | PretrainConfig)
+            and run.config.dataset == seen.name
+        ):
             return 1 / rate / step_seconds(run.config, seen.shape)
     return None
 

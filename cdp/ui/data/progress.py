@@ -1,4 +1,5 @@
-"""The fourth step of "Your data": the trainings as they go, with live samples and curves. Polls files; talks to no process."""
+"""The fourth step of "Your data": the trainings as they go, with live samples and curves. Polls
+files; talks to no process."""
 
 from __future__ import annotations
 
@@ -25,13 +26,16 @@ SHEET = "sheet.npz"
 SHOWN = 8
 """Trainings in the list: the newest."""
 HELP = Help(
-    "Goes on from its last checkpoint when resumed.", "Goes on from its last checkpoint.", "Moves this training and its checkpoint to the trash.",
-)  # fmt: skip
+    "Goes on from its last checkpoint when resumed.",
+    "Goes on from its last checkpoint.",
+    "Moves this training and its checkpoint to the trash.",
+)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a diffusion model makes in the middle of its training. image: (n,H,W,C) uint8; label: (n,)."""
+    """What a diffusion model makes in the middle of its training. image: (n,H,W,C) uint8; label:
+    (n,)."""
 
     image: np.ndarray
     label: np.ndarray
@@ -39,7 +43,8 @@ class Samples:
 
 
 def progress(seen: Facts, runs: Sequence[Run]) -> None:
-    """Runs and what they show. Polls while one of them is on its way; once one ends, the whole page is drawn anew."""
+    """Runs and what they show. Polls while one of them is on its way; once one ends, the whole page
+    is drawn anew."""
     going = moving(runs)
     st.fragment(_draw, run_every=POLL_SECONDS if going else None)(seen, going)
 
@@ -51,15 +56,26 @@ def samples(path: Path) -> Samples | None:
             image, label, step = found["image"], found["label"], int(found["step"])
     except (OSError, ValueError, KeyError, EOFError, TypeError):
         return None
-    fits = image.ndim == 4 and image.dtype == np.uint8 and 1 <= image.shape[-1] <= 4 and label.shape == image.shape[:1]
+    fits = (
+        image.ndim == 4
+        and image.dtype == np.uint8
+        and 1 <= image.shape[-1] <= 4
+        and label.shape == image.shape[:1]
+    )
     return Samples(image, label, step) if fits else None
 
 
 def training_line(run: Run) -> str:
     """State, steps and time left; once it is over, what it took and came to."""
-    took = f"took {in_words(run.ended - run.started)}" if run.state == "finished" and run.started and run.ended else ""
+    took = (
+        f"took {in_words(run.ended - run.started)}"
+        if run.state == "finished" and run.started and run.ended
+        else ""
+    )
     score = (run.result or {}).get("score") if run.kind == ENCODER else None
-    return state_line(run, None, took, f"held out {score:.1%}" if isinstance(score, int | float) else "")
+    return state_line(
+        run, None, took, f"held out {score:.1%}" if isinstance(score, int | float) else ""
+    )
 
 
 def _draw(seen: Facts, going: frozenset[str]) -> None:
@@ -80,7 +96,11 @@ def _draw(seen: Facts, going: frozenset[str]) -> None:
 def _run(run: Run) -> None:
     titles = {role.key: role.title for role in ROLES}
     with st.container(border=True, key=f"data-run-{run.id}", gap="xsmall"):
-        name = f" :gray[{plain(run.name)}]" if run.kind == DIFFUSION or role_of(run) not in titles else ""
+        name = (
+            f" :gray[{plain(run.name)}]"
+            if run.kind == DIFFUSION or role_of(run) not in titles
+            else ""
+        )
         st.markdown(f"**{titles.get(role_of(run), 'Encoder')}**{name}")
         if run.state == "finished":
             st.caption(training_line(run))
@@ -97,18 +117,25 @@ def _run(run: Run) -> None:
 def _sheet(seen: Facts, runs: Sequence[Run]) -> None:
     """Samples of the newest diffusion model that has some."""
     models = [run for run in runs if run.kind == DIFFUSION]
-    found = next(((run, made) for run in models if (made := samples(run.folder / SHEET)) is not None), None)
+    found = next(
+        ((run, made) for run in models if (made := samples(run.folder / SHEET)) is not None), None
+    )
     if found is None:
         if any(not run.over for run in models):
             with st.container(border=True):
                 st.markdown("**Samples of the diffusion model appear here**")
-                st.caption("The first ones at its first checkpoint, then about once a minute. It waits for the encoders to be done.")
+                st.caption(
+                    "The first ones at its first checkpoint, then about once a minute. It waits for"
+                    " the encoders to be done."
+                )
         return
     run, made = found
     total = run.progress.count if run.progress else made.step
     st.markdown(f"**Samples of {plain(run.name)} at step {made.step:,}** :gray[of {total:,}]")
     st.html(class_rows(made.image, made.label, seen.classes))
-    st.caption("A preview: 20-step DDIM samples of the averaged weights, always from the same noise.")
+    st.caption(
+        "A preview: 20-step DDIM samples of the averaged weights, always from the same noise."
+    )
 
 
 def _curves(seen: Facts, runs: Sequence[Run]) -> None:
@@ -122,33 +149,63 @@ def _curves(seen: Facts, runs: Sequence[Run]) -> None:
         with next(columns):
             run, points = losses
             total = run.progress.count if run.progress else int(points[-1][0])
-            chart(loss_curve(points, total), key="data_loss", alt=f"Loss of {run.name}, at last {points[-1][1]:.4f}")
+            chart(
+                loss_curve(points, total),
+                key="data_loss",
+                alt=f"Loss of {run.name}, at last {points[-1][1]:.4f}",
+            )
     if scores:
         with next(columns):
             last = ", ".join(f"{name} {points[-1][1]:.1%}" for name, points in scores.items())
-            chart(held_out_curves(scores, 1 / len(seen.classes)), key="data_scores", alt=f"Held-out accuracy: {last}")
+            chart(
+                held_out_curves(scores, 1 / len(seen.classes)),
+                key="data_scores",
+                alt=f"Held-out accuracy: {last}",
+            )
             count = min(EncoderConfig().held_out, seen.images // 10)
-            st.caption(f"{last}. The robust encoder is scored under attack, the noise-aware one on noised images; n = {count:,} at most.")
+            st.caption(
+                f"{last}. The robust encoder is scored under attack, the noise-aware one on noised"
+                f" images; n = {count:,} at most."
+            )
     _numbers(losses, scores)
 
 
-def _points(seen: Facts, runs: Sequence[Run]) -> tuple[tuple[Run, list[tuple[float, float]]] | None, dict[str, list[tuple[float, float]]]]:
-    """(step, loss) of the newest diffusion model, and (epoch, accuracy) of the newest training of each encoder."""
+def _points(
+    seen: Facts, runs: Sequence[Run]
+) -> tuple[tuple[Run, list[tuple[float, float]]] | None, dict[str, list[tuple[float, float]]]]:
+    """(step, loss) of the newest diffusion model, and (epoch, accuracy) of the newest training of
+    each encoder."""
     losses = None
     scores: dict[str, list[tuple[float, float]]] = {}
     for run in runs:
         if run.kind == DIFFUSION and losses is None:
-            points = [(float(p.step), p.values["loss"]) for p in read_journal(run.folder / JOURNAL)[0] if p.values.get("loss", 0) > 0]
+            points = [
+                (float(p.step), p.values["loss"])
+                for p in read_journal(run.folder / JOURNAL)[0]
+                if p.values.get("loss", 0) > 0
+            ]
             losses = (run, points) if points else None
-        if isinstance(run.config, EncoderConfig) and run.name not in scores and run.progress and run.progress.count:
+        if (
+            isinstance(run.config, EncoderConfig)
+            and run.name not in scores
+            and run.progress
+            and run.progress.count
+        ):
             epoch = run.config.epochs / run.progress.count
-            points = [(p.step * epoch, p.values["score"]) for p in read_journal(run.folder / JOURNAL)[0] if "score" in p.values]
+            points = [
+                (p.step * epoch, p.values["score"])
+                for p in read_journal(run.folder / JOURNAL)[0]
+                if "score" in p.values
+            ]
             if points:
                 scores[run.name] = points
     return losses, scores
 
 
-def _numbers(losses: tuple[Run, list[tuple[float, float]]] | None, scores: dict[str, list[tuple[float, float]]]) -> None:
+def _numbers(
+    losses: tuple[Run, list[tuple[float, float]]] | None,
+    scores: dict[str, list[tuple[float, float]]],
+) -> None:
     with st.expander("Numbers of the curves"):
         rows = [
             {"training": name, "epoch": round(epoch, 2), "held-out accuracy": score}
@@ -160,5 +217,8 @@ def _numbers(losses: tuple[Run, list[tuple[float, float]]] | None, scores: dict[
         if losses:
             run, points = losses
             st.dataframe(
-                [{"training": run.name, "step": int(s), "loss": v} for s, v in points], hide_index=True, width="stretch", height=220
+                [{"training": run.name, "step": int(s), "loss": v} for s, v in points],
+                hide_index=True,
+                width="stretch",
+                height=220,
             )

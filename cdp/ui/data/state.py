@@ -1,4 +1,5 @@
-"""Where a person is on the page "Your data": the chosen data set, also in the address, and what to train at which settings."""
+"""Where a person is on the page "Your data": the chosen data set, also in the address, and what to
+train at which settings."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ _KEY = "data_wizard"
 
 @dataclass
 class Wizard:
-    """dataset: "" until one is chosen; roles: what to train, None for whatever is missing; planned: for which data set and size the
-    settings stand; note: what the address got wrong."""
+    """dataset: "" until one is chosen; roles: what to train, None for whatever is missing; planned:
+    for which data set and size the settings stand; note: what the address got wrong."""
 
     dataset: str = ""
     size: str = QUICK
@@ -29,8 +30,12 @@ class Wizard:
     note: str = ""
     turn: int = 0
     planned: tuple[str, str] = ("", "")
-    encoder: Held = field(default_factory=lambda: Held(EncoderConfig().model_dump(), prefix="data_encoder"))
-    model: Held = field(default_factory=lambda: Held(PretrainConfig().model_dump(), prefix="data_model"))
+    encoder: Held = field(
+        default_factory=lambda: Held(EncoderConfig().model_dump(), prefix="data_encoder")
+    )
+    model: Held = field(
+        default_factory=lambda: Held(PretrainConfig().model_dump(), prefix="data_model")
+    )
 
     def choose(self, name: str) -> None:
         """Another data set; what was ticked for the last one does not count."""
@@ -51,14 +56,17 @@ class Wizard:
 
 
 def wizard(names: Collection[str]) -> Wizard:
-    """This session's place; where the address names another data set, that one. names: the data sets that can be chosen."""
+    """This session's place; where the address names another data set, that one. names: the data
+    sets that can be chosen."""
     held: Wizard = st.session_state.setdefault(_KEY, Wizard())
     wanted = st.query_params.get(DATASET, "")
     if wanted and wanted != held.dataset:
         if wanted in names:
             held.choose(wanted)
         else:
-            held.note = f"There is no data set {quoted(wanted)} here: choose one of the list, or import it."
+            held.note = (
+                f"There is no data set {quoted(wanted)} here: choose one of the list, or import it."
+            )
     if held.dataset not in names:
         held.dataset = ""
     return held

@@ -1,4 +1,5 @@
-"""What can be evaluated: trainings that have weights, and encoders as classifiers. Reads cards; weights are never opened here."""
+"""What can be evaluated: trainings that have weights, and encoders as classifiers. Reads cards;
+weights are never opened here."""
 
 from __future__ import annotations
 
@@ -33,8 +34,9 @@ class Evaluable:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card of a model tells. name: for people; dataset: name or path of what it was trained on, "" unknown; norm, epsilon: trained
-    for, "" and None unknown; epoch: of the best weights of a training, 0 unknown."""
+    """What the card of a model tells. name: for people; dataset: name or path of what it was
+    trained on, "" unknown; norm, epsilon: trained for, "" and None unknown; epoch: of the best
+    weights of a training, 0 unknown."""
 
     name: str
     dataset: str = ""
@@ -51,18 +53,27 @@ class Facts:
 
 
 def read_evaluable(runs: Sequence[Run]) -> tuple[Evaluable, ...]:
-    """Trainings with weights, newest first, then encoders, robust ones before others and shipped ones before own."""
-    return (*(_of_run(run) for run in train_runs(runs) if (run.folder / BEST / CARD).is_file()), *_encoders())
+    """Trainings with weights, newest first, then encoders, robust ones before others and shipped
+    ones before own."""
+    return (
+        *(_of_run(run) for run in train_runs(runs) if (run.folder / BEST / CARD).is_file()),
+        *_encoders(),
+    )
 
 
 def _of_run(run: Run) -> Evaluable:
     best = _best(run)
-    parts = [run.name, *([f"{percent(best)} robust on validation"] if best is not None else []), *([] if run.over else [WORDS[run.state]])]
+    parts = [
+        run.name,
+        *([f"{percent(best)} robust on validation"] if best is not None else []),
+        *([] if run.over else [WORDS[run.state]]),
+    ]
     return Evaluable(f"{RUN}{run.id}", " · ".join(parts))
 
 
 def _best(run: Run) -> float | None:
-    """Best robust validation accuracy: of the record of a run that has one, else of the card of its best epoch."""
+    """Best robust validation accuracy: of the record of a run that has one, else of the card of its
+    best epoch."""
     record = (run.result or {}).get("best")
     value = record.get("robust_accuracy") if isinstance(record, dict) else None
     if value is None:
@@ -76,17 +87,30 @@ def _encoders() -> list[Evaluable]:
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
             listed = [entry for entry in list_checkpoints(folder, CARD) if not entry.problem]
             listed.sort(key=lambda entry: entry.card.get("kind") != "robust")
-            title = {entry.name: str(entry.card.get("dataset_title") or folder.name)[:80] for entry in listed}
-            found += [Evaluable(written_path(entry.folder), f"{entry.name} encoder of {title[entry.name]} ({whose})") for entry in listed]
+            title = {
+                entry.name: str(entry.card.get("dataset_title") or folder.name)[:80]
+                for entry in listed
+            }
+            found += [
+                Evaluable(
+                    written_path(entry.folder),
+                    f"{entry.name} encoder of {title[entry.name]} ({whose})",
+                )
+                for entry in listed
+            ]
     return found
 
 
 def facts_of(source: str, architecture: str = "") -> Facts:
-    """What is known of a model. architecture: set for a bare file. Raises InputError or MissingError that says why it cannot be evaluated here."""
+    """What is known of a model. architecture: set for a bare file. Raises InputError or
+    MissingError that says why it cannot be evaluated here."""
     if source.startswith(CODE):
         raise InputError(f"model: {CODE_REMEDY}")
     if not source:
-        raise MissingError("model: nothing is chosen: choose a training, an encoder, or type the path of a folder with weights")
+        raise MissingError(
+            "model: nothing is chosen: choose a training, an encoder, or type the path of a folder"
+            " with weights"
+        )
     (weights,) = weights_of(source, architecture=architecture)
     if source.startswith(RUN):
         return _facts(weights.card, source.removeprefix(RUN))
@@ -96,7 +120,11 @@ def facts_of(source: str, architecture: str = "") -> Facts:
 
 def _facts(card: Mapping[str, Any], name: str) -> Facts:
     training = _section(card, "training")
-    norm, epsilon, epoch = training.get("norm", "linf" if "epsilon" in training else None), training.get("epsilon"), card.get("epoch")
+    norm, epsilon, epoch = (
+        training.get("norm", "linf" if "epsilon" in training else None),
+        training.get("epsilon"),
+        card.get("epoch"),
+    )
     dataset = training.get("dataset") or card.get("dataset")
     known = norm in ("linf", "l2")
     return Facts(
@@ -110,10 +138,13 @@ def _facts(card: Mapping[str, Any], name: str) -> Facts:
 
 
 def budget_here(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None) -> float:
-    """The radius that would be attacked with. info: of the data set, None unknown. Raises InputError where there is none."""
+    """The radius that would be attacked with. info: of the data set, None unknown. Raises
+    InputError where there is none."""
     norm = facts.norm_of(config.norm)
     trained = facts.epsilon if facts.norm == norm else None
-    return budget_of(config, norm, trained=trained, conventional=info.conventional(norm) if info else None)
+    return budget_of(
+        config, norm, trained=trained, conventional=info.conventional(norm) if info else None
+    )
 
 
 def _card(folder: Path) -> Mapping[str, Any]:

@@ -29,7 +29,9 @@ def elsewhere(held: Evaluated) -> None:
 def command(config: EvaluateConfig) -> str:
     """A shell line that evaluates with these settings."""
     own = config.model.startswith(CODE)
-    model = ["--model", config.model.removeprefix(CODE)] if own else [config.model.removeprefix(RUN)]
+    model = (
+        ["--model", config.model.removeprefix(CODE)] if own else [config.model.removeprefix(RUN)]
+    )
     return shlex.join(["python", "-m", "cdp", "evaluate", *model, *options(config)])
 
 
@@ -39,7 +41,11 @@ def options(config: EvaluateConfig) -> list[str]:
     for name, value in config.model_dump(mode="json").items():
         if name == "model" or value == PLAIN[name]:
             continue
-        found += ["--all"] if (name, value) == ("count", None) else _option(name.replace("_", "-"), value)
+        found += (
+            ["--all"]
+            if (name, value) == ("count", None)
+            else _option(name.replace("_", "-"), value)
+        )
     return found
 
 

@@ -18,9 +18,13 @@ from cdp.ui.train.rows import heading_html
 from cdp.ui.words import plain
 
 REMEDY = {
-    "interrupted": "Its process is gone, perhaps by a restart of the machine. Resume goes on after the last finished batch.",
-    "stopped": "Stopped. Resume goes on after the last finished batch.", "failed": "Resume tries again after the last finished batch.",
-}  # fmt: skip
+    "interrupted": (
+        "Its process is gone, perhaps by a restart of the machine. Resume goes on after the last"
+        " finished batch."
+    ),
+    "stopped": "Stopped. Resume goes on after the last finished batch.",
+    "failed": "Resume tries again after the last finished batch.",
+}
 
 
 def detail(held: Evaluated, run: Run) -> None:
@@ -51,7 +55,9 @@ def _ended(held: Evaluated, run: Run) -> None:
     """Why there is no report, and the way on."""
     if run.error:
         text = run.error[:1].upper() + run.error[1:]
-        (st.error if run.state == "failed" else st.warning)(plain(text if text.endswith((".", "?")) else f"{text}."))
+        (st.error if run.state == "failed" else st.warning)(
+            plain(text if text.endswith((".", "?")) else f"{text}.")
+        )
     if run.config is not None:
         st.info(REMEDY[run.state])
     _stages(run)

@@ -28,16 +28,42 @@ class Offer:
 def offers(report: EvalReport, outcomes: Outcomes | None) -> list[Offer]:
     """All files of a report; without outcomes none by image."""
     found = [
-        Offer("HTML report", ".html", "text/html", "One file with charts, settings, versions and hashes; it opens without a network.",
-              lambda: _html(report)),
-        Offer("JSON (RobustBench)", ".robustbench.json", "application/json", "In the shape of RobustBench's model records.",
-              lambda: _robustbench(report)),
-        Offer("JSON", ".json", "application/json", "Every figure of this report.", lambda: json.dumps(report_json(report), indent=1)),
-        Offer("CSV", ".csv", "text/csv", "Every accuracy with its interval, one a row.", lambda: _csv(report)),
-    ]  # fmt: skip
+        Offer(
+            "HTML report",
+            ".html",
+            "text/html",
+            "One file with charts, settings, versions and hashes; it opens without a network.",
+            lambda: _html(report),
+        ),
+        Offer(
+            "JSON (RobustBench)",
+            ".robustbench.json",
+            "application/json",
+            "In the shape of RobustBench's model records.",
+            lambda: _robustbench(report),
+        ),
+        Offer(
+            "JSON",
+            ".json",
+            "application/json",
+            "Every figure of this report.",
+            lambda: json.dumps(report_json(report), indent=1),
+        ),
+        Offer(
+            "CSV",
+            ".csv",
+            "text/csv",
+            "Every accuracy with its interval, one a row.",
+            lambda: _csv(report),
+        ),
+    ]
     if outcomes is not None:
         told = "What became of every image: predictions, and the attack that turned it."
-        found.append(Offer("CSV by image", "-images.csv", "text/csv", told, lambda: _by_image(report, outcomes)))
+        found.append(
+            Offer(
+                "CSV by image", "-images.csv", "text/csv", told, lambda: _by_image(report, outcomes)
+            )
+        )
     return found
 
 
@@ -46,9 +72,14 @@ def exports(run: Run, report: EvalReport, outcomes: Outcomes | None, wrong: str)
     with st.container(horizontal=True, key="evaluate_exports"):
         for one in offers(report, outcomes):
             st.download_button(
-                one.label, one.make, f"{run.name}{one.ending}", one.mime, on_click="ignore", help=one.help,
+                one.label,
+                one.make,
+                f"{run.name}{one.ending}",
+                one.mime,
+                on_click="ignore",
+                help=one.help,
                 key=f"evaluate_export_{run.id}_{one.ending}",
-            )  # fmt: skip
+            )
     if wrong:
         st.caption(plain(f"No CSV by image: {wrong}."))
 

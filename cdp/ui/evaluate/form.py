@@ -1,4 +1,5 @@
-"""The left column of the Evaluate page: model, attack, what is measured beside it; drawn from the config's own metadata."""
+"""The left column of the Evaluate page: model, attack, what is measured beside it; drawn from the
+config's own metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +23,17 @@ from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.widgets import bound, choice, number_of, number_text, optional_number
 from cdp.ui.words import plain
 
-ADVANCED = ("architecture", "dataset", "part", "part_seed", "steps", "restarts", "side_count", "batch", "seed")
+ADVANCED = (
+    "architecture",
+    "dataset",
+    "part",
+    "part_seed",
+    "steps",
+    "restarts",
+    "side_count",
+    "batch",
+    "seed",
+)
 BESIDE = ("curve", "unseen", "masking")
 
 
@@ -34,8 +45,11 @@ def model_facts(held: Evaluated) -> tuple[Facts | None, str]:
         return None, sentence(error)
 
 
-def dataset_of(held: Evaluated, facts: Facts | None, data: TrainChoices) -> tuple[DatasetInfo | None, str]:
-    """What is known of the data set, or why it cannot be used; neither where nothing is known of the model."""
+def dataset_of(
+    held: Evaluated, facts: Facts | None, data: TrainChoices
+) -> tuple[DatasetInfo | None, str]:
+    """What is known of the data set, or why it cannot be used; neither where nothing is known of
+    the model."""
     if facts is None and not held.flat["dataset"]:
         return None, ""
     try:
@@ -49,9 +63,15 @@ def dataset_of(held: Evaluated, facts: Facts | None, data: TrainChoices) -> tupl
 
 
 def form(
-    held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, wrong: str, data: TrainChoices, info: DatasetInfo | None
+    held: Evaluated,
+    choices: Sequence[Evaluable],
+    facts: Facts | None,
+    wrong: str,
+    data: TrainChoices,
+    info: DatasetInfo | None,
 ) -> None:
-    """All controls, top to bottom. facts, wrong: of the model, as ``model_facts`` answers; info: of the data set."""
+    """All controls, top to bottom. facts, wrong: of the model, as ``model_facts`` answers; info: of
+    the data set."""
     with st.container(key="evaluate_form", gap="small"):
         with st.container(key="evaluate_group_model", gap="xsmall"):
             st.subheader("Model", anchor=False)
@@ -73,20 +93,28 @@ def form(
 
 
 def asks_for_data(facts: Facts | None) -> bool:
-    """Whether the data set has to be chosen, because the model does not say what it was trained on."""
+    """Whether the data set has to be chosen, because the model does not say what it was
+    trained on."""
     return facts is not None and not facts.dataset
 
 
 def explained(flat: Mapping[str, Any]) -> str:
     """The attack in one sentence."""
     if flat["attack"] == "autoattack":
-        return "APGD-CE, targeted APGD, FAB-T and Square, one after another on the images that still stand, each image at its worst: the number to cite."
+        return (
+            "APGD-CE, targeted APGD, FAB-T and Square, one after another on the images that still"
+            " stand, each image at its worst: the number to cite."
+        )
     if flat["attack"] == "pgd":
         return (
-            f"PGD-{flat['steps']} from {flat['restarts']} random start{'s' if flat['restarts'] > 1 else ''} on cross-entropy and on the CW margin, "
-            "each image at its worst: faster than AutoAttack, which usually finds more."
+            f"PGD-{flat['steps']} from {flat['restarts']} random"
+            f" start{'s' if flat['restarts'] > 1 else ''} on cross-entropy and on the CW margin,"
+            " each image at its worst: faster than AutoAttack, which usually finds more."
         )
-    return f"PGD-{QUICK_STEPS} on at most {QUICK_COUNT} images: an estimate that stronger attacks will lower, and called so wherever it stands."
+    return (
+        f"PGD-{QUICK_STEPS} on at most {QUICK_COUNT} images: an estimate that stronger attacks will"
+        " lower, and called so wherever it stands."
+    )
 
 
 def relevant(name: str, flat: Mapping[str, Any]) -> bool:
@@ -104,7 +132,8 @@ def relevant(name: str, flat: Mapping[str, Any]) -> bool:
 
 
 def _model(held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, wrong: str) -> None:
-    """The model by name, or a path that is typed; what is known of it, or wrong with it, stands below."""
+    """The model by name, or a path that is typed; what is known of it, or wrong with it, stands
+    below."""
     field = fields_of(EvaluateConfig)["model"]
     titles = {one.source: one.title for one in choices}
     options, value = list(titles), held.flat["model"]
@@ -118,9 +147,15 @@ def _model(held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, w
         return source
 
     st.selectbox(
-        field.heading, options, options.index(value) if value else None, format_func=lambda source: titles.get(source, source),
-        accept_new_options=True, help=field.tooltip, placeholder="the path of a folder with weights", **bound(field, held, given),
-    )  # fmt: skip
+        field.heading,
+        options,
+        options.index(value) if value else None,
+        format_func=lambda source: titles.get(source, source),
+        accept_new_options=True,
+        help=field.tooltip,
+        placeholder="the path of a folder with weights",
+        **bound(field, held, given),
+    )
     if facts is None:
         refused(wrong)
         return
@@ -133,11 +168,17 @@ def known_of(facts: Facts) -> str:
     """What a model was trained on and for, in one line; empty where its card does not say."""
     title = facts.dataset_title or facts.dataset
     threat = norm_budget(facts.norm, facts.epsilon) if facts.epsilon is not None else ""
-    parts = (f"Trained on {title}" if title else "", f"for {threat}" if threat else "", f"best epoch {facts.epoch}" if facts.epoch else "")
+    parts = (
+        f"Trained on {title}" if title else "",
+        f"for {threat}" if threat else "",
+        f"best epoch {facts.epoch}" if facts.epoch else "",
+    )
     return ", ".join(part for part in parts if part)
 
 
-def _control(name: str, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices) -> None:
+def _control(
+    name: str, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices
+) -> None:
     if not relevant(name, held.flat):
         return
     field = fields_of(EvaluateConfig)[name]
@@ -163,30 +204,57 @@ def empty(name: str, flat: Mapping[str, Any], facts: Facts | None, info: Dataset
     if facts.epsilon is not None and facts.norm == norm:
         return f"{number_text(facts.epsilon)} (trained)"
     conventional = info.conventional(norm) if info else None
-    return "no convention: set one" if conventional is None else f"{number_text(conventional)} (conventional)"
+    return (
+        "no convention: set one"
+        if conventional is None
+        else f"{number_text(conventional)} (conventional)"
+    )
 
 
-def _data(field: Field, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices) -> None:
+def _data(
+    field: Field, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices
+) -> None:
     """A data set, or a saved set in place of its test images; empty takes the model's own."""
-    titles = {name: one.title for name, one in data.builtin.items()} if field.name == "dataset" else {}
+    titles = (
+        {name: one.title for name, one in data.builtin.items()} if field.name == "dataset" else {}
+    )
     named = held.flat["dataset"] or (facts.dataset if facts else "")
-    options = [*data.builtin, *data.imported] if field.name == "dataset" else list(data.fitting(named, info))
+    options = (
+        [*data.builtin, *data.imported]
+        if field.name == "dataset"
+        else list(data.fitting(named, info))
+    )
     value = held.flat[field.name]
     if value and value not in options:
         options.append(value)
     # An empty choice of its own: a list that began with a value cannot be cleared.
     options = ["", *options]
     trained = (facts.dataset_title or facts.dataset) if facts else ""
-    titles[""] = "Test images" if field.name == "part" else f"{trained} (as trained)" if trained else "Not chosen"
+    titles[""] = (
+        "Test images"
+        if field.name == "part"
+        else f"{trained} (as trained)"
+        if trained
+        else "Not chosen"
+    )
     st.selectbox(
-        field.heading, options, options.index(value), format_func=lambda name: titles.get(name, name), help=field.tooltip,
-        accept_new_options=True, **bound(field, held, lambda given: (given or "").strip()[:400]),
-    )  # fmt: skip
+        field.heading,
+        options,
+        options.index(value),
+        format_func=lambda name: titles.get(name, name),
+        help=field.tooltip,
+        accept_new_options=True,
+        **bound(field, held, lambda given: (given or "").strip()[:400]),
+    )
 
 
-def _advanced(held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices) -> None:
+def _advanced(
+    held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices
+) -> None:
     moved = sum(held.flat[name] != PLAIN[name] for name in ADVANCED)
-    with st.expander("Advanced settings" + (f" ({moved} changed)" if moved else ""), key="evaluate_advanced"):
+    with st.expander(
+        "Advanced settings" + (f" ({moved} changed)" if moved else ""), key="evaluate_advanced"
+    ):
         for name in ADVANCED:
             if name == "dataset" and asks_for_data(facts):
                 continue

@@ -1,4 +1,5 @@
-"""The list of evaluations: newest first, which one is shown, and what can be done with each. Polls files while one of them moves."""
+"""The list of evaluations: newest first, which one is shown, and what can be done with each. Polls
+files while one of them moves."""
 
 from __future__ import annotations
 
@@ -15,20 +16,24 @@ from cdp.ui.train.rows import Followers
 from cdp.ui.words import plain
 
 HELP = Help(
-    "The finished batches are kept, and the evaluation can be resumed with the same outcome.", "Goes on after its last finished batch.",
+    "The finished batches are kept, and the evaluation can be resumed with the same outcome.",
+    "Goes on after its last finished batch.",
     "Moves the evaluation and its report to the trash.",
-)  # fmt: skip
+)
 PAGE = 6
 """Evaluations listed at a time."""
 _FOLLOWERS = "evaluate_followers"
 
 
 def list_of_evaluations(held: Evaluated, runs: Sequence[Run]) -> None:
-    """Nothing where there is none. The whole page is drawn anew once another set of them moves or another one is shown."""
+    """Nothing where there is none. The whole page is drawn anew once another set of them moves or
+    another one is shown."""
     if not runs:
         return
     going, shown = moving(runs), shown_run(held, runs)
-    st.fragment(_draw, run_every=POLL_SECONDS if going else None)(held, going, shown.id if shown else "")
+    st.fragment(_draw, run_every=POLL_SECONDS if going else None)(
+        held, going, shown.id if shown else ""
+    )
 
 
 def followers() -> Followers:
@@ -45,7 +50,13 @@ def _draw(held: Evaluated, going: frozenset[str], shown: str) -> None:
     st.subheader("Evaluations", anchor=False)
     said()
     with st.container(key="evaluate_runs", gap="small"):
-        fitting = filtered(runs, matching, key="evaluate", label="Filter evaluations", hint="filter by name, state, attack or data")
+        fitting = filtered(
+            runs,
+            matching,
+            key="evaluate",
+            label="Filter evaluations",
+            hint="filter by name, state, attack or data",
+        )
         for run in paged(fitting, PAGE, key="evaluate", noun="evaluations"):
             _row(run, held, shown)
 
@@ -54,9 +65,23 @@ def _row(run: Run, held: Evaluated, shown: str) -> None:
     def open_it() -> None:
         held.report = run.id
 
-    with st.container(horizontal=True, vertical_alignment="top", border=True, gap="small", key=f"evaluation-{run.id}"):
-        st.html(row_html(run, [] if run.over else bounds(run, followers()), shown=run.id == shown), width="stretch")
+    with st.container(
+        horizontal=True,
+        vertical_alignment="top",
+        border=True,
+        gap="small",
+        key=f"evaluation-{run.id}",
+    ):
+        st.html(
+            row_html(run, [] if run.over else bounds(run, followers()), shown=run.id == shown),
+            width="stretch",
+        )
         with st.container(horizontal=True, gap="small", width="content"):
             if run.id != shown:
-                st.button("Show", key=f"show-{run.id}", on_click=open_it, help=f"What came out of {plain(run.name)}, below the list.")
+                st.button(
+                    "Show",
+                    key=f"show-{run.id}",
+                    on_click=open_it,
+                    help=f"What came out of {plain(run.name)}, below the list.",
+                )
             buttons(run, HELP)

@@ -1,4 +1,5 @@
-"""Whether the attacks can be trusted: five checks with a verdict in words each, and the loss around one image."""
+"""Whether the attacks can be trusted: five checks with a verdict in words each, and the loss around
+one image."""
 
 from __future__ import annotations
 
@@ -11,7 +12,11 @@ from cdp.reports.sentences import masking_sentence
 from cdp.ui.evaluate.parts import chart_with_numbers
 from cdp.ui.words import plain
 
-VERDICTS = {"pass": ("✓", "No sign", "#0e8a63"), "warn": ("▲", "A sign", "#D55E00"), "unclear": ("?", "Unclear", "#777b80")}
+VERDICTS = {
+    "pass": ("✓", "No sign", "#0e8a63"),
+    "warn": ("▲", "A sign", "#D55E00"),
+    "unclear": ("?", "Unclear", "#777b80"),
+}
 """Glyph, word and colour of a verdict."""
 
 
@@ -21,7 +26,15 @@ def verdict_line(report: EvalReport) -> None:
     if masking is None or not masking.checks:
         return
     warned = any(check.verdict == "warn" for check in masking.checks)
-    glyph = VERDICTS["warn" if warned else "pass" if any(c.verdict == "pass" for c in masking.checks) else "unclear"][0]
+    glyph = VERDICTS[
+        (
+            "warn"
+            if warned
+            else "pass"
+            if any(c.verdict == "pass" for c in masking.checks)
+            else "unclear"
+        )
+    ][0]
     text = plain(f"{glyph} {masking_sentence(masking)}")
     (st.warning if warned else st.markdown)(text)
 
@@ -36,14 +49,31 @@ def panel(report: EvalReport, key: str) -> None:
 
     st.markdown(f"**{plain(masking_sentence(masking))}**")
     st.html(checks_html(masking))
-    st.caption(f"On {masking.n:,} of the images. A defence that hides its gradients looks strong to attacks that follow them, and is not.")
-    chart_with_numbers(None, masking_rows(masking), name="masking", title="the checks", key=key, alt="")
+    st.caption(
+        f"On {masking.n:,} of the images. A defence that hides its gradients looks strong to"
+        " attacks that follow them, and is not."
+    )
+    chart_with_numbers(
+        None, masking_rows(masking), name="masking", title="the checks", key=key, alt=""
+    )
     if masking.surface is not None:
-        figure = masking_surface(masking.surface, norm=report.norm, epsilon=report.epsilon, class_names=report.class_names)
+        figure = masking_surface(
+            masking.surface,
+            norm=report.norm,
+            epsilon=report.epsilon,
+            class_names=report.class_names,
+        )
         chart_with_numbers(
-            figure, surface_rows(masking.surface), name="surface", title="the loss surface", key=key,
-            alt=f"Cross-entropy around image {masking.surface.row}, along the gradient's sign and a random direction",
-        )  # fmt: skip
+            figure,
+            surface_rows(masking.surface),
+            name="surface",
+            title="the loss surface",
+            key=key,
+            alt=(
+                f"Cross-entropy around image {masking.surface.row}, along the gradient's sign and a"
+                " random direction"
+            ),
+        )
 
 
 def checks_html(masking: Masking) -> str:
@@ -54,7 +84,10 @@ def checks_html(masking: Masking) -> str:
 def _check(check: Check) -> str:
     glyph, word, color = VERDICTS[check.verdict]
     return (
-        "<div style='display:grid;grid-template-columns:6.2rem 1fr;gap:0.2rem 0.8rem;padding:0.5rem 0;border-top:1px solid rgba(128,132,140,0.22);"
-        f"line-height:1.45'><span style='font-weight:600;color:{color}'><span aria-hidden='true'>{glyph}</span> {word}</span>"
-        f"<span><b>{html.escape(check.title)}</b><br><span style='font-size:0.9rem'>{html.escape(check.sentence)}</span></span></div>"
+        "<div style='display:grid;grid-template-columns:6.2rem 1fr;gap:0.2rem"
+        " 0.8rem;padding:0.5rem 0;border-top:1px solid"
+        " rgba(128,132,140,0.22);line-height:1.45'><span"
+        f" style='font-weight:600;color:{color}'><span aria-hidden='true'>{glyph}</span>"
+        f" {word}</span><span><b>{html.escape(check.title)}</b><br><span"
+        f" style='font-size:0.9rem'>{html.escape(check.sentence)}</span></span></div>"
     )

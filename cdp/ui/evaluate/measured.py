@@ -30,7 +30,12 @@ def how(held: Evaluated, run: Run, report: EvalReport) -> None:
         if isinstance(config, EvaluateConfig):
             use_settings(run.id, lambda: held.use(config))
         st.download_button(
-            "Download CSV", lambda: to_csv(rows), "measured.csv", "text/csv", on_click="ignore", key=f"evaluate_measured_csv_{run.id}"
+            "Download CSV",
+            lambda: to_csv(rows),
+            "measured.csv",
+            "text/csv",
+            on_click="ignore",
+            key=f"evaluate_measured_csv_{run.id}",
         )
     if isinstance(config, EvaluateConfig):
         st.code(command(config), language="bash", wrap_lines=True)
@@ -40,26 +45,49 @@ def measured_rows(report: EvalReport) -> Rows:
     """One row a fact: group, what, value."""
     model = report.model
     facts: list[tuple[str, str, Any]] = [
-        ("model", "name", model.name), ("model", "source", model.source), ("model", "network", model.architecture),
+        ("model", "name", model.name),
+        ("model", "source", model.source),
+        ("model", "network", model.architecture),
         ("model", "training", model.run),
         ("model", "real images", f"{model.real_images:,}" if model.real_images else ""),
         ("model", "synthetic sets", ", ".join(model.sets)),
-        ("model", "synthetic images", f"{model.synthetic_images:,}" if model.synthetic_images else ""),
+        (
+            "model",
+            "synthetic images",
+            f"{model.synthetic_images:,}" if model.synthetic_images else "",
+        ),
         *(("model", f"SHA-256 of {one.which} weights", one.sha256) for one in report.weights),
-        ("images", "data set", report.dataset_title), ("images", "part", report.part), ("images", "number", f"{report.n:,}"),
+        ("images", "data set", report.dataset_title),
+        ("images", "part", report.part),
+        ("images", "number", f"{report.n:,}"),
         ("images", "SHA-256 of images and labels", report.rows_sha256),
-        ("attack", "called", report.label), ("attack", "suite", report.attack),
+        ("attack", "called", report.label),
+        ("attack", "suite", report.attack),
         ("attack", "threat", norm_budget(report.norm, report.epsilon)),
-        *(("attack", f"largest perturbation that counted, {one.which} weights", f"{one.largest:.6g}") for one in report.weights),
+        *(
+            (
+                "attack",
+                f"largest perturbation that counted, {one.which} weights",
+                f"{one.largest:.6g}",
+            )
+            for one in report.weights
+        ),
         *(("setting", *told) for told in _settings(report)),
         *(("version", name, text) for name, text in report.versions.items()),
-        ("work", "device", report.device), ("work", "time", in_words(report.seconds)), ("work", "finished", report.created),
-    ]  # fmt: skip
-    return [{"of": group, "what": what, "value": str(value)} for group, what, value in facts if str(value)]
+        ("work", "device", report.device),
+        ("work", "time", in_words(report.seconds)),
+        ("work", "finished", report.created),
+    ]
+    return [
+        {"of": group, "what": what, "value": str(value)}
+        for group, what, value in facts
+        if str(value)
+    ]
 
 
 def _settings(report: EvalReport) -> list[tuple[str, str]]:
-    """Every setting as the form calls it; one that this version does not know as the report calls it."""
+    """Every setting as the form calls it; one that this version does not know as the report calls
+    it."""
     known = fields_of(EvaluateConfig)
     return [
         (

@@ -1,4 +1,5 @@
-"""The Evaluate page: settings on the left; the one button, the evaluations and one report on the right."""
+"""The Evaluate page: settings on the left; the one button, the evaluations and one report on the
+right."""
 
 from __future__ import annotations
 
@@ -50,7 +51,13 @@ def evaluate_page() -> None:
     write_url(held)
 
 
-def _action(held: Evaluated, facts: Facts | None, info: DatasetInfo | None, misused: str, made: Sequence[Run]) -> None:
+def _action(
+    held: Evaluated,
+    facts: Facts | None,
+    info: DatasetInfo | None,
+    misused: str,
+    made: Sequence[Run],
+) -> None:
     """Evaluate, with what would be done; where the settings do not fit together, why."""
     config, epsilon, wrong = None, 0.0, misused
     try:
@@ -61,23 +68,49 @@ def _action(held: Evaluated, facts: Facts | None, info: DatasetInfo | None, misu
         wrong = str(error).removeprefix("settings: ")
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
         ready = config is not None and facts is not None and not wrong
-        st.button("Evaluate", type="primary", key="evaluate_start", disabled=not ready, on_click=start, args=(held, facts))
+        st.button(
+            "Evaluate",
+            type="primary",
+            key="evaluate_start",
+            disabled=not ready,
+            on_click=start,
+            args=(held, facts),
+        )
         if config is not None and facts is not None and not wrong:
             st.caption(plain(_cost(config, facts, info, epsilon)))
     if wrong and facts is not None:
-        st.error(plain(f"{'These settings do not fit together' if config is None else 'Not ready'}: {wrong}."))
+        st.error(
+            plain(
+                f"{'These settings do not fit together' if config is None else 'Not ready'}:"
+                f" {wrong}."
+            )
+        )
     same = next((run for run in made if config is not None and run.config == config), None)
     if same is not None:
-        st.caption(plain(f"Evaluation {same.name} has these very settings, so another one gives the same numbers."))
+        st.caption(
+            plain(
+                f"Evaluation {same.name} has these very settings, so another one gives the same"
+                " numbers."
+            )
+        )
 
 
 def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilon: float) -> str:
     """What would be done, at most: an image that falls to one attack is spared the others."""
     images = "all" if config.images is None else f"at most {config.images:,}"
-    whose = f"images of set {config.part}" if config.part else f"test images of {info.title if info else facts.dataset_title}"
+    whose = (
+        f"images of set {config.part}"
+        if config.part
+        else f"test images of {info.title if info else facts.dataset_title}"
+    )
     attacks = f" x {ATTACKS} attacks" if config.attack == "autoattack" else ""
-    twice = " x 2 sets of weights" if config.weights == "both" and config.model.startswith(RUN) else ""
-    return f"{TITLES[config.attack]}, {norm_budget(facts.norm_of(config.norm), epsilon)}: {images} {whose}{attacks}{twice}"
+    twice = (
+        " x 2 sets of weights" if config.weights == "both" and config.model.startswith(RUN) else ""
+    )
+    return (
+        f"{TITLES[config.attack]}, {norm_budget(facts.norm_of(config.norm), epsilon)}: {images}"
+        f" {whose}{attacks}{twice}"
+    )
 
 
 def _results(held: Evaluated, made: Sequence[Run], *, trained: bool) -> None:
@@ -99,13 +132,19 @@ def _empty(*, trained: bool) -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**No evaluation yet**")
         st.markdown(
-            "Press Evaluate: the model is attacked in the background, and the share of images that withstands every attack is its robust accuracy, "
-            "with its interval and with checks of whether the attacks can be trusted. It goes on when the browser or the app is closed."
+            "Press Evaluate: the model is attacked in the background, and the share of images that"
+            " withstands every attack is its robust accuracy, with its interval and with checks of"
+            " whether the attacks can be trusted. It goes on when the browser or the app is closed."
         )
         if not trained:
             st.markdown(
-                "No training is here yet, so the shipped robust encoder is chosen: it can be evaluated right now. For a model of your own, train "
-                "one first."
+                "No training is here yet, so the shipped robust encoder is chosen: it can be"
+                " evaluated right now. For a model of your own, train one first."
             )
-            st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
-        st.caption("Quick gives an estimate within a few points first; AutoAttack gives the number to cite.")
+            st.page_link(
+                "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
+            )
+        st.caption(
+            "Quick gives an estimate within a few points first; AutoAttack gives the number to"
+            " cite."
+        )

@@ -1,4 +1,5 @@
-"""One report: the number with all that it rests on, then attacks, classes, budgets, trust and method, one of them at a time."""
+"""One report: the number with all that it rests on, then attacks, classes, budgets, trust and
+method, one of them at a time."""
 
 from __future__ import annotations
 
@@ -58,26 +59,36 @@ def show_report(held: Evaluated, run: Run, report: EvalReport) -> None:
 
 def _label_html(report: EvalReport) -> str:
     """How the number must be called; an estimate says that it is one."""
-    estimate = f" <span style='font-weight:400;opacity:0.75'>{html.escape(ESTIMATE)}</span>" if report.quick else ""
-    return f"<div style='font-size:0.95rem;font-weight:600;overflow-wrap:anywhere'>{html.escape(report.label)}{estimate}</div>"
+    estimate = (
+        f" <span style='font-weight:400;opacity:0.75'>{html.escape(ESTIMATE)}</span>"
+        if report.quick
+        else ""
+    )
+    return (
+        "<div"
+        f" style='font-size:0.95rem;font-weight:600;overflow-wrap:anywhere'>{html.escape(report.label)}{estimate}</div>"
+    )
 
 
 def figures_html(report: EvalReport) -> str:
-    """Robust and clean accuracy of every set of weights beside each other, large, each with interval and n."""
+    """Robust and clean accuracy of every set of weights beside each other, large, each with
+    interval and n."""
     several = len(report.weights) > 1
     blocks = []
     for one in report.weights:
         which = f", {weights_title(one)}" if several or one.which != "given" else ""
         blocks.append(_figure(f"Robust{which}", one.robust))
         blocks.append(_figure(f"Clean{which}", one.clean))
-    return f"<div style='display:flex;flex-wrap:wrap;gap:0.75rem 2.25rem'>{''.join(blocks)}</div>".replace(" %", "&nbsp;%")
+    return f"<div style='display:flex;flex-wrap:wrap;gap:0.75rem 2.25rem'>{''.join(blocks)}</div>".replace(
+        " %", "&nbsp;%"
+    )
 
 
 def _figure(title: str, found: Interval) -> str:
     return (
-        f"<div><div style='font-size:0.85rem;opacity:0.7'>{html.escape(title)}</div>"
-        f"<div style='font-size:1.75rem;font-weight:600;line-height:1.2'>{percent(found.value)}</div>"
-        f"<div style='font-size:0.85rem;opacity:0.7'>{span(found)}, n = {found.n:,}</div></div>"
+        f"<div><div style='font-size:0.85rem;opacity:0.7'>{html.escape(title)}</div><div"
+        f" style='font-size:1.75rem;font-weight:600;line-height:1.2'>{percent(found.value)}</div><div"
+        f" style='font-size:0.85rem;opacity:0.7'>{span(found)}, n = {found.n:,}</div></div>"
     )
 
 
@@ -85,19 +96,28 @@ def _change(report: EvalReport, outcomes: Outcomes | None) -> None:
     """What the last epoch lost to the best, or gained, paired by image."""
     if outcomes is None or not {"best", "last"} <= {one.which for one in report.weights}:
         return
-    st.markdown(plain(change_text(outcomes.of["best"], outcomes.of["last"], len(report.class_names))))
+    st.markdown(
+        plain(change_text(outcomes.of["best"], outcomes.of["last"], len(report.class_names)))
+    )
 
 
 def change_text(best: Outcome, last: Outcome, classes: int) -> str:
-    """What the last epoch lost to the best, or gained, in one sentence; without a verdict where images are too few."""
+    """What the last epoch lost to the best, or gained, in one sentence; without a verdict where
+    images are too few."""
     found = share_difference(last.robust, best.robust)
     where = f"paired over the same {found.n:,} images"
     if np.array_equal(last.robust, best.robust):
         return f"Best and last weights withstand the attack on the very same images of {found.n:,}."
     if found.n < LEAST_A_CLASS * classes:
-        return f"No verdict on best and last weights, {FEW}: last minus best is {points_text(found)}, {where}."
+        return (
+            f"No verdict on best and last weights, {FEW}: last minus best is {points_text(found)},"
+            f" {where}."
+        )
     verdict = "cannot be told apart" if found.low <= 0 <= found.high else "differ"
-    return f"Best and last weights {verdict} under attack: last minus best is {points_text(found)}, {where}."
+    return (
+        f"Best and last weights {verdict} under attack: last minus best is {points_text(found)},"
+        f" {where}."
+    )
 
 
 def _links(report: EvalReport) -> None:
@@ -105,7 +125,12 @@ def _links(report: EvalReport) -> None:
     with st.container(horizontal=True, gap="medium"):
         source = report.model.source
         if not source.startswith(CODE):  # which no page imports
-            st.page_link("pages/lab.py", label="Attack single images", icon=":material/science:", query_params={"model": source})
+            st.page_link(
+                "pages/lab.py",
+                label="Attack single images",
+                icon=":material/science:",
+                query_params={"model": source},
+            )
         if report.model.run:
             try:
                 run_folder(report.model.run)
@@ -113,9 +138,11 @@ def _links(report: EvalReport) -> None:
                 st.caption("The training was removed; its report stays.")
             else:
                 st.page_link(
-                    "pages/train.py", label="See the training", icon=":material/show_chart:",
+                    "pages/train.py",
+                    label="See the training",
+                    icon=":material/show_chart:",
                     query_params={"runs": report.model.run, "run": report.model.run},
-                )  # fmt: skip
+                )
 
 
 def _view(held: Evaluated, run: Run) -> str:
@@ -125,7 +152,13 @@ def _view(held: Evaluated, run: Run) -> str:
         held.view = st.session_state[key] or held.view
 
     st.segmented_control(
-        "Part of the report", list(VIEWS), default=held.view, key=key, on_change=chosen, format_func=VIEWS.__getitem__, required=True,
+        "Part of the report",
+        list(VIEWS),
+        default=held.view,
+        key=key,
+        on_change=chosen,
+        format_func=VIEWS.__getitem__,
+        required=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     return held.view

@@ -1,4 +1,5 @@
-"""Evaluations as the list shows them: what, how its number is called, where it stands, what came out."""
+"""Evaluations as the list shows them: what, how its number is called, where it stands, what came
+out."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ WEIGHTS = ("best", "last")
 
 @dataclass(frozen=True)
 class Bound:
-    """No more than ``robust`` of n images withstand, whatever comes after ``attacks`` finished attacks. weights: 0 for the first set;
-    so_far: whether a part of the next attack counts too."""
+    """No more than ``robust`` of n images withstand, whatever comes after ``attacks`` finished
+    attacks. weights: 0 for the first set; so_far: whether a part of the next attack counts too."""
 
     weights: int
     attacks: int
@@ -38,8 +39,8 @@ def evaluations(runs: Sequence[Run]) -> list[Run]:
 
 
 def bounds(run: Run, followers: Followers) -> list[Bound]:
-    """What stood after every attack, and what stands now, in the order it was measured. followers: of this session, so that only what
-    is new is read."""
+    """What stood after every attack, and what stands now, in the order it was measured. followers:
+    of this session, so that only what is new is read."""
     follower = followers.get(run.id)
     if follower is None or follower.path.parent != run.folder:
         follower = followers[run.id] = Follower(run.folder / JOURNAL)
@@ -60,23 +61,32 @@ def bounds(run: Run, followers: Followers) -> list[Bound]:
 def _bound(values: Mapping[str, float]) -> Bound | None:
     """A point counts the attack under way from 0, which is how many are finished."""
     try:
-        one = Bound(int(values.get("weights", 0)), int(values["stage"]), values["robust"], int(values["n"]))
+        one = Bound(
+            int(values.get("weights", 0)), int(values["stage"]), values["robust"], int(values["n"])
+        )
     except KeyError:
         return None
     return one if 0 <= one.robust <= 1 and one.n > 0 and one.attacks >= 0 else None
 
 
 def bound_text(found: Sequence[Bound]) -> str:
-    """The upper bound as it stands: "at most 64.1 % so far"; of both weights where there are two; empty before the first batch."""
+    """The upper bound as it stands: "at most 64.1 % so far"; of both weights where there are two;
+    empty before the first batch."""
     latest = {one.weights: one for one in found}
     if len(latest) < 2:
         return "".join(f"at most {percent(one.robust)} so far" for one in latest.values())
-    return ", ".join(f"{WEIGHTS[k]} at most {percent(one.robust)}" for k, one in sorted(latest.items()) if 0 <= k < len(WEIGHTS))
+    return ", ".join(
+        f"{WEIGHTS[k]} at most {percent(one.robust)}"
+        for k, one in sorted(latest.items())
+        if 0 <= k < len(WEIGHTS)
+    )
 
 
 def outcome_text(run: Run) -> str:
     """What came out: "60.3 % (57.2 to 63.3) withstand, 85.1 % clean"; empty where nothing has."""
-    robust, clean, n = (_number(run.result, name) for name in ("robust_accuracy", "clean_accuracy", "n"))
+    robust, clean, n = (
+        _number(run.result, name) for name in ("robust_accuracy", "clean_accuracy", "n")
+    )
     if robust is None or n is None or n < 1 or not 0 <= robust <= 1:
         return ""
     told = f"{share_text(share_interval(robust, n, int(n)))} withstand"
@@ -96,7 +106,12 @@ def row_html(run: Run, found: Sequence[Bound], *, shown: bool) -> str:
     lines = _finished(run) if run.state == "finished" else _unfinished(run, found)
     small = f"<div style='font-size:0.8rem;opacity:0.7'>{html.escape(facts(run.config))}</div>"
     head = f"<div style='{bold}'>{mark}{html.escape(run.name)}</div>"
-    return f"<div style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{''.join(lines)}{small}</div>".replace(" %", "&nbsp;%")
+    return (
+        "<div"
+        f" style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{''.join(lines)}{small}</div>".replace(
+            " %", "&nbsp;%"
+        )
+    )
 
 
 ACCENT = "#3b6ea5"

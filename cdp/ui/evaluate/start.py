@@ -1,4 +1,5 @@
-"""What the one button of the Evaluate page does: launch the run and show it. What went wrong is said on the next draw."""
+"""What the one button of the Evaluate page does: launch the run and show it. What went wrong is
+said on the next draw."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ def start(held: Evaluated, facts: Facts) -> None:
     forget()
     try:
         config = held.config()
-        name = launch.free_name("evaluate", automatic_name(config, name_like(facts.name) or "model"))
+        name = launch.free_name(
+            "evaluate", automatic_name(config, name_like(facts.name) or "model")
+        )
         held.report = launch.launch("evaluate", config, name)
     except (CdpError, OSError) as error:
         say_wrong(f"Not started: {sentence(error)}.")

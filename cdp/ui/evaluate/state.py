@@ -1,4 +1,5 @@
-"""The settings of the Evaluate page and the report that is shown: kept for the session, and told by the address."""
+"""The settings of the Evaluate page and the report that is shown: kept for the session, and told by
+the address."""
 
 from __future__ import annotations
 
@@ -17,7 +18,13 @@ from cdp.ui.links import quoted, read_fields, written
 
 REPORT, VIEW = "report", "view"
 """Query parameters that are no knobs: the evaluation that is shown, and which part of it."""
-VIEWS = {"attacks": "Attacks", "classes": "Classes", "budgets": "Budgets", "masking": "Can it be trusted?", "how": "How it was measured"}
+VIEWS = {
+    "attacks": "Attacks",
+    "classes": "Classes",
+    "budgets": "Budgets",
+    "masking": "Can it be trusted?",
+    "how": "How it was measured",
+}
 FIRST_VIEW = "attacks"
 PLAIN: dict[str, Any] = EvaluateConfig().model_dump(mode="json")
 _KEY = "evaluate_settings"
@@ -25,7 +32,8 @@ _KEY = "evaluate_settings"
 
 @dataclass
 class Evaluated(Held):
-    """report: id of the evaluation that is shown, "" for the newest; view: the part of it; fresh: just read from an address."""
+    """report: id of the evaluation that is shown, "" for the newest; view: the part of it; fresh:
+    just read from an address."""
 
     prefix: str = field(default="evaluate", kw_only=True)
     report: str = ""
@@ -49,12 +57,15 @@ def evaluated() -> Evaluated:
 
 
 def from_params(params: Mapping[str, str]) -> Evaluated:
-    """The settings that an address tells, with one sentence for each thing in it that cannot be used."""
+    """The settings that an address tells, with one sentence for each thing in it that cannot be
+    used."""
     named = dict(params)
     report, view = named.pop(REPORT, ""), named.pop(VIEW, FIRST_VIEW)
     notes = []
     if view not in VIEWS:
-        notes.append(f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {FIRST_VIEW} is used.")
+        notes.append(
+            f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {FIRST_VIEW} is used."
+        )
         view = FIRST_VIEW
     if named.get("model", "").startswith(CODE):
         notes.append(f"model: {quoted(named.pop('model'))} was left out: {CODE_REMEDY}.")
@@ -65,7 +76,8 @@ def from_params(params: Mapping[str, str]) -> Evaluated:
 
 
 def to_params(held: Evaluated) -> dict[str, str]:
-    """What ``from_params`` reads: every setting that differs from its default, and what is shown."""
+    """What ``from_params`` reads: every setting that differs from its default, and what is
+    shown."""
     params = {name: written(value) for name, value in held.flat.items() if value != PLAIN[name]}
     if held.report:
         params[REPORT] = held.report
@@ -75,7 +87,8 @@ def to_params(held: Evaluated) -> dict[str, str]:
 
 
 def settle(held: Evaluated, choices: Sequence[Evaluable], evaluations: Sequence[Run]) -> None:
-    """Choose the first model where none is, and what is shown where a link leaves it open or names what is gone, which is said.
+    """Choose the first model where none is, and what is shown where a link leaves it open or names
+    what is gone, which is said.
 
     evaluations: newest first.
     """
@@ -85,7 +98,9 @@ def settle(held: Evaluated, choices: Sequence[Evaluable], evaluations: Sequence[
         held.report = ""
     elif held.fresh and not held.report and held.flat["model"]:
         # Whoever comes with a model wants to see what is known of it.
-        held.report = next((run.id for run in evaluations if model_of(run) == held.flat["model"]), "")
+        held.report = next(
+            (run.id for run in evaluations if model_of(run) == held.flat["model"]), ""
+        )
     if not held.flat["model"] and choices:
         held.flat["model"] = held.start["model"] = choices[0].source
 
@@ -96,8 +111,11 @@ def model_of(run: Run) -> str:
 
 
 def shown_run(held: Evaluated, evaluations: Sequence[Run]) -> Run | None:
-    """The evaluation that is shown: the chosen one, else the newest that is finished, else the newest."""
-    chosen = [run for run in evaluations if run.id == held.report] or [run for run in evaluations if run.state == "finished"]
+    """The evaluation that is shown: the chosen one, else the newest that is finished, else the
+    newest."""
+    chosen = [run for run in evaluations if run.id == held.report] or [
+        run for run in evaluations if run.state == "finished"
+    ]
     return next(iter(chosen or evaluations), None)
 
 

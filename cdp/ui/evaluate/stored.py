@@ -17,7 +17,8 @@ def report_of(folder: Path) -> EvalReport:
 
 
 def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
-    """What became of every image of the report in that folder. Raises MissingError or InputError, also for those of another report."""
+    """What became of every image of the report in that folder. Raises MissingError or InputError,
+    also for those of another report."""
     found = _outcomes(str(folder / OUTCOMES), _changed(folder / OUTCOMES))
     if len(found.rows) != report.n or not {one.which for one in report.weights} <= found.of.keys():
         raise InputError(f"{folder / OUTCOMES} is of another report: evaluate again")

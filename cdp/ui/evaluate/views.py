@@ -19,10 +19,16 @@ def attacks(report: EvalReport, key: str) -> None:
     from cdp.figures.evaluation import stage_bars, stage_rows
 
     chart_with_numbers(
-        stage_bars(report), stage_rows(report), name="attacks", title="the attacks", key=key, alt=f"{report.label}: {headline(report)}"
+        stage_bars(report),
+        stage_rows(report),
+        name="attacks",
+        title="the attacks",
+        key=key,
+        alt=f"{report.label}: {headline(report)}",
     )
     told = (
-        f"Each attack tries the images that those before it left, of {images_text(report)}; an image counts as robust where none turned it."
+        f"Each attack tries the images that those before it left, of {images_text(report)}; an"
+        " image counts as robust where none turned it."
     )
     st.caption(plain(told))
 
@@ -33,7 +39,12 @@ def classes(report: EvalReport, key: str) -> None:
     from cdp.figures.evaluation import class_bars, class_rows
 
     chart_with_numbers(
-        class_bars(report), class_rows(report), name="classes", title="the classes", key=key, alt=f"{report.label}: accuracy of every class"
+        class_bars(report),
+        class_rows(report),
+        name="classes",
+        title="the classes",
+        key=key,
+        alt=f"{report.label}: accuracy of every class",
     )
     weights, attacked = _which(report, key)
     when = "under attack" if attacked else "without attack"
@@ -41,23 +52,34 @@ def classes(report: EvalReport, key: str) -> None:
     chart_with_numbers(
         confusion_under_attack(weights, report.class_names, attacked=attacked),
         confusion_rows(weights, report.class_names, attacked=attacked),
-        name=name, title="the confusion", key=key, alt=f"{report.label}: true class by predicted class {when}, {weights_title(weights)}",
-    )  # fmt: skip
+        name=name,
+        title="the confusion",
+        key=key,
+        alt=f"{report.label}: true class by predicted class {when}, {weights_title(weights)}",
+    )
 
 
 def _which(report: EvalReport, key: str) -> tuple[WeightsReport, bool]:
     """Of which weights the confusion is drawn, and whether under attack."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         when = st.segmented_control(
-            "Confusion", ["Under attack", "Without attack"], default="Under attack", key=f"evaluate_confusion_{key}", required=True
+            "Confusion",
+            ["Under attack", "Without attack"],
+            default="Under attack",
+            key=f"evaluate_confusion_{key}",
+            required=True,
         )
         weights = report.main
         if len(report.weights) > 1:
             titles = {one.which: weights_title(one).capitalize() for one in report.weights}
             chosen = st.segmented_control(
-                "Weights", list(titles), default=report.main.which, key=f"evaluate_confusion_weights_{key}", format_func=titles.__getitem__,
+                "Weights",
+                list(titles),
+                default=report.main.which,
+                key=f"evaluate_confusion_weights_{key}",
+                format_func=titles.__getitem__,
                 required=True,
-            )  # fmt: skip
+            )
             weights = next(one for one in report.weights if one.which == chosen)
     return weights, when != "Without attack"
 
@@ -65,7 +87,10 @@ def _which(report: EvalReport, key: str) -> tuple[WeightsReport, bool]:
 def budgets(report: EvalReport, key: str) -> None:
     """Accuracy against budget, and under threats that were not trained for."""
     if not report.curves and not report.unseen:
-        st.caption("Not measured: switch on accuracy against budget or unseen threats on the left and evaluate again.")
+        st.caption(
+            "Not measured: switch on accuracy against budget or unseen threats on the left and"
+            " evaluate again."
+        )
         return
     if report.curves:
         _curves(report, key)
@@ -76,23 +101,32 @@ def budgets(report: EvalReport, key: str) -> None:
         st.html(unseen_html(report))
         if gap := unseen_gap(report):
             st.caption(plain(gap))
-        chart_with_numbers(None, unseen_rows(report), name="unseen", title="the unseen threats", key=key, alt="")
+        chart_with_numbers(
+            None, unseen_rows(report), name="unseen", title="the unseen threats", key=key, alt=""
+        )
 
 
 def unseen_html(report: EvalReport) -> str:
-    """A line for each threat, after the one trained for: robust accuracy, interval, attack and n."""
+    """A line for each threat, after the one trained for: robust accuracy, interval, attack
+    and n."""
     main = report.main.robust
-    lines = [(f"{norm_budget(report.norm, report.epsilon)}, the threat of this report", main, report.attack)]
+    lines = [
+        (
+            f"{norm_budget(report.norm, report.epsilon)}, the threat of this report",
+            main,
+            report.attack,
+        )
+    ]
     lines += [(norm_budget(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
     return "".join(_threat(*line) for line in lines)
 
 
 def _threat(title: str, found: Interval, attack: str) -> str:
     return (
-        "<div style='display:flex;flex-wrap:wrap;gap:0 1rem;padding:0.4rem 0;border-top:1px solid rgba(128,132,140,0.22)'>"
-        f"<span style='flex:1 1 12rem'>{html.escape(title)}</span>"
-        f"<b style='flex:0 0 13rem'>{share_text(found).replace(' %', '&nbsp;%')}</b>"
-        f"<span style='flex:1 1 14rem;opacity:0.7'>{html.escape(attack)}, n = {found.n:,}</span></div>"
+        "<div style='display:flex;flex-wrap:wrap;gap:0 1rem;padding:0.4rem 0;border-top:1px solid"
+        f" rgba(128,132,140,0.22)'><span style='flex:1 1 12rem'>{html.escape(title)}</span><b"
+        f" style='flex:0 0 13rem'>{share_text(found).replace(' %', '&nbsp;%')}</b><span"
+        f" style='flex:1 1 14rem;opacity:0.7'>{html.escape(attack)}, n = {found.n:,}</span></div>"
     )
 
 
@@ -104,14 +138,26 @@ def _curves(report: EvalReport, key: str) -> None:
     titles = {one.which: weights_title(one) for one in report.weights}
     several = len(report.curves) > 1
     lines = [
-        (signs.get(curve.which, signs[report.main.which]), titles.get(curve.which, curve.which) if several else report.model.name, curve)
+        (
+            signs.get(curve.which, signs[report.main.which]),
+            titles.get(curve.which, curve.which) if several else report.model.name,
+            curve,
+        )
         for curve in report.curves
     ]
     alt = "; ".join(
-        f"{label}: " + ", ".join(f"{100 * point.robust.value:.0f} % at budget {point.epsilon:.3g}" for point in curve.points)
+        f"{label}: "
+        + ", ".join(
+            f"{100 * point.robust.value:.0f} % at budget {point.epsilon:.3g}"
+            for point in curve.points
+        )
         for _, label, curve in lines
     )
     chart_with_numbers(
-        budget_curves(lines, epsilon=report.epsilon, norm=report.norm), budget_rows(lines), name="budgets", title="the curve", key=key,
+        budget_curves(lines, epsilon=report.epsilon, norm=report.norm),
+        budget_rows(lines),
+        name="budgets",
+        title="the curve",
+        key=key,
         alt=f"Accuracy against budget. {alt}",
-    )  # fmt: skip
+    )

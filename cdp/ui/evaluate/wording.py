@@ -1,4 +1,5 @@
-"""How an evaluation is written for a person: shares with their intervals, budgets, settings in short."""
+"""How an evaluation is written for a person: shares with their intervals, budgets, settings in
+short."""
 
 from __future__ import annotations
 
@@ -12,9 +13,16 @@ from cdp.ui.train.titles import TITLES as TRAINING_TITLES
 from cdp.ui.widgets import number_text
 
 TITLES = TRAINING_TITLES | {
-    "autoattack": "AutoAttack", "pgd": "PGD", "quick": "Quick", "trained": "As trained", "best": "Best", "last": "Last", "both": "Both",
-    "": "Not stated", "given": "Weights",
-}  # fmt: skip
+    "autoattack": "AutoAttack",
+    "pgd": "PGD",
+    "quick": "Quick",
+    "trained": "As trained",
+    "best": "Best",
+    "last": "Last",
+    "both": "Both",
+    "": "Not stated",
+    "given": "Weights",
+}
 ESTIMATE = "Stronger attacks leave fewer images standing."
 
 
@@ -40,4 +48,8 @@ def facts(config: Any) -> str:
     threat = " ".join(part for part in (norm, budget) if part) or "budget as trained"
     which = f"{config.weights} weights" if config.model.startswith(RUN) else ""
     data = PurePath(config.part or config.dataset).name
-    return " · ".join(part for part in (TITLES[config.attack], images, threat, which, data, f"seed {config.seed}") if part)
+    return " · ".join(
+        part
+        for part in (TITLES[config.attack], images, threat, which, data, f"seed {config.seed}")
+        if part
+    )

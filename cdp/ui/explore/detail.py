@@ -1,4 +1,5 @@
-"""One point of a map: the image, where an attack would push it, its neighbours in the set and among real training images."""
+"""One point of a map: the image, where an attack would push it, its neighbours in the set and among
+real training images."""
 
 from __future__ import annotations
 
@@ -28,9 +29,15 @@ def show(shown: Embedding, drawn: ExploreConfig, scores: PointScores | None, poi
     label = int(shown.label[point])
     name = shown.class_name(label)
     with st.container(border=True, key="closeup"):
-        st.markdown(f"**{plain(shown.names[number])}**, row {int(shown.row[point]):,}, {plain(name)}")
+        st.markdown(
+            f"**{plain(shown.names[number])}**, row {int(shown.row[point]):,}, {plain(name)}"
+        )
         if scores is not None:
-            facts = [f"{scores.titles[key]} {values[point]:.3g}" for key, values in scores.values.items() if np.isfinite(values[point])]
+            facts = [
+                f"{scores.titles[key]} {values[point]:.3g}"
+                for key, values in scores.values.items()
+                if np.isfinite(values[point])
+            ]
             st.caption(plain(" · ".join(facts)))
         waiting(pending.errands, key="closeup_wait")
         if found is not None:
@@ -43,14 +50,30 @@ def _pictures(drawn: ExploreConfig, number: int, row: int, found: Closeup) -> No
     image = np.asarray(source.image[row : row + 1])
     grids = [_grid("the image", image)]
     if found.saliency is not None:
-        grids.append(_grid("attack direction (orange brightens, blue darkens)", _signed(found.saliency)))
-    pairs(grids, [""], columns=1, key=f"closeup_image_{found.point}", interactive=False, shape="small")
+        grids.append(
+            _grid("attack direction (orange brightens, blue darkens)", _signed(found.saliency))
+        )
+    pairs(
+        grids, [""], columns=1, key=f"closeup_image_{found.point}", interactive=False, shape="small"
+    )
     if found.missing:
         st.caption(plain(f"No attack direction: {found.missing}."))
-    _neighbours("Nearest in the set", np.asarray(source.image[list(found.own)]), found.own_distance, f"own_{found.point}")
+    _neighbours(
+        "Nearest in the set",
+        np.asarray(source.image[list(found.own)]),
+        found.own_distance,
+        f"own_{found.point}",
+    )
     if found.training:
-        real = real_images(dataset_of(sources, drawn.dataset), "train", TRAINING)[0][list(found.training)]
-        _neighbours("Nearest real training images", np.asarray(real), found.training_distance, f"train_{found.point}")
+        real = real_images(dataset_of(sources, drawn.dataset), "train", TRAINING)[0][
+            list(found.training)
+        ]
+        _neighbours(
+            "Nearest real training images",
+            np.asarray(real),
+            found.training_distance,
+            f"train_{found.point}",
+        )
 
 
 def _neighbours(title: str, images: np.ndarray, distance: Sequence[float], key: str) -> None:
@@ -58,7 +81,13 @@ def _neighbours(title: str, images: np.ndarray, distance: Sequence[float], key: 
         return
     far = ", ".join(f"{value:.3g}" for value in distance)
     labels = [f"distance {value:.3g}" for value in distance]
-    pairs([_grid(f"{title} (distance {far})", images)], labels, columns=len(images), key=f"closeup_{key}", interactive=False)
+    pairs(
+        [_grid(f"{title} (distance {far})", images)],
+        labels,
+        columns=len(images),
+        key=f"closeup_{key}",
+        interactive=False,
+    )
 
 
 def _grid(title: str, images: np.ndarray) -> Grid:

@@ -20,15 +20,24 @@ def form(held: Explored, choices: Choices) -> None:
     known = fields_of(ExploreConfig)
     with st.container(key="explore_form", gap="small"):
         st.multiselect(
-            known["sets"].heading, list(choices.sets), [name for name in held.flat["sets"] if name in choices.sets], max_selections=MOST_SETS,
-            format_func=lambda name: _named(name, choices), help=known["sets"].tooltip, placeholder="one to four sets", **bound(known["sets"], held),
-        )  # fmt: skip
+            known["sets"].heading,
+            list(choices.sets),
+            [name for name in held.flat["sets"] if name in choices.sets],
+            max_selections=MOST_SETS,
+            format_func=lambda name: _named(name, choices),
+            help=known["sets"].tooltip,
+            placeholder="one to four sets",
+            **bound(known["sets"], held),
+        )
         encoders = choices.encoders_for(held.flat["sets"], held.flat["dataset"])
         if held.flat["encoder"] not in encoders:
             held.flat["encoder"] = encoders[0]
         choice(known["encoder"], held, encoders, titles=choices.titles)
         if held.flat["encoder"] not in ("judge", PIXELS):
-            st.caption("An encoder that may have guided these images flatters them; the judge never guides.")
+            st.caption(
+                "An encoder that may have guided these images flatters them; the judge never"
+                " guides."
+            )
         choice(known["method"], held, known["method"].choices, title=METHODS)
         number_of(known["points"], held)
         with st.expander("More settings"):
@@ -53,7 +62,13 @@ def _button(held: Explored) -> None:
         config, wrong = None, str(error)
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
         drawn = config is not None and config == held.drawn
-        st.button("Show", type="primary", key="explore_show", disabled=config is None or drawn, on_click=held.show)
+        st.button(
+            "Show",
+            type="primary",
+            key="explore_show",
+            disabled=config is None or drawn,
+            on_click=held.show,
+        )
         if drawn:
             st.caption("Shown")
         elif held.drawn is not None and config is not None:

@@ -1,4 +1,5 @@
-"""The map of the Explore page: PCA at once, UMAP when it is ready, how far it can be trusted, and what was picked on it."""
+"""The map of the Explore page: PCA at once, UMAP when it is ready, how far it can be trusted, and
+what was picked on it."""
 
 from __future__ import annotations
 
@@ -45,8 +46,17 @@ def show(config: ExploreConfig) -> None:
     mask = points.filtered(shown, scores, map_key(drawn))
     event = _chart(shown, drawn, scores, colour, layout, pictures, mask)
     trust(drawn, good)
-    chosen = mask if event.selected is None else mask & np.isin(np.arange(len(shown)), event.selected)
-    points.panel(shown, drawn, scores, np.flatnonzero(chosen), lasso=event.selected is not None, picked=event.picked)
+    chosen = (
+        mask if event.selected is None else mask & np.isin(np.arange(len(shown)), event.selected)
+    )
+    points.panel(
+        shown,
+        drawn,
+        scores,
+        np.flatnonzero(chosen),
+        lasso=event.selected is not None,
+        picked=event.picked,
+    )
     _numbers(shown, scores)
 
 
@@ -54,10 +64,20 @@ def _numbers(shown: Embedding, scores: PointScores | None) -> None:
     """The numbers behind the map, computed when they are asked for."""
     from cdp.figures.embedding import embedding_rows
 
-    titled = {scores.titles[name]: values for name, values in scores.values.items()} if scores else {}
-    with st.expander("Numbers of the map", key="map_numbers"), st.container(horizontal=True, vertical_alignment="center"):
+    titled = (
+        {scores.titles[name]: values for name, values in scores.values.items()} if scores else {}
+    )
+    with (
+        st.expander("Numbers of the map", key="map_numbers"),
+        st.container(horizontal=True, vertical_alignment="center"),
+    ):
         st.download_button(
-            "Download CSV", lambda: columns_csv(embedding_rows(shown, titled)), "map.csv", "text/csv", on_click="ignore", key="map_csv"
+            "Download CSV",
+            lambda: columns_csv(embedding_rows(shown, titled)),
+            "map.csv",
+            "text/csv",
+            on_click="ignore",
+            key="map_csv",
         )
         wanted = st.toggle("Show the table", key="map_table")
     if wanted:
@@ -80,32 +100,61 @@ def _said(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None
         here = int((shown.which == number).sum())
         # Not "name: ...", as Streamlit reads :train: as an emoji.
         labelled = bool((shown.label[shown.which == number] != NO_LABEL).any())
-        some = f"{here:,} of {total:,} class-balanced images" if labelled else f"the first {here:,} of {total:,} images"
+        some = (
+            f"{here:,} of {total:,} class-balanced images"
+            if labelled
+            else f"the first {here:,} of {total:,} images"
+        )
         many = some if here < total else f"all {total:,} images"
         parts.append(f"{many} of {plain(name)}")
-    note = " This is PCA; UMAP takes its place when it is ready." if drawn.method != wanted.method else ""
+    note = (
+        " This is PCA; UMAP takes its place when it is ready."
+        if drawn.method != wanted.method
+        else ""
+    )
     st.caption(" · ".join(parts) + "." + note)
 
 
 def _toolbar(shown: Embedding, scores: PointScores | None) -> tuple[str, str]:
     """What colours mean, and whether sets lie over each other."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        offered = [CLASS, *([SET] if len(shown.names) > 1 else []), *(scores.values if scores else ())]
+        offered = [
+            CLASS,
+            *([SET] if len(shown.names) > 1 else []),
+            *(scores.values if scores else ()),
+        ]
         titles = scores.titles if scores else {}
-        colour = st.selectbox("Colour by", offered, format_func=lambda name: titles.get(name, name), key="explore_colour", width=260)
+        colour = st.selectbox(
+            "Colour by",
+            offered,
+            format_func=lambda name: titles.get(name, name),
+            key="explore_colour",
+            width=260,
+        )
         if len(shown.names) > 1 and shown.coordinates.shape[1] == 2:
-            layout = st.segmented_control("Sets", [APART, OVERLAID], default=APART, required=True, key="explore_layout")
+            layout = st.segmented_control(
+                "Sets", [APART, OVERLAID], default=APART, required=True, key="explore_layout"
+            )
         else:
             layout = OVERLAID
     if scores and scores.undefined:
-        st.caption(plain(" ".join(f"{title}: {reason}." for title, reason in scores.undefined.items())))
+        st.caption(
+            plain(" ".join(f"{title}: {reason}." for title, reason in scores.undefined.items()))
+        )
     return str(colour), str(layout)
 
 
 def _chart(
-    shown: Embedding, drawn: ExploreConfig, scores: PointScores | None, colour: str, layout: str, pictures: Thumbs | None, mask: np.ndarray
-) -> MapEvent:  # fmt: skip
-    """The map itself. mask: (n,) bool, points that the filters leave; the others are drawn faintly."""
+    shown: Embedding,
+    drawn: ExploreConfig,
+    scores: PointScores | None,
+    colour: str,
+    layout: str,
+    pictures: Thumbs | None,
+    mask: np.ndarray,
+) -> MapEvent:
+    """The map itself. mask: (n,) bool, points that the filters leave; the others are drawn
+    faintly."""
     from cdp.figures.embedding import embedding_scatter
 
     key = map_key(drawn)
@@ -121,6 +170,14 @@ def _chart(
         height=THREE_PX if layout == APART and len(shown.names) == 3 else ONE_PX,
         key=key,
     )
-    alt = f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured by {colour.lower()}"
-    card = Card.of(shown, {scores.titles[name]: values for name, values in scores.values.items()} if scores else {})
-    return embedding_map(figure, key=f"map_{key}", alt=alt, thumbs=pictures, points=len(shown), card=card)
+    alt = (
+        f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured"
+        f" by {colour.lower()}"
+    )
+    card = Card.of(
+        shown,
+        {scores.titles[name]: values for name, values in scores.values.items()} if scores else {},
+    )
+    return embedding_map(
+        figure, key=f"map_{key}", alt=alt, thumbs=pictures, points=len(shown), card=card
+    )

@@ -1,4 +1,5 @@
-"""The figures of the sets: sentences on what differs, panels with intervals, class by class, and the table behind them."""
+"""The figures of the sets: sentences on what differs, panels with intervals, class by class, and
+the table behind them."""
 
 from __future__ import annotations
 
@@ -17,15 +18,25 @@ from cdp.ui.side import waiting
 from cdp.ui.words import plain
 
 SEPARABILITY: dict[str, str] = {
-    "separation": "Between / within scatter", "silhouette": "Silhouette, -1 to 1", "knn_accuracy": "10-nearest-neighbour accuracy",
-    "probe_accuracy": "Linear-probe accuracy", "probe_margin": "Linear-probe margin", "other_class_distance": "Distance to the nearest other class",
-    "alignment": "Alignment: 0 is one point a class", "uniformity": "Uniformity: lower is more spread out",
-}  # fmt: skip
+    "separation": "Between / within scatter",
+    "silhouette": "Silhouette, -1 to 1",
+    "knn_accuracy": "10-nearest-neighbour accuracy",
+    "probe_accuracy": "Linear-probe accuracy",
+    "probe_margin": "Linear-probe margin",
+    "other_class_distance": "Distance to the nearest other class",
+    "alignment": "Alignment: 0 is one point a class",
+    "uniformity": "Uniformity: lower is more spread out",
+}
 FIDELITY: dict[str, str] = {
-    "frechet": "Frechet distance to held-out real images", "precision": "Precision: share that looks real", "recall": "Recall: share of real images reached",
-    "density": "Density", "coverage": "Coverage: share of real images with a neighbour", "real_auc": "AUC of telling it from real: 0.5 is not at all",
-    "mmd": "MMD from real: 0 is none", "nearest": "Nearest-training-image ratio: below 1 hints at copying",
-}  # fmt: skip
+    "frechet": "Frechet distance to held-out real images",
+    "precision": "Precision: share that looks real",
+    "recall": "Recall: share of real images reached",
+    "density": "Density",
+    "coverage": "Coverage: share of real images with a neighbour",
+    "real_auc": "AUC of telling it from real: 0.5 is not at all",
+    "mmd": "MMD from real: 0 is none",
+    "nearest": "Nearest-training-image ratio: below 1 hints at copying",
+}
 REFERENCES = {"real_auc": 0.5, "nearest": 1.0, "mmd": 0.0}
 
 
@@ -57,8 +68,11 @@ def awaited(config: ExploreConfig) -> list[Measured] | None:
     return found
 
 
-def awaited_pairs(config: ExploreConfig, found: Sequence[Measured], places: Sequence[tuple[int, int]]) -> list[Comparison] | None:
-    """These pairs of the sets at equal numbers of images; until they are measured None, with the progress drawn."""
+def awaited_pairs(
+    config: ExploreConfig, found: Sequence[Measured], places: Sequence[tuple[int, int]]
+) -> list[Comparison] | None:
+    """These pairs of the sets at equal numbers of images; until they are measured None, with the
+    progress drawn."""
     pending = Waiting()
     pairs = comparisons(config, found, places, pending)
     waiting(pending.errands, key="compared")
@@ -69,7 +83,12 @@ def told(pairs: Sequence[Comparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
     for one in pairs:
         st.markdown(f"**{plain(one.first.name)}** against **{plain(one.second.name)}**")
-        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(one, [other for other in pairs if other is not one])))
+        st.markdown(
+            "\n".join(
+                f"- {plain(text)}"
+                for text in sentences(one, [other for other in pairs if other is not one])
+            )
+        )
 
 
 def panels(found: Sequence[Measured]) -> None:
@@ -78,9 +97,13 @@ def panels(found: Sequence[Measured]) -> None:
 
     if len({one.result.n for one in found}) > 1:
         st.caption(
-            "Drawn at each set's own number of images, with which many figures move by themselves: the sentences compare at equal numbers."
+            "Drawn at each set's own number of images, with which many figures move by themselves:"
+            " the sentences compare at equal numbers."
         )
-    rows = {key: {one.name: one.result.figures[key] for one in found if key in one.result.figures} for key in SEPARABILITY | FIDELITY}
+    rows = {
+        key: {one.name: one.result.figures[key] for one in found if key in one.result.figures}
+        for key in SEPARABILITY | FIDELITY
+    }
     for column, title, keys in zip(
         st.columns(2, gap="medium"),
         ("How far apart are the classes?", "Is it still like real data?"),
@@ -91,16 +114,29 @@ def panels(found: Sequence[Measured]) -> None:
             st.subheader(title, anchor=False)
             if any(rows[key] for key in keys):
                 figure = measure_panels(rows, keys, REFERENCES)
-                st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"measures_{title}", alt=title)
+                st.plotly_chart(
+                    figure,
+                    theme=None,
+                    config={"displayModeBar": False},
+                    key=f"measures_{title}",
+                    alt=title,
+                )
             else:
-                st.caption("A real split is not measured against itself: choose a generated set as well.")
+                st.caption(
+                    "A real split is not measured against itself: choose a generated set as well."
+                )
     missing = {reason for one in found for reason in one.result.undefined.values()}
     for reason in sorted(missing):
         st.caption(plain(f"Not measured: {reason}."))
     for note in sorted({one.note for one in found if one.note}):
         st.caption(plain(f"{note[0].upper()}{note[1:]}."))
     titles = SEPARABILITY | FIDELITY
-    without = {(titles[key], figure.note) for one in found for key, figure in one.result.figures.items() if figure.note}
+    without = {
+        (titles[key], figure.note)
+        for one in found
+        for key, figure in one.result.figures.items()
+        if figure.note
+    }
     for title, note in sorted(without):
         st.caption(plain(f"{title}: no interval, {note}."))
 
@@ -108,25 +144,42 @@ def panels(found: Sequence[Measured]) -> None:
 def _classes(found: Sequence[Measured]) -> None:
     from cdp.figures.measures import class_panels
 
-    keys = [key for key in SEPARABILITY | FIDELITY if any(key in figures for one in found for figures in one.result.per_class.values())]
+    keys = [
+        key
+        for key in SEPARABILITY | FIDELITY
+        if any(key in figures for one in found for figures in one.result.per_class.values())
+    ]
     if not keys:
         return
     st.subheader("Class by class", anchor=False)
     titles = SEPARABILITY | FIDELITY
-    key = st.selectbox("Figure", keys, format_func=titles.__getitem__, key="numbers_class_figure", width=360)
+    key = st.selectbox(
+        "Figure", keys, format_func=titles.__getitem__, key="numbers_class_figure", width=360
+    )
     # By name: sets may number their classes differently.
-    names = list(dict.fromkeys(one.class_name(value) for one in found for value in one.result.per_class))
+    names = list(
+        dict.fromkeys(one.class_name(value) for one in found for value in one.result.per_class)
+    )
     per_class = {
-        one.name: {names.index(one.class_name(value)): figures[key] for value, figures in one.result.per_class.items() if key in figures}
+        one.name: {
+            names.index(one.class_name(value)): figures[key]
+            for value, figures in one.result.per_class.items()
+            if key in figures
+        }
         for one in found
     }
     st.plotly_chart(
-        class_panels(per_class, names, titles[key]), theme=None, config={"displayModeBar": False}, key="numbers_classes",
+        class_panels(per_class, names, titles[key]),
+        theme=None,
+        config={"displayModeBar": False},
+        key="numbers_classes",
         alt=f"{titles[key]} of every class",
-    )  # fmt: skip
+    )
 
 
-def rows_of(found: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, str | float | int | None]]:
+def rows_of(
+    found: Sequence[Measured], pairs: Sequence[Comparison]
+) -> list[dict[str, str | float | int | None]]:
     """One row a set, figure and class, and one a figure of each comparison."""
     rows: list[dict[str, str | float | int | None]] = []
     for one in found:
@@ -142,9 +195,16 @@ def rows_of(found: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict
 
 def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, str | float | int | None]:
     return {
-        "set": name, "class": scope, "figure": (SEPARABILITY | FIDELITY).get(key, key), "value": figure.value, "low": figure.bounds[0],
-        "high": figure.bounds[1], "n": figure.n, "level": figure.level, "note": figure.note,
-    }  # fmt: skip
+        "set": name,
+        "class": scope,
+        "figure": (SEPARABILITY | FIDELITY).get(key, key),
+        "value": figure.value,
+        "low": figure.bounds[0],
+        "high": figure.bounds[1],
+        "n": figure.n,
+        "level": figure.level,
+        "note": figure.note,
+    }
 
 
 def _table(config: ExploreConfig, found: Sequence[Measured], pairs: Sequence[Comparison]) -> None:
@@ -152,18 +212,43 @@ def _table(config: ExploreConfig, found: Sequence[Measured], pairs: Sequence[Com
     with st.expander("Table: sort by a heading, filter, download", key="numbers_table"):
         left, right = st.columns(2)
         kinds = left.multiselect(
-            "Figures", list(dict.fromkeys(str(row["figure"]) for row in rows)), placeholder="all", key="numbers_figures"
+            "Figures",
+            list(dict.fromkeys(str(row["figure"]) for row in rows)),
+            placeholder="all",
+            key="numbers_figures",
         )
         scopes = right.multiselect(
-            "Classes", list(dict.fromkeys(str(row["class"]) for row in rows)), placeholder="all", key="numbers_scopes"
+            "Classes",
+            list(dict.fromkeys(str(row["class"]) for row in rows)),
+            placeholder="all",
+            key="numbers_scopes",
         )
-        left_over = [row for row in rows if (not kinds or row["figure"] in kinds) and (not scopes or row["class"] in scopes)]
+        left_over = [
+            row
+            for row in rows
+            if (not kinds or row["figure"] in kinds) and (not scopes or row["class"] in scopes)
+        ]
         st.dataframe(left_over, hide_index=True, width="stretch")
         if pairs:
             st.caption(
-                "Intervals in the table are of one figure each; the sentences above are corrected for how many figures are compared."
+                "Intervals in the table are of one figure each; the sentences above are corrected"
+                " for how many figures are compared."
             )
         with st.container(horizontal=True):
-            st.download_button("Download CSV", to_csv(left_over), "figures.csv", "text/csv", on_click="ignore", key="numbers_csv")
+            st.download_button(
+                "Download CSV",
+                to_csv(left_over),
+                "figures.csv",
+                "text/csv",
+                on_click="ignore",
+                key="numbers_csv",
+            )
             text = json.dumps(comparisons_json(found, pairs, encoder=config.encoder), indent=1)
-            st.download_button("Download JSON", text, "figures.json", "application/json", on_click="ignore", key="numbers_json")
+            st.download_button(
+                "Download JSON",
+                text,
+                "figures.json",
+                "application/json",
+                on_click="ignore",
+                key="numbers_json",
+            )

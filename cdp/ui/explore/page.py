@@ -1,4 +1,5 @@
-"""The right column of the Explore page: the chosen view of what is drawn, or what will stand here."""
+"""The right column of the Explore page: the chosen view of what is drawn, or what will stand
+here."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from cdp.ui.explore.state import VIEWS, Explored
 from cdp.ui.side import side
 from cdp.ui.words import plain
 
-_DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(zip(VIEWS, (mapview.show, numbers.show, pairs.show, keep.show), strict=True))
+_DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
+    zip(VIEWS, (mapview.show, numbers.show, pairs.show, keep.show), strict=True)
+)
 
 
 def view(held: Explored, config: ExploreConfig) -> None:
@@ -26,8 +29,14 @@ def view(held: Explored, config: ExploreConfig) -> None:
         held.view = st.session_state[key]
 
     st.segmented_control(
-        "View", VIEWS, default=held.view, required=True, key=key, on_change=chosen, label_visibility="collapsed"
-    )  # fmt: skip
+        "View",
+        VIEWS,
+        default=held.view,
+        required=True,
+        key=key,
+        on_change=chosen,
+        label_visibility="collapsed",
+    )
     try:
         _DRAW[held.view](config)
     except (CdpError, OSError) as error:
@@ -38,7 +47,12 @@ def unlabelled(config: ExploreConfig, choices: Choices) -> None:
     """Which of the sets drawn have no labels, and the way to get some; nothing where all have."""
     for name in (name for name in config.sets if name in choices.unlabelled):
         st.caption(plain(f"{name} has no labels, so it has no classes, and no figure of them."))
-        st.page_link("pages/gallery.py", label="Let a classifier label it", icon=":material/label:", query_params={"set": name})
+        st.page_link(
+            "pages/gallery.py",
+            label="Let a classifier label it",
+            icon=":material/label:",
+            query_params={"set": name},
+        )
 
 
 def empty(choices: Choices) -> None:
@@ -46,12 +60,21 @@ def empty(choices: Choices) -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing shown yet**")
         if choices.images:
-            st.markdown("Choose one to four sets and press Show: a map of their images, and figures of how far apart their classes are.")
+            st.markdown(
+                "Choose one to four sets and press Show: a map of their images, and figures of how"
+                " far apart their classes are."
+            )
         else:
             st.markdown(
-                "No set is saved yet. Press Show to look at real images, or generate some first, so that guided and unguided ones can be compared."
+                "No set is saved yet. Press Show to look at real images, or generate some first, so"
+                " that guided and unguided ones can be compared."
             )
-            st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
-        st.caption("Figures are computed in the full feature space, never on the map, and each has an interval.")
+            st.page_link(
+                "pages/generate.py", label="Generate images", icon=":material/arrow_forward:"
+            )
+        st.caption(
+            "Figures are computed in the full feature space, never on the map, and each has an"
+            " interval."
+        )
     side("looks").ask("ready", {})
     side("maps").ask("warm", {})

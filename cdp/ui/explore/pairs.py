@@ -18,8 +18,13 @@ from cdp.ui.words import plain
 
 CONFUSION, SEPARATION = "Confusable", "Apart"
 HELP = {
-    CONFUSION: "Of the 10 nearest other images of a row class's images, the share that is of the column class, in %.",
-    SEPARATION: "Between / within scatter of just these two classes: lower is harder to tell apart.",
+    CONFUSION: (
+        "Of the 10 nearest other images of a row class's images, the share that is of the column"
+        " class, in %."
+    ),
+    SEPARATION: (
+        "Between / within scatter of just these two classes: lower is harder to tell apart."
+    ),
 }
 UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
 
@@ -30,25 +35,54 @@ def show(config: ExploreConfig) -> None:
     if found is None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        what = str(st.segmented_control("Figure", [CONFUSION, SEPARATION], default=CONFUSION, required=True, key="pairs_what"))
+        what = str(
+            st.segmented_control(
+                "Figure",
+                [CONFUSION, SEPARATION],
+                default=CONFUSION,
+                required=True,
+                key="pairs_what",
+            )
+        )
         names = [one.name for one in found]
         against = (
-            st.selectbox("Change from", names, index=None, key="pairs_against", placeholder="no comparison", width=260)
+            st.selectbox(
+                "Change from",
+                names,
+                index=None,
+                key="pairs_against",
+                placeholder="no comparison",
+                width=260,
+            )
             if len(names) > 1
             else None
         )
     brackets = " In brackets: no change can be told."
     st.caption(HELP[what] + (brackets if against else ""))
-    grids = [grid(one.pairs, what, lambda interval: interval.value) for one in found if one.pairs is not None]
-    top = max((float(np.nanmax(values)) for values in grids if np.isfinite(values).any()), default=1.0)
+    grids = [
+        grid(one.pairs, what, lambda interval: interval.value)
+        for one in found
+        if one.pairs is not None
+    ]
+    top = max(
+        (float(np.nanmax(values)) for values in grids if np.isfinite(values).any()), default=1.0
+    )
     for one in found:
         if one.pairs is None:
-            st.caption(plain(f"{one.name}: {one.result.undefined.get('separation', 'too few images of a class')}."))
+            st.caption(
+                plain(
+                    f"{one.name}:"
+                    f" {one.result.undefined.get('separation', 'too few images of a class')}."
+                )
+            )
         elif against is None:
             _heat(one, one.pairs, what, top)
     if against is not None:
         base = names.index(against)
-        for compared in awaited_pairs(config, found, [(at, base) for at in range(len(found)) if at != base]) or []:
+        for compared in (
+            awaited_pairs(config, found, [(at, base) for at in range(len(found)) if at != base])
+            or []
+        ):
             _change(compared, what)
     _table(found)
 
@@ -59,10 +93,20 @@ def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
     names = _names(one, pairs)
     values = grid(pairs, what, lambda interval: interval.value)
     few = min(one.sizes.values(), default=FEWEST) < FEWEST
-    verdict = f"fewer than {FEWEST} images of a class, so no pair is called the hardest" if few else hardest(values, names, what)
+    verdict = (
+        f"fewer than {FEWEST} images of a class, so no pair is called the hardest"
+        if few
+        else hardest(values, names, what)
+    )
     st.markdown(plain(f"{one.name}: {verdict}."))
     figure = pair_heatmap(values, names, title=one.name, unit=UNITS[what], signed=False, top=top)
-    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
+    st.plotly_chart(
+        figure,
+        theme=None,
+        config={"displayModeBar": False},
+        key=f"pairs_{one.name}",
+        alt=f"{what} classes of {one.name}",
+    )
 
 
 def _change(compared: Comparison, what: str) -> None:
@@ -72,9 +116,15 @@ def _change(compared: Comparison, what: str) -> None:
     if (
         one.pairs is None
         or base.pairs is None
-        or (one.pairs.classes, _names(one, one.pairs)) != (base.pairs.classes, _names(base, base.pairs))
+        or (one.pairs.classes, _names(one, one.pairs))
+        != (base.pairs.classes, _names(base, base.pairs))
     ):
-        st.caption(plain(f"{one.name} and {base.name} do not have the same classes, so there is no change to show."))
+        st.caption(
+            plain(
+                f"{one.name} and {base.name} do not have the same classes, so there is no change to"
+                " show."
+            )
+        )
         return
     if reason := too_few(compared):
         st.caption(plain(reason))
@@ -86,13 +136,26 @@ def _change(compared: Comparison, what: str) -> None:
     unsure = np.isfinite(values) & ~_marked(clear, change.classes, both_ways=what == SEPARATION)
     pairs = len([pair for pair in part if pair[0] != pair[1]])
     title = f"{one.name} minus {base.name}"
-    told = f"at {compared.n:,} images each {len(clear)} of {pairs} pairs changed, corrected for all {pairs} of them (Holm, 5 %)"
+    told = (
+        f"at {compared.n:,} images each {len(clear)} of {pairs} pairs changed, corrected for all"
+        f" {pairs} of them (Holm, 5 %)"
+    )
     st.markdown(plain(f"{title}: {told}."))
-    figure = pair_heatmap(values, _names(one, one.pairs), title=title, unit=UNITS[what], signed=True, uncertain=unsure)
-    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=f"pairs_change_{one.name}", alt=f"{title}, {told}")
+    figure = pair_heatmap(
+        values, _names(one, one.pairs), title=title, unit=UNITS[what], signed=True, uncertain=unsure
+    )
+    st.plotly_chart(
+        figure,
+        theme=None,
+        config={"displayModeBar": False},
+        key=f"pairs_change_{one.name}",
+        alt=f"{title}, {told}",
+    )
 
 
-def _marked(pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_ways: bool) -> np.ndarray:
+def _marked(
+    pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_ways: bool
+) -> np.ndarray:
     """(K, K) bool, true at these pairs."""
     place = {value: at for at, value in enumerate(classes)}
     marks = np.zeros((len(classes), len(classes)), bool)
@@ -102,7 +165,8 @@ def _marked(pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_
 
 
 def grid(pairs: Pairs, what: str, read: Callable[[Interval], float]) -> np.ndarray:
-    """(K, K) of one number a pair; the diagonal and what does not exist are NaN. Shares are in %."""
+    """(K, K) of one number a pair; the diagonal and what does not exist are NaN. Shares are
+    in %."""
     place = {value: at for at, value in enumerate(pairs.classes)}
     values = np.full((len(place), len(place)), np.nan)
     for (a, b), interval in (pairs.confusion if what == CONFUSION else pairs.separation).items():
@@ -124,7 +188,10 @@ def hardest(values: np.ndarray, names: list[str], what: str) -> str:
 
 
 def _names(one: Measured, pairs: Pairs) -> list[str]:
-    return [one.class_names[value] if value < len(one.class_names) else f"class {value}" for value in pairs.classes]
+    return [
+        one.class_names[value] if value < len(one.class_names) else f"class {value}"
+        for value in pairs.classes
+    ]
 
 
 def _table(found: list[Measured]) -> None:
@@ -150,4 +217,11 @@ def _table(found: list[Measured]) -> None:
     if rows:
         with st.expander("Table of all pairs", key="pairs_table"):
             st.dataframe(rows, hide_index=True, width="stretch")
-            st.download_button("Download CSV", to_csv(rows), "class-pairs.csv", "text/csv", on_click="ignore", key="pairs_csv")
+            st.download_button(
+                "Download CSV",
+                to_csv(rows),
+                "class-pairs.csv",
+                "text/csv",
+                on_click="ignore",
+                key="pairs_csv",
+            )

@@ -1,4 +1,5 @@
-"""Keeping the chosen points of a map: as a new set that says where it came from, with tags, or as an .npz."""
+"""Keeping the chosen points of a map: as a new set that says where it came from, with tags, or as
+an .npz."""
 
 from __future__ import annotations
 
@@ -25,7 +26,14 @@ def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
     with st.container(border=True, key="take", gap="xsmall"):
         number = present[0]
         if len(present) > 1:
-            number = int(st.selectbox("Keep the images of", present, format_func=lambda i: shown.names[i], key="take_set"))
+            number = int(
+                st.selectbox(
+                    "Keep the images of",
+                    present,
+                    format_func=lambda i: shown.names[i],
+                    key="take_set",
+                )
+            )
         rows = np.sort(shown.row[chosen[shown.which[chosen] == number]])
         name = shown.names[number]
         left, right = st.columns(2)
@@ -33,10 +41,19 @@ def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
         left.text_input("Name of the new set", f"{_stem(name)}-{len(rows)}", max_chars=100, key=key)
         right.text_input("Tags", placeholder="with commas between them", max_chars=400, key=_TAGS)
         with st.container(horizontal=True):
-            st.button(f"Save {len(rows):,} images", key="take_save", on_click=_save, args=(name, rows, key, drawn))
+            st.button(
+                f"Save {len(rows):,} images",
+                key="take_save",
+                on_click=_save,
+                args=(name, rows, key, drawn),
+            )
             if len(rows) <= DOWNLOAD:
                 st.download_button(
-                    "Download .npz", lambda: _npz(name, rows), f"{_stem(name)}-{len(rows)}.npz", on_click="ignore", key="take_npz"
+                    "Download .npz",
+                    lambda: _npz(name, rows),
+                    f"{_stem(name)}-{len(rows)}.npz",
+                    on_click="ignore",
+                    key="take_npz",
                 )
         _tell()
 
@@ -63,7 +80,9 @@ def _tell() -> None:
 
 def _npz(name: str, rows: np.ndarray) -> bytes:
     source = open_source(name)
-    return npz_bytes(np.asarray(source.image[rows]), None if source.label is None else source.label[rows])
+    return npz_bytes(
+        np.asarray(source.image[rows]), None if source.label is None else source.label[rows]
+    )
 
 
 def _stem(name: str) -> str:

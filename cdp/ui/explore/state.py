@@ -1,4 +1,5 @@
-"""The settings of the Explore page: what the controls show, what was drawn last, and the address that tells both."""
+"""The settings of the Explore page: what the controls show, what was drawn last, and the address
+that tells both."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Explored(Held):
         return parse(ExploreConfig, self.flat)
 
     def show(self) -> None:
-        """Draw what the controls say. Keeps what is drawn where they do not fit together; the page says why."""
+        """Draw what the controls say. Keeps what is drawn where they do not fit together; the page
+        says why."""
         try:
             self.drawn = self.config()
         except InputError:
@@ -43,7 +45,8 @@ class Explored(Held):
 
 
 def explored(choices: Choices) -> Explored:
-    """This session's settings; where the address changed under the page, what it says, drawn at once."""
+    """This session's settings; where the address changed under the page, what it says, drawn at
+    once."""
     params = read_params()
     held: Explored | None = st.session_state.get(_KEY)
     if held is not None and not held.address.is_link(params):
@@ -60,27 +63,41 @@ def explored(choices: Choices) -> Explored:
     return held
 
 
-def from_params(params: Mapping[str, str], choices: Choices) -> tuple[dict[str, Any], str, list[str]]:
-    """Values of the controls, the view, and one sentence for each thing in the address that cannot be used."""
+def from_params(
+    params: Mapping[str, str], choices: Choices
+) -> tuple[dict[str, Any], str, list[str]]:
+    """Values of the controls, the view, and one sentence for each thing in the address that cannot
+    be used."""
     named = dict(params)
     view = named.pop(VIEW, VIEWS[0])
     given, notes = read_fields(named, fields_of(ExploreConfig))
     if view not in VIEWS:
-        notes.append(f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {VIEWS[0]} is shown.")
+        notes.append(
+            f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {VIEWS[0]} is shown."
+        )
         view = VIEWS[0]
     flat = ExploreConfig(sets=choices.start).model_dump(mode="json") | given
     flat["sets"] = [choices.aliases.get(name, name) for name in flat["sets"]]
     gone = [name for name in flat["sets"] if name not in choices.sets]
     if gone:
-        notes.append(f"sets: {', '.join(quoted(name) for name in gone)} not here: saved sets and real splits are in the list.")
-    flat["sets"] = [name for name in dict.fromkeys(flat["sets"]) if name not in gone] or list(choices.start)
+        notes.append(
+            f"sets: {', '.join(quoted(name) for name in gone)} not here: saved sets and real splits"
+            " are in the list."
+        )
+    flat["sets"] = [name for name in dict.fromkeys(flat["sets"]) if name not in gone] or list(
+        choices.start
+    )
     if flat["dataset"] and flat["dataset"] not in choices.encoders:
-        notes.append(f"dataset: {quoted(flat['dataset'])} is not here, so the one on the set's card is used.")
+        notes.append(
+            f"dataset: {quoted(flat['dataset'])} is not here, so the one on the set's card is used."
+        )
         flat["dataset"] = ""
     encoders = choices.encoders_for(flat["sets"], flat["dataset"])
     if flat["encoder"] not in encoders:
         if "encoder" in given:
-            notes.append(f"encoder: {quoted(flat['encoder'])} is not here, so {encoders[0]} is used.")
+            notes.append(
+                f"encoder: {quoted(flat['encoder'])} is not here, so {encoders[0]} is used."
+            )
         flat["encoder"] = encoders[0]
     return flat, view, notes
 
@@ -91,7 +108,9 @@ def write_url(held: Explored) -> None:
         return
     plain = ExploreConfig().model_dump(mode="json")
     flat = held.drawn.model_dump(mode="json")
-    params = {"sets": written(flat["sets"])} | {name: written(value) for name, value in flat.items() if value != plain[name]}
+    params = {"sets": written(flat["sets"])} | {
+        name: written(value) for name, value in flat.items() if value != plain[name]
+    }
     if held.view != VIEWS[0]:
         params[VIEW] = held.view
     held.address.write(params)

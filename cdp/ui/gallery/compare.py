@@ -1,4 +1,5 @@
-"""Two saved sets side by side: the same classes on the same line, and only the settings that differ."""
+"""Two saved sets side by side: the same classes on the same line, and only the settings that
+differ."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
             heading(line, size="1.25rem")
             st.markdown(facts(line))
     st.page_link(
-        "pages/explore.py", label="Explore both", icon=":material/scatter_plot:", query_params={"sets": f"{one.name},{other.name}"}
+        "pages/explore.py",
+        label="Explore both",
+        icon=":material/scatter_plot:",
+        query_params={"sets": f"{one.name},{other.name}"},
     )
     rows = differing(one, other)
     if rows:
@@ -31,12 +35,19 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
         st.caption("Both were made with the same settings.")
     without = [samples.name for samples in (one_set, other_set) if samples.label is None]
     classes = [] if without else names_in([one_set, other_set])
-    same_noise = one.config is not None and other.config is not None and one.config.seed == other.config.seed
-    note = " Both have the same seed: images in the same place started from the same noise." if same_noise and _aligned(one, other) else ""
+    same_noise = (
+        one.config is not None and other.config is not None and one.config.seed == other.config.seed
+    )
+    note = (
+        " Both have the same seed: images in the same place started from the same noise."
+        if same_noise and _aligned(one, other)
+        else ""
+    )
     if without:
         st.caption(
             plain(
-                f"The first {ROW} images of each set, as {' and '.join(without)} {'has' if len(without) == 1 else 'have'} no labels.{note}"
+                f"The first {ROW} images of each set, as {' and '.join(without)}"
+                f" {'has' if len(without) == 1 else 'have'} no labels.{note}"
             )
         )
         _line(one_set, other_set, None)
@@ -45,7 +56,10 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
     for name in classes[:CLASSES_SHOWN]:
         _line(one_set, other_set, name)
     if len(classes) > CLASSES_SHOWN:
-        st.caption(f"{len(classes) - CLASSES_SHOWN} more classes are not shown here: open a set to see them.")
+        st.caption(
+            f"{len(classes) - CLASSES_SHOWN} more classes are not shown here: open a set to see"
+            " them."
+        )
 
 
 def _aligned(one: Line, other: Line) -> bool:

@@ -18,10 +18,15 @@ DONE, REFUSED = "gallery_deleted", "gallery_refused"
 def ask_delete(line: Line) -> None:
     """A question over the page; the page is drawn anew after either answer."""
     images = f"({line.count:,} images) " if line.count else ""
-    st.write(f"**{plain(line.name)}** {images}moves to the trash, `{trash_dir()}`. Moving it back from there undoes this.")
+    st.write(
+        f"**{plain(line.name)}** {images}moves to the trash, `{trash_dir()}`. Moving it back from"
+        " there undoes this."
+    )
     yes, no = st.columns(2)
     # A rerun of the whole page closes the question.
-    if yes.button("Move to trash", type="primary", width="stretch", on_click=_delete, args=(line.name,)):
+    if yes.button(
+        "Move to trash", type="primary", width="stretch", on_click=_delete, args=(line.name,)
+    ):
         st.rerun()
     if no.button("Keep it", width="stretch"):
         st.rerun()

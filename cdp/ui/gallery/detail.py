@@ -29,7 +29,8 @@ CLASSES_SHOWN = 20
 SHEET = 400
 """Images in the PNG: classes take turns, so all are there."""
 IN_BROWSER = 256 * 2**20
-"""Bytes of images up to which a file goes through the browser; above, it is written beside the sets."""
+"""Bytes of images up to which a file goes through the browser; above, it is written beside the
+sets."""
 
 
 def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
@@ -47,15 +48,37 @@ def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
 
 def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
-        known = to_params(line.config) | {"seed": str(line.config.seed), "count": str(line.config.count)}
-        st.page_link("pages/generate.py", label="Use these settings", icon=":material/tune:", query_params=known)
-    st.page_link("pages/explore.py", label="Explore", icon=":material/scatter_plot:", query_params={"sets": line.name})
+        known = to_params(line.config) | {
+            "seed": str(line.config.seed),
+            "count": str(line.config.count),
+        }
+        st.page_link(
+            "pages/generate.py",
+            label="Use these settings",
+            icon=":material/tune:",
+            query_params=known,
+        )
+    st.page_link(
+        "pages/explore.py",
+        label="Explore",
+        icon=":material/scatter_plot:",
+        query_params={"sets": line.name},
+    )
     _npz(line, samples)
-    note = "" if line.config is None else " with its settings inside: drop it on the Generate page to restore them"
+    note = (
+        ""
+        if line.config is None
+        else " with its settings inside: drop it on the Generate page to restore them"
+    )
     st.download_button(
-        "PNG sheet", lambda: _sheet(line, samples), file_name=f"{line.name}.png", mime="image/png", on_click="ignore", width="stretch",
+        "PNG sheet",
+        lambda: _sheet(line, samples),
+        file_name=f"{line.name}.png",
+        mime="image/png",
+        on_click="ignore",
+        width="stretch",
         help=f"{min(SHEET, len(samples)):,} images as one picture{note}.",
-    )  # fmt: skip
+    )
     if others:
         picked = st.selectbox("Show beside", others, index=None, placeholder="another set")
         if picked:
@@ -70,10 +93,17 @@ def _npz(line: Line, samples: SampleSet) -> None:
     size = samples.image.nbytes
     if size <= IN_BROWSER:
         st.download_button(
-            "Download .npz", lambda: _npz_bytes(samples), file_name=f"{line.name}.npz", mime="application/octet-stream", on_click="ignore",
-            width="stretch", help=f"image {samples.image.shape} uint8{_and_labels(samples)}, {size / 1e6:,.1f} MB.",
-        )  # fmt: skip
-    elif st.button("Write .npz", width="stretch", help=f"{size / 1e6:,.0f} MB: written to {exports()}."):
+            "Download .npz",
+            lambda: _npz_bytes(samples),
+            file_name=f"{line.name}.npz",
+            mime="application/octet-stream",
+            on_click="ignore",
+            width="stretch",
+            help=f"image {samples.image.shape} uint8{_and_labels(samples)}, {size / 1e6:,.1f} MB.",
+        )
+    elif st.button(
+        "Write .npz", width="stretch", help=f"{size / 1e6:,.0f} MB: written to {exports()}."
+    ):
         from cdp.data.importing import export_npz
 
         try:
@@ -101,7 +131,14 @@ def _tags(line: Line) -> None:
         except (CdpError, OSError) as error:
             st.session_state[f"{key}-wrong"] = sentence(error)
 
-    st.text_input("Tags", ", ".join(line.tags), key=key, on_change=changed, max_chars=900, placeholder="with commas between them")
+    st.text_input(
+        "Tags",
+        ", ".join(line.tags),
+        key=key,
+        on_change=changed,
+        max_chars=900,
+        placeholder="with commas between them",
+    )
     if wrong := st.session_state.pop(f"{key}-wrong", ""):
         st.error(plain(wrong))
 
@@ -124,7 +161,11 @@ def _sheet(line: Line, samples: SampleSet) -> bytes:
     rows = first_rows(samples, SHEET)
     classes = 0 if samples.label is None else len(classes_in(samples.label[rows]))
     columns = classes if 1 < classes <= 20 else 20
-    return sheet_png(np.asarray(showable(samples.image[rows])), flatten(line.config) if line.config else None, columns)
+    return sheet_png(
+        np.asarray(showable(samples.image[rows])),
+        flatten(line.config) if line.config else None,
+        columns,
+    )
 
 
 def _images(samples: SampleSet) -> None:
@@ -133,11 +174,17 @@ def _images(samples: SampleSet) -> None:
         _pages(samples, None, len(samples))
         return
     present = classes_in(label)
-    picked = st.selectbox("Class", [None, *present], format_func=lambda v: "All classes" if v is None else class_name(samples, v))
+    picked = st.selectbox(
+        "Class",
+        [None, *present],
+        format_func=lambda v: "All classes" if v is None else class_name(samples, v),
+    )
     if picked is None:
         shown = present[:CLASSES_SHOWN]
         for value in shown:
-            st.caption(f"{plain(class_name(samples, value))} · {int(np.equal(label, value).sum()):,}")
+            st.caption(
+                f"{plain(class_name(samples, value))} · {int(np.equal(label, value).sum()):,}"
+            )
             _picture(samples, value, 0, ROW, ROW)
         if len(present) > len(shown):
             st.caption(f"{len(present) - len(shown)} more classes: choose one above.")
@@ -157,7 +204,13 @@ def _pages(samples: SampleSet, value: int | None, count: int) -> None:
 def _picture(samples: SampleSet, value: int | None, page: int, size: int, columns: int) -> None:
     image = strip(samples, value, page, size, columns)
     if image:
-        st.image(image, alt=f"images of {samples.name if value is None else class_name(samples, value)}, page {page + 1}")
+        st.image(
+            image,
+            alt=(
+                f"images of {samples.name if value is None else class_name(samples, value)}, page"
+                f" {page + 1}"
+            ),
+        )
 
 
 def _card(line: Line, samples: SampleSet) -> None:
@@ -165,12 +218,18 @@ def _card(line: Line, samples: SampleSet) -> None:
         with st.expander("Settings"):
             st.dataframe(setting_rows(line.config), hide_index=True, width="stretch")
     elif line.entry.card and line.entry.card.get("config"):
-        st.info("This version of the app does not know the settings in this set's card; its images can be used all the same.")
+        st.info(
+            "This version of the app does not know the settings in this set's card; its images can"
+            " be used all the same."
+        )
     with st.expander("Origin: source, hashes, versions"):
         st.dataframe(provenance_rows(samples.card), hide_index=True, width="stretch")
     label = samples.label
     if label is None:
         return
     with st.expander("Classes"):
-        rows = [{"class": v, "name": class_name(samples, v), "images": int(np.equal(label, v).sum())} for v in classes_in(label)]
+        rows = [
+            {"class": v, "name": class_name(samples, v), "images": int(np.equal(label, v).sum())}
+            for v in classes_in(label)
+        ]
         st.dataframe(rows, hide_index=True, width="stretch")

@@ -1,4 +1,5 @@
-"""What the gallery says of sample sets: lines of the list, filter and order, and how two sets differ. Cards only, no images."""
+"""What the gallery says of sample sets: lines of the list, filter and order, and how two sets
+differ. Cards only, no images."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ IMPORTED = "not generated here"
 
 @dataclass(frozen=True)
 class Line:
-    """One set as the list shows it. config: None where the set was imported or its settings are of another version.
+    """One set as the list shows it. config: None where the set was imported or its settings are of
+    another version.
 
     error: why the set cannot be used, "" where it can. created: ISO 8601, "" where unknown.
     """
@@ -47,15 +49,21 @@ class Line:
 
     @property
     def strength(self) -> str:
-        """Relative strength, or lambda where the published raw scale was used; a dash where nothing guided."""
+        """Relative strength, or lambda where the published raw scale was used; a dash where nothing
+        guided."""
         if self.config is None or self.config.guidance.loss == "none":
             return "-"
         guidance = self.config.guidance
-        return f"{guidance.strength:g}" if guidance.strength_mode == "relative" else f"raw {guidance.raw_lambda:g}"
+        return (
+            f"{guidance.strength:g}"
+            if guidance.strength_mode == "relative"
+            else f"raw {guidance.raw_lambda:g}"
+        )
 
     @property
     def labelled(self) -> bool:
-        """Whether the images have labels; those of a model without classes have none until a classifier gives them."""
+        """Whether the images have labels; those of a model without classes have none until a
+        classifier gives them."""
         return bool((self.entry.card or {"class_names": True})["class_names"])
 
     @property
@@ -78,12 +86,19 @@ def line(entry: SetEntry) -> Line:
     """What the list shows of one set; a card of any shape gives a line."""
     card = entry.card or {}
     return Line(
-        entry, config_of(card), card.get("count", 0), str(card.get("created", "")), _parents(card), entry.error, tuple(tags_of(card))
+        entry,
+        config_of(card),
+        card.get("count", 0),
+        str(card.get("created", "")),
+        _parents(card),
+        entry.error,
+        tuple(tags_of(card)),
     )
 
 
 def config_of(card: Mapping[str, Any]) -> GenerateConfig | None:
-    """The settings that made a set; None where the card has none or they are of another version of the app."""
+    """The settings that made a set; None where the card has none or they are of another version of
+    the app."""
     config = card.get("config")
     if not isinstance(config, dict) or not config:
         return None
@@ -93,10 +108,15 @@ def config_of(card: Mapping[str, Any]) -> GenerateConfig | None:
         return None
 
 
-def chosen(lines: Iterable[Line], *, text: str = "", loss: str = ANY, order: str = ORDERS[0]) -> list[Line]:
-    """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is ``loss``, in ``order``; broken ones last."""
+def chosen(
+    lines: Iterable[Line], *, text: str = "", loss: str = ANY, order: str = ORDERS[0]
+) -> list[Line]:
+    """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is
+    ``loss``, in ``order``; broken ones last."""
     words = text.lower().split()
-    kept = [x for x in lines if loss in (ANY, x.loss) and all(word in _haystack(x) for word in words)]
+    kept = [
+        x for x in lines if loss in (ANY, x.loss) and all(word in _haystack(x) for word in words)
+    ]
     keys = {
         "Newest first": (lambda x: x.created, True),
         "Oldest first": (lambda x: x.created, False),
@@ -113,15 +133,19 @@ def setting_rows(config: GenerateConfig) -> list[dict[str, str]]:
     plain, known = flatten(GenerateConfig()), fields()
     return [
         {
-            "setting": known[name].label, "value": written(value), "unit": known[name].unit, "default": written(plain[name]),
+            "setting": known[name].label,
+            "value": written(value),
+            "unit": known[name].unit,
+            "default": written(plain[name]),
             "changed": "yes" if value != plain[name] else "",
         }
         for name, value in flatten(config).items()
-    ]  # fmt: skip
+    ]
 
 
 def provenance_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Everything else a card says (hashes, versions, parents, ...), one row a leaf, nested names joined by dots."""
+    """Everything else a card says (hashes, versions, parents, ...), one row a leaf, nested names
+    joined by dots."""
     rest = {k: v for k, v in card.items() if k not in ("config", "class_names")}
     return [{"entry": name, "value": written(value)} for name, value in _leaves(rest)]
 
@@ -131,7 +155,11 @@ def differing(one: Line, other: Line) -> list[dict[str, str]]:
     left, right = (flatten(x.config) if x.config else {} for x in (one, other))
     known = fields()
     rows = [("Images", written(one.count), written(other.count))]
-    rows += [(known[n].label, written(left.get(n, "-")), written(right.get(n, "-"))) for n in known if n != "count"]
+    rows += [
+        (known[n].label, written(left.get(n, "-")), written(right.get(n, "-")))
+        for n in known
+        if n != "count"
+    ]
     return [{"setting": label, one.name: a, f"{other.name} ": b} for label, a, b in rows if a != b]
 
 
@@ -152,16 +180,24 @@ def _parents(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _haystack(x: Line) -> str:
-    return " ".join((x.name, x.model, x.loss, str((x.entry.card or {}).get("source", "")), *x.tags)).lower()
+    return " ".join(
+        (x.name, x.model, x.loss, str((x.entry.card or {}).get("source", "")), *x.tags)
+    ).lower()
 
 
 def _strength(x: Line) -> float:
     if x.config is None or x.config.guidance.loss == "none":
         return -1.0
-    return x.config.guidance.strength if x.config.guidance.strength_mode == "relative" else x.config.guidance.raw_lambda
+    return (
+        x.config.guidance.strength
+        if x.config.guidance.strength_mode == "relative"
+        else x.config.guidance.raw_lambda
+    )
 
 
-def _leaves(value: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Sequence[tuple[str, Any]]:
+def _leaves(
+    value: Mapping[str, Any], prefix: str = "", depth: int = 0
+) -> Sequence[tuple[str, Any]]:
     """(dotted name, leaf) of nested mappings, at most 6 deep."""
     found: list[tuple[str, Any]] = []
     for name, item in value.items():

@@ -1,4 +1,5 @@
-"""Which images of a set the gallery shows, and how: few rows read from the memory map, as PNG bytes. Pure, no streamlit."""
+"""Which images of a set the gallery shows, and how: few rows read from the memory map, as PNG
+bytes. Pure, no streamlit."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ THUMBNAILS = 10
 
 
 def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
-    """Up to ``limit`` row numbers: the first image of every class in order of class, then the second of every class, ..."""
+    """Up to ``limit`` row numbers: the first image of every class in order of class, then the
+    second of every class, ..."""
     turn = np.empty(len(label), np.int64)
     for value in np.unique(label):
         where = np.flatnonzero(label == value)
@@ -24,19 +26,26 @@ def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
 
 
 def first_rows(samples: SampleSet, limit: int) -> np.ndarray:
-    """Up to ``limit`` row numbers for a picture of the whole set: classes by turn, the first images of a set without labels."""
-    return np.arange(min(limit, len(samples))) if samples.label is None else rows_by_turn(samples.label, limit)
+    """Up to ``limit`` row numbers for a picture of the whole set: classes by turn, the first images
+    of a set without labels."""
+    return (
+        np.arange(min(limit, len(samples)))
+        if samples.label is None
+        else rows_by_turn(samples.label, limit)
+    )
 
 
 def rows_of_page(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
-    """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in file order."""
+    """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in
+    file order."""
     if value is None:
         return np.arange(page * size, min((page + 1) * size, len(samples)))
     return rows_of_class(samples.labels("a class"), value, page, size)
 
 
 def rows_of_class(label: np.ndarray, value: int, page: int, size: int) -> np.ndarray:
-    """Row numbers of one page (from 0) of ``size`` images of class ``value``, of all labels (n,)."""
+    """Row numbers of one page (from 0) of ``size`` images of class ``value``, of all labels
+    (n,)."""
     return np.flatnonzero(label == value)[page * size : (page + 1) * size]
 
 
@@ -51,8 +60,11 @@ def classes_in(*labels: np.ndarray | None) -> list[int]:
 
 
 def names_in(sets: Sequence[SampleSet]) -> list[str]:
-    """Names of the classes that have images in any of the sets: those of the first in its order, then what the others have besides."""
-    return list(dict.fromkeys(one.class_names[value] for one in sets for value in classes_in(one.label)))
+    """Names of the classes that have images in any of the sets: those of the first in its order,
+    then what the others have besides."""
+    return list(
+        dict.fromkeys(one.class_names[value] for one in sets for value in classes_in(one.label))
+    )
 
 
 def number_in(samples: SampleSet, name: str) -> int:
@@ -61,30 +73,42 @@ def number_in(samples: SampleSet, name: str) -> int:
 
 
 def showable(image: np.ndarray) -> np.ndarray:
-    """(N,H,W,C) uint8 of any C as grey or RGB: 3 channels and more show their first three, 2 their first."""
+    """(N,H,W,C) uint8 of any C as grey or RGB: 3 channels and more show their first three, 2 their
+    first."""
     return image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
 
 
 def grid_png(image: np.ndarray, columns: int, *, scale: int, gap: int = 2) -> bytes:
-    """Images as one PNG, row by row; gaps and a short last row are transparent, so that it stands on any theme."""
+    """Images as one PNG, row by row; gaps and a short last row are transparent, so that it stands
+    on any theme."""
     from PIL import Image
 
     shown = showable(image)
     pixels = np.broadcast_to(shown, (*shown.shape[:3], 3)) if shown.shape[-1] == 1 else shown
     colour = tile(np.ascontiguousarray(pixels), columns, scale=scale, gap=gap)
     # Where a tiling of zeros stayed white, there is no image.
-    empty = tile(np.zeros((len(pixels), *pixels.shape[1:3], 1), np.uint8), columns, scale=scale, gap=gap)
+    empty = tile(
+        np.zeros((len(pixels), *pixels.shape[1:3], 1), np.uint8), columns, scale=scale, gap=gap
+    )
     out = io.BytesIO()
-    Image.fromarray(np.concatenate([colour, 255 - empty], axis=-1)).save(out, "PNG", compress_level=3)
+    Image.fromarray(np.concatenate([colour, 255 - empty], axis=-1)).save(
+        out, "PNG", compress_level=3
+    )
     return out.getvalue()
 
 
 def thumbnail_png(samples: SampleSet) -> bytes:
-    """The picture of a set's card: one image of each of the first classes, or simply the first images."""
-    rows = first_rows(samples, THUMBNAILS) if samples.label is None else rows_by_turn(samples.label[:5000], THUMBNAILS)
+    """The picture of a set's card: one image of each of the first classes, or simply the first
+    images."""
+    rows = (
+        first_rows(samples, THUMBNAILS)
+        if samples.label is None
+        else rows_by_turn(samples.label[:5000], THUMBNAILS)
+    )
     return grid_png(samples.image[rows], 5, scale=scale_for(samples.image.shape[1:]))
 
 
 def scale_for(shape: Sequence[int], target: int = 56) -> int:
-    """The whole factor that brings an image of (H, W, C) near ``target`` screen pixels without smoothing."""
+    """The whole factor that brings an image of (H, W, C) near ``target`` screen pixels without
+    smoothing."""
     return max(1, round(target / max(shape[0], shape[1])))

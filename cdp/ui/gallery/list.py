@@ -30,15 +30,23 @@ def show_list(lines: Sequence[Line]) -> None:
     found = chosen(lines, text=text, loss=loss, order=order)
     limit = st.session_state.setdefault("gallery_limit", SHOWN)
     with right:
-        st.caption(f"{len(found):,} of {len(lines):,} sets" if len(found) < len(lines) else f"{len(lines):,} sets")
+        st.caption(
+            f"{len(found):,} of {len(lines):,} sets"
+            if len(found) < len(lines)
+            else f"{len(lines):,} sets"
+        )
         if not found:
             st.info("No set matches: clear the words or choose another loss.")
         for start in range(0, min(limit, len(found)), COLUMNS):
-            for column, line in zip(st.columns(COLUMNS), found[start : min(start + COLUMNS, limit)], strict=False):
+            for column, line in zip(
+                st.columns(COLUMNS), found[start : min(start + COLUMNS, limit)], strict=False
+            ):
                 with column, st.container(border=True, height="stretch", gap="xsmall"):
                     _card(line)
         if len(found) > limit:
-            st.button("Show more", on_click=lambda: st.session_state.update(gallery_limit=limit + SHOWN))
+            st.button(
+                "Show more", on_click=lambda: st.session_state.update(gallery_limit=limit + SHOWN)
+            )
 
 
 def _card(line: Line) -> None:
@@ -47,17 +55,29 @@ def _card(line: Line) -> None:
         _broken(line, line.error)
         return
     try:
-        st.image(thumbnail(line.entry.folder), width="stretch", alt=f"first images of {line.name}, one of each class")
+        st.image(
+            thumbnail(line.entry.folder),
+            width="stretch",
+            alt=f"first images of {line.name}, one of each class",
+        )
     except (InputError, OSError) as error:
         _broken(line, sentence(error))
         return
     st.markdown(facts(line))
-    st.caption(plain(" · ".join(part for part in (line.model if line.config else "", line.day) if part)))
+    st.caption(
+        plain(" · ".join(part for part in (line.model if line.config else "", line.day) if part))
+    )
     if line.tags:
         st.caption(plain(" ".join(f"#{tag}" for tag in line.tags)))
     if line.parents:
         st.caption(plain(f"from {', '.join(line.parents)}"))
-    st.button("Open", key=f"open-{line.name}", on_click=go, args=(line.name,), help=f"Images, settings and origin of {plain(line.name)}")
+    st.button(
+        "Open",
+        key=f"open-{line.name}",
+        on_click=go,
+        args=(line.name,),
+        help=f"Images, settings and origin of {plain(line.name)}",
+    )
 
 
 def _broken(line: Line, reason: str) -> None:

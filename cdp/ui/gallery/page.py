@@ -1,4 +1,5 @@
-"""The gallery page: background generations on top, then the list of saved sets, one set, or two side by side."""
+"""The gallery page: background generations on top, then the list of saved sets, one set, or two
+side by side."""
 
 from __future__ import annotations
 
@@ -41,7 +42,13 @@ def show() -> None:
 def _show_sets(lines: Mapping[str, Line], name: str, beside: str | None) -> None:
     """One set or two. Names come from the address, so only those in the list are opened."""
     back = f"Back to {plain(name)}" if beside else "All sets"
-    st.button(back, icon=":material/arrow_back:", type="tertiary", on_click=go, args=(name if beside else None,))
+    st.button(
+        back,
+        icon=":material/arrow_back:",
+        type="tertiary",
+        on_click=go,
+        args=(name if beside else None,),
+    )
     opened: list[tuple[Line, SampleSet]] = []
     for wanted in (name, beside) if beside else (name,):
         found = lines.get(wanted)

@@ -1,4 +1,5 @@
-"""Small pieces that every view of the gallery uses: where the reader is, cached pictures, safe text."""
+"""Small pieces that every view of the gallery uses: where the reader is, cached pictures, safe
+text."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from cdp.ui.gallery.entries import Line
 from cdp.ui.words import GLYPHS, plain
 
 OPEN, BESIDE = "set", "with"
-"""Query parameters: the set that is open, and the one shown beside it. A link to a set is its address."""
+"""Query parameters: the set that is open, and the one shown beside it. A link to a set is its
+address."""
 
 
 def go(name: str | None = None, beside: str | None = None) -> None:
@@ -30,12 +32,20 @@ def heading(line: Line, *, size: str = "1rem") -> None:
 
     sign = named_sign(line.name)
     mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
-    st.html(f"<div style='font-weight:600;font-size:{size};overflow-wrap:anywhere'>{mark} {html.escape(line.name)}</div>")
+    st.html(
+        f"<div style='font-weight:600;font-size:{size};overflow-wrap:anywhere'>{mark}"
+        f" {html.escape(line.name)}</div>"
+    )
 
 
 def facts(line: Line) -> str:
-    """One line of what counts: images, whether they lack labels or a classifier gave them, loss, strength, seed."""
-    parts = [f"{line.count:,} images", *([] if line.labelled else ["no labels"]), *(["pseudo-labels"] if line.pseudo_labelled else [])]
+    """One line of what counts: images, whether they lack labels or a classifier gave them, loss,
+    strength, seed."""
+    parts = [
+        f"{line.count:,} images",
+        *([] if line.labelled else ["no labels"]),
+        *(["pseudo-labels"] if line.pseudo_labelled else []),
+    ]
     if line.config is None:
         return plain(" · ".join([*parts, line.loss]))
     guided = line.config.guidance.loss != "none"
@@ -44,7 +54,8 @@ def facts(line: Line) -> str:
 
 
 def stamp(folder: Path) -> int:
-    """Changes when a set is replaced by another of the same name, so that no stale picture is shown."""
+    """Changes when a set is replaced by another of the same name, so that no stale picture is
+    shown."""
     return (folder / "card.json").stat().st_mtime_ns
 
 
@@ -53,8 +64,11 @@ def thumbnail(samples_folder: Path) -> bytes:
     return _thumbnail(str(samples_folder), stamp(samples_folder))
 
 
-def strip(samples: SampleSet, value: int | None, page: int, size: int, columns: int) -> bytes | None:
-    """Page ``page`` of ``size`` images of one class as PNG, of all images where ``value`` is None; None where there are none."""
+def strip(
+    samples: SampleSet, value: int | None, page: int, size: int, columns: int
+) -> bytes | None:
+    """Page ``page`` of ``size`` images of one class as PNG, of all images where ``value`` is None;
+    None where there are none."""
     return _strip(str(samples.folder), stamp(samples.folder), value, page, size, columns)
 
 
@@ -64,12 +78,16 @@ def _thumbnail(folder: str, changed: int) -> bytes:
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def _strip(folder: str, changed: int, value: int | None, page: int, size: int, columns: int) -> bytes | None:
+def _strip(
+    folder: str, changed: int, value: int | None, page: int, size: int, columns: int
+) -> bytes | None:
     samples = open_set(folder)
     rows = pictures.rows_of_page(samples, value, page, size)
     if not len(rows):
         return None
-    return pictures.grid_png(np.asarray(samples.image[rows]), columns, scale=pictures.scale_for(samples.image.shape[1:]))
+    return pictures.grid_png(
+        np.asarray(samples.image[rows]), columns, scale=pictures.scale_for(samples.image.shape[1:])
+    )
 
 
 def class_name(samples: SampleSet, value: int) -> str:

@@ -1,4 +1,5 @@
-"""Background generations that are not done: progress, time left, stop and resume. Polls files; talks to no thread."""
+"""Background generations that are not done: progress, time left, stop and resume. Polls files;
+talks to no thread."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said, share
 from cdp.ui.words import plain
 
 HELP = Help(
-    "Finished batches are kept, and it can be resumed.", "Finished batches are not repeated.",
+    "Finished batches are kept, and it can be resumed.",
+    "Finished batches are not repeated.",
     "Moves this run and its unfinished images to the trash.",
-)  # fmt: skip
+)
 
 
 def show_runs() -> None:
@@ -35,7 +37,8 @@ def _unfinished() -> list[Run]:
 
 
 def _draw(going: frozenset[str]) -> None:
-    """going: runs that were on their way when the page was drawn; once that changes, the whole page is drawn anew."""
+    """going: runs that were on their way when the page was drawn; once that changes, the whole page
+    is drawn anew."""
     runs = _unfinished()
     if moving(runs) != going:
         st.rerun()

@@ -36,10 +36,23 @@ def action(held: Settings) -> None:
     job = current_job()
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
         if config.count > LIVE_LIMIT:
-            st.button("Start background run", type="primary", key="generate", on_click=_submit, args=(held,))
+            st.button(
+                "Start background run",
+                type="primary",
+                key="generate",
+                on_click=_submit,
+                args=(held,),
+            )
         else:
             busy = job is not None and not job.over
-            st.button("Generate", type="primary", disabled=busy, key="generate", on_click=_submit, args=(held,))
+            st.button(
+                "Generate",
+                type="primary",
+                disabled=busy,
+                key="generate",
+                on_click=_submit,
+                args=(held,),
+            )
         settled = st.session_state.get(_SETTLED) == kind(config, compare=True)
         st.fragment(_cost, run_every=None if settled else POLL_SECONDS)(config, settled, [])
     refused = st.session_state.pop(_REFUSED, "")
@@ -48,21 +61,25 @@ def action(held: Settings) -> None:
 
 
 def _submit(held: Settings) -> None:
-    """With the settings as they are at the click: one may have been typed that the page has not been drawn with yet."""
+    """With the settings as they are at the click: one may have been typed that the page has not
+    been drawn with yet."""
     try:
         config = held.config()
         if config.count > LIVE_LIMIT:
             start(config, f"{config.model}-{config.guidance.loss}-{config.count}-seed{config.seed}")
         else:
-            dataset_of_generation(config)  # a contradiction is said now, not when the models are loaded
+            dataset_of_generation(
+                config
+            )  # a contradiction is said now, not when the models are loaded
             st.session_state[_JOB] = engine().submit(config)
     except CdpError as error:
         st.session_state[_REFUSED] = f"Not started: {error}."
 
 
 def _cost(config: GenerateConfig, settled: bool, drawn: list[None]) -> None:
-    """The cost in seconds. Until it is known this polls: the first poll comes after the page has painted, and only then the worker
-    starts to load and measure. drawn: one entry for every time this was drawn since the page was."""
+    """The cost in seconds. Until it is known this polls: the first poll comes after the page has
+    painted, and only then the worker starts to load and measure. drawn: one entry for every time
+    this was drawn since the page was."""
     st.caption(cost_line(config, measuring=not settled))
     drawn.append(None)
     if settled or len(drawn) == 1:
@@ -75,10 +92,18 @@ def _cost(config: GenerateConfig, settled: bool, drawn: list[None]) -> None:
 
 
 def cost_line(config: GenerateConfig, *, measuring: bool) -> str:
-    """What a click will cost. A background run makes one arm; where only both were measured, their time is its upper limit."""
+    """What a click will cost. A background run makes one arm; where only both were measured, their
+    time is its upper limit."""
     live = config.count <= LIVE_LIMIT
     alone = None if live else engine().estimate(config, compare=False)
     seconds = alone if alone is not None else engine().estimate(config)
     if seconds is None:
-        return "Measuring what this costs on this machine" if measuring else "The cost is known after the first run"
-    return f"{'About' if live or alone is not None else 'At most about'} {in_words(seconds)} on this machine, measured"
+        return (
+            "Measuring what this costs on this machine"
+            if measuring
+            else "The cost is known after the first run"
+        )
+    return (
+        f"{'About' if live or alone is not None else 'At most about'} {in_words(seconds)} on this"
+        " machine, measured"
+    )

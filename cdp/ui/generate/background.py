@@ -48,10 +48,14 @@ def _draw(going: frozenset[str]) -> None:
 
 
 def _row(run: Run) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", border=True, key=f"run_{run.id}"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", border=True, key=f"run_{run.id}"
+    ):
         st.progress(share(run), plain(f"{run.name}: {generation_line(run)}"))
         buttons(run, HELP, removable=False)
         if run.state == "finished":
-            st.page_link("pages/gallery.py", label="See it in the gallery", query_params={"set": run.name})
+            st.page_link(
+                "pages/gallery.py", label="See it in the gallery", query_params={"set": run.name}
+            )
     if run.error:
         st.caption(plain(run.error))

@@ -1,4 +1,5 @@
-"""One image of a generation: guided, unguided, their difference, and the film of its denoising in both arms."""
+"""One image of a generation: guided, unguided, their difference, and the film of its denoising in
+both arms."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def grid_of(arm: str, src: str, title: str = "") -> Grid:
 
 
 def names(config: GenerateConfig, count: int, class_names: Sequence[str]) -> list[str]:
-    """ ", class" of every image, "" where the model knows no classes. The chosen classes take turns over the set."""
+    """ ", class" of every image, "" where the model knows no classes. The chosen classes take turns
+    over the set."""
     if not class_names:
         return [""] * count
     classes = config.classes or tuple(range(len(class_names)))
@@ -37,13 +39,22 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
     frames, row = strip(job.frames, index)
     if not frames:
         return
-    guided, unguided = frames[-1].guided[row], None if frames[-1].unguided is None else frames[-1].unguided[row]
+    guided, unguided = (
+        frames[-1].guided[row],
+        None if frames[-1].unguided is None else frames[-1].unguided[row],
+    )
     with st.container(border=True, key="detail"):
         st.markdown(f"**Image {index + 1}{names(job.config, index + 1, class_names)[index]}**")
         grids = [grid_of("images" if unguided is None else "guided", sprite(guided[None], 1))]
         if unguided is not None:
             grids.append(grid_of("unguided", sprite(unguided[None], 1)))
-            grids.append(Grid(f"Difference x {GAIN}", sprite(difference(guided[None], unguided[None]), 1), NEUTRAL.color))
+            grids.append(
+                Grid(
+                    f"Difference x {GAIN}",
+                    sprite(difference(guided[None], unguided[None]), 1),
+                    NEUTRAL.color,
+                )
+            )
         pairs(grids, [""], columns=1, key=f"detail_{job.id}", interactive=False, shape="small")
         if unguided is not None:
             st.caption(change_words(guided, unguided))
@@ -53,12 +64,15 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
 
 
 def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> str:
-    """One sentence: what the judge takes image ``index`` for, in each arm; "" where there was no judge or no such image."""
+    """One sentence: what the judge takes image ``index`` for, in each arm; "" where there was no
+    judge or no such image."""
     views = {"guided": result.guided_view, "unguided": result.unguided_view}
     said = [
-        f"{arm} {_called(int(view.predicted[index]), class_names)} ({view.confidence[index]:.0%} sure)"
-        for arm, view in views.items() if view is not None and index < len(view.predicted)
-    ]  # fmt: skip
+        f"{arm} {_called(int(view.predicted[index]), class_names)} ({view.confidence[index]:.0%}"
+        " sure)"
+        for arm, view in views.items()
+        if view is not None and index < len(view.predicted)
+    ]
     if result.unguided is None:
         said = [words.removeprefix("guided ") for words in said]
     return f"The judge, which guided nothing, sees: {', '.join(said)}." if said else ""
@@ -72,7 +86,10 @@ def change_words(guided: np.ndarray, unguided: np.ndarray) -> str:
     """How far guidance moved an image; that it did not where both are the same."""
     if np.array_equal(guided, unguided):
         return "Guided and unguided are identical so far."
-    return f"Mean change {mean_change(guided, unguided):.1%} of the pixel range. Blue: guided is darker; orange: brighter."
+    return (
+        f"Mean change {mean_change(guided, unguided):.1%} of the pixel range. Blue: guided is"
+        " darker; orange: brighter."
+    )
 
 
 def mean_change(guided: np.ndarray, unguided: np.ndarray) -> float:
@@ -92,4 +109,11 @@ def _film(job: Job, frames: Sequence[Frame], row: int) -> None:
             grid_of("guided", guided, f"Denoising, guided: {said}"),
             grid_of("unguided", sprite(plain, len(frames)), "Denoising, unguided: the same steps"),
         ]
-    pairs(grids, [f"step {step}" for step in steps], columns=len(frames), key=f"film_{job.id}", interactive=False, shape="film")
+    pairs(
+        grids,
+        [f"step {step}" for step in steps],
+        columns=len(frames),
+        key=f"film_{job.id}",
+        interactive=False,
+        shape="film",
+    )

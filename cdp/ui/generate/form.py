@@ -1,4 +1,5 @@
-"""The controls of the Generate page, drawn from the config's own metadata and grouped as a person thinks."""
+"""The controls of the Generate page, drawn from the config's own metadata and grouped as a person
+thinks."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ LADDERS = ("strength", "temperature")
 
 @dataclass(frozen=True)
 class Group:
-    """One heading of the left column and its knobs; those marked advanced in the config go under a fold."""
+    """One heading of the left column and its knobs; those marked advanced in the config go under a
+    fold."""
 
     title: str
     names: tuple[str, ...]
@@ -29,12 +31,31 @@ GROUPS = (
     Group("What", ("model", "classes", "count", "seed", "dataset", "batch")),
     Group(
         "How strong",
-        ("loss", "encoder", "strength", "raw_lambda", "temperature", "margin", "strength_mode", "factor", "positives", "negatives",
-         "bank_size", "tau_plus", "beta", "head", "head_hidden", "head_out"),
+        (
+            "loss",
+            "encoder",
+            "strength",
+            "raw_lambda",
+            "temperature",
+            "margin",
+            "strength_mode",
+            "factor",
+            "positives",
+            "negatives",
+            "bank_size",
+            "tau_plus",
+            "beta",
+            "head",
+            "head_hidden",
+            "head_out",
+        ),
     ),
     Group("Where", ("window", "schedule", "noise_limit", "point")),
-    Group("Which solver", ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile")),
-)  # fmt: skip
+    Group(
+        "Which solver",
+        ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile"),
+    ),
+)
 SPREAD = {"window": ("window_stop", "window_start")}
 """Two knobs that are one range to a person."""
 BESIDE = (("count", "seed"),)
@@ -43,27 +64,43 @@ FOLDED = ("dataset",)
 """Follows from the model, so it is seldom touched."""
 
 
-def controls(held: Settings, catalog: Catalog, warnings: dict[str, str], below: Mapping[str, Callable[[], None]]) -> None:
+def controls(
+    held: Settings,
+    catalog: Catalog,
+    warnings: dict[str, str],
+    below: Mapping[str, Callable[[], None]],
+) -> None:
     """All groups, top to bottom; every change goes into ``held``.
 
-    warnings: field name -> sentence to stand beside it; below: group title -> what else to draw at its end, before the fold.
+    warnings: field name -> sentence to stand beside it; below: group title -> what else to draw at
+    its end, before the fold.
     """
     for group in GROUPS:
         with st.container(key=f"group_{group.title.lower().replace(' ', '_')}", gap="xsmall"):
             st.subheader(group.title, anchor=False)
             if group.title == "What":
                 _preset(held)
-            shown = [name for name in group.names if relevant(SPREAD.get(name, (name,))[0], held.flat)]
+            shown = [
+                name for name in group.names if relevant(SPREAD.get(name, (name,))[0], held.flat)
+            ]
             plain = [name for name in shown if not _folded(name)]
             for names in _rows(plain):
-                for column, name in zip(st.columns(len(names), gap="small") if len(names) > 1 else [st.container()], names, strict=True):
+                for column, name in zip(
+                    st.columns(len(names), gap="small") if len(names) > 1 else [st.container()],
+                    names,
+                    strict=True,
+                ):
                     with column:
                         _control(name, held, catalog, warnings)
             below.get(group.title, lambda: None)()
             folded = [name for name in shown if _folded(name)]
             if folded:
                 # A warning must be seen, so it opens the fold.
-                with st.expander("More settings", expanded=any(name in warnings for name in folded), key=f"more_{group.title}"):
+                with st.expander(
+                    "More settings",
+                    expanded=any(name in warnings for name in folded),
+                    key=f"more_{group.title}",
+                ):
                     for name in folded:
                         _control(name, held, catalog, warnings)
 
@@ -72,7 +109,11 @@ def _rows(names: list[str]) -> list[tuple[str, ...]]:
     """Names in the order of drawing, short ones two a row."""
     second = {b for a, b in BESIDE if a in names}
     rows = dict(BESIDE)
-    return [(name, rows[name]) if rows.get(name) in names else (name,) for name in names if name not in second]
+    return [
+        (name, rows[name]) if rows.get(name) in names else (name,)
+        for name in names
+        if name not in second
+    ]
 
 
 def _folded(name: str) -> bool:
@@ -90,9 +131,14 @@ def _preset(held: Settings) -> None:
             held.apply_preset(st.session_state[key])
 
     st.selectbox(
-        "Preset", names, names.index(current), key=key, on_change=chosen, format_func=lambda n: PRESETS[n].title if n in PRESETS else "Custom",
+        "Preset",
+        names,
+        names.index(current),
+        key=key,
+        on_change=chosen,
+        format_func=lambda n: PRESETS[n].title if n in PRESETS else "Custom",
         help="\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values()),
-    )  # fmt: skip
+    )
 
 
 def _control(name: str, held: Settings, catalog: Catalog, warnings: dict[str, str]) -> None:
@@ -115,9 +161,15 @@ def _window(held: Settings, stop: str, start: str) -> None:
         held.put(start, top)
 
     st.slider(
-        f"Window :gray[{low.unit}]", low.low, high.high, (held.flat[stop], held.flat[start]), step=0.01, key=key, on_change=moved,
+        f"Window :gray[{low.unit}]",
+        low.low,
+        high.high,
+        (held.flat[stop], held.flat[start]),
+        step=0.01,
+        key=key,
+        on_change=moved,
         help=f"{high.tooltip}\n\n{low.tooltip}",
-    )  # fmt: skip
+    )
 
 
 def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
@@ -128,9 +180,18 @@ def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
         names, titles = catalog.choices(field.name, held.flat) or (), catalog.titles
         if field.name == "dataset":
             own = catalog.dataset(held.flat | {"dataset": ""})
-            names, titles = ("", *names), {"": f"the model's own ({own})" if own else "the model names none"}
+            names, titles = (
+                ("", *names),
+                {"": f"the model's own ({own})" if own else "the model names none"},
+            )
         after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
-        choice(field, held, list(names) if value in names else [value, *names], titles=titles, after=after)
+        choice(
+            field,
+            held,
+            list(names) if value in names else [value, *names],
+            titles=titles,
+            after=after,
+        )
     elif field.kind == "choice":
         choice(field, held, list(field.choices), title=TITLES)
     elif field.kind == "flag":
@@ -142,12 +203,19 @@ def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
 
 
 def follow_model(held: Settings, catalog: Catalog) -> None:
-    """After another model was chosen: its data set, and only classes and an encoder that go with it."""
+    """After another model was chosen: its data set, and only classes and an encoder that go with
+    it."""
     entry = catalog.models.get(held.flat["model"])
     if entry is None:
         return
     encoder = catalog.encoder(held.flat | {"dataset": ""})
-    held.replace({"dataset": "", "encoder": encoder, "classes": [c for c in held.flat["classes"] if c < len(entry.classes)]})
+    held.replace(
+        {
+            "dataset": "",
+            "encoder": encoder,
+            "classes": [c for c in held.flat["classes"] if c < len(entry.classes)],
+        }
+    )
 
 
 def _classes(field: Field, held: Settings, catalog: Catalog) -> None:
@@ -155,6 +223,11 @@ def _classes(field: Field, held: Settings, catalog: Catalog) -> None:
     if names:
         chosen = [c for c in held.flat["classes"] if c < len(names)]
         st.multiselect(
-            field.heading, range(len(names)), chosen, format_func=lambda c: names[c], placeholder=f"All {len(names)} classes", help=field.help,
+            field.heading,
+            range(len(names)),
+            chosen,
+            format_func=lambda c: names[c],
+            placeholder=f"All {len(names)} classes",
+            help=field.help,
             **bound(field, held, sorted),
-        )  # fmt: skip
+        )

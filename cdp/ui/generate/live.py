@@ -1,4 +1,5 @@
-"""A generation while it runs and after: both arms from the same noise, progress, cancel, curves, one image in detail."""
+"""A generation while it runs and after: both arms from the same noise, progress, cancel, curves,
+one image in detail."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ SIDE, DIFFERENCE = "Side by side", "Difference"
 def live(job: Job, class_names: Sequence[str]) -> None:
     """Draw a job; while it runs this polls it, and once it is over the whole page is drawn anew."""
     with st.container(key="live"):
-        st.fragment(_draw, run_every=None if job.over else POLL_SECONDS)(job, class_names, polling=not job.over)
+        st.fragment(_draw, run_every=None if job.over else POLL_SECONDS)(
+            job, class_names, polling=not job.over
+        )
     load_plotly()
 
 
@@ -38,7 +41,12 @@ def _draw(job: Job, class_names: Sequence[str], *, polling: bool) -> None:
     frames = job.frames
     if frames:
         first = _toolbar(job, frames)
-        _grids(job, compose(frames, job.config.sampler.steps, _chosen_step(job, frames)), first, class_names)
+        _grids(
+            job,
+            compose(frames, job.config.sampler.steps, _chosen_step(job, frames)),
+            first,
+            class_names,
+        )
         _curves(job, frames, classes=bool(class_names or job.config.classes))
     elif not over:
         st.skeleton(height=320)
@@ -53,11 +61,14 @@ def _status(job: Job) -> None:
         return
     bar, stop = st.columns([5, 1], vertical_alignment="center", wrap=False)
     bar.progress(job.progress, status_line(job, warming=engine().warming))
-    stop.button("Cancel", key="cancel", on_click=job.cancel, help="Keeps what is done.", width="stretch")
+    stop.button(
+        "Cancel", key="cancel", on_click=job.cancel, help="Keeps what is done.", width="stretch"
+    )
 
 
 def status_line(job: Job, *, warming: bool) -> str:
-    """One line on where a job stands: its place in the queue, or its step and the time left. warming: the engine is loading models."""
+    """One line on where a job stands: its place in the queue, or its step and the time left.
+    warming: the engine is loading models."""
     if job.state == "queued":
         ahead = job.position - 1
         if ahead > 0:
@@ -69,7 +80,9 @@ def status_line(job: Job, *, warming: bool) -> str:
     if not frames:
         return "Loading the models"
     left = job.seconds_left
-    return where(frames[-1], job.config.sampler.steps) + ("" if left is None else f", {in_words(left)} left")
+    return where(frames[-1], job.config.sampler.steps) + (
+        "" if left is None else f", {in_words(left)} left"
+    )
 
 
 def where(frame: Frame, steps: int) -> str:
@@ -85,13 +98,20 @@ def _ending(job: Job) -> None:
         st.error(f"This generation failed: {job.error}.")
     elif job.state == "cancelled" and frames:
         finished = result.finished if result else 0
-        kept = f"{finished:,} finished images are kept" if finished else "the estimates so far are below"
+        kept = (
+            f"{finished:,} finished images are kept"
+            if finished
+            else "the estimates so far are below"
+        )
         st.info(f"Stopped at {where(frames[-1], job.config.sampler.steps).lower()}: {kept}.")
     elif job.state == "cancelled":
         st.info("Cancelled before the first step.")
     elif result:
         count = len(result.guided)
-        st.caption(f"{count:,} image{'' if count == 1 else 's'} in {result.seconds:.1f} s, seed {job.config.seed}")
+        st.caption(
+            f"{count:,} image{'' if count == 1 else 's'} in {result.seconds:.1f} s, seed"
+            f" {job.config.seed}"
+        )
 
 
 def _toolbar(job: Job, frames: Sequence[Frame]) -> int:
@@ -99,7 +119,14 @@ def _toolbar(job: Job, frames: Sequence[Frame]) -> int:
     images = frames[-1].offset + len(frames[-1].guided)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if frames[-1].unguided is not None:
-            st.segmented_control("View", [SIDE, DIFFERENCE], default=SIDE, required=True, key="view", label_visibility="collapsed")
+            st.segmented_control(
+                "View",
+                [SIDE, DIFFERENCE],
+                default=SIDE,
+                required=True,
+                key="view",
+                label_visibility="collapsed",
+            )
         if not job.over:
             # The newest images, so that there is always something happening.
             return (frames[-1].offset // PAGE) * PAGE
@@ -115,9 +142,13 @@ def _chosen_step(job: Job, frames: Sequence[Frame]) -> int | None:
     if not job.over or len(known) < 2:
         return None
     chosen: int = st.select_slider(
-        "Step", sorted(known), value=max(known), key=f"step_{job.id}", format_func=lambda i: f"{i} (t/T {known[i]:.2f})",
+        "Step",
+        sorted(known),
+        value=max(known),
+        key=f"step_{job.id}",
+        format_func=lambda i: f"{i} (t/T {known[i]:.2f})",
         help="Every step shows the estimate x0 of the finished image.",
-    )  # fmt: skip
+    )
     return chosen
 
 
@@ -126,8 +157,13 @@ def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -
     rows = slice(first, first + PAGE)
     guided = picture.guided[rows]
     columns = 8 if len(guided) > 36 else max(2, ceil(sqrt(len(guided))))
-    labels = [f"image {first + k + 1}{name}" for k, name in enumerate(detail.names(job.config, first + len(guided), class_names)[rows])]
-    grids = [detail.grid_of("images" if picture.unguided is None else "guided", sprite(guided, columns))]
+    labels = [
+        f"image {first + k + 1}{name}"
+        for k, name in enumerate(detail.names(job.config, first + len(guided), class_names)[rows])
+    ]
+    grids = [
+        detail.grid_of("images" if picture.unguided is None else "guided", sprite(guided, columns))
+    ]
     if picture.unguided is not None:
         other = picture.unguided[rows]
         if st.session_state.get("view") == DIFFERENCE:
@@ -137,22 +173,32 @@ def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -
             grids.append(detail.grid_of("unguided", sprite(other, columns)))
     # The key is the job's, not the step's: the component is patched in place, so nothing flickers.
     key = f"pairs_{job.id}_{first}"
-    picked = pairs(grids, labels, columns=columns, key=key, selected=(st.session_state.get(key) or {}).get("picked"))
+    picked = pairs(
+        grids,
+        labels,
+        columns=columns,
+        key=key,
+        selected=(st.session_state.get(key) or {}).get("picked"),
+    )
     if picture.unguided is not None and np.array_equal(picture.guided, picture.unguided):
         st.caption(IDENTICAL)
     if picked is None:
-        st.caption("Choose an image, by click or with the arrow keys and Enter, to see how it came about.")
+        st.caption(
+            "Choose an image, by click or with the arrow keys and Enter, to see how it came about."
+        )
     else:
         detail.show(job, first + picked, class_names)
 
 
 def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
-    """Loss, ratio and, where there are classes, separation per step, and their numbers once the job is over."""
+    """Loss, ratio and, where there are classes, separation per step, and their numbers once the job
+    is over."""
     from cdp.figures.live import live_curves, live_rows
 
     if all(f.loss is None and f.separation is None for f in frames):
         return
-    # Building the figure costs more than sending it, and most polls of a slow run bring no new step.
+    # Building the figure costs more than sending it, and most polls of a slow run bring no new
+    # step.
     state = (job.id, len(frames))
     drawn = st.session_state.get("drawn_curves")
     if drawn is None or drawn[0] != state:
@@ -160,7 +206,11 @@ def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
     chart(
         drawn[1],
         key=f"curves_{job.id}",
-        alt=f"Contrastive loss{', guidance to noise ratio and class separation' if classes else ' and guidance to noise ratio'} per step",
+        alt=(
+            "Contrastive"
+            f" loss{', guidance to noise ratio and class separation' if classes else ' and guidance to noise ratio'}"
+            " per step"
+        ),
     )
     if job.over:
         with st.expander("Numbers of the curves"):

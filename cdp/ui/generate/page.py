@@ -22,7 +22,9 @@ def left_column(held: Settings, catalog: Catalog) -> None:
     config = _config(held)
     beside = warnings(config, conditional=bool(catalog.class_names(held.flat))) if config else {}
     guided = config is not None and config.guidance.loss != "none"
-    controls(held, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {})
+    controls(
+        held, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {}
+    )
     _restore_from_sheet(catalog)
 
 
@@ -46,8 +48,9 @@ def right_column(job: Job | None, held: Settings, catalog: Catalog) -> None:
 def no_model() -> None:
     """Instead of the page where there is nothing to sample from."""
     st.warning(
-        "No diffusion model is here yet. Train one with `python -m cdp pretrain --dataset fashion-mnist`, or put a diffusers pipeline folder under "
-        "`CDP_HOME/models`; `python -m cdp doctor` says what is missing."
+        "No diffusion model is here yet. Train one with `python -m cdp pretrain --dataset"
+        " fashion-mnist`, or put a diffusers pipeline folder under `CDP_HOME/models`; `python -m"
+        " cdp doctor` says what is missing."
     )
 
 
@@ -67,16 +70,24 @@ def _empty(held: Settings, *, conditional: bool) -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing generated yet**")
         st.markdown(
-            "Press Generate: guided and unguided images appear side by side from the same noise and fill in step by step."
+            "Press Generate: guided and unguided images appear side by side from the same noise and"
+            " fill in step by step."
             if guided
-            else "Press Generate: images appear here and fill in step by step. Choose a loss to see guided ones beside them."
+            else (
+                "Press Generate: images appear here and fill in step by step. Choose a loss to see"
+                " guided ones beside them."
+            )
         )
         if conditional:
-            st.caption("Below them come the curves of loss, push and class separation, and what changed, with intervals.")
+            st.caption(
+                "Below them come the curves of loss, push and class separation, and what changed,"
+                " with intervals."
+            )
         else:
             st.caption(
-                "Below them come the curves of loss and push, and what changed, with intervals. This model knows no classes, so its images have no "
-                "labels; once they are saved, a classifier can give them some here."
+                "Below them come the curves of loss and push, and what changed, with intervals."
+                " This model knows no classes, so its images have no labels; once they are saved, a"
+                " classifier can give them some here."
             )
 
 
@@ -86,11 +97,15 @@ def _profile(config: GenerateConfig) -> None:
 
     points = profile(config.guidance, config.sampler)
     st.caption(acting(points))
-    figure = strength_profile(points, **({"unit": "lambda"} if config.guidance.strength_mode == "raw" else {}))
+    figure = strength_profile(
+        points, **({"unit": "lambda"} if config.guidance.strength_mode == "raw" else {})
+    )
     # The caption above says the finding; the figure's own title has no room in this column.
     figure.layout.annotations = ()
     figure.update_layout(margin_t=8, height=figure.layout.height - 18)
-    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key="profile", alt=acting(points))
+    st.plotly_chart(
+        figure, theme=None, config={"displayModeBar": False}, key="profile", alt=acting(points)
+    )
 
 
 def acting(points: list[tuple[float, float]]) -> str:
@@ -99,14 +114,19 @@ def acting(points: list[tuple[float, float]]) -> str:
     if not active:
         return f"Guidance acts in none of {len(points)} steps"
     t, most = max(active, key=lambda point: point[1])
-    return f"Guidance acts in {len(active)} of {len(points)} steps, most at t/T {t:.2f} ({most:.3g})"
+    return (
+        f"Guidance acts in {len(active)} of {len(points)} steps, most at t/T {t:.2f} ({most:.3g})"
+    )
 
 
 def _restore_from_sheet(catalog: Catalog) -> None:
     with st.expander("Restore from a PNG sheet", key="restore"):
-        # Once the file was taken over, the uploader starts empty again: a second rerun must not undo what was changed since.
+        # Once the file was taken over, the uploader starts empty again: a second rerun must not
+        # undo what was changed since.
         turn = st.session_state.setdefault("sheet_turn", 0)
-        file = st.file_uploader("PNG sheet saved here", type="png", key=f"sheet_{turn}", max_upload_size=64)
+        file = st.file_uploader(
+            "PNG sheet saved here", type="png", key=f"sheet_{turn}", max_upload_size=64
+        )
         if said := st.session_state.pop("sheet_said", ""):
             st.success(said)
         if file is None:

@@ -1,4 +1,5 @@
-"""What a generation came to: each figure with its interval and n in one plain sentence, chart, table and CSV."""
+"""What a generation came to: each figure with its interval and n in one plain sentence, chart,
+table and CSV."""
 
 from __future__ import annotations
 
@@ -12,14 +13,22 @@ from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.types import ArmReport, Interval, LiveResult
 
 IDENTICAL = (
-    "Guided and unguided images are identical so far: guidance has changed no pixel, as its window has not begun, its strength is 0, or its push is below "
-    "one grey level."
+    "Guided and unguided images are identical so far: guidance has changed no pixel, as its window"
+    " has not begun, its strength is 0, or its push is below one grey level."
 )
 NOTES = {
-    "agreement": "Share of images that the judge, a classifier that never guides, gives the class they were asked to show.",
-    "separation": "Scatter between classes over scatter within them, in the judge's features. More is not better by itself: a set can "
-    "separate by losing variety.",
-    "nearest": "Distance to the nearest training image over the same distance of real images the model never saw: clearly below 1 hints at copying.",
+    "agreement": (
+        "Share of images that the judge, a classifier that never guides, gives the class they were"
+        " asked to show."
+    ),
+    "separation": (
+        "Scatter between classes over scatter within them, in the judge's features. More is not"
+        " better by itself: a set can separate by losing variety."
+    ),
+    "nearest": (
+        "Distance to the nearest training image over the same distance of real images the model"
+        " never saw: clearly below 1 hints at copying."
+    ),
 }
 
 
@@ -34,27 +43,44 @@ def results(job: Job) -> None:
         st.caption(
             few
             if result.label is not None
-            else "No figures: this model knows no classes, and there is no real image to measure a distance to."
+            else (
+                "No figures: this model knows no classes, and there is no real image to measure a"
+                " distance to."
+            )
         )
         return
     if result.label is None:
-        st.caption("This model knows no classes, so there is no figure of them until the images have labels.")
+        st.caption(
+            "This model knows no classes, so there is no figure of them until the images have"
+            " labels."
+        )
     st.subheader("What guidance changed" if result.difference else "What came out", anchor=False)
     if result.identical:
         st.info(IDENTICAL)
     elif result.difference and result.fewest < LEAST_A_CLASS:
         enough = LEAST_A_CLASS * (1 if result.label is None else len(np.unique(result.label)))
-        st.caption(f"No verdict on guidance: {FEW}. Generate {enough:,} images or more of these classes.")
+        st.caption(
+            f"No verdict on guidance: {FEW}. Generate {enough:,} images or more of these classes."
+        )
     for measure, sentence in found:
         st.markdown(sentence, help=NOTES[measure.field])
     st.plotly_chart(
-        report_bars(result), theme=None, config={"displayModeBar": False}, key=f"report_{job.id}", alt=" ".join(s for _, s in found)
+        report_bars(result),
+        theme=None,
+        config={"displayModeBar": False},
+        key=f"report_{job.id}",
+        alt=" ".join(s for _, s in found),
     )
     rows = report_rows(result)
     with st.expander("Numbers", key=f"numbers_{job.id}"):
         st.dataframe(rows, hide_index=True)
         st.download_button(
-            "Download CSV", to_csv(rows), f"figures-seed{job.config.seed}.csv", "text/csv", on_click="ignore", key="figures_csv"
+            "Download CSV",
+            to_csv(rows),
+            f"figures-seed{job.config.seed}.csv",
+            "text/csv",
+            on_click="ignore",
+            key="figures_csv",
         )
 
 
@@ -64,22 +90,39 @@ def sentences(result: LiveResult) -> list[tuple[Measure, str]]:
 
 
 def sentence(measure: Measure, result: LiveResult) -> str:
-    """The paired difference where there are two arms and they differ, else the value alone; "" where neither is known. Of too few images the
-    difference is told without a verdict."""
+    """The paired difference where there are two arms and they differ, else the value alone; ""
+    where neither is known. Of too few images the difference is told without a verdict."""
     guided = _of(result.guided_report, measure)
     change = _of(result.difference, measure)
-    alone = "" if guided is None else f"{_plain(guided.value, measure)} ({_interval(guided, measure)}), n = {guided.n:,}"
+    alone = (
+        ""
+        if guided is None
+        else f"{_plain(guided.value, measure)} ({_interval(guided, measure)}), n = {guided.n:,}"
+    )
     if change is None or result.identical:
-        return f"**{measure.title}** {'identical so far: both ' * result.identical}{alone}" if alone else ""
+        return (
+            f"**{measure.title}** {'identical so far: both ' * result.identical}{alone}"
+            if alone
+            else ""
+        )
     interval = f"({_interval(change, measure, signed=True)}), n = {change.n:,}"
     if result.fewest < LEAST_A_CLASS:
-        verdict = f"no verdict, {FEW}: difference {_plain(change.value, measure, signed=True)} {interval}"
+        verdict = (
+            f"no verdict, {FEW}: difference {_plain(change.value, measure, signed=True)} {interval}"
+        )
     elif change.low <= 0 <= change.high:
-        verdict = f"guided and unguided cannot be told apart: {_plain(change.value, measure, signed=True)} {interval}"
+        verdict = (
+            "guided and unguided cannot be told apart:"
+            f" {_plain(change.value, measure, signed=True)} {interval}"
+        )
     else:
         verdict = f"{_plain(change.value, measure, signed=True)} with guidance {interval}"
     plain = _of(result.unguided_report, measure)
-    arms = f"; {_value(guided, measure)} against {_value(plain, measure)} unguided" if guided and plain else ""
+    arms = (
+        f"; {_value(guided, measure)} against {_value(plain, measure)} unguided"
+        if guided and plain
+        else ""
+    )
     return f"**{measure.title}** {verdict}{arms}"
 
 
@@ -101,5 +144,7 @@ def _interval(interval: Interval, measure: Measure, *, signed: bool = False) -> 
     if interval.note:
         return f"no interval: {interval.note}"
     sign = "+" if signed else ""
-    low, high = (f"{x * measure.factor:{sign}.{measure.digits}f}" for x in (interval.low, interval.high))
+    low, high = (
+        f"{x * measure.factor:{sign}.{measure.digits}f}" for x in (interval.low, interval.high)
+    )
     return f"{interval.level:.0%} interval {low} to {high}"

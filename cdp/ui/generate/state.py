@@ -1,4 +1,5 @@
-"""The settings of one browser session: they survive page switches, and the URL of the Generate page always tells them."""
+"""The settings of one browser session: they survive page switches, and the URL of the Generate page
+always tells them."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from cdp.ui.links import from_params, restored, to_params
 _KEY = "generate_settings"
 CUSTOM = "custom"
 PRESET_FIELDS = (*GROUPS["guidance"].model_fields, *GROUPS["sampler"].model_fields, "batch")
-"""What a preset decides; model, classes, count and seed stay, so that presets can be compared on the same noise."""
+"""What a preset decides; model, classes, count and seed stay, so that presets can be compared on
+the same noise."""
 
 
 class Settings(Held):
@@ -59,7 +61,8 @@ def settings(catalog: Catalog) -> Settings:
 
 
 def restore(flat: Mapping[str, Any], catalog: Catalog) -> list[str]:
-    """Take over the settings of a saved sheet or card. Returns what could not be used, one sentence each."""
+    """Take over the settings of a saved sheet or card. Returns what could not be used, one sentence
+    each."""
     config, notes = restored(flat, catalog)
     settings(catalog).replace(flatten(config), notes)
     return notes

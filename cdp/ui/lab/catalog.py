@@ -1,4 +1,5 @@
-"""What can be attacked: data sets with test images here and classifiers of their own. Reads cards and names; images only of the chosen set."""
+"""What can be attacked: data sets with test images here and classifiers of their own. Reads cards
+and names; images only of the chosen set."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from cdp.errors import InputError, MissingError
 
 START = "fashion-mnist"
 SECONDS = 5.0
-"""How long a list of cards is good for: with thousands of runs it takes longer to read than a page may."""
+"""How long a list of cards is good for: with thousands of runs it takes longer to read than a page
+may."""
 _ORDER = ("robust", "standard", "noise-aware", "judge")
 
 
@@ -26,7 +28,8 @@ class Classifier:
 
 @dataclass(frozen=True)
 class LabChoices:
-    """datasets: name -> title; models: of the data set asked for, by encoder name, trainings first, newest first."""
+    """datasets: name -> title; models: of the data set asked for, by encoder name, trainings first,
+    newest first."""
 
     datasets: Mapping[str, str]
     models: Mapping[str, Classifier]
@@ -37,7 +40,8 @@ class LabChoices:
         return next(iter(self.models), "")
 
     def beside(self, model: str) -> str:
-        """The model to begin with beside ``model``: one that was not trained to withstand anything, "" where there is none."""
+        """The model to begin with beside ``model``: one that was not trained to withstand anything,
+        "" where there is none."""
         plain = (name for name, one in self.models.items() if not one.trained_for and name != model)
         return next(plain, "")
 
@@ -61,7 +65,11 @@ def _datasets(home: str) -> dict[str, str]:
     ready = {info.name: info.title for info, state in available() if state.ready}
     trained = _trained_on()
     saved = {entry.name for entry in list_sets() if entry.card is not None}
-    own = [name for name in saved if f"{name}-test" in saved and (name in trained or list_encoders(name))]
+    own = [
+        name
+        for name in saved
+        if f"{name}-test" in saved and (name in trained or list_encoders(name))
+    ]
     found = {name: title for name, title in ready.items() if name in trained or list_encoders(name)}
     found |= {name: name for name in sorted(own)}
     return found | {name: name for name in sorted(trained - saved - set(ready))}
@@ -105,6 +113,11 @@ def _trained_for(card: Mapping[str, object]) -> dict[str, float]:
     if card.get("kind") != "robust" or not isinstance(training, dict):
         return {}
     norm, epsilon = training.get("norm", "linf"), training.get("epsilon")
-    if norm not in ("linf", "l2") or isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 < epsilon <= 100:
+    if (
+        norm not in ("linf", "l2")
+        or isinstance(epsilon, bool)
+        or not isinstance(epsilon, int | float)
+        or not 0 < epsilon <= 100
+    ):
         return {}
     return {norm: float(epsilon)}

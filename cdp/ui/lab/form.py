@@ -27,10 +27,15 @@ def models(held: Lab, choices: LabChoices) -> None:
     key = key_of("dataset", held)
     names = list(choices.datasets)
     st.selectbox(
-        known["dataset"].heading, names, names.index(held.flat["dataset"]) if held.flat["dataset"] in names else None, key=key,
-        help=known["dataset"].tooltip, format_func=lambda name: choices.datasets.get(name, name), placeholder="choose one",
+        known["dataset"].heading,
+        names,
+        names.index(held.flat["dataset"]) if held.flat["dataset"] in names else None,
+        key=key,
+        help=known["dataset"].tooltip,
+        format_func=lambda name: choices.datasets.get(name, name),
+        placeholder="choose one",
         on_change=lambda: held.open_dataset(st.session_state[key]),
-    )  # fmt: skip
+    )
     if held.flat["model"] not in choices.models:
         return
     titles = {name: one.title for name, one in choices.models.items()}
@@ -44,9 +49,14 @@ def models(held: Lab, choices: LabChoices) -> None:
         held.notes = []
 
     st.selectbox(
-        "Beside it", others, others.index(second or ""), key=beside, on_change=chosen, format_func=lambda name: titles.get(name, NONE),
+        "Beside it",
+        others,
+        others.index(second or ""),
+        key=beside,
+        on_change=chosen,
+        format_func=lambda name: titles.get(name, NONE),
         help="A second model that meets the same image and the same attack.",
-    )  # fmt: skip
+    )
 
 
 def image(held: Lab, split: Split) -> None:
@@ -58,8 +68,14 @@ def image(held: Lab, split: Split) -> None:
         held.put("image", "")
 
     st.segmented_control(
-        "Image", [TEST, OWN], default=OWN if held.uploading else TEST, required=True, key=key, on_change=chosen, width="stretch"
-    )  # fmt: skip
+        "Image",
+        [TEST, OWN],
+        default=OWN if held.uploading else TEST,
+        required=True,
+        key=key,
+        on_change=chosen,
+        width="stretch",
+    )
     if held.uploading:
         upload(held, split.info)
         if held.flat["image"]:
@@ -72,10 +88,22 @@ def attack(held: Lab, split: Split) -> None:
     """The attack, but for its budget."""
     known = fields_of(LabConfig)
     # A budget of one norm means nothing in the other.
-    choice(known["norm"], held, known["norm"].choices, title=NORMS, after=lambda: held.replace({"epsilon": None}))
+    choice(
+        known["norm"],
+        held,
+        known["norm"].choices,
+        title=NORMS,
+        after=lambda: held.replace({"epsilon": None}),
+    )
     choice(known["attack"], held, known["attack"].choices, titles=ATTACKS)
     if held.flat["attack"] == "targeted":
-        _class(known["target"], held, split, "the likeliest other class", leave_out=true_class(held, split))
+        _class(
+            known["target"],
+            held,
+            split,
+            "the likeliest other class",
+            leave_out=true_class(held, split),
+        )
     with st.expander("More settings"):
         number_of(known["steps"], held)
         number_of(known["seed"], held)
@@ -94,13 +122,25 @@ def _test_image(held: Lab, split: Split) -> None:
 
     with words:
         st.number_input(
-            f"Row :gray[of {len(split):,}]", 0, len(split) - 1, row, step=1, key=key, on_change=typed,
+            f"Row :gray[of {len(split):,}]",
+            0,
+            len(split) - 1,
+            row,
+            step=1,
+            key=key,
+            on_change=typed,
             help="Of the test images, counted from 0.",
-        )  # fmt: skip
+        )
         st.text(name)
     with st.container(horizontal=True, gap="small", key="lab_moves"):
         for title, step in (("Previous", -1), ("Next", 1), ("Random", 0)):
-            st.button(title, key=f"lab_{title.lower()}", on_click=_go, args=(held, split, step), width="stretch")
+            st.button(
+                title,
+                key=f"lab_{title.lower()}",
+                on_click=_go,
+                args=(held, split, step),
+                width="stretch",
+            )
     _only(held, split)
 
 
@@ -116,9 +156,14 @@ def _only(held: Lab, split: Split) -> None:
         held.notes = []
 
     st.selectbox(
-        "Only class", options, options.index(held.only) if held.only in options else 0, key=key, on_change=chosen,
-        format_func=lambda value: "any" if value == ANY else split.info.classes[value], help="Which images the three buttons choose from.",
-    )  # fmt: skip
+        "Only class",
+        options,
+        options.index(held.only) if held.only in options else 0,
+        key=key,
+        on_change=chosen,
+        format_func=lambda value: "any" if value == ANY else split.info.classes[value],
+        help="Which images the three buttons choose from.",
+    )
 
 
 def _go(held: Lab, split: Split, step: int) -> None:
@@ -131,12 +176,20 @@ def _go(held: Lab, split: Split, step: int) -> None:
     held.go(int(rows[(at if step > 0 else at - 1) % len(rows)]))
 
 
-def _class(field: Field, held: Lab, split: Split, nothing: str, *, leave_out: int | None = None) -> None:
+def _class(
+    field: Field, held: Lab, split: Split, nothing: str, *, leave_out: int | None = None
+) -> None:
     """One class, or nobody's choice. nothing: what that means."""
     key = f"{key_of(field.name, held)}_{leave_out}"
     options = [ANY, *(value for value in range(len(split.info.classes)) if value != leave_out)]
     st.selectbox(
-        field.heading, options, options.index(ANY if held.flat[field.name] is None else held.flat[field.name]), key=key, help=field.tooltip,
+        field.heading,
+        options,
+        options.index(ANY if held.flat[field.name] is None else held.flat[field.name]),
+        key=key,
+        help=field.tooltip,
         format_func=lambda value: nothing if value == ANY else split.info.classes[value],
-        on_change=lambda: held.put(field.name, None if st.session_state[key] == ANY else st.session_state[key]),
-    )  # fmt: skip
+        on_change=lambda: held.put(
+            field.name, None if st.session_state[key] == ANY else st.session_state[key]
+        ),
+    )

@@ -19,11 +19,13 @@ from cdp.ui.lab.catalog import START, LabChoices
 from cdp.ui.links import quoted, read_fields, written
 
 SECOND, ONLY = "second", "only"
-"""Query parameters that are no knobs: the model beside the first, the class that the buttons stay in."""
+"""Query parameters that are no knobs: the model beside the first, the class that the buttons stay
+in."""
 HIDDEN = ("largest",)
 """Knobs that the page sets itself."""
 START_ROW = 4
-"""The image of a first visit: a shirt, which the shipped robust encoder keeps at the conventional budget and the standard one does not."""
+"""The image of a first visit: a shirt, which the shipped robust encoder keeps at the conventional
+budget and the standard one does not."""
 OF_DATASET = ("model", "row", "image", "label", "epsilon", "target")
 """What means nothing in another data set."""
 _KEY = "lab_settings"
@@ -31,8 +33,9 @@ _KEY = "lab_settings"
 
 @dataclass
 class Lab(Held):
-    """second: the model beside the first, "" for none, None until the page chooses; only: the class that the buttons stay in, None for any.
-    uploading: whether the image comes from a person; moves: how often a button chose the row; fresh: just read from an address."""
+    """second: the model beside the first, "" for none, None until the page chooses; only: the class
+    that the buttons stay in, None for any. uploading: whether the image comes from a person; moves:
+    how often a button chose the row; fresh: just read from an address."""
 
     prefix: str = field(default="lab", kw_only=True)
     second: str | None = None
@@ -53,19 +56,27 @@ class Lab(Held):
         self.moves += 1
 
     def budget(self, info: DatasetInfo, choices: LabChoices) -> tuple[float, str]:
-        """What the slider's range is measured in, and how it is called: conventional, else what the first model was trained for,
-        else CIFAR-10's."""
+        """What the slider's range is measured in, and how it is called: conventional, else what the
+        first model was trained for, else CIFAR-10's."""
         norm = self.flat["norm"]
         if info.conventional(norm) is not None:
             return budget_of(info, norm), "conventional"
         first = choices.models.get(self.flat["model"])
         trained = first.trained_for.get(norm) if first else None
-        return (rounded(trained), "trained for") if trained is not None else (budget_of(info, norm), "after CIFAR-10")
+        return (
+            (rounded(trained), "trained for")
+            if trained is not None
+            else (budget_of(info, norm), "after CIFAR-10")
+        )
 
     def config(self, model: str, budget: float) -> LabConfig:
         """The attack on one model. Raises InputError where the values do not fit together."""
         epsilon = self.flat["epsilon"]
-        flat = self.flat | {"model": model, "epsilon": budget if epsilon is None else epsilon, "largest": rounded(REACH * budget)}
+        flat = self.flat | {
+            "model": model,
+            "epsilon": budget if epsilon is None else epsilon,
+            "largest": rounded(REACH * budget),
+        }
         return parse(LabConfig, flat | ({} if self.flat["image"] else {"label": None}))
 
 
@@ -77,7 +88,8 @@ def lab() -> Lab:
 
 
 def from_params(params: Mapping[str, str]) -> Lab:
-    """The settings that an address tells, with one sentence for each thing in it that cannot be used."""
+    """The settings that an address tells, with one sentence for each thing in it that cannot be
+    used."""
     named = dict(params)
     second, only = named.pop(SECOND, None), named.pop(ONLY, "")
     known = {name: knob for name, knob in fields_of(LabConfig).items() if name not in HIDDEN}
@@ -85,9 +97,15 @@ def from_params(params: Mapping[str, str]) -> Lab:
     flat = LabConfig().model_dump(mode="json") | {"model": ""} | given
     if not params:
         flat["row"] = START_ROW
-    held = Lab({name: value for name, value in flat.items() if name not in HIDDEN}, uploading=bool(flat["image"]), fresh=True)
+    held = Lab(
+        {name: value for name, value in flat.items() if name not in HIDDEN},
+        uploading=bool(flat["image"]),
+        fresh=True,
+    )
     if only and not (only.isdecimal() and len(only) < 4):
-        notes.append(f"only: {quoted(only)} is not a class number, so images of every class are shown.")
+        notes.append(
+            f"only: {quoted(only)} is not a class number, so images of every class are shown."
+        )
         only = ""
     held.only = int(only) if only else None
     # A link that names a model and none beside it means that one alone.
@@ -101,7 +119,13 @@ def settle_dataset(held: Lab, known: Mapping[str, str]) -> None:
     if held.flat["dataset"] in known or not known:
         return
     other = START if START in known else next(iter(known))
-    notes = [*held.notes, f"dataset: {quoted(held.flat['dataset'])} is not here or has no classifier, so {other} is used."]
+    notes = [
+        *held.notes,
+        (
+            f"dataset: {quoted(held.flat['dataset'])} is not here or has no classifier, so {other}"
+            " is used."
+        ),
+    ]
     held.open_dataset(other)
     held.notes = notes
 
@@ -110,7 +134,9 @@ def settle_models(held: Lab, choices: LabChoices) -> None:
     """Bring the models to what is here; of those that an address named it is said."""
     if held.flat["model"] not in choices.models:
         if held.flat["model"]:
-            held.notes.append(f"model: {quoted(held.flat['model'])} is not here, so {choices.first} is used.")
+            held.notes.append(
+                f"model: {quoted(held.flat['model'])} is not here, so {choices.first} is used."
+            )
         _set(held, "model", choices.first)
     if held.second is None:
         held.second = choices.beside(held.flat["model"])
@@ -127,32 +153,42 @@ def settle_values(held: Lab, split: Split, largest: float) -> None:
     for name in ("label", "target"):
         value = held.flat[name]
         if value is not None and value >= classes:
-            held.notes.append(f"{name}: {value} is not a class of {split.info.title}, which has 0 to {classes - 1}, so it is left open.")
+            held.notes.append(
+                f"{name}: {value} is not a class of {split.info.title}, which has 0 to"
+                f" {classes - 1}, so it is left open."
+            )
             _set(held, name, None)
     if held.only is not None and not (np.asarray(split.label) == held.only).any():
-        held.notes.append(f"only: there is no test image of class {held.only}, so images of every class are shown.")
+        held.notes.append(
+            f"only: there is no test image of class {held.only}, so images of every class are"
+            " shown."
+        )
         held.only = None
     if held.flat["row"] >= len(split):
         held.notes.append(
-            f"row: {held.flat['row']:,} is not there, {split.info.title} has {len(split):,} test images here, so row 0 is shown."
+            f"row: {held.flat['row']:,} is not there, {split.info.title} has {len(split):,} test"
+            " images here, so row 0 is shown."
         )
         _set(held, "row", 0)
     if held.flat["image"] and load_upload(held.flat["image"], split.info) is None:
         held.notes.append(
-            f"image: the uploaded image of this link is not on this machine any more, so test image {held.flat['row']:,} is shown: upload it again."
+            "image: the uploaded image of this link is not on this machine any more, so test image"
+            f" {held.flat['row']:,} is shown: upload it again."
         )
         _set(held, "image", "")
         held.uploading = False
     if held.flat["epsilon"] is not None and held.flat["epsilon"] > largest:
         held.notes.append(
-            f"epsilon: {held.flat['epsilon']:g} is beyond {largest:g}, {REACH} times the budget to compare with, so {largest:g} is used."
+            f"epsilon: {held.flat['epsilon']:g} is beyond {largest:g}, {REACH} times the budget to"
+            f" compare with, so {largest:g} is used."
         )
         _set(held, "epsilon", largest)
     label = true_class(held, split)
     if held.flat["target"] is not None and held.flat["target"] == label:
         if held.fresh:
             held.notes.append(
-                f"target: {split.info.classes[held.flat['target']]} is the image's own class, so the likeliest other one is taken."
+                f"target: {split.info.classes[held.flat['target']]} is the image's own class, so"
+                " the likeliest other one is taken."
             )
         _set(held, "target", None)
 
@@ -168,10 +204,15 @@ def rows_of(label: np.ndarray, only: int | None) -> np.ndarray:
 
 
 def to_params(held: Lab) -> dict[str, str]:
-    """What ``from_params`` reads. The models are always told, so that a link shows the same ones tomorrow."""
+    """What ``from_params`` reads. The models are always told, so that a link shows the same ones
+    tomorrow."""
     plain = LabConfig().model_dump(mode="json")
     params = {"model": held.flat["model"]} if held.flat["model"] else {}
-    params |= {name: written(value) for name, value in held.flat.items() if name != "model" and value != plain[name]}
+    params |= {
+        name: written(value)
+        for name, value in held.flat.items()
+        if name != "model" and value != plain[name]
+    }
     if held.second:
         params[SECOND] = held.second
     if held.only is not None:

@@ -9,7 +9,14 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cdp.errors import CdpError
 from cdp.runs.failures import sentence
-from cdp.tasks.lab_images import Upload, form_in_words, form_of, load_upload, read_upload, save_upload
+from cdp.tasks.lab_images import (
+    Upload,
+    form_in_words,
+    form_of,
+    load_upload,
+    read_upload,
+    save_upload,
+)
 from cdp.types import DatasetInfo
 from cdp.ui.lab.pictures import thumbnail
 from cdp.ui.lab.state import Lab
@@ -20,7 +27,8 @@ _KEY = "lab_upload"
 
 @dataclass
 class _Brought:
-    """What came of the last file. file: its id; wrong: why it cannot be used; waiting: what it would take, until a person agrees."""
+    """What came of the last file. file: its id; wrong: why it cannot be used; waiting: what it
+    would take, until a person agrees."""
 
     file: str
     dataset: str
@@ -36,7 +44,9 @@ def upload(held: Lab, info: DatasetInfo) -> None:
     except CdpError as error:
         st.error(plain(f"{error}."))
         return
-    file = st.file_uploader(f"PNG :gray[{wanted}]", type=["png"], key=key, on_change=_taken_away, args=(held, key))
+    file = st.file_uploader(
+        f"PNG :gray[{wanted}]", type=["png"], key=key, on_change=_taken_away, args=(held, key)
+    )
     brought: _Brought | None = st.session_state.get(_KEY)
     # Not in the callback, which is lost where a poll draws the page anew at the same moment.
     if file is not None and (brought is None or brought.file != file.file_id):

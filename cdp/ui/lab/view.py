@@ -1,4 +1,5 @@
-"""The Attack lab: controls on the left; budget, verdicts, pictures and figures of one or two models on the right."""
+"""The Attack lab: controls on the left; budget, verdicts, pictures and figures of one or two models
+on the right."""
 
 from __future__ import annotations
 
@@ -56,14 +57,23 @@ def _split(dataset: str) -> tuple[Split | None, str]:
         found = load_split(dataset, "test")
     except (CdpError, OSError) as error:
         return None, f"{sentence(error)}."
-    return (found, "") if len(found) else (None, f"{dataset} has no test images: import some, or choose another data set.")
+    return (
+        (found, "")
+        if len(found)
+        else (None, f"{dataset} has no test images: import some, or choose another data set.")
+    )
 
 
 def _nothing() -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing to attack yet**")
-        st.markdown("The lab attacks classifiers of a data set whose test images are here. Train one, or bring images of your own first.")
-        st.page_link("pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:")
+        st.markdown(
+            "The lab attacks classifiers of a data set whose test images are here. Train one, or"
+            " bring images of your own first."
+        )
+        st.page_link(
+            "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
+        )
         st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
 
 
@@ -72,7 +82,10 @@ def _results(held: Lab, choices: LabChoices, split: Split, budget: float, called
     if held.uploading and not held.flat["image"]:
         with st.container(border=True, key="empty"):
             st.markdown("**No image yet**")
-            st.markdown("Upload a PNG on the left; the models see it exactly as they see their own test images.")
+            st.markdown(
+                "Upload a PNG on the left; the models see it exactly as they see their own test"
+                " images."
+            )
         side("looks").ask("ready", {})
         return
     _budget(held, rounded(REACH * budget))
@@ -92,11 +105,17 @@ def _budget(held: Lab, largest: float) -> None:
     field = fields_of(LabConfig)["epsilon"]
     start = held.start["epsilon"]
     # The same options as long as the control is the same one.
-    options = sorted({*budgets(largest), *([start] if start is not None and start <= largest else [])})
+    options = sorted(
+        {*budgets(largest), *([start] if start is not None and start <= largest else [])}
+    )
     value = held.flat["epsilon"] if held.flat["epsilon"] is not None else rounded(largest / REACH)
     control: dict[str, Any] = bound(field, held)
     nearest = min(options, key=lambda option: abs(option - value))
     st.select_slider(
-        f"{field.label} :gray[{words.NORMS[held.flat['norm']]}, {field.unit}]", options, nearest, format_func=lambda v: f"{v:.4g}",
-        help=field.tooltip, **control,
-    )  # fmt: skip
+        f"{field.label} :gray[{words.NORMS[held.flat['norm']]}, {field.unit}]",
+        options,
+        nearest,
+        format_func=lambda v: f"{v:.4g}",
+        help=field.tooltip,
+        **control,
+    )

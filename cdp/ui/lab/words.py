@@ -9,9 +9,21 @@ from cdp.tasks.lab import Figures, Smallest
 
 Verdict = Literal["fooled", "stands", "wrong"]
 NORMS = {"linf": "l_inf", "l2": "l_2"}
-ATTACKS = {"cross-entropy": "PGD, cross-entropy", "margin": "PGD, CW margin", "targeted": "PGD, towards a class"}
-UNITS = {"cross-entropy": "cross-entropy [nats]", "margin": "margin [logits]", "targeted": "log p of the target [nats]"}
-HEADS: dict[Verdict, str] = {"fooled": "✗ Fooled", "stands": "✓ Stands", "wrong": "✗ Wrong without an attack"}
+ATTACKS = {
+    "cross-entropy": "PGD, cross-entropy",
+    "margin": "PGD, CW margin",
+    "targeted": "PGD, towards a class",
+}
+UNITS = {
+    "cross-entropy": "cross-entropy [nats]",
+    "margin": "margin [logits]",
+    "targeted": "log p of the target [nats]",
+}
+HEADS: dict[Verdict, str] = {
+    "fooled": "✗ Fooled",
+    "stands": "✓ Stands",
+    "wrong": "✗ Wrong without an attack",
+}
 
 
 def verdict(figures: Figures) -> Verdict:
@@ -29,8 +41,13 @@ def sentence(figures: Figures, smallest: Smallest | None, names: Sequence[str]) 
 
 
 def least_known(figures: Figures, smallest: Smallest) -> float | None:
-    """The smallest budget known to fool: that of the search, or of the attack that is shown where it is smaller."""
-    known = [value for value in (smallest.epsilon, figures.epsilon if figures.fooled else None) if value is not None]
+    """The smallest budget known to fool: that of the search, or of the attack that is shown where
+    it is smaller."""
+    known = [
+        value
+        for value in (smallest.epsilon, figures.epsilon if figures.fooled else None)
+        if value is not None
+    ]
     return min(known, default=None)
 
 
@@ -44,12 +61,18 @@ def probability_title(figures: Figures, names: Sequence[str]) -> str:
 def path_title(figures: Figures) -> str:
     """The finding of the path."""
     path, at = figures.losses[figures.chosen], figures.turned_at
-    return f"Loss {path[0]:.3g} → {path[-1]:.3g}, {'no success' if at is None else f'first success at step {at}'}"
+    return (
+        f"Loss {path[0]:.3g} → {path[-1]:.3g},"
+        f" {'no success' if at is None else f'first success at step {at}'}"
+    )
 
 
 def ruler_title(found: Sequence[float | None], largest: float) -> str:
-    """Who withstands more, in the order of the models. found: the smallest budget of each, None where none was found."""
-    return "Smallest budget found: " + "; ".join(f"none up to {number(largest)}" if value is None else number(value) for value in found)
+    """Who withstands more, in the order of the models. found: the smallest budget of each, None
+    where none was found."""
+    return "Smallest budget found: " + "; ".join(
+        f"none up to {number(largest)}" if value is None else number(value) for value in found
+    )
 
 
 def number(value: float) -> str:
@@ -58,16 +81,26 @@ def number(value: float) -> str:
 
 
 def _told(figures: Figures, names: Sequence[str]) -> str:
-    true, said, at = _name(figures.label, names), _name(figures.attacked, names), f"At {number(figures.epsilon)} the attack"
+    true, said, at = (
+        _name(figures.label, names),
+        _name(figures.attacked, names),
+        f"At {number(figures.epsilon)} the attack",
+    )
     if figures.target is not None:
         aim = _name(figures.target, names)
         if figures.fooled:
-            return f"{at} turns {true} into {aim}, its target ({_change(figures, figures.target, names)})"
+            return (
+                f"{at} turns {true} into {aim}, its target"
+                f" ({_change(figures, figures.target, names)})"
+            )
         other = f"; it says {said} in its place" if figures.attacked != figures.label else ""
         return f"{at} does not reach {aim} ({_change(figures, figures.target, names)}){other}"
     if figures.wrong_before:
         clean = _name(figures.clean, names)
-        return f"It takes this {true} for {clean} before any attack (p of {true} {figures.before[figures.label]:.2f}), so there is nothing to fool"
+        return (
+            f"It takes this {true} for {clean} before any attack (p of {true}"
+            f" {figures.before[figures.label]:.2f}), so there is nothing to fool"
+        )
     if figures.fooled:
         return f"{at} turns {true} into {said} ({_change(figures, figures.attacked, names)})"
     return f"{at} does not fool it: still {true} ({_change(figures, figures.label, names)})"
@@ -80,7 +113,9 @@ def _least(figures: Figures, smallest: Smallest | None) -> str:
     if known is None:
         return f"none found that fools up to {number(smallest.largest)}"
     missed = not figures.fooled and known <= figures.epsilon
-    return f"yet one of {number(known)} does" if missed else f"smallest budget found: {number(known)}"
+    return (
+        f"yet one of {number(known)} does" if missed else f"smallest budget found: {number(known)}"
+    )
 
 
 def _change(figures: Figures, value: int, names: Sequence[str]) -> str:

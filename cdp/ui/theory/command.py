@@ -1,4 +1,5 @@
-"""The same numbers elsewhere: a reference, a link, a command line; and what the model is, in a few sentences with its formulas."""
+"""The same numbers elsewhere: a reference, a link, a command line; and what the model is, in a few
+sentences with its formulas."""
 
 from __future__ import annotations
 
@@ -33,7 +34,10 @@ def explained() -> None:
     """The model in a fold."""
     with st.expander("The model in four sentences", key="theory_model"):
         st.markdown(MODEL)
-        st.caption("Our own derivation. It stands in full, each formula with the test that checks it, in docs/theory.md of the project.")
+        st.caption(
+            "Our own derivation. It stands in full, each formula with the test that checks it, in"
+            " docs/theory.md of the project."
+        )
 
 
 def elsewhere(held: Theory, config: TheoryConfig) -> None:
@@ -41,7 +45,13 @@ def elsewhere(held: Theory, config: TheoryConfig) -> None:
     with st.expander("Cite, link, command line", key="theory_command"):
         st.markdown("**As a reference**")
         st.code(reference(config), language=None, wrap_lines=True)
-        st.markdown("**As a link**", help="With every setting, so that it stays what it is where a later version has other defaults.")
+        st.markdown(
+            "**As a link**",
+            help=(
+                "With every setting, so that it stays what it is where a later version has other"
+                " defaults."
+            ),
+        )
         st.code(link(held), language=None, wrap_lines=True)
         st.markdown("**From the command line**")
         st.code(command(held, config), language="bash", wrap_lines=True)
@@ -50,8 +60,15 @@ def elsewhere(held: Theory, config: TheoryConfig) -> None:
 def reference(config: TheoryConfig) -> str:
     """One sentence with the program, its version and every setting that counts under the others."""
     flat = config.model_dump(mode="json")
-    told = ", ".join(f"{name.replace('_', ' ')} {written(value)}" for name, value in flat.items() if counts(name, flat))
-    return f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__} (docs/theory.md): {told}."
+    told = ", ".join(
+        f"{name.replace('_', ' ')} {written(value)}"
+        for name, value in flat.items()
+        if counts(name, flat)
+    )
+    return (
+        f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__}"
+        f" (docs/theory.md): {told}."
+    )
 
 
 def link(held: Theory) -> str:
@@ -64,11 +81,24 @@ def command(held: Theory, config: TheoryConfig) -> str:
     """A shell line that computes the numbers of this view."""
     line = ["python", "-m", "cdp", "theory"]
     if held.view == IMAGES:
-        return shlex.join([*line, "--set", held.chosen or "SET", *(["--encoder", held.encoder] if held.encoder else []), "--json"])
+        return shlex.join(
+            [
+                *line,
+                "--set",
+                held.chosen or "SET",
+                *(["--encoder", held.encoder] if held.encoder else []),
+                "--json",
+            ]
+        )
     return shlex.join([*line, "--view", held.view, "--json", *options(config)])
 
 
 def options(config: TheoryConfig) -> list[str]:
     """Every setting that differs from the defaults, as options."""
     found = config.model_dump(mode="json")
-    return [part for name, value in found.items() if value != PLAIN[name] for part in (f"--{name.replace('_', '-')}", written(value))]
+    return [
+        part
+        for name, value in found.items()
+        if value != PLAIN[name]
+        for part in (f"--{name.replace('_', '-')}", written(value))
+    ]

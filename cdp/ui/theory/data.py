@@ -1,4 +1,5 @@
-"""What the Theory page shows: formulas computed at once and kept, simulations that come after them, trainings asked of the helper process."""
+"""What the Theory page shows: formulas computed at once and kept, simulations that come after them,
+trainings asked of the helper process."""
 
 from __future__ import annotations
 
@@ -29,15 +30,19 @@ KEPT = 128
 MOST_NUMBERS = 1_000_000
 """Samples times coordinates of a training that a page run does itself."""
 RELOAD = 5.0
-"""Seconds that a new helper process takes to load what the next task needs: what has less left is let finish."""
+"""Seconds that a new helper process takes to load what the next task needs: what has less left is
+let finish."""
 _ASKED = "theory_asked"
 T = TypeVar("T")
 
 
 def settled(config: TheoryConfig, view: str) -> TheoryConfig:
-    """The same with knobs at their defaults that do nothing in this view, so that moving them computes nothing."""
+    """The same with knobs at their defaults that do nothing in this view, so that moving them
+    computes nothing."""
     flat = config.model_dump(mode="json")
-    return config.model_copy(update={name: PLAIN[name] for name in flat if not relevant(name, flat, view)})
+    return config.model_copy(
+        update={name: PLAIN[name] for name in flat if not relevant(name, flat, view)}
+    )
 
 
 def curves(config: TheoryConfig) -> list[Curve]:
@@ -49,7 +54,10 @@ def curves(config: TheoryConfig) -> list[Curve]:
 
 def with_points(lines: Sequence[Curve], points: Sequence[Points | None] | None) -> list[Curve]:
     """The curves with their simulated points, where those are there."""
-    return [replace(line, simulated=one) for line, one in zip(lines, points or [None] * len(lines), strict=True)]
+    return [
+        replace(line, simulated=one)
+        for line, one in zip(lines, points or [None] * len(lines), strict=True)
+    ]
 
 
 def heat_map(config: TheoryConfig) -> HeatMap:
@@ -86,7 +94,8 @@ def has_room(config: TheoryConfig) -> None:
     """Raises InputError where the one training of a picture would keep the page waiting."""
     if config.learner == "adversarial-logistic" and config.n * config.dim > MOST_NUMBERS:
         raise InputError(
-            f"n: here at most {MOST_NUMBERS:,} numbers are trained on, {MOST_NUMBERS // config.dim:,} samples of {config.dim:,} coordinates: lower n or dim"
+            f"n: here at most {MOST_NUMBERS:,} numbers are trained on,"
+            f" {MOST_NUMBERS // config.dim:,} samples of {config.dim:,} coordinates: lower n or dim"
         )
 
 
@@ -98,10 +107,13 @@ def guided(config: TheoryConfig) -> Guided:
 
 
 def value_at(config: TheoryConfig, **change: Any) -> float | None:
-    """Expected robust accuracy at these settings but for ``change``; None where there is no formula."""
+    """Expected robust accuracy at these settings but for ``change``; None where there is no
+    formula."""
     from cdp.theory.views import value_at as found
 
-    return kept(f"at {sorted(change.items())}", config, lambda: found(config.model_copy(update=change)))
+    return kept(
+        f"at {sorted(change.items())}", config, lambda: found(config.model_copy(update=change))
+    )
 
 
 def beatable(config: TheoryConfig) -> bool:
@@ -121,7 +133,8 @@ def mu_to_optimum(config: TheoryConfig) -> float:
 
 
 def place(name: str, encoder: str) -> Place | None:
-    """Where a set lies, if that is known; looked up again once set, encoder or real images were written anew. Raises InputError or MissingError."""
+    """Where a set lies, if that is known; looked up again once set, encoder or real images were
+    written anew. Raises InputError or MissingError."""
     from cdp.tasks.theory_images import place_cached, stamp
 
     key = f"place {stamp(name, encoder=encoder)}"
@@ -149,7 +162,8 @@ def simulate(config: TheoryConfig, what: What) -> None:
 
 
 def ask_points(config: TheoryConfig, what: What) -> Errand:
-    """Have the trainings done by the helper process; those that this session asked for before and nobody wants any more are taken back."""
+    """Have the trainings done by the helper process; those that this session asked for before and
+    nobody wants any more are taken back."""
     payload = {"what": what, "config": config.model_dump(mode="json")}
     errand = side("looks").ask("theory", payload, kind=f"{what} {config.dim}")
     take_back([errand])
@@ -157,7 +171,8 @@ def ask_points(config: TheoryConfig, what: What) -> Errand:
 
 
 def take_back(wanted: Sequence[Errand]) -> None:
-    """Cancel what this session asked for and does not want any more, where it has not run for so long that little is left."""
+    """Cancel what this session asked for and does not want any more, where it has not run for so
+    long that little is left."""
     for errand in st.session_state.get(_ASKED, ()):
         if errand not in wanted and not errand.over and _worth_ending(errand):
             side("looks").cancel(errand)
@@ -173,12 +188,14 @@ def _worth_ending(errand: Errand) -> bool:
 
 @st.cache_resource(show_spinner=False)
 def _store() -> OrderedDict[str, Any]:
-    """Results of all sessions by their settings; they are never changed. Values and not calls are kept, so that a page can ask what is there."""
+    """Results of all sessions by their settings; they are never changed. Values and not calls are
+    kept, so that a page can ask what is there."""
     return OrderedDict()
 
 
 def kept(what: str, config: TheoryConfig, compute: Callable[[], T]) -> T:
-    """What was computed under this name for these settings, else ``compute()``. It must not be changed."""
+    """What was computed under this name for these settings, else ``compute()``. It must not be
+    changed."""
     store, name = _store(), _name(what, config)
     held = store.get(name, _ABSENT)
     value: T = compute() if held is _ABSENT else held

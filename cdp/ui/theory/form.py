@@ -1,4 +1,5 @@
-"""The left column of the Theory page: every knob of the model that does something in the view that is shown."""
+"""The left column of the Theory page: every knob of the model that does something in the view that
+is shown."""
 
 from __future__ import annotations
 
@@ -13,10 +14,17 @@ from cdp.ui.theory.state import PLAIN, Theory
 from cdp.ui.widgets import bound, choice, number_of
 
 TITLES = {
-    "linf": "l_inf", "l2": "l_2", "equal": "Equal", "decaying": "Decaying", "isotropic": "Isotropic", "correlated": "Correlated",
-    "averaging": "Averaging", "linf-threshold": "Averaging, soft-thresholded", "l2-optimal": "l_2-optimal (averaging)",
+    "linf": "l_inf",
+    "l2": "l_2",
+    "equal": "Equal",
+    "decaying": "Decaying",
+    "isotropic": "Isotropic",
+    "correlated": "Correlated",
+    "averaging": "Averaging",
+    "linf-threshold": "Averaging, soft-thresholded",
+    "l2-optimal": "l_2-optimal (averaging)",
     "adversarial-logistic": "Adversarially trained logistic regression",
-}  # fmt: skip
+}
 GROUPS = {
     "Real classes and attack": ("norm", "epsilon", "dim", "nonzero", "profile", "size", "sigma"),
     "Synthetic classes": ("separation", "angle", "strength", "label_noise"),
@@ -42,7 +50,8 @@ def form(held: Theory) -> None:
 
 
 def relevant(name: str, flat: Mapping[str, Any], view: str) -> bool:
-    """Whether a knob does anything in this view under these settings; those that do not are not shown."""
+    """Whether a knob does anything in this view under these settings; those that do not are not
+    shown."""
     rules = {
         "separation": view != "images",
         "angle": view not in ("guided", "images"),
@@ -59,7 +68,11 @@ def relevant(name: str, flat: Mapping[str, Any], view: str) -> bool:
 
 def counts(name: str, flat: Mapping[str, Any]) -> bool:
     """Whether a knob does anything under these settings in any view."""
-    rules = {"profile": flat["nonzero"] > 1, "correlation": flat["covariance"] == "correlated", "ridge": flat["learner"] == TRAINED}
+    rules = {
+        "profile": flat["nonzero"] > 1,
+        "correlation": flat["covariance"] == "correlated",
+        "ridge": flat["learner"] == TRAINED,
+    }
     return rules.get(name, True)
 
 
@@ -83,21 +96,30 @@ def _control(name: str, held: Theory) -> None:
 
 def _ratio(field: Field, held: Theory) -> None:
     """A slider whose steps are even in ratio, and its value with commas."""
-    options = rungs(field, held.start[field.name], held.flat["dim"] if field.name == "nonzero" else None)
+    options = rungs(
+        field, held.start[field.name], held.flat["dim"] if field.name == "nonzero" else None
+    )
     st.select_slider(
-        field.heading, options, held.flat[field.name], format_func=lambda v: f"{v:,}" if isinstance(v, int) else f"{v:g}", help=field.tooltip,
+        field.heading,
+        options,
+        held.flat[field.name],
+        format_func=lambda v: f"{v:,}" if isinstance(v, int) else f"{v:g}",
+        help=field.tooltip,
         **bound(field, held),
-    )  # fmt: skip
+    )
 
 
 def rungs(field: Field, include: float, most: int | None = None) -> list[Any]:
-    """The values of a slider in ratios, ``include`` among them; whole ones where the knob is whole. most: an end below the knob's own."""
+    """The values of a slider in ratios, ``include`` among them; whole ones where the knob is whole.
+    most: an end below the knob's own."""
     assert field.low is not None and field.high is not None  # every knob in ratios has limits
     high = field.high if most is None else float(most)
     found = set(ladder(field.low or field.high / DECADES, high, include))
     if field.low == 0 and not field.low_open:
         found.add(0.0)
-    return sorted({int(value) for value in found if value == int(value)} if field.kind == "integer" else found)
+    return sorted(
+        {int(value) for value in found if value == int(value)} if field.kind == "integer" else found
+    )
 
 
 def _angle(field: Field, held: Theory) -> None:
@@ -105,11 +127,26 @@ def _angle(field: Field, held: Theory) -> None:
     value = float(held.flat["angle"])
     if held.flat["dim"] == 1:
         st.segmented_control(
-            field.heading, [0.0, 180.0], default=value, required=True, format_func=lambda v: f"{v:g}", help=field.tooltip, width="stretch",
+            field.heading,
+            [0.0, 180.0],
+            default=value,
+            required=True,
+            format_func=lambda v: f"{v:g}",
+            help=field.tooltip,
+            width="stretch",
             **bound(field, held),
-        )  # fmt: skip
+        )
         return
-    st.slider(field.heading, field.low, field.high, value, step=1.0, format="%g", help=field.tooltip, **bound(field, held))
+    st.slider(
+        field.heading,
+        field.low,
+        field.high,
+        value,
+        step=1.0,
+        format="%g",
+        help=field.tooltip,
+        **bound(field, held),
+    )
 
 
 def _share(field: Field, held: Theory) -> None:
@@ -118,12 +155,19 @@ def _share(field: Field, held: Theory) -> None:
     start = {0.01, float(held.start[field.name])}
     steps = sorted({round(k / 100, 2) for k in range(1, 100)} | start)
     st.select_slider(
-        field.heading, steps, float(held.flat[field.name]), format_func=lambda v: f"{v:g}", help=field.tooltip, **bound(field, held)
-    )  # fmt: skip
+        field.heading,
+        steps,
+        float(held.flat[field.name]),
+        format_func=lambda v: f"{v:g}",
+        help=field.tooltip,
+        **bound(field, held),
+    )
 
 
 def _advanced(held: Theory) -> None:
     moved = sum(held.flat[name] != PLAIN[name] for name in ADVANCED)
-    with st.expander("Advanced settings" + (f" ({moved} changed)" if moved else ""), key="theory_advanced"):
+    with st.expander(
+        "Advanced settings" + (f" ({moved} changed)" if moved else ""), key="theory_advanced"
+    ):
         for name in ADVANCED:
             _control(name, held)

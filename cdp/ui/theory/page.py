@@ -55,9 +55,15 @@ def _chosen_view(held: Theory) -> None:
         held.view = st.session_state[key]
 
     st.segmented_control(
-        "View", list(VIEWS), default=held.view, required=True, key=key, on_change=chosen, format_func=VIEWS.__getitem__,
+        "View",
+        list(VIEWS),
+        default=held.view,
+        required=True,
+        key=key,
+        on_change=chosen,
+        format_func=VIEWS.__getitem__,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
 
 
 def _choices(held: Theory) -> Choices | None:
@@ -69,8 +75,11 @@ def _choices(held: Theory) -> Choices | None:
     return settle(held)
 
 
-def _drawn(held: Theory, config: TheoryConfig | None, choices: Choices | None, wrong: str) -> Callable[[], None] | None:
-    """Draw the view; what is to be simulated once everything else is on the screen. Its errors stand where its picture would."""
+def _drawn(
+    held: Theory, config: TheoryConfig | None, choices: Choices | None, wrong: str
+) -> Callable[[], None] | None:
+    """Draw the view; what is to be simulated once everything else is on the screen. Its errors
+    stand where its picture would."""
     with st.container(key=f"theory_view_{held.view}_body"):
         if config is None:
             st.error(plain(f"These settings do not fit together: {wrong}."))

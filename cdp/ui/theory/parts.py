@@ -1,4 +1,5 @@
-"""What every view is made of: a chart with its finding for screen readers, and its numbers one click away."""
+"""What every view is made of: a chart with its finding for screen readers, and its numbers one
+click away."""
 
 from __future__ import annotations
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 
 
-def chart(config: TheoryConfig, name: str, make: Callable[[], go.Figure], *, stage: str = "") -> None:
-    """A figure, made once for these settings. name: of the view, the chart's key; stage: what else it depends on."""
+def chart(
+    config: TheoryConfig, name: str, make: Callable[[], go.Figure], *, stage: str = ""
+) -> None:
+    """A figure, made once for these settings. name: of the view, the chart's key; stage: what else
+    it depends on."""
 
     def packed() -> bytes:
         figure = make()
@@ -33,12 +37,16 @@ def chart(config: TheoryConfig, name: str, make: Callable[[], go.Figure], *, sta
 
 def said_by(figure: go.Figure) -> str:
     """The headings of a figure as plain text."""
-    texts = [re.sub(r"<[^>]*>", "", str(note.text).replace("<br>", " ")) for note in figure.layout.annotations]
+    texts = [
+        re.sub(r"<[^>]*>", "", str(note.text).replace("<br>", " "))
+        for note in figure.layout.annotations
+    ]
     return html.unescape(". ".join(texts)).replace("\u00a0", " ")
 
 
 def numbers(name: str, title: str, rows: Callable[[], Rows]) -> None:
-    """A fold with a table and its CSV, made when it is opened. name: of the file and the keys; title: after "Numbers of"."""
+    """A fold with a table and its CSV, made when it is opened. name: of the file and the keys;
+    title: after "Numbers of"."""
     fold = st.expander(f"Numbers of {title}", key=f"theory_numbers_{name}", on_change="rerun")
     if not cast(bool, fold.open):
         return
@@ -46,5 +54,10 @@ def numbers(name: str, title: str, rows: Callable[[], Rows]) -> None:
         found = rows()
         st.dataframe(found, hide_index=True, width="stretch")
         st.download_button(
-            "Download CSV", lambda: to_csv(found), f"theory-{name}.csv", "text/csv", on_click="ignore", key=f"theory_csv_{name}"
+            "Download CSV",
+            lambda: to_csv(found),
+            f"theory-{name}.csv",
+            "text/csv",
+            on_click="ignore",
+            key=f"theory_csv_{name}",
         )

@@ -1,4 +1,5 @@
-"""The settings of the Theory page, kept for the session and told by the address: knobs of the model, the view, the sample set."""
+"""The settings of the Theory page, kept for the session and told by the address: knobs of the
+model, the view, the sample set."""
 
 from __future__ import annotations
 
@@ -14,12 +15,18 @@ from cdp.ui.held import Held
 from cdp.ui.links import quoted, read_fields, written
 
 VIEWS = {
-    "curves": "Accuracy", "map": "Map", "needed": "Samples needed", "picture": "Picture", "coordinates": "Coordinates",
-    "guided": "Guide the mean", "images": "Images",
-}  # fmt: skip
+    "curves": "Accuracy",
+    "map": "Map",
+    "needed": "Samples needed",
+    "picture": "Picture",
+    "coordinates": "Coordinates",
+    "guided": "Guide the mean",
+    "images": "Images",
+}
 FIRST_VIEW, IMAGES = "curves", "images"
 VIEW, SET, ENCODER = "view", "set", "encoder"
-"""Query parameters that are no knobs: the view, and whose features in whose eyes are put on the map."""
+"""Query parameters that are no knobs: the view, and whose features in whose eyes are put on the
+map."""
 LONGEST = 400
 """Characters of a name in an address."""
 PLAIN: dict[str, Any] = TheoryConfig().model_dump(mode="json")
@@ -28,7 +35,8 @@ _KEY = "theory_settings"
 
 @dataclass
 class Theory(Held):
-    """view: of ``VIEWS``; chosen, encoder: the sample set on the map and the encoder that sees it, "" for the page's own choice."""
+    """view: of ``VIEWS``; chosen, encoder: the sample set on the map and the encoder that sees it,
+    "" for the page's own choice."""
 
     prefix: str = field(default="theory", kw_only=True)
     view: str = FIRST_VIEW
@@ -53,11 +61,14 @@ def theory() -> Theory:
 
 
 def from_params(params: Mapping[str, str]) -> Theory:
-    """The settings that an address tells, with one sentence for each thing in it that cannot be used."""
+    """The settings that an address tells, with one sentence for each thing in it that cannot be
+    used."""
     named, notes = dict(params), []
     view = named.pop(VIEW, FIRST_VIEW)
     if view not in VIEWS:
-        notes.append(f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {FIRST_VIEW} is used.")
+        notes.append(
+            f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {FIRST_VIEW} is used."
+        )
         view = FIRST_VIEW
     names = {name: named.pop(name, "") for name in (SET, ENCODER)}
     for name, text in names.items():
@@ -72,10 +83,16 @@ def from_params(params: Mapping[str, str]) -> Theory:
 
 
 def to_params(held: Theory, *, every: bool = False) -> dict[str, str]:
-    """What ``from_params`` reads: the settings and the view where they differ from the defaults, or all of them; the sample set where one was
-    chosen."""
-    params = {name: written(value) for name, value in held.flat.items() if every or value != PLAIN[name]}
-    more = {VIEW: held.view if every or held.view != FIRST_VIEW else "", SET: held.chosen, ENCODER: held.encoder}
+    """What ``from_params`` reads: the settings and the view where they differ from the defaults, or
+    all of them; the sample set where one was chosen."""
+    params = {
+        name: written(value) for name, value in held.flat.items() if every or value != PLAIN[name]
+    }
+    more = {
+        VIEW: held.view if every or held.view != FIRST_VIEW else "",
+        SET: held.chosen,
+        ENCODER: held.encoder,
+    }
     return params | {name: text for name, text in more.items() if text}
 
 
@@ -84,19 +101,29 @@ def fitted(flat: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     found, notes = dict(flat), []
     if found["nonzero"] > found["dim"]:
         notes.append(
-            f"nonzero: {found['nonzero']:,} informative coordinates do not fit into {found['dim']:,}, so {found['dim']:,} are informative."
+            f"nonzero: {found['nonzero']:,} informative coordinates do not fit into"
+            f" {found['dim']:,}, so {found['dim']:,} are informative."
         )
         found["nonzero"] = found["dim"]
     if found["size"] > MOST_APART * found["sigma"]:
         found["size"] = MOST_APART * found["sigma"]
-        notes.append(f"size: |mu| is at most {MOST_APART:g} times sigma, so it became {written(found['size'])}.")
+        notes.append(
+            f"size: |mu| is at most {MOST_APART:g} times sigma, so it became"
+            f" {written(found['size'])}."
+        )
     if found["dim"] == 1 and found["angle"] not in (0, 180):
-        notes.append(f"angle: in one dimension it is 0 or 180 degrees, so {written(found['angle'])} became 0.")
+        notes.append(
+            f"angle: in one dimension it is 0 or 180 degrees, so {written(found['angle'])}"
+            " became 0."
+        )
         found["angle"] = 0.0
     if found["learner"] not in LEARNERS[found["norm"]]:
         fitting = LEARNERS[found["norm"]]
         other = "l2-optimal" if found["learner"] == "linf-threshold" else fitting[0]
-        notes.append(f"learner: under {found['norm']} there {'are'} {', '.join(fitting)}, so {found['learner']} became {other}.")
+        notes.append(
+            f"learner: under {found['norm']} there {'are'} {', '.join(fitting)}, so"
+            f" {found['learner']} became {other}."
+        )
         found["learner"] = other
     return found, notes
 

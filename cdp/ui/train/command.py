@@ -17,7 +17,8 @@ PLAIN = "standard"
 
 
 def elsewhere(held: Trained) -> None:
-    """What to type or to take along, folded; nothing where the settings do not fit together, which the page says."""
+    """What to type or to take along, folded; nothing where the settings do not fit together, which
+    the page says."""
     try:
         config, seeds, name = held.configs()[0], held.seeds, held.name
     except InputError:
@@ -26,9 +27,14 @@ def elsewhere(held: Trained) -> None:
         st.code(command(config, seeds, name), language="bash", wrap_lines=True)
         file = f"{name or automatic_name(config)}.yaml"
         st.download_button(
-            "Download config", lambda: config_yaml(config), file, "application/yaml", on_click="ignore", key="train_yaml",
+            "Download config",
+            lambda: config_yaml(config),
+            file,
+            "application/yaml",
+            on_click="ignore",
+            key="train_yaml",
             help=f"Runs with python -m cdp train {file}, with the same numbers.",
-        )  # fmt: skip
+        )
 
 
 def command(config: TrainConfig, seeds: int = 1, name: str = "") -> str:
@@ -44,7 +50,11 @@ def command(config: TrainConfig, seeds: int = 1, name: str = "") -> str:
 def options(config: TrainConfig, skip: tuple[str, ...] = ()) -> list[str]:
     """Every setting that differs from the defaults, as options."""
     plain, flat = plain_of(PLAIN), config.model_dump(mode="json")
-    changed = {name: value for name, value in flat.items() if value != plain[name] and name not in skip and not replaced_unit(name, value)}
+    changed = {
+        name: value
+        for name, value in flat.items()
+        if value != plain[name] and name not in skip and not replaced_unit(name, value)
+    }
     return [part for name, value in changed.items() for part in _option(name, value)]
 
 

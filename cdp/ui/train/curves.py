@@ -1,4 +1,5 @@
-"""The live curves of training runs: drawn in place, so that zoom, hidden runs and what is under the pointer outlast every new epoch."""
+"""The live curves of training runs: drawn in place, so that zoom, hidden runs and what is under the
+pointer outlast every new epoch."""
 
 from __future__ import annotations
 
@@ -29,8 +30,9 @@ _DRAWN = "train_curves_drawn"
 
 
 def show_curves(run_ids: tuple[str, ...]) -> None:
-    """The chosen curves of these runs, their options and their numbers; polls while one of them is not over, and draws the page anew when
-    that changes. Runs that are gone are left out. Hands the browser plotly.js itself."""
+    """The chosen curves of these runs, their options and their numbers; polls while one of them is
+    not over, and draws the page anew when that changes. Runs that are gone are left out. Hands the
+    browser plotly.js itself."""
     runs = there(run_ids)
     if not runs:
         st.caption("No run is chosen: choose some to see their curves.")
@@ -43,16 +45,22 @@ def show_curves(run_ids: tuple[str, ...]) -> None:
 
 
 def signs_of(run_ids: Sequence[str]) -> dict[str, Sign]:
-    """For each of these runs the colour and mark that the curves draw it with; those of its mean where seeds are joined."""
+    """For each of these runs the colour and mark that the curves draw it with; those of its mean
+    where seeds are joined."""
     runs = there(run_ids)
     groups = groups_of(runs)
     curves = [RunCurves(run.id, run.name, groups[run.id], {}) for run in runs]
-    return {run.id: entry.sign for entry in entries(curves, mean=curves_state().look.mean) for run in entry.runs}
+    return {
+        run.id: entry.sign
+        for entry in entries(curves, mean=curves_state().look.mean)
+        for run in entry.runs
+    }
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a tick drew. state: what it was drawn from; curves: the points; packed: the chart, None before the first validation of any run."""
+    """What a tick drew. state: what it was drawn from; curves: the points; packed: the chart, None
+    before the first validation of any run."""
 
     state: tuple[object, ...]
     curves: list[RunCurves]
@@ -60,13 +68,23 @@ class Drawn:
     notes: tuple[str, ...]
 
 
-def drawn_from(runs: Sequence[Run], groups: Mapping[str, str], look: Look, before: Drawn | None = None) -> Drawn:
-    """The curves as they are now; ``before`` itself where nothing is new, which costs one stat a run."""
+def drawn_from(
+    runs: Sequence[Run], groups: Mapping[str, str], look: Look, before: Drawn | None = None
+) -> Drawn:
+    """The curves as they are now; ``before`` itself where nothing is new, which costs one stat a
+    run."""
     read = [histories().of(run.folder) for run in runs]
-    state = (tuple((run.id, run.name, one.version) for run, one in zip(runs, read, strict=True)), tuple(groups.items()), look)
+    state = (
+        tuple((run.id, run.name, one.version) for run, one in zip(runs, read, strict=True)),
+        tuple(groups.items()),
+        look,
+    )
     if before is not None and before.state == state:
         return before
-    curves = [RunCurves(run.id, run.name, groups.get(run.id, run.id), one.columns) for run, one in zip(runs, read, strict=True)]
+    curves = [
+        RunCurves(run.id, run.name, groups.get(run.id, run.id), one.columns)
+        for run, one in zip(runs, read, strict=True)
+    ]
     if not any(map(len, read)):
         return Drawn(state, curves, None, ())
     drawing = training_curves(curves, look)
@@ -88,7 +106,9 @@ def _moving(runs: Sequence[Run]) -> frozenset[str]:
     return frozenset(run.id for run in runs if not run.over)
 
 
-def _draw(run_ids: tuple[str, ...], groups: dict[str, str], look: Look, moving: frozenset[str]) -> None:
+def _draw(
+    run_ids: tuple[str, ...], groups: dict[str, str], look: Look, moving: frozenset[str]
+) -> None:
     runs = there(run_ids)
     if _moving(runs) != moving:
         st.rerun()
@@ -112,7 +132,8 @@ def said(curves: Sequence[RunCurves]) -> str:
     """The chart in words, for a screen reader."""
     rows = {row["run"]: row for row in run_rows(curves) if row["at"] == "latest"}
     parts = [
-        f"{name}: {row['robust [%]']} % robust, {row['clean [%]']} % clean at step {row['step']:,.0f}, epoch {row['epoch']}"
+        f"{name}: {row['robust [%]']} % robust, {row['clean [%]']} % clean at step"
+        f" {row['step']:,.0f}, epoch {row['epoch']}"
         for name, row in rows.items()
     ]
     return "Training curves. " + "; ".join(parts)
@@ -126,11 +147,16 @@ def _numbers(curves: Sequence[RunCurves]) -> None:
     with numbers:
         st.dataframe(run_rows(curves), hide_index=True, width="stretch")
         st.caption(
-            "low and high: 95 % interval (Wilson) of a share of n validation images. The best was chosen on these images, so its figure is a "
-            "little too high; the test set decides. Runs on one data set share their validation images, so they differ by less than chance between "
-            "independent samples."
+            "low and high: 95 % interval (Wilson) of a share of n validation images. The best was"
+            " chosen on these images, so its figure is a little too high; the test set decides."
+            " Runs on one data set share their validation images, so they differ by less than"
+            " chance between independent samples."
         )
         st.download_button(
-            "Download all points (CSV)", lambda: to_csv(point_rows(curves)), "training.csv", "text/csv", on_click="ignore",
+            "Download all points (CSV)",
+            lambda: to_csv(point_rows(curves)),
+            "training.csv",
+            "text/csv",
+            on_click="ignore",
             key="train_curves_csv",
-        )  # fmt: skip
+        )

@@ -1,4 +1,5 @@
-"""One run in detail: what it says of itself, adversarial examples, checkpoints, settings, resources and log."""
+"""One run in detail: what it says of itself, adversarial examples, checkpoints, settings, resources
+and log."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None
         st.html(heading_html(run.name, signs_of(list(names)).get(run.id)))
         _another(held, names, opened)
     with st.container(key="train_detail"):
-        st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(run.id, held, class_names(run, choices))
+        st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(
+            run.id, held, class_names(run, choices)
+        )
 
 
 def _another(held: Trained, names: Mapping[str, str], opened: str) -> None:
@@ -52,15 +55,24 @@ def _another(held: Trained, names: Mapping[str, str], opened: str) -> None:
             held.opened = st.session_state[key]
 
         st.selectbox(
-            "Another run in detail", list(names), list(names).index(opened), key=key, on_change=chosen, format_func=names.__getitem__,
+            "Another run in detail",
+            list(names),
+            list(names).index(opened),
+            key=key,
+            on_change=chosen,
+            format_func=names.__getitem__,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
 
 
 def class_names(run: Run, choices: TrainChoices) -> tuple[str, ...]:
     """Of the data set trained on; () where that is not here any more."""
     try:
-        return info_of(run.config.dataset, choices).classes if isinstance(run.config, TrainConfig) else ()
+        return (
+            info_of(run.config.dataset, choices).classes
+            if isinstance(run.config, TrainConfig)
+            else ()
+        )
     except (CdpError, OSError):
         return ()
 
@@ -73,7 +85,12 @@ def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
         return
     outcome(run, standing(run, followers()))
     if (run.folder / BEST / CARD).is_file():
-        st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/shield:", query_params={"model": f"{RUN}{run.id}"})
+        st.page_link(
+            "pages/evaluate.py",
+            label="Evaluate",
+            icon=":material/shield:",
+            query_params={"model": f"{RUN}{run.id}"},
+        )
     _examples(run, names)
     _settings(run, held)
     _resources(run)
@@ -85,7 +102,11 @@ def _examples(run: Run, names: tuple[str, ...]) -> None:
     file = run.folder / EXAMPLES
     found = pictures(str(run.folder), file.stat().st_mtime_ns, names) if file.exists() else None
     if found is None:
-        st.caption("They are saved with every validation; there was none yet." if not run.over else "None was saved.")
+        st.caption(
+            "They are saved with every validation; there was none yet."
+            if not run.over
+            else "None was saved."
+        )
         return
     table, caption = found
     st.html(table)
@@ -96,7 +117,9 @@ def _settings(run: Run, held: Trained) -> None:
     config = run.config
     if not isinstance(config, TrainConfig):
         return
-    fold = st.expander("Settings and checkpoints", key=f"train_settings_{run.id}", on_change="rerun")
+    fold = st.expander(
+        "Settings and checkpoints", key=f"train_settings_{run.id}", on_change="rerun"
+    )
     if not fold.open:
         return
     with fold:
@@ -113,7 +136,10 @@ def _settings(run: Run, held: Trained) -> None:
         st.dataframe(setting_rows(config), hide_index=True, width="stretch")
         for which in ("best", "last"):
             if (run.folder / which).is_dir():
-                st.caption(f"Weights of the {which} validation: a folder with model.safetensors and card.json")
+                st.caption(
+                    f"Weights of the {which} validation: a folder with model.safetensors and"
+                    " card.json"
+                )
                 st.code(str(run.folder / which), language=None, wrap_lines=True)
 
 
@@ -122,11 +148,13 @@ def setting_rows(config: TrainConfig) -> list[dict[str, str]]:
     plain_values, known = plain_of("standard"), fields_of(TrainConfig)
     return [
         {
-            "setting": known[name].label, "value": value_text(name, value), "unit": known[name].unit,
+            "setting": known[name].label,
+            "value": value_text(name, value),
+            "unit": known[name].unit,
             "standard": "" if value == plain_values[name] else value_text(name, plain_values[name]),
         }
         for name, value in config.model_dump(mode="json").items()
-    ]  # fmt: skip
+    ]
 
 
 def _resources(run: Run) -> None:
@@ -138,10 +166,20 @@ def _resources(run: Run) -> None:
     samples = read_resources(run.folder / RESOURCES)
     with fold:
         if not samples:
-            st.caption("Nothing is recorded yet: a sample is taken every few seconds while the run works.")
+            st.caption(
+                "Nothing is recorded yet: a sample is taken every few seconds while the run works."
+            )
             return
-        chart(resource_curves(samples, key=run.id), key=f"resources-{run.id}", alt=f"Processor and memory of {run.name} over time")
+        chart(
+            resource_curves(samples, key=run.id),
+            key=f"resources-{run.id}",
+            alt=f"Processor and memory of {run.name} over time",
+        )
         st.download_button(
-            "Download CSV", lambda: to_csv(resource_rows(samples)), f"{run.name}-resources.csv", "text/csv", on_click="ignore",
+            "Download CSV",
+            lambda: to_csv(resource_rows(samples)),
+            f"{run.name}-resources.csv",
+            "text/csv",
+            on_click="ignore",
             key=f"resources-csv-{run.id}",
-        )  # fmt: skip
+        )

@@ -1,4 +1,5 @@
-"""What a training will cost, asked of a helper process whenever the settings changed, while the form stays free."""
+"""What a training will cost, asked of a helper process whenever the settings changed, while the
+form stays free."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _KEY = "train_estimate"
 
 
 def estimate(config: TrainConfig, seeds: int) -> None:
-    """One line with time and memory, drawn anew once they are known; below it what the measurement warns of."""
+    """One line with time and memory, drawn anew once they are known; below it what the measurement
+    warns of."""
     errand = _asked(config)
     if errand.over:
         _draw(errand, seeds)
@@ -34,7 +36,8 @@ def known_warnings(config: TrainConfig) -> tuple[str, ...]:
 
 
 def known_epoch(config: TrainConfig) -> int | None:
-    """Optimiser steps of an epoch: at once where the number of real images is set, else as soon as they were counted."""
+    """Optimiser steps of an epoch: at once where the number of real images is set, else as soon as
+    they were counted."""
     per_batch = config.synthetic_per_batch
     if config.real and per_batch < config.batch:
         return steps_per_epoch(config.real, 0, batch=config.batch, synthetic_per_batch=per_batch)
@@ -43,7 +46,8 @@ def known_epoch(config: TrainConfig) -> int | None:
 
 
 def _asked(config: TrainConfig) -> Errand:
-    """The errand for these settings. One for settings that are no longer on the form is taken out of the queue."""
+    """The errand for these settings. One for settings that are no longer on the form is taken out
+    of the queue."""
     # Seeds change no cost, so one more seed asks for nothing.
     payload = config.model_copy(update={"seed": 0, "subset_seed": 0}).model_dump(mode="json")
     looks = side("looks")
@@ -69,7 +73,13 @@ def _draw(errand: Errand, seeds: int) -> None:
         st.caption(line(errand.result, seeds))
         return
     st.caption(plain(f"No estimate: {errand.error}."))
-    st.button("Measure again", key="train_measure", type="tertiary", on_click=side("looks").forget, args=(errand,))
+    st.button(
+        "Measure again",
+        key="train_measure",
+        type="tertiary",
+        on_click=side("looks").forget,
+        args=(errand,),
+    )
 
 
 def line(found: Mapping[str, Any], seeds: int) -> str:
@@ -78,7 +88,11 @@ def line(found: Mapping[str, Any], seeds: int) -> str:
     device = str(found["device"])
     where = "this CPU" if device.lower().startswith("cpu") else device
     one = f"About {in_words(seconds)}{' a run' if seeds > 1 else ''} on {where}, {_size(memory)}"
-    return one if seeds == 1 else f"{one}; {in_words(seeds * seconds)} for all {seeds}, one after another"
+    return (
+        one
+        if seeds == 1
+        else f"{one}; {in_words(seeds * seconds)} for all {seeds}, one after another"
+    )
 
 
 def _size(memory: float) -> str:

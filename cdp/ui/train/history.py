@@ -1,4 +1,5 @@
-"""The journals of training runs in memory, once for all tabs: a tick reads only the lines that are new, into columns."""
+"""The journals of training runs in memory, once for all tabs: a tick reads only the lines that are
+new, into columns."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ _FIRST, _KEYS = 64, ("point", "epoch")
 
 @dataclass(frozen=True)
 class History:
-    """The points of a run at one moment. version: another number whenever anything changed; columns: float64 (E,) by name, nan where a point
-    lacks the value; "point" is rising, "epoch" the one that each belongs to. Read only."""
+    """The points of a run at one moment. version: another number whenever anything changed;
+    columns: float64 (E,) by name, nan where a point lacks the value; "point" is rising, "epoch" the
+    one that each belongs to. Read only."""
 
     version: int
     columns: Mapping[str, np.ndarray]
@@ -33,7 +35,8 @@ class History:
 
 
 class Histories:
-    """Journals by run folder. Safe to ask from several threads: each journal is read once, by whoever comes first."""
+    """Journals by run folder. Safe to ask from several threads: each journal is read once, by
+    whoever comes first."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -41,7 +44,8 @@ class Histories:
         self._versions = count(1)
 
     def of(self, folder: Path) -> History:
-        """The journal of the run in ``folder`` as it is now; nothing new costs one stat. A missing one is empty. Raises OSErrors."""
+        """The journal of the run in ``folder`` as it is now; nothing new costs one stat. A missing
+        one is empty. Raises OSErrors."""
         with self._lock:
             growing = self._held.setdefault(folder, _Growing(Follower(folder / JOURNAL)))
             self._held.move_to_end(folder)
@@ -61,13 +65,16 @@ def histories() -> Histories:
 
 @dataclass
 class _Growing:
-    """Columns with room to grow. What ``columns`` gave out is never written to again: rows are only added behind it."""
+    """Columns with room to grow. What ``columns`` gave out is never written to again: rows are only
+    added behind it."""
 
     follower: Follower
     lock: Lock = field(default_factory=Lock)
     shown: History | None = None
     _rows: int = 0
-    _room: dict[str, np.ndarray] = field(default_factory=lambda: {name: np.full(_FIRST, np.nan) for name in _KEYS})
+    _room: dict[str, np.ndarray] = field(
+        default_factory=lambda: {name: np.full(_FIRST, np.nan) for name in _KEYS}
+    )
 
     def read(self) -> bool:
         """Take in what is new; whether anything changed."""
@@ -94,8 +101,13 @@ class _Growing:
             # A worker that could not cut its journal repeats steps; what it says later holds.
             self._keep(int(np.searchsorted(self._room["point"][: self._rows], point.step)))
         if self._rows == len(self._room["point"]):
-            self._room = {name: np.concatenate([room, np.full(len(room), np.nan)]) for name, room in self._room.items()}
-        for name, value in ({**point.values, "point": float(point.step), "epoch": float(epoch_of(point))}).items():
+            self._room = {
+                name: np.concatenate([room, np.full(len(room), np.nan)])
+                for name, room in self._room.items()
+            }
+        for name, value in (
+            {**point.values, "point": float(point.step), "epoch": float(epoch_of(point))}
+        ).items():
             if name not in self._room:
                 self._room[name] = np.full(len(self._room["point"]), np.nan)
             self._room[name][self._rows] = value
@@ -104,7 +116,10 @@ class _Growing:
     def _keep(self, rows: int) -> None:
         """Only the first rows, in arrays of their own."""
         size = max(_FIRST, len(self._room["point"])) if rows else _FIRST
-        self._room = {name: np.concatenate([room[:rows], np.full(size - rows, np.nan)]) for name, room in self._room.items()}
+        self._room = {
+            name: np.concatenate([room[:rows], np.full(size - rows, np.nan)])
+            for name, room in self._room.items()
+        }
         if not rows:
             self._room = {name: self._room[name] for name in _KEYS}
         self._rows = rows

@@ -1,4 +1,5 @@
-"""The list of training runs: newest first, a tick for the curves, and what can be done with each. Polls files while one of them moves."""
+"""The list of training runs: newest first, a tick for the curves, and what can be done with each.
+Polls files while one of them moves."""
 
 from __future__ import annotations
 
@@ -15,15 +16,18 @@ from cdp.ui.train.state import MOST_WATCHED, Trained
 from cdp.ui.words import plain
 
 HELP = Help(
-    "The last finished epoch is kept, and the run can be resumed.", "Goes on from its last checkpoint.", "Moves the run to the trash.",
-)  # fmt: skip
+    "The last finished epoch is kept, and the run can be resumed.",
+    "Goes on from its last checkpoint.",
+    "Moves the run to the trash.",
+)
 PAGE = 8
 """Runs listed at a time."""
 _FOLLOWERS = "train_followers"
 
 
 def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
-    """Nothing where there is no run. The whole page is drawn anew once another set of runs moves or is watched."""
+    """Nothing where there is no run. The whole page is drawn anew once another set of runs moves or
+    is watched."""
     if not runs:
         return
     going, watched = moving(runs), watching(held.watched, runs)
@@ -44,7 +48,13 @@ def _draw(held: Trained, going: frozenset[str], watched: tuple[str, ...]) -> Non
     st.subheader("Runs", anchor=False)
     said()
     signs = _signs(now)
-    fitting = filtered(runs, matching, key="train", label="Filter runs", hint="filter by name, state, method, data or seed")
+    fitting = filtered(
+        runs,
+        matching,
+        key="train",
+        label="Filter runs",
+        hint="filter by name, state, method, data or seed",
+    )
     shown = paged(fitting, PAGE, key="train", noun="runs")
     with st.container(key="train_runs", gap="small"):
         for run in shown:
@@ -68,11 +78,22 @@ def _row(run: Run, held: Trained, watched: Sequence[str], sign: Sign | None) -> 
         held.watch([*others, run.id] if st.session_state[key] else others)
 
     full = len(watched) >= MOST_WATCHED and run.id not in watched
-    with st.container(horizontal=True, vertical_alignment="top", border=True, gap="small", key=f"train-run-{run.id}"):
+    with st.container(
+        horizontal=True,
+        vertical_alignment="top",
+        border=True,
+        gap="small",
+        key=f"train-run-{run.id}",
+    ):
         st.checkbox(
-            f"Watch {plain(run.name)}", run.id in watched, key=key, on_change=ticked, label_visibility="collapsed", disabled=full,
+            f"Watch {plain(run.name)}",
+            run.id in watched,
+            key=key,
+            on_change=ticked,
+            label_visibility="collapsed",
+            disabled=full,
             help=f"At most {MOST_WATCHED} runs at a time." if full else None,
-        )  # fmt: skip
+        )
         st.html(row_html(run, standing(run, followers()), sign), width="stretch")
         with st.container(horizontal=True, gap="small", width="content"):
             buttons(run, HELP)

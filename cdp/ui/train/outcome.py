@@ -11,7 +11,10 @@ from cdp.ui.train.rows import Standing, at, epoch_line, percent
 from cdp.ui.words import plain
 
 REMEDY = {
-    "interrupted": "Its process is gone, perhaps by a restart of the machine. Resume goes on from the last checkpoint.",
+    "interrupted": (
+        "Its process is gone, perhaps by a restart of the machine. Resume goes on from the last"
+        " checkpoint."
+    ),
     "stopped": "Stopped. Resume goes on from the last checkpoint.",
 }
 
@@ -32,7 +35,10 @@ def outcome(run: Run, now: Standing) -> None:
 
 def _figures(now: Standing) -> None:
     assert now.best is not None and now.last is not None
-    shown = {f"Robust, best ({at(now.best_step, now.best_epoch)})": now.best, f"Robust, last ({at(now.step, now.epoch)})": now.last}
+    shown = {
+        f"Robust, best ({at(now.best_step, now.best_epoch)})": now.best,
+        f"Robust, last ({at(now.step, now.epoch)})": now.last,
+    }
     if now.clean is not None:
         shown["Clean, last"] = now.clean
     with st.container(horizontal=True, gap="medium"):
@@ -41,7 +47,11 @@ def _figures(now: Standing) -> None:
                 st.caption(title)
                 st.markdown(f"**{percent(value)}** :gray[{interval_text(value, now.n)}]")
     attack = "the quick attack of training, so an upper estimate of robust accuracy"
-    st.caption(f"n = {now.n:,} validation images; {attack}. Intervals: 95 % (Wilson)." if now.n else f"On the validation images; {attack}.")
+    st.caption(
+        f"n = {now.n:,} validation images; {attack}. Intervals: 95 % (Wilson)."
+        if now.n
+        else f"On the validation images; {attack}."
+    )
     if now.best == 0:
         st.warning(f"{NEVER_ROBUST[:1].upper()}{NEVER_ROBUST[1:]}.")
 

@@ -1,4 +1,5 @@
-"""The right column of the Train page: the one button with its cost, the runs, their curves and one run in detail."""
+"""The right column of the Train page: the one button with its cost, the runs, their curves and one
+run in detail."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from cdp.ui.words import plain
 
 
 def action(held: Trained, info: DatasetInfo | None, runs: list[Run]) -> None:
-    """Train, with what it costs; where the settings do not fit together, why. Nothing but that keeps the button from working."""
+    """Train, with what it costs; where the settings do not fit together, why. Nothing but that
+    keeps the button from working."""
     config, wrong = None, ""
     try:
         config = held.configs()[0]
@@ -34,11 +36,23 @@ def action(held: Trained, info: DatasetInfo | None, runs: list[Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
         label = "Train" if held.seeds == 1 else f"Train {held.seeds} runs"
         watched = watching(held.watched, runs)
-        st.button(label, type="primary", key="train_start", disabled=not usable, on_click=start, args=(held, watched))
+        st.button(
+            label,
+            type="primary",
+            key="train_start",
+            disabled=not usable,
+            on_click=start,
+            args=(held, watched),
+        )
         if config is not None and usable:
             estimate(config, held.seeds)
     if wrong:
-        st.error(plain(f"{'These settings do not fit together' if config is None else 'Not ready'}: {wrong}."))
+        st.error(
+            plain(
+                f"{'These settings do not fit together' if config is None else 'Not ready'}:"
+                f" {wrong}."
+            )
+        )
     if config is not None and info is not None:
         _beside(held, config, info, runs)
 
@@ -51,7 +65,12 @@ def _beside(held: Trained, config: TrainConfig, info: DatasetInfo, runs: list[Ru
         st.warning(plain(text if text.endswith(".") else f"{text}."))
     same = next((run for run in runs if run.config == config), None)
     if same is not None:
-        st.caption(plain(f"Run {same.name} ({same.state}) has these very settings, so another one gives the same numbers."))
+        st.caption(
+            plain(
+                f"Run {same.name} ({same.state}) has these very settings, so another one gives the"
+                " same numbers."
+            )
+        )
 
 
 def results(held: Trained, runs: list[Run], choices: TrainChoices) -> None:
@@ -63,7 +82,9 @@ def results(held: Trained, runs: list[Run], choices: TrainChoices) -> None:
     ids = watching(held.watched, runs)
     here = {run.id: run for run in runs}
     if held.watched is None and moving(runs):
-        held.watch(ids)  # else the curves of all but the newest would go once the last of them is done
+        held.watch(
+            ids
+        )  # else the curves of all but the newest would go once the last of them is done
     with st.container(key="live"):
         list_of_runs(held, runs)
         with st.container():
@@ -85,13 +106,16 @@ def _empty() -> None:
     with st.container(border=True, key="empty"):
         st.markdown("**No training run yet**")
         st.markdown(
-            "Press Train: a network learns to withstand attacks on real images, in the background. Its curves appear here with "
-            "every validation, and it goes on when the browser or the app is closed."
+            "Press Train: a network learns to withstand attacks on real images, in the background."
+            " Its curves appear here with every validation, and it goes on when the browser or the"
+            " app is closed."
         )
         st.markdown(
-            "Add a synthetic set on the left and train again with the same seeds: it takes as many steps and sees as many images, so the difference "
-            "is what the set is worth. Further real images in its place are the ceiling."
+            "Add a synthetic set on the left and train again with the same seeds: it takes as many"
+            " steps and sees as many images, so the difference is what the set is worth. Further"
+            " real images in its place are the ceiling."
         )
         st.caption(
-            "Accuracies are measured on validation images held out from the training data; the test set is touched by evaluation only."
+            "Accuracies are measured on validation images held out from the training data; the test"
+            " set is touched by evaluation only."
         )

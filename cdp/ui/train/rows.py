@@ -1,4 +1,5 @@
-"""What the list says of a training run: state, time left, accuracies and settings in short. Files are read only where they changed."""
+"""What the list says of a training run: state, time left, accuracies and settings in short. Files
+are read only where they changed."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Followers = MutableMapping[str, Follower]
 
 @dataclass(frozen=True)
 class Standing:
-    """Accuracies of a run in 0..1 on ``n`` validation images, the robust ones under PGD; None where not measured yet. n: 0 unknown."""
+    """Accuracies of a run in 0..1 on ``n`` validation images, the robust ones under PGD; None where
+    not measured yet. n: 0 unknown."""
 
     step: int = 0
     epoch: int = 0
@@ -41,7 +43,8 @@ def train_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def standing(run: Run, followers: Followers) -> Standing:
-    """Where a run stands, by its journal. followers: of this session, so that only what is new is read."""
+    """Where a run stands, by its journal. followers: of this session, so that only what is new is
+    read."""
     follower = followers.get(run.id)
     if follower is None or follower.path.parent != run.folder:
         follower = followers[run.id] = Follower(run.folder / JOURNAL)
@@ -51,14 +54,22 @@ def standing(run: Run, followers: Followers) -> Standing:
     point = follower.points[-1]
     value = point.values.get
     return Standing(
-        steps_of(point) or 0, epoch_of(point), int(value("best_step", 0)), int(value("best_epoch", 0)), value("best_robust"),
-        value("robust_accuracy"), value("clean_accuracy"), int(value("n", 0)),
-    )  # fmt: skip
+        steps_of(point) or 0,
+        epoch_of(point),
+        int(value("best_step", 0)),
+        int(value("best_epoch", 0)),
+        value("best_robust"),
+        value("robust_accuracy"),
+        value("clean_accuracy"),
+        int(value("n", 0)),
+    )
 
 
 def epoch_line(run: Run, now: Standing) -> str:
     """State, optimiser steps with the epoch of the last validation, and time left."""
-    done = run.progress if run.state != "finished" and (now.epoch or run.state == "running") else None
+    done = (
+        run.progress if run.state != "finished" and (now.epoch or run.state == "running") else None
+    )
     epoch = f", epoch {now.epoch:,}" if now.epoch else ""
     return state_line(run, f"step {done.done:,} of {done.count:,}{epoch}" if done else "")
 
@@ -72,12 +83,17 @@ def accuracy_line(now: Standing) -> str:
     """Best and last robust accuracy; empty before the first validation."""
     if now.best is None or now.last is None:
         return ""
-    best = "never above 0 %" if now.best == 0 else f"{percent(now.best)} best ({at(now.best_step, now.best_epoch)})"
+    best = (
+        "never above 0 %"
+        if now.best == 0
+        else f"{percent(now.best)} best ({at(now.best_step, now.best_epoch)})"
+    )
     return f"robust {best}, {percent(now.last)} last"
 
 
 def at(step: int, epoch: int) -> str:
-    """Where in a training: "step 60, epoch 3", without steps where a journal of before does not count them."""
+    """Where in a training: "step 60, epoch 3", without steps where a journal of before does not
+    count them."""
     return f"step {step:,}, epoch {epoch:,}" if step else f"epoch {epoch:,}"
 
 
@@ -89,13 +105,18 @@ def facts(config: Any) -> str:
     real = "all real" if config.real is None else f"{config.real:,} real"
     parts = [TITLES[config.method], TITLES[config.architecture], data, real]
     if config.synthetic:
-        what = set_title(config.synthetic[0]) if len(config.synthetic) == 1 else f"{len(config.synthetic)} sets"
+        what = (
+            set_title(config.synthetic[0])
+            if len(config.synthetic) == 1
+            else f"{len(config.synthetic)} sets"
+        )
         parts.append(f"{config.fraction * 100:.0f} % of {what}")
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
 def row_html(run: Run, now: Standing, sign: Sign | None = None) -> str:
-    """One run: its name, where it stands, what it is. The bar is drawn while it moves or can be gone on with.
+    """One run: its name, where it stands, what it is. The bar is drawn while it moves or can be
+    gone on with.
 
     sign: how the curves draw it, None where they do not.
     """
@@ -105,20 +126,33 @@ def row_html(run: Run, now: Standing, sign: Sign | None = None) -> str:
         lines.append(bar_html(run, (sign or NEUTRAL).color))
     if run.error:
         lines.append(
-            f"<div style='font-size:0.85rem;{_ONE_LINE}' title='{html.escape(run.error, quote=True)}'>{html.escape(run.error)}</div>"
+            f"<div style='font-size:0.85rem;{_ONE_LINE}'"
+            f" title='{html.escape(run.error, quote=True)}'>{html.escape(run.error)}</div>"
         )
     small = f"<div style='font-size:0.8rem;opacity:0.7'>{html.escape(facts(run.config))}</div>"
-    said = "".join(line if line.startswith("<") else f"<div style='font-size:0.9rem'>{html.escape(line)}</div>" for line in lines)
-    return f"<div style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{said}{small}</div>".replace(" %", "&nbsp;%")
+    said = "".join(
+        line if line.startswith("<") else f"<div style='font-size:0.9rem'>{html.escape(line)}</div>"
+        for line in lines
+    )
+    return f"<div style='{_ROOMY};overflow-wrap:anywhere;line-height:1.45'>{head}{said}{small}</div>".replace(
+        " %", "&nbsp;%"
+    )
 
 
 def heading_html(name: str, sign: Sign | None) -> str:
     """A run's name as a heading, beside its mark in the curves."""
-    return f"<h3 style='font-size:1.125rem;margin:1rem 0 0;padding:0;overflow-wrap:anywhere'>{_mark(sign)}{html.escape(name)}</h3>"
+    return (
+        "<h3 style='font-size:1.125rem;margin:1rem 0"
+        f" 0;padding:0;overflow-wrap:anywhere'>{_mark(sign)}{html.escape(name)}</h3>"
+    )
 
 
 def _mark(sign: Sign | None) -> str:
-    return f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span> " if sign else ""
+    return (
+        f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span> "
+        if sign
+        else ""
+    )
 
 
 # As narrow as a phone needs it where space is shared, all that is left where there is more.
@@ -129,11 +163,19 @@ _ONE_LINE = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 def matching(runs: Sequence[Run], text: str) -> list[Run]:
     """Runs whose name, state or settings have every word of ``text``."""
     words = text.lower().split()
-    return [run for run in runs if all(word in f"{run.name} {run.state} {WORDS[run.state]} {facts(run.config)}".lower() for word in words)]
+    return [
+        run
+        for run in runs
+        if all(
+            word in f"{run.name} {run.state} {WORDS[run.state]} {facts(run.config)}".lower()
+            for word in words
+        )
+    ]
 
 
 def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, ...]:
-    """The runs on the curves, in the order chosen: those that are still here; where nobody chose, all that move, else the newest."""
+    """The runs on the curves, in the order chosen: those that are still here; where nobody chose,
+    all that move, else the newest."""
     if watched is None:
         chosen = [run.id for run in reversed(runs) if not run.over] or [run.id for run in runs[:1]]
         return tuple(chosen)

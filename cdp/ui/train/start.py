@@ -1,4 +1,5 @@
-"""What the one button of the Train page does: launch a run for each seed. What went wrong is said on the next draw."""
+"""What the one button of the Train page does: launch a run for each seed. What went wrong is said
+on the next draw."""
 
 from __future__ import annotations
 
@@ -13,15 +14,25 @@ from cdp.ui.train.state import Trained
 
 
 def start(held: Trained, watched: Sequence[str]) -> None:
-    """Launch one run a seed and watch them. watched: what was on the curves; it stays there where somebody chose it."""
+    """Launch one run a seed and watch them. watched: what was on the curves; it stays there where
+    somebody chose it."""
     forget()
     started: list[str] = []
     try:
         for config in held.configs():
-            wanted = automatic_name(config) if not held.name else held.name if held.seeds == 1 else f"{held.name}-s{config.seed}"
+            wanted = (
+                automatic_name(config)
+                if not held.name
+                else held.name
+                if held.seeds == 1
+                else f"{held.name}-s{config.seed}"
+            )
             started.append(launch.launch("train", config, launch.free_name("train", wanted)))
     except (CdpError, OSError) as error:
-        say_wrong(f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}: {sentence(error)}.")
+        say_wrong(
+            f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}:"
+            f" {sentence(error)}."
+        )
     if started:
         held.opened = started[0]
         held.watch([*(watched if held.watched is not None else ()), *started])

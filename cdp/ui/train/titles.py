@@ -7,11 +7,26 @@ from cdp.ui.fields import number
 from cdp.ui.widgets import number_text
 
 TITLES = {
-    "pgd-at": "PGD-AT", "trades": "TRADES", "mart": "MART", "linf": "l_inf", "l2": "l_2", "small-cnn": "Small CNN",
-    "preact-resnet-18": "PreActResNet-18", "wrn-28-10-swish": "WRN-28-10-Swish", "auto": "Auto", "none": "None", "crop": "Crop",
-    "crop-flip": "Crop and flip", "cutout": "Crop, flip and cutout", "stop": "Stop", "notice": "Only say so", "fp32": "fp32", "bf16": "bf16",
-    "uniform": "Anywhere in the budget", "noise": "Normal noise of 0.001",
-}  # fmt: skip
+    "pgd-at": "PGD-AT",
+    "trades": "TRADES",
+    "mart": "MART",
+    "linf": "l_inf",
+    "l2": "l_2",
+    "small-cnn": "Small CNN",
+    "preact-resnet-18": "PreActResNet-18",
+    "wrn-28-10-swish": "WRN-28-10-Swish",
+    "auto": "Auto",
+    "none": "None",
+    "crop": "Crop",
+    "crop-flip": "Crop and flip",
+    "cutout": "Crop, flip and cutout",
+    "stop": "Stop",
+    "notice": "Only say so",
+    "fp32": "fp32",
+    "bf16": "bf16",
+    "uniform": "Anywhere in the budget",
+    "noise": "Normal noise of 0.001",
+}
 
 
 _EMPTY = {"real": "all", "steps": "set in epochs", "epochs": "set in steps"}
