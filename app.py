@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cdp.ui import STYLE
-from cdp.ui.frame import usable_home
+from cdp.ui.kit.frame import usable_home
 
 st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
 st.html(STYLE)

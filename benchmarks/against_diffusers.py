@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.measuring import Spread, interleaved, paired_ratio
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options, diffusers_loop, to_bytes
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.embedding.metrics import agreement_difference, frechet_distance
 from cdp.tasks.batches import batch_count, batch_rows, generate_batch, labels_of
-from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.loaded import load_engine
 from cdp.tasks.sources import dataset_of_generation
 
 NAME, TITLE = "against_diffusers", "Our sampler against diffusers' own loop in fp32"

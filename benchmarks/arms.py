@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from benchmarks.results import Figure
-from cdp.config import GenerateConfig, flatten
+from cdp.config.generate import GenerateConfig, flatten
 from cdp.data.atomic import atomic_file
 from cdp.embedding.metrics import (
     agreement,
@@ -24,8 +24,8 @@ from cdp.embedding.metrics import (
 from cdp.errors import MissingError
 from cdp.paths import home
 from cdp.tasks.batches import batch_count, generate_batch
-from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.loaded import load_engine
 from cdp.tasks.sources import dataset_of_generation
 
 NEIGHBOURS, COVER_NEIGHBOURS = 3, 5

@@ -147,8 +147,8 @@ def _busy() -> Iterator[None]:
 def preview_beside_training(options: Options) -> list[float]:
     """Seconds from submit to the first frame on a warm engine, while a training works in the
     background."""
-    from cdp.config_train import TrainConfig
-    from cdp.runs import launch, records
+    from cdp.config.train import TrainConfig
+    from cdp.work import launch, records
 
     before = os.environ.get("CDP_HOME")
     with tempfile.TemporaryDirectory(
@@ -173,7 +173,7 @@ def preview_beside_training(options: Options) -> list[float]:
 def _wait_for_steps(folder: Path, patience: float = 120.0) -> None:
     """Until the training has done some optimiser steps. Raises CdpError where it ends or takes too
     long."""
-    from cdp.runs import records
+    from cdp.work import records
 
     end = time.monotonic() + patience
     while time.monotonic() < end:

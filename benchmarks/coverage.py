@@ -34,7 +34,7 @@ from cdp.embedding.measure import TITLES, Real, difference
 from cdp.embedding.report import real_baseline
 from cdp.errors import CdpError, InputError
 from cdp.statistics.shares import wilson
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 NAME, TITLE = "coverage", "How often a 95 % interval holds what it promises"
 NOTES = (

@@ -20,7 +20,7 @@ from cdp.robust.augment import to_tensor
 from cdp.robust.autoattack import autoattack_suite
 from cdp.robust.suite_state import SuiteState
 from cdp.robust.suites import run_suite
-from cdp.types import Split
+from cdp.values.types import Split
 
 NAME, TITLE = "evaluation_overhead", "AutoAttack (standard) under our loop against the bare package"
 DATASET, ENCODER, SEED = "fashion-mnist", "robust", 0

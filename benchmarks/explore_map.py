@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring import Spread, spread
 from benchmarks.results import Figure, Target
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.errors import CdpError
 from cdp.paths import ROOT
 

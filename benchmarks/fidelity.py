@@ -20,7 +20,7 @@ from cdp.embedding.metrics import (
 from cdp.models.classifiers import SmallCNN
 from cdp.models.precision import pick_device, pick_dtype
 from cdp.robust.encoder_training import EncoderTrainer, accuracy, plain
-from cdp.types import Interval, Split
+from cdp.values.types import Interval, Split
 
 
 def agreement_figures(

@@ -12,9 +12,9 @@ import torch
 from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure
 from benchmarks.scenes import FULL_WINDOW, Options
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.tasks.batches import sample_batch
-from cdp.tasks.engine import load_engine, to_tensor
+from cdp.tasks.loaded import load_engine, to_tensor
 from cdp.tasks.sources import dataset_of_generation, real_images
 
 NAME, TITLE = "levers", "What each lever is worth"

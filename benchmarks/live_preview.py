@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmarks.measuring import Arm, interleaved, spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options, to_bytes
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError
-from cdp.runs.engine import Engine
-from cdp.runs.speed import Speed
 from cdp.tasks.live import live, warm
+from cdp.work.cost import Speed
+from cdp.work.engine import Engine
 
 NAME, TITLE = "live_preview", "The Generate page at the default preset"
 PATIENCE = 600.0

@@ -9,7 +9,7 @@ from benchmarks.results import Figure
 from cdp.embedding.intervals import without_interval
 from cdp.embedding.metrics import nearest_distance, wilson
 from cdp.statistics.shares import quantile_of
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 NEAR = 0.001
 """A near copy is nearer to a training image than all but this share of held-out real images are."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.measuring import Spread, spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
-from cdp.config import GenerateConfig, unflatten
+from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import CdpError
 from cdp.paths import ROOT
 
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    from cdp.runs.generation import generate_set
+    from cdp.work.generation import generate_set
 
     generate_set(_config(given.count), given.out)
     print(f"{peak():.1f}")

@@ -20,19 +20,19 @@ import numpy as np
 from benchmarks import documents, fidelity, memorisation, results, tables
 from benchmarks.measuring import load_now, machine
 from benchmarks.results import Figure
-from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.presets import PRESETS
 from cdp.data.registry import load_split
 from cdp.data.sets import SampleSet, open_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import read_json, write_json
 from cdp.paths import home
-from cdp.presets import PRESETS
-from cdp.runs.generation import generate_set
-from cdp.runs.progress import Progress
-from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.loaded import load_engine
 from cdp.tasks.sources import balanced_rows, dataset_of_generation
-from cdp.types import Split
+from cdp.values.types import Split
+from cdp.work.generation import generate_set
+from cdp.work.progress import Progress
 
 NAME, TITLE = "quality", "Quality of the unguided samples"
 EPOCHS = 15

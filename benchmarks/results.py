@@ -14,7 +14,7 @@ from benchmarks.measuring import Spread
 from cdp.data.atomic import write_json
 from cdp.errors import InputError
 from cdp.paths import ROOT, home
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 RESULTS = ROOT / "benchmarks" / "results"
 PER_CENT = ("%", "points")

@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 from benchmarks.measuring import spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
-from cdp.config_evaluate import EvaluateConfig
-from cdp.config_train import TrainConfig
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.paths import ROOT, cache_dir
-from cdp.runs.table.columns import sort_rows
-from cdp.runs.table.index import Index
-from cdp.runs.table.labels import change_labels
-from cdp.runs.table.query import matching
-from cdp.runs.table.rows import Row
+from cdp.results.table.columns import sort_rows
+from cdp.results.table.index import Index
+from cdp.results.table.labels import change_labels
+from cdp.results.table.query import matching
+from cdp.results.table.rows import Row
 
 NAME, TITLE = "run_table", "The run table"
 RUNS, EPOCHS, EVALUATIONS, OVERLAID = 2000, 200, 400, 20

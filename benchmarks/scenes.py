@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdp.config import GenerateConfig, unflatten
+from cdp.config.generate import GenerateConfig, unflatten
+from cdp.config.presets import PRESETS
 from cdp.diffusion.solvers import Solver, image_seeds
-from cdp.presets import PRESETS
 from cdp.tasks.batches import labels_of, sample_batch
-from cdp.tasks.engine import load_engine, to_uint8
-from cdp.types import Step
+from cdp.tasks.loaded import load_engine, to_uint8
+from cdp.values.types import Step
 
 IMAGES = 64
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from benchmarks import documents, results, tables
 from benchmarks.arms import Arm, RealSide, compare, describe, load_or_make
 from benchmarks.measuring import load_now, machine
-from cdp.config import GenerateConfig, unflatten
+from cdp.config.generate import GenerateConfig, unflatten
+from cdp.config.presets import PRESETS
 from cdp.errors import CdpError, InputError, MissingError
-from cdp.presets import PRESETS
-from cdp.tasks.engine import load_engine
 from cdp.tasks.judge import judged, load_judge
+from cdp.tasks.loaded import load_engine
 from cdp.tasks.sources import dataset_of_generation, real_images
 
 NAME, TITLE = "study_guidance", "Guided against unguided, from the same noise"

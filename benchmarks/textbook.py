@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
 from cdp.robust.augment import augmentation_of, to_tensor

@@ -13,7 +13,7 @@ from benchmarks.browsing import browsing
 from benchmarks.measuring import spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

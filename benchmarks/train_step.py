@@ -19,23 +19,23 @@ from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
 from benchmarks.textbook import trades_training
-from cdp.config_train import TrainConfig
+from cdp.config.presets_train import train_preset
+from cdp.config.train import TrainConfig
 from cdp.data.atomic import write_json
 from cdp.data.registry import load_split
 from cdp.models.architectures import build_classifier
-from cdp.presets_train import train_preset
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import validate
-from cdp.runs import work_train
-from cdp.runs.journal import JOURNAL
-from cdp.runs.kinds import Context
-from cdp.runs.points import SteadyJournal
-from cdp.runs.records import CONFIG as CONFIG_FILE
-from cdp.runs.records import read_run
-from cdp.runs.reporter import Reporter
 from cdp.tasks.estimate import estimate
 from cdp.tasks.train_data import prepare
-from cdp.types import DatasetInfo, Interval
+from cdp.values.types import DatasetInfo, Interval
+from cdp.work import work_train
+from cdp.work.journal import JOURNAL
+from cdp.work.kinds import Context
+from cdp.work.points import SteadyJournal
+from cdp.work.records import CONFIG as CONFIG_FILE
+from cdp.work.records import read_run
+from cdp.work.reporter import Reporter
 
 NAME, TITLE = "train_step", "A TRADES step with PGD-10 against a plain textbook implementation"
 CONFIG = TrainConfig(real=6400, epochs=8)

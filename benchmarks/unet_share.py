@@ -8,9 +8,9 @@ import time
 from benchmarks.measuring import spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options, clock_inside
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.tasks.batches import sample_batch
-from cdp.tasks.engine import load_engine
+from cdp.tasks.loaded import load_engine
 
 NAME, TITLE = "unet_share", "Unguided sampling: share of wall time inside the U-Net"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp import __version__
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.paths import ROOT, home
 

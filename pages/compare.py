@@ -4,7 +4,7 @@ verdicts."""
 import streamlit as st
 
 from cdp.ui.compare.page import compare_page
-from cdp.ui.frame import framed
+from cdp.ui.kit.frame import framed
 
 framed()
 st.title("Compare", anchor=False)

@@ -4,7 +4,7 @@ on the right."""
 import streamlit as st
 
 from cdp.ui.evaluate.page import evaluate_page
-from cdp.ui.frame import framed
+from cdp.ui.kit.frame import framed
 
 framed()
 st.title("Evaluate", anchor=False)

@@ -7,7 +7,7 @@ from cdp.ui.explore.catalog import read_choices
 from cdp.ui.explore.form import form
 from cdp.ui.explore.page import empty, unlabelled, view
 from cdp.ui.explore.state import explored, write_url
-from cdp.ui.frame import framed, warned
+from cdp.ui.kit.frame import framed, warned
 
 framed()
 choices = read_choices()

@@ -1,7 +1,7 @@
 """Saved sample sets."""
 
-from cdp.ui.frame import framed
 from cdp.ui.gallery.page import show
+from cdp.ui.kit.frame import framed
 
 framed()
 show()

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from cdp.ui.catalog import read_catalog
-from cdp.ui.frame import framed, warned
 from cdp.ui.generate.action import action, current_job
 from cdp.ui.generate.background import background_runs
 from cdp.ui.generate.page import left_column, no_model, right_column
 from cdp.ui.generate.state import settings, write_url
+from cdp.ui.kit.catalog import read_catalog
+from cdp.ui.kit.frame import framed, warned
 
 framed()
 catalog = read_catalog()

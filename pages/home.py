@@ -1,7 +1,7 @@
 """What this is for, in three sentences, and the way in."""
 
-from cdp.ui.frame import framed
 from cdp.ui.home import purpose, store
+from cdp.ui.kit.frame import framed
 
 framed()
 purpose()

@@ -3,7 +3,7 @@ budget is."""
 
 import streamlit as st
 
-from cdp.ui.frame import framed
+from cdp.ui.kit.frame import framed
 from cdp.ui.lab.view import lab_view
 
 framed()

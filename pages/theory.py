@@ -3,7 +3,7 @@ on the right."""
 
 import streamlit as st
 
-from cdp.ui.frame import framed
+from cdp.ui.kit.frame import framed
 from cdp.ui.theory.page import theory_page
 
 framed()

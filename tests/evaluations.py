@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from cdp import paths
-from cdp.config_evaluate import EvaluateConfig
-from cdp.evaluation import (
+from cdp.config.evaluate import EvaluateConfig
+from cdp.statistics.shares import wilson
+from cdp.values.evaluation import (
     STANDS,
     WRONG_BEFORE,
     Check,
@@ -29,8 +30,7 @@ from cdp.evaluation import (
     Unseen,
     WeightsReport,
 )
-from cdp.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
-from cdp.statistics.shares import wilson
+from cdp.values.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
 
 CLASSES = (
     "T-shirt/top",

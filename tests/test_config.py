@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from cdp.cli.options import leaves
-from cdp.config import GROUPS, GenerateConfig, flatten, refusal, unflatten, upgraded
+from cdp.config.generate import GROUPS, GenerateConfig, flatten, refusal, unflatten, upgraded
+from cdp.config.knobs import parse
+from cdp.config.presets import PRESETS, preset
 from cdp.errors import InputError, MissingError
-from cdp.knobs import parse
-from cdp.presets import PRESETS, preset
 
 FIELDS = leaves()
 

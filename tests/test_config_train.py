@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.config_train import (
+from cdp.config.knobs import parse
+from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.train import (
     TrainConfig,
     attack_steps_of,
     automatic_name,
@@ -17,8 +19,6 @@ from cdp.config_train import (
 from cdp.data.catalog import CATALOG
 from cdp.data.names import valid_name
 from cdp.errors import InputError
-from cdp.knobs import parse
-from cdp.presets_train import TRAIN_PRESETS, train_preset
 
 
 @pytest.mark.parametrize("name", TRAIN_PRESETS)

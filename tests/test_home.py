@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from cdp import paths
 from cdp.errors import InputError
-from cdp.runs.failures import sentence
-from tests.test_cli import cdp, write_npz
+from cdp.work.failures import sentence
+from tests.cli.test_cli import cdp, write_npz
 
 REMEDY = "set the environment variable CDP_HOME to a folder that you can write"
 

@@ -12,7 +12,7 @@ import pytest
 
 from cdp import doctor
 from cdp.cli.doctor import lines
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.models.encoders import JUDGE
 from cdp.paths import ROOT
 

@@ -34,12 +34,12 @@ def python_files(*places: str) -> list[Path]:
 def paint_path() -> list[str]:
     """The modules that paint a page or start the command line."""
     named = [
-        "cdp.config",
-        "cdp.types",
-        "cdp.presets",
+        "cdp.config.generate",
+        "cdp.values.types",
+        "cdp.config.presets",
         "cdp.paths",
         "cdp.errors",
-        "cdp.noise",
+        "cdp.models.noise_schedule",
         "cdp.doctor",
         "cdp.__main__",
     ]
@@ -190,8 +190,8 @@ ENTRIES = {
         "import sys; sys.argv = ['cdp', 'doctor']\nimport runpy; runpy.run_module('cdp',"
         " run_name='__main__')"
     ),
-    "a worker": "import cdp.runs.worker, torch",
-    "the helper": "import cdp.runs.side_worker, torch",
+    "a worker": "import cdp.work.worker, torch",
+    "the helper": "import cdp.work.helper_worker, torch",
     "a page": "import runpy; import cdp.ui, torch",
     "benchmarks": "import benchmarks.__main__, torch",
 }

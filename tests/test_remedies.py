@@ -20,21 +20,21 @@ from typer.testing import CliRunner
 
 from cdp import paths
 from cdp.cli.main import app
-from cdp.config_evaluate import EvaluateConfig
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.knobs import parse
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.bringing import bring
 from cdp.data.facts import require_trainable
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
 from cdp.errors import CdpError
-from cdp.knobs import parse
 from cdp.models.architectures import build_classifier
 from cdp.models.encoders import load_encoder, save_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.models.places import encoder_folder, model_folder
 from cdp.paths import encoders_dir
-from cdp.tasks.engine import encoder_on_device
 from cdp.tasks.evaluate_data import prepare as prepare_evaluation
+from cdp.tasks.loaded import encoder_on_device
 from cdp.tasks.selecting import chosen_rows
 from cdp.tasks.sources import dataset_of, open_source
 from cdp.tasks.train_data import prepare as prepare_training
@@ -82,7 +82,7 @@ def saved(name: str, classes: int = 3, count: int = 24, side: int = 8) -> str:
 def training(text: str) -> Any:
     """A training as the command line reads it."""
     from cdp.cli.options import chosen
-    from cdp.config_train import TrainConfig
+    from cdp.config.train import TrainConfig
 
     given = dict(word.split("=", 1) for word in text.split())
     plain = {"dataset": "own", "epsilon": "0.1", "held_out": 10}

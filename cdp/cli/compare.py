@@ -12,8 +12,8 @@ from cdp.cli.output import AsJson, print_json, say
 from cdp.errors import InputError
 
 if TYPE_CHECKING:
-    from cdp.comparison import Comparison
-    from cdp.runs.records import Run
+    from cdp.values.comparison import Comparison
+    from cdp.work.records import Run
 
 Reports = Annotated[
     list[Path] | None,
@@ -64,8 +64,8 @@ def compare(
     rest is compared.
     """
     from cdp.cli.compared import told
-    from cdp.runs.comparing.comparison import compare as compared
-    from cdp.runs.comparing.comparison import comparison_json
+    from cdp.results.comparing.comparison import compare as compared
+    from cdp.results.comparing.comparison import comparison_json
 
     makers = [(path, _maker(path)) for path in report or []]
     comparison = compared(
@@ -90,7 +90,7 @@ def resolved(words: Sequence[str]) -> list[str]:
     """Run ids, each once. A word is, in this order: an id, the name of one training, the name of a
     group, the beginning of one id. One that is none of them stays as it is, so that the comparison
     names it as missing. Raises InputError where it is several."""
-    from cdp.runs.records import list_runs
+    from cdp.work.records import list_runs
 
     everything = list_runs()[::-1]
     groups = _groups([run for run in everything if run.kind == "train"])
@@ -102,8 +102,8 @@ def resolved(words: Sequence[str]) -> list[str]:
 def _found(where: str | None) -> list[str]:
     """Ids of the trainings that a filter finds, the oldest first. Raises InputError where it cannot
     be read."""
-    from cdp.runs.table.index import Index
-    from cdp.runs.table.query import matching
+    from cdp.results.table.index import Index
+    from cdp.results.table.query import matching
 
     return [] if where is None else [row.id for row in reversed(matching(Index().rows(), where))]
 
@@ -112,8 +112,8 @@ def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
     """Ids by what the names of several seeds of the same settings share: of all of them, as an arm
     is called, and of those that are alike but for their seed, so that a run that was repeated under
     another name takes nothing away."""
-    from cdp.naming import common_name
-    from cdp.runs.comparing.arms import groups_of, settings_key
+    from cdp.results.comparing.arms import groups_of, settings_key
+    from cdp.values.naming import common_name
 
     arms, alike = (
         groups_of(trainings),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdp.comparison import Arm, Comparison, Difference, span_text
-from cdp.evaluation import without_width
 from cdp.statistics.verdicts import no_width
-from cdp.types import Interval
+from cdp.values.comparison import Arm, Comparison, Difference, span_text
+from cdp.values.evaluation import without_width
+from cdp.values.types import Interval
 
 HEAD = ("ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED BY")
 

@@ -12,13 +12,13 @@ import typer
 from cdp.cli.evaluated import check_exports, told_report, write_exports
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJsonAtEnd, print_json, say
-from cdp.config_evaluate import CODE, RUN, EvaluateConfig, automatic_name
+from cdp.config.evaluate import CODE, RUN, EvaluateConfig, automatic_name
+from cdp.config.knobs import parse
 from cdp.errors import CdpError, InputError
-from cdp.knobs import parse
 from cdp.models.places import given_path, written_path
 
 if TYPE_CHECKING:
-    from cdp.runs.records import Run
+    from cdp.work.records import Run
 
 _CODE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -79,7 +79,7 @@ def evaluate(
     or killed goes on with resume. A network of your own code works in this process; the same
     command again goes on where it was.
     """
-    from cdp.runs.launch import free_name, launch
+    from cdp.work.launch import free_name, launch
 
     if (target is None) == (model is None):
         raise InputError("model: say once what to evaluate, as an argument or with --model")
@@ -162,8 +162,14 @@ def _say_started(run_id: str, name: str, *, as_json: bool) -> None:
 def _conclude(run_id: str, exports: list[Path], *, as_json: bool) -> None:
     """Wait for the end, then print the report and write what was asked for."""
     from cdp.cli.runs import waited
-    from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report, report_json
-    from cdp.runs.summary import record
+    from cdp.results.summary import record
+    from cdp.values.evaluation_files import (
+        OUTCOMES,
+        REPORT,
+        read_outcomes,
+        read_report,
+        report_json,
+    )
 
     run: Run = waited(run_id, "images")
     if run.state != "finished":

@@ -9,11 +9,11 @@ from pathlib import Path
 from cdp.cli.output import duration, say
 from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
-from cdp.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport
-from cdp.evaluation_files import report_json
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.statistics.extremes import weakest_words
-from cdp.types import Interval
+from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport
+from cdp.values.evaluation_files import report_json
+from cdp.values.types import Interval
 
 EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
 

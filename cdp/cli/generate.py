@@ -10,12 +10,12 @@ import typer
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json, say
-from cdp.config import GenerateConfig, unflatten
-from cdp.presets import PRESETS, preset
+from cdp.config.generate import GenerateConfig, unflatten
+from cdp.config.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from cdp.data.sets import SampleSet
-    from cdp.runs.progress import Progress
+    from cdp.work.progress import Progress
 
 EPILOG = "Presets: " + " ".join(f"{name}: {entry.source}" for name, entry in PRESETS.items())
 
@@ -40,8 +40,8 @@ def generate(
 
     Repeat the same command after a kill or Ctrl-C: it goes on where it stopped.
     """
-    from cdp.runs.generation import generate_set
     from cdp.tasks.generate_warnings import warnings
+    from cdp.work.generation import generate_set
 
     config = unflatten(chosen(given), preset(preset_name))
     latest: list[Progress] = []

@@ -109,6 +109,6 @@ def _report(kind: type[BaseException], error: BaseException, _: TracebackType | 
 
 
 def _tell(error: BaseException) -> None:
-    from cdp.runs.failures import sentence
+    from cdp.work.failures import sentence
 
     say(sentence(error) if isinstance(error, Cancelled) else f"error: {sentence(error)}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cdp.tasks.measured import Comparison
-    from cdp.types import Interval
+    from cdp.values.types import Interval
 
 
 def register(app: typer.Typer) -> None:

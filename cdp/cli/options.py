@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from cdp.config import GROUPS, GenerateConfig
+from cdp.config.generate import GROUPS, GenerateConfig
+from cdp.config.knobs import Frozen
 from cdp.errors import InputError
-from cdp.knobs import Frozen
 
 EMPTY = ("", "all", "none", "auto")
 """Words for an optional number that is left empty."""

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdp.config_evaluate import CODE, EvaluateConfig, automatic_name
+from cdp.config.evaluate import CODE, EvaluateConfig, automatic_name
 from cdp.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
 
     Goes on with an unfinished run of the same settings. Ctrl-C stops it, and what was done is kept.
     """
-    from cdp.runs import worker
-    from cdp.runs.kinds import KINDS
-    from cdp.runs.launch import create, free_name
-    from cdp.runs.records import LOG, RESUMABLE, STOP, list_runs
-    from cdp.runs.work_evaluate import evaluate
+    from cdp.work import worker
+    from cdp.work.kinds import KINDS
+    from cdp.work.launch import create, free_name
+    from cdp.work.records import LOG, RESUMABLE, STOP, list_runs
+    from cdp.work.work_evaluate import evaluate
 
     net = own_network(config.model.removeprefix(CODE))
     unfinished = (
@@ -94,7 +94,7 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
 
 
 def _folder(run_id: str) -> Any:
-    from cdp.runs.records import run_folder
+    from cdp.work.records import run_folder
 
     return run_folder(run_id)
 

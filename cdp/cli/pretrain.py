@@ -13,11 +13,11 @@ import typer
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json, say
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
-from cdp.knobs import Frozen, parse
+from cdp.config.knobs import Frozen, parse
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 
 if TYPE_CHECKING:
-    from cdp.pretrain import Progress
+    from cdp.tasks.pretrain import Progress
 
 Config = TypeVar("Config", bound=Frozen)
 
@@ -37,7 +37,7 @@ def pretrain(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """
     config = parse(PretrainConfig, chosen(given, PretrainConfig))
     _check(config)
-    from cdp.pretrain import run_pretrain
+    from cdp.tasks.pretrain import run_pretrain
 
     _train(run_pretrain, config, as_json)
 
@@ -50,7 +50,7 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """
     config = parse(EncoderConfig, chosen(given, EncoderConfig))
     _check(config)
-    from cdp.pretrain import run_pretrain_encoder
+    from cdp.tasks.pretrain import run_pretrain_encoder
 
     _train(run_pretrain_encoder, config, as_json)
 
@@ -58,7 +58,7 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
 def _check(config: PretrainConfig | EncoderConfig) -> None:
     """What the page says of a data set, said before the training: what stands in the way ends the
     command."""
-    from cdp.tasks.pretrain_data import require_ready
+    from cdp.tasks.pretrain.data import require_ready
 
     for sentence in require_ready(config):
         say(f"note: {sentence}")

@@ -15,12 +15,12 @@ import typer
 
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJson, duration, print_json, say
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
+from cdp.config.knobs import parse
 from cdp.errors import InputError
-from cdp.knobs import parse
 
 if TYPE_CHECKING:
-    from cdp.types import Embedding
+    from cdp.values.types import Embedding
 
 
 def register(app: typer.Typer) -> None:

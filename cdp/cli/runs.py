@@ -15,7 +15,7 @@ from cdp.cli.runtable import table, told
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
 
 if TYPE_CHECKING:
-    from cdp.runs.records import Run
+    from cdp.work.records import Run
 
 POLL_SECONDS = 0.3
 FOLLOW_BYTES = 1 << 16
@@ -61,7 +61,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List background runs, newest first, without archived trainings."""
-    from cdp.runs.kinds import KINDS
+    from cdp.work.kinds import KINDS
 
     if kind is not None and kind not in KINDS:
         raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(KINDS)}")
@@ -83,10 +83,10 @@ def runs(
 
 
 def _listed(kind: str | None, where: str | None) -> list[Run]:
-    from cdp.runs.records import get_run, list_runs
-    from cdp.runs.table.index import Index
-    from cdp.runs.table.labels import read_labels
-    from cdp.runs.table.query import matching
+    from cdp.results.table.index import Index
+    from cdp.results.table.labels import read_labels
+    from cdp.results.table.query import matching
+    from cdp.work.records import get_run, list_runs
 
     if where is None:
         listed = [run for run in list_runs() if kind in (None, run.kind)]
@@ -112,8 +112,8 @@ def show(run: Which, as_json: AsJson = False) -> None:
 def _line(run: Run) -> dict[str, Any]:
     """What the table shows of a run. Of a training without reading its whole journal, as there may
     be thousands."""
-    from cdp.runs.table.labels import labels_json, read_labels
-    from cdp.runs.table.reached import reached_of
+    from cdp.results.table.labels import labels_json, read_labels
+    from cdp.results.table.reached import reached_of
 
     if run.kind != "train":
         return _record(run)
@@ -131,8 +131,8 @@ def _line(run: Run) -> dict[str, Any]:
 
 def _record(run: Run) -> dict[str, Any]:
     """What is known of a run, JSON-ready, with its labels."""
-    from cdp.runs.summary import record
-    from cdp.runs.table.labels import labels_json, read_labels
+    from cdp.results.summary import record
+    from cdp.results.table.labels import labels_json, read_labels
 
     return record(run) | {"labels": labels_json(read_labels(run.folder))}
 
@@ -140,8 +140,8 @@ def _record(run: Run) -> dict[str, Any]:
 def stop(run: Which, as_json: AsJson = False) -> None:
     """Ask a run to stop. What it finished is kept, it can be resumed, and within 5 seconds it is
     over."""
-    from cdp.runs import launch
-    from cdp.runs.records import get_run
+    from cdp.work import launch
+    from cdp.work.records import get_run
 
     found = find(run)
     launch.stop(found.id)
@@ -152,7 +152,7 @@ def stop(run: Which, as_json: AsJson = False) -> None:
 
 def resume(run: Which, wait: Wait = False, as_json: AsJson = False) -> None:
     """Let a run that failed, was stopped or was interrupted go on where it was left."""
-    from cdp.runs import launch
+    from cdp.work import launch
 
     found = find(run)
     launch.resume(found.id)
@@ -173,7 +173,7 @@ def logs(
     ] = 40,
 ) -> None:
     """Print the last lines of a run's log."""
-    from cdp.runs.records import LOG, get_run
+    from cdp.work.records import LOG, get_run
 
     found = find(run)
     path = found.folder / LOG
@@ -203,7 +203,7 @@ def logs(
 def find(text: str) -> Run:
     """The run meant. Raises MissingError where there is none, InputError where there are
     several."""
-    from cdp.runs.records import list_runs
+    from cdp.work.records import list_runs
 
     everything = list_runs()
     for matches in (
@@ -250,7 +250,7 @@ def waited(run_id: str, unit: str) -> Run:
 
 def follow(run_id: str, unit: str, over: threading.Event | None = None) -> Run:
     """The run once it is over, or ``over`` is set; shows its progress in ``unit``."""
-    from cdp.runs.records import get_run
+    from cdp.work.records import get_run
 
     with ProgressLine(unit) as line:
         while not (run := get_run(run_id)).over and not (over and over.is_set()):
@@ -266,7 +266,7 @@ def follow(run_id: str, unit: str, over: threading.Event | None = None) -> Run:
 
 
 def _say_state(run_id: str, *, as_json: bool) -> None:
-    from cdp.runs.records import get_run
+    from cdp.work.records import get_run
 
     found = _record(get_run(run_id))
     if as_json:

@@ -12,14 +12,14 @@ import typer
 
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJson, ProgressLine, print_json, say
-from cdp.config_theory import TheoryConfig
+from cdp.config.knobs import parse
+from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
-from cdp.knobs import parse
 
 if TYPE_CHECKING:
     from cdp.theory import Problem, Synthetic
     from cdp.theory.expectation import Estimate
-    from cdp.types import Interval
+    from cdp.values.types import Interval
 
 View = Literal["curves", "map", "needed", "picture", "coordinates", "guided"]
 LONGEST_NAME, LONGEST_PART = 400, 255

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cdp.cli.output import say
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.figures.theory_curves import curve_rows, needed_rows
 from cdp.figures.theory_guided import guided_rows
 from cdp.figures.theory_map import map_rows

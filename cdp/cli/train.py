@@ -12,10 +12,10 @@ from cdp.cli.configfile import read_config
 from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJson, print_json, say
 from cdp.cli.runs import Wait, conclude
-from cdp.config_train import TrainConfig, automatic_name, overlaid
+from cdp.config.knobs import parse
+from cdp.config.presets_train import TRAIN_PRESETS, preset_settings
+from cdp.config.train import TrainConfig, automatic_name, overlaid
 from cdp.errors import InputError
-from cdp.knobs import parse
-from cdp.presets_train import TRAIN_PRESETS, preset_settings
 
 DEFAULT = "standard"
 EPILOG = "Presets: " + " ".join(f"{name}: {entry.source}" for name, entry in TRAIN_PRESETS.items())
@@ -52,8 +52,8 @@ def train(
     given as options replace those of the file or preset.
     """
     from cdp.data.registry import dataset_info
-    from cdp.runs.launch import free_name, launch
     from cdp.tasks.train_warnings import warnings_of
+    from cdp.work.launch import free_name, launch
 
     config = _config(config_file, preset, given)
     for note in warnings_of(config, dataset_info(config.dataset)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cdp.errors import MissingError
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 _DIGITS = tuple("0123456789")
 _FASHION = (

@@ -11,7 +11,7 @@ import numpy as np
 from cdp.data.bringing import TEST
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
-from cdp.types import Split
+from cdp.values.types import Split
 
 FEW = 50
 """Images of a class below which a diffusion model mostly learns them by heart."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 NAMED = 8
 """Classes that a sentence names before it counts the rest."""

@@ -15,7 +15,7 @@ from cdp.data.catalog import CATALOG
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.samples import SampleSet
 from cdp.errors import InputError, MissingError
-from cdp.types import DatasetInfo, Split
+from cdp.values.types import DatasetInfo, Split
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from cdp.diffusion.solvers import Solver
 from cdp.errors import InputError
 from cdp.models.denoiser import Denoiser
 from cdp.models.precision import autocast
-from cdp.types import Guide, NoiseState, Nudge, Step
+from cdp.values.types import Guide, NoiseState, Nudge, Step
 
 
 def to_eps(out: Tensor, x_t: Tensor, alpha_bar: float, prediction: str) -> Tensor:

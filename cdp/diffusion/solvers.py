@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdp.config import CLAMPING
+from cdp.config.generate import CLAMPING
 from cdp.errors import InputError
 
 MULTISTEP = ("dpmpp", "unipc")

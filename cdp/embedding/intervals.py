@@ -22,7 +22,7 @@ import numpy as np
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers
 from cdp.errors import InputError
 from cdp.statistics.shares import quantile_of, share_difference, wilson, wilson_bounds
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 Scale = Literal["plain", "share", "ratio", "spacing"]
 """How a figure varies, and how its interval lies about it: the same everywhere; as a share in [0,

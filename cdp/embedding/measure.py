@@ -26,7 +26,7 @@ from cdp.embedding.scatter import separation_interval
 from cdp.embedding.sphere import alignment, uniformity
 from cdp.embedding.two_sample import classifier_auc, mmd
 from cdp.errors import InputError
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 __all__ = ["TITLES", "Measurement", "Real", "difference", "measure"]
 

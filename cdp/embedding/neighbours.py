@@ -11,7 +11,7 @@ import numpy as np
 from cdp.embedding.checks import Floats, feature_rows
 from cdp.embedding.intervals import Parts, Scale, estimate, without_interval
 from cdp.errors import InputError
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 _BLOCK_BYTES = 32 << 20
 EXACT_ROWS = 2000

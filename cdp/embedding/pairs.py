@@ -23,7 +23,7 @@ from cdp.embedding.intervals import (
 from cdp.embedding.scatter import Groups
 from cdp.errors import InputError
 from cdp.statistics.holm import holm
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 Pair = tuple[int, int]
 

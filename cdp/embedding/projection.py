@@ -16,7 +16,7 @@ import numpy as np
 
 from cdp.embedding.checks import UndefinedError, feature_rows
 from cdp.errors import InputError
-from cdp.types import MapQuality
+from cdp.values.types import MapQuality
 
 Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
 

@@ -12,7 +12,7 @@ from cdp.embedding.intervals import agreement, agreement_difference, jackknife, 
 from cdp.embedding.neighbours import nearest_distance
 from cdp.embedding.scatter import separation_difference, separation_interval
 from cdp.errors import InputError
-from cdp.types import ArmReport, Interval
+from cdp.values.types import ArmReport, Interval
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
 from cdp.embedding.intervals import Estimate, difference, jackknife, leave_out
 from cdp.errors import InputError
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 FEWEST = 5
 """Images without which there is no interval of a ratio."""

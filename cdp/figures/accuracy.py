@@ -11,11 +11,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from cdp.evaluation import budget_text
 from cdp.figures.palette import GRID, INK
 from cdp.figures.panels import axis_name, layout_name, stacked
 from cdp.statistics.verdicts import no_width
-from cdp.types import Interval
+from cdp.values.evaluation import budget_text
+from cdp.values.types import Interval
 
 Row = dict[str, Any]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from cdp.evaluation import Curve, budget_text
 from cdp.figures.accuracy import (
     NORMS,
     Row,
@@ -21,6 +20,7 @@ from cdp.figures.accuracy import (
     vertical,
 )
 from cdp.figures.palette import Sign, faint
+from cdp.values.evaluation import Curve, budget_text
 
 BudgetLine = tuple[Sign, str, Curve]
 """How a curve is drawn, what it is called, and the curve."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.comparison import Arm, ClassDifference, Difference, Metric
-from cdp.evaluation import without_width
 from cdp.figures.accuracy import (
     Row,
     axis,
@@ -32,7 +30,9 @@ from cdp.figures.accuracy import (
 from cdp.figures.palette import Sign, named_sign
 from cdp.figures.panels import axis_name, layout_name
 from cdp.statistics.verdicts import no_width
-from cdp.types import Interval
+from cdp.values.comparison import Arm, ClassDifference, Difference, Metric
+from cdp.values.evaluation import without_width
+from cdp.values.types import Interval
 
 ARM_PX, CLASS_PX = 46, 22
 ALPHA = 0.05

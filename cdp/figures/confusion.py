@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.evaluation import WeightsReport
 from cdp.figures.accuracy import Row, axis, heading, names_px, panels, shown
 from cdp.figures.heatmap import CELL_PX, NAMED
 from cdp.figures.palette import INK
 from cdp.statistics.extremes import most_frequent
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
+from cdp.values.evaluation import WeightsReport
 
 LETTERS = 16
 GREY = "rgba(119,123,128,0.22)"

@@ -10,7 +10,7 @@ import numpy as np
 
 from cdp.figures.palette import Sign, named_signs
 from cdp.figures.series import Mean, best, gap, mean_over, share_band, smooth
-from cdp.naming import common_name
+from cdp.values.naming import common_name
 
 POINT, STEP, EPOCH, IMAGES, SYNTHETIC, TIME = (
     "point",
@@ -29,7 +29,7 @@ GAP = "gap"
 @dataclass(frozen=True)
 class RunCurves:
     """The validations of one run. group: equal for runs that differ in their seed only; columns:
-    float64 (E,) by the names of ``cdp.types.EpochMetrics``, "point" among them and strictly rising,
+    float64 (E,) by the names of ``cdp.values.types.EpochMetrics``, "point" among them and strictly rising,
     and "epoch"; nan where a value is not known."""
 
     id: str

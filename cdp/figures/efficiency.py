@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.comparison import EfficiencyLine, Equal
 from cdp.figures.accuracy import Row, axis, cells, heading, nothing, panels, said, shown, whisker
 from cdp.figures.palette import INK, Sign, named_sign
+from cdp.values.comparison import EfficiencyLine, Equal
 
 ZERO_GAP = 0.45
 """Decades between 0, which has no place on a log axis, and the smallest number."""

@@ -16,7 +16,7 @@ from cdp.errors import InputError
 from cdp.figures.palette import INK, Sign, class_sign, named_signs
 from cdp.figures.scale import Scale
 from cdp.figures.small_multiples import Grid, layout_of
-from cdp.types import NO_LABEL, Embedding
+from cdp.values.types import NO_LABEL, Embedding
 
 FAINT = 0.3
 """Opacity of the points that a filter leaves out, as a share of the others'."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from cdp.evaluation import ClassFigures, EvalReport, WeightsReport
 from cdp.figures.accuracy import (
     Row,
     axis,
@@ -25,7 +24,8 @@ from cdp.figures.accuracy import (
 )
 from cdp.figures.palette import Sign, faint, named_signs
 from cdp.statistics.extremes import weakest_words
-from cdp.types import Interval
+from cdp.values.evaluation import ClassFigures, EvalReport, WeightsReport
+from cdp.values.types import Interval
 
 WHICH = {"best": "best epoch", "last": "last epoch", "given": "the given weights"}
 BAR_PX, CLASS_PX, CLASS_SHIFT = 30, 24, 0.17

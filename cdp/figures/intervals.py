@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from cdp.figures.palette import GUIDED, INK, NEUTRAL, UNGUIDED, Sign
 from cdp.figures.panels import axis_name, layout_name, stacked
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
-from cdp.types import ArmReport, Interval, LiveResult
+from cdp.values.types import ArmReport, Interval, LiveResult
 
 
 @dataclass(frozen=True)

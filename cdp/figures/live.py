@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from cdp.figures.palette import GUIDED, UNGUIDED, Sign, faint
 from cdp.figures.panels import axis_name, layout_name, stacked
-from cdp.types import Frame
+from cdp.values.types import Frame
 
 MAX_POINTS = 500
 TICKS = 5

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from cdp.figures.palette import INK, Sign, named_signs
 from cdp.figures.panels import axis_name, layout_name, stacked
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
 _HOVER = ", %{customdata[0]}: %{y:.3g} (%{customdata[1]}), n = %{customdata[2]:,}<extra></extra>"

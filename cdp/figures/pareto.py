@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.comparison import Arm, compute_text, equal_compute
 from cdp.figures.accuracy import (
     Row,
     axis,
@@ -25,7 +24,8 @@ from cdp.figures.comparison import labels_of
 from cdp.figures.palette import INK, Sign, named_sign
 from cdp.figures.references import Reference
 from cdp.statistics.verdicts import FEW
-from cdp.types import Interval
+from cdp.values.comparison import Arm, compute_text, equal_compute
+from cdp.values.types import Interval
 
 Placed = tuple[Arm, Interval, Interval]
 """An arm with its clean and its robust accuracy."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdp.comparison import Arm
+from cdp.values.comparison import Arm
 
 ATTACK = "AutoAttack (standard)"
 SAME_BUDGET = 0.02

@@ -13,7 +13,7 @@ from cdp.figures.accuracy import Row, axis, shown
 from cdp.figures.palette import Sign
 from cdp.figures.scale import VIRIDIS
 from cdp.figures.theory import KINDS, framed
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 if TYPE_CHECKING:
     from cdp.theory.results import HeatMap

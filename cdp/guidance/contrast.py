@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdp.config import CLASS_AWARE, Guidance, negatives_of, positives_of
+from cdp.config.generate import CLASS_AWARE, Guidance, negatives_of, positives_of
 from cdp.errors import InputError
 from cdp.guidance import losses
 from cdp.guidance.head import OnlineHead

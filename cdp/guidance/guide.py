@@ -10,14 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cdp.config import Guidance, looks_back
+from cdp.config.generate import Guidance, looks_back
 from cdp.errors import CdpError
 from cdp.guidance.contrast import Contrast
 from cdp.guidance.keys import Bank
 from cdp.guidance.schedule import in_window, raw_weight, relative_strength
 from cdp.models.classifiers import Classifier
 from cdp.models.ranges import to_image_range
-from cdp.types import Guide, NoiseState, Nudge
+from cdp.values.types import Guide, NoiseState, Nudge
 
 
 class Descent(NamedTuple):

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cdp import noise
-from cdp.config import Guidance, Sampler, looks_back
+from cdp.config.generate import Guidance, Sampler, looks_back
+from cdp.models import noise_schedule as noise
 
 
 def in_window(guidance: Guidance, t_fraction: float) -> bool:

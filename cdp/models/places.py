@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import InputError
 from cdp.models.checkpoints import is_name
 from cdp.paths import ASSETS, ROOT, encoders_dir, models_dir

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cdp import __version__
-from cdp.comparison import Arm, Comparison, Difference, compute_text
 from cdp.figures.accuracy import Row, said
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.comparison import (
@@ -24,6 +23,7 @@ from cdp.figures.palette import Sign, named_signs
 from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
 from cdp.figures.references import matching_arms
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
+from cdp.values.comparison import Arm, Comparison, Difference, compute_text
 
 
 def comparison_html(

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdp import __version__
-from cdp.evaluation import EvalReport, Masking, WeightsReport
 from cdp.figures.accuracy import said, threat_text
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.confusion import confusion_rows, confusion_under_attack
@@ -24,6 +23,7 @@ from cdp.figures.masking import masking_rows, masking_surface, surface_rows
 from cdp.figures.palette import named_sign
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
+from cdp.values.evaluation import EvalReport, Masking, WeightsReport
 
 PAIRS = 60
 """Confusions listed, the most frequent; the CSV has them all."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdp.evaluation import UNRELIABLE, EvalReport
-from cdp.evaluation_files import report_json
-from cdp.types import Interval
+from cdp.values.evaluation import UNRELIABLE, EvalReport
+from cdp.values.evaluation_files import report_json
+from cdp.values.types import Interval
 
 ARCHITECTURES = {
     "wrn-28-10-swish": "WideResNet-28-10",

@@ -3,8 +3,8 @@ neither torch nor charts."""
 
 from __future__ import annotations
 
-from cdp.evaluation import EvalReport, Masking, budget_text
-from cdp.types import Interval
+from cdp.values.evaluation import EvalReport, Masking, budget_text
+from cdp.values.types import Interval
 
 NORMS = {"linf": "l_inf", "l2": "l_2"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

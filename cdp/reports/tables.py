@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cdp.comparison import Comparison, compute_text
 from cdp.errors import InputError
-from cdp.evaluation import STANDS, WRONG_BEFORE, EvalReport, Outcomes, WeightsReport
 from cdp.figures.comparison import METRICS, interval_words
 from cdp.reports.csvtext import to_csv
-from cdp.types import Interval
+from cdp.values.comparison import Comparison, compute_text
+from cdp.values.evaluation import STANDS, WRONG_BEFORE, EvalReport, Outcomes, WeightsReport
+from cdp.values.types import Interval
 
 EVALUATION = (
     "section",

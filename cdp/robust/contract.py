@@ -26,7 +26,7 @@ RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER = (
     "input range",
     "class order",
 )
-"""Kinds of findings; ``cdp.evaluation.UNRELIABLE`` are those that make a robust accuracy wrong."""
+"""Kinds of findings; ``cdp.values.evaluation.UNRELIABLE`` are those that make a robust accuracy wrong."""
 LOOKED, ALONE, RANGED = 32, 8, 128
 """Images of the batch that is asked for again and again; those asked for one by one; those whose
 accuracy in other ranges is measured."""

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor, nn
 
-from cdp.evaluation import CurvePoint
 from cdp.robust.attacks import Loss, cross_entropy, pgd
 from cdp.robust.trial import Run, ShouldStop, Trial, batches, seeded
 from cdp.statistics.shares import wilson
-from cdp.types import Interval
+from cdp.values.evaluation import CurvePoint
+from cdp.values.types import Interval
 
 BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Of the curve, in units of the evaluation's budget."""

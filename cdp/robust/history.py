@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cdp.robust.validation import Validation
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 
 _FIELDS = tuple((field.name, field.type == "int") for field in fields(EpochMetrics))
 _EVERY_EPOCH = 18

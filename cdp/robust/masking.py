@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cdp.evaluation import Check, Masking, Surface, Verdict
 from cdp.robust.attacks import margin
 from cdp.robust.autoattack import square_attack
 from cdp.robust.eval_curve import Attacker, OnBatch
 from cdp.robust.surface import DIRECTIONS, loss_rises, loss_surface
 from cdp.robust.trial import ShouldStop, Trial
 from cdp.statistics.shares import share_difference, wilson
-from cdp.types import Interval
+from cdp.values.evaluation import Check, Masking, Surface, Verdict
+from cdp.values.types import Interval
 
 SPARE = 0.03
 """A check passes only where the upper end of its interval is within 3 points of the limit, so that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cdp.config_train import AUTO, TrainConfig, attack_steps_of
+from cdp.config.train import AUTO, TrainConfig, attack_steps_of
 
 WARM, START, END = 0.25, 25.0, 1e4
 """One-cycle: share of training that the rate rises, its start below the peak, and its end below the

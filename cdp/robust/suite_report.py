@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.evaluation import ClassFigures, Outcome, Stage, WeightsReport, Which
 from cdp.robust.suite_state import SuiteState
 from cdp.robust.suites import Attack
 from cdp.statistics.shares import wilson
-from cdp.types import Interval
+from cdp.values.evaluation import ClassFigures, Outcome, Stage, WeightsReport, Which
+from cdp.values.types import Interval
 
 SURPRISE = 0.002
 """Share of all images that Square may turn after the gradients: the package's own bound."""

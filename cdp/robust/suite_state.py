@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.evaluation import STANDS, WRONG_BEFORE
+from cdp.values.evaluation import STANDS, WRONG_BEFORE
 
 CLEAN_PASS = -1
 """The stage before the first attack."""

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from cdp.errors import InputError
-from cdp.evaluation import STANDS, WRONG_BEFORE
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
 from cdp.robust.trial import ShouldStop, Trial, batches, seeded
+from cdp.values.evaluation import STANDS, WRONG_BEFORE
 
 BACKWARD = 1
 """Cost of a gradient beside its forward pass, in forward passes: measured with frozen parameters on

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdp.evaluation import Surface
 from cdp.robust.attacks import cross_entropy, unit_step
 from cdp.robust.trial import Trial, batches, seeded
+from cdp.values.evaluation import Surface
 
 POINTS, DIRECTIONS, SHARES = 21, 8, (0.25, 1.0)
 _STREAM = 1 << 20

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.holdout import nested_subset
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
@@ -39,7 +39,7 @@ from cdp.robust.schedules import (
     warmed_up,
 )
 from cdp.robust.validation import Validation, validate
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 
 MOMENTUM = 0.9
 CLIP = 5.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from cdp.errors import InputError
 from cdp.statistics.checks import Values, finite, share_of
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 WELCH_SEEDS = 3
 """Seeds that Welch's test takes of each arm: with two in one of them it rejects equal means up to

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 
 def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from cdp.errors import InputError
 from cdp.statistics.checks import share_of
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 Unit = Literal["paired seeds", "seeds", "shared images"]
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from cdp import paths
-from cdp.config_explore import PIXELS, ExploreConfig
+from cdp.config.explore import PIXELS, ExploreConfig
 from cdp.data import atomic
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
 from cdp.errors import InputError
@@ -29,7 +29,7 @@ from cdp.tasks.sources import (
     require_alike,
 )
 from cdp.tasks.watching import Report, ignore
-from cdp.types import NO_LABEL, Embedding, MapQuality
+from cdp.values.types import NO_LABEL, Embedding, MapQuality
 
 REAL = 5000
 """Real training images that shape a map at most, where it is fitted on them."""

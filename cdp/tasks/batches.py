@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.data.rows import Chunk
 from cdp.diffusion.sampling import Trajectory, sample, sample_pair
 from cdp.diffusion.solvers import image_seeds
 from cdp.guidance.guide import build_guide
-from cdp.tasks.engine import Loaded, load_engine, to_uint8
-from cdp.types import Guide, Step
+from cdp.tasks.loaded import Loaded, load_engine, to_uint8
+from cdp.values.types import Guide, Step
 
 
 def labels_of(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:

@@ -9,9 +9,9 @@ from importlib.metadata import version
 from typing import Any
 
 from cdp import __version__
-from cdp.config import GenerateConfig, flatten
+from cdp.config.generate import GenerateConfig, flatten
 from cdp.data.registry import dataset_info
-from cdp.tasks.engine import load_engine
+from cdp.tasks.loaded import load_engine
 
 
 def set_card(config: GenerateConfig) -> dict[str, Any]:

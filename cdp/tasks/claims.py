@@ -11,7 +11,7 @@ from typing import Any
 from cdp.embedding.intervals import difference, log_ratio, p_value
 from cdp.statistics.holm import holm
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 LEVEL = 0.95
 """Of all claims of one family together: two sets that do not differ get any claim in at most 5 of

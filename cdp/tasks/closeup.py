@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from cdp.config_explore import PIXELS, ExploreConfig
+from cdp.config.explore import PIXELS, ExploreConfig
 from cdp.errors import InputError, MissingError
 from cdp.tasks.atlas import embed_cached
 from cdp.tasks.features import encoder_labelling, features
 from cdp.tasks.sources import COMMON_ROWS, dataset_of, open_source, real_images
-from cdp.types import NO_LABEL, Embedding
+from cdp.values.types import NO_LABEL, Embedding
 
 NEIGHBOURS = 5
 TRAINING = COMMON_ROWS
@@ -126,7 +126,7 @@ def _saliency(
     import torch
     import torch.nn.functional as F
 
-    from cdp.tasks.engine import encoder_on_device, to_tensor
+    from cdp.tasks.loaded import encoder_on_device, to_tensor
 
     # The map numbers classes in its own way; the encoder's number is that of the same name.
     known = encoder_labelling(encoder, dataset)

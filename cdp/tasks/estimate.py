@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from cdp.config_train import TrainConfig, attack_steps_of
+from cdp.config.train import TrainConfig, attack_steps_of
 from cdp.robust.schedules import pass_gain, validation_interval
 from cdp.tasks import kept
 from cdp.tasks.train_data import Prepared, prepare

@@ -14,9 +14,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
+from cdp.config.evaluate import QUICK_STEPS, EvaluateConfig
 from cdp.errors import InputError
-from cdp.evaluation import Curve, EvalReport, Masking, Unseen, Which
 from cdp.models.checkpoints import sha256_of
 from cdp.models.precision import pick_device
 from cdp.robust.autoattack import autoattack_suite, autoattack_warnings
@@ -32,6 +31,7 @@ from cdp.tasks.evaluate_meter import Meter
 from cdp.tasks.evaluate_nets import network
 from cdp.tasks.evaluate_report import report_of, write_report
 from cdp.tasks.train_measure import device_name
+from cdp.values.evaluation import Curve, EvalReport, Masking, Unseen, Which
 
 SIDE_STEPS = 20
 """PGD steps of the curve and of unseen threats."""

@@ -11,18 +11,18 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, quoted
 from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
 from cdp.errors import InputError, MissingError
-from cdp.evaluation import Model, Which
 from cdp.models.checkpoints import is_name, read_json, refuse_pickled, regular_file
 from cdp.models.encoders import CARD, WEIGHTS, refuse_pickled_folder
 from cdp.models.places import given_path
 from cdp.paths import runs_dir
-from cdp.types import DatasetInfo
+from cdp.values.evaluation import Model, Which
+from cdp.values.types import DatasetInfo
 
 TEST = "test"
 """``Prepared.part`` where it is the data set's own test images."""

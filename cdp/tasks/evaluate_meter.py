@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from cdp.evaluation import STANDS
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
+from cdp.values.evaluation import STANDS
 
 PART_COST = {"curve": 320.0, "unseen": 40.0, "masking": 2400.0}
 """Forward passes that a part takes an image, about; a gradient costs as much again as its forward

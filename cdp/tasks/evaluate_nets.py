@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cdp.config_evaluate import EvaluateConfig
+from cdp.config.evaluate import EvaluateConfig
 from cdp.errors import InputError
 from cdp.models.architectures import ARCHITECTURES, build_classifier, build_described
 from cdp.models.classifiers import Classifier

@@ -12,12 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from cdp import __version__
-from cdp.config_evaluate import QUICK_STEPS, EvaluateConfig
+from cdp.config.evaluate import QUICK_STEPS, EvaluateConfig
 from cdp.data.atomic import atomic_file, write_json
-from cdp.evaluation import Curve, EvalReport, Masking, Outcome, Outcomes, Unseen, WeightsReport
-from cdp.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
 from cdp.tasks.evaluate_data import TEST, Prepared
-from cdp.types import Interval
+from cdp.values.evaluation import (
+    Curve,
+    EvalReport,
+    Masking,
+    Outcome,
+    Outcomes,
+    Unseen,
+    WeightsReport,
+)
+from cdp.values.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
+from cdp.values.types import Interval
 
 PACKAGES = ("torch", "torchvision", "pyautoattack", "numpy", "scipy")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cdp import paths
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 from cdp.data import atomic
 from cdp.data.fitting import Labelling, fit, labelling_of_card, labelling_of_images
 from cdp.errors import InputError
@@ -29,7 +29,7 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
     known = cached_features(encoder, dataset, image)
     if known is not None:
         return known
-    from cdp.tasks.engine import encoder_on_device, features_of
+    from cdp.tasks.loaded import encoder_on_device, features_of
 
     reason = fit(
         labelling_of_images("these images", image), encoder_labelling(encoder, dataset).images

@@ -3,7 +3,7 @@ SCIENCE's first spike."""
 
 from __future__ import annotations
 
-from cdp.config import CLASS_AWARE, GenerateConfig
+from cdp.config.generate import CLASS_AWARE, GenerateConfig
 
 STRONG = 0.2
 """Relative strength from which images at high noise were destroyed in the first spike."""

@@ -14,10 +14,10 @@ from cdp.data.registry import dataset_info
 from cdp.embedding import report
 from cdp.errors import InputError, MissingError
 from cdp.models.encoders import JUDGE, Encoder
-from cdp.tasks.engine import encoder_on_device, features_of
 from cdp.tasks.features import features
+from cdp.tasks.loaded import encoder_on_device, features_of
 from cdp.tasks.sources import real_images
-from cdp.types import ArmReport, JudgeView
+from cdp.values.types import ArmReport, JudgeView
 
 REFERENCE, HELD_OUT = 5000, 1000
 """Real training images to look for near copies among, and real test images that say how near is

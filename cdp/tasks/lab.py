@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from cdp.config_lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
+from cdp.config.lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
@@ -19,7 +19,7 @@ from cdp.tasks.features import encoder_labelling
 from cdp.tasks.kept import digest, load_array, load_json, save_array, save_json
 from cdp.tasks.lab_images import load_upload
 from cdp.tasks.watching import Report, ignore
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 KIND, VERSION = "lab", 1
 """Where results lie in the cache, and what to raise where the same settings come to other results.

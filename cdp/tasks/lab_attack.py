@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdp.config_lab import LabConfig
+from cdp.config.lab import LabConfig
 from cdp.errors import InputError
 from cdp.models.encoders import Encoder
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd, towards
-from cdp.tasks.engine import encoder_on_device, to_tensor
 from cdp.tasks.lab import STARTS, Figures, LabResult, Smallest, Subject, bisect
+from cdp.tasks.loaded import encoder_on_device, to_tensor
 from cdp.tasks.watching import Report, ignore
 
 LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy, "margin": margin, "targeted": towards}

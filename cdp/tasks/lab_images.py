@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdp import paths
-from cdp.config_lab import IMAGE
+from cdp.config.lab import IMAGE
 from cdp.data.images import MAX_FILE_BYTES, ImageForm, read_image
 from cdp.errors import InputError
 from cdp.tasks.kept import digest, load_array, save_array
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.embedding.metrics import UndefinedError, between_within_ratio
 from cdp.models.encoders import Encoder
 from cdp.tasks.batches import (
@@ -20,9 +20,9 @@ from cdp.tasks.batches import (
     sample_batch_pair,
     wanted_classes,
 )
-from cdp.tasks.engine import features_of, load_engine, to_uint8
 from cdp.tasks.judge import baseline, load_judge, verdict
-from cdp.types import Frame, LiveResult, Step
+from cdp.tasks.loaded import features_of, load_engine, to_uint8
+from cdp.values.types import Frame, LiveResult, Step
 
 
 @dataclass

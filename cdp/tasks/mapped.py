@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.tasks.scoring import SCORES, Scores, cached_scores, score_rows
 from cdp.tasks.sources import Source, dataset_of, open_source
-from cdp.types import Embedding
+from cdp.values.types import Embedding
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from cdp.embedding.intervals import Estimate, difference
 from cdp.embedding.measure import Measurement
 from cdp.embedding.pairs import Pairs
 from cdp.tasks.sources import balanced_rows
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 Figures = Mapping[str, Interval]
 Sizes = Mapping[int, int]

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from cdp import paths
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 from cdp.data import atomic
 from cdp.data.fitting import Labelling, fit, labelling_of_card
 from cdp.data.names import valid_name
@@ -29,7 +29,7 @@ from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import NewLabels, save_part
 from cdp.tasks.watching import Report, ignore
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 CONFIDENCE = 0.9
 """Probability that a label needs, where nobody says otherwise."""
@@ -281,7 +281,7 @@ def _classifier(
 ) -> tuple[Encoder, tuple[str, ...], Network]:
     """The network on this machine's device, its class names, and how the card calls it. Raises
     InputError where it does not see such images."""
-    from cdp.tasks.engine import encoder_on_device
+    from cdp.tasks.loaded import encoder_on_device
 
     if dataset or not _stands_alone(encoder):
         named = dataset_of([source], dataset, encoder=encoder)
@@ -318,7 +318,7 @@ def _classify(
     ``rows``."""
     import torch
 
-    from cdp.tasks.engine import features_of
+    from cdp.tasks.loaded import features_of
 
     chosen = np.arange(len(source)) if rows is None else rows
     predicted, confidence = np.empty(len(chosen), np.int64), np.empty(len(chosen), np.float32)
@@ -348,7 +348,7 @@ def _agreement(
 ) -> tuple[Network | None, Interval | None, str]:
     """The judge of the same data set and the share of images that it gives the same class; why
     there is none."""
-    from cdp.tasks.engine import encoder_on_device
+    from cdp.tasks.loaded import encoder_on_device
 
     try:
         judge = encoder_on_device(JUDGE, described.dataset)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 from cdp.data.fitting import Fit, fit
 from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
@@ -141,7 +141,7 @@ def judged(
     """
     import torch
 
-    from cdp.tasks.engine import encoder_on_device
+    from cdp.tasks.loaded import encoder_on_device
 
     net = encoder_on_device(encoder, dataset).net
     with torch.no_grad():

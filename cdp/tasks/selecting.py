@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import InputError

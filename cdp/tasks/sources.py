@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cdp.config import CLASS_AWARE, GenerateConfig
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
+from cdp.config.generate import CLASS_AWARE, GenerateConfig
 from cdp.data.catalog import CATALOG
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, labelling_of_images
 from cdp.data.registry import dataset_info, load_split

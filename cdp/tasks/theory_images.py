@@ -20,7 +20,7 @@ from cdp.tasks.features import features, identity
 from cdp.tasks.sources import Source, balanced_rows, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
 from cdp.theory.from_features import FeatureEstimate, estimate_from_features
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 KIND, VERSION = "theory-images", 2
 """Where results lie in the cache, and what to raise where a figure changes its meaning."""

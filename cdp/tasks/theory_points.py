@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.tasks.kept import digest, load_json, save_json
 from cdp.tasks.watching import Report, ignore
 from cdp.theory.results import Points

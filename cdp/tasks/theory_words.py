@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 from cdp.models.encoders import JUDGE
 from cdp.tasks.theory_images import ROWS, Place
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
 from cdp.models.architectures import build_classifier
 from cdp.models.classifiers import Classifier
@@ -28,7 +28,7 @@ from cdp.tasks.train_keep import (
     save_examples,
     started_with,
 )
-from cdp.types import NEVER_ROBUST, EpochMetrics
+from cdp.values.types import NEVER_ROBUST, EpochMetrics
 
 SAVE_SECONDS = 60.0
 ENOUGH_STEPS = 50

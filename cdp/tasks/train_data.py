@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cdp.config_train import TrainConfig, budget
+from cdp.config.train import TrainConfig, budget
 from cdp.data.cards import CARD
 from cdp.data.fitting import Fit, fit, labelling_of
 from cdp.data.holdout import hold_out, nested_subset
@@ -19,7 +19,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import InputError
 from cdp.models.checkpoints import sha256_of
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ import numpy as np
 from torch import Tensor
 
 from cdp import __version__
-from cdp.config_train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
-from cdp.knobs import parse
 from cdp.models.checkpoints import read_json, write_json, write_tensors
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import Prepared
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 
 BEST, LAST, EXAMPLES, CHECKPOINTS = "best", "last", "examples.npz", "checkpoints"
 KEPT = 2

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 from cdp.data.pools import Pool, TrainingData
 from cdp.models.architectures import build_classifier
 from cdp.models.frozen import frozen
 from cdp.models.precision import autocast, lay_out, pick_device, pick_dtype
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH, validate
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 FEW, MORE = 1, 3
 """Attack steps that are timed; what one more costs follows."""

@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.tasks.train_data import prepare
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 LARGE_BUDGET = {"linf": 0.2, "l2": 3.0}
 """From here on a small network stays at chance where the budget is full from the first step

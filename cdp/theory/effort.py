@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.theory import large_d, quadrature
 from cdp.theory.cases import cases
 from cdp.theory.expectation import kind_of

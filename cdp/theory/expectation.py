@@ -16,7 +16,7 @@ from cdp.theory.checks import Floats
 from cdp.theory.model import Problem, Synthetic, soft_threshold
 
 if TYPE_CHECKING:
-    from cdp.config_theory import Learner
+    from cdp.config.theory import Learner
 
 Kind = Literal["exact", "asymptotic"]
 LEARNERS: tuple[Learner, ...] = (

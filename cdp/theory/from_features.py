@@ -13,7 +13,7 @@ import numpy as np
 
 from cdp.errors import InputError
 from cdp.theory.checks import Floats, Ints
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 _GROUPS = 20
 """Parts that the jackknife leaves out in turn."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory.cases import cases
 from cdp.theory.checks import Floats, Ints

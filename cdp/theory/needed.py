@@ -17,7 +17,7 @@ from cdp.theory.expectation import checked, expected_cases
 from cdp.theory.model import Problem, Synthetic
 
 if TYPE_CHECKING:
-    from cdp.config_theory import Learner
+    from cdp.config.theory import Learner
 
 _LOWEST, _HIGHEST, _GRID = -6.0, 12.0, 37
 _NEAR = 0.05

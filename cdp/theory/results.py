@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from cdp.config_theory import Learner
+from cdp.config.theory import Learner
 from cdp.theory.checks import Floats, Ints
 from cdp.theory.expectation import Kind
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from cdp.theory.checks import Floats
 from cdp.theory.model import Problem, Synthetic, optimal_direction
 
 if TYPE_CHECKING:
-    from cdp.config_theory import TheoryConfig
+    from cdp.config.theory import TheoryConfig
 
 _PARALLEL = 1e-9
 

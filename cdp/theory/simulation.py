@@ -15,10 +15,10 @@ from cdp.theory.checks import Floats
 from cdp.theory.expectation import checked
 from cdp.theory.logistic import fit, room
 from cdp.theory.model import Problem, Synthetic, best_accuracy, margins, soft_threshold
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 if TYPE_CHECKING:
-    from cdp.config_theory import Learner
+    from cdp.config.theory import Learner
 
 _AT_ONCE = 1 << 20
 _MANY = 10**15

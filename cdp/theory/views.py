@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdp.config_theory import MOST_SAMPLES, Learner, TheoryConfig
+from cdp.config.theory import MOST_SAMPLES, Learner, TheoryConfig
 from cdp.errors import InputError
 from cdp.theory.cases import Cases, cases
 from cdp.theory.checks import Floats

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.runs.records import Run, list_runs
-from cdp.ui.catalog import Catalog, read_catalog
+from cdp.ui.kit.catalog import Catalog, read_catalog
+from cdp.work.records import Run, list_runs
 
 
 def purpose() -> None:

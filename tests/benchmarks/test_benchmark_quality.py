@@ -14,7 +14,7 @@ from benchmarks import arms, memorisation, quality, study_guidance
 from benchmarks.arms import Arm, RealSide, compare, describe
 from benchmarks.fidelity import share_difference, train_classifier
 from benchmarks.results import Figure, Result
-from cdp.config import GenerateConfig, unflatten
+from cdp.config.generate import GenerateConfig, unflatten
 from cdp.embedding.metrics import density_coverage, precision_recall, wilson
 from cdp.errors import InputError
 from cdp.models.checkpoints import sha256_of

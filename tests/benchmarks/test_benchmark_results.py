@@ -13,7 +13,7 @@ from benchmarks import documents, results, tables
 from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Result, Target
 from cdp.errors import InputError
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 
 def example() -> Result:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from cdp import noise
-from cdp.config import Guidance
+from cdp.config.generate import Guidance
 from cdp.diffusion.sampling import Trajectory, sample, sample_pair, steered, to_eps, to_x0
 from cdp.diffusion.solvers import Solver, image_seeds
 from cdp.errors import InputError
 from cdp.guidance.guide import build_guide
+from cdp.models import noise_schedule as noise
 from cdp.models.denoiser import compiled
-from cdp.types import NoiseState, Nudge, Step
+from cdp.values.types import NoiseState, Nudge, Step
 from tests.diffusion.tiny import tiny_denoiser
 
 SOLVERS = ("ddim", "ddpm", "dpmpp", "unipc")

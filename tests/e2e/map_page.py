@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page
 
-from cdp.types import Embedding
+from cdp.values.types import Embedding
 from tests.e2e.driver import SLOW_MS, Server
 
 CLASSES = ("shoe", "bag", "<b>shirt</b>", "hat")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from tests.e2e.driver import SLOW_MS, Server, choose_by_keyboard, open_page, wait_idle
 
 pytestmark = pytest.mark.e2e

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from cdp.types import Embedding
+from cdp.values.types import Embedding
 from tests.e2e.driver import SLOW_MS, Server, started
 from tests.e2e.map_page import PLOT, axes, drawn, open_map, pixels, read, recolour, said, write
 

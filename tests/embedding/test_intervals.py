@@ -25,7 +25,7 @@ from cdp.embedding.intervals import (
 from cdp.embedding.metrics import UndefinedError
 from cdp.errors import InputError
 from cdp.statistics.shares import wilson
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 
 @pytest.mark.parametrize("hits", (0, 1, 17, 63, 64))

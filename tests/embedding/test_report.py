@@ -16,7 +16,7 @@ from cdp.embedding.metrics import (
 )
 from cdp.embedding.report import Arm, RealBaseline, arm_report, difference_report, real_baseline
 from cdp.errors import InputError
-from cdp.types import ArmReport
+from cdp.values.types import ArmReport
 
 LABELS = np.repeat(np.arange(4), 10)
 MEANS = 3 * np.random.default_rng(0).normal(size=(4, 6))

@@ -16,7 +16,7 @@ from cdp.embedding.report import real_baseline
 from cdp.embedding.sphere import alignment, uniformity
 from cdp.embedding.two_sample import classifier_auc, mmd
 from cdp.errors import InputError
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 
 def clusters(

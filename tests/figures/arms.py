@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cdp.comparison import (
+from cdp.values.comparison import (
     Arm,
     ClassDifference,
     Comparison,
@@ -17,7 +17,7 @@ from cdp.comparison import (
     Metric,
     Seed,
 )
-from cdp.types import Interval
+from cdp.values.types import Interval
 from tests.evaluations import CLASSES, report
 
 LABEL = "AutoAttack (standard), n = 1,000"

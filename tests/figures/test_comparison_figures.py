@@ -23,7 +23,7 @@ from cdp.figures.efficiency import count_text, efficiency_curves, efficiency_row
 from cdp.figures.palette import class_sign
 from cdp.figures.pareto import front, pareto, pareto_notes, pareto_rows
 from cdp.figures.references import REFERENCES, matching, matching_arms
-from cdp.types import Interval
+from cdp.values.types import Interval
 from tests.figures.arms import (
     CLASSES,
     LABEL,

@@ -17,7 +17,7 @@ from cdp.errors import InputError
 from cdp.figures.embedding import embedding_rows, embedding_scatter
 from cdp.figures.palette import class_sign, named_sign
 from cdp.figures.scale import VIRIDIS, Scale
-from cdp.types import Embedding
+from cdp.values.types import Embedding
 from tests.figures.test_palette import DARK, WHITE, contrast
 
 Color = Literal["class", "set", "score"]

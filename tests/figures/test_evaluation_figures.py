@@ -10,7 +10,6 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from cdp.evaluation import Check, Curve, EvalReport, Masking, Surface, budget_text
 from cdp.figures.accuracy import heading, said, shown
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.confusion import confusion_rows, confusion_under_attack
@@ -24,7 +23,8 @@ from cdp.figures.evaluation import (
 )
 from cdp.figures.masking import masking_rows, masking_surface, rises, surface_rows
 from cdp.figures.palette import class_sign, named_sign
-from cdp.types import Interval
+from cdp.values.evaluation import Check, Curve, EvalReport, Masking, Surface, budget_text
+from cdp.values.types import Interval
 from tests.evaluations import CLASSES, outcome, report, weights_report
 
 HOSTILE = "</script><b>%{x}</b> & =cmd|'/c'!A1"

@@ -9,7 +9,7 @@ import pytest
 from cdp.figures.heatmap import pair_heatmap
 from cdp.figures.measures import class_panels, measure_panels
 from cdp.figures.palette import named_sign
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 ROWS = {
     "separation": {"guided": Interval(2.0, 1.5, 2.6, 100), "plain": Interval(1.0, 0.8, 1.3, 90)},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cdp.figures.intervals import MEASURES, finding, report_bars, report_rows
-from cdp.types import ArmReport, Interval, LiveResult
+from cdp.values.types import ArmReport, Interval, LiveResult
 
 IMAGE = np.zeros((64, 4, 4, 1), np.uint8)
 GUIDED = ArmReport(Interval(0.95, 0.87, 0.98, 64), Interval(1.3, 1.1, 1.5, 64), None)

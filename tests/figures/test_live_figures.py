@@ -11,7 +11,7 @@ import pytest
 
 from cdp.figures.live import MAX_POINTS, live_curves, live_rows, strength_profile, thin
 from cdp.figures.palette import GUIDED, UNGUIDED
-from cdp.types import Frame
+from cdp.values.types import Frame
 
 IMAGE = np.zeros((2, 4, 4, 1), np.uint8)
 PLAIN = Frame(1, 20, 1.0, IMAGE, IMAGE, None, None, None, None, None)

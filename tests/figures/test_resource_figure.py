@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdp.figures.resources import MAX_POINTS, resource_curves, resource_rows
-from cdp.runs.resources import Sample
+from cdp.work.resources import Sample
 
 CPU = [Sample(100.0 + 5 * k, 150.0, 2_000_000_000) for k in range(13)]
 GPU = [Sample(100.0 + 5 * k, 90.0, 10**9, 75.0, 3 * 10**9) for k in range(4)]

@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.figures.theory import count, decades, samples, share
 from cdp.figures.theory_curves import accuracy_curves, curve_rows, needed_curve, needed_rows
 from cdp.figures.theory_guided import MOVING, guided_mean, guided_rows
@@ -21,7 +21,7 @@ from cdp.figures.theory_map import Placed, accuracy_map, map_rows
 from cdp.figures.theory_picture import coordinate_lines, coordinate_rows, plane, plane_rows
 from cdp.theory import views
 from cdp.theory.results import Curve, HeatMap, Needed, NeededTable, Points
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])
 POINTS = Points(

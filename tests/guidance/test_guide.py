@@ -6,13 +6,13 @@ import math
 import pytest
 import torch
 
-from cdp.config import Guidance
+from cdp.config.generate import Guidance
 from cdp.errors import CdpError, InputError
 from cdp.guidance.contrast import Contrast
 from cdp.guidance.guide import build_guide, descend, norms
 from cdp.guidance.head import OnlineHead
 from cdp.guidance.keys import Bank, Keys, masks
-from cdp.types import NoiseState
+from cdp.values.types import NoiseState
 
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
 

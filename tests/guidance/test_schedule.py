@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp import noise
-from cdp.config import Guidance, Sampler
+from cdp.config.generate import Guidance, Sampler
 from cdp.guidance.schedule import noise_cap, profile, raw_weight, relative_strength, schedule_weight
+from cdp.models import noise_schedule as noise
 
 LEVEL = st.floats(1e-9, 1 - 1e-9)
 FRACTION = st.floats(0, 0.999)

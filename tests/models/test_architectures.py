@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cdp.config_train import Architecture as Names
+from cdp.config.train import Architecture as Names
 from cdp.errors import InputError
 from cdp.models.architectures import ARCHITECTURES, build_classifier, build_described, describe
 from cdp.models.classifiers import Classifier, SmallCNN

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from cdp.errors import InputError, MissingError
 from cdp.models.denoiser import build_unet
+from cdp.models.noise_schedule import COSINE
 from cdp.models.pipelines import list_models, load_pipeline, save_pipeline
-from cdp.noise import COSINE
 from cdp.paths import models_dir
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"

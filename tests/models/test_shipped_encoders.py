@@ -48,7 +48,7 @@ def test_the_judge_is_a_network_of_its_own() -> None:
 
 def test_listing_imports_neither_torch_nor_diffusers() -> None:
     code = (
-        "import sys; from cdp.models import encoders, pipelines; import cdp.config_pretrain;"
+        "import sys; from cdp.models import encoders, pipelines; import cdp.config.pretrain;"
         " encoders.list_encoders('fashion-mnist'); pipelines.list_models(); print(sorted({'torch',"
         " 'diffusers'} & set(sys.modules)))"
     )

@@ -12,15 +12,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.knobs import parse
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import Cancelled, CdpError, InputError
-from cdp.knobs import parse
 from cdp.models.encoders import list_encoders, load_encoder
 from cdp.models.pipelines import list_models, load_pipeline
-from cdp.pretrain import encoder as encoder_task
-from cdp.pretrain import pretrain, run_pretrain, run_pretrain_encoder
-from cdp.pretrain.cards import curve
-from cdp.types import DatasetInfo, Split
+from cdp.tasks.pretrain import encoder as encoder_task
+from cdp.tasks.pretrain import pretrain, run_pretrain, run_pretrain_encoder
+from cdp.tasks.pretrain.cards import curve
+from cdp.values.types import DatasetInfo, Split
 
 INFO = DatasetInfo("toys", "Toys", ("dark", "bright"), (1, 8, 8), 0.1, "MIT")
 COLOUR = DatasetInfo("colours", "Colours", ("a", "b", "c"), (3, 10, 12), None, "CC0")
@@ -40,8 +40,8 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str, split: str) -> Split:
         return _split({"toys": INFO, "colours": COLOUR}[name], 40 if split == "train" else 20)
 
-    monkeypatch.setattr("cdp.pretrain.diffusion.load_split", load)
-    monkeypatch.setattr("cdp.pretrain.encoder.load_split", load)
+    monkeypatch.setattr("cdp.tasks.pretrain.diffusion.load_split", load)
+    monkeypatch.setattr("cdp.tasks.pretrain.encoder.load_split", load)
 
 
 def _model(**change: Any) -> PretrainConfig:

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cdp.evaluation import Curve, EvalReport
 from cdp.reports.comparison import comparison_html
 from cdp.reports.evaluation import citation, evaluation_html
 from cdp.reports.page import POLICY, Page, Section, Table, cell_text, inert, page_html
 from cdp.reports.sentences import headline
+from cdp.values.evaluation import Curve, EvalReport
 from tests.evaluations import CLASSES, outcome, report, weights_report
 from tests.figures.arms import arm, comparison, difference
 

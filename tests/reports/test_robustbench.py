@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cdp.evaluation import Check, EvalReport, Masking, Model
 from cdp.reports.robustbench import budget, robustbench_record
+from cdp.values.evaluation import Check, EvalReport, Masking, Model
 from tests.evaluations import report
 
 FIELDS = {

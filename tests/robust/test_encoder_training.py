@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cdp.models.classifiers import SmallCNN
-from cdp.noise import COSINE, alpha_bars
+from cdp.models.noise_schedule import COSINE, alpha_bars
 from cdp.robust.augment import to_tensor
 from cdp.robust.encoder_training import EncoderTrainer, View, accuracy, adversarial, noised, plain
 

@@ -10,10 +10,10 @@ import torch
 import torchattacks
 
 from cdp.data.registry import load_split
-from cdp.evaluation import STANDS
 from cdp.models.encoders import load_encoder
 from cdp.robust.augment import to_tensor
 from cdp.robust.suites import pgd_suite
+from cdp.values.evaluation import STANDS
 from tests.robust.suited import run
 
 COUNT, EPSILON, STEPS = 1000, 0.1, 40

@@ -22,7 +22,7 @@ from cdp.robust.health import (
 )
 from cdp.robust.history import Checked, History, paired_drop
 from cdp.robust.validation import Validation
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 
 EPSILON = 0.1
 

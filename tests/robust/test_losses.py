@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.config_train import Method as Names
+from cdp.config.train import Method as Names
 from cdp.errors import InputError
 from cdp.robust.attacks import cross_entropy, kl
 from cdp.robust.losses import METHODS, mart, pgd_at, trades

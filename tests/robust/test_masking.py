@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from cdp.data.registry import load_split
 from cdp.errors import Cancelled
-from cdp.evaluation import Check, Masking
 from cdp.models.encoders import load_encoder
 from cdp.robust import masking
 from cdp.robust.attacks import cross_entropy
 from cdp.robust.augment import to_tensor
 from cdp.robust.masking import judged, masking_panel
-from cdp.types import Interval
+from cdp.values.evaluation import Check, Masking
+from cdp.values.types import Interval
 from tests.robust.suited import network, pictures, predicted
 
 CHECKS = ["large-budget", "steps", "black-box", "restarts", "surface"]

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cdp.config_train import TrainConfig
-from cdp.knobs import parse
-from cdp.presets_train import preset_settings, train_preset
+from cdp.config.knobs import parse
+from cdp.config.presets_train import preset_settings, train_preset
+from cdp.config.train import TrainConfig
 from cdp.robust.training import RobustTrainer
 from tests.robust import tiny
 

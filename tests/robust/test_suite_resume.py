@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from cdp.errors import Cancelled, InputError
-from cdp.evaluation import STANDS
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
 from cdp.robust.suites import pgd_suite, run_suite
+from cdp.values.evaluation import STANDS
 from tests.robust.suited import EPSILON, finish, network, problem
 
 SETTINGS: dict[str, Any] = {"norm": "linf", "epsilon": EPSILON, "batch": 7}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cdp.errors import InputError
-from cdp.evaluation import STANDS, WRONG_BEFORE
 from cdp.robust.attacks import pgd
 from cdp.robust.augment import to_tensor
 from cdp.robust.suite_state import CLEAN_PASS
 from cdp.robust.suites import Attack, pgd_suite, quick, run_suite
 from cdp.robust.trial import seeded
+from cdp.values.evaluation import STANDS, WRONG_BEFORE
 from tests.robust.suited import EPSILON, network, pictures, predicted, problem, run, shifting
 
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from cdp.config_train import TrainConfig
+from cdp.config.presets_train import train_preset
+from cdp.config.train import TrainConfig
 from cdp.models.classifiers import SmallCNN
-from cdp.presets_train import train_preset
 from cdp.robust.attacks import cross_entropy, kl, pgd
 from cdp.robust.health import Diverged
 from cdp.robust.losses import METHODS
@@ -28,7 +28,7 @@ from cdp.robust.schedules import (
     warmed_up,
 )
 from cdp.robust.training import RobustTrainer, train
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 from tests.robust import tiny
 
 EPSILON = 0.05

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from cdp.config_train import TrainConfig
+from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig
 from cdp.data.pools import Pool, TrainingData
-from cdp.knobs import parse
 from cdp.models.classifiers import SmallCNN
 
 CLASSES = 3

@@ -16,7 +16,7 @@ from cdp.errors import InputError
 from cdp.statistics.mcnemar import mcnemar
 from cdp.statistics.seeds import more_seeds, paired_test
 from cdp.statistics.verdicts import verdict
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 CLEAR, OPEN = Interval(0.013, 0.004, 0.022, 5), Interval(0.004, -0.009, 0.017, 2)
 ONE_SEED = (

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from cdp import paths
-from cdp.config_evaluate import EvaluateConfig
-from cdp.config_train import TrainConfig
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
-from cdp.knobs import parse
 from cdp.models.architectures import build_classifier
 from cdp.models.classifiers import Classifier
 from cdp.models.encoders import save_encoder

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from cdp import paths
-from cdp.config_lab import LabConfig
+from cdp.config.knobs import parse
+from cdp.config.lab import LabConfig
 from cdp.data.sets import save_set
-from cdp.knobs import parse
 from cdp.models.classifiers import SmallCNN
 from cdp.models.encoders import save_encoder
-from cdp.tasks.engine import to_tensor
+from cdp.tasks.loaded import to_tensor
 from tests.robust import tiny
 
 DATASET, PLAIN = "toys", "plain"

@@ -16,7 +16,7 @@ from scipy.spatial import procrustes
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
 from cdp.data.sets import delete_set, open_set, save_set
@@ -30,12 +30,12 @@ from cdp.tasks.atlas import (
     point_images,
     shares,
 )
-from cdp.types import Embedding, MapQuality
+from cdp.values.types import Embedding, MapQuality
 
 PIXELS = {"encoder": "pixels", "method": "pca", "points": 200}
 TORCH_FREE = """
 import sys, json, numpy as np
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.tasks.atlas import embed_cached, map_quality_cached, point_images
 config = ExploreConfig.model_validate_json(sys.argv[1])
 embedding = embed_cached(config)

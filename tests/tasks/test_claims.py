@@ -13,7 +13,7 @@ from cdp.embedding.checks import UndefinedError
 from cdp.embedding.measure import Measurement, Real, measure
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
-from cdp.types import Interval
+from cdp.values.types import Interval
 
 
 def about(value: float, half: float) -> Interval:

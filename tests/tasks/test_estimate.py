@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from cdp.config_train import TrainConfig
+from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
-from cdp.knobs import parse
 from cdp.models.architectures import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH
@@ -253,7 +253,7 @@ def test_few_synthetic_images_seen_often_are_told() -> None:
 
 def test_warnings_load_no_torch() -> None:
     code = (
-        "from cdp.config_train import TrainConfig\nfrom cdp.data.catalog import CATALOG\nfrom"
+        "from cdp.config.train import TrainConfig\nfrom cdp.data.catalog import CATALOG\nfrom"
         " cdp.tasks.estimate import warnings_of\nprint(len(warnings_of(TrainConfig(beta=0.0),"
         " CATALOG['fashion-mnist'])))"
     )

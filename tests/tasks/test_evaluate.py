@@ -14,13 +14,13 @@ from torch import nn
 
 from cdp.data.sets import save_set
 from cdp.errors import Cancelled, InputError
-from cdp.evaluation import STANDS, Outcomes
-from cdp.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
 from cdp.models.architectures import build_classifier
 from cdp.models.checkpoints import write_tensors
 from cdp.paths import runs_dir
-from cdp.runs.launch import launch
 from cdp.tasks.evaluate import evaluate_run
+from cdp.values.evaluation import STANDS, Outcomes
+from cdp.values.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
+from cdp.work.launch import launch
 from tests.robust import tiny
 from tests.tasks.evaluating_world import N, Told, config, make_data, make_run, trained
 from tests.tasks.training_world import NAMES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cdp.config import GenerateConfig, unflatten
-from cdp.presets import preset
+from cdp.config.generate import GenerateConfig, unflatten
+from cdp.config.presets import preset
 from cdp.tasks.generate_warnings import warnings
 
 

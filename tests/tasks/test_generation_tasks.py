@@ -6,14 +6,14 @@ import json
 import numpy as np
 import pytest
 
-from cdp.config import GenerateConfig, unflatten
+from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import InputError, MissingError
 from cdp.figures.intervals import MEASURES, finding, report_rows
 from cdp.tasks.batches import batch_count, generate_batch
 from cdp.tasks.cards import set_card
 from cdp.tasks.live import live
 from cdp.tasks.sources import balanced_rows
-from cdp.types import Frame, LiveResult
+from cdp.values.types import Frame, LiveResult
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cdp import paths
-from cdp.config_lab import GRID, LabConfig, budget_of, budgets
+from cdp.config.lab import GRID, LabConfig, budget_of, budgets
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import Classifier
@@ -33,7 +33,7 @@ from cdp.tasks.lab import (
     subject_of,
 )
 from cdp.tasks.lab_images import save_upload
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world, network, save_run
 from tests.tasks.small_world import without_torch
 
@@ -201,7 +201,7 @@ def test_what_does_not_fit_together_is_one_sentence(world: None) -> None:
 def test_results_are_kept_by_content_and_read_without_torch(world: None) -> None:
     made, least = attack_image(config()), smallest_budget(config())
     program = (
-        "from cdp.config_lab import LabConfig; from cdp.tasks.lab import *\nc ="
+        "from cdp.config.lab import LabConfig; from cdp.tasks.lab import *\nc ="
         f" LabConfig.model_validate_json('''{config().model_dump_json()}'''); s ="
         " subject_of(c)\nprint(attack_cached(c, s).figures.after, smallest_cached(c, s).epsilon)"
     )

@@ -18,7 +18,7 @@ from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
 from cdp.tasks import lab_images
 from cdp.tasks.lab_images import KIND, MAX_FILE_BYTES, load_upload, read_upload, save_upload
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 from tests.tasks.lab_world import png
 
 GREY, COLOUR = CATALOG["fashion-mnist"], CATALOG["cifar10"]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
-from cdp.runs.kinds import KINDS
 from cdp.tasks.sources import dataset_of_generation
+from cdp.work.kinds import KINDS
 
 PETS = ["ant", "bee", "cat"]
 
@@ -138,7 +138,7 @@ def test_old_settings_that_name_the_data_set_still_load() -> None:
 def test_guidance_without_a_known_data_set_is_refused_in_words_for_page_and_command_line() -> None:
     """A folder as diffusers saves it, without a card: unguided it needs nothing, guided it needs to
     know whose encoder is meant."""
-    from cdp.tasks.engine import load_engine
+    from cdp.tasks.loaded import load_engine
     from tests.tasks.unconditional_world import make_model
 
     make_model(paths.models_dir() / "plain")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
-from cdp.runs.kinds import KINDS
-from cdp.tasks.pretrain_data import require_ready
-from cdp.types import usual_budget
+from cdp.tasks.pretrain.data import require_ready
+from cdp.values.types import usual_budget
+from cdp.work.kinds import KINDS
 
 NAMES = ["ant", "bee", "cat"]
 

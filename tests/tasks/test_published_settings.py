@@ -18,12 +18,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cdp import noise
-from cdp.config import GenerateConfig, unflatten
+from cdp.config.generate import GenerateConfig, unflatten
+from cdp.config.presets import preset
 from cdp.diffusion.solvers import image_seeds
 from cdp.guidance.keys import Bank
 from cdp.guidance.schedule import in_window
-from cdp.presets import preset
+from cdp.models import noise_schedule as noise
 from cdp.tasks import batches
 
 SHAPE, FEATURES, CLASSES = (1, 8, 8), 20, 3

@@ -12,7 +12,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from cdp import paths
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError, MissingError
 from cdp.tasks import nearest, scoring
@@ -65,7 +65,7 @@ def test_every_score_is_one_number_an_image_and_has_words(source: Source) -> Non
 def test_scores_of_the_classifier_are_those_of_its_probabilities_and_gradient(
     source: Source,
 ) -> None:
-    from cdp.tasks.engine import encoder_on_device
+    from cdp.tasks.loaded import encoder_on_device
 
     found, label = all_scores(source).values, source.label[ROWS]
     head = encoder_on_device(JUDGE, DATASET).net.head

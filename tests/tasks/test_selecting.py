@@ -15,7 +15,7 @@ from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import CdpError, InputError
-from cdp.tasks.engine import encoder_on_device, to_tensor
+from cdp.tasks.loaded import encoder_on_device, to_tensor
 from cdp.tasks.selecting import chosen_rows, scores, select
 from cdp.tasks.sources import balanced_rows
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError, MissingError
 from cdp.tasks import theory_points
 from cdp.tasks.features import features

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from cdp.config_train import TrainConfig, overlaid
+from cdp.config.knobs import parse
+from cdp.config.presets_train import preset_settings
+from cdp.config.train import TrainConfig, overlaid
 from cdp.data.sets import save_set
 from cdp.errors import Cancelled, CdpError, Halted, InputError
-from cdp.knobs import parse
 from cdp.models.encoders import load_encoder
-from cdp.presets_train import preset_settings
 from cdp.robust.validation import validate
 from cdp.tasks.train_data import prepare
 from tests.robust import tiny

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from cdp import paths
 from cdp.errors import Cancelled, InputError
 from cdp.models import checkpoints as files
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 from tests.tasks.training_world import Told, config, figures, make_sets, same, states
 
 

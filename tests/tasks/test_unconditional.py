@@ -13,24 +13,24 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.config import unflatten
-from cdp.config_evaluate import EvaluateConfig
-from cdp.config_explore import ExploreConfig
-from cdp.config_train import TrainConfig
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.explore import ExploreConfig
+from cdp.config.generate import unflatten
+from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig
 from cdp.data.sets import open_set, save_set
 from cdp.errors import Cancelled, InputError
 from cdp.figures.embedding import embedding_rows, embedding_scatter
-from cdp.knobs import parse
-from cdp.runs.kinds import KINDS
 from cdp.statistics.shares import wilson
 from cdp.tasks.atlas import embed
-from cdp.tasks.engine import encoder_on_device
 from cdp.tasks.evaluate import evaluate_run
 from cdp.tasks.live import live
+from cdp.tasks.loaded import encoder_on_device
 from cdp.tasks.measuring import measure_set
 from cdp.tasks.pseudo_labels import BINS, pseudo_label, pseudo_labels_of, sentences
 from cdp.tasks.train_data import prepare
-from cdp.types import NO_LABEL, LiveResult
+from cdp.values.types import NO_LABEL, LiveResult
+from cdp.work.kinds import KINDS
 from tests.robust import tiny
 from tests.tasks.evaluating_world import Told as ToldOfEvaluation
 from tests.tasks.training_world import Told

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cdp.config_train import TrainConfig
+from cdp.config.knobs import parse
+from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
-from cdp.knobs import parse
 from cdp.tasks.train import train_run
-from cdp.types import EpochMetrics
+from cdp.values.types import EpochMetrics
 from tests.robust import tiny
 
 NAMES = ["dark", "grey", "light"]

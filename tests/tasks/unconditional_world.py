@@ -19,7 +19,7 @@ from cdp.errors import CdpError
 from cdp.models.architectures import build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.paths import encoders_dir
-from cdp.tasks.engine import encoder_on_device
+from cdp.tasks.loaded import encoder_on_device
 from tests.robust import tiny
 
 DATASET, NAMES = "shades", ["dark", "grey", "light"]

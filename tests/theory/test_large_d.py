@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm as normal
 
-from cdp.config_theory import Learner, TheoryConfig
+from cdp.config.theory import Learner, TheoryConfig
 from cdp.theory import (
     Problem,
     Synthetic,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import expected, problem_of, robust_accuracy, samples_needed, synthetic_of
 from cdp.theory.angles import direction_expectation

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cdp.config_theory import Learner, TheoryConfig
+from cdp.config.theory import Learner, TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import Problem, Synthetic, expected, problem_of, samples_needed, synthetic_of
 from cdp.theory.views import needed_table

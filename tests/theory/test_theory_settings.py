@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.config_theory import LEARNERS, TheoryConfig
+from cdp.config.knobs import parse
+from cdp.config.theory import LEARNERS, TheoryConfig
 from cdp.errors import InputError
-from cdp.knobs import parse
 from cdp.theory import optimal_direction, problem_of, synthetic_of
 from cdp.theory.settings import aside, degrees_between, optimum, turned, unit
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import (
     best_accuracy,

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 
 from cdp import paths
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 
 N = 1000
 SCRIPT = """

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from cdp.config_evaluate import EvaluateConfig
-from cdp.evaluation import EvalReport, Outcomes
-from cdp.runs.records import Run, list_runs
+from cdp.config.evaluate import EvaluateConfig
+from cdp.values.evaluation import EvalReport, Outcomes
+from cdp.work.records import Run, list_runs
 from tests.evaluations import CLASSES, outcome, report, weights_report
 from tests.ui.pages import opened, ran
 from tests.ui.train_runs import train_run

@@ -16,7 +16,7 @@ APP = str(paths.ROOT / "app.py")
 
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
     """AppTest makes every run the first of a fresh server, where a page starts again once and a
-    click is lost on the way (cdp/ui/frame.py). Here the server has served a page before."""
+    click is lost on the way (cdp/ui/kit/frame.py). Here the server has served a page before."""
     monkeypatch.setattr(
         "streamlit.testing.v1.app_test.PagesManager", type("Served", (PagesManager,), {})
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdp.ui.address import ECHO_SECONDS, Address
+from cdp.ui.kit.address import ECHO_SECONDS, Address
 
 
 def test_only_parameters_that_the_session_did_not_set_itself_are_a_link() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp import paths
-from cdp.runs.table.columns import columns
-from cdp.runs.table.labels import change_labels
+from cdp.results.table.columns import columns
+from cdp.results.table.labels import change_labels
 from cdp.ui.compare.kept import keep_columns, read_columns
 from cdp.ui.compare.lines import Lines
 from cdp.ui.compare.state import (

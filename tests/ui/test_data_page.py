@@ -14,12 +14,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.knobs import Frozen
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import InputError
-from cdp.knobs import Frozen
-from cdp.runs.journal import Journal
-from cdp.tasks.pretrain_data import require_ready
+from cdp.tasks.pretrain.data import require_ready
+from cdp.work.journal import Journal
 from tests.ui.pages import opened, served
 
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts, concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
 from cdp.figures.pretraining import held_out_curves, loss_curve
-from cdp.runs.progress import Progress
-from cdp.runs.records import Run
 from cdp.ui.data import plan
 from cdp.ui.data.made import Made, Stock
 from cdp.ui.data.pictures import ROW, class_rows, first_rows
 from cdp.ui.data.progress import samples
 from cdp.ui.data.sets import choices
 from cdp.ui.data.use import explore_link, generate_link, lacking, train_link
+from cdp.work.progress import Progress
+from cdp.work.records import Run
 
 
 def seen(**change: object) -> Facts:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cdp import paths
-from cdp.config_evaluate import EvaluateConfig
-from cdp.runs.records import list_runs
+from cdp.config.evaluate import EvaluateConfig
+from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, has, knob, launched, page, trained
 from tests.ui.pages import APP, opened, ran

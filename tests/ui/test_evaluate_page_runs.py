@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from cdp import paths
-from cdp.config_evaluate import EvaluateConfig
-from cdp.evaluation_files import OUTCOMES, REPORT, outcomes_bytes
-from cdp.runs.launch import stop
-from cdp.runs.records import list_runs
+from cdp.config.evaluate import EvaluateConfig
+from cdp.values.evaluation_files import OUTCOMES, REPORT, outcomes_bytes
+from cdp.work.launch import stop
+from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, has, knob, launched, page, quick, trained
 from tests.ui.pages import ran

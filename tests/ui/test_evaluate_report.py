@@ -13,8 +13,6 @@ from dataclasses import replace
 import pytest
 
 from cdp.cli.evaluated import told_report
-from cdp.evaluation import Check, EvalReport, Masking, Outcomes, Unseen, Verdict
-from cdp.evaluation_files import report_json
 from cdp.reports.evaluation import evaluation_html
 from cdp.reports.robustbench import robustbench_record
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
@@ -24,6 +22,8 @@ from cdp.ui.evaluate.masking import checks_html
 from cdp.ui.evaluate.measured import measured_rows
 from cdp.ui.evaluate.report import figures_html
 from cdp.ui.evaluate.state import VIEWS
+from cdp.values.evaluation import Check, EvalReport, Masking, Outcomes, Unseen, Verdict
+from cdp.values.evaluation_files import report_json
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import both, knob, page, quick, sized, trained
 from tests.ui.pages import ran

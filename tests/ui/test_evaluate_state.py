@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cdp.cli.options import chosen, with_options
-from cdp.config_evaluate import EvaluateConfig
-from cdp.knobs import parse
-from cdp.runs.records import list_runs
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.knobs import parse
 from cdp.ui.evaluate.catalog import Evaluable, read_evaluable
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import (
@@ -28,6 +27,7 @@ from cdp.ui.evaluate.state import (
     shown_run,
     to_params,
 )
+from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, trained
 from tests.ui.train_runs import train_run

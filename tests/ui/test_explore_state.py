@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.embedding.projection import poor, trust_sentence
-from cdp.types import MapQuality
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import Explored, from_params
+from cdp.values.types import MapQuality
 
 CHOICES = Choices(
     {

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cdp.config import GenerateConfig, flatten
-from cdp.config_explore import ExploreConfig
-from cdp.config_train import TrainConfig
-from cdp.presets import PRESETS, preset
-from cdp.ui.fields import TITLES, fields, fields_of, ladder, number, relevant
+from cdp.config.explore import ExploreConfig
+from cdp.config.generate import GenerateConfig, flatten
+from cdp.config.presets import PRESETS, preset
+from cdp.config.train import TrainConfig
 from cdp.ui.generate.form import GROUPS, SPREAD
+from cdp.ui.kit.fields import TITLES, fields, fields_of, ladder, number, relevant
 
 
 def test_every_leaf_of_the_config_has_a_field_and_a_place_in_the_form() -> None:

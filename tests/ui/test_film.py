@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cdp.types import Frame
 from cdp.ui.generate.film import compose, step_of, strip
+from cdp.values.types import Frame
 
 STEPS = 4
 

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
-from cdp.config import flatten, unflatten
+from cdp.config.generate import flatten, unflatten
 from cdp.data.sets import list_sets, save_set
 
 APP = paths.ROOT / "app.py"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cdp.config import flatten, unflatten
+from cdp.config.generate import flatten, unflatten
 from cdp.data.sets import SetEntry
 from cdp.figures.palette import class_sign
 from cdp.ui.gallery import images as pictures
@@ -27,7 +27,7 @@ from cdp.ui.gallery.entries import (
     provenance_rows,
     setting_rows,
 )
-from cdp.ui.words import GLYPHS, plain
+from cdp.ui.kit.words import GLYPHS, plain
 
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda v: np.array(v, np.int64))
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.sets import list_sets, save_set
 from cdp.errors import InputError
-from cdp.runs.engine import Engine
-from cdp.runs.jobs import Job
-from cdp.types import Frame, LiveResult
-from cdp.ui.catalog import Catalog
-from cdp.ui.sheet import sheet_png
-from cdp.ui.words import plain
+from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.sheet import sheet_png
+from cdp.ui.kit.words import plain
+from cdp.values.types import Frame, LiveResult
+from cdp.work.engine import Engine
+from cdp.work.jobs import Job
 from tests.ui.pages import APP, opened, ran, served
 from tests.ui.test_links import BAD
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
@@ -37,7 +37,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
         live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Catalog = CATALOG
     ) -> Engine:
         engines.append(engine_of(live))
-        monkeypatch.setattr("cdp.ui.catalog.read_catalog", lambda: catalog)
+        monkeypatch.setattr("cdp.ui.kit.catalog.read_catalog", lambda: catalog)
         monkeypatch.setattr("cdp.ui.home.read_catalog", lambda: catalog)
         for module in ("action", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
@@ -331,7 +331,7 @@ def test_more_than_a_thousand_images_become_a_background_run(
 ) -> None:
     launched: list[tuple[str, GenerateConfig, str]] = []
     monkeypatch.setattr(
-        "cdp.runs.launch.launch", lambda kind, config, name: launched.append((kind, config, name))
+        "cdp.work.launch.launch", lambda kind, config, name: launched.append((kind, config, name))
     )
     app = page(count="1001")
     assert app.button(key="generate").label == "Start background run"
@@ -347,7 +347,7 @@ def test_a_setting_typed_the_moment_before_the_click_counts(
 ) -> None:
     launched: list[int] = []
     monkeypatch.setattr(
-        "cdp.runs.launch.launch", lambda kind, config, name: launched.append(config.seed)
+        "cdp.work.launch.launch", lambda kind, config, name: launched.append(config.seed)
     )
     app = page(count="1001")
     labelled(app, "Seed").set_value(43)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdp.ui.images import difference, sprite
+from cdp.ui.kit.images import difference, sprite
 
 
 def opened(url: str) -> np.ndarray:

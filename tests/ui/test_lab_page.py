@@ -15,15 +15,15 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cdp import paths
-from cdp.config_lab import rounded
+from cdp.config.lab import rounded
 from cdp.data.sets import delete_set
-from cdp.runs.side import Errand, Side
 from cdp.tasks.lab import attack_image, smallest_budget
 from cdp.tasks.lab_images import save_upload
-from cdp.types import usual_budget
+from cdp.ui.kit.side import side
 from cdp.ui.lab import data
 from cdp.ui.lab.data import withdraw
-from cdp.ui.side import side
+from cdp.values.types import usual_budget
+from cdp.work.helper import Errand, Side
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
 from tests.ui.pages import opened, served
 
@@ -44,7 +44,7 @@ def world(
     st.cache_data.clear()
     if "helped" not in request.fixturenames:
         monkeypatch.setattr(
-            "cdp.ui.side.Side",
+            "cdp.ui.kit.side.Side",
             lambda: Side([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]),
         )
         monkeypatch.setattr(data, "PATIENCE", 0.0)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.config import GenerateConfig, flatten, unflatten
-from cdp.presets import PRESETS, preset
-from cdp.ui.links import from_params, restored, to_params
+from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.presets import PRESETS, preset
+from cdp.ui.kit.links import from_params, restored, to_params
 from tests.ui.worlds import CATALOG
 
 BAD = [

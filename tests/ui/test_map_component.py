@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.types import Embedding
 from cdp.ui.components.map import Card, MapEvent, Thumbs, map_event
 from cdp.ui.components.thumbs import MOST_BYTES, block_means
+from cdp.values.types import Embedding
 
 
 def images(n: int, height: int, width: int, channels: int) -> np.ndarray:

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 from cdp import paths
-from cdp.config import GenerateConfig
-from cdp.runs.jobs import Job
+from cdp.config.generate import GenerateConfig
 from cdp.ui.generate.live import status_line
+from cdp.work.jobs import Job
 
 APP = str(paths.ROOT / "app.py")
 

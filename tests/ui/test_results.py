@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
+from cdp.config.presets import preset
 from cdp.figures.intervals import report_rows
-from cdp.presets import preset
-from cdp.ui.engine import in_words
 from cdp.ui.generate.detail import judge_says
 from cdp.ui.generate.results import sentences, to_csv
+from cdp.ui.kit.engine import in_words
 from tests.ui.worlds import result_of
 
 

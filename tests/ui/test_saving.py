@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.npz import read_npz
-from cdp.runs.jobs import Job
 from cdp.ui.generate.saving import arm_of, npz_bytes
-from cdp.ui.sheet import settings_from_png, sheet_png
+from cdp.ui.kit.sheet import settings_from_png, sheet_png
+from cdp.work.jobs import Job
 from tests.ui.worlds import result_of
 
 CONFIG = GenerateConfig(count=12, seed=4)

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from cdp.config import GenerateConfig, Guidance, Sampler, flatten, unflatten
+from cdp.config.generate import GenerateConfig, Guidance, Sampler, flatten, unflatten
 from cdp.errors import InputError
-from cdp.ui.sheet import KEY, MAX_TEXT, SIGNATURE, settings_from_png, sheet_png
+from cdp.ui.kit.sheet import KEY, MAX_TEXT, SIGNATURE, settings_from_png, sheet_png
 
 FLAT = flatten(GenerateConfig())
 

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.config_theory import TheoryConfig
+from cdp.config.knobs import parse
+from cdp.config.theory import TheoryConfig
 from cdp.data.registry import load_split
 from cdp.data.sets import save_set
-from cdp.knobs import parse
 from cdp.tasks.theory_images import Figures, Pair, Place, place
 from cdp.tasks.theory_words import caveats, place_rows
-from cdp.types import Interval
-from cdp.ui.side import side
+from cdp.ui.kit.side import side
 from cdp.ui.theory.images import LEAST, finding, matched, spotted
+from cdp.values.types import Interval
 from tests.ui.pages import ran, served
 from tests.ui.theory_app import address, alt, alts, knob, knobs, page, texts
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cdp.cli.options import chosen, with_options
-from cdp.config_theory import LEARNERS, TheoryConfig
-from cdp.knobs import parse
-from cdp.ui.fields import fields_of
+from cdp.config.knobs import parse
+from cdp.config.theory import LEARNERS, TheoryConfig
+from cdp.ui.kit.fields import fields_of
 from cdp.ui.theory.command import command
 from cdp.ui.theory.form import RATIOS, relevant, rungs
 from cdp.ui.theory.state import (

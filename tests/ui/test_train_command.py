@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from cdp.cli.configfile import read_config
 from cdp.cli.options import chosen, with_options
-from cdp.config_train import TrainConfig
-from cdp.knobs import parse
-from cdp.presets_train import TRAIN_PRESETS, train_preset
-from cdp.ui.train.command import command, config_yaml, options
+from cdp.config.knobs import parse
+from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.train import TrainConfig
+from cdp.ui.kit.command import command, config_yaml, options
 from cdp.ui.train.estimate import line
 
 CONFIGS = st.builds(
@@ -97,7 +97,7 @@ def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
 
 def test_what_is_known_to_fail_is_told_once_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     from cdp.cli.main import app
-    from cdp.runs import launch
+    from cdp.work import launch
 
     monkeypatch.setattr(launch, "launch", lambda *_: "20261130-000000-000000")
     done = CliRunner().invoke(

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.data.sets import save_set
 from cdp.errors import CdpError
-from cdp.types import DatasetInfo
-from cdp.ui.fields import fields_of
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.titles import TITLES
+from cdp.ui.kit.widgets import UNUSABLE, as_number, number_text
 from cdp.ui.train.catalog import info_of, read_train_choices
 from cdp.ui.train.form import GROUPS, ceilings, changed_from, empty, relevant, settle
 from cdp.ui.train.state import Trained, plain_of
-from cdp.ui.train.titles import TITLES
-from cdp.ui.widgets import UNUSABLE, as_number, number_text
+from cdp.values.types import DatasetInfo
 
 GREY = DatasetInfo("grey", "Grey", tuple("abc"), (1, 8, 8), 0.1, "none")
 

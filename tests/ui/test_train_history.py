@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.runs import journal
-from cdp.runs.journal import JOURNAL, Journal, read_journal
 from cdp.ui.train.history import MOST, Histories
+from cdp.work import journal
+from cdp.work.journal import JOURNAL, Journal, read_journal
 
 
 def naive(folder: Path) -> dict[str, list[float]]:

@@ -13,8 +13,8 @@ import sys
 import pytest
 
 from cdp import paths
-from cdp.config_train import automatic_name
-from cdp.runs.records import list_runs
+from cdp.config.train import automatic_name
+from cdp.work.records import list_runs
 from tests.ui.pages import APP, ran
 from tests.ui.train_app import address, control, launched, page, save, texts, world
 from tests.ui.train_runs import QUICK, train_run
@@ -239,7 +239,7 @@ def test_drawing_the_page_imports_neither_torch_nor_mlflow() -> None:
     script = (
         f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
         " default_timeout=60).run()\napp.switch_page('pages/train.py')\napp.run()\nassert not"
-        " app.exception\nfrom cdp.ui.side import side\nside('looks').close()\nassert not"
+        " app.exception\nfrom cdp.ui.kit.side import side\nside('looks').close()\nassert not"
         " {'torch', 'mlflow', 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules),"
         " 'imported'\n"
     )

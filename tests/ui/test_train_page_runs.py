@@ -10,8 +10,8 @@ from __future__ import annotations
 import pytest
 
 from cdp import paths
-from cdp.runs.launch import stop
-from cdp.runs.records import list_runs
+from cdp.work.launch import stop
+from cdp.work.records import list_runs
 from tests.ui.pages import ran
 from tests.ui.train_app import address, control, launched, page, texts, until, world
 from tests.ui.train_runs import QUICK, save_examples, train_run

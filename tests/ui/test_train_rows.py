@@ -8,9 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cdp.config_train import TrainConfig
-from cdp.runs.records import list_runs
-from cdp.ui.run_controls import moving, share
+from cdp.config.train import TrainConfig
+from cdp.ui.kit.run_controls import moving, share
 from cdp.ui.train.outcome import interval_text
 from cdp.ui.train.rows import (
     Followers,
@@ -24,6 +23,7 @@ from cdp.ui.train.rows import (
     train_runs,
     watching,
 )
+from cdp.work.records import list_runs
 from tests.ui.train_runs import SHORT, train_run
 
 pytestmark = pytest.mark.usefixtures("cdp_home")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from cdp import paths
-from cdp.config_train import TrainConfig
-from cdp.presets_train import train_preset
-from cdp.runs.records import Run, get_run
+from cdp.config.presets_train import train_preset
+from cdp.config.train import TrainConfig
+from cdp.work.records import Run, get_run
 
 QUICK = train_preset("quick")
 SHORT = QUICK.model_copy(

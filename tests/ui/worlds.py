@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cdp.config import GenerateConfig
-from cdp.runs.engine import Engine
-from cdp.types import ArmReport, Frame, Interval, JudgeView, LiveResult
-from cdp.ui.catalog import Catalog, ModelEntry
+from cdp.config.generate import GenerateConfig
+from cdp.ui.kit.catalog import Catalog, ModelEntry
+from cdp.values.types import ArmReport, Frame, Interval, JudgeView, LiveResult
+from cdp.work.engine import Engine
 
 CLASSES = ("shirt", "shoe", "bag")
 CATALOG = Catalog(

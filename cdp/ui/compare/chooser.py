@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from cdp.naming import told_apart
-from cdp.runs.table.labels import LONGEST_NOTE, change_labels
-from cdp.runs.table.rows import Row
+from cdp.results.table.labels import LONGEST_NOTE, change_labels
+from cdp.results.table.rows import Row
 from cdp.ui.compare.state import Compared
-from cdp.ui.run_controls import act
-from cdp.ui.words import split_tags
+from cdp.ui.kit.run_controls import act
+from cdp.ui.kit.words import split_tags
+from cdp.values.naming import told_apart
 
 MOST_LISTED = 40
 """Chosen runs that are listed by name; of more, their number is said."""

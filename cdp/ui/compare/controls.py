@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.runs.table.columns import columns
-from cdp.runs.table.query import LONGEST
+from cdp.results.table.columns import columns
+from cdp.results.table.query import LONGEST
 from cdp.ui.compare.kept import keep_columns
 from cdp.ui.compare.state import GROUPED, SEEDS, STAR, Compared, offered_columns, plain_columns
-from cdp.ui.run_controls import say_wrong
-from cdp.ui.words import plain
+from cdp.ui.kit.run_controls import say_wrong
+from cdp.ui.kit.words import plain
 
 EXAMPLES = (
     (

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from cdp.runs.table.rows import Row
+from cdp.results.table.rows import Row
 from cdp.ui.compare.result import Shown, comparison_of
 from cdp.ui.compare.state import MOST_COMPARED, Compared, compared, write_url
 from cdp.ui.compare.store import compared_ids, few, index
 from cdp.ui.compare.table import run_table
-from cdp.ui.frame import warned
-from cdp.ui.run_controls import said
-from cdp.ui.words import plain
+from cdp.ui.kit.frame import warned
+from cdp.ui.kit.run_controls import said
+from cdp.ui.kit.words import plain
 
 
 def compare_page() -> None:

@@ -11,7 +11,7 @@ from cdp.ui.compare.result import Shown
 from cdp.ui.components.chart import packed_chart
 from cdp.ui.components.packing import pack
 from cdp.ui.generate.results import to_csv
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

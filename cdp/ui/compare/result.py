@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cdp import paths
-from cdp.comparison import Comparison
-from cdp.evaluation_files import OUTCOMES, REPORT
-from cdp.runs.records import STATUS
-from cdp.runs.table.rows import Row
+from cdp.results.table.rows import Row
+from cdp.values.comparison import Comparison
+from cdp.values.evaluation_files import OUTCOMES, REPORT
+from cdp.work.records import STATUS
 
 if TYPE_CHECKING:
     from cdp.figures.palette import Sign
@@ -75,7 +75,7 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> S
         return held
     with st.spinner("Comparing"):
         from cdp.figures.palette import named_signs
-        from cdp.runs.comparing.comparison import compare
+        from cdp.results.comparing.comparison import compare
 
         found = compare(ids, groups=groups)
     shown = Shown(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)

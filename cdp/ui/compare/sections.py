@@ -9,14 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.comparison import Arm, Metric, span_text
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 from cdp.statistics.verdicts import no_width
 from cdp.ui.compare.parts import chart_of, numbers
 from cdp.ui.compare.result import Shown
-from cdp.ui.fields import fields_of
-from cdp.ui.train.titles import TITLES
-from cdp.ui.words import plain
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.titles import TITLES
+from cdp.ui.kit.words import plain
+from cdp.values.comparison import Arm, Metric, span_text
 
 PAIRS_SHOWN = 2
 """Pairs of arms whose classes are drawn at once; of more, one is chosen."""

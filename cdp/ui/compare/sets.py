@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cdp.config_explore import MOST_SETS, PIXELS, ExploreConfig
+from cdp.config.explore import MOST_SETS, PIXELS, ExploreConfig
 from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
-from cdp.types import Embedding
 from cdp.ui.compare.parts import bullets
 from cdp.ui.compare.result import Shown
 from cdp.ui.compare.strips import strips_html
 from cdp.ui.components.map import Card, embedding_map, load_thumbs
 from cdp.ui.explore.data import Waiting, embedding, map_key, thumbs
-from cdp.ui.side import waiting
-from cdp.ui.words import plain
+from cdp.ui.kit.side import waiting
+from cdp.ui.kit.words import plain
+from cdp.values.types import Embedding
+from cdp.work.failures import sentence
 
 MOST_STRIPS = 8
 POINTS = 2000

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cdp.runs.table.columns import SEED_GROUP, columns
-from cdp.runs.table.query import LONGEST
-from cdp.ui.address import Address, linked
+from cdp.results.table.columns import SEED_GROUP, columns
+from cdp.results.table.query import LONGEST
 from cdp.ui.compare.kept import MOST, read_columns
-from cdp.ui.links import quoted
+from cdp.ui.kit.address import Address, linked
+from cdp.ui.kit.links import quoted
 
 QUERY, SORT, COLUMNS, BY, RUNS, GROUPS = "q", "sort", "columns", "by", "runs", "groups"
 PARAMS = (QUERY, SORT, COLUMNS, BY, RUNS, GROUPS)
@@ -122,7 +122,7 @@ def offered_columns() -> dict[str, str]:
 
 
 def group_key(by: str) -> str:
-    """``by`` as ``cdp.runs.table.columns.group_rows`` calls it."""
+    """``by`` as ``cdp.results.table.columns.group_rows`` calls it."""
     return SEED_GROUP if by == SEEDS else by
 
 

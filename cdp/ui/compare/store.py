@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.runs.table.columns import sort_rows
-from cdp.runs.table.index import Index
-from cdp.runs.table.query import matching
-from cdp.runs.table.rows import Row
+from cdp.results.table.columns import sort_rows
+from cdp.results.table.index import Index
+from cdp.results.table.query import matching
+from cdp.results.table.rows import Row
 from cdp.ui.compare.state import MOST_COMPARED, Compared
 
 

@@ -16,7 +16,7 @@ from cdp.data.sets import open_set
 from cdp.figures.palette import Sign
 from cdp.ui.gallery.images import grid_png, names_in, number_in, rows_of_page
 from cdp.ui.gallery.parts import class_name, stamp
-from cdp.ui.words import GLYPHS
+from cdp.ui.kit.words import GLYPHS
 
 IMAGES = 20
 """Of each set, about."""

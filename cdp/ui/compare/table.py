@@ -8,17 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.runs.table.columns import Column
-from cdp.runs.table.labels import change_labels
-from cdp.runs.table.rows import Row
+from cdp.results.table.columns import Column
+from cdp.results.table.labels import change_labels
+from cdp.results.table.rows import Row
 from cdp.ui.compare import lines as made
 from cdp.ui.compare.chooser import chooser
 from cdp.ui.compare.controls import controls
 from cdp.ui.compare.lines import Lines, heads_of, lines_of
 from cdp.ui.compare.state import Compared, write_url
 from cdp.ui.compare.store import index, shown_rows
-from cdp.ui.run_controls import act, said
-from cdp.ui.words import plain
+from cdp.ui.kit.run_controls import act, said
+from cdp.ui.kit.words import plain
 
 POLL_SECONDS = 5.0
 _STAR = "compare_star"

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from cdp.comparison import Comparison
 from cdp.ui.compare.result import Shown
 from cdp.ui.compare.state import Compared, to_params
+from cdp.values.comparison import Comparison
 
 
 def take(held: Compared, shown: Shown) -> None:

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import streamlit as st
 
-from cdp.comparison import Arm, Difference, Metric
 from cdp.ui.compare.parts import bullets, chart_of, numbers
 from cdp.ui.compare.result import Shown
-from cdp.ui.words import GLYPHS, plain
+from cdp.ui.kit.words import GLYPHS, plain
+from cdp.values.comparison import Arm, Difference, Metric
 
 MOST_SAID = 6
 """Verdicts in sight; of more, those that hold come first, and the rest is a click away."""

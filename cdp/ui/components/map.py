@@ -14,8 +14,8 @@ import numpy as np
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.types import Embedding
 from cdp.ui.components.thumbs import Thumbs, load_thumbs
+from cdp.values.types import Embedding
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -13,8 +13,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cdp import paths
 from cdp.data.bringing import Brought, bring
 from cdp.errors import CdpError, InputError
-from cdp.runs.failures import sentence
-from cdp.ui.words import plain, split_tags
+from cdp.ui.kit.words import plain, split_tags
+from cdp.work.failures import sentence
 
 PATH, UPLOAD = "Folder or file on this machine", "Upload"
 _SAID = "data_import_said"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from cdp.config_pretrain import EncoderConfig
+from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Concern, Facts
 from cdp.data.registry import load_split
 from cdp.ui.data.pictures import class_rows, first_rows
 from cdp.ui.data.sets import held_out, size_in_words
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
 
 
 def facts_column(seen: Facts) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from cdp.models.encoders import JUDGE, TRAINED, list_encoders
 from cdp.models.pipelines import list_models
-from cdp.runs.records import Run, list_runs
 from cdp.ui.data.plan import DIFFUSION, ENCODER, MODEL, ROLES
+from cdp.work.records import Run, list_runs
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.knobs import Frozen
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
-from cdp.knobs import Frozen
 from cdp.models.pipelines import list_models
-from cdp.runs.failures import sentence
-from cdp.runs.launch import launch
-from cdp.runs.records import list_runs
 from cdp.ui.data.made import Stock
 from cdp.ui.data.plan import (
     DIFFUSION,
@@ -33,10 +30,13 @@ from cdp.ui.data.plan import (
     seconds,
 )
 from cdp.ui.data.state import Wizard
-from cdp.ui.fields import Field, fields_of
-from cdp.ui.held import Held
-from cdp.ui.widgets import bound, key_of, number_of
-from cdp.ui.words import plain
+from cdp.ui.kit.fields import Field, fields_of
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.widgets import bound, key_of, number_of
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
+from cdp.work.launch import launch
+from cdp.work.records import list_runs
 
 ENCODER_FIELDS = (
     "epochs",

@@ -10,7 +10,6 @@ import streamlit as st
 from cdp import paths
 from cdp.data.facts import Facts, concerns, facts
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.data.importing import import_form, say_imported
 from cdp.ui.data.look import facts_column, pictures_column
@@ -20,7 +19,8 @@ from cdp.ui.data.progress import progress
 from cdp.ui.data.sets import Choice, choices
 from cdp.ui.data.state import Wizard, wizard, write_url
 from cdp.ui.data.use import use
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
 
 _WIDTHS = [4, 11]
 _STEPS = (

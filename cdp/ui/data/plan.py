@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.knobs import Frozen, parse
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.catalog import MIRRORED
 from cdp.data.facts import Facts
 from cdp.errors import InputError
-from cdp.knobs import Frozen, parse
 from cdp.models.encoders import JUDGE
-from cdp.runs.records import Run
-from cdp.types import usual_budget
+from cdp.values.types import usual_budget
+from cdp.work.records import Run
 
 QUICK, FULL = "quick", "full"
 SIZES = {QUICK: "Quick try", FULL: "Full size"}

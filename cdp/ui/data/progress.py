@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cdp.config_pretrain import EncoderConfig
+from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Facts
-from cdp.runs.journal import JOURNAL, read_journal
-from cdp.runs.records import Run, list_runs
 from cdp.ui.components.chart import chart
 from cdp.ui.data.made import of_dataset, role_of
 from cdp.ui.data.pictures import class_rows
 from cdp.ui.data.plan import DIFFUSION, ENCODER, ROLES
-from cdp.ui.engine import in_words
-from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
-from cdp.ui.words import plain
+from cdp.ui.kit.engine import in_words
+from cdp.ui.kit.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
+from cdp.ui.kit.words import plain
+from cdp.work.journal import JOURNAL, read_journal
+from cdp.work.records import Run, list_runs
 
 SHEET = "sheet.npz"
 SHOWN = 8

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from cdp.config_pretrain import EncoderConfig, PretrainConfig
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.ui.data.plan import QUICK, encoder_defaults, model_defaults
-from cdp.ui.held import Held
-from cdp.ui.links import RESERVED, quoted
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import RESERVED, quoted
 
 DATASET = "dataset"
 """The query parameter."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cdp.config.presets_train import train_preset
 from cdp.data.facts import Facts
 from cdp.models.encoders import JUDGE
-from cdp.presets_train import train_preset
 from cdp.ui.data.made import Stock
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
 
 
 def use(seen: Facts, stock: Stock) -> None:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from cdp import paths
-from cdp.config_evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import read_json
 from cdp.models.encoders import BEST, CARD, list_checkpoints
 from cdp.models.places import given_path, written_path
-from cdp.runs.records import Run
 from cdp.tasks.evaluate_data import weights_of
-from cdp.types import DatasetInfo
-from cdp.ui.run_controls import WORDS
+from cdp.ui.kit.run_controls import WORDS
 from cdp.ui.train.rows import percent, train_runs
+from cdp.values.types import DatasetInfo
+from cdp.work.records import Run
 
 CODE_COMMAND = "python -m cdp evaluate --model package.module:function --dataset NAME"
 CODE_REMEDY = f"a model of your own code is evaluated from the command line only: {CODE_COMMAND}"

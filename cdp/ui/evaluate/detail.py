@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config_evaluate import EvaluateConfig
+from cdp.config.evaluate import EvaluateConfig
 from cdp.errors import CdpError
-from cdp.runs.records import Run, get_run
 from cdp.ui.evaluate.list import followers
 from cdp.ui.evaluate.live import stages_html
 from cdp.ui.evaluate.rows import bounds
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.evaluate.stored import report_of
-from cdp.ui.run_controls import POLL_SECONDS, use_settings
-from cdp.ui.run_lists import log_fold
+from cdp.ui.kit.run_controls import POLL_SECONDS, use_settings
+from cdp.ui.kit.run_lists import log_fold
+from cdp.ui.kit.words import plain
 from cdp.ui.train.rows import heading_html
-from cdp.ui.words import plain
+from cdp.work.records import Run, get_run
 
 REMEDY = {
     "interrupted": (

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cdp.evaluation import EvalReport, Outcomes
-from cdp.evaluation_files import report_json
-from cdp.runs.records import Run
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.values.evaluation import EvalReport, Outcomes
+from cdp.values.evaluation_files import report_json
+from cdp.work.records import Run
 
 
 @dataclass(frozen=True)

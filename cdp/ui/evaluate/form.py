@@ -8,20 +8,20 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
+from cdp.config.evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
 from cdp.errors import CdpError, InputError
 from cdp.reports.sentences import norm_budget
-from cdp.runs.failures import sentence
 from cdp.tasks.evaluate_data import dataset_named
-from cdp.types import DatasetInfo
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
 from cdp.ui.evaluate.state import PLAIN, Evaluated
-from cdp.ui.evaluate.wording import TITLES
-from cdp.ui.fields import Field, fields_of
-from cdp.ui.frame import refused
+from cdp.ui.kit.fields import Field, fields_of
+from cdp.ui.kit.frame import refused
+from cdp.ui.kit.widgets import bound, choice, number_of, number_text, optional_number
+from cdp.ui.kit.wording import TITLES
+from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import TrainChoices, info_of
-from cdp.ui.widgets import bound, choice, number_of, number_text, optional_number
-from cdp.ui.words import plain
+from cdp.values.types import DatasetInfo
+from cdp.work.failures import sentence
 
 ADVANCED = (
     "architecture",

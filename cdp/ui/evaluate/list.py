@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cdp.runs.records import Run, list_runs
 from cdp.ui.evaluate.rows import bounds, evaluations, matching, row_html
 from cdp.ui.evaluate.state import Evaluated, shown_run
-from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said
-from cdp.ui.run_lists import filtered, paged
+from cdp.ui.kit.run_controls import POLL_SECONDS, Help, buttons, moving, said
+from cdp.ui.kit.run_lists import filtered, paged
+from cdp.ui.kit.words import plain
 from cdp.ui.train.rows import Followers
-from cdp.ui.words import plain
+from cdp.work.records import Run, list_runs
 
 HELP = Help(
     "The finished batches are kept, and the evaluation can be resumed with the same outcome.",

@@ -7,10 +7,10 @@ import html
 
 import streamlit as st
 
-from cdp.evaluation import Check, EvalReport, Masking
 from cdp.reports.sentences import masking_sentence
 from cdp.ui.evaluate.parts import chart_with_numbers
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.values.evaluation import Check, EvalReport, Masking
 
 VERDICTS = {
     "pass": ("✓", "No sign", "#0e8a63"),

@@ -6,17 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_evaluate import EvaluateConfig
-from cdp.evaluation import EvalReport
+from cdp.config.evaluate import EvaluateConfig
 from cdp.reports.csvtext import to_csv
 from cdp.reports.sentences import norm_budget
-from cdp.runs.records import Run
-from cdp.ui.engine import in_words
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.fields import fields_of
-from cdp.ui.run_controls import use_settings
-from cdp.ui.train.titles import value_text
+from cdp.ui.kit.engine import in_words
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.run_controls import use_settings
+from cdp.ui.kit.titles import value_text
+from cdp.values.evaluation import EvalReport
+from cdp.work.records import Run
 
 Rows = list[dict[str, str]]
 

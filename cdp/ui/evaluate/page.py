@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cdp.config_evaluate import RUN, EvaluateConfig
+from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.errors import InputError
 from cdp.reports.sentences import norm_budget
-from cdp.runs.records import Run, list_runs
-from cdp.types import DatasetInfo
 from cdp.ui.evaluate.catalog import Facts, budget_here, read_evaluable
 from cdp.ui.evaluate.command import elsewhere
 from cdp.ui.evaluate.form import dataset_of, form, model_facts
@@ -19,12 +17,14 @@ from cdp.ui.evaluate.list import list_of_evaluations
 from cdp.ui.evaluate.rows import evaluations
 from cdp.ui.evaluate.start import start
 from cdp.ui.evaluate.state import Evaluated, evaluated, settle, shown_run, write_url
-from cdp.ui.evaluate.wording import TITLES
-from cdp.ui.frame import warned
-from cdp.ui.run_controls import said
+from cdp.ui.kit.frame import warned
+from cdp.ui.kit.run_controls import said
+from cdp.ui.kit.wording import TITLES
+from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import read_train_choices
 from cdp.ui.train.rows import train_runs
-from cdp.ui.words import plain
+from cdp.values.types import DatasetInfo
+from cdp.work.records import Run, list_runs
 
 ATTACKS = 4
 """Of AutoAttack (standard)."""

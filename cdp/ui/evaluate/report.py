@@ -8,14 +8,11 @@ import html
 import numpy as np
 import streamlit as st
 
-from cdp.config_evaluate import CODE
+from cdp.config.evaluate import CODE
 from cdp.errors import CdpError
-from cdp.evaluation import EvalReport, Outcome, Outcomes
 from cdp.reports.sentences import headline, span
-from cdp.runs.records import Run, run_folder
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
-from cdp.types import Interval
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.evaluate.exports import exports
 from cdp.ui.evaluate.masking import panel, verdict_line
@@ -23,9 +20,12 @@ from cdp.ui.evaluate.measured import how
 from cdp.ui.evaluate.state import VIEWS, Evaluated
 from cdp.ui.evaluate.stored import outcomes_of
 from cdp.ui.evaluate.views import attacks, budgets, classes
-from cdp.ui.evaluate.wording import ESTIMATE, points_text, weights_title
+from cdp.ui.kit.wording import ESTIMATE, points_text, weights_title
+from cdp.ui.kit.words import plain
 from cdp.ui.train.rows import percent
-from cdp.ui.words import plain
+from cdp.values.evaluation import EvalReport, Outcome, Outcomes
+from cdp.values.types import Interval
+from cdp.work.records import Run, run_folder
 
 
 def show_report(held: Evaluated, run: Run, report: EvalReport) -> None:

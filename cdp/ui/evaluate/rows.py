@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cdp.reports.sentences import share_text
-from cdp.runs.journal import JOURNAL, Follower
-from cdp.runs.records import Run
 from cdp.statistics.shares import share_interval
-from cdp.ui.evaluate.wording import facts
-from cdp.ui.run_controls import WORDS, state_line
-from cdp.ui.run_lists import bar_html
+from cdp.ui.kit.run_controls import WORDS, state_line
+from cdp.ui.kit.run_lists import bar_html
+from cdp.ui.kit.wording import facts
 from cdp.ui.train.rows import Followers, percent
+from cdp.work.journal import JOURNAL, Follower
+from cdp.work.records import Run
 
 WEIGHTS = ("best", "last")
 """Of a training whose both sets of weights are evaluated, in this order."""

@@ -3,14 +3,14 @@ said on the next draw."""
 
 from __future__ import annotations
 
-from cdp.config_evaluate import automatic_name
+from cdp.config.evaluate import automatic_name
 from cdp.data.names import name_like
 from cdp.errors import CdpError
-from cdp.runs import launch
-from cdp.runs.failures import sentence
 from cdp.ui.evaluate.catalog import Facts
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.run_controls import forget, say_wrong
+from cdp.ui.kit.run_controls import forget, say_wrong
+from cdp.work import launch
+from cdp.work.failures import sentence
 
 
 def start(held: Evaluated, facts: Facts) -> None:

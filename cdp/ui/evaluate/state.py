@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdp.config_evaluate import CODE, EvaluateConfig
-from cdp.knobs import parse
-from cdp.runs.records import Run
-from cdp.ui.address import linked
+from cdp.config.evaluate import CODE, EvaluateConfig
+from cdp.config.knobs import parse
 from cdp.ui.evaluate.catalog import CODE_REMEDY, Evaluable
-from cdp.ui.fields import fields_of
-from cdp.ui.held import Held
-from cdp.ui.links import quoted, read_fields, written
+from cdp.ui.kit.address import linked
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import quoted, read_fields, written
+from cdp.work.records import Run
 
 REPORT, VIEW = "report", "view"
 """Query parameters that are no knobs: the evaluation that is shown, and which part of it."""

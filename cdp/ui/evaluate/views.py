@@ -6,12 +6,12 @@ import html
 
 import streamlit as st
 
-from cdp.evaluation import EvalReport, WeightsReport
 from cdp.reports.sentences import headline, images_text, norm_budget, share_text, unseen_gap
-from cdp.types import Interval
 from cdp.ui.evaluate.parts import chart_with_numbers
-from cdp.ui.evaluate.wording import weights_title
-from cdp.ui.words import plain
+from cdp.ui.kit.wording import weights_title
+from cdp.ui.kit.words import plain
+from cdp.values.evaluation import EvalReport, WeightsReport
+from cdp.values.types import Interval
 
 
 def attacks(report: EvalReport, key: str) -> None:

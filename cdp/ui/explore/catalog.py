@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cdp.config_explore import PIXELS
+from cdp.config.explore import PIXELS
 
 
 @dataclass(frozen=True)

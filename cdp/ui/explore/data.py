@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from cdp import paths
-from cdp.config_explore import ExploreConfig, pca_of
-from cdp.runs.side import Errand
+from cdp.config.explore import ExploreConfig, pca_of
 from cdp.tasks import atlas, mapped, measuring
 from cdp.tasks.closeup import Closeup
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
-from cdp.types import Embedding, MapQuality
 from cdp.ui.components.map import Thumbs
-from cdp.ui.side import Kind, side
+from cdp.ui.kit.side import Kind, side
+from cdp.values.types import Embedding, MapQuality
+from cdp.work.helper import Errand
 
 KEPT = 24
 """Results a session holds in memory; all of them lie on disk as well."""

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks.closeup import TRAINING, Closeup
 from cdp.tasks.mapped import PointScores
 from cdp.tasks.sources import dataset_of, open_source, real_images
-from cdp.types import Embedding
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.data import Waiting, closeup
-from cdp.ui.images import difference, sprite
-from cdp.ui.side import waiting
-from cdp.ui.words import plain
+from cdp.ui.kit.images import difference, sprite
+from cdp.ui.kit.side import waiting
+from cdp.ui.kit.words import plain
+from cdp.values.types import Embedding
 
 
 def show(shown: Embedding, drawn: ExploreConfig, scores: PointScores | None, point: int) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config_explore import MOST_SETS, PIXELS, ExploreConfig
+from cdp.config.explore import MOST_SETS, PIXELS, ExploreConfig
 from cdp.errors import InputError
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import Explored
-from cdp.ui.fields import fields_of
-from cdp.ui.widgets import bound, choice, number_of
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.widgets import bound, choice, number_of
 
 METHODS = {"pca": "PCA", "umap": "UMAP"}
 FITS = {"union": "All sets", "real": "Real images"}

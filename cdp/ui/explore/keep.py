@@ -11,11 +11,10 @@ from typing import Any, cast, get_args
 import numpy as np
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.data.sets import is_saved
 from cdp.errors import CdpError
 from cdp.figures.palette import NEUTRAL
-from cdp.runs.failures import sentence
 from cdp.tasks.measured import Comparison, Measured
 from cdp.tasks.scoring import SCORES, cached_scores
 from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
@@ -23,9 +22,10 @@ from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.data import Waiting
 from cdp.ui.explore.numbers import panels, told
-from cdp.ui.images import sprite
-from cdp.ui.side import side, waiting
-from cdp.ui.words import plain
+from cdp.ui.kit.images import sprite
+from cdp.ui.kit.side import side, waiting
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
 
 CRITERIA: tuple[str, ...] = get_args(Criterion)
 SHOWN, COLUMNS = 48, 8

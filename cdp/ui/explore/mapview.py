@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.tasks.mapped import PointScores
-from cdp.types import NO_LABEL, Embedding
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.components.map import Card, MapEvent, Thumbs, embedding_map, load_thumbs
 from cdp.ui.explore import points
 from cdp.ui.explore.data import Waiting, embedding, map_key, point_scores, quality, thumbs
 from cdp.ui.explore.trust import trust
-from cdp.ui.side import waiting
-from cdp.ui.words import plain
+from cdp.ui.kit.side import waiting
+from cdp.ui.kit.words import plain
+from cdp.values.types import NO_LABEL, Embedding
 
 CLASS, SET = "Class", "Set"
 OVERLAID, APART = "Overlaid", "Side by side"

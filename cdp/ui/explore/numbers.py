@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.measured import Comparison, Measured, changes
-from cdp.types import Interval
 from cdp.ui.explore.data import Waiting, comparisons, measured
 from cdp.ui.generate.results import to_csv
-from cdp.ui.side import waiting
-from cdp.ui.words import plain
+from cdp.ui.kit.side import waiting
+from cdp.ui.kit.words import plain
+from cdp.values.types import Interval
 
 SEPARABILITY: dict[str, str] = {
     "separation": "Between / within scatter",

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.ui.explore import keep, mapview, numbers, pairs
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import VIEWS, Explored
-from cdp.ui.side import side
-from cdp.ui.words import plain
+from cdp.ui.kit.side import side
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
 
 _DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
     zip(VIEWS, (mapview.show, numbers.show, pairs.show, keep.show), strict=True)

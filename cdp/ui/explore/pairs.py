@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.embedding.pairs import Pairs, clear_pairs, pair_difference
 from cdp.tasks.claims import FEWEST, too_few
 from cdp.tasks.measured import Comparison, Measured
-from cdp.types import Interval
 from cdp.ui.explore.numbers import awaited, awaited_pairs
 from cdp.ui.generate.results import to_csv
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.values.types import Interval
 
 CONFUSION, SEPARATION = "Confusable", "Apart"
 HELP = {

@@ -8,15 +8,15 @@ from math import ceil
 import numpy as np
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks import atlas
 from cdp.tasks.mapped import PointScores
-from cdp.types import Embedding
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore import detail
 from cdp.ui.explore.save import take
-from cdp.ui.images import sprite
+from cdp.ui.kit.images import sprite
+from cdp.values.types import Embedding
 
 PAGE, COLUMNS = 60, 12
 """Images of the selection shown at a time, and in a row."""

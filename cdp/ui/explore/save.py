@@ -6,14 +6,14 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.tasks.sources import open_source
 from cdp.tasks.subsets import save_subset
-from cdp.types import Embedding
 from cdp.ui.generate.saving import npz_bytes
-from cdp.ui.words import plain, split_tags
+from cdp.ui.kit.words import plain, split_tags
+from cdp.values.types import Embedding
+from cdp.work.failures import sentence
 
 _SAID, _WRONG, _TAGS = "explore_saved", "explore_not_saved", "take_tags"
 DOWNLOAD = 20_000

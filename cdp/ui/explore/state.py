@@ -9,14 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
+from cdp.config.knobs import parse
 from cdp.errors import InputError
-from cdp.knobs import parse
-from cdp.ui.address import read_params
 from cdp.ui.explore.catalog import Choices
-from cdp.ui.fields import fields_of
-from cdp.ui.held import Held
-from cdp.ui.links import quoted, read_fields, written
+from cdp.ui.kit.address import read_params
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import quoted, read_fields, written
 
 VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
 VIEW = "view"

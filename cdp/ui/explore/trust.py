@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config_explore import ExploreConfig
+from cdp.config.explore import ExploreConfig
 from cdp.embedding.projection import poor, trust_sentence
-from cdp.types import MapQuality
+from cdp.values.types import MapQuality
 
 
 def trust(drawn: ExploreConfig, quality: MapQuality | None) -> None:

@@ -9,7 +9,7 @@ from cdp.data.samples import SampleSet
 from cdp.ui.gallery.entries import Line, differing
 from cdp.ui.gallery.images import names_in, number_in
 from cdp.ui.gallery.parts import facts, heading, strip
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
 
 ROW = 10
 CLASSES_SHOWN = 20

@@ -6,10 +6,10 @@ import streamlit as st
 
 from cdp.data.sets import delete_set, trash_dir
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.ui.gallery.entries import Line
 from cdp.ui.gallery.parts import go
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
 
 DONE, REFUSED = "gallery_deleted", "gallery_refused"
 

@@ -9,19 +9,19 @@ import numpy as np
 import streamlit as st
 
 from cdp import paths
-from cdp.config import flatten
+from cdp.config.generate import flatten
 from cdp.data.samples import SampleSet
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.tasks.subsets import set_tags
 from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
 from cdp.ui.gallery.images import classes_in, first_rows, page_count, showable
 from cdp.ui.gallery.labelling import show_labels
 from cdp.ui.gallery.parts import class_name, facts, go, heading, strip
-from cdp.ui.links import to_params
-from cdp.ui.sheet import sheet_png
-from cdp.ui.words import plain, split_tags
+from cdp.ui.kit.links import to_params
+from cdp.ui.kit.sheet import sheet_png
+from cdp.ui.kit.words import plain, split_tags
+from cdp.work.failures import sentence
 
 ROW, PAGE = 12, 120
 """Images of each class in the overview, and on one page of one class."""

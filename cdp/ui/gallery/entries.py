@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.sets import SetEntry
 from cdp.errors import InputError
 from cdp.tasks.subsets import tags_of
-from cdp.ui.fields import TITLES, fields
+from cdp.ui.kit.fields import TITLES, fields
 
 ORDERS = ("Newest first", "Oldest first", "Name", "Most images", "Strongest guidance")
 ANY = "All"

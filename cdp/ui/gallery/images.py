@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cdp.data.samples import SampleSet
-from cdp.ui.sheet import tile
+from cdp.ui.kit.sheet import tile
 
 THUMBNAILS = 10
 """Images on a card: the first of every class, then the second, and so on."""

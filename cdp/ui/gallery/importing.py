@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
 from cdp.ui.gallery.parts import go
-from cdp.ui.words import plain, split_tags
+from cdp.ui.kit.words import plain, split_tags
+from cdp.work.failures import sentence
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile

@@ -23,8 +23,8 @@ from cdp.tasks.pseudo_labels import (
     sentences,
 )
 from cdp.ui.gallery.parts import go
-from cdp.ui.side import side, waiting
-from cdp.ui.words import plain
+from cdp.ui.kit.side import side, waiting
+from cdp.ui.kit.words import plain
 
 _ASKED = "gallery_labelling"
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.runs.failures import sentence
 from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import ANY, ORDERS, Line, chosen
 from cdp.ui.gallery.importing import import_form
 from cdp.ui.gallery.parts import facts, go, heading, thumbnail
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
 
 SHOWN = 24
 """Cards before "Show more": each one reads a few images from disk the first time."""

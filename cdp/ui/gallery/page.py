@@ -18,7 +18,7 @@ from cdp.ui.gallery.importing import import_form
 from cdp.ui.gallery.list import show_list
 from cdp.ui.gallery.parts import BESIDE, OPEN, go
 from cdp.ui.gallery.runs import show_runs
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
 
 CRISP = "<style>[data-testid='stImage'] img {image-rendering: pixelated}</style>"
 

@@ -13,7 +13,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.ui.gallery import images as pictures
 from cdp.ui.gallery.entries import Line
-from cdp.ui.words import GLYPHS, plain
+from cdp.ui.kit.words import GLYPHS, plain
 
 OPEN, BESIDE = "set", "with"
 """Query parameters: the set that is open, and the one shown beside it. A link to a set is its

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.runs.records import Run, list_runs
-from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
-from cdp.ui.words import plain
+from cdp.ui.kit.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
+from cdp.ui.kit.words import plain
+from cdp.work.records import Run, list_runs
 
 HELP = Help(
     "Finished batches are kept, and it can be resumed.",

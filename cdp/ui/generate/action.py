@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError, InputError
-from cdp.runs.jobs import Job
-from cdp.runs.speed import kind
 from cdp.tasks.sources import dataset_of_generation
-from cdp.ui.engine import engine, in_words
 from cdp.ui.generate.background import start
 from cdp.ui.generate.state import Settings
+from cdp.ui.kit.engine import engine, in_words
+from cdp.work.cost import kind
+from cdp.work.jobs import Job
 
 LIVE_LIMIT = 1000
 """Larger sets are made by a process of their own, which outlives the browser and the app."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
-from cdp.runs.records import Run, list_runs
 from cdp.ui.gallery.runs import HELP, generation_line
-from cdp.ui.run_controls import POLL_SECONDS, buttons, moving, said, share
-from cdp.ui.words import plain
+from cdp.ui.kit.run_controls import POLL_SECONDS, buttons, moving, said, share
+from cdp.ui.kit.words import plain
+from cdp.work.failures import sentence
+from cdp.work.records import Run, list_runs
 
 SHOWN = 5
 
 
 def start(config: GenerateConfig, name: str) -> None:
     """Launch a generation in a process of its own; a refusal is shown on the next draw."""
-    from cdp.runs.launch import launch
+    from cdp.work.launch import launch
 
     try:
         launch("generate", config, name)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.figures.palette import GUIDED, NEUTRAL, UNGUIDED
-from cdp.runs.jobs import Job
-from cdp.types import Frame, LiveResult
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate.film import step_of, strip
-from cdp.ui.images import GAIN, difference, sprite
+from cdp.ui.kit.images import GAIN, difference, sprite
+from cdp.values.types import Frame, LiveResult
+from cdp.work.jobs import Job
 
 _SIGNS = {sign.name: sign for sign in (GUIDED, UNGUIDED, NEUTRAL)}
 

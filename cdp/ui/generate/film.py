@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.types import Frame
+from cdp.values.types import Frame
 
 FILM = 10
 """Pictures of a film strip: evenly spaced steps, the last one included."""

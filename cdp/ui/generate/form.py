@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cdp.presets import PRESETS
-from cdp.ui.catalog import Catalog
-from cdp.ui.fields import TITLES, Field, fields, relevant
+from cdp.config.presets import PRESETS
 from cdp.ui.generate.state import CUSTOM, Settings
-from cdp.ui.widgets import bound, choice, key_of, number_of, on_ladder
+from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.fields import TITLES, Field, fields, relevant
+from cdp.ui.kit.widgets import bound, choice, key_of, number_of, on_ladder
 
 LADDERS = ("strength", "temperature")
 """Sliders whose values are felt in ratios, so their steps are even in ratio."""

@@ -10,15 +10,15 @@ import numpy as np
 import streamlit as st
 
 from cdp.figures.palette import NEUTRAL
-from cdp.runs.jobs import Job
-from cdp.types import Frame
 from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.components.pairs import Grid, pairs
-from cdp.ui.engine import engine, in_words
 from cdp.ui.generate import detail
 from cdp.ui.generate.film import Picture, compose, step_of
 from cdp.ui.generate.results import IDENTICAL
-from cdp.ui.images import GAIN, difference, sprite
+from cdp.ui.kit.engine import engine, in_words
+from cdp.ui.kit.images import GAIN, difference, sprite
+from cdp.values.types import Frame
+from cdp.work.jobs import Job
 
 POLL_SECONDS = 0.25
 PAGE = 64

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config import GenerateConfig
+from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
-from cdp.runs.jobs import Job
 from cdp.tasks.generate_warnings import warnings
-from cdp.ui.catalog import Catalog
 from cdp.ui.generate.form import controls
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results
 from cdp.ui.generate.saving import take_away
 from cdp.ui.generate.state import Settings, restore
-from cdp.ui.sheet import settings_from_png
+from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.sheet import settings_from_png
+from cdp.work.jobs import Job
 
 
 def left_column(held: Settings, catalog: Catalog) -> None:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from cdp.figures.intervals import MEASURES, Measure, report_bars, report_rows
 from cdp.reports.csvtext import to_csv as to_csv
-from cdp.runs.jobs import Job
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
-from cdp.types import ArmReport, Interval, LiveResult
+from cdp.values.types import ArmReport, Interval, LiveResult
+from cdp.work.jobs import Job
 
 IDENTICAL = (
     "Guided and unguided images are identical so far: guidance has changed no pixel, as its window"

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cdp.config import GenerateConfig, flatten, unflatten
+from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.names import name_like
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
-from cdp.runs.jobs import Job
-from cdp.types import LiveResult
-from cdp.ui.sheet import MAX_IMAGES, sheet_png
-from cdp.ui.words import plain
+from cdp.ui.kit.sheet import MAX_IMAGES, sheet_png
+from cdp.ui.kit.words import plain
+from cdp.values.types import LiveResult
+from cdp.work.failures import sentence
+from cdp.work.jobs import Job
 
 _SAVED, _NOT_SAVED, _UNLABELLED, _LABELLED = (
     "saved_set",

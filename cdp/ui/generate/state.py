@@ -8,13 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config import GROUPS, GenerateConfig, flatten, unflatten
+from cdp.config.generate import GROUPS, GenerateConfig, flatten, unflatten
+from cdp.config.presets import PRESETS, preset
 from cdp.errors import InputError
-from cdp.presets import PRESETS, preset
-from cdp.ui.address import read_params
-from cdp.ui.catalog import Catalog
-from cdp.ui.held import Held
-from cdp.ui.links import from_params, restored, to_params
+from cdp.ui.kit.address import read_params
+from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import from_params, restored, to_params
 
 _KEY = "generate_settings"
 CUSTOM = "custom"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cdp.config_lab import LabConfig
-from cdp.runs.side import Errand, Side
+from cdp.config.lab import LabConfig
 from cdp.tasks import lab
 from cdp.tasks.lab import LabResult, Smallest, Subject
-from cdp.ui.side import Kind, side
+from cdp.ui.kit.side import Kind, side
+from cdp.work.helper import Errand, Side
 
 PATIENCE = 0.4
 """Seconds that a page run waits for an attack, so that a quick one is drawn at once and not after a

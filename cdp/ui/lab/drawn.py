@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cdp.config_lab import LabConfig
+from cdp.config.lab import LabConfig
 from cdp.figures.palette import Sign, named_signs
 from cdp.tasks.lab import STARTS, Figures, LabResult
-from cdp.types import DatasetInfo
+from cdp.ui.kit.side import waiting
+from cdp.ui.kit.words import plain
 from cdp.ui.lab import words
 from cdp.ui.lab.data import Question, pending
 from cdp.ui.lab.pictures import heading, told, triptych
 from cdp.ui.lab.state import Lab
-from cdp.ui.side import waiting
-from cdp.ui.words import plain
+from cdp.values.types import DatasetInfo
 
 ROOM_PX = 12
 """Room around the ruler in the slot that it shares with what is being waited for, so that nothing

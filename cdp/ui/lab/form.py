@@ -7,15 +7,15 @@ import random
 import numpy as np
 import streamlit as st
 
-from cdp.config_lab import LabConfig
-from cdp.types import Split
-from cdp.ui.fields import Field, fields_of
+from cdp.config.lab import LabConfig
+from cdp.ui.kit.fields import Field, fields_of
+from cdp.ui.kit.widgets import choice, key_of, number_of
 from cdp.ui.lab.catalog import LabChoices
 from cdp.ui.lab.pictures import thumbnail
 from cdp.ui.lab.state import Lab, rows_of, true_class
 from cdp.ui.lab.upload import upload
 from cdp.ui.lab.words import ATTACKS, NORMS
-from cdp.ui.widgets import choice, key_of, number_of
+from cdp.values.types import Split
 
 TEST, OWN = "Test image", "Upload"
 NONE, ANY = "none", -1

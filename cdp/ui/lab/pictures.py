@@ -10,9 +10,9 @@ import numpy as np
 
 from cdp.figures.palette import Sign
 from cdp.tasks.lab import LabResult, Smallest
+from cdp.ui.kit.pictures import PIXELATED, gain_of, in_levels, perturbation, png
+from cdp.ui.kit.words import GLYPHS
 from cdp.ui.lab.words import HEADS, Verdict, sentence, verdict
-from cdp.ui.pictures import PIXELATED, gain_of, in_levels, perturbation, png
-from cdp.ui.words import GLYPHS
 
 WRONG = "#c8553d"
 """Of what the network gets wrong, as in the examples of the Train page."""

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from cdp.config_lab import REACH, LabConfig, budget_of, rounded
-from cdp.knobs import parse
+from cdp.config.knobs import parse
+from cdp.config.lab import REACH, LabConfig, budget_of, rounded
 from cdp.tasks.lab_images import load_upload
-from cdp.types import DatasetInfo, Split
-from cdp.ui.address import linked
-from cdp.ui.fields import fields_of
-from cdp.ui.held import Held
+from cdp.ui.kit.address import linked
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import quoted, read_fields, written
 from cdp.ui.lab.catalog import START, LabChoices
-from cdp.ui.links import quoted, read_fields, written
+from cdp.values.types import DatasetInfo, Split
 
 SECOND, ONLY = "second", "only"
 """Query parameters that are no knobs: the model beside the first, the class that the buttons stay

@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.tasks.lab_images import (
     Upload,
     form_in_words,
@@ -17,10 +16,11 @@ from cdp.tasks.lab_images import (
     read_upload,
     save_upload,
 )
-from cdp.types import DatasetInfo
+from cdp.ui.kit.words import plain
 from cdp.ui.lab.pictures import thumbnail
 from cdp.ui.lab.state import Lab
-from cdp.ui.words import plain
+from cdp.values.types import DatasetInfo
+from cdp.work.failures import sentence
 
 _KEY = "lab_upload"
 

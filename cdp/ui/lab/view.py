@@ -7,22 +7,22 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_lab import REACH, LabConfig, budgets, rounded
+from cdp.config.lab import REACH, LabConfig, budgets, rounded
 from cdp.data.registry import load_split
 from cdp.errors import CdpError
-from cdp.runs.failures import sentence
 from cdp.tasks.lab import subject_of
-from cdp.types import Split
-from cdp.ui.fields import fields_of
-from cdp.ui.frame import warned
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.frame import warned
+from cdp.ui.kit.side import side
+from cdp.ui.kit.widgets import bound
+from cdp.ui.kit.words import plain
 from cdp.ui.lab import form, words
 from cdp.ui.lab.catalog import LabChoices, datasets, models_of
 from cdp.ui.lab.data import Question, answered
 from cdp.ui.lab.drawn import draw
 from cdp.ui.lab.state import Lab, lab, settle_dataset, settle_models, settle_values, write_url
-from cdp.ui.side import side
-from cdp.ui.widgets import bound
-from cdp.ui.words import plain
+from cdp.values.types import Split
+from cdp.work.failures import sentence
 
 
 def lab_view() -> None:

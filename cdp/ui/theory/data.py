@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
-from cdp.runs.side import Errand
-from cdp.ui.side import side
+from cdp.ui.kit.side import side
 from cdp.ui.theory.form import relevant
 from cdp.ui.theory.state import PLAIN
+from cdp.work.helper import Errand
 
 if TYPE_CHECKING:
     from cdp.tasks.theory_images import Place

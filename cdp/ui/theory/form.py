@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_theory import LEARNERS, TheoryConfig
-from cdp.ui.fields import Field, fields_of, ladder
+from cdp.config.theory import LEARNERS, TheoryConfig
+from cdp.ui.kit.fields import Field, fields_of, ladder
+from cdp.ui.kit.widgets import bound, choice, number_of
 from cdp.ui.theory.state import PLAIN, Theory
-from cdp.ui.widgets import bound, choice, number_of
 
 TITLES = {
     "linf": "l_inf",

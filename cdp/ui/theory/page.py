@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.errors import CdpError, InputError
-from cdp.runs.failures import sentence
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.explore.catalog import Choices
-from cdp.ui.frame import warned
+from cdp.ui.kit.frame import warned
+from cdp.ui.kit.words import plain
 from cdp.ui.theory.command import elsewhere, explained
 from cdp.ui.theory.data import settled, simulate
 from cdp.ui.theory.form import form
 from cdp.ui.theory.state import IMAGES, VIEWS, Theory, theory, write_url
-from cdp.ui.words import plain
+from cdp.work.failures import sentence
 
 
 def theory_page() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from cdp.config_theory import TheoryConfig
+from cdp.config.theory import TheoryConfig
 from cdp.reports.csvtext import to_csv
 from cdp.ui.components.chart import packed_chart
 from cdp.ui.components.packing import pack

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdp.config_theory import LEARNERS, MOST_APART, TheoryConfig
-from cdp.knobs import parse
-from cdp.ui.address import linked
-from cdp.ui.fields import fields_of
-from cdp.ui.held import Held
-from cdp.ui.links import quoted, read_fields, written
+from cdp.config.knobs import parse
+from cdp.config.theory import LEARNERS, MOST_APART, TheoryConfig
+from cdp.ui.kit.address import linked
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import quoted, read_fields, written
 
 VIEWS = {
     "curves": "Accuracy",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cdp.config_theory import TheoryConfig
-from cdp.ui.side import waiting
+from cdp.config.theory import TheoryConfig
+from cdp.ui.kit.side import waiting
 from cdp.ui.theory import data
 from cdp.ui.theory.form import TITLES
 from cdp.ui.theory.parts import chart, numbers

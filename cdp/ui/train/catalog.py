@@ -14,7 +14,7 @@ from cdp import paths
 from cdp.data.fitting import Labelling, fit, labelling_of
 from cdp.data.samples import set_labelling
 from cdp.errors import CdpError, MissingError
-from cdp.types import DatasetInfo
+from cdp.values.types import DatasetInfo
 
 _REMEDY = (
     "choose one of the list, or give the path of an .npz or of a folder with one folder a class"

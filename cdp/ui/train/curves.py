@@ -14,14 +14,14 @@ from cdp.figures.curve_lines import RunCurves, entries
 from cdp.figures.curve_rows import point_rows, run_rows
 from cdp.figures.curves import Look, training_curves
 from cdp.figures.palette import Sign
-from cdp.runs.comparing.arms import groups_of
-from cdp.runs.records import Run, get_run
+from cdp.results.comparing.arms import groups_of
 from cdp.ui.components.chart import load_plotly, packed_chart
 from cdp.ui.components.packing import pack
 from cdp.ui.generate.results import to_csv
+from cdp.ui.kit.words import plain
 from cdp.ui.train.history import histories
 from cdp.ui.train.look import controls, curves_state, from_params, to_params
-from cdp.ui.words import plain
+from cdp.work.records import Run, get_run
 
 __all__ = ["from_params", "show_curves", "signs_of", "to_params"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_train import TrainConfig
+from cdp.config.train import TrainConfig
 from cdp.data.mixing import steps_per_epoch
-from cdp.runs.side import Errand
-from cdp.ui.engine import in_words
-from cdp.ui.side import side
-from cdp.ui.words import plain
+from cdp.ui.kit.engine import in_words
+from cdp.ui.kit.side import side
+from cdp.ui.kit.words import plain
+from cdp.work.helper import Errand
 
 POLL_SECONDS = 0.5
 _KEY = "train_estimate"

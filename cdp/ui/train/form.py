@@ -10,7 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config_train import (
+from cdp.config.presets_train import TRAIN_PRESETS
+from cdp.config.train import (
     FURTHER_REAL,
     LENGTH,
     TrainConfig,
@@ -20,15 +21,9 @@ from cdp.config_train import (
     set_title,
 )
 from cdp.errors import CdpError, InputError
-from cdp.presets_train import TRAIN_PRESETS
-from cdp.runs.failures import sentence
-from cdp.types import DatasetInfo
-from cdp.ui.fields import Field, fields_of
-from cdp.ui.train.catalog import TrainChoices, info_of
-from cdp.ui.train.estimate import known_epoch
-from cdp.ui.train.state import CUSTOM, DECIDED, MOST_SEEDS, Trained, plain_of, replaced_unit
-from cdp.ui.train.titles import TITLES, value_text
-from cdp.ui.widgets import (
+from cdp.ui.kit.fields import Field, fields_of
+from cdp.ui.kit.titles import TITLES, value_text
+from cdp.ui.kit.widgets import (
     bound,
     choice,
     key_of,
@@ -38,7 +33,12 @@ from cdp.ui.widgets import (
     several,
     text_of,
 )
-from cdp.ui.words import plain
+from cdp.ui.kit.words import plain
+from cdp.ui.train.catalog import TrainChoices, info_of
+from cdp.ui.train.estimate import known_epoch
+from cdp.ui.train.state import CUSTOM, DECIDED, MOST_SEEDS, Trained, plain_of, replaced_unit
+from cdp.values.types import DatasetInfo
+from cdp.work.failures import sentence
 
 CHANGES_SAID = 4
 UNLABELLED = 3

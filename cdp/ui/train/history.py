@@ -13,8 +13,8 @@ from threading import Lock
 import numpy as np
 import streamlit as st
 
-from cdp.runs.journal import JOURNAL, Follower, Point
-from cdp.runs.table.reached import epoch_of
+from cdp.results.table.reached import epoch_of
+from cdp.work.journal import JOURNAL, Follower, Point
 
 MOST = 64
 """Runs kept; of more, the one that was not asked for the longest is read again when it is."""

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.figures.palette import Sign
-from cdp.runs.records import Run, list_runs
-from cdp.ui.run_controls import POLL_SECONDS, Help, buttons, moving, said
-from cdp.ui.run_lists import filtered, paged
+from cdp.ui.kit.run_controls import POLL_SECONDS, Help, buttons, moving, said
+from cdp.ui.kit.run_lists import filtered, paged
+from cdp.ui.kit.words import plain
 from cdp.ui.train.rows import Followers, matching, row_html, standing, train_runs, watching
 from cdp.ui.train.state import MOST_WATCHED, Trained
-from cdp.ui.words import plain
+from cdp.work.records import Run, list_runs
 
 HELP = Help(
     "The last finished epoch is kept, and the run can be resumed.",

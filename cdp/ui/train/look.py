@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from cdp.figures.curves import QUANTITIES, REACHES, X_AXES, Look
-from cdp.ui.links import quoted
+from cdp.ui.kit.links import quoted
 
 AXIS, SHOWN, SMOOTH, MEAN, LOG = "axis", "curves", "smooth", "mean", "log"
 PARAMS = (AXIS, SHOWN, SMOOTH, MEAN, LOG)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.runs.records import Run
 from cdp.statistics.shares import share_interval
-from cdp.types import NEVER_ROBUST
+from cdp.ui.kit.words import plain
 from cdp.ui.train.rows import Standing, at, epoch_line, percent
-from cdp.ui.words import plain
+from cdp.values.types import NEVER_ROBUST
+from cdp.work.records import Run
 
 REMEDY = {
     "interrupted": (

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config_train import TrainConfig, budget
+from cdp.config.train import TrainConfig, budget
 from cdp.data.names import valid_name
 from cdp.errors import InputError
-from cdp.runs.records import Run, list_runs
-from cdp.types import DatasetInfo
-from cdp.ui.run_controls import moving, said
+from cdp.ui.kit.run_controls import moving, said
+from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import TrainChoices
 from cdp.ui.train.detail import detail
 from cdp.ui.train.estimate import estimate, known_warnings
@@ -18,7 +17,8 @@ from cdp.ui.train.list import list_of_runs
 from cdp.ui.train.rows import train_runs, watching
 from cdp.ui.train.start import start
 from cdp.ui.train.state import Trained
-from cdp.ui.words import plain
+from cdp.values.types import DatasetInfo
+from cdp.work.records import Run, list_runs
 
 
 def action(held: Trained, info: DatasetInfo | None, runs: list[Run]) -> None:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp.config_train import TrainConfig, set_title
+from cdp.config.train import TrainConfig, set_title
 from cdp.figures.palette import NEUTRAL, Sign
-from cdp.runs.journal import JOURNAL, Follower
-from cdp.runs.records import Run
-from cdp.runs.table.reached import epoch_of, steps_of
-from cdp.ui.run_controls import WORDS, state_line
-from cdp.ui.run_lists import bar_html
-from cdp.ui.train.titles import TITLES
-from cdp.ui.words import GLYPHS
+from cdp.results.table.reached import epoch_of, steps_of
+from cdp.ui.kit.run_controls import WORDS, state_line
+from cdp.ui.kit.run_lists import bar_html
+from cdp.ui.kit.titles import TITLES
+from cdp.ui.kit.words import GLYPHS
+from cdp.work.journal import JOURNAL, Follower
+from cdp.work.records import Run
 
 Followers = MutableMapping[str, Follower]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdp.config_train import automatic_name
+from cdp.config.train import automatic_name
 from cdp.errors import CdpError
-from cdp.runs import launch
-from cdp.runs.failures import sentence
-from cdp.ui.run_controls import forget, say_wrong
+from cdp.ui.kit.run_controls import forget, say_wrong
 from cdp.ui.train.state import Trained
+from cdp.work import launch
+from cdp.work.failures import sentence
 
 
 def start(held: Trained, watched: Sequence[str]) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdp.config_train import LENGTH, TrainConfig, overlaid
-from cdp.knobs import parse
-from cdp.presets_train import TRAIN_PRESETS, train_preset
-from cdp.ui.address import linked
-from cdp.ui.fields import fields_of
-from cdp.ui.held import Held
-from cdp.ui.links import quoted, read_fields, written
+from cdp.config.knobs import parse
+from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.train import LENGTH, TrainConfig, overlaid
+from cdp.ui.kit.address import linked
+from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.held import Held
+from cdp.ui.kit.links import quoted, read_fields, written
 
 CUSTOM, START = "custom", "quick"
 KEPT = ("dataset", "synthetic", "subset_seed", "norm", "epsilon", "seed")

@@ -1,0 +1,460 @@
+"""Every knob of a generation, once: name, range, unit, help. The form, the CLI, the URL and the
+worker all read these.
+
+Leaf names are unique over all groups, so a flat mapping (URL, CLI) loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
+
+from cdp.config.knobs import Frozen, knob, parse
+
+Loss = Literal[
+    "none", "info_nce", "hard_negative", "supcon", "class_margin", "fisher", "classifier"
+]
+Positives = Literal["auto", "previous", "augmented", "same_class", "real"]
+Negatives = Literal["auto", "batch", "real", "memory"]
+Point = Literal["x0", "x0_through_network", "x_t"]
+Schedule = Literal["constant", "linear", "cosine", "noise_scaled"]
+Solver = Literal["ddim", "ddpm", "dpmpp", "unipc"]
+Clip = Literal["model", "on", "off"]
+
+CLASS_AWARE = ("supcon", "class_margin", "fisher", "classifier")
+CLAMPING = ("ddim", "ddpm")
+"""Solvers whose estimate of the image can be clamped; the others have no such setting."""
+MAX_COUNT = 1_000_000
+
+
+class Guidance(Frozen):
+    """How the sampler is steered. Source of every default and paper value: docs/guidance.md."""
+
+    loss: Loss = knob(
+        "supcon",
+        "Loss",
+        "What the sampler descends. SupCon, class margin, Fisher and classifier know the classes;"
+        " InfoNCE and hard-negative do not, and so push images of the same class apart too.",
+        paper="hard_negative (info_nce in a variant)",
+    )
+    encoder: str = knob(
+        "robust",
+        "Encoder",
+        "The network whose features the loss compares. A robust (adversarially trained) encoder has"
+        " gradients that change what a person sees; a standard one mostly gets changes that only it"
+        " sees.",
+        paper=(
+            "standard; penultimate features of WRN-28-10 (CIFAR-10, traffic signs), 100 features"
+            " (MNIST)"
+        ),
+        min_length=1,
+        max_length=400,
+    )
+    strength: float = knob(
+        0.1,
+        "Strength",
+        "Length of the guidance, per image, as a share of the predicted noise: 0 is unguided.",
+        unit="|guidance| / |noise|",
+        ge=0,
+        le=2,
+    )
+    temperature: float = knob(
+        0.1,
+        "Temperature",
+        "Softness of the contrast: low values look at the nearest rivals only.",
+        unit="tau",
+        paper="10 (hard_negative), 0.1 (info_nce)",
+        ge=0.01,
+        le=100,
+    )
+    strength_mode: Literal["relative", "raw"] = knob(
+        "relative",
+        "Strength is",
+        "Relative: scaled per image to the predicted noise. Raw: lambda times the gradient, as"
+        " published; its meaning changes with batch size and temperature.",
+        paper="raw",
+        advanced=True,
+    )
+    raw_lambda: float = knob(
+        1e5,
+        "Raw lambda",
+        "Factor on the gradient of the loss's mean over all its rows: one an image, in"
+        " hard_negative two, as both views are anchors. Used only where strength is raw.",
+        paper=(
+            "1e5 (CIFAR-10, MNIST; 2e5 in a variant), 5e3 (traffic signs) with hard_negative; 1e3"
+            " with info_nce"
+        ),
+        advanced=True,
+        ge=0,
+        le=1e10,
+    )
+    factor: Literal["sqrt_one_minus_alpha_bar", "one"] = knob(
+        "sqrt_one_minus_alpha_bar",
+        "Noise factor",
+        "For raw strength: the exact classifier-guidance factor sqrt(1 - alpha_bar), or 1 as "
+        "in the authors' code (it cancels in relative strength).",
+        paper="one (the code leaves the factor out)",
+        advanced=True,
+    )
+    schedule: Schedule = knob(
+        "noise_scaled",
+        "Schedule",
+        "How strength changes over the window: constant; linear or cosine, rising from 0 at its"
+        " noisy end; noise-scaled, times sqrt(1 - alpha_bar).",
+        paper="constant",
+        advanced=True,
+    )
+    window_start: float = knob(
+        0.7,
+        "Window starts at",
+        "Guide only where t/T is below this: 1 is pure noise.",
+        unit="t/T",
+        paper="1 (CIFAR-10), 0.15 (MNIST, traffic signs)",
+        ge=0,
+        le=1,
+    )
+    window_stop: float = knob(
+        0.0,
+        "Window stops at",
+        "Guide only where t/T is at or above this: 0 is the finished image.",
+        unit="t/T",
+        paper="0.4 (CIFAR-10), 0.05 (MNIST, traffic signs)",
+        ge=0,
+        le=1,
+    )
+    noise_limit: float = knob(
+        1.0,
+        "Noise limit",
+        "Where noise/signal = sqrt(1 - alpha_bar)/sqrt(alpha_bar) exceeds this, strength falls in"
+        " proportion, so that one step never moves the image estimate by more than strength x"
+        " limit. 0 switches the limit off.",
+        unit="noise/signal",
+        paper="0 (no limit)",
+        advanced=True,
+        ge=0,
+        le=1000,
+    )
+    point: Point = knob(
+        "x0",
+        "Gradient at",
+        "The denoised estimate x0 (encoders see clean-looking images), x0 differentiated through"
+        " the network (about three times slower), or the noisy x_t (published; wants a noise-aware"
+        " encoder).",
+        paper="x_t",
+        advanced=True,
+    )
+    positives: Positives = knob(
+        "auto",
+        "Positives",
+        "What an image is pulled towards: its own previous iterate, an augmented view, images of"
+        " its class in the batch, or real images of its class. Auto: real images where the loss"
+        " knows classes, else the previous iterate.",
+        paper="previous",
+        advanced=True,
+    )
+    negatives: Negatives = knob(
+        "auto",
+        "Negatives",
+        "What it is pushed from: the rest of the batch, real images (of other classes where the"
+        " loss knows classes), or a memory bank of the batch's own earlier steps. Auto: real images"
+        " where the loss knows classes, else the batch.",
+        paper="batch",
+        advanced=True,
+    )
+    bank_size: int = knob(
+        512,
+        "Bank size",
+        "Real images or remembered features to contrast with.",
+        unit="images",
+        advanced=True,
+        ge=1,
+        le=16384,
+    )
+    tau_plus: float = knob(
+        0.1,
+        "Class prior tau+",
+        "Share of negatives assumed to be of the anchor's own class (hard-negative loss).",
+        paper="0.1",
+        advanced=True,
+        ge=0,
+        lt=1,
+    )
+    beta: float = knob(
+        1.0,
+        "Hardness beta",
+        "How strongly near negatives count (hard-negative loss).",
+        paper="1",
+        advanced=True,
+        ge=0,
+        le=100,
+    )
+    margin: float = knob(
+        0.5,
+        "Margin",
+        "Cosine margin by which an image should be nearer to its own class's mean than to any other"
+        " (class margin).",
+        unit="cosine",
+        advanced=True,
+        ge=0,
+        le=2,
+    )
+    head: bool = knob(
+        False,
+        "Online head",
+        "A small random projection head on the features, trained while sampling (Adam 1e-2, one"
+        " step a guidance call). Seeded, but images then depend on the call history of their"
+        " batch.",
+        paper="on",
+        advanced=True,
+    )
+    head_hidden: int = knob(
+        128,
+        "Head, hidden",
+        "Width of the online head's hidden layer (ReLU).",
+        unit="features",
+        paper="128; 64 (MNIST)",
+        advanced=True,
+        ge=1,
+        le=4096,
+    )
+    head_out: int = knob(
+        128,
+        "Head, out",
+        "Width of what the online head gives, which the loss compares.",
+        unit="features",
+        paper="128; 64 (MNIST)",
+        advanced=True,
+        ge=1,
+        le=4096,
+    )
+
+    @model_validator(mode="after")
+    def _combination(self) -> Self:
+        if self.loss != "none" and self.window_stop >= self.window_start:
+            raise ValueError(
+                f"window_stop ({self.window_stop}) must be below window_start ({self.window_start})"
+            )
+        reason = refusal(self)
+        if reason:
+            raise ValueError(reason)
+        return self
+
+
+def positives_of(guidance: Guidance) -> str:
+    """The kind of positive that "auto" stands for with this loss."""
+    if guidance.positives != "auto":
+        return guidance.positives
+    return "real" if guidance.loss in CLASS_AWARE else "previous"
+
+
+def negatives_of(guidance: Guidance) -> str:
+    """The kind of negative that "auto" stands for with this loss."""
+    if guidance.negatives != "auto":
+        return guidance.negatives
+    return "real" if guidance.loss in CLASS_AWARE else "batch"
+
+
+def looks_back(guidance: Guidance) -> bool:
+    """Whether the loss compares with an earlier step of the same batch, so that the very first step
+    of all cannot be guided."""
+    return guidance.loss not in ("none", "classifier") and (
+        positives_of(guidance) == "previous" or negatives_of(guidance) == "memory"
+    )
+
+
+def refusal(guidance: Guidance) -> str:
+    """Why this combination makes no sense, or "" where it does."""
+    loss, positives, negatives = guidance.loss, positives_of(guidance), negatives_of(guidance)
+    if loss in ("info_nce", "hard_negative") and positives == "same_class":
+        return (
+            f"{loss} takes one positive an image and does not know classes, so same-class images"
+            " cannot be its positives: choose positives 'previous', 'augmented' or 'real', or the"
+            " loss 'supcon'"
+        )
+    if loss == "hard_negative" and negatives != "batch":
+        return (
+            "hard_negative corrects for negatives drawn from both views of the batch: choose"
+            " negatives 'batch'"
+        )
+    if loss == "classifier" and guidance.head:
+        return (
+            "classifier guidance uses the encoder's own logits, not features: switch the online"
+            " head off"
+        )
+    return ""
+
+
+class Sampler(Frozen):
+    """How noise becomes images."""
+
+    solver: Solver = knob(
+        "ddim",
+        "Solver",
+        "DDIM and DDPM as published; DPM-Solver++ and UniPC need fewer steps.",
+        paper="ddim (CIFAR-10), ddpm (MNIST, traffic signs)",
+    )
+    steps: int = knob(
+        20,
+        "Steps",
+        "Network calls an image; cost grows in proportion.",
+        unit="steps",
+        paper="250 (MNIST, traffic signs)",
+        ge=2,
+        le=1000,
+    )
+    eta: float = knob(
+        0.0,
+        "Eta",
+        "Fresh noise at each DDIM step: 0 is deterministic, 1 is ancestral.",
+        paper="0 (CIFAR-10)",
+        advanced=True,
+        ge=0,
+        le=1,
+    )
+    clip_sample: Clip = knob(
+        "model",
+        "Clamp estimate",
+        "Whether the estimate of the image is clamped to [-1, 1] at every DDIM or DDPM step, and"
+        " the noise that it implies with it. Model: what the model's own settings say.",
+        paper="off (CIFAR-10), on (MNIST, traffic signs)",
+        advanced=True,
+    )
+    cfg_scale: float = knob(
+        1.0,
+        "Classifier-free scale",
+        "1 is the conditional model as it is; above 1 trades variety for typicality, at two network"
+        " calls a step.",
+        paper="1 (none)",
+        advanced=True,
+        ge=0,
+        le=20,
+    )
+    precision: Literal["auto", "fp32", "bf16"] = knob(
+        "auto",
+        "Precision",
+        "Auto takes bf16 where it is faster on this machine, which is measured once.",
+        paper="fp32",
+        advanced=True,
+    )
+    compile: bool = knob(
+        False,
+        "Compile",
+        "Compile the network first (torch.compile): up to a minute at the first batch, then faster."
+        " Pays on a GPU and for large sets; the last bit of a number may differ.",
+        advanced=True,
+    )
+
+
+class GenerateConfig(Frozen):
+    """One generation, complete: the same config and seed give the same images on the same
+    machine."""
+
+    model: str = knob(
+        "fashion-mnist",
+        "Diffusion model",
+        "A shipped or pretrained checkpoint, or a diffusers pipeline folder.",
+        min_length=1,
+        max_length=400,
+    )
+    dataset: str = knob(
+        "",
+        "Real data",
+        "Whose class names, encoders and real images go with the model; empty takes the data set on"
+        " the model's card.",
+        max_length=400,
+    )
+    count: int = knob(
+        64,
+        "Images",
+        "How many; classes take turns, so the set is balanced.",
+        unit="images",
+        ge=1,
+        le=MAX_COUNT,
+    )
+    seed: int = knob(
+        0,
+        "Seed",
+        "Image i of seed s starts from the same noise whatever else is set.",
+        ge=0,
+        le=2**31 - 1,
+    )
+    classes: tuple[int, ...] = knob(
+        (), "Classes", "Only these class numbers; none chosen means all.", max_length=1000
+    )
+    batch: int = knob(
+        64,
+        "Batch",
+        "Images sampled together. Losses that compare images compare within a batch, so it is part"
+        " of the result.",
+        unit="images",
+        paper="512 (CIFAR-10), 128 (MNIST)",
+        advanced=True,
+        ge=1,
+        le=4096,
+    )
+    guidance: Guidance = Guidance()
+    sampler: Sampler = Sampler()
+
+    @model_validator(mode="after")
+    def _has_rivals(self) -> Self:
+        g = self.guidance
+        needs = (
+            g.loss in ("info_nce", "hard_negative", "supcon", "class_margin", "fisher")
+            and negatives_of(g) == "batch"
+            and g.strength > 0
+        )
+        if needs and min(self.batch, self.count) < 2:
+            raise ValueError(
+                f"{g.loss} has no negatives in a batch of 1: raise batch and count to 2 or more"
+            )
+        if any(c < 0 for c in self.classes) or len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes must be different numbers from 0 up")
+        return self
+
+
+GROUPS: dict[str, type[Frozen]] = {"guidance": Guidance, "sampler": Sampler}
+
+
+def flatten(config: GenerateConfig) -> dict[str, Any]:
+    """All leaves by name, JSON-ready; the inverse of ``unflatten``."""
+    data = config.model_dump(mode="json")
+    return {k: v for k, v in data.items() if k not in GROUPS} | data["guidance"] | data["sampler"]
+
+
+_NEWER: dict[str, Any] = {"head_hidden": 128, "head_out": 128, "clip_sample": "model"}
+"""Leaves that came when lambda began to multiply the mean over all rows of the loss, with what they
+were before."""
+
+
+def upgraded(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete settings of the version before in today's terms, anything else as it is.
+
+    Raw lambda used to be divided by the images alone, so hard_negative, which has two rows an
+    image, was pushed twice as hard as its lambda said. Twice the lambda is the same push today, to
+    the last bit.
+    """
+    complete = set(Guidance.model_fields) - {"encoder", *_NEWER}
+    if not complete <= flat.keys() or flat.keys() & _NEWER.keys():
+        return dict(flat)
+    twice = (
+        flat["strength_mode"] == "raw"
+        and flat["loss"] == "hard_negative"
+        and isinstance(flat["raw_lambda"], int | float)
+    )
+    return _NEWER | dict(flat) | ({"raw_lambda": 2 * flat["raw_lambda"]} if twice else {})
+
+
+def unflatten(flat: Mapping[str, Any], base: GenerateConfig | None = None) -> GenerateConfig:
+    """A config from leaves by name over ``base``; complete settings of an older version are
+    ``upgraded``.
+
+    Raises InputError naming the field, its value and its range.
+    """
+    merged = flatten(base or GenerateConfig()) | upgraded(flat)
+    data: dict[str, Any] = {name: {} for name in GROUPS}
+    owners = {leaf: group for group, model in GROUPS.items() for leaf in model.model_fields}
+    for name, value in merged.items():
+        (data[owners[name]] if name in owners else data)[name] = value
+    return parse(GenerateConfig, data)

@@ -1,0 +1,135 @@
+"""Every knob of the attack lab, once: one image, one model, one attack. The Attack lab page, its
+URL and its helper read these."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from cdp.config.knobs import Frozen, knob
+from cdp.values.types import DatasetInfo
+
+Attack = Literal["cross-entropy", "margin", "targeted"]
+Norm = Literal["linf", "l2"]
+
+REACH = 3
+"""Budgets are looked at up to so many times the conventional one."""
+GRID = 300
+"""Steps from 0 to the largest budget: those of the slider, and those that the smallest budget is
+searched on."""
+IMAGE = r"[0-9a-f]{24}"
+"""The form of an uploaded image's hash."""
+
+
+class LabConfig(Frozen):
+    """One attack on one image, complete: the same config and weights give the same result on the
+    same machine."""
+
+    model: str = knob(
+        "robust",
+        "Model",
+        "A classifier of the data set: a training (its best epoch) or a shipped encoder.",
+        min_length=1,
+        max_length=400,
+    )
+    dataset: str = knob(
+        "fashion-mnist",
+        "Data set",
+        "Whose test images and classifiers.",
+        min_length=1,
+        max_length=400,
+    )
+    row: int = knob(0, "Row", "Of the test images, counted from 0.", ge=0, le=100_000_000)
+    image: str = knob(
+        "", "Uploaded image", "Its hash; empty takes the test image.", pattern=rf"^({IMAGE})?$"
+    )
+    label: int | None = knob(
+        None,
+        "True class",
+        "Of an uploaded image; empty takes what each model says of it before the attack.",
+        ge=0,
+        le=999,
+    )
+    norm: Norm = knob(
+        "linf",
+        "Norm",
+        "Of the budget: linf bounds the change of every pixel, l2 the length of the whole change.",
+    )
+    epsilon: float | None = knob(
+        None,
+        "Attack budget",
+        "Radius of the attack; empty takes the conventional one.",
+        unit="of the pixel range",
+        ge=0,
+        le=100,
+    )
+    attack: Attack = knob(
+        "cross-entropy",
+        "Attack",
+        "PGD up the cross-entropy of the true class; up the margin of the best other class over it"
+        " (Carlini and Wagner 2017), which does not fade where the model is sure; or towards a"
+        " class of your choice.",
+    )
+    target: int | None = knob(
+        None,
+        "Towards",
+        "The class that a targeted attack aims at; empty takes the likeliest other one.",
+        ge=0,
+        le=999,
+    )
+    steps: int = knob(
+        40,
+        "Steps",
+        "PGD steps; the step is 2.5 x budget / steps.",
+        unit="steps",
+        ge=1,
+        le=500,
+        advanced=True,
+    )
+    seed: int = knob(0, "Seed", "Of the random starts.", ge=0, le=2**31 - 1, advanced=True)
+    largest: float | None = knob(
+        None,
+        "Largest budget",
+        "Up to where the smallest budget that fools is searched; empty takes three times the"
+        " conventional budget.",
+        unit="of the pixel range",
+        gt=0,
+        le=300,
+        advanced=True,
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.attack == "targeted" and self.target is not None and self.target == self.label:
+            raise ValueError(
+                "target is the true class, which needs no attack: choose another class"
+            )
+        return self
+
+
+def budget_of(info: DatasetInfo, norm: str) -> float:
+    """The conventional budget of a data set in this norm; where it has none, the usual one: in linf
+    as it is, in l2 as many times the linf budget times the square root of the number of pixel
+    values as there, in two digits."""
+    known = info.conventional(norm)
+    if known is not None:
+        return rounded(known)
+    linf = info.usual_linf
+    return (
+        rounded(linf)
+        if norm == "linf"
+        else float(f"{16 * linf * math.sqrt(math.prod(info.shape) / (3 * 32 * 32)):.2g}")
+    )
+
+
+def budgets(largest: float) -> tuple[float, ...]:
+    """The budgets of the slider and the search, from 0 to ``largest``, in a form that survives a
+    link."""
+    return tuple(rounded(largest * k / GRID) for k in range(GRID + 1))
+
+
+def rounded(value: float) -> float:
+    """Six digits, as an address and a person write it."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,167 @@
+"""Every knob of the Gaussian model, once. The Theory page, its URL and ``theory`` read these."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from cdp.config.knobs import Frozen, knob
+
+Norm = Literal["linf", "l2"]
+Learner = Literal["averaging", "linf-threshold", "l2-optimal", "adversarial-logistic"]
+LEARNERS: dict[str, tuple[Learner, ...]] = {
+    "linf": ("averaging", "linf-threshold", "adversarial-logistic"),
+    "l2": ("averaging", "l2-optimal", "adversarial-logistic"),
+}
+"""The learners that say something different under each norm; l2-optimal is averaging by another
+name."""
+MOST_DIMS, MOST_SAMPLES = 10_000, 10_000_000
+MOST_APART = 40.0
+"""|mu| over sigma: real classes so far apart that nothing is left to learn, and as steep as tables of the l2 integral resolve.
+"""
+
+
+class TheoryConfig(Frozen):
+    """One setting of the Gaussian model: real classes N(y mu, sigma^2 I), synthetic classes N(y m,
+    s^2 Sigma), a budget and a learner."""
+
+    norm: Norm = knob(
+        "linf",
+        "Norm",
+        "Of the attack budget: linf moves every coordinate by at most epsilon, l2 the whole point.",
+    )
+    epsilon: float = knob(
+        0.25, "Attack budget", "Radius of the attack, in the units of mu and sigma.", ge=0, le=100
+    )
+    dim: int = knob(500, "Dimension", "Coordinates of x.", unit="coordinates", ge=1, le=MOST_DIMS)
+    nonzero: int = knob(
+        50,
+        "Informative coordinates",
+        "How many coordinates of the real mean mu are not 0.",
+        unit="coordinates",
+        ge=1,
+        le=MOST_DIMS,
+    )
+    size: float = knob(
+        3.0,
+        "Size of mu",
+        "Euclidean length of the real mean; the classes are 2|mu| apart.",
+        ge=0.01,
+        le=20,
+    )
+    profile: Literal["equal", "decaying"] = knob(
+        "decaying",
+        "Profile of mu",
+        "Equal: the informative coordinates are alike, and the l_inf optimum points along mu."
+        " Decaying: the i-th is proportional to 1/sqrt(i), and the optimum drops the small ones.",
+    )
+    sigma: float = knob(
+        1.0, "Real noise", "Standard deviation of every coordinate of real x.", ge=0.1, le=100
+    )
+    separation: float = knob(
+        1.0,
+        "Separation c",
+        "|m|/s of the synthetic classes over |mu|/sigma of the real ones: 1 is as separable as real"
+        " data.",
+        gt=0,
+        le=20,
+    )
+    angle: float = knob(
+        0.0,
+        "Angle to the optimum",
+        "Between the synthetic mean m and the robust optimum, turned towards mu and past it.",
+        unit="degrees",
+        ge=0,
+        le=180,
+    )
+    noise: float = knob(
+        1.0,
+        "Synthetic noise",
+        "Standard deviation s of every coordinate of synthetic x; the separation is kept, so m"
+        " grows with it.",
+        ge=0.01,
+        le=100,
+        advanced=True,
+    )
+    label_noise: float = knob(
+        0.0, "Label noise", "Share of synthetic labels that are flipped.", ge=0, le=0.5
+    )
+    covariance: Literal["isotropic", "correlated"] = knob(
+        "isotropic",
+        "Covariance",
+        "Of the synthetic noise. Correlated: every two coordinates have the same correlation.",
+        advanced=True,
+    )
+    correlation: float = knob(
+        0.1,
+        "Correlation",
+        "Between two coordinates of correlated noise.",
+        ge=0,
+        le=0.99,
+        advanced=True,
+    )
+    learner: Learner = knob(
+        "averaging",
+        "Learner",
+        "What is learned from n synthetic samples. linf-threshold soft-thresholds the average at"
+        " the budget; l2-optimal is the average; adversarial-logistic is adversarially trained"
+        " logistic regression, simulated only.",
+    )
+    ridge: float = knob(
+        0.001,
+        "Ridge",
+        "Weight of |w|^2/2 in adversarially trained logistic regression; without it separable"
+        " samples have no minimum.",
+        ge=1e-6,
+        le=1,
+        advanced=True,
+    )
+    n: int = knob(
+        1000,
+        "Synthetic samples",
+        "How many the learner sees.",
+        unit="samples",
+        ge=1,
+        le=MOST_SAMPLES,
+    )
+    target: float = knob(0.9, "Target", "Robust accuracy to reach.", gt=0, lt=1)
+    strength: float = knob(
+        0.5,
+        "Guidance strength",
+        "How far the synthetic mean is moved from mu (0) towards the robust optimum (1) and past"
+        " it, at the same separation.",
+        ge=0,
+        le=2,
+    )
+    draws: int = knob(
+        200,
+        "Draws",
+        "Trainings behind each simulated value.",
+        unit="draws",
+        ge=20,
+        le=10_000,
+        advanced=True,
+    )
+    seed: int = knob(0, "Seed", "Of the simulation.", ge=0, le=2**31 - 1, advanced=True)
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.nonzero > self.dim:
+            raise ValueError(
+                f"nonzero: {self.nonzero} informative coordinates do not fit into dim {self.dim}:"
+                " lower nonzero or raise dim"
+            )
+        if self.size > MOST_APART * self.sigma:
+            raise ValueError(
+                f"size: |mu| is {self.size / self.sigma:g} times sigma, at most {MOST_APART:g} are"
+                " possible: lower size or raise sigma"
+            )
+        if self.dim == 1 and self.angle not in (0, 180):
+            raise ValueError("angle: in one dimension it is 0 or 180: raise dim for any other")
+        if self.norm == "l2" and self.learner == "linf-threshold":
+            raise ValueError(
+                "learner: linf-threshold thresholds at an l_inf budget: choose norm linf, or the"
+                " learner l2-optimal"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""Runs read back: their state, curves, reports, comparison and the table of all runs."""

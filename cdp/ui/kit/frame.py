@@ -1,0 +1,56 @@
+"""Pages are drawn inside app.py's frame, also on the first visit to a fresh server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from cdp import paths
+from cdp.errors import InputError
+from cdp.ui.kit.words import plain
+
+
+def framed() -> None:
+    """On a session's first run, start again through app.py where Streamlit has run this page by
+    itself.
+
+    A folder named pages/ is Streamlit's older convention, and it follows that until
+    ``st.navigation`` was called once in the process (streamlit 1.67, runtime/pages_manager.py). A
+    link straight to a page would be drawn without title, width and menu.
+    """
+    first = "framed" not in st.session_state
+    st.session_state["framed"] = True
+    if first and PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def usable_home() -> None:
+    """Said above every page where nothing can be written into CDP_HOME; the pages stop where it
+    cannot even be read."""
+    with st.container():
+        if problem := paths.home_problem():
+            st.error(plain(f"{problem}."))
+    try:
+        paths.require_home()
+    except InputError:
+        st.stop()
+
+
+def warned(notes: Sequence[str]) -> None:
+    """What a link got wrong, in a place of its own. A fragment is known by where it stands on the
+    page (streamlit 1.67, runtime/fragment.py): were warnings to come and go above it, a click that
+    is on its way to it would be lost."""
+    with st.container():
+        for note in notes:
+            st.warning(plain(note))
+
+
+def refused(message: str) -> None:
+    """An error's sentence; lines of Python after it, as a remedy may have them, can be copied."""
+    sentence, _, code = message.partition("\n")
+    st.error(plain(f"{sentence}:" if code else f"{sentence}."))
+    if code:
+        st.code(code, language="python")

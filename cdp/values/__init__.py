@@ -1,0 +1,1 @@
+"""What is measured and passed around: values without behaviour of their own."""

@@ -1,0 +1,213 @@
+"""Background runs on disk: one folder each under CDP_HOME/runs, readable while the run writes and
+after it died.
+
+config.json    what to do: kind, name, settings; written once by the launcher
+status.json    state, progress, error, notice, result; written by the worker and renewed while it
+lives (by the launcher at a start) process.json   pid and start time of the worker process; written
+by the launcher, and by the worker as it begins stop           asks the worker to stop; its presence
+also tells a stop from a crash afterwards
+log.txt        what the worker printed
+metrics.jsonl  the journal (cdp.work.journal); beside it resources.jsonl and whatever the work keeps
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from cdp import paths
+from cdp.config.knobs import Frozen
+from cdp.data.jsonfile import read_json
+from cdp.errors import InputError, MissingError
+from cdp.work.kinds import kind_of
+from cdp.work.progress import Progress, read_progress
+
+State = Literal["queued", "running", "stopping", "finished", "failed", "stopped", "interrupted"]
+
+CONFIG, PROCESS, STATUS, STOP, LOG = "config.json", "process.json", "status.json", "stop", "log.txt"
+RESUMABLE: tuple[State, ...] = ("failed", "stopped", "interrupted")
+ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
+"""What a worker's last word can be; whatever else stands in its status was true while its process
+lived."""
+
+_START_SECONDS = 8.0
+"""How long Python may take from the launch to the worker's first sign of life."""
+_SAME_START = 2.0
+"""Two readings of one process's start time differ by less than this many seconds; a reused pid's do
+not."""
+_LARGEST = 1e18
+"""Beyond this a number in a file is no time."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One background run as it is at this moment. config: None where it cannot be read, and then
+    ``error`` says why.
+
+    created, started, ended: unix times; error, notice: one sentence each; result: what its work
+    came to; pid: while it lives.
+    """
+
+    id: str
+    folder: Path
+    kind: str
+    name: str
+    config: Frozen | None
+    state: State
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    progress: Progress | None = None
+    error: str | None = None
+    notice: str | None = None
+    result: dict[str, Any] | None = None
+    pid: int | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether no process works on it any more."""
+        return self.state in ("finished", *RESUMABLE)
+
+    @property
+    def out(self) -> Path:
+        """Where the sample set of a "generate" run is, or will be."""
+        return paths.sets_dir() / self.name
+
+
+def run_folder(run_id: str) -> Path:
+    """The folder of a run. Raises MissingError where there is none of that id."""
+    folder = paths.runs_dir() / run_id
+    if folder.parent != paths.runs_dir() or run_id.startswith(".") or not folder.is_dir():
+        raise MissingError(f"run {run_id[:80]!r} is unknown: choose one of the list of runs")
+    return folder
+
+
+def get_run(run_id: str) -> Run:
+    """The run of that id. Raises MissingError where there is none."""
+    run = read_run(run_folder(run_id))
+    return run if run.config is not None or run.folder.is_dir() else read_run(run_folder(run_id))
+
+
+def list_runs() -> list[Run]:
+    """All runs, newest first. A damaged one is listed as failed, with the reason."""
+    try:
+        folders = [
+            Path(entry.path)
+            for entry in os.scandir(paths.runs_dir())
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
+    except FileNotFoundError:
+        return []
+    runs = [read_run(folder) for folder in folders]
+    # One without settings may have been deleted while it was read.
+    there = [run for run in runs if run.config is not None or run.folder.is_dir()]
+    return sorted(there, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def read_run(folder: Path) -> Run:
+    """What the files of one run and the process table say together."""
+    status, record = _read(folder / STATUS), _read(folder / CONFIG)
+    kind, config, broken = _settings(folder, record)
+    alive, pid = False, None
+    if config is None or status.get("state") not in ENDS:
+        alive, pid = _alive(folder)
+        # Order matters: a process that ends between the two readings has written its last status by
+        # the second.
+        status = _read(folder / STATUS)
+    state: State = _state(folder, status, alive=alive)
+    if config is None and not alive and state != "finished":
+        state = "failed"
+    over = state in ("finished", *RESUMABLE)
+    result = status.get("result")
+    return Run(
+        id=folder.name,
+        folder=folder,
+        kind=kind,
+        name=str(record.get("name", folder.name)),
+        config=config,
+        state=state,
+        created=_number(record.get("created")) or 0.0,
+        started=_number(status.get("started")),
+        # One that was killed could not say when: its last sign of life.
+        ended=_number(status.get("ended")) or (_number(status.get("updated")) if over else None),
+        progress=read_progress(status.get("progress")),
+        error=broken or _text(status.get("error")),
+        notice=_text(status.get("notice")),
+        result=result if isinstance(result, dict) else None,
+        pid=pid if alive and not over else None,
+    )
+
+
+def _settings(folder: Path, record: dict[str, Any]) -> tuple[str, Frozen | None, str | None]:
+    """Kind and settings, or None and why they cannot be used."""
+    kind = str(record.get("kind", "generate"))
+    try:
+        return kind, kind_of(kind).read(record["config"]), None
+    except (InputError, KeyError, TypeError, AttributeError) as broken:
+        return kind, None, f"{folder / CONFIG} cannot be used ({broken}): delete this run"
+
+
+def _state(folder: Path, status: dict[str, Any], *, alive: bool) -> State:
+    """The worker's own word where it reached an end; else what its process and the stop file
+    say."""
+    written: State = status.get("state", "queued")
+    if written in ENDS:
+        return written
+    stop = (folder / STOP).exists()
+    if alive:
+        return "stopping" if stop else ("running" if written == "running" else "queued")
+    if stop:
+        return "stopped"
+    launched = _number(status.get("updated")) or 0.0
+    starting = not (folder / PROCESS).exists() and abs(time.time() - launched) < _START_SECONDS
+    return "queued" if starting else "interrupted"
+
+
+def _alive(folder: Path) -> tuple[bool, int | None]:
+    """Whether the worker process of this run lives, and its pid. A zombie is dead; so is a stranger
+    with a reused pid."""
+    record = _read(folder / PROCESS)
+    pid, began = record.get("pid"), _number(record.get("began"))
+    if not isinstance(pid, int) or pid <= 0 or began is None:
+        return False, None
+    try:
+        process = psutil.Process(pid)
+        same = (
+            abs(process.create_time() - began) < _SAME_START
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except (psutil.Error, OverflowError, ValueError):
+        return False, None
+    return same, pid
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The object in a file of a run; empty where it is missing, torn or closed to us: one bad file
+    hides no other run."""
+    try:
+        return read_json(path) or {}
+    except OSError:
+        return {}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def log_tail(run: Run, size: int = 16384) -> str:
+    """The last ``size`` bytes of what the worker printed; empty where it printed nothing."""
+    try:
+        with (run.folder / LOG).open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - size))
+            return log.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,109 @@
+"""Turns and precedence on the device: a run holds one slot while it works, and the oldest waiting
+run gets the next free one.
+
+A slot is a file lock, which the operating system frees however its holder ends; no server keeps the
+queue. CDP_SLOTS says how many there are. On a machine with several GPUs each slot has its own, so
+give as many slots as GPUs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cdp import paths
+from cdp.errors import Cancelled, InputError
+from cdp.work.records import Run, list_runs
+
+_POLL_SECONDS = 0.3
+_DEVICES = Path("/dev")
+_AUTOGROUP = Path("/proc/self/autogroup")
+BACKGROUND = 5
+"""Niceness of background runs and of the helper process: beside the live page they get about a
+quarter of a core, alone all of it."""
+
+
+def slot_count() -> int:
+    """How many runs may work at a time: the environment variable CDP_SLOTS, else 1. Raises
+    InputError."""
+    given = os.environ.get("CDP_SLOTS", "1")
+    if not (given.isascii() and given.isdecimal()) or not 1 <= int(given) <= 64:
+        raise InputError(
+            f"CDP_SLOTS is {given[:40]!r}: set it to a whole number from 1 to 64, or leave it out"
+        )
+    return int(given)
+
+
+@contextmanager
+def device_slot(run: Run, should_stop: Callable[[], bool]) -> Iterator[int]:
+    """Wait for this run's turn and hold a slot for the block; yields its number. Raises Cancelled
+    where it is stopped while waiting."""
+    folder = paths.runs_dir() / ".slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = [FileLock(folder / f"{i}.lock") for i in range(slot_count())]
+    while not should_stop():
+        slot = _take_one(locks) if _is_next(run) else None
+        if slot is None:
+            time.sleep(_POLL_SECONDS)
+            continue
+        try:
+            yield slot
+        finally:
+            locks[slot].release()
+        return
+    raise Cancelled("stopped while waiting for its turn: resume it to go on")
+
+
+def give_way() -> None:
+    """Let the live page go first: lower this process's priority.
+
+    Where Linux groups processes by session (autogroup, the default of desktops), niceness counts
+    within a session only, and a run has one of its own so that it outlives the app: there the
+    niceness of the whole session is set as well.
+    """
+    os.nice(BACKGROUND)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # no autogroups here, or not ours to set
+            _AUTOGROUP.write_text(str(BACKGROUND))
+
+
+def pin_device(slot: int) -> None:
+    """Give this process the slot's own GPU, where there are several and the user has not chosen.
+    Call it before torch is loaded."""
+    gpus = _gpu_count()
+    if gpus > 1 and slot_count() > 1 and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(slot % gpus)
+
+
+def _gpu_count() -> int:
+    """NVIDIA's devices that this process can open; 0 where they cannot be told without loading
+    CUDA, and then none is pinned."""
+    return (
+        sum(re.fullmatch(r"nvidia\d+", entry.name) is not None for entry in _DEVICES.iterdir())
+        if _DEVICES.is_dir()
+        else 0
+    )
+
+
+def _is_next(run: Run) -> bool:
+    return not any(
+        other.state == "queued" and (other.created, other.id) < (run.created, run.id)
+        for other in list_runs()
+    )
+
+
+def _take_one(locks: list[FileLock]) -> int | None:
+    for slot, lock in enumerate(locks):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return slot
+    return None

@@ -1,0 +1,255 @@
+"""The work of "pretrain" and "pretrain-encoder" runs: a model or encoder in its store, its loss in
+the journal, live sample sheets."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cdp.config.knobs import Frozen
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.errors import Cancelled, InputError
+from cdp.models.checkpoints import read_json
+from cdp.models.places import encoder_folder, model_folder, training_folder
+from cdp.work.kinds import Context, Points
+from cdp.work.progress import progress_since
+from cdp.work.records import Run
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cdp.tasks.pretrain.progress import Progress
+    from cdp.tasks.pretrain.sheet import Sheet
+
+SHEET = "sheet.npz"
+POINTS = 400
+"""Points of a whole run's curve, about."""
+SHEET_SECONDS = 60.0
+"""Between two sheets at least; they are made where a checkpoint was just written."""
+
+logger = logging.getLogger(__name__)
+
+
+def pretrain_model(run: Run, context: Context) -> dict[str, Any]:
+    """Train a diffusion model to the end, or from its checkpoint to it."""
+    from cdp.tasks.pretrain import pretrain
+
+    config = cast(PretrainConfig, run.config)
+    target = model_folder(config)
+    if made_already(run, target):
+        return {"folder": str(target)}
+    stride = -(-config.steps // POINTS)
+    first, losses = left_at(target)
+    curve = LossCurve(
+        context.journal,
+        lambda step: step % stride == 0 or step == config.steps,
+        before=losses[first - first % stride :],
+    )
+    sheets = _Sheets(config, run.folder / SHEET, context.should_stop)
+
+    def take(progress: Progress) -> None:
+        curve.take(progress.step, progress.loss)
+        if (
+            progress.step > config.save_every
+            and progress.step % config.save_every == 1 % config.save_every
+        ):  # the step after a checkpoint
+            sheets.show_checkpoint(training_folder(target) / "state.safetensors")
+
+    _drive(pretrain(config), context, first, take)
+    sheets.show_model(target)
+    return {"folder": str(target), "steps": config.steps, "loss": curve.last}
+
+
+def pretrain_encoder(run: Run, context: Context) -> dict[str, Any]:
+    """Train an encoder to the end, or from its last whole epoch to it."""
+    from cdp.tasks.pretrain import pretrain_encoder as training
+
+    config = cast(EncoderConfig, run.config)
+    target = encoder_folder(config)
+    if made_already(run, target):
+        return {"folder": str(target)}
+    first, _ = left_at(target)
+    curve = LossCurve(context.journal, lambda step: False)
+    latest: list[Progress] = []
+
+    def take(progress: Progress) -> None:
+        if not latest:
+            curve.ends, curve.restarts = epoch_windows(config.epochs, progress.total)
+        latest[:] = [progress]
+        curve.take(
+            progress.step,
+            progress.loss,
+            score=progress.score if curve.restarts(progress.step) else None,
+        )
+
+    _drive(training(config), context, first, take)
+    final = latest[0] if latest else None
+    return {
+        "folder": str(target),
+        "steps": final and final.step,
+        "loss": curve.last,
+        "score": final and final.score,
+    }
+
+
+class LossCurve:
+    """Mean losses into the journal. A run that was killed and resumed gets the points of an
+    unbroken one."""
+
+    def __init__(
+        self, journal: Points, ends: Callable[[int], bool], *, before: Sequence[float] = ()
+    ) -> None:
+        """ends: whether a point is due after this step; before: losses since the last point, of an
+        earlier start."""
+        self._journal, self._window = journal, list(before)
+        self.ends = ends
+        self.restarts: Callable[[int], bool] = ends
+        self.last: float | None = None
+
+    def take(self, step: int, loss: float, score: float | None = None) -> None:
+        """One more step; score: to go with its point."""
+        self._window.append(loss)
+        self.last = sum(self._window) / len(self._window)
+        if self.ends(step):
+            self._journal.append(
+                step, {"loss": self.last} | ({} if score is None else {"score": score})
+            )
+        if self.ends(step) or self.restarts(step):
+            self._window.clear()
+
+
+def epoch_windows(epochs: int, total: int) -> tuple[Callable[[int], bool], Callable[[int], bool]]:
+    """After which steps a point is due, and after which an epoch ends. No window spans epochs: only
+    those can be gone on with."""
+    per_epoch = total // epochs
+    stride = -(-per_epoch // max(1, POINTS // epochs))
+    every = -(-epochs // POINTS)
+
+    def ends(step: int) -> bool:
+        epoch, offset = divmod(step, per_epoch)
+        return step == total or (
+            epoch % every == 0 if offset == 0 else every == 1 and offset % stride == 0
+        )
+
+    return ends, lambda step: step % per_epoch == 0
+
+
+def made_already(run: Run, target: Path) -> bool:
+    """Whether the run was killed between finishing what it makes and saying so."""
+    complete = run.progress is not None and run.progress.done == run.progress.count
+    if (
+        not complete
+        or not target.exists()
+        or (training_folder(target) / "state.safetensors").exists()
+    ):
+        return False
+    shutil.rmtree(training_folder(target), ignore_errors=True)
+    return True
+
+
+def left_at(target: Path) -> tuple[int, list[float]]:
+    """The step of the checkpoint that an earlier start left, and the losses of all steps up to it
+    where it keeps them."""
+    state = _tensors(
+        training_folder(target) / "state.safetensors", lambda name: name in ("step", "losses")
+    )
+    losses = state.get("losses")
+    return int(state.get("step", 0)), [] if losses is None else losses.tolist()
+
+
+def discard(run: Run, target: Path) -> None:
+    """Take along the checkpoint of the unfinished training, where it is this run's own."""
+    config = cast(Frozen, run.config)
+    made = (
+        model_folder(config)
+        if isinstance(config, PretrainConfig)
+        else encoder_folder(cast(EncoderConfig, config))
+    )
+    folder = training_folder(made)
+    try:
+        own = read_json(folder / "config.json") == config.model_dump(mode="json")
+    except InputError:
+        return
+    if own:
+        shutil.move(folder, target / "training")
+
+
+def _drive(
+    training: Generator[Progress, None, None],
+    context: Context,
+    first: int,
+    take: Callable[[Progress], None],
+) -> None:
+    """Run to the end, or save and raise Cancelled. first: the step it goes on from."""
+    context.journal.cut(first)
+    began = time.monotonic()
+    with closing(training):
+        for progress in training:
+            context.on_progress(
+                progress_since(
+                    began,
+                    done=progress.step,
+                    count=progress.total,
+                    resumed_from=first,
+                    unit="steps",
+                    seconds_left=progress.seconds_left,
+                )
+            )
+            take(progress)
+            if progress.step < progress.total and context.should_stop():
+                raise Cancelled(
+                    f"stopped at step {progress.step} of {progress.total}: resume it to go on"
+                )
+
+
+def _tensors(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
+    """Some tensors of a checkpoint; none where there is no sound one, of which the training itself
+    says more."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if wanted(name)}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError):
+        return {}
+
+
+class _Sheets:
+    """sheet.npz of a diffusion model. Whatever goes wrong with a sheet, the training goes on."""
+
+    def __init__(self, config: PretrainConfig, path: Path, should_stop: Callable[[], bool]) -> None:
+        from cdp.data.registry import dataset_info
+        from cdp.tasks.pretrain.sheet import SheetMaker
+
+        self._maker = SheetMaker(config, dataset_info(config.dataset))
+        self._path, self._should_stop = path, should_stop
+        self._made = -SHEET_SECONDS
+
+    def show_checkpoint(self, state: Path) -> None:
+        """Replace the sheet where the last is old enough."""
+        if time.monotonic() - self._made < SHEET_SECONDS:
+            return
+        self._show(
+            lambda: self._maker.of_checkpoint(
+                _tensors(state, lambda name: name.startswith("ema.") or name == "step"),
+                self._should_stop,
+            )
+        )
+        self._made = time.monotonic()
+
+    def show_model(self, folder: Path) -> None:
+        """The last sheet."""
+        self._show(lambda: self._maker.of_model(folder, self._should_stop))
+
+    def _show(self, make: Callable[[], Sheet | None]) -> None:
+        try:
+            sheet = make()
+            if sheet is not None:
+                sheet.save(self._path)
+        except Exception:
+            logger.exception("the sample sheet could not be made")

@@ -1,0 +1,248 @@
+"""train, runs, show, stop, resume and logs as processes, on a real training of a data set small
+enough for seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from cdp.config.presets_train import preset_settings
+from cdp.config.train import overlaid
+from cdp.data.sets import save_set
+from cdp.paths import ROOT
+
+TINY = {
+    "dataset": "toys",
+    "real": None,
+    "held_out": 40,
+    "epochs": 2,
+    "validate_every": "1 epoch",
+    "batch": 16,
+    "attack_steps": 2,
+    "validation_steps": 2,
+    "epsilon": 0.03,
+    "precision": "fp32",
+    "overfitting": "notice",
+}
+
+
+@pytest.fixture(autouse=True)
+def _toys(cdp_home: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("toys", "made"):
+        label = np.arange(240) % 3
+        image = (label * 80)[:, None, None, None] + rng.integers(0, 40, (240, 8, 8, 1))
+        save_set(
+            name, image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]}
+        )
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> str:
+    """What the Train page exports."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(overlaid(preset_settings("quick"), TINY)))
+    return str(path)
+
+
+def cdp(*args: str, code: int = 0) -> str:
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cdp", *args],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def cdp_json(*args: str) -> dict[str, Any]:
+    """The one line on stdout."""
+    text = cdp(*args, "--json")
+    assert text.count("\n") == 1, text
+    return json.loads(text)
+
+
+def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config_file: str) -> None:
+    final = cdp_json(
+        "train",
+        config_file,
+        "--synthetic",
+        "made",
+        "--fraction",
+        "0.5",
+        "--seed",
+        "3",
+        "--name",
+        "tiny",
+        "--wait",
+    )
+    assert (final["state"], final["epoch"], final["name"], final["pid"]) == (
+        "finished",
+        2,
+        "tiny",
+        None,
+    )
+    for accuracies in (final, final["best"], final["last"]):
+        assert 0 <= accuracies["robust_accuracy"] <= accuracies["clean_accuracy"] <= 1
+    assert final["metrics"]["synthetic_images"] == final["metrics"]["images"] / 2
+    shown = cdp_json("show", "tiny")
+    assert shown == final
+    assert cdp_json("runs")["runs"] == [final]
+    assert cdp_json("runs", "--kind", "generate")["runs"] == []
+    told = cdp("show", final["run"][:15])
+    assert f"best: step {final['best']['step']}, epoch {final['best']['epoch']}" in told
+    assert (final["steps"], final["images_seen"]) == (final["metrics"]["step"], 16 * final["steps"])
+    assert f"trained: {final['steps']} steps" in told
+    assert "40 validation images" in told
+    assert "finished" in cdp("runs")
+    # The same settings and seed without the page's file: options alone.
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name, value in TINY.items() if value is not None
+    ]
+    again = cdp_json(
+        "train",
+        "--preset",
+        "quick",
+        "--real",
+        "200",
+        *options,
+        "--synthetic",
+        "made",
+        "--fraction",
+        "0.5",
+        "--seed",
+        "3",
+        "--wait",
+    )
+    for name in ("epoch", "clean_accuracy", "robust_accuracy", "best", "last"):
+        assert again[name] == final[name]
+
+
+def test_without_wait_the_run_goes_on_and_can_be_stopped_and_resumed(config_file: str) -> None:
+    begun = cdp_json("train", config_file, "--epochs", "400")
+    assert begun["state"] == "queued"
+    run = begun["run"]
+    end = time.monotonic() + 90
+    while (shown := cdp_json("show", run))["epoch"] < 1:
+        assert time.monotonic() < end, shown
+        assert shown["state"] in ("queued", "running")
+    assert shown["state"] == "running"
+    assert shown["pid"] > 0
+    assert shown["metrics"]["loss"] > 0
+    stopped = cdp_json("stop", run)
+    assert (stopped["state"], stopped["pid"]) == ("stopped", None)
+    assert "resume it to go on" in cdp("logs", run)
+    assert "only a run that failed" not in cdp("resume", run)
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "cdp", "logs", run, "--follow"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    cdp("stop", run)
+    assert "resume it to go on" in waiting.communicate(timeout=60)[0]
+    assert waiting.returncode == 0
+    stopped_again = cdp_json("show", run)
+    assert stopped_again["epoch"] >= stopped["epoch"]
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "cdp",
+        "train",
+        config_file,
+        "--epochs",
+        "400",
+        "--name",
+        "long",
+        "--wait",
+        "--json",
+    ]
+    # As from a terminal: a test run in the background has Ctrl-C switched off, and children inherit
+    # that.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    waiting = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    signal.signal(signal.SIGINT, before)
+    end = time.monotonic() + 90
+    while not any(run["state"] == "running" for run in cdp_json("runs")["runs"]):
+        assert time.monotonic() < end
+    waiting.send_signal(signal.SIGINT)
+    out, said = waiting.communicate(timeout=60)
+    assert (out, waiting.returncode) == ("", 130)
+    assert "the run goes on" in said
+    assert cdp_json("show", "long")["state"] == "running"
+    cdp("stop", "long")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["train", "nothing.yaml"], "nothing.yaml"),
+        (["train", "--preset", "slow"], "quick"),
+        (["train", "--dataset", "nowhere"], "nowhere"),
+        (["train", "--synthetic", "none"], "none"),
+        (
+            ["train", "--synthetic", "made", "--real", "500"],
+            "made",
+        ),  # 8 x 8 images beside Fashion-MNIST
+        (["train", "--dataset", "toys"], "epsilon"),
+        (
+            [
+                "train",
+                "--dataset",
+                "toys",
+                "--epsilon",
+                "0.1",
+                "--real",
+                "100",
+                "--synthetic",
+                "real:500",
+            ],
+            "take real:92 or fewer",
+        ),
+        (
+            ["train", "--dataset", "toys", "--epsilon", "0.1", "--synthetic", "real:50"],
+            "set real, such as",
+        ),
+        (["train", "--steps", "5", "--epochs", "3"], "both say how long to train"),
+        (["train", "--dataset", "toys", "--epsilon", "0.1", "--real", "99999"], "real"),
+        (["train", "--real", "0"], "real"),
+        (["train", "--epochs", "0"], "epochs"),
+        (["show", "20200101"], "unknown"),
+        (["stop", "nothing"], "unknown"),
+        (["resume", "nothing"], "unknown"),
+        (["logs", "../../etc"], "unknown"),
+        (["runs", "--kind", "sweep"], "pretrain"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence_before_anything_starts(
+    args: list[str], words: str, cdp_home: Path
+) -> None:
+    said = cdp(*args, code=2)
+    assert words in said
+    assert said.count("\n") == 1 or said.startswith("Usage")
+    assert not (cdp_home / "runs").exists() or not any((cdp_home / "runs").glob("[0-9]*"))

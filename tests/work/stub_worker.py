@@ -1,0 +1,179 @@
+"""A worker process whose work needs no model: ``python stub_worker.py RUN_FOLDER``; the environment
+says how it behaves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdp.config.generate import GenerateConfig
+from cdp.config.train import TrainConfig
+from cdp.data.atomic import write_json
+from cdp.data.jsonfile import read_json
+from cdp.errors import Cancelled, Halted
+from cdp.work.kinds import KINDS, Context, Kind
+from cdp.work.progress import progress_since
+from cdp.work.records import Run
+from cdp.work.work_generate import generate
+from cdp.work.worker import main
+
+
+class StubMaker:
+    """Images that follow from seed and row alone. journal: a line for every batch begun and
+    done."""
+
+    def __init__(
+        self,
+        journal: Path,
+        *,
+        seconds: float = 0.0,
+        deaf: bool = False,
+        error: str = "",
+        who: str = "",
+    ) -> None:
+        self.journal, self.seconds, self.deaf, self.error, self.who = (
+            journal,
+            seconds,
+            deaf,
+            error,
+            who,
+        )
+
+    def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
+        return 4, 5, 1
+
+    def weights(self, config: GenerateConfig) -> dict[str, str]:
+        return {"model_sha256": "0" * 64}
+
+    def labelled(self, config: GenerateConfig) -> bool:
+        return True
+
+    def batch(
+        self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        self._note("begun", index)
+        if self.error == "disk" and index == 1:
+            raise OSError(28, "No space left on device")
+        if self.error == "bug" and index == 1:
+            raise ZeroDivisionError("division by zero")
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            if should_stop() and not self.deaf:
+                return None
+            time.sleep(0.01)
+        rows = np.arange(index * config.batch, min(config.count, (index + 1) * config.batch))
+        image = np.stack(
+            [
+                np.random.default_rng([config.seed, row]).integers(0, 256, (4, 5, 1), np.uint8)
+                for row in rows
+            ]
+        )
+        self._note("done", index)
+        return image, rows % 3
+
+    def card(self, config: GenerateConfig) -> dict[str, Any]:
+        return {"source": "stub"}
+
+    def _note(self, what: str, index: int) -> None:
+        with self.journal.open("a") as file:
+            file.write(f"{self.who} {what} {index}\n")
+
+
+class StubTraining:
+    """A training without a network: one number, moved on every epoch by a fixed rule, kept every
+    second one."""
+
+    def __init__(
+        self, journal: Path, *, seconds: float = 0.0, deaf: bool = False, error: str = ""
+    ) -> None:
+        self.journal, self.seconds, self.deaf, self.error = journal, seconds, deaf, error
+
+    def __call__(self, run: Run, context: Context) -> dict[str, Any]:
+        assert isinstance(run.config, TrainConfig)
+        epochs, checkpoint, began = run.config.epochs, run.folder / "state.json", time.monotonic()
+        state = read_json(checkpoint) or {"epoch": 0, "value": run.config.seed}
+        resumed, value = state["epoch"], state["value"]
+        context.journal.cut(resumed)
+        for epoch in range(resumed + 1, epochs + 1):
+            self._note(run.id, "begun", epoch)
+            self._wait(context, epoch)
+            value = (value * 1103515245 + 12345) % 2**31
+            context.journal.append(epoch, {"value": value})
+            if epoch % 2 == 0:
+                write_json(checkpoint, {"epoch": epoch, "value": value})
+            self._note(run.id, "done", epoch)
+            context.on_progress(
+                progress_since(began, done=epoch, count=epochs, resumed_from=resumed, unit="steps")
+            )
+            if self.error == "halt" and epoch == 3:
+                raise Halted(
+                    "training diverged: lower learning_rate", {"epoch": epoch, "loss": float("inf")}
+                )
+        return {"epoch": epochs, "value": value, "undefined": float("nan")}
+
+    def _wait(self, context: Context, epoch: int) -> None:
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            if context.should_stop() and not self.deaf:
+                raise Cancelled(f"stopped in epoch {epoch}")
+            time.sleep(0.01)
+
+    def _note(self, *words: object) -> None:
+        with self.journal.open("a") as file:
+            file.write(" ".join(map(str, words)) + "\n")
+
+
+class Untracked:
+    """Follows nothing: MLflow has tests of its own."""
+
+    def __init__(self, run: Run) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def sync(self) -> None:
+        pass
+
+    def finish(
+        self, state: str, error: str | None = None, result: dict[str, Any] | None = None
+    ) -> None:
+        pass
+
+
+def stub_main(folder: Path, maker: StubMaker, training: StubTraining | None = None) -> int:
+    """The real worker, with stand-ins at work."""
+    return main(folder, stub_kinds(maker, training), Untracked)
+
+
+def stub_kinds(maker: StubMaker, training: StubTraining | None = None) -> dict[str, Kind]:
+    """The real kinds with stand-ins at work."""
+    kinds = KINDS | {
+        "generate": replace(
+            KINDS["generate"], work=lambda run, context: generate(run, context, maker)
+        )
+    }
+    return kinds | ({"train": replace(KINDS["train"], work=training)} if training else {})
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    home, folder = Path(os.environ["CDP_HOME"]), Path(sys.argv[1])
+    options: dict[str, Any] = {
+        "seconds": float(os.environ.get("STUB_SECONDS", "0")),
+        "deaf": "STUB_DEAF" in os.environ,
+        "error": os.environ.get("STUB_ERROR", ""),
+    }
+    stand_ins = (
+        StubMaker(home / "journal.txt", who=folder.name, **options),
+        StubTraining(home / "journal.txt", **options),
+    )
+    sys.exit(stub_main(folder, *stand_ins))

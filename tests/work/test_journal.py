@@ -1,0 +1,272 @@
+"""The journal: every point once, in order, whatever kills the writer and whoever watches."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdp.errors import CdpError
+from cdp.work.journal import Follower, Journal, Point, read_journal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "metrics.jsonl"
+
+
+def plain(points: list[Point]) -> list[tuple[int, dict[str, float]]]:
+    return [(point.step, point.values) for point in points]
+
+
+def test_what_is_appended_is_read_back_with_its_time(path: Path) -> None:
+    before = time.time()
+    journal = Journal(path)
+    assert journal.last_step is None
+    journal.append(1, {"loss": np.float32(0.5), "n": 1000})
+    journal.append(4, {"loss": 0.25})
+    (first, second), _ = read_journal(path)
+    assert plain([first, second]) == [(1, {"loss": 0.5, "n": 1000.0}), (4, {"loss": 0.25})]
+    assert before <= first.time <= second.time <= time.time()
+    assert journal.last_step == Journal(path).last_step == 4
+
+
+def test_nan_and_infinities_are_left_out_and_the_step_is_kept(path: Path) -> None:
+    journal = Journal(path)
+    journal.append(1, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.0})
+    journal.append(2, {"a": math.nan})
+    assert plain(read_journal(path)[0]) == [(1, {"d": 1.0}), (2, {})]
+    for line in path.read_text().splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_a_step_comes_once(path: Path) -> None:
+    journal = Journal(path)
+    journal.append(3, {})
+    for step in (3, 2):
+        with pytest.raises(CdpError, match="cut it there before"):
+            journal.append(step, {})
+    assert plain(read_journal(path)[0]) == [(3, {})]
+
+
+def test_the_listener_hears_every_point_that_is_on_disk(path: Path) -> None:
+    heard = []
+    journal = Journal(
+        path, on_append=lambda point: heard.append((point, read_journal(path)[0][-1]))
+    )
+    journal.append(1, {"a": 1.0})
+    journal.append(2, {"a": 2.0})
+    assert [point.step for point, _ in heard] == [1, 2]
+    assert all(point == on_disk for point, on_disk in heard)
+
+
+@given(
+    actions=st.lists(
+        st.one_of(
+            st.tuples(st.just("append"), st.integers(1, 3)),
+            st.tuples(st.just("cut"), st.integers(-1, 12)),
+            st.tuples(st.just("tear"), st.integers(1, 60)),
+            st.tuples(st.just("reopen"), st.just(0)),
+            st.tuples(st.just("watch"), st.just(0)),
+        ),
+        max_size=25,
+    )
+)
+def test_points_survive_any_order_of_appends_cuts_kills_and_watchers(
+    actions: list[tuple[str, int]],
+) -> None:
+    """Against a plain list. A kill leaves a beginning of a line behind; then the journal is opened
+    again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "metrics.jsonl"
+        journal, expected, follower, count = Journal(path), [], Follower(path), 0
+        for action, number in actions:
+            if action == "append":
+                count += 1
+                step = (journal.last_step or 0) + number
+                journal.append(step, {"count": count})
+                expected.append((step, {"count": float(count)}))
+            elif action == "cut":
+                journal.cut(number)
+                expected = [point for point in expected if point[0] <= number]
+            elif action == "tear":
+                journal.close()
+                line = json.dumps({"step": 99, "time": 1.0, "values": {"count": 1234567.25}})
+                with path.open("a") as file:
+                    file.write(line[:number])
+                assert plain(read_journal(path)[0]) == expected
+                journal = Journal(path)
+            elif action == "reopen":
+                journal.close()
+                journal = Journal(path)
+            else:
+                follower.update()
+                assert plain(follower.points) == expected
+                assert not follower.update()
+            assert journal.last_step == (expected[-1][0] if expected else None)
+            assert plain(read_journal(path)[0]) == expected
+        follower.update()
+        assert plain(follower.points) == expected
+        journal.close()
+
+
+def test_reading_goes_on_where_it_was_left_and_takes_whole_lines_only(path: Path) -> None:
+    journal = Journal(path)
+    journal.append(1, {"a": 1.0})
+    points, offset = read_journal(path)
+    assert (len(points), offset) == (1, path.stat().st_size)
+    assert read_journal(path, offset) == ([], offset)
+    journal.append(2, {"a": 2.0})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    assert read_journal(path, offset) == ([], offset)
+    path.write_bytes(whole)
+    points, end = read_journal(path, offset)
+    assert plain(points) == [(2, {"a": 2.0})]
+    assert end == len(whole)
+
+
+def test_an_offset_into_a_journal_that_was_cut_says_start_again(path: Path) -> None:
+    journal = Journal(path)
+    for step in range(1, 6):
+        journal.append(step, {"a": 1.0})
+    _, offset = read_journal(path)
+    journal.cut(2)
+    assert read_journal(path, offset) == ([], 0)
+
+
+def test_a_follower_notices_a_cut_that_has_grown_over_since(path: Path) -> None:
+    journal = Journal(path)
+    for step in range(1, 5):
+        journal.append(step, {"a": 1.0})
+    follower = Follower(path)
+    assert follower.update()
+    old = follower.points
+    journal.cut(2)
+    for step in range(3, 20):
+        journal.append(step, {"a": 2.0})
+    assert follower.update()
+    assert plain(follower.points) == [(s, {"a": 1.0}) for s in (1, 2)] + [
+        (s, {"a": 2.0}) for s in range(3, 20)
+    ]
+    assert follower.points is not old and len(old) == 4
+
+
+def test_a_missing_file_is_an_empty_journal_and_a_deleted_one_becomes_it(path: Path) -> None:
+    follower = Follower(path)
+    assert read_journal(path) == ([], 0)
+    assert not follower.update() and follower.points == []
+    Journal(path).append(1, {})
+    assert follower.update() and len(follower.points) == 1
+    path.unlink()
+    assert read_journal(path, 40) == ([], 0)
+    assert follower.update() and follower.points == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "\0\0\0",
+        "{'step': 1}",
+        '{"step": 1, "time": 1}',
+        '{"step": 1, "time": 1, "values": [1]}',
+        '{"step": null, "time": 1, "values": {}}',
+        '{"step": 1e999, "time": 1, "values": {}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_line_is_left_out_and_hurts_no_other(path: Path, line: str) -> None:
+    journal = Journal(path)
+    journal.append(1, {"a": 1.0})
+    journal.close()
+    with path.open("a") as file:
+        file.write(line + "\n")
+    journal = Journal(path)
+    journal.append(2, {"a": 2.0})
+    assert plain(read_journal(path)[0]) == [(1, {"a": 1.0}), (2, {"a": 2.0})]
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(path: Path) -> None:
+    """A file size limit stands for the disk: the write that would cross it comes back short, as on
+    a full one."""
+    journal = Journal(path)
+    journal.append(1, {"a": 1.0})
+    size = path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
+    try:
+        with pytest.raises(OSError, match="large"):
+            journal.append(2, {"a": 2.0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == size
+    journal.append(2, {"a": 2.0})
+    assert plain(read_journal(path)[0]) == [(1, {"a": 1.0}), (2, {"a": 2.0})]
+
+
+def test_a_kill_at_any_moment_loses_at_most_the_point_being_written(path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cdp.work.journal import Journal\njournal ="
+        " Journal(Path(sys.argv[1])); step = journal.last_step or 0\nwhile True:\n    step += 1\n  "
+        "  journal.append(step, {'a': step})\n    print(step, flush=True)\n"
+    )
+    said = 0
+    for lines in (3, 57, 120):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(lines):
+            said = int(process.stdout.readline())
+        process.kill()
+        rest = process.stdout.read().split()
+        process.wait()
+        said = int(rest[-1]) if rest else said
+        steps = [point.step for point in read_journal(path)[0]]
+        assert steps == list(range(1, len(steps) + 1))
+        assert len(steps) in (said, said + 1)
+
+
+def test_a_page_of_twenty_runs_is_read_again_in_no_time(tmp_path: Path) -> None:
+    """20 runs of 500 epochs of 15 metrics, nothing new: well under a frame."""
+    followers = []
+    for run in range(20):
+        path = tmp_path / f"{run}.jsonl"
+        line = {"time": 1.0, "values": {f"metric {i}": i / 7 for i in range(15)}}
+        path.write_text(
+            "".join(json.dumps({"step": step, **line}) + "\n" for step in range(1, 501))
+        )
+        followers.append(Follower(path))
+    assert all(follower.update() for follower in followers)
+    fastest = min(_timed(followers) for _ in range(5))
+    assert fastest < 0.005
+
+
+def _timed(followers: list[Follower]) -> float:
+    began = time.perf_counter()
+    assert not any(follower.update() for follower in followers)
+    return time.perf_counter() - began
+
+
+def test_reading_a_journal_imports_neither_torch_nor_mlflow() -> None:
+    code = (
+        "import sys, cdp.work.journal, cdp.work.resources, cdp.work.tracking\n"
+        "print([m for m in ('torch', 'mlflow', 'sqlalchemy') if m in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert found.strip() == "[]"

@@ -1,0 +1,256 @@
+"""Training a diffusion model or an encoder as a run: killed and resumed it makes what an unbroken
+run makes, curve included."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cdp.config.knobs import Frozen
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.data.sets import save_set
+from cdp.errors import Cancelled, InputError
+from cdp.models.encoders import load_encoder
+from cdp.models.pipelines import load_pipeline
+from cdp.models.places import training_folder
+from cdp.work import work_pretrain
+from cdp.work.journal import read_journal
+from cdp.work.kinds import KINDS, Context
+from cdp.work.launch import delete, launch, resume, stop
+from cdp.work.points import SteadyJournal
+from cdp.work.progress import Progress
+from cdp.work.records import Run, get_run
+from cdp.work.work_pretrain import POINTS, LossCurve, epoch_windows
+from tests.work.processes import REAL, done, until
+
+MODEL = PretrainConfig(
+    dataset="toys", steps=100, batch=4, widths=(32, 32), patch=1, precision="fp32", save_every=7
+)
+ENCODER = EncoderConfig(
+    dataset="toys", epochs=100, batch=8, widths=(4, 4), shift=1, precision="fp32"
+)
+
+
+@pytest.fixture(autouse=True)
+def _toys(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums have the same order in every worker."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    rng = np.random.default_rng(0)
+    label = np.arange(60) % 3
+    image = (label * 60)[:, None, None, None] + rng.integers(0, 60, (60, 8, 8, 1))
+    save_set(
+        "toys", image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]}
+    )
+
+
+def curve(run: Run) -> list[tuple[int, dict[str, float]]]:
+    return [(point.step, point.values) for point in read_journal(run.folder / "metrics.jsonl")[0]]
+
+
+def weights(run: Run) -> bytes:
+    assert run.result is not None
+    return next(Path(run.result["folder"]).rglob("*.safetensors")).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 100 * 3)]
+)
+def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_one(
+    kind: str, config: Frozen, points: int
+) -> None:
+    whole = until(launch(kind, config, "whole", command=REAL), lambda run: run.over, 120)
+    run_id = launch(kind, config, "broken", command=REAL)
+    run = until(run_id, lambda run: run.progress is not None and run.progress.share >= 0.2, 120)
+    os.kill(run.pid, signal.SIGKILL)
+    until(run_id, lambda run: run.state == "interrupted", 10)
+    resume(run_id, command=REAL)
+    broken = until(run_id, lambda run: run.over, 120)
+    assert (whole.state, broken.state) == ("finished", "finished")
+    assert broken.progress.resumed_from > 0
+    assert (whole.progress.unit, whole.progress.resumed_from, broken.progress.done) == (
+        "steps",
+        0,
+        whole.progress.count,
+    )
+    assert weights(whole) == weights(broken)
+    assert curve(whole) == curve(broken)
+    assert len(curve(whole)) == points
+    assert {key: value for key, value in whole.result.items() if key != "folder"} == {
+        key: value for key, value in broken.result.items() if key != "folder"
+    }
+
+
+def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(cdp_home: Path) -> None:
+    run_id = launch("pretrain", MODEL.model_copy(update={"steps": 100_000}), "mine", command=REAL)
+    run = until(run_id, lambda run: (run.folder / "sheet.npz").exists(), 120)
+    with np.load(run.folder / "sheet.npz") as sheet:
+        assert sheet["image"].shape == (6, 8, 8, 1)
+        assert int(sheet["step"]) == MODEL.save_every
+    stop(run_id)
+    run = until(run_id, lambda run: run.over, 6)
+    assert (run.state, run.error) == ("stopped", None)
+    folder = training_folder(cdp_home / "models" / "mine")
+    assert (folder / "state.safetensors").exists()
+    target = delete(run_id)
+    assert (target / "training" / "state.safetensors").exists()
+    assert not folder.exists()
+
+
+class Told:
+    """A context that keeps what it is told, and stops when asked for the n-th time."""
+
+    def __init__(self, run: Run, stop_at: int = 10**9) -> None:
+        self.progress: list[Progress] = []
+        self.left = stop_at
+        self.context = Context(
+            self.progress.append,
+            self.should_stop,
+            SteadyJournal(run.folder / "metrics.jsonl", notice=print),
+            print,
+        )
+
+    def should_stop(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+def idle(kind: str, config: Frozen, name: str = "mine") -> Run:
+    """A run that no worker works on."""
+    run_id = launch(kind, config, name, command=("true",))
+    return until(run_id, lambda run: run.over)
+
+
+def test_a_run_killed_between_its_model_and_its_last_word_is_finished_without_training() -> None:
+    run = idle("pretrain", MODEL.model_copy(update={"steps": 3}))
+    told = Told(run)
+    result = KINDS["pretrain"].work(run, told.context)
+    assert load_pipeline("mine").card["training"]["steps"] == 3
+    made = (Path(result["folder"]) / "card.json").stat().st_mtime_ns
+    last = {
+        "done": 3,
+        "count": 3,
+        "seconds": 1.0,
+        "seconds_left": 0.0,
+        "rate": 1.0,
+        "resumed_from": 0,
+        "unit": "steps",
+    }
+    (run.folder / "status.json").write_text(json.dumps({"state": "running", "progress": last}))
+    again = Told(run)
+    assert KINDS["pretrain"].work(get_run(run.id), again.context) == {"folder": result["folder"]}
+    assert again.progress == []
+    assert (Path(result["folder"]) / "card.json").stat().st_mtime_ns == made
+
+
+def test_a_model_of_somebody_else_under_the_name_is_not_taken_for_the_runs_own(
+    cdp_home: Path,
+) -> None:
+    run = idle("pretrain", MODEL)
+    (cdp_home / "models" / "mine").mkdir(parents=True)
+    with pytest.raises(InputError, match="exists already"):
+        KINDS["pretrain"].work(run, Told(run).context)
+
+
+def test_the_checkpoint_of_another_training_is_left_where_it_is(cdp_home: Path) -> None:
+    run = idle("pretrain", MODEL)
+    with pytest.raises(Cancelled, match="resume it to go on"):
+        KINDS["pretrain"].work(run, Told(run, stop_at=3).context)
+    folder = training_folder(cdp_home / "models" / "mine")
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"seed": 99}))
+    delete(run.id)
+    assert (folder / "state.safetensors").exists()
+
+
+def test_an_encoder_run_ends_with_its_encoder_and_its_held_out_score() -> None:
+    run = idle("pretrain-encoder", ENCODER.model_copy(update={"epochs": 2}))
+    result = KINDS["pretrain-encoder"].work(run, Told(run).context)
+    encoder = load_encoder("mine", "toys")
+    assert encoder.card["training"]["held_out_score"][-1] == pytest.approx(
+        result["score"], abs=1e-4
+    )
+    assert [step for step, values in curve(run) if "score" in values] == [6, 12]
+    assert result["steps"] == 12
+
+
+def test_a_sheet_that_cannot_be_made_does_not_end_the_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cdp.tasks.pretrain.sheet.Sheet.save", full)
+    run = idle("pretrain", MODEL.model_copy(update={"steps": 8}))
+    result = KINDS["pretrain"].work(run, Told(run).context)
+    assert result["steps"] == 8
+    assert not (run.folder / "sheet.npz").exists()
+
+
+def test_sheets_are_made_where_a_checkpoint_is_new_and_not_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[int] = []
+    monkeypatch.setattr(
+        "cdp.tasks.pretrain.sheet.Sheet.save", lambda sheet, path: steps.append(sheet.step)
+    )
+    run = idle("pretrain", MODEL.model_copy(update={"steps": 29}))
+    KINDS["pretrain"].work(run, Told(run).context)
+    assert steps == [7, 29]
+    monkeypatch.setattr(work_pretrain, "SHEET_SECONDS", 0.0)
+    run = idle("pretrain", MODEL.model_copy(update={"steps": 29}), "other")
+    steps.clear()
+    KINDS["pretrain"].work(run, Told(run).context)
+    assert steps == [7, 14, 21, 28, 29]
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.points: list[tuple[int, dict[str, float]]] = []
+
+    def append(self, step: int, values: dict[str, float]) -> None:
+        self.points.append((step, values))
+
+    def cut(self, step: int) -> None:
+        self.points = [point for point in self.points if point[0] <= step]
+
+
+def test_points_are_means_over_the_steps_since_the_point_before() -> None:
+    kept = Kept()
+    thin = LossCurve(kept, lambda step: step % 3 == 0, before=[1.0, 2.0])
+    for step, loss in enumerate([6.0, 1.0, 2.0, 3.0, 9.0], start=6):
+        thin.take(step, loss)
+    assert kept.points == [(6, {"loss": 3.0}), (9, {"loss": 2.0})]
+
+
+@pytest.mark.parametrize("per_epoch", [1, 7, 400])
+@pytest.mark.parametrize("epochs", [1, 3, 200, 399, 401, 3000])
+def test_an_encoders_curve_has_a_bounded_number_of_points_and_the_last_step(
+    epochs: int, per_epoch: int
+) -> None:
+    total = epochs * per_epoch
+    ends, restarts = epoch_windows(epochs, total)
+    due = [step for step in range(1, total + 1) if ends(step)]
+    assert due[-1] == total
+    assert min(total, POINTS // 2) <= len(due) <= 2 * POINTS
+    assert [step for step in range(1, total + 1) if restarts(step)] == [
+        per_epoch * (i + 1) for i in range(epochs)
+    ]
+    if epochs <= POINTS:
+        assert set(due) >= {per_epoch * (i + 1) for i in range(epochs)}
+    assert all(before < after for before, after in itertools.pairwise(due))
+
+
+def test_progress_is_done_before_the_model_is(cdp_home: Path) -> None:
+    """Which is what tells a finished model from one of somebody else."""
+    run = idle("pretrain", MODEL.model_copy(update={"steps": 2}))
+    told = Told(run)
+    KINDS["pretrain"].work(run, told.context)
+    assert [(p.done, p.count, p.resumed_from) for p in told.progress] == [(1, 2, 0), (2, 2, 0)]
+    assert done(run) == 0

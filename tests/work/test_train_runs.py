@@ -1,0 +1,111 @@
+"""A robust training as a run: killed at random moments and resumed, it ends with the record, curve
+and weights of an unbroken one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cdp.config.train import TrainConfig
+from cdp.data.sets import save_set
+from cdp.work.journal import read_journal
+from cdp.work.launch import launch, resume, stop
+from cdp.work.records import Run, get_run
+from tests.work.processes import REAL, done, until
+
+CONFIG = TrainConfig(
+    dataset="toys",
+    held_out=40,
+    epochs=8,
+    validate_every="1 epoch",
+    batch=8,
+    attack_steps=3,
+    validation_steps=3,
+    epsilon=0.03,
+    precision="fp32",
+    overfitting="notice",
+    learning_rate=0.02,
+    method="trades",
+    beta=1.0,
+)
+TIMES = ("seconds",)
+"""What differs from run to run."""
+
+
+@pytest.fixture(autouse=True)
+def _toys(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums have the same order in every worker."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    rng = np.random.default_rng(0)
+    label = np.arange(240) % 3
+    image = (label * 80)[:, None, None, None] + rng.integers(0, 40, (240, 8, 8, 1))
+    save_set(
+        "toys", image.astype(np.uint8), label, {"source": "test", "class_names": ["a", "b", "c"]}
+    )
+
+
+def curve(run: Run) -> list[tuple[int, dict[str, float]]]:
+    points, _ = read_journal(run.folder / "metrics.jsonl")
+    return [
+        (point.step, {name: value for name, value in point.values.items() if name not in TIMES})
+        for point in points
+    ]
+
+
+def record(run: Run) -> dict[str, Any]:
+    assert run.result is not None, run
+    return {name: value for name, value in run.result.items() if name not in TIMES}
+
+
+def weights(run: Run) -> dict[str, bytes]:
+    return {
+        name: (run.folder / name / "model.safetensors").read_bytes() for name in ("best", "last")
+    }
+
+
+def test_a_training_killed_at_random_moments_and_resumed_equals_an_unbroken_one() -> None:
+    whole = until(launch("train", CONFIG, "whole", command=REAL), lambda run: run.over, 180)
+    assert (whole.state, whole.error) == ("finished", None)
+    assert [step for step, _ in curve(whole)] == list(range(1, 9))
+    assert whole.progress.unit == "steps"
+    assert record(whole)["epoch"] == 8
+
+    chance = random.Random(3)
+    run_id = launch("train", CONFIG, "broken", command=REAL)
+    worked = []
+    for _ in range(2):
+        before = done(get_run(run_id))
+        run = until(run_id, lambda run, before=before: run.over or done(run) > before, 120)
+        time.sleep(chance.uniform(0, 0.3))
+        worked.append(done(run) - before)
+        os.kill(run.pid, signal.SIGKILL)
+        until(run_id, lambda run: run.state == "interrupted", 10)
+        resume(run_id, command=REAL)
+    broken = until(run_id, lambda run: run.over, 180)
+    assert (broken.state, broken.error) == ("finished", None)
+    assert min(worked) > 0
+    assert curve(broken) == curve(whole)
+    assert record(broken) == record(whole)
+    assert weights(broken) == weights(whole)
+
+
+def test_a_stopped_training_goes_on_where_it_was_and_equals_an_unbroken_one() -> None:
+    whole = until(launch("train", CONFIG, "whole", command=REAL), lambda run: run.over, 180)
+    run_id = launch("train", CONFIG, "paused", command=REAL)
+    until(run_id, lambda run: done(run) > 0, 120)
+    stop(run_id)
+    paused = until(run_id, lambda run: run.over, 6)
+    assert (paused.state, paused.error) == ("stopped", None)
+    resume(run_id, command=REAL)
+    paused = until(run_id, lambda run: run.over, 180)
+    assert paused.progress.resumed_from > 0
+    assert curve(paused) == curve(whole)
+    assert record(paused) == record(whole)
+    assert weights(paused) == weights(whole)
