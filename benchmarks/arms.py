@@ -13,7 +13,6 @@ from scipy.spatial.distance import cdist
 
 from benchmarks.results import Figure
 from cdp.config.generate import GenerateConfig, flatten
-from cdp.data.atomic import atomic_file
 from cdp.embedding.metrics import (
     agreement,
     agreement_difference,
@@ -22,6 +21,7 @@ from cdp.embedding.metrics import (
     wilson,
 )
 from cdp.errors import MissingError
+from cdp.files.atomic import atomic_file
 from cdp.paths import home
 from cdp.tasks.batches import batch_count, generate_batch
 from cdp.tasks.judge import judged, load_judge

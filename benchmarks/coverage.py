@@ -24,7 +24,6 @@ import numpy as np
 from benchmarks import documents, results, tables
 from benchmarks.measuring import load_now, machine
 from benchmarks.results import Figure, Result
-from cdp.data.atomic import write_json
 from cdp.embedding import classes, two_sample
 from cdp.embedding import measure as measuring
 from cdp.embedding.checks import UndefinedError
@@ -33,6 +32,7 @@ from cdp.embedding.intervals import Estimate, p_value
 from cdp.embedding.measure import TITLES, Real, difference
 from cdp.embedding.report import real_baseline
 from cdp.errors import CdpError, InputError
+from cdp.files.atomic import write_json
 from cdp.statistics.shares import wilson
 from cdp.values.types import Interval
 

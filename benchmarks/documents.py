@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from benchmarks import results, tables
-from cdp.data.atomic import atomic_file
+from cdp.files.atomic import atomic_file
 from cdp.paths import ROOT
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.md")

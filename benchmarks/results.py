@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Spread
-from cdp.data.atomic import write_json
 from cdp.errors import InputError
+from cdp.files.atomic import write_json
 from cdp.paths import ROOT, home
 from cdp.values.types import Interval
 

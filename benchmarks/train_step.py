@@ -21,8 +21,8 @@ from benchmarks.scenes import Options
 from benchmarks.textbook import trades_training
 from cdp.config.presets_train import train_preset
 from cdp.config.train import TrainConfig
-from cdp.data.atomic import write_json
 from cdp.data.registry import load_split
+from cdp.files.atomic import write_json
 from cdp.models.architectures import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import validate

@@ -187,7 +187,7 @@ def _maker(path: Path) -> Callable[[Comparison], str]:
 
 
 def _write(path: Path, content: str) -> None:
-    from cdp.data.atomic import atomic_file
+    from cdp.files.atomic import atomic_file
 
     try:
         with atomic_file(path) as file:

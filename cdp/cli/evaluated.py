@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cdp.cli.output import duration, say
-from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
+from cdp.files.atomic import atomic_file
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.statistics.extremes import weakest_words
 from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport

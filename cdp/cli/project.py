@@ -59,8 +59,8 @@ def project(
     config = parse(ExploreConfig, {"sets": sets} | chosen(given, ExploreConfig))
     out = out.expanduser()
     write = _writer(out, force)
-    from cdp.data.atomic import atomic_file
     from cdp.embedding.projection import trust_sentence
+    from cdp.files.atomic import atomic_file
     from cdp.tasks.atlas import embed, map_quality
 
     began = time.monotonic()

@@ -72,7 +72,7 @@ def select(
 ) -> None:
     """Keep the best part of a set by one score an image, or drop what is there twice or copied. The
     new set names its parent and how."""
-    from cdp.data.atomic import refuse_existing
+    from cdp.files.atomic import refuse_existing
     from cdp.paths import sets_dir
     from cdp.tasks import selecting
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from cdp import paths
-from cdp.data import atomic, folders, limits, npz
+from cdp.data import folders, limits, npz
 from cdp.data.catalog import CATALOG, builtin
 from cdp.data.importing import RENUMBERED, import_data
 from cdp.data.names import name_like, valid_name
 from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import InputError, MissingError
+from cdp.files import atomic
 
 TEST = "-test"
 """Ends the name of the set that holds another one's test images."""

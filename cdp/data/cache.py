@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from cdp import paths
-from cdp.data import atomic, limits, npy
+from cdp.data import limits
 from cdp.data.rows import write_arrays
 from cdp.data.samples import IMAGE, LABEL
 from cdp.errors import CdpError, InputError
+from cdp.files import atomic, npy
 
 Arrays = tuple[np.ndarray, np.ndarray]
 # What a decoder answers: (N,H,W,C) of all images, and the images with their labels a few megabytes

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cdp.data import atomic, catalog, folders, limits, npz, sets
+from cdp.data import catalog, folders, limits, npz, sets
 from cdp.data.fitting import Labelling, fit, quoted
 from cdp.data.names import valid_name
 from cdp.data.samples import IMAGE, LABEL, SampleSet
 from cdp.errors import InputError, MissingError
+from cdp.files import atomic
 
 RENUMBERED = "labels_renumbered"
 """In the card of a set whose labels were renumbered: what each class was in its file."""

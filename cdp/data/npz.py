@@ -19,9 +19,10 @@ from typing import IO
 
 import numpy as np
 
-from cdp.data import atomic, cache, limits, npy
+from cdp.data import cache, limits
 from cdp.data.rows import Chunk, checked_labels
 from cdp.errors import InputError, MissingError
+from cdp.files import atomic, npy
 
 # Real images deflate about 2 to 10 times, drawings on black up to some 30; a megabyte of zeros
 # about 1000 times.

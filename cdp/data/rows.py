@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cdp.data import limits, npy
+from cdp.data import limits
 from cdp.data.samples import IMAGE, LABEL
 from cdp.errors import InputError
+from cdp.files import npy
 
 Chunk = tuple[np.ndarray, np.ndarray | None]
 """Some images (n,H,W,C) uint8 and their labels (n,), None where the set has none."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from cdp import paths
-from cdp.data import cards, limits, npy
+from cdp.data import cards, limits
 from cdp.data.fitting import Labelling
 from cdp.errors import InputError
+from cdp.files import npy
 
 IMAGE, LABEL = "image.npy", "label.npy"
 _GENERATIONS = 8

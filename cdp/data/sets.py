@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from cdp import paths
-from cdp.data import atomic, cards, limits
+from cdp.data import cards, limits
 from cdp.data.names import valid_name
 from cdp.data.rows import Chunk, write_arrays
 from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder, read_described
 from cdp.data.writer import SetWriter
 from cdp.errors import InputError, MissingError
+from cdp.files import atomic
 
 __all__ = [
     "SampleSet",

@@ -11,11 +11,12 @@ from typing import Any, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
-from cdp.data import atomic, cards, limits
+from cdp.data import cards, limits
 from cdp.data.names import valid_name
 from cdp.data.rows import RowFile, checked_labels
 from cdp.data.samples import IMAGE, LABEL, SampleSet, open_folder
 from cdp.errors import InputError
+from cdp.files import atomic
 
 _LOCK, _CONFIG, _PROGRESS = "lock", "config.json", "progress.json"
 

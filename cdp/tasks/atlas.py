@@ -16,9 +16,9 @@ import numpy as np
 
 from cdp import paths
 from cdp.config.explore import PIXELS, ExploreConfig
-from cdp.data import atomic
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
 from cdp.errors import InputError
+from cdp.files import atomic
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import (
     Source,

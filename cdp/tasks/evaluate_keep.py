@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from cdp.data.atomic import atomic_file, write_json
 from cdp.errors import InputError
+from cdp.files.atomic import atomic_file, write_json
 from cdp.models.checkpoints import read_json
 
 STATE = "state"

@@ -13,7 +13,7 @@ import numpy as np
 
 from cdp import __version__
 from cdp.config.evaluate import QUICK_STEPS, EvaluateConfig
-from cdp.data.atomic import atomic_file, write_json
+from cdp.files.atomic import atomic_file, write_json
 from cdp.tasks.evaluate_data import TEST, Prepared
 from cdp.values.evaluation import (
     Curve,

@@ -10,9 +10,9 @@ import numpy as np
 
 from cdp import paths
 from cdp.config.explore import PIXELS
-from cdp.data import atomic
 from cdp.data.fitting import Labelling, fit, labelling_of_card, labelling_of_images
 from cdp.errors import InputError
+from cdp.files import atomic
 from cdp.models.encoders import encoder_card, encoder_weights
 from cdp.tasks.sources import looking_for
 

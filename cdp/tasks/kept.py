@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from cdp import paths
-from cdp.data import atomic
 from cdp.errors import CdpError
+from cdp.files import atomic
 
 
 def digest(*parts: object) -> str:

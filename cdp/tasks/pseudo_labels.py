@@ -18,12 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from cdp import paths
 from cdp.config.explore import PIXELS
-from cdp.data import atomic
 from cdp.data.fitting import Labelling, fit, labelling_of_card
 from cdp.data.names import valid_name
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import Cancelled, InputError, MissingError
+from cdp.files import atomic
 from cdp.models.encoders import JUDGE, Encoder, Listed, datasets_with_encoders, list_encoders
 from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cdp.data import atomic, cards
+from cdp.data import cards
 from cdp.data.rows import Chunk
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set, stream_set
 from cdp.errors import InputError
+from cdp.files import atomic
 from cdp.models.encoders import JUDGE
 from cdp.tasks.scoring import flagged
 from cdp.tasks.sources import Source, dataset_of, open_source

@@ -17,8 +17,8 @@ from torch import Tensor
 from cdp import __version__
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
-from cdp.data.atomic import atomic_file
 from cdp.errors import InputError
+from cdp.files.atomic import atomic_file
 from cdp.models.checkpoints import read_json, write_json, write_tensors
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import Prepared

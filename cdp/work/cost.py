@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cdp.config.generate import GenerateConfig, positives_of
-from cdp.data.atomic import write_json
-from cdp.data.jsonfile import read_json
+from cdp.files.atomic import read_json, write_json
 from cdp.paths import cache_dir
 
 MAX_ENTRIES = 200

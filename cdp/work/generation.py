@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cdp.config.generate import GenerateConfig, flatten, unflatten
-from cdp.data.atomic import refuse_existing
 from cdp.data.names import valid_name
 from cdp.data.rows import Chunk
 from cdp.data.sets import SampleSet, SetWriter
 from cdp.errors import Cancelled
+from cdp.files.atomic import refuse_existing
 from cdp.work.progress import Progress, progress_since
 
 

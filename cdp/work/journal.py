@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cdp.data.atomic import atomic_file
 from cdp.errors import CdpError
+from cdp.files.atomic import atomic_file
 
 JOURNAL = "metrics.jsonl"
 

@@ -18,9 +18,9 @@ from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.knobs import Frozen, parse
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.config.train import TrainConfig
-from cdp.data.atomic import refuse_existing
 from cdp.data.names import valid_name
 from cdp.errors import InputError
+from cdp.files.atomic import refuse_existing
 from cdp.models.places import encoder_folder, model_folder
 from cdp.work.progress import Progress
 

@@ -21,11 +21,10 @@ from filelock import FileLock
 
 from cdp import paths
 from cdp.config.knobs import Frozen
-from cdp.data.atomic import new_folder, write_json
-from cdp.data.jsonfile import read_json
 from cdp.data.names import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
+from cdp.files.atomic import new_folder, read_json, write_json
 from cdp.work.kinds import Kind, kind_of
 from cdp.work.records import (
     CONFIG,

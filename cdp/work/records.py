@@ -22,8 +22,8 @@ import psutil
 
 from cdp import paths
 from cdp.config.knobs import Frozen
-from cdp.data.jsonfile import read_json
 from cdp.errors import InputError, MissingError
+from cdp.files.atomic import read_json
 from cdp.work.kinds import kind_of
 from cdp.work.progress import Progress, read_progress
 

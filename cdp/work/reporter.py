@@ -15,8 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cdp.data.atomic import write_json
-from cdp.data.jsonfile import read_json
+from cdp.files.atomic import read_json, write_json
 from cdp.work.progress import Progress
 from cdp.work.records import STATUS, STOP
 

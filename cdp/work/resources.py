@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import psutil
 
-from cdp.data.atomic import atomic_file
+from cdp.files.atomic import atomic_file
 
 RESOURCES = "resources.jsonl"
 MAX_LINES = 2000

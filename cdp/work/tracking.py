@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cdp import paths
-from cdp.data.jsonfile import read_json
+from cdp.files.atomic import read_json
 from cdp.work.records import Run, get_run
 from cdp.work.tracking_mirror import HOME_TAG, HOST_TAG, MIRROR, RUN_TAG, Ending, Mirror, Unwanted
 from cdp.work.tracking_store import EXPERIMENTS, Address, Busy, Store, words

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from cdp import __version__
-from cdp.data.atomic import write_json
-from cdp.data.jsonfile import read_json
 from cdp.errors import CdpError
+from cdp.files.atomic import read_json, write_json
 from cdp.work.journal import JOURNAL, Follower, Point
 from cdp.work.tracking_store import Busy, Store
 

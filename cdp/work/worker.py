@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import psutil
 from filelock import FileLock, Timeout
 
-from cdp.data.atomic import write_json
 from cdp.errors import Cancelled, CdpError, Halted, InputError
+from cdp.files.atomic import write_json
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL
 from cdp.work.kinds import KINDS, Context, Kind

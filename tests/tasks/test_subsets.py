@@ -13,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cdp.cli.main import app
-from cdp.data import atomic
 from cdp.data.cards import CARD
 from cdp.data.samples import SampleSet
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import CdpError, InputError
+from cdp.files import atomic
 from cdp.paths import ASSETS, encoders_dir
 from cdp.tasks.measuring import measure_set
 from cdp.tasks.selecting import (

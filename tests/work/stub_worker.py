@@ -16,9 +16,8 @@ import numpy as np
 
 from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
-from cdp.data.atomic import write_json
-from cdp.data.jsonfile import read_json
 from cdp.errors import Cancelled, Halted
+from cdp.files.atomic import read_json, write_json
 from cdp.work.kinds import KINDS, Context, Kind
 from cdp.work.progress import progress_since
 from cdp.work.records import Run

@@ -12,8 +12,8 @@ from cdp import paths
 from cdp.config.evaluate import RUN
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
-from cdp.data.jsonfile import read_json
 from cdp.errors import InputError
+from cdp.files.atomic import read_json
 from cdp.results.table.reached import Reached
 from cdp.statistics.shares import share_interval
 from cdp.values.evaluation import EvalReport

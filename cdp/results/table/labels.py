@@ -14,9 +14,9 @@ from typing import Any
 from filelock import FileLock
 
 from cdp import paths
-from cdp.data.atomic import write_json
 from cdp.data.smalltext import read_small_text
 from cdp.errors import CdpError, InputError, MissingError
+from cdp.files.atomic import write_json
 from cdp.work.records import run_folder
 
 LABELS = "labels.json"

@@ -17,7 +17,7 @@ from cdp.config import evaluate as config_evaluate
 from cdp.config import knobs
 from cdp.config import train as config_train
 from cdp.data import catalog
-from cdp.data.atomic import atomic_file
+from cdp.files.atomic import atomic_file
 from cdp.results.table import labels, reached, rows
 from cdp.results.table.rows import Evaluated, Row
 from cdp.work import journal, kinds, records

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from cdp.config.pretrain import PretrainConfig
-from cdp.data.atomic import atomic_file
 from cdp.diffusion.sampling import sample
 from cdp.diffusion.solvers import image_seeds
+from cdp.files.atomic import atomic_file
 from cdp.models.denoiser import Denoiser, build_unet
 from cdp.models.noise_schedule import COSINE
 from cdp.models.pipelines import load_pipeline

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cdp import paths
-from cdp.data.atomic import write_json
-from cdp.data.jsonfile import read_json
+from cdp.files.atomic import read_json, write_json
 
 MOST = 40
 """Columns at most; a file or link with more is not one of ours."""

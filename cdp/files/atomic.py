@@ -45,6 +45,16 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         file.write(json.dumps(value, indent=1, allow_nan=False).encode())
 
 
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in the file; None where there is no file or no JSON object in it. Raises other
+    OSErrors."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A hidden temporary folder that takes the name ``path`` when the block ends, and is deleted
