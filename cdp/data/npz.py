@@ -19,8 +19,8 @@ from typing import IO
 
 import numpy as np
 
-from cdp.data import cache, limits
-from cdp.data.rows import Chunk, checked_labels
+from cdp.data import limits
+from cdp.data.rows import Chunk, Decoded, checked_labels, decoded
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic, npy
 
@@ -228,13 +228,13 @@ def read_npz(path: Path | str, *, classes: int = 0) -> tuple[np.ndarray, np.ndar
     if not path.is_file():
         raise MissingError(f"{path} is not a file: give the path of an .npz archive")
 
-    def decode() -> cache.Decoded:
+    def decode() -> Decoded:
         with open_npz(path) as reader:
             limits.numbering(reader.labels(), classes, f"{path}: label", renumber=False)
             shape = reader.shape
         return shape, _chunks(path)
 
-    return cache.decoded(f"npz-{classes}", [path], decode)
+    return decoded(f"npz-{classes}", [path], decode)
 
 
 def _chunks(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from cdp import paths
-from cdp.data import cache, folders, npz, sets, sources
+from cdp.data import folders, npz, sets, sources
 from cdp.data.cards import CARD
 from cdp.data.catalog import CATALOG
 from cdp.data.fitting import fit, labelling_of
+from cdp.data.rows import decoded
 from cdp.data.samples import SampleSet
 from cdp.errors import InputError, MissingError
 from cdp.values.types import DatasetInfo, Split
@@ -75,7 +76,7 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
         raise MissingError(
             f"data set {name!r} ({split}) is not on this machine: {sources.how_to_get(name)}"
         )
-    image, label = cache.decoded(f"{name}-{split}", source.watched, source.decode)
+    image, label = decoded(f"{name}-{split}", source.watched, source.decode)
     return Split(CATALOG[name], image, label)
 
 
@@ -174,7 +175,7 @@ def _of_folder(root: Path, split: str) -> Split:
         root = parts.train if split == "train" or parts.test is None else parts.test
     tree = folders.scan(root)
     # Files change without their folder's time changing, so each is watched.
-    image, label = cache.decoded(
+    image, label = decoded(
         "folder", tree.files, lambda: (folders.shape_of(tree), folders.chunks(tree))
     )
     return _of_arrays(str(root), tree.class_names, image, label)

@@ -1,20 +1,31 @@
-"""Writing .npy files by rows, in flat memory."""
+"""Images and labels as .npy files: written by rows in flat memory, and the decoded copies of data
+sets that the cache holds, memory-mapped."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from cdp import paths
 from cdp.data import limits
 from cdp.data.samples import IMAGE, LABEL
-from cdp.errors import InputError
-from cdp.files import npy
+from cdp.errors import CdpError, InputError
+from cdp.files import atomic, cache, npy
 
 Chunk = tuple[np.ndarray, np.ndarray | None]
 """Some images (n,H,W,C) uint8 and their labels (n,), None where the set has none."""
+Arrays = tuple[np.ndarray, np.ndarray]
+Decoded = tuple[tuple[int, ...], Iterator[Arrays]]
+"""What a decoder answers: (N,H,W,C) of all images, and the images with their labels a few megabytes
+at a time."""
+
+MAX_IN_MEMORY = 1 << 30
+_KIND = "data"
+_MOST_COPIES = 4
+_in_memory: dict[str, Arrays] = {}
 
 
 class RowFile:
@@ -110,3 +121,68 @@ def checked_labels(
         return None
     limits.check_label_header(labels.shape, labels.dtype, count, f"{where}: label")
     return limits.as_labels(labels, limits.MAX_CLASSES, f"{where}: label")
+
+
+def decoded(kind: str, sources: Sequence[Path], decode: Callable[[], Decoded]) -> Arrays:
+    """(image (N,H,W,C) uint8, label (N,) int64) of ``sources``, decoded only where the cache has no
+    fresh copy; where the cache cannot be written, memory serves.
+
+    kind: names the way of decoding; sources: the files, whose path, size and time make the key.
+    What ``decode`` raises passes through and leaves no trace in the cache.
+    """
+    stamps = [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+    key = f"{kind}-{cache.digest(*stamps)}"
+    copy = _copy(key) or _in_memory.get(key)
+    if copy is not None:
+        return copy
+    total, chunks = decode()
+    limits.check_image_header(total, np.dtype(np.uint8), str(sources[0]))
+    if not _has_room(total):
+        return _decode_to_memory(key, total, chunks)
+    cache.keep_folder(_KIND, key, lambda new: write_arrays(new, total, chunks, str(sources[0])))
+    copy = _copy(key)
+    if copy is None:
+        raise CdpError(f"{paths.cache_dir()} lost what was just written: try again")
+    return copy
+
+
+def _copy(key: str) -> Arrays | None:
+    """The pair in the cache, or None where there is none or it is damaged."""
+    folder = cache.load_folder(_KIND, key)
+    if folder is None:
+        return None
+    try:
+        image, label = npy.open_npy(folder / IMAGE), npy.open_npy(folder / LABEL)
+        limits.check_image_header(image.shape, image.dtype, str(folder))
+        limits.check_label_header(label.shape, label.dtype, len(image), str(folder))
+    except InputError:
+        return None
+    return image, label
+
+
+def _has_room(shape: tuple[int, ...]) -> bool:
+    """Whether the cache can be written and the disk takes so many bytes."""
+    folder = paths.cache_dir() / _KIND
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.require_space(folder, int(np.prod(shape, dtype=np.int64)))
+    except (OSError, CdpError):
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _decode_to_memory(key: str, shape: tuple[int, ...], chunks: Iterator[Arrays]) -> Arrays:
+    size = int(np.prod(shape, dtype=np.int64))
+    if size > MAX_IN_MEMORY:
+        raise CdpError(
+            f"{paths.cache_dir()} cannot take {size >> 20} MB, which are too many for memory: set"
+            " CDP_HOME to another disk"
+        )
+    images, labels = zip(*chunks, strict=True)
+    pair = np.concatenate(images), np.concatenate(labels).astype(np.int64)
+    for array in pair:
+        array.flags.writeable = False
+    while len(_in_memory) >= _MOST_COPIES:
+        _in_memory.pop(next(iter(_in_memory)))
+    _in_memory[key] = pair
+    return pair

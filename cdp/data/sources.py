@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from cdp import paths
-from cdp.data import cache, cifar, gtsrb, idx
+from cdp.data import cifar, gtsrb, idx
 from cdp.data.limits import as_labels
+from cdp.data.rows import Decoded
 from cdp.errors import InputError
 
 DEBIAN = Path("/usr/share/datasets")
@@ -42,7 +43,7 @@ class Source:
     place: Path
     full: bool
     watched: tuple[Path, ...]
-    decode: Callable[[], cache.Decoded]
+    decode: Callable[[], Decoded]
 
 
 def find(name: str, split: str) -> Source | None:
@@ -93,7 +94,7 @@ def _find_idx(name: str, split: str) -> Source | None:
     return None
 
 
-def _decode_idx(image: Path, label: Path, *, verify: bool) -> cache.Decoded:
+def _decode_idx(image: Path, label: Path, *, verify: bool) -> Decoded:
     if verify:
         for path in (image, label):
             verify_checksum(path)
@@ -150,5 +151,5 @@ def _find_gtsrb(split: str) -> Source | None:
     )
 
 
-def _decode_gtsrb(files: gtsrb.Labelled) -> cache.Decoded:
+def _decode_gtsrb(files: gtsrb.Labelled) -> Decoded:
     return (len(files), gtsrb.SIDE, gtsrb.SIDE, 3), gtsrb.chunks(files)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cdp.config.train import TrainConfig, attack_steps_of
+from cdp.files import cache
 from cdp.robust.schedules import pass_gain, validation_interval
-from cdp.tasks import kept
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_warnings import warnings_of
 
@@ -61,7 +61,7 @@ def estimate(config: TrainConfig) -> Estimate:
         / found.batch
     )
     seen = (
-        kept.load_json(
+        cache.load_json(
             _SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps)
         )
         or {}
@@ -105,7 +105,7 @@ def learn(
 
     step_seconds: of an optimiser step; image_seconds: of validating one image.
     """
-    kept.save_json(
+    cache.keep(
         _SEEN,
         _key(config, prepared, attack_steps_of(config), config.validation_steps),
         {"step": step_seconds, "image": image_seconds},
@@ -130,7 +130,7 @@ def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:
     from cdp.tasks.train_measure import device_name
 
     device, info = pick_device(), prepared.info
-    return kept.digest(
+    return cache.digest(
         _VERSION,
         platform.node(),
         torch.__version__,
@@ -153,11 +153,11 @@ def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
     from cdp.tasks.train_measure import Measured, measure
 
     key = _key(config, prepared)
-    known = kept.load_json(_KIND, key)
+    known = cache.load_json(_KIND, key)
     if known is not None:
         with contextlib.suppress(TypeError):
             return Measured(**known)
     found = measure(config, prepared.info)
     if found.settled:
-        kept.save_json(_KIND, key, asdict(found))
+        cache.keep(_KIND, key, asdict(found))
     return found

@@ -14,9 +14,9 @@ from cdp.config.lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
+from cdp.files import cache
 from cdp.models.encoders import encoder_weights
 from cdp.tasks.features import encoder_labelling
-from cdp.tasks.kept import digest, load_array, load_json, save_array, save_json
 from cdp.tasks.lab_images import load_upload
 from cdp.tasks.watching import Report, ignore
 from cdp.values.types import DatasetInfo
@@ -168,15 +168,18 @@ def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
 
     made = Lab(config, subject).attack(epsilon_of(config, subject.info), report)
     key = attack_key(config, subject)
-    save_array(KIND, key, made.adversarial)
-    save_json(KIND, key, asdict(made.figures))
+    cache.keep(KIND, key, made.adversarial)
+    cache.keep(KIND, key, asdict(made.figures))
     return made
 
 
 def attack_cached(config: LabConfig, subject: Subject) -> LabResult | None:
     """What ``attack_image`` gives, where it has to compute nothing."""
     key = attack_key(config, subject)
-    figures, adversarial = _checked(_FIGURES, load_json(KIND, key)), load_array(KIND, key)
+    figures, adversarial = (
+        _checked(_FIGURES, cache.load_json(KIND, key)),
+        cache.load_array(KIND, key),
+    )
     if (
         figures is None
         or adversarial is None
@@ -205,13 +208,13 @@ def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
     from cdp.tasks.lab_attack import Lab
 
     made = Lab(config, subject).smallest(budgets(largest_of(config, subject.info)), report)
-    save_json(KIND, search_key(config, subject), asdict(made))
+    cache.keep(KIND, search_key(config, subject), asdict(made))
     return made
 
 
 def smallest_cached(config: LabConfig, subject: Subject) -> Smallest | None:
     """What ``smallest_budget`` gives, where it has to compute nothing."""
-    found: Smallest | None = _checked(_SMALLEST, load_json(KIND, search_key(config, subject)))
+    found: Smallest | None = _checked(_SMALLEST, cache.load_json(KIND, search_key(config, subject)))
     return found
 
 
@@ -272,7 +275,7 @@ def _image(
 
 def _key(config: LabConfig, subject: Subject, what: str, budget: float) -> str:
     target = config.target if config.attack == "targeted" else None
-    return digest(
+    return cache.digest(
         VERSION,
         STARTS,
         what,

@@ -15,7 +15,7 @@ from cdp import paths
 from cdp.config.lab import IMAGE
 from cdp.data.images import MAX_FILE_BYTES, ImageForm, read_image
 from cdp.errors import InputError
-from cdp.tasks.kept import digest, load_array, save_array
+from cdp.files import cache
 from cdp.values.types import DatasetInfo
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ KIND = "lab-images"
 MAX_SIDE = 2048
 """Sides that an upload may have before it is made to fit; read from its header, before anything is
 decoded."""
-KEPT = 500
-"""Uploads that are kept; the ones put there longest ago go first."""
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _COLOURS = {"L": "grey", "RGB": "colour", "RGBA": "colour with transparency"}
 
@@ -50,7 +48,7 @@ def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
             " smaller"
         )
     paths.cache_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=paths.cache_dir()) as folder:
+    with tempfile.TemporaryDirectory(prefix=".upload-", dir=paths.cache_dir()) as folder:
         path = Path(folder) / "upload.png"
         path.write_bytes(content)
         try:
@@ -80,13 +78,8 @@ def form_in_words(form: ImageForm) -> str:
 def save_upload(image: np.ndarray) -> str:
     """Keep (H,W,C) uint8 and return its hash. A home that cannot be written is told by
     ``load_upload`` not finding it."""
-    key = digest(image)
-    save_array(KIND, key, image)
-    folder = paths.cache_dir() / KIND
-    files = sorted(folder.glob("*.npy"), key=_written) if folder.is_dir() else []
-    for old in files[: max(0, len(files) - KEPT)]:
-        if old.stem != key:
-            old.unlink(missing_ok=True)
+    key = cache.digest(image)
+    cache.keep(KIND, key, image)
     return key
 
 
@@ -96,21 +89,14 @@ def load_upload(key: str, info: DatasetInfo) -> np.ndarray | None:
     if not re.fullmatch(IMAGE, key):
         return None
     channels, height, width = info.shape
-    found = load_array(KIND, key)
+    found = cache.load_array(KIND, key)
     sound = (
         found is not None
         and found.dtype == np.uint8
         and found.shape == (height, width, channels)
-        and digest(found) == key
+        and cache.digest(found) == key
     )
     return found if sound else None
-
-
-def _written(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0  # another tab has just removed it
 
 
 def _fitted(image: Image, form: ImageForm) -> Upload:

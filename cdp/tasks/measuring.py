@@ -16,8 +16,8 @@ from cdp.embedding.measure import OF_CLASSES, Measurement, Real, measure
 from cdp.embedding.pairs import Pairs, class_pairs
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError
+from cdp.files import cache
 from cdp.models.encoders import JUDGE
-from cdp.tasks import kept
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import (
@@ -196,7 +196,7 @@ class _Task:
         if not self.with_real:
             return ""
         splits = [real_images(self.dataset, split, self.rows) for split in ("test", "train")]
-        return kept.digest(
+        return cache.digest(
             *[
                 part
                 for image, label in splits
@@ -208,12 +208,12 @@ class _Task:
     def key(self) -> str:
         """Equal exactly where all figures are."""
         mine = identity(self.encoder, self.dataset, self.image)
-        return kept.digest(
+        return cache.digest(
             VERSION, mine, self.label, self.rows, self.seed, self.by_class, self.real_key
         )
 
     def known(self) -> Measured | None:
-        data = kept.load_json("measured", self.key)
+        data = cache.load_json("measured", self.key)
         try:
             result, pairs = from_json(data or {})
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -263,7 +263,7 @@ class _Task:
                 pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
             except UndefinedError:
                 pass
-        kept.save_json("measured", self.key, to_json(result, pairs))
+        cache.keep("measured", self.key, to_json(result, pairs))
         return self._named(result, pairs)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from cdp.embedding.checks import Floats
 from cdp.embedding.neighbours import nearest_distance
 from cdp.errors import InputError
-from cdp.tasks import kept
+from cdp.files import cache
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import COMMON_ROWS, NAME_DATASET, Source, real_images
 
@@ -85,10 +85,10 @@ def nearest_training(
     train = _real(dataset, "train")
     if isinstance(train, str):
         return train
-    key = kept.digest(
+    key = cache.digest(
         VERSION, identity(encoder, dataset, image), identity(encoder, dataset, train[0])
     )
-    found = kept.load_array("nearest", key)
+    found = cache.load_array("nearest", key)
     if found is not None and found.shape == (len(image),) and found.dtype == np.float64:
         return found
     if not compute:
@@ -100,7 +100,7 @@ def nearest_training(
             " set of their own"
         )
     made = nearest_distance(seen, known)
-    kept.save_array("nearest", key, made)
+    cache.keep("nearest", key, made)
     return made
 
 

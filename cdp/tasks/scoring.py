@@ -14,7 +14,7 @@ from cdp.data.fitting import Fit, fit
 from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError
-from cdp.tasks import kept
+from cdp.files import cache
 from cdp.tasks.features import encoder_labelling, features, identity
 from cdp.tasks.nearest import Flags, flagged, held_out_distances, images_at, nearest_training
 from cdp.tasks.sources import Source, matched
@@ -200,7 +200,7 @@ class _Seen:
                 f"encoder: {self.encoder} does not know these classes ({self.outputs.refusal}):"
                 " name another"
             )
-        found = kept.load_array("scores", self._place(key))
+        found = cache.load_array("scores", self._place(key))
         if found is None:
             return None
         if found.dtype.kind == "U":
@@ -225,7 +225,7 @@ class _Seen:
         else:
             found = judged(self.encoder, self.dataset, seen, self._judged_label())
         for name, value in found.items():
-            kept.save_array("scores", self._place(name), np.asarray(value))
+            cache.keep("scores", self._place(name), np.asarray(value))
         return found[key]
 
     def _judged_label(self) -> np.ndarray | None:
@@ -235,7 +235,7 @@ class _Seen:
         )
 
     def _place(self, key: str) -> str:
-        return kept.digest(
+        return cache.digest(
             VERSION, key, self.identity, self._judged_label() if key in _JUDGED else self.label
         )
 

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from cdp import paths
 from cdp.data.registry import load_split
 from cdp.errors import InputError
+from cdp.files import cache
 from cdp.models.encoders import JUDGE, WEIGHTS, list_encoders
-from cdp.tasks import kept
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import Source, balanced_rows, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
@@ -112,7 +112,7 @@ def stamp(name: str, *, encoder: str = JUDGE, dataset: str = "") -> str:
         real = load_split(dataset, _other_split(source, dataset)) if dataset else None
     except InputError:  # not here, or no match for the training images
         real = None
-    return kept.digest(
+    return cache.digest(
         VERSION, *parts, *([_pixels(real.image), np.asarray(real.label)] if real else [])
     )
 
@@ -122,7 +122,7 @@ def _pixels(image: np.ndarray) -> str:
     return (
         _written(Path(image.filename))
         if isinstance(image, np.memmap) and image.filename
-        else kept.digest(image)
+        else cache.digest(image)
     )
 
 
@@ -160,13 +160,13 @@ class _Task:
             if self.real
             else [""]
         )
-        return kept.digest(
+        return cache.digest(
             VERSION, ROWS, identity(self.encoder, self.dataset, self.image), self.label, *real
         )
 
     def known(self) -> Place | None:
         try:
-            return self._placed(_FIGURES.validate_python(kept.load_json(KIND, self.key)))
+            return self._placed(_FIGURES.validate_python(cache.load_json(KIND, self.key)))
         except ValidationError:
             return None  # not there, or damaged: what can be computed again is not worth an error
 
@@ -183,7 +183,7 @@ class _Task:
             }
         report(0.8, f"class means of {self.source.title}")
         found = _figures(estimate_from_features(seen, self.label, **reference))
-        kept.save_json(KIND, self.key, asdict(found))
+        cache.keep(KIND, self.key, asdict(found))
         return self._placed(found)
 
     def _placed(self, found: Figures) -> Place:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cdp.config.theory import TheoryConfig
-from cdp.tasks.kept import digest, load_json, save_json
+from cdp.files import cache
 from cdp.tasks.watching import Report, ignore
 from cdp.theory.results import Points
 from cdp.theory.views import MARKS as EVERY_DECADE
@@ -56,7 +56,7 @@ def simulated(config: TheoryConfig, what: What, report: Report = ignore) -> list
     for number, one in enumerate(_made(config, what)):
         made.append(one)
         report((number + 1) / count_of(config, what), f"Training classifiers, {TRAININGS} a point")
-    save_json(
+    cache.keep(
         KIND, _key(config, what), {"points": [None if one is None else _plain(one) for one in made]}
     )
     return made
@@ -65,7 +65,7 @@ def simulated(config: TheoryConfig, what: What, report: Report = ignore) -> list
 def simulated_cached(config: TheoryConfig, what: What) -> list[Points | None] | None:
     """What ``simulated`` gives where it has to compute nothing, else None."""
     try:
-        found = (load_json(KIND, _key(config, what)) or {})["points"]
+        found = (cache.load_json(KIND, _key(config, what)) or {})["points"]
         points = [None if one is None else _points(one) for one in found]
     except (KeyError, TypeError, ValueError):
         return None  # not there, or damaged: what can be computed again is not worth an error
@@ -105,7 +105,7 @@ def _draws(config: TheoryConfig, points: int) -> int:
 
 
 def _key(config: TheoryConfig, what: What) -> str:
-    return digest(VERSION, what, config.model_dump_json(), TRAININGS, MARKS, STRENGTHS)
+    return cache.digest(VERSION, what, config.model_dump_json(), TRAININGS, MARKS, STRENGTHS)
 
 
 def _plain(points: Points) -> dict[str, Any]:

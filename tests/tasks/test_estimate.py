@@ -6,12 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from cdp import paths
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
@@ -19,7 +19,6 @@ from cdp.data.sets import save_set
 from cdp.models.architectures import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH
-from cdp.tasks import estimate as task
 from cdp.tasks import train_measure, train_warnings
 from cdp.tasks.estimate import VALIDATION_BATCH, estimate, learn, warnings_of
 from cdp.tasks.train_data import prepare
@@ -109,8 +108,7 @@ def test_it_is_measured_once_for_what_it_depends_on(monkeypatch: pytest.MonkeyPa
     ):
         estimate(_config(**change))
     assert len(calls) == 5
-    kept_file = next(Path(task.kept._folder("train-cost")).glob("*.json"))
-    kept_file.write_text('{"batch": 1}')
+    next((paths.cache_dir() / "train-cost").glob("*.json")).write_text('{"batch": 1}')
     for change in (
         {},
         {"batch": 16},

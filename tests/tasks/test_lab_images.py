@@ -4,7 +4,6 @@ content."""
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -16,7 +15,6 @@ from PIL import Image
 from cdp import paths
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
-from cdp.tasks import lab_images
 from cdp.tasks.lab_images import KIND, MAX_FILE_BYTES, load_upload, read_upload, save_upload
 from cdp.values.types import DatasetInfo
 from tests.tasks.lab_world import png
@@ -137,12 +135,3 @@ def test_an_upload_is_found_by_its_content_and_nothing_else_is(cdp_home: Path) -
         assert load_upload(wrong, GREY) is None
     np.save(paths.cache_dir() / KIND / f"{key}.npy", image // 2)
     assert load_upload(key, GREY) is None, "another content under this name"
-
-
-def test_uploads_do_not_fill_the_disk(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab_images, "KEPT", 3)
-    keys = []
-    for value in range(5):
-        keys.append(save_upload(np.full((28, 28, 1), value, np.uint8)))
-        os.utime(paths.cache_dir() / KIND / f"{keys[-1]}.npy", (value, value))
-    assert [load_upload(key, GREY) is not None for key in keys] == [False, False, True, True, True]

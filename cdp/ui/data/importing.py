@@ -147,7 +147,7 @@ def bring_upload(
     if train is None:
         raise InputError("no file was chosen: choose an .npz")
     paths.cache_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="import-", dir=paths.cache_dir()) as folder:
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.cache_dir()) as folder:
         # The name of the file gives the set's; nothing of it leads out of the folder.
         places = {"train": train, "test": test}
         written = {}
