@@ -16,8 +16,8 @@ from benchmarks.scenes import Options
 from cdp.data.registry import load_split
 from cdp.models.encoders import load_encoder
 from cdp.models.frozen import frozen
-from cdp.robust.augment import to_tensor
 from cdp.robust.autoattack import autoattack_suite
+from cdp.robust.recipes import to_tensor
 from cdp.robust.suite_state import SuiteState
 from cdp.robust.suites import run_suite
 from cdp.values.types import Split

@@ -19,7 +19,8 @@ from cdp.embedding.metrics import (
 )
 from cdp.models.classifiers import SmallCNN
 from cdp.models.precision import pick_device, pick_dtype
-from cdp.robust.encoder_training import EncoderTrainer, accuracy, plain
+from cdp.robust.training import encoder_trainer
+from cdp.robust.validation import accuracy
 from cdp.values.types import Interval, Split
 
 
@@ -97,27 +98,28 @@ def train_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = SmallCNN(classes, image.shape[3]).to(pick_device())
-    trainer = EncoderTrainer(
+    trainer = encoder_trainer(
         net,
-        plain,
+        image,
+        label,
+        method="standard",
         seed=seed,
         epochs=epochs,
         batch=min(128, len(label)),
-        count=len(label),
         learning_rate=2e-3,
         shift=2,
         flip=True,
         dtype=pick_dtype("auto", pick_device()),
     )
-    for _ in trainer.run(image, label):
-        pass
-    net.load_state_dict(trainer.ema)
+    while trainer.step < trainer.total:
+        trainer.advance()
+    net.load_state_dict(trainer.average.state_dict())
     return net.eval()
 
 
 def tested(net: SmallCNN, test: Split) -> Interval:
     """Accuracy on the test split."""
-    share = accuracy(net, plain, test.image, test.label, seed=0)
+    share = accuracy(net, lambda x, y, generator: x, test.image, test.label, seed=0)
     return wilson(round(share * len(test)), len(test))
 
 

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
-from cdp.robust.augment import augmentation_of, to_tensor
-from cdp.robust.schedules import one_cycle, warmed_up
+from cdp.robust.recipes import augmentation_of, one_cycle, to_tensor, warmed_up
 
 
 def trades_step(

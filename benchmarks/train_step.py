@@ -157,7 +157,7 @@ def _mean(values: list[float]) -> Interval:
 
 
 PARTS: dict[str, set[tuple[str, str]]] = {
-    "attack": {("training", "_attack")},
+    "attack": {("training", "view")},
     "validation": {("validation", "validate")},
     "data (rows, augmentation)": {("training", "_batch")},
     "logging (losses, progress, journal, checkpoints, examples)": {

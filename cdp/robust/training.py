@@ -1,17 +1,19 @@
-"""Robust training: a generator of metrics, one a validation, that can be stopped after any step and
-goes on as if it had not been."""
+"""Training of classifiers: one trainer, which goes on after any step as if it had not been stopped,
+for robust classifiers with their validations and for small ones that serve as encoders."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Generator, Mapping
-from typing import cast
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
 
 from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.holdout import nested_subset
@@ -27,18 +29,22 @@ from cdp.models.training_state import (
     young_decay,
 )
 from cdp.robust.attacks import TRADES_START, Loss, cross_entropy, kl, pgd
-from cdp.robust.augment import augmentation_of, to_tensor
-from cdp.robust.health import Watch, require_finite
-from cdp.robust.history import History
-from cdp.robust.losses import METHODS, Parts
-from cdp.robust.schedules import (
+from cdp.robust.recipes import (
+    METHODS,
+    Augmentation,
+    Method,
+    Parts,
+    augmentation_of,
     cycled_momentum,
+    noised,
     one_cycle,
     pass_gain,
+    to_tensor,
     validation_interval,
+    warm_cosine,
     warmed_up,
 )
-from cdp.robust.validation import Validation, validate
+from cdp.robust.validation import History, Validation, Watch, require_finite, validate
 from cdp.values.types import EpochMetrics
 
 MOMENTUM = 0.9
@@ -46,46 +52,221 @@ CLIP = 5.0
 """Largest gradient of a network without normalisation, whose first steps can have 20 times the
 usual one: of 18 trainings of a tiny one at the default rate 5 broke without it and none with it.
 With BatchNorm nothing is clipped, as in the published recipe."""
+ENCODER_CLIP, ENCODER_DECAY = 1.0, 0.998
+"""Largest gradient, and decay of the weight average, of an encoder."""
 SHOWN = 8
 """Validation images whose attacked versions are handed out after every validation."""
 _STREAM = 2
 """Sets augmentation and attack apart from the orders of the rows, which have streams 0 and 1."""
 _SUMS = ("loss", "loss_clean", "loss_robust", "train_clean", "train_robust")
 
+BatchOf = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
+"""(step, generator) -> images (B,C,H,W) in [0,1], augmented, and labels (B,), on the device."""
+Attack = Mapping[str, Any]
+"""Keyword arguments of ``pgd``: norm, epsilon, step_size, steps, start_noise."""
 OnStep = Callable[["RobustTrainer"], None]
 
 
-def train(
-    net: nn.Module,
-    data: TrainingData,
-    config: TrainConfig,
-    *,
-    epsilon: float,
-    state: Mapping[str, Tensor] | None = None,
-    on_step: OnStep | None = None,
-) -> Generator[EpochMetrics, None, None]:
-    """Train ``net`` in place on its device; the metrics of every validation. epsilon: the full
-    budget, in [0,1] units.
+@dataclass(frozen=True)
+class Recipe:
+    """How weights follow from batches. rate(step), decay(step): learning rate, and decay of the
+    weight average, at a step from 0; attack(step): the inner attack; momentum(step): where it is
+    cycled; clip: largest norm of a gradient, None for any; seeds: of all that is random in a step,
+    which is named by the step's number behind them."""
 
-    state: what ``RobustTrainer.state`` gave, to go on from there. on_step: called after every
-    optimiser step and every batch of validation; may raise to stop, and ``state()`` is whole
-    whenever it is called. Raises Diverged for NaN and for a loss that stays far above what guessing
-    gives.
-    """
-    trainer = RobustTrainer(net, data, config, epsilon=epsilon)
-    if state is not None:
-        trainer.load(state)
-    yield from trainer.run(on_step)
+    method: Method
+    optimiser: Callable[[Iterable[nn.Parameter]], Optimizer]
+    rate: Callable[[int], float]
+    decay: Callable[[int], float]
+    attack: Callable[[int], Attack]
+    seeds: tuple[int, ...]
+    clip: float | None = None
+    momentum: Callable[[int], float] | None = None
+    beta: float = 0.0
+    label_smoothing: float = 0.0
 
 
-class RobustTrainer:
-    """Network, weight average and optimiser. Randomness is a function of (seed, step), so a stop
+class Trainer:
+    """Network, weight average and optimiser. Randomness is a function of seeds and step, so a stop
     loses nothing.
 
     net: the network as it is trained; average: the one that is validated and kept; step: optimiser
-    steps done, of ``total``; every: steps from one validation to the next; history: of the
-    validations; shown: validation rows handed out as examples; checked: what the last validation
-    saw, None before it.
+    steps done, of ``total``.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        batch_of: BatchOf,
+        recipe: Recipe,
+        *,
+        total: int,
+        dtype: torch.dtype,
+        compiled: bool = False,
+    ) -> None:
+        """dtype: of the attack and the forward pass."""
+        self.net, self.batch_of, self.recipe, self.total, self.dtype = (
+            net,
+            batch_of,
+            recipe,
+            total,
+            dtype,
+        )
+        self.device = next(net.parameters()).device
+        self._normalised = _normalised(net)
+        # One graph for each shape: there are three, and a graph for any shape is slower.
+        self._forward = cast(nn.Module, torch.compile(net, dynamic=False)) if compiled else net
+        self.average = copy.deepcopy(net).eval().requires_grad_(False)
+        self._ema = self.average.state_dict()
+        self._optimiser = recipe.optimiser(net.parameters())
+        self.step = 0
+
+    def advance(self) -> Tensor:
+        """One optimiser step; its loss in nats, on the device."""
+        recipe = self.recipe
+        entropy = np.random.SeedSequence([*recipe.seeds, self.step])
+        generator = torch.Generator().manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
+        x, y = self.batch_of(self.step, generator)
+        for group in self._optimiser.param_groups:
+            group["lr"] = recipe.rate(self.step)
+            if recipe.momentum is not None:
+                group["momentum"] = recipe.momentum(self.step)
+        # Reproducible kernels: a resumed training must end with the same numbers.
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+            with autocast(self.device, self.dtype):
+                seen = view(self._forward, recipe.method, x, y, recipe.attack(self.step), generator)
+                logits, logits_seen = self._logits(x, seen)
+            parts = recipe.method.parts(logits, logits_seen, y, recipe.beta, recipe.label_smoothing)
+            loss = parts.total.mean()
+            self._optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+        if recipe.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
+        self._optimiser.step()
+        update_average(self._ema, self.net, decay=recipe.decay(self.step))
+        self.step += 1
+        self._note(parts, logits, logits_seen, y)
+        return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that changes while training, as flat tensors."""
+        return flatten_state(self.step, self.net.state_dict(), self._ema, self._optimiser)
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what ``state`` gave. Raises KeyError, ValueError or RuntimeError for a state of
+        another training."""
+        self.net.load_state_dict(part_of(state, "net"))
+        # Copied into the averaged network's own tensors, which _ema names.
+        self.average.load_state_dict(part_of(state, "ema"))
+        load_optimiser(self._optimiser, part_of(state, "opt"))
+        self.step = int(state["step"])
+
+    def _logits(self, x: Tensor, seen: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Of the clean images where the method looks at them, and of its view."""
+        if not self.recipe.method.needs_clean:
+            return None, self._forward(seen)
+        if self._normalised:
+            # Statistics of clean and attacked images differ, and one pass would mix them.
+            return self._forward(x), self._forward(seen)
+        logits, logits_seen = self._forward(torch.cat([x, seen])).chunk(2)
+        return logits, logits_seen
+
+    def _note(self, parts: Parts, logits: Tensor | None, logits_seen: Tensor, y: Tensor) -> None:
+        """What a step came to, for those who keep account."""
+
+
+def _normalised(net: nn.Module) -> bool:
+    return any(isinstance(module, _BatchNorm) for module in net.modules())
+
+
+def view(
+    net: nn.Module,
+    method: Method,
+    x: Tensor,
+    y: Tensor,
+    attack: Attack,
+    generator: torch.Generator,
+) -> Tensor:
+    """What a method shows the network in place of images x (B,C,H,W) with labels y (B,)."""
+    if method.view == "clean":
+        return x
+    if method.view == "noised":
+        return noised(x, generator)
+    target, loss = y, cast(Loss, cross_entropy)
+    if method.view == "kl":
+        with frozen(net), torch.no_grad():
+            target, loss = net(x).float().softmax(dim=1), kl
+    return pgd(net, x, target, loss=loss, generator=generator, **attack)
+
+
+def encoder_attack(epsilon: float, steps: int) -> Attack:
+    """PGD in l_inf as encoders are trained and chosen with: its steps lead a quarter beyond the
+    budget."""
+    return {"epsilon": epsilon, "step_size": 1.25 * epsilon / max(1, steps - 1), "steps": steps}
+
+
+def encoder_trainer(
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    method: str,
+    seed: int,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    shift: int,
+    flip: bool,
+    dtype: torch.dtype,
+    label_smoothing: float = 0.0,
+    weight_decay: float = 0.02,
+    epsilon: float = 0.0,
+    attack_steps: int = 1,
+    warm_up: float = 0.0,
+) -> Trainer:
+    """Training of a small classifier on (N,H,W,C) uint8 images and (N,) labels, as encoders and
+    judges are: AdamW, every epoch in another order, the images that are left over dropped.
+
+    method: of ``METHODS``, one that needs no clean logits; shift, flip: augmentation (pixels;
+    mirror images left to right). epsilon grows in proportion over the first ``warm_up`` share of
+    training: at full size from the start a small network stays at chance.
+    """
+    per_epoch = len(label) // batch
+    total = epochs * per_epoch
+    device = next(net.parameters()).device
+    augmentation = Augmentation(shift, flip)
+
+    def batch_of(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        epoch, index = divmod(step, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(label))
+        rows = order[index * batch : (index + 1) * batch]
+        x = augmentation(to_tensor(image[rows]), generator).to(device)
+        return x, torch.from_numpy(label[rows].astype(np.int64)).to(device)
+
+    def attack(step: int) -> Attack:
+        share = min(1.0, step / total / warm_up) if warm_up else 1.0
+        return encoder_attack(epsilon * share, attack_steps)
+
+    recipe = Recipe(
+        METHODS[method],
+        lambda weights: torch.optim.AdamW(weights, lr=learning_rate, weight_decay=weight_decay),
+        lambda step: warm_cosine(step, total, peak=learning_rate),
+        lambda step: young_decay(ENCODER_DECAY, step),
+        attack,
+        (seed,),
+        ENCODER_CLIP,
+        label_smoothing=label_smoothing,
+    )
+    net.train()
+    return Trainer(net, batch_of, recipe, total=total, dtype=dtype)
+
+
+class RobustTrainer(Trainer):
+    """A trainer whose weight average is validated on the way. epsilon: the full budget, in [0,1]
+    units.
+
+    every: steps from one validation to the next; history: of the validations; shown: validation
+    rows handed out as examples; checked: what the last validation saw, None before it.
     """
 
     def __init__(
@@ -98,9 +279,7 @@ class RobustTrainer:
         dtype: torch.dtype | None = None,
     ) -> None:
         """dtype: of the attack and the forward pass, the config's where not given."""
-        self.net, self.data, self.config, self.epsilon = net, data, config, epsilon
-        self.device = next(net.parameters()).device
-        self.dtype = dtype or pick_dtype(config.precision, self.device)
+        self.data, self.config, self.epsilon = data, config, epsilon
         self.mixture = Mixture(
             len(data.real or ()),
             len(data.synthetic or ()),
@@ -108,36 +287,26 @@ class RobustTrainer:
             synthetic_per_batch=config.synthetic_per_batch,
             seed=config.seed,
         )
-        self.total = config.total_steps(self.mixture.steps_per_epoch)
-        gain = pass_gain(self.device.type, half=self.dtype != torch.float32)
+        device = next(net.parameters()).device
+        super().__init__(
+            net,
+            self._batch,
+            self._recipe(net),
+            total=config.total_steps(self.mixture.steps_per_epoch),
+            dtype=dtype or pick_dtype(config.precision, device),
+            compiled=config.compile,
+        )
         self.every = validation_interval(
             config,
             total=self.total,
             steps_per_epoch=self.mixture.steps_per_epoch,
             images=len(data.label),
-            gain=gain,
+            gain=pass_gain(device.type, half=self.dtype != torch.float32),
         )
         height, width, channels = data.image.shape[1:]
         self._augment = augmentation_of(
             config.augmentation, config.dataset, (channels, height, width)
         )
-        self._method, self._step_size = METHODS[config.method], step_size_of(config, epsilon)
-        self._attack_steps = attack_steps_of(config)
-        self._normalised = any(isinstance(module, _BatchNorm) for module in net.modules())
-        # One graph for each shape: there are three, and a graph for any shape is slower.
-        self._forward = (
-            cast(nn.Module, torch.compile(net, dynamic=False)) if config.compile else net
-        )
-        self.average = copy.deepcopy(net).eval().requires_grad_(False)
-        self._ema = self.average.state_dict()
-        self._optimiser = torch.optim.SGD(
-            net.parameters(),
-            lr=config.learning_rate,
-            momentum=MOMENTUM,
-            weight_decay=config.weight_decay,
-            nesterov=True,
-        )
-        self.step = 0
         self.history = History()
         self.shown = nested_subset(data.label, SHOWN, seed=0, balanced=True)
         self.checked: Validation | None = None
@@ -164,7 +333,9 @@ class RobustTrainer:
         return self._seconds + time.perf_counter() - self._began
 
     def run(self, on_step: OnStep | None = None) -> Generator[EpochMetrics, None, None]:
-        """All that is left to do. on_step: as in ``train``."""
+        """The metrics of every validation left. on_step: called after every optimiser step and every
+        batch of validation; may raise to stop, and ``state()`` is whole whenever it is called.
+        Raises Diverged for NaN and for a loss that stays far above what guessing gives."""
         self._began = time.perf_counter()
         self.net.train()
         while self._validated < self.total:
@@ -175,40 +346,11 @@ class RobustTrainer:
                     on_step(self)
             yield self._validate(on_step)
 
-    def advance(self) -> None:
-        """One optimiser step."""
-        entropy = np.random.SeedSequence([self.config.seed, _STREAM, self.step]).generate_state(
-            1, np.uint64
-        )[0]
-        generator = torch.Generator().manual_seed(int(entropy))
-        x, y = self._batch(generator)
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._rate(self.step)
-            if self.config.momentum_cycle:
-                group["momentum"] = cycled_momentum(self.step, self.total)
-        # Reproducible kernels: a resumed training must end with the same numbers.
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True):
-            with autocast(self.device, self.dtype):
-                x_adv = self._attack(x, y, generator)
-                logits, logits_adv = self._logits(x, x_adv)
-            parts = self._method.parts(
-                logits, logits_adv, y, self.config.beta, self.config.label_smoothing
-            )
-            loss = parts.total.mean()
-            self._optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-        if not self._normalised:
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
-        self._optimiser.step()
-        update_average(self._ema, self.net, decay=self._decay(self.step))
-        self.step += 1
-        self._note(parts, logits, logits_adv, y)
-
     def state(self) -> dict[str, Tensor]:
         """Everything that changes while training, as flat tensors. Raises Diverged where any of it
         is not finite."""
         self._look()
-        state = flatten_state(self.step, self.net.state_dict(), self._ema, self._optimiser)
+        state = super().state()
         require_finite(state, self.step)
         own = {
             "sums": self._sums.cpu().clone(),
@@ -217,18 +359,34 @@ class RobustTrainer:
         return state | own | self.history.state() | self._watch.state()
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what ``state`` gave. Raises KeyError, ValueError or RuntimeError for a state of
-        another training."""
-        self.net.load_state_dict(part_of(state, "net"))
-        # Copied into the averaged network's own tensors, which _ema names.
-        self.average.load_state_dict(part_of(state, "ema"))
-        load_optimiser(self._optimiser, part_of(state, "opt"))
+        """As ``Trainer.load``."""
+        super().load(state)
         self._sums.copy_(state["sums"])
         self.history.load(state)
         self._watch.load(state)
-        self.step = int(state["step"])
         self._pending.clear()
         self._seconds, self._began = float(state["seconds"]), time.perf_counter()
+
+    def _recipe(self, net: nn.Module) -> Recipe:
+        config = self.config
+        return Recipe(
+            METHODS[config.method],
+            lambda weights: torch.optim.SGD(
+                weights,
+                lr=config.learning_rate,
+                momentum=MOMENTUM,
+                weight_decay=config.weight_decay,
+                nesterov=True,
+            ),
+            self._rate,
+            self._decay,
+            self._attack,
+            (config.seed, _STREAM),
+            None if _normalised(net) else CLIP,
+            (lambda step: cycled_momentum(step, self.total)) if config.momentum_cycle else None,
+            config.beta,
+            config.label_smoothing,
+        )
 
     def _rate(self, step: int) -> float:
         return one_cycle(step, self.total, peak=self.config.learning_rate)
@@ -244,13 +402,23 @@ class RobustTrainer:
     def _share(self, step: int) -> float:
         return warmed_up(step, self.total, share=self.config.warm_up)
 
-    def _batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Images (B,C,H,W) in [0,1], augmented, and labels (B,), of the step to come; real ones
-        first."""
+    def _attack(self, step: int) -> Attack:
+        """The inner attack, whose step size grows with the budget."""
+        config, share = self.config, self._share(step)
+        return {
+            "epsilon": share * self.epsilon,
+            "step_size": share * step_size_of(config, self.epsilon),
+            "steps": attack_steps_of(config),
+            "norm": config.norm,
+            "start_noise": TRADES_START if config.attack_start == "noise" else None,
+        }
+
+    def _batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As ``BatchOf``; real images first."""
         pools = (self.data.real, self.data.synthetic)
         taken = [
             pool.take(rows)
-            for pool, rows in zip(pools, self.mixture.rows(self.step), strict=True)
+            for pool, rows in zip(pools, self.mixture.rows(step), strict=True)
             if pool is not None and len(rows)
         ]
         image, label = (np.concatenate(arrays) for arrays in zip(*taken, strict=True))
@@ -258,50 +426,16 @@ class RobustTrainer:
         form = torch.channels_last if self.device.type == "cuda" else torch.preserve_format
         return x.to(self.device, memory_format=form), torch.from_numpy(label).to(self.device)
 
-    def _attack(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        """The images as the inner attack leaves them, in the budget of this step; its step size
-        grows with it."""
-        share = self._share(self.step)
-        target: Tensor = y
-        loss: Loss = cross_entropy
-        if self._method.inner == "kl":
-            with frozen(self.net), torch.no_grad():
-                target, loss = self._forward(x).float().softmax(dim=1), kl
-        return pgd(
-            self._forward,
-            x,
-            target,
-            epsilon=share * self.epsilon,
-            step_size=share * self._step_size,
-            steps=self._attack_steps,
-            norm=self.config.norm,
-            loss=loss,
-            start_noise=TRADES_START if self.config.attack_start == "noise" else None,
-            generator=generator,
-        )
-
-    def _logits(self, x: Tensor, x_adv: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Of the clean images where the method looks at them, and of the attacked ones."""
-        if not self._method.needs_clean:
-            return None, self._forward(x_adv)
-        if self._normalised:
-            # Statistics of clean and attacked images differ, and one pass would mix them.
-            return self._forward(x), self._forward(x_adv)
-        logits, logits_adv = self._forward(torch.cat([x, x_adv])).chunk(2)
-        return logits, logits_adv
-
-    def _note(self, parts: Parts, logits: Tensor | None, logits_adv: Tensor, y: Tensor) -> None:
+    def _note(self, parts: Parts, logits: Tensor | None, logits_seen: Tensor, y: Tensor) -> None:
         """Add to the sums since the last validation, on the device: reading them would make a GPU
         wait at every step."""
         with torch.no_grad():
             losses = [part.mean() for part in (parts.total, parts.clean, parts.robust)]
             right = [
-                (
-                    (found.argmax(dim=1) == y).float().mean()
-                    if found is not None
-                    else losses[0].new_tensor(float("nan"))
-                )
-                for found in (logits, logits_adv)
+                losses[0].new_tensor(float("nan"))
+                if answers is None
+                else (answers.argmax(dim=1) == y).float().mean()
+                for answers in (logits, logits_seen)
             ]
             self._sums += torch.stack([value.float() for value in (*losses, *right)])
             self._pending.append(losses[0].detach())
@@ -320,7 +454,7 @@ class RobustTrainer:
         self._look()
         require_finite(self._ema, self.step)
         began, config, per_epoch = time.perf_counter(), self.config, self.mixture.steps_per_epoch
-        checked = validate(
+        self.checked = validate(
             self.average,
             self.data.image,
             self.data.label,
@@ -333,9 +467,8 @@ class RobustTrainer:
         self.validation_seconds = time.perf_counter() - began
         means = (self._sums / (self.step - self._validated)).tolist()
         self._sums.zero_()
-        self.checked = checked
         return self.history.add(
-            checked,
+            self.checked,
             self.data.classes,
             epoch=-(-self.step // per_epoch),
             epochs=-(-self.total // per_epoch),

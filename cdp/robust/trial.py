@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.frozen import frozen
-from cdp.robust.augment import to_tensor
+from cdp.robust.recipes import to_tensor
 
 LOOK_SECONDS = 0.2
 """How often a forward pass asks whether to stop."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from cdp.config.train import TrainConfig, attack_steps_of
 from cdp.files import cache
-from cdp.robust.schedules import pass_gain, validation_interval
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_warnings import warnings_of
 
@@ -52,6 +51,8 @@ def estimate(config: TrainConfig) -> Estimate:
     to attack steps and batch; validation in proportion to images and attack steps. Raises
     InputError where the images cannot be opened.
     """
+    from cdp.robust.recipes import validation_interval
+
     prepared = prepare(config)
     mixture = prepared.mixture(config)
     found = _measured(config, prepared)
@@ -117,6 +118,7 @@ def _gain(config: TrainConfig) -> float:
     import torch
 
     from cdp.models.precision import pick_device, pick_dtype
+    from cdp.robust.recipes import pass_gain
 
     device = pick_device()
     return pass_gain(device.type, half=pick_dtype(config.precision, device) != torch.float32)

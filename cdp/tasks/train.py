@@ -14,9 +14,8 @@ from cdp.models.architectures import build_classifier
 from cdp.models.classifiers import Classifier
 from cdp.models.encoders import save_encoder
 from cdp.models.precision import lay_out, pick_device
-from cdp.robust.health import Diverged, Problem, guesses, problem
-from cdp.robust.history import Checked
 from cdp.robust.training import RobustTrainer
+from cdp.robust.validation import Checked, Diverged, Problem, guesses, problem
 from cdp.tasks.estimate import learn
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_keep import (

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cdp.models.classifiers import SmallCNN
-from cdp.robust.augment import to_tensor
+from cdp.robust.recipes import to_tensor
 from cdp.robust.suite_state import SuiteState
 from cdp.robust.suites import Attack, run_suite
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cdp.errors import InputError
-from cdp.robust.augment import GREY, Augmentation, augment, augmentation_of, cutout
+from cdp.robust.recipes import GREY, Augmentation, augment, augmentation_of, cutout
 
 
 def test_augmentation_moves_whole_images_and_fills_with_zeros() -> None:

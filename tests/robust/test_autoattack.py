@@ -16,8 +16,8 @@ from torch import nn
 from cdp.data.registry import load_split
 from cdp.errors import Cancelled, InputError
 from cdp.models.encoders import load_encoder
-from cdp.robust.augment import to_tensor
 from cdp.robust.autoattack import autoattack_suite
+from cdp.robust.recipes import to_tensor
 from cdp.robust.suites import run_suite
 from cdp.values.evaluation import STANDS, WRONG_BEFORE
 from tests.robust.suited import network, problem, run

@@ -11,7 +11,7 @@ import torchattacks
 
 from cdp.data.registry import load_split
 from cdp.models.encoders import load_encoder
-from cdp.robust.augment import to_tensor
+from cdp.robust.recipes import to_tensor
 from cdp.robust.suites import pgd_suite
 from cdp.values.evaluation import STANDS
 from tests.robust.suited import run

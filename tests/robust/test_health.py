@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from cdp.robust.health import (
+from cdp.robust.validation import (
     RECENT,
+    Checked,
     Diverged,
+    History,
+    Validation,
     Watch,
     collapse,
     divergence,
     guesses,
     overfitting,
+    paired_drop,
     problem,
 )
-from cdp.robust.history import Checked, History, paired_drop
-from cdp.robust.validation import Validation
 from cdp.values.types import EpochMetrics
 
 EPSILON = 0.1

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from cdp.config.train import Method as Names
 from cdp.errors import InputError
 from cdp.robust.attacks import cross_entropy, kl
-from cdp.robust.losses import METHODS, mart, pgd_at, trades
+from cdp.robust.recipes import METHODS
+
+ROBUST = get_args(Names)
 
 
 def _softmax(row: np.ndarray) -> np.ndarray:
@@ -58,26 +60,10 @@ def _rows(
 
 
 def _total(name: str) -> Callable[..., torch.Tensor]:
-    """The public function of a method, called alike."""
-    if name == "pgd-at":
-        return lambda clean, adv, y, beta, smoothing: pgd_at(adv, y, label_smoothing=smoothing)
-    function = {"trades": trades, "mart": mart}[name]
-    return lambda clean, adv, y, beta, smoothing: function(
-        clean, adv, y, beta=beta, label_smoothing=smoothing
-    )
+    return lambda *given: METHODS[name].parts(*given).total
 
 
-def test_the_methods_are_those_of_the_config() -> None:
-    assert tuple(METHODS) == ("pgd-at", "trades", "mart")
-    assert METHODS.keys() == set(get_args(Names))
-    assert {name: (m.inner, m.needs_clean) for name, m in METHODS.items()} == {
-        "pgd-at": ("ce", False),
-        "trades": ("kl", True),
-        "mart": ("ce", True),
-    }
-
-
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ROBUST)
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -100,10 +86,9 @@ def test_every_part_equals_a_plain_loop(
     torch.testing.assert_close(
         torch.stack([parts.total, parts.clean, parts.robust], dim=1), expected
     )
-    assert torch.equal(_total(name)(clean, adv, y, beta, smoothing), parts.total)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ROBUST)
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_gradients_with_respect_to_both_logits_are_exact(name: str, smoothing: float) -> None:
     clean, adv, y = _rows(3)
@@ -114,7 +99,7 @@ def test_gradients_with_respect_to_both_logits_are_exact(name: str, smoothing: f
     )
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ROBUST)
 def test_an_image_s_loss_does_not_depend_on_its_batch(name: str) -> None:
     clean, adv, y = _rows(4)
     alone = [
@@ -126,20 +111,20 @@ def test_an_image_s_loss_does_not_depend_on_its_batch(name: str) -> None:
 
 def test_beta_zero_leaves_the_first_term_alone() -> None:
     clean, adv, y = _rows(5)
-    torch.testing.assert_close(trades(clean, adv, y, beta=0), cross_entropy(clean, y))
+    torch.testing.assert_close(_total("trades")(clean, adv, y, 0, 0.0), cross_entropy(clean, y))
     q = adv.softmax(1)
     others = q.scatter(1, y[:, None], 0).amax(1)
     torch.testing.assert_close(
-        mart(clean, adv, y, beta=0), cross_entropy(adv, y) - (1 - others).log()
+        _total("mart")(clean, adv, y, 0, 0.0), cross_entropy(adv, y) - (1 - others).log()
     )
     adv.requires_grad_(True)
-    trades(clean, adv, y, beta=0).sum().backward()
+    _total("trades")(clean, adv, y, 0, 0.0).sum().backward()
     assert not adv.grad.any()
 
 
 def test_without_an_attack_trades_is_cross_entropy_and_the_robust_parts_vanish() -> None:
     clean, _, y = _rows(6)
-    torch.testing.assert_close(trades(clean, clean, y, beta=6.0), cross_entropy(clean, y))
+    torch.testing.assert_close(_total("trades")(clean, clean, y, 6.0, 0.0), cross_entropy(clean, y))
     for name in ("trades", "mart"):
         assert METHODS[name].parts(clean, clean, y, 6.0, 0.0).robust.abs().max() < 1e-12
 
@@ -164,7 +149,7 @@ def test_label_smoothing_leaves_the_terms_alone_that_know_no_distribution() -> N
 EXTREME = [-1e30, -1e4, -200.0, 0.0, 200.0, 1e4, 1e30]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ROBUST)
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(st.tuples(*[st.sampled_from(EXTREME)] * 6), min_size=1, max_size=5),
@@ -187,12 +172,14 @@ def test_mart_s_margin_and_weight_are_exact_where_probabilities_round_to_one() -
     30: the weight is 2 e^-30."""
     wrong, right = torch.tensor([[0.0, 100.0, 0.0]]), torch.tensor([[30.0, 0.0, 0.0]])
     y = torch.zeros(1, dtype=torch.long)
-    torch.testing.assert_close(mart(wrong, wrong, y, beta=0).item(), 100 + 100 - math.log(2))
+    torch.testing.assert_close(
+        _total("mart")(wrong, wrong, y, 0, 0.0).item(), 100 + 100 - math.log(2)
+    )
     robust = METHODS["mart"].parts(right, torch.zeros(1, 3), y, 6.0, 0.0).robust.item()
     assert robust == pytest.approx(math.log(3) * 2 * math.exp(-30), rel=1e-5, abs=0)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ROBUST)
 def test_half_precision_logits_are_taken_and_worked_on_in_fp32(name: str) -> None:
     clean, adv, y = _rows(9)
     rounded = [value.bfloat16() for value in (clean, adv)]
@@ -231,7 +218,7 @@ UNPAIRED = [
     ("name", "change", "word"),
     [
         (name, *case)
-        for name, method in METHODS.items()
+        for name, method in ((name, METHODS[name]) for name in ROBUST)
         for case in (WRONG + UNPAIRED if method.needs_clean else WRONG)
     ],
 )

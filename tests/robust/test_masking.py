@@ -17,8 +17,8 @@ from cdp.errors import Cancelled
 from cdp.models.encoders import load_encoder
 from cdp.robust import masking
 from cdp.robust.attacks import cross_entropy
-from cdp.robust.augment import to_tensor
 from cdp.robust.masking import judged, masking_panel
+from cdp.robust.recipes import to_tensor
 from cdp.values.evaluation import Check, Masking
 from cdp.values.types import Interval
 from tests.robust.suited import network, pictures, predicted

@@ -7,13 +7,14 @@ for the card.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cdp.config.pretrain import EncoderConfig
 from cdp.data.catalog import MIRRORED
@@ -21,17 +22,20 @@ from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import SmallCNN
 from cdp.models.encoders import save_encoder
-from cdp.models.noise_schedule import COSINE, alpha_bars
 from cdp.models.places import encoder_folder
 from cdp.models.precision import pick_device, pick_dtype
 from cdp.models.training_state import part_of
-from cdp.robust.encoder_training import EncoderTrainer, View, accuracy, adversarial, noised, plain
+from cdp.robust.recipes import METHODS
+from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
+from cdp.robust.validation import accuracy
 from cdp.tasks.pretrain.cards import encoder_card
 from cdp.tasks.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
 from cdp.tasks.pretrain.workplace import Workplace
 from cdp.values.types import DatasetInfo, Split
 
 WARM_UP = 0.3
+METHOD_OF = {"standard": "standard", "robust": "pgd-at", "noise-aware": "noised"}
+"""The method of ``cdp.robust.recipes`` that trains each kind."""
 CHOICE_IMAGES, CHOICE_STEPS, TEST_STEPS = 1000, 10, 20
 
 
@@ -60,10 +64,10 @@ def pretrain_encoder(
         config = config.model_copy(update={"flip": config.dataset in MIRRORED})
     split = load_split(config.dataset, "train")
     _tests(config)  # what does not fit is said before the training, not after it
-    epsilon = _epsilon(config, split.info)
     rows, held = hold_out(len(split), config.held_out, config.seed)
     work = Workplace(target, config)
-    trainer = _trainer(config, split.info, count=len(rows))
+    trainer = _trainer(config, split.info, split.image[rows], split.label[rows])
+    per_epoch = trainer.total // config.epochs
     history: list[float] = []
     best: dict[str, Tensor] = {}
 
@@ -73,38 +77,39 @@ def pretrain_encoder(
         best.update(part_of(state, "best"))
 
     work.restore(take)
-    first = trainer.step
-    for step in trainer.run(split.image[rows], split.label[rows]):
-        finite(step.loss, step.step)
-        if step.epoch_ended:
-            net = _network(config, split.info, trainer.ema)
-            history.append(_choose_by(config, net, split, held))
+    first, began = trainer.step, time.monotonic()
+    while trainer.step < trainer.total:
+        loss = finite(trainer.advance().item(), trainer.step)
+        step, epoch_ended = trainer.step, trainer.step % per_epoch == 0
+        if epoch_ended:
+            history.append(_choose_by(config, trainer.average, split, held))
             if history[-1] >= max(history):
-                best.update(
-                    {name: value.detach().cpu().clone() for name, value in trainer.ema.items()}
-                )
-        seconds_left = step.seconds / (step.step - first) * (step.total - step.step)
+                weights = trainer.average.state_dict()
+                best.update({name: value.cpu().clone() for name, value in weights.items()})
+        seconds_left = (time.monotonic() - began) / (step - first) * (trainer.total - step)
         try:
             yield Progress(
-                step.step, step.total, step.loss, seconds_left, history[-1] if history else None
+                step, trainer.total, loss, seconds_left, history[-1] if history else None
             )
         finally:
             # After the caller has written down this step: a kill in between costs doing the epoch
             # again, not its point of the curve.
-            if step.epoch_ended:
+            if epoch_ended:
                 kept = {f"best.{name}": value for name, value in best.items()}
                 work.save(
                     trainer.state() | kept | {"history": torch.tensor(history, dtype=torch.float64)}
                 )
-    net = _network(config, split.info, best)
-    measured = _measure(config, net)
-    save_encoder(
-        target,
-        net,
-        encoder_card(
-            config, split, epsilon=epsilon, held_out=len(held), history=history, measured=measured
-        ),
+    net = _network(config, split.info)
+    net.load_state_dict(best)
+    card = encoder_card(
+        config,
+        split,
+        epsilon=_epsilon(config, split.info),
+        held_out=len(held),
+        history=history,
+        measured=_measure(config, net),
     )
+    save_encoder(target, net, card)
     work.remove()
 
 
@@ -121,34 +126,35 @@ def hold_out(count: int, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray
     return np.sort(rows[size:]), np.sort(rows[:size])
 
 
-def _trainer(config: EncoderConfig, info: DatasetInfo, *, count: int) -> EncoderTrainer:
-    device = pick_device()
-    return EncoderTrainer(
-        _network(config, info, None),
-        _view(config, info, steps=config.attack_steps, warm_up=WARM_UP),
+def _trainer(
+    config: EncoderConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray
+) -> Trainer:
+    return encoder_trainer(
+        _network(config, info),
+        image,
+        label,
+        method=METHOD_OF[config.kind],
         seed=config.seed,
         epochs=config.epochs,
-        batch=min(config.batch, count),
-        count=count,
+        batch=min(config.batch, len(label)),
         learning_rate=config.learning_rate,
         shift=config.shift,
         flip=bool(config.flip),
-        dtype=pick_dtype(config.precision, device),
+        dtype=pick_dtype(config.precision, pick_device()),
         label_smoothing=config.label_smoothing,
         weight_decay=config.weight_decay,
+        epsilon=_epsilon(config, info),
+        attack_steps=config.attack_steps,
+        warm_up=WARM_UP,
     )
 
 
-def _network(
-    config: EncoderConfig, info: DatasetInfo, weights: dict[str, Tensor] | None
-) -> SmallCNN:
-    """The network on its device, with the weights given or its seeded first ones; the caller's
-    random stream is left alone."""
+def _network(config: EncoderConfig, info: DatasetInfo) -> SmallCNN:
+    """The network on its device with its seeded first weights; the caller's random stream is left
+    alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = SmallCNN(len(info.classes), info.shape[0], widths=config.widths, blocks=config.blocks)
-    if weights is not None:
-        net.load_state_dict(weights)
     return net.to(pick_device())
 
 
@@ -156,24 +162,32 @@ def _epsilon(config: EncoderConfig, info: DatasetInfo) -> float:
     return config.epsilon or info.usual_linf
 
 
-def _view(config: EncoderConfig, info: DatasetInfo, *, steps: int, warm_up: float) -> View:
-    epsilon = _epsilon(config, info)
-    if config.kind == "robust":
-        return adversarial(epsilon=epsilon, steps=steps, warm_up=warm_up)
-    return (
-        noised(torch.from_numpy(alpha_bars(COSINE)).float())
-        if config.kind == "noise-aware"
-        else plain
-    )
-
-
-def _choose_by(config: EncoderConfig, net: SmallCNN, split: Split, held: np.ndarray) -> float:
+def _choose_by(config: EncoderConfig, net: nn.Module, split: Split, held: np.ndarray) -> float:
     """Held-out accuracy on what the encoder is meant for: plain images, images under PGD, or noised
     images."""
     if config.kind == "robust":
         held = held[:CHOICE_IMAGES]
-    view = _view(config, split.info, steps=CHOICE_STEPS, warm_up=0)
-    return accuracy(net, view, split.image[held], split.label[held], seed=config.seed)
+    image, label = split.image[held], split.label[held]
+    return _accuracy(config, net, image, label, split.info, CHOICE_STEPS, config.seed)
+
+
+def _accuracy(
+    config: EncoderConfig,
+    net: nn.Module,
+    image: np.ndarray,
+    label: np.ndarray,
+    info: DatasetInfo,
+    attack_steps: int,
+    seed: int,
+) -> float:
+    """On the images as the encoder's kind sees them, attacked with the full budget."""
+    method = METHODS[METHOD_OF[config.kind]]
+    attack = encoder_attack(_epsilon(config, info), attack_steps)
+
+    def seen(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        return view(net, method, x, y, attack, generator)
+
+    return accuracy(net, seen, image, label, seed=seed)
 
 
 def _tests(config: EncoderConfig) -> Split | None:
@@ -185,20 +199,17 @@ def _tests(config: EncoderConfig) -> Split | None:
         return None
 
 
-def _measure(config: EncoderConfig, net: SmallCNN) -> dict[str, Any]:
+def _measure(config: EncoderConfig, net: nn.Module) -> dict[str, Any]:
     """Test accuracies for the card, each with its n; empty where the data set has no test split."""
     test = _tests(config)
     if test is None:
         return {}
     count = len(test)
-    measured: dict[str, Any] = {
-        "clean": {"value": accuracy(net, plain, test.image, test.label, seed=0), "n": count}
-    }
+    clean = accuracy(net, lambda x, y, generator: x, test.image, test.label, seed=0)
+    measured: dict[str, Any] = {"clean": {"value": clean, "n": count}}
     if config.kind == "standard":
         return measured
-    value = accuracy(
-        net, _view(config, test.info, steps=TEST_STEPS, warm_up=0), test.image, test.label, seed=0
-    )
+    value = _accuracy(config, net, test.image, test.label, test.info, TEST_STEPS, 0)
     if config.kind == "noise-aware":
         return measured | {
             "noised": {
