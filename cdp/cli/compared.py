@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdp.statistics.verdicts import no_width
-from cdp.values.comparison import Arm, Comparison, Difference, span_text
+from cdp.values.comparison import Arm, Comparison, Difference
 from cdp.values.evaluation import without_width
-from cdp.values.types import Interval
+from cdp.values.text import share_with_bounds, span_text
 
 HEAD = ("ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED BY")
 
@@ -39,8 +38,8 @@ def _row(arm: Arm) -> tuple[str, ...]:
         arm.name,
         ",".join(seeds) or "-",
         taken,
-        _share(arm.clean),
-        _share(arm.robust),
+        "-" if arm.clean is None else share_with_bounds(arm.clean),
+        "-" if arm.robust is None else share_with_bounds(arm.robust),
         "; ".join(sorted(called)) or "not measured yet",
     )
 
@@ -49,16 +48,6 @@ def _difference(one: Difference) -> str:
     p = "" if one.adjusted is None or one.withheld else f", p = {one.adjusted:.2g}"
     return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (
         f" [{one.method}{p}]" if one.method else ""
-    )
-
-
-def _share(interval: Interval | None) -> str:
-    if interval is not None and not interval.wide:
-        return f"{100 * interval.value:.1f} % ({no_width(interval)})"
-    return (
-        "-"
-        if interval is None
-        else f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cdp.cli.output import AsJson, print_json, say
+from cdp.values.text import image_size
 
 if TYPE_CHECKING:
     from cdp.data.sets import SetEntry
@@ -34,7 +35,7 @@ def download(
 
     for split in ("train", "test"):
         found = load_split(name, split, download=True)
-        print(f"{name} ({split}): {len(found):,} images of {_size(found.image.shape[1:])}")
+        print(f"{name} ({split}): {len(found):,} images of {image_size(*found.image.shape[1:])}")
 
 
 def import_(
@@ -112,7 +113,7 @@ def import_(
     for one in (made, *([brought.test] if brought.test else [])):
         print(
             f"{one.name}: {len(one):,} images of"
-            f" {_size(one.image.shape[1:])}{_without(one.label is not None)} in {one.folder}"
+            f" {image_size(*one.image.shape[1:])}{_without(one.label is not None)} in {one.folder}"
         )
     for note in brought.notes:
         say(note)
@@ -163,14 +164,6 @@ def sets(as_json: AsJson = False) -> None:
         print(_line(_row(entry)))
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    height, width, channels = shape
-    return (
-        f"{width} x {height},"
-        f" {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels} channels'}"
-    )
-
-
 def _row(entry: SetEntry) -> dict[str, Any]:
     """One set, JSON-ready; ``error`` instead of the figures where it is broken."""
     if entry.card is None:
@@ -187,7 +180,7 @@ def _line(row: dict[str, Any]) -> str:
         return f"{row['name']:<24} broken: {row['error']}"
     return (
         f"{row['name']:<24} {row['count']:>9,} images of"
-        f" {_size(tuple(row['shape']))}{_without(row['labelled'])}, made {row['created']}"
+        f" {image_size(*row['shape'])}{_without(row['labelled'])}, made {row['created']}"
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cdp.cli.output import AsJson, bytes_text, print_json
+from cdp.cli.output import AsJson, print_json
+from cdp.values.text import bytes_text
 
 if TYPE_CHECKING:
     from cdp.doctor import Report

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cdp.cli.output import duration, say
+from cdp.cli.output import say
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.statistics.extremes import weakest_words
 from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport
 from cdp.values.evaluation_files import report_json
-from cdp.values.types import Interval
+from cdp.values.text import duration, share_with_bounds
 
 EXPORTS = (".html", ".csv", ".robustbench.json", ".json")
 
@@ -25,7 +25,7 @@ def told_report(report: EvalReport, outcomes: Outcomes) -> str:
     for one in report.weights:
         lines += _weights(one, many=len(report.weights) > 1)
     lines += [
-        f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})"
+        f"{unseen.title}: {share_with_bounds(unseen.robust, level=True)} ({unseen.attack}, n = {unseen.robust.n:,})"
         for unseen in report.unseen
     ]
     lines += filter(None, [unseen_gap(report)])
@@ -61,15 +61,15 @@ def _weights(one: WeightsReport, *, many: bool) -> list[str]:
     )
     head = [f"-- {which}"] if which and many else [which] if which else []
     stages = [
-        f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,}"
+        f"  after {stage.title}: {share_with_bounds(stage.after, level=True)}, {stage.broken:,} of {stage.attacked:,}"
         f" turned, {duration(stage.seconds)}"
         for stage in one.stages
     ]
     return [
         *head,
-        f"  clean accuracy: {_share(one.clean)}",
+        f"  clean accuracy: {share_with_bounds(one.clean, level=True)}",
         *stages,
-        f"  robust accuracy: {_share(one.robust)}",
+        f"  robust accuracy: {share_with_bounds(one.robust, level=True)}",
         *_weakest(one.classes),
     ]
 
@@ -84,17 +84,10 @@ def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
     )
     one, share = measured[place]
     said = (
-        f"{'lowest class' if known else 'weakest class'}: {one.name}, {_share(share)}, n ="
+        f"{'lowest class' if known else 'weakest class'}: {one.name}, {share_with_bounds(share, level=True)}, n ="
         f" {one.n:,}"
     )
     return [f"  {said}{f'; {known}' if known else ''}"]
-
-
-def _share(interval: Interval) -> str:
-    return (
-        f"{100 * interval.value:.1f} % ({interval.level:.0%}: {100 * interval.low:.1f} to"
-        f" {100 * interval.high:.1f})"
-    )
 
 
 def write_exports(report: EvalReport, paths: Sequence[Path]) -> None:

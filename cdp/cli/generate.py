@@ -9,9 +9,10 @@ import typer
 
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json, say
+from cdp.cli.output import AsJsonAtEnd, ProgressLine, print_json, say
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.presets import PRESETS, preset
+from cdp.values.text import duration
 
 if TYPE_CHECKING:
     from cdp.data.sets import SampleSet

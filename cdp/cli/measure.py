@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cdp.cli.output import print_json, say
+from cdp.values.text import interval_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,12 +110,6 @@ def _table(title: str, figures: dict[str, Interval], undefined: dict[str, str]) 
 
     print(title)
     for key, figure in figures.items():
-        print(f"  {TITLES[key]:<36}{figure.value:>10.4g}   {_bounds(figure)}")
+        print(f"  {TITLES[key]:<36}{figure.value:>10.4g}   {interval_text(figure)}")
     for key, reason in undefined.items():
         print(f"  {TITLES[key]:<36}         -   {reason}")
-
-
-def _bounds(figure: Interval) -> str:
-    if figure.note:
-        return f"no interval: {figure.note}"
-    return f"{figure.level:.0%} interval {figure.low:.4g} to {figure.high:.4g}"

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Self, TextIO
 
 import typer
 
+from cdp.values.text import duration
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
 AsJsonAtEnd = Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")]
 
@@ -21,25 +23,6 @@ def say(sentence: str) -> None:
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on one line of stdout; NaN and infinities never appear."""
     print(json.dumps(value, allow_nan=False), flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: "8 s", "3 min 05 s", "2 h 10 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def bytes_text(count: float) -> str:
-    """A number of bytes in the unit that reads best."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 class ProgressLine:

@@ -12,9 +12,10 @@ import typer
 
 from cdp.cli.interrupt import interruptible
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJsonAtEnd, ProgressLine, duration, print_json, say
+from cdp.cli.output import AsJsonAtEnd, ProgressLine, print_json, say
 from cdp.config.knobs import Frozen, parse
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.values.text import duration, share_text
 
 if TYPE_CHECKING:
     from cdp.tasks.pretrain import Progress
@@ -73,7 +74,7 @@ def _train(run: Callable[..., Path], config: Config, as_json: bool) -> None:
 
         def on_progress(progress: Progress) -> None:
             latest[:] = [progress]
-            score = "" if progress.score is None else f", held out {progress.score:.1%}"
+            score = "" if progress.score is None else f", held out {share_text(progress.score)}"
             line.show(
                 progress.step,
                 progress.total,

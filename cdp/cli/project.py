@@ -14,10 +14,11 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJson, duration, print_json, say
+from cdp.cli.output import AsJson, print_json, say
 from cdp.config.explore import ExploreConfig
 from cdp.config.knobs import parse
 from cdp.errors import InputError
+from cdp.values.text import duration
 
 if TYPE_CHECKING:
     from cdp.values.types import Embedding

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdp.cli.output import duration
+from cdp.values.text import at_step, duration, share_text
 
 HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
@@ -35,8 +35,8 @@ def told(record: Mapping[str, Any]) -> str:
         lines.append(f"trained: {record['steps']:,} steps, {record['images_seen']:,} images seen")
     if record["kind"] == "evaluate" and record.get("label"):
         lines.append(
-            f"robust: {_percent(record['robust_accuracy'])}, clean"
-            f" {_percent(record['clean_accuracy'])} ({record['label']})"
+            f"robust: {_share(record['robust_accuracy'])}, clean"
+            f" {_share(record['clean_accuracy'])} ({record['label']})"
         )
     lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
     if record["started"] and record["ended"]:
@@ -66,8 +66,8 @@ def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
         record["name"],
         record["state"],
         _progress(record),
-        _percent(best.get("clean_accuracy")),
-        _percent(best.get("robust_accuracy")),
+        _share(best.get("clean_accuracy")),
+        _share(best.get("robust_accuracy")),
         labels_text(record.get("labels") or {}),
     )
 
@@ -77,21 +77,15 @@ def _progress(record: Mapping[str, Any]) -> str:
     return f"{progress['done']:,} of {progress['count']:,} {progress['unit']}" if progress else ""
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
+def _share(share: float | None) -> str:
+    return "" if share is None else share_text(share)
 
 
 def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Accuracies of an epoch with what they were measured on."""
     n = record.get("n") or record["metrics"].get("n")
-    figures = (
-        f"clean {_percent(epoch['clean_accuracy'])}, robust {_percent(epoch['robust_accuracy'])}"
-    )
-    at = (
-        f"step {epoch['step']:,}, epoch {epoch['epoch']}"
-        if epoch.get("step")
-        else f"epoch {epoch['epoch']}"
-    )
+    figures = f"clean {_share(epoch['clean_accuracy'])}, robust {_share(epoch['robust_accuracy'])}"
+    at = at_step(epoch.get("step") or 0, epoch["epoch"])
     remark = f"; {epoch['remark']}" if epoch.get("remark") else ""
     return (
         f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})"

@@ -21,6 +21,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic
+from cdp.values.text import listed
 
 TEST = "-test"
 """Ends the name of the set that holds another one's test images."""
@@ -194,10 +195,7 @@ def _said(source: Path, made: SampleSet) -> tuple[str, ...]:
         counts = np.bincount(made.label, minlength=len(made.class_names))
         absent = [name for name, count in zip(made.class_names, counts, strict=True) if not count]
         if absent:
-            found.append(
-                f"{made.name} has no images of"
-                f" {', '.join(absent[:5])}{f' and {len(absent) - 5} more' if len(absent) > 5 else ''}."
-            )
+            found.append(f"{made.name} has no images of {listed(absent, 5)}.")
     return tuple(found)
 
 

@@ -3,7 +3,7 @@ same for page, command line and worker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from cdp.data.bringing import TEST
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
+from cdp.values.text import listed
 from cdp.values.types import Split
 
 FEW = 50
@@ -119,13 +120,6 @@ def require_trainable(name: str, *, encoder: bool, anyway: bool = False) -> list
             f"dataset: {name}: {text[0].lower()}{text[1:]}, or set anyway to train all the same"
         )
     return [one.text for one in told if anyway or not one.blocking]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in a sentence, cut short."""
-    all_names = list(names)
-    more = f" and {len(all_names) - _LISTED} more" if len(all_names) > _LISTED else ""
-    return ", ".join(all_names[:_LISTED]) + more
 
 
 def _per_class(split: Split, classes: Sequence[str]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.errors import InputError
+from cdp.values.text import counted
 
 MAX_SIDE = 64
 MAX_CHANNELS = 4
@@ -107,8 +108,8 @@ def check_label_header(shape: tuple[int, ...], dtype: np.dtype, count: int, wher
         )
     if shape[0] != count:
         raise InputError(
-            f"{where} holds {shape[0]} label{'s' * (shape[0] != 1)} for {count}"
-            f" image{'s' * (count != 1)}: give exactly one an image"
+            f"{where} holds {counted(shape[0], 'label')} for"
+            f" {counted(count, 'image')}: give exactly one an image"
         )
 
 

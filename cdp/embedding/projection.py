@@ -16,6 +16,7 @@ import numpy as np
 
 from cdp.embedding.checks import UndefinedError, feature_rows
 from cdp.errors import InputError
+from cdp.values.text import share_text
 from cdp.values.types import MapQuality
 
 Metric = Literal["euclidean", "cosine", "manhattan", "correlation"]
@@ -190,7 +191,7 @@ def trust_sentence(method: str, quality: MapQuality) -> str:
     if quality.disparity is None:
         return told
     moved = (
-        f"after the best fit a point lies typically {math.sqrt(quality.disparity):.0%} of the map's"
+        f"after the best fit a point lies typically {share_text(math.sqrt(quality.disparity), 0)} of the map's"
         " radius elsewhere"
     )
     if quality.disparity > LIKE_DISPARITY:

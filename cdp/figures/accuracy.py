@@ -13,8 +13,6 @@ import plotly.graph_objects as go
 
 from cdp.figures.palette import GRID, INK
 from cdp.figures.panels import axis_name, layout_name, stacked
-from cdp.statistics.verdicts import no_width
-from cdp.values.evaluation import budget_text
 from cdp.values.types import Interval
 
 Row = dict[str, Any]
@@ -217,28 +215,6 @@ def span(found: Sequence[Interval]) -> list[float]:
     return [low - edge, high + edge]
 
 
-def percent(value: float) -> str:
-    """A share as "60.3 %"."""
-    return f"{100 * value:.1f} %"
-
-
-def points(value: float) -> str:
-    """A difference of shares as "+1.3 points"."""
-    return f"{100 * value:+.1f} points"
-
-
-def said(found: Interval, *, signed: bool = False) -> str:
-    """A share, or a difference of shares, with its interval, in words."""
-    plus = "+" if signed else ""
-    if not found.wide:
-        return f"{points(found.value) if signed else percent(found.value)} ({no_width(found)})"
-    low, high = (f"{100 * x:{plus}.1f}" for x in (found.low, found.high))
-    return (
-        f"{points(found.value) if signed else percent(found.value)} ({100 * found.level:g} %: {low}"
-        f" to {high})"
-    )
-
-
 def cells(found: Interval | None, name: str, unit: str = "%") -> Row:
     """Cells of a table: value and bounds in per cent or points, None where there is nothing; equal
     values have no bounds."""
@@ -250,11 +226,6 @@ def cells(found: Interval | None, name: str, unit: str = "%") -> Row:
     if found is not None and not found.wide:
         values[1:] = [None, None]
     return dict(zip((f"{name} [{unit}]", f"{name} low", f"{name} high"), values, strict=True))
-
-
-def threat_text(norm: str, epsilon: float) -> str:
-    """Norm and budget in words."""
-    return f"{NORMS.get(norm, norm)}, budget {budget_text(epsilon)}"
 
 
 def nothing(text: str) -> go.Figure:

@@ -6,21 +6,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import (
-    NORMS,
-    Row,
-    axis,
-    cells,
-    heading,
-    nothing,
-    panels,
-    percent,
-    said,
-    shown,
-    vertical,
-)
+from cdp.figures.accuracy import NORMS, Row, axis, cells, heading, nothing, panels, shown, vertical
 from cdp.figures.palette import Sign, faint
-from cdp.values.evaluation import Curve, budget_text
+from cdp.values.evaluation import Curve
+from cdp.values.text import budget_text, share_text, share_with_bounds
 
 BudgetLine = tuple[Sign, str, Curve]
 """How a curve is drawn, what it is called, and the curve."""
@@ -61,7 +50,7 @@ def _finding(drawn: Sequence[BudgetLine], norm: str) -> str:
     first, last = drawn[0][2].points[0], drawn[0][2].points[-1]
     at = "without attack" if first.epsilon == 0 else f"at {budget_text(first.epsilon)}"
     return (
-        f"{percent(first.robust.value)} are right {at}, {percent(last.robust.value)} at a budget of"
+        f"{share_text(first.robust.value)} are right {at}, {share_text(last.robust.value)} at a budget of"
         f" {budget_text(last.epsilon)}"
     )
 
@@ -96,7 +85,7 @@ def _curve(sign: Sign, label: str, curve: Curve, group: str) -> list[go.Scatter]
     )
     words = [
         f"<b>{shown(label)}</b><br>budget {budget_text(p.epsilon)}:"
-        f" {said(p.robust)}<br>{shown(curve.attack)}, n = {curve.n:,}"
+        f" {share_with_bounds(p.robust, level=True)}<br>{shown(curve.attack)}, n = {curve.n:,}"
         for p in curve.points
     ]
     line = go.Scatter(

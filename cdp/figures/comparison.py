@@ -17,10 +17,7 @@ from cdp.figures.accuracy import (
     names_px,
     nothing,
     panels,
-    percent,
-    points,
     rows_of,
-    said,
     shown,
     span,
     stripe,
@@ -29,9 +26,16 @@ from cdp.figures.accuracy import (
 )
 from cdp.figures.palette import Sign, named_sign
 from cdp.figures.panels import axis_name, layout_name
-from cdp.statistics.verdicts import no_width
 from cdp.values.comparison import Arm, ClassDifference, Difference, Metric
 from cdp.values.evaluation import without_width
+from cdp.values.text import (
+    counted,
+    no_width,
+    points_text,
+    points_with_bounds,
+    share_text,
+    share_with_bounds,
+)
 from cdp.values.types import Interval
 
 ARM_PX, CLASS_PX = 46, 22
@@ -97,7 +101,7 @@ def arm_dots(
 
 
 def _titled(arm: Arm) -> str:
-    return f"{arm.name}, {len(arm.seeds)} seed{'s' if len(arm.seeds) != 1 else ''}"
+    return f"{arm.name}, {counted(len(arm.seeds), 'seed')}"
 
 
 def _of(arm: Arm, metric: Metric) -> Interval | None:
@@ -115,7 +119,7 @@ def _arm(arm: Arm, metric: Metric, sign: Sign, at: float) -> list[go.Scatter]:
     seeds = [(seed, value) for seed in arm.seeds if (value := getattr(seed, metric)) is not None]
     words = [
         f"{shown(seed.name)}, seed {seed.seed if seed.seed is not None else '?'}:"
-        f" {percent(value)}<br>{shown(seed.label, 80)}"
+        f" {share_text(value)}<br>{shown(seed.label, 80)}"
         for seed, value in seeds
     ]
     dots = go.Scatter(
@@ -141,7 +145,7 @@ def _arm(arm: Arm, metric: Metric, sign: Sign, at: float) -> list[go.Scatter]:
         hoverinfo="text",
         showlegend=False,
         hovertext=[
-            f"<b>{shown(arm.name)}</b><br>{said(found)}<br>{shown(interval_words(arm, metric), 80)}"
+            f"<b>{shown(arm.name)}</b><br>{share_with_bounds(found, level=True)}<br>{shown(interval_words(arm, metric), 80)}"
         ],
     )
     return [mean, dots]
@@ -243,7 +247,7 @@ def _difference(one: Difference, found: Interval, sign: Sign, at: float, row: in
     )
     words = (
         f"<b>{shown(one.second)} minus"
-        f" {shown(one.first)}</b><br>{said(found, signed=True)}<br>{shown(one.method, 80)}{tested}"
+        f" {shown(one.first)}</b><br>{points_with_bounds(found, level=True)}<br>{shown(one.method, 80)}{tested}"
     )
     return go.Scatter(
         x=[100 * found.value],
@@ -320,7 +324,7 @@ def _class_title(pair: tuple[str, str], group: Sequence[ClassDifference]) -> tup
     most = max(group, key=lambda one: abs(one.difference.value))
     title = (
         f"Robust accuracy by class, {pair[1]} minus {pair[0]}: most in {most.name},"
-        f" {points(most.difference.value)}"
+        f" {points_text(most.difference.value)}"
     )
     tested = sum(one.adjusted is not None for one in group)
     if not tested:
@@ -357,7 +361,7 @@ def _class_marks(
         yaxis=axis_name("y", row),
         showlegend=False,
         hovertext=[
-            f"{shown(one.name)}: {said(one.difference, signed=True)}, n ="
+            f"{shown(one.name)}: {points_with_bounds(one.difference, level=True)}, n ="
             f" {one.difference.n:,}{_corrected(one)}"
             for one in part
         ],

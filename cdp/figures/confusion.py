@@ -14,6 +14,7 @@ from cdp.figures.palette import INK
 from cdp.statistics.extremes import most_frequent
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.values.evaluation import WeightsReport
+from cdp.values.text import counted
 
 LETTERS = 16
 GREY = "rgba(119,123,128,0.22)"
@@ -131,7 +132,7 @@ def _finding(counts: np.ndarray, names: Sequence[str], *, attacked: bool) -> str
         return f"{told} {when}: {FEW}, so no confusion is called the most frequent"
     if rivals:
         others = (
-            f"{rivals:,} other pair{'s' * (rivals > 1)} of classes cannot be told from that"
+            f"{counted(rivals, 'other pair')} of classes cannot be told from that"
             f" (corrected by Holm for {len(pairs) - 1:,})"
         )
         return f"Frequent confusion {when}: {told}; {others}"

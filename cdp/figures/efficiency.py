@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import Row, axis, cells, heading, nothing, panels, said, shown, whisker
+from cdp.figures.accuracy import Row, axis, cells, heading, nothing, panels, shown, whisker
 from cdp.figures.palette import INK, Sign, named_sign
 from cdp.values.comparison import EfficiencyLine, Equal
+from cdp.values.text import counted, share_with_bounds
 
 ZERO_GAP = 0.45
 """Decades between 0, which has no place on a log axis, and the smallest number."""
@@ -98,7 +99,7 @@ def _line(
     y = [100 * point.robust.value for point in found]
     words = [
         f"<b>{shown(line.name)}</b><br>{point.count:,} synthetic images:"
-        f" {said(point.robust)}<br>{point.seeds} seed{'s' if point.seeds != 1 else ''}"
+        f" {share_with_bounds(point.robust, level=True)}<br>{counted(point.seeds, 'seed')}"
         for point in found
     ]
     return [

@@ -14,17 +14,15 @@ from cdp.figures.accuracy import (
     marker,
     names_px,
     panels,
-    percent,
     rows_of,
-    said,
     shown,
     stripe,
-    threat_text,
     whisker,
 )
 from cdp.figures.palette import Sign, faint, named_signs
 from cdp.statistics.extremes import weakest_words
 from cdp.values.evaluation import ClassFigures, EvalReport, WeightsReport
+from cdp.values.text import share_text, share_with_bounds, threat_text
 from cdp.values.types import Interval
 
 WHICH = {"best": "best epoch", "last": "last epoch", "given": "the given weights"}
@@ -60,7 +58,7 @@ def stage_bars(report: EvalReport) -> go.Figure:
         " (Wilson)"
     )
     title = heading(
-        f"{percent(report.main.robust.value)} withstand {report.label}",
+        f"{share_text(report.main.robust.value)} withstand {report.label}",
         f"{note}; {QUICK}" if report.quick else note,
     )
     several = len(tables) > 1
@@ -107,7 +105,7 @@ def _bars(
         marker={"color": faint(sign.color, 0.3), "line": {"color": sign.color, "width": 1.2}},
         error_x=whisker(values, sign.color),
         hovertext=[
-            f"{shown(name)}, {which}: {said(v)}, n = {v.n:,}"
+            f"{shown(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
             for (name, _), v in zip(found, values, strict=True)
         ],
         hoverinfo="text",
@@ -125,7 +123,7 @@ def _bars(
         x=[102.0] * len(values),
         y=[y + top - 0.57 * thick for y in at],
         mode="text",
-        text=[percent(v.value) for v in values],
+        text=[share_text(v.value) for v in values],
         textposition="middle right",
         textfont={"size": 11},
         legendgroup=which,
@@ -196,7 +194,7 @@ def class_bars(report: EvalReport) -> go.Figure:
             marker=marker(sign.color, sign.symbol, filled=filled, size=8),
             error_x=whisker([found for *_, found in drawn], sign.color),
             hovertext=[
-                f"{shown(one.name)}, {part}: {said(found)}, n = {one.n:,}"
+                f"{shown(one.name)}, {part}: {share_with_bounds(found, level=True)}, n = {one.n:,}"
                 for _, one, found in drawn
             ],
             hoverinfo="text",
@@ -222,7 +220,7 @@ def _weakest(classes: list[ClassFigures]) -> str:
         [one.name for one, _ in measured], hits, [one.n for one, _ in measured]
     )
     one, share = measured[place]
-    told = f"{one.name}: {percent(share.value)} withstand the attack (n = {one.n:,})"
+    told = f"{one.name}: {share_text(share.value)} withstand the attack (n = {one.n:,})"
     return f"{'Lowest' if known else 'Weakest class'}, {told}{f'; {known}' if known else ''}"
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from cdp.figures.palette import GUIDED, INK, NEUTRAL, UNGUIDED, Sign
 from cdp.figures.panels import axis_name, layout_name, stacked
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
+from cdp.values.text import interval_text
 from cdp.values.types import ArmReport, Interval, LiveResult
 
 
@@ -130,21 +131,17 @@ def finding(measure: Measure, result: LiveResult) -> str:
         return (
             f"{measure.title}: no interval<br><span style='font-size:11px'>{difference.note}</span>"
         )
-    low, high, value = (
-        x * measure.factor for x in (difference.low, difference.high, difference.value)
-    )
+    value = difference.value * measure.factor
     verdict = (
         "no clear difference"
-        if low <= 0 <= high
+        if difference.low <= 0 <= difference.high
         else f"guided is {'higher' if value > 0 else 'lower'}"
     )
     if result.fewest < LEAST_A_CLASS:
         verdict = f"no finding, {FEW}"
     d = measure.digits
-    interval = (
-        f"{value:+.{d}f}{measure.suffix}, {difference.level:.0%} interval {low:+.{d}f} to"
-        f" {high:+.{d}f}, n = {difference.n:,}"
-    )
+    bounds = interval_text(difference, f"+.{d}f", factor=measure.factor)
+    interval = f"{value:+.{d}f}{measure.suffix}, {bounds}, n = {difference.n:,}"
     return f"{measure.title}: {verdict}<br><span style='font-size:11px'>{interval}</span>"
 
 
@@ -163,11 +160,7 @@ def _interval(report: ArmReport, measure: Measure) -> Interval | None:
 def _whisker(interval: Interval, measure: Measure, sign: Sign, row: int) -> go.Scatter:
     value, below, above = (x * measure.factor for x in (interval.value, *interval.reach))
     d = measure.digits
-    bounds = (
-        "no interval"
-        if interval.note
-        else f"{interval.level:.0%}: {value - below:.{d}f} to {value + above:.{d}f}"
-    )
+    bounds = interval_text(interval, f".{d}f", factor=measure.factor)
     return go.Scatter(
         x=[value],
         y=[sign.name],

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from cdp.figures.accuracy import NORMS, Row, axis, heading, panels
 from cdp.figures.palette import INK
-from cdp.values.evaluation import Masking, Surface, budget_text
+from cdp.values.evaluation import Masking, Surface
+from cdp.values.text import budget_text
 
 VERDICTS = {"pass": "no sign of masking", "warn": "a sign of masking", "unclear": "unclear"}
 

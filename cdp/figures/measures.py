@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from cdp.figures.palette import INK, Sign, named_signs
 from cdp.figures.panels import axis_name, layout_name, stacked
+from cdp.values.text import class_name, interval_text
 from cdp.values.types import Interval
 
 ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
@@ -87,13 +88,15 @@ def class_panels(
                     "thickness": 1.5,
                     "width": 4,
                 },
-                customdata=[[_named(class_names, v), _bounds(found[v]), found[v].n] for v in have],
+                customdata=[
+                    [class_name(class_names, v), interval_text(found[v]), found[v].n] for v in have
+                ],
                 hovertemplate=name + _HOVER,
             )
         )
     figure.update_xaxes(
         tickvals=list(range(len(classes))),
-        ticktext=[_named(class_names, v) for v in classes],
+        ticktext=[class_name(class_names, v) for v in classes],
         tickangle=-35,
     )
     return figure.update_layout(hovermode="closest")
@@ -125,17 +128,9 @@ def _whisker(interval: Interval, sign: Sign, at: float, row: int, *, legend: boo
             "width": 5,
         },
         hovertemplate=(
-            f"{sign.name}: {interval.value:.4g} ({_bounds(interval)}), n ="
+            f"{sign.name}: {interval.value:.4g} ({interval_text(interval)}), n ="
             f" {interval.n:,}<extra></extra>"
         ),
-    )
-
-
-def _bounds(one: Interval) -> str:
-    return (
-        "no interval: too few images"
-        if one.note
-        else f"{one.level:.0%}: {one.low:.4g} to {one.high:.4g}"
     )
 
 
@@ -150,7 +145,3 @@ def _reference(at: float, row: int) -> dict[str, object]:
         "yref": f"{axis_name('y', row)} domain",
         "line": {"color": INK, "dash": "dot", "width": 1},
     }
-
-
-def _named(names: Sequence[str], value: int) -> str:
-    return names[value] if value < len(names) else f"class {value}"

@@ -7,24 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import (
-    Row,
-    axis,
-    cells,
-    heading,
-    marker,
-    nothing,
-    panels,
-    percent,
-    said,
-    shown,
-    whisker,
-)
+from cdp.figures.accuracy import Row, axis, cells, heading, marker, nothing, panels, shown, whisker
 from cdp.figures.comparison import labels_of
 from cdp.figures.palette import INK, Sign, named_sign
 from cdp.figures.references import Reference
 from cdp.statistics.verdicts import FEW
 from cdp.values.comparison import Arm, compute_text, equal_compute
+from cdp.values.text import share_text, share_with_bounds
 from cdp.values.types import Interval
 
 Placed = tuple[Arm, Interval, Interval]
@@ -89,9 +78,7 @@ def pareto(
     if why:
         title = f"No front of {len(placed)} arms: {why}"
     if len(placed) == 1:
-        title = (
-            f"{percent(placed[0][2].value)} robust at {percent(placed[0][1].value)} clean accuracy"
-        )
+        title = f"{share_text(placed[0][2].value)} robust at {share_text(placed[0][1].value)} clean accuracy"
     published = (
         "hollow: published"
         if references
@@ -124,8 +111,8 @@ def pareto(
 def _point(placed: Placed, sign: Sign) -> go.Scatter:
     arm, clean, robust = placed
     words = (
-        f"<b>{shown(arm.name)}</b><br>clean {said(clean)}<br>robust"
-        f" {said(robust)}<br>{shown(labels_of([arm]), 80)}<br>{shown(arm.interval, 80)}"
+        f"<b>{shown(arm.name)}</b><br>clean {share_with_bounds(clean, level=True)}<br>robust"
+        f" {share_with_bounds(robust, level=True)}<br>{shown(labels_of([arm]), 80)}<br>{shown(arm.interval, 80)}"
     )
     return go.Scatter(
         x=[100 * clean.value],
@@ -144,8 +131,8 @@ def _published(references: Sequence[Reference]) -> go.Scatter:
     far = max(one.clean for one in references)
     words = [
         f"<b>{shown(one.name)}</b>, published<br>{shown(one.architecture)},"
-        f" {one.synthetic_images:,} synthetic images<br>clean {percent(one.clean)}, robust"
-        f" {percent(one.robust)}<br>{shown(one.attack)}, n = {one.n:,}<br>{shown(one.source, 90)}"
+        f" {one.synthetic_images:,} synthetic images<br>clean {share_text(one.clean)}, robust"
+        f" {share_text(one.robust)}<br>{shown(one.attack)}, n = {one.n:,}<br>{shown(one.source, 90)}"
         for one in references
     ]
     return go.Scatter(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError, MissingError
+from cdp.values.text import listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -215,7 +216,7 @@ def match_tensors(
         name for name, one in stored.items() if name not in accounted and not one.is_counter
     )
     if extra:
-        said = f"{extra[0][:80]!r} {list(stored[extra[0]].shape)}{_more(extra, 1)}"
+        said = f"{listed((f'{name[:80]!r} {list(stored[name].shape)}' for name in extra), 1)}"
         return Match(
             {}, problem=f"it has a tensor {said} that the network does not", present=len(expected)
         )
@@ -272,7 +273,7 @@ def _difference(
     if lacking:
         parts.append(
             "it has no tensor"
-            f" {', '.join(f'{name!r} {list(expected[name])}' for name in lacking[:2])}{_more(lacking, 2)}"
+            f" {listed((f'{name!r} {list(expected[name])}' for name in lacking), 2)}"
         )
     if wrong:
         one, found = wrong[0], stored[names[wrong[0]]]
@@ -281,21 +282,15 @@ def _difference(
             if found.dtype in _FLOATS
             else f" of type {found.dtype}, which is not floating-point,"
         )
-        parts.append(
-            f"tensor {one!r} has shape {list(found.shape)}{kind} where {list(expected[one])} is"
-            f" needed{_more(wrong, 1)}"
-        )
+        first = f"tensor {one!r} has shape {list(found.shape)}{kind} where {list(expected[one])} is needed"
+        parts.append(listed([first, *wrong[1:]], 1))
     unknown = [
         names[name] for name in names if name not in expected and not stored[names[name]].is_counter
     ]
     if unknown:
-        some = ", ".join(f"{name[:60]!r} {list(stored[name].shape)}" for name in unknown[:3])
-        parts.append(f"it has {some}{_more(unknown, 3)} instead")
+        some = listed((f"{name[:60]!r} {list(stored[name].shape)}" for name in unknown), 3)
+        parts.append(f"it has {some} instead")
     return "; ".join(parts)
-
-
-def _more(names: list[str], said: int) -> str:
-    return f" and {len(names) - said} more" if len(names) > said else ""
 
 
 def read_tensors(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cdp import __version__
-from cdp.figures.accuracy import Row, said
+from cdp.figures.accuracy import Row
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.comparison import (
     METRICS,
@@ -24,6 +24,7 @@ from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
 from cdp.figures.references import matching_arms
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.values.comparison import Arm, Comparison, Difference, compute_text
+from cdp.values.text import counted, share_with_bounds
 
 
 def comparison_html(
@@ -51,11 +52,9 @@ def _lead(comparison: Comparison) -> str:
     count = len(comparison.arms)
     compared = sum(one.difference is not None for one in comparison.differences)
     if not compared:
-        return (
-            f"{count} arm{'s' if count != 1 else ''}, and no two whose accuracies can be compared."
-        )
+        return f"{counted(count, 'arm')}, and no two whose accuracies can be compared."
     return (
-        f"{count} arms, {compared} difference{'s' if compared > 1 else ''} in robust and clean"
+        f"{count} arms, {counted(compared, 'difference')} in robust and clean"
         " accuracy; p values are corrected for their number (Holm)."
     )
 
@@ -97,8 +96,8 @@ def _arm_row(arm: Arm) -> Row:
     return {
         "arm": arm.name,
         "seeds": len(arm.seeds),
-        "robust": said(arm.robust) if arm.robust else "not measured",
-        "clean": said(arm.clean) if arm.clean else "not measured",
+        "robust": share_with_bounds(arm.robust, level=True) if arm.robust else "not measured",
+        "clean": share_with_bounds(arm.clean, level=True) if arm.clean else "not measured",
         "interval": arm.interval,
         "compute": compute_text(arm.compute),
         "synthetic images": arm.synthetic_images,
@@ -233,8 +232,8 @@ def _columns(arms: tuple[Arm, ...]) -> list[str]:
 
 def _citation(comparison: Comparison, link: str) -> str:
     arms = "\n".join(
-        f"{arm.name}: robust {said(arm.robust) if arm.robust else 'not measured'}, clean"
-        f" {said(arm.clean) if arm.clean else 'not measured'}; {arm.interval};"
+        f"{arm.name}: robust {share_with_bounds(arm.robust, level=True) if arm.robust else 'not measured'}, clean"
+        f" {share_with_bounds(arm.clean, level=True) if arm.clean else 'not measured'}; {arm.interval};"
         f" {compute_text(arm.compute)}; {labels_of([arm], len(arm.seeds))}; runs"
         f" {', '.join(seed.id for seed in arm.seeds)}."
         for arm in comparison.arms

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdp import __version__
-from cdp.figures.accuracy import said, threat_text
 from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.confusion import confusion_rows, confusion_under_attack
 from cdp.figures.evaluation import (
@@ -24,6 +23,7 @@ from cdp.figures.palette import named_sign
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.values.evaluation import EvalReport, Masking, WeightsReport
+from cdp.values.text import share_with_bounds, threat_text
 
 PAIRS = 60
 """Confusions listed, the most frequent; the CSV has them all."""
@@ -235,8 +235,8 @@ def _weights_row(weights: WeightsReport) -> dict[str, object]:
     return {
         "weights": WHICH[weights.which],
         "epoch": weights.epoch or "unknown",
-        "clean": said(weights.clean),
-        "robust": said(weights.robust),
+        "clean": share_with_bounds(weights.clean, level=True),
+        "robust": share_with_bounds(weights.robust, level=True),
         "n": weights.robust.n,
         "largest perturbation": weights.largest,
         "sha256": weights.sha256,
@@ -251,7 +251,7 @@ def citation(report: EvalReport) -> str:
     )
     return (
         f"{report.model.name} ({report.model.architecture}), {report.dataset_title}: robust"
-        f" accuracy {said(main.robust)}, clean {said(main.clean)}, n = {report.n:,}"
+        f" accuracy {share_with_bounds(main.robust, level=True)}, clean {share_with_bounds(main.clean, level=True)}, n = {report.n:,}"
         f" {_part(report)}, 95 % Wilson intervals.\nCalled: {report.label}. Attack:"
         f" {report.attack}, {threat_text(report.norm, report.epsilon)}, seed {report.seed}, worst"
         f" case per image, fp32.\nWeights: {WHICH[main.which]}, sha256 {main.sha256[:16]}; images:"

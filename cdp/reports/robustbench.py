@@ -7,7 +7,7 @@ from typing import Any
 
 from cdp.values.evaluation import UNRELIABLE, EvalReport
 from cdp.values.evaluation_files import report_json
-from cdp.values.types import Interval
+from cdp.values.text import budget_text
 
 ARCHITECTURES = {
     "wrn-28-10-swish": "WideResNet-28-10",
@@ -54,10 +54,12 @@ def robustbench_record(
         "dataset": report.dataset,
         "venue": venue or None,
         "architecture": ARCHITECTURES.get(model.architecture, model.architecture),
-        "eps": budget(report.epsilon),
-        "clean_acc": _percent(main.clean),
-        "reported": _percent(main.robust),
-        "autoattack_acc": _percent(main.robust) if report.suite == "autoattack" else None,
+        "eps": budget_text(report.epsilon, 6),
+        "clean_acc": f"{100 * main.clean.value:.2f}",
+        "reported": f"{100 * main.robust.value:.2f}",
+        "autoattack_acc": f"{100 * main.robust.value:.2f}"
+        if report.suite == "autoattack"
+        else None,
         "footnote": _footnote(report),
         "unreliable": (
             not UNRELIABLE.isdisjoint(report.contract)
@@ -68,19 +70,6 @@ def robustbench_record(
         ),
         "cdp": _rest(report),
     }
-
-
-def budget(epsilon: float) -> str:
-    """A budget as RobustBench writes it: "8/255" for whole grey levels, but "0.2" where so short a
-    decimal says it exactly."""
-    levels = round(255 * epsilon)
-    if levels > 0 and abs(epsilon - levels / 255) < 1e-6 and round(epsilon, 2) != epsilon:
-        return f"{levels}/255"
-    return f"{epsilon:.6g}"
-
-
-def _percent(share: Interval) -> str:
-    return f"{100 * share.value:.2f}"
 
 
 def _footnote(report: EvalReport) -> str:

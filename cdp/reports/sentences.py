@@ -3,26 +3,10 @@ neither torch nor charts."""
 
 from __future__ import annotations
 
-from cdp.values.evaluation import EvalReport, Masking, budget_text
-from cdp.values.types import Interval
+from cdp.values.evaluation import EvalReport, Masking
+from cdp.values.text import NORMS, share_with_bounds, threat_text
 
-NORMS = {"linf": "l_inf", "l2": "l_2"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def share_text(found: Interval) -> str:
-    """A share with its interval: "60.3 % (57.2 to 63.3)"."""
-    return f"{100 * found.value:.1f} % ({span(found)})"
-
-
-def span(found: Interval) -> str:
-    """The interval of a share in per cent: "57.2 to 63.3"."""
-    return f"{found.low * 100:.1f} to {found.high * 100:.1f}"
-
-
-def norm_budget(norm: str, epsilon: float) -> str:
-    """ "l_inf budget 8/255"."""
-    return f"{NORMS.get(norm, norm)} budget {budget_text(epsilon)}"
 
 
 def images_text(report: EvalReport) -> str:
@@ -35,8 +19,8 @@ def headline(report: EvalReport) -> str:
     """The number to cite with all that it rests on, in one sentence."""
     main = report.main
     return (
-        f"{share_text(main.robust)} of {images_text(report)} withstand {report.attack},"
-        f" {norm_budget(report.norm, report.epsilon)}; {share_text(main.clean)} are right without"
+        f"{share_with_bounds(main.robust)} of {images_text(report)} withstand {report.attack},"
+        f" {threat_text(report.norm, report.epsilon)}; {share_with_bounds(main.clean)} are right without"
         f" attack. Intervals: {main.robust.level * 100:.0f} % (Wilson)."
     )
 

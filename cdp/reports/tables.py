@@ -11,6 +11,7 @@ from cdp.figures.comparison import METRICS, interval_words
 from cdp.reports.csvtext import to_csv
 from cdp.values.comparison import Comparison, compute_text
 from cdp.values.evaluation import STANDS, WRONG_BEFORE, EvalReport, Outcomes, WeightsReport
+from cdp.values.text import counted
 from cdp.values.types import Interval
 
 EVALUATION = (
@@ -399,7 +400,7 @@ def _efficiency(comparison: Comparison) -> Iterator[Row]:
                 "section": "efficiency",
                 "metric": point.count,
                 "name": line.name,
-                "text": f"{point.seeds} seed{'s' * (point.seeds != 1)}",
+                "text": counted(point.seeds, "seed"),
             } | _interval(point.robust)
     for one in comparison.equal:
         yield {

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from cdp.errors import InputError
 from cdp.robust.trial import ShouldStop, Trial
+from cdp.values.text import share_text
 
 RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER = (
     "random",
@@ -128,7 +129,7 @@ class _Asked:
         return {
             RANDOM: (
                 "The network answers differently when asked again (logits move by"
-                f" {_percent(self.redrawn)} of their spread): attacks that average over no random"
+                f" {share_text(self.redrawn)} of their spread): attacks that average over no random"
                 " numbers find less than there is, so its robustness is overrated."
             )
         }
@@ -173,7 +174,7 @@ class _Asked:
         """noise: what calls differ by anyway, which says nothing about the batch."""
         if moved.share <= max(named, NOISES * noise):
             return {}
-        said = f"logits move by {_percent(moved.share)} of their spread when {when}"
+        said = f"logits move by {share_text(moved.share)} of their spread when {when}"
         if moved.share > max(refused, NOISES * noise):
             raise InputError(
                 "the network's answer for an image depends on the other images of its batch"
@@ -257,8 +258,8 @@ def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
         return {}
     return {
         ORDER: (
-            f"The network is right for {_percent(float((given == truth).mean()))} of {len(truth)}"
-            f" images and would be for {_percent(float(there.mean()))} with its outputs in another"
+            f"The network is right for {share_text(float((given == truth).mean()))} of {len(truth)}"
+            f" images and would be for {share_text(float(there.mean()))} with its outputs in another"
             " order: it seems to number the classes otherwise than the data set, so put its"
             " outputs in that order and evaluate again."
         )
@@ -280,8 +281,8 @@ def _input_range(trial: Trial, x: Tensor, y: Tensor, right: Tensor) -> dict[str,
         return {}
     return {
         RANGE: (
-            f"The network is right for {_percent(float(right.float().mean()))} of {len(y)} images"
-            f" in [0,1], which it is given, and for {_percent(best[0])} of the same images"
+            f"The network is right for {share_text(float(right.float().mean()))} of {len(y)} images"
+            f" in [0,1], which it is given, and for {share_text(best[0])} of the same images"
             f" {best[1]}: it seems to be made for those, so scale inside its forward pass and"
             " evaluate again."
         )
@@ -297,7 +298,3 @@ def _ranges(x: Tensor) -> Iterator[tuple[str, Tensor]]:
         x.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-3),
     )
     yield "with mean 0 and variance 1 over the data set", (x - mean) / std
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

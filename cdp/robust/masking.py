@@ -16,6 +16,7 @@ from cdp.robust.surface import DIRECTIONS, loss_rises, loss_surface
 from cdp.robust.trial import ShouldStop, Trial
 from cdp.statistics.shares import share_difference, wilson
 from cdp.values.evaluation import Check, Masking, Surface, Verdict
+from cdp.values.text import bounds_text, share_text
 from cdp.values.types import Interval
 
 SPARE = 0.03
@@ -103,7 +104,7 @@ class _Panel:
         )
         said = (
             f"PGD-{LARGE_STEPS} at a budget of {budget:.3g}, which reaches every image, leaves"
-            f" {_percent(left)} right, and chance is {100 * chance:.3g} %"
+            f" {share_text(left.value)} right, and chance is {100 * chance:.3g} %"
         )
         return _check(
             "large-budget",
@@ -124,7 +125,7 @@ class _Panel:
         ten, forty, most = (100 * figures[name] for name in ("pgd10", "pgd40", "pgd200"))
         said = (
             f"PGD with 10, 40 and 200 steps leaves {ten:.1f}, {forty:.1f} and {most:.1f} % right,"
-            f" the last a fall by {_points(fall)}"
+            f" the last a fall by {_change(fall)}"
         )
         return _check("steps", said, judged(fall, MORE_STEPS), figures)
 
@@ -145,7 +146,7 @@ class _Panel:
         share = _share(turned)
         said = (
             f"Square, without gradients, turns {turned.sum()} of the {left.sum()} images that PGD"
-            f" leaves, {_percent(share)} of all"
+            f" leaves, {share_text(share.value)} of all"
         )
         return _check(
             "black-box",
@@ -167,7 +168,7 @@ class _Panel:
         low, high = float(shares.min()), float(shares.max())
         said = (
             f"Ten random starts of PGD-40 leave {100 * low:.1f} to {100 * high:.1f} % right and"
-            f" disagree on {apart} images; together they turn {_points(gain)} more than the first"
+            f" disagree on {apart} images; together they turn {_change(gain)} more than the first"
         )
         figures = {
             "lowest": low,
@@ -197,7 +198,7 @@ class _Panel:
         median, other = float(np.median(along)), float(np.median(across))
         said = (
             f"Loss rises no further along the gradient than along the best of {DIRECTIONS} random"
-            f" directions for {_percent(flat)} of {len(rows)} right images (medians {median:.3g}"
+            f" directions for {share_text(flat.value)} of {len(rows)} right images (medians {median:.3g}"
             f" and {other:.3g} nats)"
         )
         check = _check(
@@ -249,12 +250,6 @@ def _share(hits: np.ndarray) -> Interval:
     return wilson(int(hits.sum()), len(hits))
 
 
-def _percent(share: Interval) -> str:
-    return f"{100 * share.value:.1f} %"
-
-
-def _points(difference: Interval) -> str:
-    return (
-        f"{100 * difference.value:.1f} points ({100 * difference.low:.1f} to"
-        f" {100 * difference.high:.1f})"
-    )
+def _change(difference: Interval) -> str:
+    """A difference without its sign, which the sentence says."""
+    return f"{100 * difference.value:.1f} points ({bounds_text(difference)})"

@@ -16,6 +16,7 @@ from cdp.robust.attacks import Loss, cross_entropy, margin, pgd
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
 from cdp.robust.trial import ShouldStop, Trial, batches, seeded
 from cdp.values.evaluation import STANDS, WRONG_BEFORE
+from cdp.values.text import counted
 
 BACKWARD = 1
 """Cost of a gradient beside its forward pass, in forward passes: measured with frozen parameters on
@@ -152,7 +153,7 @@ def pgd_suite(
     Its first start is that of ``quick``. Raises InputError for no steps or no starts.
     """
     losses = (("pgd-ce", "cross-entropy", cross_entropy), ("pgd-margin", "CW margin", margin))
-    starts = f"{restarts} random start{'s' if restarts > 1 else ''}"
+    starts = f"{counted(restarts, 'random start')}"
     return [
         _pgd_stage(
             net,

@@ -21,6 +21,7 @@ from cdp.errors import CdpError
 from cdp.robust.attacks import pgd
 from cdp.robust.recipes import to_tensor
 from cdp.statistics.shares import near_chance
+from cdp.values.text import share_text
 from cdp.values.types import EpochMetrics
 
 BATCH = 250
@@ -382,7 +383,7 @@ def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Pro
         "collapse",
         first.metrics.epoch,
         f"labels have collapsed since epoch {first.metrics.epoch} (clean accuracy"
-        f" {last.metrics.clean_accuracy:.1%}, {last.top_share:.0%} of the predictions are one"
+        f" {share_text(last.metrics.clean_accuracy)}, {share_text(last.top_share, 0)} of the predictions are one"
         " class): lower epsilon or learning_rate, raise warm_up, or take a larger network",
     )
 
@@ -418,7 +419,7 @@ def overfitting(history: Sequence[Checked], *, epsilon: float) -> Problem | None
         "overfitting",
         since,
         f"robust overfitting since epoch {since}: robust accuracy on validation images is"
-        f" {window[-1]:.1%} (mean of {k} validations) after {last.best_robust:.1%} at epoch"
+        f" {share_text(window[-1])} (mean of {k} validations) after {share_text(last.best_robust)} at epoch"
         f" {last.best_epoch}, while it rose in training: use the best epoch, add synthetic images"
         " or raise weight_decay",
     )

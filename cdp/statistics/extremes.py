@@ -10,6 +10,7 @@ import numpy as np
 
 from cdp.statistics.holm import holm
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
+from cdp.values.text import listed
 
 ALPHA = 0.05
 
@@ -45,12 +46,10 @@ def weakest_words(
     if not rivals:
         return low, ""
     named = sorted(rivals, key=lambda place: hits[place] / images[place])
-    shown = ", ".join(names[place] for place in named[:most])
-    more = f" and {len(named) - most} more" if len(named) > most else ""
     return (
         low,
         (
-            f"{shown}{more} cannot be told from it (Fisher, corrected by Holm for {len(names) - 1}"
+            f"{listed((names[place] for place in named), most)} cannot be told from it (Fisher, corrected by Holm for {len(names) - 1}"
             " classes)"
         ),
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from cdp.errors import InputError
 from cdp.statistics.checks import share_of
+from cdp.values.text import counted
 from cdp.values.types import Interval
 
 Unit = Literal["paired seeds", "seeds", "shared images"]
@@ -110,15 +111,6 @@ def verdict(
     )
 
 
-def no_width(found: Interval) -> str:
-    """In place of the bounds of equal values."""
-    return (
-        f"the same in all {found.n:,}, so no interval"
-        if found.n > 1
-        else "one value, so no interval"
-    )
-
-
 def _check(
     difference: Interval | None, p: float | None, count: int, unit: Unit, level: float
 ) -> None:
@@ -168,8 +160,7 @@ def _basis(count: int, unit: Unit) -> str:
 def _number_of(count: int, unit: Unit) -> str:
     if unit == "seeds":
         return f"{count:,} seeds in all"
-    what = "shared image" if unit == "shared images" else "paired seed"
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    return counted(count, "shared image" if unit == "shared images" else "paired seed")
 
 
 def _outlook(more: int | None, unit: Unit) -> str:

@@ -4,13 +4,14 @@ corrected for how many are tried."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cdp.embedding.intervals import difference, log_ratio, p_value
 from cdp.statistics.holm import holm
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
+from cdp.values.text import joined
 from cdp.values.types import Interval
 
 LEVEL = 0.95
@@ -277,7 +278,7 @@ def _unlike(first: Measured, second: Measured) -> list[str]:
         if UNLABELLED in one.sizes:
             return [f"How far classes are apart is not compared, because {one.name} has no labels."]
     alone = [
-        f"{_listed(missing[:5])} only in {one.name}"
+        f"{joined(missing[:5])} only in {one.name}"
         for one, other in ((first, second), (second, first))
         if (missing := [name for name in one.named_sizes if name not in other.named_sizes])
     ]
@@ -302,7 +303,7 @@ def _told(found: Mapping[str, _Change], what: str) -> str:
     untried = _untried(found)
     if silent:
         claims.append(
-            f"no difference can be told in {_listed(silent)}"
+            f"no difference can be told in {joined(silent)}"
             if claims or untried
             else f"no difference in {what} can be told"
         )
@@ -315,12 +316,7 @@ def _untried(found: Mapping[str, _Change]) -> str:
     if not names:
         return ""
     has, them = ("has", "it") if len(names) == 1 else ("have", "them")
-    return f"{_listed(names)} {has} no interval, so nothing is claimed of {them}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{joined(names)} {has} no interval, so nothing is claimed of {them}"
 
 
 def _number(value: float) -> str:

@@ -70,11 +70,6 @@ def form_of(info: DatasetInfo) -> ImageForm:
     return ImageForm(height, width, _MODES[channels])
 
 
-def form_in_words(form: ImageForm) -> str:
-    """ "28 x 28 px, grey"."""
-    return f"{form.width} x {form.height} px, {_COLOURS[form.mode]}"
-
-
 def save_upload(image: np.ndarray) -> str:
     """Keep (H,W,C) uint8 and return its hash. A home that cannot be written is told by
     ``load_upload`` not finding it."""

@@ -32,6 +32,7 @@ from cdp.tasks.measured import (
 )
 from cdp.tasks.sources import NAME_DATASET, Source, dataset_of, matched, open_source, real_images
 from cdp.tasks.watching import Report, ignore
+from cdp.values.text import counted
 
 __all__ = [
     "ROWS",
@@ -171,7 +172,7 @@ class _Task:
         chosen = source.rows(rows)
         if len(chosen) < 2:
             raise InputError(
-                f"{source.title} has {len(chosen)} image{'s' * (len(chosen) != 1)}: figures take 2"
+                f"{source.title} has {counted(len(chosen), 'image')}: figures take 2"
                 " or more, so generate more"
             )
         if sizes is not None:

@@ -29,6 +29,7 @@ from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import NewLabels, save_part
 from cdp.tasks.watching import Report, ignore
+from cdp.values.text import bounds_text, counted, listed, share_text
 from cdp.values.types import Interval
 
 CONFIDENCE = 0.9
@@ -173,14 +174,14 @@ def sentences(found: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
     share = found.share
     who = f"{found.encoder.name} ({found.encoder.sha256[:12]})"
     said = [
-        f"{found.kept:,} of {found.images:,} images were kept ({share.value:.1%}): {who} gives them"
+        f"{found.kept:,} of {found.images:,} images were kept ({share_text(share.value)}): {who} gives them"
         f" a class with probability {found.min_confidence:g} or more."
     ]
     if found.agreement is not None and found.judge is not None:
         seen = found.agreement
         said.append(
-            f"{found.judge.name}, another network, gives {seen.value:.1%} of them the same class"
-            f" (95 % interval {seen.low:.1%} to {seen.high:.1%}, n = {seen.n:,})."
+            f"{found.judge.name}, another network, gives {share_text(seen.value)} of them the same class"
+            f" (95 % interval {bounds_text(seen)}, n = {seen.n:,})."
         )
     else:
         said.append(f"How often these labels are right is not known: {found.not_checked}.")
@@ -191,11 +192,7 @@ def sentences(found: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
         )
     absent = [name for name, count in zip(class_names, found.balance, strict=False) if not count]
     if absent:
-        said.append(
-            "No image of"
-            f" {', '.join(absent[:6])}{f' and {len(absent) - 6} more' if len(absent) > 6 else ''}"
-            " was kept."
-        )
+        said.append(f"No image of {listed(absent)} was kept.")
     return said
 
 
@@ -270,7 +267,7 @@ def _best(made: SampleSet, source: Source, dataset: str) -> str:
         height, width, channels = source.image.shape[1:]
         raise InputError(
             f"encoder: {named} has no classifier here that sees images of {width} x {height} px and"
-            f" {channels} channel{'s' * (channels != 1)}: train one with python -m cdp"
+            f" {counted(channels, 'channel')}: train one with python -m cdp"
             f" pretrain-encoder --dataset {shlex.quote(named)}, or name another data set or encoder"
         )
     return found

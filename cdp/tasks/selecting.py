@@ -21,6 +21,7 @@ from cdp.tasks.scoring import score_rows
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import drop_flagged, part_of, save_part, unflagged
 from cdp.tasks.watching import Report, ignore
+from cdp.values.text import counted
 
 Criterion = Literal["separability", "confidence", "entropy", "gradient-norm", "random"]
 Order = Literal["highest", "lowest"]
@@ -100,7 +101,7 @@ def chosen_rows(
     for value, share, part in zip(classes, quota, parts, strict=True):
         if len(part) < share:
             raise InputError(
-                f"keep: class {value} has {len(part)} image{'s' * (len(part) != 1)} where its share"
+                f"keep: class {value} has {counted(len(part), 'image')} where its share"
                 f" of {keep} is {share}: keep fewer, or switch balanced off"
             )
     return np.sort(np.concatenate(parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cdp.ui.kit.catalog import Catalog, read_catalog
+from cdp.values.text import listed
 from cdp.work.records import Run, list_runs
 
 
@@ -67,10 +68,10 @@ def rows(catalog: Catalog, sets: list[str], runs: list[Run]) -> list[tuple[str, 
         {catalog.titles.get(name, name) for names in catalog.encoders.values() for name in names}
     )
     return [
-        ("Diffusion models", _listed(list(catalog.models), "none")),
-        ("Encoders that can guide", _listed(encoders, "none")),
-        ("Data sets", _listed(list(catalog.datasets), "none")),
-        ("Saved sample sets", _listed(sets, "none yet, the first comes from Generate")),
+        ("Diffusion models", listed(catalog.models) or "none"),
+        ("Encoders that can guide", listed(encoders) or "none"),
+        ("Data sets", listed(catalog.datasets) or "none"),
+        ("Saved sample sets", listed(sets) or "none yet, the first comes from Generate"),
         ("Training runs", _counted([run for run in runs if run.kind == "train"], "Train")),
         ("Evaluations", _counted([run for run in runs if run.kind == "evaluate"], "Evaluate")),
     ]
@@ -87,10 +88,3 @@ def _counted(runs: list[Run], page: str) -> str:
         if going
         else ""
     )
-
-
-def _listed(names: list[str], nothing: str, most: int = 6) -> str:
-    if not names:
-        return nothing
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cdp.values.evaluation import Curve
+from cdp.values.text import span_text
 from cdp.values.types import Interval
 
 Metric = Literal["robust", "clean"]
@@ -52,12 +53,6 @@ def compute_text(spent: Sequence[Compute | None]) -> str:
         f"{span_text([one.steps for one in known])} optimiser steps,"
         f" {span_text([one.images for one in known])} images seen{more}"
     )
-
-
-def span_text(counts: Sequence[int]) -> str:
-    """A count, or the least and the most of several."""
-    low, high = min(counts), max(counts)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 @dataclass(frozen=True)

@@ -151,15 +151,6 @@ class Model:
     training: Mapping[str, Any] | None = None
 
 
-def budget_text(epsilon: float) -> str:
-    """A budget as people write it: whole grey levels as a fraction where no short decimal
-    says it."""
-    levels = round(255 * epsilon)
-    if round(epsilon, 3) != epsilon and levels > 0 and abs(epsilon - levels / 255) < 1e-6:
-        return f"{levels}/255"
-    return f"{epsilon:.4g}"
-
-
 def without_width(label: str) -> str:
     """A label without the width of one run's interval, which says nothing of how it was
     measured."""

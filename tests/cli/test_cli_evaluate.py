@@ -19,6 +19,7 @@ from cdp.cli.owncode import own_network
 from cdp.errors import InputError
 from cdp.paths import ROOT, runs_dir
 from cdp.values.evaluation_files import OUTCOMES, read_outcomes, read_report, report_json
+from cdp.values.text import share_text
 from tests.cli.test_cli_train import cdp, cdp_json
 from tests.tasks.evaluating_world import make_data, make_run
 
@@ -94,8 +95,8 @@ def test_a_training_is_evaluated_by_name_and_every_export_says_the_same(
         or report["label"].replace("+/-", "±") in files[0].read_text()
     )
     told = cdp("show", final["run"])
-    assert f"robust: {main['robust']['value']:.1%}" in told and report["label"] in told
-    assert f"{main['robust']['value']:.1%}" in cdp("runs", "--kind", "evaluate")
+    assert f"robust: {share_text(main['robust']['value'])}" in told and report["label"] in told
+    assert f"{share_text(main['robust']['value'])}" in cdp("runs", "--kind", "evaluate")
 
 
 def test_killed_in_the_middle_it_goes_on_to_the_same_outcome_for_every_image(world: Path) -> None:

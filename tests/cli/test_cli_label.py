@@ -12,6 +12,7 @@ import pytest
 from cdp import paths
 from cdp.cli.main import main
 from cdp.results.table.labels import Labels, read_labels
+from cdp.values.text import share_text
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run
 
@@ -152,8 +153,9 @@ def test_the_table_says_the_figures_of_the_whole_record_and_the_labels(cdp: Cdp)
     best = next(run for run in json.loads(cdp("runs", "--json"))["runs"] if run["run"] == "2026-3")[
         "best"
     ]
-    assert f"{best['clean_accuracy']:.1%}  {best['robust_accuracy']:.1%}" in line and line.endswith(
-        "starred, night"
+    assert (
+        f"{share_text(best['clean_accuracy'])}  {share_text(best['robust_accuracy'])}" in line
+        and line.endswith("starred, night")
     )
 
 

@@ -94,7 +94,7 @@ def test_pixels_need_no_encoder_and_give_what_the_formula_gives(
     assert done.returncode == 0, done.stderr
     expected = between_within_ratio(image.reshape(COUNT, -1) / 255, label)
     line = next(line for line in done.stdout.splitlines() if "Between / within" in line)
-    assert f"{expected:.4g}" in line and "95% interval" in line
+    assert f"{expected:.4g}" in line and "95 % interval" in line
 
 
 @pytest.mark.parametrize(

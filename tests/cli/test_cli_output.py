@@ -4,37 +4,12 @@ from __future__ import annotations
 
 import io
 
-import pytest
-
-from cdp.cli.output import ProgressLine, bytes_text, duration
+from cdp.cli.output import ProgressLine
 
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.2, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (185, "3 min 05 s"),
-        (3599.7, "1 h 00 min"),
-        (7830, "2 h 10 min"),
-    ],
-)
-def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (25_276_502_016, "25.3 GB"), (3e12, "3.0 TB")],
-)
-def test_bytes_come_in_the_unit_that_reads_best(count: float, text: str) -> None:
-    assert bytes_text(count) == text
 
 
 def test_a_log_gets_whole_lines_and_not_one_a_batch() -> None:

@@ -65,7 +65,7 @@ def test_the_title_claims_a_difference_only_where_the_interval_leaves_zero_out(
     title = finding(MEASURES[0], result(apart(low, high)))
     assert words in title
     assert "n = 64" in title
-    assert "95% interval" in title
+    assert "95 % interval" in title
 
 
 def test_nothing_is_found_in_fewer_than_ten_images_of_a_class() -> None:
@@ -85,7 +85,7 @@ def test_identical_images_are_said_to_be_so_in_place_of_a_difference() -> None:
 
 
 def test_agreement_is_said_in_points_of_percent() -> None:
-    assert "+6.0 points, 95% interval +1.0 to +11.0" in finding(
+    assert "+6.0 points, 95 % interval +1.0 to +11.0" in finding(
         MEASURES[0], result(apart(0.01, 0.11))
     )
 

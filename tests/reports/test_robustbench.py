@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cdp.reports.robustbench import budget, robustbench_record
+from cdp.reports.robustbench import robustbench_record
 from cdp.values.evaluation import Check, EvalReport, Masking, Model
 from tests.evaluations import report
 
@@ -114,25 +114,6 @@ def test_a_sign_of_masking_makes_the_number_unreliable() -> None:
         is False
     )
     assert robustbench_record(found(masking=None))["unreliable"] is False
-
-
-@pytest.mark.parametrize(
-    ("epsilon", "text"),
-    [
-        (8 / 255, "8/255"),
-        (0.0313725, "8/255"),
-        (128 / 255, "128/255"),
-        (0.031, "0.031"),
-        (0.1, "0.1"),
-        (0.3, "0.3"),
-        (0.2, "0.2"),
-        (1.0, "1"),
-        (0.5, "0.5"),
-        (1e-7, "1e-07"),
-    ],
-)
-def test_budgets_are_whole_grey_levels_or_decimals(epsilon: float, text: str) -> None:
-    assert budget(epsilon) == text
 
 
 def test_the_further_key_holds_interval_seed_versions_hashes_and_settings() -> None:

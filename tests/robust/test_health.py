@@ -251,7 +251,7 @@ def test_collapse_is_told_after_several_epochs_at_chance_and_not_before() -> Non
     assert found is not None
     assert found.since == 11
     assert "since epoch 11" in found.sentence
-    assert "100% of the predictions are one class" in found.sentence
+    assert "100 % of the predictions are one class" in found.sentence
     assert collapse([*good, *bad, _epoch(21, 0.5, 0.2)], classes=10, epsilon=EPSILON) is None
 
 

@@ -259,7 +259,7 @@ def test_what_is_here_is_not_trained_twice_and_leads_to_the_other_pages(shapes: 
         "Noise-aware encoder": False,
         "Diffusion model": False,
     }
-    assert "87.5%" in texts(app)
+    assert "87.5 %" in texts(app)
     assert "5. Use them" in [heading.value for heading in app.subheader]
     assert "generated unguided only" in texts(app)
 

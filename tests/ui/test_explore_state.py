@@ -89,7 +89,7 @@ def test_the_start_is_the_newest_sets_beside_real_images() -> None:
             [
                 "are those of the feature space",
                 "draws the same layout",
-                "10% of the map's radius",
+                "10 % of the map's radius",
                 "0.970",
                 "n = 1,000",
             ],
@@ -97,17 +97,17 @@ def test_the_start_is_the_newest_sets_beside_real_images() -> None:
         (
             MapQuality(0.97, 0.0101, 1000, 15),
             False,
-            ["a similar layout, not the same:", "10% of the map's radius"],
+            ["a similar layout, not the same:", "10 % of the map's radius"],
         ),
         (
             MapQuality(0.97, 0.1, 1000, 15),
             False,
-            ["a similar layout, not the same:", "32% of the map's radius"],
+            ["a similar layout, not the same:", "32 % of the map's radius"],
         ),
         (
             MapQuality(0.97, 0.3, 1000, 15),
             False,
-            ["another layout", "mean nothing", "55% of the map's radius"],
+            ["another layout", "mean nothing", "55 % of the map's radius"],
         ),
         (MapQuality(0.90, 0.05, 1000, 15), False, ["roughly right"]),
         (MapQuality(0.70, 0.05, 1000, 15), True, ["Do not read"]),

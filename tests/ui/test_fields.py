@@ -12,7 +12,7 @@ from cdp.config.generate import GenerateConfig, flatten
 from cdp.config.presets import PRESETS, preset
 from cdp.config.train import TrainConfig
 from cdp.ui.generate.form import GROUPS, SPREAD
-from cdp.ui.kit.fields import TITLES, fields, fields_of, ladder, number, relevant
+from cdp.ui.kit.fields import TITLES, fields, fields_of, ladder, relevant
 
 
 def test_every_leaf_of_the_config_has_a_field_and_a_place_in_the_form() -> None:
@@ -110,11 +110,3 @@ def test_without_a_loss_no_other_guidance_control_is_shown() -> None:
         relevant(leaf, flat) for leaf in ("strength", "encoder", "window_start", "point", "head")
     )
     assert relevant("steps", flat)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.05, "0.05"), (20, "20"), (1e5, "100,000"), (2**31 - 1, "2,147,483,647"), (0.5, "0.5")],
-)
-def test_numbers_are_written_as_a_person_would(value: float, text: str) -> None:
-    assert number(value) == text

@@ -113,7 +113,7 @@ def test_a_finished_generation_shows_figures_with_interval_and_n(
     app = page(count="32", steps="4")
     assert generated(app).state == "done"
     assert "32 images in 0.5 s, seed 0" in text(app)
-    assert "cannot be told apart: +5.0 points (95% interval -1.0 to +10.0), n = 12" in text(app)
+    assert "cannot be told apart: +5.0 points (95 % interval -1.0 to +10.0), n = 12" in text(app)
     assert "No verdict on guidance" not in text(app)
     assert app.select_slider(key=f"step_{app.session_state['live_job'].id}").value == 4
 

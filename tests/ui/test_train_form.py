@@ -16,10 +16,11 @@ from cdp.data.sets import save_set
 from cdp.errors import CdpError
 from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.titles import TITLES
-from cdp.ui.kit.widgets import UNUSABLE, as_number, number_text
+from cdp.ui.kit.widgets import UNUSABLE, as_number
 from cdp.ui.train.catalog import info_of, read_train_choices
 from cdp.ui.train.form import GROUPS, ceilings, changed_from, empty, relevant, settle
 from cdp.ui.train.state import Trained, plain_of
+from cdp.values.text import exact_text
 from cdp.values.types import DatasetInfo
 
 GREY = DatasetInfo("grey", "Grey", tuple("abc"), (1, 8, 8), 0.1, "none")
@@ -120,7 +121,7 @@ def test_a_count_is_a_whole_number(text: str, value: object) -> None:
 
 @given(st.floats(1e-9, 100) | st.integers(1, 254).map(lambda level: level / 255))
 def test_a_number_in_its_box_is_read_back_as_the_same(value: float) -> None:
-    assert as_number(fields_of(TrainConfig)["epsilon"], number_text(value)) == pytest.approx(
+    assert as_number(fields_of(TrainConfig)["epsilon"], exact_text(value)) == pytest.approx(
         value, abs=1e-12
     )
 
@@ -139,7 +140,7 @@ def test_a_number_in_its_box_is_read_back_as_the_same(value: float) -> None:
     ],
 )
 def test_a_radius_is_written_as_the_field_does(value: float | None, text: str) -> None:
-    assert number_text(value) == text
+    assert exact_text(value) == text
 
 
 def test_what_differs_from_a_preset_is_told_with_both_values() -> None:

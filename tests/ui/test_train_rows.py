@@ -10,7 +10,6 @@ import pytest
 
 from cdp.config.train import TrainConfig
 from cdp.ui.kit.run_controls import moving, share
-from cdp.ui.train.outcome import interval_text
 from cdp.ui.train.rows import (
     Followers,
     Standing,
@@ -134,10 +133,3 @@ def test_runs_of_another_kind_are_not_listed(cdp_home: Path) -> None:
         (run.folder / "config.json").read_text().replace('"train"', '"pretrain"', 1)
     )
     assert train_runs(list_runs()) == []
-
-
-def test_an_accuracy_has_its_wilson_interval_and_none_without_n() -> None:
-    # Wilson (1927) for 50 of 100: 0.5 +- 1.96 sqrt(0.25/100 + 1.96^2/40000) / (1 + 1.96^2/100), by
-    # hand.
-    assert interval_text(0.5, 100) == "40.4 to 59.6"
-    assert interval_text(0.5, 0) == ""

@@ -13,6 +13,7 @@ from cdp.results.comparing.arms import Group
 from cdp.results.comparing.measured import Measured
 from cdp.results.comparing.numbers import VALIDATION, Number, Numbers, Setting
 from cdp.values.comparison import Compute
+from cdp.values.text import listed
 from cdp.work.records import Run
 
 _NAMED = 5
@@ -121,7 +122,7 @@ def _about_validation(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) 
         options = f"--attack {best.suite} --count {best.n}{part}"
     lacking = [run.name for run, one in zip(runs, evaluated, strict=True) if not one]
     why = (
-        f"no evaluation of {_named(lacking)} is here"
+        f"no evaluation of {listed(lacking, _NAMED)} is here"
         if lacking
         else "the evaluations of these runs have no attack, budget and images in common"
     )
@@ -131,11 +132,6 @@ def _about_validation(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) 
         f" evaluate RUN {options} gives numbers to cite."
     )
     return [said]
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
 
 
 def _without(arm: Measured, run: Run, own: Numbers) -> str:

@@ -19,8 +19,9 @@ from cdp.results.comparing.numbers import VALIDATION, Number, Numbers, numbers_o
 from cdp.results.comparing.outcomes import OutcomeReader
 from cdp.results.comparing.trained_on import SetMark, TrainedOn, trained_on
 from cdp.results.table.reached import Reached, reached_of
-from cdp.values.comparison import Arm, Comparison, Compute, Seed, span_text
+from cdp.values.comparison import Arm, Comparison, Compute, Seed
 from cdp.values.evaluation import Curve, EvalReport
+from cdp.values.text import span_text
 from cdp.work.records import Run
 
 _EMPTY = {"real": "all", "synthetic": "none", "steps": "set in epochs", "epochs": "set in steps"}

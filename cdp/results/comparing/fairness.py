@@ -4,7 +4,7 @@ beside a verdict on them."""
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdp.config.evaluate import QUICK_COUNT
@@ -17,6 +17,7 @@ from cdp.results.comparing.numbers import VALIDATION
 from cdp.statistics.shares import near_chance
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.values.comparison import COMPUTE_TOLERANCE, Compute, Metric, compute_text, equal_compute
+from cdp.values.text import listed
 from cdp.work.records import Run
 
 _NAMED = 3
@@ -69,7 +70,7 @@ def uneven_seeds(arm: Measured) -> list[str]:
         if one.compute is not None and _AS_MUCH * one.compute.steps < max(known)
     ]
     told = (
-        f"{_list([_ended(one) for one in short])}, the others {max(known):,}"
+        f"{listed((_ended(one) for one in short), _NAMED)}, the others {max(known):,}"
         if short
         else f"they saw {compute_text(arm.spent)}"
     )
@@ -153,7 +154,7 @@ def _unequal(first: Measured, second: Measured, seeds: Sequence[int]) -> str:
     unknown = [one.run.name for one in every if one.compute is None]
     if unknown:
         return (
-            f"how many optimiser steps {_list(unknown)} took is not known, as metrics.jsonl in the"
+            f"how many optimiser steps {listed(unknown, _NAMED)} took is not known, as metrics.jsonl in the"
             " folder of the run is gone or names none, so compute alone may make the difference:"
             " train again"
         )
@@ -178,11 +179,11 @@ def _remedy(first: Measured, second: Measured, every: Sequence[_Spent]) -> str:
         return f"train {second.name} again with --batch {batches[0]} --steps {most}"
     working = [run.name for run in short if not run.over]
     if working:
-        return f"wait until {_list(working)} {'is' if len(working) == 1 else 'are'} over"
+        return f"wait until {listed(working, _NAMED)} {'is' if len(working) == 1 else 'are'} over"
     resumed = [run for run in short if run.state in _RESUMED]
     if len(resumed) == len(short):
         return (
-            f"let {_list([run.name for run in short])} go on"
+            f"let {listed((run.name for run in short), _NAMED)} go on"
             f" ({' and '.join(f'python -m cdp resume {shlex.quote(run.id)}' for run in short[:_NAMED])})"
         )
     same_batch = first.group.config.batch == second.group.config.batch
@@ -190,7 +191,7 @@ def _remedy(first: Measured, second: Measured, every: Sequence[_Spent]) -> str:
     whom = (
         arms[0]
         if len(arms) == 1 and len(short) == len(_members(first, second, arms[0]))
-        else _list([run.name for run in short])
+        else listed((run.name for run in short), _NAMED)
     )
     early = any(run.state == "failed" for run in short)
     return (
@@ -256,9 +257,3 @@ def _of_seeds(some: Sequence[int], every: Mapping[int, object]) -> str:
     if len(some) == len(every):
         return "in its one seed" if len(every) == 1 else f"in all {len(every)} seeds"
     return f"in seed{'s' * (len(some) > 1)} {', '.join(map(str, some))}"
-
-
-def _list(names: Iterable[str]) -> str:
-    found = list(names)
-    shown = ", ".join(found[:_NAMED])
-    return shown if len(found) <= _NAMED else f"{shown} and {len(found) - _NAMED} more"

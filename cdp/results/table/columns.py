@@ -4,7 +4,6 @@ rows sorted and grouped by them."""
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -12,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.results.table.rows import Row
+from cdp.values.text import time_text
 
 Holds = Literal["text", "texts", "tags", "flag", "number", "percent", "seconds", "time"]
 SEED_GROUP = "seed group"
@@ -111,11 +111,6 @@ def value_text(column: Column, row: Row) -> str:
     if isinstance(value, float):
         return f"{value:.1f}" if column.holds == "percent" else f"{value:.6g}"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def time_text(when: float) -> str:
-    """Local time to the minute: "2026-11-24 12:00"."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
 
 
 def _key(value: Any) -> Any:

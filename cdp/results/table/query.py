@@ -23,8 +23,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from cdp.errors import InputError
-from cdp.results.table.columns import Column, column_named, nearest, time_text
+from cdp.results.table.columns import Column, column_named, nearest
 from cdp.results.table.rows import Row
+from cdp.values.text import time_text
 from cdp.work.records import State
 
 Condition = Callable[[Row], bool]

@@ -13,6 +13,7 @@ from cdp.ui.compare.kept import keep_columns
 from cdp.ui.compare.state import GROUPED, SEEDS, STAR, Compared, offered_columns, plain_columns
 from cdp.ui.kit.run_controls import say_wrong
 from cdp.ui.kit.words import plain
+from cdp.values.text import counted
 
 EXAMPLES = (
     (
@@ -93,7 +94,7 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
     if wrong:
         st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}."))
     if hidden and not wrong:
-        label = f"Show {hidden:,} archived run{'s' * (hidden != 1)}"
+        label = f"Show {counted(hidden, 'archived run')}"
         st.button(
             label,
             type="tertiary",

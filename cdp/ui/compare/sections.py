@@ -10,13 +10,14 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.train import TrainConfig
-from cdp.statistics.verdicts import no_width
 from cdp.ui.compare.parts import chart_of, numbers
 from cdp.ui.compare.result import Shown
 from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.titles import TITLES
 from cdp.ui.kit.words import plain
-from cdp.values.comparison import Arm, Metric, span_text
+from cdp.values.comparison import Arm, Metric
+from cdp.values.text import bounds_text, counted, span_text
+from cdp.values.types import Interval
 
 PAIRS_SHOWN = 2
 """Pairs of arms whose classes are drawn at once; of more, one is chosen."""
@@ -35,7 +36,7 @@ def differs(shown: Shown) -> None:
 def _differ_title(found: Mapping[str, tuple[str, ...]]) -> str:
     if not found:
         return "The arms have the same settings"
-    return f"The arms differ in {len(found)} setting{'s' * (len(found) != 1)}"
+    return f"The arms differ in {counted(len(found), 'setting')}"
 
 
 def _differ_rows(
@@ -102,18 +103,13 @@ def _compute(arm: Arm) -> dict[str, str]:
     }
 
 
-def _share(arm: Arm, metric: str) -> str:
-    found = getattr(arm, metric)
-    if found is not None and not found.wide:
-        return f"{100 * found.value:.1f} ({no_width(found)})"
-    return (
-        ""
-        if found is None
-        else f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
-    )
+def _share(arm: Arm, metric: Metric) -> str:
+    """In per cent, without the sign."""
+    found: Interval | None = getattr(arm, metric)
+    return "" if found is None else f"{100 * found.value:.1f} ({bounds_text(found)})"
 
 
-def _in_words(arm: Arm, metric: str) -> str:
+def _in_words(arm: Arm, metric: Metric) -> str:
     return f"{arm.name} {_share(arm, metric) or 'not measured'} %"
 
 

@@ -15,8 +15,9 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.figures.palette import Sign
 from cdp.ui.gallery.images import grid_png, names_in, number_in, rows_of_page
-from cdp.ui.gallery.parts import class_name, stamp
+from cdp.ui.gallery.parts import stamp
 from cdp.ui.kit.words import GLYPHS
+from cdp.values.text import class_name
 
 IMAGES = 20
 """Of each set, about."""
@@ -84,7 +85,8 @@ def _pictures(one: SampleSet, value: int | None, each: int) -> str:
     if png is None:
         return "<span style='opacity:0.7'>none</span>"
     alt = html.escape(
-        f"{'images' if value is None else class_name(one, value)} in {one.name}", quote=True
+        f"{'images' if value is None else class_name(one.class_names, value)} in {one.name}",
+        quote=True,
     )
     data = base64.b64encode(png).decode()
     return (

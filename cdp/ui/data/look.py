@@ -9,15 +9,16 @@ from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Concern, Facts
 from cdp.data.registry import load_split
 from cdp.ui.data.pictures import class_rows, first_rows
-from cdp.ui.data.sets import held_out, size_in_words
+from cdp.ui.data.sets import held_out
 from cdp.ui.kit.words import plain
+from cdp.values.text import image_size
 
 
 def facts_column(seen: Facts) -> None:
     """Shape, counts and what is held out."""
     tests = f", {seen.tests:,} test images" if seen.tests else ", no test images"
     st.markdown(plain(f"{seen.images:,} training images{tests}"))
-    st.markdown(plain(f"{size_in_words(seen.shape)}, {len(seen.classes)} classes"))
+    st.markdown(plain(f"{image_size(*seen.shape[1:], seen.shape[0])}, {len(seen.classes)} classes"))
     st.caption(plain(held_out(seen, EncoderConfig().held_out)))
 
 

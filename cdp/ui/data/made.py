@@ -10,6 +10,7 @@ from typing import Any
 from cdp.models.encoders import JUDGE, TRAINED, list_encoders
 from cdp.models.pipelines import list_models
 from cdp.ui.data.plan import DIFFUSION, ENCODER, MODEL, ROLES
+from cdp.values.text import share_text
 from cdp.work.records import Run, list_runs
 
 
@@ -108,7 +109,7 @@ def _of_encoder(card: Mapping[str, Any]) -> str:
     for key, what in names.items():
         found = accuracy.get(key) if isinstance(accuracy, dict) else None
         if isinstance(found, dict) and isinstance(found.get("value"), int | float):
-            parts.append(f"test {found['value']:.1%}{what} (n = {found.get('n', '?')})")
+            parts.append(f"test {share_text(found['value'])}{what} (n = {found.get('n', '?')})")
     if (
         not parts
         and isinstance(training, dict)
@@ -116,7 +117,7 @@ def _of_encoder(card: Mapping[str, Any]) -> str:
         and training["held_out_score"]
     ):
         parts.append(
-            f"held out {max(training['held_out_score']):.1%} (n = {training.get('held_out', '?')})"
+            f"held out {share_text(max(training['held_out_score']))} (n = {training.get('held_out', '?')})"
         )
     return ", ".join(parts)
 

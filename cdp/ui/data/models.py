@@ -26,7 +26,6 @@ from cdp.ui.data.plan import (
     model_name,
     orders,
     pace,
-    roughly,
     seconds,
 )
 from cdp.ui.data.state import Wizard
@@ -34,6 +33,7 @@ from cdp.ui.kit.fields import Field, fields_of
 from cdp.ui.kit.held import Held
 from cdp.ui.kit.widgets import bound, key_of, number_of
 from cdp.ui.kit.words import plain
+from cdp.values.text import counted, rough_duration
 from cdp.work.failures import sentence
 from cdp.work.launch import launch
 from cdp.work.records import list_runs
@@ -86,7 +86,7 @@ def overview(held: Wizard, seen: Facts, stock: Stock) -> None:
             told.append("in training")
         elif order is not None:
             told.append(
-                f"{plan_in_words(order.config)}, {roughly(measured * seconds(order.config, seen))}"
+                f"{plan_in_words(order.config)}, {rough_duration(measured * seconds(order.config, seen))}"
             )
         rows.append((role.title, "; ".join(told) or "not here", role.use))
     rows += [
@@ -205,7 +205,7 @@ def cost_line(made: Sequence[Order], seen: Facts, stock: Stock) -> str:
     measured = pace(stock.runs, seen)
     took = sum(seconds(order.config, seen) for order in made) * (measured or 1.0)
     how = "as fast as the last one here" if measured else "on two cores, less on a GPU"
-    return f"{len(made)} training{'' if len(made) == 1 else 's'}, {roughly(took)} {how}"
+    return f"{counted(len(made), 'training')}, {rough_duration(took)} {how}"
 
 
 def _orders(held: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:

@@ -199,16 +199,6 @@ def pace(runs: Iterable[Run], seen: Facts) -> float | None:
     return None
 
 
-def roughly(took: float) -> str:
-    """A duration that is only an estimate: whole minutes, then hours to a half."""
-    minutes = round(took / 60)
-    if minutes < 1:
-        return "under 1 min"
-    if minutes < 90:
-        return f"about {minutes} min"
-    return f"about {round(took / 1800) / 2:g} h"
-
-
 def _steps(config: Frozen, seen: Facts) -> int:
     if isinstance(config, PretrainConfig):
         return config.steps

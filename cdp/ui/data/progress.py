@@ -16,9 +16,9 @@ from cdp.ui.components.chart import chart
 from cdp.ui.data.made import of_dataset, role_of
 from cdp.ui.data.pictures import class_rows
 from cdp.ui.data.plan import DIFFUSION, ENCODER, ROLES
-from cdp.ui.kit.engine import in_words
 from cdp.ui.kit.run_controls import POLL_SECONDS, Help, buttons, moving, said, share, state_line
 from cdp.ui.kit.words import plain
+from cdp.values.text import duration, share_text
 from cdp.work.journal import JOURNAL, read_journal
 from cdp.work.records import Run, list_runs
 
@@ -68,13 +68,13 @@ def samples(path: Path) -> Samples | None:
 def training_line(run: Run) -> str:
     """State, steps and time left; once it is over, what it took and came to."""
     took = (
-        f"took {in_words(run.ended - run.started)}"
+        f"took {duration(run.ended - run.started)}"
         if run.state == "finished" and run.started and run.ended
         else ""
     )
     score = (run.result or {}).get("score") if run.kind == ENCODER else None
     return state_line(
-        run, None, took, f"held out {score:.1%}" if isinstance(score, int | float) else ""
+        run, None, took, f"held out {share_text(score)}" if isinstance(score, int | float) else ""
     )
 
 
@@ -156,7 +156,9 @@ def _curves(seen: Facts, runs: Sequence[Run]) -> None:
             )
     if scores:
         with next(columns):
-            last = ", ".join(f"{name} {points[-1][1]:.1%}" for name, points in scores.items())
+            last = ", ".join(
+                f"{name} {share_text(points[-1][1])}" for name, points in scores.items()
+            )
             chart(
                 held_out_curves(scores, 1 / len(seen.classes)),
                 key="data_scores",

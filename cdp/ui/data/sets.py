@@ -45,15 +45,6 @@ def held_out(seen: Facts, wanted: int) -> str:
     )
 
 
-def size_in_words(shape: tuple[int, int, int]) -> str:
-    """(C, H, W) as 16 x 16 px, colour."""
-    channels, height, width = shape
-    kind = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(
-        channels, f"{channels} channels"
-    )
-    return f"{width} x {height} px, {kind}"
-
-
 def _choice(entry: SetEntry) -> Choice:
     card = entry.card or {}
     origin = "imported" if card.get("kind") == "imported" else "generated"

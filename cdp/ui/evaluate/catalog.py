@@ -16,7 +16,8 @@ from cdp.models.encoders import BEST, CARD, list_checkpoints
 from cdp.models.places import given_path, written_path
 from cdp.tasks.evaluate_data import weights_of
 from cdp.ui.kit.run_controls import WORDS
-from cdp.ui.train.rows import percent, train_runs
+from cdp.ui.train.rows import train_runs
+from cdp.values.text import share_text
 from cdp.values.types import DatasetInfo
 from cdp.work.records import Run
 
@@ -65,7 +66,7 @@ def _of_run(run: Run) -> Evaluable:
     best = _best(run)
     parts = [
         run.name,
-        *([f"{percent(best)} robust on validation"] if best is not None else []),
+        *([f"{share_text(best)} robust on validation"] if best is not None else []),
         *([] if run.over else [WORDS[run.state]]),
     ]
     return Evaluable(f"{RUN}{run.id}", " · ".join(parts))

@@ -10,16 +10,16 @@ import streamlit as st
 
 from cdp.config.evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
 from cdp.errors import CdpError, InputError
-from cdp.reports.sentences import norm_budget
 from cdp.tasks.evaluate_data import dataset_named
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
 from cdp.ui.evaluate.state import PLAIN, Evaluated
 from cdp.ui.kit.fields import Field, fields_of
 from cdp.ui.kit.frame import refused
-from cdp.ui.kit.widgets import bound, choice, number_of, number_text, optional_number
+from cdp.ui.kit.widgets import bound, choice, number_of, optional_number
 from cdp.ui.kit.wording import TITLES
 from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import TrainChoices, info_of
+from cdp.values.text import counted, exact_text, threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 
@@ -107,8 +107,7 @@ def explained(flat: Mapping[str, Any]) -> str:
         )
     if flat["attack"] == "pgd":
         return (
-            f"PGD-{flat['steps']} from {flat['restarts']} random"
-            f" start{'s' if flat['restarts'] > 1 else ''} on cross-entropy and on the CW margin,"
+            f"PGD-{flat['steps']} from {counted(flat['restarts'], 'random start')} on cross-entropy and on the CW margin,"
             " each image at its worst: faster than AutoAttack, which usually finds more."
         )
     return (
@@ -167,7 +166,7 @@ def _model(held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, w
 def known_of(facts: Facts) -> str:
     """What a model was trained on and for, in one line; empty where its card does not say."""
     title = facts.dataset_title or facts.dataset
-    threat = norm_budget(facts.norm, facts.epsilon) if facts.epsilon is not None else ""
+    threat = threat_text(facts.norm, facts.epsilon) if facts.epsilon is not None else ""
     parts = (
         f"Trained on {title}" if title else "",
         f"for {threat}" if threat else "",
@@ -202,12 +201,12 @@ def empty(name: str, flat: Mapping[str, Any], facts: Facts | None, info: Dataset
         return "as the model says"
     norm = facts.norm_of(flat["norm"])
     if facts.epsilon is not None and facts.norm == norm:
-        return f"{number_text(facts.epsilon)} (trained)"
+        return f"{exact_text(facts.epsilon)} (trained)"
     conventional = info.conventional(norm) if info else None
     return (
         "no convention: set one"
         if conventional is None
-        else f"{number_text(conventional)} (conventional)"
+        else f"{exact_text(conventional)} (conventional)"
     )
 
 

@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 
 from cdp.ui.evaluate.rows import WEIGHTS, Bound
-from cdp.ui.train.rows import percent
+from cdp.values.text import counted, share_text
 
 _GRID = (
     "display:grid;grid-template-columns:minmax(7rem,13rem) 1fr"
@@ -36,11 +36,7 @@ def _row(one: Bound, attack: str, *, several: bool) -> str:
     which = (
         f"{WEIGHTS[one.weights]} weights, " if several and 0 <= one.weights < len(WEIGHTS) else ""
     )
-    done = (
-        "without attack"
-        if not one.attacks
-        else f"after {one.attacks} attack{'s' if one.attacks > 1 else ''}"
-    )
+    done = "without attack" if not one.attacks else f"after {counted(one.attacks, 'attack')}"
     title = (
         f"{which}{f'during {attack}' if one.so_far and attack else 'now' if one.so_far else done}"
     )
@@ -52,5 +48,5 @@ def _row(one: Bound, attack: str, *, several: bool) -> str:
         f"<div style='{_GRID}'><span"
         f" style='overflow-wrap:anywhere'>{html.escape(title[:1].upper() + title[1:])}</span>"
         "<span"
-        f" style='background:rgba(128,132,140,0.15);height:1.1rem;display:block'>{bar}</span><b>{percent(one.robust)}</b></div>"
+        f" style='background:rgba(128,132,140,0.15);height:1.1rem;display:block'>{bar}</span><b>{share_text(one.robust)}</b></div>"
     )

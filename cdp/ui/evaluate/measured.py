@@ -8,14 +8,13 @@ import streamlit as st
 
 from cdp.config.evaluate import EvaluateConfig
 from cdp.reports.csvtext import to_csv
-from cdp.reports.sentences import norm_budget
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.kit.engine import in_words
 from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.run_controls import use_settings
 from cdp.ui.kit.titles import value_text
 from cdp.values.evaluation import EvalReport
+from cdp.values.text import duration, threat_text
 from cdp.work.records import Run
 
 Rows = list[dict[str, str]]
@@ -63,7 +62,7 @@ def measured_rows(report: EvalReport) -> Rows:
         ("images", "SHA-256 of images and labels", report.rows_sha256),
         ("attack", "called", report.label),
         ("attack", "suite", report.attack),
-        ("attack", "threat", norm_budget(report.norm, report.epsilon)),
+        ("attack", "threat", threat_text(report.norm, report.epsilon)),
         *(
             (
                 "attack",
@@ -75,7 +74,7 @@ def measured_rows(report: EvalReport) -> Rows:
         *(("setting", *told) for told in _settings(report)),
         *(("version", name, text) for name, text in report.versions.items()),
         ("work", "device", report.device),
-        ("work", "time", in_words(report.seconds)),
+        ("work", "time", duration(report.seconds)),
         ("work", "finished", report.created),
     ]
     return [

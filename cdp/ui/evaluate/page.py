@@ -9,7 +9,6 @@ import streamlit as st
 
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.errors import InputError
-from cdp.reports.sentences import norm_budget
 from cdp.ui.evaluate.catalog import Facts, budget_here, read_evaluable
 from cdp.ui.evaluate.command import elsewhere
 from cdp.ui.evaluate.form import dataset_of, form, model_facts
@@ -23,6 +22,7 @@ from cdp.ui.kit.wording import TITLES
 from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import read_train_choices
 from cdp.ui.train.rows import train_runs
+from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.records import Run, list_runs
 
@@ -108,7 +108,7 @@ def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilo
         " x 2 sets of weights" if config.weights == "both" and config.model.startswith(RUN) else ""
     )
     return (
-        f"{TITLES[config.attack]}, {norm_budget(facts.norm_of(config.norm), epsilon)}: {images}"
+        f"{TITLES[config.attack]}, {threat_text(facts.norm_of(config.norm), epsilon)}: {images}"
         f" {whose}{attacks}{twice}"
     )
 

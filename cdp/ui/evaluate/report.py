@@ -10,7 +10,7 @@ import streamlit as st
 
 from cdp.config.evaluate import CODE
 from cdp.errors import CdpError
-from cdp.reports.sentences import headline, span
+from cdp.reports.sentences import headline
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
@@ -20,10 +20,10 @@ from cdp.ui.evaluate.measured import how
 from cdp.ui.evaluate.state import VIEWS, Evaluated
 from cdp.ui.evaluate.stored import outcomes_of
 from cdp.ui.evaluate.views import attacks, budgets, classes
-from cdp.ui.kit.wording import ESTIMATE, points_text, weights_title
+from cdp.ui.kit.wording import ESTIMATE, weights_title
 from cdp.ui.kit.words import plain
-from cdp.ui.train.rows import percent
 from cdp.values.evaluation import EvalReport, Outcome, Outcomes
+from cdp.values.text import bounds_text, points_with_bounds, share_text
 from cdp.values.types import Interval
 from cdp.work.records import Run, run_folder
 
@@ -87,8 +87,8 @@ def figures_html(report: EvalReport) -> str:
 def _figure(title: str, found: Interval) -> str:
     return (
         f"<div><div style='font-size:0.85rem;opacity:0.7'>{html.escape(title)}</div><div"
-        f" style='font-size:1.75rem;font-weight:600;line-height:1.2'>{percent(found.value)}</div><div"
-        f" style='font-size:0.85rem;opacity:0.7'>{span(found)}, n = {found.n:,}</div></div>"
+        f" style='font-size:1.75rem;font-weight:600;line-height:1.2'>{share_text(found.value)}</div><div"
+        f" style='font-size:0.85rem;opacity:0.7'>{bounds_text(found)}, n = {found.n:,}</div></div>"
     )
 
 
@@ -110,12 +110,12 @@ def change_text(best: Outcome, last: Outcome, classes: int) -> str:
         return f"Best and last weights withstand the attack on the very same images of {found.n:,}."
     if found.n < LEAST_A_CLASS * classes:
         return (
-            f"No verdict on best and last weights, {FEW}: last minus best is {points_text(found)},"
+            f"No verdict on best and last weights, {FEW}: last minus best is {points_with_bounds(found)},"
             f" {where}."
         )
     verdict = "cannot be told apart" if found.low <= 0 <= found.high else "differ"
     return (
-        f"Best and last weights {verdict} under attack: last minus best is {points_text(found)},"
+        f"Best and last weights {verdict} under attack: last minus best is {points_with_bounds(found)},"
         f" {where}."
     )
 

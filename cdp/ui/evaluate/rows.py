@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cdp.reports.sentences import share_text
 from cdp.statistics.shares import share_interval
 from cdp.ui.kit.run_controls import WORDS, state_line
 from cdp.ui.kit.run_lists import bar_html
 from cdp.ui.kit.wording import facts
-from cdp.ui.train.rows import Followers, percent
+from cdp.ui.train.rows import Followers
+from cdp.values.text import share_text, share_with_bounds
 from cdp.work.journal import JOURNAL, Follower
 from cdp.work.records import Run
 
@@ -74,9 +74,9 @@ def bound_text(found: Sequence[Bound]) -> str:
     empty before the first batch."""
     latest = {one.weights: one for one in found}
     if len(latest) < 2:
-        return "".join(f"at most {percent(one.robust)} so far" for one in latest.values())
+        return "".join(f"at most {share_text(one.robust)} so far" for one in latest.values())
     return ", ".join(
-        f"{WEIGHTS[k]} at most {percent(one.robust)}"
+        f"{WEIGHTS[k]} at most {share_text(one.robust)}"
         for k, one in sorted(latest.items())
         if 0 <= k < len(WEIGHTS)
     )
@@ -89,8 +89,8 @@ def outcome_text(run: Run) -> str:
     )
     if robust is None or n is None or n < 1 or not 0 <= robust <= 1:
         return ""
-    told = f"{share_text(share_interval(robust, n, int(n)))} withstand"
-    return told if clean is None else f"{told}, {percent(clean)} clean"
+    told = f"{share_with_bounds(share_interval(robust, n, int(n)))} withstand"
+    return told if clean is None else f"{told}, {share_text(clean)} clean"
 
 
 def label_of(run: Run) -> str:

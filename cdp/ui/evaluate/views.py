@@ -6,11 +6,12 @@ import html
 
 import streamlit as st
 
-from cdp.reports.sentences import headline, images_text, norm_budget, share_text, unseen_gap
+from cdp.reports.sentences import headline, images_text, unseen_gap
 from cdp.ui.evaluate.parts import chart_with_numbers
 from cdp.ui.kit.wording import weights_title
 from cdp.ui.kit.words import plain
 from cdp.values.evaluation import EvalReport, WeightsReport
+from cdp.values.text import share_with_bounds, threat_text
 from cdp.values.types import Interval
 
 
@@ -112,12 +113,12 @@ def unseen_html(report: EvalReport) -> str:
     main = report.main.robust
     lines = [
         (
-            f"{norm_budget(report.norm, report.epsilon)}, the threat of this report",
+            f"{threat_text(report.norm, report.epsilon)}, the threat of this report",
             main,
             report.attack,
         )
     ]
-    lines += [(norm_budget(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
+    lines += [(threat_text(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
     return "".join(_threat(*line) for line in lines)
 
 
@@ -125,7 +126,7 @@ def _threat(title: str, found: Interval, attack: str) -> str:
     return (
         "<div style='display:flex;flex-wrap:wrap;gap:0 1rem;padding:0.4rem 0;border-top:1px solid"
         f" rgba(128,132,140,0.22)'><span style='flex:1 1 12rem'>{html.escape(title)}</span><b"
-        f" style='flex:0 0 13rem'>{share_text(found).replace(' %', '&nbsp;%')}</b><span"
+        f" style='flex:0 0 13rem'>{share_with_bounds(found).replace(' %', '&nbsp;%')}</b><span"
         f" style='flex:1 1 14rem;opacity:0.7'>{html.escape(attack)}, n = {found.n:,}</span></div>"
     )
 

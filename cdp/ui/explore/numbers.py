@@ -15,6 +15,7 @@ from cdp.ui.explore.data import Waiting, comparisons, measured
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.side import waiting
 from cdp.ui.kit.words import plain
+from cdp.values.text import class_name
 from cdp.values.types import Interval
 
 SEPARABILITY: dict[str, str] = {
@@ -185,7 +186,7 @@ def rows_of(
     for one in found:
         rows += [_row(one.name, "all", key, figure) for key, figure in one.result.figures.items()]
         for value, figures in one.result.per_class.items():
-            name = one.class_names[value] if value < len(one.class_names) else f"class {value}"
+            name = class_name(one.class_names, value)
             rows += [_row(one.name, name, key, figure) for key, figure in figures.items()]
     for pair in pairs:
         name = f"{pair.first.name} - {pair.second.name}, {pair.n:,} images each"

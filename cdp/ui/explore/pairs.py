@@ -14,6 +14,7 @@ from cdp.tasks.measured import Comparison, Measured
 from cdp.ui.explore.numbers import awaited, awaited_pairs
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.words import plain
+from cdp.values.text import class_name
 from cdp.values.types import Interval
 
 CONFUSION, SEPARATION = "Confusable", "Apart"
@@ -188,10 +189,7 @@ def hardest(values: np.ndarray, names: list[str], what: str) -> str:
 
 
 def _names(one: Measured, pairs: Pairs) -> list[str]:
-    return [
-        one.class_names[value] if value < len(one.class_names) else f"class {value}"
-        for value in pairs.classes
-    ]
+    return [class_name(one.class_names, value) for value in pairs.classes]
 
 
 def _table(found: list[Measured]) -> None:

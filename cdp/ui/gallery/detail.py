@@ -17,10 +17,11 @@ from cdp.ui.gallery.delete import ask_delete
 from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
 from cdp.ui.gallery.images import classes_in, first_rows, page_count, showable
 from cdp.ui.gallery.labelling import show_labels
-from cdp.ui.gallery.parts import class_name, facts, go, heading, strip
+from cdp.ui.gallery.parts import facts, go, heading, strip
 from cdp.ui.kit.links import to_params
 from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain, split_tags
+from cdp.values.text import class_name
 from cdp.work.failures import sentence
 
 ROW, PAGE = 12, 120
@@ -177,13 +178,13 @@ def _images(samples: SampleSet) -> None:
     picked = st.selectbox(
         "Class",
         [None, *present],
-        format_func=lambda v: "All classes" if v is None else class_name(samples, v),
+        format_func=lambda v: "All classes" if v is None else class_name(samples.class_names, v),
     )
     if picked is None:
         shown = present[:CLASSES_SHOWN]
         for value in shown:
             st.caption(
-                f"{plain(class_name(samples, value))} · {int(np.equal(label, value).sum()):,}"
+                f"{plain(class_name(samples.class_names, value))} · {int(np.equal(label, value).sum()):,}"
             )
             _picture(samples, value, 0, ROW, ROW)
         if len(present) > len(shown):
@@ -207,7 +208,7 @@ def _picture(samples: SampleSet, value: int | None, page: int, size: int, column
         st.image(
             image,
             alt=(
-                f"images of {samples.name if value is None else class_name(samples, value)}, page"
+                f"images of {samples.name if value is None else class_name(samples.class_names, value)}, page"
                 f" {page + 1}"
             ),
         )
@@ -229,7 +230,11 @@ def _card(line: Line, samples: SampleSet) -> None:
         return
     with st.expander("Classes"):
         rows = [
-            {"class": v, "name": class_name(samples, v), "images": int(np.equal(label, v).sum())}
+            {
+                "class": v,
+                "name": class_name(samples.class_names, v),
+                "images": int(np.equal(label, v).sum()),
+            }
             for v in classes_in(label)
         ]
         st.dataframe(rows, hide_index=True, width="stretch")

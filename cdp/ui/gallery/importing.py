@@ -10,6 +10,7 @@ from cdp.errors import CdpError
 from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
 from cdp.ui.gallery.parts import go
 from cdp.ui.kit.words import plain, split_tags
+from cdp.values.text import counted
 from cdp.work.failures import sentence
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _import() -> None:
         return
     # A set of test images is what was brought, where one was.
     brought = made.test or made.train
-    st.toast(f"Imported {len(brought):,} image{'s' * (len(brought) != 1)} as {plain(brought.name)}")
+    st.toast(f"Imported {counted(len(brought), 'image')} as {plain(brought.name)}")
     for note in made.notes:
         st.toast(plain(note))
     go(brought.name)

@@ -25,6 +25,7 @@ from cdp.tasks.pseudo_labels import (
 from cdp.ui.gallery.parts import go
 from cdp.ui.kit.side import side, waiting
 from cdp.ui.kit.words import plain
+from cdp.values.text import counted
 
 _ASKED = "gallery_labelling"
 
@@ -52,8 +53,7 @@ def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
         if not offered:
             height, width, channels = samples.image.shape[1:]
             st.info(
-                f"No classifier here sees images of {width} x {height} px and {channels}"
-                f" channel{'s' if channels > 1 else ''}: train one with `python -m cdp"
+                f"No classifier here sees images of {width} x {height} px and {counted(channels, 'channel')}: train one with `python -m cdp"
                 " pretrain-encoder` on a data set of such images."
             )
             return

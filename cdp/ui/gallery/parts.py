@@ -88,9 +88,3 @@ def _strip(
     return pictures.grid_png(
         np.asarray(samples.image[rows]), columns, scale=pictures.scale_for(samples.image.shape[1:])
     )
-
-
-def class_name(samples: SampleSet, value: int) -> str:
-    """The name of a class, or its number where the set does not know it."""
-    names = samples.class_names
-    return names[value] if 0 <= value < len(names) else f"class {value}"

@@ -9,7 +9,8 @@ from cdp.errors import CdpError, InputError
 from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.generate.background import start
 from cdp.ui.generate.state import Settings
-from cdp.ui.kit.engine import engine, in_words
+from cdp.ui.kit.engine import engine
+from cdp.values.text import duration
 from cdp.work.cost import kind
 from cdp.work.jobs import Job
 
@@ -104,6 +105,6 @@ def cost_line(config: GenerateConfig, *, measuring: bool) -> str:
             else "The cost is known after the first run"
         )
     return (
-        f"{'About' if live or alone is not None else 'At most about'} {in_words(seconds)} on this"
+        f"{'About' if live or alone is not None else 'At most about'} {duration(seconds)} on this"
         " machine, measured"
     )

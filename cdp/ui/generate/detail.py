@@ -13,6 +13,7 @@ from cdp.figures.palette import GUIDED, NEUTRAL, UNGUIDED
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate.film import step_of, strip
 from cdp.ui.kit.images import GAIN, difference, sprite
+from cdp.values.text import class_name, share_text
 from cdp.values.types import Frame, LiveResult
 from cdp.work.jobs import Job
 
@@ -68,7 +69,7 @@ def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> st
     judge or no such image."""
     views = {"guided": result.guided_view, "unguided": result.unguided_view}
     said = [
-        f"{arm} {_called(int(view.predicted[index]), class_names)} ({view.confidence[index]:.0%}"
+        f"{arm} {class_name(class_names, int(view.predicted[index]))} ({share_text(view.confidence[index], 0)}"
         " sure)"
         for arm, view in views.items()
         if view is not None and index < len(view.predicted)
@@ -78,16 +79,12 @@ def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> st
     return f"The judge, which guided nothing, sees: {', '.join(said)}." if said else ""
 
 
-def _called(number: int, class_names: Sequence[str]) -> str:
-    return class_names[number] if number < len(class_names) else f"class {number}"
-
-
 def change_words(guided: np.ndarray, unguided: np.ndarray) -> str:
     """How far guidance moved an image; that it did not where both are the same."""
     if np.array_equal(guided, unguided):
         return "Guided and unguided are identical so far."
     return (
-        f"Mean change {mean_change(guided, unguided):.1%} of the pixel range. Blue: guided is"
+        f"Mean change {share_text(mean_change(guided, unguided))} of the pixel range. Blue: guided is"
         " darker; orange: brighter."
     )
 

@@ -15,8 +15,9 @@ from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate import detail
 from cdp.ui.generate.film import Picture, compose, step_of
 from cdp.ui.generate.results import IDENTICAL
-from cdp.ui.kit.engine import engine, in_words
+from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
+from cdp.values.text import counted, duration
 from cdp.values.types import Frame
 from cdp.work.jobs import Job
 
@@ -81,7 +82,7 @@ def status_line(job: Job, *, warming: bool) -> str:
         return "Loading the models"
     left = job.seconds_left
     return where(frames[-1], job.config.sampler.steps) + (
-        "" if left is None else f", {in_words(left)} left"
+        "" if left is None else f", {duration(left)} left"
     )
 
 
@@ -108,10 +109,7 @@ def _ending(job: Job) -> None:
         st.info("Cancelled before the first step.")
     elif result:
         count = len(result.guided)
-        st.caption(
-            f"{count:,} image{'' if count == 1 else 's'} in {result.seconds:.1f} s, seed"
-            f" {job.config.seed}"
-        )
+        st.caption(f"{counted(count, 'image')} in {result.seconds:.1f} s, seed {job.config.seed}")
 
 
 def _toolbar(job: Job, frames: Sequence[Frame]) -> int:

@@ -9,6 +9,7 @@ import streamlit as st
 from cdp.figures.intervals import MEASURES, Measure, report_bars, report_rows
 from cdp.reports.csvtext import to_csv as to_csv
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
+from cdp.values.text import interval_text
 from cdp.values.types import ArmReport, Interval, LiveResult
 from cdp.work.jobs import Job
 
@@ -97,7 +98,7 @@ def sentence(measure: Measure, result: LiveResult) -> str:
     alone = (
         ""
         if guided is None
-        else f"{_plain(guided.value, measure)} ({_interval(guided, measure)}), n = {guided.n:,}"
+        else f"{_plain(guided.value, measure)} ({interval_text(guided, f'.{measure.digits}f', factor=measure.factor)}), n = {guided.n:,}"
     )
     if change is None or result.identical:
         return (
@@ -105,7 +106,7 @@ def sentence(measure: Measure, result: LiveResult) -> str:
             if alone
             else ""
         )
-    interval = f"({_interval(change, measure, signed=True)}), n = {change.n:,}"
+    interval = f"({interval_text(change, f'+.{measure.digits}f', factor=measure.factor)}), n = {change.n:,}"
     if result.fewest < LEAST_A_CLASS:
         verdict = (
             f"no verdict, {FEW}: difference {_plain(change.value, measure, signed=True)} {interval}"
@@ -141,10 +142,5 @@ def _value(interval: Interval, measure: Measure) -> str:
 
 
 def _interval(interval: Interval, measure: Measure, *, signed: bool = False) -> str:
-    if interval.note:
-        return f"no interval: {interval.note}"
-    sign = "+" if signed else ""
-    low, high = (
-        f"{x * measure.factor:{sign}.{measure.digits}f}" for x in (interval.low, interval.high)
-    )
-    return f"{interval.level:.0%} interval {low} to {high}"
+    spec = f"{'+' if signed else ''}.{measure.digits}f"
+    return interval_text(interval, spec, factor=measure.factor)

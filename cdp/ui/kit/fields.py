@@ -22,6 +22,7 @@ from cdp.config.generate import (
     negatives_of,
     positives_of,
 )
+from cdp.values.text import number_text
 
 Kind = Literal["choice", "flag", "integer", "number", "text", "classes", "names"]
 
@@ -111,8 +112,8 @@ class Field:
                 "names": f"{_names_in_words(self.least, self.most)} with commas between them",
             }.get(self.kind, "a name")
         return (
-            f"{'above ' if self.low_open else ''}{number(self.low)} to"
-            f" {'below ' if self.high_open else ''}{number(self.high)}"
+            f"{'above ' if self.low_open else ''}{number_text(self.low)} to"
+            f" {'below ' if self.high_open else ''}{number_text(self.high)}"
         )
 
     @property
@@ -121,16 +122,11 @@ class Field:
         control."""
         parts = [self.help]
         if self.low is not None and self.high is not None:
-            default = "" if self.default is None else f"; default {number(self.default)}"
+            default = "" if self.default is None else f"; default {number_text(self.default)}"
             parts.append(f"Range {self.range}{default}.")
         if self.paper:
             parts.append(f"In the paper: {self.paper}.")
         return "\n\n".join(parts)
-
-
-def number(value: float) -> str:
-    """A number as a person writes it: 0.05, 20, 100,000."""
-    return f"{int(value):,}" if float(value).is_integer() and abs(value) < 1e10 else f"{value:g}"
 
 
 @cache

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cdp.errors import CdpError
-from cdp.ui.kit.engine import in_words
 from cdp.ui.kit.words import plain
+from cdp.values.text import duration
 from cdp.work import launch
 from cdp.work.failures import sentence
 from cdp.work.records import RESUMABLE, Run
@@ -59,7 +59,7 @@ def state_line(run: Run, count: str | None = None, *more: str) -> str:
         count = f"{counted.done:,} of {counted.count:,} {counted.unit}" if counted else ""
     parts.append(count)
     if run.state == "running" and run.progress and run.progress.seconds_left is not None:
-        parts.append(f"{in_words(run.progress.seconds_left)} left")
+        parts.append(f"{duration(run.progress.seconds_left)} left")
     return " · ".join(part for part in (*parts, *more) if part)
 
 

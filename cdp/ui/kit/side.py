@@ -9,8 +9,8 @@ from typing import Literal
 import streamlit as st
 
 from cdp import paths
-from cdp.ui.kit.engine import in_words
 from cdp.ui.kit.words import plain
+from cdp.values.text import duration
 from cdp.work.helper import Errand, Side
 
 POLL_SECONDS = 0.4
@@ -79,4 +79,4 @@ def line(title: str, errand: Errand) -> str:
         if errand.words and not errand.words.startswith(title)
         else errand.words or title
     )
-    return told if left is None else f"{told}, about {in_words(left)} left"
+    return told if left is None else f"{told}, about {duration(left)} left"

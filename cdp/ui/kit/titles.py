@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cdp.config.train import set_title
-from cdp.ui.kit.fields import number
-from cdp.ui.kit.widgets import number_text
+from cdp.values.text import exact_text, number_text
 
 TITLES = {
     "pgd-at": "PGD-AT",
@@ -39,9 +38,9 @@ def value_text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int):
-        return number(value)
-    if isinstance(value, float):
         return number_text(value)
+    if isinstance(value, float):
+        return exact_text(value)
     return (
         (", ".join(set_title(str(one)) for one in value) or "none")
         if isinstance(value, list | tuple)

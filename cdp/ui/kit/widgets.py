@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from cdp.ui.kit.fields import Field, ladder
 from cdp.ui.kit.held import Held
 from cdp.ui.kit.words import plain
+from cdp.values.text import exact_text
 
 FEW, SHORT = 3, 12
 """Up to this many choices of fewer letters than this stand side by side; others go into a list."""
@@ -156,7 +157,7 @@ def optional_number(
 
     text = st.text_input(
         field.heading,
-        number_text(held.flat[field.name]),
+        exact_text(held.flat[field.name]),
         key=key,
         on_change=changed,
         placeholder=empty,
@@ -164,7 +165,7 @@ def optional_number(
         max_chars=40,
     )
     if as_number(field, text) is UNUSABLE:
-        stays = number_text(held.flat[field.name]) or empty
+        stays = exact_text(held.flat[field.name]) or empty
         st.error(
             f"This is not {'a whole number' if field.kind == 'integer' else 'a number'}"
             f" {'' if field.low_open else 'from '}{field.range}, so {stays} stays."
@@ -220,22 +221,6 @@ def as_number(field: Field, text: str | None) -> Any:
         return field.adapter.validate_python(value)
     except (ValueError, ZeroDivisionError, OverflowError):  # pydantic's is one
         return UNUSABLE
-
-
-def number_text(value: float | None) -> str:
-    """A number as its box shows it: whole grey levels as a fraction, where no short decimal says
-    it; empty for None."""
-    if value is None:
-        return ""
-    levels = round(value * 255)
-    if (
-        isinstance(value, float)
-        and round(value, 3) != value
-        and levels > 0
-        and abs(value - levels / 255) < 1e-12
-    ):
-        return f"{levels}/255"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def several(

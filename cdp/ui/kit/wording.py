@@ -8,9 +8,8 @@ from typing import Any
 
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.ui.kit.titles import TITLES as TRAINING_TITLES
-from cdp.ui.kit.widgets import number_text
 from cdp.values.evaluation import WeightsReport
-from cdp.values.types import Interval
+from cdp.values.text import exact_text
 
 TITLES = TRAINING_TITLES | {
     "autoattack": "AutoAttack",
@@ -26,11 +25,6 @@ TITLES = TRAINING_TITLES | {
 ESTIMATE = "Stronger attacks leave fewer images standing."
 
 
-def points_text(found: Interval) -> str:
-    """A difference of shares with its interval, in points: "-1.5 points (-2.6 to -0.4)"."""
-    return f"{found.value * 100:+.1f} points ({found.low * 100:+.1f} to {found.high * 100:+.1f})"
-
-
 def weights_title(one: WeightsReport) -> str:
     """ "best (epoch 12)"; "these weights" where the model has one set only."""
     if one.which == "given":
@@ -44,7 +38,7 @@ def facts(config: Any) -> str:
         return "settings cannot be read"
     images = "all images" if config.images is None else f"at most {config.images:,} images"
     norm = "" if config.norm == "trained" else TITLES[config.norm]
-    budget = "" if config.epsilon is None else f"budget {number_text(config.epsilon)}"
+    budget = "" if config.epsilon is None else f"budget {exact_text(config.epsilon)}"
     threat = " ".join(part for part in (norm, budget) if part) or "budget as trained"
     which = f"{config.weights} weights" if config.model.startswith(RUN) else ""
     data = PurePath(config.part or config.dataset).name

@@ -16,6 +16,7 @@ from cdp.ui.lab import words
 from cdp.ui.lab.data import Question, pending
 from cdp.ui.lab.pictures import heading, told, triptych
 from cdp.ui.lab.state import Lab
+from cdp.values.text import NORMS, budget_text
 from cdp.values.types import DatasetInfo
 
 ROOM_PX = 12
@@ -148,7 +149,7 @@ def _numbers(found: Figures, config: LabConfig, names: tuple[str, ...]) -> None:
         st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
         st.caption(
             plain(
-                f"The change is {found.size:.4g} long in {words.NORMS[config.norm]}; the attack"
+                f"The change is {found.size:.4g} long in {NORMS[config.norm]}; the attack"
                 f" took {found.seconds:.2f} s."
             )
         )
@@ -173,7 +174,7 @@ def _ruler(
     largest, epsilon = config.largest or 0.0, config.epsilon or 0.0
     title = words.ruler_title(list(found.values()), largest)
     marks = [Found(name, signs[name], least) for name, least in found.items()]
-    unit = f"budget in {words.NORMS[config.norm]}, of the pixel range"
+    unit = f"budget in {NORMS[config.norm]}, of the pixel range"
     figure = budget_ruler(
         marks,
         epsilon=epsilon,
@@ -204,14 +205,14 @@ def _jumps(held: Lab, questions: Sequence[Question], found: dict[str, float | No
 
 def _how(question: Question, budget: float, called: str) -> str:
     config = question.config
-    norm = words.NORMS[config.norm]
+    norm = NORMS[config.norm]
     scale = {
         "after CIFAR-10": (
-            f"There is no conventional {norm} budget here, so {words.number(budget)} is CIFAR-10's,"
+            f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is CIFAR-10's,"
             " scaled to these images. "
         ),
         "trained for": (
-            f"There is no conventional {norm} budget here, so {words.number(budget)} is what the"
+            f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is what the"
             " first model was trained for. "
         ),
     }.get(called, "")

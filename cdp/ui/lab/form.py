@@ -14,7 +14,8 @@ from cdp.ui.lab.catalog import LabChoices
 from cdp.ui.lab.pictures import thumbnail
 from cdp.ui.lab.state import Lab, rows_of, true_class
 from cdp.ui.lab.upload import upload
-from cdp.ui.lab.words import ATTACKS, NORMS
+from cdp.ui.lab.words import ATTACKS
+from cdp.values.text import NORMS
 from cdp.values.types import Split
 
 TEST, OWN = "Test image", "Upload"

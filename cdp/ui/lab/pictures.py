@@ -13,6 +13,7 @@ from cdp.tasks.lab import LabResult, Smallest
 from cdp.ui.kit.pictures import PIXELATED, gain_of, in_levels, perturbation, png
 from cdp.ui.kit.words import GLYPHS
 from cdp.ui.lab.words import HEADS, Verdict, sentence, verdict
+from cdp.values.text import class_name
 
 WRONG = "#c8553d"
 """Of what the network gets wrong, as in the examples of the Train page."""
@@ -102,6 +103,6 @@ def _visible(image: np.ndarray) -> np.ndarray:
 
 
 def _said(value: int, probabilities: Sequence[float], names: Sequence[str], *, wrong: bool) -> str:
-    name = html.escape(names[value] if value < len(names) else f"class {value}")
+    name = html.escape(class_name(names, value))
     mark = f"<span style='color:{WRONG};font-weight:600'>✗ {name}</span>" if wrong else f"✓ {name}"
     return f"{mark} {probabilities[value]:.2f}"

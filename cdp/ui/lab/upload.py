@@ -8,17 +8,11 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cdp.errors import CdpError
-from cdp.tasks.lab_images import (
-    Upload,
-    form_in_words,
-    form_of,
-    load_upload,
-    read_upload,
-    save_upload,
-)
+from cdp.tasks.lab_images import Upload, form_of, load_upload, read_upload, save_upload
 from cdp.ui.kit.words import plain
 from cdp.ui.lab.pictures import thumbnail
 from cdp.ui.lab.state import Lab
+from cdp.values.text import image_size
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 
@@ -40,7 +34,8 @@ def upload(held: Lab, info: DatasetInfo) -> None:
     """The control, and what there is to say of the file in it."""
     key = f"lab_file_{info.name}"
     try:
-        wanted = form_in_words(form_of(info))
+        form_of(info)
+        wanted = image_size(*info.shape[1:], info.shape[0])
     except CdpError as error:
         st.error(plain(f"{error}."))
         return

@@ -16,11 +16,12 @@ from cdp.ui.kit.frame import warned
 from cdp.ui.kit.side import side
 from cdp.ui.kit.widgets import bound
 from cdp.ui.kit.words import plain
-from cdp.ui.lab import form, words
+from cdp.ui.lab import form
 from cdp.ui.lab.catalog import LabChoices, datasets, models_of
 from cdp.ui.lab.data import Question, answered
 from cdp.ui.lab.drawn import draw
 from cdp.ui.lab.state import Lab, lab, settle_dataset, settle_models, settle_values, write_url
+from cdp.values.text import NORMS
 from cdp.values.types import Split
 from cdp.work.failures import sentence
 
@@ -112,7 +113,7 @@ def _budget(held: Lab, largest: float) -> None:
     control: dict[str, Any] = bound(field, held)
     nearest = min(options, key=lambda option: abs(option - value))
     st.select_slider(
-        f"{field.label} :gray[{words.NORMS[held.flat['norm']]}, {field.unit}]",
+        f"{field.label} :gray[{NORMS[held.flat['norm']]}, {field.unit}]",
         options,
         nearest,
         format_func=lambda v: f"{v:.4g}",

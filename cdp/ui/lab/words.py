@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cdp.tasks.lab import Figures, Smallest
+from cdp.values.text import budget_text, class_name
 
 Verdict = Literal["fooled", "stands", "wrong"]
-NORMS = {"linf": "l_inf", "l2": "l_2"}
 ATTACKS = {
     "cross-entropy": "PGD, cross-entropy",
     "margin": "PGD, CW margin",
@@ -54,8 +54,10 @@ def least_known(figures: Figures, smallest: Smallest) -> float | None:
 def probability_title(figures: Figures, names: Sequence[str]) -> str:
     """The finding of the bars, such as "Coat 0.92 → Shirt 0.74"."""
     first, then = figures.clean, figures.attacked
-    other = "" if first == then else f"{_name(then, names)} "
-    return f"{_name(first, names)} {figures.before[first]:.2f} → {other}{figures.after[then]:.2f}"
+    other = "" if first == then else f"{class_name(names, then)} "
+    return (
+        f"{class_name(names, first)} {figures.before[first]:.2f} → {other}{figures.after[then]:.2f}"
+    )
 
 
 def path_title(figures: Figures) -> str:
@@ -71,23 +73,19 @@ def ruler_title(found: Sequence[float | None], largest: float) -> str:
     """Who withstands more, in the order of the models. found: the smallest budget of each, None
     where none was found."""
     return "Smallest budget found: " + "; ".join(
-        f"none up to {number(largest)}" if value is None else number(value) for value in found
+        f"none up to {budget_text(largest, 3)}" if value is None else budget_text(value, 3)
+        for value in found
     )
-
-
-def number(value: float) -> str:
-    """A budget in three digits."""
-    return f"{value:.3g}"
 
 
 def _told(figures: Figures, names: Sequence[str]) -> str:
     true, said, at = (
-        _name(figures.label, names),
-        _name(figures.attacked, names),
-        f"At {number(figures.epsilon)} the attack",
+        class_name(names, figures.label),
+        class_name(names, figures.attacked),
+        f"At {budget_text(figures.epsilon, 3)} the attack",
     )
     if figures.target is not None:
-        aim = _name(figures.target, names)
+        aim = class_name(names, figures.target)
         if figures.fooled:
             return (
                 f"{at} turns {true} into {aim}, its target"
@@ -96,7 +94,7 @@ def _told(figures: Figures, names: Sequence[str]) -> str:
         other = f"; it says {said} in its place" if figures.attacked != figures.label else ""
         return f"{at} does not reach {aim} ({_change(figures, figures.target, names)}){other}"
     if figures.wrong_before:
-        clean = _name(figures.clean, names)
+        clean = class_name(names, figures.clean)
         return (
             f"It takes this {true} for {clean} before any attack (p of {true}"
             f" {figures.before[figures.label]:.2f}), so there is nothing to fool"
@@ -111,16 +109,16 @@ def _least(figures: Figures, smallest: Smallest | None) -> str:
         return ""
     known = least_known(figures, smallest)
     if known is None:
-        return f"none found that fools up to {number(smallest.largest)}"
+        return f"none found that fools up to {budget_text(smallest.largest, 3)}"
     missed = not figures.fooled and known <= figures.epsilon
     return (
-        f"yet one of {number(known)} does" if missed else f"smallest budget found: {number(known)}"
+        f"yet one of {budget_text(known, 3)} does"
+        if missed
+        else f"smallest budget found: {budget_text(known, 3)}"
     )
 
 
 def _change(figures: Figures, value: int, names: Sequence[str]) -> str:
-    return f"p of {_name(value, names)} {figures.before[value]:.2f} → {figures.after[value]:.2f}"
-
-
-def _name(value: int, names: Sequence[str]) -> str:
-    return names[value] if value < len(names) else f"class {value}"
+    return (
+        f"p of {class_name(names, value)} {figures.before[value]:.2f} → {figures.after[value]:.2f}"
+    )

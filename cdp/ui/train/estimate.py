@@ -10,9 +10,9 @@ import streamlit as st
 
 from cdp.config.train import TrainConfig
 from cdp.data.mixing import steps_per_epoch
-from cdp.ui.kit.engine import in_words
 from cdp.ui.kit.side import side
 from cdp.ui.kit.words import plain
+from cdp.values.text import bytes_text, duration
 from cdp.work.helper import Errand
 
 POLL_SECONDS = 0.5
@@ -87,13 +87,11 @@ def line(found: Mapping[str, Any], seeds: int) -> str:
     seconds, memory = float(found["seconds"]), float(found["memory_bytes"])
     device = str(found["device"])
     where = "this CPU" if device.lower().startswith("cpu") else device
-    one = f"About {in_words(seconds)}{' a run' if seeds > 1 else ''} on {where}, {_size(memory)}"
+    one = (
+        f"About {duration(seconds)}{' a run' if seeds > 1 else ''} on {where}, {bytes_text(memory)}"
+    )
     return (
         one
         if seeds == 1
-        else f"{one}; {in_words(seeds * seconds)} for all {seeds}, one after another"
+        else f"{one}; {duration(seeds * seconds)} for all {seeds}, one after another"
     )
-
-
-def _size(memory: float) -> str:
-    return f"{memory / 1e9:.1f} GB" if memory >= 1e8 else f"{memory / 1e6:.0f} MB"

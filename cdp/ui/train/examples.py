@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from cdp.ui.kit.pictures import gain_of, in_levels, perturbation, png
+from cdp.values.text import class_name
 
 EXAMPLES = "examples.npz"
 SHOWN = 16
@@ -83,7 +84,7 @@ def table_html(found: Examples, names: Sequence[str], gain: int) -> str:
         ("Attacked, with what the network says", attacked, found.predicted),
     )
     heads = "".join(
-        f"<th scope='col' style='{_CELL};font-weight:600'>{html.escape(_name(value, names))}</th>"
+        f"<th scope='col' style='{_CELL};font-weight:600'>{html.escape(class_name(names, value))}</th>"
         for value in found.label
     )
     body = "".join(
@@ -120,7 +121,7 @@ def _row(
 ) -> str:
     cells = []
     for k, image in enumerate(images):
-        alt = f"{title.split(',')[0]}: {_name(label[k], names)}"
+        alt = f"{title.split(',')[0]}: {class_name(names, label[k])}"
         picture = (
             f"<img src='{png(image)}' alt='{html.escape(alt, quote=True)}' width='64' height='64'"
             f" style='{_PICTURE}'>"
@@ -134,14 +135,10 @@ _PICTURE = "image-rendering:pixelated;display:block;margin:0 auto"
 
 
 def _verdict(predicted: int, label: int, names: Sequence[str]) -> str:
-    name = html.escape(_name(predicted, names))
+    name = html.escape(class_name(names, predicted))
     if predicted == label:
         return f"<span style='opacity:0.75'>✓ {name}</span>"
     return f"<span style='font-weight:600;color:#c8553d;text-decoration:underline'>✗ {name}</span>"
-
-
-def _name(value: int | np.integer, names: Sequence[str]) -> str:
-    return str(names[int(value)]) if 0 <= int(value) < len(names) else f"class {int(value)}"
 
 
 def caption(found: Examples) -> str:

@@ -28,7 +28,6 @@ from cdp.ui.kit.widgets import (
     choice,
     key_of,
     number_of,
-    number_text,
     optional_number,
     several,
     text_of,
@@ -37,6 +36,7 @@ from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.train.estimate import known_epoch
 from cdp.ui.train.state import CUSTOM, DECIDED, MOST_SEEDS, Trained, plain_of, replaced_unit
+from cdp.values.text import counted, exact_text, listed
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 
@@ -164,11 +164,7 @@ def changed_from(flat: Mapping[str, Any], base: str) -> list[str]:
 
 def _other_unit(flat: Mapping[str, Any]) -> str:
     steps, epochs = flat["steps"], flat["epochs"]
-    return (
-        f"{epochs:,} epoch{'s' * (epochs != 1)}"
-        if steps is None
-        else f"{steps:,} step{'s' * (steps != 1)}"
-    )
+    return counted(epochs, "epoch") if steps is None else counted(steps, "step")
 
 
 def settle(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
@@ -223,12 +219,8 @@ def _preset(held: Trained) -> None:
         st.caption(plain(TRAIN_PRESETS[current].source))
         return
     changes = changed_from(held.flat, held.base)
-    more = f" and {len(changes) - CHANGES_SAID} more" if len(changes) > CHANGES_SAID else ""
     st.caption(
-        plain(
-            f"Changed from {TRAIN_PRESETS[held.base].title}:"
-            f" {', '.join(changes[:CHANGES_SAID])}{more}."
-        )
+        plain(f"Changed from {TRAIN_PRESETS[held.base].title}: {listed(changes, CHANGES_SAID)}.")
     )
 
 
@@ -365,7 +357,7 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
         return (
             "no convention: set one"
             if conventional is None
-            else f"{number_text(conventional)} (conventional)"
+            else f"{exact_text(conventional)} (conventional)"
         )
     epsilon = flat["epsilon"] or conventional
     return (

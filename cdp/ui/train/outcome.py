@@ -6,7 +6,8 @@ import streamlit as st
 
 from cdp.statistics.shares import share_interval
 from cdp.ui.kit.words import plain
-from cdp.ui.train.rows import Standing, at, epoch_line, percent
+from cdp.ui.train.rows import Standing, epoch_line
+from cdp.values.text import at_step, bounds_text, share_text
 from cdp.values.types import NEVER_ROBUST
 from cdp.work.records import Run
 
@@ -36,8 +37,8 @@ def outcome(run: Run, now: Standing) -> None:
 def _figures(now: Standing) -> None:
     assert now.best is not None and now.last is not None
     shown = {
-        f"Robust, best ({at(now.best_step, now.best_epoch)})": now.best,
-        f"Robust, last ({at(now.step, now.epoch)})": now.last,
+        f"Robust, best ({at_step(now.best_step, now.best_epoch)})": now.best,
+        f"Robust, last ({at_step(now.step, now.epoch)})": now.last,
     }
     if now.clean is not None:
         shown["Clean, last"] = now.clean
@@ -45,7 +46,7 @@ def _figures(now: Standing) -> None:
         for title, value in shown.items():
             with st.container(width="content", gap=None):
                 st.caption(title)
-                st.markdown(f"**{percent(value)}** :gray[{interval_text(value, now.n)}]")
+                st.markdown(f"**{share_text(value)}** :gray[{_bounds(value, now.n)}]")
     attack = "the quick attack of training, so an upper estimate of robust accuracy"
     st.caption(
         f"n = {now.n:,} validation images; {attack}. Intervals: 95 % (Wilson)."
@@ -56,12 +57,9 @@ def _figures(now: Standing) -> None:
         st.warning(f"{NEVER_ROBUST[:1].upper()}{NEVER_ROBUST[1:]}.")
 
 
-def interval_text(share: float, n: int) -> str:
+def _bounds(share: float, n: int) -> str:
     """ "61.0 to 65.2" in per cent; empty where n is not known."""
-    if n < 1:
-        return ""
-    found = share_interval(share, n, n)
-    return f"{found.low * 100:.1f} to {found.high * 100:.1f}"
+    return bounds_text(share_interval(share, n, n)) if n > 0 else ""
 
 
 def _sentence(text: str) -> str:

@@ -16,6 +16,7 @@ from cdp.ui.kit.run_controls import WORDS, state_line
 from cdp.ui.kit.run_lists import bar_html
 from cdp.ui.kit.titles import TITLES
 from cdp.ui.kit.words import GLYPHS
+from cdp.values.text import at_step, share_text
 from cdp.work.journal import JOURNAL, Follower
 from cdp.work.records import Run
 
@@ -74,11 +75,6 @@ def epoch_line(run: Run, now: Standing) -> str:
     return state_line(run, f"step {done.done:,} of {done.count:,}{epoch}" if done else "")
 
 
-def percent(share: float) -> str:
-    """A share as a person reads it: 61.2 %."""
-    return f"{share * 100:.1f} %"
-
-
 def accuracy_line(now: Standing) -> str:
     """Best and last robust accuracy; empty before the first validation."""
     if now.best is None or now.last is None:
@@ -86,15 +82,9 @@ def accuracy_line(now: Standing) -> str:
     best = (
         "never above 0 %"
         if now.best == 0
-        else f"{percent(now.best)} best ({at(now.best_step, now.best_epoch)})"
+        else f"{share_text(now.best)} best ({at_step(now.best_step, now.best_epoch)})"
     )
-    return f"robust {best}, {percent(now.last)} last"
-
-
-def at(step: int, epoch: int) -> str:
-    """Where in a training: "step 60, epoch 3", without steps where a journal of before does not
-    count them."""
-    return f"step {step:,}, epoch {epoch:,}" if step else f"epoch {epoch:,}"
+    return f"robust {best}, {share_text(now.last)} last"
 
 
 def facts(config: Any) -> str:
@@ -110,7 +100,7 @@ def facts(config: Any) -> str:
             if len(config.synthetic) == 1
             else f"{len(config.synthetic)} sets"
         )
-        parts.append(f"{config.fraction * 100:.0f} % of {what}")
+        parts.append(f"{share_text(config.fraction, 0)} of {what}")
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
