@@ -148,6 +148,7 @@ def preview_beside_training(options: Options) -> list[float]:
     """Seconds from submit to the first frame on a warm engine, while a training works in the
     background."""
     from cdp.config.train import TrainConfig
+    from cdp.tasks.registry import TASKS
     from cdp.work import launch, records
 
     before = os.environ.get("CDP_HOME")
@@ -156,7 +157,7 @@ def preview_beside_training(options: Options) -> list[float]:
     ) as folder:  # the worker may still be writing its last lines
         os.environ["CDP_HOME"] = folder
         try:
-            run = launch.launch("train", TrainConfig(real=2000, steps=100_000), "background")
+            run = launch.launch(TASKS["train"], TrainConfig(real=2000, steps=100_000), "background")
             _wait_for_steps(Path(folder) / "runs" / run)
             return first_frames(options.config(), options.rounds)
         finally:

@@ -16,6 +16,7 @@ from cdp.errors import CdpError
 from cdp.tasks.live import live, warm
 from cdp.work.cost import Speed
 from cdp.work.engine import Engine
+from cdp.work.task import lazy
 
 NAME, TITLE = "live_preview", "The Generate page at the default preset"
 PATIENCE = 600.0
@@ -55,7 +56,11 @@ def first_frames(config: GenerateConfig, repeats: int) -> list[float]:
     """Seconds from submit until a frame can be read, each on an idle engine that has run this
     config before."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(speed=Speed(Path(folder) / "speed.json"))
+        engine = Engine(
+            live=lazy("cdp.tasks.live:live"),
+            load=lazy("cdp.tasks.live:warm"),
+            speed=Speed(Path(folder) / "speed.json"),
+        )
         try:
             _first_frame(engine, config)
             return [_first_frame(engine, config) for _ in range(repeats)]

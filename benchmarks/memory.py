@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    from cdp.work.generation import generate_set
+    from cdp.tasks.generate import generate_set
 
     generate_set(_config(given.count), given.out)
     print(f"{peak():.1f}")

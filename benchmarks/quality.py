@@ -27,12 +27,12 @@ from cdp.data.sets import SampleSet, open_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.models.checkpoints import read_json, write_json
 from cdp.paths import home
+from cdp.tasks.generate import generate_set
 from cdp.tasks.judge import judged, load_judge
 from cdp.tasks.loaded import load_engine
 from cdp.tasks.sources import balanced_rows, dataset_of_generation
 from cdp.values.types import Split
-from cdp.work.generation import generate_set
-from cdp.work.progress import Progress
+from cdp.work.session import Progress, Session
 
 NAME, TITLE = "quality", "Quality of the unguided samples"
 EPOCHS = 15
@@ -56,7 +56,7 @@ def sample_set(config: GenerateConfig) -> SampleSet:
     if folder.is_dir():
         return open_set(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return generate_set(config, folder, on_progress=_tell)
+    return generate_set(config, folder, Session(on_progress=_tell))
 
 
 def _tell(progress: Progress) -> None:

@@ -27,15 +27,14 @@ from cdp.models.architectures import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import validate
 from cdp.tasks.estimate import estimate
+from cdp.tasks.train import train_run
 from cdp.tasks.train_data import prepare
 from cdp.values.types import DatasetInfo, Interval
-from cdp.work import work_train
 from cdp.work.journal import JOURNAL
-from cdp.work.kinds import Context
 from cdp.work.points import SteadyJournal
 from cdp.work.records import CONFIG as CONFIG_FILE
-from cdp.work.records import read_run
 from cdp.work.reporter import Reporter
+from cdp.work.session import Session
 
 NAME, TITLE = "train_step", "A TRADES step with PGD-10 against a plain textbook implementation"
 CONFIG = TrainConfig(real=6400, epochs=8)
@@ -162,8 +161,8 @@ PARTS: dict[str, set[tuple[str, str]]] = {
     "data (rows, augmentation)": {("training", "_batch")},
     "logging (losses, progress, journal, checkpoints, examples)": {
         ("training", "_note"),
-        ("work_train", "on_progress"),
-        ("work_train", "on_epoch"),
+        ("train", "_progress"),
+        ("train", "_point"),
         ("train", "_save"),
         ("train", "_write"),
         ("train_keep", "save_examples"),
@@ -191,10 +190,15 @@ def _shares(options: Options) -> list[Figure]:
         )
         reporter = Reporter(folder)
         journal = SteadyJournal(folder / JOURNAL, notice=reporter.notice)
-        context = Context(reporter.progress, lambda: False, journal, reporter.notice)
-        run = read_run(folder)
+        session = Session(
+            folder,
+            name="bench",
+            on_progress=reporter.progress,
+            on_notice=reporter.notice,
+            journal=journal,
+        )
         profiler = cProfile.Profile()
-        profiler.runcall(work_train.train, run, context)
+        profiler.runcall(train_run, config, session)
         reporter.end("finished")
         journal.close()
     seconds, figures = _parts(pstats.Stats(profiler))

@@ -190,8 +190,8 @@ ENTRIES = {
         "import sys; sys.argv = ['cdp', 'doctor']\nimport runpy; runpy.run_module('cdp',"
         " run_name='__main__')"
     ),
-    "a worker": "import cdp.work.worker, torch",
-    "the helper": "import cdp.work.helper_worker, torch",
+    "a worker": "import cdp.tasks.worker, torch",
+    "the helper": "import cdp.tasks.helper, torch",
     "a page": "import runpy; import cdp.ui, torch",
     "benchmarks": "import benchmarks.__main__, torch",
 }

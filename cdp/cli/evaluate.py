@@ -79,6 +79,7 @@ def evaluate(
     or killed goes on with resume. A network of your own code works in this process; the same
     command again goes on where it was.
     """
+    from cdp.tasks.registry import TASKS
     from cdp.work.launch import free_name, launch
 
     if (target is None) == (model is None):
@@ -99,8 +100,8 @@ def evaluate(
 
         run_id = evaluate_own(config, name, title)
     else:
-        called = name or free_name("evaluate", automatic_name(config, title))
-        run_id = launch("evaluate", config, called)
+        called = name or free_name(TASKS["evaluate"], automatic_name(config, title))
+        run_id = launch(TASKS["evaluate"], config, called)
         if background:
             _say_started(run_id, called, as_json=as_json)
             return

@@ -16,7 +16,7 @@ from cdp.values.text import duration
 
 if TYPE_CHECKING:
     from cdp.data.sets import SampleSet
-    from cdp.work.progress import Progress
+    from cdp.work.session import Progress
 
 EPILOG = "Presets: " + " ".join(f"{name}: {entry.source}" for name, entry in PRESETS.items())
 
@@ -41,8 +41,9 @@ def generate(
 
     Repeat the same command after a kill or Ctrl-C: it goes on where it stopped.
     """
+    from cdp.tasks.generate import generate_set
     from cdp.tasks.generate_warnings import warnings
-    from cdp.work.generation import generate_set
+    from cdp.work.session import Session
 
     config = unflatten(chosen(given), preset(preset_name))
     latest: list[Progress] = []
@@ -56,7 +57,7 @@ def generate(
             rate = "" if progress.rate is None else f", {progress.rate:.1f} images/s"
             line.show(progress.done, progress.count, progress.seconds_left, rate)
 
-        made = generate_set(config, out, on_progress=on_progress, should_stop=should_stop)
+        made = generate_set(config, out, Session(on_progress=on_progress, should_stop=should_stop))
     if as_json:
         print_json(summarise(made, latest[0]))
     else:

@@ -7,7 +7,6 @@ import logging
 import signal
 import sys
 import threading
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -51,13 +50,13 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
 
     Goes on with an unfinished run of the same settings. Ctrl-C stops it, and what was done is kept.
     """
+    from cdp.tasks.evaluate import evaluate
+    from cdp.tasks.registry import TASKS
     from cdp.work import worker
-    from cdp.work.kinds import KINDS
     from cdp.work.launch import create, free_name
     from cdp.work.records import LOG, RESUMABLE, STOP, list_runs
-    from cdp.work.work_evaluate import evaluate
 
-    net = own_network(config.model.removeprefix(CODE))
+    task, net = TASKS["evaluate"], own_network(config.model.removeprefix(CODE))
     unfinished = (
         run
         for run in list_runs()
@@ -67,9 +66,7 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     run_id = (
         before.id
         if before
-        else create(
-            "evaluate", config, name or free_name("evaluate", automatic_name(config, title))
-        )
+        else create(task, config, name or free_name(task, automatic_name(config, title)))
     )
     folder = before.folder if before else _folder(run_id)
     (folder / STOP).unlink(missing_ok=True)
@@ -81,10 +78,7 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     shown = threading.Thread(target=_show, args=(run_id, over), daemon=True)
     shown.start()
     try:
-        worker.main(
-            folder,
-            KINDS | {"evaluate": replace(KINDS["evaluate"], work=partial(evaluate, net=net))},
-        )
+        worker.main(folder, {"evaluate": task.running(partial(evaluate, net=net))})
     finally:
         over.set()
         shown.join()

@@ -61,10 +61,10 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List background runs, newest first, without archived trainings."""
-    from cdp.work.kinds import KINDS
+    from cdp.tasks.registry import task_of
 
-    if kind is not None and kind not in KINDS:
-        raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(KINDS)}")
+    if kind is not None:
+        task_of(kind)
     if where is not None and kind not in (None, "train"):
         raise InputError(
             f"--where is about trainings, --kind asks for {kind}: leave one of them out"

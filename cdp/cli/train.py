@@ -52,14 +52,15 @@ def train(
     given as options replace those of the file or preset.
     """
     from cdp.data.registry import dataset_info
+    from cdp.tasks.registry import TASKS
     from cdp.tasks.train_warnings import warnings_of
     from cdp.work.launch import free_name, launch
 
     config = _config(config_file, preset, given)
     for note in warnings_of(config, dataset_info(config.dataset)):
         say(f"note: {note}")
-    title = name or free_name("train", automatic_name(config))
-    run_id = launch("train", config, title)
+    title = name or free_name(TASKS["train"], automatic_name(config))
+    run_id = launch(TASKS["train"], config, title)
     if wait:
         conclude(run_id, as_json=as_json)
     elif as_json:

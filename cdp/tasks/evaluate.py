@@ -3,9 +3,10 @@ unseen threats and masking checks."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from cdp.config.evaluate import QUICK_STEPS, EvaluateConfig
+from cdp.config.evaluate import CODE, QUICK_STEPS, EvaluateConfig
 from cdp.errors import InputError
 from cdp.models.checkpoints import sha256_of
 from cdp.models.precision import pick_device
@@ -32,33 +33,58 @@ from cdp.tasks.evaluate_nets import network
 from cdp.tasks.evaluate_report import report_of, write_report
 from cdp.tasks.train_measure import device_name
 from cdp.values.evaluation import Curve, EvalReport, Masking, Unseen, Which
+from cdp.work.session import Session
 
 SIDE_STEPS = 20
 """PGD steps of the curve and of unseen threats."""
 Part = TypeVar("Part")
 
 
-@dataclass(frozen=True)
-class Heard:
-    """Who listens. on_progress: (images done, of how many, seconds left or None), first of all with
-    what an earlier start had done; on_batch: (images done, figures) after every attacked batch;
-    on_stage: what is on its way, in words."""
+logger = logging.getLogger(__name__)
 
-    on_progress: Callable[[int, int, float | None], None]
-    on_batch: Callable[[int, Mapping[str, float]], None]
-    on_stage: Callable[[str], None]
-    should_stop: Callable[[], bool]
+
+def evaluate(
+    config: EvaluateConfig, session: Session, net: nn.Module | None = None
+) -> dict[str, Any]:
+    """Evaluate in the session's folder to the end; returns the final record of the run.
+
+    net: of the user's own code, which only the command line imports; without it InputError for such
+    a model.
+    """
+    if config.model.startswith(CODE) and net is None:
+        raise InputError(
+            f"model: {config.model.removeprefix(CODE)} is your own code, which only a command that"
+            " you type imports: run it again there"
+        )
+    report = evaluate_run(config, session.folder, session, net=net)
+    session.notice(None)
+    main = report.main
+    return {
+        "label": report.label,
+        "quick": report.quick,
+        "suite": report.suite,
+        "norm": report.norm,
+        "epsilon": report.epsilon,
+        "n": report.n,
+        "clean_accuracy": main.clean.value,
+        "robust_accuracy": main.robust.value,
+        "robust_low": main.robust.low,
+        "robust_high": main.robust.high,
+        "warnings": list(report.warnings),
+        "seconds": round(report.seconds, 3),
+    }
 
 
 def evaluate_run(
-    config: EvaluateConfig, folder: Path, heard: Heard, *, net: nn.Module | None = None
+    config: EvaluateConfig, folder: Path, session: Session, *, net: nn.Module | None = None
 ) -> EvalReport:
     """Evaluate into ``folder`` (report.json, outcomes.npz), or go on where an earlier start was
     ended.
 
-    net: a network of the user's own code, for a config that says so. Raises Cancelled where it was
-    stopped, InputError or MissingError where something cannot be used, OSError where the disk does
-    not take a file.
+    The session is told of images done, first of all with what an earlier start had done; a point
+    of its journal, by images done, follows every attacked batch. net: a network of the user's own
+    code, for a config that says so. Raises Cancelled where it was stopped, InputError or
+    MissingError where something cannot be used, OSError where the disk does not take a file.
     """
     prepared = prepare(config)
     files = {
@@ -74,10 +100,10 @@ def evaluate_run(
     }
     nets = {which: one for which, (one, _) in loaded.items()}
     notes = [f"Weights: {note}." for _, note in loaded.values() if note]
-    return _Session(config, prepared, nets, files, kept, heard, device).run(folder, notes)
+    return _Sitting(config, prepared, nets, files, kept, session, device).run(folder, notes)
 
 
-class _Session:
+class _Sitting:
     """One sitting of an evaluation."""
 
     def __init__(
@@ -87,11 +113,11 @@ class _Session:
         nets: Mapping[Which, nn.Module],
         files: Mapping[Which, str],
         kept: Kept,
-        heard: Heard,
+        session: Session,
         device: torch.device,
     ) -> None:
         self.config, self.prepared, self.nets, self.files = config, prepared, nets, files
-        self.kept, self.heard, self.device = kept, heard, device
+        self.kept, self.session, self.device = kept, session, device
         self.attacks = {which: self._attacks(net) for which, net in nets.items()}
         self.rows = prepared.side_rows(config.side_count)
         parts = {f"curve-{which}": "curve" for which in nets} if config.curve else {}
@@ -152,10 +178,16 @@ class _Session:
             if self.kept.part(name) is not None:
                 self.meter.finish(name)
         self.meter.start()
-        self._tell()
+        self._progress()
+        self.session.cut(self.meter.done)
 
-    def _tell(self) -> None:
-        self.heard.on_progress(self.meter.done, self.meter.count, self.meter.seconds_left())
+    def _progress(self) -> None:
+        meter = self.meter
+        self.session.progress(meter.done, meter.count, seconds_left=meter.seconds_left())
+
+    def _stage(self, sentence: str) -> None:
+        self.session.notice(sentence)
+        logger.info("%s", sentence)
 
     # ---- Attacks ----
 
@@ -183,7 +215,7 @@ class _Session:
                 prepared.image,
                 prepared.label,
                 classes=len(prepared.info.classes),
-                should_stop=self.heard.should_stop,
+                should_stop=self.session.stop_requested,
             )
         return found
 
@@ -232,21 +264,21 @@ class _Session:
             batch=self.config.batch,
             classes=len(prepared.info.classes),
             state=state,
-            should_stop=self.heard.should_stop,
+            should_stop=self.session.stop_requested,
         ):
             self.kept.save_arrays(f"suite-{which}", state.to_arrays())
             self.meter.at(number, state)
-            self._tell()
+            self._progress()
             if state.stage == CLEAN_PASS:
                 continue
-            self.heard.on_batch(
+            self.session.point(
                 self.meter.done,
                 {"stage": state.stage, "robust": state.standing / n, "n": n, "weights": number},
             )
             if state.stage != told and not state.done:
                 told = state.stage
                 many = f", {which} weights" if len(self.nets) > 1 else ""
-                self.heard.on_stage(
+                self._stage(
                     f"{attacks[told].title}{many}: {state.standing:,} of {n:,} images are standing"
                 )
 
@@ -324,7 +356,7 @@ class _Session:
             "seed": self.config.seed,
             "batch": self.config.batch,
             "steps": SIDE_STEPS,
-            "should_stop": self.heard.should_stop,
+            "should_stop": self.session.stop_requested,
         }
 
     def _part(self, name: str, kind: type[Part], title: str, make: Callable[[], Part]) -> Part:
@@ -333,9 +365,9 @@ class _Session:
             return adapter.validate_python(self.kept.part(name))
         except ValidationError:
             pass  # not made yet, or damaged
-        self.heard.on_stage(title)
+        self._stage(title)
         found = make()
         self.kept.save_part(name, adapter.dump_python(found, mode="json"))
         self.meter.finish(name)
-        self._tell()
+        self._progress()
         return found

@@ -125,6 +125,15 @@ def prepare(config: EvaluateConfig) -> Prepared:
     )
 
 
+def require_ready(config: EvaluateConfig) -> None:
+    """Raises CdpError where this evaluation cannot begin: said before it is queued, by the headers
+    of files alone."""
+    prepared = prepare(config)
+    from cdp.tasks.evaluate_nets import require_weights
+
+    require_weights(config, prepared)
+
+
 def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tuple[Weights, ...]:
     """What a model's name, as settings spell it, stands for. which: of a training; architecture: of
     a bare file, which then has no card.

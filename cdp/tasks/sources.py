@@ -227,6 +227,13 @@ def require_aims(config: GenerateConfig) -> None:
         )
 
 
+def require_generation(config: GenerateConfig) -> None:
+    """Raises CdpError where a generation cannot begin: said before it is queued. Opens no
+    weights."""
+    dataset_of_generation(config)
+    require_aims(config)
+
+
 @contextmanager
 def looking_for(encoder: str, dataset: str) -> Iterator[None]:
     """Around what looks an encoder up. Where it is missing because its data set is not here, the

@@ -3,9 +3,9 @@ reason where it goes wrong."""
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 from cdp.config.train import TrainConfig
@@ -28,49 +28,34 @@ from cdp.tasks.train_keep import (
     started_with,
 )
 from cdp.values.types import NEVER_ROBUST, EpochMetrics
+from cdp.work.session import Session
 
 SAVE_SECONDS = 60.0
 ENOUGH_STEPS = 50
 """Optimiser steps in one sitting from which their mean says what one costs."""
 
-OnProgress = Callable[[int, int, float | None], None]
+logger = logging.getLogger(__name__)
 
 
-def train_run(
-    config: TrainConfig,
-    folder: Path,
-    *,
-    on_progress: OnProgress,
-    on_point: Callable[[EpochMetrics], None],
-    on_resume: Callable[[int], None],
-    should_stop: Callable[[], bool],
-    notice: Callable[[str | None], None],
-    run_name: str,
-) -> dict[str, Any]:
-    """Train to the end in a run's folder; returns the final record. Started again there, it goes on
-    as if it had never stopped.
+def train_run(config: TrainConfig, session: Session) -> dict[str, Any]:
+    """Train to the end in the session's folder; returns the final record. Started again there, it
+    goes on as if it had never stopped.
 
-    on_progress(steps done, steps in all, seconds left or None): after every optimiser step and
-    batch of validation, where should_stop is asked too. on_point: when the files of a validation
-    are in place. on_resume: first of all where the run was started before, with the number of the
-    last validation that was kept. notice: a sentence on what is wrong, None once it is no more.
-
-    Raises Cancelled once stopped, with a checkpoint saved; Halted, with the record so far, where
-    training diverged, labels collapsed or, if the config says so, robust overfitting set in. After
-    the first two ``last/`` keeps the last epoch that did more than guess. OSError where the disk
-    does not take a file.
+    The session is told of every optimiser step and batch of validation, and asked to stop there; a
+    validation is a point of its journal, by number, once its files are in place. Raises Cancelled
+    once stopped, with a checkpoint saved; Halted, with the record so far, where training diverged,
+    labels collapsed or, if the config says so, robust overfitting set in. After the first two
+    ``last/`` keeps the last epoch that did more than guess. OSError where the disk does not take a
+    file.
     """
     prepared = prepare(config)
     # Before the network: a run whose files cannot go on should say so at once.
-    checkpoints = Checkpoints(folder, started_with(config, prepared))
-    clear_leftovers(folder)
+    checkpoints = Checkpoints(session.folder, started_with(config, prepared))
+    clear_leftovers(session.folder)
     trainer = checkpoints.restore(lambda: _trainer(config, prepared))
     if checkpoints.begun:
-        on_resume(len(trainer.history))
-    session = _Session(
-        config, prepared, trainer, checkpoints, folder, run_name, on_progress, should_stop, notice
-    )
-    return session.run(on_point)
+        session.cut(len(trainer.history))
+    return _Sitting(config, prepared, trainer, checkpoints, session).run()
 
 
 def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
@@ -83,7 +68,7 @@ def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
     )
 
 
-class _Session:
+class _Sitting:
     """One sitting of a training, from a start or resume to its end or stop."""
 
     def __init__(
@@ -92,36 +77,21 @@ class _Session:
         prepared: Prepared,
         trainer: RobustTrainer,
         checkpoints: Checkpoints,
-        folder: Path,
-        run_name: str,
-        on_progress: OnProgress,
-        should_stop: Callable[[], bool],
-        notice: Callable[[str | None], None],
+        session: Session,
     ) -> None:
-        self.config, self.prepared, self.trainer, self.checkpoints, self.folder = (
-            config,
-            prepared,
-            trainer,
-            checkpoints,
-            folder,
-        )
-        self.run_name, self.on_progress, self.should_stop, self.notice = (
-            run_name,
-            on_progress,
-            should_stop,
-            notice,
-        )
+        self.config, self.prepared, self.trainer = config, prepared, trainer
+        self.checkpoints, self.session = checkpoints, session
         self._noticed = False
         self._saved = self._began = time.monotonic()
         self._first, self._validating = trainer.step, 0.0
 
-    def run(self, on_point: Callable[[EpochMetrics], None]) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Train to the end; the final record."""
-        self.on_progress(self.trainer.step, self.trainer.total, None)
+        self._progress(None)
         try:
             self._act()
             for metrics in self.trainer.run(self._on_step):
-                self._finish(metrics, on_point)
+                self._finish(metrics)
         except Diverged as error:
             raise Halted(self._ended(str(error)), self._record(self._good())) from error
         self._learn()
@@ -129,6 +99,11 @@ class _Session:
         if self._good() is not last:
             self._write(LAST, last.metrics)
         return self._record(last)
+
+    def _progress(self, seconds_left: float | None) -> None:
+        self.session.progress(
+            self.trainer.step, self.trainer.total, unit="steps", seconds_left=seconds_left
+        )
 
     def _learn(self) -> None:
         """What this sitting did cost is the estimate for the next one of its kind."""
@@ -146,8 +121,8 @@ class _Session:
         return (time.monotonic() - self._began - self._validating) / done
 
     def _on_step(self, trainer: RobustTrainer) -> None:
-        self.on_progress(trainer.step, trainer.total, self._seconds_left())
-        if self.should_stop():
+        self._progress(self._seconds_left())
+        if self.session.stop_requested():
             self._save()
             raise Cancelled(
                 f"stopped at step {trainer.step} of {trainer.total}: resume it to go on"
@@ -159,7 +134,7 @@ class _Session:
         self.checkpoints.save(self.trainer.state())
         self._saved = time.monotonic()
 
-    def _finish(self, metrics: EpochMetrics, on_point: Callable[[EpochMetrics], None]) -> None:
+    def _finish(self, metrics: EpochMetrics) -> None:
         """Files first, then the journal, then the checkpoint: a kill in between costs no more than
         validating again."""
         self._validating += self.trainer.validation_seconds
@@ -167,10 +142,26 @@ class _Session:
             self._write(BEST, metrics)
         if self._good() is self.trainer.history[-1]:
             self._write(LAST, metrics)
-        save_examples(self.folder, self.trainer)
-        on_point(metrics)
+        save_examples(self.session.folder, self.trainer)
+        self._point(metrics)
         self._save()
         self._act()
+
+    def _point(self, metrics: EpochMetrics) -> None:
+        values = dataclasses.asdict(metrics)
+        self.session.point(values.pop("point"), values)
+        logger.info(
+            "step %d of %d, epoch %d of %d: loss %.4f, clean %.1f %%, robust %.1f %% of %d"
+            " validation images",
+            metrics.step,
+            metrics.steps,
+            metrics.epoch,
+            metrics.epochs,
+            metrics.loss,
+            100 * metrics.clean_accuracy,
+            100 * metrics.robust_accuracy,
+            metrics.n,
+        )
 
     def _act(self) -> None:
         """End or say what is wrong, or that it no longer is. Raises Halted."""
@@ -184,9 +175,9 @@ class _Session:
 
     def _tell(self, found: Problem | None) -> None:
         if found:
-            self.notice(found.sentence)
+            self.session.notice(found.sentence)
         elif self._noticed:
-            self.notice(None)
+            self.session.notice(None)
         self._noticed = found is not None
 
     def _good(self) -> Checked | None:
@@ -200,9 +191,9 @@ class _Session:
 
     def _write(self, name: str, metrics: EpochMetrics) -> None:
         card = classifier_card(
-            self.config, self.prepared, metrics, run_name=self.run_name, kept_as=name
+            self.config, self.prepared, metrics, run_name=self.session.name, kept_as=name
         )
-        save_encoder(self.folder / name, cast(Classifier, self.trainer.average), card)
+        save_encoder(self.session.folder / name, cast(Classifier, self.trainer.average), card)
 
     def _ended(self, reason: str) -> str:
         """The reason with what is left of the run."""

@@ -39,20 +39,6 @@ class Live(Protocol):
     ) -> Iterator[Frame | LiveResult]: ...
 
 
-def _live(
-    config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
-) -> Iterator[Frame | LiveResult]:
-    from cdp.tasks.live import live
-
-    return live(config, compare=compare, should_stop=should_stop)
-
-
-def _load(config: GenerateConfig) -> None:
-    from cdp.tasks.live import warm
-
-    warm(config)
-
-
 class Engine:
     """Runs live generations one after another. Every method returns at once and may be called from
     any thread."""
@@ -60,8 +46,8 @@ class Engine:
     def __init__(
         self,
         *,
-        live: Live = _live,
-        load: Callable[[GenerateConfig], None] = _load,
+        live: Live,
+        load: Callable[[GenerateConfig], None],
         waiting: int = WAITING,
         kept: int = KEPT,
         speed: Speed | None = None,

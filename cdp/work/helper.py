@@ -25,7 +25,7 @@ from cdp import paths
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
-WORKER = (sys.executable, "-m", "cdp.work.helper_worker")
+WORKER = (sys.executable, "-m", "cdp.tasks.helper")
 KEPT = 64
 """Errands that are over and can still be found."""
 GONE = (

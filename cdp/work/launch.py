@@ -13,19 +13,20 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock
 
 from cdp import paths
 from cdp.config.knobs import Frozen
+from cdp.config.registry import write_config
 from cdp.data.names import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
 from cdp.files.atomic import new_folder, read_json, write_json
-from cdp.work.kinds import Kind, kind_of
 from cdp.work.records import (
     CONFIG,
     LOG,
@@ -37,54 +38,60 @@ from cdp.work.records import (
     list_runs,
     read_run,
 )
+from cdp.work.task import Task
 
 GRACE_SECONDS = 4.0
 """A run that has not stopped by itself after this long is killed, so that every stop is over within
 5 seconds."""
 
-WORKER = (sys.executable, "-m", "cdp.work.worker")
+WORKER = (sys.executable, "-m", "cdp.tasks.worker")
+"""The entry above this room that hands the tasks to ``cdp.work.worker``."""
+AnyTask = Task[Any, Any]
 
 
-def launch(kind: str, config: Frozen, name: str, *, command: Sequence[str] = WORKER) -> str:
+def launch(task: AnyTask, config: Frozen, name: str, *, command: Sequence[str] = WORKER) -> str:
     """Start a run in a process of its own; returns its id.
 
-    kind: of ``cdp.work.kinds``. name: of the run, and of the set, model or encoder it makes.
+    name: of the run, and of the set, model or encoder it makes.
     command: what works on a run, given its folder. Raises InputError where the name is no name, or
     taken.
     """
     with _launching():
-        run_id = _create(kind, config, name)
+        run_id = _create(task, config, name)
         _start(paths.runs_dir() / run_id, command)
     return run_id
 
 
-def create(kind: str, config: Frozen, name: str) -> str:
+def create(task: AnyTask, config: Frozen, name: str) -> str:
     """A run that nothing works on yet; returns its id. For a process that will work on it itself
     (``cdp.work.worker.main``). Raises as ``launch``."""
     with _launching():
-        return _create(kind, config, name)
+        return _create(task, config, name)
 
 
-def _create(kind: str, config: Frozen, name: str) -> str:
-    entry = kind_of(kind)
-    config = entry.named(valid_name(name), config)
-    entry.check(name, config)
-    _refuse_rival(entry, config, name)
+def _create(task: AnyTask, config: Frozen, name: str) -> str:
+    config = task.name_config(name, config)
+    task.require(name, config)
+    _refuse_rival(task, config, name)
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     with new_folder(paths.runs_dir() / run_id) as folder:
         write_json(
             folder / CONFIG,
-            {"kind": kind, "name": name, "created": time.time(), "config": entry.write(config)},
+            {
+                "kind": task.name,
+                "name": name,
+                "created": time.time(),
+                "config": write_config(config),
+            },
         )
         _mark_queued(folder)
     return run_id
 
 
-def free_name(kind: str, wanted: str) -> str:
-    """``wanted`` where a run of this kind can have it, else with the first of -2, -3, ... that is
+def free_name(task: AnyTask, wanted: str) -> str:
+    """``wanted`` where a run of this task can have it, else with the first of -2, -3, ... that is
     free."""
-    entry = kind_of(kind)
-    taken = {run.name for run in list_runs() if run.kind == kind} | entry.names()
+    taken = {run.name for run in list_runs() if run.kind == task.name} | task.taken()
     numbered = (f"{wanted[: MAX_LENGTH - 7]}-{number}" for number in itertools.count(2))
     return next(
         name for name in itertools.chain([valid_name(wanted)], numbered) if name not in taken
@@ -120,12 +127,12 @@ def stop(run_id: str) -> None:
     threading.Thread(target=_see_through, args=(run.folder, run.pid), name=f"stop-{run_id}").start()
 
 
-def delete(run_id: str) -> Path:
+def delete(run_id: str, tasks: Mapping[str, AnyTask]) -> Path:
     """Move a run that is over, and what it left unfinished elsewhere, to the trash; returns where
     it lies now.
 
-    A finished set, model or encoder stays. Raises InputError where a process still works on the
-    run.
+    tasks: which know what a run leaves elsewhere. A finished set, model or encoder stays. Raises
+    InputError where a process still works on the run.
     """
     with _launching():
         run = get_run(run_id)
@@ -135,7 +142,7 @@ def delete(run_id: str) -> Path:
         target = trash_dir() / f"run-{run_id}"
         shutil.move(run.folder, target)
         if run.state != "finished" and run.config is not None:
-            kind_of(run.kind).discard(run, target)
+            tasks[run.kind].discard(run.name, run.config, target)
     return target
 
 
@@ -147,18 +154,18 @@ def _launching() -> Iterator[None]:
         yield
 
 
-def _refuse_rival(kind: Kind, config: Frozen, name: str) -> None:
+def _refuse_rival(task: AnyTask, config: Frozen, name: str) -> None:
     """InputError where another run has the name: an unfinished one that makes the same, or, where
     all is kept in the run, any."""
-    place = kind.place(name, config)
+    place = task.place(name, config)
     for run in list_runs():
-        if (run.kind, run.name) != (kind.name, name) or (
+        if (run.kind, run.name) != (task.name, name) or (
             place is not None and run.state == "finished"
         ):
             continue
-        if run.config is None or kind.place(name, run.config) == place:
-            verb = f"makes {kind.makes} called" if kind.makes else "is called"
-            other = f"choose another name, such as {free_name(kind.name, name)!r}"
+        if run.config is None or task.place(name, run.config) == place:
+            verb = f"makes {task.makes} called" if task.makes else "is called"
+            other = f"choose another name, such as {free_name(task, name)!r}"
             way = f"resume or delete it, or {other}" if run.state != "finished" else other
             raise InputError(f"run {run.id} ({run.state}) {verb} {name!r} already: {way}")
 

@@ -22,10 +22,10 @@ import psutil
 
 from cdp import paths
 from cdp.config.knobs import Frozen
+from cdp.config.registry import read_config
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import read_json
-from cdp.work.kinds import kind_of
-from cdp.work.progress import Progress, read_progress
+from cdp.work.session import Progress, read_progress
 
 State = Literal["queued", "running", "stopping", "finished", "failed", "stopped", "interrupted"]
 
@@ -147,7 +147,7 @@ def _settings(folder: Path, record: dict[str, Any]) -> tuple[str, Frozen | None,
     """Kind and settings, or None and why they cannot be used."""
     kind = str(record.get("kind", "generate"))
     try:
-        return kind, kind_of(kind).read(record["config"]), None
+        return kind, read_config(kind, record["config"]), None
     except (InputError, KeyError, TypeError, AttributeError) as broken:
         return kind, None, f"{folder / CONFIG} cannot be used ({broken}): delete this run"
 

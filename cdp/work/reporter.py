@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cdp.files.atomic import read_json, write_json
-from cdp.work.progress import Progress
 from cdp.work.records import STATUS, STOP
+from cdp.work.session import Progress
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The process of one background run: ``python -m cdp.work.worker RUN_FOLDER``.
+"""What a process does that works on one background run, in its run folder.
 
 It may be killed at any moment: what it finished is on disk, and another start goes on from there.
 """
@@ -21,12 +21,13 @@ from cdp.errors import Cancelled, CdpError, Halted, InputError
 from cdp.files.atomic import write_json
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL
-from cdp.work.kinds import KINDS, Context, Kind
 from cdp.work.points import SteadyJournal
 from cdp.work.records import PROCESS, STOP, Run, State, read_run
 from cdp.work.reporter import Reporter, jsonable
 from cdp.work.resources import RESOURCES, Sampler
+from cdp.work.session import Session
 from cdp.work.slots import device_slot, give_way, pin_device
+from cdp.work.task import Task
 from cdp.work.tracking import Tracker
 
 logger = logging.getLogger(__name__)
@@ -60,10 +61,12 @@ class Tracks(Protocol):
 
 
 def main(
-    folder: Path, kinds: Mapping[str, Kind] = KINDS, track: Callable[[Run], Tracks] = Tracker
+    folder: Path,
+    tasks: Mapping[str, Task[Any, Any]],
+    track: Callable[[Run], Tracks] = Tracker,
 ) -> int:
     """Work on the run in ``folder`` to its end and return the exit code: 0 done or stopped, 2 bad
-    input, 1 failure."""
+    input, 1 failure. tasks: by the kinds of runs that they are the work of."""
     lock = FileLock(folder / "worker.lock")
     try:
         lock.acquire(timeout=_HANDOVER_SECONDS)
@@ -75,7 +78,7 @@ def main(
     reporter = Reporter(folder)
     run = read_run(folder)
     tracker = track(run)
-    ending = _ending(lambda: _in_turn(run, kinds, reporter, tracker))
+    ending = _ending(lambda: _in_turn(run, tasks, reporter, tracker))
     reporter.end(ending.state, ending.error, ending.result)
     tracker.finish(ending.state, ending.error, ending.result)
     return ending.code
@@ -108,7 +111,9 @@ def _ending(work: Callable[[], Ending | dict[str, Any] | None]) -> Ending:
         )
 
 
-def _in_turn(run: Run, kinds: Mapping[str, Kind], reporter: Reporter, tracker: Tracks) -> Ending:
+def _in_turn(
+    run: Run, tasks: Mapping[str, Task[Any, Any]], reporter: Reporter, tracker: Tracks
+) -> Ending:
     """Wait for a slot, then work."""
     if run.config is None:
         raise InputError(run.error or f"{run.folder} has no settings: delete this run")
@@ -116,16 +121,24 @@ def _in_turn(run: Run, kinds: Mapping[str, Kind], reporter: Reporter, tracker: T
     with device_slot(run, should_stop) as slot:
         pin_device(slot)
         reporter.running()
-        logger.info("%s: %s begins", kinds[run.kind].title, run.name)
+        logger.info("%s: %s begins", tasks[run.kind].title, run.name)
         tracker.start()
         journal = SteadyJournal(
             run.folder / JOURNAL,
             notice=lambda text: reporter.notice(text, "journal"),
             on_append=lambda point: tracker.sync(),
         )
-        context = Context(reporter.progress, should_stop, journal, reporter.notice)
+        session = Session(
+            run.folder,
+            name=run.name,
+            before=run.progress,
+            on_progress=reporter.progress,
+            on_notice=reporter.notice,
+            should_stop=should_stop,
+            journal=journal,
+        )
         with Sampler(run.folder / RESOURCES):
-            ending = _ending(lambda: kinds[run.kind].work(run, context))
+            ending = _ending(lambda: tasks[run.kind].run(run.config, session))
         journal.close()
         _free_device()
         return ending
@@ -137,8 +150,3 @@ def _free_device() -> None:
     if cuda is not None and cuda.is_initialized():
         gc.collect()
         cuda.empty_cache()
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    sys.exit(main(Path(sys.argv[1]).resolve()))

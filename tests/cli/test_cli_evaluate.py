@@ -142,7 +142,7 @@ def test_a_network_of_ones_own_is_imported_by_this_command_alone(
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config | {"name": "again"}))
     done = subprocess.run(
-        [sys.executable, "-m", "cdp.work.worker", str(folder)],
+        [sys.executable, "-m", "cdp.tasks.worker", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,

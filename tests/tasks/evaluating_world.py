@@ -18,7 +18,7 @@ from cdp.data.sets import save_set
 from cdp.models.architectures import build_classifier
 from cdp.models.classifiers import Classifier
 from cdp.models.encoders import save_encoder
-from cdp.tasks.evaluate import Heard
+from cdp.work.session import Session
 from tests.robust import tiny
 from tests.tasks.training_world import NAMES
 
@@ -109,13 +109,19 @@ class Told:
         self.stages: list[str] = []
         self._batches_left = stop_after
 
-    def heard(self) -> Heard:
-        return Heard(
-            on_progress=lambda *words: self.progress.append(words),
-            on_batch=lambda done, figures: self.batches.append((done, dict(figures))),
-            on_stage=self.stages.append,
+    def heard(self) -> Session:
+        return Session(
+            on_progress=lambda p: self.progress.append((p.done, p.count, p.seconds_left)),
+            on_notice=self.stages.append,
             should_stop=self._stop,
+            journal=self,
         )
+
+    def append(self, step: int, values: Mapping[str, float]) -> None:
+        self.batches.append((step, dict(values)))
+
+    def cut(self, step: int) -> None:
+        pass
 
     def _stop(self) -> bool:
         return self._batches_left is not None and len(self.batches) >= self._batches_left

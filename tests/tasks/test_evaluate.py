@@ -18,6 +18,7 @@ from cdp.models.architectures import build_classifier
 from cdp.models.checkpoints import write_tensors
 from cdp.paths import runs_dir
 from cdp.tasks.evaluate import evaluate_run
+from cdp.tasks.registry import TASKS
 from cdp.values.evaluation import STANDS, Outcomes
 from cdp.values.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
 from cdp.work.launch import launch
@@ -271,7 +272,7 @@ def test_weights_that_match_no_network_are_refused_before_anything_is_queued(
     write_tensors(where, {"conv1.weight": torch.zeros(64, 3, 7, 7), "fc.bias": torch.zeros(1000)})
     with pytest.raises(InputError) as caught:
         launch(
-            "evaluate",
+            TASKS["evaluate"],
             config(model=model, dataset="small", epsilon=0.05, norm="linf", **more),
             "mine",
         )
@@ -290,7 +291,7 @@ def test_pickled_weights_are_refused_with_lines_that_lead_on(tmp_path: Path) -> 
     torch.save({"model": trained().state_dict(), "epoch": 3}, tmp_path / "w.pt")
     settings = config(model=str(tmp_path / "w.pt"), dataset="small", epsilon=0.05, norm="linf")
     with pytest.raises(InputError, match="is a pickle") as caught:
-        launch("evaluate", settings, "mine")
+        launch(TASKS["evaluate"], settings, "mine")
     subprocess.run([sys.executable, "-c", str(caught.value).partition("\n")[2]], check=True)
     found = evaluate_run(
         settings.model_copy(update={"model": str(tmp_path / "w.safetensors")}),

@@ -14,8 +14,8 @@ from cdp import paths
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
+from cdp.tasks.registry import TASKS
 from cdp.tasks.sources import dataset_of_generation
-from cdp.work.kinds import KINDS
 
 PETS = ["ant", "bee", "cat"]
 
@@ -95,7 +95,7 @@ def test_a_contradiction_is_refused_naming_both_and_nothing_is_queued(
     ):
         asked("other")
     with pytest.raises(InputError, match="whose card says pets"):
-        KINDS["generate"].check("new", GenerateConfig(model="mine", dataset="other"))
+        TASKS["generate"].require("new", GenerateConfig(model="mine", dataset="other"))
 
 
 def test_another_data_set_of_the_same_classes_is_taken_where_it_is_named() -> None:

@@ -14,8 +14,8 @@ from cdp.data.facts import concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
 from cdp.tasks.pretrain.data import require_ready
+from cdp.tasks.registry import TASKS
 from cdp.values.types import usual_budget
-from cdp.work.kinds import KINDS
 
 NAMES = ["ant", "bee", "cat"]
 
@@ -56,7 +56,7 @@ def test_the_page_and_the_launch_of_a_run_refuse_the_same(
     config = EncoderConfig(dataset="pets", name="judge")
     for ask in (
         lambda: require_ready(config),
-        lambda: KINDS["pretrain-encoder"].check("judge", config),
+        lambda: TASKS["pretrain-encoder"].require("judge", config),
     ):
         with pytest.raises(InputError, match=words) as refused:
             ask()

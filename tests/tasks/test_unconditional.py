@@ -28,9 +28,9 @@ from cdp.tasks.live import live
 from cdp.tasks.loaded import encoder_on_device
 from cdp.tasks.measuring import measure_set
 from cdp.tasks.pseudo_labels import BINS, pseudo_label, pseudo_labels_of, sentences
+from cdp.tasks.registry import TASKS
 from cdp.tasks.train_data import prepare
 from cdp.values.types import NO_LABEL, LiveResult
-from cdp.work.kinds import KINDS
 from tests.robust import tiny
 from tests.tasks.evaluating_world import Told as ToldOfEvaluation
 from tests.tasks.training_world import Told
@@ -402,7 +402,7 @@ def test_a_loss_of_classes_needs_classes_that_its_encoder_knows(tmp_path: Path) 
         assert "choose info_nce or hard_negative for this model" in said
         assert not list(paths.sets_dir().glob(".made*")), "refused before anything has begun"
         with pytest.raises(InputError, match="needs class labels"):
-            KINDS["generate"].check(
+            TASKS["generate"].require(
                 "later",
                 unflatten(
                     {"model": str(model), "dataset": DATASET, "encoder": "standard", "loss": loss}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
 from cdp.tasks.train import train_run
 from cdp.values.types import EpochMetrics
+from cdp.work.session import Session
 from tests.robust import tiny
 
 NAMES = ["dark", "grey", "light"]
@@ -55,7 +56,11 @@ class Told:
         self.notices: list[str | None] = []
         self._asked, self._stop_after, self._on_epoch = 0, stop_after, on_epoch
 
-    def _epoch(self, metrics: EpochMetrics) -> None:
+    def cut(self, step: int) -> None:
+        self.resumed.append(step)
+
+    def append(self, step: int, values: Mapping[str, float]) -> None:
+        metrics = EpochMetrics(point=step, **values)  # type: ignore[arg-type]
         self.epochs.append(metrics)
         if self._on_epoch:
             self._on_epoch(metrics)
@@ -67,13 +72,14 @@ class Told:
     def run(self, config: TrainConfig, folder: Path) -> dict[str, Any]:
         return train_run(
             config,
-            folder,
-            on_progress=lambda *words: self.progress.append(words),
-            on_point=self._epoch,
-            on_resume=self.resumed.append,
-            should_stop=self._stop,
-            notice=self.notices.append,
-            run_name="a run",
+            Session(
+                folder,
+                name="a run",
+                on_progress=lambda p: self.progress.append((p.done, p.count, p.seconds_left)),
+                on_notice=self.notices.append,
+                should_stop=self._stop,
+                journal=self,
+            ),
         )
 
 

@@ -18,8 +18,8 @@ from cdp.ui.data.pictures import ROW, class_rows, first_rows
 from cdp.ui.data.progress import samples
 from cdp.ui.data.sets import choices
 from cdp.ui.data.use import explore_link, generate_link, lacking, train_link
-from cdp.work.progress import Progress
 from cdp.work.records import Run
+from cdp.work.session import Progress
 
 
 def seen(**change: object) -> Facts:

@@ -12,13 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from cdp.data.sets import open_set, save_set
 from cdp.paths import models_dir
+from cdp.tasks.helper import _answer
 from cdp.tasks.live import live
 from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
 from cdp.ui.data.sets import choices as data_sets
 from cdp.ui.train.catalog import info_of, read_train_choices
 from cdp.work.engine import Engine
 from cdp.work.helper import Errand
-from cdp.work.helper_worker import _answer
 from tests.robust import tiny
 from tests.tasks.unconditional_world import (
     DATASET,

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
 from cdp.files.atomic import read_json, write_json
-from cdp.work.kinds import KINDS, Context, Kind
-from cdp.work.progress import progress_since
+from cdp.tasks.generate import generate
+from cdp.tasks.registry import TASKS
 from cdp.work.records import Run
-from cdp.work.work_generate import generate
+from cdp.work.session import Session
+from cdp.work.task import Task
 from cdp.work.worker import main
 
 
@@ -95,33 +95,31 @@ class StubTraining:
     ) -> None:
         self.journal, self.seconds, self.deaf, self.error = journal, seconds, deaf, error
 
-    def __call__(self, run: Run, context: Context) -> dict[str, Any]:
-        assert isinstance(run.config, TrainConfig)
-        epochs, checkpoint, began = run.config.epochs, run.folder / "state.json", time.monotonic()
-        state = read_json(checkpoint) or {"epoch": 0, "value": run.config.seed}
+    def __call__(self, config: TrainConfig, session: Session) -> dict[str, Any]:
+        epochs, checkpoint = config.epochs, session.folder / "state.json"
+        state = read_json(checkpoint) or {"epoch": 0, "value": config.seed}
         resumed, value = state["epoch"], state["value"]
-        context.journal.cut(resumed)
+        session.cut(resumed)
+        session.begin(resumed)
         for epoch in range(resumed + 1, epochs + 1):
-            self._note(run.id, "begun", epoch)
-            self._wait(context, epoch)
+            self._note(session.id, "begun", epoch)
+            self._wait(session, epoch)
             value = (value * 1103515245 + 12345) % 2**31
-            context.journal.append(epoch, {"value": value})
+            session.point(epoch, {"value": value})
             if epoch % 2 == 0:
                 write_json(checkpoint, {"epoch": epoch, "value": value})
-            self._note(run.id, "done", epoch)
-            context.on_progress(
-                progress_since(began, done=epoch, count=epochs, resumed_from=resumed, unit="steps")
-            )
+            self._note(session.id, "done", epoch)
+            session.progress(epoch, epochs, unit="steps")
             if self.error == "halt" and epoch == 3:
                 raise Halted(
                     "training diverged: lower learning_rate", {"epoch": epoch, "loss": float("inf")}
                 )
         return {"epoch": epochs, "value": value, "undefined": float("nan")}
 
-    def _wait(self, context: Context, epoch: int) -> None:
+    def _wait(self, session: Session, epoch: int) -> None:
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
-            if context.should_stop() and not self.deaf:
+            if session.stop_requested() and not self.deaf:
                 raise Cancelled(f"stopped in epoch {epoch}")
             time.sleep(0.01)
 
@@ -150,17 +148,19 @@ class Untracked:
 
 def stub_main(folder: Path, maker: StubMaker, training: StubTraining | None = None) -> int:
     """The real worker, with stand-ins at work."""
-    return main(folder, stub_kinds(maker, training), Untracked)
+    return main(folder, stub_tasks(maker, training), Untracked)
 
 
-def stub_kinds(maker: StubMaker, training: StubTraining | None = None) -> dict[str, Kind]:
-    """The real kinds with stand-ins at work."""
-    kinds = KINDS | {
-        "generate": replace(
-            KINDS["generate"], work=lambda run, context: generate(run, context, maker)
+def stub_tasks(maker: StubMaker, training: StubTraining | None = None) -> dict[str, Task[Any, Any]]:
+    """The real tasks with stand-ins at work."""
+    stubs = {
+        "generate": TASKS["generate"].running(
+            lambda config, session: generate(config, session, maker)
         )
     }
-    return kinds | ({"train": replace(KINDS["train"], work=training)} if training else {})
+    if training:
+        stubs["train"] = TASKS["train"].running(training)
+    return TASKS | stubs
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pytest
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.paths import ROOT
+from cdp.tasks.registry import TASKS
 from cdp.work.journal import read_journal
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import Run, get_run, list_runs
@@ -28,7 +29,7 @@ CONFIG = TrainConfig(epochs=EPOCHS, seed=5)
 
 
 def begin(name: str, **change: object) -> str:
-    return launch("train", CONFIG.model_copy(update=change), name, command=COMMAND)
+    return launch(TASKS["train"], CONFIG.model_copy(update=change), name, command=COMMAND)
 
 
 def values(run: Run) -> list[tuple[int, float]]:
@@ -266,7 +267,7 @@ def test_deleting_a_training_moves_all_of_it_to_the_trash(
 ) -> None:
     run_id = begin("night")
     check_finished(until(run_id, lambda run: run.over))
-    target = delete(run_id)
+    target = delete(run_id, TASKS)
     assert target.parent == cdp_home / "trash"
     assert {"config.json", "metrics.jsonl", "state.json"} <= {
         path.name for path in target.iterdir()

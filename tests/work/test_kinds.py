@@ -18,7 +18,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
-from cdp.work.kinds import KINDS, kind_of
+from cdp.tasks.registry import TASKS, task_of
 from cdp.work.launch import free_name, launch
 from cdp.work.records import get_run, list_runs
 from tests.work.processes import until
@@ -48,14 +48,14 @@ def _sets(cdp_home: Path) -> None:
 
 
 def start(kind: str, name: str, config: Frozen | None = None) -> str:
-    return launch(kind, config or CONFIGS[kind], name, command=NOTHING)
+    return launch(TASKS[kind], config or CONFIGS[kind], name, command=NOTHING)
 
 
 def finish(run_id: str) -> None:
     (paths.runs_dir() / run_id / "status.json").write_text(json.dumps({"state": "finished"}))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TASKS)
 def test_a_run_of_every_kind_keeps_its_settings_and_its_name(kind: str) -> None:
     run = get_run(start(kind, "big"))
     assert (run.kind, run.name, run.config) == (kind, "big", CONFIGS[kind])
@@ -67,7 +67,7 @@ def test_a_model_takes_the_name_of_its_run(kind: str) -> None:
     assert config.name == "other"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TASKS)
 @pytest.mark.parametrize("name", ["", "../x", ".hidden", "a/b", "x" * 200])
 def test_a_name_that_leaves_its_place_is_refused_and_starts_nothing(kind: str, name: str) -> None:
     with pytest.raises(InputError, match="name"):
@@ -89,7 +89,7 @@ def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(
         InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"
     ):
-        kind_of("bake")
+        task_of("bake")
 
 
 def test_a_run_of_a_kind_of_tomorrow_is_listed_as_failed_with_the_reason(cdp_home: Path) -> None:
@@ -123,19 +123,21 @@ def test_the_name_of_a_training_is_refused_for_good_and_a_free_one_proposed() ->
 
 
 def test_free_names_count_up_past_runs_and_what_is_in_the_store(cdp_home: Path) -> None:
-    assert free_name("train", "night") == "night"
+    assert free_name(TASKS["train"], "night") == "night"
     start("train", "night")
     start("train", "night-2")
-    assert free_name("train", "night") == "night-3"
-    assert free_name("generate", "night") == "night"
+    assert free_name(TASKS["train"], "night") == "night-3"
+    assert free_name(TASKS["generate"], "night") == "night"
     (cdp_home / "sets" / "night").mkdir(parents=True)
-    assert free_name("generate", "night") == "night-2"
-    assert free_name("pretrain", "fashion-mnist") == "fashion-mnist-2", "a shipped model has it"
-    assert free_name("pretrain-encoder", "judge") == "judge-2", "a shipped encoder has it"
+    assert free_name(TASKS["generate"], "night") == "night-2"
+    assert free_name(TASKS["pretrain"], "fashion-mnist") == "fashion-mnist-2", (
+        "a shipped model has it"
+    )
+    assert free_name(TASKS["pretrain-encoder"], "judge") == "judge-2", "a shipped encoder has it"
     long = "x" * 100
     start("train", long)
-    start("train", free_name("train", long))
-    assert len(free_name("train", long)) <= 100
+    start("train", free_name(TASKS["train"], long))
+    assert len(free_name(TASKS["train"], long)) <= 100
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "pretrain-encoder"])
@@ -148,7 +150,7 @@ def test_the_name_of_a_model_is_refused_where_it_is_shipped_there_or_being_train
     with pytest.raises(InputError, match=f"run {run_id} .* already"):
         start(kind, "mine")
     finish(run_id)
-    place = KINDS[kind].place("mine", get_run(run_id).config)
+    place = TASKS[kind].place("mine", get_run(run_id).config)
     assert place is not None
     place.mkdir(parents=True)
     with pytest.raises(InputError, match="already exists"):

@@ -21,6 +21,7 @@ from cdp.errors import CdpError, InputError, MissingError
 from cdp.paths import ROOT
 from cdp.results.table import labels
 from cdp.results.table.labels import LABELS, Labels, change_labels, labels_json, read_labels
+from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import get_run
 from tests.ui.train_runs import train_run
@@ -239,7 +240,7 @@ def test_a_training_that_is_labelled_stopped_and_resumed_goes_on_undisturbed_and
     label = np.arange(240) % 3
     image = np.broadcast_to((label * 80)[:, None, None, None], (240, 8, 8, 1)).astype(np.uint8)
     save_set("toys", image, label, {"class_names": ["a", "b", "c"]})
-    run_id = launch("train", CONFIG, "night", command=REAL)
+    run_id = launch(TASKS["train"], CONFIG, "night", command=REAL)
     until(run_id, lambda run: done(run) > 0, 120)
     change_labels(run_id, star=True, note="while it runs")
     stop(run_id)
@@ -252,7 +253,7 @@ def test_a_training_that_is_labelled_stopped_and_resumed_goes_on_undisturbed_and
     assert read_labels(finished.folder) == Labels(
         star=True, tags=("stopped once",), note="while it runs"
     )
-    assert read_labels(delete(run_id)).star
+    assert read_labels(delete(run_id, TASKS)).star
 
 
 def test_labels_say_nothing_of_the_state(folder: Path) -> None:

@@ -20,14 +20,14 @@ from cdp.errors import Cancelled, InputError
 from cdp.models.encoders import load_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.models.places import training_folder
-from cdp.work import work_pretrain
+from cdp.tasks.pretrain import run as pretrain_run
+from cdp.tasks.pretrain.run import POINTS, LossCurve, epoch_windows
+from cdp.tasks.registry import TASKS
 from cdp.work.journal import read_journal
-from cdp.work.kinds import KINDS, Context
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.points import SteadyJournal
-from cdp.work.progress import Progress
 from cdp.work.records import Run, get_run
-from cdp.work.work_pretrain import POINTS, LossCurve, epoch_windows
+from cdp.work.session import Progress, Session
 from tests.work.processes import REAL, done, until
 
 MODEL = PretrainConfig(
@@ -65,8 +65,8 @@ def weights(run: Run) -> bytes:
 def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_one(
     kind: str, config: Frozen, points: int
 ) -> None:
-    whole = until(launch(kind, config, "whole", command=REAL), lambda run: run.over, 120)
-    run_id = launch(kind, config, "broken", command=REAL)
+    whole = until(launch(TASKS[kind], config, "whole", command=REAL), lambda run: run.over, 120)
+    run_id = launch(TASKS[kind], config, "broken", command=REAL)
     run = until(run_id, lambda run: run.progress is not None and run.progress.share >= 0.2, 120)
     os.kill(run.pid, signal.SIGKILL)
     until(run_id, lambda run: run.state == "interrupted", 10)
@@ -88,7 +88,9 @@ def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_o
 
 
 def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(cdp_home: Path) -> None:
-    run_id = launch("pretrain", MODEL.model_copy(update={"steps": 100_000}), "mine", command=REAL)
+    run_id = launch(
+        TASKS["pretrain"], MODEL.model_copy(update={"steps": 100_000}), "mine", command=REAL
+    )
     run = until(run_id, lambda run: (run.folder / "sheet.npz").exists(), 120)
     with np.load(run.folder / "sheet.npz") as sheet:
         assert sheet["image"].shape == (6, 8, 8, 1)
@@ -98,7 +100,7 @@ def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(cdp_ho
     assert (run.state, run.error) == ("stopped", None)
     folder = training_folder(cdp_home / "models" / "mine")
     assert (folder / "state.safetensors").exists()
-    target = delete(run_id)
+    target = delete(run_id, TASKS)
     assert (target / "training" / "state.safetensors").exists()
     assert not folder.exists()
 
@@ -109,11 +111,13 @@ class Told:
     def __init__(self, run: Run, stop_at: int = 10**9) -> None:
         self.progress: list[Progress] = []
         self.left = stop_at
-        self.context = Context(
-            self.progress.append,
-            self.should_stop,
-            SteadyJournal(run.folder / "metrics.jsonl", notice=print),
-            print,
+        self.session = Session(
+            run.folder,
+            name=run.name,
+            before=get_run(run.id).progress,
+            on_progress=self.progress.append,
+            should_stop=self.should_stop,
+            journal=SteadyJournal(run.folder / "metrics.jsonl", notice=print),
         )
 
     def should_stop(self) -> bool:
@@ -123,14 +127,14 @@ class Told:
 
 def idle(kind: str, config: Frozen, name: str = "mine") -> Run:
     """A run that no worker works on."""
-    run_id = launch(kind, config, name, command=("true",))
+    run_id = launch(TASKS[kind], config, name, command=("true",))
     return until(run_id, lambda run: run.over)
 
 
 def test_a_run_killed_between_its_model_and_its_last_word_is_finished_without_training() -> None:
     run = idle("pretrain", MODEL.model_copy(update={"steps": 3}))
     told = Told(run)
-    result = KINDS["pretrain"].work(run, told.context)
+    result = TASKS["pretrain"].run(run.config, told.session)
     assert load_pipeline("mine").card["training"]["steps"] == 3
     made = (Path(result["folder"]) / "card.json").stat().st_mtime_ns
     last = {
@@ -144,7 +148,7 @@ def test_a_run_killed_between_its_model_and_its_last_word_is_finished_without_tr
     }
     (run.folder / "status.json").write_text(json.dumps({"state": "running", "progress": last}))
     again = Told(run)
-    assert KINDS["pretrain"].work(get_run(run.id), again.context) == {"folder": result["folder"]}
+    assert TASKS["pretrain"].run(run.config, again.session) == {"folder": result["folder"]}
     assert again.progress == []
     assert (Path(result["folder"]) / "card.json").stat().st_mtime_ns == made
 
@@ -155,23 +159,23 @@ def test_a_model_of_somebody_else_under_the_name_is_not_taken_for_the_runs_own(
     run = idle("pretrain", MODEL)
     (cdp_home / "models" / "mine").mkdir(parents=True)
     with pytest.raises(InputError, match="exists already"):
-        KINDS["pretrain"].work(run, Told(run).context)
+        TASKS["pretrain"].run(run.config, Told(run).session)
 
 
 def test_the_checkpoint_of_another_training_is_left_where_it_is(cdp_home: Path) -> None:
     run = idle("pretrain", MODEL)
     with pytest.raises(Cancelled, match="resume it to go on"):
-        KINDS["pretrain"].work(run, Told(run, stop_at=3).context)
+        TASKS["pretrain"].run(run.config, Told(run, stop_at=3).session)
     folder = training_folder(cdp_home / "models" / "mine")
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(settings | {"seed": 99}))
-    delete(run.id)
+    delete(run.id, TASKS)
     assert (folder / "state.safetensors").exists()
 
 
 def test_an_encoder_run_ends_with_its_encoder_and_its_held_out_score() -> None:
     run = idle("pretrain-encoder", ENCODER.model_copy(update={"epochs": 2}))
-    result = KINDS["pretrain-encoder"].work(run, Told(run).context)
+    result = TASKS["pretrain-encoder"].run(run.config, Told(run).session)
     encoder = load_encoder("mine", "toys")
     assert encoder.card["training"]["held_out_score"][-1] == pytest.approx(
         result["score"], abs=1e-4
@@ -188,7 +192,7 @@ def test_a_sheet_that_cannot_be_made_does_not_end_the_training(
 
     monkeypatch.setattr("cdp.tasks.pretrain.sheet.Sheet.save", full)
     run = idle("pretrain", MODEL.model_copy(update={"steps": 8}))
-    result = KINDS["pretrain"].work(run, Told(run).context)
+    result = TASKS["pretrain"].run(run.config, Told(run).session)
     assert result["steps"] == 8
     assert not (run.folder / "sheet.npz").exists()
 
@@ -201,12 +205,12 @@ def test_sheets_are_made_where_a_checkpoint_is_new_and_not_too_often(
         "cdp.tasks.pretrain.sheet.Sheet.save", lambda sheet, path: steps.append(sheet.step)
     )
     run = idle("pretrain", MODEL.model_copy(update={"steps": 29}))
-    KINDS["pretrain"].work(run, Told(run).context)
+    TASKS["pretrain"].run(run.config, Told(run).session)
     assert steps == [7, 29]
-    monkeypatch.setattr(work_pretrain, "SHEET_SECONDS", 0.0)
+    monkeypatch.setattr(pretrain_run, "SHEET_SECONDS", 0.0)
     run = idle("pretrain", MODEL.model_copy(update={"steps": 29}), "other")
     steps.clear()
-    KINDS["pretrain"].work(run, Told(run).context)
+    TASKS["pretrain"].run(run.config, Told(run).session)
     assert steps == [7, 14, 21, 28, 29]
 
 
@@ -223,7 +227,7 @@ class Kept:
 
 def test_points_are_means_over_the_steps_since_the_point_before() -> None:
     kept = Kept()
-    thin = LossCurve(kept, lambda step: step % 3 == 0, before=[1.0, 2.0])
+    thin = LossCurve(Session(journal=kept), lambda step: step % 3 == 0, before=[1.0, 2.0])
     for step, loss in enumerate([6.0, 1.0, 2.0, 3.0, 9.0], start=6):
         thin.take(step, loss)
     assert kept.points == [(6, {"loss": 3.0}), (9, {"loss": 2.0})]
@@ -251,6 +255,6 @@ def test_progress_is_done_before_the_model_is(cdp_home: Path) -> None:
     """Which is what tells a finished model from one of somebody else."""
     run = idle("pretrain", MODEL.model_copy(update={"steps": 2}))
     told = Told(run)
-    KINDS["pretrain"].work(run, told.context)
+    TASKS["pretrain"].run(run.config, told.session)
     assert [(p.done, p.count, p.resumed_from) for p in told.progress] == [(1, 2, 0), (2, 2, 0)]
     assert done(run) == 0

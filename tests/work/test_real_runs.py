@@ -17,8 +17,9 @@ from cdp.config.generate import GenerateConfig, Guidance, Sampler
 from cdp.data.sets import open_set
 from cdp.models.denoiser import build_unet
 from cdp.models.pipelines import save_pipeline
+from cdp.tasks.generate import generate_set
+from cdp.tasks.registry import TASKS
 from cdp.work.engine import Engine
-from cdp.work.generation import generate_set
 from cdp.work.launch import launch, resume
 from cdp.work.records import get_run, log_tail
 
@@ -69,7 +70,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GenerateConfig:
 def test_a_killed_run_of_a_real_model_resumes_to_the_images_of_an_unbroken_one(
     tmp_path: Path, config: GenerateConfig
 ) -> None:
-    run_id = launch("generate", config, "night")
+    run_id = launch(TASKS["generate"], config, "night")
     end = time.monotonic() + 240
     while not (run := get_run(run_id)).progress or not run.progress.done >= 4:
         assert time.monotonic() < end, log_tail(run)

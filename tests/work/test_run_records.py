@@ -10,8 +10,9 @@ import psutil
 import pytest
 
 from cdp.errors import InputError, MissingError
+from cdp.tasks.generate import generate_set
+from cdp.tasks.registry import TASKS
 from cdp.work import reporter
-from cdp.work.generation import generate_set
 from cdp.work.launch import launch, resume
 from cdp.work.records import get_run, list_runs
 from tests.work.processes import COMMAND, CONFIG, fake_run, until
@@ -89,7 +90,7 @@ def test_an_unknown_run_is_a_missing_error(home: Path, run_id: str) -> None:
 @pytest.mark.parametrize("config", [{}, {"strength": 99}, {"no_such_knob": 1}, [1], "x"])
 def test_a_damaged_run_is_listed_as_failed_and_hurts_no_other(home: Path, config: object) -> None:
     broken = fake_run(home, process=None, status={}, config=config if config else {"steps": "x"})
-    good = launch("generate", CONFIG, "night", command=COMMAND)
+    good = launch(TASKS["generate"], CONFIG, "night", command=COMMAND)
     until(good, lambda run: run.state == "finished")
     assert broken.state == "failed"
     assert "delete this run" in broken.error

@@ -12,6 +12,7 @@ import pytest
 
 from cdp.errors import InputError
 from cdp.paths import ROOT
+from cdp.tasks.registry import TASKS
 from cdp.work import slots
 from cdp.work.launch import launch
 from tests.work.processes import COMMAND, CONFIG, journal, until
@@ -72,7 +73,8 @@ def test_two_slots_work_on_two_runs_at_a_time_and_never_on_a_third(
     monkeypatch.setenv("CDP_SLOTS", "2")
     monkeypatch.setenv("STUB_SECONDS", "0.1")
     runs = [
-        launch("generate", CONFIG, name, command=COMMAND) for name in ("first", "second", "third")
+        launch(TASKS["generate"], CONFIG, name, command=COMMAND)
+        for name in ("first", "second", "third")
     ]
     for run_id in runs:
         until(run_id, lambda run: run.over)

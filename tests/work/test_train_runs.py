@@ -15,6 +15,7 @@ import pytest
 
 from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
+from cdp.tasks.registry import TASKS
 from cdp.work.journal import read_journal
 from cdp.work.launch import launch, resume, stop
 from cdp.work.records import Run, get_run
@@ -71,14 +72,14 @@ def weights(run: Run) -> dict[str, bytes]:
 
 
 def test_a_training_killed_at_random_moments_and_resumed_equals_an_unbroken_one() -> None:
-    whole = until(launch("train", CONFIG, "whole", command=REAL), lambda run: run.over, 180)
+    whole = until(launch(TASKS["train"], CONFIG, "whole", command=REAL), lambda run: run.over, 180)
     assert (whole.state, whole.error) == ("finished", None)
     assert [step for step, _ in curve(whole)] == list(range(1, 9))
     assert whole.progress.unit == "steps"
     assert record(whole)["epoch"] == 8
 
     chance = random.Random(3)
-    run_id = launch("train", CONFIG, "broken", command=REAL)
+    run_id = launch(TASKS["train"], CONFIG, "broken", command=REAL)
     worked = []
     for _ in range(2):
         before = done(get_run(run_id))
@@ -97,8 +98,8 @@ def test_a_training_killed_at_random_moments_and_resumed_equals_an_unbroken_one(
 
 
 def test_a_stopped_training_goes_on_where_it_was_and_equals_an_unbroken_one() -> None:
-    whole = until(launch("train", CONFIG, "whole", command=REAL), lambda run: run.over, 180)
-    run_id = launch("train", CONFIG, "paused", command=REAL)
+    whole = until(launch(TASKS["train"], CONFIG, "whole", command=REAL), lambda run: run.over, 180)
+    run_id = launch(TASKS["train"], CONFIG, "paused", command=REAL)
     until(run_id, lambda run: done(run) > 0, 120)
     stop(run_id)
     paused = until(run_id, lambda run: run.over, 6)

@@ -7,9 +7,10 @@ import logging
 import sys
 from pathlib import Path
 
+from cdp.tasks.registry import TASKS
 from cdp.work.worker import main
 from tests.work.stub_worker import Untracked
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    sys.exit(main(Path(sys.argv[1]), track=Untracked))
+    sys.exit(main(Path(sys.argv[1]), TASKS, Untracked))

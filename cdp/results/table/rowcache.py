@@ -20,7 +20,7 @@ from cdp.data import catalog
 from cdp.files.atomic import atomic_file
 from cdp.results.table import labels, reached, rows
 from cdp.results.table.rows import Evaluated, Row
-from cdp.work import journal, kinds, records
+from cdp.work import journal, records
 
 Stamp = tuple[int, int, int, int] | None
 """Of a file: times of change, size and inode. Another one whenever the file may hold something
@@ -33,7 +33,6 @@ _SOURCES = (
     knobs,
     catalog,
     journal,
-    kinds,
     labels,
     reached,
     records,

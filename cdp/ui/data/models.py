@@ -12,6 +12,7 @@ from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
 from cdp.models.pipelines import list_models
+from cdp.tasks.registry import TASKS
 from cdp.ui.data.made import Stock
 from cdp.ui.data.plan import (
     DIFFUSION,
@@ -326,7 +327,7 @@ def _launch(held: Wizard, seen: Facts, stock: Stock) -> None:
     made, _ = _orders(held, seen, stock)
     for number, order in enumerate(made):
         try:
-            launch(order.kind, order.config, order.name)
+            launch(TASKS[order.kind], order.config, order.name)
         except (CdpError, OSError) as error:
             before = f"{number} of {len(made)} were started; " if number else ""
             st.session_state[_REFUSED] = f"{before}{order.name} was not started: {sentence(error)}."

@@ -6,6 +6,7 @@ from __future__ import annotations
 from cdp.config.evaluate import automatic_name
 from cdp.data.names import name_like
 from cdp.errors import CdpError
+from cdp.tasks.registry import TASKS
 from cdp.ui.evaluate.catalog import Facts
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.kit.run_controls import forget, say_wrong
@@ -19,8 +20,8 @@ def start(held: Evaluated, facts: Facts) -> None:
     try:
         config = held.config()
         name = launch.free_name(
-            "evaluate", automatic_name(config, name_like(facts.name) or "model")
+            TASKS["evaluate"], automatic_name(config, name_like(facts.name) or "model")
         )
-        held.report = launch.launch("evaluate", config, name)
+        held.report = launch.launch(TASKS["evaluate"], config, name)
     except (CdpError, OSError) as error:
         say_wrong(f"Not started: {sentence(error)}.")

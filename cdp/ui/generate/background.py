@@ -17,10 +17,11 @@ SHOWN = 5
 
 def start(config: GenerateConfig, name: str) -> None:
     """Launch a generation in a process of its own; a refusal is shown on the next draw."""
+    from cdp.tasks.registry import TASKS
     from cdp.work.launch import launch
 
     try:
-        launch("generate", config, name)
+        launch(TASKS["generate"], config, name)
     except (CdpError, OSError) as error:
         st.session_state["refused"] = f"Not started: {sentence(error)}."
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cdp.errors import CdpError
+from cdp.tasks.registry import TASKS
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration
 from cdp.work import launch
@@ -152,7 +153,7 @@ def _remove(run_id: str, name: str) -> None:
     forget()
     try:
         st.session_state[_DONE] = (
-            f"Run {name} was moved to {launch.delete(run_id)}.",
+            f"Run {name} was moved to {launch.delete(run_id, TASKS)}.",
             time.monotonic(),
         )
     except (CdpError, OSError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cdp.config.train import automatic_name
 from cdp.errors import CdpError
+from cdp.tasks.registry import TASKS
 from cdp.ui.kit.run_controls import forget, say_wrong
 from cdp.ui.train.state import Trained
 from cdp.work import launch
@@ -27,7 +28,9 @@ def start(held: Trained, watched: Sequence[str]) -> None:
                 if held.seeds == 1
                 else f"{held.name}-s{config.seed}"
             )
-            started.append(launch.launch("train", config, launch.free_name("train", wanted)))
+            started.append(
+                launch.launch(TASKS["train"], config, launch.free_name(TASKS["train"], wanted))
+            )
     except (CdpError, OSError) as error:
         say_wrong(
             f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}:"

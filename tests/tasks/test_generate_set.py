@@ -11,8 +11,8 @@ import pytest
 
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import Cancelled, InputError
-from cdp.work.generation import generate_set
-from cdp.work.progress import Progress
+from cdp.tasks.generate import generate_set
+from cdp.work.session import Progress, Session
 from tests.work.stub_worker import StubMaker
 
 CONFIG = GenerateConfig(count=10, batch=4, seed=3)
@@ -55,10 +55,12 @@ def test_a_stopped_generation_keeps_its_batches_and_goes_on_without_repeating_th
     tmp_path: Path, maker: StubMaker
 ) -> None:
     with pytest.raises(Cancelled, match="stopped after 4 of 10 images"):
-        generate_set(CONFIG, tmp_path / "set", maker=maker, should_stop=after(1))
+        generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=after(1)))
     assert not (tmp_path / "set").exists()
     seen: list[Progress] = []
-    made = generate_set(CONFIG, tmp_path / "set", maker=maker, on_progress=seen.append)
+    made = generate_set(
+        CONFIG, tmp_path / "set", maker=maker, session=Session(on_progress=seen.append)
+    )
     assert begun(maker) == [0, 1, 2]
     assert [(p.done, p.resumed_from) for p in seen] == [(4, 4), (8, 4), (10, 4)]
     assert np.array_equal(made.image, generate_set(CONFIG, tmp_path / "other", maker=maker).image)
@@ -78,7 +80,7 @@ def test_a_set_that_the_version_before_began_is_gone_on_with(
         }
     )
     with pytest.raises(Cancelled):
-        generate_set(config, tmp_path / "set", maker=maker, should_stop=after(1))
+        generate_set(config, tmp_path / "set", maker=maker, session=Session(should_stop=after(1)))
     begun_with = tmp_path / ".set.partial" / "config.json"
     stored = json.loads(begun_with.read_text())
     for name in ("head_hidden", "head_out", "clip_sample"):
@@ -94,17 +96,19 @@ def test_a_batch_stopped_midway_is_not_counted(tmp_path: Path, maker: StubMaker)
     maker.seconds = 10
     asked = iter([False, True])
     with pytest.raises(Cancelled, match="stopped after 0 of 10"):
-        generate_set(CONFIG, tmp_path / "set", maker=maker, should_stop=lambda: next(asked))
+        generate_set(
+            CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=lambda: next(asked))
+        )
 
 
 def test_progress_rate_counts_only_the_images_of_this_start(
     tmp_path: Path, maker: StubMaker
 ) -> None:
     with pytest.raises(Cancelled):
-        generate_set(CONFIG, tmp_path / "set", maker=maker, should_stop=after(2))
+        generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=after(2)))
     maker.seconds = 0.05
     seen: list[Progress] = []
-    generate_set(CONFIG, tmp_path / "set", maker=maker, on_progress=seen.append)
+    generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(on_progress=seen.append))
     assert (seen[0].rate, seen[0].seconds_left) == (None, None)
     assert seen[-1].rate == pytest.approx(2 / seen[-1].seconds)
     assert seen[-1].rate < 40
@@ -127,7 +131,7 @@ def test_a_partial_set_of_other_settings_is_refused_not_mixed(
     tmp_path: Path, maker: StubMaker, change: dict[str, int]
 ) -> None:
     with pytest.raises(Cancelled):
-        generate_set(CONFIG, tmp_path / "set", maker=maker, should_stop=after(1))
+        generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=after(1)))
     with pytest.raises(InputError, match="begun with other settings"):
         generate_set(CONFIG.model_copy(update=change), tmp_path / "set", maker=maker)
     assert len(generate_set(CONFIG, tmp_path / "set", maker=maker)) == 10
@@ -137,7 +141,7 @@ def test_a_partial_set_of_other_weights_under_the_same_name_is_refused(
     tmp_path: Path, maker: StubMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Cancelled):
-        generate_set(CONFIG, tmp_path / "set", maker=maker, should_stop=after(1))
+        generate_set(CONFIG, tmp_path / "set", maker=maker, session=Session(should_stop=after(1)))
     monkeypatch.setattr(maker, "weights", lambda config: {"model_sha256": "1" * 64})
     with pytest.raises(InputError, match="model_sha256"):
         generate_set(CONFIG, tmp_path / "set", maker=maker)

@@ -9,16 +9,13 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import Cancelled, InputError
 from cdp.models.checkpoints import read_json
 from cdp.models.places import encoder_folder, model_folder, training_folder
-from cdp.work.kinds import Context, Points
-from cdp.work.progress import progress_since
-from cdp.work.records import Run
+from cdp.work.session import Session
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,22 +32,21 @@ SHEET_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
-def pretrain_model(run: Run, context: Context) -> dict[str, Any]:
+def pretrain_model(config: PretrainConfig, session: Session) -> dict[str, Any]:
     """Train a diffusion model to the end, or from its checkpoint to it."""
     from cdp.tasks.pretrain import pretrain
 
-    config = cast(PretrainConfig, run.config)
     target = model_folder(config)
-    if made_already(run, target):
+    if made_already(session, target):
         return {"folder": str(target)}
     stride = -(-config.steps // POINTS)
     first, losses = left_at(target)
     curve = LossCurve(
-        context.journal,
+        session,
         lambda step: step % stride == 0 or step == config.steps,
         before=losses[first - first % stride :],
     )
-    sheets = _Sheets(config, run.folder / SHEET, context.should_stop)
+    sheets = _Sheets(config, session.folder / SHEET, session.stop_requested)
 
     def take(progress: Progress) -> None:
         curve.take(progress.step, progress.loss)
@@ -60,21 +56,20 @@ def pretrain_model(run: Run, context: Context) -> dict[str, Any]:
         ):  # the step after a checkpoint
             sheets.show_checkpoint(training_folder(target) / "state.safetensors")
 
-    _drive(pretrain(config), context, first, take)
+    _drive(pretrain(config), session, first, take)
     sheets.show_model(target)
     return {"folder": str(target), "steps": config.steps, "loss": curve.last}
 
 
-def pretrain_encoder(run: Run, context: Context) -> dict[str, Any]:
+def pretrain_encoder(config: EncoderConfig, session: Session) -> dict[str, Any]:
     """Train an encoder to the end, or from its last whole epoch to it."""
     from cdp.tasks.pretrain import pretrain_encoder as training
 
-    config = cast(EncoderConfig, run.config)
     target = encoder_folder(config)
-    if made_already(run, target):
+    if made_already(session, target):
         return {"folder": str(target)}
     first, _ = left_at(target)
-    curve = LossCurve(context.journal, lambda step: False)
+    curve = LossCurve(session, lambda step: False)
     latest: list[Progress] = []
 
     def take(progress: Progress) -> None:
@@ -87,7 +82,7 @@ def pretrain_encoder(run: Run, context: Context) -> dict[str, Any]:
             score=progress.score if curve.restarts(progress.step) else None,
         )
 
-    _drive(training(config), context, first, take)
+    _drive(training(config), session, first, take)
     final = latest[0] if latest else None
     return {
         "folder": str(target),
@@ -102,11 +97,11 @@ class LossCurve:
     unbroken one."""
 
     def __init__(
-        self, journal: Points, ends: Callable[[int], bool], *, before: Sequence[float] = ()
+        self, session: Session, ends: Callable[[int], bool], *, before: Sequence[float] = ()
     ) -> None:
         """ends: whether a point is due after this step; before: losses since the last point, of an
         earlier start."""
-        self._journal, self._window = journal, list(before)
+        self._session, self._window = session, list(before)
         self.ends = ends
         self.restarts: Callable[[int], bool] = ends
         self.last: float | None = None
@@ -116,7 +111,7 @@ class LossCurve:
         self._window.append(loss)
         self.last = sum(self._window) / len(self._window)
         if self.ends(step):
-            self._journal.append(
+            self._session.point(
                 step, {"loss": self.last} | ({} if score is None else {"score": score})
             )
         if self.ends(step) or self.restarts(step):
@@ -139,9 +134,10 @@ def epoch_windows(epochs: int, total: int) -> tuple[Callable[[int], bool], Calla
     return ends, lambda step: step % per_epoch == 0
 
 
-def made_already(run: Run, target: Path) -> bool:
+def made_already(session: Session, target: Path) -> bool:
     """Whether the run was killed between finishing what it makes and saying so."""
-    complete = run.progress is not None and run.progress.done == run.progress.count
+    before = session.before
+    complete = before is not None and before.done == before.count
     if (
         not complete
         or not target.exists()
@@ -162,14 +158,10 @@ def left_at(target: Path) -> tuple[int, list[float]]:
     return int(state.get("step", 0)), [] if losses is None else losses.tolist()
 
 
-def discard(run: Run, target: Path) -> None:
-    """Take along the checkpoint of the unfinished training, where it is this run's own."""
-    config = cast(Frozen, run.config)
-    made = (
-        model_folder(config)
-        if isinstance(config, PretrainConfig)
-        else encoder_folder(cast(EncoderConfig, config))
-    )
+def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> None:
+    """Move the checkpoint of the unfinished training into ``target``, where it is this run's
+    own."""
+    made = model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(config)
     folder = training_folder(made)
     try:
         own = read_json(folder / "config.json") == config.model_dump(mode="json")
@@ -181,27 +173,20 @@ def discard(run: Run, target: Path) -> None:
 
 def _drive(
     training: Generator[Progress, None, None],
-    context: Context,
+    session: Session,
     first: int,
     take: Callable[[Progress], None],
 ) -> None:
     """Run to the end, or save and raise Cancelled. first: the step it goes on from."""
-    context.journal.cut(first)
-    began = time.monotonic()
+    session.cut(first)
+    session.begin(first)
     with closing(training):
         for progress in training:
-            context.on_progress(
-                progress_since(
-                    began,
-                    done=progress.step,
-                    count=progress.total,
-                    resumed_from=first,
-                    unit="steps",
-                    seconds_left=progress.seconds_left,
-                )
+            session.progress(
+                progress.step, progress.total, unit="steps", seconds_left=progress.seconds_left
             )
             take(progress)
-            if progress.step < progress.total and context.should_stop():
+            if progress.step < progress.total and session.stop_requested():
                 raise Cancelled(
                     f"stopped at step {progress.step} of {progress.total}: resume it to go on"
                 )

@@ -3,18 +3,21 @@ a kill."""
 
 from __future__ import annotations
 
-import time
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from filelock import FileLock, Timeout
+
+from cdp import paths
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.names import valid_name
 from cdp.data.rows import Chunk
-from cdp.data.sets import SampleSet, SetWriter
+from cdp.data.sets import SampleSet, SetWriter, open_set
 from cdp.errors import Cancelled
 from cdp.files.atomic import refuse_existing
-from cdp.work.progress import Progress, progress_since
+from cdp.work.session import Session
 
 
 class Maker(Protocol):
@@ -80,60 +83,74 @@ class TaskMaker:
         return set_card(config)
 
 
+def generate(
+    config: GenerateConfig, session: Session, maker: Maker | None = None
+) -> dict[str, Any]:
+    """The work of a run: a set of the run's name. It may be done already: a run may have been
+    killed between finishing its set and saying so."""
+    out = paths.sets_dir() / session.name
+    if out.exists() and open_set(out).card.get("run") == session.id:
+        finished = open_set(out)
+    else:
+        finished = generate_set(config, out, session, maker=maker, origin={"run": session.id})
+    return {"set": finished.name, "images": len(finished)}
+
+
+def discard(name: str, config: GenerateConfig, target: Path) -> None:
+    """Move what the run of this name had generated into ``target``, unless somebody else has begun
+    to go on with it."""
+    partial = paths.sets_dir() / f".{name}.partial"
+    if not partial.is_dir():
+        return
+    try:
+        with FileLock(partial / "lock", timeout=0):
+            shutil.move(partial, target / "partial")
+    except Timeout:
+        return
+
+
 def generate_set(
     config: GenerateConfig,
     out: Path,
+    session: Session | None = None,
     *,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-    should_stop: Callable[[], bool] = lambda: False,
     maker: Maker | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> SampleSet:
     """Generate ``config`` into the new folder ``out``; finished batches of an interrupted start are
     not repeated.
 
-    on_progress: called at the start and after every batch. should_stop: asked before every batch
-    and every step. origin: what else the set's card should say of where it comes from.
-    Raises InputError where ``out`` exists, holds a partial set of other settings, or another
-    process writes it; and Cancelled, keeping the finished batches, where it was stopped.
+    session: is told at the start and after every batch, and asked to stop before every batch and
+    every step. origin: what else the set's card should say of where it comes from. Raises
+    InputError where ``out`` exists, holds a partial set of other settings, or another process
+    writes it; and Cancelled, keeping the finished batches, where it was stopped.
     """
     out = Path(out).expanduser().resolve()
     valid_name(out.name)
     refuse_existing(out)
-    maker = maker or TaskMaker()
-    begun = flatten(config) | maker.weights(config)
+    maker, session = maker or TaskMaker(), session or Session()
     with SetWriter(
         out,
         config.count,
         maker.shape(config),
-        begun,
+        flatten(config) | maker.weights(config),
         labelled=maker.labelled(config),
         upgrade=_today,
     ) as writer:
-        resumed, began = writer.done_rows, time.monotonic()
-
-        def tell() -> None:
-            on_progress(
-                progress_since(
-                    began, done=writer.done_rows, count=config.count, resumed_from=resumed
-                )
-            )
-
-        tell()
+        session.progress(writer.done_rows, config.count)
         while writer.done_rows < config.count:
-            made = (
-                None
-                if should_stop()
-                else maker.batch(config, writer.done_rows // config.batch, should_stop)
-            )
-            if made is None:
+            chunk = None
+            if not session.stop_requested():
+                index = writer.done_rows // config.batch
+                chunk = maker.batch(config, index, session.stop_requested)
+            if chunk is None:
                 raise Cancelled(
                     f"stopped after {writer.done_rows} of {config.count} images: start it again"
                     " with the same settings to go on"
                 )
-            image, label = made
+            image, label = chunk
             writer.write(slice(writer.done_rows, writer.done_rows + len(image)), image, label)
-            tell()
+            session.progress(writer.done_rows, config.count)
         return writer.finish(maker.card(config) | dict(origin or {}))
 
 
