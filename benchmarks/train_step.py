@@ -19,7 +19,7 @@ from benchmarks.measuring import interleaved, paired_ratio, spread
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
 from benchmarks.textbook import trades_training
-from cdp.config.presets_train import train_preset
+from cdp.config.presets import train_preset
 from cdp.config.train import TrainConfig
 from cdp.data.registry import load_split
 from cdp.files.atomic import write_json

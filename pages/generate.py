@@ -4,8 +4,8 @@ import streamlit as st
 
 from cdp.ui.generate.action import action, current_job
 from cdp.ui.generate.background import background_runs
+from cdp.ui.generate.form import FORM, opened
 from cdp.ui.generate.page import left_column, no_model, right_column
-from cdp.ui.generate.state import settings, write_url
 from cdp.ui.kit.catalog import read_catalog
 from cdp.ui.kit.frame import framed, warned
 
@@ -16,7 +16,7 @@ if not catalog.models:
     no_model()
     st.stop()
 
-held = settings(catalog)
+held = opened(catalog)
 warned(held.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
@@ -27,4 +27,4 @@ with right:
     with st.container():
         right_column(current_job(), held, catalog)
     background_runs()
-write_url(held)
+FORM.close(held)

@@ -4,56 +4,53 @@ refused by name."""
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic.fields import FieldInfo
 
-from cdp.cli.options import leaves
-from cdp.config.generate import GROUPS, GenerateConfig, flatten, refusal, unflatten, upgraded
-from cdp.config.knobs import parse
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.explore import ExploreConfig
+from cdp.config.fields import Field, fields_of
+from cdp.config.generate import (
+    GenerateConfig,
+    Guidance,
+    Sampler,
+    flatten,
+    refusal,
+    unflatten,
+    upgraded,
+)
+from cdp.config.knobs import Frozen, parse
+from cdp.config.lab import LabConfig
 from cdp.config.presets import PRESETS, preset
+from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.config.theory import TheoryConfig
+from cdp.config.train import TrainConfig
 from cdp.errors import InputError, MissingError
 
-FIELDS = leaves()
+FIELDS = fields_of(GenerateConfig)
 
 
-def bounds(field: FieldInfo) -> dict[str, float]:
-    """ge, gt, le, lt of a field."""
-    return {
-        name: getattr(bound, name)
-        for bound in field.metadata
-        for name in ("ge", "gt", "le", "lt")
-        if hasattr(bound, name)
-    }
-
-
-def values_of(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
-    """Every value a single field allows."""
-    if get_origin(field.annotation) is Literal:
-        return st.sampled_from(get_args(field.annotation))
-    if field.annotation is bool:
+def values_of(field: Field) -> st.SearchStrategy[Any]:
+    """Every value a single setting allows."""
+    if field.kind == "choice":
+        return st.sampled_from(field.choices)
+    if field.kind == "flag":
         return st.booleans()
-    if field.annotation is int:
-        return st.integers(int(bounds(field)["ge"]), int(bounds(field)["le"]))
-    if field.annotation is float:
-        limits = bounds(field)
-        return st.floats(
-            limits["ge"],
-            limits.get("le", limits.get("lt")),
-            exclude_max="lt" in limits,
-            allow_nan=False,
-        )
-    if field.annotation is str:
+    if field.kind == "integer":
+        return st.integers(int(field.low or 0), int(field.high or 0))
+    if field.kind == "number":
+        return st.floats(field.low, field.high, exclude_max=field.high_open, allow_nan=False)
+    if field.kind == "text":
         return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
-    assert name == "classes", f"no strategy for {name}"
+    assert field.name == "classes", f"no strategy for {field.name}"
     return st.lists(st.integers(0, 999), unique=True, max_size=20).map(tuple)
 
 
 FLAT = st.fixed_dictionaries(
-    {}, optional={name: values_of(name, field) for name, field in FIELDS.items()}
+    {}, optional={name: values_of(field) for name, field in FIELDS.items()}
 )
 
 
@@ -83,7 +80,7 @@ def test_every_config_survives_json_and_the_flat_form(flat: dict[str, Any]) -> N
 def test_a_single_allowed_value_is_kept_or_refused_with_a_reason(
     name: str, data: st.DataObject
 ) -> None:
-    value = data.draw(values_of(name, FIELDS[name]))
+    value = data.draw(values_of(FIELDS[name]))
     try:
         config = unflatten({name: value})
     except InputError as error:
@@ -92,7 +89,7 @@ def test_a_single_allowed_value_is_kept_or_refused_with_a_reason(
         assert flatten(config)[name] == (list(value) if isinstance(value, tuple) else value)
 
 
-NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, float)]
+NUMBERS = [name for name, field in FIELDS.items() if field.kind in ("integer", "number")]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -103,7 +100,7 @@ NUMBERS = [name for name, field in FIELDS.items() if field.annotation in (int, f
 def test_a_number_outside_its_range_or_no_number_is_refused_and_named(
     name: str, value: Any
 ) -> None:
-    if value is True and bounds(FIELDS[name]).get("ge", 0) <= 1:
+    if value is True and (FIELDS[name].low or 0) <= 1:
         return
     with pytest.raises(InputError, match=name):
         unflatten({name: value})
@@ -111,23 +108,27 @@ def test_a_number_outside_its_range_or_no_number_is_refused_and_named(
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number_has_a_range(name: str) -> None:
-    assert bounds(FIELDS[name]).keys() & {"ge", "gt"}
-    assert bounds(FIELDS[name]).keys() & {"le", "lt"}
+    assert FIELDS[name].low is not None and FIELDS[name].high is not None
 
 
-def test_leaf_names_are_unique_over_all_groups() -> None:
-    every = [name for name in GenerateConfig.model_fields if name not in GROUPS] + [
-        n for model in GROUPS.values() for n in model.model_fields
-    ]
-    assert len(every) == len(set(every))
+CONFIGS = (
+    *(GenerateConfig, TrainConfig, EvaluateConfig, ExploreConfig, LabConfig, TheoryConfig),
+    *(PretrainConfig, EncoderConfig),
+)
 
 
-def test_every_field_says_what_a_form_has_to_draw() -> None:
-    for name, field in FIELDS.items():
-        extra = field.json_schema_extra
-        assert isinstance(extra, dict), name
-        assert extra["label"], name
-        assert (field.description or "").endswith("."), name
+@pytest.mark.parametrize("model", CONFIGS)
+def test_every_setting_says_what_a_form_has_to_draw(model: type[Frozen]) -> None:
+    for name, field in fields_of(model).items():
+        assert field.label, name
+        assert field.help.endswith(".") and "\n" not in field.help, name
+        assert all(field.title(choice) for choice in field.choices), name
+
+
+def test_names_of_settings_are_unique_over_all_groups() -> None:
+    inner = [GenerateConfig, Guidance, Sampler]
+    every = [name for model in inner for name in model.model_fields]
+    assert len(every) == len(set(every)) == len(FIELDS) + 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.config.knobs import parse
-from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import (
     TrainConfig,
     attack_steps_of,

@@ -45,7 +45,7 @@ def generate(
     from cdp.tasks.generate_warnings import warnings
     from cdp.work.session import Session
 
-    config = unflatten(chosen(given), preset(preset_name))
+    config = unflatten(chosen(given, GenerateConfig), preset(preset_name))
     latest: list[Progress] = []
     for note in warnings(config, conditional=_conditional(config)).values():
         say(f"note: {note}")

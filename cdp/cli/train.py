@@ -13,7 +13,7 @@ from cdp.cli.options import chosen, with_options
 from cdp.cli.output import AsJson, print_json, say
 from cdp.cli.runs import Wait, conclude
 from cdp.config.knobs import parse
-from cdp.config.presets_train import TRAIN_PRESETS, preset_settings
+from cdp.config.presets import TRAIN_PRESETS, named
 from cdp.config.train import TrainConfig, automatic_name, overlaid
 from cdp.errors import InputError
 
@@ -78,5 +78,5 @@ def _config(path: Path | None, preset: str | None, given: dict[str, Any]) -> Tra
     if path is not None:
         start = read_config(path, TrainConfig)
     else:
-        start = preset_settings(preset or DEFAULT)
+        start = named(TRAIN_PRESETS, preset or DEFAULT).flat
     return parse(TrainConfig, overlaid(start, chosen(given, TrainConfig)))

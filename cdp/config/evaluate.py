@@ -21,117 +21,55 @@ class EvaluateConfig(Frozen):
     """One evaluation, complete: the same config gives the same outcome for every image on the same
     machine, also after a stop and resume."""
 
-    model: str = knob(
-        "",
-        "Model",
-        "A training, by run:ID; or the path of a folder with weights and card, or of a .safetensors"
-        " file of one of our networks.",
-        min_length=1,
-        max_length=400,
-    )
-    weights: Literal["best", "last", "both"] = knob(
-        "best",
-        "Weights",
-        "Of a training: its best epoch, chosen on validation images, its last, or both beside each"
-        " other.",
-    )
+    model: str = knob("", "Model", min_length=1, max_length=400)
+    """A training, by run:ID; or the path of a folder with weights and card, or of a .safetensors
+    file of one of our networks."""
+    weights: Literal["best", "last", "both"] = knob("best", "Weights")
+    """Of a training: its best epoch, chosen on validation images, its last, or both beside each
+    other."""
     architecture: Literal["", "small-cnn", "preact-resnet-18", "wrn-28-10-swish"] = knob(
-        "",
-        "Network",
-        "Of a bare .safetensors file; empty finds the one whose weights they are. Every other model"
-        " says it itself.",
-        advanced=True,
+        "", "Network", advanced=True, titles={"": "Not stated"}
     )
-    dataset: str = knob(
-        "",
-        "Data set",
-        "Whose test images; empty takes what the model was trained on. A model that does not say"
-        " needs one.",
-        max_length=400,
-        advanced=True,
-    )
-    part: str = knob(
-        "",
-        "Images",
-        "A saved set to evaluate on in place of the test images, with all or some of the same"
-        " classes; empty takes the test images.",
-        max_length=400,
-        advanced=True,
-    )
-    count: int | None = knob(
-        1000,
-        "Images",
-        "How many, drawn at random with the same number of every class as far as there are enough;"
-        " empty takes all.",
-        unit="images",
-        ge=1,
-        le=10_000_000,
-    )
-    part_seed: int = knob(
-        0,
-        "Image seed",
-        "Which images; the same for every model, so that comparisons are paired.",
-        ge=0,
-        le=2**31 - 1,
-        advanced=True,
-    )
-    attack: Suite = knob(
-        "autoattack",
-        "Attack",
-        "AutoAttack (standard) is what the field cites. PGD with restarts, on cross-entropy and CW"
-        " margin, is faster. Quick is PGD-10 on at most 512 images: an estimate.",
-    )
-    norm: Literal["trained", "linf", "l2"] = knob(
-        "trained",
-        "Norm",
-        "Of the budget; trained takes the one trained for, linf for other models.",
-    )
-    epsilon: float | None = knob(
-        None,
-        "Attack budget",
-        "Radius of the attack; empty takes the budget trained for, or the data set's conventional"
-        " one.",
-        unit="of the pixel range",
-        gt=0,
-        le=100,
-    )
-    steps: int = knob(
-        40, "PGD steps", "Of the PGD suite.", unit="steps", ge=1, le=1000, advanced=True
-    )
-    restarts: int = knob(
-        5, "Restarts", "Of the PGD suite: random starts for each loss.", ge=1, le=100, advanced=True
-    )
-    curve: bool = knob(
-        True, "Accuracy against budget", "PGD-20 at nine budgets from 0 to three times this one."
-    )
-    unseen: bool = knob(
-        True,
-        "Unseen threats",
-        "PGD at twice the budget and in the other norm at its conventional budget.",
-    )
-    masking: bool = knob(
-        True, "Gradient masking", "Five checks of whether the attacks can be trusted."
-    )
+    """Of a bare .safetensors file; empty finds the one whose weights they are. Every other model
+    says it itself."""
+    dataset: str = knob("", "Data set", max_length=400, advanced=True)
+    """Whose test images; empty takes what the model was trained on. A model that does not say
+    needs one."""
+    part: str = knob("", "Images", max_length=400, advanced=True)
+    """A saved set to evaluate on in place of the test images, with all or some of the same
+    classes; empty takes the test images."""
+    count: int | None = knob(1000, "Images", empty="all", unit="images", ge=1, le=10_000_000)
+    """How many, drawn at random with the same number of every class as far as there are enough;
+    empty takes all."""
+    part_seed: int = knob(0, "Image seed", ge=0, le=2**31 - 1, advanced=True)
+    """Which images; the same for every model, so that comparisons are paired."""
+    attack: Suite = knob("autoattack", "Attack")
+    """AutoAttack (standard) is what the field cites. PGD with restarts, on cross-entropy and CW
+    margin, is faster. Quick is PGD-10 on at most 512 images: an estimate."""
+    norm: Literal["trained", "linf", "l2"] = knob("trained", "Norm")
+    """Of the budget; trained takes the one trained for, linf for other models."""
+    epsilon: float | None = knob(None, "Attack budget", unit="of the pixel range", gt=0, le=100)
+    """Radius of the attack; empty takes the budget trained for, or the data set's conventional
+    one."""
+    steps: int = knob(40, "PGD steps", unit="steps", ge=1, le=1000, advanced=True)
+    """Of the PGD suite."""
+    restarts: int = knob(5, "Restarts", ge=1, le=100, advanced=True)
+    """Of the PGD suite: random starts for each loss."""
+    curve: bool = knob(True, "Accuracy against budget")
+    """PGD-20 at nine budgets from 0 to three times this one."""
+    unseen: bool = knob(True, "Unseen threats")
+    """PGD at twice the budget and in the other norm at its conventional budget."""
+    masking: bool = knob(True, "Gradient masking")
+    """Five checks of whether the attacks can be trusted."""
     side_count: int = knob(
-        200,
-        "Images of the checks",
-        "How many of the images the curve, unseen threats and checks use.",
-        unit="images",
-        ge=10,
-        le=100_000,
-        advanced=True,
+        200, "Images of the checks", unit="images", ge=10, le=100_000, advanced=True
     )
-    batch: int = knob(
-        250,
-        "Batch",
-        "Images at a time. Attacks draw their random numbers by batch, so another batch gives"
-        " slightly other numbers.",
-        unit="images",
-        ge=1,
-        le=10_000,
-        advanced=True,
-    )
-    seed: int = knob(0, "Seed", "Of the attacks' random starts.", ge=0, le=2**31 - 1, advanced=True)
+    """How many of the images the curve, unseen threats and checks use."""
+    batch: int = knob(250, "Batch", unit="images", ge=1, le=10_000, advanced=True)
+    """Images at a time. Attacks draw their random numbers by batch, so another batch gives
+    slightly other numbers."""
+    seed: int = knob(0, "Seed", ge=0, le=2**31 - 1, advanced=True)
+    """Of the attacks' random starts."""
 
     @model_validator(mode="after")
     def _evaluable(self) -> Self:

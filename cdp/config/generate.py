@@ -11,7 +11,8 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from cdp.config.knobs import Frozen, knob, parse
+from cdp.config.fields import config_of, flat_of
+from cdp.config.knobs import Frozen, knob
 
 Loss = Literal[
     "none", "info_nce", "hard_negative", "supcon", "class_margin", "fisher", "classifier"
@@ -35,200 +36,111 @@ class Guidance(Frozen):
     loss: Loss = knob(
         "supcon",
         "Loss",
-        "What the sampler descends. SupCon, class margin, Fisher and classifier know the classes;"
-        " InfoNCE and hard-negative do not, and so push images of the same class apart too.",
         paper="hard_negative (info_nce in a variant)",
+        titles={"none": "None (unguided)"},
     )
+    """What the sampler descends. SupCon, class margin, Fisher and classifier know the classes;
+    InfoNCE and hard-negative do not, and so push images of the same class apart too."""
     encoder: str = knob(
         "robust",
         "Encoder",
-        "The network whose features the loss compares. A robust (adversarially trained) encoder has"
-        " gradients that change what a person sees; a standard one mostly gets changes that only it"
-        " sees.",
-        paper=(
-            "standard; penultimate features of WRN-28-10 (CIFAR-10, traffic signs), 100 features"
-            " (MNIST)"
-        ),
+        paper="standard; penultimate features of WRN-28-10 (CIFAR-10, traffic signs), 100 features"
+        " (MNIST)",
         min_length=1,
         max_length=400,
     )
-    strength: float = knob(
-        0.1,
-        "Strength",
-        "Length of the guidance, per image, as a share of the predicted noise: 0 is unguided.",
-        unit="|guidance| / |noise|",
-        ge=0,
-        le=2,
-    )
+    """The network whose features the loss compares. A robust (adversarially trained) encoder has
+    gradients that change what a person sees; a standard one mostly gets changes that only it
+    sees."""
+    strength: float = knob(0.1, "Strength", unit="|guidance| / |noise|", ge=0, le=2)
+    """Length of the guidance, per image, as a share of the predicted noise: 0 is unguided."""
     temperature: float = knob(
-        0.1,
-        "Temperature",
-        "Softness of the contrast: low values look at the nearest rivals only.",
-        unit="tau",
-        paper="10 (hard_negative), 0.1 (info_nce)",
-        ge=0.01,
-        le=100,
+        0.1, "Temperature", unit="tau", paper="10 (hard_negative), 0.1 (info_nce)", ge=0.01, le=100
     )
+    """Softness of the contrast: low values look at the nearest rivals only."""
     strength_mode: Literal["relative", "raw"] = knob(
-        "relative",
-        "Strength is",
-        "Relative: scaled per image to the predicted noise. Raw: lambda times the gradient, as"
-        " published; its meaning changes with batch size and temperature.",
-        paper="raw",
-        advanced=True,
+        "relative", "Strength is", paper="raw", advanced=True
     )
+    """Relative: scaled per image to the predicted noise. Raw: lambda times the gradient, as
+    published; its meaning changes with batch size and temperature."""
     raw_lambda: float = knob(
         1e5,
         "Raw lambda",
-        "Factor on the gradient of the loss's mean over all its rows: one an image, in"
-        " hard_negative two, as both views are anchors. Used only where strength is raw.",
-        paper=(
-            "1e5 (CIFAR-10, MNIST; 2e5 in a variant), 5e3 (traffic signs) with hard_negative; 1e3"
-            " with info_nce"
-        ),
+        paper="1e5 (CIFAR-10, MNIST; 2e5 in a variant), 5e3 (traffic signs) with hard_negative; 1e3"
+        " with info_nce",
         advanced=True,
         ge=0,
         le=1e10,
     )
+    """Factor on the gradient of the loss's mean over all its rows: one an image, in hard_negative
+    two, as both views are anchors. Used only where strength is raw."""
     factor: Literal["sqrt_one_minus_alpha_bar", "one"] = knob(
         "sqrt_one_minus_alpha_bar",
         "Noise factor",
-        "For raw strength: the exact classifier-guidance factor sqrt(1 - alpha_bar), or 1 as "
-        "in the authors' code (it cancels in relative strength).",
         paper="one (the code leaves the factor out)",
         advanced=True,
     )
-    schedule: Schedule = knob(
-        "noise_scaled",
-        "Schedule",
-        "How strength changes over the window: constant; linear or cosine, rising from 0 at its"
-        " noisy end; noise-scaled, times sqrt(1 - alpha_bar).",
-        paper="constant",
-        advanced=True,
-    )
+    """For raw strength: the exact classifier-guidance factor sqrt(1 - alpha_bar), or 1 as in the
+    authors' code (it cancels in relative strength)."""
+    schedule: Schedule = knob("noise_scaled", "Schedule", paper="constant", advanced=True)
+    """How strength changes over the window: constant; linear or cosine, rising from 0 at its
+    noisy end; noise-scaled, times sqrt(1 - alpha_bar)."""
     window_start: float = knob(
         0.7,
         "Window starts at",
-        "Guide only where t/T is below this: 1 is pure noise.",
         unit="t/T",
         paper="1 (CIFAR-10), 0.15 (MNIST, traffic signs)",
         ge=0,
         le=1,
     )
+    """Guide only where t/T is below this: 1 is pure noise."""
     window_stop: float = knob(
         0.0,
         "Window stops at",
-        "Guide only where t/T is at or above this: 0 is the finished image.",
         unit="t/T",
         paper="0.4 (CIFAR-10), 0.05 (MNIST, traffic signs)",
         ge=0,
         le=1,
     )
+    """Guide only where t/T is at or above this: 0 is the finished image."""
     noise_limit: float = knob(
-        1.0,
-        "Noise limit",
-        "Where noise/signal = sqrt(1 - alpha_bar)/sqrt(alpha_bar) exceeds this, strength falls in"
-        " proportion, so that one step never moves the image estimate by more than strength x"
-        " limit. 0 switches the limit off.",
-        unit="noise/signal",
-        paper="0 (no limit)",
-        advanced=True,
-        ge=0,
-        le=1000,
+        1.0, "Noise limit", unit="noise/signal", paper="0 (no limit)", advanced=True, ge=0, le=1000
     )
-    point: Point = knob(
-        "x0",
-        "Gradient at",
-        "The denoised estimate x0 (encoders see clean-looking images), x0 differentiated through"
-        " the network (about three times slower), or the noisy x_t (published; wants a noise-aware"
-        " encoder).",
-        paper="x_t",
-        advanced=True,
-    )
-    positives: Positives = knob(
-        "auto",
-        "Positives",
-        "What an image is pulled towards: its own previous iterate, an augmented view, images of"
-        " its class in the batch, or real images of its class. Auto: real images where the loss"
-        " knows classes, else the previous iterate.",
-        paper="previous",
-        advanced=True,
-    )
-    negatives: Negatives = knob(
-        "auto",
-        "Negatives",
-        "What it is pushed from: the rest of the batch, real images (of other classes where the"
-        " loss knows classes), or a memory bank of the batch's own earlier steps. Auto: real images"
-        " where the loss knows classes, else the batch.",
-        paper="batch",
-        advanced=True,
-    )
-    bank_size: int = knob(
-        512,
-        "Bank size",
-        "Real images or remembered features to contrast with.",
-        unit="images",
-        advanced=True,
-        ge=1,
-        le=16384,
-    )
-    tau_plus: float = knob(
-        0.1,
-        "Class prior tau+",
-        "Share of negatives assumed to be of the anchor's own class (hard-negative loss).",
-        paper="0.1",
-        advanced=True,
-        ge=0,
-        lt=1,
-    )
-    beta: float = knob(
-        1.0,
-        "Hardness beta",
-        "How strongly near negatives count (hard-negative loss).",
-        paper="1",
-        advanced=True,
-        ge=0,
-        le=100,
-    )
-    margin: float = knob(
-        0.5,
-        "Margin",
-        "Cosine margin by which an image should be nearer to its own class's mean than to any other"
-        " (class margin).",
-        unit="cosine",
-        advanced=True,
-        ge=0,
-        le=2,
-    )
-    head: bool = knob(
-        False,
-        "Online head",
-        "A small random projection head on the features, trained while sampling (Adam 1e-2, one"
-        " step a guidance call). Seeded, but images then depend on the call history of their"
-        " batch.",
-        paper="on",
-        advanced=True,
-    )
+    """Where noise/signal = sqrt(1 - alpha_bar)/sqrt(alpha_bar) exceeds this, strength falls in
+    proportion, so that one step never moves the image estimate by more than strength x limit. 0
+    switches the limit off."""
+    point: Point = knob("x0", "Gradient at", paper="x_t", advanced=True)
+    """The denoised estimate x0 (encoders see clean-looking images), x0 differentiated through the
+    network (about three times slower), or the noisy x_t (published; wants a noise-aware
+    encoder)."""
+    positives: Positives = knob("auto", "Positives", paper="previous", advanced=True)
+    """What an image is pulled towards: its own previous iterate, an augmented view, images of its
+    class in the batch, or real images of its class. Auto: real images where the loss knows
+    classes, else the previous iterate."""
+    negatives: Negatives = knob("auto", "Negatives", paper="batch", advanced=True)
+    """What it is pushed from: the rest of the batch, real images (of other classes where the loss
+    knows classes), or a memory bank of the batch's own earlier steps. Auto: real images where the
+    loss knows classes, else the batch."""
+    bank_size: int = knob(512, "Bank size", unit="images", advanced=True, ge=1, le=16384)
+    """Real images or remembered features to contrast with."""
+    tau_plus: float = knob(0.1, "Class prior tau+", paper="0.1", advanced=True, ge=0, lt=1)
+    """Share of negatives assumed to be of the anchor's own class (hard-negative loss)."""
+    beta: float = knob(1.0, "Hardness beta", paper="1", advanced=True, ge=0, le=100)
+    """How strongly near negatives count (hard-negative loss)."""
+    margin: float = knob(0.5, "Margin", unit="cosine", advanced=True, ge=0, le=2)
+    """Cosine margin by which an image should be nearer to its own class's mean than to any other
+    (class margin)."""
+    head: bool = knob(False, "Online head", paper="on", advanced=True)
+    """A small random projection head on the features, trained while sampling (Adam 1e-2, one step
+    a guidance call). Seeded, but images then depend on the call history of their batch."""
     head_hidden: int = knob(
-        128,
-        "Head, hidden",
-        "Width of the online head's hidden layer (ReLU).",
-        unit="features",
-        paper="128; 64 (MNIST)",
-        advanced=True,
-        ge=1,
-        le=4096,
+        128, "Head, hidden", unit="features", paper="128; 64 (MNIST)", advanced=True, ge=1, le=4096
     )
+    """Width of the online head's hidden layer (ReLU)."""
     head_out: int = knob(
-        128,
-        "Head, out",
-        "Width of what the online head gives, which the loss compares.",
-        unit="features",
-        paper="128; 64 (MNIST)",
-        advanced=True,
-        ge=1,
-        le=4096,
+        128, "Head, out", unit="features", paper="128; 64 (MNIST)", advanced=True, ge=1, le=4096
     )
+    """Width of what the online head gives, which the loss compares."""
 
     @model_validator(mode="after")
     def _combination(self) -> Self:
@@ -289,111 +201,57 @@ def refusal(guidance: Guidance) -> str:
 class Sampler(Frozen):
     """How noise becomes images."""
 
-    solver: Solver = knob(
-        "ddim",
-        "Solver",
-        "DDIM and DDPM as published; DPM-Solver++ and UniPC need fewer steps.",
-        paper="ddim (CIFAR-10), ddpm (MNIST, traffic signs)",
-    )
-    steps: int = knob(
-        20,
-        "Steps",
-        "Network calls an image; cost grows in proportion.",
-        unit="steps",
-        paper="250 (MNIST, traffic signs)",
-        ge=2,
-        le=1000,
-    )
-    eta: float = knob(
-        0.0,
-        "Eta",
-        "Fresh noise at each DDIM step: 0 is deterministic, 1 is ancestral.",
-        paper="0 (CIFAR-10)",
-        advanced=True,
-        ge=0,
-        le=1,
-    )
+    solver: Solver = knob("ddim", "Solver", paper="ddim (CIFAR-10), ddpm (MNIST, traffic signs)")
+    """DDIM and DDPM as published; DPM-Solver++ and UniPC need fewer steps."""
+    steps: int = knob(20, "Steps", unit="steps", paper="250 (MNIST, traffic signs)", ge=2, le=1000)
+    """Network calls an image; cost grows in proportion."""
+    eta: float = knob(0.0, "Eta", paper="0 (CIFAR-10)", advanced=True, ge=0, le=1)
+    """Fresh noise at each DDIM step: 0 is deterministic, 1 is ancestral."""
     clip_sample: Clip = knob(
-        "model",
-        "Clamp estimate",
-        "Whether the estimate of the image is clamped to [-1, 1] at every DDIM or DDPM step, and"
-        " the noise that it implies with it. Model: what the model's own settings say.",
-        paper="off (CIFAR-10), on (MNIST, traffic signs)",
-        advanced=True,
+        "model", "Clamp estimate", paper="off (CIFAR-10), on (MNIST, traffic signs)", advanced=True
     )
+    """Whether the estimate of the image is clamped to [-1, 1] at every DDIM or DDPM step, and the
+    noise that it implies with it. Model: what the model's own settings say."""
     cfg_scale: float = knob(
-        1.0,
-        "Classifier-free scale",
-        "1 is the conditional model as it is; above 1 trades variety for typicality, at two network"
-        " calls a step.",
-        paper="1 (none)",
-        advanced=True,
-        ge=0,
-        le=20,
+        1.0, "Classifier-free scale", paper="1 (none)", advanced=True, ge=0, le=20
     )
+    """1 is the conditional model as it is; above 1 trades variety for typicality, at two network
+    calls a step."""
     precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto",
-        "Precision",
-        "Auto takes bf16 where it is faster on this machine, which is measured once.",
-        paper="fp32",
-        advanced=True,
+        "auto", "Precision", paper="fp32", advanced=True
     )
-    compile: bool = knob(
-        False,
-        "Compile",
-        "Compile the network first (torch.compile): up to a minute at the first batch, then faster."
-        " Pays on a GPU and for large sets; the last bit of a number may differ.",
-        advanced=True,
-    )
+    """Auto takes bf16 where it is faster on this machine, which is measured once."""
+    compile: bool = knob(False, "Compile", advanced=True)
+    """Compile the network first (torch.compile): up to a minute at the first batch, then faster.
+    Pays on a GPU and for large sets; the last bit of a number may differ."""
 
 
 class GenerateConfig(Frozen):
     """One generation, complete: the same config and seed give the same images on the same
     machine."""
 
-    model: str = knob(
-        "fashion-mnist",
-        "Diffusion model",
-        "A shipped or pretrained checkpoint, or a diffusers pipeline folder.",
-        min_length=1,
-        max_length=400,
-    )
-    dataset: str = knob(
-        "",
-        "Real data",
-        "Whose class names, encoders and real images go with the model; empty takes the data set on"
-        " the model's card.",
-        max_length=400,
-    )
-    count: int = knob(
-        64,
-        "Images",
-        "How many; classes take turns, so the set is balanced.",
-        unit="images",
-        ge=1,
-        le=MAX_COUNT,
-    )
-    seed: int = knob(
-        0,
-        "Seed",
-        "Image i of seed s starts from the same noise whatever else is set.",
-        ge=0,
-        le=2**31 - 1,
-    )
-    classes: tuple[int, ...] = knob(
-        (), "Classes", "Only these class numbers; none chosen means all.", max_length=1000
-    )
+    model: str = knob("fashion-mnist", "Diffusion model", min_length=1, max_length=400)
+    """A shipped or pretrained checkpoint, or a diffusers pipeline folder."""
+    dataset: str = knob("", "Real data", max_length=400)
+    """Whose class names, encoders and real images go with the model; empty takes the data set on
+    the model's card."""
+    count: int = knob(64, "Images", unit="images", ge=1, le=MAX_COUNT)
+    """How many; classes take turns, so the set is balanced."""
+    seed: int = knob(0, "Seed", ge=0, le=2**31 - 1)
+    """Image i of seed s starts from the same noise whatever else is set."""
+    classes: tuple[int, ...] = knob((), "Classes", max_length=1000)
+    """Only these class numbers; none chosen means all."""
     batch: int = knob(
         64,
         "Batch",
-        "Images sampled together. Losses that compare images compare within a batch, so it is part"
-        " of the result.",
         unit="images",
         paper="512 (CIFAR-10), 128 (MNIST)",
         advanced=True,
         ge=1,
         le=4096,
     )
+    """Images sampled together. Losses that compare images compare within a batch, so it is part
+    of the result."""
     guidance: Guidance = Guidance()
     sampler: Sampler = Sampler()
 
@@ -414,13 +272,9 @@ class GenerateConfig(Frozen):
         return self
 
 
-GROUPS: dict[str, type[Frozen]] = {"guidance": Guidance, "sampler": Sampler}
-
-
 def flatten(config: GenerateConfig) -> dict[str, Any]:
-    """All leaves by name, JSON-ready; the inverse of ``unflatten``."""
-    data = config.model_dump(mode="json")
-    return {k: v for k, v in data.items() if k not in GROUPS} | data["guidance"] | data["sampler"]
+    """All settings by name, JSON-ready; the inverse of ``unflatten``."""
+    return flat_of(config)
 
 
 _NEWER: dict[str, Any] = {"head_hidden": 128, "head_out": 128, "clip_sample": "model"}
@@ -452,9 +306,4 @@ def unflatten(flat: Mapping[str, Any], base: GenerateConfig | None = None) -> Ge
 
     Raises InputError naming the field, its value and its range.
     """
-    merged = flatten(base or GenerateConfig()) | upgraded(flat)
-    data: dict[str, Any] = {name: {} for name in GROUPS}
-    owners = {leaf: group for group, model in GROUPS.items() for leaf in model.model_fields}
-    for name, value in merged.items():
-        (data[owners[name]] if name in owners else data)[name] = value
-    return parse(GenerateConfig, data)
+    return config_of(GenerateConfig, flatten(base or GenerateConfig()) | upgraded(flat))

@@ -1,12 +1,9 @@
-"""What every config is made of: frozen models whose fields carry what a form and a command line
-need to draw them.
-
-Field metadata (``json_schema_extra``): ``label`` and ``unit`` for the form, ``paper`` for the
-published value with its source, ``advanced`` for the fold.
-"""
+"""What every config is made of: frozen models whose settings carry what a form and a command line
+need to show them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,22 +14,37 @@ from cdp.errors import InputError
 def knob(
     default: Any,
     label: str,
-    help: str,
     *,
     unit: str = "",
     paper: str = "",
     advanced: bool = False,
+    titles: Mapping[str, str] | None = None,
+    empty: str = "automatic",
     **limits: Any,
 ) -> Any:
-    """A pydantic field that carries what a form needs to draw it."""
-    extra: dict[str, Any] = {"label": label, "unit": unit, "paper": paper, "advanced": advanced}
-    return Field(default, description=help, json_schema_extra=extra, **limits)
+    """A setting: a pydantic field that carries what a form needs to draw it. Its help is the
+    docstring below it.
+
+    paper: the published value; advanced: it goes under the fold; titles: of its values, where
+    ``cdp.config.titles`` has others; empty: what None stands for, in a word.
+    """
+    extra: dict[str, Any] = {
+        "label": label,
+        "unit": unit,
+        "paper": paper,
+        "advanced": advanced,
+        "titles": dict(titles or {}),
+        "empty": empty,
+    }
+    return Field(default, json_schema_extra=extra, **limits)
 
 
 class Frozen(BaseModel):
     """Immutable, refuses unknown keys, NaN and infinities."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 T = TypeVar("T", bound=Frozen)

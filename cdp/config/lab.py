@@ -27,78 +27,35 @@ class LabConfig(Frozen):
     """One attack on one image, complete: the same config and weights give the same result on the
     same machine."""
 
-    model: str = knob(
-        "robust",
-        "Model",
-        "A classifier of the data set: a training (its best epoch) or a shipped encoder.",
-        min_length=1,
-        max_length=400,
-    )
-    dataset: str = knob(
-        "fashion-mnist",
-        "Data set",
-        "Whose test images and classifiers.",
-        min_length=1,
-        max_length=400,
-    )
-    row: int = knob(0, "Row", "Of the test images, counted from 0.", ge=0, le=100_000_000)
-    image: str = knob(
-        "", "Uploaded image", "Its hash; empty takes the test image.", pattern=rf"^({IMAGE})?$"
-    )
-    label: int | None = knob(
-        None,
-        "True class",
-        "Of an uploaded image; empty takes what each model says of it before the attack.",
-        ge=0,
-        le=999,
-    )
-    norm: Norm = knob(
-        "linf",
-        "Norm",
-        "Of the budget: linf bounds the change of every pixel, l2 the length of the whole change.",
-    )
-    epsilon: float | None = knob(
-        None,
-        "Attack budget",
-        "Radius of the attack; empty takes the conventional one.",
-        unit="of the pixel range",
-        ge=0,
-        le=100,
-    )
-    attack: Attack = knob(
-        "cross-entropy",
-        "Attack",
-        "PGD up the cross-entropy of the true class; up the margin of the best other class over it"
-        " (Carlini and Wagner 2017), which does not fade where the model is sure; or towards a"
-        " class of your choice.",
-    )
-    target: int | None = knob(
-        None,
-        "Towards",
-        "The class that a targeted attack aims at; empty takes the likeliest other one.",
-        ge=0,
-        le=999,
-    )
-    steps: int = knob(
-        40,
-        "Steps",
-        "PGD steps; the step is 2.5 x budget / steps.",
-        unit="steps",
-        ge=1,
-        le=500,
-        advanced=True,
-    )
-    seed: int = knob(0, "Seed", "Of the random starts.", ge=0, le=2**31 - 1, advanced=True)
+    model: str = knob("robust", "Model", min_length=1, max_length=400)
+    """A classifier of the data set: a training (its best epoch) or a shipped encoder."""
+    dataset: str = knob("fashion-mnist", "Data set", min_length=1, max_length=400)
+    """Whose test images and classifiers."""
+    row: int = knob(0, "Row", ge=0, le=100_000_000)
+    """Of the test images, counted from 0."""
+    image: str = knob("", "Uploaded image", pattern=rf"^({IMAGE})?$")
+    """Its hash; empty takes the test image."""
+    label: int | None = knob(None, "True class", ge=0, le=999)
+    """Of an uploaded image; empty takes what each model says of it before the attack."""
+    norm: Norm = knob("linf", "Norm")
+    """Of the budget: linf bounds the change of every pixel, l2 the length of the whole change."""
+    epsilon: float | None = knob(None, "Attack budget", unit="of the pixel range", ge=0, le=100)
+    """Radius of the attack; empty takes the conventional one."""
+    attack: Attack = knob("cross-entropy", "Attack")
+    """PGD up the cross-entropy of the true class; up the margin of the best other class over it
+    (Carlini and Wagner 2017), which does not fade where the model is sure; or towards a class of
+    your choice."""
+    target: int | None = knob(None, "Towards", ge=0, le=999)
+    """The class that a targeted attack aims at; empty takes the likeliest other one."""
+    steps: int = knob(40, "Steps", unit="steps", ge=1, le=500, advanced=True)
+    """PGD steps; the step is 2.5 x budget / steps."""
+    seed: int = knob(0, "Seed", ge=0, le=2**31 - 1, advanced=True)
+    """Of the random starts."""
     largest: float | None = knob(
-        None,
-        "Largest budget",
-        "Up to where the smallest budget that fools is searched; empty takes three times the"
-        " conventional budget.",
-        unit="of the pixel range",
-        gt=0,
-        le=300,
-        advanced=True,
+        None, "Largest budget", unit="of the pixel range", gt=0, le=300, advanced=True
     )
+    """Up to where the smallest budget that fools is searched; empty takes three times the
+    conventional budget."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

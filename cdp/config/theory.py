@@ -26,124 +26,54 @@ class TheoryConfig(Frozen):
     """One setting of the Gaussian model: real classes N(y mu, sigma^2 I), synthetic classes N(y m,
     s^2 Sigma), a budget and a learner."""
 
-    norm: Norm = knob(
-        "linf",
-        "Norm",
-        "Of the attack budget: linf moves every coordinate by at most epsilon, l2 the whole point.",
-    )
-    epsilon: float = knob(
-        0.25, "Attack budget", "Radius of the attack, in the units of mu and sigma.", ge=0, le=100
-    )
-    dim: int = knob(500, "Dimension", "Coordinates of x.", unit="coordinates", ge=1, le=MOST_DIMS)
-    nonzero: int = knob(
-        50,
-        "Informative coordinates",
-        "How many coordinates of the real mean mu are not 0.",
-        unit="coordinates",
-        ge=1,
-        le=MOST_DIMS,
-    )
-    size: float = knob(
-        3.0,
-        "Size of mu",
-        "Euclidean length of the real mean; the classes are 2|mu| apart.",
-        ge=0.01,
-        le=20,
-    )
-    profile: Literal["equal", "decaying"] = knob(
-        "decaying",
-        "Profile of mu",
-        "Equal: the informative coordinates are alike, and the l_inf optimum points along mu."
-        " Decaying: the i-th is proportional to 1/sqrt(i), and the optimum drops the small ones.",
-    )
-    sigma: float = knob(
-        1.0, "Real noise", "Standard deviation of every coordinate of real x.", ge=0.1, le=100
-    )
-    separation: float = knob(
-        1.0,
-        "Separation c",
-        "|m|/s of the synthetic classes over |mu|/sigma of the real ones: 1 is as separable as real"
-        " data.",
-        gt=0,
-        le=20,
-    )
-    angle: float = knob(
-        0.0,
-        "Angle to the optimum",
-        "Between the synthetic mean m and the robust optimum, turned towards mu and past it.",
-        unit="degrees",
-        ge=0,
-        le=180,
-    )
-    noise: float = knob(
-        1.0,
-        "Synthetic noise",
-        "Standard deviation s of every coordinate of synthetic x; the separation is kept, so m"
-        " grows with it.",
-        ge=0.01,
-        le=100,
-        advanced=True,
-    )
-    label_noise: float = knob(
-        0.0, "Label noise", "Share of synthetic labels that are flipped.", ge=0, le=0.5
-    )
-    covariance: Literal["isotropic", "correlated"] = knob(
-        "isotropic",
-        "Covariance",
-        "Of the synthetic noise. Correlated: every two coordinates have the same correlation.",
-        advanced=True,
-    )
-    correlation: float = knob(
-        0.1,
-        "Correlation",
-        "Between two coordinates of correlated noise.",
-        ge=0,
-        le=0.99,
-        advanced=True,
-    )
-    learner: Learner = knob(
-        "averaging",
-        "Learner",
-        "What is learned from n synthetic samples. linf-threshold soft-thresholds the average at"
-        " the budget; l2-optimal is the average; adversarial-logistic is adversarially trained"
-        " logistic regression, simulated only.",
-    )
-    ridge: float = knob(
-        0.001,
-        "Ridge",
-        "Weight of |w|^2/2 in adversarially trained logistic regression; without it separable"
-        " samples have no minimum.",
-        ge=1e-6,
-        le=1,
-        advanced=True,
-    )
-    n: int = knob(
-        1000,
-        "Synthetic samples",
-        "How many the learner sees.",
-        unit="samples",
-        ge=1,
-        le=MOST_SAMPLES,
-    )
-    target: float = knob(0.9, "Target", "Robust accuracy to reach.", gt=0, lt=1)
-    strength: float = knob(
-        0.5,
-        "Guidance strength",
-        "How far the synthetic mean is moved from mu (0) towards the robust optimum (1) and past"
-        " it, at the same separation.",
-        ge=0,
-        le=2,
-    )
-    draws: int = knob(
-        200,
-        "Draws",
-        "Trainings behind each simulated value.",
-        unit="draws",
-        ge=20,
-        le=10_000,
-        advanced=True,
-    )
-    seed: int = knob(0, "Seed", "Of the simulation.", ge=0, le=2**31 - 1, advanced=True)
+    norm: Norm = knob("linf", "Norm")
+    """Of the attack budget: linf moves every coordinate by at most epsilon, l2 the whole
+    point."""
+    epsilon: float = knob(0.25, "Attack budget", ge=0, le=100)
+    """Radius of the attack, in the units of mu and sigma."""
+    dim: int = knob(500, "Dimension", unit="coordinates", ge=1, le=MOST_DIMS)
+    """Coordinates of x."""
+    nonzero: int = knob(50, "Informative coordinates", unit="coordinates", ge=1, le=MOST_DIMS)
+    """How many coordinates of the real mean mu are not 0."""
+    size: float = knob(3.0, "Size of mu", ge=0.01, le=20)
+    """Euclidean length of the real mean; the classes are 2|mu| apart."""
+    profile: Literal["equal", "decaying"] = knob("decaying", "Profile of mu")
+    """Equal: the informative coordinates are alike, and the l_inf optimum points along mu.
+    Decaying: the i-th is proportional to 1/sqrt(i), and the optimum drops the small ones."""
+    sigma: float = knob(1.0, "Real noise", ge=0.1, le=100)
+    """Standard deviation of every coordinate of real x."""
+    separation: float = knob(1.0, "Separation c", gt=0, le=20)
+    """|m|/s of the synthetic classes over |mu|/sigma of the real ones: 1 is as separable as real
+    data."""
+    angle: float = knob(0.0, "Angle to the optimum", unit="degrees", ge=0, le=180)
+    """Between the synthetic mean m and the robust optimum, turned towards mu and past it."""
+    noise: float = knob(1.0, "Synthetic noise", ge=0.01, le=100, advanced=True)
+    """Standard deviation s of every coordinate of synthetic x; the separation is kept, so m grows
+    with it."""
+    label_noise: float = knob(0.0, "Label noise", ge=0, le=0.5)
+    """Share of synthetic labels that are flipped."""
+    covariance: Literal["isotropic", "correlated"] = knob("isotropic", "Covariance", advanced=True)
+    """Of the synthetic noise. Correlated: every two coordinates have the same correlation."""
+    correlation: float = knob(0.1, "Correlation", ge=0, le=0.99, advanced=True)
+    """Between two coordinates of correlated noise."""
+    learner: Learner = knob("averaging", "Learner")
+    """What is learned from n synthetic samples. linf-threshold soft-thresholds the average at the
+    budget; l2-optimal is the average; adversarial-logistic is adversarially trained logistic
+    regression, simulated only."""
+    ridge: float = knob(0.001, "Ridge", ge=1e-6, le=1, advanced=True)
+    """Weight of |w|^2/2 in adversarially trained logistic regression; without it separable
+    samples have no minimum."""
+    n: int = knob(1000, "Synthetic samples", unit="samples", ge=1, le=MOST_SAMPLES)
+    """How many the learner sees."""
+    target: float = knob(0.9, "Target", gt=0, lt=1)
+    """Robust accuracy to reach."""
+    strength: float = knob(0.5, "Guidance strength", ge=0, le=2)
+    """How far the synthetic mean is moved from mu (0) towards the robust optimum (1) and past it,
+    at the same separation."""
+    draws: int = knob(200, "Draws", unit="draws", ge=20, le=10_000, advanced=True)
+    """Trainings behind each simulated value."""
+    seed: int = knob(0, "Seed", ge=0, le=2**31 - 1, advanced=True)
+    """Of the simulation."""
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -62,261 +62,112 @@ class TrainConfig(Frozen):
     """One robust training, complete: the same config gives the same numbers on the same machine,
     also after a stop and resume."""
 
-    dataset: str = knob(
-        "fashion-mnist",
-        "Data set",
-        "Real images, validation images and the attack budget are its own.",
-        min_length=1,
-        max_length=400,
-    )
-    real: int | None = knob(
-        None,
-        "Real images",
-        "How many training images to use, after the validation split was held out; empty takes all,"
-        " 0 none.",
-        unit="images",
-        ge=0,
-        le=10_000_000,
-    )
-    subset_seed: int = knob(
-        0,
-        "Subset seed",
-        "Which real images: a larger subset of the same seed contains the smaller one.",
-        ge=0,
-        le=2**31 - 1,
-        advanced=True,
-    )
-    balanced: bool = knob(
-        True,
-        "Per class",
-        "Take the same number of every class, as far as there are enough.",
-        advanced=True,
-    )
-    synthetic: tuple[str, ...] = knob(
-        (),
-        "Synthetic sets",
-        "Saved sample sets, mixed in proportion to their sizes; none trains on real images alone."
-        " real:N stands for N further real images in their place: the ceiling that a set of N"
-        " images is measured by.",
-        max_length=MAX_SETS,
-    )
-    fraction: float = knob(
-        0.7,
-        "Synthetic fraction",
-        "Share of every batch that is synthetic; 1 trains on synthetic images alone. Only with"
-        " synthetic sets.",
-        unit="of the batch",
-        paper="0.7",
-        ge=0,
-        le=1,
-    )
-    held_out: int = knob(
-        1000,
-        "Held out",
-        "Real training images kept apart for validation, the same for every seed; at most a fifth"
-        " of the set.",
-        unit="images",
-        ge=10,
-        le=100_000,
-        advanced=True,
-    )
-    method: Method = knob(
-        "trades",
-        "Method",
-        "TRADES weighs clean accuracy against robustness with beta; PGD-AT trains on attacked"
-        " images alone; MART weighs the images that are misclassified.",
-        paper="trades",
-    )
-    beta: float = knob(
-        6.0,
-        "Beta",
-        "Weight of the robust term in TRADES and MART: more is more robust and less accurate.",
-        paper="6 (5 in later work)",
-        ge=0,
-        le=100,
-    )
-    norm: Norm = knob("linf", "Norm", "Of the attack budget.", paper="linf")
+    dataset: str = knob("fashion-mnist", "Data set", min_length=1, max_length=400)
+    """Real images, validation images and the attack budget are its own."""
+    real: int | None = knob(None, "Real images", empty="all", unit="images", ge=0, le=10_000_000)
+    """How many training images to use, after the validation split was held out; empty takes all,
+    0 none."""
+    subset_seed: int = knob(0, "Subset seed", ge=0, le=2**31 - 1, advanced=True)
+    """Which real images: a larger subset of the same seed contains the smaller one."""
+    balanced: bool = knob(True, "Per class", advanced=True)
+    """Take the same number of every class, as far as there are enough."""
+    synthetic: tuple[str, ...] = knob((), "Synthetic sets", max_length=MAX_SETS)
+    """Saved sample sets, mixed in proportion to their sizes; none trains on real images alone.
+    real:N stands for N further real images in their place: the ceiling that a set of N images is
+    measured by."""
+    fraction: float = knob(0.7, "Synthetic fraction", unit="of the batch", paper="0.7", ge=0, le=1)
+    """Share of every batch that is synthetic; 1 trains on synthetic images alone. Only with
+    synthetic sets."""
+    held_out: int = knob(1000, "Held out", unit="images", ge=10, le=100_000, advanced=True)
+    """Real training images kept apart for validation, the same for every seed; at most a fifth of
+    the set."""
+    method: Method = knob("trades", "Method", paper="trades")
+    """TRADES weighs clean accuracy against robustness with beta; PGD-AT trains on attacked images
+    alone; MART weighs the images that are misclassified."""
+    beta: float = knob(6.0, "Beta", paper="6 (5 in later work)", ge=0, le=100)
+    """Weight of the robust term in TRADES and MART: more is more robust and less accurate."""
+    norm: Norm = knob("linf", "Norm", paper="linf")
+    """Of the attack budget."""
     epsilon: float | None = knob(
-        None,
-        "Attack budget",
-        "Radius of the attack; empty takes the data set's conventional one.",
-        unit="of the pixel range",
-        paper="8/255 (CIFAR-10)",
-        gt=0,
-        le=100,
+        None, "Attack budget", unit="of the pixel range", paper="8/255 (CIFAR-10)", gt=0, le=100
     )
+    """Radius of the attack; empty takes the data set's conventional one."""
     attack_steps: int | None = knob(
-        None,
-        "Attack steps",
-        "PGD steps of the inner attack; cost grows in proportion. Empty takes the data set's"
-        " conventional number.",
-        unit="steps",
-        paper="10 (CIFAR-10)",
-        ge=1,
-        le=200,
+        None, "Attack steps", unit="steps", paper="10 (CIFAR-10)", ge=1, le=200
     )
+    """PGD steps of the inner attack; cost grows in proportion. Empty takes the data set's
+    conventional number."""
     step_size: float | None = knob(
-        None,
-        "Step size",
-        "Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten steps.",
-        unit="of the pixel range",
-        paper="2/255",
-        gt=0,
-        le=100,
-        advanced=True,
+        None, "Step size", unit="of the pixel range", paper="2/255", gt=0, le=100, advanced=True
     )
+    """Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten
+    steps."""
     attack_start: Literal["uniform", "noise"] = knob(
-        "uniform",
-        "Attack starts from",
-        "A uniform draw from the budget, or normal noise of 0.001 in every pixel.",
-        paper="noise: 0.001 N(0,1)",
-        advanced=True,
+        "uniform", "Attack starts from", paper="noise: 0.001 N(0,1)", advanced=True
     )
+    """A uniform draw from the budget, or normal noise of 0.001 in every pixel."""
     warm_up: float = knob(
-        0.2,
-        "Budget warm-up",
-        "Share of training over which the budget grows from 0: small networks stay at chance"
-        " without it.",
-        unit="of training",
-        paper="0 (none)",
-        ge=0,
-        le=1,
-        advanced=True,
+        0.2, "Budget warm-up", unit="of training", paper="0 (none)", ge=0, le=1, advanced=True
     )
-    label_smoothing: float = knob(
-        0.0,
-        "Label smoothing",
-        "Share of the target spread over all classes.",
-        ge=0,
-        lt=1,
-        advanced=True,
-    )
-    architecture: Architecture = knob(
-        "small-cnn",
-        "Network",
-        "Small CNN: 0.3 M parameters, minutes on two cores. PreActResNet-18 (11 M) and"
-        " WRN-28-10-Swish (36 M) want a GPU.",
-        paper="wrn-28-10-swish",
-    )
+    """Share of training over which the budget grows from 0: small networks stay at chance without
+    it."""
+    label_smoothing: float = knob(0.0, "Label smoothing", ge=0, lt=1, advanced=True)
+    """Share of the target spread over all classes."""
+    architecture: Architecture = knob("small-cnn", "Network", paper="wrn-28-10-swish")
+    """Small CNN: 0.3 M parameters, minutes on two cores. PreActResNet-18 (11 M) and
+    WRN-28-10-Swish (36 M) want a GPU."""
     steps: int | None = knob(
-        STANDARD_STEPS,
-        "Steps",
-        "Optimiser steps in all. Arms with the same steps and batch see as many images, whatever"
-        " they are trained on; empty where the length is set in epochs.",
-        unit="steps",
-        ge=1,
-        le=MAX_STEPS,
+        STANDARD_STEPS, "Steps", empty="set in epochs", unit="steps", ge=1, le=MAX_STEPS
     )
+    """Optimiser steps in all. Arms with the same steps and batch see as many images, whatever
+    they are trained on; empty where the length is set in epochs."""
     epochs: int | None = knob(
-        None,
-        "Epochs",
-        "Passes over the real images (over the synthetic ones where the fraction is 1), in place of"
-        " steps: an epoch of an arm with synthetic images has more steps, so epochs are no common"
-        " measure.",
-        unit="epochs",
-        paper="400",
-        ge=1,
-        le=10_000,
+        None, "Epochs", empty="set in steps", unit="epochs", paper="400", ge=1, le=10_000
     )
-    batch: int = knob(
-        128,
-        "Batch",
-        "Images an optimiser step, real and synthetic together.",
-        unit="images",
-        paper="1024",
-        ge=2,
-        le=8192,
-    )
-    learning_rate: float = knob(
-        0.1,
-        "Learning rate",
-        "Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9, or cycled).",
-        paper="0.4 (0.2 in later work)",
-        gt=0,
-        le=10,
-    )
-    momentum_cycle: bool = knob(
-        False,
-        "Cycled momentum",
-        "Momentum goes against the learning rate, from 0.95 to 0.85 at its peak and back, as"
-        " torch's one-cycle schedule does by itself; off keeps it at 0.9.",
-        paper="on",
-        advanced=True,
-    )
-    weight_decay: float = knob(
-        5e-4, "Weight decay", "SGD's.", paper="5e-4", ge=0, le=1, advanced=True
-    )
+    """Passes over the real images (over the synthetic ones where the fraction is 1), in place of
+    steps: an epoch of an arm with synthetic images has more steps, so epochs are no common
+    measure."""
+    batch: int = knob(128, "Batch", unit="images", paper="1024", ge=2, le=8192)
+    """Images an optimiser step, real and synthetic together."""
+    learning_rate: float = knob(0.1, "Learning rate", paper="0.4 (0.2 in later work)", gt=0, le=10)
+    """Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9, or cycled)."""
+    momentum_cycle: bool = knob(False, "Cycled momentum", paper="on", advanced=True)
+    """Momentum goes against the learning rate, from 0.95 to 0.85 at its peak and back, as torch's
+    one-cycle schedule does by itself; off keeps it at 0.9."""
+    weight_decay: float = knob(5e-4, "Weight decay", paper="5e-4", ge=0, le=1, advanced=True)
+    """SGD's."""
     ema_decay: float = knob(
-        0.995,
-        "Weight average",
-        "Decay of the moving average of the weights, which is what is evaluated and kept.",
-        unit="per step",
-        paper="0.995",
-        ge=0,
-        lt=1,
-        advanced=True,
+        0.995, "Weight average", unit="per step", paper="0.995", ge=0, lt=1, advanced=True
     )
+    """Decay of the moving average of the weights, which is what is evaluated and kept."""
     ema_warm_up: float = knob(
-        0.0,
-        "Average starts after",
-        "Share of training in which the average is a copy of the weights, with the full decay from"
-        " then on. At 0 it decays from the first step, less at first: (1 + step)/(10 + step) until"
-        " that is the decay set.",
-        unit="of training",
-        paper="0.025",
-        ge=0,
-        lt=1,
-        advanced=True,
+        0.0, "Average starts after", unit="of training", paper="0.025", ge=0, lt=1, advanced=True
     )
-    augmentation: Augmentation = knob(
-        "auto",
-        "Augmentation",
-        "Auto takes the data set's own: crop and flip for CIFAR-10 and Fashion-MNIST, crop for"
-        " digits, letters and signs, which a mirror would change. Cutout is crop and flip with a"
-        " square left out.",
-        paper="crop-flip",
-        advanced=True,
-    )
-    seed: int = knob(0, "Seed", "Of weights, order, augmentation and attack.", ge=0, le=2**31 - 1)
-    validation_steps: int = knob(
-        10,
-        "Validation attack",
-        "PGD steps of the robust accuracy measured on the validation images: a quick estimate, in"
-        " fp32.",
-        unit="steps",
-        ge=1,
-        le=200,
-        advanced=True,
-    )
-    validate_every: Every = knob(
-        AUTO,
-        "Validate every",
-        "After how many steps ('50 steps') or epochs ('2 epochs') the validation images are"
-        " attacked, and always after the last step; the best weights are the best of these. Auto"
-        " takes at most a tenth of training time.",
-        advanced=True,
-    )
-    overfitting: Literal["stop", "notice"] = knob(
-        "stop",
-        "Robust overfitting",
-        "Stop where robust accuracy has fallen from its best beyond chance and stays there, or only"
-        " say so.",
-        advanced=True,
-    )
-    precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto",
-        "Precision",
-        "Of training; accuracies are always measured in fp32. Auto takes bf16 where it is faster"
-        " here.",
-        advanced=True,
-    )
-    compile: bool = knob(
-        False,
-        "Compile",
-        "Compile the network first (torch.compile): a minute or more at the start, then faster on a"
-        " GPU; seldom worth it on a CPU.",
-        advanced=True,
-    )
+    """Share of training in which the average is a copy of the weights, with the full decay from
+    then on. At 0 it decays from the first step, less at first: (1 + step)/(10 + step) until that
+    is the decay set."""
+    augmentation: Augmentation = knob("auto", "Augmentation", paper="crop-flip", advanced=True)
+    """Auto takes the data set's own: crop and flip for CIFAR-10 and Fashion-MNIST, crop for
+    digits, letters and signs, which a mirror would change. Cutout is crop and flip with a square
+    left out."""
+    seed: int = knob(0, "Seed", ge=0, le=2**31 - 1)
+    """Of weights, order, augmentation and attack."""
+    validation_steps: int = knob(10, "Validation attack", unit="steps", ge=1, le=200, advanced=True)
+    """PGD steps of the robust accuracy measured on the validation images: a quick estimate, in
+    fp32."""
+    validate_every: Every = knob(AUTO, "Validate every", advanced=True)
+    """After how many steps ('50 steps') or epochs ('2 epochs') the validation images are
+    attacked, and always after the last step; the best weights are the best of these. Auto takes
+    at most a tenth of training time."""
+    overfitting: Literal["stop", "notice"] = knob("stop", "Robust overfitting", advanced=True)
+    """Stop where robust accuracy has fallen from its best beyond chance and stays there, or only
+    say so."""
+    precision: Literal["auto", "fp32", "bf16"] = knob("auto", "Precision", advanced=True)
+    """Of training; accuracies are always measured in fp32. Auto takes bf16 where it is faster
+    here."""
+    compile: bool = knob(False, "Compile", advanced=True)
+    """Compile the network first (torch.compile): a minute or more at the start, then faster on a
+    GPU; seldom worth it on a CPU."""
 
     @model_validator(mode="before")
     @classmethod

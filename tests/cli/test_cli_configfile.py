@@ -12,7 +12,7 @@ import yaml
 
 from cdp.cli.configfile import MAX_BYTES, read_config
 from cdp.config.knobs import parse
-from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError, MissingError
 

@@ -13,8 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from cdp.cli import main
-from cdp.cli.options import describe, leaves
 from cdp.cli.theory import View
+from cdp.config.fields import fields_of
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import best_accuracy, expected, problem_of, samples_needed, simulate, synthetic_of
@@ -316,7 +316,5 @@ def test_every_setting_is_an_option_with_its_help() -> None:
     options = {
         option.name: option for option in typer.main.get_command(main.app).commands["theory"].params
     }  # type: ignore[attr-defined]
-    for name, field in leaves(TheoryConfig).items():
-        assert f"--{name.replace('_', '-')}" in options[name].opts and options[
-            name
-        ].help == describe(field)
+    for name, field in fields_of(TheoryConfig).items():
+        assert field.flag in options[name].opts and options[name].help == field.option_help

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cdp.config.presets_train import preset_settings
+from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import overlaid
 from cdp.data.sets import save_set
 from cdp.paths import ROOT
@@ -51,7 +51,7 @@ def _toys(cdp_home: Path) -> None:
 def config_file(tmp_path: Path) -> str:
     """What the Train page exports."""
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(overlaid(preset_settings("quick"), TINY)))
+    path.write_text(yaml.safe_dump(overlaid(TRAIN_PRESETS["quick"].flat, TINY)))
     return str(path)
 
 

@@ -142,7 +142,7 @@ def pictures_seen(page: Page) -> int:
 
 def control(page: Page, name: str) -> Locator:
     """The block of one setting by its name in the config."""
-    return page.locator(f".st-key-control_{name}")
+    return page.locator(f".st-key-generate_{name}")
 
 
 def choose_by_keyboard(page: Page, name: str | re.Pattern[str], choice: str) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdp.config.knobs import parse
-from cdp.config.presets_train import preset_settings, train_preset
+from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
 from cdp.robust.training import RobustTrainer
 from tests.robust import tiny
@@ -35,7 +35,7 @@ def _config(**change: object) -> TrainConfig:
         "precision": "fp32",
         "epsilon": EPSILON,
     }
-    return parse(TrainConfig, preset_settings("paper") | small | change)
+    return parse(TrainConfig, TRAIN_PRESETS["paper"].flat | small | change)
 
 
 class _Exact(tiny.Normalised):
@@ -144,7 +144,7 @@ def test_the_recipe_at_its_own_size() -> None:
     config = train_preset("paper")
     assert (config.epochs, config.batch, config.synthetic_per_batch) == (400, 1024, 0)
     assert (
-        parse(TrainConfig, preset_settings("paper") | {"synthetic": ["a"]}).synthetic_per_batch
+        parse(TrainConfig, TRAIN_PRESETS["paper"].flat | {"synthetic": ["a"]}).synthetic_per_batch
         == 717
     )
     assert (config.architecture, config.method, config.beta, config.warm_up) == (

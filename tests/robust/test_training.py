@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from cdp.config.presets_train import train_preset
+from cdp.config.presets import train_preset
 from cdp.config.train import TrainConfig
 from cdp.data.pools import TrainingData
 from cdp.models.classifiers import SmallCNN

@@ -12,7 +12,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from cdp.config.knobs import parse
-from cdp.config.presets_train import preset_settings
+from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import TrainConfig, overlaid
 from cdp.data.sets import save_set
 from cdp.errors import Cancelled, CdpError, Halted, InputError
@@ -350,7 +350,8 @@ def test_the_arms_of_a_comparison_take_as_many_steps_unless_they_are_asked_for_e
         settings = {"dataset": "plenty", "real": 2000, "batch": 128, **length}
         made = [
             parse(
-                TrainConfig, preset_settings("quick") | {"epsilon": 0.1} | overlaid(settings, arm)
+                TrainConfig,
+                TRAIN_PRESETS["quick"].flat | {"epsilon": 0.1} | overlaid(settings, arm),
             )
             for arm in arms
         ]

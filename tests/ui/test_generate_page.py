@@ -23,7 +23,7 @@ from cdp.values.types import Frame, LiveResult
 from cdp.work.engine import Engine
 from cdp.work.jobs import Job
 from tests.ui.pages import APP, opened, ran, served
-from tests.ui.test_links import BAD
+from tests.ui.test_form import BAD
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
 
 
@@ -247,9 +247,9 @@ def test_a_link_that_lies_costs_one_sentence_and_the_page_works(
 
 def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: Callable[..., Engine]) -> None:
     app = page(strength="0.3", solver="unipc", classes="2,0", window_stop="0.1")
-    assert app.select_slider(key="control_strength").value == 0.3
-    assert app.selectbox(key="control_solver").value == "unipc"
-    assert app.slider(key="control_window").value == (0.1, 0.7)
+    assert app.select_slider(key="generate_strength").value == 0.3
+    assert app.selectbox(key="generate_solver").value == "unipc"
+    assert app.slider(key="generate_window").value == (0.1, 0.7)
     assert dict(app.query_params) == {
         "strength": "0.3",
         "solver": "unipc",
@@ -259,20 +259,20 @@ def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: Callable[...,
     assert not app.warning
 
 
-def test_moving_a_control_changes_the_url_and_survives_a_page_switch(
+def test_moving_a_generate_changes_the_url_and_survives_a_page_switch(
     world: Callable[..., Engine],
 ) -> None:
     app = page()
-    ran(app.select_slider(key="control_strength").set_value(0.25))
-    ran(app.number_input(key="control_seed").set_value(11))
+    ran(app.select_slider(key="generate_strength").set_value(0.25))
+    ran(app.number_input(key="generate_seed").set_value(11))
     assert app.query_params["strength"] == "0.25"
     app.switch_page("pages/home.py")
     ran(app)
     app.query_params.clear()
     app.switch_page("pages/generate.py")
     ran(app)
-    assert app.select_slider(key="control_strength").value == 0.25
-    assert app.number_input(key="control_seed").value == 11
+    assert app.select_slider(key="generate_strength").value == 0.25
+    assert app.number_input(key="generate_seed").value == 11
     assert app.query_params["seed"] == "11"
 
 
@@ -295,10 +295,10 @@ def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(
     world: Callable[..., Engine],
 ) -> None:
     app = page()
-    ran(app.slider(key="control_window").set_value((0.4, 0.4)))
+    ran(app.slider(key="generate_window").set_value((0.4, 0.4)))
     assert app.button(key="generate_off").disabled
     assert "must be below window_start" in app.error[0].value
-    ran(app.slider(key="control_window").set_value((0.2, 0.4)))
+    ran(app.slider(key="generate_window").set_value((0.2, 0.4)))
     assert not app.button(key="generate").disabled
 
 
@@ -306,9 +306,9 @@ def test_another_model_brings_its_data_and_an_encoder_that_fits(
     world: Callable[..., Engine],
 ) -> None:
     app = page(classes="0,1")
-    ran(app.selectbox(key="control_model").set_value("plain"))
+    ran(app.selectbox(key="generate_model").set_value("plain"))
     assert dict(app.query_params) == {"model": "plain", "encoder": "standard"}
-    assert app.selectbox(key="control_dataset_1").options[0] == "the model's own (pictures)"
+    assert app.selectbox(key="generate_dataset_1").options[0] == "the model's own (pictures)"
     assert "unconditional" in text(app)
     assert not app.multiselect
 
@@ -317,13 +317,13 @@ def test_a_link_to_a_model_alone_takes_its_data_set_and_an_encoder_of_it(
     world: Callable[..., Engine],
 ) -> None:
     app = page(model="plain")
-    assert app.selectbox(key="control_encoder").value == "standard"
-    assert app.selectbox(key="control_dataset").value == ""
+    assert app.selectbox(key="generate_encoder").value == "standard"
+    assert app.selectbox(key="generate_dataset").value == ""
     assert not app.warning or all("encoder" not in one.value for one in app.warning)
 
 
 def test_only_encoders_that_can_guide_are_offered(world: Callable[..., Engine]) -> None:
-    assert page().selectbox(key="control_encoder").options == ["robust", "standard", "noise-aware"]
+    assert page().selectbox(key="generate_encoder").options == ["robust", "standard", "noise-aware"]
 
 
 def test_more_than_a_thousand_images_become_a_background_run(

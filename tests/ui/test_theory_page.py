@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from cdp import __version__, paths
 from cdp.cli import main
+from cdp.config.fields import fields_of
 from cdp.config.theory import TheoryConfig
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.side import side
 from cdp.ui.theory.state import VIEWS
 from tests.ui.pages import APP, ran, served

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cdp.cli.options import chosen, with_options
+from cdp.config.fields import fields_of
 from cdp.config.knobs import parse
 from cdp.config.theory import LEARNERS, TheoryConfig
-from cdp.ui.kit.fields import fields_of
+from cdp.ui.kit.widgets import rungs
 from cdp.ui.theory.command import command
-from cdp.ui.theory.form import RATIOS, relevant, rungs
+from cdp.ui.theory.form import RATIOS, relevant
 from cdp.ui.theory.state import (
     FIRST_VIEW,
     IMAGES,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cdp.cli.configfile import read_config
 from cdp.cli.options import chosen, with_options
 from cdp.config.knobs import parse
-from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
 from cdp.ui.kit.command import command, config_yaml, options
 from cdp.ui.train.estimate import line
@@ -84,14 +84,14 @@ def test_the_file_is_read_back_as_the_same_config(
 
 def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
     found = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
-    assert line(found, 1) == "About 2 min 10 s on this CPU, 0.4 GB"
+    assert line(found, 1) == "About 2 min 10 s on this CPU, 420.0 MB"
     assert (
         line(found, 3)
-        == "About 2 min 10 s a run on this CPU, 0.4 GB; 6 min 30 s for all 3, one after another"
+        == "About 2 min 10 s a run on this CPU, 420.0 MB; 6 min 30 s for all 3, one after another"
     )
     assert (
         line(found | {"device": "NVIDIA H100", "memory_bytes": 5e7}, 1)
-        == "About 2 min 10 s on NVIDIA H100, 50 MB"
+        == "About 2 min 10 s on NVIDIA H100, 50.0 MB"
     )
 
 

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp.config.fields import fields_of
 from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.data.sets import save_set
 from cdp.errors import CdpError
-from cdp.ui.kit.fields import fields_of
-from cdp.ui.kit.titles import TITLES
 from cdp.ui.kit.widgets import UNUSABLE, as_number
 from cdp.ui.train.catalog import info_of, read_train_choices
 from cdp.ui.train.form import GROUPS, ceilings, changed_from, empty, relevant, settle
@@ -45,12 +44,6 @@ def save(
 def test_every_knob_has_one_place_in_the_form() -> None:
     assert sorted(name for group in GROUPS for name in group.names) == sorted(
         TrainConfig.model_fields
-    )
-
-
-def test_every_choice_has_a_title_for_a_person() -> None:
-    assert {choice for field in fields_of(TrainConfig).values() for choice in field.choices} <= set(
-        TITLES
     )
 
 

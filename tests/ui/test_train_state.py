@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.config.presets_train import TRAIN_PRESETS, train_preset
+from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.ui.train.state import (

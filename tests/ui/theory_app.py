@@ -8,8 +8,8 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from cdp.config.fields import fields_of
 from cdp.config.theory import TheoryConfig
-from cdp.ui.kit.fields import fields_of
 from tests.ui.pages import opened
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cdp import paths
-from cdp.config.presets_train import train_preset
+from cdp.config.presets import train_preset
 from cdp.config.train import TrainConfig
 from cdp.work.records import Run, get_run
 

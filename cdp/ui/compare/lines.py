@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from cdp.config.titles import TITLES
 from cdp.results.table.columns import NOTHING, Column, column_named, group_rows
 from cdp.results.table.rows import Row
 from cdp.ui.compare.state import SEEDS, STAR, Compared, group_key, offered_columns
-from cdp.ui.kit.titles import TITLES
 from cdp.values.evaluation import without_width
 from cdp.values.naming import common_name
 from cdp.values.text import span_text

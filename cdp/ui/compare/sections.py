@@ -9,11 +9,11 @@ from typing import Any
 
 import streamlit as st
 
+from cdp.config.fields import fields_of
+from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig
 from cdp.ui.compare.parts import chart_of, numbers
 from cdp.ui.compare.result import Shown
-from cdp.ui.kit.fields import fields_of
-from cdp.ui.kit.titles import TITLES
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Metric
 from cdp.values.text import bounds_text, counted, span_text

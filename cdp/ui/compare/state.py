@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cdp.config.fields import quoted
 from cdp.results.table.columns import SEED_GROUP, columns
 from cdp.results.table.query import LONGEST
 from cdp.ui.compare.kept import MOST, read_columns
 from cdp.ui.kit.address import Address, linked
-from cdp.ui.kit.links import quoted
 
 QUERY, SORT, COLUMNS, BY, RUNS, GROUPS = "q", "sort", "columns", "by", "runs", "groups"
 PARAMS = (QUERY, SORT, COLUMNS, BY, RUNS, GROUPS)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from cdp.config.fields import Field, fields_of
 from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
@@ -30,7 +31,6 @@ from cdp.ui.data.plan import (
     seconds,
 )
 from cdp.ui.data.state import Wizard
-from cdp.ui.kit.fields import Field, fields_of
 from cdp.ui.kit.held import Held
 from cdp.ui.kit.widgets import bound, key_of, number_of
 from cdp.ui.kit.words import plain
@@ -287,7 +287,7 @@ def _fields(known: Mapping[str, Field], names: Sequence[str], held: Held) -> Non
                 help=field.tooltip,
                 **bound(field, held),
             )
-        elif field.kind == "classes":
+        elif field.listed:
             _numbers(field, held)
         else:
             number_of(field, held)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from cdp.config.fields import quoted
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.ui.data.plan import QUICK, encoder_defaults, model_defaults
+from cdp.ui.kit.address import RESERVED
 from cdp.ui.kit.held import Held
-from cdp.ui.kit.links import RESERVED, quoted
 
 DATASET = "dataset"
 """The query parameter."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.config.presets_train import train_preset
+from cdp.config.presets import train_preset
 from cdp.data.facts import Facts
 from cdp.models.encoders import JUDGE
 from cdp.ui.data.made import Stock

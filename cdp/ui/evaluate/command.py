@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig
+from cdp.config.fields import written
 from cdp.errors import InputError
 from cdp.ui.evaluate.catalog import CODE_COMMAND
 from cdp.ui.evaluate.state import PLAIN, Evaluated
-from cdp.ui.kit.links import written
 
 
 def elsewhere(held: Evaluated) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
+from cdp.config.fields import Field, fields_of
 from cdp.errors import CdpError, InputError
 from cdp.tasks.evaluate_data import dataset_named
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
 from cdp.ui.evaluate.state import PLAIN, Evaluated
-from cdp.ui.kit.fields import Field, fields_of
 from cdp.ui.kit.frame import refused
 from cdp.ui.kit.widgets import bound, choice, number_of, optional_number
-from cdp.ui.kit.wording import TITLES
 from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.values.text import counted, exact_text, threat_text
@@ -184,7 +183,7 @@ def _control(
     if name in ("dataset", "part"):
         _data(field, held, facts, info, data)
     elif field.kind == "choice":
-        choice(field, held, list(field.choices), title=TITLES)
+        choice(field, held, list(field.choices), title=field.title)
     elif field.kind == "flag":
         st.toggle(field.heading, held.flat[name], help=field.tooltip, **bound(field, held))
     elif field.optional:

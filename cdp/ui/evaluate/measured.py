@@ -7,12 +7,11 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.evaluate import EvaluateConfig
+from cdp.config.fields import fields_of
 from cdp.reports.csvtext import to_csv
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.run_controls import use_settings
-from cdp.ui.kit.titles import value_text
 from cdp.values.evaluation import EvalReport
 from cdp.values.text import duration, threat_text
 from cdp.work.records import Run
@@ -91,7 +90,9 @@ def _settings(report: EvalReport) -> list[tuple[str, str]]:
     return [
         (
             f"{known[name].label.lower()} ({name})" if name in known else name,
-            value_text(name, value) if value != "" else "as the model says",
+            (known[name].title(value) if name in known else str(value))
+            if value != ""
+            else "as the model says",
         )
         for name, value in report.config.items()
         if name != "model"

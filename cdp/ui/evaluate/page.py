@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.config.evaluate import RUN, EvaluateConfig
+from cdp.config.titles import TITLES
 from cdp.errors import InputError
 from cdp.ui.evaluate.catalog import Facts, budget_here, read_evaluable
 from cdp.ui.evaluate.command import elsewhere
@@ -18,7 +19,6 @@ from cdp.ui.evaluate.start import start
 from cdp.ui.evaluate.state import Evaluated, evaluated, settle, shown_run, write_url
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.run_controls import said
-from cdp.ui.kit.wording import TITLES
 from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import read_train_choices
 from cdp.ui.train.rows import train_runs

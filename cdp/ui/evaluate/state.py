@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cdp.config.evaluate import CODE, EvaluateConfig
+from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
 from cdp.ui.evaluate.catalog import CODE_REMEDY, Evaluable
 from cdp.ui.kit.address import linked
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.held import Held
-from cdp.ui.kit.links import quoted, read_fields, written
 from cdp.work.records import Run
 
 REPORT, VIEW = "report", "view"
@@ -69,7 +68,7 @@ def from_params(params: Mapping[str, str]) -> Evaluated:
         view = FIRST_VIEW
     if named.get("model", "").startswith(CODE):
         notes.append(f"model: {quoted(named.pop('model'))} was left out: {CODE_REMEDY}.")
-    given, wrong = read_fields(named, fields_of(EvaluateConfig), PLAIN)
+    given, wrong = read_values(named, fields_of(EvaluateConfig), PLAIN)
     held = Evaluated(PLAIN | given, report, view)
     held.notes = notes + wrong
     return held

@@ -5,14 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from cdp.config.explore import MOST_SETS, PIXELS, ExploreConfig
+from cdp.config.fields import fields_of
 from cdp.errors import InputError
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import Explored
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.widgets import bound, choice, number_of
-
-METHODS = {"pca": "PCA", "umap": "UMAP"}
-FITS = {"union": "All sets", "real": "Real images"}
 
 
 def form(held: Explored, choices: Choices) -> None:
@@ -38,19 +35,19 @@ def form(held: Explored, choices: Choices) -> None:
                 "An encoder that may have guided these images flatters them; the judge never"
                 " guides."
             )
-        choice(known["method"], held, known["method"].choices, title=METHODS)
+        choice(known["method"], held, known["method"].choices, title=known["method"].title)
         number_of(known["points"], held)
         with st.expander("More settings"):
             datasets = ["", *dict.fromkeys(name for name in choices.sets.values() if name)]
             if held.flat["dataset"] not in datasets:
                 datasets.append(held.flat["dataset"])
-            choice(known["dataset"], held, datasets, title={"": "as on the set's card"})
+            choice(known["dataset"], held, datasets, titles={"": "as on the set's card"})
             number_of(known["dims"], held)
             if held.flat["method"] == "umap":
                 number_of(known["neighbors"], held)
                 number_of(known["min_dist"], held)
                 choice(known["metric"], held, known["metric"].choices)
-            choice(known["fit"], held, known["fit"].choices, title=FITS)
+            choice(known["fit"], held, known["fit"].choices, title=known["fit"].title)
             number_of(known["seed"], held)
     _button(held)
 

@@ -10,13 +10,12 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.explore import ExploreConfig
+from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
 from cdp.errors import InputError
 from cdp.ui.explore.catalog import Choices
 from cdp.ui.kit.address import read_params
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.held import Held
-from cdp.ui.kit.links import quoted, read_fields, written
 
 VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
 VIEW = "view"
@@ -70,7 +69,9 @@ def from_params(
     be used."""
     named = dict(params)
     view = named.pop(VIEW, VIEWS[0])
-    given, notes = read_fields(named, fields_of(ExploreConfig))
+    given, notes = read_values(
+        named, fields_of(ExploreConfig), ExploreConfig().model_dump(mode="json")
+    )
     if view not in VIEWS:
         notes.append(
             f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {VIEWS[0]} is shown."

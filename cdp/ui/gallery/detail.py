@@ -18,7 +18,7 @@ from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
 from cdp.ui.gallery.images import classes_in, first_rows, page_count, showable
 from cdp.ui.gallery.labelling import show_labels
 from cdp.ui.gallery.parts import facts, go, heading, strip
-from cdp.ui.kit.links import to_params
+from cdp.ui.generate.form import FORM
 from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.text import class_name
@@ -49,7 +49,7 @@ def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
 
 def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
-        known = to_params(line.config) | {
+        known = FORM.link(line.config) | {
             "seed": str(line.config.seed),
             "count": str(line.config.count),
         }

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cdp.config.fields import fields_of
 from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.titles import TITLES
 from cdp.data.sets import SetEntry
 from cdp.errors import InputError
 from cdp.tasks.subsets import tags_of
-from cdp.ui.kit.fields import TITLES, fields
 
 ORDERS = ("Newest first", "Oldest first", "Name", "Most images", "Strongest guidance")
 ANY = "All"
@@ -45,7 +46,8 @@ class Line:
     @property
     def loss(self) -> str:
         """The loss as a person reads it, or how the set came to be where none made it."""
-        return title(self.config.guidance.loss) if self.config else IMPORTED
+        loss = fields_of(GenerateConfig)["loss"]
+        return loss.title(self.config.guidance.loss) if self.config else IMPORTED
 
     @property
     def strength(self) -> str:
@@ -130,7 +132,7 @@ def chosen(
 
 def setting_rows(config: GenerateConfig) -> list[dict[str, str]]:
     """Every setting with its unit, its default, and whether it differs from it."""
-    plain, known = flatten(GenerateConfig()), fields()
+    plain, known = flatten(GenerateConfig()), fields_of(GenerateConfig)
     return [
         {
             "setting": known[name].label,
@@ -153,7 +155,7 @@ def provenance_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
 def differing(one: Line, other: Line) -> list[dict[str, str]]:
     """Settings that differ between two sets, one row each; a set without settings has dashes."""
     left, right = (flatten(x.config) if x.config else {} for x in (one, other))
-    known = fields()
+    known = fields_of(GenerateConfig)
     rows = [("Images", written(one.count), written(other.count))]
     rows += [
         (known[n].label, written(left.get(n, "-")), written(right.get(n, "-")))

@@ -8,7 +8,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError, InputError
 from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.generate.background import start
-from cdp.ui.generate.state import Settings
+from cdp.ui.generate.form import Generation
 from cdp.ui.kit.engine import engine
 from cdp.values.text import duration
 from cdp.work.cost import kind
@@ -26,7 +26,7 @@ def current_job() -> Job | None:
     return job
 
 
-def action(held: Settings) -> None:
+def action(held: Generation) -> None:
     """Generate, or start a background run; where the settings do not fit together, why."""
     try:
         config = held.config()
@@ -61,7 +61,7 @@ def action(held: Settings) -> None:
         st.error(refused)
 
 
-def _submit(held: Settings) -> None:
+def _submit(held: Generation) -> None:
     """With the settings as they are at the click: one may have been typed that the page has not
     been drawn with yet."""
     try:

@@ -1,233 +1,233 @@
-"""The controls of the Generate page, drawn from the config's own metadata and grouped as a person
-thinks."""
+"""The settings of the Generate page: how they are grouped, which matter when, and what a link or a
+saved sheet may say of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
-import streamlit as st
-
+from cdp.config.fields import Field, config_of, quoted, written
+from cdp.config.generate import (
+    CLAMPING,
+    GenerateConfig,
+    Guidance,
+    negatives_of,
+    positives_of,
+    upgraded,
+)
 from cdp.config.presets import PRESETS
-from cdp.ui.generate.state import CUSTOM, Settings
+from cdp.errors import InputError
 from cdp.ui.kit.catalog import Catalog
-from cdp.ui.kit.fields import TITLES, Field, fields, relevant
-from cdp.ui.kit.widgets import bound, choice, key_of, number_of, on_ladder
+from cdp.ui.kit.form import Form, Group
+from cdp.ui.kit.settings import Settings, from_link
+from cdp.ui.kit.widgets import choice, several
 
-LADDERS = ("strength", "temperature")
-"""Sliders whose values are felt in ratios, so their steps are even in ratio."""
+GUIDANCE = tuple(Guidance.model_fields)
 
-
-@dataclass(frozen=True)
-class Group:
-    """One heading of the left column and its knobs; those marked advanced in the config go under a
-    fold."""
-
-    title: str
-    names: tuple[str, ...]
+Flat = Mapping[str, Any]
 
 
-GROUPS = (
-    Group("What", ("model", "classes", "count", "seed", "dataset", "batch")),
-    Group(
-        "How strong",
-        (
-            "loss",
-            "encoder",
-            "strength",
-            "raw_lambda",
-            "temperature",
-            "margin",
-            "strength_mode",
-            "factor",
-            "positives",
-            "negatives",
-            "bank_size",
-            "tau_plus",
-            "beta",
-            "head",
-            "head_hidden",
-            "head_out",
+class Generation(Settings[GenerateConfig]):
+    """The settings of the Generate page."""
+
+
+def _relative(flat: Flat) -> bool:
+    return bool(flat["strength_mode"] == "relative")
+
+
+def _compares(flat: Flat) -> bool:
+    return bool(flat["loss"] != "classifier")
+
+
+def _banked(flat: Flat) -> bool:
+    """Whether images are compared with others than those of their batch."""
+    keys = Guidance.model_construct(
+        loss=flat["loss"], positives=flat["positives"], negatives=flat["negatives"]
+    )
+    return _compares(flat) and (
+        positives_of(keys) == "real" or negatives_of(keys) in ("real", "memory")
+    )
+
+
+_GUIDED: Mapping[str, Callable[[Flat], bool]] = {
+    "strength": _relative,
+    "raw_lambda": lambda flat: not _relative(flat),
+    "factor": lambda flat: not _relative(flat),
+    "tau_plus": lambda flat: flat["loss"] == "hard_negative",
+    "beta": lambda flat: flat["loss"] == "hard_negative",
+    "margin": lambda flat: flat["loss"] == "class_margin",
+    "bank_size": _banked,
+    "positives": _compares,
+    "negatives": _compares,
+    "temperature": lambda flat: flat["loss"] not in ("classifier", "fisher"),
+    "head": _compares,
+    "head_hidden": lambda flat: _compares(flat) and flat["head"],
+    "head_out": lambda flat: _compares(flat) and flat["head"],
+}
+"""Settings of guidance that only some losses have."""
+
+
+def _when(name: str) -> Callable[[Flat], bool]:
+    rule = _GUIDED.get(name, lambda flat: True)
+    return lambda flat: flat["loss"] != "none" and rule(flat)
+
+
+FORM: Form[Generation] = Form(
+    config=GenerateConfig,
+    prefix="generate",
+    state=Generation,
+    groups=(
+        Group("What", ("model", "classes", ("count", "seed"), "dataset", "batch")),
+        Group(
+            "How strong",
+            (
+                *("loss", "encoder", "strength", "raw_lambda", "temperature", "margin"),
+                *("strength_mode", "factor", "positives", "negatives", "bank_size", "tau_plus"),
+                *("beta", "head", "head_hidden", "head_out"),
+            ),
+        ),
+        Group("Where", ("window", "schedule", "noise_limit", "point")),
+        Group(
+            "Which solver",
+            ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile"),
         ),
     ),
-    Group("Where", ("window", "schedule", "noise_limit", "point")),
-    Group(
-        "Which solver",
-        ("solver", "steps", "eta", "clip_sample", "cfg_scale", "precision", "compile"),
-    ),
+    presets=PRESETS,
+    kept=("model", "dataset", "count", "seed", "classes"),
+    when={name: _when(name) for name in GUIDANCE if name != "loss"}
+    | {
+        "eta": lambda flat: flat["solver"] == "ddim",
+        "clip_sample": lambda flat: flat["solver"] in CLAMPING,
+    },
+    ratios=("strength", "temperature"),
+    spans={"window": ("window_stop", "window_start")},
+    folded=("dataset",),
+    folds=True,
 )
-SPREAD = {"window": ("window_stop", "window_start")}
-"""Two knobs that are one range to a person."""
-BESIDE = (("count", "seed"),)
-"""Short controls that share a row."""
-FOLDED = ("dataset",)
-"""Follows from the model, so it is seldom touched."""
+"""A preset leaves model, classes, count and seed as they are, so that presets can be compared on
+the same noise."""
+
+
+def opened(catalog: Catalog) -> Generation:
+    """This session's settings; where the address changed under the page, what it says."""
+    held = FORM.open()
+    if held.fresh:
+        settle(held, catalog)
+    return held
+
+
+def restored(flat: Flat, catalog: Catalog) -> Generation:
+    """The settings of a saved sheet or card; checked like a link, because the file may come from
+    anywhere."""
+    held = from_link(FORM, {str(name): written(value) for name, value in upgraded(flat).items()})
+    settle(held, catalog)
+    return held
+
+
+def settle(held: Generation, catalog: Catalog) -> None:
+    """Put right what a link says of models, data sets and classes that are not here, and what does
+    not fit together: the group at fault goes back to its defaults. Each is noted."""
+    flat, plain, notes = held.flat, FORM.plain(), held.notes
+    for name in ("model", "dataset", "encoder"):
+        names = catalog.choices(name, flat)
+        if flat[name] == plain[name] or not names or flat[name] in names:
+            continue
+        usual = (
+            catalog.encoder(flat | {name: plain[name]})
+            if name == "encoder"
+            else plain[name] or "the model's own"
+        )
+        are = ("is " if len(names) == 1 else "are ") + ", ".join(names)
+        notes.append(f"{name}: {quoted(flat[name])} is not here, so {usual} is used: there {are}.")
+        flat[name] = plain[name]
+    if flat["encoder"] == plain["encoder"]:
+        # The usual one may be of another data set than the model's.
+        flat["encoder"] = catalog.encoder(flat)
+    classes = catalog.class_names(flat)
+    if unknown := [c for c in flat["classes"] if not 0 <= c < len(classes)]:
+        has = f"has classes 0 to {len(classes) - 1}" if classes else "knows no classes"
+        notes.append(f"classes: {', '.join(map(str, unknown))} left out, this model {has}.")
+        flat["classes"] = [c for c in flat["classes"] if c not in unknown]
+    _combine(held)
+    held.start = dict(held.flat)
+
+
+def _combine(held: Generation) -> None:
+    plain, reason = FORM.plain(), ""
+    for back, names in (
+        ("", ()),
+        ("the guidance settings are", GUIDANCE),
+        ("all settings are", tuple(plain)),
+    ):
+        held.flat |= {name: plain[name] for name in names}
+        try:
+            config_of(GenerateConfig, held.flat)
+        except InputError as error:
+            reason = reason or str(error)
+            continue
+        if back:
+            held.notes.append(
+                f"These settings do not fit together, so {back} back at the defaults ({reason})."
+            )
+        return
 
 
 def controls(
-    held: Settings,
+    held: Generation,
     catalog: Catalog,
-    warnings: dict[str, str],
+    warnings: Mapping[str, str],
     below: Mapping[str, Callable[[], None]],
 ) -> None:
-    """All groups, top to bottom; every change goes into ``held``.
-
-    warnings: field name -> sentence to stand beside it; below: group title -> what else to draw at
-    its end, before the fold.
-    """
-    for group in GROUPS:
-        with st.container(key=f"group_{group.title.lower().replace(' ', '_')}", gap="xsmall"):
-            st.subheader(group.title, anchor=False)
-            if group.title == "What":
-                _preset(held)
-            shown = [
-                name for name in group.names if relevant(SPREAD.get(name, (name,))[0], held.flat)
-            ]
-            plain = [name for name in shown if not _folded(name)]
-            for names in _rows(plain):
-                for column, name in zip(
-                    st.columns(len(names), gap="small") if len(names) > 1 else [st.container()],
-                    names,
-                    strict=True,
-                ):
-                    with column:
-                        _control(name, held, catalog, warnings)
-            below.get(group.title, lambda: None)()
-            folded = [name for name in shown if _folded(name)]
-            if folded:
-                # A warning must be seen, so it opens the fold.
-                with st.expander(
-                    "More settings",
-                    expanded=any(name in warnings for name in folded),
-                    key=f"more_{group.title}",
-                ):
-                    for name in folded:
-                        _control(name, held, catalog, warnings)
-
-
-def _rows(names: list[str]) -> list[tuple[str, ...]]:
-    """Names in the order of drawing, short ones two a row."""
-    second = {b for a, b in BESIDE if a in names}
-    rows = dict(BESIDE)
-    return [
-        (name, rows[name]) if rows.get(name) in names else (name,)
-        for name in names
-        if name not in second
-    ]
-
-
-def _folded(name: str) -> bool:
-    return name in FOLDED or (name not in SPREAD and fields()[name].advanced)
-
-
-def _preset(held: Settings) -> None:
-    current = held.preset
-    names = [*PRESETS, *([CUSTOM] if current == CUSTOM else [])]
-    # Which preset this is follows from all other controls, so its key does too.
-    key = f"control_preset_{current}_{held.turn}"
-
-    def chosen() -> None:
-        if st.session_state[key] in PRESETS:
-            held.apply_preset(st.session_state[key])
-
-    st.selectbox(
-        "Preset",
-        names,
-        names.index(current),
-        key=key,
-        on_change=chosen,
-        format_func=lambda n: PRESETS[n].title if n in PRESETS else "Custom",
-        help="\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values()),
+    """All controls, top to bottom. warnings: by setting; below: by group, drawn at its end."""
+    fields = FORM.fields
+    names = {
+        name: lambda name=name: _named(fields[name], held, catalog)
+        for name in ("model", "encoder", "dataset")
+    }
+    FORM.draw(
+        held,
+        names | {"classes": lambda: _classes(fields["classes"], held, catalog)},
+        below=below,
+        warnings=warnings,
+        preset_help="\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values()),
     )
 
 
-def _control(name: str, held: Settings, catalog: Catalog, warnings: dict[str, str]) -> None:
-    if name in SPREAD:
-        _window(held, *SPREAD[name])
-    else:
-        _draw(fields()[name], held, catalog)
-    for leaf in SPREAD.get(name, (name,)):
-        if leaf in warnings:
-            st.warning(warnings[leaf])
-
-
-def _window(held: Settings, stop: str, start: str) -> None:
-    low, high = fields()[stop], fields()[start]
-    key = key_of("window", held)
-
-    def moved() -> None:
-        bottom, top = st.session_state[key]
-        held.put(stop, bottom)
-        held.put(start, top)
-
-    st.slider(
-        f"Window :gray[{low.unit}]",
-        low.low,
-        high.high,
-        (held.flat[stop], held.flat[start]),
-        step=0.01,
-        key=key,
-        on_change=moved,
-        help=f"{high.tooltip}\n\n{low.tooltip}",
+def _named(field: Field, held: Generation, catalog: Catalog) -> None:
+    """One of the models, encoders or data sets that are here."""
+    names, titles, value = (
+        catalog.choices(field.name, held.flat) or (),
+        catalog.titles,
+        held.flat[field.name],
     )
+    if field.name == "dataset":
+        own = catalog.dataset(held.flat | {"dataset": ""})
+        names = ("", *names)
+        titles = {"": f"the model's own ({own})" if own else "the model names none"}
+    after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
+    options = list(names) if value in names else [value, *names]
+    choice(field, held, options, titles=titles, after=after)
 
 
-def _draw(field: Field, held: Settings, catalog: Catalog) -> None:
-    value = held.flat[field.name]
-    if field.kind == "classes":
-        _classes(field, held, catalog)
-    elif field.kind == "text":
-        names, titles = catalog.choices(field.name, held.flat) or (), catalog.titles
-        if field.name == "dataset":
-            own = catalog.dataset(held.flat | {"dataset": ""})
-            names, titles = (
-                ("", *names),
-                {"": f"the model's own ({own})" if own else "the model names none"},
-            )
-        after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
-        choice(
-            field,
-            held,
-            list(names) if value in names else [value, *names],
-            titles=titles,
-            after=after,
-        )
-    elif field.kind == "choice":
-        choice(field, held, list(field.choices), title=TITLES)
-    elif field.kind == "flag":
-        st.toggle(field.heading, value, help=field.tooltip, **bound(field, held))
-    elif field.name in LADDERS:
-        on_ladder(field, held)
-    else:
-        number_of(field, held)
-
-
-def follow_model(held: Settings, catalog: Catalog) -> None:
+def follow_model(held: Generation, catalog: Catalog) -> None:
     """After another model was chosen: its data set, and only classes and an encoder that go with
     it."""
     entry = catalog.models.get(held.flat["model"])
     if entry is None:
         return
     encoder = catalog.encoder(held.flat | {"dataset": ""})
-    held.replace(
-        {
-            "dataset": "",
-            "encoder": encoder,
-            "classes": [c for c in held.flat["classes"] if c < len(entry.classes)],
-        }
-    )
+    classes = [c for c in held.flat["classes"] if c < len(entry.classes)]
+    held.replace({"dataset": "", "encoder": encoder, "classes": classes})
 
 
-def _classes(field: Field, held: Settings, catalog: Catalog) -> None:
+def _classes(field: Field, held: Generation, catalog: Catalog) -> None:
     names = catalog.class_names(held.flat)
     if names:
-        chosen = [c for c in held.flat["classes"] if c < len(names)]
-        st.multiselect(
-            field.heading,
+        several(
+            field,
+            held,
             range(len(names)),
-            chosen,
-            format_func=lambda c: names[c],
+            title=lambda c: names[c],
             placeholder=f"All {len(names)} classes",
-            help=field.help,
-            **bound(field, held, sorted),
+            read=sorted,
         )

@@ -7,34 +7,33 @@ import streamlit as st
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.tasks.generate_warnings import warnings
-from cdp.ui.generate.form import controls
+from cdp.ui.generate.form import Generation, controls, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results
 from cdp.ui.generate.saving import take_away
-from cdp.ui.generate.state import Settings, restore
 from cdp.ui.kit.catalog import Catalog
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.work.jobs import Job
 
 
-def left_column(held: Settings, catalog: Catalog) -> None:
+def left_column(held: Generation, catalog: Catalog) -> None:
     """Controls, the strength they come to at each step, and the way back from a saved sheet."""
-    config = _config(held)
+    config = held.config_or_none()
     beside = warnings(config, conditional=bool(catalog.class_names(held.flat))) if config else {}
     guided = config is not None and config.guidance.loss != "none"
     controls(
         held, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {}
     )
-    _restore_from_sheet(catalog)
+    _restore_from_sheet(held, catalog)
 
 
-def right_column(job: Job | None, held: Settings, catalog: Catalog) -> None:
+def right_column(job: Job | None, held: Generation, catalog: Catalog) -> None:
     """The last generation and what it came to, or what will stand here."""
     if job is None:
         _empty(held, conditional=bool(catalog.class_names(held.flat)))
         return
     if not job.over or job.frames or job.error:
-        if job.over and _changed(job, held):
+        if job.over and held.config_or_none() != job.config:
             st.caption("The settings have changed since; below is what the earlier ones made.")
         entry = catalog.models.get(job.config.model)
         live(job, entry.classes if entry else ())
@@ -54,18 +53,7 @@ def no_model() -> None:
     )
 
 
-def _config(held: Settings) -> GenerateConfig | None:
-    try:
-        return held.config()
-    except InputError:
-        return None
-
-
-def _changed(job: Job, held: Settings) -> bool:
-    return _config(held) != job.config
-
-
-def _empty(held: Settings, *, conditional: bool) -> None:
+def _empty(held: Generation, *, conditional: bool) -> None:
     guided = held.flat["loss"] != "none"
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing generated yet**")
@@ -119,7 +107,7 @@ def acting(points: list[tuple[float, float]]) -> str:
     )
 
 
-def _restore_from_sheet(catalog: Catalog) -> None:
+def _restore_from_sheet(held: Generation, catalog: Catalog) -> None:
     with st.expander("Restore from a PNG sheet", key="restore"):
         # Once the file was taken over, the uploader starts empty again: a second rerun must not
         # undo what was changed since.
@@ -136,7 +124,8 @@ def _restore_from_sheet(catalog: Catalog) -> None:
         except InputError as error:
             st.error(f"{error}.")
             return
-        restore(flat, catalog)
+        found = restored(flat, catalog)
+        held.replace(found.flat, found.notes)
         st.session_state["sheet_turn"] = turn + 1
         st.session_state["sheet_said"] = f"Settings restored from {file.name}."
         st.rerun()

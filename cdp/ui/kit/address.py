@@ -4,18 +4,112 @@ still shows of our own are not."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import streamlit as st
 
-from cdp.ui.kit.links import RESERVED
+from cdp.config.fields import quoted, split, written
 
+RESERVED = ("embed", "embed_options")
+"""Streamlit's own parameters."""
 ECHO_SECONDS = 5.0
 """How long the browser may go on sending parameters that were replaced. Each of its messages
 carries those that it has then: one that left before ours arrived would be taken for a link, and
 would undo what was just typed."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A query parameter that is no setting of a config. name: in the address; read: its value from
+    text, raises ValueError for other text than ``expected``; instead: what happens then, in words.
+
+    attribute: where a page's state keeps the value.
+    """
+
+    name: str
+    default: Any
+    read: Callable[[str], Any]
+    expected: str
+    write: Callable[[Any], str] = written
+    attribute: str = ""
+    instead: str = ""
+
+    @property
+    def kept_in(self) -> str:
+        return self.attribute or self.name
+
+
+def one_of(name: str, values: Collection[str], default: str, *, attribute: str = "") -> Param:
+    """A parameter that takes one of some words."""
+
+    def read(text: str) -> str:
+        if text not in values:
+            raise ValueError
+        return text
+
+    return Param(name, default, read, f"one of {', '.join(values)}", attribute=attribute)
+
+
+def whole(name: str, low: int, high: int, default: int, *, attribute: str = "") -> Param:
+    """A parameter that takes a whole number."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text[:9]) <= high:
+            raise ValueError
+        return int(text)
+
+    expected = f"a whole number from {low} to {high}"
+    return Param(name, default, read, expected, attribute=attribute)
+
+
+def any_text(name: str, *, attribute: str = "", longest: int = 400) -> Param:
+    """A parameter that takes any text of sane length, such as a name."""
+
+    def read(text: str) -> str:
+        if len(text) > longest:
+            raise ValueError
+        return text
+
+    return Param(name, "", read, "a name", attribute=attribute, instead="it was left out")
+
+
+def some_of(
+    name: str, values: Collection[str], default: Sequence[str], *, attribute: str = ""
+) -> Param:
+    """A parameter that takes one or more of some words, in their own order."""
+
+    def read(text: str) -> tuple[str, ...]:
+        if not (parts := split(text)) or not set(parts) <= set(values):
+            raise ValueError
+        return tuple(value for value in values if value in parts)
+
+    expected = f"some of {', '.join(values)}"
+    return Param(name, tuple(default), read, expected, attribute=attribute)
+
+
+def read_extras(params: Sequence[Param], texts: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Values of these parameters by attribute, taken out of ``texts``, and one sentence for each
+    text that cannot be used."""
+    values: dict[str, Any] = {}
+    notes: list[str] = []
+    for param in params:
+        text = texts.pop(param.name, None)
+        values[param.kept_in] = param.default
+        if text is not None:
+            try:
+                values[param.kept_in] = param.read(text)
+            except ValueError:
+                instead = param.instead or f"{param.write(param.default)} is used"
+                notes.append(f"{param.name}: {quoted(text)} is not {param.expected}, so {instead}.")
+    return values, notes
+
+
+def write_extras(params: Sequence[Param], state: object) -> dict[str, str]:
+    """What ``read_extras`` reads: every parameter that differs from its default."""
+    values = {param: getattr(state, param.kept_in) for param in params}
+    return {p.name: p.write(value) for p, value in values.items() if value != p.default}
 
 
 def read_params() -> dict[str, str]:
@@ -75,19 +169,19 @@ def linked(
     from_params: Callable[[Mapping[str, str]], T],
     carry: Callable[[T, T], None] = lambda before, now: None,
 ) -> tuple[T, bool]:
-    """What this session holds under ``key``, and whether it was just read from the address, as it
+    """What this session keeps under ``key``, and whether it was just read from the address, as it
     is at first and where that changed under the page.
 
     carry: (before, now) takes over what an address need not say.
     """
     params = read_params()
-    held: T | None = st.session_state.get(key)
-    if held is not None and not held.address.is_link(params):
-        return held, False
-    said = from_params(params)
-    if held is not None:
-        said.address, said.turn = held.address, held.turn + 1
-        carry(held, said)
-    said.address.take(params)
-    st.session_state[key] = said
-    return said, True
+    before: T | None = st.session_state.get(key)
+    if before is not None and not before.address.is_link(params):
+        return before, False
+    now = from_params(params)
+    if before is not None:
+        now.address, now.turn = before.address, before.turn + 1
+        carry(before, now)
+    now.address.take(params)
+    st.session_state[key] = now
+    return now, True

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
+from cdp.config.fields import written
 from cdp.config.train import TrainConfig, automatic_name
 from cdp.errors import InputError
-from cdp.ui.kit.links import written
 from cdp.ui.train.state import Trained, plain_of, replaced_unit
 
 PLAIN = "standard"

@@ -40,3 +40,7 @@ class Held:
         self.flat |= flat
         self.notes, self.start = list(notes), dict(self.flat)
         self.turn += 1
+
+    def key(self, name: str) -> str:
+        """Key of a control."""
+        return f"{self.prefix}_{name}" + (f"_{self.turn}" if self.turn else "")

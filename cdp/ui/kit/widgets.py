@@ -1,141 +1,217 @@
-"""One control for one knob, drawn from what the config says of it and bound to the settings of a
+"""One control for one setting, drawn from what the config says of it and bound to the settings of a
 page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from math import floor, log10
+from typing import Any, Protocol
 
 import streamlit as st
 from pydantic import ValidationError
 
-from cdp.ui.kit.fields import Field, ladder
-from cdp.ui.kit.held import Held
+from cdp.config.fields import Field, written
 from cdp.ui.kit.words import plain
 from cdp.values.text import exact_text
 
 FEW, SHORT = 3, 12
 """Up to this many choices of fewer letters than this stand side by side; others go into a list."""
+FIRST_RUNG = 0.01
+"""Of a slider in ratios that begins at 0."""
 UNUSABLE = object()
-"""What was written is no value of this knob."""
+"""What was written is no value of this setting."""
+_MANTISSAS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 
-def key_of(name: str, held: Held) -> str:
-    """A control is drawn with the present value as its default, and never set through the session:
-    were the browser to miss that one message under load, the control would come up at its lowest
-    value and report it as a person's choice."""
-    return f"{held.prefix}_{name}" + (f"_{held.turn}" if held.turn else "")
+class Held(Protocol):
+    """The settings that controls show and set."""
+
+    flat: dict[str, Any]
+    start: dict[str, Any]
+
+    def key(self, name: str) -> str: ...
+
+    def put(self, name: str, value: Any) -> None: ...
+
+
+def control(field: Field, held: Held, *, empty: str = "", ratio: bool = False) -> None:
+    """The control that fits the setting. empty: what an optional number stands for where it is left
+    empty; ratio: a slider whose steps are even in ratio."""
+    if field.kind == "choice":
+        choice(field, held, field.choices, title=field.title)
+    elif field.kind == "flag":
+        value = bool(held.flat[field.name])
+        st.toggle(field.heading, value, help=field.tooltip, **bound(field, held))
+    elif field.kind == "text" or field.listed:
+        text_of(field, held)
+    elif field.optional:
+        optional_number(field, held, empty or field.empty)
+    elif ratio:
+        on_ladder(field, held)
+    else:
+        number_of(field, held)
 
 
 def bound(
     field: Field, held: Held, read: Callable[[Any], Any] = lambda value: value
 ) -> dict[str, Any]:
     """Key and callback that bring a control's value into ``held``."""
-    key = key_of(field.name, held)
+    key = held.key(field.name)
     return {"key": key, "on_change": lambda: held.put(field.name, read(st.session_state[key]))}
 
 
 def choice(
     field: Field,
     held: Held,
-    options: Sequence[str],
+    options: Sequence[Any],
     *,
-    title: Mapping[str, str] | None = None,
-    titles: Mapping[str, str] | None = None,
+    title: Callable[[Any], str] | None = None,
+    titles: Mapping[Any, str] | None = None,
     after: Callable[[], None] | None = None,
 ) -> None:
     """One of ``options``, in a list. title: how the options of a fixed choice are written, which
     stand side by side where they are few and short; titles: how some of an open list are; after:
     called once another was chosen."""
-    key, value, names = key_of(field.name, held), held.flat[field.name], title or titles or {}
+    key, value = held.key(field.name), held.flat[field.name]
+    written = title or (lambda option: (titles or {}).get(option, option))
 
     def changed() -> None:
         held.put(field.name, st.session_state[key])
         if after is not None:
             after()
 
-    def written(option: str) -> str:
-        return names.get(option, option)
-
-    if (
-        title is not None
-        and len(options) <= FEW
-        and all(len(written(option)) < SHORT for option in options)
-    ):
+    common: dict[str, Any] = {
+        "key": key,
+        "help": field.tooltip,
+        "on_change": changed,
+        "format_func": written,
+    }
+    short = title and len(options) <= FEW and all(len(title(o)) < SHORT for o in options)
+    if short:
         st.segmented_control(
-            field.heading,
-            options,
-            default=value,
-            key=key,
-            required=True,
-            help=field.tooltip,
-            on_change=changed,
-            format_func=written,
-            width="stretch",
+            field.heading, options, default=value, required=True, width="stretch", **common
         )
     else:
-        st.selectbox(
-            field.heading,
-            options,
-            list(options).index(value),
-            key=key,
-            help=field.tooltip,
-            on_change=changed,
-            format_func=written,
-        )
+        st.selectbox(field.heading, options, list(options).index(value), **common)
 
 
-def on_ladder(field: Field, held: Held) -> None:
-    """A slider whose steps are even in ratio."""
-    assert field.low is not None and field.high is not None  # every number on a ladder has limits
+def name_or_path(
+    field: Field, held: Held, names: Sequence[str], titles: Mapping[str, str], **more: Any
+) -> None:
+    """One of some names, or a text such as a path that is typed; what is cleared stays as it
+    was."""
+    value = held.flat[field.name]
+    options = [*names, *([value] if value and value not in names else [])]
+
+    def given(text: str | None) -> str:
+        return (text or value).strip()[:400] or value
+
+    st.selectbox(
+        field.heading,
+        options,
+        options.index(value) if value in options else None,
+        format_func=lambda name: titles.get(name, name),
+        accept_new_options=True,
+        **({"help": field.tooltip} | bound(field, held, given) | more),
+    )
+
+
+def several(
+    field: Field,
+    held: Held,
+    options: Sequence[Any],
+    *,
+    title: Callable[[Any], str],
+    placeholder: str,
+    read: Callable[[Any], Any] = list,
+) -> None:
+    """Any of ``options``, up to as many as the setting takes, in the order of choosing. title: how
+    an option is written; read: makes the value of those chosen."""
+    st.multiselect(
+        field.heading,
+        options,
+        [name for name in held.flat[field.name] if name in options],
+        max_selections=field.most,
+        format_func=title,
+        help=field.tooltip,
+        placeholder=placeholder,
+        **bound(field, held, read),
+    )
+
+
+def on_ladder(field: Field, held: Held, *, most: float | None = None) -> None:
+    """A slider whose steps are even in ratio. most: an end below the setting's own."""
     # The rungs stay the same as long as the control does.
-    rungs = ladder(field.low, field.high, held.start[field.name])
-    value = float(held.flat[field.name])
     st.select_slider(
         field.heading,
-        rungs,
-        value,
-        format_func=lambda v: f"{v:g}",
+        rungs(field, held.start[field.name], most),
+        held.flat[field.name],
+        format_func=lambda v: f"{v:,}" if isinstance(v, int) else f"{v:g}",
         help=field.tooltip,
         **bound(field, held),
+    )
+
+
+def rungs(field: Field, include: float, most: float | None = None) -> list[Any]:
+    """The values of a slider in ratios, the ends and ``include`` among them; whole ones where the
+    setting is whole, 0 where it takes that."""
+    assert field.low is not None and field.high is not None  # whatever is on a ladder has limits
+    high = field.high if most is None else float(most)
+    first = field.low or FIRST_RUNG
+    decades = range(floor(log10(first)), floor(log10(high)) + 1)
+    steps = {float(f"{m * 10.0**d:.6g}") for d in decades for m in _MANTISSAS}
+    ends = {first if field.low_open else float(field.low), high, float(include)}
+    values = sorted({step for step in steps if first <= step <= high} | ends)
+    return [int(v) for v in values if v == int(v)] if field.kind == "integer" else values
+
+
+def span(name: str, low: Field, high: Field, held: Held) -> None:
+    """A slider with two ends, for two settings that are one range to a person; the heading is the
+    name."""
+    key = held.key(name)
+
+    def moved() -> None:
+        bottom, top = st.session_state[key]
+        held.put(low.name, bottom)
+        held.put(high.name, top)
+
+    st.slider(
+        f"{name.capitalize()} :gray[{low.unit}]",
+        low.low,
+        high.high,
+        (held.flat[low.name], held.flat[high.name]),
+        step=0.01,
+        key=key,
+        on_change=moved,
+        help=f"{high.tooltip}\n\n{low.tooltip}",
     )
 
 
 def number_of(field: Field, held: Held) -> None:
     """A slider for a share whose values are hundredths, a box for any other number."""
     whole = field.kind == "integer"
-    value = int(held.flat[field.name]) if whole else float(held.flat[field.name])
-    low, high = _limits(field)
-    if (
-        not whole
-        and high is not None
-        and high <= 2
-        and _in_hundredths(field.default)
-        and _in_hundredths(held.start[field.name])
-    ):
+    kind = int if whole else float
+    low: Any = None if field.low is None else kind(field.low)
+    high: Any = None if field.high is None else kind(field.high)
+    value: Any = kind(held.flat[field.name])
+    hundredths = not whole and _in_hundredths(field.default, held.start[field.name])
+    if hundredths and low is not None and high is not None and high <= 2:
         high = high - 0.01 if field.high_open else high
-        st.slider(
-            field.heading,
-            low,
-            high,
-            min(value, high),
-            step=0.01,
-            help=field.tooltip,
-            **bound(field, held),
-        )
+        low = low + 0.01 if field.low_open else low
+        value = max(low, min(value, high))
+        st.slider(field.heading, low, high, value, 0.01, help=field.tooltip, **bound(field, held))
     else:
-        # A cleared box keeps the value it had.
-        kept = bound(field, held, lambda given: held.flat[field.name] if given is None else given)
         st.number_input(
             field.heading,
             low,
             high,
             value,
-            step=1 if whole else _step(field.default),
-            format=None if whole else "%g",
+            1 if whole else _step(field.default),
+            "%d" if whole else "%g",
             help=field.tooltip,
-            **kept,
+            # A cleared box keeps the value it had.
+            **bound(field, held, lambda given: value if given is None else given),
         )
 
 
@@ -148,7 +224,7 @@ def optional_number(
     Not a number box, which an emptied value comes back to. Text that is no such number stands with
     a word on it and changes nothing.
     """
-    key = key_of(field.name, held)
+    key = held.key(field.name)
 
     def changed() -> None:
         value = as_number(field, st.session_state[key])
@@ -173,86 +249,61 @@ def optional_number(
 
 
 def text_of(field: Field, held: Held) -> None:
-    """A box for a text that the knob reads in its own way; emptied it goes back to the default.
-    What the knob does not take stands with its reason and changes nothing."""
-    key = key_of(field.name, held)
+    """A box for a text that the setting reads in its own way, such as values with commas between
+    them; emptied it goes back to the default. What the setting does not take stands with its reason
+    and changes nothing."""
+    key = held.key(field.name)
 
     def changed() -> None:
         value, wrong = _read_text(field, st.session_state[key])
         if not wrong:
             held.put(field.name, value)
 
+    shown = ", ".join(map(str, held.flat[field.name])) if field.listed else held.flat[field.name]
     text = st.text_input(
         field.heading,
-        held.flat[field.name],
+        shown,
         key=key,
         on_change=changed,
         help=field.tooltip,
-        max_chars=40,
+        max_chars=field.most if field.kind == "text" and field.most else 400,
     )
     wrong = _read_text(field, text)[1]
     if wrong:
-        st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}; {held.flat[field.name]} stays."))
+        stays = written(held.flat[field.name]) or "nothing"
+        st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}; {stays} stays."))
 
 
 def _read_text(field: Field, text: str | None) -> tuple[Any, str]:
-    """The value, or why there is none."""
+    """The value, JSON-ready, or why there is none."""
+    given = (text or "").strip()
     try:
-        return field.adapter.validate_python((text or "").strip() or field.default), ""
+        value = field.read(given) if given else field.default
     except ValidationError as error:
+        if field.listed:
+            return None, f"{given[:40]} is not {field.expected}"
         return None, error.errors()[0]["msg"].removeprefix("Value error, ")
+    return list(value) if isinstance(value, tuple) else value, ""
 
 
 def as_number(field: Field, text: str | None) -> Any:
-    """What a person wrote: None for nothing, ``UNUSABLE`` for what this knob does not take. 2,000
-    and 8/255 are numbers."""
-    plain = (text or "").strip()
-    if not plain:
+    """What a person wrote: None for nothing, ``UNUSABLE`` for what this setting does not take.
+    2,000 and 8/255 are numbers."""
+    given = (text or "").strip()
+    if not given:
         return None
-    above, slash, below = plain.partition("/")
+    above, slash, below = given.partition("/")
     try:
         value = (
             float(above) / float(below)
             if slash
-            else plain.replace(",", "")
+            else given.replace(",", "")
             if field.kind == "integer"
-            else plain
+            else given
         )
         return field.adapter.validate_python(value)
     except (ValueError, ZeroDivisionError, OverflowError):  # pydantic's is one
         return UNUSABLE
-
-
-def several(
-    field: Field,
-    held: Held,
-    options: Sequence[str],
-    *,
-    title: Callable[[str], str],
-    placeholder: str,
-) -> None:
-    """Any of ``options``, up to as many as the knob takes, in the order of choosing. title: how an
-    option is written."""
-    chosen = [name for name in held.flat[field.name] if name in options]
-    st.multiselect(
-        field.heading,
-        options,
-        chosen,
-        max_selections=field.most,
-        format_func=title,
-        help=field.tooltip,
-        placeholder=placeholder,
-        **bound(field, held, list),
-    )
-
-
-def _limits(field: Field) -> tuple[Any, Any]:
-    """The limits in the type that a box wants."""
-    low, high = (
-        (None if limit is None else int(limit) if field.kind == "integer" else limit)
-        for limit in (field.low, field.high)
-    )
-    return low, high
 
 
 def _step(default: float) -> float | None:
@@ -263,5 +314,10 @@ def _step(default: float) -> float | None:
     )
 
 
-def _in_hundredths(value: float) -> bool:
-    return abs(round(value, 2) - value) < 1e-9
+def _in_hundredths(*values: float) -> bool:
+    return all(abs(round(value, 2) - value) < 1e-9 for value in values)
+
+
+def key_of(name: str, held: Held) -> str:
+    """Key of a control."""
+    return held.key(name)

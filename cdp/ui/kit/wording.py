@@ -7,21 +7,10 @@ from pathlib import PurePath
 from typing import Any
 
 from cdp.config.evaluate import RUN, EvaluateConfig
-from cdp.ui.kit.titles import TITLES as TRAINING_TITLES
+from cdp.config.titles import TITLES
 from cdp.values.evaluation import WeightsReport
 from cdp.values.text import exact_text
 
-TITLES = TRAINING_TITLES | {
-    "autoattack": "AutoAttack",
-    "pgd": "PGD",
-    "quick": "Quick",
-    "trained": "As trained",
-    "best": "Best",
-    "last": "Last",
-    "both": "Both",
-    "": "Not stated",
-    "given": "Weights",
-}
 ESTIMATE = "Stronger attacks leave fewer images standing."
 
 

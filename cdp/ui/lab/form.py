@@ -7,15 +7,13 @@ import random
 import numpy as np
 import streamlit as st
 
+from cdp.config.fields import Field, fields_of
 from cdp.config.lab import LabConfig
-from cdp.ui.kit.fields import Field, fields_of
 from cdp.ui.kit.widgets import choice, key_of, number_of
 from cdp.ui.lab.catalog import LabChoices
 from cdp.ui.lab.pictures import thumbnail
 from cdp.ui.lab.state import Lab, rows_of, true_class
 from cdp.ui.lab.upload import upload
-from cdp.ui.lab.words import ATTACKS
-from cdp.values.text import NORMS
 from cdp.values.types import Split
 
 TEST, OWN = "Test image", "Upload"
@@ -93,10 +91,10 @@ def attack(held: Lab, split: Split) -> None:
         known["norm"],
         held,
         known["norm"].choices,
-        title=NORMS,
+        title=known["norm"].title,
         after=lambda: held.replace({"epsilon": None}),
     )
-    choice(known["attack"], held, known["attack"].choices, titles=ATTACKS)
+    choice(known["attack"], held, known["attack"].choices, title=known["attack"].title)
     if held.flat["attack"] == "targeted":
         _class(
             known["target"],

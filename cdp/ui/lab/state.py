@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
 from cdp.config.lab import REACH, LabConfig, budget_of, rounded
 from cdp.tasks.lab_images import load_upload
 from cdp.ui.kit.address import linked
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.held import Held
-from cdp.ui.kit.links import quoted, read_fields, written
 from cdp.ui.lab.catalog import START, LabChoices
 from cdp.values.types import DatasetInfo, Split
 
@@ -93,7 +92,7 @@ def from_params(params: Mapping[str, str]) -> Lab:
     named = dict(params)
     second, only = named.pop(SECOND, None), named.pop(ONLY, "")
     known = {name: knob for name, knob in fields_of(LabConfig).items() if name not in HIDDEN}
-    given, notes = read_fields(named, known)
+    given, notes = read_values(named, known, LabConfig().model_dump(mode="json"))
     flat = LabConfig().model_dump(mode="json") | {"model": ""} | given
     if not params:
         flat["row"] = START_ROW

@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from cdp.config.fields import fields_of
 from cdp.config.lab import REACH, LabConfig, budgets, rounded
 from cdp.data.registry import load_split
 from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.side import side
 from cdp.ui.kit.widgets import bound

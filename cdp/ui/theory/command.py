@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from cdp import __version__
+from cdp.config.fields import written
 from cdp.config.theory import TheoryConfig
-from cdp.ui.kit.links import written
 from cdp.ui.theory.form import counts
 from cdp.ui.theory.state import IMAGES, PLAIN, Theory, to_params
 

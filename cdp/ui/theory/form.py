@@ -8,23 +8,12 @@ from typing import Any
 
 import streamlit as st
 
+from cdp.config.fields import Field, fields_of
 from cdp.config.theory import LEARNERS, TheoryConfig
-from cdp.ui.kit.fields import Field, fields_of, ladder
-from cdp.ui.kit.widgets import bound, choice, number_of
+from cdp.config.titles import TITLES
+from cdp.ui.kit.widgets import bound, choice, number_of, on_ladder
 from cdp.ui.theory.state import PLAIN, Theory
 
-TITLES = {
-    "linf": "l_inf",
-    "l2": "l_2",
-    "equal": "Equal",
-    "decaying": "Decaying",
-    "isotropic": "Isotropic",
-    "correlated": "Correlated",
-    "averaging": "Averaging",
-    "linf-threshold": "Averaging, soft-thresholded",
-    "l2-optimal": "l_2-optimal (averaging)",
-    "adversarial-logistic": "Adversarially trained logistic regression",
-}
 GROUPS = {
     "Real classes and attack": ("norm", "epsilon", "dim", "nonzero", "profile", "size", "sigma"),
     "Synthetic classes": ("separation", "angle", "strength", "label_noise"),
@@ -33,8 +22,6 @@ GROUPS = {
 ADVANCED = ("noise", "covariance", "correlation", "ridge", "draws", "seed")
 RATIOS = ("epsilon", "dim", "nonzero", "size", "sigma", "separation", "noise", "ridge", "n")
 """Felt in ratios, so the steps of their sliders are."""
-DECADES = 10_000
-"""A ladder that begins at 0 has its first rung at so small a part of its end."""
 AVERAGES, TRAINED = ("averaging", "l2-optimal"), "adversarial-logistic"
 
 
@@ -83,7 +70,7 @@ def _control(name: str, held: Theory) -> None:
     if name == "learner":
         choice(field, held, LEARNERS[held.flat["norm"]], titles=TITLES)
     elif field.kind == "choice":
-        choice(field, held, field.choices, title=TITLES)
+        choice(field, held, field.choices, title=field.title)
     elif name == "angle":
         _angle(field, held)
     elif name in RATIOS:
@@ -95,31 +82,8 @@ def _control(name: str, held: Theory) -> None:
 
 
 def _ratio(field: Field, held: Theory) -> None:
-    """A slider whose steps are even in ratio, and its value with commas."""
-    options = rungs(
-        field, held.start[field.name], held.flat["dim"] if field.name == "nonzero" else None
-    )
-    st.select_slider(
-        field.heading,
-        options,
-        held.flat[field.name],
-        format_func=lambda v: f"{v:,}" if isinstance(v, int) else f"{v:g}",
-        help=field.tooltip,
-        **bound(field, held),
-    )
-
-
-def rungs(field: Field, include: float, most: int | None = None) -> list[Any]:
-    """The values of a slider in ratios, ``include`` among them; whole ones where the knob is whole.
-    most: an end below the knob's own."""
-    assert field.low is not None and field.high is not None  # every knob in ratios has limits
-    high = field.high if most is None else float(most)
-    found = set(ladder(field.low or field.high / DECADES, high, include))
-    if field.low == 0 and not field.low_open:
-        found.add(0.0)
-    return sorted(
-        {int(value) for value in found if value == int(value)} if field.kind == "integer" else found
-    )
+    """A slider whose steps are even in ratio."""
+    on_ladder(field, held, most=held.flat["dim"] if field.name == "nonzero" else None)
 
 
 def _angle(field: Field, held: Theory) -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from cdp.config.fields import quoted
 from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
+from cdp.config.titles import TITLES
 from cdp.tasks.theory_images import Place
 from cdp.tasks.theory_words import caveats, place_rows, unplaced
 from cdp.ui.explore.catalog import Choices, read_choices
-from cdp.ui.kit.links import quoted
 from cdp.ui.kit.side import side, waiting
 from cdp.ui.kit.words import plain
 from cdp.ui.theory import data
-from cdp.ui.theory.form import TITLES
 from cdp.ui.theory.parts import chart, numbers
 from cdp.ui.theory.state import Theory
 from cdp.values.types import Interval
@@ -252,7 +252,7 @@ def _match(held: Theory, found: Place) -> None:
 
 def matched(separation: float, dimension: float, sigma: float) -> dict[str, Any]:
     """Knobs of a model that is as separable and of as many dimensions, within their ranges."""
-    from cdp.ui.kit.fields import fields_of
+    from cdp.config.fields import fields_of
 
     known = fields_of(TheoryConfig)
     low, high = known["size"].low, known["size"].high

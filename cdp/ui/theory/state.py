@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
 from cdp.config.theory import LEARNERS, MOST_APART, TheoryConfig
 from cdp.ui.kit.address import linked
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.held import Held
-from cdp.ui.kit.links import quoted, read_fields, written
 
 VIEWS = {
     "curves": "Accuracy",
@@ -75,7 +74,7 @@ def from_params(params: Mapping[str, str]) -> Theory:
         if len(text) > LONGEST:
             notes.append(f"{name}: {quoted(text)} is longer than any name, so it was left out.")
             names[name] = ""
-    given, wrong = read_fields(named, fields_of(TheoryConfig), PLAIN)
+    given, wrong = read_values(named, fields_of(TheoryConfig), PLAIN)
     flat, unfit = fitted(PLAIN | given)
     held = Theory(flat, view, names[SET], names[ENCODER])
     held.notes = [*notes, *wrong, *unfit]

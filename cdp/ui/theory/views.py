@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cdp.config.theory import TheoryConfig
+from cdp.config.titles import TITLES
 from cdp.ui.kit.side import waiting
 from cdp.ui.theory import data
-from cdp.ui.theory.form import TITLES
 from cdp.ui.theory.parts import chart, numbers
 
 if TYPE_CHECKING:

@@ -8,22 +8,21 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cdp.config.evaluate import RUN
+from cdp.config.fields import fields_of
 from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.models.encoders import BEST, CARD
 from cdp.ui.components.chart import chart
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.command import config_yaml
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.run_controls import POLL_SECONDS, use_settings
 from cdp.ui.kit.run_lists import log_fold
-from cdp.ui.kit.titles import value_text
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.train.examples import EXAMPLES, pictures
 from cdp.ui.train.list import followers
 from cdp.ui.train.outcome import outcome
 from cdp.ui.train.rows import heading_html, standing
-from cdp.ui.train.state import Trained, plain_of
+from cdp.ui.train.state import Trained, plain_of, value_text
 from cdp.work.records import Run, get_run
 from cdp.work.resources import RESOURCES, read_resources
 

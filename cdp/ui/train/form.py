@@ -10,7 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config.presets_train import TRAIN_PRESETS
+from cdp.config.fields import Field, fields_of
+from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import (
     FURTHER_REAL,
     LENGTH,
@@ -21,8 +22,6 @@ from cdp.config.train import (
     set_title,
 )
 from cdp.errors import CdpError, InputError
-from cdp.ui.kit.fields import Field, fields_of
-from cdp.ui.kit.titles import TITLES, value_text
 from cdp.ui.kit.widgets import (
     bound,
     choice,
@@ -35,7 +34,15 @@ from cdp.ui.kit.widgets import (
 from cdp.ui.kit.words import plain
 from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.train.estimate import known_epoch
-from cdp.ui.train.state import CUSTOM, DECIDED, MOST_SEEDS, Trained, plain_of, replaced_unit
+from cdp.ui.train.state import (
+    CUSTOM,
+    DECIDED,
+    MOST_SEEDS,
+    Trained,
+    plain_of,
+    replaced_unit,
+    value_text,
+)
 from cdp.values.text import counted, exact_text, listed
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
@@ -327,7 +334,7 @@ def _control(field: Field, held: Trained, choices: TrainChoices, info: DatasetIn
     if field.kind == "names":
         _synthetic(field, held, choices, info)
     elif field.kind == "choice":
-        choice(field, held, list(field.choices), title=TITLES)
+        choice(field, held, list(field.choices), title=field.title)
     elif field.kind == "flag":
         st.toggle(field.heading, held.flat[field.name], help=field.tooltip, **bound(field, held))
     elif field.kind == "text":

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from cdp.config.fields import quoted
 from cdp.figures.curves import QUANTITIES, REACHES, X_AXES, Look
-from cdp.ui.kit.links import quoted
 
 AXIS, SHOWN, SMOOTH, MEAN, LOG = "axis", "curves", "smooth", "mean", "log"
 PARAMS = (AXIS, SHOWN, SMOOTH, MEAN, LOG)

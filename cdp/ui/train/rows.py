@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig, set_title
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.results.table.reached import epoch_of, steps_of
 from cdp.ui.kit.run_controls import WORDS, state_line
 from cdp.ui.kit.run_lists import bar_html
-from cdp.ui.kit.titles import TITLES
 from cdp.ui.kit.words import GLYPHS
 from cdp.values.text import at_step, share_text
 from cdp.work.journal import JOURNAL, Follower

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
-from cdp.config.presets_train import TRAIN_PRESETS, train_preset
-from cdp.config.train import LENGTH, TrainConfig, overlaid
+from cdp.config.presets import TRAIN_PRESETS, train_preset
+from cdp.config.train import LENGTH, TrainConfig, overlaid, set_title
 from cdp.ui.kit.address import linked
-from cdp.ui.kit.fields import fields_of
 from cdp.ui.kit.held import Held
-from cdp.ui.kit.links import quoted, read_fields, written
 
 CUSTOM, START = "custom", "quick"
 KEPT = ("dataset", "synthetic", "subset_seed", "norm", "epsilon", "seed")
@@ -125,7 +124,7 @@ def from_params(params: Mapping[str, str]) -> Trained:
 
         notes += look.from_params(named)
         named = {key: text for key, text in named.items() if key not in look.PARAMS}
-    given, wrong = read_fields(named, known, plain_of(base))
+    given, wrong = read_values(named, known, plain_of(base))
     held = Trained(
         overlaid(plain_of(base), _json(given)), base, int(seeds), name[:100], opened=opened
     )
@@ -191,3 +190,10 @@ def _json(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
     }
+
+
+def value_text(name: str, value: object) -> str:
+    """The value of a setting as a person reads it."""
+    if name == "synthetic" and isinstance(value, list | tuple):
+        return ", ".join(set_title(str(one)) for one in value) or "none"
+    return fields_of(TrainConfig)[name].title(value)

@@ -1,32 +1,78 @@
-"""A link restores exactly what it was made from, and whatever else stands in it costs one sentence,
-never a crash."""
+"""The form: every setting has its place, a link opens exactly what it was made from, and whatever
+else stands in it costs one sentence, never a crash."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp.config.fields import fields_of
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.presets import PRESETS, preset
-from cdp.ui.kit.links import from_params, restored, to_params
+from cdp.ui.generate.form import FORM, Generation, restored, settle
+from cdp.ui.kit.form import Form
+from cdp.ui.kit.settings import from_link, to_link
+from cdp.ui.kit.widgets import rungs
 from tests.ui.worlds import CATALOG
+
+FORMS: dict[str, Form[Any]] = {"generate": FORM}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+def test_every_setting_has_one_place_in_the_form(form: Form[Any]) -> None:
+    rows = [name for group in form.groups for name in group.names]
+    placed = [name for row in rows for name in form.spans.get(row, (row,)) if name in form.fields]
+    assert sorted([*placed, *form.hidden]) == sorted(form.fields)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+def test_a_control_that_is_not_shown_changes_nothing_a_preset_sets(form: Form[Any]) -> None:
+    """Else a preset would set something that a person could neither see nor undo."""
+    for name in form.presets:
+        flat, plain = form.plain(name), form.plain()
+        hidden = [key for key in flat if not form.relevant(key, flat) and flat[key] != plain[key]]
+        assert name == "unguided" or not hidden
+
+
+def test_without_a_loss_no_other_guidance_control_is_shown() -> None:
+    flat = FORM.plain("unguided")
+    assert FORM.relevant("loss", flat) and FORM.relevant("steps", flat)
+    for name in ("strength", "encoder", "window_start", "point", "head"):
+        assert not FORM.relevant(name, flat)
+
+
+@pytest.mark.parametrize("name", ["strength", "temperature"])
+@given(share=st.floats(0, 1))
+def test_a_slider_in_ratios_rises_within_its_limits_and_has_the_present_value(
+    name: str, share: float
+) -> None:
+    field = fields_of(GenerateConfig)[name]
+    assert field.low is not None and field.high is not None
+    value = field.low + share * (field.high - field.low)
+    steps = rungs(field, value)
+    assert steps == sorted(set(steps))
+    assert (steps[0], steps[-1]) == (field.low, field.high)
+    assert value in steps
+
 
 BAD = [
     (
         "above the range",
         {"strength": "3"},
-        "strength: '3' is not a number from 0 to 2, so the default 0.1 is used.",
+        "strength: '3' is not a number from 0 to 2, so 0.1 is used.",
     ),
     (
         "below the range",
         {"steps": "1"},
-        "steps: '1' is not a whole number from 2 to 1,000, so the default 20 is used.",
+        "steps: '1' is not a whole number from 2 to 1,000, so 20 is used.",
     ),
     (
         "not a number",
         {"temperature": "warm"},
-        "temperature: 'warm' is not a number from 0.01 to 100, so the default 0.1 is used.",
+        "temperature: 'warm' is not a number from 0.01 to 100, so 0.1 is used.",
     ),
     ("nan", {"strength": "nan"}, "strength: 'nan' is not a number"),
     ("infinity", {"raw_lambda": "inf"}, "raw_lambda: 'inf' is not a number"),
@@ -101,28 +147,34 @@ KEPT = {
 """What of a case is fine and stays; of all others nothing but the scale that is added."""
 
 
+def opened(params: dict[str, str]) -> Generation:
+    """The settings that a link opens."""
+    held = from_link(FORM, params)
+    settle(held, CATALOG)
+    return held
+
+
 @pytest.mark.parametrize(("case", "params", "sentence"), BAD, ids=[case[0] for case in BAD])
 def test_a_value_that_cannot_be_used_costs_one_sentence_and_only_that_field(
     case: str, params: dict[str, str], sentence: str
 ) -> None:
-    config, notes = from_params({"cfg_scale": "2"} | params, CATALOG)
-    assert len(notes) == 1
-    assert sentence in notes[0]
-    assert "\n" not in notes[0]
-    assert len(notes[0]) < 400
-    assert config == unflatten(
-        {} if "all settings" in notes[0] else {"cfg_scale": 2} | KEPT.get(case, {})
-    )
+    held = opened({"cfg_scale": "2"} | params)
+    assert len(held.notes) == 1
+    assert sentence in held.notes[0]
+    assert "\n" not in held.notes[0]
+    assert len(held.notes[0]) < 400
+    everything = "all settings" in held.notes[0]
+    assert held.config() == unflatten({} if everything else {"cfg_scale": 2} | KEPT.get(case, {}))
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_link_to_a_preset_restores_it_without_a_word(name: str) -> None:
-    config = preset(name)
-    assert from_params(to_params(config), CATALOG) == (config, [])
+    held = opened(FORM.link(preset(name)))
+    assert (held.config(), held.notes, held.preset) == (preset(name), [], name)
 
 
-def test_default_settings_leave_the_url_bare() -> None:
-    assert to_params(GenerateConfig()) == {}
+def test_default_settings_leave_the_address_bare() -> None:
+    assert FORM.link(GenerateConfig()) == {}
 
 
 @given(
@@ -144,21 +196,14 @@ def test_default_settings_leave_the_url_bare() -> None:
         },
     )
 )
-def test_every_config_survives_the_way_through_a_url(flat: dict[str, object]) -> None:
-    config = unflatten(flat)
-    assert from_params(to_params(config), CATALOG) == (config, [])
+def test_every_config_survives_the_way_through_an_address(flat: dict[str, object]) -> None:
+    held = opened(FORM.link(unflatten(flat)))
+    assert (held.config(), held.notes) == (unflatten(flat), [])
+    assert to_link(held) == FORM.link(unflatten(flat))
 
 
 def test_settings_of_a_saved_sheet_are_checked_like_a_link() -> None:
-    config, notes = restored(
-        flatten(GenerateConfig(seed=9, classes=(2, 0))) | {"encoder": "/somewhere/else"}, CATALOG
-    )
-    assert (config.seed, config.classes, config.guidance.encoder) == (9, (2, 0), "robust")
-    assert len(notes) == 1
-
-
-def test_streamlits_own_parameters_are_no_settings() -> None:
-    assert from_params({"embed": "true", "embed_options": "dark_theme"}, CATALOG) == (
-        GenerateConfig(),
-        [],
-    )
+    sheet = flatten(GenerateConfig(seed=9, classes=(2, 0))) | {"encoder": "/somewhere/else"}
+    held = restored(sheet, CATALOG)
+    assert (held.flat["seed"], held.flat["classes"], held.flat["encoder"]) == (9, [2, 0], "robust")
+    assert len(held.notes) == 1
