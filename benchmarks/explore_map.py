@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("config", type=ExploreConfig.model_validate_json)
     given = parser.parse_args()
     from cdp.embedding.projection import warm
-    from cdp.tasks.atlas import embed, embed_cached
+    from cdp.tasks.atlas import embed, map_of
 
     found: dict[str, Any] = {}
     began = time.perf_counter()
@@ -144,7 +144,7 @@ def main() -> None:
     if given.what == "features":
         made = embed(given.config.model_copy(update={"method": "pca"}))
     else:
-        made = embed_cached(given.config) if given.what == "cached" else embed(given.config)
+        made = map_of(given.config).known() if given.what == "cached" else embed(given.config)
     print(
         json.dumps(
             found

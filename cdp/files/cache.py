@@ -73,6 +73,18 @@ class Cached(Generic[T]):
             self.keep(result)
         return result
 
+    def then(self, wrap: Callable[[T], S]) -> Cached[S]:
+        """The same with ``wrap`` around the result, which must be cheap: it is not kept."""
+
+        def known() -> S | None:
+            result = self.known()
+            return None if result is None else wrap(result)
+
+        def make(report: Report) -> S:
+            return wrap(self.get(report))
+
+        return Cached(known, make, lambda result: None)
+
 
 def cached_json(
     kind: str,
@@ -149,7 +161,7 @@ def load_json(kind: str, key: str) -> dict[str, Any] | None:
     """The JSON object kept under this key, None where no sound one is."""
     path = _path(kind, key, ".json")
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_constant=_refuse)
     except (OSError, ValueError, RecursionError):
         return None
     _used(path)
@@ -263,6 +275,10 @@ def _grown(size: int) -> None:
     with contextlib.suppress(InputError):
         if _unseen > 0.02 * limit_bytes():
             trim()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _path(kind: str, key: str, suffix: str = "") -> Path:

@@ -3,22 +3,19 @@ is known needs no torch."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from cdp import paths
 from cdp.config.explore import PIXELS, ExploreConfig
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
 from cdp.errors import InputError
-from cdp.files import atomic
+from cdp.files import cache
+from cdp.files.cache import Cached
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import (
     Source,
@@ -31,6 +28,7 @@ from cdp.tasks.sources import (
 from cdp.tasks.watching import Report, ignore
 from cdp.values.types import NO_LABEL, Embedding, MapQuality
 
+KIND = "projections"
 REAL = 5000
 """Real training images that shape a map at most, where it is fitted on them."""
 MEASURED = 1500
@@ -48,20 +46,24 @@ def embed(config: ExploreConfig, report: Report = ignore) -> Embedding:
     report: called with the share done in [0, 1] and what comes next. Raises InputError or
     MissingError with the remedy.
     """
-    drawn = _draw(config)
-    coordinates = _known_map(drawn)
-    if coordinates is None:
-        made = coordinates = _project(drawn, report)
-        _keep(drawn.map_file, lambda file: np.save(file, made, allow_pickle=False))
-    return drawn.embedding(coordinates)
+    return map_of(config).get(report)
 
 
-def embed_cached(config: ExploreConfig) -> Embedding | None:
-    """What ``embed`` would give where it has to compute nothing, else None. Imports no torch,
-    scikit-learn, scipy or umap."""
+def map_of(config: ExploreConfig) -> Cached[Embedding]:
+    """The same where it is known; then it imports no torch, scikit-learn, scipy or umap."""
     drawn = _draw(config)
-    coordinates = _known_map(drawn)
-    return None if coordinates is None else drawn.embedding(coordinates)
+    count = sum(map(len, drawn.rows))
+    stored = cache.cached_array(
+        KIND,
+        drawn.key,
+        lambda report: _project(drawn, report),
+        lambda points: (
+            points.shape == (count, config.dims)
+            and points.dtype == np.float32
+            and bool(np.isfinite(points).all())
+        ),
+    )
+    return stored.then(drawn.embedding)
 
 
 def map_quality(config: ExploreConfig, report: Report = ignore) -> MapQuality:
@@ -71,10 +73,19 @@ def map_quality(config: ExploreConfig, report: Report = ignore) -> MapQuality:
     the images measured where that is less; disparity is to the map of the next seed, which is kept
     like any other. report and errors: as of ``embed``.
     """
+    return quality_of(config).get(report)
+
+
+def quality_of(config: ExploreConfig) -> Cached[MapQuality]:
+    """The same where it is known; then it imports no torch, scikit-learn, scipy or umap."""
     drawn = _draw(config)
-    known = _known_quality(drawn)
-    if known is not None:
-        return known
+    # A PCA has neither, but the sample and the neighbourhoods it is measured on do.
+    key = f"{drawn.key}-{config.neighbors}-{config.seed}"
+    return cache.cached_value(KIND, key, MapQuality, lambda report: _measure(drawn, report))
+
+
+def _measure(drawn: _Drawn, report: Report) -> MapQuality:
+    config = drawn.config
     first = embed(config, lambda share, words: report(0.45 * share, words)).coordinates
     apart = None
     if config.method == "umap":
@@ -89,18 +100,7 @@ def map_quality(config: ExploreConfig, report: Report = ignore) -> MapQuality:
     )
     neighbors = min(config.neighbors, (min(len(seen), MEASURED) - 1) // 2)
     value, n = trustworthiness(seen, first, neighbors=neighbors, most=MEASURED, seed=config.seed)
-    found = MapQuality(value, apart, n, neighbors)
-    _keep(
-        drawn.quality_file,
-        lambda file: file.write(json.dumps(asdict(found), allow_nan=False).encode()),
-    )
-    return found
-
-
-def map_quality_cached(config: ExploreConfig) -> MapQuality | None:
-    """What ``map_quality`` would give where it has to compute nothing, else None. Imports no torch,
-    scikit-learn, scipy or umap."""
-    return _known_quality(_draw(config))
+    return MapQuality(value, apart, n, neighbors)
 
 
 def point_images(embedding: Embedding, index: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -174,20 +174,7 @@ class _Drawn:
                 identity(config.encoder, self.dataset, image) for image in (*shaping, *self.images)
             ],
         } | (of_umap if config.method == "umap" else {})
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:24]
-
-    @property
-    def map_file(self) -> Path:
-        return paths.cache_dir() / "projections" / f"{self.key}.npy"
-
-    @property
-    def quality_file(self) -> Path:
-        # A PCA has neither, but the sample and the neighbourhoods it is measured on do.
-        return (
-            paths.cache_dir()
-            / "projections"
-            / f"{self.key}-{self.config.neighbors}-{self.config.seed}.json"
-        )
+        return cache.digest(json.dumps(settings, sort_keys=True))
 
     def embedding(self, coordinates: np.ndarray) -> Embedding:
         """The map with what is known of its points."""
@@ -265,39 +252,3 @@ def _project(drawn: _Drawn, report: Report) -> np.ndarray:
             seed=config.seed,
         )
     return made[0] if drawn.real is None else np.concatenate(made[1:])
-
-
-def _known_map(drawn: _Drawn) -> np.ndarray | None:
-    try:
-        cached = np.load(drawn.map_file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: what can be computed again is not worth an error
-    wanted = (sum(map(len, drawn.rows)), drawn.config.dims)
-    return (
-        cached
-        if cached.shape == wanted and cached.dtype == np.float32 and np.isfinite(cached).all()
-        else None
-    )
-
-
-def _known_quality(drawn: _Drawn) -> MapQuality | None:
-    try:
-        found = MapQuality(**json.loads(drawn.quality_file.read_text(encoding="utf-8")))
-        values = [
-            found.trustworthiness,
-            *([] if found.disparity is None else [found.disparity]),
-            found.n,
-            found.neighbors,
-        ]
-        return found if all(math.isfinite(value) for value in values) else None
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _keep(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.atomic_file(path) as file:
-            write(file)
-    except OSError:
-        pass  # a home that cannot be written only costs the time again

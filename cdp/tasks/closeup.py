@@ -11,7 +11,7 @@ import numpy as np
 
 from cdp.config.explore import PIXELS, ExploreConfig
 from cdp.errors import InputError, MissingError
-from cdp.tasks.atlas import embed_cached
+from cdp.tasks.atlas import map_of
 from cdp.tasks.features import encoder_labelling, features
 from cdp.tasks.sources import COMMON_ROWS, dataset_of, open_source, real_images
 from cdp.values.types import NO_LABEL, Embedding
@@ -62,7 +62,7 @@ class Closeup:
 
 def closeup(config: ExploreConfig, point: int) -> Closeup:
     """Raises InputError for a map that was not drawn yet, or a point that is not on it."""
-    shown = embed_cached(config)
+    shown = map_of(config).known()
     if shown is None:
         raise InputError("this map is not drawn yet: draw it, then choose a point")
     if not 0 <= point < len(shown):

@@ -3,20 +3,16 @@ needs no torch."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 
-from cdp import paths
 from cdp.config.explore import PIXELS
 from cdp.data.fitting import Labelling, fit, labelling_of_card, labelling_of_images
 from cdp.errors import InputError
-from cdp.files import atomic
+from cdp.files import cache
 from cdp.models.encoders import encoder_card, encoder_weights
 from cdp.tasks.sources import looking_for
 
-_CHUNK = 8192
+KIND = "features"
 
 
 def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
@@ -26,8 +22,10 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
     encoder: of ``dataset`` by name or path, or "pixels". Raises InputError or MissingError for one
     that is not there or does not fit.
     """
-    known = cached_features(encoder, dataset, image)
-    if known is not None:
+    if encoder == PIXELS:
+        return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
+    known = cache.load_array(KIND, identity(encoder, dataset, image))
+    if known is not None and _sound(known, len(image)):
         return known
     from cdp.tasks.loaded import encoder_on_device, features_of
 
@@ -41,13 +39,8 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
         )
     found = encoder_on_device(encoder, dataset)
     made = features_of(found.net, image).cpu().numpy()
-    path = _place(found.sha256, image)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.atomic_file(path) as file:
-            np.save(file, made, allow_pickle=False)
-    except (OSError, InputError):
-        pass  # a home that cannot be written only costs the time again
+    # By the weights that were loaded: a training that goes on replaces those that were named.
+    cache.keep(KIND, cache.digest(found.sha256, image), made)
     return made
 
 
@@ -58,27 +51,10 @@ def encoder_labelling(encoder: str, dataset: str) -> Labelling:
         return labelling_of_card(encoder, encoder_card(encoder, dataset))
 
 
-def cached_features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray | None:
-    """What ``features`` would give where it has to compute nothing, else None."""
-    if encoder == PIXELS:
-        return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
-    try:
-        cached = np.load(_place(weights_of(encoder, dataset), image), allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: what can be computed again is not worth an error
-    usable = (
-        cached.ndim == 2
-        and len(cached) == len(image)
-        and cached.dtype == np.float32
-        and np.isfinite(cached).all()
-    )
-    return cached if usable else None
-
-
 def identity(encoder: str, dataset: str, image: np.ndarray) -> str:
     """A name for features of these images in these eyes: equal exactly where weights and pixels
     are."""
-    return _key("" if encoder == PIXELS else weights_of(encoder, dataset), image)
+    return cache.digest("" if encoder == PIXELS else weights_of(encoder, dataset), image)
 
 
 def weights_of(encoder: str, dataset: str) -> str:
@@ -88,12 +64,10 @@ def weights_of(encoder: str, dataset: str) -> str:
         return encoder_weights(encoder, dataset)
 
 
-def _place(weights: str, image: np.ndarray) -> Path:
-    return paths.cache_dir() / "features" / f"{_key(weights, image)}.npy"
-
-
-def _key(weights: str, image: np.ndarray) -> str:
-    digest = hashlib.sha256(f"{weights} {image.shape} ".encode())
-    for start in range(0, len(image), _CHUNK):
-        digest.update(np.ascontiguousarray(image[start : start + _CHUNK]).tobytes())
-    return digest.hexdigest()[:24]
+def _sound(seen: np.ndarray, count: int) -> bool:
+    return (
+        seen.ndim == 2
+        and len(seen) == count
+        and seen.dtype == np.float32
+        and bool(np.isfinite(seen).all())
+    )

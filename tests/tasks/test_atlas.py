@@ -24,10 +24,10 @@ from cdp.errors import InputError, MissingError
 from cdp.paths import ROOT, cache_dir
 from cdp.tasks.atlas import (
     embed,
-    embed_cached,
+    map_of,
     map_quality,
-    map_quality_cached,
     point_images,
+    quality_of,
     shares,
 )
 from cdp.values.types import Embedding, MapQuality
@@ -36,12 +36,12 @@ PIXELS = {"encoder": "pixels", "method": "pca", "points": 200}
 TORCH_FREE = """
 import sys, json, numpy as np
 from cdp.config.explore import ExploreConfig
-from cdp.tasks.atlas import embed_cached, map_quality_cached, point_images
+from cdp.tasks.atlas import map_of, quality_of, point_images
 config = ExploreConfig.model_validate_json(sys.argv[1])
-embedding = embed_cached(config)
+embedding = map_of(config).known()
 np.save(sys.argv[2], embedding.coordinates)
 point_images(embedding, [0])
-quality = map_quality_cached(config)
+quality = quality_of(config).known()
 heavy = {"torch", "sklearn", "scipy", "umap", "numba"} & set(sys.modules)
 print(json.dumps([sorted(heavy), quality and quality.trustworthiness]))
 """
@@ -176,17 +176,17 @@ def test_a_known_map_comes_back_bit_for_bit_without_any_heavy_library(
 ) -> None:
     save("one", 60)
     wanted = config("one", method=method)
-    assert embed_cached(wanted) is None and map_quality_cached(wanted) is None
+    assert map_of(wanted).known() is None and quality_of(wanted).known() is None
     made, quality = embed(wanted), map_quality(wanted)
     coordinates, heavy, trust = elsewhere(wanted, tmp_path)
     assert heavy == [] and trust == quality.trustworthiness
     np.testing.assert_array_equal(coordinates, made.coordinates)
     said: list[str] = []
     assert same(embed(wanted, lambda _, words: said.append(words)), made) and same(
-        embed_cached(wanted), made
+        map_of(wanted).known(), made
     )
     assert (
-        map_quality_cached(wanted)
+        quality_of(wanted).known()
         == quality
         == map_quality(wanted, lambda _, words: said.append(words))
     )
@@ -199,13 +199,13 @@ def test_other_pixels_or_settings_are_another_map_and_settings_of_umap_mean_noth
     image, label = save("one", 60).image.copy(), np.array(save("same", 60, 9).label)
     made = embed(config("one"))
     for change in ({"seed": 5}, {"neighbors": 3}, {"metric": "cosine"}, {"min_dist": 0.5}):
-        assert same(embed_cached(config("one", **change)), made)
+        assert same(map_of(config("one", **change)).known(), made)
     for change in ({"dims": 3}, {"method": "umap"}, {"points": 50}):
-        assert embed_cached(config("one", **change)) is None
+        assert map_of(config("one", **change)).known() is None
     delete_set("one")
     image[7, 3, 3, 0] ^= 1
     save_set("one", image, label, {"class_names": ["a", "b", "c", "d"]})
-    assert embed_cached(config("one")) is None
+    assert map_of(config("one")).known() is None
     assert not np.array_equal(embed(config("one")).coordinates, made.coordinates)
 
 
@@ -239,7 +239,7 @@ def test_quality_is_what_known_libraries_say_of_the_map_and_of_the_next_seeds(
     quality, first, second = (
         map_quality(wanted),
         embed(wanted),
-        embed_cached(config("one", method="umap", neighbors=6, seed=1)),
+        map_of(config("one", method="umap", neighbors=6, seed=1)).known(),
     )
     assert second is not None, "the second map is kept like any other"
     assert (quality.n, quality.neighbors) == (80, 6)
@@ -275,16 +275,18 @@ def test_a_damaged_cache_only_costs_the_time_again(damage: bytes, cdp_home: Path
     assert len(files) == 2
     for path in files:
         path.write_bytes(damage)
-    assert embed_cached(config("one")) is None and map_quality_cached(config("one")) is None
+    assert map_of(config("one")).known() is None and quality_of(config("one")).known() is None
     assert same(embed(config("one")), made) and map_quality(config("one")) == quality
-    assert same(embed_cached(config("one")), made) and map_quality_cached(config("one")) == quality
+    assert (
+        same(map_of(config("one")).known(), made) and quality_of(config("one")).known() == quality
+    )
 
 
 def test_a_home_that_cannot_be_written_still_gives_the_map(cdp_home: Path) -> None:
     save("one", 60)
     cache_dir().write_text("a file where the folder should be")
     first = embed(config("one"))
-    assert same(embed(config("one")), first) and embed_cached(config("one")) is None
+    assert same(embed(config("one")), first) and map_of(config("one")).known() is None
     assert map_quality(config("one")).n == 60
 
 

@@ -103,9 +103,9 @@ def _map(opened: Sequence[SampleSet]) -> None:
 
 
 def _known(config: ExploreConfig) -> bool:
-    from cdp.tasks.atlas import embed_cached
+    from cdp.tasks.atlas import map_of
 
-    return embed_cached(config) is not None
+    return map_of(config).known() is not None
 
 
 def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:

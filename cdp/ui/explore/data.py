@@ -76,11 +76,11 @@ def embedding(
 ) -> tuple[Embedding | None, ExploreConfig | None]:
     """The map that is there and its config: the one wanted, or PCA until that is ready. What is
     missing is asked for."""
-    found = _held("map", config, lambda: atlas.embed_cached(config))
+    found = _held("map", config, lambda: atlas.map_of(config).known())
     if found is not None:
         return found, config
     first = pca_of(config)
-    stand_in = _held("map", first, lambda: atlas.embed_cached(first))
+    stand_in = _held("map", first, lambda: atlas.map_of(first).known())
     if stand_in is None:
         # The features that both need are computed once, so UMAP is asked for when PCA is there.
         pending.ask_map("PCA", "looks", "embed", first, what=f"pca {config.encoder}")
@@ -100,7 +100,7 @@ def point_scores(config: ExploreConfig, pending: Waiting) -> mapped.PointScores 
     plain = pca_of(config)
 
     def look() -> mapped.PointScores | None:
-        shown = atlas.embed_cached(plain)
+        shown = atlas.map_of(plain).known()
         return None if shown is None else mapped.map_scores_cached(plain, shown)
 
     found = _held("scores", plain, look)
@@ -111,7 +111,7 @@ def point_scores(config: ExploreConfig, pending: Waiting) -> mapped.PointScores 
 
 def quality(config: ExploreConfig, pending: Waiting) -> MapQuality | None:
     """How far the map can be trusted; asked for where it is not known."""
-    found = _held("quality", config, lambda: atlas.map_quality_cached(config))
+    found = _held("quality", config, lambda: atlas.quality_of(config).known())
     if found is None:
         pending.ask_map("Checking the map", "maps", "quality", config, what=config.method)
     return found
