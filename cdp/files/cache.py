@@ -56,11 +56,12 @@ _unseen = math.inf  # bytes that this process has kept since it last looked at t
 class Cached(Generic[T]):
     """A result that may lie in the cache.
 
-    known: the result where nothing has to be computed, else None. make: computes it; called with
-    ``report``, which takes the share done in [0, 1] and what comes next. keep: puts it into the
-    cache.
+    key: its name, equal exactly where the result is. known: the result where nothing has to be
+    computed, else None. make: computes it; called with ``report``, which takes the share done in
+    [0, 1] and what comes next. keep: puts it into the cache.
     """
 
+    key: str
     known: Callable[[], T | None]
     make: Callable[[Report], T]
     keep: Callable[[T], None]
@@ -83,7 +84,7 @@ class Cached(Generic[T]):
         def make(report: Report) -> S:
             return wrap(self.get(report))
 
-        return Cached(known, make, lambda result: None)
+        return Cached(self.key, known, make, lambda result: None)
 
 
 def cached_json(
@@ -104,7 +105,7 @@ def cached_json(
                 return decode(stored)
         return None
 
-    return Cached(known, make, lambda result: keep(kind, key, encode(result)))
+    return Cached(key, known, make, lambda result: keep(kind, key, encode(result)))
 
 
 def cached_value(kind: str, key: str, of: type[T], make: Callable[[Report], T]) -> Cached[T]:
@@ -128,7 +129,7 @@ def cached_array(
         stored = load_array(kind, key)
         return stored if stored is not None and sound(stored) else None
 
-    return Cached(known, make, lambda result: keep(kind, key, result))
+    return Cached(key, known, make, lambda result: keep(kind, key, result))
 
 
 def digest(*parts: object) -> str:

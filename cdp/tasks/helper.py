@@ -104,7 +104,7 @@ def _scores(payload: Mapping[str, Any], report: Report) -> None:
     from cdp.tasks.mapped import map_scores
 
     config = pca_of(parse(ExploreConfig, payload))  # every map of these points has the same scores
-    map_scores(config, embed(config, report))
+    map_scores(config, embed(config, report)).get()
 
 
 def _measure(payload: Mapping[str, Any], report: Report) -> None:

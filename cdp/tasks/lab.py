@@ -3,18 +3,17 @@ cache by content; a hit needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from cdp.config.lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.files import cache
+from cdp.files.cache import Cached
 from cdp.models.encoders import encoder_weights
 from cdp.tasks.features import encoder_labelling
 from cdp.tasks.lab_images import load_upload
@@ -144,56 +143,48 @@ def subject_of(config: LabConfig) -> Subject:
     return Subject(image, label, split.info, weights)
 
 
-def attack_key(config: LabConfig, subject: Subject) -> str:
-    """A name for the result of one attack: changes exactly when image, weights or settings do."""
-    return _key(config, subject, "attack", epsilon_of(config, subject.info))
-
-
-def search_key(config: LabConfig, subject: Subject) -> str:
-    """The same for the smallest budget, which does not depend on the budget of one attack."""
-    return _key(config, subject, "smallest", largest_of(config, subject.info))
-
-
 def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
     """Attack one image from ``STARTS`` random starts and keep the strongest: one that fools before
     one that does not, then by its loss.
 
     fp32, eval mode. Raises InputError or MissingError like ``subject_of``.
     """
-    subject = subject_of(config)
-    known = attack_cached(config, subject)
-    if known is not None:
-        return known
-    from cdp.tasks.lab_attack import Lab
-
-    made = Lab(config, subject).attack(epsilon_of(config, subject.info), report)
-    key = attack_key(config, subject)
-    cache.keep(KIND, key, made.adversarial)
-    cache.keep(KIND, key, asdict(made.figures))
-    return made
+    return attack_of(config, subject_of(config)).get(report)
 
 
-def attack_cached(config: LabConfig, subject: Subject) -> LabResult | None:
-    """What ``attack_image`` gives, where it has to compute nothing."""
-    key = attack_key(config, subject)
-    figures, adversarial = (
-        _checked(_FIGURES, cache.load_json(KIND, key)),
-        cache.load_array(KIND, key),
-    )
-    if (
-        figures is None
-        or adversarial is None
-        or adversarial.shape != subject.image.shape
-        or adversarial.dtype != np.float32
-    ):
-        return None
-    sound = len(figures.before) == len(figures.after) == len(
-        subject.info.classes
-    ) and 0 <= figures.chosen < len(figures.losses)
+def attack_of(config: LabConfig, subject: Subject) -> Cached[LabResult]:
+    """The result of one attack; its key changes exactly when image, weights or settings do."""
+    epsilon = epsilon_of(config, subject.info)
+    key = _key(config, subject, "attack", epsilon)
+
+    def make(report: Report) -> LabResult:
+        from cdp.tasks.lab_attack import Lab
+
+        return Lab(config, subject).attack(epsilon, report)
+
+    def known() -> LabResult | None:
+        figures, adversarial = figures_of.known(), cache.load_array(KIND, key)
+        if figures is None or adversarial is None:
+            return None
+        result = LabResult(figures, subject.image, adversarial)
+        return result if _sound(result, len(subject.info.classes)) else None
+
+    def keep(result: LabResult) -> None:
+        cache.keep(KIND, key, result.adversarial)
+        figures_of.keep(result.figures)
+
+    figures_of = cache.cached_value(KIND, key, Figures, lambda report: make(report).figures)
+    return Cached(key, known, make, keep)
+
+
+def _sound(result: LabResult, classes: int) -> bool:
+    figures, adversarial = result.figures, result.adversarial
     return (
-        LabResult(figures, subject.image, adversarial)
-        if sound and np.isfinite(adversarial).all()
-        else None
+        adversarial.shape == result.image.shape
+        and adversarial.dtype == np.float32
+        and bool(np.isfinite(adversarial).all())
+        and len(figures.before) == len(figures.after) == classes
+        and 0 <= figures.chosen < len(figures.losses)
     )
 
 
@@ -201,21 +192,19 @@ def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
     """Bisection over the budget on a grid of ``GRID`` steps up to ``config.largest``, with the
     attack that ``attack_image`` makes, so the budget found fools there as well. Raises InputError
     or MissingError like ``subject_of``."""
-    subject = subject_of(config)
-    known = smallest_cached(config, subject)
-    if known is not None:
-        return known
-    from cdp.tasks.lab_attack import Lab
-
-    made = Lab(config, subject).smallest(budgets(largest_of(config, subject.info)), report)
-    cache.keep(KIND, search_key(config, subject), asdict(made))
-    return made
+    return smallest_of(config, subject_of(config)).get(report)
 
 
-def smallest_cached(config: LabConfig, subject: Subject) -> Smallest | None:
-    """What ``smallest_budget`` gives, where it has to compute nothing."""
-    found: Smallest | None = _checked(_SMALLEST, cache.load_json(KIND, search_key(config, subject)))
-    return found
+def smallest_of(config: LabConfig, subject: Subject) -> Cached[Smallest]:
+    """The smallest budget, which does not depend on the budget of one attack."""
+    largest = largest_of(config, subject.info)
+
+    def make(report: Report) -> Smallest:
+        from cdp.tasks.lab_attack import Lab
+
+        return Lab(config, subject).smallest(budgets(largest), report)
+
+    return cache.cached_value(KIND, _key(config, subject, "smallest", largest), Smallest, make)
 
 
 def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
@@ -289,14 +278,3 @@ def _key(config: LabConfig, subject: Subject, what: str, budget: float) -> str:
         config.steps,
         config.seed,
     )
-
-
-_FIGURES, _SMALLEST = TypeAdapter(Figures), TypeAdapter(Smallest)
-
-
-def _checked(adapter: TypeAdapter[Any], data: Mapping[str, Any] | None) -> Any:
-    """None for what is not there or not what was saved: it can be computed again."""
-    try:
-        return None if data is None else adapter.validate_python(data)
-    except ValidationError:
-        return None

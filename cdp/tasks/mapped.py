@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.config.explore import ExploreConfig
-from cdp.tasks.scoring import SCORES, Scores, cached_scores, score_rows
+from cdp.files import cache
+from cdp.files.cache import Cached, Report
+from cdp.tasks.scoring import SCORES, Scores, scores_of
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.values.types import Embedding
 
@@ -24,24 +26,21 @@ class PointScores:
     undefined: Mapping[str, str]
 
 
-def map_scores(config: ExploreConfig, shown: Embedding) -> PointScores:
-    """Every score of every point, computed where it is not known yet."""
-    found = [
-        score_rows(source, rows, config.encoder, dataset, tuple(SCORES))
+def map_scores(config: ExploreConfig, shown: Embedding) -> Cached[PointScores]:
+    """Every score of every point."""
+    parts = [
+        scores_of(source, rows, config.encoder, dataset, tuple(SCORES))
         for source, rows, dataset in _parts(config, shown)
     ]
-    return _joined(shown, found)
 
+    def known() -> PointScores | None:
+        scores = [score for part in parts if (score := part.known()) is not None]
+        return _joined(shown, scores) if len(scores) == len(parts) else None
 
-def map_scores_cached(config: ExploreConfig, shown: Embedding) -> PointScores | None:
-    """The same where nothing has to be computed, else None."""
-    found = []
-    for source, rows, dataset in _parts(config, shown):
-        known = cached_scores(source, rows, config.encoder, dataset, tuple(SCORES))
-        if known is None:
-            return None
-        found.append(known)
-    return _joined(shown, found)
+    def make(report: Report) -> PointScores:
+        return _joined(shown, [part.get() for part in parts])
+
+    return Cached(cache.digest(*[part.key for part in parts]), known, make, lambda scores: None)
 
 
 def _parts(config: ExploreConfig, shown: Embedding) -> list[tuple[Source, np.ndarray, str]]:

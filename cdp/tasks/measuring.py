@@ -17,6 +17,7 @@ from cdp.embedding.pairs import Pairs, class_pairs
 from cdp.embedding.report import real_baseline
 from cdp.errors import InputError
 from cdp.files import cache
+from cdp.files.cache import Cached
 from cdp.models.encoders import JUDGE
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
@@ -43,7 +44,7 @@ __all__ = [
     "comparisons_json",
     "measure_set",
     "measure_source",
-    "measured_cached",
+    "measured_of",
     "sentences",
 ]
 
@@ -76,19 +77,12 @@ def measure_set(
     report: called with the share done in [0, 1] and what comes next. Raises InputError or
     MissingError with the remedy.
     """
-    _check_rows(rows)
-    return measure_source(
-        open_source(name),
-        encoder=encoder,
-        dataset=dataset,
-        rows=rows,
-        seed=seed,
-        sizes=sizes,
-        report=report,
-    )
+    return measured_of(
+        name, encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=sizes
+    ).get(report)
 
 
-def measured_cached(
+def measured_of(
     name: str,
     *,
     encoder: str = JUDGE,
@@ -96,11 +90,10 @@ def measured_cached(
     rows: int = ROWS,
     seed: int = 0,
     sizes: Sizes | None = None,
-) -> Measured | None:
-    """What ``measure_set`` would give where it has to compute nothing, else None. Errors as
-    there."""
+) -> Cached[Measured]:
+    """The same where it is known. Errors as there."""
     _check_rows(rows)
-    return _Task(open_source(name), encoder, dataset, rows, seed, sizes).known()
+    return _Task(open_source(name), encoder, dataset, rows, seed, sizes).result
 
 
 def measure_source(
@@ -116,8 +109,7 @@ def measure_source(
 ) -> Measured:
     """``measure_set`` for a set that is open already, or a part of one. by_class: also what single
     classes come to."""
-    task = _Task(source, encoder, dataset, rows, seed, sizes, by_class)
-    return task.known() or task.computed(report)
+    return _Task(source, encoder, dataset, rows, seed, sizes, by_class).result.get(report)
 
 
 def compare(
@@ -213,16 +205,20 @@ class _Task:
             VERSION, mine, self.label, self.rows, self.seed, self.by_class, self.real_key
         )
 
-    def known(self) -> Measured | None:
-        data = cache.load_json("measured", self.key)
-        try:
-            result, pairs = from_json(data or {})
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return None  # not there, or damaged: what can be computed again is not worth an error
-        return self._named(result, pairs)
+    @property
+    def result(self) -> Cached[Measured]:
+        """What is kept knows images and no names."""
+        stored = cache.cached_json(
+            "measured",
+            self.key,
+            self._computed,
+            encode=lambda figures: to_json(*figures),
+            decode=from_json,
+        )
+        return stored.then(lambda figures: self._named(*figures))
 
     def _named(self, result: Measurement, pairs: Pairs | None) -> Measured:
-        """The figures as those of this set: what is kept knows images and no names."""
+        """The figures as those of this set."""
         if self.label is None:
             result.undefined.update(
                 dict.fromkeys(OF_CLASSES, self.source.without_labels("any figure of classes"))
@@ -237,8 +233,8 @@ class _Task:
             self.source.note,
         )
 
-    def computed(self, report: Report) -> Measured:
-        """And kept, for the next time. The shares are those of a set of 5,000 images."""
+    def _computed(self, report: Report) -> tuple[Measurement, Pairs | None]:
+        """The shares reported are those of a set of 5,000 images."""
         report(0.0, f"features of {self.source.title}")
         seen = features(self.encoder, self.dataset, self.image)
         real = (
@@ -264,8 +260,7 @@ class _Task:
                 pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
             except UndefinedError:
                 pass
-        cache.keep("measured", self.key, to_json(result, pairs))
-        return self._named(result, pairs)
+        return result, pairs
 
 
 def _classes(source: Source, rows: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError
 from cdp.files import cache
+from cdp.files.cache import Cached, Report
 from cdp.tasks.features import encoder_labelling, features, identity
 from cdp.tasks.nearest import Flags, flagged, held_out_distances, images_at, nearest_training
 from cdp.tasks.sources import Source, matched
@@ -24,10 +25,10 @@ __all__ = [
     "Flags",
     "ScoreInfo",
     "Scores",
-    "cached_scores",
     "flagged",
     "judged",
     "score_rows",
+    "scores_of",
 ]
 
 VERSION = 1
@@ -108,26 +109,29 @@ def score_rows(
     Separability is relative to these rows. Raises InputError or MissingError for an encoder that is
     not there or does not fit the images, and for unknown keys.
     """
-    seen = _Seen(source, rows, encoder, dataset)
-    found: dict[str, Answer] = {}
-    for key in _checked(keys):
-        answer = seen.known(key)
-        found[key] = seen.computed(key) if answer is None else answer
-    return _sorted(found)
+    return scores_of(source, rows, encoder, dataset, keys).get()
 
 
-def cached_scores(
+def scores_of(
     source: Source, rows: np.ndarray, encoder: str, dataset: str, keys: Sequence[str]
-) -> Scores | None:
-    """What ``score_rows`` would give where it has to compute nothing, else None."""
-    seen = _Seen(source, rows, encoder, dataset)
-    found: dict[str, Answer] = {}
-    for key in _checked(keys):
-        answer = seen.known(key)
-        if answer is None:
-            return None
-        found[key] = answer
-    return _sorted(found)
+) -> Cached[Scores]:
+    """The same where it is known. Errors as there."""
+    seen, keys = _Seen(source, rows, encoder, dataset), _checked(keys)
+
+    def known() -> Scores | None:
+        answers = {key: seen.known(key) for key in keys}
+        complete = {key: answer for key, answer in answers.items() if answer is not None}
+        return _sorted(complete) if len(complete) == len(answers) else None
+
+    def make(report: Report) -> Scores:
+        answers: dict[str, Answer] = {}
+        for key in keys:
+            answer = seen.known(key)
+            answers[key] = seen.computed(key) if answer is None else answer
+        return _sorted(answers)
+
+    # Each score lies in the cache by itself, so that another choice of them finds it.
+    return Cached(seen.place(" ".join(keys)), known, make, lambda scores: None)
 
 
 def judged(
@@ -200,7 +204,7 @@ class _Seen:
                 f"encoder: {self.encoder} does not know these classes ({self.outputs.refusal}):"
                 " name another"
             )
-        found = cache.load_array("scores", self._place(key))
+        found = cache.load_array("scores", self.place(key))
         if found is None:
             return None
         if found.dtype.kind == "U":
@@ -225,7 +229,7 @@ class _Seen:
         else:
             found = judged(self.encoder, self.dataset, seen, self._judged_label())
         for name, value in found.items():
-            cache.keep("scores", self._place(name), np.asarray(value))
+            cache.keep("scores", self.place(name), np.asarray(value))
         return found[key]
 
     def _judged_label(self) -> np.ndarray | None:
@@ -234,7 +238,8 @@ class _Seen:
             None if self.label is None or self.outputs.refusal else self.outputs.relabel(self.label)
         )
 
-    def _place(self, key: str) -> str:
+    def place(self, key: str) -> str:
+        """Where a score lies in the cache."""
         return cache.digest(
             VERSION, key, self.identity, self._judged_label() if key in _JUDGED else self.label
         )

@@ -3,18 +3,18 @@ features. Kept on disk; a hit needs no torch."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from cdp import paths
 from cdp.data.registry import load_split
 from cdp.errors import InputError
 from cdp.files import cache
+from cdp.files.cache import Cached
 from cdp.models.encoders import JUDGE, WEIGHTS, list_encoders
 from cdp.tasks.features import features, identity
 from cdp.tasks.sources import Source, balanced_rows, dataset_of, matched, open_source, real_images
@@ -72,13 +72,12 @@ def place(name: str, *, encoder: str = JUDGE, dataset: str = "", report: Report 
     encoder was trained on; the held-out ones themselves with training images. report: called with
     the share done in [0, 1] and what comes next. Raises InputError or MissingError with the remedy.
     """
-    task = _Task(name, encoder, dataset)
-    return task.known() or task.computed(report)
+    return place_of(name, encoder=encoder, dataset=dataset).get(report)
 
 
-def place_cached(name: str, *, encoder: str = JUDGE, dataset: str = "") -> Place | None:
-    """What ``place`` gives where it has to compute nothing, else None. Errors as there."""
-    return _Task(name, encoder, dataset).known()
+def place_of(name: str, *, encoder: str = JUDGE, dataset: str = "") -> Cached[Place]:
+    """The same where it is known. Errors as there."""
+    return _Task(name, encoder, dataset).result
 
 
 def stamp(name: str, *, encoder: str = JUDGE, dataset: str = "") -> str:
@@ -164,14 +163,11 @@ class _Task:
             VERSION, ROWS, identity(self.encoder, self.dataset, self.image), self.label, *real
         )
 
-    def known(self) -> Place | None:
-        try:
-            return self._placed(_FIGURES.validate_python(cache.load_json(KIND, self.key)))
-        except ValidationError:
-            return None  # not there, or damaged: what can be computed again is not worth an error
+    @property
+    def result(self) -> Cached[Place]:
+        return cache.cached_value(KIND, self.key, Figures, self._computed).then(self._placed)
 
-    def computed(self, report: Report) -> Place:
-        """And kept, for the next time."""
+    def _computed(self, report: Report) -> Figures:
         report(0.0, f"features of {self.source.title}")
         seen = features(self.encoder, self.dataset, self.image)
         reference: dict[str, Any] = {}
@@ -182,9 +178,7 @@ class _Task:
                 "reference_labels": self.real[1],
             }
         report(0.8, f"class means of {self.source.title}")
-        found = _figures(estimate_from_features(seen, self.label, **reference))
-        cache.keep(KIND, self.key, asdict(found))
-        return self._placed(found)
+        return _figures(estimate_from_features(seen, self.label, **reference))
 
     def _placed(self, found: Figures) -> Place:
         against = f"{self.dataset}:{self.split}" if self.real else ""
@@ -225,6 +219,3 @@ def _figures(found: FeatureEstimate) -> Figures:
         found.real,
         tuple(sorted(pairs, key=lambda one: one.separation)),
     )
-
-
-_FIGURES = TypeAdapter(Figures)

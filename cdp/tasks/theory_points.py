@@ -3,7 +3,7 @@ in the cache by their settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from cdp.config.theory import TheoryConfig
 from cdp.files import cache
+from cdp.files.cache import Cached
 from cdp.tasks.watching import Report, ignore
 from cdp.theory.results import Points
 from cdp.theory.views import MARKS as EVERY_DECADE
@@ -49,27 +50,33 @@ def simulated(config: TheoryConfig, what: What, report: Report = ignore) -> list
 
     Raises InputError for settings that no training has room for.
     """
-    known = simulated_cached(config, what)
-    if known is not None:
-        return known
-    made = []
-    for number, one in enumerate(_made(config, what)):
-        made.append(one)
-        report((number + 1) / count_of(config, what), f"Training classifiers, {TRAININGS} a point")
-    cache.keep(
-        KIND, _key(config, what), {"points": [None if one is None else _plain(one) for one in made]}
+    return simulated_of(config, what).get(report)
+
+
+def simulated_of(config: TheoryConfig, what: What) -> Cached[list[Points | None]]:
+    """The same where it is known."""
+    total = count_of(config, what)
+
+    def make(report: Report) -> list[Points | None]:
+        result = []
+        for number, points in enumerate(_made(config, what)):
+            result.append(points)
+            report((number + 1) / total, f"Training classifiers, {TRAININGS} a point")
+        return result
+
+    def decode(stored: Mapping[str, Any]) -> list[Points | None]:
+        points = [None if one is None else _points(one) for one in stored["points"]]
+        if len(points) != total:
+            raise ValueError("points of another view")
+        return points
+
+    return cache.cached_json(
+        KIND,
+        cache.digest(VERSION, what, config.model_dump_json(), TRAININGS, MARKS, STRENGTHS),
+        make,
+        encode=lambda points: {"points": [None if one is None else _plain(one) for one in points]},
+        decode=decode,
     )
-    return made
-
-
-def simulated_cached(config: TheoryConfig, what: What) -> list[Points | None] | None:
-    """What ``simulated`` gives where it has to compute nothing, else None."""
-    try:
-        found = (cache.load_json(KIND, _key(config, what)) or {})["points"]
-        points = [None if one is None else _points(one) for one in found]
-    except (KeyError, TypeError, ValueError):
-        return None  # not there, or damaged: what can be computed again is not worth an error
-    return points if len(points) == count_of(config, what) else None
 
 
 def quick(config: TheoryConfig, what: What) -> list[Points | None]:
@@ -102,10 +109,6 @@ def _draws(config: TheoryConfig, points: int) -> int:
         if trained(config)
         else max(LEAST, min(config.draws, QUICK // (points * config.dim)))
     )
-
-
-def _key(config: TheoryConfig, what: What) -> str:
-    return cache.digest(VERSION, what, config.model_dump_json(), TRAININGS, MARKS, STRENGTHS)
 
 
 def _plain(points: Points) -> dict[str, Any]:

@@ -24,12 +24,11 @@ from cdp.tasks import lab_attack
 from cdp.tasks.lab import (
     Figures,
     Subject,
-    attack_cached,
     attack_image,
-    attack_key,
+    attack_of,
     bisect,
-    search_key,
     smallest_budget,
+    smallest_of,
     subject_of,
 )
 from cdp.tasks.lab_images import save_upload
@@ -203,10 +202,10 @@ def test_results_are_kept_by_content_and_read_without_torch(world: None) -> None
     program = (
         "from cdp.config.lab import LabConfig; from cdp.tasks.lab import *\nc ="
         f" LabConfig.model_validate_json('''{config().model_dump_json()}'''); s ="
-        " subject_of(c)\nprint(attack_cached(c, s).figures.after, smallest_cached(c, s).epsilon)"
+        " subject_of(c)\nprint(attack_of(c, s).known().figures.after, smallest_of(c, s).known().epsilon)"
     )
     assert without_torch(program) == f"{made.figures.after} {least.epsilon}"
-    again = attack_cached(config(), subject_of(config()))
+    again = attack_of(config(), subject_of(config())).known()
     assert (
         again is not None
         and again.figures == made.figures
@@ -214,7 +213,7 @@ def test_results_are_kept_by_content_and_read_without_torch(world: None) -> None
     )
     for path in (paths.cache_dir() / "lab").iterdir():
         path.write_bytes(b"{}")
-    assert attack_cached(config(), subject_of(config())) is None
+    assert attack_of(config(), subject_of(config())).known() is None
     fresh = attack_image(config())
     assert (
         np.array_equal(fresh.adversarial, made.adversarial)
@@ -225,7 +224,8 @@ def test_results_are_kept_by_content_and_read_without_torch(world: None) -> None
 def test_a_result_is_known_by_image_weights_and_settings_alone(world: None) -> None:
     def keys(**change: object) -> tuple[str, str]:
         asked = config(**change)
-        return attack_key(asked, subject_of(asked)), search_key(asked, subject_of(asked))
+        subject = subject_of(asked)
+        return attack_of(asked, subject).key, smallest_of(asked, subject).key
 
     first = keys()
     for change in (

@@ -22,7 +22,7 @@ from cdp.tasks.measuring import (
     compare,
     comparisons_json,
     measure_set,
-    measured_cached,
+    measured_of,
 )
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 
@@ -58,10 +58,10 @@ def test_class_pairs_stand_beside_the_figures(found: Measured) -> None:
 
 
 def test_what_was_measured_comes_back_equal_and_without_torch(found: Measured) -> None:
-    assert measured_cached("fresh", **OPTIONS) == found  # type: ignore[arg-type]
+    assert measured_of("fresh", **OPTIONS).known() == found  # type: ignore[arg-type]
     told = without_torch(
-        "from cdp.tasks.measuring import Comparison, measured_cached, sentences\nfound ="
-        f" measured_cached('fresh', **{OPTIONS!r}); sentences(Comparison(found, found));"
+        "from cdp.tasks.measuring import Comparison, measured_of, sentences\nfound ="
+        f" measured_of('fresh', **{OPTIONS!r}).known(); sentences(Comparison(found, found));"
         " print(found.result.figures['separation'].high)"
     )
     assert float(told) == found.result.figures["separation"].high
@@ -77,7 +77,7 @@ def test_a_real_split_and_one_class_are_measured_as_far_as_they_go_and_remembere
     one = measure_set("trousers", **OPTIONS)  # type: ignore[arg-type]
     assert one.pairs is None and "separation" in one.result.undefined
     for name, made in ((f"{DATASET}:test", split), ("trousers", one)):
-        assert measured_cached(name, **OPTIONS) == made  # type: ignore[arg-type]
+        assert measured_of(name, **OPTIONS).known() == made  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_real_split_and_one_class_are_measured_as_far_as_they_go_and_remembere
 def test_whatever_the_figures_follow_from_tells_measurements_apart(
     found: Measured, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    assert measured_cached("fresh", **OPTIONS) == found  # type: ignore[arg-type]
+    assert measured_of("fresh", **OPTIONS).known() == found  # type: ignore[arg-type]
     options: dict[str, object] = dict(OPTIONS)
     name = "fresh"
     if change in ("seed", "rows"):
@@ -105,11 +105,11 @@ def test_whatever_the_figures_follow_from_tells_measurements_apart(
     else:
         (kept,) = (paths.cache_dir() / "measured").iterdir()
         kept.write_text(kept.read_text().replace('"low"', '"lowest"', 1))
-    assert measured_cached(name, **options) is None  # type: ignore[arg-type]
+    assert measured_of(name, **options).known() is None  # type: ignore[arg-type]
 
 
 def test_too_few_rows_are_refused_with_the_remedy(found: Measured) -> None:
-    for call in (measure_set, measured_cached):
+    for call in (measure_set, measured_of):
         with pytest.raises(InputError, match="at least 100"):
             call("fresh", rows=50)
 

@@ -17,7 +17,7 @@ from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError, MissingError
 from cdp.tasks import nearest, scoring
 from cdp.tasks.features import features
-from cdp.tasks.scoring import SCORES, Scores, cached_scores, flagged, score_rows
+from cdp.tasks.scoring import SCORES, Scores, flagged, score_rows, scores_of
 from cdp.tasks.sources import Source, open_source
 from tests.tasks.small_world import (
     DATASET,
@@ -189,16 +189,16 @@ def test_bad_input_is_refused_by_name(source: Source) -> None:
 
 def test_what_is_known_needs_no_torch_and_is_the_same(source: Source) -> None:
     keys = tuple(SCORES)
-    assert cached_scores(source, ROWS, JUDGE, DATASET, keys) is None
+    assert scores_of(source, ROWS, JUDGE, DATASET, keys).known() is None
     found = all_scores(source)
-    known = cached_scores(source, ROWS, JUDGE, DATASET, keys)
+    known = scores_of(source, ROWS, JUDGE, DATASET, keys).known()
     assert known is not None
     for key in keys:
         np.testing.assert_array_equal(known.values[key], found.values[key])
     total = without_torch(
         "import numpy as np; from cdp.tasks.scoring import *; from cdp.tasks.sources import"
-        f" open_source\nfound = cached_scores(open_source('mixed'), np.arange(20, 140), {JUDGE!r},"
-        f" {DATASET!r}, {keys!r})\nprint(sum(value.sum() for value in found.values.values()))"
+        f" open_source\nfound = scores_of(open_source('mixed'), np.arange(20, 140), {JUDGE!r},"
+        f" {DATASET!r}, {keys!r}).known()\nprint(sum(value.sum() for value in found.values.values()))"
     )
     assert float(total) == pytest.approx(
         sum(value.sum() for value in found.values.values()), rel=1e-12
@@ -217,7 +217,7 @@ def test_other_labels_images_or_meanings_are_not_taken_for_what_is_known(
         other = replace(source, image=255 - source.image)
     else:
         monkeypatch.setattr(scoring, "VERSION", scoring.VERSION + 1)
-    assert cached_scores(other, ROWS, JUDGE, DATASET, ["confidence"]) is None
+    assert scores_of(other, ROWS, JUDGE, DATASET, ["confidence"]).known() is None
 
 
 def test_damaged_files_are_computed_again(source: Source) -> None:
@@ -226,7 +226,7 @@ def test_damaged_files_are_computed_again(source: Source) -> None:
     assert len(kept) == 6
     for number, path in enumerate(kept):
         path.write_bytes([b"", b"garbage", path.read_bytes()[:-8]][number % 3])
-    assert cached_scores(source, ROWS, JUDGE, DATASET, tuple(SCORES)) is None
+    assert scores_of(source, ROWS, JUDGE, DATASET, tuple(SCORES)).known() is None
     again = all_scores(source)
     for key in SCORES:
         np.testing.assert_array_equal(again.values[key], found.values[key])

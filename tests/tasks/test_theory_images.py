@@ -14,8 +14,8 @@ from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError, MissingError
 from cdp.tasks import theory_points
 from cdp.tasks.features import features
-from cdp.tasks.theory_images import KIND, Place, place, place_cached, stamp
-from cdp.tasks.theory_points import STRENGTHS, quick, simulated, simulated_cached
+from cdp.tasks.theory_images import KIND, Place, place, place_of, stamp
+from cdp.tasks.theory_points import STRENGTHS, quick, simulated, simulated_of
 from cdp.tasks.theory_words import unplaced
 from cdp.theory.from_features import estimate_from_features
 from cdp.theory.views import SEPARATIONS
@@ -72,16 +72,16 @@ def test_real_images_lie_where_real_images_do(found: Place) -> None:
 
 
 def test_what_was_placed_comes_back_equal_and_without_torch(found: Place) -> None:
-    assert place_cached("fresh", encoder=JUDGE) == found
+    assert place_of("fresh", encoder=JUDGE).known() == found
     told = without_torch(
-        "from cdp.tasks.theory_images import place_cached\nprint(place_cached('fresh',"
-        f" encoder={JUDGE!r}).figures.separation.value)"
+        "from cdp.tasks.theory_images import place_of\nprint(place_of('fresh',"
+        f" encoder={JUDGE!r}).known().figures.separation.value)"
     )
     assert float(told) == found.figures.separation.value
 
 
 def test_a_real_split_is_compared_with_the_other_one(found: Place) -> None:
-    assert place_cached(f"{DATASET}:test", encoder=JUDGE) is None
+    assert place_of(f"{DATASET}:test", encoder=JUDGE).known() is None
     assert place(f"{DATASET}:test", encoder=JUDGE).against == f"{DATASET}:train"
     assert place(f"{DATASET}:train", encoder=JUDGE).against == f"{DATASET}:test"
 
@@ -90,7 +90,7 @@ def test_other_images_under_the_same_name_are_placed_anew(found: Place) -> None:
     image, label, _ = real("test")
     shutil.rmtree(paths.sets_dir() / "fresh")
     make("fresh", image[TEST : TEST + 300], label[TEST : TEST + 300])
-    assert place_cached("fresh", encoder=JUDGE) is None
+    assert place_of("fresh", encoder=JUDGE).known() is None
 
 
 def test_a_stamp_is_another_once_the_set_the_weights_or_the_real_images_were_written_and_only_then(
@@ -143,14 +143,14 @@ def test_a_set_without_real_images_has_figures_and_no_place(found: Place) -> Non
     assert (stray.against, stray.figures.ratio, stray.figures.angle) == ("", None, None)
     assert "names no data set" in stray.missing and unplaced(stray) == stray.missing
     assert stray.figures.separation.value > 0
-    assert place_cached("stray", encoder="pixels") == stray
+    assert place_of("stray", encoder="pixels").known() == stray
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b'{"separation": 3}', b"[1, 2", b"\xff\xfe"])
 def test_what_is_damaged_on_disk_is_computed_again(found: Place, damage: bytes) -> None:
     (file,) = (paths.cache_dir() / KIND).glob("*.json")
     file.write_bytes(damage)
-    assert place_cached("fresh", encoder=JUDGE) is None
+    assert place_of("fresh", encoder=JUDGE).known() is None
     assert place("fresh", encoder=JUDGE) == found
 
 
@@ -176,10 +176,10 @@ def test_progress_is_told() -> None:
 
 
 def test_trained_points_are_kept_and_come_back_equal_and_without_torch() -> None:
-    assert simulated_cached(TRAINED, "curves") is None
+    assert simulated_of(TRAINED, "curves").known() is None
     told: list[float] = []
     made = simulated(TRAINED, "curves", lambda share, _: told.append(share))
-    again = simulated_cached(TRAINED, "curves")
+    again = simulated_of(TRAINED, "curves").known()
     assert told == [pytest.approx((k + 1) / 3) for k in range(3)]
     assert again is not None and len(again) == len(made) == len(SEPARATIONS)
     for first, second in zip(made, again, strict=True):
@@ -190,7 +190,7 @@ def test_trained_points_are_kept_and_come_back_equal_and_without_torch() -> None
             for name in ("n", "value", "low", "high")
         )
         assert ((first.low <= first.value) & (first.value <= first.high)).all()
-    assert simulated_cached(TRAINED.model_copy(update={"seed": 1}), "curves") is None
+    assert simulated_of(TRAINED.model_copy(update={"seed": 1}), "curves").known() is None
 
 
 def test_trained_points_over_strengths_are_one_list_at_the_same_n() -> None:
@@ -220,7 +220,7 @@ def test_damaged_points_are_simulated_again(text: str) -> None:
     simulated(TRAINED, "curves")
     (file,) = (paths.cache_dir() / theory_points.KIND).glob("*.json")
     file.write_text(text)
-    assert simulated_cached(TRAINED, "curves") is None
+    assert simulated_of(TRAINED, "curves").known() is None
 
 
 @pytest.mark.parametrize("dim", [2, 500, 10_000])

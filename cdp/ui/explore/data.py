@@ -101,7 +101,7 @@ def point_scores(config: ExploreConfig, pending: Waiting) -> mapped.PointScores 
 
     def look() -> mapped.PointScores | None:
         shown = atlas.map_of(plain).known()
-        return None if shown is None else mapped.map_scores_cached(plain, shown)
+        return None if shown is None else mapped.map_scores(plain, shown).known()
 
     found = _held("scores", plain, look)
     if found is None:
@@ -157,9 +157,9 @@ def _one(
     found = _held(
         f"measured {name} {pairs}",
         config,
-        lambda: measuring.measured_cached(
+        lambda: measuring.measured_of(
             name, sizes=sizes, encoder=config.encoder, dataset=config.dataset
-        ),
+        ).known(),
     )
     if found is None:
         part = "" if sizes is None else f" at {sum(sizes.values()):,} images"

@@ -16,7 +16,7 @@ from cdp.data.sets import is_saved
 from cdp.errors import CdpError
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks.measured import Comparison, Measured
-from cdp.tasks.scoring import SCORES, cached_scores
+from cdp.tasks.scoring import SCORES, scores_of
 from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.ui.components.pairs import Grid, pairs
@@ -146,7 +146,7 @@ def _score(
     """One score an image, from the cache; asked for where it is not there."""
     if wish.by == "random":
         return np.random.default_rng(wish.seed).random(len(source))
-    found = cached_scores(source, np.arange(len(source)), config.encoder, dataset, [wish.by])
+    found = scores_of(source, np.arange(len(source)), config.encoder, dataset, [wish.by]).known()
     if found is None:
         payload = {
             "name": source.name,

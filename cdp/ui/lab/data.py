@@ -51,7 +51,7 @@ def answered(questions: Sequence[Question]) -> None:
             if question.errand is not None and question.errand.wait(
                 max(0.0, end - time.monotonic())
             ):
-                question.result = lab.attack_cached(question.config, question.subject)
+                question.result = lab.attack_of(question.config, question.subject).known()
     searches = []
     if all(question.result is not None for question in questions):
         searches = [errand for question in questions if (errand := _search(question)) is not None]
@@ -76,14 +76,14 @@ def pending(
 
 
 def _attack(question: Question) -> Errand | None:
-    question.result = lab.attack_cached(question.config, question.subject)
+    question.result = lab.attack_of(question.config, question.subject).known()
     if question.result is None:
         question.errand = _ask(question, search=False)
     return question.errand
 
 
 def _search(question: Question) -> Errand | None:
-    question.smallest = lab.smallest_cached(question.config, question.subject)
+    question.smallest = lab.smallest_of(question.config, question.subject).known()
     if question.smallest is None:
         question.search = _ask(question, search=True)
     return question.search
@@ -91,7 +91,7 @@ def _search(question: Question) -> Errand | None:
 
 def _ask(question: Question, *, search: bool) -> Errand:
     config, subject = question.config, question.subject
-    key = (lab.search_key if search else lab.attack_key)(config, subject)
+    key = (lab.smallest_of if search else lab.attack_of)(config, subject).key
     payload = {
         "config": config.model_dump(mode="json") | ({"epsilon": None} if search else {}),
         "search": search,

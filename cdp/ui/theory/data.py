@@ -135,10 +135,10 @@ def mu_to_optimum(config: TheoryConfig) -> float:
 def place(name: str, encoder: str) -> Place | None:
     """Where a set lies, if that is known; looked up again once set, encoder or real images were
     written anew. Raises InputError or MissingError."""
-    from cdp.tasks.theory_images import place_cached, stamp
+    from cdp.tasks.theory_images import place_of, stamp
 
     key = f"place {stamp(name, encoder=encoder)}"
-    held: Place | None = _store().get(key) or place_cached(name, encoder=encoder)
+    held: Place | None = _store().get(key) or place_of(name, encoder=encoder).known()
     if held is not None:
         _store()[key] = held
     return held
@@ -146,11 +146,11 @@ def place(name: str, encoder: str) -> Place | None:
 
 def points_known(config: TheoryConfig, what: What) -> list[Points | None] | None:
     """Simulated points where they are there: in memory, or on disk where each is a training."""
-    from cdp.tasks.theory_points import simulated_cached, trained
+    from cdp.tasks.theory_points import simulated_of, trained
 
     held: list[Points | None] | None = _store().get(_name(f"points {what}", config))
     if held is None and trained(config):
-        held = simulated_cached(config, what)
+        held = simulated_of(config, what).known()
     return held
 
 
