@@ -1,4 +1,5 @@
-"""What generations cost on this machine, learned from those that ran and kept between starts."""
+"""What work costs on this machine, learned from work that ran and kept between starts, and how long
+work will take yet."""
 
 from __future__ import annotations
 
@@ -13,15 +14,59 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cdp.config.generate import GenerateConfig, positives_of
+from cdp.files import cache
 from cdp.files.atomic import read_json, write_json
 from cdp.paths import cache_dir
 
+KIND, VERSION = "cost", 1
 MAX_ENTRIES = 200
 FULL_BATCH = 16
 """From this many images on, a batch costs in proportion; smaller ones say nothing about larger
 ones."""
 
 logger = logging.getLogger(__name__)
+
+
+def time_left(
+    spent: float, done: float, left: float, *, expected: float | None = None
+) -> float | None:
+    """Seconds that work will take yet; None where nothing tells.
+
+    spent: seconds in which ``done`` units were done, of which ``left`` are left. expected: seconds
+    of the whole by what such work took here before; it counts until they are over, as the parts of
+    a short piece of work are seldom alike.
+    """
+    if left <= 0:
+        return 0.0
+    if expected is not None and spent < expected:
+        return expected - spent
+    seconds = spent * left / done if done > 0 and spent > 0 else math.inf
+    return seconds if math.isfinite(seconds) else None
+
+
+def known_rates(*work: object) -> dict[str, float] | None:
+    """Seconds a unit, by name, of work of this kind on this machine; None until it was learned.
+    work: all that the rates depend on."""
+    stored = cache.load_json(KIND, _key(*work))
+    rates = {name: value for name, value in (stored or {}).items() if _is_rate(value)}
+    return rates if rates and len(rates) == len(stored or {}) else None
+
+
+def learn_rates(work: Sequence[object], **rates: float) -> None:
+    """Take in what a piece of work did cost. Half the old, half the new, so that one disturbed run
+    does not decide and a changed machine is soon known."""
+    known = known_rates(*work)
+    if known is not None and known.keys() == rates.keys():
+        rates = {name: (known[name] + value) / 2 for name, value in rates.items()}
+    cache.keep(KIND, _key(*work), rates)
+
+
+def _key(*work: object) -> str:
+    return cache.digest(VERSION, platform.node(), *work)
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value) and value >= 0
 
 
 @dataclass(frozen=True)
