@@ -13,6 +13,7 @@ import typer
 
 from cdp import __version__, paths
 from cdp.cli import (
+    clean,
     compare,
     datacommands,
     doctor,
@@ -81,6 +82,7 @@ compare.register(app)
 runs.register(app)
 label.register(app)
 theory.register(app)
+clean.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

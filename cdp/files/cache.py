@@ -207,7 +207,7 @@ def keep_folder(kind: str, key: str, write: Callable[[Path], object]) -> None:
     except InputError:
         if not path.is_dir():
             raise
-    _grown(_size(path))
+    _grown(size_of(path))
 
 
 @dataclass(frozen=True)
@@ -229,14 +229,21 @@ def entries() -> list[Entry]:
     return sorted(found, key=lambda entry: entry.used)
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; of a link its own."""
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    return sum(one.lstat().st_size for one in path.rglob("*") if not one.is_dir())
+
+
 def remove(entry: Entry) -> bool:
-    """Delete one entry; whether it is gone."""
-    if entry.path.is_dir():
+    """Delete one entry; whether it is gone. Of a link only the link goes."""
+    if entry.path.is_dir() and not entry.path.is_symlink():
         shutil.rmtree(entry.path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):
             entry.path.unlink(missing_ok=True)
-    return not entry.path.exists()
+    return not os.path.lexists(entry.path)
 
 
 def limit_bytes() -> int:
@@ -308,12 +315,6 @@ def _children(folder: Path) -> Iterator[Path]:
 
 def _entry(path: Path) -> Entry | None:
     try:
-        return Entry(path, _size(path), path.stat().st_mtime)
+        return Entry(path, size_of(path), path.stat().st_mtime)
     except OSError:  # another process has just removed it
         return None
-
-
-def _size(path: Path) -> int:
-    if not path.is_dir():
-        return path.stat().st_size
-    return sum(one.lstat().st_size for one in path.rglob("*"))

@@ -23,8 +23,9 @@ from cdp.models.checkpoints import read_json, write_json, write_tensors
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import Prepared
 from cdp.values.types import EpochMetrics
+from cdp.work.clean import CHECKPOINTS
 
-BEST, LAST, EXAMPLES, CHECKPOINTS = "best", "last", "examples.npz", "checkpoints"
+BEST, LAST, EXAMPLES = "best", "last", "examples.npz"
 KEPT = 2
 _WITHOUT_WEIGHT = frozenset({"overfitting"})
 """Settings that change no number, so that a training may go on with another."""

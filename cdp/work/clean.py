@@ -1,0 +1,66 @@
+"""What takes room under CDP_HOME and can go: the cache, the trash, and checkpoints of trainings that
+are finished. Nothing else is ever touched."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from cdp.data.sets import trash_dir
+from cdp.errors import InputError
+from cdp.files import cache
+from cdp.files.cache import Entry
+from cdp.work.records import list_runs
+
+CHECKPOINTS = "checkpoints"
+"""The folder of a run in which a training keeps the states it can go on from."""
+_UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
+
+
+def removable(parts: Sequence[str], *, older_than: float = 0.0) -> dict[str, list[Entry]]:
+    """What could be deleted, by part of ``PARTS``. older_than: seconds since it was last used, put
+    into the trash, or written."""
+    before = time.time() - older_than
+    return {part: [entry for entry in PARTS[part]() if entry.used <= before] for part in parts}
+
+
+def remove(entries: Sequence[Entry]) -> int:
+    """Delete them for good; returns the bytes that were freed."""
+    return sum(entry.size for entry in entries if cache.remove(entry))
+
+
+def seconds_of(text: str) -> float:
+    """An age as people write it: "30d", "12h", "2w", or days without a unit. Raises InputError."""
+    parts = re.fullmatch(r"(\d{1,6})([hdw]?)", text.strip())
+    if parts is None:
+        raise InputError(
+            f"older-than: {text[:20]!r} is no age: give hours, days or weeks, such as 12h, 30d, 2w"
+        )
+    return float(parts[1]) * _UNITS[parts[2] or "d"]
+
+
+def _trash() -> list[Entry]:
+    """Moving a folder changes the time of its status, not that of its content."""
+    folder = trash_dir()
+    return [
+        Entry(path, cache.size_of(path), path.lstat().st_ctime)
+        for path in (folder.iterdir() if folder.is_dir() else ())
+    ]
+
+
+def _checkpoints() -> list[Entry]:
+    """A finished run is never resumed, and its classifiers lie beside its checkpoints."""
+    runs = [run for run in list_runs() if run.kind == "train" and run.state == "finished"]
+    states: list[Path] = [
+        path for run in runs for path in (run.folder / CHECKPOINTS).glob("state-*.safetensors")
+    ]
+    return [Entry(path, cache.size_of(path), path.lstat().st_mtime) for path in states]
+
+
+PARTS: Mapping[str, Callable[[], list[Entry]]] = {
+    "cache": cache.entries,
+    "trash": _trash,
+    "checkpoints": _checkpoints,
+}
