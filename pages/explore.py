@@ -3,10 +3,10 @@ right."""
 
 import streamlit as st
 
-from cdp.ui.explore.catalog import read_choices
 from cdp.ui.explore.form import form
 from cdp.ui.explore.page import empty, unlabelled, view
 from cdp.ui.explore.state import explored, write_url
+from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import framed, warned
 
 framed()

@@ -6,11 +6,11 @@ from cdp.ui.generate.action import action, current_job
 from cdp.ui.generate.background import background_runs
 from cdp.ui.generate.form import FORM, opened
 from cdp.ui.generate.page import left_column, no_model, right_column
-from cdp.ui.kit.catalog import read_catalog
+from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import framed, warned
 
 framed()
-catalog = read_catalog()
+catalog = read_choices()
 st.title("Generate", anchor=False)
 if not catalog.models:
     no_model()

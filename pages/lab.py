@@ -4,7 +4,7 @@ budget is."""
 import streamlit as st
 
 from cdp.ui.kit.frame import framed
-from cdp.ui.lab.view import lab_view
+from cdp.ui.lab.page import lab_view
 
 framed()
 st.title("Attack lab", anchor=False)

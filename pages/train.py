@@ -3,15 +3,15 @@ examples on the right."""
 
 import streamlit as st
 
+from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.command import elsewhere
 from cdp.ui.kit.frame import framed, warned
-from cdp.ui.train.catalog import read_train_choices
 from cdp.ui.train.form import dataset_of, form, settle
 from cdp.ui.train.page import action, results, runs_here
 from cdp.ui.train.state import forget_gone, trained, write_url
 
 framed()
-choices, runs = read_train_choices(), runs_here()
+choices, runs = read_choices(), runs_here()
 st.title("Train", anchor=False)
 held = trained()
 info, wrong = dataset_of(held, choices)

@@ -83,9 +83,22 @@ class Listed:
 def list_encoders(dataset: str) -> list[Listed]:
     """The encoders of a data set by name, shipped ones first and those of robust trainings last;
     ``problem`` tells of a broken one."""
-    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + _trained(
-        dataset
-    )
+    return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + [
+        entry for entry in _trained() if entry.card.get("dataset") == dataset
+    ]
+
+
+def encoders_by_dataset() -> dict[str, list[Listed]]:
+    """``list_encoders`` of every data set that has some, with the runs read once."""
+    trained: dict[str, list[Listed]] = {}
+    for entry in _trained():
+        trained.setdefault(str(entry.card.get("dataset") or ""), []).append(entry)
+    trained.pop("", None)
+    return {
+        name: [entry for root in _roots(name) for entry in list_checkpoints(root, CARD)]
+        + trained.get(name, [])
+        for name in dict.fromkeys([*datasets_with_encoders(), *trained])
+    }
 
 
 def datasets_with_encoders() -> list[str]:
@@ -238,8 +251,8 @@ def refuse_pickled_folder(folder: Path) -> None:
             refuse_pickled(path)
 
 
-def _trained(dataset: str) -> list[Listed]:
-    """Classifiers of runs on this data set, newest run first."""
+def _trained() -> list[Listed]:
+    """Classifiers of runs, newest run first."""
     folders = (
         sorted((folder / BEST for folder in runs_dir().iterdir()), reverse=True)
         if runs_dir().is_dir()
@@ -251,7 +264,7 @@ def _trained(dataset: str) -> list[Listed]:
             card = read_json(folder / CARD)
         except (InputError, MissingError):
             continue  # a run of another kind, or one that the list of runs tells about
-        if card.get("dataset") == dataset and is_name(folder.parent.name):
+        if is_name(folder.parent.name):
             found.append(Listed(f"{TRAINED}{folder.parent.name}", folder, card))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.ui.kit.catalog import Catalog, read_catalog
+from cdp.ui.kit.choices import Choices, read_choices
 from cdp.values.text import listed
 from cdp.work.records import Run, list_runs
 
@@ -42,7 +42,7 @@ def store() -> None:
     """What is here to work with; reads cards and names only."""
     from cdp.data.sets import list_sets
 
-    catalog = read_catalog()
+    catalog = read_choices()
     sets = list_sets()
     runs = list_runs()
     st.subheader("In the store", anchor=False)
@@ -62,10 +62,14 @@ def store() -> None:
             )
 
 
-def rows(catalog: Catalog, sets: list[str], runs: list[Run]) -> list[tuple[str, str]]:
+def rows(catalog: Choices, sets: list[str], runs: list[Run]) -> list[tuple[str, str]]:
     """(what, which) for models, encoders, data, sets, trainings and evaluations."""
     encoders = sorted(
-        {catalog.titles.get(name, name) for names in catalog.encoders.values() for name in names}
+        {
+            catalog.titles.get(name, name)
+            for dataset in catalog.encoders
+            for name in catalog.guides(dataset)
+        }
     )
     return [
         ("Diffusion models", listed(catalog.models) or "none"),

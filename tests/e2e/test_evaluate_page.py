@@ -101,7 +101,7 @@ def test_a_quick_evaluation_of_the_shipped_encoder_runs_to_its_report(
         f"/evaluate?model={quote(str(ROBUST))}&attack=quick&count=20&curve=false&unseen=false&masking=false",
     )
     page.get_by_role("button", name="Evaluate", exact=True).click()
-    row = page.locator("[class*=st-key-evaluation-]").filter(has_text="robust-quick-n20")
+    row = page.locator("[class*=st-key-evaluate-run-]").filter(has_text="robust-quick-n20")
     expect(row).to_contain_text("withstand", timeout=SLOW_MS)
     expect(row).to_contain_text("a quick estimate")
     (folder,) = [one for one in (fresh.home / "runs").glob("[0-9]*") if one.name != prepared]

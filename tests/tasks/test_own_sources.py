@@ -12,8 +12,8 @@ import pytest
 from cdp import paths
 from cdp.data.sets import save_set
 from cdp.tasks.sources import COMMON_ROWS, open_source, own_split, real_images
-from cdp.ui.explore.catalog import read_choices
 from cdp.ui.explore.state import from_params
+from cdp.ui.kit.choices import read_choices
 
 
 def save(name: str, label: np.ndarray, **card: str) -> None:
@@ -65,9 +65,9 @@ def test_a_set_whose_card_names_a_data_set_stays_a_generated_one(own: None) -> N
 
 def test_explore_offers_its_splits_once_and_takes_old_links(own: None) -> None:
     choices = read_choices()
-    assert {"shapes:train", "shapes:test", "other"} <= set(choices.sets)
-    assert not {"shapes", "shapes-test"} & set(choices.sets)
-    assert choices.encoders_for(("shapes:test",)) == ("judge", "pixels")
+    assert {"shapes:train", "shapes:test", "other"} <= set(choices.explorable)
+    assert not {"shapes", "shapes-test"} & set(choices.explorable)
+    assert choices.eyes(("shapes:test",)) == ("judge", "pixels")
     flat, _, notes = from_params({"sets": "shapes-test,other"}, choices)
     assert (flat["sets"], notes) == (["shapes:test", "other"], [])
 

@@ -14,7 +14,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import save_set
 from cdp.figures.palette import named_sign
 from cdp.ui.compare.strips import columns_of, strips_html
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from tests.ui.compare_runs import page, texts, training
 from tests.ui.pages import ran, served
 

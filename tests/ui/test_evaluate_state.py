@@ -27,6 +27,7 @@ from cdp.ui.evaluate.state import (
     shown_run,
     to_params,
 )
+from cdp.ui.kit.choices import read_choices
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, trained
@@ -132,7 +133,7 @@ def test_on_offer_are_trainings_with_weights_newest_first_then_encoders_robust_o
     trained("one", name="first")
     trained("two", name="second", created=2.0, result={"best": {"robust_accuracy": 0.7}})
     trained("odd", name="odd", created=3.0, card={"accuracy": [1]}, result={"best": "high"})
-    offered = read_evaluable(list_runs())
+    offered = read_evaluable(list_runs(), read_choices())
     assert [one.source for one in offered[:4]] == ["run:odd", "run:two", "run:one", ROBUST]
     titles = [one.title for one in offered]
     assert titles[:4] == [

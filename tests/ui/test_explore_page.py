@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp.data.sets import list_sets, open_set, save_set
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from tests.ui.pages import opened, served
 
 PATIENCE = 120.0

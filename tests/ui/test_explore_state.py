@@ -3,24 +3,31 @@ of itself."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cdp.config.explore import ExploreConfig
+from cdp.data.catalog import CATALOG
+from cdp.data.fitting import Labelling
 from cdp.embedding.projection import poor, trust_sentence
-from cdp.ui.explore.catalog import Choices
+from cdp.models.encoders import Listed
 from cdp.ui.explore.state import Explored, from_params
+from cdp.ui.kit.choices import Choices, SavedSet
 from cdp.values.types import MapQuality
 
+FASHION = CATALOG["fashion-mnist"]
 CHOICES = Choices(
-    {
-        "guided": "fashion-mnist",
-        "plain": "fashion-mnist",
-        "other": "",
-        "fashion-mnist:test": "fashion-mnist",
-        "fashion-mnist:train": "fashion-mnist",
+    builtin={"fashion-mnist": FASHION},
+    sets={
+        name: SavedSet(count, Labelling(name, FASHION.classes, FASHION.shape), dataset)
+        for name, count, dataset in (
+            ("guided", 100, "fashion-mnist"),
+            ("plain", 100, "fashion-mnist"),
+            ("other", 7, ""),
+        )
     },
-    {"fashion-mnist": ("judge", "robust"), "": ()},
-    {"guided": 100, "plain": 100, "other": 7},
+    encoders={"fashion-mnist": (Listed("robust", Path(), {}), Listed("judge", Path(), {}))},
 )
 
 
@@ -63,7 +70,7 @@ def test_what_a_link_gets_wrong_costs_that_setting_only_and_is_said(
     assert len(notes[0]) < 250
     config = Explored(flat).config()
     assert config.neighbors == 30
-    assert config.sets == CHOICES.start or params.get("sets") is None
+    assert config.sets == CHOICES.first_explored or params.get("sets") is None
 
 
 def test_five_sets_are_refused_with_a_word_and_doubles_count_once() -> None:
@@ -71,13 +78,13 @@ def test_five_sets_are_refused_with_a_word_and_doubles_count_once() -> None:
         {"sets": "guided,plain,other,fashion-mnist:test,fashion-mnist:train"}, CHOICES
     )
     assert "one to four" in notes[0]
-    assert Explored(flat).config().sets == CHOICES.start
+    assert Explored(flat).config().sets == CHOICES.first_explored
     assert Explored(from_params({"sets": "guided,guided"}, CHOICES)[0]).config().sets == ("guided",)
 
 
 def test_the_start_is_the_newest_sets_beside_real_images() -> None:
-    assert CHOICES.start == ("guided", "plain", "fashion-mnist:test")
-    assert Choices({"mnist:test": "mnist", "mnist:train": "mnist"}, {}, {}).start == ("mnist:test",)
+    assert CHOICES.first_explored == ("guided", "plain", "fashion-mnist:test")
+    assert Choices(builtin={"mnist": FASHION}).first_explored == ("mnist:test",)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from PIL import Image
 from cdp.config.generate import flatten, unflatten
 from cdp.data.sets import SetEntry
 from cdp.figures.palette import class_sign
-from cdp.ui.gallery import images as pictures
+from cdp.ui.gallery import parts as pictures
 from cdp.ui.gallery.entries import (
     ANY,
     chosen,

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.sets import list_sets, save_set
 from cdp.errors import InputError
-from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain
 from cdp.values.types import Frame, LiveResult
@@ -34,11 +34,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     served(monkeypatch)
 
     def put(
-        live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Catalog = CATALOG
+        live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Choices = CATALOG
     ) -> Engine:
         engines.append(engine_of(live))
-        monkeypatch.setattr("cdp.ui.kit.catalog.read_catalog", lambda: catalog)
-        monkeypatch.setattr("cdp.ui.home.read_catalog", lambda: catalog)
+        monkeypatch.setattr("cdp.ui.kit.choices.read_choices", lambda: catalog)
+        monkeypatch.setattr("cdp.ui.home.read_choices", lambda: catalog)
         for module in ("action", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
         monkeypatch.setattr(
@@ -93,7 +93,7 @@ def test_home_says_what_it_is_for_and_leads_to_generate(world: Callable[..., Eng
 
 
 def test_without_a_model_both_pages_say_how_to_get_one(world: Callable[..., Engine]) -> None:
-    world(catalog=Catalog({}, (), {}))
+    world(catalog=Choices())
     assert "python -m cdp pretrain" in text(ran(AppTest.from_file(APP, default_timeout=30)))
     app = page()
     assert "python -m cdp pretrain" in text(app)

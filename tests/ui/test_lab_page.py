@@ -19,9 +19,8 @@ from cdp.config.lab import rounded
 from cdp.data.sets import delete_set
 from cdp.tasks.lab import attack_image, smallest_budget
 from cdp.tasks.lab_images import save_upload
-from cdp.ui.kit.side import side
-from cdp.ui.lab import data
-from cdp.ui.lab.data import withdraw
+from cdp.ui.kit.ask import side, withdraw
+from cdp.ui.lab import result
 from cdp.values.types import usual_budget
 from cdp.work.helper import Errand, Side
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
@@ -44,10 +43,10 @@ def world(
     st.cache_data.clear()
     if "helped" not in request.fixturenames:
         monkeypatch.setattr(
-            "cdp.ui.kit.side.Side",
+            "cdp.ui.kit.ask.Side",
             lambda: Side([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]),
         )
-        monkeypatch.setattr(data, "PATIENCE", 0.0)
+        monkeypatch.setattr(result, "PATIENCE", 0.0)
     side.clear()
     make_world()
     yield

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cdp.tasks.lab import Figures, LabResult, Smallest
-from cdp.ui.lab.pictures import triptych, verdict_html
+from cdp.ui.lab.result import triptych, verdict_html
 from cdp.ui.lab.words import (
     least_known,
     path_title,
@@ -126,8 +126,8 @@ def test_the_pictures_name_what_is_seen_and_what_is_wrong_by_more_than_colour() 
         and "✗ shirt</span> 0.74" in text
         and "× 20, blue darker, orange brighter" in text
     )
-    assert "pixelated" in text and "opacity:.4" not in text
-    assert "opacity:.4" in triptych(result(), NAMES, faded=True)
+    assert "cdp-pixels" in text and "cdp-faded" not in text
+    assert "cdp-faded" in triptych(result(), NAMES, faded=True)
     assert "no change" in triptych(
         result(adversarial=np.full((4, 4, 1), 100 / 255, np.float32)), NAMES
     )
@@ -137,7 +137,7 @@ def test_names_from_a_card_are_text() -> None:
     assert "<b>bag" not in triptych(
         replace(result(), figures=replace(FOOLED, before=(0.0, 0.0, 1.0))), NAMES
     )
-    assert "<b>bag" not in verdict_html("wrong", sentence(WRONG, None, NAMES))
+    assert "<b>bag" not in verdict_html(replace(result(), figures=WRONG), None, NAMES)
 
 
 def test_colour_images_with_transparency_are_shown() -> None:

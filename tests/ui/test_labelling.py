@@ -16,7 +16,7 @@ from cdp.tasks.helper import _answer
 from cdp.tasks.live import live
 from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
 from cdp.ui.data.sets import choices as data_sets
-from cdp.ui.train.catalog import info_of, read_train_choices
+from cdp.ui.kit.choices import info_of, read_choices
 from cdp.work.engine import Engine
 from cdp.work.helper import Errand
 from tests.robust import tiny
@@ -61,7 +61,7 @@ class AtOnce:
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     served(monkeypatch)
     helper = AtOnce()
-    for module in ("cdp.ui.gallery.labelling", "cdp.ui.kit.side"):
+    for module in ("cdp.ui.gallery.labelling", "cdp.ui.kit.ask"):
         monkeypatch.setattr(f"{module}.side", lambda kind: helper)
     make_world()
 
@@ -216,7 +216,7 @@ def test_other_pages_say_which_sets_have_no_labels_and_lead_to_where_they_get_so
         app = opened(page, **params)
         assert says in text(app).replace("\\", "")
         assert any("gallery" in link.proto.page for link in app.get("page_link"))
-    choices = read_train_choices()
+    choices = read_choices()
     info = info_of(DATASET, choices)
     assert choices.fitting(DATASET, info) == ("known",) and choices.unlabelled(info) == ("made",)
     own = [(one.name, one.origin) for one in data_sets() if one.origin != "built in"]

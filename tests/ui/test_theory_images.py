@@ -18,7 +18,7 @@ from cdp.data.registry import load_split
 from cdp.data.sets import save_set
 from cdp.tasks.theory_images import Figures, Pair, Place, place
 from cdp.tasks.theory_words import caveats, place_rows
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from cdp.ui.theory.images import LEAST, finding, matched, spotted
 from cdp.values.types import Interval
 from tests.ui.pages import ran, served

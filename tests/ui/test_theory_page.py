@@ -19,7 +19,7 @@ from cdp import __version__, paths
 from cdp.cli import main
 from cdp.config.fields import fields_of
 from cdp.config.theory import TheoryConfig
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from cdp.ui.theory.state import VIEWS
 from tests.ui.pages import APP, ran, served
 from tests.ui.theory_app import address, alt, knob, knobs, page, texts

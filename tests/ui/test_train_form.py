@@ -15,8 +15,8 @@ from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.data.sets import save_set
 from cdp.errors import CdpError
+from cdp.ui.kit.choices import info_of, read_choices
 from cdp.ui.kit.widgets import UNUSABLE, as_number
-from cdp.ui.train.catalog import info_of, read_train_choices
 from cdp.ui.train.form import GROUPS, ceilings, changed_from, empty, relevant, settle
 from cdp.ui.train.state import Trained, plain_of
 from cdp.values.text import exact_text
@@ -172,7 +172,7 @@ def test_as_many_further_real_images_as_a_set_has_are_offered_in_its_place() -> 
 
 def test_further_real_images_are_no_set_that_is_missing(cdp_home: Path) -> None:
     save("real", source="import")
-    choices = read_train_choices()
+    choices = read_choices()
     held = Trained(plain_of("quick") | {"dataset": "real", "real": 4, "synthetic": ["real:3"]})
     settle(held, choices, info_of("real", choices))
     assert held.flat["synthetic"] == ["real:3"]
@@ -189,7 +189,7 @@ def test_only_sets_of_the_same_classes_and_shape_are_offered_those_made_for_it_f
     save("larger", side=9, config={"x": 1})
     save("coloured", channels=3, config={"x": 1})
     save("more", classes=4, config={"x": 1})
-    choices = read_train_choices()
+    choices = read_choices()
     assert choices.fitting("real", info_of("real", choices)) == ("fits", "foreign")
     assert choices.fitting("real", None) == ()
     assert "real" in choices.imported
@@ -200,7 +200,7 @@ def test_sets_that_do_not_fit_another_data_set_are_left_out_and_it_is_said(cdp_h
     save("real", source="import")
     save("fits", config={"x": 1})
     save("larger", side=9, config={"x": 1})
-    choices = read_train_choices()
+    choices = read_choices()
     held = Trained(plain_of("quick") | {"dataset": "real", "synthetic": ["fits", "larger", "gone"]})
     settle(held, choices, info_of("real", choices))
     assert held.flat["synthetic"] == ["fits"]
@@ -211,7 +211,7 @@ def test_sets_that_do_not_fit_another_data_set_are_left_out_and_it_is_said(cdp_h
 
 
 def test_a_path_is_a_data_set_and_a_file_written_anew_is_read_anew(tmp_path: Path) -> None:
-    choices, path = read_train_choices(), tmp_path / "mine.npz"
+    choices, path = read_choices(), tmp_path / "mine.npz"
     image = np.zeros((6, 5, 4, 3), np.uint8)
     write_npz(path, image, np.arange(6) % 2)
     assert info_of(str(path), choices).shape == (3, 5, 4)
@@ -227,10 +227,10 @@ def test_a_path_is_a_data_set_and_a_file_written_anew_is_read_anew(tmp_path: Pat
 )
 def test_what_is_no_data_set_is_refused_in_one_sentence(name: str, cdp_home: Path) -> None:
     with pytest.raises((CdpError, OSError)) as caught:
-        info_of(name, read_train_choices())
+        info_of(name, read_choices())
     assert "\n" not in str(caught.value)
 
 
 def test_a_built_in_data_set_that_is_not_here_says_how_to_get_it(cdp_home: Path) -> None:
     with pytest.raises(CdpError, match=r"cifar10.*not on this machine: .+"):
-        info_of("cifar10", read_train_choices())
+        info_of("cifar10", read_choices())

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from cdp import paths
 from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from cdp.work.launch import stop
 from cdp.work.records import Run, list_runs
 from tests.ui.pages import opened, ran, served

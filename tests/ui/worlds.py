@@ -4,22 +4,29 @@ only counts."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from cdp.config.generate import GenerateConfig
-from cdp.ui.kit.catalog import Catalog, ModelEntry
+from cdp.models.encoders import Listed
+from cdp.ui.kit.choices import Choices, ModelEntry
 from cdp.values.types import ArmReport, Frame, Interval, JudgeView, LiveResult
 from cdp.work.engine import Engine
 
 CLASSES = ("shirt", "shoe", "bag")
-CATALOG = Catalog(
+CATALOG = Choices(
     models={
         "fashion-mnist": ModelEntry("fashion-mnist", "fashion-mnist", CLASSES, (1, 8, 8)),
         "plain": ModelEntry("plain", "pictures", (), (3, 8, 8)),
     },
-    datasets=("fashion-mnist", "pictures"),
-    encoders={"fashion-mnist": ("robust", "standard", "noise-aware"), "pictures": ("standard",)},
+    encoders={
+        dataset: tuple(Listed(name, Path(name), {}) for name in names)
+        for dataset, names in {
+            "fashion-mnist": ("robust", "standard", "noise-aware"),
+            "pictures": ("standard",),
+        }.items()
+    },
 )
 
 

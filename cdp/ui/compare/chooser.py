@@ -11,7 +11,7 @@ import streamlit as st
 from cdp.results.table.labels import LONGEST_NOTE, change_labels
 from cdp.results.table.rows import Row
 from cdp.ui.compare.state import Compared
-from cdp.ui.kit.run_controls import act
+from cdp.ui.kit.runlist import act
 from cdp.ui.kit.words import split_tags
 from cdp.values.naming import told_apart
 

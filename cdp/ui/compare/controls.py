@@ -11,7 +11,7 @@ from cdp.results.table.columns import columns
 from cdp.results.table.query import LONGEST
 from cdp.ui.compare.kept import keep_columns
 from cdp.ui.compare.state import GROUPED, SEEDS, STAR, Compared, offered_columns, plain_columns
-from cdp.ui.kit.run_controls import say_wrong
+from cdp.ui.kit.runlist import say_wrong
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 

@@ -12,7 +12,7 @@ from cdp.ui.compare.state import MOST_COMPARED, Compared, compared, write_url
 from cdp.ui.compare.store import compared_ids, few, index
 from cdp.ui.compare.table import run_table
 from cdp.ui.kit.frame import warned
-from cdp.ui.kit.run_controls import said
+from cdp.ui.kit.runlist import said
 from cdp.ui.kit.words import plain
 
 

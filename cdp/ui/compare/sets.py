@@ -15,8 +15,8 @@ from cdp.ui.compare.parts import bullets
 from cdp.ui.compare.result import Shown
 from cdp.ui.compare.strips import strips_html
 from cdp.ui.components.map import Card, embedding_map, load_thumbs
-from cdp.ui.explore.data import Waiting, embedding, map_key, thumbs
-from cdp.ui.kit.side import waiting
+from cdp.ui.explore.data import embedding, map_key, thumbs
+from cdp.ui.kit.ask import Waiting, waiting
 from cdp.ui.kit.words import plain
 from cdp.values.types import Embedding
 from cdp.work.failures import sentence
@@ -111,17 +111,17 @@ def _known(config: ExploreConfig) -> bool:
 def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:
     """The map of the first sets in the judge's eyes where their data set has one; None and why
     where they do not fit on one."""
-    from cdp.ui.explore.catalog import read_choices
+    from cdp.ui.kit.choices import read_choices
 
     shapes = {one.image.shape[1:] for one in opened}
     if len(shapes) > 1:
         return None, "No map: these sets have images of different shapes."
     choices = read_choices()
     names = [choices.aliases.get(one.name, one.name) for one in opened]
-    names = [name for name in names if name in choices.sets][:MOST_SETS]
+    names = [name for name in names if name in choices.explorable][:MOST_SETS]
     if not names:
         return None, "No map: only saved sets can be drawn on one."
-    encoder = next(iter(choices.encoders_for(names)), PIXELS)
+    encoder = next(iter(choices.eyes(names)), PIXELS)
     return ExploreConfig(sets=tuple(names), encoder=encoder, points=POINTS), ""
 
 

@@ -14,8 +14,7 @@ import streamlit as st
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.figures.palette import Sign
-from cdp.ui.gallery.images import grid_png, names_in, number_in, rows_of_page
-from cdp.ui.gallery.parts import stamp
+from cdp.ui.gallery.parts import grid_png, names_in, number_in, rows_of_page, stamp
 from cdp.ui.kit.words import GLYPHS
 from cdp.values.text import class_name
 

@@ -17,7 +17,7 @@ from cdp.ui.compare.controls import controls
 from cdp.ui.compare.lines import Lines, heads_of, lines_of
 from cdp.ui.compare.state import Compared, write_url
 from cdp.ui.compare.store import index, shown_rows
-from cdp.ui.kit.run_controls import act, said
+from cdp.ui.kit.runlist import act, said
 from cdp.ui.kit.words import plain
 
 POLL_SECONDS = 5.0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from cdp.ui.gallery.images import showable
+from cdp.ui.kit.images import showable
 
 ROW = 14
 """Images of a class that are shown, where the window is wide enough."""

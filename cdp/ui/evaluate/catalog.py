@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp import paths
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import read_json
-from cdp.models.encoders import BEST, CARD, list_checkpoints
-from cdp.models.places import given_path, written_path
+from cdp.models.encoders import BEST, CARD
+from cdp.models.places import given_path
 from cdp.tasks.evaluate_data import weights_of
-from cdp.ui.kit.run_controls import WORDS
-from cdp.ui.train.rows import train_runs
+from cdp.ui.kit.choices import Choices
+from cdp.ui.kit.runlist import WORDS, of_kind
 from cdp.values.text import share_text
 from cdp.values.types import DatasetInfo
 from cdp.work.records import Run
@@ -53,12 +52,11 @@ class Facts:
         return "l2" if self.norm == "l2" else "linf"
 
 
-def read_evaluable(runs: Sequence[Run]) -> tuple[Evaluable, ...]:
-    """Trainings with weights, newest first, then encoders, robust ones before others and shipped
-    ones before own."""
+def read_evaluable(runs: Sequence[Run], choices: Choices) -> tuple[Evaluable, ...]:
+    """Trainings with weights, newest first, then encoders, shipped ones before own."""
     return (
-        *(_of_run(run) for run in train_runs(runs) if (run.folder / BEST / CARD).is_file()),
-        *_encoders(),
+        *(_of_run(run) for run in of_kind(runs, "train") if (run.folder / BEST / CARD).is_file()),
+        *(Evaluable(source, title) for source, title in choices.shipped_and_own().items()),
     )
 
 
@@ -80,26 +78,6 @@ def _best(run: Run) -> float | None:
     if value is None:
         value = _section(_section(_card(run.folder / BEST), "accuracy"), "pgd").get("value")
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
-
-
-def _encoders() -> list[Evaluable]:
-    found = []
-    for root, whose in ((paths.ASSETS / "encoders", "shipped"), (paths.encoders_dir(), "own")):
-        for folder in sorted(root.iterdir()) if root.is_dir() else ():
-            listed = [entry for entry in list_checkpoints(folder, CARD) if not entry.problem]
-            listed.sort(key=lambda entry: entry.card.get("kind") != "robust")
-            title = {
-                entry.name: str(entry.card.get("dataset_title") or folder.name)[:80]
-                for entry in listed
-            }
-            found += [
-                Evaluable(
-                    written_path(entry.folder),
-                    f"{entry.name} encoder of {title[entry.name]} ({whose})",
-                )
-                for entry in listed
-            ]
-    return found
 
 
 def facts_of(source: str, architecture: str = "") -> Facts:

@@ -14,10 +14,10 @@ from cdp.errors import CdpError, InputError
 from cdp.tasks.evaluate_data import dataset_named
 from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
 from cdp.ui.evaluate.state import PLAIN, Evaluated
+from cdp.ui.kit.choices import Choices, info_of
 from cdp.ui.kit.frame import refused
 from cdp.ui.kit.widgets import bound, choice, number_of, optional_number
 from cdp.ui.kit.words import plain
-from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.values.text import counted, exact_text, threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
@@ -45,7 +45,7 @@ def model_facts(held: Evaluated) -> tuple[Facts | None, str]:
 
 
 def dataset_of(
-    held: Evaluated, facts: Facts | None, data: TrainChoices
+    held: Evaluated, facts: Facts | None, data: Choices
 ) -> tuple[DatasetInfo | None, str]:
     """What is known of the data set, or why it cannot be used; neither where nothing is known of
     the model."""
@@ -66,7 +66,7 @@ def form(
     choices: Sequence[Evaluable],
     facts: Facts | None,
     wrong: str,
-    data: TrainChoices,
+    data: Choices,
     info: DatasetInfo | None,
 ) -> None:
     """All controls, top to bottom. facts, wrong: of the model, as ``model_facts`` answers; info: of
@@ -106,7 +106,8 @@ def explained(flat: Mapping[str, Any]) -> str:
         )
     if flat["attack"] == "pgd":
         return (
-            f"PGD-{flat['steps']} from {counted(flat['restarts'], 'random start')} on cross-entropy and on the CW margin,"
+            f"PGD-{flat['steps']} from {counted(flat['restarts'], 'random start')} on cross-entropy"
+            " and on the CW margin,"
             " each image at its worst: faster than AutoAttack, which usually finds more."
         )
     return (
@@ -175,7 +176,7 @@ def known_of(facts: Facts) -> str:
 
 
 def _control(
-    name: str, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices
+    name: str, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: Choices
 ) -> None:
     if not relevant(name, held.flat):
         return
@@ -210,7 +211,7 @@ def empty(name: str, flat: Mapping[str, Any], facts: Facts | None, info: Dataset
 
 
 def _data(
-    field: Field, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices
+    field: Field, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: Choices
 ) -> None:
     """A data set, or a saved set in place of its test images; empty takes the model's own."""
     titles = (
@@ -247,7 +248,7 @@ def _data(
 
 
 def _advanced(
-    held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: TrainChoices
+    held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: Choices
 ) -> None:
     moved = sum(held.flat[name] != PLAIN[name] for name in ADVANCED)
     with st.expander(

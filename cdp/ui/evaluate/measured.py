@@ -11,7 +11,7 @@ from cdp.config.fields import fields_of
 from cdp.reports.csvtext import to_csv
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.kit.run_controls import use_settings
+from cdp.ui.kit.runlist import use_settings
 from cdp.values.evaluation import EvalReport
 from cdp.values.text import duration, threat_text
 from cdp.work.records import Run

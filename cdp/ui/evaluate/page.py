@@ -13,15 +13,13 @@ from cdp.errors import InputError
 from cdp.ui.evaluate.catalog import Facts, budget_here, read_evaluable
 from cdp.ui.evaluate.command import elsewhere
 from cdp.ui.evaluate.form import dataset_of, form, model_facts
-from cdp.ui.evaluate.list import list_of_evaluations
-from cdp.ui.evaluate.rows import evaluations
+from cdp.ui.evaluate.runs import list_of_evaluations
 from cdp.ui.evaluate.start import start
 from cdp.ui.evaluate.state import Evaluated, evaluated, settle, shown_run, write_url
+from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import warned
-from cdp.ui.kit.run_controls import said
+from cdp.ui.kit.runlist import of_kind, said
 from cdp.ui.kit.words import plain
-from cdp.ui.train.catalog import read_train_choices
-from cdp.ui.train.rows import train_runs
 from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.records import Run, list_runs
@@ -33,7 +31,8 @@ ATTACKS = 4
 def evaluate_page() -> None:
     """Everything below the title."""
     runs = list_runs()
-    choices, data, made = read_evaluable(runs), read_train_choices(), evaluations(runs)
+    data, made = read_choices(), of_kind(runs, "evaluate")
+    choices = read_evaluable(runs, data)
     held = evaluated()
     settle(held, choices, made)
     warned(held.notes)
@@ -47,7 +46,7 @@ def evaluate_page() -> None:
         with st.container():
             _action(held, facts, info, misused, made)
         with st.container():
-            _results(held, made, trained=bool(train_runs(runs)))
+            _results(held, made, trained=bool(of_kind(runs, "train")))
     write_url(held)
 
 
@@ -123,7 +122,7 @@ def _results(held: Evaluated, made: Sequence[Run], *, trained: bool) -> None:
         list_of_evaluations(held, made)
         shown = shown_run(held, made)
         if shown is not None:
-            from cdp.ui.evaluate.detail import detail
+            from cdp.ui.evaluate.runs import detail
 
             detail(held, shown)
 

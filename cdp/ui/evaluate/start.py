@@ -9,7 +9,7 @@ from cdp.errors import CdpError
 from cdp.tasks.registry import TASKS
 from cdp.ui.evaluate.catalog import Facts
 from cdp.ui.evaluate.state import Evaluated
-from cdp.ui.kit.run_controls import forget, say_wrong
+from cdp.ui.kit.runlist import forget, say_wrong
 from cdp.work import launch
 from cdp.work.failures import sentence
 

@@ -7,8 +7,8 @@ import streamlit as st
 from cdp.config.explore import MOST_SETS, PIXELS, ExploreConfig
 from cdp.config.fields import fields_of
 from cdp.errors import InputError
-from cdp.ui.explore.catalog import Choices
 from cdp.ui.explore.state import Explored
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.widgets import bound, choice, number_of
 
 
@@ -18,15 +18,15 @@ def form(held: Explored, choices: Choices) -> None:
     with st.container(key="explore_form", gap="small"):
         st.multiselect(
             known["sets"].heading,
-            list(choices.sets),
-            [name for name in held.flat["sets"] if name in choices.sets],
+            list(choices.explorable),
+            [name for name in held.flat["sets"] if name in choices.explorable],
             max_selections=MOST_SETS,
             format_func=lambda name: _named(name, choices),
             help=known["sets"].tooltip,
             placeholder="one to four sets",
             **bound(known["sets"], held),
         )
-        encoders = choices.encoders_for(held.flat["sets"], held.flat["dataset"])
+        encoders = choices.eyes(held.flat["sets"], held.flat["dataset"])
         if held.flat["encoder"] not in encoders:
             held.flat["encoder"] = encoders[0]
         choice(known["encoder"], held, encoders, titles=choices.titles)
@@ -38,7 +38,7 @@ def form(held: Explored, choices: Choices) -> None:
         choice(known["method"], held, known["method"].choices, title=known["method"].title)
         number_of(known["points"], held)
         with st.expander("More settings"):
-            datasets = ["", *dict.fromkeys(name for name in choices.sets.values() if name)]
+            datasets = ["", *dict.fromkeys(name for name in choices.explorable.values() if name)]
             if held.flat["dataset"] not in datasets:
                 datasets.append(held.flat["dataset"])
             choice(known["dataset"], held, datasets, titles={"": "as on the set's card"})
@@ -77,5 +77,5 @@ def _button(held: Explored) -> None:
 
 
 def _named(name: str, choices: Choices) -> str:
-    count = choices.images.get(name)
+    count = choices.sets[name].count if name in choices.sets else 0
     return f"{name} ({count:,})" if count else f"{name} (real)"

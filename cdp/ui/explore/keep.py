@@ -1,5 +1,5 @@
-"""Keeping a part of a set by a score: what would be kept and dropped, how the figures move, and the
-new set."""
+"""Keeping a part of a set: by a score, with what would be kept and dropped and how the figures move;
+or the points chosen on the map."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ import streamlit as st
 
 from cdp.config.explore import ExploreConfig
 from cdp.data.sets import is_saved
-from cdp.errors import CdpError
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks.measured import Comparison, Measured
 from cdp.tasks.scoring import SCORES, scores_of
 from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
+from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, pairs
-from cdp.ui.explore.data import Waiting
-from cdp.ui.explore.numbers import panels, told
-from cdp.ui.kit.images import sprite
-from cdp.ui.kit.side import side, waiting
-from cdp.ui.kit.words import plain
-from cdp.work.failures import sentence
+from cdp.ui.explore.numbers import differences, panels
+from cdp.ui.generate.saving import npz_bytes
+from cdp.ui.kit.ask import Waiting
+from cdp.ui.kit.attempts import attempt, refuse, tell
+from cdp.ui.kit.images import showable, sprite
+from cdp.ui.kit.tables import download
+from cdp.ui.kit.words import plain, split_tags
+from cdp.values.types import Embedding
 
 CRITERIA: tuple[str, ...] = get_args(Criterion)
 SHOWN, COLUMNS = 48, 8
 """Images of each side that are shown, and in a row."""
-_SAID, _WRONG = "keep_saved", "keep_not_saved"
+DOWNLOAD = 20_000
+"""Images up to which an .npz goes through the browser."""
+_KEPT, _TAKEN, _TAGS = "keep_saved", "explore_saved", "take_tags"
 
 
 @dataclass(frozen=True)
@@ -54,30 +58,26 @@ def show(config: ExploreConfig) -> None:
             " or imported set on the left."
         )
         return
-    name = (
-        str(st.selectbox("Set", saved, key="keep_set", width=360)) if len(saved) > 1 else saved[0]
-    )
+    name = saved[0]
+    if len(saved) > 1:
+        name = st.selectbox("Set", saved, key="keep_set", width=360)
     source = open_source(name)
     dataset = dataset_of([source], config.dataset, encoder=config.encoder)
     wish = _controls(source)
     pending = Waiting()
-    score, flags = (
-        _score(source, dataset, config, wish, pending),
-        _flags(source, dataset, config, wish, pending),
-    )
-    waiting(pending.errands, key="keep")
+    score = _score(source, dataset, config, wish, pending)
+    flags = _flags(source, dataset, config, wish, pending)
+    pending.show("keep")
     if score is None or flags is None:
         return
     left = np.flatnonzero(~flags)
     # All that is left is no choice, and classes need no equal shares of it.
     everything = bool(wish.drop) and wish.keep >= len(left)
-    label = None if source.label is None else source.label[left]
-    best = (
-        slice(None)
-        if everything
-        else chosen_rows(score[left], label, wish.keep, order=wish.order, balanced=wish.balanced)
-    )
-    rows = left[best]
+    rows = left
+    if not everything:
+        label = None if source.label is None else source.label[left]
+        order, balanced = wish.order, wish.balanced
+        rows = left[chosen_rows(score[left], label, wish.keep, order=order, balanced=balanced)]
     _both(source, rows, score, wish)
     if len(rows) == len(left):
         st.caption("All that is left is kept, so there is no random part to compare with.")
@@ -146,8 +146,8 @@ def _score(
     """One score an image, from the cache; asked for where it is not there."""
     if wish.by == "random":
         return np.random.default_rng(wish.seed).random(len(source))
-    found = scores_of(source, np.arange(len(source)), config.encoder, dataset, [wish.by]).known()
-    if found is None:
+    scores = scores_of(source, np.arange(len(source)), config.encoder, dataset, [wish.by]).known()
+    if scores is None:
         payload = {
             "name": source.name,
             "by": wish.by,
@@ -155,18 +155,13 @@ def _score(
             "dataset": dataset,
         }
         pending.ask(
-            "Scoring the images",
-            "looks",
-            "score_set",
-            payload,
-            what=config.encoder,
-            size=len(source),
+            "Scoring the images", "score_set", payload, what=config.encoder, size=len(source)
         )
         return None
-    if wish.by in found.undefined:
-        st.error(plain(f"{SCORES[wish.by].title}: {found.undefined[wish.by]}."))
+    if wish.by in scores.undefined:
+        st.error(plain(f"{SCORES[wish.by].title}: {scores.undefined[wish.by]}."))
         return None
-    return found.values[wish.by]
+    return scores.values[wish.by]
 
 
 def _flags(
@@ -177,17 +172,17 @@ def _flags(
     if not wish.drop:
         return gone
     payload = {"name": source.name, "encoder": config.encoder, "dataset": dataset}
-    errand = side("looks").ask("flags", payload, kind=config.encoder, size=len(source))
-    if errand.state != "done":
-        pending.errands.append(("Looking for copies", "looks", errand))
+    copies: Mapping[str, Any] | None = pending.result(
+        "Looking for copies", "flags", payload, what=config.encoder, size=len(source)
+    )
+    if copies is None:
         return None
-    found: Mapping[str, Any] = errand.result
-    if "memorised" in wish.drop and found["undefined"]:
-        st.error(plain(f"Memorised images cannot be told: {found['undefined']}."))
+    if "memorised" in wish.drop and copies["undefined"]:
+        st.error(plain(f"Memorised images cannot be told: {copies['undefined']}."))
         return None
     for kind in wish.drop:
-        gone[found[kind]] = True
-    st.caption(", ".join(f"{len(found[kind]):,} {kind}" for kind in wish.drop) + " dropped first.")
+        gone[copies[kind]] = True
+    st.caption(", ".join(f"{len(copies[kind]):,} {kind}" for kind in wish.drop) + " dropped first.")
     return gone
 
 
@@ -197,34 +192,25 @@ def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> No
     kept = np.zeros(len(source), bool)
     kept[rows] = True
     sign = 1 if wish.order == "highest" else -1
-    group = (
-        np.zeros(len(source), int) if source.label is None or not wish.balanced else source.label
-    )
-    grids, labels = [], [f"place {place + 1}" for place in range(SHOWN)]
-    for title, mask, towards in (("Kept", kept, sign), ("Dropped", ~kept, -sign)):
+    by_class = wish.balanced and source.label is not None
+    group = np.asarray(source.label) if by_class else np.zeros(len(source), int)
+    grids = []
+    for title, mask, towards, dash in (
+        ("Kept", kept, sign, "solid"),
+        ("Dropped", ~kept, -sign, "dash"),
+    ):
         where = np.flatnonzero(mask)
         order = where[_nearest_first(towards * score[where], group[where])][:SHOWN]
         mean = f", mean {score[where].mean():.3g}" if len(where) else ""
-        image = (
-            np.asarray(source.image[order])
-            if len(order)
-            else np.zeros((1, *source.image.shape[1:]), np.uint8)
-        )
-        image = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
-        grids.append(
-            Grid(
-                f"{title}: {len(where):,} images{mean}",
-                sprite(image, COLUMNS),
-                NEUTRAL.color,
-                "solid" if title == "Kept" else "dash",
-            )
-        )
-    height = max(ceil(min(SHOWN, int(mask.sum())) / COLUMNS) for mask in (kept, ~kept))
-    pairs(grids, labels[: height * COLUMNS], columns=COLUMNS, key="keep_grids", interactive=False)
-    st.caption(
-        "Those nearest to the threshold first"
-        + (", class by class in turn." if wish.balanced else ".")
-    )
+        blank = np.zeros((1, *source.image.shape[1:]), np.uint8)
+        image = showable(np.asarray(source.image[order]) if len(order) else blank)
+        text = f"{title}: {len(where):,} images{mean}"
+        grids.append(Grid(text, sprite(image, COLUMNS), NEUTRAL.color, dash))
+    most = min(SHOWN, max(int(kept.sum()), int((~kept).sum())))
+    labels = [f"place {place + 1}" for place in range(ceil(most / COLUMNS) * COLUMNS)]
+    pairs(grids, labels, columns=COLUMNS, key="keep_grids", interactive=False)
+    turns = ", class by class in turn." if wish.balanced else "."
+    st.caption(f"Those nearest to the threshold first{turns}")
 
 
 def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -238,9 +224,9 @@ def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
     return np.lexsort((group, turn))
 
 
-def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
-    """How the figures move, against a random part of the same size."""
-    payload = {
+def _wanted(name: str, config: ExploreConfig, wish: Wish) -> dict[str, Any]:
+    """The selection, as the helper and ``select`` take it."""
+    return {
         "name": name,
         "by": wish.by,
         "keep": wish.keep,
@@ -252,23 +238,27 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
         "drop_duplicates": "duplicates" in wish.drop,
         "drop_memorised": "memorised" in wish.drop,
     }
+
+
+def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
+    """How the figures move, against a random part of the same size."""
+    payload = _wanted(name, config, wish)
     wanted = st.session_state.get("keep_measured") == payload
     if not wanted and not st.button("Measure how the figures move", key="keep_measure"):
         return
     st.session_state["keep_measured"] = payload
-    errand = side("looks").ask("preview_figures", payload, kind=config.encoder)
-    if errand.state != "done":
-        waiting(
-            [("Measuring the kept part, a random one and the whole", "looks", errand)],
-            key="keep_figures",
-        )
+    pending = Waiting()
+    title = "Measuring the kept part, a random one and the whole"
+    figures = pending.result(title, "preview_figures", payload, what=config.encoder)
+    pending.show("keep_figures")
+    if figures is None:
         return
-    kept, control, parent = (Measured.from_json(one) for one in errand.result["sets"])
-    st.caption(plain(errand.result["note"]))
-    if errand.result["identical"]:
+    kept, control, parent = (Measured.from_json(one) for one in figures["sets"])
+    st.caption(plain(figures["note"]))
+    if figures["identical"]:
         panels([kept, parent])
         return
-    told([Comparison(kept, control)])
+    differences([Comparison(kept, control)])
     st.caption(
         "Another random part is what the whole set is at this size, so the figures of the whole are"
         " drawn below and not compared with: many figures move with the number of images alone."
@@ -279,48 +269,66 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
 def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
         key = f"keep_name_{source.name}_{wish}"
-        st.text_input(
-            "Name of the new set", f"{source.title}-{wish.by}-{wish.keep}", max_chars=100, key=key
-        )
-        st.button(
-            "Save the kept images",
-            key="keep_save",
-            on_click=_saved,
-            args=(source.name, key, config, wish, everything),
-        )
-    if wrong := st.session_state.pop(_WRONG, ""):
-        st.error(plain(wrong))
-    if said := st.session_state.pop(_SAID, ""):
-        st.success(plain(said))
-        st.page_link("pages/gallery.py", label="See it in the gallery")
+        name = f"{source.title}-{wish.by}-{wish.keep}"
+        st.text_input("Name of the new set", name, max_chars=100, key=key)
+
+        def save() -> str:
+            """Under the name that stands in the field at the click."""
+            wanted = _wanted(source.name, config, wish)
+            wanted["keep"] = None if everything else wish.keep
+            made = select(**wanted, out=str(st.session_state[key]).strip())
+            return f"Saved {len(made):,} images as {made.name}: {made.card['source']}."
+
+        def clicked() -> None:
+            if st.session_state[f"keep_count_{source.name}"] == wish.keep:
+                attempt(_KEPT, save)
+            else:
+                refuse(
+                    _KEPT,
+                    "Not saved: the number of images changed as you clicked. Look at the new"
+                    " choice, then save it.",
+                )
+
+        st.button("Save the kept images", key="keep_save", on_click=clicked)
+    tell(_KEPT, gallery=True)
 
 
-def _saved(name: str, key: str, config: ExploreConfig, wish: Wish, everything: bool) -> None:
-    """Under the name that stands in the field at the click."""
-    if st.session_state[f"keep_count_{name}"] != wish.keep:
-        st.session_state[_WRONG] = (
-            "Not saved: the number of images changed as you clicked. Look at the new choice, then"
-            " save it."
-        )
-        return
-    out = str(st.session_state[key]).strip()
-    try:
-        made = select(
-            name,
-            out,
-            by=wish.by,
-            keep=None if everything else wish.keep,
-            order=wish.order,
-            balanced=wish.balanced,
-            encoder=config.encoder,
-            dataset=config.dataset,
-            seed=wish.seed,
-            drop_duplicates="duplicates" in wish.drop,
-            drop_memorised="memorised" in wish.drop,
-        )
-    except (CdpError, OSError) as error:
-        st.session_state[_WRONG] = f"Not saved: {sentence(error)}."
-    else:
-        st.session_state[_SAID] = (
-            f"Saved {len(made):,} images as {made.name}: {made.card['source']}."
-        )
+def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
+    """Keep points of the map as a new set, with tags, or as an .npz. A set has one parent, so of
+    several sets one is chosen."""
+    present = [int(number) for number in np.unique(shown.which[chosen])]
+    with st.container(border=True, key="take", gap="xsmall"):
+        number = present[0]
+        if len(present) > 1:
+            title = shown.names.__getitem__
+            label = "Keep the images of"
+            number = int(st.selectbox(label, present, format_func=title, key="take_set"))
+        rows = np.sort(shown.row[chosen[shown.which[chosen] == number]])
+        name = shown.names[number]
+        stem = f"{name.rstrip('/').rpartition('/')[2].replace(':', '-')}-{len(rows)}"
+        left, right = st.columns(2)
+        key = f"take_name_{name}_{len(rows)}"
+        left.text_input("Name of the new set", stem, max_chars=100, key=key)
+        right.text_input("Tags", placeholder="with commas between them", max_chars=400, key=_TAGS)
+
+        def save() -> str:
+            """Under the name, and with the tags, that stand in the fields at the click."""
+            out = str(st.session_state[key]).strip()
+            tags = split_tags(str(st.session_state[_TAGS]))
+            how = {"chosen": "on the map", "map": drawn.model_dump(mode="json")}
+            made = save_subset(name, rows, out, how=how, tags=tags)
+            return f"Saved {len(made):,} images as {made.name}."
+
+        with st.container(horizontal=True):
+            text = f"Save {len(rows):,} images"
+            st.button(text, key="take_save", on_click=attempt, args=(_TAKEN, save))
+            if len(rows) <= DOWNLOAD:
+                download("Download .npz", lambda: _npz(name, rows), f"{stem}.npz", key="take_npz")
+        tell(_TAKEN, gallery=True)
+
+
+def _npz(name: str, rows: np.ndarray) -> bytes:
+    source = open_source(name)
+    return npz_bytes(
+        np.asarray(source.image[rows]), None if source.label is None else source.label[rows]
+    )

@@ -1,30 +1,40 @@
-"""The map of the Explore page: PCA at once, UMAP when it is ready, how far it can be trusted, and
-what was picked on it."""
+"""The map of the Explore page: PCA at once, UMAP when it is ready, how far it can be trusted; the
+points that were drawn around or filtered, and one of them in detail."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from cdp.config.explore import ExploreConfig
+from cdp.embedding.projection import poor, trust_sentence
+from cdp.figures.palette import NEUTRAL
+from cdp.tasks import atlas
+from cdp.tasks.closeup import TRAINING, Closeup
 from cdp.tasks.mapped import PointScores
+from cdp.tasks.sources import dataset_of, open_source, real_images
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.components.map import Card, MapEvent, Thumbs, embedding_map, load_thumbs
-from cdp.ui.explore import points
-from cdp.ui.explore.data import Waiting, embedding, map_key, point_scores, quality, thumbs
-from cdp.ui.explore.trust import trust
-from cdp.ui.kit.side import waiting
+from cdp.ui.components.pairs import Grid, pairs
+from cdp.ui.explore.data import closeup, embedding, map_key, point_scores, quality, thumbs
+from cdp.ui.explore.keep import take
+from cdp.ui.kit.ask import Waiting
+from cdp.ui.kit.images import difference, showable, sprite
+from cdp.ui.kit.tables import download, fold, table
 from cdp.ui.kit.words import plain
 from cdp.values.types import NO_LABEL, Embedding
 
 CLASS, SET = "Class", "Set"
 OVERLAID, APART = "Overlaid", "Side by side"
 ONE_PX, THREE_PX = 560, 430
+PAGE, COLUMNS = 60, 12
+"""Images of the selection shown at a time, and in a row."""
 
 
 def show(config: ExploreConfig) -> None:
@@ -32,56 +42,41 @@ def show(config: ExploreConfig) -> None:
     pending = Waiting()
     shown, drawn = embedding(config, pending)
     if shown is None or drawn is None:
-        waiting(pending.errands, key="map")
+        pending.show("map")
         st.skeleton(height=420)
         return
     scores = point_scores(config, pending)
-    good = quality(config, pending) if drawn == config else None
-    waiting(pending.errands, key="map")
-    _said(shown, drawn, config)
+    trust = quality(config, pending) if drawn == config else None
+    pending.show("map")
+    _caption(shown, drawn, config)
     colour, layout = _toolbar(shown, scores)
     load_plotly()
     pictures = thumbs(drawn, shown)
     load_thumbs(pictures)
-    mask = points.filtered(shown, scores, map_key(drawn))
+    mask = filtered(shown, scores, map_key(drawn))
     event = _chart(shown, drawn, scores, colour, layout, pictures, mask)
-    trust(drawn, good)
-    chosen = (
-        mask if event.selected is None else mask & np.isin(np.arange(len(shown)), event.selected)
-    )
-    points.panel(
-        shown,
-        drawn,
-        scores,
-        np.flatnonzero(chosen),
-        lasso=event.selected is not None,
-        picked=event.picked,
-    )
+    if trust is not None:
+        (st.warning if poor(trust) else st.caption)(trust_sentence(drawn.method, trust))
+    lasso = event.selected is not None
+    chosen = mask & np.isin(np.arange(len(shown)), event.selected or ()) if lasso else mask
+    _selected(shown, drawn, scores, np.flatnonzero(chosen), lasso=lasso, picked=event.picked)
     _numbers(shown, scores)
 
 
+def _titled(scores: PointScores | None) -> dict[str, np.ndarray]:
+    """Scores of the points by their titles."""
+    return {scores.titles[key]: values for key, values in scores.values.items()} if scores else {}
+
+
 def _numbers(shown: Embedding, scores: PointScores | None) -> None:
-    """The numbers behind the map, computed when they are asked for."""
+    """The numbers behind the map, made when they are asked for."""
     from cdp.figures.embedding import embedding_rows
 
-    titled = (
-        {scores.titles[name]: values for name, values in scores.values.items()} if scores else {}
-    )
-    with (
-        st.expander("Numbers of the map", key="map_numbers"),
-        st.container(horizontal=True, vertical_alignment="center"),
-    ):
-        st.download_button(
-            "Download CSV",
-            lambda: columns_csv(embedding_rows(shown, titled)),
-            "map.csv",
-            "text/csv",
-            on_click="ignore",
-            key="map_csv",
-        )
-        wanted = st.toggle("Show the table", key="map_table")
-    if wanted:
-        st.dataframe(embedding_rows(shown, titled), hide_index=True, width="stretch")
+    if place := fold("Numbers of the map", "map_numbers"):
+        with place:
+            columns = embedding_rows(shown, _titled(scores))
+            download("Download CSV", lambda: columns_csv(columns), "map.csv", key="map_csv")
+            table(columns)
 
 
 def columns_csv(columns: Mapping[str, Sequence[Any]]) -> str:
@@ -93,26 +88,21 @@ def columns_csv(columns: Mapping[str, Sequence[Any]]) -> str:
     return out.getvalue()
 
 
-def _said(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None:
+def _caption(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None:
     """What is on the map, in one line; a sample is called one."""
     parts = []
     for number, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True)):
-        here = int((shown.which == number).sum())
-        # Not "name: ...", as Streamlit reads :train: as an emoji.
-        labelled = bool((shown.label[shown.which == number] != NO_LABEL).any())
+        labels = shown.label[shown.which == number]
+        here = len(labels)
         some = (
             f"{here:,} of {total:,} class-balanced images"
-            if labelled
+            if (labels != NO_LABEL).any()
             else f"the first {here:,} of {total:,} images"
         )
-        many = some if here < total else f"all {total:,} images"
-        parts.append(f"{many} of {plain(name)}")
-    note = (
-        " This is PCA; UMAP takes its place when it is ready."
-        if drawn.method != wanted.method
-        else ""
-    )
-    st.caption(" · ".join(parts) + "." + note)
+        # Not "name: ...", as Streamlit reads :train: as an emoji.
+        parts.append(f"{some if here < total else f'all {total:,} images'} of {plain(name)}")
+    later = " This is PCA; UMAP takes its place when it is ready."
+    st.caption(" · ".join(parts) + "." + (later if drawn.method != wanted.method else ""))
 
 
 def _toolbar(shown: Embedding, scores: PointScores | None) -> tuple[str, str]:
@@ -157,7 +147,7 @@ def _chart(
     faintly."""
     from cdp.figures.embedding import embedding_scatter
 
-    key = map_key(drawn)
+    key, method = map_key(drawn), drawn.method.upper()
     figure = embedding_scatter(
         shown,
         color_by="class" if colour == CLASS else "set" if colour == SET else "score",
@@ -165,19 +155,188 @@ def _chart(
         score_title=scores.titles.get(colour, "") if scores else "",
         layout="side by side" if layout == APART else "overlaid",
         shown=None if mask.all() else mask,
-        axis=drawn.method.upper(),
+        axis=method,
         # Three panels in a row are narrow, and both axes have one scale.
         height=THREE_PX if layout == APART and len(shown.names) == 3 else ONE_PX,
         key=key,
     )
-    alt = (
-        f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured"
-        f" by {colour.lower()}"
-    )
-    card = Card.of(
-        shown,
-        {scores.titles[name]: values for name, values in scores.values.items()} if scores else {},
-    )
+    names, card = ", ".join(shown.names), Card.of(shown, _titled(scores))
+    alt = f"{method} map of {len(shown):,} images of {names}, coloured by {colour.lower()}"
     return embedding_map(
         figure, key=f"map_{key}", alt=alt, thumbs=pictures, points=len(shown), card=card
     )
+
+
+def filtered(shown: Embedding, scores: PointScores | None, key: str) -> np.ndarray:
+    """The filters, and which points they leave, (n,) bool. What they choose is what a box on the
+    map would: they add up with the lasso."""
+    mask = np.ones(len(shown), bool)
+    with st.expander("Filter by set, class, score or place", key=f"filters_{key}"):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            if len(shown.names) > 1:
+                sets = range(len(shown.names))
+                mask &= _among(shown.which, "Sets", sets, shown.names.__getitem__, f"f_sets_{key}")
+            classes = np.unique(shown.label).tolist()
+            mask &= _among(shown.label, "Classes", classes, shown.class_name, f"f_classes_{key}")
+            mask &= _by_score(scores, key)
+        with right:
+            for axis, name in enumerate(("x", "y", "z")[: shown.coordinates.shape[1]]):
+                values = shown.coordinates[:, axis].astype(np.float64)
+                mask &= _between(values, f"From {name} to {name}", f"f_{name}_{key}")
+        st.caption(f"{int(mask.sum()):,} of {len(shown):,} points are left.")
+    return mask
+
+
+def _among(
+    values: np.ndarray, label: str, options: Sequence[int], title: Callable[[int], str], key: str
+) -> np.ndarray:
+    """Points of the chosen sets or classes; all where none is chosen."""
+    chosen = st.multiselect(label, options, key=key, format_func=title, placeholder="all")
+    return np.isin(values, chosen) if chosen else np.ones(len(values), bool)
+
+
+def _by_score(scores: PointScores | None, key: str) -> np.ndarray | bool:
+    if scores is None or not scores.values:
+        return True
+    which = st.selectbox(
+        "Score",
+        list(scores.values),
+        index=None,
+        key=f"f_score_{key}",
+        format_func=scores.titles.__getitem__,
+        placeholder="any",
+    )
+    return (
+        True
+        if which is None
+        else _between(scores.values[which], "From and to", f"f_range_{which}_{key}")
+    )
+
+
+def _between(values: np.ndarray, label: str, key: str) -> np.ndarray:
+    """Two boxes. Left alone they exclude nothing, not even a value that does not exist."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    first, second = st.columns(2)
+    start = first.number_input(
+        label.split(" to ")[0], value=None, placeholder=f"{low:.3g}", key=f"{key}_from", format="%g"
+    )
+    stop = second.number_input(
+        "to", value=None, placeholder=f"{high:.3g}", key=f"{key}_to", format="%g"
+    )
+    mask = np.ones(len(values), bool)
+    if start is not None:
+        mask &= values >= start
+    if stop is not None:
+        mask &= values <= stop
+    return mask
+
+
+def _selected(
+    shown: Embedding,
+    drawn: ExploreConfig,
+    scores: PointScores | None,
+    chosen: np.ndarray,
+    *,
+    lasso: bool,
+    picked: int | None,
+) -> None:
+    """The grid of exactly the chosen points, and the detail of one. chosen: point numbers; lasso:
+    whether some were drawn around."""
+    if not lasso and len(chosen) == len(shown):
+        st.caption(
+            "Draw a lasso or a box around points, or filter them, to see their images; click a"
+            " point for its detail."
+        )
+    elif not len(chosen):
+        st.info(
+            "No point is selected: widen the filters, or double-click the map to clear the lasso."
+        )
+    else:
+        picked = _grid(shown, drawn, chosen, picked)
+    if picked is not None:
+        _closeup(shown, drawn, scores, picked)
+
+
+def _grid(
+    shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray, picked: int | None
+) -> int | None:
+    """Images of the selection, page by page; returns the point whose detail is wanted."""
+    st.subheader(f"{len(chosen):,} selected", anchor=False)
+    which = shown.which[chosen]
+    counts = [f"{shown.names[w]}: {int((which == w).sum()):,}" for w in np.unique(which)]
+    st.caption(" · ".join(counts))
+    pages = ceil(len(chosen) / PAGE)
+    page = st.pagination(pages, key=f"selected_page_{len(chosen)}") - 1 if pages > 1 else 0
+    here = chosen[page * PAGE : (page + 1) * PAGE]
+    labels = [
+        f"{shown.names[shown.which[i]]} row {shown.row[i]}, {shown.class_name(int(shown.label[i]))}"
+        for i in here
+    ]
+    images = sprite(showable(atlas.point_images(shown, here)), COLUMNS)
+    key = f"selected_{hash((tuple(here.tolist()), drawn.model_dump_json()))}"
+    grid = Grid("selected", images, NEUTRAL.color)
+    cell = pairs([grid], labels, columns=COLUMNS, key=key)
+    take(shown, drawn, chosen)
+    return picked if cell is None else int(here[cell])
+
+
+def _closeup(
+    shown: Embedding, drawn: ExploreConfig, scores: PointScores | None, point: int
+) -> None:
+    """One point: the image, where an attack would push it, its neighbours in the set and among real
+    training images."""
+    pending = Waiting()
+    detail = closeup(drawn, point, pending)
+    number, row = int(shown.which[point]), int(shown.row[point])
+    with st.container(border=True, key="closeup"):
+        name = shown.class_name(int(shown.label[point]))
+        st.markdown(f"**{plain(shown.names[number])}**, row {row:,}, {plain(name)}")
+        facts = [
+            f"{title} {values[point]:.3g}"
+            for title, values in _titled(scores).items()
+            if np.isfinite(values[point])
+        ]
+        if facts:
+            st.caption(plain(" · ".join(facts)))
+        pending.show("closeup_wait")
+        if detail is not None:
+            _pictures(drawn, number, row, detail)
+
+
+def _pictures(drawn: ExploreConfig, number: int, row: int, detail: Closeup) -> None:
+    sources = [open_source(name) for name in drawn.sets]
+    images = sources[number].image
+    grids = [_row("the image", np.asarray(images[row : row + 1]))]
+    if detail.saliency is not None:
+        title = "attack direction (orange brightens, blue darkens)"
+        grids.append(_row(title, _signed(detail.saliency)))
+    key = f"closeup_image_{detail.point}"
+    pairs(grids, [""], columns=1, key=key, interactive=False, shape="small")
+    if detail.missing:
+        st.caption(plain(f"No attack direction: {detail.missing}."))
+    own, key = np.asarray(images[list(detail.own)]), f"own_{detail.point}"
+    _neighbours("Nearest in the set", own, detail.own_distance, key)
+    if detail.training:
+        dataset = dataset_of(sources, drawn.dataset)
+        real = real_images(dataset, "train", TRAINING)[0][list(detail.training)]
+        title, key = "Nearest real training images", f"train_{detail.point}"
+        _neighbours(title, np.asarray(real), detail.training_distance, key)
+
+
+def _neighbours(title: str, images: np.ndarray, distance: Sequence[float], key: str) -> None:
+    if not len(images):
+        return
+    grid = _row(f"{title} (distance {', '.join(f'{value:.3g}' for value in distance)})", images)
+    labels = [f"distance {value:.3g}" for value in distance]
+    pairs([grid], labels, columns=len(images), key=f"closeup_{key}", interactive=False)
+
+
+def _row(title: str, images: np.ndarray) -> Grid:
+    return Grid(title, sprite(showable(images), len(images)), NEUTRAL.color)
+
+
+def _signed(saliency: np.ndarray) -> np.ndarray:
+    """(H, W) in [-1, 1] -> (1, H, W, 3) uint8 on the app's scale of differences."""
+    grey = np.full(saliency.shape, 127.5)
+    return difference((grey + 127.5 * saliency)[None, ..., None], grey[None, ..., None], gain=2.0)

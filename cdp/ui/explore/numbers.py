@@ -1,19 +1,23 @@
-"""The figures of the sets: sentences on what differs, panels with intervals, class by class, and
-the table behind them."""
+"""The figures of the sets, with intervals: sentences on what differs, panels, class by class, and
+which classes are confusable."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from cdp.config.explore import ExploreConfig
-from cdp.tasks.claims import comparisons_json, sentences
+from cdp.embedding.pairs import Pairs, clear_pairs, pair_difference
+from cdp.tasks.claims import FEWEST, comparisons_json, sentences, too_few
 from cdp.tasks.measured import Comparison, Measured, changes
-from cdp.ui.explore.data import Waiting, comparisons, measured
-from cdp.ui.generate.results import to_csv
-from cdp.ui.kit.side import waiting
+from cdp.ui.explore.data import comparisons, measured
+from cdp.ui.kit.ask import Waiting
+from cdp.ui.kit.tables import csv_of, download, show_figure, table
 from cdp.ui.kit.words import plain
 from cdp.values.text import class_name
 from cdp.values.types import Interval
@@ -39,127 +43,117 @@ FIDELITY: dict[str, str] = {
     "nearest": "Nearest-training-image ratio: below 1 hints at copying",
 }
 REFERENCES = {"real_auc": 0.5, "nearest": 1.0, "mmd": 0.0}
+TITLES = SEPARABILITY | FIDELITY
+CONFUSION, SEPARATION = "Confusable", "Apart"
+HELP = {
+    CONFUSION: (
+        "Of the 10 nearest other images of a row class's images, the share that is of the column"
+        " class, in %."
+    ),
+    SEPARATION: (
+        "Between / within scatter of just these two classes: lower is harder to tell apart."
+    ),
+}
+UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
 
 
 def show(config: ExploreConfig) -> None:
     """Measure what was not measured, then draw."""
-    found = awaited(config)
-    if found is None:
+    sets = awaited(config)
+    if sets is None:
         return
     st.caption(
-        "; ".join(f"{one.result.n:,} of {one.total:,} images of {plain(one.name)}" for one in found)
+        "; ".join(f"{one.result.n:,} of {one.total:,} images of {plain(one.name)}" for one in sets)
         + f". In the eyes of {plain(config.encoder)}."
     )
-    pairs = awaited_pairs(config, found, [(0, at) for at in range(1, len(found))])
+    pairs = awaited_pairs(config, sets, [(0, at) for at in range(1, len(sets))])
     if pairs is not None:
-        told(pairs)
-    panels(found)
-    _classes(found)
+        differences(pairs)
+    panels(sets)
+    _classes(sets)
     if pairs is not None:
-        _table(config, found, pairs)
+        _table(config, sets, pairs)
 
 
 def awaited(config: ExploreConfig) -> list[Measured] | None:
     """The figures of every set; until they are there None, with the progress drawn."""
     pending = Waiting()
-    found = measured(config, pending)
-    waiting(pending.errands, key="measured")
-    if found is None:
+    sets = measured(config, pending)
+    pending.show("measured")
+    if sets is None:
         st.skeleton(height=320)
-    return found
+    return sets
 
 
 def awaited_pairs(
-    config: ExploreConfig, found: Sequence[Measured], places: Sequence[tuple[int, int]]
+    config: ExploreConfig, sets: Sequence[Measured], places: Sequence[tuple[int, int]]
 ) -> list[Comparison] | None:
     """These pairs of the sets at equal numbers of images; until they are measured None, with the
     progress drawn."""
     pending = Waiting()
-    pairs = comparisons(config, found, places, pending)
-    waiting(pending.errands, key="compared")
+    pairs = comparisons(config, sets, places, pending)
+    pending.show("compared")
     return pairs
 
 
-def told(pairs: Sequence[Comparison]) -> None:
+def differences(pairs: Sequence[Comparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
     for one in pairs:
         st.markdown(f"**{plain(one.first.name)}** against **{plain(one.second.name)}**")
-        st.markdown(
-            "\n".join(
-                f"- {plain(text)}"
-                for text in sentences(one, [other for other in pairs if other is not one])
-            )
-        )
+        others = [other for other in pairs if other is not one]
+        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(one, others)))
 
 
-def panels(found: Sequence[Measured]) -> None:
+def panels(sets: Sequence[Measured]) -> None:
     """Fidelity and coverage beside separability, because a set can separate by collapsing."""
     from cdp.figures.measures import measure_panels
 
-    if len({one.result.n for one in found}) > 1:
+    if len({one.result.n for one in sets}) > 1:
         st.caption(
             "Drawn at each set's own number of images, with which many figures move by themselves:"
             " the sentences compare at equal numbers."
         )
     rows = {
-        key: {one.name: one.result.figures[key] for one in found if key in one.result.figures}
-        for key in SEPARABILITY | FIDELITY
+        key: {one.name: one.result.figures[key] for one in sets if key in one.result.figures}
+        for key in TITLES
     }
-    for column, title, keys in zip(
-        st.columns(2, gap="medium"),
-        ("How far apart are the classes?", "Is it still like real data?"),
-        (SEPARABILITY, FIDELITY),
-        strict=True,
+    left, right = st.columns(2, gap="medium")
+    for column, title, keys in (
+        (left, "How far apart are the classes?", SEPARABILITY),
+        (right, "Is it still like real data?", FIDELITY),
     ):
         with column:
             st.subheader(title, anchor=False)
             if any(rows[key] for key in keys):
                 figure = measure_panels(rows, keys, REFERENCES)
-                st.plotly_chart(
-                    figure,
-                    theme=None,
-                    config={"displayModeBar": False},
-                    key=f"measures_{title}",
-                    alt=title,
-                )
+                show_figure(figure, key=f"measures_{title}", alt=title)
             else:
                 st.caption(
                     "A real split is not measured against itself: choose a generated set as well."
                 )
-    missing = {reason for one in found for reason in one.result.undefined.values()}
-    for reason in sorted(missing):
+    for reason in sorted({text for one in sets for text in one.result.undefined.values()}):
         st.caption(plain(f"Not measured: {reason}."))
-    for note in sorted({one.note for one in found if one.note}):
+    for note in sorted({one.note for one in sets if one.note}):
         st.caption(plain(f"{note[0].upper()}{note[1:]}."))
-    titles = SEPARABILITY | FIDELITY
-    without = {
-        (titles[key], figure.note)
-        for one in found
-        for key, figure in one.result.figures.items()
-        if figure.note
-    }
-    for title, note in sorted(without):
+    figures = [item for one in sets for item in one.result.figures.items()]
+    for title, note in sorted({(TITLES[key], one.note) for key, one in figures if one.note}):
         st.caption(plain(f"{title}: no interval, {note}."))
 
 
-def _classes(found: Sequence[Measured]) -> None:
+def _classes(sets: Sequence[Measured]) -> None:
     from cdp.figures.measures import class_panels
 
-    keys = [
-        key
-        for key in SEPARABILITY | FIDELITY
-        if any(key in figures for one in found for figures in one.result.per_class.values())
-    ]
+    known = {key for one in sets for figures in one.result.per_class.values() for key in figures}
+    keys = [key for key in TITLES if key in known]
     if not keys:
         return
     st.subheader("Class by class", anchor=False)
-    titles = SEPARABILITY | FIDELITY
     key = st.selectbox(
-        "Figure", keys, format_func=titles.__getitem__, key="numbers_class_figure", width=360
+        "Figure", keys, format_func=TITLES.__getitem__, key="numbers_class_figure", width=360
     )
     # By name: sets may number their classes differently.
     names = list(
-        dict.fromkeys(one.class_name(value) for one in found for value in one.result.per_class)
+        dict.fromkeys(one.class_name(value) for one in sets for value in one.result.per_class)
     )
     per_class = {
         one.name: {
@@ -167,23 +161,16 @@ def _classes(found: Sequence[Measured]) -> None:
             for value, figures in one.result.per_class.items()
             if key in figures
         }
-        for one in found
+        for one in sets
     }
-    st.plotly_chart(
-        class_panels(per_class, names, titles[key]),
-        theme=None,
-        config={"displayModeBar": False},
-        key="numbers_classes",
-        alt=f"{titles[key]} of every class",
-    )
+    figure = class_panels(per_class, names, TITLES[key])
+    show_figure(figure, key="numbers_classes", alt=f"{TITLES[key]} of every class")
 
 
-def rows_of(
-    found: Sequence[Measured], pairs: Sequence[Comparison]
-) -> list[dict[str, str | float | int | None]]:
+def rows_of(sets: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, Any]]:
     """One row a set, figure and class, and one a figure of each comparison."""
-    rows: list[dict[str, str | float | int | None]] = []
-    for one in found:
+    rows = []
+    for one in sets:
         rows += [_row(one.name, "all", key, figure) for key, figure in one.result.figures.items()]
         for value, figures in one.result.per_class.items():
             name = class_name(one.class_names, value)
@@ -194,62 +181,179 @@ def rows_of(
     return rows
 
 
-def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, str | float | int | None]:
-    return {
-        "set": name,
-        "class": scope,
-        "figure": (SEPARABILITY | FIDELITY).get(key, key),
-        "value": figure.value,
-        "low": figure.bounds[0],
-        "high": figure.bounds[1],
-        "n": figure.n,
-        "level": figure.level,
-        "note": figure.note,
-    }
+def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, Any]:
+    named = {"set": name, "class": scope, "figure": TITLES.get(key, key)}
+    return named | _cells(figure) | {"level": figure.level}
 
 
-def _table(config: ExploreConfig, found: Sequence[Measured], pairs: Sequence[Comparison]) -> None:
-    rows = rows_of(found, pairs)
+def _cells(figure: Interval) -> dict[str, Any]:
+    low, high = figure.bounds
+    return {"value": figure.value, "low": low, "high": high, "n": figure.n, "note": figure.note}
+
+
+def _table(config: ExploreConfig, sets: Sequence[Measured], pairs: Sequence[Comparison]) -> None:
+    rows = rows_of(sets, pairs)
     with st.expander("Table: sort by a heading, filter, download", key="numbers_table"):
-        left, right = st.columns(2)
-        kinds = left.multiselect(
-            "Figures",
-            list(dict.fromkeys(str(row["figure"]) for row in rows)),
-            placeholder="all",
-            key="numbers_figures",
-        )
-        scopes = right.multiselect(
-            "Classes",
-            list(dict.fromkeys(str(row["class"]) for row in rows)),
-            placeholder="all",
-            key="numbers_scopes",
-        )
-        left_over = [
-            row
-            for row in rows
-            if (not kinds or row["figure"] in kinds) and (not scopes or row["class"] in scopes)
-        ]
-        st.dataframe(left_over, hide_index=True, width="stretch")
+        for column, label, name in zip(
+            st.columns(2), ("Figures", "Classes"), ("figure", "class"), strict=True
+        ):
+            options = list(dict.fromkeys(row[name] for row in rows))
+            key = f"numbers_only_{name}"
+            wanted = column.multiselect(label, options, placeholder="all", key=key)
+            rows = [row for row in rows if not wanted or row[name] in wanted]
+        table(rows)
         if pairs:
             st.caption(
                 "Intervals in the table are of one figure each; the sentences above are corrected"
                 " for how many figures are compared."
             )
         with st.container(horizontal=True):
-            st.download_button(
-                "Download CSV",
-                to_csv(left_over),
-                "figures.csv",
-                "text/csv",
-                on_click="ignore",
-                key="numbers_csv",
+            csv_of(rows, "figures.csv", key="numbers_csv")
+            content = comparisons_json(sets, pairs, encoder=config.encoder)
+            make = partial(json.dumps, content, indent=1)
+            download("Download JSON", make, "figures.json", key="numbers_json")
+
+
+def show_pairs(config: ExploreConfig) -> None:
+    """Which classes are confusable: one heat map a set, or one of how that changed between two."""
+    sets = awaited(config)
+    if sets is None:
+        return
+    names = [one.name for one in sets]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        figures = [CONFUSION, SEPARATION]
+        what = st.segmented_control(
+            "Figure", figures, default=CONFUSION, required=True, key="pairs_what"
+        )
+        against = None
+        if len(names) > 1:
+            against = st.selectbox(
+                "Change from",
+                names,
+                index=None,
+                key="pairs_against",
+                placeholder="no comparison",
+                width=260,
             )
-            text = json.dumps(comparisons_json(found, pairs, encoder=config.encoder), indent=1)
-            st.download_button(
-                "Download JSON",
-                text,
-                "figures.json",
-                "application/json",
-                on_click="ignore",
-                key="numbers_json",
-            )
+    st.caption(HELP[what] + (" In brackets: no change can be told." if against else ""))
+    values = [grid(one.pairs, what) for one in sets if one.pairs is not None]
+    tops = [float(np.nanmax(one)) for one in values if np.isfinite(one).any()]
+    for one in sets:
+        if one.pairs is None:
+            reason = one.result.undefined.get("separation", "too few images of a class")
+            st.caption(plain(f"{one.name}: {reason}."))
+        elif against is None:
+            _heat(one, one.pairs, what, max(tops, default=1.0))
+    if against is not None:
+        base = names.index(against)
+        places = [(at, base) for at in range(len(sets)) if at != base]
+        for compared in awaited_pairs(config, sets, places) or []:
+            _change(compared, what)
+    _pair_table(sets)
+
+
+def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
+    from cdp.figures.heatmap import pair_heatmap
+
+    names, values = _names(one, pairs), grid(pairs, what)
+    few = min(one.sizes.values(), default=FEWEST) < FEWEST
+    verdict = (
+        f"fewer than {FEWEST} images of a class, so no pair is called the hardest"
+        if few
+        else hardest(values, names, what)
+    )
+    st.markdown(plain(f"{one.name}: {verdict}."))
+    figure = pair_heatmap(values, names, title=one.name, unit=UNITS[what], signed=False, top=top)
+    show_figure(figure, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
+
+
+def _change(compared: Comparison, what: str) -> None:
+    from cdp.figures.heatmap import pair_heatmap
+
+    one, base = compared.first, compared.second
+    if (
+        one.pairs is None
+        or base.pairs is None
+        or (one.pairs.classes, _names(one, one.pairs))
+        != (base.pairs.classes, _names(base, base.pairs))
+    ):
+        text = f"{one.name} and {base.name} do not have the same classes"
+        st.caption(plain(f"{text}, so there is no change to show."))
+        return
+    if reason := too_few(compared):
+        st.caption(plain(reason))
+        return
+    change = pair_difference(one.pairs, base.pairs)
+    values, names = grid(change, what), _names(one, one.pairs)
+    part = change.confusion if what == CONFUSION else change.separation
+    apart = {pair: interval for pair, interval in part.items() if pair[0] != pair[1]}
+    clear = clear_pairs(apart)
+    unsure = np.isfinite(values) & ~_marked(clear, change.classes, both_ways=what == SEPARATION)
+    title = f"{one.name} minus {base.name}"
+    verdict = (
+        f"at {compared.n:,} images each {len(clear)} of {len(apart)} pairs changed, corrected for"
+        f" all {len(apart)} of them (Holm, 5 %)"
+    )
+    st.markdown(plain(f"{title}: {verdict}."))
+    figure = pair_heatmap(
+        values, names, title=title, unit=UNITS[what], signed=True, uncertain=unsure
+    )
+    show_figure(figure, key=f"pairs_change_{one.name}", alt=f"{title}, {verdict}")
+
+
+def _marked(
+    pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_ways: bool
+) -> np.ndarray:
+    """(K, K) bool, true at these pairs."""
+    place = {value: at for at, value in enumerate(classes)}
+    marks = np.zeros((len(classes), len(classes)), bool)
+    for a, b in pairs:
+        marks[place[a], place[b]] = True
+    return marks | marks.T if both_ways else marks
+
+
+def grid(pairs: Pairs, what: str) -> np.ndarray:
+    """(K, K) of one number a pair; the diagonal and what does not exist are NaN. Shares are
+    in %."""
+    place = {value: at for at, value in enumerate(pairs.classes)}
+    values = np.full((len(place), len(place)), np.nan)
+    for (a, b), interval in (pairs.confusion if what == CONFUSION else pairs.separation).items():
+        if a == b:
+            continue
+        values[place[a], place[b]] = interval.value * (100 if what == CONFUSION else 1)
+        if what == SEPARATION:
+            values[place[b], place[a]] = values[place[a], place[b]]
+    return values
+
+
+def hardest(values: np.ndarray, names: list[str], what: str) -> str:
+    """The pair that is hardest to tell apart, in words."""
+    if not np.isfinite(values).any():
+        return "no pair to compare"
+    at = np.nanargmax(values) if what == CONFUSION else np.nanargmin(values)
+    a, b = np.unravel_index(at, values.shape)
+    return f"{names[a]} and {names[b]} are hardest to tell apart in these images"
+
+
+def _names(one: Measured, pairs: Pairs) -> list[str]:
+    return [class_name(one.class_names, value) for value in pairs.classes]
+
+
+def _pair_table(sets: Sequence[Measured]) -> None:
+    rows = [
+        {
+            "set": one.name,
+            "first": class_name(one.class_names, a),
+            "second": class_name(one.class_names, b),
+            "figure": title,
+        }
+        | _cells(interval)
+        for one in sets
+        if one.pairs is not None
+        for title, part in ((CONFUSION, one.pairs.confusion), (SEPARATION, one.pairs.separation))
+        for (a, b), interval in part.items()
+    ]
+    if rows:
+        with st.expander("Table of all pairs", key="pairs_table"):
+            table(rows)
+            csv_of(rows, "class-pairs.csv", key="pairs_csv")

@@ -9,15 +9,15 @@ import streamlit as st
 
 from cdp.config.explore import ExploreConfig
 from cdp.errors import CdpError
-from cdp.ui.explore import keep, mapview, numbers, pairs
-from cdp.ui.explore.catalog import Choices
+from cdp.ui.explore import keep, mapview, numbers
 from cdp.ui.explore.state import VIEWS, Explored
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
 
 _DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
-    zip(VIEWS, (mapview.show, numbers.show, pairs.show, keep.show), strict=True)
+    zip(VIEWS, (mapview.show, numbers.show, numbers.show_pairs, keep.show), strict=True)
 )
 
 
@@ -45,7 +45,11 @@ def view(held: Explored, config: ExploreConfig) -> None:
 
 def unlabelled(config: ExploreConfig, choices: Choices) -> None:
     """Which of the sets drawn have no labels, and the way to get some; nothing where all have."""
-    for name in (name for name in config.sets if name in choices.unlabelled):
+    for name in (
+        name
+        for name in config.sets
+        if name in choices.sets and not choices.sets[name].labelling.classes
+    ):
         st.caption(plain(f"{name} has no labels, so it has no classes, and no figure of them."))
         st.page_link(
             "pages/gallery.py",
@@ -59,7 +63,7 @@ def empty(choices: Choices) -> None:
     """Before the first map; meanwhile the helper processes load what takes seconds."""
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing shown yet**")
-        if choices.images:
+        if choices.sets:
             st.markdown(
                 "Choose one to four sets and press Show: a map of their images, and figures of how"
                 " far apart their classes are."

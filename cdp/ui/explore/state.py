@@ -13,8 +13,8 @@ from cdp.config.explore import ExploreConfig
 from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
 from cdp.errors import InputError
-from cdp.ui.explore.catalog import Choices
 from cdp.ui.kit.address import read_params
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.held import Held
 
 VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
@@ -77,23 +77,23 @@ def from_params(
             f"view: {quoted(view)} is not one of {', '.join(VIEWS)}, so {VIEWS[0]} is shown."
         )
         view = VIEWS[0]
-    flat = ExploreConfig(sets=choices.start).model_dump(mode="json") | given
+    flat = ExploreConfig(sets=choices.first_explored).model_dump(mode="json") | given
     flat["sets"] = [choices.aliases.get(name, name) for name in flat["sets"]]
-    gone = [name for name in flat["sets"] if name not in choices.sets]
+    gone = [name for name in flat["sets"] if name not in choices.explorable]
     if gone:
         notes.append(
             f"sets: {', '.join(quoted(name) for name in gone)} not here: saved sets and real splits"
             " are in the list."
         )
     flat["sets"] = [name for name in dict.fromkeys(flat["sets"]) if name not in gone] or list(
-        choices.start
+        choices.first_explored
     )
-    if flat["dataset"] and flat["dataset"] not in choices.encoders:
+    if flat["dataset"] and flat["dataset"] not in choices.explorable.values():
         notes.append(
             f"dataset: {quoted(flat['dataset'])} is not here, so the one on the set's card is used."
         )
         flat["dataset"] = ""
-    encoders = choices.encoders_for(flat["sets"], flat["dataset"])
+    encoders = choices.eyes(flat["sets"], flat["dataset"])
     if flat["encoder"] not in encoders:
         if "encoder" in given:
             notes.append(

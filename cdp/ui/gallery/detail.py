@@ -1,8 +1,10 @@
-"""One saved set: its images class by class, its card in full, and what can be done with it."""
+"""One saved set: its images class by class, its card in full, and what can be done with it; or two
+sets side by side."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +13,28 @@ import streamlit as st
 from cdp import paths
 from cdp.config.generate import flatten
 from cdp.data.samples import SampleSet
-from cdp.errors import CdpError
 from cdp.tasks.subsets import set_tags
-from cdp.ui.gallery.delete import ask_delete
-from cdp.ui.gallery.entries import Line, provenance_rows, setting_rows
-from cdp.ui.gallery.images import classes_in, first_rows, page_count, showable
+from cdp.ui.gallery.entries import Line, differing, provenance_rows, setting_rows
 from cdp.ui.gallery.labelling import show_labels
-from cdp.ui.gallery.parts import facts, go, heading, strip
+from cdp.ui.gallery.parts import (
+    ask_delete,
+    classes_in,
+    facts,
+    first_rows,
+    go,
+    heading,
+    names_in,
+    number_in,
+    page_count,
+    strip,
+)
 from cdp.ui.generate.form import FORM
+from cdp.ui.kit.attempts import attempt, tell
+from cdp.ui.kit.images import showable
 from cdp.ui.kit.sheet import sheet_png
+from cdp.ui.kit.tables import download, table
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.text import class_name
-from cdp.work.failures import sentence
 
 ROW, PAGE = 12, 120
 """Images of each class in the overview, and on one page of one class."""
@@ -32,11 +44,13 @@ SHEET = 400
 IN_BROWSER = 256 * 2**20
 """Bytes of images up to which a file goes through the browser; above, it is written beside the
 sets."""
+BESIDE_ROW = 10
+"""Images of each class where two sets stand side by side."""
 
 
 def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
     """Actions on the left, images on the right, the card below."""
-    heading(line, size="1.5rem")
+    heading(line, large=True)
     st.markdown(facts(line))
     left, right = st.columns([1, 3], gap="large")
     with left:
@@ -49,36 +63,24 @@ def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
 
 def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
-        known = FORM.link(line.config) | {
-            "seed": str(line.config.seed),
-            "count": str(line.config.count),
-        }
+        seed = {"seed": str(line.config.seed), "count": str(line.config.count)}
         st.page_link(
             "pages/generate.py",
             label="Use these settings",
             icon=":material/tune:",
-            query_params=known,
+            query_params=FORM.link(line.config) | seed,
         )
-    st.page_link(
-        "pages/explore.py",
-        label="Explore",
-        icon=":material/scatter_plot:",
-        query_params={"sets": line.name},
-    )
+    _explore("Explore", line.name)
     _npz(line, samples)
-    note = (
-        ""
-        if line.config is None
-        else " with its settings inside: drop it on the Generate page to restore them"
-    )
-    st.download_button(
+    inside = " with its settings inside: drop it on the Generate page to restore them"
+    images = f"{min(SHEET, len(samples)):,} images as one picture"
+    download(
         "PNG sheet",
         lambda: _sheet(line, samples),
-        file_name=f"{line.name}.png",
-        mime="image/png",
-        on_click="ignore",
+        f"{line.name}.png",
+        key="gallery_sheet",
         width="stretch",
-        help=f"{min(SHEET, len(samples)):,} images as one picture{note}.",
+        help=f"{images}{inside if line.config else ''}.",
     )
     if others:
         picked = st.selectbox("Show beside", others, index=None, placeholder="another set")
@@ -90,58 +92,61 @@ def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
         ask_delete(line)
 
 
+def _explore(label: str, *names: str) -> None:
+    st.page_link(
+        "pages/explore.py",
+        label=label,
+        icon=":material/scatter_plot:",
+        query_params={"sets": ",".join(names)},
+    )
+
+
 def _npz(line: Line, samples: SampleSet) -> None:
-    size = samples.image.nbytes
+    size, file = samples.image.nbytes, f"{line.name}.npz"
     if size <= IN_BROWSER:
-        st.download_button(
+        label = samples.label
+        labels = ", without labels" if label is None else f" and label {label.shape}"
+        download(
             "Download .npz",
             lambda: _npz_bytes(samples),
-            file_name=f"{line.name}.npz",
-            mime="application/octet-stream",
-            on_click="ignore",
+            file,
+            key="gallery_npz",
             width="stretch",
-            help=f"image {samples.image.shape} uint8{_and_labels(samples)}, {size / 1e6:,.1f} MB.",
+            help=f"image {samples.image.shape} uint8{labels}, {size / 1e6:,.1f} MB.",
         )
     elif st.button(
         "Write .npz", width="stretch", help=f"{size / 1e6:,.0f} MB: written to {exports()}."
     ):
-        from cdp.data.importing import export_npz
-
-        try:
-            exports().mkdir(parents=True, exist_ok=True)
-            out = exports() / f"{line.name}.npz"
-            with st.spinner("Writing"):
-                export_npz(samples, out)
-        except (CdpError, OSError) as error:
-            st.error(plain(sentence(error)))
-        else:
-            st.success(plain(f"Written to {out}"))
+        with st.spinner("Writing"):
+            attempt("gallery_written", lambda: _write_npz(samples, file), "Not written")
+        tell("gallery_written")
 
 
-def _and_labels(samples: SampleSet) -> str:
-    return ", without labels" if samples.label is None else f" and label {samples.label.shape}"
+def _write_npz(samples: SampleSet, file: str) -> str:
+    from cdp.data.importing import export_npz
+
+    exports().mkdir(parents=True, exist_ok=True)
+    export_npz(samples, exports() / file)
+    return f"Written to {exports() / file}"
 
 
 def _tags(line: Line) -> None:
     """Words on the card, to find sets by; what cannot be a tag is said and changes nothing."""
-    key = f"tags-{line.name}"
+    key, hint = f"tags-{line.name}", "with commas between them"
 
-    def changed() -> None:
-        try:
-            set_tags(line.name, split_tags(st.session_state[key]))
-        except (CdpError, OSError) as error:
-            st.session_state[f"{key}-wrong"] = sentence(error)
+    def tag() -> str:
+        set_tags(line.name, split_tags(st.session_state[key]))
+        return ""
 
     st.text_input(
         "Tags",
         ", ".join(line.tags),
         key=key,
-        on_change=changed,
+        on_change=lambda: attempt(f"{key}-wrong", tag, "Not tagged"),
         max_chars=900,
-        placeholder="with commas between them",
+        placeholder=hint,
     )
-    if wrong := st.session_state.pop(f"{key}-wrong", ""):
-        st.error(plain(wrong))
+    tell(f"{key}-wrong")
 
 
 def exports() -> Path:
@@ -217,24 +222,75 @@ def _picture(samples: SampleSet, value: int | None, page: int, size: int, column
 def _card(line: Line, samples: SampleSet) -> None:
     if line.config is not None:
         with st.expander("Settings"):
-            st.dataframe(setting_rows(line.config), hide_index=True, width="stretch")
+            table(setting_rows(line.config))
     elif line.entry.card and line.entry.card.get("config"):
         st.info(
             "This version of the app does not know the settings in this set's card; its images can"
             " be used all the same."
         )
     with st.expander("Origin: source, hashes, versions"):
-        st.dataframe(provenance_rows(samples.card), hide_index=True, width="stretch")
+        table(provenance_rows(samples.card))
     label = samples.label
-    if label is None:
+    if label is not None:
+        with st.expander("Classes"):
+            counts = ((v, int(np.equal(label, v).sum())) for v in classes_in(label))
+            table(
+                [
+                    {"class": v, "name": class_name(samples.class_names, v), "images": n}
+                    for v, n in counts
+                ]
+            )
+
+
+def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) -> None:
+    """Two sets side by side: headings, the settings that differ, then one line a class."""
+    for column, line in zip(st.columns(2, gap="medium"), (one, other), strict=True):
+        with column:
+            heading(line, large=True)
+            st.markdown(facts(line))
+    _explore("Explore both", one.name, other.name)
+    if rows := differing(one, other):
+        st.caption("Settings that differ")
+        table(rows)
+    else:
+        st.caption("Both were made with the same settings.")
+    sets = (one_set, other_set)
+    note = ""
+    if _same_noise(one, other):
+        note = " Both have the same seed: images in the same place started from the same noise."
+    without = [samples.name for samples in sets if samples.label is None]
+    if without:
+        lack = f"{' and '.join(without)} {'has' if len(without) == 1 else 'have'} no labels"
+        st.caption(plain(f"The first {BESIDE_ROW} images of each set, as {lack}.{note}"))
+        _beside(sets, None)
         return
-    with st.expander("Classes"):
-        rows = [
-            {
-                "class": v,
-                "name": class_name(samples.class_names, v),
-                "images": int(np.equal(label, v).sum()),
-            }
-            for v in classes_in(label)
-        ]
-        st.dataframe(rows, hide_index=True, width="stretch")
+    st.caption(f"The first {BESIDE_ROW} images of each class.{note}")
+    classes = names_in(sets)
+    for name in classes[:CLASSES_SHOWN]:
+        _beside(sets, name)
+    if len(classes) > CLASSES_SHOWN:
+        more = len(classes) - CLASSES_SHOWN
+        st.caption(f"{more} more classes are not shown here: open a set to see them.")
+
+
+def _same_noise(one: Line, other: Line) -> bool:
+    """Whether row i is the same class and noise in both: same seed and model, same classes taking
+    turns."""
+    if one.config is None or other.config is None:
+        return False
+    names = ("seed", "classes", "model")
+    return all(getattr(one.config, name) == getattr(other.config, name) for name in names)
+
+
+def _beside(sets: Sequence[SampleSet], name: str | None) -> None:
+    """name: of the class, None for all images in file order."""
+    if name is not None:
+        st.caption(plain(name))
+    for column, samples in zip(st.columns(2, gap="medium"), sets, strict=True):
+        value = None if name is None else number_in(samples, name)
+        image = strip(samples, value, 0, BESIDE_ROW, BESIDE_ROW)
+        with column:
+            if image:
+                st.image(image, width="stretch", alt=f"{name or 'images'} in {samples.name}")
+            else:
+                st.caption("none")

@@ -23,7 +23,7 @@ from cdp.tasks.pseudo_labels import (
     sentences,
 )
 from cdp.ui.gallery.parts import go
-from cdp.ui.kit.side import side, waiting
+from cdp.ui.kit.ask import side, waiting
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 

@@ -1,62 +1,80 @@
-"""The gallery page: background generations on top, then the list of saved sets, one set, or two
-side by side."""
+"""The gallery page: background generations on top, then the list of saved sets, one set, or two side
+by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from cdp.data.samples import SampleSet
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
-from cdp.ui.gallery.compare import show_pair
-from cdp.ui.gallery.delete import say_deleted
-from cdp.ui.gallery.detail import show_detail
-from cdp.ui.gallery.entries import Line, line
-from cdp.ui.gallery.importing import import_form
-from cdp.ui.gallery.list import show_list
-from cdp.ui.gallery.parts import BESIDE, OPEN, go
-from cdp.ui.gallery.runs import show_runs
-from cdp.ui.kit.words import plain
+from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
+from cdp.ui.gallery.detail import show_detail, show_pair
+from cdp.ui.gallery.entries import ANY, ORDERS, Line, chosen, line
+from cdp.ui.gallery.parts import (
+    BESIDE,
+    GENERATE_HELP,
+    OPEN,
+    facts,
+    generation_line,
+    go,
+    heading,
+    thumbnail,
+)
+from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
+from cdp.ui.kit.words import plain, split_tags
+from cdp.values.text import counted
+from cdp.work.failures import sentence
+from cdp.work.records import Run, list_runs
+
+if TYPE_CHECKING:
+    pass
+
+from cdp.ui.gallery.parts import DELETED, ask_delete
+from cdp.ui.kit.attempts import attempt, tell
 
 CRISP = "<style>[data-testid='stImage'] img {image-rendering: pixelated}</style>"
+SHOWN = 24
+"""Cards before "Show more": each one reads a few images from disk the first time."""
+COLUMNS = 3
+_IMPORTED = "gallery_imported"
 
 
 def show() -> None:
     """Draw the page that the address asks for."""
     st.title("Gallery")
     st.html(CRISP)
-    say_deleted()
-    show_runs()
+    tell(DELETED)
+    generations()
     lines = {entry.name: line(entry) for entry in list_sets()}
     name, beside = st.query_params.get(OPEN), st.query_params.get(BESIDE)
     if name:
         _show_sets(lines, name, beside)
     elif lines:
-        show_list(list(lines.values()))
+        _show_list(list(lines.values()))
     else:
-        _show_empty()
+        st.info(
+            "No sample set is saved yet. Generate some images and save them, or import an .npz."
+        )
+        st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
+        _import_form()
 
 
 def _show_sets(lines: Mapping[str, Line], name: str, beside: str | None) -> None:
     """One set or two. Names come from the address, so only those in the list are opened."""
-    back = f"Back to {plain(name)}" if beside else "All sets"
-    st.button(
-        back,
-        icon=":material/arrow_back:",
-        type="tertiary",
-        on_click=go,
-        args=(name if beside else None,),
-    )
+    back, to = (f"Back to {plain(name)}", name) if beside else ("All sets", None)
+    st.button(back, icon=":material/arrow_back:", type="tertiary", on_click=go, args=(to,))
     opened: list[tuple[Line, SampleSet]] = []
     for wanted in (name, beside) if beside else (name,):
-        found = lines.get(wanted)
-        if found is None:
+        known = lines.get(wanted)
+        if known is None:
             st.error(plain(f"There is no saved set named {wanted[:100]!r}: choose one of the list"))
             return
         try:
-            opened.append((found, open_set(found.entry.folder)))
+            opened.append((known, open_set(known.entry.folder)))
         except InputError as error:
             st.error(plain(str(error)))
             return
@@ -66,7 +84,134 @@ def _show_sets(lines: Mapping[str, Line], name: str, beside: str | None) -> None
         show_detail(*opened[0], [x.name for x in lines.values() if x.name != name and not x.error])
 
 
-def _show_empty() -> None:
-    st.info("No sample set is saved yet. Generate some images and save them, or import an .npz.")
-    st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
-    import_form()
+def _show_list(lines: Sequence[Line]) -> None:
+    """Find, order and import on the left, cards on the right."""
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        text = st.text_input("Find", placeholder="name, model, source or tag", max_chars=200)
+        loss = st.selectbox("Loss", [ANY, *sorted({x.loss for x in lines})])
+        order = st.selectbox("Order", ORDERS)
+        _import_form()
+    fitting = chosen(lines, text=text, loss=loss, order=order)
+    limit = st.session_state.setdefault("gallery_limit", SHOWN)
+    with right:
+        of = f" of {len(lines):,}" if len(fitting) < len(lines) else ""
+        st.caption(f"{len(fitting):,}{of} sets")
+        if not fitting:
+            st.info("No set matches: clear the words or choose another loss.")
+        shown = fitting[:limit]
+        for start in range(0, len(shown), COLUMNS):
+            row = shown[start : start + COLUMNS]
+            for column, one in zip(st.columns(COLUMNS), row, strict=False):
+                with column, st.container(border=True, height="stretch", gap="xsmall"):
+                    _card(one)
+        if len(fitting) > limit:
+            st.button(
+                "Show more",
+                on_click=st.session_state.update,
+                args=({"gallery_limit": limit + SHOWN},),
+            )
+
+
+def _card(line: Line) -> None:
+    heading(line)
+    if line.error:
+        _broken(line, line.error)
+        return
+    try:
+        alt = f"first images of {line.name}, one of each class"
+        st.image(thumbnail(line.entry.folder), width="stretch", alt=alt)
+    except (InputError, OSError) as error:
+        _broken(line, sentence(error))
+        return
+    st.markdown(facts(line))
+    origin = (line.model if line.config else "", line.day)
+    st.caption(plain(" · ".join(part for part in origin if part)))
+    if line.tags:
+        st.caption(plain(" ".join(f"#{tag}" for tag in line.tags)))
+    if line.parents:
+        st.caption(plain(f"from {', '.join(line.parents)}"))
+    st.button(
+        "Open",
+        key=f"open-{line.name}",
+        on_click=go,
+        args=(line.name,),
+        help=f"Images, settings and origin of {plain(line.name)}",
+    )
+
+
+def _broken(line: Line, reason: str) -> None:
+    st.warning(plain(reason))
+    if st.button("Delete", key=f"delete-{line.name}"):
+        ask_delete(line)
+
+
+def _import_form() -> None:
+    """A fold with the upload; what is wrong with a file is said in one sentence, and nothing of it
+    is kept."""
+    with st.expander("Import images"), st.form("import", border=False, clear_on_submit=True):
+        key = "gallery_import_{}".format
+        st.file_uploader("File (.npz with image and label)", type="npz", help=NPZ, key=key("file"))
+        st.text_input("Name", max_chars=100, placeholder="as the file", key=key("name"))
+        st.text_input(
+            "Class names",
+            max_chars=20_000,
+            placeholder="circle, square, cross",
+            help=CLASSES,
+            key=key("classes"),
+        )
+        st.checkbox("Renumber labels", help=RENUMBER, key=key("renumber"))
+
+        def bring() -> str:
+            """What stands in the form at the click."""
+            file, name, classes, renumber = (
+                st.session_state[key(part)] for part in ("file", "name", "classes", "renumber")
+            )
+            made = bring_upload(
+                file, None, name.strip(), class_names=split_tags(classes), renumber=renumber
+            )
+            # A set of test images is what was brought, where one was.
+            brought = made.test or made.train
+            st.toast(f"Imported {counted(len(brought), 'image')} as {plain(brought.name)}")
+            for note in made.notes:
+                st.toast(plain(note))
+            go(brought.name)
+            return ""
+
+        # A callback, as the answer to a click may be lost where another rerun meets it.
+        st.form_submit_button("Import", on_click=attempt, args=(_IMPORTED, bring, "Not imported"))
+        tell(_IMPORTED)
+    st.caption("Larger files and folders of images: `python -m cdp import PATH --name NAME`")
+
+
+def generations() -> None:
+    """Background generations that are not done: progress, stop and resume. Nothing where there is
+    none."""
+    runs = _unfinished()
+    if runs:
+        going = moving(runs)
+        st.fragment(_draw_generations, run_every=POLL_SECONDS if going else None)(going)
+    else:
+        said()
+
+
+def _unfinished() -> list[Run]:
+    return [run for run in list_runs() if run.kind == "generate" and run.state != "finished"]
+
+
+def _draw_generations(going: frozenset[str]) -> None:
+    """going: runs that were on their way when the page was drawn; once that changes, the whole page
+    is drawn anew."""
+    runs = _unfinished()
+    if moving(runs) != going:
+        st.rerun()
+    st.subheader("Background generations", anchor=False)
+    said()
+    for run in runs:
+        with st.container(border=True, key=f"run-{run.id}"):
+            st.markdown(f"**{plain(run.name)}**")
+            st.progress(share(run), generation_line(run))
+            if run.error:
+                st.error(plain(run.error))
+            with st.container(horizontal=True):
+                buttons(run, GENERATE_HELP)

@@ -1,23 +1,45 @@
-"""Small pieces that every view of the gallery uses: where the reader is, cached pictures, safe
-text."""
+"""What every view of the gallery uses: where the reader is, a set in one line, pictures of its
+images, and deleting it."""
 
 from __future__ import annotations
 
-import html
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from cdp.data.samples import SampleSet
-from cdp.data.sets import open_set
-from cdp.ui.gallery import images as pictures
+from cdp.data.sets import delete_set, open_set, trash_dir
 from cdp.ui.gallery.entries import Line
-from cdp.ui.kit.words import GLYPHS, plain
+from cdp.ui.kit import markup
+from cdp.ui.kit.attempts import attempt
+from cdp.ui.kit.images import showable
+from cdp.ui.kit.runlist import Help, state_line
+from cdp.ui.kit.sheet import tile
+from cdp.ui.kit.words import plain
+from cdp.work.records import Run
 
 OPEN, BESIDE = "set", "with"
 """Query parameters: the set that is open, and the one shown beside it. A link to a set is its
 address."""
+THUMBNAILS = 10
+"""Images on a card: the first of every class, then the second, and so on."""
+DELETED = "gallery_deleted"
+
+
+GENERATE_HELP = Help(
+    "Finished batches are kept, and it can be resumed.",
+    "Finished batches are not repeated.",
+    "Moves this run and its unfinished images to the trash.",
+)
+
+
+def generation_line(run: Run) -> str:
+    """One line on where a generation stands."""
+    rate = run.progress.rate if run.progress and run.state == "running" else None
+    return state_line(run, None, f"{rate:.0f} images/s" if rate else "")
 
 
 def go(name: str | None = None, beside: str | None = None) -> None:
@@ -26,16 +48,12 @@ def go(name: str | None = None, beside: str | None = None) -> None:
     st.query_params.from_dict({k: v for k, v in wanted.items() if v})
 
 
-def heading(line: Line, *, size: str = "1rem") -> None:
+def heading(line: Line, *, large: bool = False) -> None:
     """A set's name beside a mark in its colour, the same on every page."""
     from cdp.figures.palette import named_sign
 
-    sign = named_sign(line.name)
-    mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
-    st.html(
-        f"<div style='font-weight:600;font-size:{size};overflow-wrap:anywhere'>{mark}"
-        f" {html.escape(line.name)}</div>"
-    )
+    cls = "cdp-heading cdp-first" + (" cdp-lead" if large else "")
+    st.html(markup.heading(line.name, named_sign(line.name), cls=cls))
 
 
 def facts(line: Line) -> str:
@@ -51,6 +69,88 @@ def facts(line: Line) -> str:
     guided = line.config.guidance.loss != "none"
     parts += [line.loss.split(" (")[0], f"strength {line.strength}"] if guided else ["unguided"]
     return plain(" · ".join([*parts, f"seed {line.config.seed}"]))
+
+
+@st.dialog("Delete this set?")
+def ask_delete(line: Line) -> None:
+    """A question over the page; the page is drawn anew after either answer."""
+    images = f"({line.count:,} images) " if line.count else ""
+    st.write(
+        f"**{plain(line.name)}** {images}moves to the trash, `{trash_dir()}`. Moving it back from"
+        " there undoes this."
+    )
+
+    def delete() -> str:
+        place = delete_set(line.name)
+        go()
+        return f"{line.name} was moved to {place}."
+
+    yes, no = st.columns(2)
+    clicked = attempt, (DELETED, delete, "Not deleted")
+    # A rerun of the whole page closes the question.
+    if yes.button(
+        "Move to trash", type="primary", width="stretch", on_click=clicked[0], args=clicked[1]
+    ):
+        st.rerun()
+    if no.button("Keep it", width="stretch"):
+        st.rerun()
+
+
+def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
+    """Up to ``limit`` row numbers: the first image of every class in order of class, then the
+    second of every class, ..."""
+    turn = np.empty(len(label), np.int64)
+    for value in np.unique(label):
+        where = np.flatnonzero(label == value)
+        turn[where] = np.arange(len(where))
+    return np.lexsort((label, turn))[:limit]
+
+
+def first_rows(samples: SampleSet, limit: int) -> np.ndarray:
+    """Up to ``limit`` row numbers for a picture of the whole set: classes by turn, the first images
+    of a set without labels."""
+    return (
+        np.arange(min(limit, len(samples)))
+        if samples.label is None
+        else rows_by_turn(samples.label, limit)
+    )
+
+
+def rows_of_page(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
+    """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in
+    file order."""
+    if value is None:
+        return np.arange(page * size, min((page + 1) * size, len(samples)))
+    return rows_of_class(samples.labels("a class"), value, page, size)
+
+
+def rows_of_class(label: np.ndarray, value: int, page: int, size: int) -> np.ndarray:
+    """Row numbers of one page (from 0) of ``size`` images of class ``value``, of all labels
+    (n,)."""
+    return np.flatnonzero(label == value)[page * size : (page + 1) * size]
+
+
+def page_count(images: int, size: int) -> int:
+    """Pages of ``size`` that ``images`` fill; an empty class still has one, empty, page."""
+    return max(1, -(-images // size))
+
+
+def classes_in(*labels: np.ndarray | None) -> list[int]:
+    """Class numbers that appear in any of the arrays, ascending; sets without labels have none."""
+    return sorted({int(v) for label in labels if label is not None for v in np.unique(label)})
+
+
+def names_in(sets: Sequence[SampleSet]) -> list[str]:
+    """Names of the classes that have images in any of the sets: those of the first in its order,
+    then what the others have besides."""
+    return list(
+        dict.fromkeys(one.class_names[value] for one in sets for value in classes_in(one.label))
+    )
+
+
+def number_in(samples: SampleSet, name: str) -> int:
+    """The number that a set gives the class of this name, -1 where it does not know it."""
+    return samples.class_names.index(name) if name in samples.class_names else -1
 
 
 def stamp(folder: Path) -> int:
@@ -74,7 +174,7 @@ def strip(
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _thumbnail(folder: str, changed: int) -> bytes:
-    return pictures.thumbnail_png(open_set(folder))
+    return thumbnail_png(open_set(folder))
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
@@ -82,9 +182,44 @@ def _strip(
     folder: str, changed: int, value: int | None, page: int, size: int, columns: int
 ) -> bytes | None:
     samples = open_set(folder)
-    rows = pictures.rows_of_page(samples, value, page, size)
+    rows = rows_of_page(samples, value, page, size)
     if not len(rows):
         return None
-    return pictures.grid_png(
-        np.asarray(samples.image[rows]), columns, scale=pictures.scale_for(samples.image.shape[1:])
+    images = np.asarray(samples.image[rows])
+    return grid_png(images, columns, scale=scale_for(samples.image.shape[1:]))
+
+
+def grid_png(image: np.ndarray, columns: int, *, scale: int, gap: int = 2) -> bytes:
+    """Images as one PNG, row by row; gaps and a short last row are transparent, so that it stands
+    on any theme."""
+    from PIL import Image
+
+    shown = showable(image)
+    pixels = np.broadcast_to(shown, (*shown.shape[:3], 3)) if shown.shape[-1] == 1 else shown
+    colour = tile(np.ascontiguousarray(pixels), columns, scale=scale, gap=gap)
+    # Where a tiling of zeros stayed white, there is no image.
+    empty = tile(
+        np.zeros((len(pixels), *pixels.shape[1:3], 1), np.uint8), columns, scale=scale, gap=gap
     )
+    out = io.BytesIO()
+    Image.fromarray(np.concatenate([colour, 255 - empty], axis=-1)).save(
+        out, "PNG", compress_level=3
+    )
+    return out.getvalue()
+
+
+def thumbnail_png(samples: SampleSet) -> bytes:
+    """The picture of a set's card: one image of each of the first classes, or simply the first
+    images."""
+    rows = (
+        first_rows(samples, THUMBNAILS)
+        if samples.label is None
+        else rows_by_turn(samples.label[:5000], THUMBNAILS)
+    )
+    return grid_png(samples.image[rows], 5, scale=scale_for(samples.image.shape[1:]))
+
+
+def scale_for(shape: Sequence[int], target: int = 56) -> int:
+    """The whole factor that brings an image of (H, W, C) near ``target`` screen pixels without
+    smoothing."""
+    return max(1, round(target / max(shape[0], shape[1])))

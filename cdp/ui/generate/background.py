@@ -6,8 +6,8 @@ import streamlit as st
 
 from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError
-from cdp.ui.gallery.runs import HELP, generation_line
-from cdp.ui.kit.run_controls import POLL_SECONDS, buttons, moving, said, share
+from cdp.ui.gallery.parts import GENERATE_HELP, generation_line
+from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
@@ -53,7 +53,7 @@ def _row(run: Run) -> None:
         horizontal=True, vertical_alignment="center", border=True, key=f"run_{run.id}"
     ):
         st.progress(share(run), plain(f"{run.name}: {generation_line(run)}"))
-        buttons(run, HELP, removable=False)
+        buttons(run, GENERATE_HELP, removable=False)
         if run.state == "finished":
             st.page_link(
                 "pages/gallery.py", label="See it in the gallery", query_params={"set": run.name}

@@ -17,7 +17,7 @@ from cdp.config.generate import (
 )
 from cdp.config.presets import PRESETS
 from cdp.errors import InputError
-from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings, from_link
 from cdp.ui.kit.widgets import choice, several
@@ -108,7 +108,7 @@ FORM: Form[Generation] = Form(
 the same noise."""
 
 
-def opened(catalog: Catalog) -> Generation:
+def opened(catalog: Choices) -> Generation:
     """This session's settings; where the address changed under the page, what it says."""
     held = FORM.open()
     if held.fresh:
@@ -116,7 +116,7 @@ def opened(catalog: Catalog) -> Generation:
     return held
 
 
-def restored(flat: Flat, catalog: Catalog) -> Generation:
+def restored(flat: Flat, catalog: Choices) -> Generation:
     """The settings of a saved sheet or card; checked like a link, because the file may come from
     anywhere."""
     held = from_link(FORM, {str(name): written(value) for name, value in upgraded(flat).items()})
@@ -124,12 +124,12 @@ def restored(flat: Flat, catalog: Catalog) -> Generation:
     return held
 
 
-def settle(held: Generation, catalog: Catalog) -> None:
+def settle(held: Generation, catalog: Choices) -> None:
     """Put right what a link says of models, data sets and classes that are not here, and what does
     not fit together: the group at fault goes back to its defaults. Each is noted."""
     flat, plain, notes = held.flat, FORM.plain(), held.notes
     for name in ("model", "dataset", "encoder"):
-        names = catalog.choices(name, flat)
+        names = catalog.offered(name, flat)
         if flat[name] == plain[name] or not names or flat[name] in names:
             continue
         usual = (
@@ -174,7 +174,7 @@ def _combine(held: Generation) -> None:
 
 def controls(
     held: Generation,
-    catalog: Catalog,
+    catalog: Choices,
     warnings: Mapping[str, str],
     below: Mapping[str, Callable[[], None]],
 ) -> None:
@@ -193,10 +193,10 @@ def controls(
     )
 
 
-def _named(field: Field, held: Generation, catalog: Catalog) -> None:
+def _named(field: Field, held: Generation, catalog: Choices) -> None:
     """One of the models, encoders or data sets that are here."""
     names, titles, value = (
-        catalog.choices(field.name, held.flat) or (),
+        catalog.offered(field.name, held.flat) or (),
         catalog.titles,
         held.flat[field.name],
     )
@@ -209,7 +209,7 @@ def _named(field: Field, held: Generation, catalog: Catalog) -> None:
     choice(field, held, options, titles=titles, after=after)
 
 
-def follow_model(held: Generation, catalog: Catalog) -> None:
+def follow_model(held: Generation, catalog: Choices) -> None:
     """After another model was chosen: its data set, and only classes and an encoder that go with
     it."""
     entry = catalog.models.get(held.flat["model"])
@@ -220,7 +220,7 @@ def follow_model(held: Generation, catalog: Catalog) -> None:
     held.replace({"dataset": "", "encoder": encoder, "classes": classes})
 
 
-def _classes(field: Field, held: Generation, catalog: Catalog) -> None:
+def _classes(field: Field, held: Generation, catalog: Choices) -> None:
     names = catalog.class_names(held.flat)
     if names:
         several(

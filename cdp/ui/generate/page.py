@@ -11,12 +11,12 @@ from cdp.ui.generate.form import Generation, controls, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results
 from cdp.ui.generate.saving import take_away
-from cdp.ui.kit.catalog import Catalog
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.sheet import settings_from_png
 from cdp.work.jobs import Job
 
 
-def left_column(held: Generation, catalog: Catalog) -> None:
+def left_column(held: Generation, catalog: Choices) -> None:
     """Controls, the strength they come to at each step, and the way back from a saved sheet."""
     config = held.config_or_none()
     beside = warnings(config, conditional=bool(catalog.class_names(held.flat))) if config else {}
@@ -27,7 +27,7 @@ def left_column(held: Generation, catalog: Catalog) -> None:
     _restore_from_sheet(held, catalog)
 
 
-def right_column(job: Job | None, held: Generation, catalog: Catalog) -> None:
+def right_column(job: Job | None, held: Generation, catalog: Choices) -> None:
     """The last generation and what it came to, or what will stand here."""
     if job is None:
         _empty(held, conditional=bool(catalog.class_names(held.flat)))
@@ -107,7 +107,7 @@ def acting(points: list[tuple[float, float]]) -> str:
     )
 
 
-def _restore_from_sheet(held: Generation, catalog: Catalog) -> None:
+def _restore_from_sheet(held: Generation, catalog: Choices) -> None:
     with st.expander("Restore from a PNG sheet", key="restore"):
         # Once the file was taken over, the uploader starts empty again: a second rerun must not
         # undo what was changed since.

@@ -48,3 +48,9 @@ def difference(guided: np.ndarray, unguided: np.ndarray, gain: float = GAIN) -> 
     amount = np.clip(np.abs(signed), 0, 1)
     toward = np.where(signed > 0, _MORE, _LESS)
     return np.rint(_SAME + (toward - _SAME) * amount).astype(np.uint8)
+
+
+def showable(image: np.ndarray) -> np.ndarray:
+    """(N,H,W,C) uint8 of any C as grey or RGB: 3 channels and more show their first three, 2 their
+    first."""
+    return image[..., :3] if image.shape[-1] >= 3 else image[..., :1]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
 
 from cdp.config.fields import Field, fields_of
 from cdp.config.lab import LabConfig
+from cdp.ui.kit.choices import Classifier
 from cdp.ui.kit.widgets import choice, key_of, number_of
-from cdp.ui.lab.catalog import LabChoices
-from cdp.ui.lab.pictures import thumbnail
+from cdp.ui.lab.result import thumbnail
 from cdp.ui.lab.state import Lab, rows_of, true_class
 from cdp.ui.lab.upload import upload
 from cdp.values.types import Split
@@ -20,26 +21,26 @@ TEST, OWN = "Test image", "Upload"
 NONE, ANY = "none", -1
 
 
-def models(held: Lab, choices: LabChoices) -> None:
+def models(held: Lab, datasets: Mapping[str, str], models: Mapping[str, Classifier]) -> None:
     """Data set and models."""
     known = fields_of(LabConfig)
     key = key_of("dataset", held)
-    names = list(choices.datasets)
+    names = list(datasets)
     st.selectbox(
         known["dataset"].heading,
         names,
         names.index(held.flat["dataset"]) if held.flat["dataset"] in names else None,
         key=key,
         help=known["dataset"].tooltip,
-        format_func=lambda name: choices.datasets.get(name, name),
+        format_func=lambda name: datasets.get(name, name),
         placeholder="choose one",
         on_change=lambda: held.open_dataset(st.session_state[key]),
     )
-    if held.flat["model"] not in choices.models:
+    if held.flat["model"] not in models:
         return
-    titles = {name: one.title for name, one in choices.models.items()}
-    choice(known["model"], held, list(choices.models), titles=titles)
-    others = ["", *(name for name in choices.models if name != held.flat["model"])]
+    titles = {name: one.title for name, one in models.items()}
+    choice(known["model"], held, list(models), titles=titles)
+    others = ["", *(name for name in models if name != held.flat["model"])]
     second = held.second if held.second in others else ""
     beside = f"{key_of('second', held)}_{held.flat['model']}"
 

@@ -13,8 +13,8 @@ from cdp.config.knobs import parse
 from cdp.config.lab import REACH, LabConfig, budget_of, rounded
 from cdp.tasks.lab_images import load_upload
 from cdp.ui.kit.address import linked
+from cdp.ui.kit.choices import Classifier
 from cdp.ui.kit.held import Held
-from cdp.ui.lab.catalog import START, LabChoices
 from cdp.values.types import DatasetInfo, Split
 
 SECOND, ONLY = "second", "only"
@@ -22,6 +22,7 @@ SECOND, ONLY = "second", "only"
 in."""
 HIDDEN = ("largest",)
 """Knobs that the page sets itself."""
+START = "fashion-mnist"
 START_ROW = 4
 """The image of a first visit: a shirt, which the shipped robust encoder keeps at the conventional
 budget and the standard one does not."""
@@ -54,13 +55,13 @@ class Lab(Held):
         self.put("row", row)
         self.moves += 1
 
-    def budget(self, info: DatasetInfo, choices: LabChoices) -> tuple[float, str]:
+    def budget(self, info: DatasetInfo, models: Mapping[str, Classifier]) -> tuple[float, str]:
         """What the slider's range is measured in, and how it is called: conventional, else what the
         first model was trained for, else CIFAR-10's."""
         norm = self.flat["norm"]
         if info.conventional(norm) is not None:
             return budget_of(info, norm), "conventional"
-        first = choices.models.get(self.flat["model"])
+        first = models.get(self.flat["model"])
         trained = first.trained_for.get(norm) if first else None
         return (
             (rounded(trained), "trained for")
@@ -129,17 +130,18 @@ def settle_dataset(held: Lab, known: Mapping[str, str]) -> None:
     held.notes = notes
 
 
-def settle_models(held: Lab, choices: LabChoices) -> None:
+def settle_models(held: Lab, models: Mapping[str, Classifier]) -> None:
     """Bring the models to what is here; of those that an address named it is said."""
-    if held.flat["model"] not in choices.models:
+    if held.flat["model"] not in models:
         if held.flat["model"]:
             held.notes.append(
-                f"model: {quoted(held.flat['model'])} is not here, so {choices.first} is used."
+                f"model: {quoted(held.flat['model'])} is not here, so {next(iter(models), '')} is used."
             )
-        _set(held, "model", choices.first)
+        _set(held, "model", next(iter(models), ""))
     if held.second is None:
-        held.second = choices.beside(held.flat["model"])
-    if held.second and held.second not in choices.models:
+        others = (n for n, one in models.items() if n != held.flat["model"] and not one.trained_for)
+        held.second = next(others, "")  # one that was not trained to withstand anything
+    if held.second and held.second not in models:
         held.notes.append(f"second: {quoted(held.second)} is not here, so one model is shown.")
         held.second = ""
     if held.second == held.flat["model"]:

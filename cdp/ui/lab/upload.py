@@ -10,7 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cdp.errors import CdpError
 from cdp.tasks.lab_images import Upload, form_of, load_upload, read_upload, save_upload
 from cdp.ui.kit.words import plain
-from cdp.ui.lab.pictures import thumbnail
+from cdp.ui.lab.result import thumbnail
 from cdp.ui.lab.state import Lab
 from cdp.values.text import image_size
 from cdp.values.types import DatasetInfo

@@ -14,7 +14,7 @@ import streamlit as st
 
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from cdp.ui.theory.form import relevant
 from cdp.ui.theory.state import PLAIN
 from cdp.work.helper import Errand

@@ -14,8 +14,8 @@ from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
 from cdp.config.titles import TITLES
 from cdp.tasks.theory_images import Place
 from cdp.tasks.theory_words import caveats, place_rows, unplaced
-from cdp.ui.explore.catalog import Choices, read_choices
-from cdp.ui.kit.side import side, waiting
+from cdp.ui.kit.ask import side, waiting
+from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.words import plain
 from cdp.ui.theory import data
 from cdp.ui.theory.parts import chart, numbers
@@ -34,13 +34,13 @@ def settle(held: Theory) -> Choices:
     page's own choice taken."""
     choices = read_choices()
     held.chosen = choices.aliases.get(held.chosen, held.chosen)
-    if held.chosen and held.chosen not in choices.sets:
+    if held.chosen and held.chosen not in choices.explorable:
         held.notes.append(
             f"set: {quoted(held.chosen)} is not here: saved sets and real splits are in the list."
         )
         held.chosen = ""
     wanted = held.encoder
-    if wanted and wanted not in choices.encoders_for([set_of(held, choices)]):
+    if wanted and wanted not in choices.eyes([set_of(held, choices)]):
         held.encoder = ""
         held.notes.append(
             f"encoder: {quoted(wanted)} is not here for this set, so {encoder_of(held, choices)} is"
@@ -51,18 +51,18 @@ def settle(held: Theory) -> Choices:
 
 def set_of(held: Theory, choices: Choices) -> str:
     """The set that is shown, "" where there is none."""
-    return held.chosen or next(iter(choices.start), "")
+    return held.chosen or next(iter(choices.first_explored), "")
 
 
 def encoder_of(held: Theory, choices: Choices) -> str:
     """The encoder that sees it: the judge where there is one."""
-    return held.encoder or choices.encoders_for([set_of(held, choices)])[0]
+    return held.encoder or choices.eyes([set_of(held, choices)])[0]
 
 
 def images(held: Theory, config: TheoryConfig, choices: Choices) -> None:
     """Choose a set and an encoder; its figures, its place on the map, and what the model leaves
     out. Raises InputError or MissingError."""
-    if not choices.sets:
+    if not choices.explorable:
         _empty()
         return
     _choose(held, choices)
@@ -98,22 +98,22 @@ def _choose(held: Theory, choices: Choices) -> None:
         def chosen() -> None:
             setattr(held, name, st.session_state[key])
             held.notes = []
-            if name == "chosen" and held.encoder not in choices.encoders_for([held.chosen]):
+            if name == "chosen" and held.encoder not in choices.eyes([held.chosen]):
                 held.encoder = ""
 
         return chosen
 
     name = set_of(held, choices)
-    encoders = choices.encoders_for([name])
-    key = f"theory_set_{held.turn}", f"theory_encoder_{held.turn}_{choices.sets[name]}"
+    encoders = choices.eyes([name])
+    key = f"theory_set_{held.turn}", f"theory_encoder_{held.turn}_{choices.explorable[name]}"
     left, right = st.columns(2, gap="small")
     left.selectbox(
         "Sample set",
-        list(choices.sets),
-        list(choices.sets).index(name),
+        list(choices.explorable),
+        list(choices.explorable).index(name),
         key=key[0],
         on_change=put("chosen", key[0]),
-        format_func=lambda one: one if one in choices.images else f"{one} (real)",
+        format_func=lambda one: one if one in choices.sets else f"{one} (real)",
         help="A saved set, or a real split.",
     )
     right.selectbox(

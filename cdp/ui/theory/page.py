@@ -9,7 +9,7 @@ import streamlit as st
 from cdp.config.theory import TheoryConfig
 from cdp.errors import CdpError, InputError
 from cdp.ui.components.chart import load_plotly
-from cdp.ui.explore.catalog import Choices
+from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.words import plain
 from cdp.ui.theory.command import elsewhere, explained

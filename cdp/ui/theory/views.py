@@ -11,7 +11,7 @@ import streamlit as st
 
 from cdp.config.theory import TheoryConfig
 from cdp.config.titles import TITLES
-from cdp.ui.kit.side import waiting
+from cdp.ui.kit.ask import waiting
 from cdp.ui.theory import data
 from cdp.ui.theory.parts import chart, numbers
 

@@ -14,20 +14,19 @@ from cdp.errors import CdpError
 from cdp.models.encoders import BEST, CARD
 from cdp.ui.components.chart import chart
 from cdp.ui.generate.results import to_csv
+from cdp.ui.kit.choices import Choices, info_of
 from cdp.ui.kit.command import config_yaml
-from cdp.ui.kit.run_controls import POLL_SECONDS, use_settings
-from cdp.ui.kit.run_lists import log_fold
-from cdp.ui.train.catalog import TrainChoices, info_of
+from cdp.ui.kit.markup import heading
+from cdp.ui.kit.runlist import POLL_SECONDS, log_fold, use_settings
 from cdp.ui.train.examples import EXAMPLES, pictures
-from cdp.ui.train.list import followers
 from cdp.ui.train.outcome import outcome
-from cdp.ui.train.rows import heading_html, standing
+from cdp.ui.train.runs import standing
 from cdp.ui.train.state import Trained, plain_of, value_text
 from cdp.work.records import Run, get_run
 from cdp.work.resources import RESOURCES, read_resources
 
 
-def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None:
+def detail(held: Trained, watched: Sequence[Run], choices: Choices) -> None:
     """The chosen one of the watched runs; polls while it moves."""
     if not watched:
         return
@@ -37,7 +36,7 @@ def detail(held: Trained, watched: Sequence[Run], choices: TrainChoices) -> None
     from cdp.ui.train.curves import signs_of
 
     with st.container():
-        st.html(heading_html(run.name, signs_of(list(names)).get(run.id)))
+        st.html(heading(run.name, signs_of(list(names)).get(run.id)))
         _another(held, names, opened)
     with st.container(key="train_detail"):
         st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(
@@ -64,7 +63,7 @@ def _another(held: Trained, names: Mapping[str, str], opened: str) -> None:
         )
 
 
-def class_names(run: Run, choices: TrainChoices) -> tuple[str, ...]:
+def class_names(run: Run, choices: Choices) -> tuple[str, ...]:
     """Of the data set trained on; () where that is not here any more."""
     try:
         return (
@@ -82,7 +81,7 @@ def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
     except CdpError:
         st.caption("This run was removed.")
         return
-    outcome(run, standing(run, followers()))
+    outcome(run, standing(run))
     if (run.folder / BEST / CARD).is_file():
         st.page_link(
             "pages/evaluate.py",

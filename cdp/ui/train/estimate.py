@@ -10,7 +10,7 @@ import streamlit as st
 
 from cdp.config.train import TrainConfig
 from cdp.data.mixing import steps_per_epoch
-from cdp.ui.kit.side import side
+from cdp.ui.kit.ask import side
 from cdp.ui.kit.words import plain
 from cdp.values.text import bytes_text, duration
 from cdp.work.helper import Errand

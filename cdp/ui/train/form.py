@@ -22,6 +22,7 @@ from cdp.config.train import (
     set_title,
 )
 from cdp.errors import CdpError, InputError
+from cdp.ui.kit.choices import Choices, info_of
 from cdp.ui.kit.widgets import (
     bound,
     choice,
@@ -32,7 +33,6 @@ from cdp.ui.kit.widgets import (
     text_of,
 )
 from cdp.ui.kit.words import plain
-from cdp.ui.train.catalog import TrainChoices, info_of
 from cdp.ui.train.estimate import known_epoch
 from cdp.ui.train.state import (
     CUSTOM,
@@ -121,7 +121,7 @@ GROUPS = (
 )
 
 
-def dataset_of(held: Trained, choices: TrainChoices) -> tuple[DatasetInfo | None, str]:
+def dataset_of(held: Trained, choices: Choices) -> tuple[DatasetInfo | None, str]:
     """What is known of the data set, or why it cannot be used."""
     try:
         return info_of(held.flat["dataset"], choices), ""
@@ -129,7 +129,7 @@ def dataset_of(held: Trained, choices: TrainChoices) -> tuple[DatasetInfo | None
         return None, sentence(error)
 
 
-def form(held: Trained, choices: TrainChoices, info: DatasetInfo | None, wrong: str) -> None:
+def form(held: Trained, choices: Choices, info: DatasetInfo | None, wrong: str) -> None:
     """All controls, top to bottom. info, wrong: of the data set, as ``dataset_of`` answers."""
     with st.container(key="train_form", gap="small"):
         _preset(held)
@@ -174,7 +174,7 @@ def _other_unit(flat: Mapping[str, Any]) -> str:
     return counted(epochs, "epoch") if steps is None else counted(steps, "step")
 
 
-def settle(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
+def settle(held: Trained, choices: Choices, info: DatasetInfo | None) -> None:
     """Without synthetic sets that are not here or do not fit the data set, which is said."""
     if info is None or not held.flat["synthetic"]:
         return
@@ -231,7 +231,7 @@ def _preset(held: Trained) -> None:
     )
 
 
-def _dataset(held: Trained, choices: TrainChoices, info: DatasetInfo | None, wrong: str) -> None:
+def _dataset(held: Trained, choices: Choices, info: DatasetInfo | None, wrong: str) -> None:
     """The data set by name, or a path that is typed; what is wrong with it stands below."""
     field = fields_of(TrainConfig)["dataset"]
     options = [*choices.builtin, *choices.imported]
@@ -304,7 +304,7 @@ def _epochs_text(epochs: float) -> str:
 
 
 def _rows(
-    group: Group, held: Trained, choices: TrainChoices, info: DatasetInfo | None, *, advanced: bool
+    group: Group, held: Trained, choices: Choices, info: DatasetInfo | None, *, advanced: bool
 ) -> None:
     known = fields_of(TrainConfig)
     for row in group.rows:
@@ -330,7 +330,7 @@ def _rows(
                 _control(known[name], held, choices, info)
 
 
-def _control(field: Field, held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
+def _control(field: Field, held: Trained, choices: Choices, info: DatasetInfo | None) -> None:
     if field.kind == "names":
         _synthetic(field, held, choices, info)
     elif field.kind == "choice":
@@ -372,9 +372,7 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
     )
 
 
-def _synthetic(
-    field: Field, held: Trained, choices: TrainChoices, info: DatasetInfo | None
-) -> None:
+def _synthetic(field: Field, held: Trained, choices: Choices, info: DatasetInfo | None) -> None:
     fitting = choices.fitting(held.flat["dataset"], info)
     options = [*fitting, *ceilings(held.flat, [choices.sets[name].count for name in fitting])]
     if options:
@@ -424,7 +422,7 @@ def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
     )
 
 
-def _named(name: str, dataset: str, choices: TrainChoices) -> str:
+def _named(name: str, dataset: str, choices: Choices) -> str:
     if name.startswith(FURTHER_REAL):
         return f"{set_title(name)}: the ceiling"
     one = choices.sets[name]
@@ -477,7 +475,7 @@ def _automatic(held: Trained) -> str:
         return ""
 
 
-def _advanced(held: Trained, choices: TrainChoices, info: DatasetInfo | None) -> None:
+def _advanced(held: Trained, choices: Choices, info: DatasetInfo | None) -> None:
     known = fields_of(TrainConfig)
     was = plain_of(held.base)
     moved = sum(field.advanced and held.flat[name] != was[name] for name, field in known.items())

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cdp.statistics.shares import share_interval
 from cdp.ui.kit.words import plain
-from cdp.ui.train.rows import Standing, epoch_line
+from cdp.ui.train.runs import Standing, epoch_line
 from cdp.values.text import at_step, bounds_text, share_text
 from cdp.values.types import NEVER_ROBUST
 from cdp.work.records import Run

@@ -8,13 +8,12 @@ import streamlit as st
 from cdp.config.train import TrainConfig, budget
 from cdp.data.names import valid_name
 from cdp.errors import InputError
-from cdp.ui.kit.run_controls import moving, said
+from cdp.ui.kit.choices import Choices
+from cdp.ui.kit.runlist import moving, of_kind, said
 from cdp.ui.kit.words import plain
-from cdp.ui.train.catalog import TrainChoices
 from cdp.ui.train.detail import detail
 from cdp.ui.train.estimate import estimate, known_warnings
-from cdp.ui.train.list import list_of_runs
-from cdp.ui.train.rows import train_runs, watching
+from cdp.ui.train.runs import list_of_runs, watching
 from cdp.ui.train.start import start
 from cdp.ui.train.state import Trained
 from cdp.values.types import DatasetInfo
@@ -73,7 +72,7 @@ def _beside(held: Trained, config: TrainConfig, info: DatasetInfo, runs: list[Ru
         )
 
 
-def results(held: Trained, runs: list[Run], choices: TrainChoices) -> None:
+def results(held: Trained, runs: list[Run], choices: Choices) -> None:
     """The runs and what is watched of them, or what will stand here."""
     if not runs:
         said()
@@ -99,7 +98,7 @@ def results(held: Trained, runs: list[Run], choices: TrainChoices) -> None:
 
 def runs_here() -> list[Run]:
     """All training runs, newest first."""
-    return train_runs(list_runs())
+    return of_kind(list_runs(), "train")
 
 
 def _empty() -> None:

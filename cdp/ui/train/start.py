@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cdp.config.train import automatic_name
 from cdp.errors import CdpError
 from cdp.tasks.registry import TASKS
-from cdp.ui.kit.run_controls import forget, say_wrong
+from cdp.ui.kit.runlist import forget, say_wrong
 from cdp.ui.train.state import Trained
 from cdp.work import launch
 from cdp.work.failures import sentence

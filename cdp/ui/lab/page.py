@@ -3,6 +3,7 @@ on the right."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -12,14 +13,13 @@ from cdp.config.lab import REACH, LabConfig, budgets, rounded
 from cdp.data.registry import load_split
 from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
+from cdp.ui.kit.ask import side
+from cdp.ui.kit.choices import Classifier, read_choices
 from cdp.ui.kit.frame import warned
-from cdp.ui.kit.side import side
 from cdp.ui.kit.widgets import bound
 from cdp.ui.kit.words import plain
 from cdp.ui.lab import form
-from cdp.ui.lab.catalog import LabChoices, datasets, models_of
-from cdp.ui.lab.data import Question, answered
-from cdp.ui.lab.drawn import draw
+from cdp.ui.lab.result import Question, answered, draw
 from cdp.ui.lab.state import Lab, lab, settle_dataset, settle_models, settle_values, write_url
 from cdp.values.text import NORMS
 from cdp.values.types import Split
@@ -28,27 +28,28 @@ from cdp.work.failures import sentence
 
 def lab_view() -> None:
     """Draw the lab; its settings are kept for the session and told by the address."""
-    held, known = lab(), datasets()
+    held, choices = lab(), read_choices()
+    known = choices.attackable
     settle_dataset(held, known)
-    choices = LabChoices(known, models_of(held.flat["dataset"]))
-    settle_models(held, choices)
+    models = choices.classifiers(held.flat["dataset"])
+    settle_models(held, models)
     split, wrong = _split(held.flat["dataset"])
-    budget, called = held.budget(split.info, choices) if split else (0.0, "")
+    budget, called = held.budget(split.info, models) if split else (0.0, "")
     if split:
         settle_values(held, split, rounded(REACH * budget))
     warned(held.notes)
     left, right = st.columns([4, 11], gap="large")
     with left, st.container(key="lab_form", gap="small"):
-        form.models(held, choices)
+        form.models(held, known, models)
         if split:
             form.image(held, split)
             form.attack(held, split)
     with right:
-        if split is None or not choices.models:
+        if split is None or not models:
             st.error(plain(wrong)) if wrong else _nothing()
         else:
             with st.container(key="live"):
-                _results(held, choices, split, budget, called)
+                _results(held, models, split, budget, called)
     write_url(held)
 
 
@@ -78,7 +79,9 @@ def _nothing() -> None:
         st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
 
 
-def _results(held: Lab, choices: LabChoices, split: Split, budget: float, called: str) -> None:
+def _results(
+    held: Lab, models: Mapping[str, Classifier], split: Split, budget: float, called: str
+) -> None:
     """Budget, then everything that follows from it."""
     if held.uploading and not held.flat["image"]:
         with st.container(border=True, key="empty"):
@@ -93,7 +96,7 @@ def _results(held: Lab, choices: LabChoices, split: Split, budget: float, called
     try:
         names = [name for name in (held.flat["model"], held.second) if name]
         configs = [held.config(name, budget) for name in names]
-        questions = [Question(choices.models[c.model].title, c, subject_of(c)) for c in configs]
+        questions = [Question(models[c.model].title, c, subject_of(c)) for c in configs]
         answered(questions)
     except (CdpError, OSError) as error:
         st.error(plain(f"{sentence(error)}."))

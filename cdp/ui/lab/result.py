@@ -1,24 +1,32 @@
-"""The right column of the Attack lab: what was found about each model, in words, pictures and
-figures."""
+"""The right column of the Attack lab: one or two models attacked with the same image, in words,
+pictures and figures. The caches answer, or the helper process is asked."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from cdp.config.lab import LabConfig
 from cdp.figures.palette import Sign, named_signs
-from cdp.tasks.lab import STARTS, Figures, LabResult
-from cdp.ui.kit.side import waiting
+from cdp.tasks import lab
+from cdp.tasks.lab import STARTS, Figures, LabResult, Smallest, Subject
+from cdp.ui.kit.ask import Kind, side, take_back, waiting
+from cdp.ui.kit.markup import Html, heading, image, joined, tag
+from cdp.ui.kit.pictures import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.words import plain
 from cdp.ui.lab import words
-from cdp.ui.lab.data import Question, pending
-from cdp.ui.lab.pictures import heading, told, triptych
 from cdp.ui.lab.state import Lab
-from cdp.values.text import NORMS, budget_text
+from cdp.values.text import NORMS, budget_text, class_name
 from cdp.values.types import DatasetInfo
+from cdp.work.helper import Errand
 
+PATIENCE = 0.4
+"""Seconds that a page run waits for an attack, so that a quick one is drawn at once and not after a
+poll."""
 ROOM_PX = 12
 """Room around the ruler in the slot that it shares with what is being waited for, so that nothing
 below it jumps."""
@@ -26,6 +34,80 @@ KEPT = 8
 """Results of earlier settings that a session holds, to show them faded until the new ones are
 there."""
 _LAST = "lab_last"
+Awaited = list[tuple[str, Kind, Errand]]
+
+
+@dataclass
+class Question:
+    """One model of the lab. subject: its image and weights; result, smallest: None until they are
+    there, errand and search ask for them."""
+
+    title: str
+    config: LabConfig
+    subject: Subject
+    result: LabResult | None = None
+    smallest: Smallest | None = None
+    errand: Errand | None = None
+    search: Errand | None = None
+
+
+def answered(questions: Sequence[Question]) -> None:
+    """Fill in what is known and ask for the rest: first every attack, and the smallest budgets once
+    all of those are there."""
+    attacks = [errand for question in questions if (errand := _attack(question)) is not None]
+    if attacks:
+        # A search must not keep a moved slider waiting; it is asked for again below.
+        take_back("lab", attacks)
+        end = time.monotonic() + PATIENCE
+        for question in questions:
+            left = max(0.0, end - time.monotonic())
+            if question.errand is not None and question.errand.wait(left):
+                question.result = lab.attack_of(question.config, question.subject).known()
+    searches = []
+    if all(question.result is not None for question in questions):
+        searches = [errand for question in questions if (errand := _search(question)) is not None]
+    take_back("lab", [*attacks, *searches])
+
+
+def pending(questions: Sequence[Question]) -> tuple[Awaited, Awaited]:
+    """(attacks, searches) that are awaited, each with its title."""
+    attacks: Awaited = [
+        (f"Attacking {one.title}", "looks", one.errand)
+        for one in questions
+        if one.result is None and one.errand is not None
+    ]
+    searches: Awaited = [
+        (f"Smallest budget of {one.title}", "looks", one.search)
+        for one in questions
+        if one.smallest is None and one.search is not None
+    ]
+    return attacks, searches
+
+
+def _attack(question: Question) -> Errand | None:
+    question.result = lab.attack_of(question.config, question.subject).known()
+    if question.result is None:
+        question.errand = _ask(question, search=False)
+    return question.errand
+
+
+def _search(question: Question) -> Errand | None:
+    question.smallest = lab.smallest_of(question.config, question.subject).known()
+    if question.smallest is None:
+        question.search = _ask(question, search=True)
+    return question.search
+
+
+def _ask(question: Question, *, search: bool) -> Errand:
+    config, subject = question.config, question.subject
+    key = (lab.smallest_of if search else lab.attack_of)(config, subject).key
+    payload = {
+        "config": config.model_dump(mode="json") | ({"epsilon": None} if search else {}),
+        "search": search,
+    }
+    return side("looks").ask(
+        "lab", payload, kind=f"{subject.weights} {search}", size=config.steps, of=key
+    )
 
 
 def draw(
@@ -81,23 +163,78 @@ def _model(
 ) -> None:
     """One model. alone: whether it has the whole width, and so room for two columns."""
     current = question.result is not None
+    names = info.classes
     first, then = st.columns(2, gap="large") if alone else (st.container(), st.container())
     with first:
-        said = (
-            told(shown[0], question.smallest, info.classes) if shown is not None and current else ""
-        )
-        st.html(heading(question.title, sign) + said)
+        head = heading(question.title, sign, cls="cdp-heading cdp-first")
         if shown is None:
+            st.html(head)
             return
         result, config = shown
-        st.html(triptych(result, info.classes, faded=not current))
+        st.html(joined(head, verdict_html(result, question.smallest, names) if current else ""))
+        st.html(triptych(result, names, faded=not current))
         if alone:
             _path(question.title, result.figures, config, number)
     with then:
-        _bars(question, result.figures, info.classes, number)
+        _bars(question, result.figures, names, number)
         if not alone:
             _path(question.title, result.figures, config, number)
-        _numbers(result.figures, config, info.classes)
+        _numbers(result.figures, config, names)
+
+
+def verdict_html(result: LabResult, smallest: Smallest | None, names: Sequence[str]) -> Html:
+    """The verdict: its sign and word first, so that colour is not the only sign."""
+    kind = words.verdict(result.figures)
+    head = tag("strong", f"{words.HEADS[kind]}.", cls="" if kind == "stands" else "cdp-wrong")
+    text = words.sentence(result.figures, smallest, names)
+    return tag("p", head, f" {text}", role="status", cls="cdp-verdict")
+
+
+def triptych(result: LabResult, names: Sequence[str], *, faded: bool = False) -> Html:
+    """Clean image, perturbation and attacked image with what the model says, enlarged so that single
+    pixels are seen. faded: whether they are of settings that have changed since."""
+    figures, clean, adversarial = result.figures, result.image[None], result.adversarial[None]
+    gain = gain_of(clean, adversarial)
+    colours = (
+        ", blue darker, orange brighter" if result.image.shape[-1] == 1 else ", around mid-grey"
+    )
+    same = not np.any(np.abs(adversarial - clean / np.float32(255)) > 1e-6)
+    # Without the alpha channel of a perturbation, which would hide it.
+    change = perturbation(clean, adversarial, gain)[0][..., :3]
+    cells = (
+        ("Clean", result.image, _said(figures.clean, figures.before, names, figures.label)),
+        ("Perturbation", change, tag("span", "no change" if same else f"× {gain}{colours}")),
+        (
+            "Attacked",
+            in_levels(result.adversarial),
+            _said(figures.attacked, figures.after, names, figures.label),
+        ),
+    )
+    return tag(
+        "div",
+        *(
+            tag(
+                "figure",
+                tag("figcaption", title, cls="cdp-quiet"),
+                image(png(pixels), f"{title} image", "cdp-pixels cdp-framed"),
+                tag("div", below),
+            )
+            for title, pixels, below in cells
+        ),
+        cls="cdp-triptych" + (" cdp-faded" if faded else ""),
+    )
+
+
+def thumbnail(pixels: np.ndarray, alt: str) -> Html:
+    """The chosen image, in the left column."""
+    return image(png(pixels), alt, "cdp-pixels cdp-framed cdp-thumb")
+
+
+def _said(value: int, probabilities: Sequence[float], names: Sequence[str], label: int) -> Html:
+    """What the model says; marked where it is wrong."""
+    name = class_name(names, value)
+    word = f"✓ {name}" if value == label else tag("span", f"✗ {name}", cls="cdp-wrong")
+    return joined(word, f" {probabilities[value]:.2f}")
 
 
 def _bars(question: Question, found: Figures, names: tuple[str, ...], number: int) -> None:

@@ -1,0 +1,256 @@
+"""Evaluations as the page lists them: what each is of, how its number is called, how far it is and
+what came out; in detail what stands after every attack, an upper bound that only falls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from cdp.config.evaluate import EvaluateConfig
+from cdp.errors import CdpError
+from cdp.statistics.shares import share_interval
+from cdp.ui.evaluate.state import Evaluated, shown_run
+from cdp.ui.evaluate.stored import report_of
+from cdp.ui.kit.markup import Html, heading, joined, line, row, tag
+from cdp.ui.kit.runlist import (
+    POLL_SECONDS,
+    Help,
+    RunList,
+    error_sentence,
+    journal_of,
+    log_fold,
+    run_bar,
+    run_list,
+    state_line,
+    use_settings,
+)
+from cdp.ui.kit.wording import facts
+from cdp.ui.kit.words import plain
+from cdp.values.text import counted, share_text, share_with_bounds
+from cdp.work.records import Run, get_run
+
+WEIGHTS = ("best", "last")
+"""Of a training whose both sets of weights are evaluated, in this order."""
+REMEDY = {
+    "interrupted": (
+        "Its process is gone, perhaps by a restart of the machine. Resume goes on after the last"
+        " finished batch."
+    ),
+    "stopped": "Stopped. Resume goes on after the last finished batch.",
+    "failed": "Resume tries again after the last finished batch.",
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """No more than ``robust`` of n images withstand, whatever comes after ``attacks`` finished
+    attacks. weights: 0 for the first set; so_far: whether a part of the next attack counts too."""
+
+    weights: int
+    attacks: int
+    robust: float
+    n: int
+    so_far: bool = False
+
+
+def list_of_evaluations(held: Evaluated, runs: Sequence[Run]) -> None:
+    """Nothing where there is none."""
+
+    def shown(found: Sequence[Run]) -> str:
+        run = shown_run(held, found)
+        return run.id if run else ""
+
+    def draw(run: Run, shown: str) -> None:
+        so_far = [] if run.over else bounds(run)
+        st.html(row_html(run, so_far, shown=run.id == shown), width="stretch")
+
+    def show(run: Run, shown: str) -> None:
+        if run.id != shown:
+            st.button(
+                "Show",
+                key=f"show-{run.id}",
+                on_click=lambda: setattr(held, "report", run.id),
+                help=f"What came out of {plain(run.name)}, below the list.",
+            )
+
+    run_list(RUNS, runs, shown, draw, show)
+
+
+def bounds(run: Run) -> list[Bound]:
+    """What stood after every attack, and what stands now, in the order it was measured."""
+    measured = [bound for point in journal_of(run).points if (bound := _bound(point.values))]
+    first: dict[tuple[int, int], Bound] = {}
+    for bound in measured:
+        first.setdefault((bound.weights, bound.attacks), bound)
+    stages = list(first.values())
+    if measured and measured[-1] is not stages[-1]:
+        stages.append(replace(measured[-1], so_far=True))
+    return stages
+
+
+def _bound(values: Mapping[str, float]) -> Bound | None:
+    """A point counts the attack under way from 0, which is how many are finished."""
+    try:
+        one = Bound(
+            int(values.get("weights", 0)), int(values["stage"]), values["robust"], int(values["n"])
+        )
+    except KeyError:
+        return None
+    return one if 0 <= one.robust <= 1 and one.n > 0 and one.attacks >= 0 else None
+
+
+def bound_text(found: Sequence[Bound]) -> str:
+    """The upper bound as it stands: "at most 64.1 % so far"; of both weights where there are two;
+    empty before the first batch."""
+    latest = {one.weights: one for one in found}
+    if len(latest) < 2:
+        return "".join(f"at most {share_text(one.robust)} so far" for one in latest.values())
+    return ", ".join(
+        f"{WEIGHTS[k]} at most {share_text(one.robust)}"
+        for k, one in sorted(latest.items())
+        if 0 <= k < len(WEIGHTS)
+    )
+
+
+def outcome_text(run: Run) -> str:
+    """What came out: "60.3 % (57.2 to 63.3) withstand, 85.1 % clean"; empty where nothing has."""
+    robust, clean, n = (
+        _number(run.result, name) for name in ("robust_accuracy", "clean_accuracy", "n")
+    )
+    if robust is None or n is None or n < 1 or not 0 <= robust <= 1:
+        return ""
+    told = f"{share_with_bounds(share_interval(robust, n, int(n)))} withstand"
+    return told if clean is None else f"{told}, {share_text(clean)} clean"
+
+
+def label_of(run: Run) -> str:
+    """How the number of an evaluation has to be called; empty before there is one."""
+    label = (run.result or {}).get("label")
+    return str(label)[:200] if isinstance(label, str) else ""
+
+
+def row_html(run: Run, stages: Sequence[Bound], *, shown: bool) -> Html:
+    """One evaluation. stages: of one that moves; shown: whether its report stands below."""
+    head = joined(tag("span", "▸ ", aria_hidden="true"), run.name) if shown else run.name
+    if run.state == "finished":
+        lines = [line(outcome_text(run), "cdp-strong"), state_line(run, "", label_of(run))]
+    else:
+        notice = "" if run.over else run.notice or ""
+        status = " · ".join(part for part in (notice, bound_text(stages)) if part)
+        lines = [state_line(run), status, run_bar(run)]
+    return row(head, *lines, small=facts(run.config), error=run.error)
+
+
+def detail(held: Evaluated, run: Run) -> None:
+    """Everything of one evaluation: its report, how far it is, or why it has none; polls while it
+    moves."""
+    st.html(heading(run.name))
+    with st.container(key="evaluate_detail"):
+        if run.state == "finished":
+            _finished(held, run)
+        elif run.over:
+            _ended(held, run)
+        else:
+            st.fragment(_moving, run_every=POLL_SECONDS)(run.id)
+
+
+def _finished(held: Evaluated, run: Run) -> None:
+    try:
+        report = report_of(run.folder)
+    except CdpError as error:
+        st.error(plain(f"{error}."))
+        _again(held, run)
+        return
+    from cdp.ui.evaluate.report import show_report
+
+    show_report(held, run, report)
+
+
+def _ended(held: Evaluated, run: Run) -> None:
+    """Why there is no report, and the way on."""
+    if run.error:
+        say = st.error if run.state == "failed" else st.warning
+        say(plain(error_sentence(run.error)))
+    if run.config is not None:
+        st.info(REMEDY[run.state])
+    _stages(run)
+    _again(held, run)
+    log_fold(run)
+
+
+def _moving(run_id: str) -> None:
+    try:
+        run = get_run(run_id)
+    except CdpError:
+        st.caption("This evaluation was removed.")
+        return
+    _stages(run)
+    st.caption("The report appears here once everything is measured.")
+    log_fold(run)
+
+
+def _stages(run: Run) -> None:
+    if stages := bounds(run):
+        st.html(stages_html(stages, None if run.over else run.notice))
+
+
+def _again(held: Evaluated, run: Run) -> None:
+    config = run.config
+    if isinstance(config, EvaluateConfig):
+        use_settings(run.id, lambda: held.use(config))
+
+
+def stages_html(stages: Sequence[Bound], notice: str | None) -> Html:
+    """One bar for each attack that is done and one for what stands now. stages: one or more; notice:
+    what is on its way, in words, whose beginning names the attack."""
+    several = len({bound.weights for bound in stages}) > 1
+    attack = (notice or "").partition(":")[0] if ":" in (notice or "") else ""
+    text = (
+        f"Share of {stages[-1].n:,} images that still stand. Robust accuracy is at most this: it"
+        " falls until the last attack is done."
+    )
+    rows = (_stage(bound, attack, several=several) for bound in stages)
+    return tag("div", tag("p", text, cls="cdp-quiet"), *rows, cls="cdp-stages")
+
+
+def _stage(bound: Bound, attack: str, *, several: bool) -> Html:
+    known = several and 0 <= bound.weights < len(WEIGHTS)
+    which = f"{WEIGHTS[bound.weights]} weights, " if known else ""
+    if bound.so_far:
+        title = f"{which}{f'during {attack}' if attack else 'now'}"
+    elif bound.attacks:
+        title = f"{which}after {counted(bound.attacks, 'attack')}"
+    else:
+        title = f"{which}without attack"
+    # Dashed where it will fall further; the words say so too.
+    level = tag(
+        "span", cls="cdp-falling" if bound.so_far else "", style=f"width:{bound.robust * 100:.1f}%"
+    )
+    return tag(
+        "div",
+        tag("span", title[:1].upper() + title[1:]),
+        tag("span", level, cls="cdp-level"),
+        tag("b", share_text(bound.robust)),
+    )
+
+
+def _number(record: Mapping[str, Any] | None, name: str) -> float | None:
+    value = (record or {}).get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+RUNS = RunList(
+    "evaluate",
+    "Evaluations",
+    Help(
+        "The finished batches are kept, and the evaluation can be resumed with the same outcome.",
+        "Goes on after its last finished batch.",
+        "Moves the evaluation and its report to the trash.",
+    ),
+    "filter by name, state, attack or data",
+    lambda run: f"{facts(run.config)} {label_of(run)}",
+    size=6,
+)

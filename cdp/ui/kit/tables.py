@@ -1,0 +1,85 @@
+"""Charts without a toolbar, and the numbers behind them a click away: a table and its CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, cast
+
+import streamlit as st
+
+from cdp.reports.csvtext import to_csv
+from cdp.ui.kit.words import plain
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Rows = Sequence[Mapping[str, Any]]
+_MIME = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".html": "text/html",
+    ".png": "image/png",
+    ".yaml": "application/yaml",
+    ".npz": "application/octet-stream",
+}
+
+
+def show_figure(figure: go.Figure, *, key: str, alt: str) -> None:
+    """A figure that is drawn once. alt: what it shows, for a screen reader."""
+    st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, key=key, alt=alt)
+
+
+def table(rows: object) -> None:
+    """Rows as wide as the page; an empty cell stays empty."""
+    st.dataframe(rows, hide_index=True, width="stretch", placeholder="")
+
+
+def download(
+    label: str, make: Callable[[], str | bytes], file: str, *, key: str, **more: Any
+) -> None:
+    """A file that is made when it is asked for. more: for the button, such as help or width."""
+    mime = _MIME[PurePath(file).suffix]
+    st.download_button(label, make, file, mime, on_click="ignore", key=key, **more)
+
+
+def csv_of(rows: Rows, file: str, *, key: str, label: str = "Download CSV") -> None:
+    """Rows as a CSV file."""
+    download(label, lambda: to_csv(rows), file, key=key)
+
+
+def fold(label: str, key: str) -> Any:
+    """A fold whose content is made when it is opened: the place for it, None while it is shut."""
+    place = st.expander(label, key=key, on_change="rerun")
+    return place if cast(bool, place.open) else None
+
+
+def numbers(title: str, rows: Callable[[], Rows], file: str, *, key: str, note: str = "") -> None:
+    """A fold with a table and its CSV. title: after "Numbers of"; note: under the table."""
+    if place := fold(f"Numbers of {title}", key):
+        with place:
+            made = rows()
+            table(made)
+            if note:
+                st.caption(plain(note))
+            csv_of(made, file, key=f"{key}_csv")
+
+
+def views(
+    label: str, names: Mapping[str, str], value: str, chosen: Callable[[str], object], *, key: str
+) -> None:
+    """Which of several views is drawn, as a row of buttons. names: title by name."""
+
+    def changed() -> None:
+        chosen(st.session_state[key] or value)
+
+    st.segmented_control(
+        label,
+        list(names),
+        default=value,
+        required=True,
+        key=key,
+        on_change=changed,
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+    )

@@ -1,0 +1,179 @@
+"""Training runs as the Train page lists them: state, time left, accuracies and settings in short, and
+a tick for the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cdp.config.titles import TITLES
+from cdp.config.train import TrainConfig, set_title
+from cdp.figures.palette import NEUTRAL, Sign
+from cdp.results.table.reached import epoch_of, steps_of
+from cdp.ui.kit.markup import Html, joined, mark, row
+from cdp.ui.kit.runlist import (
+    Help,
+    RunList,
+    journal_of,
+    run_bar,
+    run_list,
+    state_line,
+)
+from cdp.ui.kit.words import plain
+from cdp.ui.train.state import MOST_WATCHED, Trained
+from cdp.values.text import at_step, share_text
+from cdp.work.records import Run
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Accuracies of a run in 0..1 on ``n`` validation images, the robust ones under PGD; None where
+    not measured yet. n: 0 unknown."""
+
+    step: int = 0
+    epoch: int = 0
+    best_step: int = 0
+    best_epoch: int = 0
+    best: float | None = None
+    last: float | None = None
+    clean: float | None = None
+    n: int = 0
+
+
+def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
+    """Nothing where there is no run."""
+    signs: dict[str, Sign] = {}
+
+    def watched(found: Sequence[Run]) -> tuple[str, ...]:
+        ids = watching(held.watched, found)
+        signs.clear()
+        signs.update(_signs(ids))
+        return ids
+
+    def draw(run: Run, ids: tuple[str, ...]) -> None:
+        _tick(run, held, ids)
+        st.html(row_html(run, standing(run), signs.get(run.id)), width="stretch")
+
+    run_list(RUNS, runs, watched, draw)
+
+
+def _signs(watched: Sequence[str]) -> dict[str, Sign]:
+    """How the curves draw the watched runs."""
+    if not watched:
+        return {}
+    from cdp.ui.train.curves import signs_of
+
+    return signs_of(watched)
+
+
+def _tick(run: Run, held: Trained, watched: Sequence[str]) -> None:
+    """Whether the curves show this run."""
+    key = f"watch-{run.id}-{run.id in watched}"
+
+    def ticked() -> None:
+        others = [other for other in watched if other != run.id]
+        held.watch([*others, run.id] if st.session_state[key] else others)
+
+    full = len(watched) >= MOST_WATCHED and run.id not in watched
+    st.checkbox(
+        f"Watch {plain(run.name)}",
+        run.id in watched,
+        key=key,
+        on_change=ticked,
+        label_visibility="collapsed",
+        disabled=full,
+        help=f"At most {MOST_WATCHED} runs at a time." if full else None,
+    )
+
+
+def standing(run: Run) -> Standing:
+    """Where a run stands, by its journal."""
+    points = journal_of(run).points
+    if not points:
+        return Standing()
+    value = points[-1].values.get
+    return Standing(
+        steps_of(points[-1]) or 0,
+        epoch_of(points[-1]),
+        int(value("best_step", 0)),
+        int(value("best_epoch", 0)),
+        value("best_robust"),
+        value("robust_accuracy"),
+        value("clean_accuracy"),
+        int(value("n", 0)),
+    )
+
+
+def epoch_line(run: Run, now: Standing) -> str:
+    """State, optimiser steps with the epoch of the last validation, and time left."""
+    done = (
+        run.progress if run.state != "finished" and (now.epoch or run.state == "running") else None
+    )
+    epoch = f", epoch {now.epoch:,}" if now.epoch else ""
+    return state_line(run, f"step {done.done:,} of {done.count:,}{epoch}" if done else "")
+
+
+def accuracy_line(now: Standing) -> str:
+    """Best and last robust accuracy; empty before the first validation."""
+    if now.best is None or now.last is None:
+        return ""
+    best = (
+        "never above 0 %"
+        if now.best == 0
+        else f"{share_text(now.best)} best ({at_step(now.best_step, now.best_epoch)})"
+    )
+    return f"robust {best}, {share_text(now.last)} last"
+
+
+def facts(config: Any) -> str:
+    """The settings in short: method, network, data, seed."""
+    if not isinstance(config, TrainConfig):
+        return "settings cannot be read"
+    data = Path(config.dataset).name or config.dataset
+    real = "all real" if config.real is None else f"{config.real:,} real"
+    parts = [TITLES[config.method], TITLES[config.architecture], data, real]
+    if config.synthetic:
+        several = f"{len(config.synthetic)} sets"
+        what = set_title(config.synthetic[0]) if len(config.synthetic) == 1 else several
+        parts.append(f"{share_text(config.fraction, 0)} of {what}")
+    return " · ".join([*parts, f"seed {config.seed}"])
+
+
+def row_html(run: Run, now: Standing, sign: Sign | None = None) -> Html:
+    """One run: its name, where it stands, what it is. sign: how the curves draw it, None where they
+    do not."""
+    status = " · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)
+    return row(
+        joined(mark(sign), run.name),
+        status,
+        run_bar(run, (sign or NEUTRAL).color),
+        small=facts(run.config),
+        error=run.error,
+    )
+
+
+def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, ...]:
+    """The runs on the curves, in the order chosen: those that are still here; where nobody chose,
+    all that move, else the newest."""
+    if watched is None:
+        chosen = [run.id for run in reversed(runs) if not run.over] or [run.id for run in runs[:1]]
+        return tuple(chosen)
+    here: Mapping[str, Run] = {run.id: run for run in runs}
+    return tuple(one for one in watched if one in here)
+
+
+RUNS = RunList(
+    "train",
+    "Runs",
+    Help(
+        "The last finished epoch is kept, and the run can be resumed.",
+        "Goes on from its last checkpoint.",
+        "Moves the run to the trash.",
+    ),
+    "filter by name, state, method, data or seed",
+    lambda run: facts(run.config),
+)
