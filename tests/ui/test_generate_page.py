@@ -329,14 +329,14 @@ def test_only_encoders_that_can_guide_are_offered(world: Callable[..., Engine]) 
 def test_more_than_a_thousand_images_become_a_background_run(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
 ) -> None:
-    launched: list[tuple[str, GenerateConfig, str]] = []
+    launched: list[tuple[Any, GenerateConfig, str]] = []
     monkeypatch.setattr(
-        "cdp.work.launch.launch", lambda kind, config, name: launched.append((kind, config, name))
+        "cdp.work.launch.launch", lambda task, config, name: launched.append((task, config, name))
     )
     app = page(count="1001")
     assert app.button(key="generate").label == "Start background run"
     ran(app.button(key="generate").click())
-    assert [(kind, config.count, name) for kind, config, name in launched] == [
+    assert [(task.name, config.count, name) for task, config, name in launched] == [
         ("generate", 1001, "fashion-mnist-supcon-1001-seed0")
     ]
     assert page(count="1000").button(key="generate").label == "Generate"
