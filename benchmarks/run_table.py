@@ -267,7 +267,7 @@ def _write(path: Path, value: dict[str, Any]) -> None:
 def _overlay(rows: list[Row]) -> int:
     """Read the journals anew, draw the curves and make the message; bytes of it. One seed of each
     of 20 settings: the most lines there can be."""
-    from cdp.figures.curve_lines import RunCurves
+    from cdp.figures.curve_data import RunCurves
     from cdp.figures.curves import Look, training_curves
     from cdp.ui.components.packing import pack
     from cdp.ui.train.history import Histories

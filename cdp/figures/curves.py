@@ -1,16 +1,18 @@
 """Curves of training runs, panel over panel: accuracies, losses, learning rate, and how far below
-its best each run is."""
+its best each run is. Figures are plain dictionaries: checking each attribute, as plotly's own
+classes do, takes longer than a tick has."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from cdp.figures.curve_frame import Panel, frame
-from cdp.figures.curve_lines import (
+from cdp.figures.curve_data import (
     EPOCH,
     GAP,
     IMAGES,
@@ -20,12 +22,15 @@ from cdp.figures.curve_lines import (
     Entry,
     Line,
     RunCurves,
+    best,
     best_of,
     column_of,
     entries,
+    thin,
 )
-from cdp.figures.curve_traces import Pen, Trace, curve, label_of, mark
-from cdp.figures.series import best
+from cdp.figures.frame import LEGEND, in_panel, layout_name, shown, small, stacked
+from cdp.figures.palette import INK, faint
+from cdp.values.text import span_text
 
 ACCURACY, LOSSES, RATE, BEHIND = "accuracy", "losses", "rate", "gap"
 QUANTITIES = {
@@ -52,6 +57,12 @@ PARTED = 2
 UNIFIED = 4
 """Up to so many entries are told in one hover; of more, the nearest curve."""
 MINUTES, HOURS = 60.0, 3600.0
+TALL_PX, LOW_PX, GAP_PX, BOTTOM_PX, TITLE_PX = 240, 110, 56, 50, 44
+MAX_POINTS = 500
+MARKERS = 12
+"""Markers drawn on a curve; they tell curves apart, and points are found by hovering."""
+
+Trace = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,91 +91,176 @@ class Drawing:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Panel:
+    """title: what is seen; note: a smaller line under it; unit: of the y axis; key: what its zoom
+    belongs to."""
+
+    title: str
+    note: str
+    unit: str
+    key: str
+    tall: bool = False
+    log: bool = False
+    from_zero: bool = False
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """How one curve of an entry is drawn. part: its name beside others of the entry ("" where it is
+    alone).
+
+    digits: plotly's format of a value; unit: after it; band: whether single runs have one.
+    """
+
+    digits: str
+    unit: str
+    part: str = ""
+    dash: str = "solid"
+    band: bool = False
+
+
 def training_curves(runs: Sequence[RunCurves], look: Look) -> Drawing:
     """Every chosen quantity of every run. A run keeps its colour and its marks whatever else is
     drawn; dashes tell curves of one run apart."""
-    shown = [run for run in runs if _on_axis(run, look.x)]
-    drawn = entries(shown, mean=look.mean)
-    unit, at = _x_unit(shown, look.x)
-    pen = Pen(
-        0, "", "solid", ".3g", "", at.partition(" [")[0], look.x != EPOCH, len(drawn) > UNIFIED
-    )
+    placed = [run for run in runs if _on_axis(run, look.x)]
+    drawn = entries(placed, mean=look.mean)
+    unit, at = _x_unit(placed, look.x)
     traces: list[Trace] = []
-    panels: list[Panel] = []
+    panels: list[_Panel] = []
     for row, quantity in enumerate(name for name in QUANTITIES if name in look.quantities):
-        sheet = _Sheet(drawn, look, unit, replace(pen, row=row))
-        panels.append(_PANELS[quantity](sheet, traces))
-    layout = frame(
-        panels,
-        x_title=at + (", log" if look.log_x else ""),
-        x_key=f"{look.x} {unit:g} {look.log_x}",
-        log_x=look.log_x,
-        unified=not pen.closest,
-    )
-    return Drawing({"data": traces, "layout": layout}, tuple(_notes(runs, shown, drawn, look)))
+        panels.append(_PANELS[quantity](_Sheet(drawn, look, row, unit, at, traces)))
+    layout = _layout(panels, look, at, f"{look.x} {unit:g} {look.log_x}")
+    layout["hovermode"] = "closest" if len(drawn) > UNIFIED else "x unified"
+    return Drawing({"data": traces, "layout": layout}, tuple(_notes(runs, placed, drawn, look)))
 
 
 @dataclass(frozen=True)
 class _Sheet:
-    """What a panel is drawn from."""
+    """A panel to draw in. unit: what values of the x axis are divided by; at: its title; traces:
+    of the whole figure, which grow."""
 
     drawn: Sequence[Entry]
     look: Look
+    row: int
     unit: float
-    pen: Pen
-    made: dict[str, list[tuple[Entry, Line]]] = field(default_factory=dict)
+    at: str
+    traces: list[Trace]
 
-    def lines(self, column: str) -> list[tuple[Entry, Line]]:
-        """The curve of every entry that has measured this. A learning rate is not smoothed: it is
-        no measurement."""
-        if column not in self.made:
-            reach = 1 if column == "learning_rate" else self.look.smoothing
-            found = [
-                (entry, entry.line(column, self.look.x, reach, self.unit)) for entry in self.drawn
-            ]
-            self.made[column] = [(entry, line) for entry, line in found if line is not None]
-        return self.made[column]
+    @property
+    def closest(self) -> bool:
+        """Whether a hover shows one curve, which then has to say all by itself."""
+        return len(self.drawn) > UNIFIED
 
-    def add(
-        self,
-        traces: list[Trace],
-        column: str,
-        *,
-        band: bool,
-        part: str = "",
-        dash: str = "solid",
-        digits: str,
-        unit: str,
-    ) -> None:
-        """One curve of every entry; the first of an entry in the figure stands for it in the
-        legend."""
-        pen = replace(self.pen, part=part, dash=dash, digits=digits, unit=unit)
-        for entry, line in self.lines(column):
-            first = not any(trace["legendgroup"] == entry.uid for trace in traces)
-            traces += curve(entry, line, pen, band=band or entry.seeds > 1, legend=first)
+    def add(self, column: str, pen: _Pen) -> list[tuple[Entry, Line]]:
+        """One curve of every entry that has measured this; the first of an entry in the figure
+        stands for it in the legend. A learning rate is not smoothed: it is no measurement."""
+        reach = 1 if column == "learning_rate" else self.look.smoothing
+        found = [(entry, entry.line(column, self.look.x, reach, self.unit)) for entry in self.drawn]
+        lines = [(entry, line) for entry, line in found if line is not None]
+        for entry, line in lines:
+            self.traces.extend(self._curve(entry, line, pen))
+        return lines
+
+    def _curve(self, entry: Entry, line: Line, pen: _Pen) -> Iterator[Trace]:
+        """Band, raw curve and curve, back to front."""
+        kept, color = thin(line.value, MAX_POINTS), entry.sign.color
+        quiet = {"mode": "lines", "showlegend": False, "hoverinfo": "skip"}
+        legend = not any(trace["legendgroup"] == entry.uid for trace in self.traces)
+        if pen.band or entry.seeds > 1:
+            there = kept[np.isfinite(line.low[kept]) & np.isfinite(line.high[kept])]
+            edge = quiet | {"line": {"width": 0, "color": color}}
+            yield self._trace(entry, pen, "low", line.x, line.low, there) | edge
+            edge |= {"fill": "tonexty", "fillcolor": faint(color, 0.14)}
+            yield self._trace(entry, pen, "high", line.x, line.high, there) | edge
+        if line.raw is not None:
+            thinned = thin(line.raw, MAX_POINTS)
+            pale = {"color": faint(color, 0.35), "dash": pen.dash, "width": 1}
+            yield self._trace(entry, pen, "raw", line.x, line.raw, thinned) | quiet | {"line": pale}
+        columns, words = self._hover(entry, line, pen)
+        seeds = f", n = {entry.seeds} seeds" if entry.seeds > 1 else ""
+        look = {"color": color, "symbol": entry.sign.symbol, "size": 5, "maxdisplayed": MARKERS}
+        data = np.stack([_f4(column[kept]) for column in columns], axis=1) if columns else None
+        yield self._trace(entry, pen, "line", line.x, line.value, kept) | {
+            "mode": "lines+markers",
+            "name": shown(entry.label) + seeds,
+            "showlegend": legend,
+            "line": {"color": color, "dash": pen.dash, "width": 1.5 if self.closest else 2},
+            "marker": look,
+            "customdata": data,
+            "hovertemplate": words,
+        }
+
+    def mark(self, entry: Entry, line: Line, at: int, part: str, *, star: bool) -> None:
+        """Point ``at`` with a whisker over its interval, as a star or as the entry's own mark."""
+        value, low, high = (float(values[at]) for values in (line.value, line.low, line.high))
+        color, symbol = entry.sign.color, "star" if star else entry.sign.symbol
+        trace = self._trace(entry, _Pen("", "", part), "best", line.x, line.value, np.array([at]))
+        look = {"color": color, "symbol": symbol, "size": 12 if star else 6}
+        trace |= {"x": [float(line.x[at])], "y": [value], "mode": "markers", "marker": look}
+        trace |= {"showlegend": False, "hoverinfo": "skip"}
+        if np.isfinite(low):
+            ends = {"array": [high - value], "arrayminus": [value - low]}
+            size = {"color": color, "thickness": 1.5, "width": 4}
+            trace["error_y"] = {"type": "data", "symmetric": False} | ends | size
+        self.traces.append(trace)
+
+    def _trace(
+        self, entry: Entry, pen: _Pen, role: str, x: np.ndarray, y: np.ndarray, kept: np.ndarray
+    ) -> Trace:
+        # The uid is what plotly knows a trace by from one tick to the next: a hidden entry stays
+        # hidden.
+        name = {"uid": f"{entry.uid}/{self.row}/{pen.part}/{role}", "legendgroup": entry.uid}
+        # Rising counts that seven digits cannot tell apart stay as they are.
+        places = x[kept] if len(kept) and x[kept[-1]] > 2**24 else _f4(x[kept])
+        values = {"type": "scatter", "connectgaps": False, "x": places, "y": _f4(y[kept])}
+        return values | name | in_panel(self.row)
+
+    def _hover(self, entry: Entry, line: Line, pen: _Pen) -> tuple[list[np.ndarray], str]:
+        """Columns that a hover shows beside the value, and its template."""
+        columns: list[np.ndarray] = []
+
+        def written(values: np.ndarray, digits: str) -> str:
+            columns.append(values)
+            return f"%{{customdata[{len(columns) - 1}]:{digits}}}"
+
+        words = f"%{{y:{pen.digits}}}{pen.unit}"
+        if np.isfinite(line.low).any():
+            words += f" (95 %: {written(line.low, pen.digits)} to {written(line.high, pen.digits)}"
+            words += f", n = {written(line.n, ',.0f')}{' seeds' * (entry.seeds > 1)})"
+        if line.raw is not None:
+            words += f", unsmoothed {written(line.raw, pen.digits)}"
+        if self.look.x != EPOCH:
+            words += f", epoch {written(line.epoch, '.0f')}"
+        name = shown(entry.label) + (f", {pen.part}" if pen.part else "")
+        if self.closest:
+            at = self.at.partition(" [")[0]
+            return columns, f"<b>{name}</b><br>{at} %{{x}}<br>{words}<extra></extra>"
+        return columns, f"{words}<extra>{name}</extra>"
 
 
-def _accuracy(sheet: _Sheet, traces: list[Trace]) -> Panel:
+def _f4(values: np.ndarray) -> np.ndarray:
+    """Seven digits are more than a screen shows, in half the bytes."""
+    return values.astype(np.float32)
+
+
+def _accuracy(sheet: _Sheet) -> _Panel:
     band = len(sheet.drawn) <= BANDED
-    sheet.add(traces, "robust_accuracy", band=band, part="robust", digits=".1f", unit=" %")
-    sheet.add(
-        traces, "clean_accuracy", band=band, part="clean", dash="dash", digits=".1f", unit=" %"
-    )
-    clean = {entry.uid: line for entry, line in sheet.lines("clean_accuracy")}
-    said = "Robust accuracy, best epoch ★"
-    for entry, line in sheet.lines("robust_accuracy"):
+    robust = sheet.add("robust_accuracy", _Pen(".1f", " %", "robust", band=band))
+    clean = sheet.add("clean_accuracy", _Pen(".1f", " %", "clean", "dash", band))
+    lines = {entry.uid: line for entry, line in clean}
+    title = "Robust accuracy, best epoch ★"
+    for entry, line in robust:
         at = _best_of(entry, line)
         if at is None:
             continue
-        traces.append(mark(entry, line, at, replace(sheet.pen, part="robust"), star=True))
-        if entry.uid in clean:
-            traces.append(
-                mark(entry, clean[entry.uid], at, replace(sheet.pen, part="clean"), star=False)
-            )
+        sheet.mark(entry, line, at, "robust", star=True)
+        if entry.uid in lines:
+            sheet.mark(entry, lines[entry.uid], at, "clean", star=False)
         if len(sheet.drawn) == 1:
             value = line.value[at] if line.raw is None else line.raw[at]
-            said = f"Robust accuracy: best {value:.1f} % at epoch {line.epoch[at]:.0f} ★"
-    return Panel(said, _accuracy_note(sheet), "accuracy [%]", key=ACCURACY, tall=True)
+            title = f"Robust accuracy: best {value:.1f} % at epoch {line.epoch[at]:.0f} ★"
+    return _Panel(title, _accuracy_note(sheet.drawn), "accuracy [%]", ACCURACY, tall=True)
 
 
 def _best_of(entry: Entry, line: Line) -> int | None:
@@ -176,91 +272,100 @@ def _best_of(entry: Entry, line: Line) -> int | None:
     return best(np.where(line.n == line.n.max(), value, np.nan))
 
 
-def _accuracy_note(sheet: _Sheet) -> str:
-    counts = sorted(
-        {
-            int(n)
-            for entry in sheet.drawn
-            for run in entry.runs
-            for n in run.columns.get("n", np.zeros(0))[-1:]
-        }
-    )
-    seeds = any(entry.seeds > 1 for entry in sheet.drawn)
+def _accuracy_note(drawn: Sequence[Entry]) -> str:
+    columns = [run.columns.get("n", np.zeros(0))[-1:] for entry in drawn for run in entry.runs]
+    counts = [int(n) for column in columns for n in column]
+    seeds = any(entry.seeds > 1 for entry in drawn)
     parts = ["clean dashed"]
     if counts:
-        size = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
+        size = span_text(counts)
         parts.append(f"{size} images a seed" if seeds else f"n = {size} images")
     if counts or seeds:
-        parts.append(("band" if seeds or len(sheet.drawn) <= BANDED else "whisker") + ": 95 %")
+        parts.append(f"{'band' if seeds or len(drawn) <= BANDED else 'whisker'}: 95 %")
     return "; ".join(parts)
 
 
-def _losses(sheet: _Sheet, traces: list[Trace]) -> Panel:
-    parted = len(sheet.drawn) <= PARTED
-    sheet.add(traces, "loss", band=False, part="loss", digits=".3g", unit=" nats")
+def _losses(sheet: _Sheet) -> _Panel:
+    parted, log = len(sheet.drawn) <= PARTED, sheet.look.log_y
+    sheet.add("loss", _Pen(".3g", " nats", "loss"))
     if parted:
-        sheet.add(
-            traces,
-            "loss_clean",
-            band=False,
-            part="clean part",
-            dash="dash",
-            digits=".3g",
-            unit=" nats",
-        )
-        sheet.add(
-            traces,
-            "loss_robust",
-            band=False,
-            part="robust part",
-            dash="dot",
-            digits=".3g",
-            unit=" nats",
-        )
+        sheet.add("loss_clean", _Pen(".3g", " nats", "clean part", "dash"))
+        sheet.add("loss_robust", _Pen(".3g", " nats", "robust part", "dot"))
+    note = "clean part dashed, robust part dotted" * parted
+    return _Panel("Training loss", note, "loss [nats]" + ", log" * log, LOSSES, log=log)
+
+
+def _rate(sheet: _Sheet) -> _Panel:
+    sheet.add("learning_rate", _Pen(".3g", ""))
     log = sheet.look.log_y
-    note = "clean part dashed, robust part dotted" if parted else ""
-    return Panel(
-        "Training loss", note, "loss [nats]" + (", log" if log else ""), key=LOSSES, log=log
-    )
+    return _Panel("Learning rate, at each validation", "", "rate" + ", log" * log, RATE, log=log)
 
 
-def _rate(sheet: _Sheet, traces: list[Trace]) -> Panel:
-    sheet.add(traces, "learning_rate", band=False, digits=".3g", unit="")
-    log = sheet.look.log_y
-    return Panel(
-        "Learning rate, at each validation",
-        "",
-        "rate" + (", log" if log else ""),
-        key=RATE,
-        log=log,
-    )
-
-
-def _behind(sheet: _Sheet, traces: list[Trace]) -> Panel:
-    sheet.add(traces, GAP, band=False, digits=".1f", unit=" points")
-    said = "How far below its best is robust accuracy?"
+def _behind(sheet: _Sheet) -> _Panel:
+    sheet.add(GAP, _Pen(".1f", " points"))
+    title = "How far below its best is robust accuracy?"
     if len(sheet.drawn) == 1:
-        now = [
-            float(values[-1])
-            for run in sheet.drawn[0].runs
-            if (values := column_of(run, GAP)) is not None and len(values)
-        ]
+        gaps = [column_of(run, GAP) for run in sheet.drawn[0].runs]
+        now = [float(values[-1]) for values in gaps if values is not None and len(values)]
         if now:
-            said = f"Gap: now {np.mean(now):.1f} points below the best"
-    return Panel(said, "", "gap [points]", key=BEHIND, from_zero=True)
+            title = f"Gap: now {np.mean(now):.1f} points below the best"
+    return _Panel(title, "", "gap [points]", BEHIND, from_zero=True)
 
 
 _PANELS = {ACCURACY: _accuracy, LOSSES: _losses, RATE: _rate, BEHIND: _behind}
 
 
+def _layout(panels: Sequence[_Panel], look: Look, x_title: str, x_key: str) -> dict[str, Any]:
+    """A zoom lasts as long as its axis shows the same (uirevision); entries hidden in the legend
+    stay so in any case."""
+    layout: dict[str, Any] = json.loads(_empty(len(panels)))
+    # The cross-hair: down to the epoch that is told, across at the height of the pointer.
+    hair = {"showspikes": True, "spikemode": "across", "spikesnap": "hovered data"}
+    hair |= {"spikethickness": 1, "spikedash": "dot", "spikecolor": INK}
+    heights = [TALL_PX if panel.tall else LOW_PX for panel in panels]
+    top = inner = sum(heights) + GAP_PX * (len(panels) - 1)
+    for row, (panel, height) in enumerate(zip(panels, heights, strict=True)):
+        last = row == len(panels) - 1
+        layout[layout_name("y", row)] |= hair | {
+            "domain": [max(0.0, (top - height) / inner), top / inner],
+            "title": _axis_title(panel.unit),
+            "type": "log" if panel.log else "linear",
+            "nticks": 6 if panel.tall else 4,
+            "uirevision": f"{panel.key} {panel.log}",
+            "rangemode": "tozero" if panel.from_zero else "normal",
+            "spikesnap": "cursor",
+        }
+        across: dict[str, Any] = {"type": "log" if look.log_x else "linear", "uirevision": x_key}
+        across |= {"showticklabels": last, "nticks": 8, "tickformat": "~s"}
+        across |= {"matches": "x"} if row else {}
+        across |= {"title": _axis_title(x_title + ", log" * look.log_x)} if last else {}
+        layout[layout_name("x", row)] |= hair | across
+        note = f"<br>{small(panel.note)}" if panel.note else ""
+        layout["annotations"][row] |= {"y": top / inner, "text": panel.title + note}
+        top -= height + GAP_PX
+    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"}
+    layout["legend"] |= place | {"uirevision": "legend", "groupclick": "togglegroup"}
+    return layout | {"height": inner + TITLE_PX + BOTTOM_PX, "meta": LEGEND}
+
+
+def _axis_title(text: str) -> dict[str, Any]:
+    return {"text": text, "standoff": 6, "font": {"size": 12}}
+
+
+@cache
+def _empty(rows: int) -> str:
+    """The frame that all figures share, as JSON."""
+    sizes = {"panel_px": LOW_PX, "gap_px": GAP_PX, "bottom_px": BOTTOM_PX, "title_px": TITLE_PX}
+    figure = stacked([""] * rows, key="train-curves", **sizes)
+    return json.dumps(figure.to_plotly_json()["layout"])
+
+
 def _on_axis(run: RunCurves, x: str) -> bool:
     """Whether a run has a place on this axis: one that sees no synthetic images has none on
     theirs."""
-    return (
-        len(run.columns[EPOCH]) > 0
-        and x in run.columns
-        and (x != SYNTHETIC or bool(np.nanmax(run.columns[x]) > 0))
-    )
+    if not len(run.columns[EPOCH]) or x not in run.columns:
+        return False
+    return x != SYNTHETIC or bool(np.nanmax(run.columns[x]) > 0)
 
 
 def _x_unit(runs: Iterable[RunCurves], x: str) -> tuple[float, str]:
@@ -272,7 +377,7 @@ def _x_unit(runs: Iterable[RunCurves], x: str) -> tuple[float, str]:
 
 
 def _notes(
-    runs: Sequence[RunCurves], shown: Sequence[RunCurves], drawn: Sequence[Entry], look: Look
+    runs: Sequence[RunCurves], placed: Sequence[RunCurves], drawn: Sequence[Entry], look: Look
 ) -> Iterator[str]:
     if look.smoothing > 1:
         yield (
@@ -284,9 +389,9 @@ def _notes(
             "A mean is over the seeds that have got so far, n says how many; its band is the 95 %"
             " interval of the mean over seeds (t) and needs two."
         )
-    if left_out := [
-        label_of(run.name) for run in runs if run not in shown and len(run.columns[EPOCH])
-    ]:
-        yield f"Not drawn, because synthetic images play no part in it: {', '.join(left_out)}."
+    missing = [run for run in runs if run not in placed and len(run.columns[EPOCH])]
+    if missing:
+        names = ", ".join(shown(run.name) for run in missing)
+        yield f"Not drawn, because synthetic images play no part in it: {names}."
     if look.log_y or look.log_x:
         yield "Zeros have no place on a log axis; accuracies and the gap stay linear."

@@ -1,46 +1,63 @@
-"""What an evaluation found: accuracy attack by attack, and class by class."""
+"""What an evaluation found: accuracy attack by attack, class by class, against the attacker's
+budget, and whether gradients can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import (
+from cdp.figures.frame import (
+    NORMS,
+    SHARES,
     Row,
     axis,
     cells,
+    color_bar,
+    dots,
     heading,
+    line,
     marker,
     names_px,
+    nothing,
     panels,
     rows_of,
     shown,
-    stripe,
+    stripes,
+    vertical,
     whisker,
 )
-from cdp.figures.palette import Sign, faint, named_signs
+from cdp.figures.palette import INK, Sign, faint, named_signs
 from cdp.statistics.extremes import weakest_words
-from cdp.values.evaluation import ClassFigures, EvalReport, WeightsReport
-from cdp.values.text import share_text, share_with_bounds, threat_text
+from cdp.values.evaluation import (
+    ClassFigures,
+    Curve,
+    EvalReport,
+    Masking,
+    Surface,
+    WeightsReport,
+)
+from cdp.values.text import budget_text, class_name, share_text, share_with_bounds, threat_text
 from cdp.values.types import Interval
 
 WHICH = {"best": "best epoch", "last": "last epoch", "given": "the given weights"}
 BAR_PX, CLASS_PX, CLASS_SHIFT = 30, 24, 0.17
 QUICK = "a quick estimate, which stronger attacks will lower"
+VERDICTS = {"pass": "no sign of masking", "warn": "a sign of masking", "unclear": "unclear"}
+
+BudgetLine = tuple[Sign, str, Curve]
+"""How a curve is drawn, what it is called, and the curve."""
 
 
 def weights_signs(report: EvalReport) -> Mapping[str, Sign]:
     """A sign for each set of weights, by ``which``: the first has that of the model, as on every
     other page."""
-    names = [
-        report.model.name,
-        *(f"{report.model.name}, {WHICH[one.which]}" for one in report.weights[1:]),
-    ]
-    return {
-        one.which: sign
-        for one, sign in zip(report.weights, named_signs(names).values(), strict=False)
-    }
+    name = report.model.name
+    others = [f"{name}, {WHICH[one.which]}" for one in report.weights[1:]]
+    signs = named_signs([name, *others])
+    return dict(zip((one.which for one in report.weights), signs.values(), strict=False))
 
 
 def stages_of(weights: WeightsReport) -> list[tuple[str, Interval]]:
@@ -51,86 +68,55 @@ def stages_of(weights: WeightsReport) -> list[tuple[str, Interval]]:
 def stage_bars(report: EvalReport) -> go.Figure:
     """Accuracy falling attack by attack: each bar counts the images that are right under its attack
     and all before it."""
-    tables = [(weights, stages_of(weights)) for weights in report.weights]
-    names = list(dict.fromkeys(name for _, found in tables for name, _ in found))
-    note = (
-        f"{report.dataset_title}, {threat_text(report.norm, report.epsilon)}; whisker: 95 %"
-        " (Wilson)"
-    )
+    many, signs = len(report.weights), weights_signs(report)
+    names = list(dict.fromkeys(name for one in report.weights for name, _ in stages_of(one)))
+    threat = threat_text(report.norm, report.epsilon)
+    note = f"{report.dataset_title}, {threat}; whisker: 95 % (Wilson)"
     title = heading(
         f"{share_text(report.main.robust.value)} withstand {report.label}",
         f"{note}; {QUICK}" if report.quick else note,
     )
-    several = len(tables) > 1
-    height = max(BAR_PX, 20 * len(tables)) * len(names)
-    figure = panels([title], panel_px=height, left_px=names_px(names), key="stages", legend=several)
-    signs = weights_signs(report)
-    for number, (weights, found) in enumerate(tables):
-        thick = 0.72 / len(tables)
-        top = 0.36 - number * thick
-        figure.add_traces(
-            _bars(names, found, signs[weights.which], WHICH[weights.which], top, thick)
-        )
+    height, left = max(BAR_PX, 20 * many) * len(names), names_px(names)
+    figure = panels([title], panel_px=height, left_px=left, key="stages", legend=many > 1)
+    for number, weights in enumerate(report.weights):
+        thick = 0.72 / many
+        figure.add_traces(_bars(names, weights, signs[weights.which], 0.36 - number * thick, thick))
     rows_of(figure, names)
-    axis(
-        figure,
-        "xaxis",
-        "images that are classified right [%]",
-        range=[0, 118],
-        tickvals=list(range(0, 101, 20)),
-    )
+    ends = SHARES | {"range": [0, 118]}
+    axis(figure, "xaxis", "images that are classified right [%]", **ends)
     return figure
 
 
 def _bars(
-    names: list[str],
-    found: list[tuple[str, Interval]],
-    sign: Sign,
-    which: str,
-    top: float,
-    thick: float,
+    names: list[str], weights: WeightsReport, sign: Sign, top: float, thick: float
 ) -> list[go.Bar | go.Scatter]:
-    values, at = (
-        [interval for _, interval in found],
-        [-float(names.index(name)) for name, _ in found],
-    )
+    """Bars, their marks and their numbers. top, thick: of a bar, within its row."""
+    found, which = stages_of(weights), WHICH[weights.which]
+    rows = [-float(names.index(name)) for name, _ in found]
+    values, middle = [100 * v.value for _, v in found], [y + top - 0.57 * thick for y in rows]
+    words = [
+        f"{shown(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
+        for name, v in found
+    ]
     bars = go.Bar(
-        x=[100 * v.value for v in values],
-        y=at,
+        x=values,
+        y=rows,
         offset=top - thick,
         width=thick * 0.86,
         orientation="h",
         name=which,
         legendgroup=which,
         marker={"color": faint(sign.color, 0.3), "line": {"color": sign.color, "width": 1.2}},
-        error_x=whisker(values, sign.color),
-        hovertext=[
-            f"{shown(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
-            for (name, _), v in zip(found, values, strict=True)
-        ],
+        error_x=whisker([v for _, v in found], sign.color),
+        hovertext=words,
         hoverinfo="text",
     )
-    marks = go.Scatter(
-        x=[100 * v.value for v in values],
-        y=[y + top - 0.57 * thick for y in at],
-        mode="markers",
-        marker=marker(sign.color, sign.symbol, size=8),
-        legendgroup=which,
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    numbers = go.Scatter(
-        x=[102.0] * len(values),
-        y=[y + top - 0.57 * thick for y in at],
-        mode="text",
-        text=[share_text(v.value) for v in values],
-        textposition="middle right",
-        textfont={"size": 11},
-        legendgroup=which,
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    return [bars, marks, numbers]
+    quiet = {"legendgroup": which, "showlegend": False, "hoverinfo": "skip"}
+    look = marker(sign.color, sign.symbol, filled=True, size=8)
+    marks = go.Scatter(x=values, y=middle, mode="markers", marker=look, **quiet)
+    text = [share_text(v.value) for _, v in found]
+    quiet |= {"mode": "text", "textposition": "middle right", "textfont": {"size": 11}}
+    return [bars, marks, go.Scatter(x=[102.0] * len(text), y=middle, text=text, **quiet)]
 
 
 def stage_rows(report: EvalReport) -> list[Row]:
@@ -138,26 +124,18 @@ def stage_rows(report: EvalReport) -> list[Row]:
     seconds."""
     rows: list[Row] = []
     for weights in report.weights:
-        first = (
-            {"weights": WHICH[weights.which], "attack": "none"}
-            | cells(weights.clean, "accuracy")
-            | {"n": weights.clean.n}
-        )
-        rows.append(first | {"attacked": None, "turned": None, "seconds": None})
-        for stage in weights.stages:
-            row = (
-                {"weights": WHICH[weights.which], "attack": stage.title}
-                | cells(stage.after, "accuracy")
-                | {"n": stage.after.n}
-            )
-            rows.append(
-                row
-                | {
-                    "attacked": stage.attacked,
-                    "turned": stage.broken,
-                    "seconds": round(stage.seconds, 1),
-                }
-            )
+        more: list[Row] = [{"attacked": None, "turned": None, "seconds": None}]
+        more += [
+            {"attacked": one.attacked, "turned": one.broken, "seconds": round(one.seconds, 1)}
+            for one in weights.stages
+        ]
+        rows += [
+            {"weights": WHICH[weights.which], "attack": "none" if k == 0 else name}
+            | cells(found, "accuracy")
+            | {"n": found.n}
+            | more[k]
+            for k, (name, found) in enumerate(stages_of(weights))
+        ]
     return rows
 
 
@@ -169,59 +147,41 @@ def class_bars(report: EvalReport) -> go.Figure:
         key=lambda one: (one.robust is None, one.robust.value if one.robust else 0.0),
     )
     names = [one.name for one in classes]
-    title = heading(
-        _weakest(classes), f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson)"
-    )
-    figure = panels(
-        [title],
-        panel_px=CLASS_PX * max(1, len(names)),
-        left_px=names_px(names),
-        key="classes",
-        legend=True,
-    )
+    note = f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson)"
+    title, height = heading(_weakest(classes), note), CLASS_PX * max(1, len(names))
+    left = names_px(names)
+    figure = panels([title], panel_px=height, left_px=left, key="classes", legend=True)
     sign = weights_signs(report)[report.main.which]
     for part, filled, shift in (("robust", True, CLASS_SHIFT), ("clean", False, -CLASS_SHIFT)):
         drawn = [
             (-k + shift, one, found)
             for k, one in enumerate(classes)
-            if (found := getattr(one, part)) is not None
+            if (found := one.robust if filled else one.clean) is not None
         ]
-        figure.add_scatter(
-            x=[100 * found.value for *_, found in drawn],
-            y=[at for at, *_ in drawn],
-            mode="markers",
-            name=f"{part} accuracy",
-            marker=marker(sign.color, sign.symbol, filled=filled, size=8),
-            error_x=whisker([found for *_, found in drawn], sign.color),
-            hovertext=[
-                f"{shown(one.name)}, {part}: {share_with_bounds(found, level=True)}, n = {one.n:,}"
-                for _, one, found in drawn
-            ],
-            hoverinfo="text",
-        )
-    figure.update_layout(shapes=[stripe(-k, 0.5) for k in range(0, len(names), 2)])
+        words = [
+            f"{shown(one.name)}, {part}: {share_with_bounds(found, level=True)}, n = {one.n:,}"
+            for _, one, found in drawn
+        ]
+        x, y = [100 * found.value for *_, found in drawn], [at for at, *_ in drawn]
+        bar = whisker([found for *_, found in drawn], sign.color)
+        told: dict[str, Any] = {"name": f"{part} accuracy", "showlegend": True, "error_x": bar}
+        figure.add_trace(dots(x, y, sign, words, filled=filled, size=8, **told))
+    figure.update_layout(shapes=stripes(len(names)))
     rows_of(figure, names)
-    axis(
-        figure,
-        "xaxis",
-        "images of the class [%]",
-        range=[-2, 102],
-        tickvals=list(range(0, 101, 20)),
-    )
+    axis(figure, "xaxis", "images of the class [%]", **SHARES)
     return figure
 
 
-def _weakest(classes: list[ClassFigures]) -> str:
-    if not classes or classes[0].robust is None:
-        return "No class has images"
+def _weakest(classes: Sequence[ClassFigures]) -> str:
     measured = [(one, one.robust) for one in classes if one.robust is not None]
+    if not measured:
+        return "No class has images"
     hits = [round(share.value * one.n) for one, share in measured]
-    place, known = weakest_words(
-        [one.name for one, _ in measured], hits, [one.n for one, _ in measured]
-    )
+    names, images = [one.name for one, _ in measured], [one.n for one, _ in measured]
+    place, known = weakest_words(names, hits, images)
     one, share = measured[place]
-    told = f"{one.name}: {share_text(share.value)} withstand the attack (n = {one.n:,})"
-    return f"{'Lowest' if known else 'Weakest class'}, {told}{f'; {known}' if known else ''}"
+    finding = f"{one.name}: {share_text(share.value)} withstand the attack (n = {one.n:,})"
+    return f"Lowest, {finding}; {known}" if known else f"Weakest class, {finding}"
 
 
 def class_rows(report: EvalReport) -> list[Row]:
@@ -242,4 +202,158 @@ def unseen_rows(report: EvalReport) -> list[Row]:
         | cells(one.robust, "robust")
         | {"n": one.robust.n}
         for one in report.unseen
+    ]
+
+
+def budget_curves(lines: Sequence[BudgetLine], *, epsilon: float | None, norm: str) -> go.Figure:
+    """Robust accuracy against the attacker's budget, of one model or several, with bands over the
+    intervals. epsilon: a budget worth a dotted line, as that of training."""
+    drawn = [one for one in lines if one[2].points]
+    if not drawn:
+        return nothing("Accuracy against budget was not measured")
+    title, several = heading(_fall(drawn), _budget_note(drawn, epsilon)), len(drawn) > 1
+    figure = panels([title], panel_px=280, left_px=52, key="budget", legend=several)
+    for number, (sign, label, curve) in enumerate(drawn):
+        figure.add_traces(_budget_curve(sign, label, curve, f"{number}"))
+    if epsilon is not None:
+        figure.add_shape(vertical(epsilon))
+    most = max(point.epsilon for *_, curve in drawn for point in curve.points) or 1.0
+    unit = " [of the pixel range]" if norm == "linf" else ""
+    ends = [-0.02 * most, 1.03 * most]
+    axis(figure, "xaxis", f"budget in {NORMS.get(norm, norm)}{unit}", range=ends)
+    axis(figure, "yaxis", "robust accuracy [%]", **SHARES)
+    return figure
+
+
+def _fall(drawn: Sequence[BudgetLine]) -> str:
+    if len(drawn) > 1:
+        return "How fast does accuracy fall with the budget?"
+    points = drawn[0][2].points
+    first, last = points[0], points[-1]
+    at = "without attack" if first.epsilon == 0 else f"at {budget_text(first.epsilon)}"
+    return (
+        f"{share_text(first.robust.value)} are right {at}, {share_text(last.robust.value)} at a"
+        f" budget of {budget_text(last.epsilon)}"
+    )
+
+
+def _budget_note(drawn: Sequence[BudgetLine], epsilon: float | None) -> str:
+    how = {f"{curve.attack}, n = {curve.n:,}" for *_, curve in drawn}
+    differ = "attacks or numbers of images differ between curves: see the hovers"
+    dotted = f"; dotted: budget {budget_text(epsilon)}" if epsilon is not None else ""
+    return f"{how.pop() if len(how) == 1 else differ}; band: 95 %{dotted}"
+
+
+def _budget_curve(sign: Sign, label: str, curve: Curve, group: str) -> list[go.Scatter]:
+    x, found = [point.epsilon for point in curve.points], [point.robust for point in curve.points]
+    band = go.Scatter(
+        x=[*x, *reversed(x)],
+        y=[100 * i.high for i in found] + [100 * i.low for i in reversed(found)],
+        fill="toself",
+        mode="lines",
+        line={"width": 0},
+        fillcolor=faint(sign.color, 0.16),
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=group,
+    )
+    words = [
+        f"<b>{shown(label)}</b><br>budget {budget_text(p.epsilon)}:"
+        f" {share_with_bounds(p.robust, level=True)}<br>{shown(curve.attack)}, n = {curve.n:,}"
+        for p in curve.points
+    ]
+    told = {"name": shown(label), "legendgroup": group, "hovertext": words, "hoverinfo": "text"}
+    return [band, line(x, [100 * i.value for i in found], sign, size=8, **told)]
+
+
+def budget_rows(lines: Sequence[BudgetLine]) -> list[Row]:
+    """The numbers behind ``budget_curves``."""
+    return [
+        {"model": label, "budget": point.epsilon}
+        | cells(point.robust, "robust")
+        | {"n": point.robust.n, "attack": curve.attack}
+        for _, label, curve in lines
+        for point in curve.points
+    ]
+
+
+def masking_surface(
+    surface: Surface, *, norm: str, epsilon: float | None = None, class_names: Sequence[str] = ()
+) -> go.Figure:
+    """Cross-entropy around one image, along the sign of its gradient and along a random sign
+    direction. epsilon: a box at the budget.
+
+    Where gradients are sound, the loss rises smoothly along the gradient and much less across it.
+    """
+    along, across = rises(surface)
+    title = (
+        f"Loss rises by {along:.2f} nats along the gradient, by {across:.2f} in a random direction"
+    )
+    title = heading(title, _surface_note(surface, epsilon, class_names))
+    figure = panels([title], panel_px=300, left_px=76, key="surface")
+    white = {"color": "#ffffff"}
+    figure.add_contour(
+        x=surface.along,
+        y=surface.across,
+        z=_losses(surface),
+        colorscale="Cividis",
+        contours={"coloring": "heatmap", "showlabels": True, "labelfont": white | {"size": 10}},
+        line={"width": 0.7, "color": "rgba(255,255,255,0.55)"},
+        ncontours=10,
+        colorbar=color_bar("cross-entropy [nats]"),
+        hovertemplate=(
+            "along the gradient %{x:.3g}<br>random direction %{y:.3g}<br>cross-entropy %{z:.3f}"
+            " nats<extra></extra>"
+        ),
+    )
+    if epsilon is not None:
+        corner = {"x0": -epsilon, "x1": epsilon, "y0": -epsilon, "y1": epsilon}
+        look = white | {"dash": "dot", "width": 1.5}
+        figure.add_shape(corner | {"type": "rect", "line": look})
+    cross = {"symbol": "cross-thin", "size": 12, "line": white | {"width": 2}}
+    here = Sign("image", INK, "solid", "cross-thin")
+    figure.add_trace(dots([0], [0], here, ["the image itself"], marker=cross))
+    unit = f"{NORMS.get(norm, norm)}{', of the pixel range' if norm == 'linf' else ''}"
+    axis(figure, "xaxis", f"along the gradient's sign [{unit}]", showgrid=False, nticks=6)
+    axis(figure, "yaxis", f"random direction [{unit}]", showgrid=False, nticks=6, linecolor=INK)
+    return figure.update_layout(margin={"r": 72})
+
+
+def _losses(surface: Surface) -> np.ndarray:
+    return np.array(surface.loss, np.float64).reshape(len(surface.across), len(surface.along))
+
+
+def rises(surface: Surface) -> tuple[float, float]:
+    """How far the loss rises above its value at the image (nats) along the gradient, and along the
+    random direction: largest of each axis."""
+    loss = _losses(surface)
+    j, i = (int(np.abs(np.array(places)).argmin()) for places in (surface.along, surface.across))
+    return float(loss[i].max() - loss[i, j]), float(loss[:, j].max() - loss[i, j])
+
+
+def _surface_note(surface: Surface, epsilon: float | None, names: Sequence[str]) -> str:
+    true, predicted = (class_name(names, k) for k in (surface.label, surface.predicted))
+    right = surface.label == surface.predicted
+    seen = "classified right" if right else f"taken for {predicted}"
+    box = f"; dotted: the budget, {budget_text(epsilon)}" if epsilon is not None else ""
+    return f"image {surface.row}, {true}, {seen}; one image, an illustration{box}"
+
+
+def masking_rows(masking: Masking) -> list[Row]:
+    """A row for each check: verdict, what was found, and its figures."""
+    return [
+        {"check": check.title, "verdict": VERDICTS[check.verdict], "found": check.sentence}
+        | {"figures": ", ".join(f"{name} {value:.4g}" for name, value in check.figures.items())}
+        | {"n": masking.n}
+        for check in masking.checks
+    ]
+
+
+def surface_rows(surface: Surface) -> list[Row]:
+    """The numbers behind ``masking_surface``: every place of the grid and its cross-entropy in
+    nats."""
+    return [
+        {"along the gradient": x, "random direction": y, "cross-entropy [nats]": value}
+        for y, values in zip(surface.across, surface.loss, strict=True)
+        for x, value in zip(surface.along, values, strict=True)
     ]

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from cdp.figures.frame import axis, dots, shown, small, stacked
 from cdp.figures.palette import CLEAR, INK, Sign, faint
-from cdp.figures.panels import stacked
 
 CLEAN = Sign("clean", INK, "dot", "circle-open")
 ATTACKED = Sign("attacked", "#b8578f", "solid", "circle")
@@ -24,6 +25,8 @@ _LEGEND = (
     f"<span style='color:{CLEAN.color}'>▭</span> clean   <span"
     f" style='color:{ATTACKED.color}'>■</span> attacked"
 )
+_ABOVE, _BELOW = 54, 46
+_DOTTED = {"color": INK, "dash": "dot", "width": 1}
 
 
 def probability_bars(
@@ -38,53 +41,43 @@ def probability_bars(
 ) -> go.Figure:
     """One pair of bars a class, in the order of the classes. before, after: (K,) in [0, 1]; label:
     the true class, or what ``label_is`` calls it; target: the one aimed at."""
-    shown = likeliest(before, after)
+    drawn = likeliest(before, after)
     marks = {label: f", {label_is}"} | ({target: ", target"} if target is not None else {})
-    ticks = [f"{_short(names[c])}{marks.get(c, '')}" for c in shown]
-    left = len(names) - len(shown)
-    more = f"   without {left} classes of less" if left else ""
-    figure = _framed(
-        title,
-        f"{_LEGEND}{more}",
-        panel_px=BAR_PX * len(shown) + 10,
-        left_px=14 + 7 * max(map(len, ticks)),
-        key="lab-bars",
-    )
-    at = list(range(len(shown)))
+    ticks = [f"{shown(names[c], 20)}{marks.get(c, '')}" for c in drawn]
+    left_out = len(names) - len(drawn)
+    more = f"   without {left_out} classes of less" if left_out else ""
+    height, left = BAR_PX * len(drawn) + 10, 14 + 7 * max(map(len, ticks))
+    figure = _framed(title, f"{_LEGEND}{more}", panel_px=height, left_px=left, key="lab-bars")
+    at = list(range(len(drawn)))
     for sign, values, shift in ((CLEAN, before, -0.19), (ATTACKED, after, 0.19)):
-        filled = sign is ATTACKED
+        fill = sign.color if sign is ATTACKED else CLEAR
         figure.add_bar(
-            x=[values[c] for c in shown],
+            x=[values[c] for c in drawn],
             y=[k + shift for k in at],
             orientation="h",
             width=0.34,
             name=sign.name,
             cliponaxis=False,
-            marker={
-                "color": sign.color if filled else CLEAR,
-                "line": {"color": sign.color, "width": 1.2},
-            },
-            text=[f"{values[c]:.2f}" if values[c] >= 0.005 else "" for c in shown],
+            marker={"color": fill, "line": {"color": sign.color, "width": 1.2}},
+            text=[f"{values[c]:.2f}" if values[c] >= 0.005 else "" for c in drawn],
             textposition="outside",
             textfont={"size": 10, "color": sign.color},
-            customdata=[names[c] for c in shown],
+            customdata=[names[c] for c in drawn],
             hovertemplate=f"%{{customdata}}, {sign.name}: %{{x:.4f}}<extra></extra>",
         )
-    figure.layout.xaxis.update(
-        range=[0, 1.12], tickvals=[0, 0.25, 0.5, 0.75, 1], title={"text": "probability"}
-    )
-    figure.layout.yaxis.update(
-        tickvals=at, ticktext=ticks, range=[len(shown) - 0.4, -0.6], showgrid=False, ticks=""
-    )
+    axis(figure, "xaxis", "probability", range=[0, 1.12], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    places: dict[str, Any] = {"tickvals": at, "ticktext": ticks, "showgrid": False, "ticks": ""}
+    figure.layout.yaxis.update(places | {"range": [len(drawn) - 0.4, -0.6]})
     return figure.update_layout(hovermode="closest", showlegend=False, barmode="overlay")
 
 
 def likeliest(before: Sequence[float], after: Sequence[float]) -> list[int]:
-    """The classes that are drawn, in their own order."""
+    """The classes that are drawn, in their order: all of few, else those that are likeliest before
+    or after."""
     if len(before) <= MOST_CLASSES:
         return list(range(len(before)))
-    order = np.argsort(-np.maximum(before, after), kind="stable")[: MOST_CLASSES - 2]
-    return sorted(int(c) for c in order)
+    rank = np.argsort(-np.maximum(before, after), kind="stable")
+    return sorted(rank[: MOST_CLASSES - 2].tolist())
 
 
 def loss_path(
@@ -101,50 +94,30 @@ def loss_path(
     losses: (S, T+1); turned_at: the first step at which that start has what it wants; zero: whether
     a loss above 0 means misclassified.
     """
-    note = f"{len(losses)} random starts, the strongest thick" + (
-        "; ✖ first success" if turned_at is not None else ""
-    )
+    note = f"{len(losses)} random starts, the strongest thick"
+    note += "; ✖ first success" * (turned_at is not None)
     figure = _framed(title, note, panel_px=PATH_PX, left_px=54, key="lab-path")
-    order = [*(k for k in range(len(losses)) if k != chosen), chosen]
-    for k in order:
+    for k in [*(k for k in range(len(losses)) if k != chosen), chosen]:
         strong = k == chosen
+        color = ATTACKED.color if strong else faint(INK, 0.55)
         figure.add_scatter(
             x=list(range(len(losses[k]))),
             y=list(losses[k]),
             mode="lines",
             name=f"start {k + 1}",
-            line={
-                "color": ATTACKED.color if strong else faint(INK, 0.55),
-                "width": 2.4 if strong else 1,
-            },
+            line={"color": color, "width": 2.4 if strong else 1},
             hovertemplate=f"step %{{x}}, start {k + 1}: %{{y:.3f}}<extra></extra>",
         )
     if turned_at is not None:
-        figure.add_scatter(
-            x=[turned_at],
-            y=[losses[chosen][turned_at]],
-            mode="markers",
-            name="first success",
-            marker={
-                "symbol": "x",
-                "size": 9,
-                "color": ATTACKED.color,
-                "line": {"width": 1, "color": "#ffffff"},
-            },
-            hovertemplate="first succeeds at step %{x}<extra></extra>",
-        )
+        look = {"symbol": "x", "size": 9, "color": ATTACKED.color}
+        look |= {"line": {"width": 1, "color": "#ffffff"}}
+        words = [f"first succeeds at step {turned_at}"]
+        y = [losses[chosen][turned_at]]
+        figure.add_trace(dots([turned_at], y, ATTACKED, words, name="first success", marker=look))
     if zero:
-        figure.add_shape(
-            type="line",
-            x0=0,
-            x1=1,
-            xref="paper",
-            y0=0,
-            y1=0,
-            line={"color": INK, "dash": "dot", "width": 1},
-        )
-    figure.layout.xaxis.update(title={"text": "PGD step"}, nticks=8, rangemode="tozero")
-    figure.layout.yaxis.update(title={"text": unit}, nticks=5, exponentformat="e")
+        figure.add_shape(type="line", x0=0, x1=1, xref="paper", y0=0, y1=0, line=_DOTTED)
+    axis(figure, "xaxis", "PGD step", nticks=8, rangemode="tozero")
+    axis(figure, "yaxis", unit, nticks=5, exponentformat="e")
     return figure.update_layout(hovermode="closest", showlegend=False)
 
 
@@ -156,9 +129,6 @@ class Found:
     name: str
     sign: Sign
     smallest: float | None
-
-
-_ABOVE, _BELOW = 54, 46
 
 
 def ruler_px(models: int) -> int:
@@ -178,111 +148,55 @@ def budget_ruler(
 ) -> go.Figure:
     """Every model's smallest budget on one axis from 0 to ``largest``. epsilon: the budget chosen
     above; budget: the conventional one, which ``budget_is`` names."""
-    figure = stacked(
-        [title],
-        panel_px=ROW_PX * len(found),
-        gap_px=0,
-        bottom_px=_BELOW,
-        left_px=10,
-        title_px=_ABOVE,
-        key="lab-ruler",
-    )
+    height, sizes = ROW_PX * len(found), {"bottom_px": _BELOW, "left_px": 10, "title_px": _ABOVE}
+    figure = stacked([title], panel_px=height, key="lab-ruler", **sizes)
     for row, one in enumerate(found):
-        end = largest if one.smallest is None else one.smallest
-        said = f"none found up to {end:.3g}" if one.smallest is None else f"{end:.3g}"
-        left = end > 0.7 * largest
-        figure.add_scatter(
-            x=[0, end],
-            y=[row, row],
-            mode="lines",
-            line={"color": one.sign.color, "width": 5},
-            hoverinfo="skip",
-            name=one.name,
-        )
-        figure.add_scatter(
-            x=[end],
-            y=[row],
-            mode="markers+text",
-            name=one.name,
-            text=[f"<b>{said}</b>"],
-            textposition="top left" if left else "middle right",
-            marker={
-                "symbol": "triangle-right-open" if one.smallest is None else one.sign.symbol,
-                "size": 12,
-                "color": one.sign.color,
-            },
-            textfont={"size": 12, "color": INK},
-            cliponaxis=False,
-            hovertext=f"{_short(one.name, 100)}: {said}",
-            hoverinfo="text",
-        )
-        figure.add_annotation(
-            text=_short(one.name, 40),
-            x=0,
-            y=row,
-            xref="x",
-            yref="y",
-            xanchor="left",
-            yanchor="bottom",
-            yshift=5,
-            showarrow=False,
-            font={"size": 12},
-        )
-    for at, text, dash, shift in (
-        (budget, f"{budget_is} {budget:.3g}", "dot", 2),
-        (epsilon, f"chosen {epsilon:.3g}", "solid", 17),
-    ):
-        figure.add_shape(
-            type="line",
-            x0=at,
-            x1=at,
-            y0=0,
-            y1=1,
-            yref="paper",
-            line={"color": INK, "dash": dash, "width": 1.2},
-        )
-        anchor = "left" if at < 0.15 * largest else "right" if at > 0.85 * largest else "center"
-        figure.add_annotation(
-            text=text,
-            x=at,
-            y=1,
-            xref="x",
-            yref="paper",
-            xanchor=anchor,
-            yanchor="bottom",
-            yshift=shift,
-            showarrow=False,
-            font={"size": 11},
-        )
+        figure.add_traces(_on_ruler(one, row, largest))
+        name, place = shown(one.name), {"x": 0, "y": row, "xanchor": "left", "yanchor": "bottom"}
+        figure.add_annotation(text=name, yshift=5, showarrow=False, font={"size": 12}, **place)
+    for at, name, dash, shift in ((budget, budget_is, "dot", 2), (epsilon, "chosen", "solid", 17)):
+        look = {"color": INK, "dash": dash, "width": 1.2}
+        figure.add_shape(type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line=look)
+        side = "left" if at < 0.15 * largest else "right" if at > 0.85 * largest else "center"
+        place = {"x": at, "y": 1, "yref": "paper", "xanchor": side, "yanchor": "bottom"}
+        text = f"{name} {at:.3g}"
+        figure.add_annotation(text=text, yshift=shift, showarrow=False, font={"size": 11}, **place)
     figure.layout.annotations[0].update(yshift=34)
     figure.layout.margin.r = 10
-    figure.layout.xaxis.update(range=[0, largest], nticks=7, title={"text": unit})
+    axis(figure, "xaxis", unit, range=[0, largest], nticks=7)
     figure.layout.yaxis.update(range=[len(found) - 0.5, -0.75], visible=False)
     return figure.update_layout(hovermode="closest", showlegend=False)
+
+
+def _on_ruler(one: Found, row: int, largest: float) -> list[go.Scatter]:
+    """A bar to the smallest budget, and there its mark and number."""
+    none = one.smallest is None
+    end = largest if one.smallest is None else one.smallest
+    number = f"none found up to {end:.3g}" if none else f"{end:.3g}"
+    bar = {"mode": "lines", "line": {"color": one.sign.color, "width": 5}, "hoverinfo": "skip"}
+    symbol = "triangle-right-open" if none else one.sign.symbol
+    mark = dots(
+        [end],
+        [row],
+        one.sign,
+        [f"{shown(one.name, 100)}: {number}"],
+        name=one.name,
+        mode="markers+text",
+        marker={"symbol": symbol, "size": 12, "color": one.sign.color},
+        text=[f"<b>{number}</b>"],
+        textposition="top left" if end > 0.7 * largest else "middle right",
+        textfont={"size": 12, "color": INK},
+        cliponaxis=False,
+    )
+    return [go.Scatter(x=[0, end], y=[row, row], name=one.name, **bar), mark]
 
 
 def _framed(title: str, note: str, *, panel_px: int, left_px: int, key: str) -> go.Figure:
     """One panel under a title that begins at the left edge and is broken where a phone would cut
     it."""
     lines = wrap(title, TITLE_LETTERS)
-    figure = stacked(
-        ["<br>".join(map(_text, lines)) + f"<br><span style='font-size:11px'>{note}</span>"],
-        panel_px=panel_px,
-        gap_px=0,
-        bottom_px=44,
-        left_px=left_px,
-        title_px=26 + 18 * len(lines),
-        key=key,
-    )
+    text = "<br>".join([*(shown(line, TITLE_LETTERS) for line in lines), small(note)])
+    height = 26 + 18 * len(lines)
+    figure = stacked([text], panel_px=panel_px, left_px=left_px, title_px=height, key=key)
     figure.layout.annotations[0].update(xshift=4 - left_px)
     return figure
-
-
-def _short(text: str, most: int = 20) -> str:
-    """For a tick: cut where too long, and never markup."""
-    return _text(text if len(text) <= most else f"{text[: most - 1]}…")
-
-
-def _text(text: str) -> str:
-    """Text of a stranger, which plotly would take for markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import axis, heading, panels
+from cdp.figures.frame import axis, heading, panels
 from cdp.figures.palette import INK, Sign
 
 REAL = Sign("real mean mu", INK, "dot", "diamond")

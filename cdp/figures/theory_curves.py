@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import Row, axis, vertical
+from cdp.figures.frame import Row, axis, vertical
 from cdp.figures.palette import INK, Sign, class_sign
 from cdp.figures.theory import (
     KINDS,

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import LEGEND, Row, axis, heading, panels, vertical
+from cdp.figures.frame import LEGEND, Row, axis, heading, layout_name, panels, vertical
 from cdp.figures.palette import CLEAR, GRID, INK
-from cdp.figures.panels import layout_name
 from cdp.figures.theory import KINDS, LEARNED, OPTIMUM, REAL, SYNTHETIC, level, share
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import Row, axis, shown
-from cdp.figures.palette import Sign
-from cdp.figures.scale import VIRIDIS
+from cdp.figures.frame import Row, axis, shown
+from cdp.figures.palette import VIRIDIS, Sign
 from cdp.figures.theory import KINDS, framed
 from cdp.values.types import Interval
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.accuracy import NORMS, Row, axis
+from cdp.figures.frame import NORMS, Row, axis
 from cdp.figures.palette import INK, Sign, faint
 from cdp.figures.theory import LEARNED, OPTIMUM, REAL, SYNTHETIC, framed, share
 

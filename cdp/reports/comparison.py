@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cdp import __version__
-from cdp.figures.accuracy import Row
-from cdp.figures.budget import budget_curves, budget_rows
 from cdp.figures.comparison import (
     METRICS,
     arm_dots,
@@ -18,10 +16,18 @@ from cdp.figures.comparison import (
     difference_rows,
     labels_of,
 )
-from cdp.figures.efficiency import efficiency_curves, efficiency_rows, equal_rows
+from cdp.figures.evaluation import budget_curves, budget_rows
+from cdp.figures.frame import Row
 from cdp.figures.palette import Sign, named_signs
-from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
-from cdp.figures.references import matching_arms
+from cdp.figures.tradeoffs import (
+    efficiency_curves,
+    efficiency_rows,
+    equal_rows,
+    matching_arms,
+    pareto,
+    pareto_notes,
+    pareto_rows,
+)
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.values.comparison import Arm, Comparison, Difference, compute_text
 from cdp.values.text import counted, share_with_bounds

@@ -6,19 +6,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdp import __version__
-from cdp.figures.budget import budget_curves, budget_rows
-from cdp.figures.confusion import confusion_rows, confusion_under_attack
+from cdp.figures.class_pairs import confusion_rows, confusion_under_attack
 from cdp.figures.evaluation import (
     QUICK,
     WHICH,
+    budget_curves,
+    budget_rows,
     class_bars,
     class_rows,
+    masking_rows,
+    masking_surface,
     stage_bars,
     stage_rows,
+    surface_rows,
     unseen_rows,
     weights_signs,
 )
-from cdp.figures.masking import masking_rows, masking_surface, surface_rows
 from cdp.figures.palette import named_sign
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap

@@ -19,10 +19,20 @@ from cdp.figures.comparison import (
     labels_of,
     settled,
 )
-from cdp.figures.efficiency import count_text, efficiency_curves, efficiency_rows, equal_rows
 from cdp.figures.palette import class_sign
-from cdp.figures.pareto import front, pareto, pareto_notes, pareto_rows
-from cdp.figures.references import REFERENCES, matching, matching_arms
+from cdp.figures.tradeoffs import (
+    REFERENCES,
+    count_text,
+    efficiency_curves,
+    efficiency_rows,
+    equal_rows,
+    front,
+    matching,
+    matching_arms,
+    pareto,
+    pareto_notes,
+    pareto_rows,
+)
 from cdp.values.types import Interval
 from tests.figures.arms import (
     CLASSES,

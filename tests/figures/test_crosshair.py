@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cdp.figures.curve_lines import RunCurves
+from cdp.figures.curve_data import RunCurves
 from cdp.figures.curves import Look, training_curves
 
 

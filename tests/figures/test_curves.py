@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cdp.figures.curve_lines import RunCurves, common_name, entries
-from cdp.figures.curve_rows import point_rows, run_rows
-from cdp.figures.curve_traces import MAX_POINTS
-from cdp.figures.curves import QUANTITIES, X_AXES, Look, training_curves
+from cdp.figures.curve_data import (
+    RunCurves,
+    common_name,
+    entries,
+    gap,
+    point_rows,
+    run_rows,
+    share_band,
+    smooth,
+)
+from cdp.figures.curves import MAX_POINTS, QUANTITIES, X_AXES, Look, training_curves
 from cdp.figures.palette import named_signs
-from cdp.figures.series import gap, share_band, smooth
 from cdp.ui.components.packing import pack
 
 

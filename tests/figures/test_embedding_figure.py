@@ -15,8 +15,7 @@ import pytest
 
 from cdp.errors import InputError
 from cdp.figures.embedding import embedding_rows, embedding_scatter
-from cdp.figures.palette import class_sign, named_sign
-from cdp.figures.scale import VIRIDIS, Scale
+from cdp.figures.palette import VIRIDIS, Scale, class_sign, named_sign
 from cdp.values.types import Embedding
 from tests.figures.test_palette import DARK, WHITE, contrast
 

@@ -10,18 +10,22 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from cdp.figures.accuracy import heading, shown
-from cdp.figures.budget import budget_curves, budget_rows
-from cdp.figures.confusion import confusion_rows, confusion_under_attack
+from cdp.figures.class_pairs import confusion_rows, confusion_under_attack
 from cdp.figures.evaluation import (
+    budget_curves,
+    budget_rows,
     class_bars,
     class_rows,
+    masking_rows,
+    masking_surface,
+    rises,
     stage_bars,
     stage_rows,
+    surface_rows,
     unseen_rows,
     weights_signs,
 )
-from cdp.figures.masking import masking_rows, masking_surface, rises, surface_rows
+from cdp.figures.frame import heading, shown
 from cdp.figures.palette import class_sign, named_sign
 from cdp.values.evaluation import Check, Curve, EvalReport, Masking, Surface
 from tests.evaluations import CLASSES, outcome, report, weights_report

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cdp.figures.heatmap import pair_heatmap
-from cdp.figures.measures import class_panels, measure_panels
+from cdp.figures.class_pairs import pair_heatmap
 from cdp.figures.palette import named_sign
+from cdp.figures.sets import class_panels, measure_panels
 from cdp.values.types import Interval
 
 ROWS = {

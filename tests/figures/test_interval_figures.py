@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdp.figures.intervals import MEASURES, finding, report_bars, report_rows
+from cdp.figures.generation import MEASURES, finding, report_bars, report_rows
 from cdp.values.types import ArmReport, Interval, LiveResult
 
 IMAGE = np.zeros((64, 4, 4, 1), np.uint8)

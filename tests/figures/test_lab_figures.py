@@ -27,7 +27,11 @@ def test_each_class_has_its_two_probabilities_and_true_class_and_target_are_mark
     figure = probability_bars(NAMES, (0.7, 0.2, 0.1), (0.1, 0.3, 0.6), title="x", label=0, target=2)
     clean, attacked = figure.data
     assert tuple(clean.x) == (0.7, 0.2, 0.1) and tuple(attacked.x) == (0.1, 0.3, 0.6)
-    assert list(figure.layout.yaxis.ticktext) == ["coat, true", "shirt", "&lt;b>bag&lt;/b>, target"]
+    assert list(figure.layout.yaxis.ticktext) == [
+        "coat, true",
+        "shirt",
+        "&lt;b&gt;bag&lt;/b&gt;, target",
+    ]
     unknown = probability_bars(
         NAMES, (0.7, 0.2, 0.1), (0.1, 0.3, 0.6), title="x", label=0, label_is="as said clean"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdp.figures.resources import MAX_POINTS, resource_curves, resource_rows
+from cdp.figures.training import MAX_POINTS, resource_curves, resource_rows
 from cdp.work.resources import Sample
 
 CPU = [Sample(100.0 + 5 * k, 150.0, 2_000_000_000) for k in range(13)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cdp.figures.series import mean_over, share_band, smooth, thin
+from cdp.figures.curve_data import mean_over, share_band, smooth, thin
 
 
 @pytest.mark.parametrize("reach", [2, 3, 10, 50])

@@ -11,7 +11,7 @@ from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts, concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
-from cdp.figures.pretraining import held_out_curves, loss_curve
+from cdp.figures.training import held_out_curves, loss_curve
 from cdp.ui.data import plan
 from cdp.ui.data.made import Made, Stock
 from cdp.ui.data.pictures import ROW, class_rows, first_rows

@@ -206,7 +206,7 @@ def test_drawing_the_page_imports_neither_torch_nor_charts() -> None:
         f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
         " default_timeout=60).run()\napp.switch_page('pages/evaluate.py')\napp.run()\nassert not"
         " app.exception\nassert not {'torch', 'mlflow', 'diffusers', 'sklearn', 'scipy',"
-        " 'cdp.figures.panels'} & set(sys.modules), 'imported'\n"
+        " 'cdp.figures.frame'} & set(sys.modules), 'imported'\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -8,7 +8,7 @@ import numpy as np
 
 from cdp.config.generate import GenerateConfig
 from cdp.config.presets import preset
-from cdp.figures.intervals import report_rows
+from cdp.figures.generation import report_rows
 from cdp.ui.generate.detail import judge_says
 from cdp.ui.generate.results import sentences, to_csv
 from tests.ui.worlds import result_of

@@ -263,7 +263,7 @@ def test_painting_the_form_imports_neither_torch_nor_charts_nor_scipy() -> None:
     """The chart imports the last two after the form is on the screen."""
     script = (
         "import sys\nimport streamlit, cdp.ui.theory.page, cdp.ui.theory.views,"
-        " cdp.ui.theory.images\nassert not {'torch', 'cdp.figures.panels', 'scipy', 'umap',"
+        " cdp.ui.theory.images\nassert not {'torch', 'cdp.figures.frame', 'scipy', 'umap',"
         " 'sklearn'} & set(sys.modules), 'imported'\nfrom streamlit.testing.v1 import"
         f" AppTest\napp = AppTest.from_file({APP!r},"
         " default_timeout=60).run()\napp.switch_page('pages/theory.py')\napp.run()\nassert not"

@@ -16,7 +16,7 @@ from cdp import paths
 from cdp.cli.compare import compare as compare_command
 from cdp.cli.compared import told
 from cdp.figures.comparison import class_differences, difference_forest, settled
-from cdp.figures.pareto import front, pareto, pareto_notes, pareto_rows
+from cdp.figures.tradeoffs import front, pareto, pareto_notes, pareto_rows
 from cdp.reports.comparison import comparison_html
 from cdp.reports.tables import comparison_csv
 from cdp.results.comparing.classes import FEW_IMAGES, UNFAIR

@@ -161,7 +161,7 @@ def beyond(shown: Shown) -> None:
 
 def budgets(shown: Shown) -> None:
     """Accuracy against budget, arms over each other."""
-    from cdp.figures.budget import BudgetLine, budget_curves, budget_rows
+    from cdp.figures.evaluation import BudgetLine, budget_curves, budget_rows
 
     lines: list[BudgetLine] = [
         (shown.signs[arm.name], arm.name, arm.curve)
@@ -198,8 +198,7 @@ def budgets(shown: Shown) -> None:
 def front(shown: Shown) -> None:
     """Clean against robust accuracy, with published points where there are any for the same
     threat."""
-    from cdp.figures.pareto import pareto, pareto_notes, pareto_rows
-    from cdp.figures.references import matching_arms
+    from cdp.figures.tradeoffs import matching_arms, pareto, pareto_notes, pareto_rows
 
     arms = shown.comparison.arms
     references = matching_arms(arms)
@@ -217,8 +216,8 @@ def efficiency(shown: Shown) -> None:
     lines = shown.comparison.efficiency
     if not any(len(line.points) > 1 for line in lines):
         return
-    from cdp.figures.efficiency import efficiency_curves, efficiency_rows, equal_rows
     from cdp.figures.palette import named_signs
+    from cdp.figures.tradeoffs import efficiency_curves, efficiency_rows, equal_rows
 
     # A line that is called as an arm is drawn as that is.
     signs = named_signs(list(dict.fromkeys([*shown.signs, *(line.name for line in lines)])))

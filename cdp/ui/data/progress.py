@@ -142,7 +142,7 @@ def _curves(seen: Facts, runs: Sequence[Run]) -> None:
     losses, scores = _points(seen, runs)
     if not (losses or scores):
         return
-    from cdp.figures.pretraining import held_out_curves, loss_curve
+    from cdp.figures.training import held_out_curves, loss_curve
 
     columns = iter(st.columns(2, gap="medium"))
     if losses:

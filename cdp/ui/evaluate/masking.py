@@ -45,7 +45,7 @@ def panel(report: EvalReport, key: str) -> None:
     if masking is None:
         st.caption("Not looked for: switch on gradient masking on the left and evaluate again.")
         return
-    from cdp.figures.masking import masking_rows, masking_surface, surface_rows
+    from cdp.figures.evaluation import masking_rows, masking_surface, surface_rows
 
     st.markdown(f"**{plain(masking_sentence(masking))}**")
     st.html(checks_html(masking))

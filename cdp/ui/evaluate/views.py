@@ -36,7 +36,7 @@ def attacks(report: EvalReport, key: str) -> None:
 
 def classes(report: EvalReport, key: str) -> None:
     """Every class by itself, and what its images are taken for."""
-    from cdp.figures.confusion import confusion_rows, confusion_under_attack
+    from cdp.figures.class_pairs import confusion_rows, confusion_under_attack
     from cdp.figures.evaluation import class_bars, class_rows
 
     chart_with_numbers(
@@ -132,8 +132,7 @@ def _threat(title: str, found: Interval, attack: str) -> str:
 
 
 def _curves(report: EvalReport, key: str) -> None:
-    from cdp.figures.budget import budget_curves, budget_rows
-    from cdp.figures.evaluation import weights_signs
+    from cdp.figures.evaluation import budget_curves, budget_rows, weights_signs
 
     signs = weights_signs(report)
     titles = {one.which: weights_title(one) for one in report.weights}

@@ -106,7 +106,7 @@ def differences(pairs: Sequence[Comparison]) -> None:
 
 def panels(sets: Sequence[Measured]) -> None:
     """Fidelity and coverage beside separability, because a set can separate by collapsing."""
-    from cdp.figures.measures import measure_panels
+    from cdp.figures.sets import measure_panels
 
     if len({one.result.n for one in sets}) > 1:
         st.caption(
@@ -141,7 +141,7 @@ def panels(sets: Sequence[Measured]) -> None:
 
 
 def _classes(sets: Sequence[Measured]) -> None:
-    from cdp.figures.measures import class_panels
+    from cdp.figures.sets import class_panels
 
     known = {key for one in sets for figures in one.result.per_class.values() for key in figures}
     keys = [key for key in TITLES if key in known]
@@ -253,7 +253,7 @@ def show_pairs(config: ExploreConfig) -> None:
 
 
 def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
-    from cdp.figures.heatmap import pair_heatmap
+    from cdp.figures.class_pairs import pair_heatmap
 
     names, values = _names(one, pairs), grid(pairs, what)
     few = min(one.sizes.values(), default=FEWEST) < FEWEST
@@ -268,7 +268,7 @@ def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
 
 
 def _change(compared: Comparison, what: str) -> None:
-    from cdp.figures.heatmap import pair_heatmap
+    from cdp.figures.class_pairs import pair_heatmap
 
     one, base = compared.first, compared.second
     if (

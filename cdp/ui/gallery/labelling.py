@@ -150,7 +150,7 @@ def _under_way(name: str, done: Callable[[str], None]) -> None:
 
 
 def _known(samples: SampleSet, found: PseudoLabels) -> None:
-    from cdp.figures.labels import label_panels
+    from cdp.figures.sets import label_panels
 
     with st.container(border=True, key="labelled"):
         first, *rest = sentences(found, samples.class_names)

@@ -191,7 +191,7 @@ def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -
 def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
     """Loss, ratio and, where there are classes, separation per step, and their numbers once the job
     is over."""
-    from cdp.figures.live import live_curves, live_rows
+    from cdp.figures.generation import live_curves, live_rows
 
     if all(f.loss is None and f.separation is None for f in frames):
         return

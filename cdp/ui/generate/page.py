@@ -80,7 +80,7 @@ def _empty(held: Generation, *, conditional: bool) -> None:
 
 
 def _profile(config: GenerateConfig) -> None:
-    from cdp.figures.live import strength_profile
+    from cdp.figures.generation import strength_profile
     from cdp.guidance.schedule import profile
 
     points = profile(config.guidance, config.sampler)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from cdp.figures.intervals import MEASURES, Measure, report_bars, report_rows
+from cdp.figures.generation import MEASURES, Measure, report_bars, report_rows
 from cdp.reports.csvtext import to_csv as to_csv
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.values.text import interval_text

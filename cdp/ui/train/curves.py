@@ -10,8 +10,7 @@ from typing import cast
 import streamlit as st
 
 from cdp.errors import MissingError
-from cdp.figures.curve_lines import RunCurves, entries
-from cdp.figures.curve_rows import point_rows, run_rows
+from cdp.figures.curve_data import RunCurves, entries, point_rows, run_rows
 from cdp.figures.curves import Look, training_curves
 from cdp.figures.palette import Sign
 from cdp.results.comparing.arms import groups_of

@@ -159,7 +159,7 @@ def _resources(run: Run) -> None:
     fold = st.expander("Resources", key=f"train_resources_{run.id}", on_change="rerun")
     if not fold.open:
         return
-    from cdp.figures.resources import resource_curves, resource_rows
+    from cdp.figures.training import resource_curves, resource_rows
 
     samples = read_resources(run.folder / RESOURCES)
     with fold:

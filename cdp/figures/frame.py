@@ -1,0 +1,294 @@
+"""What figures share: stacked panels under their titles, axes, marks with whiskers, lines, and the
+cells of the tables behind them. All are transparent, and keep a reader's zoom over redraws."""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from cdp.figures.palette import CLEAR, GRID, INK, Sign
+from cdp.values.types import Interval
+
+Row = dict[str, Any]
+"""A row of the table behind a figure: column -> value."""
+
+TITLE, NOTE, NAME = 48, 60, 52
+"""Letters of a title, of a note and of a name above its row in one line at 360 pixels."""
+LINE_PX = 17
+LEGEND = {"legend": "above"}
+"""For layout.meta: the legend lies above the first title, and whoever draws the figure makes room
+for its lines."""
+NORMS = {"linf": "l∞", "l2": "l2"}
+SHARES = {"range": [-2, 102], "tickvals": list(range(0, 101, 20))}
+"""An axis of all shares, in per cent."""
+
+
+def axis_name(letter: str, row: int) -> str:
+    """Plotly's name of an axis of panel ``row`` (from 0), as traces refer to it: x, x2, x3, ..."""
+    return letter if row == 0 else f"{letter}{row + 1}"
+
+
+def layout_name(letter: str, row: int) -> str:
+    """The same axis as the layout spells it: xaxis, xaxis2, ..."""
+    return f"{letter}axis" if row == 0 else f"{letter}axis{row + 1}"
+
+
+def in_panel(row: int) -> dict[str, str]:
+    """The axes of panel ``row``, for a trace."""
+    return {"xaxis": axis_name("x", row), "yaxis": axis_name("y", row)}
+
+
+def base(height: int, margin: tuple[int, int, int, int], **more: Any) -> dict[str, Any]:
+    """A layout without panels. margin: pixels at the left, right, top and bottom."""
+    return {
+        "template": "none",
+        "height": height,
+        "margin": dict(zip("lrtb", margin, strict=True)),
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"color": INK, "size": 12},
+        "hoverlabel": {"font": {"color": "#1f2328"}, "bgcolor": "#ffffff"},
+    } | more
+
+
+def title_at(text: str, x: float, y: float) -> dict[str, Any]:
+    """A title over the panel whose upper left corner is at x, y in paper coordinates."""
+    place = {"x": x, "y": y, "xref": "paper", "yref": "paper", "yshift": 3}
+    side = {"xanchor": "left", "yanchor": "bottom", "align": "left", "showarrow": False}
+    return {"text": text, "font": {"size": 13, "color": INK}} | place | side
+
+
+def stacked(
+    titles: Sequence[str],
+    *,
+    panel_px: int,
+    key: str,
+    bottom_px: int = 44,
+    gap_px: int = 0,
+    left_px: int = 58,
+    title_px: int = 26,
+) -> go.Figure:
+    """An empty figure of ``len(titles)`` panels of ``panel_px`` pixels, top to bottom, each under
+    its title.
+
+    key: plotly's uirevision; while it stays the same, a redraw keeps the reader's zoom and hidden
+    traces.
+    """
+    rows = len(titles)
+    inner = rows * panel_px + (rows - 1) * gap_px
+    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    legend |= {"bgcolor": CLEAR, "font": {"size": 11}}
+    layout = base(
+        inner + title_px + bottom_px,
+        (left_px, 12, title_px, bottom_px),
+        hovermode="x unified",
+        legend=legend,
+        uirevision=key,
+    )
+    plain = {"gridcolor": GRID, "linecolor": GRID, "zeroline": False, "showline": True}
+    plain |= {"ticks": "outside", "tickcolor": GRID, "automargin": False}
+    plain |= {"title": {"standoff": 6, "font": {"size": 12}}}
+    tops = [1 - row * (panel_px + gap_px) / inner for row in range(rows)]
+    for row, top in enumerate(tops):
+        domain = [max(0.0, top - panel_px / inner), top]
+        own = {"domain": domain, "anchor": axis_name("x", row)}
+        layout[layout_name("y", row)] = plain | own
+        layout[layout_name("x", row)] = plain | {"domain": [0, 1], "anchor": axis_name("y", row)}
+    notes = [title_at(text, 0, top) for text, top in zip(titles, tops, strict=True)]
+    return go.Figure(layout=layout | {"annotations": notes})
+
+
+def panels(
+    headings: Sequence[str],
+    *,
+    panel_px: int,
+    left_px: int,
+    key: str,
+    bottom_px: int = 44,
+    legend: bool = False,
+) -> go.Figure:
+    """Panels of one height below each other, each under its heading, which begins at the figure's
+    left edge."""
+    tallest = max(LINE_PX * (text.count("<br>") + 1) + 9 for text in headings)
+    sizes = {"gap_px": tallest + 50, "bottom_px": bottom_px, "left_px": left_px}
+    figure = stacked(headings, panel_px=panel_px, title_px=tallest, key=key, **sizes)
+    figure.update_annotations(xshift=4 - left_px)
+    figure.update_layout(hovermode="closest", showlegend=legend)
+    if legend:
+        place = {"x": 0, "xanchor": "left", "xref": "container"}
+        place |= {"y": 1, "yanchor": "top", "yref": "container"}
+        figure.update_layout(meta=LEGEND, legend=place)
+    return figure
+
+
+def nothing(text: str) -> go.Figure:
+    """A figure that says why it is empty."""
+    figure = panels([heading(text)], panel_px=10, left_px=12, bottom_px=6, key="nothing")
+    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+
+
+def shown(text: str, most: int = 40) -> str:
+    """A name as a chart shows it: cut short, and never taken for markup or for a placeholder."""
+    plain = " ".join(text.split())
+    short = plain if len(plain) <= most else f"{plain[: most - 1]}…"
+    return html.escape(short, quote=False).replace("%{", "% {")
+
+
+def small(text: str) -> str:
+    """A line of a title in smaller letters."""
+    return f"<span style='font-size:11px'>{text}</span>"
+
+
+def heading(title: str, note: str = "") -> str:
+    """A title and a smaller note under it, broken into lines."""
+    lines = [shown(line, TITLE) for line in _even(title, TITLE)]
+    return "<br>".join([*lines, *(small(shown(line, NOTE)) for line in _even(note, NOTE))])
+
+
+def tied(text: str) -> str:
+    """Numbers kept on one line with their signs and units, by spaces that do not break."""
+    return re.sub(r" (?=%)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)|(?<=\+/-) ", "\u00a0", text)
+
+
+def _even(text: str, most: int) -> list[str]:
+    """As few lines as need be, of about the same length."""
+    text = tied(text)
+    lines = textwrap.wrap(text, most)
+    while most > 1 and len(closer := textwrap.wrap(text, most - 1)) == len(lines) > 1:
+        lines, most = closer, most - 1
+    return lines
+
+
+def axis(figure: go.Figure, name: str, title: str, **more: Any) -> None:
+    """Title and settings of an axis. name: as the layout spells it."""
+    text = {"text": title, "standoff": 6, "font": {"size": 12}}
+    figure.layout[name].update({"title": text} | more)
+
+
+def rows_of(figure: go.Figure, names: Sequence[str], row: int = 0, *, most: int = 22) -> None:
+    """Names at the left of rows at 0, -1, -2, ... of panel ``row``."""
+    figure.layout[layout_name("y", row)].update(
+        tickvals=[-k for k in range(len(names))],
+        ticktext=[shown(name, most) for name in names],
+        range=[-len(names) + 0.4, 0.6],
+        showgrid=False,
+        ticks="",
+    )
+
+
+def names_px(names: Sequence[str], most: int = 22) -> int:
+    """Left margin that these names need."""
+    return 18 + round(6.8 * min(most, max((len(name) for name in names), default=0)))
+
+
+def no_names(figure: go.Figure, count: int, row: int) -> None:
+    """Rows at 0, -1, -2, ... of panel ``row`` without names at their left."""
+    figure.layout[layout_name("y", row)].update(
+        range=[-count + 0.4, 0.6], showticklabels=False, ticks="", showgrid=False
+    )
+
+
+def names_above(figure: go.Figure, names: Sequence[str], row: int, most: int | None = None) -> None:
+    """Names above their rows, as there is no room beside them on a phone."""
+    no_names(figure, most or len(names), row)
+    place = {"xref": f"{axis_name('x', row)} domain", "yref": axis_name("y", row)}
+    font = {"size": 11, "color": INK}
+    for number, name in enumerate(names):
+        note = title_at(shown(name, NAME), 0, -number + 0.16)
+        figure.add_annotation(note | place | {"font": font, "xshift": 4, "yshift": 0})
+
+
+def marker(
+    color: str, symbol: str, *, filled: bool | None = None, size: float = 9
+) -> dict[str, Any]:
+    """A mark, filled or hollow where that is said, else as the symbol is."""
+    if filled is not None:
+        symbol = symbol.removesuffix("-open") + ("" if filled else "-open")
+    return {"color": color, "symbol": symbol, "size": size, "line": {"width": 1.8, "color": color}}
+
+
+def whisker(
+    found: Sequence[Interval], color: str, *, factor: float = 100, thickness: float = 1.5
+) -> dict[str, Any]:
+    """Plotly's error bar over intervals; equal values, and those without an interval, have none.
+    factor: shown value per stored value; 100 is per cent."""
+    reach = [i.reach if i.wide and not i.note else None for i in found]
+    down, up = (
+        [None if ends is None else factor * max(0.0, ends[side]) for ends in reach]
+        for side in (0, 1)
+    )
+    size = {"color": color, "thickness": thickness, "width": 4}
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down} | size
+
+
+def dots(
+    x: Sequence[float],
+    y: Sequence[float],
+    sign: Sign,
+    hover: Sequence[str],
+    *,
+    row: int = 0,
+    size: float = 9,
+    filled: bool | None = None,
+    **more: Any,
+) -> go.Scatter:
+    """The marks of a sign in panel ``row``. hover: the words of each."""
+    told = {"name": shown(sign.name), "showlegend": False, "hovertext": hover, "hoverinfo": "text"}
+    look = {"mode": "markers", "marker": marker(sign.color, sign.symbol, filled=filled, size=size)}
+    return go.Scatter(x=x, y=y, **(in_panel(row) | told | look | more))
+
+
+def line(
+    x: Sequence[float], y: Sequence[float | None], sign: Sign, *, size: float = 5, **more: Any
+) -> go.Scatter:
+    """A line with the marks of its sign."""
+    look: dict[str, Any] = {"mode": "lines+markers", "name": shown(sign.name)}
+    look["line"] = {"color": sign.color, "dash": sign.dash, "width": 2}
+    look["marker"] = {"color": sign.color, "symbol": sign.symbol, "size": size}
+    return go.Scatter(x=x, y=y, **(look | more))
+
+
+def vertical(at: float, row: int = 0) -> dict[str, Any]:
+    """A dotted line over the height of panel ``row``."""
+    place = {"xref": axis_name("x", row), "yref": f"{axis_name('y', row)} domain"}
+    ends = {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "below"}
+    return place | ends | {"line": {"color": INK, "dash": "dot", "width": 1}}
+
+
+def stripes(count: int, row: int = 0) -> list[dict[str, Any]]:
+    """A faint band behind every second of many rows, which keeps the eye on its row."""
+    place = {"xref": f"{axis_name('x', row)} domain", "yref": axis_name("y", row)}
+    look = {"line": {"width": 0}, "fillcolor": GRID, "opacity": 0.4, "layer": "below"}
+    ends = {"type": "rect", "x0": 0, "x1": 1}
+    return [place | look | ends | {"y0": -k - 0.5, "y1": -k + 0.5} for k in range(0, count, 2)]
+
+
+def color_bar(title: str) -> dict[str, Any]:
+    """A narrow colour bar with its title along it."""
+    words = {"text": title, "side": "right", "font": {"size": 12}}
+    return {"title": words, "thickness": 10, "outlinewidth": 0}
+
+
+def around_zero(found: Sequence[Interval]) -> list[float]:
+    """Range of an axis of differences in points: all intervals and 0, with room at both ends."""
+    low = 100 * min([0.0, *(i.low for i in found)])
+    high = 100 * max([0.0, *(i.high for i in found)])
+    edge = 0.05 * (high - low or 1.0)
+    return [low - edge, high + edge]
+
+
+def cells(found: Interval | None, name: str, unit: str = "%") -> Row:
+    """Cells of a table: value and bounds in per cent or points, None where there is nothing; equal
+    values have no bounds."""
+    if found is None:
+        values: tuple[float | None, ...] = (None, None, None)
+    else:
+        bounds = (found.low, found.high) if found.wide else (None, None)
+        values = (found.value, *bounds)
+    cut = (None if value is None else round(100 * value, 2) for value in values)
+    return dict(zip((f"{name} [{unit}]", f"{name} low", f"{name} high"), cut, strict=True))

@@ -1,0 +1,133 @@
+"""Sample sets in figures: whole sets beside each other, a whisker a set, one figure class by class,
+and how sure a classifier was of the images that it labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from cdp.figures.frame import (
+    dots,
+    heading,
+    layout_name,
+    no_names,
+    shown,
+    stacked,
+    vertical,
+    whisker,
+)
+from cdp.figures.palette import NEUTRAL, class_sign, faint, named_signs
+from cdp.values.text import class_name, interval_text
+from cdp.values.types import Interval
+
+ROW_PX, GAP_PX, TOP_PX = 22, 58, 52
+
+
+def measure_panels(
+    rows: Mapping[str, Mapping[str, Interval]],
+    titles: Mapping[str, str],
+    references: Mapping[str, float],
+) -> go.Figure:
+    """One panel a figure, one line a set in its fixed colour and mark.
+
+    rows: figure -> set -> interval; titles: figure -> words with unit; references: figure -> a
+    value worth a dotted line.
+    """
+    names = list(dict.fromkeys(name for sets in rows.values() for name in sets))
+    signs, measured = named_signs(names), [key for key in titles if rows.get(key)]
+    if not measured:
+        return go.Figure(layout={"height": 40})
+    height = ROW_PX * max(len(names), 1) + 10
+    sizes = {"panel_px": height, "gap_px": GAP_PX, "bottom_px": 34, "left_px": 14}
+    texts = [titles[key] for key in measured]
+    figure = stacked(texts, title_px=TOP_PX, key="measures", **sizes)
+    for row, key in enumerate(measured):
+        for number, name in enumerate(names):
+            if name in rows[key]:
+                found, sign = rows[key][name], signs[name]
+                more: dict[str, Any] = {"showlegend": row == 0, "legendgroup": name, "name": name}
+                more |= {"error_x": whisker([found], sign.color, factor=1, thickness=2)}
+                x, words = [found.value], [_words(found, name, ".4g")]
+                figure.add_trace(dots(x, [-number], sign, words, row=row, **more))
+        figure.layout[layout_name("x", row)].update(nticks=5)
+        no_names(figure, len(names), row)
+        if key in references:
+            figure.add_shape(vertical(references[key], row))
+    # The legend has a line of its own above the first title.
+    over = 1 + 24 / (len(measured) * (height + GAP_PX) - GAP_PX)
+    place = {"x": 0, "xanchor": "left", "y": over, "yanchor": "bottom"}
+    return figure.update_layout(hovermode="closest", legend=place)
+
+
+def _words(found: Interval, name: str, spec: str) -> str:
+    return f"{shown(name)}: {found.value:{spec}} ({interval_text(found)}), n = {found.n:,}"
+
+
+def class_panels(
+    per_class: Mapping[str, Mapping[int, Interval]], class_names: Sequence[str], title: str
+) -> go.Figure:
+    """One figure class by class: sets beside each other on every class. per_class: set -> class ->
+    interval."""
+    figure = stacked([title], panel_px=220, bottom_px=70, left_px=52, key="classes")
+    classes = sorted({value for found in per_class.values() for value in found})
+    names = [class_name(class_names, value) for value in classes]
+    signs = named_signs(list(per_class))
+    for number, (name, found) in enumerate(per_class.items()):
+        shift = (number - (len(per_class) - 1) / 2) * 0.16
+        places = [k for k, value in enumerate(classes) if value in found]
+        bars = [found[classes[k]] for k in places]
+        words = [_words(found[classes[k]], f"{name}, {names[k]}", ".3g") for k in places]
+        more: dict[str, Any] = {
+            "error_y": whisker(bars, signs[name].color, factor=1),
+            "showlegend": True,
+        }
+        x, y = [k + shift for k in places], [one.value for one in bars]
+        figure.add_trace(dots(x, y, signs[name], words, name=name, **more))
+    figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names, tickangle=-35)
+    return figure.update_layout(hovermode="closest")
+
+
+def label_panels(
+    histogram: Sequence[int], threshold: float, balance: Sequence[int], class_names: Sequence[str]
+) -> go.Figure:
+    """How sure a classifier was, and how many images of each class were kept. histogram: images by
+    confidence, equal bins over [0, 1]; threshold: confidence from which images were kept; balance:
+    kept images of each class."""
+    size, names = len(histogram), [shown(name, 24) for name in class_names]
+    note = f"images by confidence; kept from {threshold:g} on (line)"
+    titles = [
+        heading("How sure was the classifier?", note),
+        heading("What was kept?", f"n = {sum(balance):,} images, by class"),
+    ]
+    sizes = {"panel_px": 130, "gap_px": 86, "bottom_px": 66, "title_px": 44}
+    figure = stacked(titles, key="labels", **sizes)
+    grey = faint(NEUTRAL.color, 0.35)
+    bins = [f"{k / size:.2f} to {(k + 1) / size:.2f}" for k in range(size)]
+    figure.add_bar(
+        x=[(k + 0.5) / size for k in range(size)],
+        y=list(histogram),
+        width=0.94 / size,
+        marker={
+            "color": [NEUTRAL.color if (k + 1) / size > threshold else grey for k in range(size)]
+        },
+        hovertext=[
+            f"{name}: {count:,} images" for name, count in zip(bins, histogram, strict=True)
+        ],
+    )
+    figure.add_bar(
+        x=list(range(len(names))),
+        y=list(balance),
+        xaxis="x2",
+        yaxis="y2",
+        marker={"color": [class_sign(k).color for k in range(len(names))]},
+        hovertext=[f"{name}: {count:,} images" for name, count in zip(names, balance, strict=True)],
+    )
+    figure.add_shape(vertical(threshold))
+    figure.update_traces(showlegend=False, hoverinfo="text")
+    figure.update_xaxes(title_text="probability of the label", range=[0, 1], selector=0)
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "tickangle": -35}
+    figure.layout.xaxis2.update(ticks)
+    figure.update_yaxes(title_text="images", rangemode="tozero")
+    return figure.update_layout(hovermode="closest")

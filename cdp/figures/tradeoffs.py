@@ -1,0 +1,371 @@
+"""What robustness costs: clean against robust accuracy with published models beside one's own, and
+robust accuracy against the number of synthetic images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from cdp.figures.comparison import Signs, labels_of
+from cdp.figures.frame import (
+    Row,
+    axis,
+    cells,
+    dots,
+    heading,
+    line,
+    marker,
+    nothing,
+    panels,
+    shown,
+    vertical,
+    whisker,
+)
+from cdp.figures.palette import INK, Sign, named_sign
+from cdp.statistics.verdicts import FEW
+from cdp.values.comparison import Arm, EfficiencyLine, Equal, compute_text, equal_compute
+from cdp.values.text import counted, share_text, share_with_bounds
+from cdp.values.types import Interval
+
+Placed = tuple[Arm, Interval, Interval]
+"""An arm with its clean and its robust accuracy."""
+SAME_BUDGET = 0.02
+"""Budgets that differ by so much of one are the same: some papers round 8/255 to 0.031."""
+ZERO_GAP = 0.45
+"""Decades between 0, which has no place on a log axis, and the smallest number."""
+DODGE = 0.012
+"""Shift of a line against the next, as a share of the axis, which keeps whiskers apart."""
+TICKS = 7
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published model. clean, robust: shares in 0..1 of ``n`` test images, the second under
+    ``attack``; epsilon: in units of the norm; synthetic_images: generated ones it was trained on;
+    source: where the numbers stand."""
+
+    name: str
+    architecture: str
+    clean: float
+    robust: float
+    synthetic_images: int
+    source: str
+    dataset: str = "cifar10"
+    epsilon: float = 8 / 255
+    norm: str = "linf"
+    attack: str = "AutoAttack (standard)"
+    n: int = 10_000
+
+
+_BENCH = "RobustBench, model_info/cifar10/Linf/"
+_TABLE = "AutoAttack's table of MNIST models (Croce and Hein)"
+_MNIST = (0, _TABLE, "mnist", 0.3)
+_CIFAR10 = (
+    # name, architecture, clean, robust, synthetic images, file
+    ("Bartoldson 2024", "WRN-94-16", 0.9368, 0.7371, 5 * 10**8, "Bartoldson2024Adversarial_WRN-94-16"),
+    ("Wang 2023", "WRN-28-10", 0.9244, 0.6731, 2 * 10**7, "Wang2023Better_WRN-28-10"),
+    ("Gowal 2021", "WRN-28-10", 0.8750, 0.6344, 10**8, "Gowal2021Improving_28_10_ddpm_100m"),
+    ("Rebuffi 2021", "WRN-28-10", 0.8733, 0.6075, 10**6, "Rebuffi2021Fixing_28_10_cutmix_ddpm"),
+    ("Gowal 2021, R18", "PreActResNet-18", 0.8735, 0.5850, 10**8, "Gowal2021Improving_R18_ddpm_100m"),
+)  # fmt: skip
+REFERENCES: tuple[Reference, ...] = (
+    *(Reference(*row[:5], _BENCH + row[5]) for row in _CIFAR10),
+    Reference(
+        *("TRADES 2019", "WRN-34-10", 0.8492, 0.5308, 0, f"{_BENCH}Zhang2019Theoretically"),
+        epsilon=0.031,
+    ),
+    Reference("TRADES 2019", "small CNN", 0.9948, 0.9281, *_MNIST),
+    Reference("Madry 2018", "small CNN", 0.9853, 0.8850, *_MNIST),
+)
+"""Published robust accuracies under AutoAttack (standard) on the whole test set."""
+
+
+def matching(dataset: object, norm: object, epsilon: object) -> tuple[Reference, ...]:
+    """References for the same data set, norm and budget. epsilon: None is the data set's
+    conventional budget, as all of these are."""
+    if not isinstance(epsilon, float | int | None):
+        return ()
+    return tuple(
+        one
+        for one in REFERENCES
+        if (one.dataset, one.norm) == (dataset, norm)
+        and (epsilon is None or abs(one.epsilon - epsilon) <= SAME_BUDGET * one.epsilon)
+    )
+
+
+def matching_arms(arms: Sequence[Arm]) -> tuple[Reference, ...]:
+    """References for what all arms were trained for; none where arms differ in it, or where it is
+    not known."""
+    threats = {tuple(map(arm.settings.get, ("dataset", "norm", "epsilon"))) for arm in arms}
+    return matching(*threats.pop()) if len(threats) == 1 else ()
+
+
+def front(arms: Sequence[Arm]) -> tuple[str, ...]:
+    """Names of the arms that no other equals or betters in both accuracies (and betters in one), by
+    rising clean accuracy; none where they cannot be ranked (``unranked``)."""
+    placed = [] if unranked(arms) else _placed(arms)
+    best = [one for one in placed if not any(_dominates(other, one) for other in placed)]
+    return tuple(arm.name for arm, *_ in sorted(best, key=_along))
+
+
+def unranked(arms: Sequence[Arm]) -> str:
+    """Why the arms that have both accuracies are put on no front, as a clause; "" where they can
+    be."""
+    placed = [arm for arm, *_ in _placed(arms)]
+    if len(placed) < 2:
+        return ""
+    ways = {arm.setting for arm in placed}
+    if len(ways) > 1:
+        return f"they were measured in {len(ways)} ways"
+    spent = [one for arm in placed for one in arm.compute]
+    if not equal_compute(spent):
+        return f"their compute differs or is not known ({compute_text(spent)})"
+    return f"they rest on {FEW}" if any(arm.few for arm in placed) else ""
+
+
+def _dominates(one: Placed, other: Placed) -> bool:
+    gains = (one[1].value - other[1].value, one[2].value - other[2].value)
+    return min(gains) >= 0 and max(gains) > 0
+
+
+def _along(one: Placed) -> tuple[float, float]:
+    return one[1].value, -one[2].value
+
+
+def _placed(arms: Sequence[Arm]) -> list[Placed]:
+    return [(arm, arm.clean, arm.robust) for arm in arms if arm.clean and arm.robust]
+
+
+def pareto(arms: Sequence[Arm], signs: Signs, references: Sequence[Reference]) -> go.Figure:
+    """Clean accuracy across, robust accuracy up, whiskers both ways; a step line through the arms
+    of the front. references: published points, hollow (``matching_arms``). ``pareto_notes`` says
+    how to read them."""
+    placed = _placed(arms)
+    if not placed:
+        return nothing("No arm has both a clean and a robust accuracy")
+    figure = panels(
+        [heading(_pareto_title(arms, placed), _pareto_note(placed, references))],
+        panel_px=340,
+        left_px=54,
+        key="pareto",
+        legend=True,
+    )
+    steps = sorted((one for one in placed if one[0].name in front(arms)), key=_along)
+    if len(steps) > 1:
+        x = [100 * clean.value for _, clean, _ in steps]
+        y = [100 * robust.value for *_, robust in steps]
+        look = {"color": INK, "width": 1.2, "dash": "dot", "shape": "vh"}
+        figure.add_scatter(x=x, y=y, mode="lines", name="front", line=look, hoverinfo="skip")
+    if references:
+        figure.add_trace(_published(references))
+    for arm, clean, robust in placed:
+        sign = signs.get(arm.name) or named_sign(arm.name)
+        lines = [
+            f"<b>{shown(arm.name)}</b>",
+            f"clean {share_with_bounds(clean, level=True)}",
+            f"robust {share_with_bounds(robust, level=True)}",
+            shown(labels_of([arm]), 80),
+            shown(arm.interval, 80),
+        ]
+        bars = {"error_x": whisker([clean], sign.color), "error_y": whisker([robust], sign.color)}
+        x, y, words = [100 * clean.value], [100 * robust.value], ["<br>".join(lines)]
+        marks = dots(x, y, sign, words, size=11, filled=True, name=shown(arm.name))
+        figure.add_trace(marks.update(bars, showlegend=True))
+    axis(figure, "xaxis", "clean accuracy [%]", nticks=7)
+    axis(figure, "yaxis", "robust accuracy [%]", nticks=7)
+    return figure
+
+
+def _pareto_title(arms: Sequence[Arm], placed: Sequence[Placed]) -> str:
+    if len(placed) == 1:
+        _, clean, robust = placed[0]
+        return f"{share_text(robust.value)} robust at {share_text(clean.value)} clean accuracy"
+    if why := unranked(arms):
+        return f"No front of {len(placed)} arms: {why}"
+    ahead = len(front(arms))
+    return (
+        f"{ahead} of {len(placed)} arms {'is' if ahead == 1 else 'are'} on the front of clean and"
+        " robust accuracy"
+    )
+
+
+def _pareto_note(placed: Sequence[Placed], references: Sequence[Reference]) -> str:
+    published = "no published numbers for this data set, norm and budget"
+    if references:
+        published = "hollow: published"
+    return f"{labels_of([arm for arm, *_ in placed])}; whiskers: 95 %; {published}"
+
+
+def _published(references: Sequence[Reference]) -> go.Scatter:
+    far = max(one.clean for one in references)
+    words = [
+        f"<b>{shown(one.name)}</b>, published<br>{shown(one.architecture)},"
+        f" {one.synthetic_images:,} synthetic images<br>clean {share_text(one.clean)}, robust"
+        f" {share_text(one.robust)}<br>{shown(one.attack)}, n = {one.n:,}<br>{shown(one.source, 90)}"
+        for one in references
+    ]
+    sides = ["middle left" if one.clean > far - 0.03 else "middle right" for one in references]
+    return go.Scatter(
+        x=[100 * one.clean for one in references],
+        y=[100 * one.robust for one in references],
+        mode="markers+text",
+        name="published, AutoAttack",
+        marker=marker(INK, "diamond", filled=False),
+        text=[shown(one.name) for one in references],
+        textposition=sides,
+        textfont={"size": 10, "color": INK},
+        hovertext=words,
+        hoverinfo="text",
+    )
+
+
+def pareto_notes(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[str, ...]:
+    """What a reader of ``pareto`` has to know."""
+    placed = [arm for arm, *_ in _placed(arms)]
+    notes = []
+    if why := unranked(arms):
+        notes.append(f"There is no front of these arms: {why}.")
+    elif len(placed) > 1:
+        notes.append("The front goes by means: arms whose whiskers overlap may change places.")
+    if left_out := [arm.name for arm in arms if arm not in placed]:
+        notes.append(
+            f"Not drawn, because clean or robust accuracy was not measured: {', '.join(left_out)}."
+        )
+    if not references:
+        notes.append("There are no published numbers here for this data set, norm and budget.")
+    elif other := [arm.name for arm in placed if not _by_autoattack(arm)]:
+        notes.append(
+            f"Published points are AutoAttack's; {', '.join(other)}"
+            f" {'was' if len(other) == 1 else 'were'} measured with other attacks, which leave more"
+            " images standing, and cannot be set against them."
+        )
+    if any(abs(one.epsilon - references[0].epsilon) > 1e-6 for one in references):
+        notes.append(
+            "Budgets of published points differ in the third digit: some papers write 8/255 as"
+            " 0.031."
+        )
+    return tuple(notes)
+
+
+def _by_autoattack(arm: Arm) -> bool:
+    return all(seed.label.startswith("AutoAttack") for seed in arm.seeds if seed.robust is not None)
+
+
+def pareto_rows(arms: Sequence[Arm], references: Sequence[Reference]) -> list[Row]:
+    """The numbers behind ``pareto``: arms, then published points, which have no intervals."""
+    ahead, ranked = front(arms), not unranked(arms)
+    own: list[Row] = [
+        {"arm": arm.name}
+        | cells(clean, "clean")
+        | cells(robust, "robust")
+        | {"on the front": arm.name in ahead if ranked else None}
+        | {"label": labels_of([arm]), "source": ""}
+        for arm, clean, robust in _placed(arms)
+    ]
+    published: list[Row] = [
+        {"arm": f"{one.name} (published)"}
+        | (cells(None, "clean") | {"clean [%]": round(100 * one.clean, 2)})
+        | (cells(None, "robust") | {"robust [%]": round(100 * one.robust, 2)})
+        | {"on the front": None, "label": f"{one.attack}, n = {one.n:,}", "source": one.source}
+        for one in references
+    ]
+    return own + published
+
+
+def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figure:
+    """Robust accuracy against the number of synthetic images, which is on a log axis with 0 at a
+    place of its own on the left. signs: by the line's name. Whiskers: 95 % intervals of the mean
+    over seeds, Wilson's where there is one seed."""
+    drawn = [one for one in lines if one.points]
+    if not drawn:
+        return nothing("No arms differ in their number of synthetic images only")
+    counts = sorted({point.count for one in drawn for point in one.points})
+    place = _places(counts)
+    low, high = min(place.values()), max(place.values())
+    width = high - low or 1.0
+    note = "mean over seeds; whisker: 95 % interval"
+    note += "; 0 has a place of its own on the log axis" * (counts[0] == 0)
+    title = heading("How many synthetic images buy how much robustness?", note)
+    figure = panels([title], panel_px=300, left_px=54, key="efficiency", legend=True)
+    for number, one in enumerate(drawn):
+        sign = signs.get(one.name) or named_sign(one.name)
+        shift = (number - (len(drawn) - 1) / 2) * DODGE * width
+        figure.add_trace(_efficiency(one, sign, place, shift))
+    if counts[0] == 0 and len(counts) > 1:
+        first = min(value for count, value in place.items() if count)
+        figure.add_shape(vertical(first - ZERO_GAP / 2) | {"opacity": 0.6})
+    ticks = _ticks(counts)
+    axis(
+        figure,
+        "xaxis",
+        "synthetic images, log",
+        tickvals=[place[c] if c in place else math.log10(c) for c in ticks],
+        ticktext=[count_text(c) for c in ticks],
+        range=[low - 0.06 * width, high + 0.06 * width],
+    )
+    axis(figure, "yaxis", "robust accuracy [%]", nticks=7)
+    return figure
+
+
+def _efficiency(
+    one: EfficiencyLine, sign: Sign, place: Mapping[int, float], shift: float
+) -> go.Scatter:
+    found = sorted(one.points, key=lambda point: point.count)
+    words = [
+        f"<b>{shown(one.name)}</b><br>{point.count:,} synthetic images:"
+        f" {share_with_bounds(point.robust, level=True)}<br>{counted(point.seeds, 'seed')}"
+        for point in found
+    ]
+    x = [place[point.count] + shift for point in found]
+    y = [100 * point.robust.value for point in found]
+    told = {"name": shown(one.name), "hovertext": words, "hoverinfo": "text"}
+    bars = whisker([point.robust for point in found], sign.color)
+    return line(x, y, sign, size=9, error_y=bars, **told)
+
+
+def count_text(count: int) -> str:
+    """A number of images as an axis shows it: 0, 500, 5k, 1.5M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return str(count)
+
+
+def _places(counts: Sequence[int]) -> dict[int, float]:
+    """Where a number of images stands: its decimal logarithm, 0 left of all others."""
+    positive = [count for count in counts if count > 0]
+    zero = math.log10(positive[0]) - ZERO_GAP if positive else 0.0
+    return {count: math.log10(count) if count > 0 else zero for count in counts}
+
+
+def _ticks(counts: Sequence[int]) -> list[int]:
+    """The numbers that were trained with, or round ones where those are too many; 0 in any case."""
+    if len(counts) <= TICKS:
+        return list(counts)
+    first, last = min(count for count in counts if count > 0), counts[-1]
+    tens = [10**power for power in range(math.ceil(math.log10(last)) + 1)]
+    tens = [count for count in tens if first <= count <= last] or [first, last]
+    return ([0] if counts[0] == 0 else []) + tens
+
+
+def efficiency_rows(lines: Sequence[EfficiencyLine]) -> list[Row]:
+    """The numbers behind ``efficiency_curves``."""
+    return [
+        {"arms": one.name, "synthetic images": point.count}
+        | cells(point.robust, "robust")
+        | {"seeds": point.seeds}
+        for one in lines
+        for point in one.points
+    ]
+
+
+def equal_rows(equal: Sequence[Equal]) -> list[Row]:
+    """How many synthetic images one line needs to equal another."""
+    return [
+        {"first": one.first, "at": one.count, "second": one.second, "equals it at": one.estimate}
+        | {"low": one.low, "high": one.high, "in words": one.sentence}
+        for one in equal
+    ]

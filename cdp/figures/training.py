@@ -1,0 +1,132 @@
+"""Small curves beside a training: is a diffusion model still learning, how good are encoders, and
+what a run takes from the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import plotly.graph_objects as go
+
+from cdp.figures.curve_data import smooth
+from cdp.figures.frame import axis, in_panel, layout_name, line, stacked
+from cdp.figures.palette import NEUTRAL, UNGUIDED, class_sign, faint
+
+REACH = 10
+"""Points that the drawn mean of a loss looks back on."""
+MAX_POINTS = 500
+GIGA = 1e9
+PANELS = (
+    ("cpu", "How busy is the processor?", "cores", 100.0),
+    ("memory", "How much memory does it hold?", "GB", GIGA),
+    ("gpu", "How busy is the GPU?", "%", 1.0),
+    ("gpu_memory", "How much GPU memory does it hold?", "GB", GIGA),
+)
+"""(name, question, unit, how much of the sample's own unit one of it is)."""
+
+Curve = Sequence[tuple[float, float]]
+"""(step or epoch, value), rising."""
+
+
+class Sampled(Protocol):
+    """One look at the machine. time: unix seconds; cpu: percent of one core; memory, gpu_memory:
+    bytes; gpu: percent; None without a GPU."""
+
+    @property
+    def time(self) -> float: ...
+    @property
+    def cpu(self) -> float: ...
+    @property
+    def memory(self) -> int: ...
+    @property
+    def gpu(self) -> float | None: ...
+    @property
+    def gpu_memory(self) -> int | None: ...
+
+
+def loss_curve(points: Curve, total: int) -> go.Figure:
+    """The loss of a diffusion model, its running mean with the raw curve behind. total: steps of
+    the whole training."""
+    figure = stacked(["Does the model still learn?"], panel_px=130, key="pretrain-loss")
+    x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+    plain = {"mode": "lines", "showlegend": False, "hovertemplate": "%{y:.4f}"}
+    for name, values, color, width in (
+        ("each point", y, faint(UNGUIDED.color, 0.3), 1),
+        ("running mean", smooth(y, REACH), UNGUIDED.color, 2),
+    ):
+        look = {"color": color, "width": width}
+        figure.add_scatter(x=x, y=values, name=name, line=look, **plain)
+    axis(figure, "xaxis", "optimiser step", range=[0, total * 1.02])
+    axis(figure, "yaxis", "v-prediction loss", type="log", nticks=5)
+    return figure
+
+
+def held_out_curves(curves: Mapping[str, Curve], chance: float) -> go.Figure:
+    """Accuracy (0..1) on held-out training images after each epoch. curves: by encoder; chance: one
+    over the number of classes."""
+    sizes = {"panel_px": 130, "bottom_px": 68, "left_px": 52}
+    figure = stacked(["How accurate are the encoders?"], key="pretrain-held-out", **sizes)
+    for number, (name, points) in enumerate(curves.items()):
+        x, y = np.asarray(points, np.float64).reshape(-1, 2).T
+        figure.add_trace(
+            line(
+                x.tolist(), (100 * y).tolist(), class_sign(number, name), hovertemplate="%{y:.1f} %"
+            )
+        )
+    level = {"color": "rgba(128,132,140,0.8)", "dash": "dot", "width": 1}
+    figure.add_hline(y=100 * chance, line=level)
+    axis(figure, "xaxis", "epoch (dotted: chance)", rangemode="tozero")
+    axis(figure, "yaxis", "held out [%]", range=[0, 102], nticks=6)
+    place = {"x": 0, "xanchor": "left", "y": -0.36, "yanchor": "top"}
+    return figure.update_layout(showlegend=True, legend=place)
+
+
+def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
+    """One panel for each thing that was measured, against minutes since the first sample, pauses
+    included; at most 500 points each.
+
+    key: keeps the reader's zoom while it stays the same.
+    """
+    panels = measured(samples)
+    questions = [question for _, question, _, _ in panels]
+    figure = stacked(questions, panel_px=84, gap_px=46, bottom_px=46, key=key)
+    drawn = samples[:: -(-len(samples) // MAX_POINTS) or 1]
+    minutes = [(one.time - samples[0].time) / 60 for one in drawn]
+    fill = {"fill": "tozeroy", "fillcolor": faint(NEUTRAL.color, 0.15), "showlegend": False}
+    for row, (name, _, unit, size) in enumerate(panels):
+        values = [getattr(one, name) for one in drawn]
+        figure.add_scatter(
+            x=minutes,
+            y=[None if value is None else value / size for value in values],
+            mode="lines",
+            name=unit,
+            line={"color": NEUTRAL.color, "width": 2},
+            hovertemplate=f"%{{y:.2f}} {unit}<extra></extra>",
+            **(fill | in_panel(row)),
+        )
+        last = row == len(panels) - 1
+        axis(figure, layout_name("y", row), unit, rangemode="tozero", nticks=4)
+        more = {"showticklabels": last, "matches": "x" if row else None, "rangemode": "tozero"}
+        title = "minutes since the start, pauses included" * last
+        axis(figure, layout_name("x", row), title, hoverformat=".1f", **more)
+    return figure
+
+
+def measured(samples: Sequence[Sampled]) -> list[tuple[str, str, str, float]]:
+    """The panels for which there is any value."""
+    return [panel for panel in PANELS if any(getattr(one, panel[0]) is not None for one in samples)]
+
+
+def resource_rows(samples: Sequence[Sampled]) -> list[dict[str, float]]:
+    """The numbers behind ``resource_curves``, one row a sample, for a table or a CSV."""
+    panels = measured(samples)
+    return [
+        {"minutes": (one.time - samples[0].time) / 60}
+        | {
+            f"{name} [{unit}]": value / size
+            for name, _, unit, size in panels
+            if (value := getattr(one, name)) is not None
+        }
+        for one in samples
+    ]
