@@ -23,7 +23,7 @@ from cdp.config.presets import train_preset
 from cdp.config.train import TrainConfig
 from cdp.data.registry import load_split
 from cdp.files.atomic import write_json
-from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import validate
 from cdp.tasks.estimate import estimate

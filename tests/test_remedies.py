@@ -28,7 +28,7 @@ from cdp.data.facts import require_trainable
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
 from cdp.errors import CdpError
-from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import build_classifier
 from cdp.models.encoders import load_encoder, save_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.models.places import encoder_folder, model_folder

@@ -3,18 +3,23 @@ these."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
+from cdp.config.choices import ARCHITECTURES, SUITES
 from cdp.config.knobs import Frozen, knob
 from cdp.errors import InputError
 
-Suite = Literal["autoattack", "pgd", "quick"]
+if TYPE_CHECKING:
+    Architecture = str
+    Suite = str
+else:
+    Architecture = Literal[("", *ARCHITECTURES)]
+    Suite = Literal[tuple(SUITES)]
 RUN, CODE = "run:", "code:"
 """``run:ID`` is a training of this workspace; ``code:package.module:function`` is a model of the
 user's own, known to the command line only."""
-QUICK_COUNT, QUICK_STEPS = 512, 10
 
 
 class EvaluateConfig(Frozen):
@@ -27,9 +32,7 @@ class EvaluateConfig(Frozen):
     weights: Literal["best", "last", "both"] = knob("best", "Weights")
     """Of a training: its best epoch, chosen on validation images, its last, or both beside each
     other."""
-    architecture: Literal["", "small-cnn", "preact-resnet-18", "wrn-28-10-swish"] = knob(
-        "", "Network", advanced=True, titles={"": "Not stated"}
-    )
+    architecture: Architecture = knob("", "Network", advanced=True, titles={"": "Not stated"})
     """Of a bare .safetensors file; empty finds the one whose weights they are. Every other model
     says it itself."""
     dataset: str = knob("", "Data set", max_length=400, advanced=True)
@@ -83,7 +86,8 @@ class EvaluateConfig(Frozen):
     @property
     def images(self) -> int | None:
         """At most so many images; None for all."""
-        return self.count if self.attack != "quick" else min(self.count or QUICK_COUNT, QUICK_COUNT)
+        most = SUITES[self.attack].most
+        return self.count if most is None else min(self.count or most, most)
 
 
 def budget_of(

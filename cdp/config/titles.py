@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cdp.config.choices import ARCHITECTURES, SUITES
+
 TITLES: Mapping[str, str] = {
     # losses and what they compare
     "info_nce": "InfoNCE",
@@ -44,9 +46,7 @@ TITLES: Mapping[str, str] = {
     "mart": "MART",
     "linf": "l_inf",
     "l2": "l_2",
-    "small-cnn": "Small CNN",
-    "preact-resnet-18": "PreActResNet-18",
-    "wrn-28-10-swish": "WRN-28-10-Swish",
+    **{name: network.title for name, network in ARCHITECTURES.items()},
     "auto": "Auto",
     "none": "None",
     "crop": "Crop",
@@ -60,9 +60,7 @@ TITLES: Mapping[str, str] = {
     "robust": "Robust",
     "noise-aware": "Noise-aware",
     # evaluation and the attack lab
-    "autoattack": "AutoAttack",
-    "pgd": "PGD",
-    "quick": "Quick",
+    **{name: suite.title for name, suite in SUITES.items()},
     "trained": "As trained",
     "best": "Best",
     "last": "Last",

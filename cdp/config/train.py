@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
+from cdp.config.choices import ARCHITECTURES
 from cdp.config.knobs import Frozen, knob
 from cdp.errors import InputError
 
 Method = Literal["pgd-at", "trades", "mart"]
 Norm = Literal["linf", "l2"]
-Architecture = Literal["small-cnn", "preact-resnet-18", "wrn-28-10-swish"]
+if TYPE_CHECKING:
+    Architecture = str
+else:
+    Architecture = Literal[tuple(ARCHITECTURES)]
 Augmentation = Literal["auto", "none", "crop", "crop-flip", "cutout"]
 
 MAX_SETS = 16

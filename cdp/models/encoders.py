@@ -148,7 +148,7 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
     """
     import torch
 
-    from cdp.models.architectures import build_described
+    from cdp.models.classifiers import build_described
 
     folder = _found(name_or_path, dataset)
     card = read_json(folder / CARD)
@@ -197,7 +197,7 @@ def fill(net: Classifier, path: Path) -> str:
 def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:
     """Write a complete encoder folder, atomically, over an older one. The architecture is added to
     the card."""
-    from cdp.models.architectures import describe
+    from cdp.models.classifiers import describe
 
     if not is_name(folder.name):
         raise InputError(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdp import __version__
+from cdp.config.choices import SUITES
 from cdp.figures.class_pairs import confusion_rows, confusion_under_attack
 from cdp.figures.evaluation import (
     QUICK,
@@ -30,21 +31,6 @@ from cdp.values.text import share_with_bounds, threat_text
 
 PAIRS = 60
 """Confusions listed, the most frequent; the CSV has them all."""
-SOURCES = {
-    "autoattack": (
-        "F. Croce and M. Hein: Reliable evaluation of adversarial robustness with an ensemble of"
-        " diverse parameter-free attacks. ICML 2020, arXiv 2003.01690."
-    ),
-    "pgd": (
-        "A. Madry, A. Makelov, L. Schmidt, D. Tsipras and A. Vladu: Towards deep learning models"
-        " resistant to adversarial attacks. ICLR 2018, arXiv 1706.06083.\nN. Carlini and D. Wagner:"
-        " Towards evaluating the robustness of neural networks. IEEE S&P 2017, arXiv 1608.04644."
-    ),
-    "quick": (
-        "A. Madry, A. Makelov, L. Schmidt, D. Tsipras and A. Vladu: Towards deep learning models"
-        " resistant to adversarial attacks. ICLR 2018, arXiv 1706.06083."
-    ),
-}
 
 
 def evaluation_html(report: EvalReport) -> str:
@@ -261,5 +247,5 @@ def citation(report: EvalReport) -> str:
         f" sha256 {report.rows_sha256[:16]}.\nContrastive-DP Studio"
         f" {report.versions.get('cdp', 'of unknown version')}"
         + (f" with {versions}" if versions else "")
-        + f".\n\n{SOURCES.get(report.suite, '')}"
+        + f".\n\n{SUITES[report.suite].sources if report.suite in SUITES else ''}"
     ).strip()

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from cdp.config.choices import ARCHITECTURES
 from cdp.values.evaluation import UNRELIABLE, EvalReport
 from cdp.values.evaluation_files import report_json
 from cdp.values.text import budget_text
 
-ARCHITECTURES = {
-    "wrn-28-10-swish": "WideResNet-28-10",
-    "preact-resnet-18": "PreActResNet-18",
-    "small-cnn": "Small CNN",
-}
-"""As RobustBench writes them; a network of the user's own keeps its name."""
 CODE = "code:"
 """How ``Model.source`` begins where the network is the user's own code."""
+
+
+def _published(architecture: str) -> str:
+    """As RobustBench writes it; a network of the user's own keeps its name."""
+    known = ARCHITECTURES.get(architecture)
+    return (known.published if known else "") or architecture
 
 
 def robustbench_record(
@@ -53,7 +54,7 @@ def robustbench_record(
         "number_forward_passes": passes,
         "dataset": report.dataset,
         "venue": venue or None,
-        "architecture": ARCHITECTURES.get(model.architecture, model.architecture),
+        "architecture": _published(model.architecture),
         "eps": budget_text(report.epsilon, 6),
         "clean_acc": f"{100 * main.clean.value:.2f}",
         "reported": f"{100 * main.robust.value:.2f}",

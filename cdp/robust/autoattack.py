@@ -29,12 +29,7 @@ the rest FAB's projections, so a larger network takes fewer."""
 
 
 def autoattack_suite(
-    net: nn.Module,
-    classes: int,
-    norm: str,
-    epsilon: float,
-    seed: int,
-    device: torch.device | str | None = None,
+    net: nn.Module, classes: int, norm: str, epsilon: float, seed: int
 ) -> list[Attack]:
     """The standard version, for ``run_suite``: the outcome of every image is that of the package's
     ``run_standard_evaluation``.
@@ -42,15 +37,14 @@ def autoattack_suite(
     Below ten classes APGD-T and FAB-T aim at every other class. The targeted DLR loss needs four:
     with three, APGD on the untargeted DLR loss with five restarts stands in for APGD-T; with two,
     where there is no DLR loss, APGD-CE gets five restarts (``autoattack_warnings`` says so).
-    device: found by itself where not given. Raises InputError for a single class, another norm, or
-    no budget.
+    Raises InputError for a single class, another norm, or no budget.
     """
     if classes < 2:
         raise InputError(
             f"with {classes} classes there is none to be mistaken for: choose a data set of 2 or"
             " more"
         )
-    package, targets = _package(net, norm, epsilon, seed, device), min(TARGETS, classes - 1)
+    package, targets = _package(net, norm, epsilon, seed), min(TARGETS, classes - 1)
     package.apgd_targeted.n_target_classes = package.fab.n_target_classes = targets
     starts = RESTARTS if classes == 2 else 1
     stages = [
@@ -88,7 +82,7 @@ def autoattack_suite(
 def square_attack(net: nn.Module, *, norm: str, epsilon: float, seed: int, queries: int) -> Attack:
     """The package's Square (Andriushchenko 2020) with fewer or more queries than AutoAttack's: it
     never sees a gradient."""
-    square = _package(net, norm, epsilon, seed, None).square
+    square = _package(net, norm, epsilon, seed).square
     return Attack(
         "square",
         f"Square, {queries:,} queries",
@@ -97,9 +91,7 @@ def square_attack(net: nn.Module, *, norm: str, epsilon: float, seed: int, queri
     )
 
 
-def _package(
-    net: nn.Module, norm: str, epsilon: float, seed: int, device: torch.device | str | None
-) -> Any:
+def _package(net: nn.Module, norm: str, epsilon: float, seed: int) -> Any:
     """The package's AutoAttack, standard version."""
     from pyautoattack import AutoAttack
 
@@ -113,7 +105,7 @@ def _package(
         norm=names[norm],
         eps=epsilon,
         seed=seed,
-        device=device or device_of(net),
+        device=device_of(net),
         version="standard",
     )
     # It would print a warning a batch; the checks below say once what it says.

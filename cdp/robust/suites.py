@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cdp.config.choices import QUICK_STEPS
 from cdp.errors import InputError
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
@@ -125,10 +126,12 @@ def _of_batch(attack: Attack, number: int) -> Callable[[Tensor, Tensor], Tensor]
     return lambda x, y: attack.run(x, y, number)
 
 
-def quick(net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: int = 10) -> list[Attack]:
+def quick(
+    net: nn.Module, *, norm: str, epsilon: float, seed: int, classes: int = 0
+) -> list[Attack]:
     """An estimate in little time: PGD on cross-entropy from one random start, 2.5 budgets over all
     steps (Madry 2018)."""
-    title = f"PGD-{steps} on cross-entropy"
+    title = f"PGD-{QUICK_STEPS} on cross-entropy"
     return [
         _pgd_stage(
             net,
@@ -138,14 +141,21 @@ def quick(net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: int = 
             norm=norm,
             epsilon=epsilon,
             entropy=(seed, 0),
-            steps=steps,
+            steps=QUICK_STEPS,
             restarts=1,
         )
     ]
 
 
 def pgd_suite(
-    net: nn.Module, *, norm: str, epsilon: float, seed: int, steps: int = 40, restarts: int = 5
+    net: nn.Module,
+    *,
+    norm: str,
+    epsilon: float,
+    seed: int,
+    steps: int = 40,
+    restarts: int = 5,
+    classes: int = 0,
 ) -> list[Attack]:
     """PGD on cross-entropy and then on the CW margin, each from ``restarts`` random starts, a start
     only for images that those before left.

@@ -15,17 +15,17 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from cdp.config.evaluate import CODE, QUICK_STEPS, EvaluateConfig
+from cdp.config.choices import SUITES, imported
+from cdp.config.evaluate import CODE, EvaluateConfig
 from cdp.errors import InputError
 from cdp.models.checkpoints import sha256_of
 from cdp.models.precision import pick_device
-from cdp.robust.autoattack import autoattack_suite, autoattack_warnings
 from cdp.robust.contract import network_contract
 from cdp.robust.eval_curve import budget_curve, robust_share
 from cdp.robust.masking import masking_panel
 from cdp.robust.suite_report import outcome_of, suite_warnings, weights_report
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
-from cdp.robust.suites import Attack, pgd_suite, quick, run_suite
+from cdp.robust.suites import Attack, run_suite
 from cdp.tasks.evaluate_data import Prepared, Weights, prepare
 from cdp.tasks.evaluate_keep import Kept
 from cdp.tasks.evaluate_meter import Meter
@@ -192,17 +192,16 @@ class _Sitting:
     # ---- Attacks ----
 
     def _attacks(self, net: nn.Module) -> Sequence[Attack]:
-        config, prepared = self.config, self.prepared
-        given: dict[str, Any] = {
-            "norm": prepared.norm,
-            "epsilon": prepared.epsilon,
-            "seed": config.seed,
-        }
-        if config.attack == "autoattack":
-            return autoattack_suite(net, len(prepared.info.classes), device=self.device, **given)
-        if config.attack == "pgd":
-            return pgd_suite(net, steps=config.steps, restarts=config.restarts, **given)
-        return quick(net, steps=QUICK_STEPS, **given)
+        suite = SUITES[self.config.attack]
+        attacks: Sequence[Attack] = imported(suite.attacks)(
+            net,
+            classes=len(self.prepared.info.classes),
+            norm=self.prepared.norm,
+            epsilon=self.prepared.epsilon,
+            seed=self.config.seed,
+            **{name: getattr(self.config, name) for name in suite.settings},
+        )
+        return attacks
 
     def _contract(self) -> dict[str, str]:
         """What the networks' answers lack, by kind; refused, before any attack, where no number of
@@ -220,19 +219,16 @@ class _Sitting:
         return found
 
     def _warnings(self) -> list[str]:
-        if self.config.attack != "autoattack":
+        """Why the suite's number may mean less for these networks."""
+        checks = SUITES[self.config.attack].warnings
+        if not checks:
             return []
-        prepared = self.prepared
+        warnings, prepared = imported(checks), self.prepared
+        given = {"classes": len(prepared.info.classes), "batch": self.config.batch}
         return [
-            text
+            sentence
             for net in self.nets.values()
-            for text in autoattack_warnings(
-                net,
-                prepared.image,
-                prepared.label,
-                classes=len(prepared.info.classes),
-                batch=self.config.batch,
-            )
+            for sentence in warnings(net, prepared.image, prepared.label, **given)
         ]
 
     def _restored(self, which: Which) -> SuiteState:

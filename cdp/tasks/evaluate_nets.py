@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cdp.config.choices import ARCHITECTURES
 from cdp.config.evaluate import EvaluateConfig
 from cdp.errors import InputError
-from cdp.models.architectures import ARCHITECTURES, build_classifier, build_described
-from cdp.models.classifiers import Classifier
+from cdp.models.classifiers import Classifier, build_classifier, build_described
 from cdp.models.encoders import CARD, fill, match_weights
 from cdp.models.precision import lay_out
 from cdp.tasks.evaluate_data import Prepared, Weights

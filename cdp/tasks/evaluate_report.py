@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cdp import __version__
-from cdp.config.evaluate import QUICK_STEPS, EvaluateConfig
+from cdp.config.choices import SUITES
+from cdp.config.evaluate import EvaluateConfig
 from cdp.files.atomic import atomic_file, write_json
 from cdp.tasks.evaluate_data import TEST, Prepared
 from cdp.values.evaluation import (
@@ -30,25 +31,17 @@ from cdp.values.types import Interval
 PACKAGES = ("torch", "torchvision", "pyautoattack", "numpy", "scipy")
 
 
-def attack_title(config: EvaluateConfig) -> str:
-    """The suite in words."""
-    if config.attack == "autoattack":
-        return "AutoAttack (standard)"
-    if config.attack == "pgd":
-        starts = "restart" if config.restarts == 1 else "restarts"
-        return f"PGD-{config.steps} on CE and CW margin, {config.restarts} {starts}"
-    return f"PGD-{QUICK_STEPS}"
-
-
 def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST, classes: str = "") -> str:
     """How the number has to be called wherever it stands: "PGD-10, n = 512, +/- 4 points: a quick
     estimate"."""
     points = 100 * (robust.high - robust.low) / 2
     digits = 1 if points < 1 else 0
-    said = f"{attack_title(config)}, n = {robust.n:,}, +/- {points:.{digits}f} points"
+    said = (
+        f"{SUITES[config.attack].called(config)}, n = {robust.n:,}, +/- {points:.{digits}f} points"
+    )
     said += "" if part == TEST else f", on {part}"
     said += f", over {classes}" if classes else ""
-    return f"{said}: a quick estimate" if config.attack == "quick" else said
+    return f"{said}: a quick estimate" if SUITES[config.attack].quick else said
 
 
 def report_of(
@@ -69,9 +62,9 @@ def report_of(
     label = label_of(config, weights[0].robust, prepared.part, _some_of(prepared))
     return EvalReport(
         label=label,
-        quick=config.attack == "quick",
+        quick=SUITES[config.attack].quick,
         suite=config.attack,
-        attack=attack_title(config),
+        attack=SUITES[config.attack].called(config),
         norm=prepared.norm,
         epsilon=prepared.epsilon,
         seed=config.seed,

@@ -10,8 +10,7 @@ from typing import Any, cast
 
 from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
-from cdp.models.architectures import build_classifier
-from cdp.models.classifiers import Classifier
+from cdp.models.classifiers import Classifier, build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.models.precision import lay_out, pick_device
 from cdp.robust.training import RobustTrainer

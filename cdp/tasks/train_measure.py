@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cdp.config.train import TrainConfig
 from cdp.data.pools import Pool, TrainingData
-from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import build_classifier
 from cdp.models.frozen import frozen
 from cdp.models.precision import autocast, lay_out, pick_device, pick_dtype
 from cdp.robust.training import RobustTrainer

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
+from cdp.config.choices import ARCHITECTURES
 from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.tasks.train_data import prepare
@@ -20,7 +21,6 @@ MANY_REPEATS = 100
 images, 400 epochs)."""
 FAST = 0.5
 """Learning rate from which the small network, which has no normalisation, was seen to break."""
-LARGE_NETWORKS = {"preact-resnet-18": "PreActResNet-18", "wrn-28-10-swish": "WRN-28-10-Swish"}
 
 
 def warnings_of(config: TrainConfig, info: DatasetInfo) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def warnings_of(config: TrainConfig, info: DatasetInfo) -> tuple[str, ...]:
 
 def _of_method(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
     epsilon = config.epsilon if config.epsilon is not None else info.conventional(config.norm)
-    small = config.architecture not in LARGE_NETWORKS
+    small = not ARCHITECTURES[config.architecture].large
     if (
         small
         and epsilon is not None
@@ -50,11 +50,11 @@ def _of_method(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
 
 
 def _of_network(config: TrainConfig) -> Iterator[str]:
-    if config.architecture in LARGE_NETWORKS:
+    network = ARCHITECTURES[config.architecture]
+    if network.large:
         if not _has_gpu():
-            name = LARGE_NETWORKS[config.architecture]
             yield (
-                f"{name} on a CPU takes days where a GPU takes hours: choose the small network, or"
+                f"{network.title} on a CPU takes days where a GPU takes hours: choose the small network, or"
                 " run this where there is a GPU"
             )
     elif config.learning_rate >= FAST:

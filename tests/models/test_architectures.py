@@ -6,18 +6,23 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cdp.config.train import Architecture as Names
 from cdp.errors import InputError
-from cdp.models.architectures import ARCHITECTURES, build_classifier, build_described, describe
-from cdp.models.classifiers import Classifier, SmallCNN
+from cdp.models.classifiers import (
+    Classifier,
+    PreActResNet,
+    SmallCNN,
+    WideResNet,
+    build_classifier,
+    build_described,
+    describe,
+)
 from cdp.models.encoders import load_encoder, save_encoder
-from cdp.models.resnets import PreActResNet, WideResNet
 from cdp.models.training_state import update_average
 
 SMALL = {
@@ -34,10 +39,6 @@ def _used(name: str) -> Classifier:
     for _ in range(3):
         net(torch.rand(4, 1, 8, 8))
     return net
-
-
-def test_the_names_are_those_of_the_config() -> None:
-    assert tuple(ARCHITECTURES) == get_args(Names)
 
 
 @pytest.mark.parametrize(

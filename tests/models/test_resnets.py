@@ -10,8 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cdp.errors import InputError
-from cdp.models.classifiers import Classifier
-from cdp.models.resnets import PreActResNet, WideResNet
+from cdp.models.classifiers import Classifier, PreActResNet, WideResNet
 
 
 def _small(name: str, channels: int = 1) -> Classifier:

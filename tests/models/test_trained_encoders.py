@@ -11,7 +11,7 @@ import torch
 
 from cdp import paths
 from cdp.errors import MissingError
-from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import build_classifier
 from cdp.models.encoders import encoder_weights, list_encoders, load_encoder, save_encoder
 
 RUN = "20261124-120000-abcdef"

@@ -12,10 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cdp.errors import InputError
-from cdp.models.architectures import build_classifier
 from cdp.models.checkpoints import conversion, refuse_pickled, tensor_shapes
+from cdp.models.classifiers import PreActResNet, build_classifier
 from cdp.models.encoders import fill, load_encoder, save_encoder
-from cdp.models.resnets import PreActResNet
 
 State = dict[str, Tensor]
 

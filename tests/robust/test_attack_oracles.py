@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cdp.models.classifiers import Classifier, SmallCNN
-from cdp.models.resnets import PreActResNet, WideResNet
+from cdp.models.classifiers import Classifier, PreActResNet, SmallCNN, WideResNet
 from cdp.robust.attacks import pgd
 
 NETS = {

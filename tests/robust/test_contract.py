@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdp.errors import InputError
-from cdp.models.classifiers import SmallCNN
-from cdp.models.resnets import PreActResNet, WideResNet
+from cdp.models.classifiers import PreActResNet, SmallCNN, WideResNet
 from cdp.robust.contract import (
     BATCH,
     LOG_PROBABILITIES,

@@ -99,7 +99,7 @@ def test_quick_and_the_first_start_of_the_suite_are_pgd_itself(norm: str) -> Non
     given = {"norm": norm, "epsilon": epsilon, "seed": 5}
     one = pgd_suite(net, steps=10, restarts=1, **given)
     assert [attack.name for attack in one] == ["pgd-ce", "pgd-margin"]
-    for attacks in (quick(net, steps=10, **given), one):
+    for attacks in (quick(net, **given), one):
         state = run(net, image, label, attacks, norm=norm, epsilon=epsilon)
         assert np.flatnonzero(state.broken_by == 0).tolist() == fallen
 

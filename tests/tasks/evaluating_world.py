@@ -15,8 +15,7 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
-from cdp.models.architectures import build_classifier
-from cdp.models.classifiers import Classifier
+from cdp.models.classifiers import Classifier, build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.work.session import Session
 from tests.robust import tiny

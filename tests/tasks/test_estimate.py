@@ -16,7 +16,7 @@ from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
-from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH
 from cdp.tasks import train_measure, train_warnings

@@ -14,8 +14,8 @@ from torch import nn
 
 from cdp.data.sets import save_set
 from cdp.errors import Cancelled, InputError
-from cdp.models.architectures import build_classifier
 from cdp.models.checkpoints import write_tensors
+from cdp.models.classifiers import build_classifier
 from cdp.paths import runs_dir
 from cdp.tasks.evaluate import evaluate_run
 from cdp.tasks.registry import TASKS

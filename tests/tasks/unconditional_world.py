@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cdp.cli.main import app
 from cdp.data.sets import save_set
 from cdp.errors import CdpError
-from cdp.models.architectures import build_classifier
+from cdp.models.classifiers import build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.paths import encoders_dir
 from cdp.tasks.loaded import encoder_on_device

@@ -6,9 +6,8 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import get_args
 
-from cdp.config.evaluate import Suite
+from cdp.config.choices import SUITES
 from cdp.results.comparing.arms import Group
 from cdp.results.comparing.measured import Measured
 from cdp.results.comparing.numbers import VALIDATION, Number, Numbers, Setting
@@ -117,7 +116,7 @@ def _about_validation(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) 
     ]
     best = _strongest(evaluated, lambda setting: True)
     options = "--attack autoattack"
-    if best is not None and best.suite in get_args(Suite):
+    if best is not None and best.suite in SUITES:
         part = "" if best.part == "test" else f" --part {shlex.quote(best.part)}"
         options = f"--attack {best.suite} --count {best.n}{part}"
     lacking = [run.name for run, one in zip(runs, evaluated, strict=True) if not one]

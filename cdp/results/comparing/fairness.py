@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cdp.config.evaluate import QUICK_COUNT
+from cdp.config.choices import QUICK_COUNT, SUITES
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError
@@ -209,11 +209,9 @@ def _few(first: Measured, second: Measured) -> str:
     if arm is None or arm.setting is None:
         return ""
     enough = LEAST_A_CLASS * (class_count(arm) or 1)
-    attack = (
-        " --attack pgd"
-        if arm.setting.suite in ("quick", VALIDATION) and enough > QUICK_COUNT
-        else ""
-    )
+    suite = SUITES.get(arm.setting.suite)
+    few_at_most = arm.setting.suite == VALIDATION or (suite is not None and suite.quick)
+    attack = " --attack pgd" if few_at_most and enough > QUICK_COUNT else ""
     return (
         f"{arm.setting.n:,} images are {FEW}: evaluate both on at least {enough:,} images (--count"
         f" {enough}{attack})"

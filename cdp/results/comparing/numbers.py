@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdp import paths
+from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
@@ -22,8 +23,6 @@ from cdp.values.types import Interval
 from cdp.work.records import CONFIG, Run, read_run
 
 VALIDATION = "validation"
-_RANKS = {VALIDATION: 0, "quick": 2, "pgd": 3, "autoattack": 4}
-_UNKNOWN_SUITE = 1
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,11 @@ class Setting:
     def strength(self) -> tuple[int, bool, int]:
         """More is to be preferred: the stronger attack, then the best epoch's weights, then more
         images."""
-        return _RANKS.get(self.suite, _UNKNOWN_SUITE), self.which != "last", self.n
+        return (
+            -2 if self.suite == VALIDATION else suite_rank(self.suite),
+            self.which != "last",
+            self.n,
+        )
 
 
 @dataclass(frozen=True)

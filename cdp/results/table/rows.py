@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.catalog import CATALOG
@@ -19,7 +20,6 @@ from cdp.results.table.labels import Labels
 from cdp.results.table.reached import Reached, positive, share, whole
 from cdp.work.records import Run, State
 
-SUITES = ("quick", "pgd", "autoattack")
 """From the weakest to the strongest."""
 _LONGEST_LABEL = 200
 
@@ -43,7 +43,7 @@ class Evaluated:
     @property
     def strength(self) -> tuple[int, int, float, str]:
         """More is to be preferred: the stronger suite, then more images, then the newer one."""
-        return SUITES.index(self.suite), self.n, self.created, self.id
+        return suite_rank(self.suite), self.n, self.created, self.id
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config.evaluate import QUICK_COUNT, QUICK_STEPS, RUN, EvaluateConfig
+from cdp.config.choices import SUITES
+from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.fields import Field, fields_of
 from cdp.errors import CdpError, InputError
 from cdp.tasks.evaluate_data import dataset_named
@@ -18,7 +19,7 @@ from cdp.ui.kit.choices import Choices, info_of
 from cdp.ui.kit.frame import refused
 from cdp.ui.kit.widgets import bound, choice, number_of, optional_number
 from cdp.ui.kit.words import plain
-from cdp.values.text import counted, exact_text, threat_text
+from cdp.values.text import exact_text, threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
 
@@ -99,32 +100,19 @@ def asks_for_data(facts: Facts | None) -> bool:
 
 def explained(flat: Mapping[str, Any]) -> str:
     """The attack in one sentence."""
-    if flat["attack"] == "autoattack":
-        return (
-            "APGD-CE, targeted APGD, FAB-T and Square, one after another on the images that still"
-            " stand, each image at its worst: the number to cite."
-        )
-    if flat["attack"] == "pgd":
-        return (
-            f"PGD-{flat['steps']} from {counted(flat['restarts'], 'random start')} on cross-entropy"
-            " and on the CW margin,"
-            " each image at its worst: faster than AutoAttack, which usually finds more."
-        )
-    return (
-        f"PGD-{QUICK_STEPS} on at most {QUICK_COUNT} images: an estimate that stronger attacks will"
-        " lower, and called so wherever it stands."
-    )
+    return SUITES[flat["attack"]].explained(flat)
 
 
 def relevant(name: str, flat: Mapping[str, Any]) -> bool:
     """Whether a knob does anything under these settings; those that do not are not shown."""
+    suite = SUITES[flat["attack"]]
     rules = {
         "weights": flat["model"].startswith(RUN),
         # Stays in sight where a link set it wrongly, so that it can be put right.
         "architecture": flat["model"].endswith(".safetensors") or bool(flat["architecture"]),
-        "part_seed": flat["count"] is not None or flat["attack"] == "quick",
-        "steps": flat["attack"] == "pgd",
-        "restarts": flat["attack"] == "pgd",
+        "part_seed": flat["count"] is not None or suite.quick,
+        "steps": "steps" in suite.settings,
+        "restarts": "restarts" in suite.settings,
         "side_count": any(flat[beside] for beside in BESIDE),
     }
     return rules.get(name, True)
@@ -196,7 +184,7 @@ def _control(
 def empty(name: str, flat: Mapping[str, Any], facts: Facts | None, info: DatasetInfo | None) -> str:
     """What an optional number stands for where it is left empty."""
     if name == "count":
-        return f"{QUICK_COUNT}" if flat["attack"] == "quick" else "all"
+        return str(SUITES[flat["attack"]].most or "all")
     if facts is None:
         return "as the model says"
     norm = facts.norm_of(flat["norm"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from cdp.config.choices import SUITES
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.titles import TITLES
 from cdp.errors import InputError
@@ -24,7 +25,6 @@ from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.records import Run, list_runs
 
-ATTACKS = 4
 """Of AutoAttack (standard)."""
 
 
@@ -102,7 +102,7 @@ def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilo
         if config.part
         else f"test images of {info.title if info else facts.dataset_title}"
     )
-    attacks = f" x {ATTACKS} attacks" if config.attack == "autoattack" else ""
+    attacks = f" x {count} attacks" if (count := SUITES[config.attack].count) > 1 else ""
     twice = (
         " x 2 sets of weights" if config.weights == "both" and config.model.startswith(RUN) else ""
     )

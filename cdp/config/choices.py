@@ -1,0 +1,141 @@
+"""What settings name that code was written for: architectures and attack suites, one entry each,
+which page, command line, link and reports read.
+
+The code behind an entry is written "module:name" and imported where it runs: pages paint, and
+``--help`` prints, without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network to train. build: a subclass of ``cdp.models.classifiers.Classifier``, made by
+    build(classes, channels, **settings); side: image sides must be multiples of it; large: wants a
+    GPU, and is normalised over the batch; published: its name in RobustBench's records."""
+
+    title: str
+    build: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    side: int = 1
+    large: bool = False
+    published: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Attacks that an evaluation runs one after the other.
+
+    attacks: attacks(net, *, classes, norm, epsilon, seed, **settings) gives a list of
+    ``cdp.robust.suites.Attack``; settings: names of the fields of an evaluation that it takes;
+    called: how reports call the attack, of the config; explained: the attack in one sentence, of
+    the settings by name; sources: what to cite; warnings: warnings(net, image, label, *, classes,
+    batch) gives sentences on why its number may mean less for a network; most: images at most,
+    where its number is no more than a quick estimate.
+    """
+
+    title: str
+    attacks: str
+    called: Callable[[Any], str]
+    explained: Callable[[Mapping[str, Any]], str]
+    sources: str
+    settings: tuple[str, ...] = ()
+    warnings: str = ""
+    count: int = 1
+    most: int | None = None
+
+    @property
+    def quick(self) -> bool:
+        """Whether it gives an estimate that stronger attacks will lower."""
+        return self.most is not None
+
+
+QUICK_COUNT, QUICK_STEPS = 512, 10
+_MADRY = (
+    "A. Madry, A. Makelov, L. Schmidt, D. Tsipras and A. Vladu: Towards deep learning models"
+    " resistant to adversarial attacks. ICLR 2018, arXiv 1706.06083."
+)
+
+ARCHITECTURES = {
+    "small-cnn": Architecture(
+        "Small CNN", "cdp.models.classifiers:SmallCNN", side=2, published="Small CNN"
+    ),
+    "preact-resnet-18": Architecture(
+        "PreActResNet-18",
+        "cdp.models.classifiers:PreActResNet",
+        {"widths": (64, 128, 256, 512), "blocks": 2},
+        large=True,
+        published="PreActResNet-18",
+    ),
+    "wrn-28-10-swish": Architecture(
+        "WRN-28-10-Swish",
+        "cdp.models.classifiers:WideResNet",
+        {"depth": 28, "width": 10},
+        large=True,
+        published="WideResNet-28-10",
+    ),
+}
+
+SUITES = {
+    "autoattack": Suite(
+        "AutoAttack",
+        "cdp.robust.autoattack:autoattack_suite",
+        called=lambda config: "AutoAttack (standard)",
+        explained=lambda flat: (
+            "APGD-CE, targeted APGD, FAB-T and Square, one after another on the images that still"
+            " stand, each image at its worst: the number to cite."
+        ),
+        sources=(
+            "F. Croce and M. Hein: Reliable evaluation of adversarial robustness with an ensemble"
+            " of diverse parameter-free attacks. ICML 2020, arXiv 2003.01690."
+        ),
+        warnings="cdp.robust.autoattack:autoattack_warnings",
+        count=4,
+    ),
+    "pgd": Suite(
+        "PGD",
+        "cdp.robust.suites:pgd_suite",
+        called=lambda config: (
+            f"PGD-{config.steps} on CE and CW margin, {config.restarts}"
+            f" restart{'s' if config.restarts != 1 else ''}"
+        ),
+        explained=lambda flat: (
+            f"PGD-{flat['steps']} from {flat['restarts']} random"
+            f" start{'s' if flat['restarts'] > 1 else ''} on cross-entropy and on the CW margin,"
+            " each image at its worst: faster than AutoAttack, which usually finds more."
+        ),
+        sources=(
+            f"{_MADRY}\nN. Carlini and D. Wagner: Towards evaluating the robustness of neural"
+            " networks. IEEE S&P 2017, arXiv 1608.04644."
+        ),
+        settings=("steps", "restarts"),
+    ),
+    "quick": Suite(
+        "Quick",
+        "cdp.robust.suites:quick",
+        called=lambda config: f"PGD-{QUICK_STEPS}",
+        explained=lambda flat: (
+            f"PGD-{QUICK_STEPS} on at most {QUICK_COUNT} images: an estimate that stronger attacks"
+            " will lower, and called so wherever it stands."
+        ),
+        sources=_MADRY,
+        most=QUICK_COUNT,
+    ),
+}
+"""The strongest first."""
+
+
+def suite_rank(name: str) -> int:
+    """How strong a suite is beside others, from 0; -1 for one that is not here."""
+    return list(reversed(SUITES)).index(name) if name in SUITES else -1
+
+
+def imported(path: str) -> Any:
+    """What "module:name" names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
