@@ -6,7 +6,6 @@ Some processors that list bf16 instructions run slower with them than without (d
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import platform
 import re
@@ -16,10 +15,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cdp.errors import InputError
-from cdp.models.checkpoints import read_json, write_json
-from cdp.paths import cache_dir, home
+from cdp.files import cache
+from cdp.paths import home
 
+KIND = "precision"
 MARGIN = 1.1
 """bf16 costs three digits, so it must be worth them."""
 _ROUNDS = 6
@@ -33,17 +32,13 @@ def bf16_is_faster_on_cpu() -> bool:
     The answer is kept in the cache folder: a choice that changed with the load would change the
     images of a seed.
     """
-    path = cache_dir() / "precision.json"
-    key = f"{_processor()}, torch {torch.__version__}"
-    known = _remembered(path)
-    if key not in known:
-        known[key] = speed_ratio()
+    key = cache.digest(_processor(), torch.__version__)
+    ratio = (cache.load_json(KIND, key) or {}).get("ratio")
+    if not isinstance(ratio, float):
+        ratio = speed_ratio()
         if home().is_dir():  # a command that only looks makes no home
-            with contextlib.suppress(
-                OSError
-            ):  # a home that cannot be written only costs the measurement again
-                write_json(path, known)
-    return known[key] >= MARGIN
+            cache.keep(KIND, key, {"ratio": ratio})
+    return ratio >= MARGIN
 
 
 def speed_ratio() -> float:
@@ -67,21 +62,6 @@ def speed_ratio() -> float:
         if number >= 2:  # the first round of each compiles its kernels
             best[bf16] = min(best[bf16], seconds)
     return round(best[False] / best[True], 3)
-
-
-def _remembered(path: Path) -> dict[str, float]:
-    """Ratio by machine; nothing where the file is not there or not ours, for it can be measured
-    again."""
-    if not path.is_file():
-        return {}
-    try:
-        return {
-            name: float(ratio)
-            for name, ratio in read_json(path).items()
-            if isinstance(ratio, (int, float))
-        }
-    except InputError:
-        return {}
 
 
 def _processor() -> str:

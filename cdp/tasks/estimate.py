@@ -3,22 +3,22 @@ known to fail. torch only where it measures."""
 
 from __future__ import annotations
 
-import contextlib
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cdp.config.train import TrainConfig, attack_steps_of
 from cdp.files import cache
 from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_warnings import warnings_of
+from cdp.work.cost import known_rates, learn_rates
 
 if TYPE_CHECKING:
     from cdp.tasks.train_measure import Measured
 
 __all__ = ["Estimate", "estimate", "warnings_of"]
 
-_KIND, _SEEN, _VERSION = "train-cost", "train-cost-seen", 1
+_VERSION = 1
 VALIDATION_BATCH = 250
 """That of cdp.robust.validation, which needs torch."""
 
@@ -61,16 +61,9 @@ def estimate(config: TrainConfig) -> Estimate:
         * config.batch
         / found.batch
     )
-    seen = (
-        cache.load_json(
-            _SEEN, _key(config, prepared, attack_steps_of(config), config.validation_steps)
-        )
-        or {}
-    )
-    step, image = (
-        float(seen.get("step", step)),
-        float(seen.get("image", found.validation * (config.validation_steps + 1))),
-    )
+    seen = known_rates(*_trained(config, prepared)) or {}
+    step = seen.get("step", step)
+    image = seen.get("image", found.validation * (config.validation_steps + 1))
     checking = image * len(prepared.data.label)
     steps = config.total_steps(mixture.steps_per_epoch)
     every = validation_interval(
@@ -106,11 +99,13 @@ def learn(
 
     step_seconds: of an optimiser step; image_seconds: of validating one image.
     """
-    cache.keep(
-        _SEEN,
-        _key(config, prepared, attack_steps_of(config), config.validation_steps),
-        {"step": step_seconds, "image": image_seconds},
-    )
+    learn_rates(_trained(config, prepared), step=step_seconds, image=image_seconds)
+
+
+def _trained(config: TrainConfig, prepared: Prepared) -> tuple[object, ...]:
+    """What the rates of a training depend on."""
+    attacks = (attack_steps_of(config), config.validation_steps)
+    return "train", _key(config, prepared), *attacks
 
 
 def _gain(config: TrainConfig) -> float:
@@ -124,7 +119,7 @@ def _gain(config: TrainConfig) -> float:
     return pass_gain(device.type, half=pick_dtype(config.precision, device) != torch.float32)
 
 
-def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:
+def _key(config: TrainConfig, prepared: Prepared) -> str:
     """Of all that a step's cost depends on."""
     import torch
 
@@ -146,7 +141,6 @@ def _key(config: TrainConfig, prepared: Prepared, *more: object) -> str:
         config.augmentation,
         config.dataset,
         config.batch,
-        *more,
     )
 
 
@@ -154,12 +148,15 @@ def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
     """From the cache, or measured now."""
     from cdp.tasks.train_measure import Measured, measure
 
-    key = _key(config, prepared)
-    known = cache.load_json(_KIND, key)
-    if known is not None:
-        with contextlib.suppress(TypeError):
-            return Measured(**known)
-    found = measure(config, prepared.info)
-    if found.settled:
-        cache.keep(_KIND, key, asdict(found))
+    stored = cache.cached_value(
+        "train-cost",
+        _key(config, prepared),
+        Measured,
+        lambda report: measure(config, prepared.info),
+    )
+    found = stored.known()
+    if found is None:
+        found = measure(config, prepared.info)
+        if found.settled:
+            stored.keep(found)
     return found

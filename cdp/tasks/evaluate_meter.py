@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cdp.robust.suite_state import CLEAN_PASS, SuiteState
 from cdp.values.evaluation import STANDS
+from cdp.work.cost import time_left
 
 PART_COST = {"curve": 320.0, "unseen": 40.0, "masking": 2400.0}
 """Forward passes that a part takes an image, about; a gradient costs as much again as its forward
@@ -64,14 +65,12 @@ class Meter:
         """At the pace of this sitting; None before it has one. Nobody knows how many images will
         fall, so it counts all that stand."""
         worked = self._total_spent() - self._before
-        if worked <= 0:
-            return None
         left = sum(self._left) + sum(
             PART_COST[kind] * self.side
             for name, kind in self.parts.items()
             if name not in self._finished
         )
-        return (time.monotonic() - self._began) * left / worked
+        return time_left(time.monotonic() - self._began, worked, left)
 
     def _total_spent(self) -> float:
         return sum(self._spent) + sum(

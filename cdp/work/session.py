@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from cdp.work.cost import time_left
+
 _PARTS = 10_000
 
 
@@ -114,9 +116,9 @@ class Session:
         self.words = words or self.words
         seconds, fresh = time.monotonic() - self._began, done - self._resumed_from
         rate = fresh / seconds if fresh > 0 and seconds > 0 else None
-        if seconds_left is None and rate is not None:
-            seconds_left = (count - done) / rate
-        if seconds_left is not None and not math.isfinite(seconds_left):
+        if seconds_left is None:
+            seconds_left = time_left(seconds, fresh, count - done)
+        elif not math.isfinite(seconds_left):
             seconds_left = None
         self._on_progress(
             Progress(done, count, seconds, seconds_left, rate, self._resumed_from, unit)

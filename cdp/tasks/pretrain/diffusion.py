@@ -23,6 +23,7 @@ from cdp.tasks.pretrain.cards import model_card
 from cdp.tasks.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
 from cdp.tasks.pretrain.workplace import Workplace
 from cdp.values.types import DatasetInfo, Split
+from cdp.work.cost import time_left
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -65,7 +66,7 @@ def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:
     try:
         for step in trainer.run(split.image, split.label):
             losses.append(finite(step.loss, step.step))
-            seconds_left = step.seconds / (step.step - first) * (config.steps - step.step)
+            seconds_left = time_left(step.seconds, step.step - first, config.steps - step.step)
             yield Progress(step.step, config.steps, step.loss, seconds_left)
             # After the caller has written down this step: a kill in between costs doing some steps
             # again, not a point of the curve.

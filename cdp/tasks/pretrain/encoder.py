@@ -32,6 +32,7 @@ from cdp.tasks.pretrain.cards import encoder_card
 from cdp.tasks.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
 from cdp.tasks.pretrain.workplace import Workplace
 from cdp.values.types import DatasetInfo, Split
+from cdp.work.cost import time_left
 
 WARM_UP = 0.3
 METHOD_OF = {"standard": "standard", "robust": "pgd-at", "noise-aware": "noised"}
@@ -86,7 +87,7 @@ def pretrain_encoder(
             if history[-1] >= max(history):
                 weights = trainer.average.state_dict()
                 best.update({name: value.cpu().clone() for name, value in weights.items()})
-        seconds_left = (time.monotonic() - began) / (step - first) * (trainer.total - step)
+        seconds_left = time_left(time.monotonic() - began, step - first, trainer.total - step)
         try:
             yield Progress(
                 step, trainer.total, loss, seconds_left, history[-1] if history else None

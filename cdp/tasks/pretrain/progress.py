@@ -18,7 +18,7 @@ class Progress:
     step: int
     total: int
     loss: float
-    seconds_left: float
+    seconds_left: float | None
     score: float | None = None
 
 
