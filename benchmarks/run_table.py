@@ -22,11 +22,10 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.paths import ROOT, cache_dir
-from cdp.results.table.columns import sort_rows
-from cdp.results.table.index import Index
-from cdp.results.table.labels import change_labels
-from cdp.results.table.query import matching
-from cdp.results.table.rows import Row
+from cdp.results.index import Index
+from cdp.results.labels import change_labels
+from cdp.results.rows import Row
+from cdp.results.table import matching, sort_rows
 
 NAME, TITLE = "run_table", "The run table"
 RUNS, EPOCHS, EVALUATIONS, OVERLAID = 2000, 200, 400, 20
@@ -269,8 +268,8 @@ def _overlay(rows: list[Row]) -> int:
     of 20 settings: the most lines there can be."""
     from cdp.figures.curve_data import RunCurves
     from cdp.figures.curves import Look, training_curves
+    from cdp.results.history import Histories
     from cdp.ui.components.packing import pack
-    from cdp.ui.train.history import Histories
 
     histories = Histories()
     curves = [

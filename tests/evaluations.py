@@ -14,6 +14,8 @@ from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
 from cdp.statistics.shares import wilson
 from cdp.values.evaluation import (
+    OUTCOMES,
+    REPORT,
     STANDS,
     WRONG_BEFORE,
     Check,
@@ -29,8 +31,9 @@ from cdp.values.evaluation import (
     Surface,
     Unseen,
     WeightsReport,
+    outcomes_bytes,
+    report_json,
 )
-from cdp.values.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
 
 CLASSES = (
     "T-shirt/top",

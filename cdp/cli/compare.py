@@ -64,8 +64,8 @@ def compare(
     rest is compared.
     """
     from cdp.cli.compared import told
-    from cdp.results.comparing.comparison import compare as compared
-    from cdp.results.comparing.comparison import comparison_json
+    from cdp.results.compare import compare as compared
+    from cdp.results.compare import comparison_json
 
     makers = [(path, _maker(path)) for path in report or []]
     comparison = compared(
@@ -102,22 +102,23 @@ def resolved(words: Sequence[str]) -> list[str]:
 def _found(where: str | None) -> list[str]:
     """Ids of the trainings that a filter finds, the oldest first. Raises InputError where it cannot
     be read."""
-    from cdp.results.table.index import Index
-    from cdp.results.table.query import matching
+    from cdp.results.index import run_rows
+    from cdp.results.table import matching
 
-    return [] if where is None else [row.id for row in reversed(matching(Index().rows(), where))]
+    return [] if where is None else [row.id for row in reversed(matching(run_rows(), where))]
 
 
 def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
     """Ids by what the names of several seeds of the same settings share: of all of them, as an arm
     is called, and of those that are alike but for their seed, so that a run that was repeated under
     another name takes nothing away."""
-    from cdp.results.comparing.arms import groups_of, settings_key
+    from cdp.results.measured import groups_of
+    from cdp.results.rows import group_of
     from cdp.values.naming import common_name
 
     arms, alike = (
         groups_of(trainings),
-        {run.id: f"{settings_key(run)} {common_name([run.name])}" for run in trainings},
+        {run.id: f"{group_of(run)} {common_name([run.name])}" for run in trainings},
     )
     found: dict[str, list[str]] = {}
     for of in (arms, alike):

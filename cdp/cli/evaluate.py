@@ -163,8 +163,8 @@ def _say_started(run_id: str, name: str, *, as_json: bool) -> None:
 def _conclude(run_id: str, exports: list[Path], *, as_json: bool) -> None:
     """Wait for the end, then print the report and write what was asked for."""
     from cdp.cli.runs import waited
-    from cdp.results.summary import record
-    from cdp.values.evaluation_files import (
+    from cdp.results.reached import record
+    from cdp.values.evaluation import (
         OUTCOMES,
         REPORT,
         read_outcomes,

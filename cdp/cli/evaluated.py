@@ -10,9 +10,8 @@ from cdp.cli.output import say
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
-from cdp.statistics.extremes import weakest_words
-from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport
-from cdp.values.evaluation_files import report_json
+from cdp.statistics.verdicts import weakest_words
+from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport, report_json
 from cdp.values.text import duration, share_with_bounds
 
 EXPORTS = (".html", ".csv", ".robustbench.json", ".json")

@@ -58,7 +58,7 @@ def label(
     What works on a run is not disturbed. The list of runs finds labels again: python -m cdp runs
     --where "is:starred tag:night".
     """
-    from cdp.results.table.labels import change_labels, labels_json
+    from cdp.results.labels import change_labels, labels_json
 
     chosen = list({one.id: one for one in map(_training, run)}.values())
     _require_tags(untag or [], chosen)
@@ -110,7 +110,7 @@ def _training(text: str) -> Run:
 
 def _require_tags(tags: list[str], runs: list[Run]) -> None:
     """InputError for a tag that none of the runs has: it was meant to be another one."""
-    from cdp.results.table.labels import read_labels
+    from cdp.results.labels import read_labels
 
     there = {tag for run in runs for tag in read_labels(run.folder).tags}
     absent = next((tag for tag in tags if tag not in there), None)

@@ -83,9 +83,9 @@ def runs(
 
 
 def _listed(kind: str | None, where: str | None) -> list[Run]:
-    from cdp.results.table.index import Index
-    from cdp.results.table.labels import read_labels
-    from cdp.results.table.query import matching
+    from cdp.results.index import run_rows
+    from cdp.results.labels import read_labels
+    from cdp.results.table import matching
     from cdp.work.records import get_run, list_runs
 
     if where is None:
@@ -94,7 +94,7 @@ def _listed(kind: str | None, where: str | None) -> list[Run]:
             run for run in listed if run.kind != "train" or not read_labels(run.folder).archived
         ]
     found = []
-    for row in matching(Index().rows(), where):
+    for row in matching(run_rows(), where):
         with contextlib.suppress(MissingError):  # deleted since the rows were read
             found.append(get_run(row.id))
     return found
@@ -112,8 +112,8 @@ def show(run: Which, as_json: AsJson = False) -> None:
 def _line(run: Run) -> dict[str, Any]:
     """What the table shows of a run. Of a training without reading its whole journal, as there may
     be thousands."""
-    from cdp.results.table.labels import labels_json, read_labels
-    from cdp.results.table.reached import reached_of
+    from cdp.results.labels import labels_json, read_labels
+    from cdp.results.reached import reached_of
 
     if run.kind != "train":
         return _record(run)
@@ -131,8 +131,8 @@ def _line(run: Run) -> dict[str, Any]:
 
 def _record(run: Run) -> dict[str, Any]:
     """What is known of a run, JSON-ready, with its labels."""
-    from cdp.results.summary import record
-    from cdp.results.table.labels import labels_json, read_labels
+    from cdp.results.labels import labels_json, read_labels
+    from cdp.results.reached import record
 
     return record(run) | {"labels": labels_json(read_labels(run.folder))}
 

@@ -22,7 +22,7 @@ from cdp.embedding.intervals import (
 )
 from cdp.embedding.scatter import Groups
 from cdp.errors import InputError
-from cdp.statistics.holm import holm
+from cdp.statistics.significance import holm
 from cdp.values.types import Interval
 
 Pair = tuple[int, int]

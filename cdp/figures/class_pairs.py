@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from cdp.figures.frame import Row, axis, base, color_bar, heading, names_px, panels, shown
 from cdp.figures.palette import INK
-from cdp.statistics.extremes import most_frequent
+from cdp.statistics.significance import most_frequent
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.values.evaluation import WeightsReport
 from cdp.values.text import counted

@@ -30,7 +30,7 @@ from cdp.figures.frame import (
     whisker,
 )
 from cdp.figures.palette import INK, Sign, faint, named_signs
-from cdp.statistics.extremes import weakest_words
+from cdp.statistics.verdicts import weakest_words
 from cdp.values.evaluation import (
     ClassFigures,
     Curve,

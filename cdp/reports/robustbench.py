@@ -6,8 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from cdp.config.choices import ARCHITECTURES
-from cdp.values.evaluation import UNRELIABLE, EvalReport
-from cdp.values.evaluation_files import report_json
+from cdp.values.evaluation import UNRELIABLE, EvalReport, report_json
 from cdp.values.text import budget_text
 
 CODE = "code:"

@@ -1,2 +1,2 @@
-"""What can be said of shares, seeds and images: intervals, paired tests, corrections, power. numpy
-and scipy only."""
+"""What can be said of shares, seeds and images: intervals, tests, corrections, power, sentences.
+numpy and scipy only, scipy inside functions: it takes a second to import."""

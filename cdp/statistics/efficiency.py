@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cdp.errors import InputError, MissingError
-from cdp.statistics.checks import Values, finite, share_of
+from cdp.statistics.shares import Values, finite, proper
 
 Arm = Mapping[int, Values]
 LEAST_SEEDS = 3
@@ -64,7 +64,7 @@ def equal_count(
     93 to 97 % cover from 3 seeds a count on, and more where lists differ in length. Fewer seeds at
     any count used leave the interval unknown, and so do seeds that all agree.
     """
-    share_of("level", level)
+    proper("level", level)
     if n_boot < 2:
         raise InputError(f"n_boot is {n_boot}: draw at least 2 resamples, better 2,000")
     if count not in first:
@@ -78,79 +78,75 @@ def equal_count(
             " more, from 0 up"
         )
     counts = sorted(second)
-    parts = [
-        finite(f"first at {count} images", first[count]),
-        *(finite(f"second at {k} images", second[k]) for k in counts),
-    ]
+    goal = finite(f"first at {count} images", first[count])
+    parts = [goal, *(finite(f"second at {k} images", second[k]) for k in counts)]
     seeds = [len(part) for part in parts]
-    means = np.array([part.mean() for part in parts])
-    estimate = _equal(means, counts, seeds[1:])
-    drawn, low, high = np.array([estimate]), -np.inf, np.inf
+    estimate = _equal(np.array([part.mean() for part in parts]), counts, seeds[1:])
+    draws, low, high = np.array([estimate]), -np.inf, np.inf
     spread = any(float(np.ptp(part)) > 0 for part in parts)
     if min(seeds) >= LEAST_SEEDS and spread:
-        drawn = np.array(
-            [_equal(row, counts, seeds[1:]) for row in _resampled(parts, level, n_boot, seed)]
-        )
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+        means = _resampled(parts, level, n_boot, seed)
+        draws = np.array([_equal(row, counts, seeds[1:]) for row in means])
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Equality(
-        _inside(estimate),
-        _inside(low),
-        _inside(high),
-        float(np.isfinite(drawn).mean()),
-        "more" if estimate == np.inf else "fewer" if estimate == -np.inf else "inside",
-        float((drawn == np.inf).mean()),
-        counts[0],
-        counts[-1],
-        min(seeds),
-        level,
-        spread,
+        estimate=_inside(estimate),
+        low=_inside(low),
+        high=_inside(high),
+        reached=float(np.isfinite(draws).mean()),
+        side="more" if estimate == np.inf else "fewer" if estimate == -np.inf else "inside",
+        above=float((draws == np.inf).mean()),
+        fewest=counts[0],
+        most=counts[-1],
+        seeds=min(seeds),
+        level=level,
+        spread=spread,
     )
 
 
 def equality_sentence(
-    first_name: str, second_name: str, count: int, found: Equality, what: str = "synthetic images"
+    first_name: str,
+    second_name: str,
+    count: int,
+    equality: Equality,
+    what: str = "synthetic images",
 ) -> str:
     """``equal_count``'s answer in one sentence: the estimate, its interval, and what lies outside
     the trained counts. what: the second counts."""
     goal = f"{first_name} {f'with {count:,}' if count else 'without any'}"
-    if found.estimate is not None:
-        said = f"{second_name} with about {_about(found.estimate)} {what} equals {goal}"
-    elif found.side == "more":
-        said = (
-            f"{second_name} with {found.most:,} {what}, the most it was trained with, is on average"
-            f" still below {goal}"
-        )
-    elif found.fewest:
-        said = (
-            f"{second_name} with {found.fewest:,} {what}, the fewest it was trained with, is on"
-            f" average already above {goal}"
-        )
+    average = "it was trained with, is on average"
+    if equality.estimate is not None:
+        said = f"with about {_about(equality.estimate)} {what} equals {goal}"
+    elif equality.side == "more":
+        said = f"with {equality.most:,} {what}, the most {average} still below {goal}"
+    elif equality.fewest:
+        said = f"with {equality.fewest:,} {what}, the fewest {average} already above {goal}"
     else:
-        said = f"{second_name} without synthetic images is on average already above {goal}"
-    return f"{said}; {_bounds(found)}."
+        said = f"without synthetic images is on average already above {goal}"
+    return f"{second_name} {said}; {_bounds(equality)}."
 
 
-def _bounds(found: Equality) -> str:
-    if found.seeds < LEAST_SEEDS:
-        few = "a single seed" if found.seeds < 2 else f"{found.seeds} seeds"
+def _bounds(equality: Equality) -> str:
+    """The interval in words, or why there is none."""
+    fewest, most, seeds = equality.fewest, equality.most, equality.seeds
+    if seeds < LEAST_SEEDS:
+        few = "a single seed" if seeds < 2 else f"{seeds} seeds"
         return f"{few} at one of the counts gives no interval: it takes {LEAST_SEEDS}"
-    if not found.spread:
+    if not equality.spread:
         return "seeds agree at every count, so there is no interval"
-    kind, basis = f"{100 * found.level:g} % interval", f"at least {found.seeds} seeds a count"
-    if found.above > (1 + found.level) / 2:
-        return f"{kind} wholly above {found.most:,}, {basis}"
-    if 1 - found.reached - found.above >= (1 + found.level) / 2:
-        return f"{kind} wholly {f'below {found.fewest:,}' if found.fewest else 'at 0'}, {basis}"
-    low, high = "0" if not found.fewest else f"below {found.fewest:,}", f"above {found.most:,}"
-    return (
-        f"{kind} {low if found.low is None else _about(found.low)} to"
-        f" {high if found.high is None else _about(found.high)}, {basis}"
-    )
+    outside = (1 + equality.level) / 2
+    if equality.above > outside:
+        where = f"wholly above {most:,}"
+    elif 1 - equality.reached - equality.above >= outside:
+        where = f"wholly below {fewest:,}" if fewest else "wholly at 0"
+    else:
+        low = _about(equality.low, f"below {fewest:,}" if fewest else "0")
+        where = f"{low} to {_about(equality.high, f'above {most:,}')}"
+    return f"{100 * equality.level:g} % interval {where}, at least {seeds} seeds a count"
 
 
-def _about(count: float) -> str:
-    """Three leading digits: no interval supports more."""
-    return f"{round(float(f'{count:.3g}')):,}"
+def _about(count: float | None, outside: str = "") -> str:
+    """Three leading digits: no interval supports more. outside: where the count is unknown."""
+    return outside if count is None else f"{round(float(f'{count:.3g}')):,}"
 
 
 def _inside(count: float) -> float | None:
@@ -165,10 +161,8 @@ def _equal(means: np.ndarray, counts: Sequence[int], seeds: Sequence[int]) -> fl
     """
     from scipy.optimize import isotonic_regression
 
-    goal, curve = (
-        round(means[0], _DIGITS),
-        isotonic_regression(means[1:], weights=np.array(seeds, float)).x.round(_DIGITS),
-    )
+    goal = round(means[0], _DIGITS)
+    curve = isotonic_regression(means[1:], weights=np.array(seeds, float)).x.round(_DIGITS)
     if goal < curve[0]:
         return -np.inf
     if goal > curve[-1]:
@@ -177,9 +171,9 @@ def _equal(means: np.ndarray, counts: Sequence[int], seeds: Sequence[int]) -> fl
     if after == 0:
         return float(counts[0])
     before, share = counts[after - 1], (goal - curve[after - 1]) / (curve[after] - curve[after - 1])
-    return float(
-        counts[after] * share if before == 0 else before * (counts[after] / before) ** share
-    )
+    if before == 0:
+        return float(counts[after] * share)
+    return float(before * (counts[after] / before) ** share)
 
 
 def _resampled(parts: Sequence[np.ndarray], level: float, n_boot: int, seed: int) -> np.ndarray:

@@ -1,15 +1,18 @@
 """Shares of images and their intervals: one set of images, or two predictions of the same
-images."""
+images; and what every function here asks of its numbers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 
 from cdp.errors import InputError
 from cdp.values.types import Interval
+
+Values = Sequence[float] | np.ndarray
 
 
 def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
@@ -59,19 +62,41 @@ def share_difference(first: np.ndarray, second: np.ndarray, *, level: float = 0.
             " an image"
         )
     n, gains, losses = len(first), int((first & ~second).sum()), int((second & ~first).sum())
-    centre = (gains - losses) / (n + 2)
-    half = (
-        quantile_of(level)
-        * math.sqrt(gains + losses + 1 - (gains - losses) ** 2 / (n + 2))
-        / (n + 2)
-    )
-    return Interval(
-        (gains - losses) / n, max(-1.0, centre - half), min(1.0, centre + half), n, level
-    )
+    net, z = gains - losses, quantile_of(level)
+    centre = net / (n + 2)
+    half = z * math.sqrt(gains + losses + 1 - net**2 / (n + 2)) / (n + 2)
+    return Interval(net / n, max(-1.0, centre - half), min(1.0, centre + half), n, level)
+
+
+def newcombe(first: Interval, second: Interval) -> Interval:
+    """``second`` minus ``first``, independent shares with Wilson's intervals (Newcombe 1998, method
+    10). n: the smaller one."""
+    value = second.value - first.value
+    low = value - math.hypot(second.value - second.low, first.high - first.value)
+    high = value + math.hypot(second.high - second.value, first.value - first.low)
+    return Interval(value, low, high, min(first.n, second.n), first.level)
 
 
 def quantile_of(level: float) -> float:
     """Two-sided normal quantile: 1.96 at level 0.95."""
-    if not 0 < level < 1:
-        raise InputError(f"level is {level}: choose a number between 0 and 1, such as 0.95")
-    return NormalDist().inv_cdf((1 + level) / 2)
+    return NormalDist().inv_cdf((1 + proper("level", level)) / 2)
+
+
+def proper(name: str, value: float) -> float:
+    """value, a number strictly between 0 and 1. Raises InputError otherwise."""
+    if not 0 < value < 1:
+        raise InputError(f"{name} is {value}: choose a number between 0 and 1, such as 0.95")
+    return value
+
+
+def finite(name: str, values: Values, *, least: int = 1) -> np.ndarray:
+    """values as (n,) float64. Raises InputError where they are fewer than ``least``, not in one
+    row, or not finite."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) < least:
+        raise InputError(f"{name} has shape {array.shape}: pass a row of at least {least}")
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{name} holds values that are not finite: leave out seeds without a result"
+        )
+    return array

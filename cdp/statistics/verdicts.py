@@ -1,5 +1,5 @@
 """A difference in one sentence that claims no more than its interval, its test and the fairness of
-the comparison allow."""
+the comparison allow; the same for the weakest of several classes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cdp.errors import InputError
-from cdp.statistics.checks import share_of
-from cdp.values.text import counted
+from cdp.statistics.shares import proper
+from cdp.statistics.significance import weakest
+from cdp.values.text import counted, listed
 from cdp.values.types import Interval
 
 Unit = Literal["paired seeds", "seeds", "shared images"]
 
 LEAST_A_CLASS = 10
-"""Images of each class on average from which on accuracies are compared: of fewer, one image is ten
-points of its class and more."""
+"""Images of each class (of several classes, on average) below which nothing is claimed: there, one
+image is ten points of its class and more."""
 FEW = f"fewer than {LEAST_A_CLASS} images a class"
 
 _TAKES: dict[Unit, tuple[int | None, str]] = {
@@ -60,73 +61,71 @@ def verdict(
     _check(difference, p, count, unit, level)
     if difference is None:
         least, takes = _TAKES[unit]
-        return (
-            f"{first} and {second} cannot be compared:"
-            f" {takes if least is None or count < least else 'their difference is not known'}."
-        )
-    known = "".join(f"; {one}" for one in beside)
-    basis, alike = (
-        f"{_basis(count, unit)}{known}",
-        f"{_ONE_SEED * (unit == 'shared images')}{known}",
-    )
+        missing = takes if least is None or count < least else "their difference is not known"
+        return f"{first} and {second} cannot be compared: {missing}."
+    measured, wide = _measured(difference, count, unit, level), difference.wide
+    known = "".join(f"; {clause}" for clause in beside)
+    basis = f", {_basis(count, unit)}" if wide else _ONE_SEED * (unit == "shared images")
     if withheld:
-        rests = f", {basis}" if difference.wide else alike
         return (
-            f"No verdict on {first} and {second}: {withheld}. Measured:"
-            f" {_measured(difference, count, unit, level)}{rests}."
+            f"No verdict on {first} and {second}: {withheld}. Measured: {measured}{basis}{known}."
         )
-    if not difference.wide:
-        return (
-            f"{first} and {second} cannot be told apart:"
-            f" {_measured(difference, count, unit, level)}{alike}."
-        )
-    clear = difference.low > _NOTHING or difference.high < -_NOTHING
-    found = p is not None and p <= 1 - level
-    if clear and found:
+    clear = wide and (difference.low > _NOTHING or difference.high < -_NOTHING)
+    rejected = p is not None and p <= 1 - level
+    if clear and rejected:
         better, sign = (second, 1) if difference.low > 0 else (first, -1)
-        value, *bounds = _points(
-            sign * difference.value, *sorted((sign * difference.low, sign * difference.high))
-        )
-        return (
-            f"{better} is better by {value.lstrip('+')} points, {_interval(bounds, level)},"
-            f" {basis}."
-        )
-    said = _measured(difference, count, unit, level)
-    if p is None:
-        return (
-            f"{first} and {second} cannot be told apart: {said}, {basis}; no test is defined for"
-            " them."
-        )
-    if clear:
-        how, whose = ("after correction", "corrected p") if corrected else ("by the test", "p")
-        return (
-            f"{first} and {second} cannot be told apart {how}: {said} for this pair alone, {whose}"
-            f" = {p:.2g}, {basis}."
-        )
-    if found:
-        return f"{first} and {second} cannot be told apart: {said}, although p = {p:.2g}, {basis}."
-    return (
-        f"{first} and {second} cannot be told apart: {said},"
-        f" {_basis(count, unit)}{_outlook(more, unit)}{known}."
-    )
+        low, high = sorted((sign * difference.low, sign * difference.high))
+        value, *bounds = _points(sign * difference.value, low, high)
+        by = f"{value.lstrip('+')} points, {_interval(bounds, level)}"
+        return f"{better} is better by {by}{basis}{known}."
+    how, doubt = "", ""
+    if wide and p is None:
+        known += "; no test is defined for them"
+    elif clear and corrected:
+        how, doubt = " after correction", f" for this pair alone, corrected p = {p:.2g}"
+    elif clear:
+        how, doubt = " by the test", f" for this pair alone, p = {p:.2g}"
+    elif wide and rejected:
+        doubt = f", although p = {p:.2g}"
+    elif wide:
+        known = _outlook(more, unit) + known
+    return f"{first} and {second} cannot be told apart{how}: {measured}{doubt}{basis}{known}."
+
+
+def weakest_words(
+    names: Sequence[str], hits: Sequence[int], images: Sequence[int], *, most: int = 3
+) -> tuple[int, str]:
+    """The place of the weakest class, and what has to be known with it: that it rests on too few
+    images, or which classes cannot be told from it; "" where it stands alone."""
+    low, rivals = weakest(hits, images)
+    if images[low] < LEAST_A_CLASS:
+        return low, f"{FEW}, so no class is called weaker than another"
+    if not rivals:
+        return low, ""
+    ascending = sorted(rivals, key=lambda place: hits[place] / images[place])
+    others = listed((names[place] for place in ascending), most)
+    test = f"Fisher, corrected by Holm for {len(names) - 1} classes"
+    return low, f"{others} cannot be told from it ({test})"
 
 
 def _check(
     difference: Interval | None, p: float | None, count: int, unit: Unit, level: float
 ) -> None:
-    share_of("level", level)
+    proper("level", level)
     if unit not in _TAKES:
         raise InputError(f"unit is {unit!r}: choose {', '.join(_TAKES)}")
     if count < 0 or (difference is not None and count < 1):
         raise InputError(f"count is {count}: say how many {unit} the difference rests on")
     if p is not None and not 0 <= p <= 1:
         raise InputError(f"p is {p}: pass a number from 0 to 1, or None")
-    if difference is not None and not difference.low <= difference.value <= difference.high:
+    if difference is None:
+        return
+    if not difference.low <= difference.value <= difference.high:
         raise InputError(
             f"{difference.value} does not lie in its interval {difference.low} to"
             f" {difference.high}: pass a difference that does"
         )
-    if difference is not None and difference.level != level:
+    if difference.level != level:
         raise InputError(
             f"the interval has level {difference.level} and the verdict {level}: pass one level to"
             " both"
@@ -148,13 +147,8 @@ def _measured(difference: Interval, count: int, unit: Unit, level: float) -> str
 
 
 def _basis(count: int, unit: Unit) -> str:
-    return _number_of(count, unit) + (
-        _ONE_SEED
-        if unit == "shared images"
-        else _TWO_SEEDS
-        if (count, unit) == (2, "paired seeds")
-        else ""
-    )
+    two = (count, unit) == (2, "paired seeds")
+    return _number_of(count, unit) + _ONE_SEED * (unit == "shared images") + _TWO_SEEDS * two
 
 
 def _number_of(count: int, unit: Unit) -> str:
@@ -166,10 +160,8 @@ def _number_of(count: int, unit: Unit) -> str:
 def _outlook(more: int | None, unit: Unit) -> str:
     if not more or unit == "shared images":
         return ""
-    return (
-        f"; about {more:,} more {'paired seeds ' * (unit == 'seeds')}would settle a difference of"
-        " this size"
-    )
+    seeds = "paired seeds " * (unit == "seeds")
+    return f"; about {more:,} more {seeds}would settle a difference of this size"
 
 
 def _interval(bounds: list[str], level: float) -> str:
@@ -182,9 +174,10 @@ def _points(*shares: float) -> list[str]:
     bound of 0 says something else."""
     points = [100 * share for share in shares]
     for digits in range(1, 7):
-        said = [round(point, digits) + 0.0 for point in points]
+        rounded = [round(point, digits) + 0.0 for point in points]
         if all(
-            short or abs(point) <= 100 * _NOTHING for short, point in zip(said, points, strict=True)
+            short or abs(point) <= 100 * _NOTHING
+            for short, point in zip(rounded, points, strict=True)
         ):
             break
-    return [f"{point:+.{digits}f}" if point else f"{point:.{digits}f}" for point in said]
+    return [f"{point:+.{digits}f}" if point else f"{point:.{digits}f}" for point in rounded]

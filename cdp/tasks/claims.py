@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdp.embedding.intervals import difference, log_ratio, p_value
-from cdp.statistics.holm import holm
+from cdp.statistics.significance import holm
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
 from cdp.values.text import joined
 from cdp.values.types import Interval
@@ -17,8 +18,6 @@ from cdp.values.types import Interval
 LEVEL = 0.95
 """Of all claims of one family together: two sets that do not differ get any claim in at most 5 of
 100 families."""
-FEWEST = 10
-"""Images of every class, without which nothing is claimed."""
 
 
 @dataclass(frozen=True)
@@ -250,12 +249,12 @@ def _worded(words: _Words, change: Interval, p: float | None) -> _Change:
 def too_few(compared: Comparison) -> str:
     """Why nothing is claimed; "" where something may be."""
     for one in (compared.first, compared.second):
-        if few := {value: count for value, count in one.sizes.items() if count < FEWEST}:
+        if few := {value: count for value, count in one.sizes.items() if count < LEAST_A_CLASS}:
             value, count = min(few.items(), key=lambda item: item[1])
             images = "1 image" if count == 1 else f"{count} images"
             return (
-                f"Nothing is claimed from fewer than {FEWEST} images a class: {one.name} has"
-                f" {images}{'' if value == UNLABELLED else f' of {one.class_name(value)}'} to"
+                f"Nothing is claimed from {FEW}: {one.name} has {images}"
+                f"{'' if value == UNLABELLED else f' of {one.class_name(value)}'} to"
                 " compare, so generate more."
             )
     if not compared.equal:

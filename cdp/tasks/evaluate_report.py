@@ -17,6 +17,8 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.files.atomic import atomic_file, write_json
 from cdp.tasks.evaluate_data import TEST, Prepared
 from cdp.values.evaluation import (
+    OUTCOMES,
+    REPORT,
     Curve,
     EvalReport,
     Masking,
@@ -24,8 +26,9 @@ from cdp.values.evaluation import (
     Outcomes,
     Unseen,
     WeightsReport,
+    outcomes_bytes,
+    report_json,
 )
-from cdp.values.evaluation_files import OUTCOMES, REPORT, outcomes_bytes, report_json
 from cdp.values.types import Interval
 
 PACKAGES = ("torch", "torchvision", "pyautoattack", "numpy", "scipy")

@@ -191,12 +191,13 @@ def _points(content: bytes) -> list[Point]:
 def _lines(content: bytes) -> Iterable[tuple[bytes, Point]]:
     """Every whole line that holds a point, as it is and as what it says."""
     for line in content.splitlines(keepends=True):
-        point = _parse(line) if line.endswith(b"\n") else None
+        point = parse_point(line) if line.endswith(b"\n") else None
         if point is not None:
             yield line, point
 
 
-def _parse(line: bytes) -> Point | None:
+def parse_point(line: bytes) -> Point | None:
+    """What a line of a journal says; None where it is damaged."""
     try:
         record: Any = json.loads(line)
         step, when, values = record["step"], record["time"], record["values"]

@@ -15,7 +15,7 @@ from cdp.cli.compare import compare, resolved
 from cdp.errors import InputError
 from cdp.paths import ROOT
 from cdp.work.launch import delete
-from tests.work.compared_runs import arm, evaluated, training
+from tests.results.compared_runs import arm, evaluated, training
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from cdp import paths
 from cdp.cli.main import main
-from cdp.results.table.labels import Labels, read_labels
+from cdp.results.labels import Labels, read_labels
 from cdp.values.text import share_text
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run

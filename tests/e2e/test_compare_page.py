@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cdp.results.comparing.comparison import compare
+from cdp.results.compare import compare
 from tests.e2e.driver import SLOW_MS, Server, choose_by_keyboard, open_page, started, wait_idle
 from tests.ui.compare_runs import IDS, two_groups
 

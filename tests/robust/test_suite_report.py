@@ -12,8 +12,7 @@ from cdp.robust.suite_report import outcome_of, suite_warnings, weights_report
 from cdp.robust.suite_state import SuiteState
 from cdp.robust.suites import Attack, run_suite
 from cdp.statistics.shares import wilson
-from cdp.values.evaluation import STANDS, WRONG_BEFORE, Outcomes
-from cdp.values.evaluation_files import outcomes_bytes, read_outcomes
+from cdp.values.evaluation import STANDS, WRONG_BEFORE, Outcomes, outcomes_bytes, read_outcomes
 from tests.robust.suited import EPSILON, problem, run, shifting
 
 NAMES = tuple(f"class {k}" for k in range(11))

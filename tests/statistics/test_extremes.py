@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cdp.statistics.extremes import most_frequent, weakest, weakest_words
+from cdp.statistics.significance import most_frequent, weakest
+from cdp.statistics.verdicts import weakest_words
 
 
 def test_a_class_far_below_the_others_stands_alone() -> None:

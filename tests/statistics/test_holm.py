@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cdp.errors import InputError
-from cdp.statistics.holm import holm
+from cdp.statistics.significance import holm
 
 p_values = st.lists(st.none() | st.floats(0, 1), max_size=8)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp.errors import InputError
-from cdp.statistics.mcnemar import mcnemar
 from cdp.statistics.shares import share_difference
+from cdp.statistics.significance import mcnemar
 
 
 def answers(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cdp.errors import InputError
-from cdp.statistics.seeds import more_seeds, power_of
+from cdp.statistics.significance import more_seeds, power_of
 
 
 def seeds_with(effect: float, n: int) -> list[float]:

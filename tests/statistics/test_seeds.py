@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cdp.errors import InputError
-from cdp.statistics.seeds import WELCH_SEEDS, mean_interval, paired_test, welch_test
+from cdp.statistics.significance import WELCH_SEEDS, mean_interval, paired_test, welch_test
 
 EXPERIMENTS = 2000
 FOUR_ERRORS = 4 * (0.95 * 0.05 / EXPERIMENTS) ** 0.5

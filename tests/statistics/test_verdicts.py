@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp.errors import InputError
-from cdp.statistics.mcnemar import mcnemar
-from cdp.statistics.seeds import more_seeds, paired_test
+from cdp.statistics.significance import mcnemar, more_seeds, paired_test
 from cdp.statistics.verdicts import verdict
 from cdp.values.types import Interval
 

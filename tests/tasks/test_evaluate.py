@@ -19,8 +19,7 @@ from cdp.models.classifiers import build_classifier
 from cdp.paths import runs_dir
 from cdp.tasks.evaluate import evaluate_run
 from cdp.tasks.registry import TASKS
-from cdp.values.evaluation import STANDS, Outcomes
-from cdp.values.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
+from cdp.values.evaluation import OUTCOMES, REPORT, STANDS, Outcomes, read_outcomes, read_report
 from cdp.work.launch import launch
 from tests.robust import tiny
 from tests.tasks.evaluating_world import N, Told, config, make_data, make_run, trained

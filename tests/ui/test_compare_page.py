@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from cdp import paths
-from cdp.results.comparing.comparison import compare
+from cdp.results.compare import compare
 from tests.evaluations import report, write_evaluation
 from tests.ui.compare_runs import IDS, address, control, page, texts, training, two_groups
 from tests.ui.pages import APP, ran, served

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp import paths
-from cdp.results.table.columns import columns
-from cdp.results.table.labels import change_labels
+from cdp.results.index import run_rows
+from cdp.results.labels import change_labels
+from cdp.results.table import columns
 from cdp.ui.compare.kept import keep_columns, read_columns
 from cdp.ui.compare.lines import Lines
 from cdp.ui.compare.state import (
@@ -25,7 +26,7 @@ from cdp.ui.compare.state import (
     plain_columns,
     to_params,
 )
-from cdp.ui.compare.store import compared_ids, few, index, shown_rows
+from cdp.ui.compare.store import compared_ids, few, shown_rows
 from cdp.ui.compare.take import command
 from tests.ui.compare_runs import training, two_groups
 
@@ -121,7 +122,7 @@ def test_a_chosen_run_brings_its_other_seeds_but_not_archived_ones_and_gone_ones
     two_groups(evaluated=False)
     training("guided-s2", seed=2, beta=7.0)
     change_labels("guided-s2", archived=True)
-    rows = index().rows()
+    rows = run_rows()
     assert compared_ids(rows, ["guided-s1", "gone", "plain-s0"], groups=True) == [
         "guided-s1",
         "guided-s0",
@@ -138,7 +139,7 @@ def test_a_chosen_run_brings_its_other_seeds_but_not_archived_ones_and_gone_ones
 
 def test_a_filter_that_cannot_be_read_leaves_the_last_good_one() -> None:
     two_groups(evaluated=False)
-    rows, held = index().rows(), state(query="seed=1")
+    rows, held = run_rows(), state(query="seed=1")
     assert [row.id for row in shown_rows(rows, held)[0]] == ["guided-s1", "plain-s1"]
     held.query = "seed>many"
     found, wrong = shown_rows(rows, held)

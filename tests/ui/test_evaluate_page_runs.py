@@ -14,7 +14,7 @@ import pytest
 
 from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
-from cdp.values.evaluation_files import OUTCOMES, REPORT, outcomes_bytes
+from cdp.values.evaluation import OUTCOMES, REPORT, outcomes_bytes
 from cdp.work.launch import stop
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation

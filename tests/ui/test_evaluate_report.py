@@ -22,8 +22,7 @@ from cdp.ui.evaluate.masking import checks_html
 from cdp.ui.evaluate.measured import measured_rows
 from cdp.ui.evaluate.report import figures_html
 from cdp.ui.evaluate.state import VIEWS
-from cdp.values.evaluation import Check, EvalReport, Masking, Outcomes, Unseen, Verdict
-from cdp.values.evaluation_files import report_json
+from cdp.values.evaluation import Check, EvalReport, Masking, Outcomes, Unseen, Verdict, report_json
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import both, knob, page, quick, sized, trained
 from tests.ui.pages import ran

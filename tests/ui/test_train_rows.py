@@ -9,15 +9,14 @@ import psutil
 import pytest
 
 from cdp.config.train import TrainConfig
+from cdp.results.reached import Reached, reached_of
 from cdp.ui.kit.runlist import matching, moving, of_kind, share
 from cdp.ui.train.runs import (
     RUNS,
-    Standing,
     accuracy_line,
     epoch_line,
     facts,
     row_html,
-    standing,
     watching,
 )
 from cdp.work.records import list_runs
@@ -33,29 +32,29 @@ def alive() -> dict[str, object]:
 
 def test_a_running_run_tells_epoch_time_left_and_both_accuracies() -> None:
     run = train_run("a", state="running", epochs=5, process=alive())
-    now = standing(run)
+    now = reached_of(run)
     assert epoch_line(run, now) == "running · step 100 of 240, epoch 5 · 1 min 11 s left"
-    assert accuracy_line(now) == "robust 56.0 % best (epoch 3), 46.0 % last"
+    assert accuracy_line(now) == "robust 56.0 % best (step 60, epoch 3), 46.0 % last"
     assert (now.n, now.clean, share(run)) == (500, 0.7, pytest.approx(5 / 12))
 
 
 def test_before_the_first_epoch_nothing_is_claimed() -> None:
     run = train_run("a", state="running", process=alive())
-    now = standing(run)
-    assert now == Standing()
+    now = reached_of(run)
+    assert now == Reached()
     assert epoch_line(run, now) == "running · step 0 of 240 · 1 min 11 s left"
     assert accuracy_line(now) == ""
 
 
 def test_a_journal_is_read_on_and_a_resumed_one_that_was_cut_is_read_anew() -> None:
     run = train_run("a", state="stopped", epochs=2)
-    assert standing(run).epoch == 2
+    assert reached_of(run).epoch == 2
     lines = (run.folder / "metrics.jsonl").read_text().splitlines(keepends=True)
     with (run.folder / "metrics.jsonl").open("a") as journal:
         journal.write(lines[1].replace('"step": 2,', '"step": 3,', 1))
-    assert standing(run).epoch == 3
+    assert reached_of(run).epoch == 3
     (run.folder / "metrics.jsonl").write_text(lines[0])
-    assert standing(run).epoch == 1
+    assert reached_of(run).epoch == 1
 
 
 def test_settings_are_told_in_short() -> None:
@@ -81,16 +80,16 @@ def test_names_and_errors_of_strangers_are_text_in_the_list() -> None:
         error="'\"><script>alert(2)</script>",
         epochs=1,
     )
-    text = row_html(run, standing(run))
+    text = row_html(run, reached_of(run))
     assert "<img" not in text and "<script" not in text
     assert "&lt;script&gt;" in text
 
 
 def test_the_bar_tells_its_value_to_a_screen_reader_and_goes_once_all_is_done() -> None:
     stopped = train_run("a", state="stopped", epochs=6)
-    assert 'aria-valuenow="50"' in row_html(stopped, standing(stopped))
+    assert 'aria-valuenow="50"' in row_html(stopped, reached_of(stopped))
     finished = train_run("b", name="other", epochs=12)
-    assert "progressbar" not in row_html(finished, standing(finished))
+    assert "progressbar" not in row_html(finished, reached_of(finished))
 
 
 @pytest.mark.parametrize(

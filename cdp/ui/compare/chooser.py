@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from cdp.results.table.labels import LONGEST_NOTE, change_labels
-from cdp.results.table.rows import Row
+from cdp.results.labels import LONGEST_NOTE, change_labels
+from cdp.results.rows import Row
 from cdp.ui.compare.state import Compared
 from cdp.ui.kit.runlist import act
 from cdp.ui.kit.words import split_tags

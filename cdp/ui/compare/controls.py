@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.results.table.columns import columns
-from cdp.results.table.query import LONGEST
+from cdp.results.table import LONGEST, columns
 from cdp.ui.compare.kept import keep_columns
 from cdp.ui.compare.state import GROUPED, SEEDS, STAR, Compared, offered_columns, plain_columns
 from cdp.ui.kit.runlist import say_wrong

@@ -10,8 +10,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from cdp.config.titles import TITLES
-from cdp.results.table.columns import NOTHING, Column, column_named, group_rows
-from cdp.results.table.rows import Row
+from cdp.results.rows import Row
+from cdp.results.table import NOTHING, Column, column_named, group_rows
 from cdp.ui.compare.state import SEEDS, STAR, Compared, group_key, offered_columns
 from cdp.values.evaluation import without_width
 from cdp.values.naming import common_name
@@ -92,12 +92,12 @@ def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
     evaluated = (
         [100 * row.evaluated.robust for row in part if row.evaluated] if len(ways) == 1 else []
     )
-    checked = [row for row in part if row.best_robust is not None]
+    checked = [row for row in part if row.reached.best_robust is not None]
     alike = (
         len(
             {
                 (
-                    row.n,
+                    row.reached.n,
                     row.resolved.get("held_out"),
                     row.resolved.get("validation_steps"),
                     _threat(row),
@@ -108,7 +108,9 @@ def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
         == 1
     )
     validation = (
-        [100 * row.best_robust for row in checked if row.best_robust is not None] if alike else []
+        [100 * row.reached.best_robust for row in checked if row.reached.best_robust is not None]
+        if alike
+        else []
     )
     of = evaluated or ([] if ways else validation)
     label = (
@@ -120,7 +122,7 @@ def _group_cells(key: str, part: Sequence[Row], by: str) -> tuple[Any, ...]:
     )
     if not ways and checked and not alike:
         label = SEVERAL
-    steps = [row.steps for row in part if row.steps is not None]
+    steps = [row.reached.steps for row in part if row.reached.steps is not None]
     newest = max(row.created for row in part)
     return (
         common_name([row.name for row in part]) if by == SEEDS else _named(key, by),

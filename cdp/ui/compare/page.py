@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from cdp.results.table.rows import Row
+from cdp.results.index import run_rows
+from cdp.results.rows import Row
 from cdp.ui.compare.result import Shown, comparison_of
 from cdp.ui.compare.state import MOST_COMPARED, Compared, compared, write_url
-from cdp.ui.compare.store import compared_ids, few, index
+from cdp.ui.compare.store import compared_ids, few
 from cdp.ui.compare.table import run_table
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.runlist import said
@@ -18,7 +19,7 @@ from cdp.ui.kit.words import plain
 
 def compare_page() -> None:
     """Everything below the title."""
-    held, rows = compared(), index().rows()
+    held, rows = compared(), run_rows()
     warned(held.notes)
     held.whole = True
     try:

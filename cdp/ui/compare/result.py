@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cdp import paths
-from cdp.results.table.rows import Row
+from cdp.results.rows import Row
 from cdp.values.comparison import Comparison
-from cdp.values.evaluation_files import OUTCOMES, REPORT
+from cdp.values.evaluation import OUTCOMES, REPORT
 from cdp.work.records import STATUS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> S
         return held
     with st.spinner("Comparing"):
         from cdp.figures.palette import named_signs
-        from cdp.results.comparing.comparison import compare
+        from cdp.results.compare import compare
 
         found = compare(ids, groups=groups)
     shown = Shown(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)
@@ -91,14 +91,9 @@ def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups
             row.name,
             row.state,
             row.group,
-            row.epoch,
-            row.best_epoch,
-            row.best_robust,
-            row.best_clean,
-            row.n,
+            row.reached,
             row.ended,
             row.synthetic_images,
-            row.steps,
         )
         for row in sorted(of, key=lambda row: row.id)
     ]

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdp.config.fields import quoted
-from cdp.results.table.columns import SEED_GROUP, columns
-from cdp.results.table.query import LONGEST
+from cdp.results.table import LONGEST, SEED_GROUP, columns
 from cdp.ui.compare.kept import MOST, read_columns
 from cdp.ui.kit.address import Address, linked
 
@@ -122,7 +121,7 @@ def offered_columns() -> dict[str, str]:
 
 
 def group_key(by: str) -> str:
-    """``by`` as ``cdp.results.table.columns.group_rows`` calls it."""
+    """``by`` as ``cdp.results.table.group_rows`` calls it."""
     return SEED_GROUP if by == SEEDS else by
 
 

@@ -1,24 +1,13 @@
-"""The runs as the page sees them: one index for all tabs, and what of it the filter and the order
-leave."""
+"""The runs as the page sees them: what the filter and the order leave."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import streamlit as st
-
 from cdp.errors import InputError
-from cdp.results.table.columns import sort_rows
-from cdp.results.table.index import Index
-from cdp.results.table.query import matching
-from cdp.results.table.rows import Row
+from cdp.results.rows import Row
+from cdp.results.table import matching, sort_rows
 from cdp.ui.compare.state import MOST_COMPARED, Compared
-
-
-@st.cache_resource(show_spinner=False)
-def index() -> Index:
-    """The one of this process; what one tab read, the others need not."""
-    return Index()
 
 
 def shown_rows(rows: Sequence[Row], held: Compared) -> tuple[list[Row], str]:

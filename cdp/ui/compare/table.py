@@ -8,15 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.results.table.columns import Column
-from cdp.results.table.labels import change_labels
-from cdp.results.table.rows import Row
+from cdp.results.index import run_rows
+from cdp.results.labels import change_labels
+from cdp.results.rows import Row
+from cdp.results.table import Column
 from cdp.ui.compare import lines as made
 from cdp.ui.compare.chooser import chooser
 from cdp.ui.compare.controls import controls
 from cdp.ui.compare.lines import Lines, heads_of, lines_of
 from cdp.ui.compare.state import Compared, write_url
-from cdp.ui.compare.store import index, shown_rows
+from cdp.ui.compare.store import shown_rows
 from cdp.ui.kit.runlist import act, said
 from cdp.ui.kit.words import plain
 
@@ -35,7 +36,7 @@ def run_table(held: Compared, rows: Sequence[Row]) -> None:
 def _draw(held: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) -> None:
     if (held.chosen, held.groups) != drawn:
         st.rerun()
-    rows = index().rows()
+    rows = run_rows()
     if any(row.state in ("queued", "running", "stopping") for row in rows) != moving:
         st.rerun()
     found, wrong = shown_rows(rows, held)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Facts
+from cdp.results.history import history_of
 from cdp.ui.components.chart import chart
 from cdp.ui.data.made import of_dataset, role_of
 from cdp.ui.data.pictures import class_rows
@@ -19,7 +20,6 @@ from cdp.ui.data.plan import DIFFUSION, ENCODER, ROLES
 from cdp.ui.kit.runlist import POLL_SECONDS, Help, buttons, moving, said, share, state_line
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration, share_text
-from cdp.work.journal import JOURNAL, read_journal
 from cdp.work.records import Run, list_runs
 
 SHEET = "sheet.npz"
@@ -181,11 +181,7 @@ def _points(
     scores: dict[str, list[tuple[float, float]]] = {}
     for run in runs:
         if run.kind == DIFFUSION and losses is None:
-            points = [
-                (float(p.step), p.values["loss"])
-                for p in read_journal(run.folder / JOURNAL)[0]
-                if p.values.get("loss", 0) > 0
-            ]
+            points = [(s, v) for s, v in _points_of(run, "loss") if v > 0]
             losses = (run, points) if points else None
         if (
             isinstance(run.config, EncoderConfig)
@@ -194,14 +190,17 @@ def _points(
             and run.progress.count
         ):
             epoch = run.config.epochs / run.progress.count
-            points = [
-                (p.step * epoch, p.values["score"])
-                for p in read_journal(run.folder / JOURNAL)[0]
-                if "score" in p.values
-            ]
+            points = [(s * epoch, v) for s, v in _points_of(run, "score")]
             if points:
                 scores[run.name] = points
     return losses, scores
+
+
+def _points_of(run: Run, name: str) -> list[tuple[float, float]]:
+    """Steps and values of a run, by its journal."""
+    return [
+        (float(step), float(value)) for step, value in history_of(run.folder).rows("point", name)
+    ]
 
 
 def _numbers(

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from cdp.ui.kit.words import plain
-from cdp.values.evaluation import EvalReport, Outcomes
-from cdp.values.evaluation_files import report_json
+from cdp.values.evaluation import EvalReport, Outcomes, report_json
 from cdp.work.records import Run
 
 

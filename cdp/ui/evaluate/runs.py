@@ -11,6 +11,7 @@ import streamlit as st
 
 from cdp.config.evaluate import EvaluateConfig
 from cdp.errors import CdpError
+from cdp.results.history import history_of
 from cdp.statistics.shares import share_interval
 from cdp.ui.evaluate.state import Evaluated, shown_run
 from cdp.ui.evaluate.stored import report_of
@@ -20,7 +21,6 @@ from cdp.ui.kit.runlist import (
     Help,
     RunList,
     error_sentence,
-    journal_of,
     log_fold,
     run_bar,
     run_list,
@@ -81,25 +81,18 @@ def list_of_evaluations(held: Evaluated, runs: Sequence[Run]) -> None:
 
 def bounds(run: Run) -> list[Bound]:
     """What stood after every attack, and what stands now, in the order it was measured."""
-    measured = [bound for point in journal_of(run).points if (bound := _bound(point.values))]
     first: dict[tuple[int, int], Bound] = {}
-    for bound in measured:
-        first.setdefault((bound.weights, bound.attacks), bound)
+    last = None
+    points = history_of(run.folder).rows("weights", "stage", "robust", "n", weights=0.0)
+    for weights, stage, robust, n in points:
+        # A point counts the attack under way from 0, which is how many are finished.
+        if 0 <= robust <= 1 and n >= 1 and stage >= 0:
+            last = Bound(int(weights), int(stage), float(robust), int(n))
+            first.setdefault((last.weights, last.attacks), last)
     stages = list(first.values())
-    if measured and measured[-1] is not stages[-1]:
-        stages.append(replace(measured[-1], so_far=True))
+    if last is not None and last is not stages[-1]:
+        stages.append(replace(last, so_far=True))
     return stages
-
-
-def _bound(values: Mapping[str, float]) -> Bound | None:
-    """A point counts the attack under way from 0, which is how many are finished."""
-    try:
-        one = Bound(
-            int(values.get("weights", 0)), int(values["stage"]), values["robust"], int(values["n"])
-        )
-    except KeyError:
-        return None
-    return one if 0 <= one.robust <= 1 and one.n > 0 and one.attacks >= 0 else None
 
 
 def bound_text(found: Sequence[Bound]) -> str:

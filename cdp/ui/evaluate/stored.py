@@ -7,8 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.values.evaluation import EvalReport, Outcomes
-from cdp.values.evaluation_files import OUTCOMES, REPORT, read_outcomes, read_report
+from cdp.values.evaluation import OUTCOMES, REPORT, EvalReport, Outcomes, read_outcomes, read_report
 
 
 def report_of(folder: Path) -> EvalReport:

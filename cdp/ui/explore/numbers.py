@@ -13,7 +13,8 @@ import streamlit as st
 
 from cdp.config.explore import ExploreConfig
 from cdp.embedding.pairs import Pairs, clear_pairs, pair_difference
-from cdp.tasks.claims import FEWEST, comparisons_json, sentences, too_few
+from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
+from cdp.tasks.claims import comparisons_json, sentences, too_few
 from cdp.tasks.measured import Comparison, Measured, changes
 from cdp.ui.explore.data import comparisons, measured
 from cdp.ui.kit.ask import Waiting
@@ -256,12 +257,8 @@ def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
     from cdp.figures.class_pairs import pair_heatmap
 
     names, values = _names(one, pairs), grid(pairs, what)
-    few = min(one.sizes.values(), default=FEWEST) < FEWEST
-    verdict = (
-        f"fewer than {FEWEST} images of a class, so no pair is called the hardest"
-        if few
-        else hardest(values, names, what)
-    )
+    few = min(one.sizes.values(), default=LEAST_A_CLASS) < LEAST_A_CLASS
+    verdict = f"{FEW}, so no pair is called the hardest" if few else hardest(values, names, what)
     st.markdown(plain(f"{one.name}: {verdict}."))
     figure = pair_heatmap(values, names, title=one.name, unit=UNITS[what], signed=False, top=top)
     show_figure(figure, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")

@@ -18,7 +18,6 @@ from cdp.ui.kit.words import plain
 from cdp.values.text import duration
 from cdp.work import launch
 from cdp.work.failures import sentence
-from cdp.work.journal import JOURNAL, Follower
 from cdp.work.records import RESUMABLE, Run, list_runs, log_tail
 
 T = TypeVar("T")
@@ -38,7 +37,6 @@ FILTERED_FROM = 5
 """Runs from which a list can be filtered."""
 LOG_BYTES = 8192
 OVER = "#777b80"
-_JOURNALS = "run_journals"
 
 
 @dataclass(frozen=True)
@@ -147,16 +145,6 @@ def _paged(runs: Sequence[Run], of: RunList) -> Sequence[Run]:
     page = st.pagination(pages, key=f"{of.kind}_page_{pages}")
     st.caption(f"{len(runs):,} {of.title.lower()}, newest first")
     return runs[of.size * (page - 1) : of.size * page]
-
-
-def journal_of(run: Run) -> Follower:
-    """The journal of a run as far as this session has read it, and what is new."""
-    known: dict[str, Follower] = st.session_state.setdefault(_JOURNALS, {})
-    follower = known.get(run.id)
-    if follower is None or follower.path.parent != run.folder:
-        follower = known[run.id] = Follower(run.folder / JOURNAL)
-    follower.update()
-    return follower
 
 
 def run_bar(run: Run, color: str = ACCENT) -> Html:

@@ -13,12 +13,12 @@ from cdp.errors import MissingError
 from cdp.figures.curve_data import RunCurves, entries, point_rows, run_rows
 from cdp.figures.curves import Look, training_curves
 from cdp.figures.palette import Sign
-from cdp.results.comparing.arms import groups_of
+from cdp.results.history import history_of
+from cdp.results.measured import groups_of
 from cdp.ui.components.chart import load_plotly, packed_chart
 from cdp.ui.components.packing import pack
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.words import plain
-from cdp.ui.train.history import histories
 from cdp.ui.train.look import controls, curves_state, from_params, to_params
 from cdp.work.records import Run, get_run
 
@@ -72,7 +72,7 @@ def drawn_from(
 ) -> Drawn:
     """The curves as they are now; ``before`` itself where nothing is new, which costs one stat a
     run."""
-    read = [histories().of(run.folder) for run in runs]
+    read = [history_of(run.folder) for run in runs]
     state = (
         tuple((run.id, run.name, one.version) for run, one in zip(runs, read, strict=True)),
         tuple(groups.items()),

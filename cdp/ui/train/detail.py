@@ -12,6 +12,7 @@ from cdp.config.fields import fields_of
 from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.models.encoders import BEST, CARD
+from cdp.results.reached import reached_of
 from cdp.ui.components.chart import chart
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.choices import Choices, info_of
@@ -20,7 +21,6 @@ from cdp.ui.kit.markup import heading
 from cdp.ui.kit.runlist import POLL_SECONDS, log_fold, use_settings
 from cdp.ui.train.examples import EXAMPLES, pictures
 from cdp.ui.train.outcome import outcome
-from cdp.ui.train.runs import standing
 from cdp.ui.train.state import Trained, plain_of, value_text
 from cdp.work.records import Run, get_run
 from cdp.work.resources import RESOURCES, read_resources
@@ -81,7 +81,7 @@ def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
     except CdpError:
         st.caption("This run was removed.")
         return
-    outcome(run, standing(run))
+    outcome(run, reached_of(run))
     if (run.folder / BEST / CARD).is_file():
         st.page_link(
             "pages/evaluate.py",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cdp.results.reached import Reached
 from cdp.statistics.shares import share_interval
 from cdp.ui.kit.words import plain
-from cdp.ui.train.runs import Standing, epoch_line
+from cdp.ui.train.runs import epoch_line
 from cdp.values.text import at_step, bounds_text, share_text
 from cdp.values.types import NEVER_ROBUST
 from cdp.work.records import Run
@@ -20,7 +21,7 @@ REMEDY = {
 }
 
 
-def outcome(run: Run, now: Standing) -> None:
+def outcome(run: Run, now: Reached) -> None:
     """State, what is wrong or to be known, and the figures of the best and the last validation."""
     st.caption(plain(epoch_line(run, now)))
     if run.error:
@@ -30,15 +31,15 @@ def outcome(run: Run, now: Standing) -> None:
         st.info(REMEDY[run.state])
     if run.notice and run.notice not in (run.error or ""):
         st.warning(plain(_sentence(run.notice)))
-    if now.best is not None and now.last is not None:
+    if now.best_robust is not None and now.robust is not None:
         _figures(now)
 
 
-def _figures(now: Standing) -> None:
-    assert now.best is not None and now.last is not None
+def _figures(now: Reached) -> None:
+    assert now.best_robust is not None and now.robust is not None
     shown = {
-        f"Robust, best ({at_step(now.best_step, now.best_epoch)})": now.best,
-        f"Robust, last ({at_step(now.step, now.epoch)})": now.last,
+        f"Robust, best ({at_step(now.best_step or 0, now.best_epoch)})": now.best_robust,
+        f"Robust, last ({at_step(now.steps or 0, now.epoch)})": now.robust,
     }
     if now.clean is not None:
         shown["Clean, last"] = now.clean
@@ -53,7 +54,7 @@ def _figures(now: Standing) -> None:
         if now.n
         else f"On the validation images; {attack}."
     )
-    if now.best == 0:
+    if now.best_robust == 0:
         st.warning(f"{NEVER_ROBUST[:1].upper()}{NEVER_ROBUST[1:]}.")
 
 

@@ -4,7 +4,6 @@ a tick for the curves."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,11 @@ import streamlit as st
 from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig, set_title
 from cdp.figures.palette import NEUTRAL, Sign
-from cdp.results.table.reached import epoch_of, steps_of
+from cdp.results.reached import Reached, reached_of
 from cdp.ui.kit.markup import Html, joined, mark, row
 from cdp.ui.kit.runlist import (
     Help,
     RunList,
-    journal_of,
     run_bar,
     run_list,
     state_line,
@@ -27,21 +25,6 @@ from cdp.ui.kit.words import plain
 from cdp.ui.train.state import MOST_WATCHED, Trained
 from cdp.values.text import at_step, share_text
 from cdp.work.records import Run
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Accuracies of a run in 0..1 on ``n`` validation images, the robust ones under PGD; None where
-    not measured yet. n: 0 unknown."""
-
-    step: int = 0
-    epoch: int = 0
-    best_step: int = 0
-    best_epoch: int = 0
-    best: float | None = None
-    last: float | None = None
-    clean: float | None = None
-    n: int = 0
 
 
 def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
@@ -56,7 +39,7 @@ def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
 
     def draw(run: Run, ids: tuple[str, ...]) -> None:
         _tick(run, held, ids)
-        st.html(row_html(run, standing(run), signs.get(run.id)), width="stretch")
+        st.html(row_html(run, reached_of(run), signs.get(run.id)), width="stretch")
 
     run_list(RUNS, runs, watched, draw)
 
@@ -90,25 +73,7 @@ def _tick(run: Run, held: Trained, watched: Sequence[str]) -> None:
     )
 
 
-def standing(run: Run) -> Standing:
-    """Where a run stands, by its journal."""
-    points = journal_of(run).points
-    if not points:
-        return Standing()
-    value = points[-1].values.get
-    return Standing(
-        steps_of(points[-1]) or 0,
-        epoch_of(points[-1]),
-        int(value("best_step", 0)),
-        int(value("best_epoch", 0)),
-        value("best_robust"),
-        value("robust_accuracy"),
-        value("clean_accuracy"),
-        int(value("n", 0)),
-    )
-
-
-def epoch_line(run: Run, now: Standing) -> str:
+def epoch_line(run: Run, now: Reached) -> str:
     """State, optimiser steps with the epoch of the last validation, and time left."""
     done = (
         run.progress if run.state != "finished" and (now.epoch or run.state == "running") else None
@@ -117,16 +82,15 @@ def epoch_line(run: Run, now: Standing) -> str:
     return state_line(run, f"step {done.done:,} of {done.count:,}{epoch}" if done else "")
 
 
-def accuracy_line(now: Standing) -> str:
+def accuracy_line(now: Reached) -> str:
     """Best and last robust accuracy; empty before the first validation."""
-    if now.best is None or now.last is None:
+    if now.best_robust is None or now.robust is None:
         return ""
-    best = (
-        "never above 0 %"
-        if now.best == 0
-        else f"{share_text(now.best)} best ({at_step(now.best_step, now.best_epoch)})"
-    )
-    return f"robust {best}, {share_text(now.last)} last"
+    best = "never above 0 %"
+    if now.best_robust:
+        at = at_step(now.best_step or 0, now.best_epoch)
+        best = f"{share_text(now.best_robust)} best ({at})"
+    return f"robust {best}, {share_text(now.robust)} last"
 
 
 def facts(config: Any) -> str:
@@ -143,7 +107,7 @@ def facts(config: Any) -> str:
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
-def row_html(run: Run, now: Standing, sign: Sign | None = None) -> Html:
+def row_html(run: Run, now: Reached, sign: Sign | None = None) -> Html:
     """One run: its name, where it stands, what it is. sign: how the curves draw it, None where they
     do not."""
     status = " · ".join(part for part in (epoch_line(run, now), accuracy_line(now)) if part)

@@ -48,27 +48,23 @@ def read_labels(folder: Path) -> Labels:
     in the file."""
     path = folder / LABELS
     try:
-        value = json.loads(
-            read_small_text(path, _MOST_BYTES, "labels", missing="it has none", remedy=_REMEDY)
-        )
-        return _labels(value)
+        text = read_small_text(path, _MOST_BYTES, "labels", missing="it has none", remedy=_REMEDY)
+        return _labels(json.loads(text))
     except MissingError:
         return Labels()
     except (ValueError, RecursionError) as error:  # InputError is a ValueError
-        said = (
-            str(error)
-            if str(path) in str(error)
-            else f"{path} is damaged ({str(error)[:200]}): {_REMEDY}"
-        )
-        return Labels(problem=said)
+        problem = str(error)
+        if str(path) not in problem:
+            problem = f"{path} is damaged ({problem[:200]}): {_REMEDY}"
+        return Labels(problem=problem)
 
 
 def labels_json(labels: Labels) -> dict[str, Any]:
     """JSON-ready. ``problem`` is there only where there is one."""
-    found = asdict(labels) | {"tags": list(labels.tags)}
+    value = asdict(labels) | {"tags": list(labels.tags)}
     if not labels.problem:
-        del found["problem"]
-    return found
+        del value["problem"]
+    return value
 
 
 def change_labels(
@@ -89,20 +85,16 @@ def change_labels(
     Raises MissingError where there is no such run; InputError that names the field for tags or a
     note that cannot be, with nothing changed; CdpError where the file cannot be written.
     """
-    added, gone = checked_tags(add_tags), checked_tags(remove_tags)
-    text = None if note is None else checked_note(note)
+    added, removed = checked_tags(add_tags), checked_tags(remove_tags)
+    changes: dict[str, Any] = {"star": star, "archived": archived}
+    changes["note"] = None if note is None else checked_note(note)
     folder = run_folder(run_id)
     try:
         with FileLock(paths.runs_dir() / ".labels.lock"):
             before = read_labels(folder)
-            tags = tuple(tag for tag in dict.fromkeys((*before.tags, *added)) if tag not in gone)
-            now = replace(before, tags=_few(tags), problem="")
-            now = replace(
-                now,
-                star=_given(star, now.star),
-                archived=_given(archived, now.archived),
-                note=now.note if text is None else text,
-            )
+            tags = tuple(tag for tag in dict.fromkeys((*before.tags, *added)) if tag not in removed)
+            given = {name: value for name, value in changes.items() if value is not None}
+            now = replace(before, tags=_few(tags), problem="", **given)
             if now != before:
                 _write(folder, now, damaged=bool(before.problem))
     except FileNotFoundError as error:
@@ -122,11 +114,8 @@ def checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
     if isinstance(tags, str):
         raise InputError("tags: give a list of tags, not one text")
     for tag in tags:
-        if not (
-            isinstance(tag, str)
-            and 1 <= len(tag) <= LONGEST_TAG
-            and tag.isprintable()
-            and tag == tag.strip()
+        if not (isinstance(tag, str) and tag.isprintable() and tag == tag.strip()) or not (
+            1 <= len(tag) <= LONGEST_TAG
         ):
             raise InputError(
                 f"tags: {str(tag)[:60]!a} is none: use 1 to {LONGEST_TAG} printable characters,"
@@ -145,14 +134,8 @@ def checked_note(note: str) -> str:
         raise InputError(
             f"note: {len(text):,} characters are too many: use at most {LONGEST_NOTE:,}"
         )
-    hidden = next(
-        (
-            letter
-            for letter in text
-            if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cs")
-        ),
-        None,
-    )
+    control = (c for c in text if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cs"))
+    hidden = next(control, None)
     if hidden is not None:
         raise InputError(f"note: the character {hidden!a} cannot be shown: leave it out")
     return text
@@ -162,11 +145,8 @@ def _labels(value: Any) -> Labels:
     """What a file says. Raises InputError for anything that ``change_labels`` does not write."""
     if not isinstance(value, dict):
         raise InputError("it holds no object")
-    star, archived, tags = (
-        value.get("star", False),
-        value.get("archived", False),
-        value.get("tags", []),
-    )
+    star, archived = value.get("star", False), value.get("archived", False)
+    tags = value.get("tags", [])
     if not (isinstance(star, bool) and isinstance(archived, bool)):
         raise InputError("star and archived must be true or false")
     if not isinstance(tags, list):
@@ -178,10 +158,6 @@ def _few(tags: tuple[str, ...]) -> tuple[str, ...]:
     if len(tags) > MOST_TAGS:
         raise InputError(f"tags: {len(tags)} are too many for one run: use at most {MOST_TAGS}")
     return tags
-
-
-def _given(new: bool | None, old: bool) -> bool:
-    return old if new is None else bool(new)
 
 
 def _write(folder: Path, labels: Labels, *, damaged: bool) -> None:

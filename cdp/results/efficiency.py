@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.results.comparing.differences import pairs_of
-from cdp.results.comparing.fairness import few_images
-from cdp.results.comparing.measured import Measured
-from cdp.results.comparing.trained_on import TrainedOn
+from cdp.results.differences import pairs_of
+from cdp.results.fairness import few_images
+from cdp.results.measured import Measured, TrainedOn
 from cdp.statistics.efficiency import equal_count, equality_sentence
 from cdp.statistics.verdicts import FEW
 from cdp.values.comparison import (
@@ -41,11 +40,9 @@ _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
 
 @dataclass(frozen=True)
 class _Line:
-    """Arms by number of synthetic images, rising. base: the settings that all share, and how they
-    were measured."""
+    """Arms by number of synthetic images, rising."""
 
     name: str
-    base: str
     arms: Mapping[int, Measured]
 
     def values(self) -> dict[int, list[float]]:
@@ -67,51 +64,41 @@ def efficiency(
     at 0 of every line with their settings; those with further real ones in their place are a line
     of their own, the ceiling.
     """
-    unknown = [
-        arm.name for arm in arms if trained[arm.name].images is None and arm.values("robust")
-    ]
+    measured = [arm for arm in arms if arm.values("robust")]
+    unknown = [arm.name for arm in measured if trained[arm.name].images is None]
     notes = [
         f"How many synthetic images {name} was trained on is not known, as its sets are gone, so it"
         " has no place in sample efficiency."
         for name in unknown
     ]
-    made = _lines(
-        [arm for arm in arms if arm.values("robust") and arm.name not in unknown], trained
-    )
-    if all(len(line.arms) < 2 for line in made):
+    lines = _lines([arm for arm in measured if arm.name not in unknown], trained)
+    if all(len(line.arms) < 2 for line in lines):
         return [], [], notes
-    equal, unsaid = _equals(made)
-    return (
-        [EfficiencyLine(line.name, _points(line)) for line in made],
-        equal,
-        [*notes, *_uneven(made), *unsaid],
-    )
+    equal, unsaid = _equals(lines)
+    points = [EfficiencyLine(line.name, _points(line)) for line in lines]
+    return points, equal, [*notes, *_uneven(lines), *unsaid]
 
 
 def _uneven(lines: Sequence[_Line]) -> list[str]:
     """Lines whose points took different compute: their rise is not of images alone."""
-    found = []
+    notes = []
     for line in lines:
         if not equal_compute(spent for arm in line.arms.values() for spent in arm.spent):
-            told = "; ".join(
+            parts = (
                 f"{count:,} images: {compute_text(arm.spent)}" for count, arm in line.arms.items()
             )
-            found.append(
-                f"Points of {line.name} took different compute ({told}), so its rise is not of"
-                " synthetic images alone."
+            notes.append(
+                f"Points of {line.name} took different compute ({'; '.join(parts)}), so its rise is"
+                " not of synthetic images alone."
             )
-    return found
+    return notes
 
 
 def _points(line: _Line) -> tuple[EfficiencyPoint, ...]:
-    of = (
-        (count, arm.interval("robust"), len(arm.values("robust")))
-        for count, arm in line.arms.items()
-    )
     return tuple(
-        EfficiencyPoint(count, interval, seeds)
-        for count, interval, seeds in of
-        if interval is not None
+        EfficiencyPoint(count, interval, len(arm.values("robust")))
+        for count, arm in line.arms.items()
+        if (interval := arm.interval("robust")) is not None
     )
 
 
@@ -119,62 +106,45 @@ def _lines(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> list[_
     counts = {arm.name: _further(arm) or trained[arm.name].images or 0 for arm in arms}
     stems = _stems([arm for arm in arms if counts[arm.name]], trained)
     parts: dict[tuple[str, str, str], dict[int, Measured]] = {}
-    for arm in arms:
-        count = counts[arm.name]
-        if count:
-            key = (_base(arm, "synthetic"), stems[arm.name], "")
-            if count in parts.get(key, {}):
-                key = (key[0], key[1], arm.name)  # another set of as many images: a line of its own
-            parts.setdefault(key, {})[count] = arm
+    for arm in (arm for arm in arms if counts[arm.name]):
+        count, key = counts[arm.name], (_base(arm, "synthetic"), stems[arm.name], "")
+        if count in parts.get(key, {}):
+            key = (*key[:2], arm.name)  # another set of as many images: a line of its own
+        parts.setdefault(key, {})[count] = arm
     names = _names([(key[1], list(part.values())) for key, part in parts.items()])
-    zeros = {
-        _base(arm, "synthetic", "fraction"): arm for arm in reversed(arms) if not counts[arm.name]
-    }
-    found = []
-    for name, (key, part) in zip(names, parts.items(), strict=True):
-        zero = zeros.get(_base(next(iter(part.values())), "synthetic", "fraction"))
-        found.append(
-            _Line(name, key[0], dict(sorted((part | ({0: zero} if zero else {})).items())))
-        )
-    return found
+    without = ("synthetic", "fraction")
+    zeros = {_base(arm, *without): arm for arm in reversed(arms) if not counts[arm.name]}
+    lines = []
+    for name, part in zip(names, parts.values(), strict=True):
+        zero = zeros.get(_base(next(iter(part.values())), *without))
+        lines.append(_Line(name, dict(sorted((part | ({0: zero} if zero else {})).items()))))
+    return lines
 
 
 def _further(arm: Measured) -> int:
     """Further real images in place of synthetic ones."""
-    return arm.group.config.further_real if arm.group.config.synthetic_per_batch else 0
+    return arm.config.further_real if arm.config.synthetic_per_batch else 0
 
 
 def _base(arm: Measured, *without: str) -> str:
-    kept = {name: value for name, value in arm.group.settings.items() if name not in without}
+    kept = {name: value for name, value in arm.settings.items() if name not in without}
     return json.dumps([kept, str(arm.setting)], sort_keys=True)
 
 
 def _stems(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> dict[str, str]:
     """For each arm what its sets are called without their counts; where no other arm has that, what
     it is called itself without its count."""
-    by_set = {
-        arm.name: (
-            " + ".join(
-                dict.fromkeys(
-                    without_count(name, trained[arm.name].counts[name])
-                    for name in arm.group.config.sets
-                )
-            )
-            or CEILING
-        )
-        for arm in arms
-    }
-    alone = [
-        arm
-        for arm in arms
-        if by_set[arm.name] != CEILING
-        and sum(by_set[arm.name] == by_set[other.name] for other in arms) == 1
-    ]
-    by_name = {arm.name: without_count(arm.name, trained[arm.name].images) for arm in alone}
-    shared = {
-        name: stem for name, stem in by_name.items() if list(by_name.values()).count(stem) > 1
-    }
-    return by_set | shared
+    by_set = {}
+    for arm in arms:
+        counts = trained[arm.name].counts
+        stems = dict.fromkeys(without_count(name, counts[name]) for name in arm.config.sets)
+        by_set[arm.name] = " + ".join(stems) or CEILING
+    sets, alone = list(by_set.values()), {}
+    for arm in arms:
+        if by_set[arm.name] != CEILING and sets.count(by_set[arm.name]) == 1:
+            alone[arm.name] = without_count(arm.name, trained[arm.name].images)
+    names = list(alone.values())
+    return by_set | {name: stem for name, stem in alone.items() if names.count(stem) > 1}
 
 
 def without_count(name: str, count: int | None) -> str:
@@ -211,31 +181,25 @@ def _equals(lines: Sequence[_Line]) -> tuple[list[Equal], list[str]]:
     each = min(MAX_COUNTS, max(1, MAX_EQUAL // max(1, len(pairs))))
     found, unsaid = [], []
     for first, second in pairs[:MAX_EQUAL]:
+        question = f"How many images {second.name} takes to equal {first.name}"
         if any(map(few_images, (*first.arms.values(), *second.arms.values()))):
-            unsaid.append(
-                f"How many images {second.name} takes to equal {first.name} is not said: {FEW}."
-            )
+            unsaid.append(f"{question} is not said: {FEW}.")
             continue
         before, after = first.values(), second.values()
         for count in _asked(before, after, each):
-            fair = {
-                k: after[k]
-                for k, arm in second.arms.items()
-                if equal_compute((*first.arms[count].spent, *arm.spent))
-            }
+            spent = first.arms[count].spent
+            fair = {k for k, arm in second.arms.items() if equal_compute((*spent, *arm.spent))}
             if len(fair) < 2:
                 unsaid.append(
-                    f"How many images {second.name} takes to equal {first.name} with {count:,} is"
-                    " not said, as fewer than two of its points took as much compute: train all"
-                    " with the same --steps and --batch."
+                    f"{question} with {count:,} is not said, as fewer than two of its points took"
+                    " as much compute: train all with the same --steps and --batch."
                 )
                 continue
-            one = equal_count(before, fair, count)
+            equality = equal_count(before, {k: after[k] for k in after if k in fair}, count)
             what = "further real images" if second.name.startswith(CEILING) else "synthetic images"
-            said = equality_sentence(first.name, second.name, count, one, what)
-            found.append(
-                Equal(first.name, second.name, count, one.estimate, one.low, one.high, said)
-            )
+            said = equality_sentence(first.name, second.name, count, equality, what)
+            bounds = (equality.estimate, equality.low, equality.high)
+            found.append(Equal(first.name, second.name, count, *bounds, said))
     return found, unsaid
 
 
@@ -253,9 +217,5 @@ def _asked(
     inside = [count for count in counts if min(means) <= float(np.mean(first[count])) <= max(means)]
     if not inside:
         return counts[-1:]
-    return [
-        inside[place]
-        for place in sorted(
-            {round(x) for x in np.linspace(len(inside) - 1, 0, min(most, len(inside)))}
-        )
-    ]
+    places = np.linspace(len(inside) - 1, 0, min(most, len(inside)))
+    return [inside[place] for place in sorted({round(place) for place in places})]

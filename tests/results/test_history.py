@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.ui.train.history import MOST, Histories
+from cdp.results.history import MOST, Histories
 from cdp.work import journal
 from cdp.work.journal import JOURNAL, Journal, read_journal
 
@@ -166,5 +166,5 @@ def test_runs_that_nobody_looks_at_are_forgotten(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / JOURNAL).write_text(line(1, loss=float(number)))
         held.of(folder)
-    assert len(held._held) == MOST
+    assert len(held._journals) == MOST
     assert held.of(tmp_path / "0").columns["loss"].tolist() == [0]

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.results.comparing.comparison import compare
-from cdp.values.evaluation import Outcome, Outcomes
-from cdp.values.evaluation_files import outcomes_bytes
+from cdp.results.compare import compare
+from cdp.values.evaluation import Outcome, Outcomes, outcomes_bytes
 from cdp.work.launch import delete
 from tests.evaluations import report, write_evaluation
+from tests.results.compared_runs import N, arm, difference, evaluated, training
 from tests.ui.train_runs import SHORT, train_run
-from tests.work.compared_runs import N, arm, difference, evaluated, training
 from tests.work.processes import fake_run
 
 

@@ -15,7 +15,7 @@ import psutil
 
 from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
-from cdp.results.table.labels import change_labels
+from cdp.results.labels import change_labels
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run
 

@@ -8,14 +8,13 @@ from scipy import stats
 
 from cdp import paths
 from cdp.data.sets import save_set
-from cdp.results.comparing.classes import newcombe
-from cdp.results.comparing.comparison import compare
-from cdp.results.comparing.efficiency import MAX_EQUAL, without_count
+from cdp.results.compare import compare
+from cdp.results.efficiency import MAX_EQUAL, without_count
 from cdp.statistics.efficiency import equal_count, equality_sentence
-from cdp.statistics.shares import share_difference, wilson
-from cdp.values.evaluation_files import read_outcomes, read_report
+from cdp.statistics.shares import newcombe, share_difference, wilson
+from cdp.values.evaluation import read_outcomes, read_report
 from tests.evaluations import CLASSES
-from tests.work.compared_runs import N, arm, evaluated, training, write_card
+from tests.results.compared_runs import N, arm, evaluated, training, write_card
 
 
 def counted(

@@ -19,15 +19,15 @@ from cdp.figures.comparison import class_differences, difference_forest, settled
 from cdp.figures.tradeoffs import front, pareto, pareto_notes, pareto_rows
 from cdp.reports.comparison import comparison_html
 from cdp.reports.tables import comparison_csv
-from cdp.results.comparing.classes import FEW_IMAGES, UNFAIR
-from cdp.results.comparing.comparison import compare, comparison_json
-from cdp.results.table.index import Index
-from cdp.results.table.query import matching
+from cdp.results.compare import compare, comparison_json
+from cdp.results.differences import FEW_IMAGES, UNFAIR
+from cdp.results.index import Index
+from cdp.results.table import matching
 from cdp.statistics.shares import wilson
 from cdp.values.comparison import Comparison
 from cdp.values.evaluation import ClassFigures
 from tests.evaluations import CLASSES, report, write_evaluation
-from tests.work.compared_runs import arm, difference, evaluated, took, training, write_card
+from tests.results.compared_runs import arm, difference, evaluated, took, training, write_card
 
 FAR = {"plain": {0: 0.30, 1: 0.31, 2: 0.32}, "guided": {0: 0.50, 1: 0.52, 2: 0.51}}
 """A difference that any test finds."""
@@ -436,7 +436,10 @@ def test_the_run_table_has_steps_and_images_seen_and_filters_by_them() -> None:
     assert {row.name for row in matching(rows, "images_seen<10,000")} == {
         f"plain-s{seed}" for seed in range(3)
     }
-    assert {(row.steps, row.images_seen) for row in rows} == {(45, 5760), (156, 19_968)}
+    assert {(row.reached.steps, row.reached.images_seen) for row in rows} == {
+        (45, 5760),
+        (156, 19_968),
+    }
 
 
 def test_a_best_of_more_looks_is_named_where_the_looks_are_what_is_compared() -> None:

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
-from cdp.results.table.columns import column_named, columns, group_rows, sort_rows, value_text
-from cdp.results.table.labels import Labels
-from cdp.results.table.query import matching
-from cdp.results.table.reached import Reached
-from cdp.results.table.rows import Evaluated, Row, row_of, with_evaluation
+from cdp.results.labels import Labels
+from cdp.results.reached import Reached
+from cdp.results.rows import Evaluated, Row, row_of, with_evaluation
+from cdp.results.table import column_named, columns, group_rows, matching, sort_rows, value_text
 from cdp.work.records import Run, State
 
 DAY = time.mktime((2026, 11, 24, 12, 30, 0, 0, 0, -1))

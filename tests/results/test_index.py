@@ -17,17 +17,17 @@ import pytest
 from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.train import TrainConfig
-from cdp.results.summary import record
-from cdp.results.table import index as module
-from cdp.results.table.index import Index
-from cdp.results.table.labels import Labels, change_labels
-from cdp.results.table.rows import Row
+from cdp.results import index as module
+from cdp.results.index import Index
+from cdp.results.labels import Labels, change_labels
+from cdp.results.reached import record
+from cdp.results.rows import Row
 from cdp.work import records
 from cdp.work.launch import delete
 from cdp.work.records import Run, list_runs
 from tests.evaluations import report, write_evaluation
+from tests.results.table_changes import DEAD, Changes, final_record
 from tests.ui.train_runs import SHORT, train_run
-from tests.work.table_changes import DEAD, Changes, final_record
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def check(rows: list[Row]) -> None:
         )
         told = record(run)
         best = told["best"] or {}
-        assert (row.epoch, row.clean, row.robust) == (
+        assert (row.reached.epoch, row.reached.clean, row.reached.robust) == (
             told["epoch"],
             told["clean_accuracy"],
             told["robust_accuracy"],
         )
-        assert (row.best_clean, row.best_robust) == (
+        assert (row.reached.best_clean, row.reached.best_robust) == (
             best.get("clean_accuracy"),
             best.get("robust_accuracy"),
         )
@@ -102,7 +102,14 @@ def test_a_row_says_what_a_training_is_and_has_reached() -> None:
         1.0,
         90.0,
     )
-    assert (row.epoch, row.clean, row.robust, row.best_epoch, row.best_clean, row.best_robust) == (
+    assert (
+        row.reached.epoch,
+        row.reached.clean,
+        row.reached.robust,
+        row.reached.best_epoch,
+        row.reached.best_clean,
+        row.reached.best_robust,
+    ) == (
         12,
         0.7,
         0.4,
@@ -110,7 +117,12 @@ def test_a_row_says_what_a_training_is_and_has_reached() -> None:
         0.7,
         0.5,
     )
-    assert (row.n, row.seconds, row.synthetic_images, row.evaluated) == (500, 77.5, 5000, None)
+    assert (row.reached.n, row.reached.seconds, row.synthetic_images, row.evaluated) == (
+        500,
+        77.5,
+        5000,
+        None,
+    )
     assert row.labels == Labels(star=True, tags=("night",))
     assert row.settings == config.model_dump(mode="json")
     assert row.resolved == row.settings | {"epsilon": 0.1, "attack_steps": 10, "step_size": 0.025}
@@ -277,7 +289,8 @@ def test_what_is_over_and_unchanged_is_not_read_again(old: None, reads: list[str
     after = index.rows()
     assert reads == [] and all(one is other for one, other in zip(before, after, strict=True))
     change_labels("run-1", star=True)
-    assert by_id(index.rows())["run-1"].labels.star and reads == []
+    assert by_id(index.rows())["run-1"].labels.star and reads == ["run-1"]
+    reads.clear()
     (paths.runs_dir() / "run-2" / "stop").touch()
     index.rows()
     assert reads == ["run-2"]

@@ -19,8 +19,8 @@ from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.paths import ROOT
-from cdp.results.table import labels
-from cdp.results.table.labels import LABELS, Labels, change_labels, labels_json, read_labels
+from cdp.results import labels
+from cdp.results.labels import LABELS, Labels, change_labels, labels_json, read_labels
 from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import get_run
@@ -216,7 +216,7 @@ def test_a_full_disk_is_a_sentence_and_the_old_labels_stay(
 
 def test_threads_and_processes_that_write_at_once_lose_nothing(folder: Path) -> None:
     work = "[change_labels('one', add_tags=[f'p{sys.argv[1]}-{k}']) for k in range(5)]"
-    code = f"import sys; from cdp.results.table.labels import change_labels; {work}"
+    code = f"import sys; from cdp.results.labels import change_labels; {work}"
     others = [
         subprocess.Popen([sys.executable, "-c", code, str(number)], cwd=ROOT) for number in range(2)
     ]

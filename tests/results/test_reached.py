@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.results.summary import record
-from cdp.results.table.index import Index
-from cdp.results.table.reached import Reached, from_journal, from_result, reached_of
+from cdp.results.index import Index
+from cdp.results.reached import Reached, from_journal, from_result, reached_of, record
 from cdp.work.records import get_run
 from tests.ui.train_runs import train_run
 
@@ -120,7 +119,7 @@ def test_runs_of_before_count_steps_and_images_by_their_journal() -> None:
         0.1,
     )
     (row,) = Index().rows()
-    assert (row.steps, row.images_seen) == (80, 8000)
+    assert (row.reached.steps, row.reached.images_seen) == (80, 8000)
     (run.folder / "metrics.jsonl").unlink()
     assert reached_of(run).steps is None
 

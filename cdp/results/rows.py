@@ -15,9 +15,8 @@ from typing import Any
 from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
-from cdp.data.catalog import CATALOG
-from cdp.results.table.labels import Labels
-from cdp.results.table.reached import Reached, positive, share, whole
+from cdp.results.labels import Labels
+from cdp.results.reached import Reached, share, trained_budget, whole
 from cdp.work.records import Run, State
 
 """From the weakest to the strongest."""
@@ -53,11 +52,8 @@ class Row:
     settings: JSON-ready, flat, as they were given; {} where they cannot be read, and then ``error``
     says why. resolved: the same with those that were left automatic filled in as far as they are
     known (epsilon, attack_steps, step_size). synthetic_images: in the sets trained on, None
-    unknown. epoch, clean, robust: of the last validation, accuracies in 0..1 on ``n`` images, an
-    estimate; best_*: of the best validation. seconds: of training, over all starts. group: equal
-    for runs that differ in their seed only. steps, images_seen: optimiser steps taken and images
-    seen in them, None unknown. evaluated: by the strongest attack, then most images, then newest,
-    at the budget trained for; None without one.
+    unknown. group: equal for runs that differ in their seed only. evaluated: by the strongest
+    attack, then most images, then newest, at the budget trained for; None without one.
     """
 
     id: str
@@ -67,42 +63,25 @@ class Row:
     created: float
     started: float | None
     ended: float | None
+    error: str | None
+    notice: str | None
     seed: int | None
     settings: Mapping[str, Any]
     resolved: Mapping[str, Any]
     synthetic_images: int | None
-    epoch: int
-    clean: float | None
-    robust: float | None
-    best_epoch: int
-    best_clean: float | None
-    best_robust: float | None
-    n: int
-    seconds: float | None
-    labels: Labels
     group: str
-    steps: int | None
-    images_seen: int | None
-    evaluated: Evaluated | None
-    error: str | None
-    notice: str | None
+    reached: Reached
+    labels: Labels
+    evaluated: Evaluated | None = None
 
     @cached_property
     def words(self) -> str:
         """What a search for words looks through, in lower case."""
-        names = [self.settings.get(name) or "" for name in ("method", "architecture", "dataset")]
-        data = [Path(name).name for name in (names.pop(), *self.settings.get("synthetic", ()))]
-        told = [
-            self.name,
-            self.id,
-            self.state,
-            *self.labels.tags,
-            self.labels.note,
-            *names,
-            *data,
-            f"seed {self.seed}",
-        ]
-        return " ".join(told).lower()
+        value = self.settings.get
+        parts = [self.name, self.id, self.state, *self.labels.tags, self.labels.note]
+        parts += [value("method") or "", value("architecture") or ""]
+        parts += [Path(name).name for name in (value("dataset") or "", *value("synthetic", ()))]
+        return " ".join([*parts, f"seed {self.seed}"]).lower()
 
 
 def row_of(run: Run, labels: Labels, reached: Reached, card: Mapping[str, Any]) -> Row:
@@ -110,7 +89,7 @@ def row_of(run: Run, labels: Labels, reached: Reached, card: Mapping[str, Any]) 
     none or it was not needed (``wants_card``)."""
     config = run.config if isinstance(run.config, TrainConfig) else None
     settings: dict[str, Any] = config.model_dump(mode="json") if config else {}
-    resolved = settings | _automatic(config, _budget(config, reached, card)) if config else {}
+    automatic = _automatic(config, trained_budget(config, reached, card)) if config else {}
     return Row(
         run.id,
         run.folder,
@@ -119,40 +98,30 @@ def row_of(run: Run, labels: Labels, reached: Reached, card: Mapping[str, Any]) 
         run.created,
         run.started,
         run.ended,
-        config.seed if config else None,
-        settings,
-        resolved,
-        _synthetic_images(config, card),
-        reached.epoch,
-        reached.clean,
-        reached.robust,
-        reached.best_epoch,
-        reached.best_clean,
-        reached.best_robust,
-        reached.n,
-        reached.seconds,
-        labels,
-        _group(settings, run.id),
-        reached.steps,
-        reached.images_seen,
-        None,
         run.error,
         run.notice,
+        config.seed if config else None,
+        settings,
+        settings | automatic,
+        _synthetic_images(config, card),
+        group_of(run),
+        reached,
+        labels,
     )
 
 
 def with_evaluation(row: Row, evaluations: Sequence[Evaluated]) -> Row:
     """The row with the strongest of its evaluations under the threat trained for: figures of
     another would look like those of another run."""
-    fitting = [one for one in evaluations if _same_threat(row, one.config)]
-    return replace(row, evaluated=max(fitting, key=lambda one: one.strength)) if fitting else row
+    fitting = [each for each in evaluations if _same_threat(row, each.config)]
+    return replace(row, evaluated=max(fitting, key=lambda each: each.strength)) if fitting else row
 
 
 def wants_card(run: Run, reached: Reached) -> bool:
     """Whether the card of the best weights says something that is known from nowhere else."""
     config = run.config
     return isinstance(config, TrainConfig) and (
-        bool(config.synthetic) or _budget(config, reached, {}) is None
+        bool(config.synthetic) or trained_budget(config, reached) is None
     )
 
 
@@ -160,15 +129,12 @@ def evaluated_of(run: Run) -> Evaluated | None:
     """What an evaluation says of a training as a whole; None where it is not finished, or is of
     other weights or images."""
     config, result = run.config, run.result
-    if (
-        run.state != "finished"
-        or result is None
-        or not isinstance(config, EvaluateConfig)
-        or not config.model.startswith(RUN)
-    ):
+    if run.state != "finished" or result is None or not isinstance(config, EvaluateConfig):
+        return None
+    if not config.model.startswith(RUN) or config.weights == "last" or config.part:
         return None
     robust, label = share(result.get("robust_accuracy")), result.get("label")
-    if robust is None or not isinstance(label, str) or config.weights == "last" or config.part:
+    if robust is None or not isinstance(label, str):
         return None
     return Evaluated(
         run.id,
@@ -195,21 +161,6 @@ def _same_threat(row: Row, config: EvaluateConfig) -> bool:
     )
 
 
-def _budget(config: TrainConfig, reached: Reached, card: Mapping[str, Any]) -> float | None:
-    """The radius trained for; None where it was left to a data set that is not built in, and no
-    epoch is finished."""
-    training = card.get("training")
-    told = training.get("epsilon") if isinstance(training, dict) else None
-    info = CATALOG.get(config.dataset)
-    found = (
-        config.epsilon,
-        reached.epsilon,
-        positive(told),
-        info.conventional(config.norm) if info else None,
-    )
-    return next((value for value in found if value is not None), None)
-
-
 def _automatic(config: TrainConfig, budget: float | None) -> dict[str, Any]:
     step = config.step_size if budget is None else step_size_of(config, budget)
     return {"epsilon": budget, "attack_steps": attack_steps_of(config), "step_size": step}
@@ -219,15 +170,14 @@ def _synthetic_images(config: TrainConfig | None, card: Mapping[str, Any]) -> in
     if config is not None and not config.sets:
         return 0
     training = card.get("training")
-    told = training.get("synthetic_images") if isinstance(training, dict) else None
-    return whole(told) if type(told) is int else None
+    count = training.get("synthetic_images") if isinstance(training, dict) else None
+    return whole(count) if type(count) is int else None
 
 
-def _group(settings: Mapping[str, Any], run_id: str) -> str:
-    """A short name for all settings but the seed; a run without settings is alone."""
-    same = (
-        json.dumps({name: value for name, value in settings.items() if name != "seed"})
-        if settings
-        else run_id
-    )
-    return hashlib.blake2b(same.encode(), digest_size=6).hexdigest()
+def group_of(run: Run) -> str:
+    """A short name for all settings but the seed: equal for trainings that differ in their seed
+    only. Any other run, and one without settings, is alone."""
+    text = run.id
+    if isinstance(run.config, TrainConfig):
+        text = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}))
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

@@ -1,5 +1,5 @@
-"""The journals of training runs in memory, once for all tabs: a tick reads only the lines that are
-new, into columns."""
+"""The journals of runs in memory, once a process: a tick reads only the lines that are new, into
+columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-import streamlit as st
 
-from cdp.results.table.reached import epoch_of
+from cdp.results.reached import epoch_of
 from cdp.work.journal import JOURNAL, Follower, Point
 
 MOST = 64
-"""Runs kept; of more, the one that was not asked for the longest is read again when it is."""
+"""Runs in memory; of more, the one that was not asked for the longest is read again when it is."""
 _FIRST, _KEYS = 64, ("point", "epoch")
 
 
@@ -33,6 +32,16 @@ class History:
     def __len__(self) -> int:
         return len(self.columns["point"])
 
+    def rows(self, *names: str, **default: float) -> np.ndarray:
+        """(E, len(names)) float64, of the points that have all these values. default: of a value
+        that a point may lack, by name."""
+        nothing = np.full(len(self), np.nan)
+        table = np.stack([self.columns.get(name, nothing) for name in names], 1)
+        for name, value in default.items():
+            column = table[:, names.index(name)]
+            column[np.isnan(column)] = value
+        return table[np.isfinite(table).all(1)]
+
 
 class Histories:
     """Journals by run folder. Safe to ask from several threads: each journal is read once, by
@@ -40,27 +49,29 @@ class Histories:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._held: OrderedDict[Path, _Growing] = OrderedDict()
+        self._journals: OrderedDict[Path, _Growing] = OrderedDict()
         self._versions = count(1)
 
     def of(self, folder: Path) -> History:
         """The journal of the run in ``folder`` as it is now; nothing new costs one stat. A missing
         one is empty. Raises OSErrors."""
         with self._lock:
-            growing = self._held.setdefault(folder, _Growing(Follower(folder / JOURNAL)))
-            self._held.move_to_end(folder)
-            while len(self._held) > MOST:
-                self._held.popitem(last=False)
+            growing = self._journals.setdefault(folder, _Growing(Follower(folder / JOURNAL)))
+            self._journals.move_to_end(folder)
+            while len(self._journals) > MOST:
+                self._journals.popitem(last=False)
         with growing.lock:
-            if growing.read() or growing.shown is None:
-                growing.shown = History(next(self._versions), growing.columns())
-            return growing.shown
+            if growing.read() or growing.latest is None:
+                growing.latest = History(next(self._versions), growing.columns())
+            return growing.latest
 
 
-@st.cache_resource(show_spinner=False)
-def histories() -> Histories:
-    """The one of this process."""
-    return Histories()
+_HISTORIES = Histories()
+
+
+def history_of(folder: Path) -> History:
+    """The journal of the run in ``folder`` as it is now, from the memory of this process."""
+    return _HISTORIES.of(folder)
 
 
 @dataclass
@@ -70,7 +81,7 @@ class _Growing:
 
     follower: Follower
     lock: Lock = field(default_factory=Lock)
-    shown: History | None = None
+    latest: History | None = None
     _rows: int = 0
     _room: dict[str, np.ndarray] = field(
         default_factory=lambda: {name: np.full(_FIRST, np.nan) for name in _KEYS}
@@ -85,7 +96,7 @@ class _Growing:
             self._keep(0)
         for point in self.follower.points:
             self._add(point)
-        # The columns hold them; a journal of thousands of epochs is not kept twice.
+        # The columns have them now; a journal of thousands of epochs is not kept twice.
         self.follower.points.clear()
         return True
 
@@ -98,16 +109,14 @@ class _Growing:
     def _add(self, point: Point) -> None:
         last = self._room["point"][self._rows - 1] if self._rows else -np.inf
         if point.step <= last:
-            # A worker that could not cut its journal repeats steps; what it says later holds.
+            # A worker that could not cut its journal repeats steps; what it says later counts.
             self._keep(int(np.searchsorted(self._room["point"][: self._rows], point.step)))
-        if self._rows == len(self._room["point"]):
-            self._room = {
-                name: np.concatenate([room, np.full(len(room), np.nan)])
-                for name, room in self._room.items()
-            }
-        for name, value in (
-            {**point.values, "point": float(point.step), "epoch": float(epoch_of(point))}
-        ).items():
+        size = len(self._room["point"])
+        if self._rows == size:
+            more = np.full(size, np.nan)
+            self._room = {name: np.concatenate([room, more]) for name, room in self._room.items()}
+        places = {"point": float(point.step), "epoch": float(epoch_of(point))}
+        for name, value in (point.values | places).items():
             if name not in self._room:
                 self._room[name] = np.full(len(self._room["point"]), np.nan)
             self._room[name][self._rows] = value
@@ -116,10 +125,7 @@ class _Growing:
     def _keep(self, rows: int) -> None:
         """Only the first rows, in arrays of their own."""
         size = max(_FIRST, len(self._room["point"])) if rows else _FIRST
-        self._room = {
-            name: np.concatenate([room[:rows], np.full(size - rows, np.nan)])
-            for name, room in self._room.items()
-        }
-        if not rows:
-            self._room = {name: self._room[name] for name in _KEYS}
+        rest = np.full(size - rows, np.nan)
+        names = self._room if rows else _KEYS
+        self._room = {name: np.concatenate([self._room[name][:rows], rest]) for name in names}
         self._rows = rows

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from cdp import paths
-from cdp.results.table import index as module
-from cdp.results.table import rowcache
-from cdp.results.table.index import Index
-from cdp.results.table.labels import change_labels
+from cdp.results import index as module
+from cdp.results import index as rowcache
+from cdp.results.index import Index
+from cdp.results.labels import change_labels
 from cdp.work.records import Run
 from tests.evaluations import report, write_evaluation
+from tests.results.table_changes import DEAD
 from tests.ui.train_runs import SHORT, train_run
-from tests.work.table_changes import DEAD
 
 RUNS = 60
 
@@ -74,7 +74,7 @@ def test_only_what_changed_since_is_read(reads: list[str]) -> None:
     assert row.labels.star and reads == ["run-03"]
     (paths.runs_dir() / "run-04" / "metrics.jsonl").write_text("")
     (row,) = [row for row in index.rows() if row.id == "run-04"]
-    assert row.epoch == 0 and reads == ["run-03", "run-04"]
+    assert row.reached.epoch == 0 and reads == ["run-03", "run-04"]
 
 
 def test_a_run_or_evaluation_that_is_gone_is_not_listed_from_the_cache(kept: Path) -> None:

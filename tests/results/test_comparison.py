@@ -11,10 +11,10 @@ import pytest
 from scipy import stats
 
 from cdp import paths
-from cdp.results.comparing.comparison import compare, comparison_json
-from cdp.results.comparing.differences import MAX_ARMS
-from cdp.values.evaluation_files import read_outcomes
-from tests.work.compared_runs import N, arm, difference, evaluated, training
+from cdp.results.compare import compare, comparison_json
+from cdp.results.differences import MAX_ARMS
+from cdp.values.evaluation import read_outcomes
+from tests.results.compared_runs import N, arm, difference, evaluated, training
 
 PLAIN = {0: 0.50, 1: 0.52, 2: 0.51, 3: 0.53, 4: 0.5125}
 GUIDED = {0: 0.525, 1: 0.5325, 2: 0.5375, 3: 0.55, 4: 0.535}

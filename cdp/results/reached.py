@@ -1,0 +1,282 @@
+"""What a training has reached, from its final record where that says it, else from the end of its
+journal: for lists, curves, the run table, comparisons and the record of a run alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cdp.config.train import TrainConfig
+from cdp.data.catalog import CATALOG
+from cdp.errors import InputError
+from cdp.models.checkpoints import read_json
+from cdp.values.types import NEVER_ROBUST
+from cdp.work.journal import JOURNAL, Point, parse_point, read_journal
+from cdp.work.records import Run
+
+BEST_CARD = "best/card.json"
+_TAIL = 2048
+"""Bytes at the end of a journal that hold its last point; where points are longer, all of it is
+read."""
+_MOST = 1 << 53
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Accuracies in 0..1 on ``n`` validation images, the robust ones under PGD; None where not
+    measured, epochs and n 0.
+
+    clean, robust: of the last validation; best_clean, best_robust: of the best (``best_point``).
+    steps, images_seen: optimiser steps taken and images seen in them, None where no file says it.
+    seconds: of training and validation over all starts; epsilon: the full budget trained for, None
+    where only the data set knows it.
+    """
+
+    epoch: int = 0
+    clean: float | None = None
+    robust: float | None = None
+    best_epoch: int = 0
+    best_clean: float | None = None
+    best_robust: float | None = None
+    n: int = 0
+    seconds: float | None = None
+    epsilon: float | None = None
+    best_step: int | None = None
+    steps: int | None = None
+    images_seen: int | None = None
+
+
+def reached_of(run: Run) -> Reached:
+    """What a training has reached. Final records of before did not count steps and images; the
+    journal beside them does."""
+    final, path = from_result(run.result), run.folder / JOURNAL
+    if final is None:
+        return from_journal(path)
+    if final.steps is not None and final.images_seen is not None:
+        return final
+    last = _last(path) or Point(0, 0.0, {})
+    return replace(final, steps=steps_of(last), images_seen=images_of(last))
+
+
+def from_result(result: Mapping[str, Any] | None) -> Reached | None:
+    """What the final record of a training says; None where it says too little to do without the
+    journal."""
+    best = result.get("best") if result else None
+    if not result or not isinstance(best, dict) or "epoch" not in result:
+        return None
+    if not (n := whole(result.get("n"))):
+        return None
+    return Reached(
+        whole(result["epoch"]),
+        share(result.get("clean_accuracy")),
+        share(result.get("robust_accuracy")),
+        whole(best.get("epoch")),
+        share(best.get("clean_accuracy")),
+        share(best.get("robust_accuracy")),
+        n,
+        positive(result.get("seconds")),
+        positive(result.get("epsilon")),
+        _counted(best.get("step")),
+        _counted(result.get("steps")),
+        _counted(result.get("images_seen")),
+    )
+
+
+def from_journal(path: Path) -> Reached:
+    """What the journal says by its last point and that of the best epoch; all of it is read only
+    where these do not suffice."""
+    try:
+        points = _tail(path)
+        best = _named(path, points) if points else None
+        points = points if best else read_journal(path)[0]
+    except OSError:
+        return Reached()
+    if not points:
+        return Reached()
+    best, last = best or best_point(points), points[-1]
+    return Reached(
+        epoch_of(last),
+        share(last.values.get("clean_accuracy")),
+        share(last.values.get("robust_accuracy")),
+        epoch_of(best),
+        share(best.values.get("clean_accuracy")),
+        share(best.values.get("robust_accuracy")),
+        whole(last.values.get("n")),
+        positive(last.values.get("seconds")),
+        best_step=steps_of(best),
+        steps=steps_of(last),
+        images_seen=images_of(last),
+    )
+
+
+def record(run: Run) -> dict[str, Any]:
+    """State, progress and figures of a run, JSON-ready: what the command line prints, and what a
+    finished run can be cited by.
+
+    For training runs: ``epoch``, ``clean_accuracy`` and ``robust_accuracy`` of the last validation,
+    ``best`` and ``last`` with the same three and the optimiser ``step``, ``metrics`` with all else
+    of it, None before the first one; ``steps`` and ``images_seen`` in all until then.
+    """
+    last = _last(run.folder / JOURNAL)
+    known = {
+        "run": run.id,
+        "kind": run.kind,
+        "name": run.name,
+        "state": run.state,
+        "pid": run.pid,
+        "folder": str(run.folder),
+        "created": run.created,
+        "started": run.started,
+        "ended": run.ended,
+        "progress": asdict(run.progress) if run.progress else None,
+        "error": run.error,
+        "notice": run.notice,
+    }
+    known |= _figures(from_journal(run.folder / JOURNAL)) if run.kind == "train" else {}
+    known |= {"metrics": dict(last.values) if last else {}} | (run.result or {})
+    best = known.get("best")
+    if run.kind == "train" and isinstance(best, dict) and best.get("robust_accuracy") == 0:
+        known["best"] = best | {"remark": NEVER_ROBUST}
+    return known
+
+
+def _figures(reached: Reached) -> dict[str, Any]:
+    """What is known of a training; the final record says the same once it is there."""
+    if not reached.epoch:
+        nothing = dict.fromkeys(("clean_accuracy", "robust_accuracy", "best", "last"))
+        return {"epoch": 0, "steps": 0, "images_seen": 0} | nothing
+    last = _validation(reached.epoch, reached.steps, reached.clean, reached.robust)
+    best = (reached.best_epoch, reached.best_step, reached.best_clean, reached.best_robust)
+    counted = {"steps": reached.steps, "images_seen": reached.images_seen}
+    return last | counted | {"best": _validation(*best), "last": last}
+
+
+def _validation(
+    epoch: int, step: int | None, clean: float | None, robust: float | None
+) -> dict[str, Any]:
+    return {"epoch": epoch, "step": step, "clean_accuracy": clean, "robust_accuracy": robust}
+
+
+def trained_budget(
+    config: TrainConfig, reached: Reached | None = None, card: Mapping[str, Any] | None = None
+) -> float | None:
+    """The radius trained for; None where it was left to a data set that is not built in, and
+    neither a final record nor ``card``, of the best weights, says it."""
+    training = (card or {}).get("training")
+    written = training.get("epsilon") if isinstance(training, dict) else None
+    info = CATALOG.get(config.dataset)
+    known = (
+        config.epsilon,
+        reached.epsilon if reached else None,
+        positive(written),
+        info.conventional(config.norm) if info else None,
+    )
+    return next((value for value in known if value is not None), None)
+
+
+def best_card(folder: Path) -> dict[str, Any]:
+    """The card of the best weights of the training in ``folder``; {} before its first validation,
+    and where it is damaged."""
+    try:
+        return read_json(folder / BEST_CARD)
+    except InputError:
+        return {}
+
+
+def best_point(points: Sequence[Point]) -> Point:
+    """The one whose weights were kept as the best, as the last point names it; else that of highest
+    robust accuracy, of equal ones that of higher clean accuracy, then the later."""
+    number = _best_number(points[-1])
+    named = next((point for point in reversed(points) if point.step == number), None)
+    return named or max(points, key=_rank)
+
+
+def _rank(point: Point) -> tuple[float, float, int]:
+    value = point.values.get
+    return value("robust_accuracy", -1.0), value("clean_accuracy", -1.0), point.step
+
+
+def epoch_of(point: Point) -> int:
+    """The epoch that a validation belongs to; journals of before have a point an epoch, numbered by
+    it."""
+    return whole(point.values.get("epoch")) or point.step
+
+
+def steps_of(point: Point) -> int | None:
+    """Optimiser steps taken until a validation."""
+    return _counted(point.values.get("step"))
+
+
+def images_of(point: Point) -> int | None:
+    """Images seen until a validation."""
+    return _counted(point.values.get("images"))
+
+
+def share(value: Any) -> float | None:
+    """A number of a file as a share in 0..1; None where it is none."""
+    number = _real(value)
+    return number if number is not None and 0 <= number <= 1 else None
+
+
+def positive(value: Any) -> float | None:
+    """A number of a file above 0; None where it is none."""
+    number = _real(value)
+    return number if number is not None and number > 0 else None
+
+
+def whole(value: Any) -> int:
+    """A count as a file has it, 0 where it is none."""
+    number = _real(value)
+    return int(number) if number is not None and number >= 0 and number == int(number) else 0
+
+
+def _counted(value: Any) -> int | None:
+    return whole(value) or None
+
+
+def _real(value: Any) -> float | None:
+    usable = isinstance(value, float) or type(value) is int
+    return float(value) if usable and abs(value) < _MOST and math.isfinite(value) else None
+
+
+def _last(path: Path) -> Point | None:
+    """The last point of a journal, whatever the kind of its run."""
+    try:
+        points = _tail(path) or read_journal(path)[0]
+    except OSError:
+        return None
+    return points[-1] if points else None
+
+
+def _tail(path: Path) -> list[Point]:
+    """The points of the last lines of a journal."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _TAIL))
+        piece = file.read(_TAIL)
+    start = size - len(piece)
+    # A point begins behind the first line end of the piece, or at the beginning of the file.
+    return read_journal(path, start + piece.find(b"\n") + 1 if start else 0)[0]
+
+
+def _best_number(last: Point) -> int:
+    """What the best point is numbered, by the last one; 0 unknown. Points of before are numbered by
+    epoch and name its best."""
+    old = 0 if "epoch" in last.values else last.values.get("best_epoch")
+    return whole(last.values.get("best_point", old))
+
+
+def _named(path: Path, points: Sequence[Point]) -> Point | None:
+    """The best point as the last one names it, if need be read without the others, by its latest
+    line; None where none is named, or it is not there. points: of the end."""
+    step = _best_number(points[-1])
+    near = next((point for point in reversed(points) if point.step == step), None)
+    if near or not step:
+        return near
+    begin = b'{"step": %d, ' % step
+    with path.open("rb") as file:
+        lines = [line for line in file if line.startswith(begin) and line.endswith(b"\n")]
+    return parse_point(lines[-1]) if lines else None
