@@ -13,6 +13,7 @@ import pytest
 
 from cdp import paths
 from cdp.results.compare import compare
+from cdp.tasks.registry import TASKS
 from cdp.values.evaluation import Outcome, Outcomes, outcomes_bytes
 from cdp.work.launch import delete
 from tests.evaluations import report, write_evaluation
@@ -163,7 +164,7 @@ def test_a_seed_without_the_number_of_its_arm_is_left_out_of_the_mean_and_named(
 def test_what_is_missing_is_named_with_a_remedy_and_the_rest_is_compared() -> None:
     ids = arm("a", {0: 0.5}) + arm("b", {0: 0.52}, beta=1.0)
     training("gone")
-    place = delete("gone")
+    place = delete("gone", TASKS)
     broken = fake_run(paths.home(), process=None, status={}, config=[1])
     (broken.folder / "config.json").write_text(
         json.dumps({"kind": "train", "name": "broken", "config": {"epochs": -1}})

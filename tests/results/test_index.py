@@ -22,6 +22,7 @@ from cdp.results.index import Index
 from cdp.results.labels import Labels, change_labels
 from cdp.results.reached import record
 from cdp.results.rows import Row
+from cdp.tasks.registry import TASKS
 from cdp.work import records
 from cdp.work.launch import delete
 from cdp.work.records import Run, list_runs
@@ -212,7 +213,7 @@ def test_the_evaluation_that_counts_is_the_strongest_then_the_largest_then_the_n
         8.0,
     )
     check([row])
-    delete("eval-8")
+    delete("eval-8", TASKS)
     assert index.rows()[0].evaluated.id == "eval-7"
 
 
