@@ -15,11 +15,10 @@ from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options
 from cdp.data.registry import load_split
 from cdp.models.encoders import load_encoder
-from cdp.models.frozen import frozen
+from cdp.models.state import frozen
 from cdp.robust.autoattack import autoattack_suite
 from cdp.robust.recipes import to_tensor
-from cdp.robust.suite_state import SuiteState
-from cdp.robust.suites import run_suite
+from cdp.robust.suites import SuiteState, run_suite
 from cdp.values.types import Split
 
 NAME, TITLE = "evaluation_overhead", "AutoAttack (standard) under our loop against the bare package"

@@ -29,9 +29,8 @@ from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
 from cdp.errors import CdpError
 from cdp.models.classifiers import build_classifier
-from cdp.models.encoders import load_encoder, save_encoder
-from cdp.models.pipelines import load_pipeline
-from cdp.models.places import encoder_folder, model_folder
+from cdp.models.encoders import encoder_folder, load_encoder, save_encoder
+from cdp.models.pipelines import load_pipeline, model_folder
 from cdp.paths import encoders_dir
 from cdp.tasks.evaluate_data import prepare as prepare_evaluation
 from cdp.tasks.loaded import encoder_on_device

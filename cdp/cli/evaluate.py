@@ -15,7 +15,7 @@ from cdp.cli.output import AsJsonAtEnd, print_json, say
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, automatic_name
 from cdp.config.knobs import parse
 from cdp.errors import CdpError, InputError
-from cdp.models.places import given_path, written_path
+from cdp.models.checkpoints import given_path, written_path
 
 if TYPE_CHECKING:
     from cdp.work.records import Run

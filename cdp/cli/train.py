@@ -53,7 +53,7 @@ def train(
     """
     from cdp.data.registry import dataset_info
     from cdp.tasks.registry import TASKS
-    from cdp.tasks.train_warnings import warnings_of
+    from cdp.tasks.train_data import warnings_of
     from cdp.work.launch import free_name, launch
 
     config = _config(config_file, preset, given)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cdp.models.denoiser import Denoiser
 from cdp.models.precision import autocast
-from cdp.models.training_state import (
+from cdp.models.state import (
     flatten_state,
     load_optimiser,
     part_of,

@@ -16,7 +16,7 @@ from cdp.guidance.contrast import Contrast
 from cdp.guidance.keys import Bank
 from cdp.guidance.schedule import in_window, raw_weight, relative_strength
 from cdp.models.classifiers import Classifier
-from cdp.models.ranges import to_image_range
+from cdp.models.denoiser import to_image_range
 from cdp.values.types import Guide, NoiseState, Nudge
 
 

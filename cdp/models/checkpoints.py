@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.errors import InputError, MissingError
+from cdp.paths import ASSETS, ROOT
 from cdp.values.text import listed
 
 if TYPE_CHECKING:
@@ -394,3 +395,25 @@ def publish_folder(built: Path, target: Path) -> None:
         target.replace(aside)
     built.replace(target)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def given_path(text: str) -> Path:
+    """What a person's path means: as it stands, or below the app's own folder, so that "assets/..."
+    is the same everywhere.
+
+    Raises OSError, ValueError or RuntimeError where it is no path: a null byte, a name too long,
+    the home of somebody who has none.
+    """
+    path = Path(text).expanduser()
+    return path if path.exists() or path.is_absolute() else ROOT / path
+
+
+def written_path(path: Path) -> str:
+    """A path as settings spell it: what is shipped, without the folder that the app is in."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ASSETS) else str(path)
+
+
+def training_folder(target: Path) -> Path:
+    """The hidden folder beside ``target`` in which its training keeps its checkpoint until it is
+    done."""
+    return target.with_name(f".{target.name}.training")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdp.errors import InputError
-from cdp.models.unet_config import PREDICTIONS
+from cdp.models.pipelines import PREDICTIONS
 
 if TYPE_CHECKING:
     from diffusers import UNet2DModel
@@ -131,3 +131,13 @@ def build_unet(
         norm_num_groups=16,
         attention_head_dim=32,
     )
+
+
+def to_model_range(image: Tensor) -> Tensor:
+    """[0,1] -> [-1,1]."""
+    return image * 2 - 1
+
+
+def to_image_range(x: Tensor) -> Tensor:
+    """[-1,1] -> [0,1]. Not clamped: guidance needs the gradient outside the range too."""
+    return (x + 1) / 2

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdp.config.pretrain import EncoderConfig
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import (
     Match,
@@ -301,3 +302,17 @@ def _weights(net: Classifier) -> dict[str, Tensor]:
     """What a file holds of a network. Not BatchNorm's counter of batches, which nothing reads where
     a momentum is set."""
     return {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
+
+
+def encoder_folder(config: EncoderConfig) -> Path:
+    """Where the encoder goes. Raises InputError for the name of a shipped one, or a data set that
+    has no name."""
+    name = config.name or config.kind
+    if not is_name(config.dataset):
+        raise InputError(
+            f"dataset: encoders are kept by data set name, and {config.dataset!r} is a path: import"
+            " it under a name first"
+        )
+    if (ASSETS / "encoders" / config.dataset / name).exists():
+        raise InputError(f"name: {name!r} is the name of a shipped encoder: choose another name")
+    return encoders_dir() / config.dataset / name

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdp.errors import InputError
-from cdp.models.frozen import frozen
+from cdp.models.state import frozen
 
 NORMS = ("linf", "l2")
 RANGE_TOLERANCE = 1e-4

@@ -19,8 +19,8 @@ from torch import Tensor
 from cdp.config.train import AUTO, TrainConfig, attack_steps_of
 from cdp.data.catalog import MIRRORED
 from cdp.errors import InputError
+from cdp.models.denoiser import to_image_range, to_model_range
 from cdp.models.noise_schedule import COSINE, alpha_bars
-from cdp.models.ranges import to_image_range, to_model_range
 from cdp.robust.attacks import full_precision
 
 WARM, START, END = 0.25, 25.0, 1e4

@@ -19,10 +19,10 @@ from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
 from cdp.data.holdout import nested_subset
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
-from cdp.models.frozen import frozen
 from cdp.models.precision import autocast, pick_dtype
-from cdp.models.training_state import (
+from cdp.models.state import (
     flatten_state,
+    frozen,
     load_optimiser,
     part_of,
     update_average,

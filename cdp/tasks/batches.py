@@ -3,13 +3,18 @@ number alone."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
 
-from cdp.config.generate import GenerateConfig
+from cdp import __version__
+from cdp.config.generate import GenerateConfig, flatten
+from cdp.data.registry import dataset_info
 from cdp.data.rows import Chunk
 from cdp.diffusion.sampling import Trajectory, sample, sample_pair
 from cdp.diffusion.solvers import image_seeds
@@ -108,3 +113,38 @@ def generate_batch(
             return None
     assert step is not None  # a solver has at least one step
     return to_uint8(step.x), labels_of(config, batch_rows(config, index), load_engine(config))
+
+
+def set_card(config: GenerateConfig) -> dict[str, Any]:
+    """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model
+    without classes makes images without labels, so that there are no class names; classes that a
+    guide aimed at stand in the config alone."""
+    engine = load_engine(config)
+    encoder, classes = engine.encoder, engine.model.denoiser.classes
+    names = engine.model.card.get("class_names") or (
+        dataset_info(engine.dataset).classes if engine.dataset else map(str, range(classes))
+    )
+    return {
+        "kind": "generated",
+        "dataset": engine.dataset or None,
+        "class_names": list(names) if classes else [],
+        "config": flatten(config) | {"dataset": engine.dataset},
+        "model": {"name": config.model, "sha256": engine.model.sha256, "classes": classes},
+        "encoder": {"name": encoder.name, "sha256": encoder.sha256} if encoder else None,
+        "precision": str(engine.dtype).removeprefix("torch."),
+        "device": device_name(engine.device.type),
+        "versions": (
+            {"cdp": __version__, "python": platform.python_version()}
+            | {n: version(n) for n in ("torch", "diffusers", "numpy")}
+        ),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def device_name(kind: str) -> str:
+    """The device in words."""
+    if kind == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return kind

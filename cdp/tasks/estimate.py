@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from cdp.config.train import TrainConfig, attack_steps_of
 from cdp.files import cache
-from cdp.tasks.train_data import Prepared, prepare
-from cdp.tasks.train_warnings import warnings_of
+from cdp.tasks.train_data import Prepared, prepare, warnings_of
 from cdp.work.cost import known_rates, learn_rates
 
 if TYPE_CHECKING:

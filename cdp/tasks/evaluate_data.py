@@ -7,22 +7,28 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from cdp.config.choices import ARCHITECTURES
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, quoted
 from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
 from cdp.errors import InputError, MissingError
-from cdp.models.checkpoints import is_name, read_json, refuse_pickled, regular_file
-from cdp.models.encoders import CARD, WEIGHTS, refuse_pickled_folder
-from cdp.models.places import given_path
+from cdp.models.checkpoints import given_path, is_name, read_json, refuse_pickled, regular_file
+from cdp.models.encoders import CARD, WEIGHTS, fill, match_weights, refuse_pickled_folder
 from cdp.paths import runs_dir
 from cdp.values.evaluation import Model, Which
 from cdp.values.types import DatasetInfo
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from cdp.models.classifiers import Classifier
 
 TEST = "test"
 """``Prepared.part`` where it is the data set's own test images."""
@@ -129,7 +135,7 @@ def require_ready(config: EvaluateConfig) -> None:
     """Raises CdpError where this evaluation cannot begin: said before it is queued, by the headers
     of files alone."""
     prepared = prepare(config)
-    from cdp.tasks.evaluate_nets import require_weights
+    from cdp.tasks.evaluate_data import require_weights
 
     require_weights(config, prepared)
 
@@ -321,3 +327,94 @@ def _model(
 
 def _count(value: Any) -> int:
     return value if type(value) is int and value >= 0 else 0
+
+
+def network(
+    weights: Weights,
+    config: EvaluateConfig,
+    prepared: Prepared,
+    device: torch.device,
+    own: nn.Module | None,
+) -> tuple[nn.Module, str]:
+    """One set of weights as a network, in eval mode on ``device``, and what has to be said of its
+    file, "" for nothing.
+
+    own: of the user's own code, for weights without a file. Raises InputError where the file does
+    not hold the weights of the network that it should.
+    """
+    from cdp.models.precision import lay_out
+
+    if weights.file is None:
+        if own is None:
+            raise InputError(
+                f"model: {config.model} is your own code: give the network that it makes"
+            )
+        return lay_out(own, device).eval(), ""
+    net = _empty(weights, weights.file, config, prepared)
+    note = fill(net, weights.file)
+    return lay_out(net, device).eval(), note
+
+
+def require_weights(config: EvaluateConfig, prepared: Prepared) -> None:
+    """Raises InputError where a file does not hold the weights of the network that it should, by
+    headers alone: said before anything is queued."""
+    for weights in prepared.weights:
+        if weights.file is not None:
+            net = _empty(weights, weights.file, config, prepared)
+            problem = match_weights(net, weights.file).problem
+            if problem:
+                whose = CARD if weights.card else f"network {config.architecture}"
+                raise InputError(
+                    f"model: {weights.file} does not fit its {whose}: {problem}: use the weights"
+                    " that belong to it"
+                )
+
+
+def _empty(weights: Weights, file: Path, config: EvaluateConfig, prepared: Prepared) -> Classifier:
+    """The network whose weights the file should hold, without memory until it has proved to hold
+    them."""
+    import torch
+
+    from cdp.models.classifiers import build_described
+
+    with torch.device("meta"):
+        if weights.card:
+            return build_described(weights.card.get("architecture"), file.parent / CARD)
+        return (
+            _built(config.architecture, prepared)
+            if config.architecture
+            else _whose_weights(file, prepared)
+        )
+
+
+def _built(name: str, prepared: Prepared) -> Classifier:
+    from cdp.models.classifiers import build_classifier
+
+    return build_classifier(
+        name, classes=len(prepared.info.classes), shape=prepared.info.shape, seed=0
+    )
+
+
+def _whose_weights(file: Path, prepared: Prepared) -> Classifier:
+    """The network whose weights these are, by names and shapes. Raises InputError where they are no
+    network's of ours for these images and classes, with what the file has and what the closest of
+    ours wants."""
+    problems: dict[str, tuple[int, str]] = {}
+    for name in ARCHITECTURES:
+        try:
+            net = _built(name, prepared)
+        except InputError as error:  # does not take such images
+            problems[name] = -1, str(error)
+            continue
+        found = match_weights(net, file)
+        if not found.problem:
+            return net
+        problems[name] = found.present, found.problem
+    info = prepared.info
+    closest = max(problems, key=lambda name: problems[name][0])
+    raise InputError(
+        f"model: {file} holds the weights of none of {', '.join(ARCHITECTURES)} for"
+        f" {len(info.classes)} classes and images of shape {list(info.shape)} (as {closest},"
+        f" {problems[closest][1]}): set dataset to what it was trained on, or evaluate it as a"
+        " network of your own code"
+    )

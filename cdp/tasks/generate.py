@@ -78,7 +78,7 @@ class TaskMaker:
         return generate_batch(config, index, should_stop)
 
     def card(self, config: GenerateConfig) -> dict[str, Any]:
-        from cdp.tasks.cards import set_card
+        from cdp.tasks.batches import set_card
 
         return set_card(config)
 

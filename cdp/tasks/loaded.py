@@ -15,11 +15,10 @@ from cdp.data.fitting import fit, labelling_of_card
 from cdp.errors import InputError
 from cdp.guidance.keys import Bank
 from cdp.models.checkpoints import is_name
-from cdp.models.denoiser import compiled
+from cdp.models.denoiser import compiled, to_image_range
 from cdp.models.encoders import Encoder, load_encoder
 from cdp.models.pipelines import DiffusionModel, load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
-from cdp.models.ranges import to_image_range
 from cdp.paths import home
 from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, require_aims
 

@@ -12,7 +12,8 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
-from cdp.models.places import encoder_folder, model_folder
+from cdp.models.encoders import encoder_folder
+from cdp.models.pipelines import model_folder
 from cdp.work.task import Task, lazy
 
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from cdp.config.train import TrainConfig
 from cdp.data.pools import Pool, TrainingData
 from cdp.models.classifiers import build_classifier
-from cdp.models.frozen import frozen
 from cdp.models.precision import autocast, lay_out, pick_device, pick_dtype
+from cdp.models.state import frozen
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH, validate
 from cdp.values.types import DatasetInfo

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cdp.diffusion.training import Distillation, Trainer, epoch_rows
 from cdp.models.denoiser import Denoiser
 from cdp.models.noise_schedule import COSINE, alpha_bars
-from cdp.models.training_state import update_average, young_decay
+from cdp.models.state import update_average, young_decay
 from tests.diffusion.tiny import tiny_denoiser
 
 ALPHA_BAR = torch.from_numpy(alpha_bars(COSINE)).float()

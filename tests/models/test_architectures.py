@@ -23,7 +23,7 @@ from cdp.models.classifiers import (
     describe,
 )
 from cdp.models.encoders import load_encoder, save_encoder
-from cdp.models.training_state import update_average
+from cdp.models.state import update_average
 
 SMALL = {
     "SmallCNN": lambda: SmallCNN(3, 1, widths=(4, 6)),

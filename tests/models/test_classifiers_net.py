@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cdp.models.classifiers import SmallCNN
-from cdp.models.frozen import frozen
+from cdp.models.state import frozen
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (4, 30, 20)])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cdp.errors import InputError
-from cdp.models import measured, precision
+from cdp.models import precision
 
 CPU = torch.device("cpu")
 
@@ -19,9 +19,9 @@ CPU = torch.device("cpu")
 def _fresh(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     cdp_home.mkdir(exist_ok=True)
-    measured.bf16_is_faster_on_cpu.cache_clear()
+    precision.bf16_is_faster_on_cpu.cache_clear()
     yield
-    measured.bf16_is_faster_on_cpu.cache_clear()
+    precision.bf16_is_faster_on_cpu.cache_clear()
 
 
 def _measures(monkeypatch: pytest.MonkeyPatch, ratio: float) -> list[float]:
@@ -32,7 +32,7 @@ def _measures(monkeypatch: pytest.MonkeyPatch, ratio: float) -> list[float]:
         calls.append(ratio)
         return ratio
 
-    monkeypatch.setattr(measured, "speed_ratio", speed_ratio)
+    monkeypatch.setattr(precision, "speed_ratio", speed_ratio)
     return calls
 
 
@@ -53,7 +53,7 @@ def test_the_choice_outlives_the_process_so_that_a_seed_keeps_its_images(
 ) -> None:
     _measures(monkeypatch, 1.7)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16
-    measured.bf16_is_faster_on_cpu.cache_clear()
+    precision.bf16_is_faster_on_cpu.cache_clear()
     calls = _measures(monkeypatch, 0.5)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16
     assert not calls
@@ -65,9 +65,9 @@ def test_a_broken_memory_is_measured_again(
 ) -> None:
     _measures(monkeypatch, 1.7)
     precision.pick_dtype("auto", CPU)
-    [path] = (cdp_home / "cache" / measured.KIND).iterdir()
+    [path] = (cdp_home / "cache" / precision.KIND).iterdir()
     path.write_text(text)
-    measured.bf16_is_faster_on_cpu.cache_clear()
+    precision.bf16_is_faster_on_cpu.cache_clear()
     calls = _measures(monkeypatch, 1.6)
     assert precision.pick_dtype("auto", CPU) is torch.bfloat16
     assert calls == [1.6] and json.loads(path.read_text()) == {"ratio": 1.6}
@@ -92,7 +92,7 @@ def test_the_measurement_is_a_sane_ratio_and_leaves_the_random_stream_alone() ->
     torch.manual_seed(3)
     expected = torch.randn(2)
     torch.manual_seed(3)
-    assert 0.05 < measured.speed_ratio() < 20
+    assert 0.05 < precision.speed_ratio() < 20
     assert torch.equal(torch.randn(2), expected)
 
 

@@ -34,7 +34,7 @@ from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.models.encoders import load_encoder
 from cdp.paths import home
-from cdp.tasks.train_warnings import warnings_of
+from cdp.tasks.train_data import warnings_of
 from cdp.tasks.evaluate import evaluate_run
 from tests.tasks import evaluating_world
 from tests.tasks import training_world as world

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.recipes import to_tensor
-from cdp.robust.suite_state import SuiteState
-from cdp.robust.suites import Attack, run_suite
+from cdp.robust.suites import Attack, SuiteState, run_suite
 
 EPSILON = 0.04
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cdp.errors import Cancelled
-from cdp.robust.eval_curve import BUDGETS, budget_curve, robust_share
+from cdp.robust.trial import BUDGETS, budget_curve, robust_share
 from cdp.statistics.shares import wilson
 from tests.robust.suited import network, pictures, predicted, problem
 

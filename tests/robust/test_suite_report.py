@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.robust.suite_report import outcome_of, suite_warnings, weights_report
-from cdp.robust.suite_state import SuiteState
-from cdp.robust.suites import Attack, run_suite
+from cdp.robust.suites import Attack, SuiteState, run_suite
 from cdp.statistics.shares import wilson
+from cdp.tasks.evaluate_report import outcome_of, suite_warnings, weights_report
 from cdp.values.evaluation import STANDS, WRONG_BEFORE, Outcomes, outcomes_bytes, read_outcomes
 from tests.robust.suited import EPSILON, problem, run, shifting
 

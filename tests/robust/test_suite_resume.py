@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from cdp.errors import Cancelled, InputError
-from cdp.robust.suite_state import CLEAN_PASS, SuiteState
-from cdp.robust.suites import pgd_suite, run_suite
+from cdp.robust.suites import CLEAN_PASS, SuiteState, pgd_suite, run_suite
 from cdp.values.evaluation import STANDS
 from tests.robust.suited import EPSILON, finish, network, problem
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from cdp.errors import InputError
 from cdp.robust.attacks import pgd
 from cdp.robust.recipes import to_tensor
-from cdp.robust.suite_state import CLEAN_PASS
-from cdp.robust.suites import Attack, pgd_suite, quick, run_suite
+from cdp.robust.suites import CLEAN_PASS, Attack, pgd_suite, quick, run_suite
 from cdp.robust.trial import seeded
 from cdp.values.evaluation import STANDS, WRONG_BEFORE
 from tests.robust.suited import EPSILON, network, pictures, predicted, problem, run, shifting

@@ -9,8 +9,7 @@ import pytest
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.errors import InputError, MissingError
 from cdp.figures.generation import MEASURES, finding, report_rows
-from cdp.tasks.batches import batch_count, generate_batch
-from cdp.tasks.cards import set_card
+from cdp.tasks.batches import batch_count, generate_batch, set_card
 from cdp.tasks.live import live
 from cdp.tasks.sources import balanced_rows
 from cdp.values.types import Frame, LiveResult

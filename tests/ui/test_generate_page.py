@@ -159,7 +159,7 @@ def test_a_generation_is_saved_under_its_name_with_its_settings(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "cdp.tasks.cards.set_card", lambda config: {"source": "test", "config": flatten(config)}
+        "cdp.tasks.batches.set_card", lambda config: {"source": "test", "config": flatten(config)}
     )
     app = page(count="12", steps="4", seed="7")
     job = generated(app)
@@ -175,7 +175,7 @@ def test_a_name_that_leads_out_of_the_store_is_refused_in_one_sentence(
     world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "cdp.tasks.cards.set_card", lambda config: {"source": "test", "config": flatten(config)}
+        "cdp.tasks.batches.set_card", lambda config: {"source": "test", "config": flatten(config)}
     )
     app = page(count="12", steps="4")
     job = generated(app)

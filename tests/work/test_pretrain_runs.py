@@ -17,9 +17,9 @@ from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.sets import save_set
 from cdp.errors import Cancelled, InputError
+from cdp.models.checkpoints import training_folder
 from cdp.models.encoders import load_encoder
 from cdp.models.pipelines import load_pipeline
-from cdp.models.places import training_folder
 from cdp.tasks.pretrain import run as pretrain_run
 from cdp.tasks.pretrain.run import POINTS, LossCurve, epoch_windows
 from cdp.tasks.registry import TASKS

@@ -15,10 +15,9 @@ from cdp.diffusion.training import Distillation, Trainer
 from cdp.errors import InputError
 from cdp.models.denoiser import Denoiser, build_unet
 from cdp.models.noise_schedule import COSINE, alpha_bars
-from cdp.models.pipelines import load_pipeline, save_pipeline
-from cdp.models.places import model_folder
+from cdp.models.pipelines import load_pipeline, model_folder, save_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
-from cdp.models.training_state import part_of
+from cdp.models.state import part_of
 from cdp.tasks.pretrain.cards import model_card
 from cdp.tasks.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
 from cdp.tasks.pretrain.workplace import Workplace

@@ -21,10 +21,9 @@ from cdp.data.catalog import MIRRORED
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import SmallCNN
-from cdp.models.encoders import save_encoder
-from cdp.models.places import encoder_folder
+from cdp.models.encoders import encoder_folder, save_encoder
 from cdp.models.precision import pick_device, pick_dtype
-from cdp.models.training_state import part_of
+from cdp.models.state import part_of
 from cdp.robust.recipes import METHODS
 from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.errors import Cancelled, InputError
-from cdp.models.checkpoints import read_json
-from cdp.models.places import encoder_folder, model_folder, training_folder
+from cdp.models.checkpoints import read_json, training_folder
+from cdp.models.encoders import encoder_folder
+from cdp.models.pipelines import model_folder
 from cdp.work.session import Session
 
 if TYPE_CHECKING:

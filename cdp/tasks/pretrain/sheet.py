@@ -15,12 +15,11 @@ from cdp.config.pretrain import PretrainConfig
 from cdp.diffusion.sampling import sample
 from cdp.diffusion.solvers import image_seeds
 from cdp.files.atomic import atomic_file
-from cdp.models.denoiser import Denoiser, build_unet
+from cdp.models.denoiser import Denoiser, build_unet, to_image_range
 from cdp.models.noise_schedule import COSINE
 from cdp.models.pipelines import load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
-from cdp.models.ranges import to_image_range
-from cdp.models.training_state import part_of
+from cdp.models.state import part_of
 from cdp.values.types import DatasetInfo
 
 PER_CLASS = 2

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdp.config.knobs import Frozen
 from cdp.errors import InputError
-from cdp.models.checkpoints import read_json, write_json, write_tensors
-from cdp.models.places import training_folder
+from cdp.models.checkpoints import read_json, training_folder, write_json, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor

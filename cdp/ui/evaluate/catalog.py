@@ -10,9 +10,8 @@ from typing import Any
 
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
 from cdp.errors import InputError, MissingError
-from cdp.models.checkpoints import read_json
+from cdp.models.checkpoints import given_path, read_json
 from cdp.models.encoders import BEST, CARD
-from cdp.models.places import given_path
 from cdp.tasks.evaluate_data import weights_of
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.runlist import WORDS, of_kind

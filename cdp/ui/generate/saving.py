@@ -49,7 +49,7 @@ def save(name: str, config: GenerateConfig, image: np.ndarray, label: np.ndarray
     """Save a sample set; returns its name. Raises InputError for a name that cannot be used or is
     taken."""
     from cdp.data.sets import save_set
-    from cdp.tasks.cards import set_card
+    from cdp.tasks.batches import set_card
 
     return save_set(name.strip(), image, label, set_card(config)).name
 

@@ -18,8 +18,8 @@ from cdp.data.fitting import Labelling, fit, labelling_of
 from cdp.data.samples import set_labelling
 from cdp.data.sets import list_sets
 from cdp.errors import CdpError, MissingError
+from cdp.models.checkpoints import written_path
 from cdp.models.encoders import JUDGE, TRAINED, Listed, encoders_by_dataset
-from cdp.models.places import written_path
 from cdp.values.types import DatasetInfo
 
 SECONDS = 5.0

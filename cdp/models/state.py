@@ -3,7 +3,9 @@ safetensors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -58,3 +60,22 @@ def update_average(ema: dict[str, Tensor], net: nn.Module, *, decay: float) -> N
                 ema[name].lerp_(value, 1 - decay)
             else:
                 ema[name].copy_(value)
+
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+@contextmanager
+def frozen(net: Net) -> Iterator[Net]:
+    """Eval mode and no parameter gradients inside the block; every mode and flag restored after it,
+    also on an exception."""
+    modes = [(module, module.training) for module in net.modules()]
+    flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
+    net.eval().requires_grad_(False)
+    try:
+        yield net
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
