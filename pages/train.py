@@ -4,19 +4,16 @@ examples on the right."""
 import streamlit as st
 
 from cdp.ui.kit.choices import read_choices
-from cdp.ui.kit.command import elsewhere
 from cdp.ui.kit.frame import framed, warned
-from cdp.ui.train.form import dataset_of, form, settle
+from cdp.ui.train.form import FORM, dataset_of, elsewhere, form, settle
 from cdp.ui.train.page import action, results, runs_here
-from cdp.ui.train.state import forget_gone, trained, write_url
 
 framed()
 choices, runs = read_choices(), runs_here()
 st.title("Train", anchor=False)
-held = trained()
+held = FORM.open()
 info, wrong = dataset_of(held, choices)
-settle(held, choices, info)
-forget_gone(held, [run.id for run in runs])
+settle(held, choices, info, [run.id for run in runs])
 warned(held.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
@@ -27,4 +24,4 @@ with right:
         action(held, info, runs)
     with st.container():
         results(held, runs, choices)
-write_url(held, curves=bool(runs))
+FORM.close(held)

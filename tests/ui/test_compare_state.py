@@ -34,7 +34,7 @@ LINES = (("a0", "a1"), ("b0",), ("c0", "c1", "c2"))
 
 
 def state(**change: Any) -> Compared:
-    return Compared(plain_columns(), **change)
+    return Compared(columns=plain_columns(), **change)
 
 
 def test_a_tick_adds_the_runs_of_a_line_and_taking_it_away_leaves_all_others() -> None:

@@ -16,9 +16,10 @@ from cdp.ui.generate.form import FORM, Generation, restored, settle
 from cdp.ui.kit.form import Form
 from cdp.ui.kit.settings import from_link, to_link
 from cdp.ui.kit.widgets import rungs
+from cdp.ui.train.form import FORM as TRAIN
 from tests.ui.worlds import CATALOG
 
-FORMS: dict[str, Form[Any]] = {"generate": FORM}
+FORMS: dict[str, Form[Any]] = {"generate": FORM, "train": TRAIN}
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from cdp.figures.curves import Look
 from cdp.ui.components.packing import pack
-from cdp.ui.train.curves import drawn_from, groups_of, there
+from cdp.ui.train.curves import drawn_from, groups_of, look_of, there
 from cdp.work.records import get_run
 from tests.ui.curve_runs import lines, write_run, write_status
 
@@ -21,16 +21,18 @@ from tests.ui.curve_runs import lines, write_run, write_status
 def opened(*ids: str, **params: str) -> AppTest:
     script = f"""
 import streamlit as st
-from cdp.ui.train.curves import from_params, show_curves, to_params
+from cdp.ui.kit.settings import to_link
+from cdp.ui.train.curves import show_curves
+from cdp.ui.train.form import FORM
 
-params = st.query_params.to_dict()
-if "read" not in st.session_state:
-    st.session_state["read"] = from_params(params)
+held = FORM.open()
+if held.fresh:
+    st.session_state["read"] = held.notes
 if st.toggle("elsewhere"):
     st.stop()
-show_curves({ids!r})
-st.query_params.from_dict(to_params())
-st.session_state["said"] = to_params()
+show_curves(held, {ids!r}, held.turn)
+FORM.close(held)
+st.session_state["said"] = to_link(held)
 """
     app = AppTest.from_string(script, default_timeout=30)
     for name, value in params.items():
@@ -153,7 +155,7 @@ def test_every_option_comes_back_from_the_address() -> None:
     params = {"axis": "seconds", "curves": "losses,gap", "smooth": "5", "mean": "off", "log": "x,y"}
     app = opened("first", **params)
     assert app.session_state["said"] == params
-    assert app.session_state["train_curves"].look == Look(
+    assert look_of(app.session_state["train_settings"]) == Look(
         "seconds", ("losses", "gap"), 5, False, True, True
     )
 
@@ -174,7 +176,7 @@ def test_every_option_comes_back_from_the_address() -> None:
 def test_what_an_address_gets_wrong_costs_that_option_and_is_said(name: str, text: str) -> None:
     write_run("first", epochs=5)
     other = {"smooth": "10"} if name != "smooth" else {"axis": "images"}
-    app = opened("first", **{name: text}, **other, beta="3")
+    app = opened("first", **{name: text}, **other)
     assert len(app.session_state["read"]) == 1 and app.session_state["read"][0].startswith(
         f"{name}: "
     )

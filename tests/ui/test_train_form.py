@@ -1,26 +1,35 @@
-"""What the form of the Train page draws follows from the config and from what is here to
-train on."""
+"""The form of the Train page: what it offers, the way of its settings through an address and a
+command line, and what an address gets wrong."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from cdp.config.fields import fields_of
+from cdp.cli.configfile import read_config
+from cdp.config.knobs import parse
+from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
 from cdp.data.npz import write_npz
 from cdp.data.sets import save_set
-from cdp.errors import CdpError
+from cdp.errors import CdpError, InputError
 from cdp.ui.kit.choices import info_of, read_choices
+from cdp.ui.kit.command import config_yaml
+from cdp.ui.kit.form import changes_of
+from cdp.ui.kit.settings import CUSTOM, from_link, to_link
 from cdp.ui.kit.widgets import UNUSABLE, as_number
-from cdp.ui.train.form import GROUPS, ceilings, changed_from, empty, relevant, settle
-from cdp.ui.train.state import Trained, plain_of
+from cdp.ui.train.estimate import line
+from cdp.ui.train.form import FORM, MOST_WATCHED, Training, ceilings, command, empty, settle
 from cdp.values.text import exact_text
 from cdp.values.types import DatasetInfo
+from tests.test_fields import understood as read_options
 
 GREY = DatasetInfo("grey", "Grey", tuple("abc"), (1, 8, 8), 0.1, "none")
 
@@ -41,26 +50,18 @@ def save(
     )
 
 
-def test_every_knob_has_one_place_in_the_form() -> None:
-    assert sorted(name for group in GROUPS for name in group.names) == sorted(
-        TrainConfig.model_fields
-    )
-
-
-def test_knobs_that_do_nothing_are_not_shown() -> None:
-    flat = plain_of("standard")
-    assert not relevant("fraction", flat) and relevant("fraction", flat | {"synthetic": ["a"]})
-    assert relevant("beta", flat) and not relevant("beta", flat | {"method": "pgd-at"})
-    assert not relevant("subset_seed", flat) and relevant("subset_seed", flat | {"real": 100})
-    assert all(
-        relevant(name, flat | {"real": 100, "synthetic": ["a"]})
-        for name in TrainConfig.model_fields
-    )
+def test_settings_that_do_nothing_are_not_shown() -> None:
+    flat = FORM.plain("standard")
+    for name, shown_with in (
+        ("fraction", {"synthetic": ["a"]}),
+        ("subset_seed", {"real": 100}),
+    ):
+        assert not FORM.relevant(name, flat) and FORM.relevant(name, flat | shown_with)
+    assert FORM.relevant("beta", flat) and not FORM.relevant("beta", flat | {"method": "pgd-at"})
 
 
 def test_what_an_empty_number_stands_for_is_said() -> None:
-    flat = plain_of("standard")
-    assert empty("real", flat, GREY) == "all"
+    flat = FORM.plain("standard")
     assert empty("attack_steps", flat, GREY) == "10 (conventional)"
     assert empty("attack_steps", flat | {"dataset": "mnist"}, GREY) == "40 (conventional)"
     assert empty("epsilon", flat, GREY) == "0.1 (conventional)"
@@ -93,7 +94,7 @@ def test_what_an_empty_number_stands_for_is_said() -> None:
 def test_a_budget_is_written_as_a_decimal_or_a_fraction_and_nothing_else(
     text: str, value: object
 ) -> None:
-    assert as_number(fields_of(TrainConfig)["epsilon"], text) == value
+    assert as_number(FORM.fields["epsilon"], text) == value
 
 
 @pytest.mark.parametrize(
@@ -109,61 +110,28 @@ def test_a_budget_is_written_as_a_decimal_or_a_fraction_and_nothing_else(
     ],
 )
 def test_a_count_is_a_whole_number(text: str, value: object) -> None:
-    assert as_number(fields_of(TrainConfig)["real"], text) == value
+    assert as_number(FORM.fields["real"], text) == value
 
 
 @given(st.floats(1e-9, 100) | st.integers(1, 254).map(lambda level: level / 255))
 def test_a_number_in_its_box_is_read_back_as_the_same(value: float) -> None:
-    assert as_number(fields_of(TrainConfig)["epsilon"], exact_text(value)) == pytest.approx(
-        value, abs=1e-12
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (8 / 255, "8/255"),
-        (128 / 255, "128/255"),
-        (0.1, "0.1"),
-        (0.2, "0.2"),
-        (0.3, "0.3"),
-        (1e-7, "1e-07"),
-        (2000, "2000"),
-        (None, ""),
-    ],
-)
-def test_a_radius_is_written_as_the_field_does(value: float | None, text: str) -> None:
-    assert exact_text(value) == text
+    assert as_number(FORM.fields["epsilon"], exact_text(value)) == pytest.approx(value, abs=1e-12)
 
 
 def test_what_differs_from_a_preset_is_told_with_both_values() -> None:
-    was = plain_of("quick")
-    flat = was | {
-        "steps": None,
-        "epochs": 5,
-        "real": None,
-        "compile": True,
-        "method": "mart",
-        "seed": 9,
-        "dataset": "other",
-    }
-    assert changed_from(flat, "quick") == [
-        f"real images all ({was['real']:,})",
+    held = training(real=None, compile=True, method="mart", seed=9, dataset="other", batch=64)
+    assert changes_of(held) == [
+        "real images all (2,000)",
         "method MART (TRADES)",
-        f"epochs 5 ({was['steps']} steps)",
+        "batch 64 (128)",
         "compile on (off)",
     ]
-
-
-def test_a_length_in_steps_is_told_as_such() -> None:
-    assert changed_from(plain_of("quick") | {"steps": 1200}, "quick") == ["steps 1,200 (500)"]
-    assert changed_from(plain_of("paper") | {"steps": 1200, "epochs": None}, "paper") == [
-        "steps 1,200 (400 epochs)"
-    ]
+    paper = Training(FORM, FORM.plain("paper") | {"steps": 1200, "epochs": None}, "paper")
+    assert changes_of(paper) == ["steps 1,200 (set in epochs)"]
 
 
 def test_as_many_further_real_images_as_a_set_has_are_offered_in_its_place() -> None:
-    flat = plain_of("quick")
+    flat = FORM.plain("quick")
     assert ceilings(flat, [500, 64, 500]) == ["real:500", "real:64"]
     assert ceilings(flat, []) == ["real:2000"]
     assert ceilings(flat | {"synthetic": ["real:9", "a"]}, [64]) == ["real:9", "real:64"]
@@ -173,8 +141,8 @@ def test_as_many_further_real_images_as_a_set_has_are_offered_in_its_place() -> 
 def test_further_real_images_are_no_set_that_is_missing(cdp_home: Path) -> None:
     save("real", source="import")
     choices = read_choices()
-    held = Trained(plain_of("quick") | {"dataset": "real", "real": 4, "synthetic": ["real:3"]})
-    settle(held, choices, info_of("real", choices))
+    held = training(dataset="real", real=4, synthetic=["real:3"])
+    settle(held, choices, info_of("real", choices), [])
     assert held.flat["synthetic"] == ["real:3"]
     assert held.notes == []
 
@@ -201,8 +169,8 @@ def test_sets_that_do_not_fit_another_data_set_are_left_out_and_it_is_said(cdp_h
     save("fits", config={"x": 1})
     save("larger", side=9, config={"x": 1})
     choices = read_choices()
-    held = Trained(plain_of("quick") | {"dataset": "real", "synthetic": ["fits", "larger", "gone"]})
-    settle(held, choices, info_of("real", choices))
+    held = training(dataset="real", synthetic=["fits", "larger", "gone"])
+    settle(held, choices, info_of("real", choices), [])
     assert held.flat["synthetic"] == ["fits"]
     assert held.notes == [
         "Left out of the synthetic sets: larger has other classes or another shape; gone is not"
@@ -234,3 +202,217 @@ def test_what_is_no_data_set_is_refused_in_one_sentence(name: str, cdp_home: Pat
 def test_a_built_in_data_set_that_is_not_here_says_how_to_get_it(cdp_home: Path) -> None:
     with pytest.raises(CdpError, match=r"cifar10.*not on this machine: .+"):
         info_of("cifar10", read_choices())
+
+
+OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
+    "real": st.none() | st.integers(1, 10_000_000),
+    "epsilon": st.none() | st.floats(1e-6, 100),
+    "step_size": st.none() | st.floats(1e-6, 100),
+    "synthetic": st.lists(st.sampled_from(["a", "b-2", "c_3"]), unique=True),
+    "fraction": st.sampled_from([0.0, 0.3, 0.7, 1.0]),
+    "dataset": st.sampled_from(["cifar10", "/data/mine, all.npz", "a b"]),
+    "method": st.sampled_from(["pgd-at", "mart"]),
+    "batch": st.integers(16, 8192),
+    "beta": st.floats(0, 100),
+    "ema_decay": st.floats(0, 1, exclude_max=True),
+    "seed": st.integers(0, 2**31 - 1),
+    "compile": st.booleans(),
+    "norm": st.sampled_from(["linf", "l2"]),
+    "balanced": st.booleans(),
+    "weight_decay": st.floats(0, 1),
+    "overfitting": st.just("notice"),
+}
+
+
+def training(**changed: Any) -> Training:
+    """The quick look with other settings."""
+    return Training(FORM, FORM.plain("quick") | changed, "quick")
+
+
+def opened(**params: str) -> Training:
+    """What a link opens."""
+    return from_link(FORM, params)
+
+
+@given(
+    st.sampled_from(list(TRAIN_PRESETS)),
+    st.fixed_dictionaries({}, optional=OPTIONAL),
+    st.integers(1, 10),
+    st.none() | st.lists(st.sampled_from(["r1", "r2", "r3"]), unique=True),
+)
+def test_every_setting_survives_the_way_through_an_address(
+    preset: str, flat: dict[str, Any], seeds: int, watched: list[str] | None
+) -> None:
+    more = {"seeds": seeds, "name": "night shift", "opened": "r2", "axis": "images", "log": ("x",)}
+    held = Training(FORM, FORM.plain(preset) | flat, preset, **more)
+    if watched is not None:
+        held.watch(watched)
+    back = opened(**to_link(held))
+    assert not back.notes
+    assert (back.config(), back.base, back.watched) == (held.config(), preset, held.watched)
+    assert {name: getattr(back, name) for name in more} == more
+
+
+@pytest.mark.parametrize("name", TRAIN_PRESETS)
+def test_an_address_that_names_a_preset_alone_is_that_preset(name: str) -> None:
+    held = opened(preset=name)
+    assert (held.config(), held.preset, held.notes) == (train_preset(name), name, [])
+    assert to_link(opened()) == {} and opened().config() == train_preset("quick")
+
+
+@pytest.mark.parametrize("name", TRAIN_PRESETS)
+def test_a_preset_is_recognised_and_leaves_data_threat_and_seed_alone(name: str) -> None:
+    mine = {
+        "dataset": "cifar10",
+        "synthetic": ["a"],
+        "subset_seed": 3,
+        "norm": "l2",
+        "epsilon": 0.25,
+        "seed": 7,
+    }
+    held = training(**mine, epochs=77, method="mart")
+    assert held.preset == CUSTOM
+    held.apply_preset(name)
+    assert (held.preset, held.turn) == (name, 1)
+    assert held.flat == FORM.plain(name) | mine
+
+
+@pytest.mark.parametrize(
+    ("params", "word"),
+    [
+        ({"preset": "fast"}, "'fast' is not one of quick, standard, paper, so quick is used"),
+        ({"seeds": "11"}, "seeds: '11'"),
+        ({"seeds": "-1"}, "seeds: '-1'"),
+        ({"seeds": "x" * 300}, "seeds"),
+        ({"epochs": "0"}, "epochs: '0'"),
+        ({"epochs": "nan"}, "epochs"),
+        ({"real": "few"}, "real: 'few' is not a whole number from 0 to 10,000,000 or empty, so "),
+        (
+            {"epsilon": "0"},
+            "epsilon: '0' is not a number above 0 to 100 or empty, so (empty) is used",
+        ),
+        ({"method": "sgd"}, "method"),
+        ({"synthetic": ",".join(f"s{k}" for k in range(17))}, "at most 16 names"),
+        ({"epoch": "3"}, "did you mean epochs"),
+        ({"axis": "moon"}, "axis"),
+        ({"x" * 300: "y" * 3000}, "not a setting"),
+    ],
+)
+def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
+    params: dict[str, str], word: str
+) -> None:
+    held = opened(**params, beta="3")
+    assert len(held.notes) == 1
+    assert word in held.notes[0]
+    assert len(held.notes[0]) < 250
+    assert held.config() == train_preset("quick").model_copy(update={"beta": 3.0})
+
+
+def test_several_seeds_are_the_seed_and_those_after_it() -> None:
+    held = training(seed=5)
+    held.seeds = 3
+    assert [config.seed for config in held.configs()] == [5, 6, 7]
+    held.put("seed", 2**31 - 1)
+    with pytest.raises(InputError, match="seed"):
+        held.configs()
+
+
+def test_settings_of_a_run_are_taken_over_whole() -> None:
+    held = training()
+    held.seeds, held.name = 4, "mine"
+    change = {"seed": 9, "synthetic": ("a",), "epsilon": 0.2}
+    config = train_preset("standard").model_copy(update=change)
+    held.use(config)
+    assert held.config() == config
+    assert (held.seeds, held.name, held.base) == (1, "", "standard")
+
+
+def test_the_newest_stay_where_more_are_watched_than_can_be() -> None:
+    held = training()
+    held.watch([f"r{k}" for k in range(MOST_WATCHED + 3)])
+    assert held.watched == tuple(f"r{k}" for k in range(3, MOST_WATCHED + 3))
+    held.watch([])
+    assert opened(**to_link(held)).watched == ()
+    assert opened().watched is None
+
+
+def test_a_run_that_is_gone_leaves_the_curves_and_is_named_where_a_link_named_it(
+    cdp_home: Path,
+) -> None:
+    for fresh, notes in ((True, ["runs: 'gone' not here."]), (False, [])):
+        held = opened(runs="here,gone")
+        held.fresh = fresh
+        settle(held, read_choices(), None, ["here"])
+        assert (held.watched, held.notes) == (("here",), notes)
+
+
+CONFIGS = st.builds(
+    TrainConfig,
+    real=st.none() | st.integers(1, 1000),
+    epsilon=st.none() | st.floats(1e-6, 100),
+    balanced=st.booleans(),
+    compile=st.booleans(),
+    synthetic=st.sampled_from([(), ("a",), ("a", "b-2")]),
+    dataset=st.sampled_from(["mnist", "/my data/it's.npz", "-x"]),
+    seed=st.integers(0, 2**31 - 1),
+    method=st.sampled_from(["pgd-at", "trades", "mart"]),
+    beta=st.floats(0, 100),
+    weight_decay=st.floats(0, 1),
+)
+
+
+def understood(arguments: list[str]) -> TrainConfig:
+    """What ``cdp train`` makes of these options, over the standard preset as it starts from it."""
+    given = read_options(TrainConfig, arguments)
+    return parse(TrainConfig, TRAIN_PRESETS["standard"].flat | given)
+
+
+@given(CONFIGS)
+def test_the_command_says_exactly_these_settings(config: TrainConfig) -> None:
+    words = shlex.split(command(config, name="night"))
+    assert words[:4] == ["python", "-m", "cdp", "train"]
+    assert words[-2:] == ["--name", "night"]
+    assert understood(words[4:-2]) == config
+
+
+def test_several_seeds_are_a_loop_over_them() -> None:
+    config = train_preset("quick").model_copy(update={"seed": 4})
+    line = command(config, seeds=3, name="night shift")
+    assert line.startswith("for seed in 4 5 6; do python -m cdp train ")
+    assert line.endswith('--seed "$seed" --name \'night shift\'-s"$seed"; done')
+    assert "--seed 4" not in line
+
+
+@given(config=CONFIGS)
+def test_the_file_is_read_back_as_the_same_config(
+    config: TrainConfig, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = Path(tmp_path_factory.mktemp("yaml")) / "config.yaml"
+    path.write_text(config_yaml(config), encoding="utf-8")
+    assert parse(TrainConfig, read_config(path, TrainConfig)) == config
+
+
+def test_the_cost_is_told_for_one_run_and_for_all_seeds() -> None:
+    found = {"seconds": 130.0, "memory_bytes": 420_000_000, "device": "CPU, 2 threads"}
+    assert line(found, 1) == "About 2 min 10 s on this CPU, 420.0 MB"
+    assert (
+        line(found, 3)
+        == "About 2 min 10 s a run on this CPU, 420.0 MB; 6 min 30 s for all 3, one after another"
+    )
+    assert (
+        line(found | {"device": "NVIDIA H100", "memory_bytes": 5e7}, 1)
+        == "About 2 min 10 s on NVIDIA H100, 50.0 MB"
+    )
+
+
+def test_what_is_known_to_fail_is_told_once_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cdp.cli.main import app
+    from cdp.work import launch
+
+    monkeypatch.setattr(launch, "launch", lambda *_: "20261130-000000-000000")
+    done = CliRunner().invoke(
+        app, ["train", "--dataset", "fashion-mnist", "--beta", "0", "--name", "night"]
+    )
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("note: TRADES with beta 0") == 1
+    assert "night is queued" in done.stdout

@@ -4,7 +4,6 @@ them: star, tag, note, archive."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -48,7 +47,7 @@ def _joined(held: Compared) -> None:
     def changed() -> None:
         held.groups = st.session_state[key]
         if held.drawn:
-            _mean(held.groups)
+            _mean(held)
 
     st.toggle(
         "Whole seed groups",
@@ -62,13 +61,10 @@ def _joined(held: Compared) -> None:
     )
 
 
-def _mean(groups: bool) -> None:
+def _mean(held: Compared) -> None:
     """Have the curves drawn as the arms are."""
-    from cdp.ui.train.look import curves_state
-
-    state = curves_state()
-    state.look = replace(state.look, mean=groups)
-    state.turn += 1
+    held.mean = held.groups
+    held.turn += 1
 
 
 def _list(held: Compared, here: Mapping[str, Row], found: Sequence[Row]) -> None:

@@ -105,7 +105,7 @@ def _sections(held: Compared, shown: Shown) -> None:
         st.subheader("How did training go?", anchor=False)
         from cdp.ui.train.curves import show_curves
 
-        show_curves(shown.ids)
+        show_curves(held, shown.ids, held.turn)
     _apart(shown, sections.classes, sections.beyond, sections.efficiency, sets.sets)
 
 

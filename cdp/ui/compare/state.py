@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from cdp.config.fields import quoted
 from cdp.results.table import LONGEST, SEED_GROUP, columns
 from cdp.ui.compare.kept import MOST, read_columns
-from cdp.ui.kit.address import Address, linked
+from cdp.ui.kit.address import Address, linked, read_extras, write_extras
+from cdp.ui.train.look import CURVE_PARAMS, CurveLook
 
 QUERY, SORT, COLUMNS, BY, RUNS, GROUPS = "q", "sort", "columns", "by", "runs", "groups"
 PARAMS = (QUERY, SORT, COLUMNS, BY, RUNS, GROUPS)
@@ -42,7 +43,7 @@ _FIRST = ("name", "state", "evaluated_robust", "evaluated_label", "robust", "cle
 
 
 @dataclass
-class Compared:
+class Compared(CurveLook):
     """query: as typed; good: the last one that could be read; sort: a column, with a minus from the
     highest down; by: of ``GROUPED``, "" for a line a run; chosen: ids in the order of choosing,
     also of runs that the filter hides or that are gone; groups: whether seeds are joined and a
@@ -53,7 +54,7 @@ class Compared:
     the list of chosen runs.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
     query: str = ""
     good: str = ""
     sort: str = PLAIN_SORT
@@ -127,13 +128,13 @@ def group_key(by: str) -> str:
 
 def compared() -> Compared:
     """This session's state; where the address changed under the page, what it says."""
-    return linked(_KEY, from_params)[0]
+    return linked(_KEY, from_params, lambda before, now: now.carry_curves(before))[0]
 
 
 def from_params(params: Mapping[str, str]) -> Compared:
     """What an address tells, with one sentence for each thing in it that cannot be used."""
     known = offered_columns()
-    held = Compared(read_columns(known, plain_columns()))
+    held = Compared(columns=read_columns(known, plain_columns()))
     held.query = params.get(QUERY, "")[:LONGEST]
     held.choose([one for one in params.get(RUNS, "").split(",") if one][:MOST_TOLD])
     notes = []
@@ -163,22 +164,13 @@ def from_params(params: Mapping[str, str]) -> Compared:
                 f" {', '.join(map(quoted, wrong[:3]))}{' and others' if len(wrong) > 3 else ''}"
                 " left out: no such column."
             )
-    held.notes = notes + _curves(
-        {name: text for name, text in params.items() if name not in PARAMS}
-    )
+    rest = {name: text for name, text in params.items() if name not in PARAMS}
+    look, wrong = read_extras(CURVE_PARAMS, rest)
+    for name, value in look.items():
+        setattr(held, name, value)
+    unknown = [f"{quoted(name)} is not a setting, so it was left out." for name in rest]
+    held.notes = [*notes, *wrong, *unknown[:5]]
     return held
-
-
-def _curves(params: Mapping[str, str]) -> list[str]:
-    """Have the curves drawn as an address tells; what it says that nobody knows."""
-    if not params:
-        return []
-    from cdp.ui.train import look  # plotly, which a page without curves does without
-
-    unknown = [quoted(name) for name in params if name not in look.PARAMS]
-    return look.from_params(params) + [
-        f"{name} is not a setting, so it was left out." for name in unknown[:5]
-    ]
 
 
 def to_params(held: Compared) -> dict[str, str]:
@@ -193,8 +185,4 @@ def to_params(held: Compared) -> dict[str, str]:
 def write_url(held: Compared) -> None:
     """Bring the address in line with the page, and with the curves where some are drawn."""
     params = to_params(held)
-    if held.drawn:
-        from cdp.ui.train import look
-
-        params |= look.to_params()
-    held.address.write(params)
+    held.address.write(params | write_extras(CURVE_PARAMS, held))

@@ -23,15 +23,14 @@ would undo what was just typed."""
 @dataclass(frozen=True)
 class Param:
     """A query parameter that is no setting of a config. name: in the address; read: its value from
-    text, raises ValueError for other text than ``expected``; instead: what happens then, in words.
+    text, raises ValueError that says what the text should be; instead: what happens then.
 
-    attribute: where a page's state keeps the value.
+    attribute: where a page's state keeps the value, its name where empty.
     """
 
     name: str
     default: Any
     read: Callable[[str], Any]
-    expected: str
     write: Callable[[Any], str] = written
     attribute: str = ""
     instead: str = ""
@@ -43,13 +42,23 @@ class Param:
 
 def one_of(name: str, values: Collection[str], default: str, *, attribute: str = "") -> Param:
     """A parameter that takes one of some words."""
+    return Param(name, default, lambda text: member(text, values), attribute=attribute)
 
-    def read(text: str) -> str:
-        if text not in values:
-            raise ValueError
-        return text
 
-    return Param(name, default, read, f"one of {', '.join(values)}", attribute=attribute)
+def member(text: str, values: Collection[str]) -> str:
+    """``text`` where it is one of some words. Raises ValueError that lists them."""
+    if text not in values:
+        raise ValueError(f"one of {', '.join(values)}")
+    return text
+
+
+def members(text: str, values: Collection[str]) -> tuple[str, ...]:
+    """The words of ``text``, in the order of ``values``. Raises ValueError where one is none of
+    them, or there is none."""
+    parts = split(text)
+    if not parts or not set(parts) <= set(values):
+        raise ValueError(f"some of {', '.join(values)}")
+    return tuple(value for value in values if value in parts)
 
 
 def whole(name: str, low: int, high: int, default: int, *, attribute: str = "") -> Param:
@@ -57,11 +66,10 @@ def whole(name: str, low: int, high: int, default: int, *, attribute: str = "") 
 
     def read(text: str) -> int:
         if not text.isdecimal() or not low <= int(text[:9]) <= high:
-            raise ValueError
+            raise ValueError(f"a whole number from {low} to {high}")
         return int(text)
 
-    expected = f"a whole number from {low} to {high}"
-    return Param(name, default, read, expected, attribute=attribute)
+    return Param(name, default, read, attribute=attribute)
 
 
 def any_text(name: str, *, attribute: str = "", longest: int = 400) -> Param:
@@ -69,24 +77,10 @@ def any_text(name: str, *, attribute: str = "", longest: int = 400) -> Param:
 
     def read(text: str) -> str:
         if len(text) > longest:
-            raise ValueError
+            raise ValueError("a name")
         return text
 
-    return Param(name, "", read, "a name", attribute=attribute, instead="it was left out")
-
-
-def some_of(
-    name: str, values: Collection[str], default: Sequence[str], *, attribute: str = ""
-) -> Param:
-    """A parameter that takes one or more of some words, in their own order."""
-
-    def read(text: str) -> tuple[str, ...]:
-        if not (parts := split(text)) or not set(parts) <= set(values):
-            raise ValueError
-        return tuple(value for value in values if value in parts)
-
-    expected = f"some of {', '.join(values)}"
-    return Param(name, tuple(default), read, expected, attribute=attribute)
+    return Param(name, "", read, attribute=attribute, instead="it was left out")
 
 
 def read_extras(params: Sequence[Param], texts: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -100,16 +94,16 @@ def read_extras(params: Sequence[Param], texts: dict[str, str]) -> tuple[dict[st
         if text is not None:
             try:
                 values[param.kept_in] = param.read(text)
-            except ValueError:
+            except ValueError as error:
                 instead = param.instead or f"{param.write(param.default)} is used"
-                notes.append(f"{param.name}: {quoted(text)} is not {param.expected}, so {instead}.")
+                notes.append(f"{param.name}: {quoted(text)} is not {error}, so {instead}.")
     return values, notes
 
 
 def write_extras(params: Sequence[Param], state: object) -> dict[str, str]:
     """What ``read_extras`` reads: every parameter that differs from its default."""
-    values = {param: getattr(state, param.kept_in) for param in params}
-    return {p.name: p.write(value) for p, value in values.items() if value != p.default}
+    values = [(param, getattr(state, param.kept_in)) for param in params]
+    return {param.name: param.write(value) for param, value in values if value != param.default}
 
 
 def read_params() -> dict[str, str]:

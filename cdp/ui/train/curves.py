@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import streamlit as st
 
 from cdp.errors import MissingError
 from cdp.figures.curve_data import RunCurves, entries, point_rows, run_rows
-from cdp.figures.curves import Look, training_curves
+from cdp.figures.curves import QUANTITIES, REACHES, X_AXES, Look, training_curves
 from cdp.figures.palette import Sign
 from cdp.results.history import history_of
 from cdp.results.measured import groups_of
@@ -19,16 +19,14 @@ from cdp.ui.components.chart import load_plotly, packed_chart
 from cdp.ui.components.packing import pack
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.words import plain
-from cdp.ui.train.look import controls, curves_state, from_params, to_params
+from cdp.ui.train.look import CurveLook
 from cdp.work.records import Run, get_run
-
-__all__ = ["from_params", "show_curves", "signs_of", "to_params"]
 
 POLL_SECONDS = 1.5
 _DRAWN = "train_curves_drawn"
 
 
-def show_curves(run_ids: tuple[str, ...]) -> None:
+def show_curves(held: CurveLook, run_ids: tuple[str, ...], turn: int) -> None:
     """The chosen curves of these runs, their options and their numbers; polls while one of them is
     not over, and draws the page anew when that changes. Runs that are gone are left out. Hands the
     browser plotly.js itself."""
@@ -37,23 +35,106 @@ def show_curves(run_ids: tuple[str, ...]) -> None:
         st.caption("No run is chosen: choose some to see their curves.")
         return
     groups = groups_of(runs)
-    look = controls(seeds=len(set(groups.values())) < len(groups))
+    controls(held, turn, seeds=len(set(groups.values())) < len(groups))
     moving = _moving(runs)
-    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(run_ids, groups, look, moving)
+    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(
+        run_ids, groups, look_of(held), moving
+    )
     load_plotly()
 
 
-def signs_of(run_ids: Sequence[str]) -> dict[str, Sign]:
+def look_of(held: CurveLook) -> Look:
+    """What is drawn and how."""
+    return Look(
+        held.axis or Look.x,
+        held.curves or tuple(QUANTITIES),
+        held.smooth,
+        held.mean,
+        "x" in held.log,
+        "y" in held.log,
+    )
+
+
+def controls(held: CurveLook, turn: int, *, seeds: bool) -> None:
+    """The row above the curves. turn: of the page's controls; seeds: whether there are runs that a mean over seeds would join."""
+    look = look_of(held)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train_curves_controls"):
+        st.selectbox(
+            "Against",
+            list(X_AXES),
+            list(X_AXES).index(look.x),
+            format_func=X_AXES.__getitem__,
+            width=190,
+            **_bound("axis", held, turn),
+        )
+        st.selectbox(
+            "Smoothing",
+            REACHES,
+            REACHES.index(look.smoothing),
+            format_func=lambda reach: "None" if reach == 1 else f"{reach} validations",
+            width=130,
+            **_bound("smooth", held, turn),
+            help=(
+                "A weighted mean of a validation and earlier ones (exponential, debiased): the past"
+                " of a curve never changes. The measured curve stays behind it, faint."
+            ),
+        )
+        if seeds:
+            st.toggle(
+                "Mean over seeds",
+                look.mean,
+                **_bound("mean", held, turn),
+                help=(
+                    "Joins runs that differ in their seed only: their mean, and the 95 % interval"
+                    " of the mean as a band."
+                ),
+            )
+        with st.popover("View", width="content"):
+            st.pills(
+                "Curves",
+                list(QUANTITIES),
+                selection_mode="multi",
+                default=list(look.quantities),
+                format_func=QUANTITIES.__getitem__,
+                **_bound("curves", held, turn),
+            )
+            st.pills(
+                "Log axes",
+                ["x", "y"],
+                selection_mode="multi",
+                default=list(held.log),
+                format_func={"x": "x axis", "y": "Losses and learning rate"}.__getitem__,
+                help="Accuracies and the gap stay linear.",
+                **_bound("log", held, turn),
+            )
+
+
+def _bound(name: str, held: CurveLook, turn: int) -> dict[str, Any]:
+    """Key and callback that bring a control's value into ``held``: what is the usual is left
+    empty."""
+    key = f"train_curves_{name}_{turn}"
+
+    def changed() -> None:
+        value = st.session_state[key]
+        if name == "curves":
+            value = tuple(q for q in QUANTITIES if q in value)
+            value = () if len(value) == len(QUANTITIES) else value
+        elif name == "log":
+            value = tuple(axis for axis in "xy" if axis in value)
+        elif name == "axis" and value == Look.x:
+            value = ""
+        setattr(held, name, value)
+
+    return {"key": key, "on_change": changed}
+
+
+def signs_of(run_ids: Sequence[str], *, mean: bool) -> dict[str, Sign]:
     """For each of these runs the colour and mark that the curves draw it with; those of its mean
     where seeds are joined."""
     runs = there(run_ids)
     groups = groups_of(runs)
     curves = [RunCurves(run.id, run.name, groups[run.id], {}) for run in runs]
-    return {
-        run.id: entry.sign
-        for entry in entries(curves, mean=curves_state().look.mean)
-        for run in entry.runs
-    }
+    return {run.id: entry.sign for entry in entries(curves, mean=mean) for run in entry.runs}
 
 
 @dataclass(frozen=True)

@@ -8,35 +8,45 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from cdp.config.evaluate import RUN
-from cdp.config.fields import fields_of
-from cdp.config.train import TrainConfig
+from cdp.config.fields import flat_of
+from cdp.config.train import TrainConfig, set_title
 from cdp.errors import CdpError
 from cdp.models.encoders import BEST, CARD
-from cdp.results.reached import reached_of
+from cdp.results.reached import Reached, reached_of
+from cdp.statistics.shares import share_interval
 from cdp.ui.components.chart import chart
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.choices import Choices, info_of
-from cdp.ui.kit.command import config_yaml
+from cdp.ui.kit.command import config_download
 from cdp.ui.kit.markup import heading
 from cdp.ui.kit.runlist import POLL_SECONDS, log_fold, use_settings
+from cdp.ui.kit.words import plain
 from cdp.ui.train.examples import EXAMPLES, pictures
-from cdp.ui.train.outcome import outcome
-from cdp.ui.train.state import Trained, plain_of, value_text
+from cdp.ui.train.form import FORM, Training
+from cdp.ui.train.runs import epoch_line, signs_of_watched
+from cdp.values.text import at_step, bounds_text, share_text
+from cdp.values.types import NEVER_ROBUST
 from cdp.work.records import Run, get_run
 from cdp.work.resources import RESOURCES, read_resources
 
+REMEDY = {
+    "interrupted": (
+        "Its process is gone, perhaps by a restart of the machine. Resume goes on from the last"
+        " checkpoint."
+    ),
+    "stopped": "Stopped. Resume goes on from the last checkpoint.",
+}
 
-def detail(held: Trained, watched: Sequence[Run], choices: Choices) -> None:
+
+def detail(held: Training, watched: Sequence[Run], choices: Choices) -> None:
     """The chosen one of the watched runs; polls while it moves."""
     if not watched:
         return
     names = {run.id: run.name for run in watched}
     opened = held.opened if held.opened in names else watched[-1].id
     run = next(run for run in watched if run.id == opened)
-    from cdp.ui.train.curves import signs_of
-
     with st.container():
-        st.html(heading(run.name, signs_of(list(names)).get(run.id)))
+        st.html(heading(run.name, signs_of_watched(held, list(names)).get(run.id)))
         _another(held, names, opened)
     with st.container(key="train_detail"):
         st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(
@@ -44,7 +54,7 @@ def detail(held: Trained, watched: Sequence[Run], choices: Choices) -> None:
         )
 
 
-def _another(held: Trained, names: Mapping[str, str], opened: str) -> None:
+def _another(held: Training, names: Mapping[str, str], opened: str) -> None:
     """Which of the watched runs, where there are several."""
     if len(names) > 1:
         key = f"train_open_{'-'.join(names)}"
@@ -75,7 +85,7 @@ def class_names(run: Run, choices: Choices) -> tuple[str, ...]:
         return ()
 
 
-def _draw(run_id: str, held: Trained, names: tuple[str, ...]) -> None:
+def _draw(run_id: str, held: Training, names: tuple[str, ...]) -> None:
     try:
         run = get_run(run_id)
     except CdpError:
@@ -111,7 +121,7 @@ def _examples(run: Run, names: tuple[str, ...]) -> None:
     st.caption(caption)
 
 
-def _settings(run: Run, held: Trained) -> None:
+def _settings(run: Run, held: Training) -> None:
     config = run.config
     if not isinstance(config, TrainConfig):
         return
@@ -123,14 +133,7 @@ def _settings(run: Run, held: Trained) -> None:
     with fold:
         with st.container(horizontal=True):
             use_settings(run.id, lambda: held.use(config))
-            st.download_button(
-                "Download config",
-                lambda: config_yaml(config),
-                f"{run.name}.yaml",
-                "application/yaml",
-                on_click="ignore",
-                key=f"yaml-{run.id}",
-            )
+            config_download(config, f"{run.name}.yaml", "train", key=f"yaml-{run.id}")
         st.dataframe(setting_rows(config), hide_index=True, width="stretch")
         for which in ("best", "last"):
             if (run.folder / which).is_dir():
@@ -142,17 +145,22 @@ def _settings(run: Run, held: Trained) -> None:
 
 
 def setting_rows(config: TrainConfig) -> list[dict[str, str]]:
-    """Every knob with its value and unit; what differs from the standard preset is marked."""
-    plain_values, known = plain_of("standard"), fields_of(TrainConfig)
-    return [
-        {
-            "setting": known[name].label,
-            "value": value_text(name, value),
-            "unit": known[name].unit,
-            "standard": "" if value == plain_values[name] else value_text(name, plain_values[name]),
-        }
-        for name, value in config.model_dump(mode="json").items()
-    ]
+    """Every setting with its value and unit; what differs from the standard preset is marked."""
+    standard, values = FORM.plain("standard"), flat_of(config)
+    rows = []
+    for name, field in FORM.fields.items():
+        value, usual = values[name], field.title(standard[name])
+        if name == "synthetic":
+            value = [set_title(part) for part in value]
+        rows.append(
+            {
+                "setting": field.label,
+                "value": field.title(value),
+                "unit": field.unit,
+                "standard": "" if values[name] == standard[name] else usual,
+            }
+        )
+    return rows
 
 
 def _resources(run: Run) -> None:
@@ -181,3 +189,50 @@ def _resources(run: Run) -> None:
             on_click="ignore",
             key=f"resources-csv-{run.id}",
         )
+
+
+def outcome(run: Run, now: Reached) -> None:
+    """State, what is wrong or to be known, and the figures of the best and the last validation."""
+    st.caption(plain(epoch_line(run, now)))
+    if run.error:
+        # A run that ended itself with everything good kept is no failure.
+        (st.error if run.state == "failed" else st.warning)(plain(_sentence(run.error)))
+    elif run.state in REMEDY:
+        st.info(REMEDY[run.state])
+    if run.notice and run.notice not in (run.error or ""):
+        st.warning(plain(_sentence(run.notice)))
+    if now.best_robust is not None and now.robust is not None:
+        _figures(now)
+
+
+def _figures(now: Reached) -> None:
+    assert now.best_robust is not None and now.robust is not None
+    shown = {
+        f"Robust, best ({at_step(now.best_step or 0, now.best_epoch)})": now.best_robust,
+        f"Robust, last ({at_step(now.steps or 0, now.epoch)})": now.robust,
+    }
+    if now.clean is not None:
+        shown["Clean, last"] = now.clean
+    with st.container(horizontal=True, gap="medium"):
+        for title, value in shown.items():
+            with st.container(width="content", gap=None):
+                st.caption(title)
+                st.markdown(f"**{share_text(value)}** :gray[{_bounds(value, now.n)}]")
+    attack = "the quick attack of training, so an upper estimate of robust accuracy"
+    st.caption(
+        f"n = {now.n:,} validation images; {attack}. Intervals: 95 % (Wilson)."
+        if now.n
+        else f"On the validation images; {attack}."
+    )
+    if now.best_robust == 0:
+        st.warning(f"{NEVER_ROBUST[:1].upper()}{NEVER_ROBUST[1:]}.")
+
+
+def _bounds(share: float, n: int) -> str:
+    """ "61.0 to 65.2" in per cent; empty where n is not known."""
+    return bounds_text(share_interval(share, n, n)) if n > 0 else ""
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?")) else f"{text}."

@@ -3,24 +3,28 @@ run in detail."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from cdp.config.train import TrainConfig, budget
+from cdp.config.train import TrainConfig, automatic_name, budget
 from cdp.data.names import valid_name
-from cdp.errors import InputError
+from cdp.errors import CdpError, InputError
+from cdp.tasks.registry import TASKS
 from cdp.ui.kit.choices import Choices
-from cdp.ui.kit.runlist import moving, of_kind, said
+from cdp.ui.kit.runlist import forget, moving, of_kind, said, say_wrong
 from cdp.ui.kit.words import plain
 from cdp.ui.train.detail import detail
 from cdp.ui.train.estimate import estimate, known_warnings
+from cdp.ui.train.form import Training
 from cdp.ui.train.runs import list_of_runs, watching
-from cdp.ui.train.start import start
-from cdp.ui.train.state import Trained
 from cdp.values.types import DatasetInfo
+from cdp.work import launch
+from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
 
 
-def action(held: Trained, info: DatasetInfo | None, runs: list[Run]) -> None:
+def action(held: Training, info: DatasetInfo | None, runs: list[Run]) -> None:
     """Train, with what it costs; where the settings do not fit together, why. Nothing but that
     keeps the button from working."""
     config, wrong = None, ""
@@ -56,7 +60,34 @@ def action(held: Trained, info: DatasetInfo | None, runs: list[Run]) -> None:
         _beside(held, config, info, runs)
 
 
-def _beside(held: Trained, config: TrainConfig, info: DatasetInfo, runs: list[Run]) -> None:
+def start(held: Training, watched: Sequence[str]) -> None:
+    """Launch one run a seed and watch them. watched: what was on the curves; it stays there where
+    somebody chose it."""
+    forget()
+    started: list[str] = []
+    try:
+        for config in held.configs():
+            wanted = (
+                automatic_name(config)
+                if not held.name
+                else held.name
+                if held.seeds == 1
+                else f"{held.name}-s{config.seed}"
+            )
+            started.append(
+                launch.launch(TASKS["train"], config, launch.free_name(TASKS["train"], wanted))
+            )
+    except (CdpError, OSError) as error:
+        say_wrong(
+            f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}:"
+            f" {sentence(error)}."
+        )
+    if started:
+        held.opened = started[0]
+        held.watch([*(watched if held.watched is not None else ()), *started])
+
+
+def _beside(held: Training, config: TrainConfig, info: DatasetInfo, runs: list[Run]) -> None:
     """What is known of these settings before they run."""
     from cdp.tasks.estimate import warnings_of
 
@@ -72,7 +103,7 @@ def _beside(held: Trained, config: TrainConfig, info: DatasetInfo, runs: list[Ru
         )
 
 
-def results(held: Trained, runs: list[Run], choices: Choices) -> None:
+def results(held: Training, runs: list[Run], choices: Choices) -> None:
     """The runs and what is watched of them, or what will stand here."""
     if not runs:
         said()
@@ -90,7 +121,7 @@ def results(held: Trained, runs: list[Run], choices: Choices) -> None:
             if ids:
                 from cdp.ui.train.curves import show_curves
 
-                show_curves(ids)
+                show_curves(held, ids, held.turn)
             else:
                 st.caption("Tick runs to see their curves.")
         detail(held, [here[one] for one in ids], choices)

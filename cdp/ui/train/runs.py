@@ -22,19 +22,19 @@ from cdp.ui.kit.runlist import (
     state_line,
 )
 from cdp.ui.kit.words import plain
-from cdp.ui.train.state import MOST_WATCHED, Trained
+from cdp.ui.train.form import MOST_WATCHED, Training
 from cdp.values.text import at_step, share_text
 from cdp.work.records import Run
 
 
-def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
+def list_of_runs(held: Training, runs: Sequence[Run]) -> None:
     """Nothing where there is no run."""
     signs: dict[str, Sign] = {}
 
     def watched(found: Sequence[Run]) -> tuple[str, ...]:
         ids = watching(held.watched, found)
         signs.clear()
-        signs.update(_signs(ids))
+        signs.update(signs_of_watched(held, ids))
         return ids
 
     def draw(run: Run, ids: tuple[str, ...]) -> None:
@@ -44,16 +44,16 @@ def list_of_runs(held: Trained, runs: Sequence[Run]) -> None:
     run_list(RUNS, runs, watched, draw)
 
 
-def _signs(watched: Sequence[str]) -> dict[str, Sign]:
+def signs_of_watched(held: Training, watched: Sequence[str]) -> dict[str, Sign]:
     """How the curves draw the watched runs."""
     if not watched:
         return {}
-    from cdp.ui.train.curves import signs_of
+    from cdp.ui.train.curves import signs_of  # plotly: an empty page needs none
 
-    return signs_of(watched)
+    return signs_of(watched, mean=held.mean)
 
 
-def _tick(run: Run, held: Trained, watched: Sequence[str]) -> None:
+def _tick(run: Run, held: Training, watched: Sequence[str]) -> None:
     """Whether the curves show this run."""
     key = f"watch-{run.id}-{run.id in watched}"
 
