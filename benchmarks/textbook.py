@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.train import TrainConfig
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
 from cdp.robust.recipes import augmentation_of, one_cycle, to_tensor, warmed_up
@@ -93,8 +93,8 @@ def trades_training(
             x,
             y,
             epsilon=share * epsilon,
-            step_size=share * step_size_of(config, epsilon),
-            steps=attack_steps_of(config),
+            step_size=share * config.pgd_step_size(epsilon),
+            steps=config.pgd_steps,
             beta=config.beta,
         )
         decay = min(config.ema_decay, (1 + step) / (10 + step))

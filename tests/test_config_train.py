@@ -10,11 +10,8 @@ from cdp.config.knobs import parse
 from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import (
     TrainConfig,
-    attack_steps_of,
     automatic_name,
-    budget,
     overlaid,
-    step_size_of,
 )
 from cdp.data.catalog import CATALOG
 from cdp.data.names import valid_name
@@ -31,21 +28,22 @@ def test_presets_survive_json_and_name_a_folder(name: str) -> None:
 
 def test_the_published_step_is_that_of_the_rule() -> None:
     cifar = TrainConfig(dataset="cifar10")
-    assert step_size_of(cifar, 8 / 255) == pytest.approx(2 / 255)
-    assert step_size_of(TrainConfig(step_size=0.5), 8 / 255) == 0.5
+    assert cifar.pgd_step_size(8 / 255) == pytest.approx(2 / 255)
+    assert TrainConfig(step_size=0.5).pgd_step_size(8 / 255) == 0.5
 
 
 def test_empty_budget_and_steps_are_the_data_sets_conventions() -> None:
-    assert [
-        attack_steps_of(TrainConfig(dataset=name)) for name in ("mnist", "cifar10", "mine")
-    ] == [40, 10, 10]
-    assert attack_steps_of(TrainConfig(dataset="mnist", attack_steps=7)) == 7
-    assert budget(
-        TrainConfig(dataset="cifar10", norm="l2"), CATALOG["cifar10"].conventional("l2")
-    ) == pytest.approx(128 / 255)
-    assert budget(TrainConfig(epsilon=0.2), 0.1) == 0.2
+    assert [TrainConfig(dataset=name).pgd_steps for name in ("mnist", "cifar10", "mine")] == [
+        40,
+        10,
+        10,
+    ]
+    assert TrainConfig(dataset="mnist", attack_steps=7).pgd_steps == 7
+    cifar = TrainConfig(dataset="cifar10", norm="l2")
+    assert cifar.budget(CATALOG["cifar10"].conventional("l2")) == pytest.approx(128 / 255)
+    assert TrainConfig(epsilon=0.2).budget(0.1) == 0.2
     with pytest.raises(InputError, match="set epsilon"):
-        budget(TrainConfig(dataset="kmnist"), CATALOG["kmnist"].conventional("linf"))
+        TrainConfig(dataset="kmnist").budget(CATALOG["kmnist"].conventional("linf"))
 
 
 @pytest.mark.parametrize(

@@ -89,21 +89,18 @@ class EvaluateConfig(Frozen):
         most = SUITES[self.attack].most
         return self.count if most is None else min(self.count or most, most)
 
+    def budget(self, norm: str, *, trained: float | None, conventional: float | None) -> float:
+        """The radius attacked with. trained: what the model was trained for in this norm, None for
+        other models; conventional: of the data set.
 
-def budget_of(
-    config: EvaluateConfig, norm: str, *, trained: float | None, conventional: float | None
-) -> float:
-    """The radius attacked with. trained: what the model was trained for in this norm, None for
-    other models; conventional: of the data set.
-
-    Raises InputError where none of them is known.
-    """
-    for value in (config.epsilon, trained, conventional):
-        if value is not None:
-            return value
-    raise InputError(
-        f"epsilon: neither the model nor its data set has a {norm} budget: set epsilon"
-    )
+        Raises InputError where none of them is known.
+        """
+        for value in (self.epsilon, trained, conventional):
+            if value is not None:
+                return value
+        raise InputError(
+            f"epsilon: neither the model nor its data set has a {norm} budget: set epsilon"
+        )
 
 
 def automatic_name(config: EvaluateConfig, model: str) -> str:

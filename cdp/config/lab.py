@@ -65,8 +65,16 @@ class LabConfig(Frozen):
             )
         return self
 
+    def budget(self, info: DatasetInfo) -> float:
+        """The budget attacked with."""
+        return self.epsilon if self.epsilon is not None else conventional_budget(info, self.norm)
 
-def budget_of(info: DatasetInfo, norm: str) -> float:
+    def reach(self, info: DatasetInfo) -> float:
+        """The largest budget searched."""
+        return self.largest or rounded(REACH * conventional_budget(info, self.norm))
+
+
+def conventional_budget(info: DatasetInfo, norm: str) -> float:
     """The conventional budget of a data set in this norm; where it has none, the usual one: in linf
     as it is, in l2 as many times the linf budget times the square root of the number of pixel
     values as there, in two digits."""

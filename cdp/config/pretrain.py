@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from cdp.config.knobs import Frozen, knob
+from cdp.values.types import DatasetInfo
 
 NAME = r"^([A-Za-z0-9][A-Za-z0-9_-]{0,99})?$"
 Kind = Literal["standard", "robust", "noise-aware"]
@@ -136,3 +137,7 @@ class EncoderConfig(Frozen):
                 f"widths must be from 1 to 1024 (given: {', '.join(map(str, self.widths))})"
             )
         return self
+
+    def budget(self, info: DatasetInfo) -> float:
+        """The l_inf radius of adversarial training."""
+        return self.epsilon or info.usual_linf

@@ -254,6 +254,29 @@ class TrainConfig(Frozen):
         """The synthetic sets by name, without ``real:N``."""
         return tuple(name for name in self.synthetic if not name.startswith(FURTHER_REAL))
 
+    def budget(self, conventional: float | None) -> float:
+        """The radius trained for. conventional: the data set's, in this norm. Raises InputError
+        where there is neither."""
+        for value in (self.epsilon, conventional):
+            if value is not None:
+                return value
+        suggested = ", such as 0.1 for small grey images or 8/255 = 0.0314 for colour photographs"
+        raise InputError(
+            f"epsilon: {self.dataset} has no conventional {self.norm} budget: set"
+            f" epsilon{'' if self.norm == 'l2' else suggested}"
+        )
+
+    @property
+    def pgd_steps(self) -> int:
+        """The PGD steps trained with: those set, else 40 for MNIST, whose budget is large (Madry
+        2018, TRADES), and 10 for all others."""
+        return self.attack_steps or _ATTACK_STEPS.get(self.dataset, 10)
+
+    def pgd_step_size(self, epsilon: float) -> float:
+        """The PGD step trained with at budget ``epsilon`` (Madry's rule of 2.5 budgets over all
+        steps where none is set)."""
+        return self.step_size or 2.5 * epsilon / self.pgd_steps
+
     def total_steps(self, steps_per_epoch: int) -> int:
         """Optimiser steps in all."""
         return self.steps if self.steps is not None else (self.epochs or 0) * steps_per_epoch
@@ -284,43 +307,6 @@ def overlaid(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
         if given.get(unit) is not None and given.get(other) is None
     }
     return {**base, **given, **freed}
-
-
-def budget(config: TrainConfig, conventional: float | None) -> float:
-    """The radius trained for. conventional: the data set's, in this norm. Raises InputError where
-    there is neither."""
-    value = config.epsilon if config.epsilon is not None else conventional
-    if value is None:
-        suggested = (
-            ""
-            if config.norm == "l2"
-            else ", such as 0.1 for small grey images or 8/255 = 0.0314 for colour photographs"
-        )
-        raise InputError(
-            f"epsilon: {config.dataset} has no conventional {config.norm} budget: set"
-            f" epsilon{suggested}"
-        )
-    return value
-
-
-def attack_steps_of(config: TrainConfig) -> int:
-    """The PGD steps trained with: those set, else 40 for MNIST, whose budget is large (Madry 2018,
-    TRADES), and 10 for all others."""
-    return (
-        config.attack_steps
-        if config.attack_steps is not None
-        else _ATTACK_STEPS.get(config.dataset, 10)
-    )
-
-
-def step_size_of(config: TrainConfig, epsilon: float) -> float:
-    """The PGD step trained with at budget ``epsilon`` (Madry's rule of 2.5 budgets over all steps
-    where none is set)."""
-    return (
-        config.step_size
-        if config.step_size is not None
-        else 2.5 * epsilon / attack_steps_of(config)
-    )
 
 
 def automatic_name(config: TrainConfig) -> str:

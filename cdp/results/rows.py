@@ -14,7 +14,7 @@ from typing import Any
 
 from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN, EvaluateConfig
-from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.train import TrainConfig
 from cdp.results.labels import Labels
 from cdp.results.reached import Reached, share, trained_budget, whole
 from cdp.work.records import Run, State
@@ -162,8 +162,8 @@ def _same_threat(row: Row, config: EvaluateConfig) -> bool:
 
 
 def _automatic(config: TrainConfig, budget: float | None) -> dict[str, Any]:
-    step = config.step_size if budget is None else step_size_of(config, budget)
-    return {"epsilon": budget, "attack_steps": attack_steps_of(config), "step_size": step}
+    step = config.step_size if budget is None else config.pgd_step_size(budget)
+    return {"epsilon": budget, "attack_steps": config.pgd_steps, "step_size": step}
 
 
 def _synthetic_images(config: TrainConfig | None, card: Mapping[str, Any]) -> int | None:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdp.config.train import AUTO, TrainConfig, attack_steps_of
+from cdp.config.train import AUTO, TrainConfig
 from cdp.data.catalog import MIRRORED
 from cdp.errors import InputError
 from cdp.models.denoiser import to_image_range, to_model_range
@@ -232,7 +232,7 @@ def validation_interval(
     if config.validate_every != AUTO:
         count, unit = config.validate_every.split()
         return int(count) * (steps_per_epoch if unit.startswith("epoch") else 1)
-    step = config.batch * (attack_steps_of(config) + METHODS[config.method].passes)
+    step = config.batch * (config.pgd_steps + METHODS[config.method].passes)
     checking = images * (config.validation_steps + 2 / 3) * gain
     points = min(MOST_POINTS, int(VALIDATION_SHARE * total * step / checking))
     return math.ceil(total / max(1, points))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.train import TrainConfig
 from cdp.data.holdout import nested_subset
 from cdp.data.mixing import Mixture
 from cdp.data.pools import TrainingData
@@ -407,8 +407,8 @@ class RobustTrainer(Trainer):
         config, share = self.config, self._share(step)
         return {
             "epsilon": share * self.epsilon,
-            "step_size": share * step_size_of(config, self.epsilon),
-            "steps": attack_steps_of(config),
+            "step_size": share * config.pgd_step_size(self.epsilon),
+            "steps": config.pgd_steps,
             "norm": config.norm,
             "start_noise": TRADES_START if config.attack_start == "noise" else None,
         }

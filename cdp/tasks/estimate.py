@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdp.config.train import TrainConfig, attack_steps_of
+from cdp.config.train import TrainConfig
 from cdp.files import cache
 from cdp.tasks.train_data import Prepared, prepare, warnings_of
 from cdp.work.cost import known_rates, learn_rates
@@ -56,9 +56,7 @@ def estimate(config: TrainConfig) -> Estimate:
     mixture = prepared.mixture(config)
     found = _measured(config, prepared)
     step = (
-        (found.seconds_fixed + found.seconds_attack * attack_steps_of(config))
-        * config.batch
-        / found.batch
+        (found.seconds_fixed + found.seconds_attack * config.pgd_steps) * config.batch / found.batch
     )
     seen = known_rates(*_trained(config, prepared)) or {}
     step = seen.get("step", step)
@@ -103,7 +101,7 @@ def learn(
 
 def _trained(config: TrainConfig, prepared: Prepared) -> tuple[object, ...]:
     """What the rates of a training depend on."""
-    attacks = (attack_steps_of(config), config.validation_steps)
+    attacks = (config.pgd_steps, config.validation_steps)
     return "train", _key(config, prepared), *attacks
 
 

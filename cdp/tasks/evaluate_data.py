@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from cdp.config.choices import ARCHITECTURES
-from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.config.evaluate import CODE, RUN, EvaluateConfig
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, quoted
 from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
@@ -99,8 +99,7 @@ def prepare(config: EvaluateConfig) -> Prepared:
     trained = (
         training.get("epsilon") if training.get("norm", "linf") == norm else None
     )  # an encoder's card leaves l_inf out
-    epsilon = budget_of(
-        config,
+    epsilon = config.budget(
         norm,
         trained=float(trained) if isinstance(trained, int | float) else None,
         conventional=info.conventional(norm),

@@ -3,12 +3,9 @@ cache by content; a hit needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
-from cdp.config.lab import GRID, REACH, LabConfig, budget_of, budgets, rounded
+from cdp.config.lab import LabConfig, budgets
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
@@ -18,103 +15,12 @@ from cdp.models.encoders import encoder_weights
 from cdp.tasks.features import encoder_labelling
 from cdp.tasks.lab_images import load_upload
 from cdp.tasks.watching import Report, ignore
+from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
 from cdp.values.types import DatasetInfo
 
 KIND, VERSION = "lab", 1
 """Where results lie in the cache, and what to raise where the same settings come to other results.
 """
-STARTS = 5
-"""Random starts of every attack; the strongest counts."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is attacked. image: (H,W,C) uint8; label: true class, None where nobody says it;
-    weights: SHA-256 of the model's."""
-
-    image: np.ndarray
-    label: int | None
-    info: DatasetInfo
-    weights: str
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What an attack came to. label: the true class, or what the model says of an image that has
-    none; target: None where untargeted.
-
-    epsilon: budget in units of the norm; size: length of the perturbation in it. before, after:
-    (K,) probabilities. losses: one path a start, ``steps`` + 1 values each, in nats or in logits
-    (margin); predicted: class at each of them along the path of the start that is shown, number
-    ``chosen``.
-    """
-
-    label: int
-    target: int | None
-    epsilon: float
-    size: float
-    before: tuple[float, ...]
-    after: tuple[float, ...]
-    losses: tuple[tuple[float, ...], ...]
-    predicted: tuple[int, ...]
-    chosen: int
-    seconds: float
-
-    @property
-    def clean(self) -> int:
-        """What the model says without the attack."""
-        return int(np.argmax(self.before))
-
-    @property
-    def attacked(self) -> int:
-        """What it says under the attack."""
-        return int(np.argmax(self.after))
-
-    @property
-    def wrong_before(self) -> bool:
-        """Whether it needs no attack to be wrong."""
-        return self.clean != self.label
-
-    @property
-    def fooled(self) -> bool:
-        """Whether the attack reached what it wanted: its target, or any wrong class of an image
-        that is right without it."""
-        return (
-            self.attacked == self.target
-            if self.target is not None
-            else self.attacked != self.label and not self.wrong_before
-        )
-
-    @property
-    def turned_at(self) -> int | None:
-        """The first step at which the start that is shown says what the attack wants."""
-        wanted = [
-            said == self.target if self.target is not None else said != self.label
-            for said in self.predicted
-        ]
-        return wanted.index(True) if True in wanted else None
-
-
-@dataclass(frozen=True)
-class LabResult:
-    """image: (H,W,C) uint8, as attacked; adversarial: (H,W,C) float32 in [0,1]."""
-
-    figures: Figures
-    image: np.ndarray
-    adversarial: np.ndarray
-
-
-@dataclass(frozen=True)
-class Smallest:
-    """The smallest budget found at which the attack fools: an upper bound on the true one. epsilon:
-    0 where the model is wrong without an attack, None where none fooled up to ``largest``; finer
-    than ``step`` was not looked; attacks: how many were tried."""
-
-    epsilon: float | None
-    largest: float
-    step: float
-    attacks: int
-    seconds: float
 
 
 def subject_of(config: LabConfig) -> Subject:
@@ -154,7 +60,7 @@ def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
 
 def attack_of(config: LabConfig, subject: Subject) -> Cached[LabResult]:
     """The result of one attack; its key changes exactly when image, weights or settings do."""
-    epsilon = epsilon_of(config, subject.info)
+    epsilon = config.budget(subject.info)
     key = _key(config, subject, "attack", epsilon)
 
     def make(report: Report) -> LabResult:
@@ -197,7 +103,7 @@ def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
 
 def smallest_of(config: LabConfig, subject: Subject) -> Cached[Smallest]:
     """The smallest budget, which does not depend on the budget of one attack."""
-    largest = largest_of(config, subject.info)
+    largest = config.reach(subject.info)
 
     def make(report: Report) -> Smallest:
         from cdp.tasks.lab_attack import Lab
@@ -205,42 +111,6 @@ def smallest_of(config: LabConfig, subject: Subject) -> Cached[Smallest]:
         return Lab(config, subject).smallest(budgets(largest), report)
 
     return cache.cached_value(KIND, _key(config, subject, "smallest", largest), Smallest, make)
-
-
-def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
-    """The smallest k in 1..steps found by halving at which ``fools(k)``; None where it is found
-    nowhere.
-
-    An attack may fail at a large budget and not at a smaller one, so two smaller ones are tried
-    before giving up.
-    """
-    high = next(
-        (k for k in dict.fromkeys((steps, 2 * steps // 3, steps // 3)) if k >= 1 and fools(k)), None
-    )
-    if high is None:
-        return None
-    low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        if fools(middle):
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def epsilon_of(config: LabConfig, info: DatasetInfo) -> float:
-    """The budget attacked with."""
-    return config.epsilon if config.epsilon is not None else budget_of(info, config.norm)
-
-
-def largest_of(config: LabConfig, info: DatasetInfo) -> float:
-    """The largest budget searched."""
-    return (
-        config.largest
-        if config.largest is not None
-        else rounded(REACH * budget_of(info, config.norm))
-    )
 
 
 def _image(

@@ -4,7 +4,7 @@ path of its loss."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdp.config.lab import LabConfig
+from cdp.config.lab import GRID, LabConfig
 from cdp.errors import InputError
 from cdp.models.encoders import Encoder
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd, towards
-from cdp.tasks.lab import STARTS, Figures, LabResult, Smallest, Subject, bisect
 from cdp.tasks.loaded import encoder_on_device, to_tensor
 from cdp.tasks.watching import Report, ignore
+from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
 
 LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy, "margin": margin, "targeted": towards}
 SMALL = 2_000_000
@@ -148,6 +148,28 @@ class Lab:
     def _strongest(self, tried: _Tried) -> int:
         fooled, last = self._fooled(tried.logits), tried.losses[-1]
         return int(torch.where(fooled == fooled.any(), last, -torch.inf).argmax())
+
+
+def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
+    """The smallest k in 1..steps found by halving at which ``fools(k)``; None where it is found
+    nowhere.
+
+    An attack may fail at a large budget and not at a smaller one, so two smaller ones are tried
+    before giving up.
+    """
+    high = next(
+        (k for k in dict.fromkeys((steps, 2 * steps // 3, steps // 3)) if k >= 1 and fools(k)), None
+    )
+    if high is None:
+        return None
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fools(middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def _encoder(config: LabConfig, weights: str) -> Encoder:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cdp.config.choices import ARCHITECTURES
-from cdp.config.train import TrainConfig, budget
+from cdp.config.train import TrainConfig
 from cdp.data.cards import CARD
 from cdp.data.fitting import Fit, fit, labelling_of
 from cdp.data.holdout import hold_out, nested_subset
@@ -62,7 +62,7 @@ def prepare(config: TrainConfig) -> Prepared:
             f"dataset: {config.dataset} has one class, and a classifier needs two or more: choose"
             " another data set"
         )
-    epsilon = budget(config, info.conventional(config.norm))
+    epsilon = config.budget(info.conventional(config.norm))
     rows, held = hold_out(label, config.held_out)
     further = rows[_further(config, label[rows], len(held))]
     rows = rows[_subset(config, label[rows])]

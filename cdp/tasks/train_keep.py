@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cdp import __version__
 from cdp.config.knobs import parse
-from cdp.config.train import TrainConfig, attack_steps_of, step_size_of
+from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
 from cdp.models.checkpoints import read_json, write_json, write_tensors
@@ -129,8 +129,8 @@ def classifier_card(
     settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
     settings |= {
         "epsilon": prepared.epsilon,
-        "attack_steps": attack_steps_of(config),
-        "step_size": step_size_of(config, prepared.epsilon),
+        "attack_steps": config.pgd_steps,
+        "step_size": config.pgd_step_size(prepared.epsilon),
     }
     how = {
         "attack": "PGD",

@@ -15,23 +15,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cdp import paths
-from cdp.config.lab import GRID, LabConfig, budget_of, budgets
+from cdp.config.lab import GRID, LabConfig, budgets, conventional_budget
 from cdp.data.catalog import CATALOG
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import Classifier
 from cdp.models.encoders import Encoder
 from cdp.tasks import lab_attack
-from cdp.tasks.lab import (
-    Figures,
-    Subject,
-    attack_image,
-    attack_of,
-    bisect,
-    smallest_budget,
-    smallest_of,
-    subject_of,
-)
+from cdp.tasks.lab import attack_image, attack_of, smallest_budget, smallest_of, subject_of
+from cdp.tasks.lab_attack import bisect
 from cdp.tasks.lab_images import save_upload
+from cdp.values.lab import Figures, Subject
 from cdp.values.types import DatasetInfo
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world, network, save_run
 from tests.tasks.small_world import without_torch
@@ -270,14 +263,14 @@ def test_where_an_attack_succeeds_first_is_told() -> None:
 
 
 def test_every_data_set_has_a_budget_to_measure_the_slider_in() -> None:
-    assert budget_of(CATALOG["fashion-mnist"], "linf") == 0.1
-    assert budget_of(CATALOG["cifar10"], "l2") == pytest.approx(128 / 255, abs=1e-6)
+    assert conventional_budget(CATALOG["fashion-mnist"], "linf") == 0.1
+    assert conventional_budget(CATALOG["cifar10"], "l2") == pytest.approx(128 / 255, abs=1e-6)
     assert (
-        budget_of(CATALOG["kmnist"], "linf") == 0.1
+        conventional_budget(CATALOG["kmnist"], "linf") == 0.1
     )  # grey images of this size, without a convention
     # Where there is none: as long, for its number of pixel values, as CIFAR-10's is beside its
     # l_inf budget.
-    assert budget_of(CATALOG["kmnist"], "l2") == pytest.approx(
+    assert conventional_budget(CATALOG["kmnist"], "l2") == pytest.approx(
         16 * 0.1 * (784 / 3072) ** 0.5, rel=0.01
     )
     steps = budgets(0.3)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cdp.tasks.lab import Figures, LabResult, Smallest
 from cdp.ui.lab.result import triptych, verdict_html
 from cdp.ui.lab.words import (
     least_known,
@@ -19,6 +18,7 @@ from cdp.ui.lab.words import (
     sentence,
     verdict,
 )
+from cdp.values.lab import Figures, LabResult, Smallest
 
 NAMES = ("coat", "shirt", "<b>bag</b>")
 FOOLED = Figures(

@@ -104,7 +104,7 @@ def pretrain_encoder(
     card = encoder_card(
         config,
         split,
-        epsilon=_epsilon(config, split.info),
+        epsilon=config.budget(split.info),
         held_out=len(held),
         history=history,
         measured=_measure(config, net),
@@ -143,7 +143,7 @@ def _trainer(
         dtype=pick_dtype(config.precision, pick_device()),
         label_smoothing=config.label_smoothing,
         weight_decay=config.weight_decay,
-        epsilon=_epsilon(config, info),
+        epsilon=config.budget(info),
         attack_steps=config.attack_steps,
         warm_up=WARM_UP,
     )
@@ -156,10 +156,6 @@ def _network(config: EncoderConfig, info: DatasetInfo) -> SmallCNN:
         torch.manual_seed(config.seed)
         net = SmallCNN(len(info.classes), info.shape[0], widths=config.widths, blocks=config.blocks)
     return net.to(pick_device())
-
-
-def _epsilon(config: EncoderConfig, info: DatasetInfo) -> float:
-    return config.epsilon or info.usual_linf
 
 
 def _choose_by(config: EncoderConfig, net: nn.Module, split: Split, held: np.ndarray) -> float:
@@ -182,7 +178,7 @@ def _accuracy(
 ) -> float:
     """On the images as the encoder's kind sees them, attacked with the full budget."""
     method = METHODS[METHOD_OF[config.kind]]
-    attack = encoder_attack(_epsilon(config, info), attack_steps)
+    attack = encoder_attack(config.budget(info), attack_steps)
 
     def seen(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         return view(net, method, x, y, attack, generator)
@@ -223,7 +219,7 @@ def _measure(config: EncoderConfig, net: nn.Module) -> dict[str, Any]:
         "steps": TEST_STEPS,
         "restarts": 1,
         "norm": "linf",
-        "epsilon": _epsilon(config, test.info),
+        "epsilon": config.budget(test.info),
     }
     return measured | {
         "pgd": {

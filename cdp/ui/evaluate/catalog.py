@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp.config.evaluate import CODE, RUN, EvaluateConfig, budget_of
+from cdp.config.evaluate import CODE, RUN, EvaluateConfig
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import given_path, read_json
 from cdp.models.encoders import BEST, CARD
@@ -120,9 +120,8 @@ def budget_here(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None) 
     InputError where there is none."""
     norm = facts.norm_of(config.norm)
     trained = facts.epsilon if facts.norm == norm else None
-    return budget_of(
-        config, norm, trained=trained, conventional=info.conventional(norm) if info else None
-    )
+    conventional = info.conventional(norm) if info else None
+    return config.budget(norm, trained=trained, conventional=conventional)
 
 
 def _card(folder: Path) -> Mapping[str, Any]:

@@ -13,13 +13,13 @@ import streamlit as st
 from cdp.config.lab import LabConfig
 from cdp.figures.palette import Sign, named_signs
 from cdp.tasks import lab
-from cdp.tasks.lab import STARTS, Figures, LabResult, Smallest, Subject
 from cdp.ui.kit.ask import Kind, side, take_back, waiting
 from cdp.ui.kit.markup import Html, heading, image, joined, tag
 from cdp.ui.kit.pictures import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.words import plain
 from cdp.ui.lab import words
 from cdp.ui.lab.state import Lab
+from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
 from cdp.values.text import NORMS, budget_text, class_name
 from cdp.values.types import DatasetInfo
 from cdp.work.helper import Errand

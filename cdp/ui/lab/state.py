@@ -10,7 +10,7 @@ import numpy as np
 
 from cdp.config.fields import fields_of, quoted, read_values, written
 from cdp.config.knobs import parse
-from cdp.config.lab import REACH, LabConfig, budget_of, rounded
+from cdp.config.lab import REACH, LabConfig, conventional_budget, rounded
 from cdp.tasks.lab_images import load_upload
 from cdp.ui.kit.address import linked
 from cdp.ui.kit.choices import Classifier
@@ -60,13 +60,13 @@ class Lab(Held):
         first model was trained for, else CIFAR-10's."""
         norm = self.flat["norm"]
         if info.conventional(norm) is not None:
-            return budget_of(info, norm), "conventional"
+            return conventional_budget(info, norm), "conventional"
         first = models.get(self.flat["model"])
         trained = first.trained_for.get(norm) if first else None
         return (
             (rounded(trained), "trained for")
             if trained is not None
-            else (budget_of(info, norm), "after CIFAR-10")
+            else (conventional_budget(info, norm), "after CIFAR-10")
         )
 
     def config(self, model: str, budget: float) -> LabConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from cdp.tasks.lab import Figures, Smallest
+from cdp.values.lab import Figures, Smallest
 from cdp.values.text import budget_text, class_name
 
 Verdict = Literal["fooled", "stands", "wrong"]

@@ -19,7 +19,6 @@ from cdp.config.train import (
     FURTHER_REAL,
     LENGTH,
     TrainConfig,
-    attack_steps_of,
     automatic_name,
     overlaid,
     set_title,
@@ -208,9 +207,8 @@ def form(held: Training, choices: Choices, info: DatasetInfo | None, wrong: str)
 
 def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
     """What an optional number stands for where it is left empty; "" where the config says it."""
-    steps = attack_steps_of(
-        TrainConfig.model_construct(dataset=flat["dataset"], attack_steps=flat["attack_steps"])
-    )
+    settings = {"dataset": flat["dataset"], "attack_steps": flat["attack_steps"]}
+    steps = TrainConfig.model_construct(**settings).pgd_steps
     conventional = info.conventional(flat["norm"]) if info else None
     epsilon = flat["epsilon"] or conventional
     words = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cdp.config.train import TrainConfig, automatic_name, budget
+from cdp.config.train import TrainConfig, automatic_name
 from cdp.data.names import valid_name
 from cdp.errors import CdpError, InputError
 from cdp.tasks.registry import TASKS
@@ -31,7 +31,7 @@ def action(held: Training, info: DatasetInfo | None, runs: list[Run]) -> None:
     try:
         config = held.configs()[0]
         if info is not None:
-            budget(config, info.conventional(config.norm))
+            config.budget(info.conventional(config.norm))
         valid_name(held.name or "a")
     except InputError as error:
         wrong = str(error).removeprefix("settings: ")
