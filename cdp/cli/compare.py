@@ -176,7 +176,7 @@ def _maker(path: Path) -> Callable[[Comparison], str]:
 
     def make(comparison: Comparison) -> str:
         from cdp.reports.comparison import comparison_html
-        from cdp.reports.tables import comparison_csv
+        from cdp.reports.exports import comparison_csv
 
         return (
             comparison_html(comparison, title=_title(comparison), link="")

@@ -113,8 +113,7 @@ def check_exports(paths: Sequence[Path]) -> None:
 
 def _maker(path: Path) -> Callable[[EvalReport], str]:
     from cdp.reports.evaluation import evaluation_html
-    from cdp.reports.robustbench import robustbench_record
-    from cdp.reports.tables import evaluation_csv
+    from cdp.reports.exports import evaluation_csv, robustbench_record
 
     makers: dict[str, Callable[[EvalReport], str]] = {
         ".html": evaluation_html,

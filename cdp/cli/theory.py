@@ -212,7 +212,7 @@ def _interval(found: Interval) -> dict[str, Any]:
 
 def _view(config: TheoryConfig, view: View, *, as_json: bool) -> None:
     from cdp.cli.theory_views import ROWS
-    from cdp.reports.csvtext import to_csv
+    from cdp.reports.exports import to_csv
 
     rows = ROWS[view](config)
     if as_json:

@@ -26,11 +26,10 @@ from cdp.figures.frame import (
     whisker,
 )
 from cdp.figures.palette import Sign, named_sign
-from cdp.values.comparison import Arm, ClassDifference, Difference, Metric
+from cdp.values.comparison import Arm, ClassDifference, Difference, Metric, interval_words
 from cdp.values.evaluation import without_width
 from cdp.values.text import (
     counted,
-    no_width,
     points_text,
     points_with_bounds,
     share_text,
@@ -76,12 +75,6 @@ def settled(difference: Difference) -> bool:
 def accuracy_of(arm: Arm, metric: Metric) -> Interval | None:
     """The mean over an arm's seeds."""
     return arm.robust if metric == "robust" else arm.clean
-
-
-def interval_words(arm: Arm, metric: Metric) -> str:
-    """What its interval is; where its seeds agree, that there is none."""
-    found = accuracy_of(arm, metric)
-    return arm.interval if found is None or found.wide else no_width(found)
 
 
 def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs | None = None) -> go.Figure:

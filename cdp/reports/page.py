@@ -1,8 +1,8 @@
 """One HTML file that opens anywhere, offline: plotly.js, figures, tables and style are inside, and
 nothing is fetched.
 
-Everything that comes from outside (names of runs, classes, settings) is text here: it is escaped in
-the page and in its JSON.
+Everything that comes from outside (names of runs, classes, settings) is text here: the template
+escapes it in the page, and ``inert`` in its JSON.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from plotly.offline import get_plotlyjs
 
 from cdp.figures.frame import tied
@@ -27,6 +29,9 @@ POLICY = (
 NUMBERS = "Numbers"
 PRINTED_ROWS = 100
 """Folded tables of up to so many rows are opened for printing."""
+LONG = 24
+"""Text of more letters than this may be broken in its cell."""
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -38,15 +43,36 @@ class Table:
     rows: Sequence[Mapping[str, object]]
     folded: str = ""
 
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        return list(self.rows[0])
+
+    @property
+    def numeric(self) -> set[str]:
+        """Columns of nothing but numbers, some of which may be missing."""
+        columns = {name: [row[name] for row in self.rows] for name in self.names}
+        kinds = {name: {type(value) for value in values} for name, values in columns.items()}
+        return {
+            name
+            for name, found in kinds.items()
+            if found != {type(None)} and found <= {int, float, type(None)}
+        }
+
+    @staticmethod
+    def is_long(value: object) -> bool:
+        """Whether a cell has so much text that it may be broken."""
+        return isinstance(value, str) and len(value) > LONG
+
 
 @dataclass(frozen=True)
 class Section:
     """A chapter: sentences, then a figure, then tables; quoted: text to copy."""
 
     title: str
-    text: tuple[str, ...] = ()
-    figures: tuple[go.Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
+    text: Sequence[str] = ()
+    figure: go.Figure | None = None
+    tables: Sequence[Table] = ()
     quoted: str = ""
 
 
@@ -57,69 +83,35 @@ class Page:
 
     title: str
     lead: str
-    under: tuple[str, ...]
-    warnings: tuple[str, ...]
-    sections: tuple[Section, ...]
+    under: Sequence[str]
+    warnings: Sequence[str]
+    sections: Sequence[Section]
     footer: str
 
 
 def page_html(page: Page) -> str:
     """The whole file."""
-    here = Path(__file__).parent
-    scripts: list[str] = []
-    body = "\n".join(_section(section, scripts) for section in page.sections)
-    warnings = "\n".join(
-        f'<p class="warning" role="note">{_text(text)}</p>' for text in page.warnings
+    return _template().render(
+        page=page,
+        policy=POLICY,
+        printed_rows=PRINTED_ROWS,
+        style=(_HERE / "page.css").read_text("utf-8"),
+        script=(_HERE / "page.js").read_text("utf-8"),
+        plotly=get_plotlyjs(),
     )
-    under = "\n".join(f"<p>{_text(text)}</p>" for text in page.under)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{html.escape(page.title)}</title>
-<style>
-{(here / "page.css").read_text("utf-8")}</style>
-</head>
-<body>
-<main>
-<h1>{html.escape(page.title)}</h1>
-<p class="lead">{_text(page.lead)}</p>
-{under}
-{warnings}
-{body}
-</main>
-<footer>{html.escape(page.footer)}</footer>
-{"".join(scripts)}
-<script>{get_plotlyjs()}</script>
-<script>
-{(here / "page.js").read_text("utf-8")}</script>
-</body>
-</html>
-"""
 
 
-def _section(section: Section, scripts: list[str]) -> str:
-    parts = [
-        f"<section>\n<h2>{html.escape(section.title)}</h2>",
-        *(f"<p>{_text(text)}</p>" for text in section.text),
-    ]
-    for figure in section.figures:
-        name = f"figure-{len(scripts) + 1}"
-        scripts.append(
-            f'<script type="application/json" id="{name}">{inert(figure.to_json())}</script>\n'
-        )
-        parts.append(
-            '<div class="scroll"><div class="plot" role="img"'
-            f' aria-label="{html.escape(alt_of(figure))}" data-figure="{name}"></div></div>'
-        )
-    parts += [table_html(table) for table in section.tables if table.rows]
-    if section.quoted:
-        parts.append(f"<pre>{html.escape(section.quoted)}</pre>")
-    return "\n".join([*parts, "</section>"])
+@cache
+def _template() -> Template:
+    found = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    found.filters |= {"tied": tied, "cell": cell_text, "alt": alt_of, "inert": inert}
+    return found.get_template("page.html")
 
 
 def inert(text: str) -> str:
@@ -130,87 +122,31 @@ def inert(text: str) -> str:
 
 def alt_of(figure: go.Figure) -> str:
     """A figure's headings as plain text, for a screen reader."""
-    titles = [
-        note.text
-        for note in figure.layout.annotations
-        if note.xref == "paper" and note.yref == "paper"
-    ]
-    return html.unescape(re.sub(r"<[^>]*>", " ", ". ".join(titles)))
-
-
-def table_html(table: Table) -> str:
-    """A table that scrolls sideways where it is too wide."""
-    names = list(table.rows[0])
-    right = {
-        name
-        for name in names
-        if all(_is_number(row[name]) for row in table.rows)
-        and any(row[name] is not None for row in table.rows)
-    }
-    head = "".join(
-        f'<th scope="col"{_side(name in right)}>{html.escape(name)}</th>' for name in names
-    )
-    lines = "\n".join(
-        "<tr>" + "".join(_cell(row[name], name in right) for name in names) + "</tr>"
-        for row in table.rows
-    )
-    caption = f'<p class="quiet">{_text(table.caption)}</p>\n' if table.caption else ""
-    label = html.escape(table.caption or table.folded)
-    grid = (
-        "<table"
-        f' aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}\n</tbody></table>'
-    )
-    whole = f'{caption}<div class="scroll">{grid}</div>'
-    if not table.folded:
-        return whole
-    kind = ' class="long"' if len(table.rows) > PRINTED_ROWS else ""
-    return f"<details{kind}><summary>{html.escape(table.folded)}</summary>\n{whole}\n</details>"
-
-
-def _text(text: str) -> str:
-    return html.escape(tied(text))
-
-
-def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _side(right: bool) -> str:
-    return ' class="number"' if right else ""
-
-
-def _cell(value: object, right: bool) -> str:
-    kind = (
-        ' class="number"'
-        if right
-        else ' class="text"'
-        if isinstance(value, str) and len(value) > 24
-        else ""
-    )
-    return f"<td{kind}>{_text(cell_text(value))}</td>"
+    notes = [n for n in figure.layout.annotations if (n.xref, n.yref) == ("paper", "paper")]
+    return html.unescape(re.sub(r"<[^>]*>", " ", ". ".join(note.text for note in notes)))
 
 
 def cell_text(value: object) -> str:
     """A value as a table shows it: numbers to six digits, thousands apart; nothing for None."""
-    if value is None:
-        return ""
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return f"{value:.6g}" if isinstance(value, float) else as_json(value)
+
+
+def as_json(value: object) -> str:
+    """A setting as its config file has it, for a person."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def settings_rows(
     settings: Mapping[str, object], names: tuple[str, str] = ("setting", "value")
 ) -> list[dict[str, object]]:
     """A mapping as rows of two columns; numbers are written as they are in a config file."""
-
-    def written(value: object) -> str:
-        return (
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        )
-
-    return [{names[0]: key, names[1]: written(value)} for key, value in settings.items()]
+    return [
+        {names[0]: key, names[1]: value if isinstance(value, str) else as_json(value)}
+        for key, value in settings.items()
+    ]

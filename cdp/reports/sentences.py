@@ -4,7 +4,7 @@ neither torch nor charts."""
 from __future__ import annotations
 
 from cdp.values.evaluation import EvalReport, Masking
-from cdp.values.text import NORMS, share_with_bounds, threat_text
+from cdp.values.text import NORMS, counted, share_with_bounds, threat_text
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -17,45 +17,39 @@ def images_text(report: EvalReport) -> str:
 
 def headline(report: EvalReport) -> str:
     """The number to cite with all that it rests on, in one sentence."""
-    main = report.main
+    robust, clean = report.main.robust, report.main.clean
     return (
-        f"{share_with_bounds(main.robust)} of {images_text(report)} withstand {report.attack},"
-        f" {threat_text(report.norm, report.epsilon)}; {share_with_bounds(main.clean)} are right without"
-        f" attack. Intervals: {main.robust.level * 100:.0f} % (Wilson)."
+        f"{share_with_bounds(robust)} of {images_text(report)} withstand {report.attack},"
+        f" {threat_text(report.norm, report.epsilon)}; {share_with_bounds(clean)} are right without"
+        f" attack. Intervals: {robust.level * 100:.0f} % (Wilson)."
     )
 
 
 def masking_sentence(masking: Masking) -> str:
     """All checks of gradient masking in one sentence."""
-    by = {
-        verdict: [check.title.lower() for check in masking.checks if check.verdict == verdict]
+    passed, warn, unclear = (
+        [check.title.lower() for check in masking.checks if check.verdict == verdict]
         for verdict in ("pass", "warn", "unclear")
-    }
-    total = len(masking.checks)
+    )
+    total, nothing = len(masking.checks), "Nothing can be said of gradient masking:"
     if not total:
-        return "Nothing can be said of gradient masking: no check was made."
-    if by["warn"]:
-        unclear = (
-            f"; {len(by['unclear'])} unclear: {', '.join(by['unclear'])}" if by["unclear"] else ""
-        )
+        return f"{nothing} no check was made."
+    if warn:
+        rest = f"; {len(unclear)} unclear: {', '.join(unclear)}" if unclear else ""
         return (
-            f"{len(by['warn'])} of {total} checks {'warns' if len(by['warn']) == 1 else 'warn'} of"
-            f" gradient masking: {', '.join(by['warn'])}{unclear}. The number may be too high."
+            f"{len(warn)} of {total} checks {'warns' if len(warn) == 1 else 'warn'} of gradient"
+            f" masking: {', '.join(warn)}{rest}. The number may be too high."
         )
-    checks = (
-        f"{_COUNTS[total] if total < len(_COUNTS) else total} {'check' if total == 1 else 'checks'}"
-    )
-    if not by["unclear"]:
-        return f"No sign of gradient masking in {checks}."
-    if not by["pass"]:
-        return (
-            "Nothing can be said of gradient masking:"
-            f" {'the one check is' if total == 1 else f'all {checks} are'} unclear."
-        )
-    return (
-        f"No sign of gradient masking in {checks}, {len(by['unclear'])} of them unclear:"
-        f" {', '.join(by['unclear'])}."
-    )
+    if not passed:
+        few = "the one check is" if total == 1 else f"all {_checks(total)} are"
+        return f"{nothing} {few} unclear."
+    rest = f", {len(unclear)} of them unclear: {', '.join(unclear)}" if unclear else ""
+    return f"No sign of gradient masking in {_checks(total)}{rest}."
+
+
+def _checks(count: int) -> str:
+    words = counted(count, "check")
+    return f"{_COUNTS[count]} {words.split()[1]}" if count < len(_COUNTS) else words
 
 
 def unseen_gap(report: EvalReport) -> str:

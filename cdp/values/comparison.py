@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cdp.values.evaluation import Curve
-from cdp.values.text import span_text
+from cdp.values.text import no_width, span_text
 from cdp.values.types import Interval
 
 Metric = Literal["robust", "clean"]
@@ -115,6 +115,12 @@ class Arm:
     def compute(self) -> tuple[Compute | None, ...]:
         """What each of its seeds took."""
         return tuple(seed.compute for seed in self.seeds)
+
+
+def interval_words(arm: Arm, metric: Metric) -> str:
+    """What the interval of an arm's accuracy is; where its seeds agree, that there is none."""
+    found = arm.robust if metric == "robust" else arm.clean
+    return arm.interval if found is None or found.wide else no_width(found)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cdp.reports.robustbench import robustbench_record
+from cdp.reports.exports import robustbench_record
 from cdp.values.evaluation import Check, EvalReport, Masking, Model
 from tests.evaluations import report
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.reports.tables import comparison_csv, evaluation_csv, outcomes_csv
+from cdp.reports.exports import comparison_csv, evaluation_csv, outcomes_csv
 from cdp.values.evaluation import STANDS, WRONG_BEFORE, Outcome, Outcomes
 from tests.evaluations import CLASSES, outcome, report, weights_report
 from tests.figures.arms import arm, comparison

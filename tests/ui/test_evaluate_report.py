@@ -14,7 +14,7 @@ import pytest
 
 from cdp.cli.evaluated import told_report
 from cdp.reports.evaluation import evaluation_html
-from cdp.reports.robustbench import robustbench_record
+from cdp.reports.exports import robustbench_record
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.statistics.shares import wilson
 from cdp.ui.evaluate.exports import offers

@@ -74,6 +74,6 @@ def _html(comparison: Comparison, address: str) -> str:
 
 
 def _csv(comparison: Comparison) -> str:
-    from cdp.reports.tables import comparison_csv
+    from cdp.reports.exports import comparison_csv
 
     return comparison_csv(comparison)

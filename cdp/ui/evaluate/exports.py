@@ -90,18 +90,18 @@ def _html(report: EvalReport) -> str:
 
 
 def _robustbench(report: EvalReport) -> str:
-    from cdp.reports.robustbench import robustbench_record
+    from cdp.reports.exports import robustbench_record
 
     return json.dumps(robustbench_record(report), indent=1)
 
 
 def _csv(report: EvalReport) -> str:
-    from cdp.reports.tables import evaluation_csv
+    from cdp.reports.exports import evaluation_csv
 
     return evaluation_csv(report)
 
 
 def _by_image(report: EvalReport, outcomes: Outcomes) -> str:
-    from cdp.reports.tables import outcomes_csv
+    from cdp.reports.exports import outcomes_csv
 
     return outcomes_csv(report, outcomes)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.fields import fields_of
-from cdp.reports.csvtext import to_csv
+from cdp.reports.exports import to_csv
 from cdp.ui.evaluate.command import command
 from cdp.ui.evaluate.state import Evaluated
 from cdp.ui.kit.runlist import use_settings

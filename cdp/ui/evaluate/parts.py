@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
-from cdp.reports.csvtext import to_csv
+from cdp.reports.exports import to_csv
 from cdp.ui.components.chart import chart
 
 if TYPE_CHECKING:

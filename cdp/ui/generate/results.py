@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cdp.figures.generation import MEASURES, Measure, report_bars, report_rows
-from cdp.reports.csvtext import to_csv as to_csv
+from cdp.reports.exports import to_csv as to_csv
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.values.text import interval_text
 from cdp.values.types import ArmReport, Interval, LiveResult

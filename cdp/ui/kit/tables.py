@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from cdp.reports.csvtext import to_csv
+from cdp.reports.exports import to_csv
 from cdp.ui.kit.words import plain
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from cdp.config.theory import TheoryConfig
-from cdp.reports.csvtext import to_csv
+from cdp.reports.exports import to_csv
 from cdp.ui.components.chart import packed_chart
 from cdp.ui.components.packing import pack
 from cdp.ui.theory.data import kept
