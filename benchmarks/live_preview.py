@@ -15,7 +15,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError
 from cdp.tasks.live import live, warm
 from cdp.work.cost import Speed
-from cdp.work.engine import Engine
+from cdp.work.live import Engine
 from cdp.work.task import lazy
 
 NAME, TITLE = "live_preview", "The Generate page at the default preset"

@@ -61,10 +61,10 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List background runs, newest first, without archived trainings."""
-    from cdp.tasks.registry import task_of
+    from cdp.config.registry import require_kind
 
     if kind is not None:
-        task_of(kind)
+        require_kind(kind)
     if where is not None and kind not in (None, "train"):
         raise InputError(
             f"--where is about trainings, --kind asks for {kind}: leave one of them out"

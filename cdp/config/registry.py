@@ -20,12 +20,17 @@ CONFIGS: dict[str, type[Frozen]] = {
 }
 
 
+def require_kind(kind: str) -> str:
+    """The kind itself. Raises InputError that lists those that there are."""
+    if kind not in CONFIGS:
+        raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(CONFIGS)}")
+    return kind
+
+
 def read_config(kind: str, data: dict[str, Any]) -> Frozen:
     """Settings of this kind from JSON, those of earlier versions in today's terms. Raises
     InputError."""
-    if kind not in CONFIGS:
-        raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(CONFIGS)}")
-    model = CONFIGS[kind]
+    model = CONFIGS[require_kind(kind)]
     return unflatten(data) if model is GenerateConfig else parse(model, data)
 
 

@@ -3,6 +3,8 @@ cache by content; a hit needs no torch."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cdp.config.lab import LabConfig, budgets
@@ -111,6 +113,11 @@ def smallest_of(config: LabConfig, subject: Subject) -> Cached[Smallest]:
         return Lab(config, subject).smallest(budgets(largest), report)
 
     return cache.cached_value(KIND, _key(config, subject, "smallest", largest), Smallest, make)
+
+
+def answer_of(config: LabConfig, search: bool) -> Cached[Any]:
+    """An attack, or the search for the smallest budget."""
+    return (smallest_of if search else attack_of)(config, subject_of(config))
 
 
 def _image(

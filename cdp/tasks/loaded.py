@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -54,6 +55,11 @@ def _dataset(model: str, named: str, home: str) -> str:
     """Asked at every batch, and a folder of images takes long to look through. home: where the
     names are looked up."""
     return dataset_of_generation(GenerateConfig(model=model, dataset=named))
+
+
+def get_ready() -> None:
+    """Load what work of the helpers needs, while nobody waits."""
+    import_module("sklearn.decomposition")
 
 
 @lru_cache(maxsize=8)

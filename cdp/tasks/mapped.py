@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.config.explore import ExploreConfig
+from cdp.config.explore import ExploreConfig, pca_of
 from cdp.files import cache
 from cdp.files.cache import Cached, Report
+from cdp.tasks.atlas import embed
 from cdp.tasks.scoring import SCORES, Scores, scores_of
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.values.types import Embedding
+from cdp.work.session import Session
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ def map_scores(config: ExploreConfig, shown: Embedding) -> Cached[PointScores]:
         return _joined(shown, [part.get() for part in parts])
 
     return Cached(cache.digest(*[part.key for part in parts]), known, make, lambda scores: None)
+
+
+def score(config: ExploreConfig, session: Session) -> PointScores:
+    """Every score of every point, computed where it is not known yet. Every map of these points has
+    the same."""
+    plain = pca_of(config)
+    return map_scores(plain, embed(plain, session.share)).get()
 
 
 def _parts(config: ExploreConfig, shown: Embedding) -> list[tuple[Source, np.ndarray, str]]:

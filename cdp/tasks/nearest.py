@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from cdp.embedding.neighbours import nearest_distance
 from cdp.errors import InputError
 from cdp.files import cache
 from cdp.tasks.features import features, identity
-from cdp.tasks.sources import COMMON_ROWS, NAME_DATASET, Source, real_images
+from cdp.tasks.sources import COMMON_ROWS, NAME_DATASET, Source, open_source, real_images
 
 VERSION = 1
 SAME = 1e-6
@@ -48,6 +49,18 @@ def flagged(source: Source, rows: np.ndarray, encoder: str, dataset: str) -> Fla
         real, tuple
     )  # computing leaves nothing unknown
     return Flags(duplicate, mine <= np.quantile(real[0], RARE))
+
+
+def flagged_in(name: str, encoder: str, dataset: str) -> dict[str, Any]:
+    """Rows of a set that are ``duplicates`` and ``memorised``, and why the latter are
+    ``undefined``, JSON-ready. Errors as ``flagged``."""
+    source = open_source(name)
+    flags = flagged(source, np.arange(len(source)), encoder, dataset)
+    return {
+        "duplicates": np.flatnonzero(flags.duplicate).tolist(),
+        "memorised": np.flatnonzero(flags.memorised).tolist(),
+        "undefined": flags.undefined,
+    }
 
 
 def images_at(source: Source, rows: np.ndarray) -> np.ndarray:

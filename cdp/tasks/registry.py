@@ -3,29 +3,29 @@ read this registry before anything heavy is loaded."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cdp import paths
+from cdp.config import questions
 from cdp.config.evaluate import EvaluateConfig
+from cdp.config.explore import ExploreConfig
 from cdp.config.generate import GenerateConfig
+from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.config.train import TrainConfig
-from cdp.errors import InputError
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
-from cdp.work.task import Task, lazy
-
-
-def task_of(name: str) -> Task[Any, Any]:
-    """The task of that name. Raises InputError that lists them."""
-    if name not in TASKS:
-        raise InputError(f"kind {name[:40]!r} is unknown: choose one of {', '.join(TASKS)}")
-    return TASKS[name]
+from cdp.work.task import Task, fields, fields_and_report, lazy
 
 
 def _entries(*roots: Path) -> set[str]:
     return {entry.name for root in roots if root.is_dir() for entry in root.iterdir()}
+
+
+def _helper(name: str, title: str, config: type[Frozen], **more: Any) -> Task[Any, Any]:
+    return Task(name, title, config, where="helper", **more)
 
 
 TASKS: dict[str, Task[Any, Any]] = {
@@ -81,6 +81,113 @@ TASKS: dict[str, Task[Any, Any]] = {
             ),
             named=True,
             discard=lazy("cdp.tasks.pretrain.run:discard"),
+        ),
+        _helper(
+            "ready",
+            "Loading",
+            questions.Nothing,
+            run=lambda config, session: lazy("cdp.tasks.loaded:get_ready")(),
+            lasting=True,
+        ),
+        _helper(
+            "ready_now",
+            "Loading",
+            questions.Nothing,
+            run=lambda config, session: lazy("cdp.tasks.loaded:get_ready")(),
+            lane="now",
+            lasting=True,
+        ),
+        _helper(
+            "warm",
+            "Preparing UMAP",
+            questions.Nothing,
+            run=lambda config, session: lazy("cdp.embedding.projection:warm")(),
+            lane="maps",
+            lasting=True,
+        ),
+        _helper("embed", "PCA", ExploreConfig, cached=lazy("cdp.tasks.atlas:map_of")),
+        _helper("umap", "UMAP", ExploreConfig, cached=lazy("cdp.tasks.atlas:map_of"), lane="maps"),
+        _helper(
+            "quality",
+            "Checking the map",
+            ExploreConfig,
+            cached=lazy("cdp.tasks.atlas:quality_of"),
+            lane="maps",
+        ),
+        _helper(
+            "scores", "Scores of each image", ExploreConfig, run=lazy("cdp.tasks.mapped:score")
+        ),
+        _helper(
+            "measure",
+            "Measuring",
+            questions.MeasureQuestion,
+            cached=fields("cdp.tasks.measuring:measured_of"),
+        ),
+        _helper(
+            "closeup",
+            "Looking closer",
+            questions.CloseupQuestion,
+            run=lambda config, session: fields("cdp.tasks.closeup:closeup")(config),
+            urgent=True,
+            lane="now",
+            encode=lambda closeup: closeup.to_json(),
+        ),
+        _helper(
+            "score_set",
+            "Scoring the images",
+            questions.ScoreQuestion,
+            run=lambda config, session: fields("cdp.tasks.scoring:score_set")(config),
+        ),
+        _helper(
+            "flags",
+            "Looking for copies",
+            questions.FlagsQuestion,
+            run=lambda config, session: fields("cdp.tasks.nearest:flagged_in")(config),
+            encode=lambda flags: flags,
+        ),
+        _helper(
+            "preview_figures",
+            "Measuring the kept part, a random one and the whole",
+            questions.PreviewQuestion,
+            run=fields_and_report("cdp.tasks.selecting:preview_figures"),
+            encode=lambda figures: figures.to_json(),
+        ),
+        _helper(
+            "pseudo_label",
+            "Labelling",
+            questions.LabelQuestion,
+            run=fields_and_report("cdp.tasks.pseudo_labels:pseudo_label"),
+            lasting=True,
+            encode=lambda samples: {"name": samples.name, "count": len(samples)},
+        ),
+        _helper(
+            "estimate",
+            "Measuring a training step",
+            TrainConfig,
+            run=lambda config, session: lazy("cdp.tasks.estimate:estimate")(config),
+            urgent=True,
+            lane="now",
+            encode=asdict,
+        ),
+        _helper(
+            "lab",
+            "Attacking",
+            questions.LabQuestion,
+            cached=fields("cdp.tasks.lab:answer_of"),
+            urgent=True,
+            lane="now",
+        ),
+        _helper(
+            "theory_points",
+            "Training classifiers",
+            questions.PointsQuestion,
+            cached=fields("cdp.tasks.theory_points:simulated_of"),
+        ),
+        _helper(
+            "theory_place",
+            "Measuring",
+            questions.PlaceQuestion,
+            cached=fields("cdp.tasks.theory_images:place_of"),
         ),
     )
 }

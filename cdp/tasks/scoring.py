@@ -18,7 +18,7 @@ from cdp.files import cache
 from cdp.files.cache import Cached, Report
 from cdp.tasks.features import encoder_labelling, features, identity
 from cdp.tasks.nearest import Flags, flagged, held_out_distances, images_at, nearest_training
-from cdp.tasks.sources import Source, matched
+from cdp.tasks.sources import Source, matched, open_source
 
 __all__ = [
     "SCORES",
@@ -110,6 +110,12 @@ def score_rows(
     not there or does not fit the images, and for unknown keys.
     """
     return scores_of(source, rows, encoder, dataset, keys).get()
+
+
+def score_set(name: str, by: str, encoder: str, dataset: str) -> Scores:
+    """One score of every image of a set. Errors as ``score_rows``."""
+    source = open_source(name)
+    return score_rows(source, np.arange(len(source)), encoder, dataset, [by])
 
 
 def scores_of(

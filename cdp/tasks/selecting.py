@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -271,6 +271,15 @@ class PreviewFigures:
     def comparisons(self) -> list[Comparison]:
         """What the choice is worth beside chance; empty where both parts are the same images."""
         return [] if self.identical else [Comparison(self.kept, self.control)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same, JSON-ready."""
+        return {
+            "sets": [part.to_json() for part in (self.kept, self.control, self.parent)],
+            "note": self.note,
+            "encoder": self.encoder,
+            "identical": self.identical,
+        }
 
 
 def preview_figures(

@@ -1,10 +1,14 @@
-"""Work of seconds that a page asks for (features, projections, figures): one helper process, shared
+"""Work of seconds that a page asks for (features, projections, figures): a helper process, shared
 by all browser tabs.
 
 A process of its own, because importing umap and compiling it holds Python's lock for seconds, in
 which no page would paint. It answers through the disk caches of ``cdp.tasks``, so nothing is
 computed twice, and pages read results without loading torch. The process starts at the first
 question, is warmed while nobody waits, and is ended to cancel what it is doing.
+
+It reads one JSON line a question, {"task": name, "settings": {...}}, and answers in JSON lines: any
+number of {"share": 0..1, "words": text}, then one {"result": JSON} or {"error": sentence}. Results
+of size are not sent: they lie in the caches, where the asker finds them.
 """
 
 from __future__ import annotations
@@ -19,159 +23,132 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from cdp import paths
-
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+from cdp.config.knobs import parse
+from cdp.work.failures import sentence
+from cdp.work.session import Progress, Session
+from cdp.work.slots import give_way
+from cdp.work.task import Task
+from cdp.work.ticket import Queue, Ticket
 
 WORKER = (sys.executable, "-m", "cdp.tasks.helper")
+"""The entry above this room that hands the tasks to ``serve``."""
 KEPT = 64
 """Errands that are over and can still be found."""
 GONE = (
     "the helper process ended unexpectedly, perhaps for lack of memory: choose fewer points, and"
     " try again"
 )
+_WATCH_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
 
-class Errand:
-    """One question and where it stands. Any thread may read it; ``Side`` alone moves it on."""
+class Errand(Ticket):
+    """One question to the helper process."""
 
     def __init__(
         self,
         name: str,
-        payload: Mapping[str, Any],
+        settings: Mapping[str, Any],
         *,
         kind: str = "",
         size: int = 1,
+        title: str = "",
         expected: float | None = None,
+        urgent: bool = False,
+        lasting: bool = False,
+        queue: Queue | None = None,
     ) -> None:
-        """name: of a task in side_worker; payload: its argument, JSON-ready; kind, size: what its
-        duration depends on; expected: seconds it should take, None where unknown."""
-        self.name, self.payload, self.expected = name, dict(payload), expected
+        """name: of the task; settings: its config, JSON-ready; kind, size: what its duration
+        depends on."""
+        super().__init__(
+            title or name, expected=expected, urgent=urgent, lasting=lasting, queue=queue
+        )
+        self.name, self.settings = name, dict(settings)
         self.kind, self.size = f"{name} {kind}", size
-        self.state: State = "queued"
-        self.share, self.words = 0.0, ""
-        self.result: Any = None
-        self.error: str | None = None
-        self.began: float | None = None
-        self._over = threading.Event()
-
-    @property
-    def over(self) -> bool:
-        return self._over.is_set()
-
-    @property
-    def seconds_left(self) -> float | None:
-        """By what the same kind of work took before, else by the share that is done; None where
-        neither tells."""
-        if self.began is None or self.over:
-            return None
-        spent = time.monotonic() - self.began
-        if self.expected is not None:
-            return max(0.0, self.expected - spent)
-        return spent * (1 - self.share) / self.share if self.share >= 0.1 else None
-
-    @property
-    def progress(self) -> float:
-        """In [0, 1]: the share reported, or that of the expected time where it is further."""
-        if self.began is None or self.expected is None:
-            return self.share
-        return max(self.share, min(0.95, (time.monotonic() - self.began) / max(self.expected, 0.1)))
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Until it is over; False where that took longer than ``timeout`` seconds."""
-        return self._over.wait(timeout)
-
-    def end(self, state: State, *, result: Any = None, error: str | None = None) -> None:
-        """The last word."""
-        self.result, self.error, self.state = result, error, state
-        self._over.set()
 
 
-class Side:
-    """Asks the helper process one thing after another. Every method returns at once and may be
-    called from any thread."""
+class Helper:
+    """Asks a helper process one thing after another. Every method returns at once and may be called
+    from any thread."""
 
     def __init__(self, command: Sequence[str] = WORKER) -> None:
-        """command: the helper process, which reads and writes JSON lines (see side_worker)."""
+        """command: the helper process, which reads and writes JSON lines."""
         self._command = command
-        self._wake = threading.Condition()
+        self.queue = Queue(self._end_current)
+        self._wake = self.queue.wake
         self._errands: OrderedDict[str, Errand] = OrderedDict()
-        self._queue: list[Errand] = []
-        self._current: Errand | None = None
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._seconds: dict[str, float] = {}
-        self._closed = False
 
     def ask(
-        self, name: str, payload: Mapping[str, Any], *, kind: str = "", size: int = 1, of: str = ""
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        kind: str = "",
+        size: int = 1,
+        of: str = "",
+        title: str = "",
+        urgent: bool = False,
+        lasting: bool = False,
     ) -> Errand:
-        """The errand of this name and payload: the one there is, however it ended (``forget`` it to
-        try again), else a new one.
+        """The errand of this task and these settings: the one there is, however it ended
+        else a new one where there is none, or it was
+        forgotten.
 
         kind, size: what its duration depends on, to tell the time left: seconds are taken as
         proportional to ``size`` within a kind. of: what else it depends on, such as the state of a
-        file.
+        file. title, urgent, lasting: of the ticket.
         """
-        key = json.dumps([name, payload, of], sort_keys=True)
+        key = json.dumps([name, settings, of], sort_keys=True)
         with self._wake:
             known = self._errands.get(key)
-            if known is not None:
+            if known is not None and not known.forgotten:
+                known.watch()
                 return known
             rate = self._seconds.get(f"{name} {kind}")
             errand = Errand(
-                name, payload, kind=kind, size=size, expected=None if rate is None else rate * size
+                name,
+                settings,
+                kind=kind,
+                size=size,
+                title=title,
+                expected=None if rate is None else rate * size,
+                urgent=urgent,
+                lasting=lasting,
+                queue=self.queue,
             )
             self._errands[key] = errand
             self._drop_oldest()
-            self._queue.append(errand)
             self._start()
-            self._wake.notify_all()
+            self.queue.put(errand)
         return errand
-
-    def forget(self, errand: Errand) -> None:
-        """Ask anew next time; nothing happens to one that is on its way."""
-        with self._wake:
-            for key in [
-                key for key, known in self._errands.items() if known is errand and errand.over
-            ]:
-                del self._errands[key]
-
-    def cancel(self, errand: Errand) -> None:
-        """Take it out of the queue, or end the process that works on it; the next errand gets a new
-        process."""
-        with self._wake:
-            if errand in self._queue:
-                self._queue.remove(errand)
-                errand.end("cancelled")
-            elif errand is self._current and not errand.over:
-                errand.end("cancelled")
-                self._kill()
 
     def close(self) -> None:
         """End the process and everything that waits for it."""
         with self._wake:
-            self._closed = True
-            for errand in [*self._queue, *([self._current] if self._current else [])]:
-                if not errand.over:
-                    errand.end("cancelled")
-            self._queue.clear()
+            self.queue.close()
             self._kill()
-            self._wake.notify_all()
 
     def _start(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="cdp-side", daemon=True)
+            self._thread = threading.Thread(target=self._serve, name="cdp-helper", daemon=True)
             self._thread.start()
 
     def _drop_oldest(self) -> None:
         over = [key for key, errand in self._errands.items() if errand.over]
         for key in over[: max(0, len(over) - KEPT)]:
             del self._errands[key]
+
+    def _end_current(self, ticket: Ticket) -> None:
+        """The next errand gets a new process."""
+        ticket.end("cancelled")
+        self._kill()
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -181,45 +158,36 @@ class Side:
     def _serve(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._closed or self._queue)
-                if self._closed:
+                self._wake.wait_for(lambda: self.queue.closed or len(self.queue))
+                if self.queue.closed:
                     return
-                errand = self._current = self._queue.pop(0)
-                errand.state, errand.began = "running", time.monotonic()
+                errand = self.queue.take()
+            if not isinstance(errand, Errand):
+                continue
             try:
                 self._run(errand)
             except OSError as error:
                 logger.warning("helper process: %s", error)
-                if not errand.over:
-                    errand.end("failed", error=GONE)
-            with self._wake:
-                self._current = None
+                errand.end("failed", error=GONE)
 
     def _run(self, errand: Errand) -> None:
         """Hand it to the process and follow what that says, to the end of either."""
         process = self._alive()
         assert process.stdin is not None and process.stdout is not None  # both are pipes
-        _write(process.stdin, {"task": errand.name, "payload": errand.payload})
+        _say(process.stdin, {"task": errand.name, "settings": errand.settings})
         for line in process.stdout:
-            said = json.loads(line)
-            if "share" in said:
-                errand.share, errand.words = float(said["share"]), str(said["words"])
+            answer = json.loads(line)
+            if "share" in answer:
+                errand.share, errand.words = float(answer["share"]), str(answer["words"])
                 continue
-            if errand.over:
-                return
-            if "error" in said:
-                errand.end("failed", error=str(said["error"]))
-            else:
-                self._learn(errand)
-                errand.end("done", result=said["result"])
+            if "error" in answer:
+                errand.end("failed", error=str(answer["error"]))
+            elif not errand.over:
+                self._seconds[errand.kind] = errand.spent / max(errand.size, 1)
+                errand.end("done", result=answer["result"])
             return
         process.wait()
-        if not errand.over:
-            errand.end("failed", error=GONE)
-
-    def _learn(self, errand: Errand) -> None:
-        assert errand.began is not None  # it ran
-        self._seconds[errand.kind] = (time.monotonic() - errand.began) / max(errand.size, 1)
+        errand.end("failed", error=GONE)
 
     def _alive(self) -> subprocess.Popen[str]:
         """The process, started where there is none."""
@@ -240,6 +208,49 @@ class Side:
             return self._process
 
 
-def _write(pipe: IO[str], message: Mapping[str, Any]) -> None:
+def serve(tasks: Mapping[str, Task[Any, Any]]) -> int:
+    """The helper process: answers until standard input ends. What libraries print goes to standard
+    error; the answers have standard output to themselves."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    give_way()
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="watch", daemon=True).start()
+    for line in sys.stdin:
+        question = json.loads(line)
+        _say(answers, answer(tasks, question["task"], question["settings"], answers))
+    return 0
+
+
+def answer(
+    tasks: Mapping[str, Task[Any, Any]],
+    name: str,
+    settings: Mapping[str, Any],
+    answers: IO[str] | None = None,
+) -> dict[str, Any]:
+    """Do one task; its result or its failure, as the asker reads it."""
+
+    def tell(progress: Progress) -> None:
+        if answers is not None:
+            _say(answers, {"share": progress.share, "words": session.words})
+
+    session = Session(on_progress=tell)
+    try:
+        task = tasks[name]
+        result = task.do(parse(task.config, settings), session)
+        return {"result": None if task.encode is None else task.encode(result)}
+    except Exception as error:  # the process outlives every failure, and the asker is told
+        logger.exception("task %s failed", name)
+        return {"error": sentence(error)}
+
+
+def _end_with(parent: int) -> None:
+    """End in the middle of a task whose asker is gone: its answer would reach nobody, and it costs
+    a core."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(0)
+
+
+def _say(pipe: IO[str], message: Mapping[str, Any]) -> None:
     pipe.write(json.dumps(message) + "\n")
     pipe.flush()

@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 from cdp.config.knobs import Frozen, parse
 from cdp.data.names import valid_name
 from cdp.files.atomic import refuse_existing
+from cdp.files.cache import Cached
 from cdp.work.session import Session
 
 C = TypeVar("C", bound=Frozen)
@@ -37,6 +38,16 @@ class lazy:  # noqa: N801 - reads as a function does
         return self.load()(*args, **named)
 
 
+def fields(where: str) -> Callable[[Frozen], Any]:
+    """``lazy(where)`` called with the fields of a config by their names."""
+    return lambda config: lazy(where)(**dict(config))
+
+
+def fields_and_report(where: str) -> Callable[[Frozen, Session], Any]:
+    """The same for work that takes the share that is done to ``report``."""
+    return lambda config, session: lazy(where)(**dict(config), report=session.share)
+
+
 def _nothing(*_: Any) -> None:
     return None
 
@@ -44,9 +55,14 @@ def _nothing(*_: Any) -> None:
 @dataclass(frozen=True)
 class Task(Generic[C, R]):
     """title: for people. run: does it, and returns the result; raises Cancelled where it was
-    stopped, Halted where it ended itself. where: in the app's own process, in a helper process, or
-    as a background run that outlives the app. check: raises CdpError where what the settings name
-    is not here or does not fit.
+    stopped, Halted where it ended itself. cached: the result where it lies in the cache, and then
+    ``run`` may be left out. where: in the app's own process, in a helper process, or as a
+    background run that outlives the app. check: raises CdpError where what the settings name is not
+    here or does not fit.
+
+    Of the helpers: lane: the process that does it; urgent: goes before what is not; lasting: goes
+    on where no page waits for it any more; encode: the result in JSON, None where the asker finds
+    it in the cache.
 
     Of background runs: makes: what it makes outside the run's folder, in words; place: where that
     goes under a name, None for a task that keeps all in the run; taken: names that are in use
@@ -57,14 +73,26 @@ class Task(Generic[C, R]):
     name: str
     title: str
     config: type[C]
-    run: Callable[[C, Session], R]
+    run: Callable[[C, Session], R] | None = None
+    cached: Callable[[C], Cached[R]] | None = None
     where: Literal["live", "helper", "background"] = "background"
+    lane: str = "looks"
+    urgent: bool = False
+    lasting: bool = False
+    encode: Callable[[R], Any] | None = None
     check: Callable[[C], object] = _nothing
     makes: str = ""
     place: Callable[[str, C], Path | None] = _nothing
     taken: Callable[[], set[str]] = set
     named: bool = False
     discard: Callable[[str, C, Path], object] = _nothing
+
+    def do(self, config: C, session: Session) -> R:
+        """The result: computed, or found in the cache."""
+        if self.run is not None:
+            return self.run(config, session)
+        assert self.cached is not None, f"task {self.name} has nothing to run"
+        return self.cached(config).get(session.share)
 
     def name_config(self, name: str, config: C) -> C:
         """The settings of a run of this name. Raises InputError where it is no name."""

@@ -138,7 +138,7 @@ def _in_turn(
             journal=journal,
         )
         with Sampler(run.folder / RESOURCES):
-            ending = _ending(lambda: tasks[run.kind].run(run.config, session))
+            ending = _ending(lambda: tasks[run.kind].do(run.config, session))
         journal.close()
         _free_device()
         return ending

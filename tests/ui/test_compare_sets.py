@@ -27,7 +27,7 @@ def _server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     served(monkeypatch)
     side.clear()
     yield
-    for kind in ("maps", "looks"):
+    for kind in ("maps", "looks", "now"):
         side(kind).close()
     side.clear()
 

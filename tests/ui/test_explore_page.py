@@ -25,7 +25,7 @@ def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     served(monkeypatch)
     side.clear()
     yield
-    for kind in ("maps", "looks"):
+    for kind in ("maps", "looks", "now"):
         side(kind).close()
     side.clear()
 

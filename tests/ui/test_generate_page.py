@@ -20,8 +20,7 @@ from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain
 from cdp.values.types import Frame, LiveResult
-from cdp.work.engine import Engine
-from cdp.work.jobs import Job
+from cdp.work.live import Engine, Job
 from tests.ui.pages import APP, opened, ran, served
 from tests.ui.test_form import BAD
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler

@@ -22,7 +22,8 @@ from cdp.tasks.lab_images import save_upload
 from cdp.ui.kit.ask import side, withdraw
 from cdp.ui.lab import result
 from cdp.values.types import usual_budget
-from cdp.work.helper import Errand, Side
+from cdp.work.helper import Errand, Helper
+from cdp.work.ticket import Queue, Ticket
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
 from tests.ui.pages import opened, served
 
@@ -43,14 +44,14 @@ def world(
     st.cache_data.clear()
     if "helped" not in request.fixturenames:
         monkeypatch.setattr(
-            "cdp.ui.kit.ask.Side",
-            lambda: Side([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]),
+            "cdp.ui.kit.ask.Helper",
+            lambda: Helper([sys.executable, "-c", "import sys; [None for _ in sys.stdin]"]),
         )
         monkeypatch.setattr(result, "PATIENCE", 0.0)
     side.clear()
     make_world()
     yield
-    side("looks").close()
+    side("now").close()
     side.clear()
 
 
@@ -254,24 +255,20 @@ def test_a_data_set_without_test_images_says_where_they_go() -> None:
 
 
 def test_only_what_waits_or_would_take_long_is_taken_back() -> None:
-    class Helper:
-        def __init__(self) -> None:
-            self.said: list[str] = []
+    def withdrawn(state: Any, *, spent: float = 0.0, expected: float | None = None) -> bool:
+        cancelled: list[Ticket] = []
+        queue = Queue(cancelled.append)
+        errand = Errand("lab", {}, expected=expected, queue=queue)
+        if state == "queued":
+            queue.put(errand)
+        else:
+            queue.current = errand
+            errand.state, errand.began = state, time.monotonic() - spent
+        withdraw(errand)
+        return errand.state == "cancelled" or cancelled == [errand]
 
-        def cancel(self, errand: Errand) -> None:
-            self.said.append("cancel")
-
-        def forget(self, errand: Errand) -> None:
-            self.said.append("forget")
-
-    def said(state: Any, *, spent: float = 0.0, expected: float | None = None) -> list[str]:
-        helper, errand = Helper(), Errand("lab", {}, expected=expected)
-        errand.state, errand.began = state, None if state == "queued" else time.monotonic() - spent
-        withdraw(helper, errand)  # type: ignore[arg-type]
-        return helper.said
-
-    assert said("queued") == ["cancel", "forget"]
-    assert said("running", spent=0.1, expected=1.0) == []
-    assert said("running", spent=1.0, expected=60.0) == ["cancel", "forget"]
-    assert said("running", spent=0.5) == []
-    assert said("running", spent=19.0) == ["cancel", "forget"]
+    assert withdrawn("queued")
+    assert not withdrawn("running", spent=0.1, expected=1.0)
+    assert withdrawn("running", spent=1.0, expected=60.0)
+    assert not withdrawn("running", spent=0.5)
+    assert withdrawn("running", spent=19.0)

@@ -12,13 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from cdp.data.sets import open_set, save_set
 from cdp.paths import models_dir
-from cdp.tasks.helper import _answer
 from cdp.tasks.live import live
 from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
+from cdp.tasks.registry import TASKS
 from cdp.ui.data.sets import choices as data_sets
 from cdp.ui.kit.choices import info_of, read_choices
-from cdp.work.engine import Engine
-from cdp.work.helper import Errand
+from cdp.work.helper import Errand, answer
+from cdp.work.live import Engine
 from tests.robust import tiny
 from tests.tasks.unconditional_world import (
     DATASET,
@@ -40,21 +40,15 @@ class AtOnce:
 
     def ask(self, name: str, payload: Mapping[str, Any], *, of: str = "", **_: Any) -> Errand:
         key = f"{name} {payload} {of}"
-        if key not in self.errands:
+        if key not in self.errands or self.errands[key].forgotten:
             errand = self.errands[key] = Errand(name, payload)
-            answer = _answer(name, payload, lambda share, words: None)
+            reply = answer(TASKS, name, payload)
             (
-                errand.end("failed", error=answer["error"])
-                if "error" in answer
-                else errand.end("done", result=answer["result"])
+                errand.end("failed", error=reply["error"])
+                if "error" in reply
+                else errand.end("done", result=reply["result"])
             )
         return self.errands[key]
-
-    def cancel(self, errand: Errand) -> None:
-        raise AssertionError("everything is answered at once, so there is nothing to cancel")
-
-    def forget(self, errand: Errand) -> None:
-        self.errands = {key: known for key, known in self.errands.items() if known is not errand}
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import sys
 from cdp import paths
 from cdp.config.generate import GenerateConfig
 from cdp.ui.generate.live import status_line
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 APP = str(paths.ROOT / "app.py")
 

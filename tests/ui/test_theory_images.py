@@ -77,7 +77,7 @@ def test_what_is_not_measured_yet_is_asked_of_the_helper_and_then_lands_on_the_m
     assert not alts(app)
     assert not app.error
     (errand,) = side("looks")._errands.values()
-    assert errand.payload == {"what": "images", "name": "mine", "encoder": "pixels"}
+    assert errand.settings == {"name": "mine", "encoder": "pixels"}
     assert errand.wait(60) and errand.error is None
     ran(app)
     assert "mine is as separable as real images, c = " in alt(app)
@@ -187,7 +187,7 @@ def test_another_set_is_chosen_and_what_nobody_waits_for_is_taken_back() -> None
     ran(box.select("fashion-mnist:test"))
     assert address(app)["set"] == "fashion-mnist:test"
     last = list(side("looks")._errands.values())[-1]
-    assert last.payload["name"] == "fashion-mnist:test" and last is not first
+    assert last.settings["name"] == "fashion-mnist:test" and last is not first
 
 
 def test_a_set_that_is_damaged_says_so_where_the_map_would_be() -> None:

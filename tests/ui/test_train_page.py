@@ -239,7 +239,7 @@ def test_drawing_the_page_imports_neither_torch_nor_mlflow() -> None:
     script = (
         f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
         " default_timeout=60).run()\napp.switch_page('pages/train.py')\napp.run()\nassert not"
-        " app.exception\nfrom cdp.ui.kit.ask import side\nside('looks').close()\nassert not"
+        " app.exception\nfrom cdp.ui.kit.ask import side\nside('now').close()\nassert not"
         " {'torch', 'mlflow', 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules),"
         " 'imported'\n"
     )

@@ -36,7 +36,7 @@ def world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for run in list_runs():
             stop(run.id)
         until(lambda: all(run.over for run in list_runs()))
-    for kind in ("maps", "looks"):
+    for kind in ("maps", "looks", "now"):
         side(kind).close()
     side.clear()
 

@@ -12,7 +12,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.models.encoders import Listed
 from cdp.ui.kit.choices import Choices, ModelEntry
 from cdp.values.types import ArmReport, Frame, Interval, JudgeView, LiveResult
-from cdp.work.engine import Engine
+from cdp.work.live import Engine
 
 CLASSES = ("shirt", "shoe", "bag")
 CATALOG = Choices(

@@ -14,11 +14,12 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.config.registry import require_kind
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
-from cdp.tasks.registry import TASKS, task_of
+from cdp.tasks.registry import TASKS
 from cdp.work.launch import free_name, launch
 from cdp.work.records import get_run, list_runs
 from tests.work.processes import until
@@ -55,7 +56,7 @@ def finish(run_id: str) -> None:
     (paths.runs_dir() / run_id / "status.json").write_text(json.dumps({"state": "finished"}))
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", CONFIGS)
 def test_a_run_of_every_kind_keeps_its_settings_and_its_name(kind: str) -> None:
     run = get_run(start(kind, "big"))
     assert (run.kind, run.name, run.config) == (kind, "big", CONFIGS[kind])
@@ -67,7 +68,7 @@ def test_a_model_takes_the_name_of_its_run(kind: str) -> None:
     assert config.name == "other"
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", CONFIGS)
 @pytest.mark.parametrize("name", ["", "../x", ".hidden", "a/b", "x" * 200])
 def test_a_name_that_leaves_its_place_is_refused_and_starts_nothing(kind: str, name: str) -> None:
     with pytest.raises(InputError, match="name"):
@@ -89,7 +90,7 @@ def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(
         InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"
     ):
-        task_of("bake")
+        require_kind("bake")
 
 
 def test_a_run_of_a_kind_of_tomorrow_is_listed_as_failed_with_the_reason(cdp_home: Path) -> None:

@@ -16,7 +16,7 @@ from cdp.ui.compare.result import Shown
 from cdp.ui.compare.strips import strips_html
 from cdp.ui.components.map import Card, embedding_map, load_thumbs
 from cdp.ui.explore.data import embedding, map_key, thumbs
-from cdp.ui.kit.ask import Waiting, waiting
+from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.words import plain
 from cdp.values.types import Embedding
 from cdp.work.failures import sentence
@@ -128,7 +128,7 @@ def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:
 def _drawn(config: ExploreConfig) -> None:
     pending = Waiting()
     shown, drawn = embedding(config, pending)
-    waiting(pending.errands, key="compare_map_wait")
+    pending.show("compare_map_wait")
     if shown is None or drawn is None:
         st.skeleton(height=MAP_PX)
         return

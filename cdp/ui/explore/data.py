@@ -13,7 +13,7 @@ from cdp.tasks import atlas, mapped, measuring
 from cdp.tasks.closeup import Closeup
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
 from cdp.ui.components.map import Thumbs
-from cdp.ui.kit.ask import Kind, Waiting, remembered
+from cdp.ui.kit.ask import Waiting, remembered
 from cdp.ui.kit.images import showable
 from cdp.values.types import Embedding, MapQuality
 
@@ -27,14 +27,13 @@ def ask_map(
     config: ExploreConfig,
     what: str,
     *,
-    process: Kind = "looks",
     size: int = 0,
 ) -> None:
     """Ask for what depends on a map's config. size: its points, where fewer than asked for are
     there."""
     payload = config.model_dump(mode="json")
     size, of = size or config.points, map_key(config)
-    pending.ask(title, name, payload, process=process, what=what, size=size, of=of)
+    pending.ask(title, name, payload, what=what, size=size, of=of)
 
 
 def map_key(config: ExploreConfig) -> str:
@@ -60,7 +59,7 @@ def embedding(
         return None, None
     if config.method == "umap":
         what, size = f"umap {config.dims}", len(stand_in)
-        ask_map(pending, "UMAP", "embed", config, what, process="maps", size=size)
+        ask_map(pending, "UMAP", "umap", config, what, size=size)
     else:
         ask_map(pending, "PCA", "embed", config, f"pca {config.encoder}")
     return stand_in, first
@@ -84,7 +83,7 @@ def quality(config: ExploreConfig, pending: Waiting) -> MapQuality | None:
     """How far the map can be trusted; asked for where it is not known."""
     known = _remembered("quality", config, lambda: atlas.quality_of(config).known())
     if known is None:
-        ask_map(pending, "Checking the map", "quality", config, config.method, process="maps")
+        ask_map(pending, "Checking the map", "quality", config, config.method)
     return known
 
 

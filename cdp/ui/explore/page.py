@@ -11,7 +11,7 @@ from cdp.config.explore import ExploreConfig
 from cdp.errors import CdpError
 from cdp.ui.explore import keep, mapview, numbers
 from cdp.ui.explore.state import VIEWS, Explored
-from cdp.ui.kit.ask import side
+from cdp.ui.kit.ask import ask
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
@@ -80,5 +80,5 @@ def empty(choices: Choices) -> None:
             "Figures are computed in the full feature space, never on the map, and each has an"
             " interval."
         )
-    side("looks").ask("ready", {})
-    side("maps").ask("warm", {})
+    ask("ready", {})
+    ask("warm", {})

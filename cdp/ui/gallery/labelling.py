@@ -23,7 +23,7 @@ from cdp.tasks.pseudo_labels import (
     sentences,
 )
 from cdp.ui.gallery.parts import go
-from cdp.ui.kit.ask import side, waiting
+from cdp.ui.kit.ask import ask, waiting
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 
@@ -139,9 +139,9 @@ def _under_way(name: str, done: Callable[[str], None]) -> None:
     if name not in _asked():
         return
     payload, click = _asked()[name]
-    errand = side("looks").ask("pseudo_label", payload, of=click)
+    errand = ask("pseudo_label", payload, title=f"Labelling {name}", of=click)
     if errand.state != "done":
-        waiting([(f"Labelling {name}", "looks", errand)], key="labelling_wait")
+        waiting([errand], key="labelling_wait")
         return
     del _asked()[name]
     st.toast(f"{plain(errand.result['name'])}: {errand.result['count']:,} images have labels")

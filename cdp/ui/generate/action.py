@@ -12,7 +12,7 @@ from cdp.ui.generate.form import Generation
 from cdp.ui.kit.engine import engine
 from cdp.values.text import duration
 from cdp.work.cost import kind
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 LIVE_LIMIT = 1000
 """Larger sets are made by a process of their own, which outlives the browser and the app."""

@@ -15,7 +15,7 @@ from cdp.ui.generate.film import step_of, strip
 from cdp.ui.kit.images import GAIN, difference, sprite
 from cdp.values.text import class_name, share_text
 from cdp.values.types import Frame, LiveResult
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 _SIGNS = {sign.name: sign for sign in (GUIDED, UNGUIDED, NEUTRAL)}
 

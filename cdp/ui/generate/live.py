@@ -19,7 +19,7 @@ from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
 from cdp.values.text import counted, duration
 from cdp.values.types import Frame
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 POLL_SECONDS = 0.25
 PAGE = 64

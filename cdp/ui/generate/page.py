@@ -13,7 +13,7 @@ from cdp.ui.generate.results import results
 from cdp.ui.generate.saving import take_away
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.sheet import settings_from_png
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 
 def left_column(held: Generation, catalog: Choices) -> None:

@@ -11,7 +11,7 @@ from cdp.reports.exports import to_csv as to_csv
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.values.text import interval_text
 from cdp.values.types import ArmReport, Interval, LiveResult
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 IDENTICAL = (
     "Guided and unguided images are identical so far: guidance has changed no pixel, as its window"

@@ -16,7 +16,7 @@ from cdp.ui.kit.sheet import MAX_IMAGES, sheet_png
 from cdp.ui.kit.words import plain
 from cdp.values.types import LiveResult
 from cdp.work.failures import sentence
-from cdp.work.jobs import Job
+from cdp.work.live import Job
 
 _SAVED, _NOT_SAVED, _UNLABELLED, _LABELLED = (
     "saved_set",

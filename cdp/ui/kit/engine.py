@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.work.engine import Engine
+from cdp.work.live import Engine
 from cdp.work.task import lazy
 
 

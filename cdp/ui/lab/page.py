@@ -13,7 +13,7 @@ from cdp.config.lab import REACH, LabConfig, budgets, rounded
 from cdp.data.registry import load_split
 from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
-from cdp.ui.kit.ask import side
+from cdp.ui.kit.ask import ask
 from cdp.ui.kit.choices import Classifier, read_choices
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.widgets import bound
@@ -90,7 +90,7 @@ def _results(
                 "Upload a PNG on the left; the models see it exactly as they see their own test"
                 " images."
             )
-        side("looks").ask("ready", {})
+        ask("ready_now", {})
         return
     _budget(held, rounded(REACH * budget))
     try:

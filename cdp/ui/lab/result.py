@@ -13,7 +13,7 @@ import streamlit as st
 from cdp.config.lab import LabConfig
 from cdp.figures.palette import Sign, named_signs
 from cdp.tasks import lab
-from cdp.ui.kit.ask import Kind, side, take_back, waiting
+from cdp.ui.kit.ask import ask, take_back, waiting
 from cdp.ui.kit.markup import Html, heading, image, joined, tag
 from cdp.ui.kit.pictures import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.words import plain
@@ -34,7 +34,6 @@ KEPT = 8
 """Results of earlier settings that a session holds, to show them faded until the new ones are
 there."""
 _LAST = "lab_last"
-Awaited = list[tuple[str, Kind, Errand]]
 
 
 @dataclass
@@ -69,21 +68,6 @@ def answered(questions: Sequence[Question]) -> None:
     take_back("lab", [*attacks, *searches])
 
 
-def pending(questions: Sequence[Question]) -> tuple[Awaited, Awaited]:
-    """(attacks, searches) that are awaited, each with its title."""
-    attacks: Awaited = [
-        (f"Attacking {one.title}", "looks", one.errand)
-        for one in questions
-        if one.result is None and one.errand is not None
-    ]
-    searches: Awaited = [
-        (f"Smallest budget of {one.title}", "looks", one.search)
-        for one in questions
-        if one.smallest is None and one.search is not None
-    ]
-    return attacks, searches
-
-
 def _attack(question: Question) -> Errand | None:
     question.result = lab.attack_of(question.config, question.subject).known()
     if question.result is None:
@@ -101,13 +85,14 @@ def _search(question: Question) -> Errand | None:
 def _ask(question: Question, *, search: bool) -> Errand:
     config, subject = question.config, question.subject
     key = (lab.smallest_of if search else lab.attack_of)(config, subject).key
-    payload = {
+    settings = {
         "config": config.model_dump(mode="json") | ({"epsilon": None} if search else {}),
         "search": search,
     }
-    return side("looks").ask(
-        "lab", payload, kind=f"{subject.weights} {search}", size=config.steps, of=key
-    )
+    verb = "Smallest budget of" if search else "Attacking"
+    what = f"{subject.weights} {search}"
+    title = f"{verb} {question.title}"
+    return ask("lab", settings, title=title, what=what, size=config.steps, of=key)
 
 
 def draw(
@@ -119,7 +104,8 @@ def draw(
     from cdp.ui.components.chart import load_plotly
 
     load_plotly()
-    attacks, searches = pending(questions)
+    attacks = [one.errand for one in questions if one.result is None and one.errand is not None]
+    searches = [one.search for one in questions if one.smallest is None and one.search is not None]
     signs = named_signs([question.title for question in questions])
     with st.container(height=ROOM_PX + ruler_px(len(questions)), border=False, key="lab_slot"):
         # Each in a place of its own: two fragments that take turns in one place would be one to the

@@ -3,7 +3,6 @@ trainings asked of the helper process."""
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ import streamlit as st
 
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
-from cdp.ui.kit.ask import side
+from cdp.ui.kit.ask import ask
 from cdp.ui.theory.form import relevant
 from cdp.ui.theory.state import PLAIN
 from cdp.work.helper import Errand
@@ -165,7 +164,7 @@ def ask_points(config: TheoryConfig, what: What) -> Errand:
     """Have the trainings done by the helper process; those that this session asked for before and
     nobody wants any more are taken back."""
     payload = {"what": what, "config": config.model_dump(mode="json")}
-    errand = side("looks").ask("theory", payload, kind=f"{what} {config.dim}")
+    errand = ask("theory_points", payload, what=f"{what} {config.dim}")
     take_back([errand])
     return errand
 
@@ -175,15 +174,14 @@ def take_back(wanted: Sequence[Errand]) -> None:
     long that little is left."""
     for errand in st.session_state.get(_ASKED, ()):
         if errand not in wanted and not errand.over and _worth_ending(errand):
-            side("looks").cancel(errand)
-            side("looks").forget(errand)
+            errand.cancel()
+            errand.forget()
     st.session_state[_ASKED] = list(wanted)
 
 
 def _worth_ending(errand: Errand) -> bool:
     left = errand.seconds_left
-    spent = 0.0 if errand.began is None else time.monotonic() - errand.began
-    return errand.state == "queued" or (left if left is not None else spent) > RELOAD
+    return errand.state == "queued" or (left if left is not None else errand.spent) > RELOAD
 
 
 @st.cache_resource(show_spinner=False)

@@ -14,7 +14,7 @@ from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
 from cdp.config.titles import TITLES
 from cdp.tasks.theory_images import Place
 from cdp.tasks.theory_words import caveats, place_rows, unplaced
-from cdp.ui.kit.ask import side, waiting
+from cdp.ui.kit.ask import ask, waiting
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.words import plain
 from cdp.ui.theory import data
@@ -69,11 +69,14 @@ def images(held: Theory, config: TheoryConfig, choices: Choices) -> None:
     name, encoder = set_of(held, choices), encoder_of(held, choices)
     found = data.place(name, encoder)
     if found is None:
-        errand = side("looks").ask(
-            "theory", {"what": "images", "name": name, "encoder": encoder}, kind=f"images {encoder}"
+        errand = ask(
+            "theory_place",
+            {"name": name, "encoder": encoder},
+            title=f"Measuring {name}",
+            what=encoder,
         )
         data.take_back([errand])
-        waiting([(f"Measuring {name}", "looks", errand)], key="theory_images_wait")
+        waiting([errand], key="theory_images_wait")
         st.skeleton(height=420)
         return
     data.take_back([])

@@ -220,7 +220,7 @@ def _later(config: TheoryConfig, what: What, *, missing: bool) -> What | None:
         return None
     if not trained(config):
         return what
-    waiting([("Training classifiers", "looks", data.ask_points(config, what))], key="theory_wait")
+    waiting([data.ask_points(config, what)], key="theory_wait")
     return None
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from cdp.config.train import TrainConfig
 from cdp.data.mixing import steps_per_epoch
-from cdp.ui.kit.ask import side
+from cdp.ui.kit.ask import ask
 from cdp.ui.kit.words import plain
 from cdp.values.text import bytes_text, duration
 from cdp.work.helper import Errand
@@ -50,19 +50,20 @@ def _asked(config: TrainConfig) -> Errand:
     of the queue."""
     # Seeds change no cost, so one more seed asks for nothing.
     payload = config.model_copy(update={"seed": 0, "subset_seed": 0}).model_dump(mode="json")
-    looks = side("looks")
-    errand = looks.ask("estimate", payload, kind=f"{config.architecture} {config.batch}")
+    what = f"{config.architecture} {config.batch}"
+    errand = ask("estimate", payload, what=what)
     if errand.state == "cancelled":  # by another tab that has gone on to other settings
-        looks.forget(errand)
-        errand = looks.ask("estimate", payload, kind=f"{config.architecture} {config.batch}")
+        errand.forget()
+        errand = ask("estimate", payload, what=what)
     before: Errand | None = st.session_state.get(_KEY)
     if before is not None and before is not errand and before.state == "queued":
-        looks.cancel(before)
+        before.cancel()
     st.session_state[_KEY] = errand
     return errand
 
 
 def _wait(errand: Errand, config: TrainConfig) -> None:
+    errand.watch()
     st.caption("Measuring a training step on this machine")
     if errand.over:
         st.rerun()
@@ -77,8 +78,7 @@ def _draw(errand: Errand, seeds: int) -> None:
         "Measure again",
         key="train_measure",
         type="tertiary",
-        on_click=side("looks").forget,
-        args=(errand,),
+        on_click=errand.forget,
     )
 
 

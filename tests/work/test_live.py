@@ -15,8 +15,7 @@ from cdp.config.generate import GenerateConfig, Sampler
 from cdp.errors import CdpError, InputError
 from cdp.values.types import Frame, LiveResult
 from cdp.work.cost import Speed
-from cdp.work.engine import Engine
-from cdp.work.jobs import FRAME_BYTES, Job
+from cdp.work.live import FRAME_BYTES, Engine, Job
 from tests.work.fakes import FakeLive, make_frame, make_result
 
 CONFIG = GenerateConfig(count=4, sampler=Sampler(steps=5))
@@ -61,7 +60,7 @@ def test_a_job_ends_done_with_every_frame_in_order_and_a_complete_result(make: M
     )
     assert [frame.i for frame in job.frames] == [1, 2, 3, 4, 5]
     assert job.result.complete
-    assert job.submitted <= job.started <= job.finished
+    assert job.asked <= job.started <= job.finished
 
 
 def test_jobs_of_two_tabs_submitted_at_once_run_one_after_the_other_each_with_its_own_images(

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from cdp.config.generate import GenerateConfig
 from cdp.errors import Cancelled, CdpError
 from cdp.values.types import Frame, LiveResult
-from cdp.work.cost import Speed
+from cdp.work.cost import Speed, Tick
 from cdp.work.failures import sentence
-from cdp.work.jobs import Job
+from cdp.work.ticket import Queue, Ticket
 
 WAITING = 8
 KEPT = 8
 """Finished jobs that can still be found by id; their frames are held that long."""
 
+FRAME_BYTES = 64 * 2**20
+"""Images of frames that one job may hold. A job that would need more keeps evenly spaced steps and
+the last of each batch."""
+
+_RECENT = 8
 _TRIAL_STEPS = (2, 8)
 """Steps of the trial runs of a warm-up: a short one to fill caches, one that is timed."""
 _TRIAL_IMAGES = 64
@@ -37,6 +43,87 @@ class Live(Protocol):
     def __call__(
         self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
     ) -> Iterator[Frame | LiveResult]: ...
+
+
+class Job(Ticket):
+    """A generation in the engine: what was asked, where it stands, what it has shown so far."""
+
+    result: LiveResult | None
+
+    def __init__(
+        self,
+        config: GenerateConfig,
+        *,
+        compare: bool,
+        expected: float | None = None,
+        queue: Queue | None = None,
+    ) -> None:
+        super().__init__("Generation", expected=expected, queue=queue)
+        self.id = uuid.uuid4().hex[:12]
+        self.config, self.compare = config, compare
+        self._asked_to_stop = threading.Event()
+        self._frames: list[Frame] = []
+        self._stride = 1
+        self._done, self._total = 0, 0
+        self._times: list[tuple[float, bool]] = []
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The steps shown so far, oldest first."""
+        with self._lock:
+            return tuple(self._frames)
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps taken, 0..1."""
+        with self._lock:
+            return self._done / self._total if self._total else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From the pace of the last steps, before those from what such jobs cost here; None while
+        that is unknown."""
+        with self._lock:
+            if self.over:
+                return 0.0
+            times = [when for when, _ in self._times[-_RECENT - 1 :]]
+            if len(times) >= 2:
+                pace = (times[-1] - times[0]) / (len(times) - 1)
+                return max(0.0, pace * (self._total - self._done) - (time.monotonic() - times[-1]))
+            return None if self.expected is None else max(0.0, self.expected - self.spent)
+
+    def cancel(self) -> None:
+        """In the queue: it leaves at once. Running: it stops at the next step and keeps what is
+        done."""
+        self._asked_to_stop.set()
+        super().cancel()
+
+    def should_stop(self) -> bool:
+        """What the sampler asks before every step."""
+        return self._asked_to_stop.is_set()
+
+    def show(self, frame: Frame) -> None:
+        """The worker has taken one more step."""
+        with self._lock:
+            if not self._frames:
+                size = frame.guided.nbytes + (
+                    0 if frame.unguided is None else frame.unguided.nbytes
+                )
+                self._stride = max(1, -(-size * frame.total // FRAME_BYTES))
+            self._done, self._total = frame.i, frame.total
+            self._times.append((time.monotonic(), frame.loss is not None))
+            ends_batch = frame.i % self.config.sampler.steps == 0
+            if not self._frames or ends_batch or frame.i % self._stride == 0:
+                self._frames.append(frame)
+
+    def ticks(self) -> tuple[list[Tick], float]:
+        """Duration of every step but the first, and the seconds from the last step until now."""
+        with self._lock:
+            steps = [
+                Tick(when - earlier, guided)
+                for (earlier, _), (when, guided) in zip(self._times, self._times[1:], strict=False)
+            ]
+            return steps, time.monotonic() - self._times[-1][0] if self._times else 0.0
 
 
 class Engine:
@@ -57,11 +144,10 @@ class Engine:
         self._live, self._load = live, load
         self._waiting, self._kept = waiting, kept
         self._speed = speed or Speed()
-        self._wake = threading.Condition()
-        self._queue: deque[Job] = deque()
+        self.queue = Queue(lambda job: None)  # a job asks by itself whether it should stop
+        self._wake = self.queue.wake
         self._jobs: dict[str, Job] = {}
         self._cold: GenerateConfig | None = None
-        self._closed = False
         self._warming = False
         self._thread: threading.Thread | None = None
 
@@ -71,20 +157,18 @@ class Engine:
             config,
             compare=compare,
             expected=self.estimate(config, compare=compare),
-            position=self._position,
-            withdraw=self._withdraw,
+            queue=self.queue,
         )
         with self._wake:
-            if len(self._queue) >= self._waiting:
+            if len(self.queue) >= self._waiting:
                 raise CdpError(
                     f"{self._waiting} generations are waiting already: try again when one of them"
                     " is done, or cancel one"
                 )
             self._start()
-            self._queue.append(job)
+            self.queue.put(job)
             self._jobs[job.id] = job
             self._forget()
-            self._wake.notify_all()
         return job
 
     @property
@@ -114,9 +198,8 @@ class Engine:
         """Cancel everything and end the worker after its current step; waits up to ``timeout``
         seconds for it."""
         with self._wake:
-            self._closed = True
             jobs, thread = list(self._jobs.values()), self._thread
-            self._wake.notify_all()
+            self.queue.close()
         for job in jobs:
             job.cancel()
         if thread is not None:
@@ -124,21 +207,11 @@ class Engine:
 
     def _start(self) -> None:
         """Start the worker at the first use; the caller holds the lock."""
-        if self._closed:
+        if self.queue.closed:
             raise CdpError("the sampling engine is shut down: restart the app")
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="cdp-engine", daemon=True)
             self._thread.start()
-
-    def _position(self, job: Job) -> int:
-        with self._wake:
-            return self._queue.index(job) + 1 if job in self._queue else 0
-
-    def _withdraw(self, job: Job) -> None:
-        with self._wake:
-            if job in self._queue:
-                self._queue.remove(job)
-                job.end("cancelled")
 
     def _forget(self) -> None:
         """Drop the oldest finished jobs beyond the number kept; the caller holds the lock."""
@@ -154,14 +227,13 @@ class Engine:
         """One job, or else one warm-up. A function of its own, so that nothing of a job outlives it
         here."""
         with self._wake:
-            self._wake.wait_for(lambda: self._closed or self._queue or self._cold is not None)
-            if self._closed:
+            self._wake.wait_for(lambda: self._busy() or self._cold is not None)
+            if self.queue.closed:
                 return False
-            job = self._queue.popleft() if self._queue else None
-            cold = None
+            job, cold = self.queue.take(), None
             if job is None:
                 cold, self._cold = self._cold, None
-        if job is not None:
+        if isinstance(job, Job):
             self._run(job)
         elif cold is not None:
             self._warming = True
@@ -171,7 +243,6 @@ class Engine:
 
     def _run(self, job: Job) -> None:
         """Sample one job to its end, whatever that is: the worker outlives every failure."""
-        job.begin()
         try:
             self._sample(job)
         except Cancelled:
@@ -180,6 +251,7 @@ class Engine:
             logger.exception("job %s failed", job.id)
             job.end("failed", error=sentence(error))
         with self._wake:
+            self.queue.current = None
             self._forget()
 
     def _sample(self, job: Job) -> None:
@@ -233,4 +305,4 @@ class Engine:
 
     def _busy(self) -> bool:
         """Whether somebody is waiting for the worker."""
-        return self._closed or bool(self._queue)
+        return self.queue.closed or len(self.queue) > 0
