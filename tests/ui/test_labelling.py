@@ -55,8 +55,7 @@ class AtOnce:
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     served(monkeypatch)
     helper = AtOnce()
-    for module in ("cdp.ui.gallery.labelling", "cdp.ui.kit.ask"):
-        monkeypatch.setattr(f"{module}.side", lambda kind: helper)
+    monkeypatch.setattr("cdp.ui.kit.ask.side", lambda lane: helper)
     make_world()
 
 
