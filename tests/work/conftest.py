@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from cdp.work.tracking_store import Address
+from cdp.work.tracking_store import Store
 
 
 @pytest.fixture(scope="session")
 def mirror_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store. To make its tables takes seconds on a busy machine, so most tests start from
     a copy."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    Address(f"sqlite:///{folder / 'mlflow.db'}", folder, own=True).open()
-    return folder / "mlflow.db"
+    home = tmp_path_factory.mktemp("mirror")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("CDP_HOME", str(home))
+        Store().client()
+    return home / "mlflow" / "mlflow.db"
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from cdp.work.journal import read_journal
-from cdp.work.tracking import Tracker
-from cdp.work.tracking_mirror import params_of
+from cdp.work.tracking import Tracker, params_of
 from tests.work.mirrors import (
     TRAIN,
     client,
