@@ -26,6 +26,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, Literal, get_args, get_origin
 
@@ -170,167 +171,117 @@ def value_text(column: Column, row: Row) -> str:
 def matching(rows: Sequence[Row], text: str) -> list[Row]:
     """The rows for which all terms of ``text`` hold, in their order. Raises InputError that names
     the term that cannot be read."""
-    holds = condition(text)
-    return [row for row in rows if holds(row)]
-
-
-def condition(text: str) -> Condition:
-    """Whether a row passes the filter. Raises InputError as ``matching``."""
     if len(text) > LONGEST:
         raise InputError(f"filter: {len(text):,} characters are too many: use at most {LONGEST:,}")
-    terms, asked = [], False
-    for found in _TERM.finditer(text):
-        if found["value"] or found["compared"] or found["named"]:
-            terms.append(_term(found))
-            asked = asked or _asks_for_archived(found)
-    if not asked:
+    terms, archived = [], False
+    for match in _TERM.finditer(text):
+        key, value = (match["compared"] or match["named"] or "").lower(), match["value"].strip('"')
+        if key or match["value"]:
+            terms.append(_term(match, key, value))
+            archived |= key == "archived" or (key, value.lower()) == ("is", "archived")
+    if not archived:
         terms.append(lambda row: not row.labels.archived)
-    return lambda row: all(term(row) for term in terms)
+    return [row for row in rows if all(term(row) for term in terms)]
 
 
-def _asks_for_archived(found: re.Match[str]) -> bool:
-    key, value = found["compared"] or found["named"] or "", found["value"].strip('"')
-    return key.lower() == "archived" or (key.lower(), value.lower()) == ("is", "archived")
-
-
-def _term(found: re.Match[str]) -> Condition:
+def _term(match: re.Match[str], key: str, value: str) -> Condition:
     """One term, negated where it is. A word in quotes that were not closed counts without them."""
-    key, value = found["compared"] or found["named"], found["value"].strip('"')
-    term = found[0].strip()
-    if key is None:
-        holds = _has(value.lower())
-    elif not value:
+    sign = match["sign"] or ":"
+    try:
+        holds = _compared(key, "=" if sign in ("==", "!=") else sign, value)
+    except InputError as error:
+        raise InputError(f"filter: {match[0].strip()[:60]!r}{error}") from error
+    negations = match["no"].count("-") + match["no"].count("not:") + (sign == "!=")
+    return (lambda row: not holds(row)) if negations % 2 else holds
+
+
+def _compared(key: str, sign: str, value: str) -> Condition:
+    """Raises InputError with what comes behind the term."""
+    word = value.lower()
+    if not key:
+        return lambda row: word in row.words
+    if not value:
         raise InputError(
-            f"filter: {term[:60]!r} has no value: write one behind it, or quotes around it to"
-            " search for the words"
+            " has no value: write one behind it, or quotes around it to search for the words"
         )
-    else:
-        holds = _compared(key, found["sign"] or ":", value, term)
-    negated = (
-        found["no"].count("-") + found["no"].count("not:") + (found["sign"] == "!=")
-    ) % 2 == 1
-    return (lambda row: not holds(row)) if negated else holds
-
-
-def _has(word: str) -> Condition:
-    return lambda row: word in row.words
-
-
-def _compared(key: str, sign: str, value: str, term: str) -> Condition:
-    if key.lower() == "is":
-        return _is(value.lower(), term)
+    if key == "is":
+        return _is(word)
     try:
         column = column_named(key)
     except InputError as error:
-        raise InputError(f"filter: {term[:60]!r}: {error}") from error
-    if column.name == "archived" and value.lower() == "any":
+        raise InputError(f": {error}") from error
+    if (column.name, word) == ("archived", "any"):
         return lambda row: True
-    if sign in ("==", "!="):
-        sign = "="
-    if column.holds in ("number", "percent", "seconds"):
-        return _numbers(column, sign, value.lower(), term)
+    if column.numeric:
+        return _numbers(column, sign, word)
     if column.holds == "time":
-        return _times(column, sign, value, term)
+        return _times(column, sign, value)
     if sign not in (":", "="):
-        raise InputError(
-            f"filter: {term[:60]!r}: {column.name} holds no numbers to compare: write"
-            f" {column.name}:VALUE"
-        )
-    return (
-        _flags(column, value.lower(), term)
-        if column.holds == "flag"
-        else _texts(column, sign, value.lower())
-    )
+        raise InputError(f": {column.name} holds no numbers to compare: write {column.name}:VALUE")
+    return _flags(column, word) if column.holds == "flag" else _texts(column, sign, word)
 
 
-def _is(value: str, term: str) -> Condition:
-    if value in get_args(State):
-        return lambda row: row.state == value
-    if value not in _IS:
-        raise InputError(
-            f"filter: {term[:60]!r}: no run is {value[:40]!r}:"
-            f" {nearest(value, [*_IS, *get_args(State)])}"
-        )
-    return _IS[value]
+def _is(word: str) -> Condition:
+    if word in get_args(State):
+        return lambda row: row.state == word
+    if word not in _IS:
+        choices = nearest(word, [*_IS, *get_args(State)])
+        raise InputError(f": no run is {word[:40]!r}: {choices}")
+    return _IS[word]
 
 
-def _texts(column: Column, sign: str, value: str) -> Condition:
-    read = column.value
+def _texts(column: Column, sign: str, word: str) -> Condition:
+    whole = sign == "=" or column.holds == "tags"
 
     def holds(row: Row) -> bool:
-        found = read(row)
-        texts = [one.lower() for one in (found if isinstance(found, tuple) else (found or "",))]
-        if value in _MISSING and not any(texts):
+        value = column.value(row)
+        texts = [text.lower() for text in (value if isinstance(value, tuple) else (value or "",))]
+        if word in _MISSING and not any(texts):
             return True
-        return (
-            value in texts
-            if sign == "=" or column.holds == "tags"
-            else any(value in one for one in texts)
-        )
+        return word in texts if whole else any(word in text for text in texts)
 
     return holds
 
 
-def _flags(column: Column, value: str, term: str) -> Condition:
-    if value not in _YES_NO:
-        raise InputError(
-            f"filter: {term[:60]!r}: {column.name} is yes or no: write {column.name}:yes"
-        )
-    wanted, read = _YES_NO[value], column.value
-    return lambda row: read(row) is wanted
+def _flags(column: Column, word: str) -> Condition:
+    if word not in _YES_NO:
+        raise InputError(f": {column.name} is yes or no: write {column.name}:yes")
+    return lambda row: column.value(row) is _YES_NO[word]
 
 
-def _times(column: Column, sign: str, value: str, term: str) -> Condition:
+def _times(column: Column, sign: str, value: str) -> Condition:
     """Compared as far as the value goes: a day is equal to all its minutes."""
     if not _TIME.fullmatch(value):
-        raise InputError(
-            f"filter: {term[:60]!r}: {value[:40]!r} is no time: write a day such as 2026-11-24"
-        )
-    wanted, read = value.replace("T", " "), column.value
-    compare = _SIGNS.get(sign, operator.eq)
-    return lambda row: compare(time_text(read(row))[: len(wanted)], wanted)
+        raise InputError(f": {value[:40]!r} is no time: write a day such as 2026-11-24")
+    wanted, compare = value.replace("T", " "), _SIGNS.get(sign, operator.eq)
+    return lambda row: compare(time_text(column.value(row))[: len(wanted)], wanted)
 
 
-def _numbers(column: Column, sign: str, value: str, term: str) -> Condition:
-    read = column.value
-    if value in _MISSING and sign in (":", "="):
-        return lambda row: read(row) is None
-    wanted, step = _number(column, value, term)
-    if sign in _SIGNS:
-        compare = _SIGNS[sign]
-        return lambda row: (found := read(row)) is not None and compare(found, wanted)
+def _numbers(column: Column, sign: str, word: str) -> Condition:
+    if word in _MISSING and sign in (":", "="):
+        return lambda row: column.value(row) is None
+    wanted, step = _number(column, word)
     # Accuracies are read rounded, so they are equal to what rounds to them.
     near = step / 2 if column.holds == "percent" else 0.0
-    return lambda row: (
-        (found := read(row)) is not None and math.isclose(found, wanted, rel_tol=1e-6, abs_tol=near)
-    )
+    equal = partial(math.isclose, rel_tol=1e-6, abs_tol=near)
+    compare, read = _SIGNS.get(sign, equal), column.value
+    return lambda row: (value := read(row)) is not None and compare(value, wanted)
 
 
-def _number(column: Column, value: str, term: str) -> tuple[float, float]:
+def _number(column: Column, word: str) -> tuple[float, float]:
     """A number in the column's unit, and what its last digit counts. Raises InputError for what is
     none."""
-    found = _NUMBER.fullmatch(value)
+    match = _NUMBER.fullmatch(word)
+    units = _SECONDS if column.holds == "seconds" else {"": 1, "%": 1}
     try:
-        digits, over, unit = found.groups() if found else ("", None, "")
-        number = float(digits.replace(",", "")) / float(over or 1)
-        if unit and column.holds == "seconds":
-            number *= _SECONDS[unit]
-        elif unit == "%" and column.holds == "number":
-            number /= 100
-        elif unit and not (unit == "%" and column.holds == "percent"):
-            raise KeyError(unit)
+        digits, over, unit = match.groups() if match else ("", None, "")
+        number = float(digits.replace(",", "")) / float(over or 1) * units[unit]
     except (ValueError, KeyError, ZeroDivisionError) as error:
-        example = (
-            "2h"
-            if column.holds == "seconds"
-            else "50"
-            if column.holds == "percent"
-            else "0.1 or 8/255"
-        )
+        example = {"seconds": "2h", "percent": "50"}.get(column.holds, "0.1 or 8/255")
         raise InputError(
-            f"filter: {term[:60]!r}: {value[:40]!r} is no number for {column.name}: write one such"
-            f" as {example}"
+            f": {word[:40]!r} is no number for {column.name}: write one such as {example}"
         ) from error
+    number /= 100 if unit == "%" and column.holds == "number" else 1
     return number, 10.0 ** -len(digits.partition(".")[2])
 
 

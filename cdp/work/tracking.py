@@ -194,6 +194,7 @@ class Sender:
         """Also where the run was never in MLflow: it is made there then."""
         if get_run(folder.name).over:
             mirror = Mirror(folder, self.store)
+            self.store.client()
             with mirror.alone():
                 run = get_run(folder.name)  # it may have been resumed, and sent, meanwhile
                 if run.over and (read_json(folder / MIRROR) or {}).get("complete") is not True:
@@ -258,6 +259,7 @@ class Mirror:
 
     def send(self, ending: Ending | None = None) -> None:
         """Bring MLflow up to date, and say how the run ended where it has."""
+        self._store.client()  # opened before the lock is taken, as that takes seconds
         with self.alone():
             self.send_alone(ending)
 

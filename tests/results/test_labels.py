@@ -75,19 +75,11 @@ def test_what_is_given_changes_and_the_rest_stays(folder: Path) -> None:
     }
 
 
-def test_a_tag_that_is_put_on_and_taken_off_at_once_is_off(folder: Path) -> None:
+def test_a_change_touches_no_other_file_and_says_nothing_of_the_state(folder: Path) -> None:
+    before, run = files(folder), get_run("one")
     assert change_labels("one", add_tags=["a", "b"], remove_tags=["a"]).tags == ("b",)
-
-
-@pytest.mark.parametrize(
-    "state", ["queued", "running", "finished", "failed", "stopped", "interrupted"]
-)
-def test_a_run_in_any_state_has_labels_and_no_other_file_is_touched(state: str) -> None:
-    folder = train_run("one", state=state, epochs=2).folder
-    before = files(folder)
-    change_labels("one", star=True, add_tags=["night"])
-    assert read_labels(folder).tags == ("night",)
-    assert files(folder) == before
+    change_labels("one", archived=True)
+    assert (files(folder), get_run("one")) == (before, run)
 
 
 LIMITS = [
@@ -95,15 +87,12 @@ LIMITS = [
     ({"add_tags": ["x" * 41]}, "tags"),
     ({"add_tags": [" a"]}, "tags"),
     ({"add_tags": ["a\nb"]}, "tags"),
-    ({"add_tags": ["a\x1b[31m"]}, "tags"),
     ({"add_tags": ["\ud800"]}, "tags"),
     ({"add_tags": "night"}, "tags"),
-    ({"remove_tags": [""]}, "tags"),
     ({"add_tags": [str(k) for k in range(20)]}, "tags: 21 are too many"),
     ({"note": "x" * 2001}, "note"),
     ({"note": "a\x00b"}, "note"),
     ({"note": "\ud800"}, "note"),
-    ({"note": 3}, "note"),
 ]
 
 
@@ -118,40 +107,25 @@ def test_what_cannot_be_is_refused_by_the_name_of_its_field_and_changes_nothing(
 
 
 def test_the_longest_labels_can_be_written_and_read_again(folder: Path) -> None:
-    tags = tuple(chr(0x1F600 + k) * 40 for k in range(20))
-    written = change_labels("one", add_tags=tags, note="\N{SNOWMAN}\n" * 999 + "é")
-    assert read_labels(folder) == written == Labels(tags=tags, note="\N{SNOWMAN}\n" * 999 + "é")
-
-
-def _folder_in_place(path: Path) -> None:
-    path.mkdir()
-
-
-def _pipe_in_place(path: Path) -> None:
-    os.mkfifo(path)
+    tags, note = tuple(chr(0x1F600 + k) * 40 for k in range(20)), "\N{SNOWMAN}\n" * 999 + "é"
+    written = change_labels("one", add_tags=tags, note=note)
+    assert read_labels(folder) == written == Labels(tags=tags, note=note)
 
 
 DAMAGED: list[bytes | Callable[[Path], None]] = [
     b"",
     b"null",
-    b"[]",
     b"{",
-    b"3",
     b"\xff\xfe",
     b'{"star": 1}',
-    b'{"archived": "no"}',
     b'{"tags": "night"}',
-    b'{"tags": [3]}',
     b'{"tags": [""]}',
     json.dumps({"tags": [str(k) for k in range(21)]}).encode(),
-    b'{"note": null}',
     json.dumps({"note": "x" * 2001}).encode(),
-    b'{"note": "\\ud800"}',
     b'{"note": "' + b"x" * 70_000 + b'"}',
     b"[" * 60_000,
-    b'{"star": ' + b"1" * 5000 + b"}",
-    _folder_in_place,
-    _pipe_in_place,
+    Path.mkdir,
+    os.mkfifo,
 ]
 
 
@@ -254,9 +228,3 @@ def test_a_training_that_is_labelled_stopped_and_resumed_goes_on_undisturbed_and
         star=True, tags=("stopped once",), note="while it runs"
     )
     assert read_labels(delete(run_id, TASKS)).star
-
-
-def test_labels_say_nothing_of_the_state(folder: Path) -> None:
-    before = get_run("one")
-    change_labels("one", archived=True)
-    assert get_run("one") == before
