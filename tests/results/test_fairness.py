@@ -19,7 +19,7 @@ from cdp.cli.compared import told
 from cdp.figures.comparison import class_differences, difference_forest, settled
 from cdp.figures.tradeoffs import front, pareto, pareto_notes, pareto_rows
 from cdp.reports.comparison import comparison_html
-from cdp.reports.tables import comparison_csv
+from cdp.reports.exports import comparison_csv
 from cdp.results.compare import compare, comparison_json
 from cdp.results.differences import FEW_IMAGES, UNFAIR
 from cdp.statistics.shares import wilson
