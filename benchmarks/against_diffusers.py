@@ -17,7 +17,8 @@ from benchmarks.measuring import Spread, interleaved, paired_ratio
 from benchmarks.results import Figure, Target
 from benchmarks.scenes import Options, diffusers_loop, to_bytes
 from cdp.config.generate import GenerateConfig
-from cdp.embedding.metrics import agreement_difference, frechet_distance
+from cdp.embedding.distances import frechet_distance
+from cdp.embedding.intervals import agreement_difference
 from cdp.tasks.batches import batch_count, batch_rows, generate_batch, labels_of
 from cdp.tasks.judge import judged, load_judge
 from cdp.tasks.loaded import load_engine

@@ -13,16 +13,12 @@ from scipy.spatial.distance import cdist
 
 from benchmarks.results import Figure
 from cdp.config.generate import GenerateConfig, flatten
-from cdp.embedding.metrics import (
-    agreement,
-    agreement_difference,
-    separation_difference,
-    separation_interval,
-    wilson,
-)
+from cdp.embedding.classes import separation_difference, separation_interval
+from cdp.embedding.intervals import agreement, agreement_difference
 from cdp.errors import MissingError
 from cdp.files.atomic import atomic_file
 from cdp.paths import home
+from cdp.statistics.shares import wilson
 from cdp.tasks.batches import batch_count, generate_batch
 from cdp.tasks.judge import judged, load_judge
 from cdp.tasks.loaded import load_engine

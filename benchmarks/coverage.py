@@ -24,13 +24,12 @@ import numpy as np
 from benchmarks import documents, results, tables
 from benchmarks.measuring import load_now, machine
 from benchmarks.results import Figure, Result
-from cdp.embedding import classes, two_sample
-from cdp.embedding import measure as measuring
-from cdp.embedding.checks import UndefinedError
-from cdp.embedding.frechet import frechet_distance
+from cdp.embedding import classes, distances, images
+from cdp.embedding.distances import frechet_distance
 from cdp.embedding.intervals import Estimate, p_value
-from cdp.embedding.measure import TITLES, Real, difference
+from cdp.embedding.measure import TITLES, Real, difference, measure
 from cdp.embedding.report import real_baseline
+from cdp.embedding.rows import UndefinedError
 from cdp.errors import CdpError, InputError
 from cdp.files.atomic import write_json
 from cdp.statistics.shares import wilson
@@ -148,10 +147,10 @@ def quick_classifiers(*, trained: bool) -> Iterator[None]:
         for module, name, other in (
             (
                 (classes, "standardised_logistic", newton),
-                (two_sample, "standardised_logistic", newton),
+                (distances, "standardised_logistic", newton),
             )
             if trained
-            else ((measuring, "linear_probe", left_out), (measuring, "classifier_auc", left_out))
+            else ((images, "linear_probe", left_out), (distances, "classifier_auc", left_out))
         ):
             patches.enter_context(patch.object(module, name, other))
         yield
@@ -169,7 +168,7 @@ def pair(shape: str, n: int, number: int, *, trained: bool = True) -> tuple[Figu
     with quick_classifiers(trained=trained):
         for _ in range(2):
             rows, label = draw(n, rng)
-            found.append(measuring.measure(SHRINK * rows, label, against, by_class=False).figures)
+            found.append(measure(SHRINK * rows, label, against, by_class=False).figures)
     return found[0], found[1]
 
 

@@ -10,17 +10,14 @@ import numpy as np
 import torch
 
 from benchmarks.results import Figure, Target
-from cdp.embedding.metrics import (
-    agreement,
-    density_coverage,
-    frechet_distance,
-    precision_recall,
-    wilson,
-)
+from cdp.embedding.distances import frechet_distance
+from cdp.embedding.intervals import agreement
+from cdp.embedding.neighbours import fidelity
 from cdp.models.classifiers import SmallCNN
 from cdp.models.precision import pick_device, pick_dtype
 from cdp.robust.training import encoder_trainer
 from cdp.robust.validation import accuracy
+from cdp.statistics.shares import wilson
 from cdp.values.types import Interval, Split
 
 
@@ -138,8 +135,6 @@ def _against(test: np.ndarray, rows: np.ndarray, name: str, key: str) -> Iterabl
     yield Figure(
         f"{name}: Frechet distance", frechet_distance(rows, test), n=len(rows), key=f"{key}frechet"
     )
-    both, crowd = precision_recall(test, rows), density_coverage(test, rows)
-    yield Figure.of_interval(f"{name}: precision", both.precision, "%", key=f"{key}precision")
-    yield Figure.of_interval(f"{name}: recall", both.recall, "%", key=f"{key}recall")
-    yield Figure.of_interval(f"{name}: density", crowd.density, key=f"{key}density")
-    yield Figure.of_interval(f"{name}: coverage", crowd.coverage, "%", key=f"{key}coverage")
+    for figure, found in fidelity(test, rows).items():
+        unit = "" if figure == "density" else "%"
+        yield Figure.of_interval(f"{name}: {figure}", found, unit, key=f"{key}{figure}")

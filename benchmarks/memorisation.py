@@ -7,8 +7,8 @@ import numpy as np
 
 from benchmarks.results import Figure
 from cdp.embedding.intervals import without_interval
-from cdp.embedding.metrics import nearest_distance, wilson
-from cdp.statistics.shares import quantile_of
+from cdp.embedding.neighbours import nearest_distance
+from cdp.statistics.shares import quantile_of, wilson
 from cdp.values.types import Interval
 
 NEAR = 0.001

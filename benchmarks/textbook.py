@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdp.config.train import TrainConfig
-from cdp.data.mixing import Mixture
-from cdp.data.pools import TrainingData
+from cdp.data.training import Mixture, TrainingData
 from cdp.robust.recipes import augmentation_of, one_cycle, to_tensor, warmed_up
 
 

@@ -19,8 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cdp import paths
-from cdp.data.idx import read_idx
-from cdp.data.sources import DEBIAN, SUMS
+from cdp.data.catalog import DEBIAN, SUMS
+from cdp.data.formats import read_idx
 
 ROWS = 10_000
 # An 8 MiB dictionary spans the whole file and keeps the memory of readers small.

@@ -14,7 +14,7 @@ from cdp.config.train import (
     overlaid,
 )
 from cdp.data.catalog import CATALOG
-from cdp.data.names import valid_name
+from cdp.data.limits import valid_name
 from cdp.errors import InputError
 
 

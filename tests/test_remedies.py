@@ -23,8 +23,8 @@ from cdp.cli.main import app
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.knobs import parse
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
-from cdp.data.bringing import bring
 from cdp.data.facts import require_trainable
+from cdp.data.importing import bring
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
 from cdp.errors import CdpError

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import yaml
 
 from cdp.config.knobs import Frozen, parse
-from cdp.data.smalltext import read_small_text
+from cdp.data.samples import read_small_text
 from cdp.errors import InputError
 
 MAX_BYTES = 1 << 20

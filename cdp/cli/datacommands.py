@@ -86,7 +86,7 @@ def import_(
 ) -> None:
     """Check labelled images and copy them into the store, memory-mapped. Nothing is kept of a file
     that is refused."""
-    from cdp.data.bringing import bring
+    from cdp.data.importing import bring
 
     brought = bring(
         source,

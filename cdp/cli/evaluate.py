@@ -111,7 +111,7 @@ def evaluate(
 def _source(text: str) -> tuple[str, str]:
     """What a word on the command line means, as the config spells it, and a name for it."""
     from cdp.cli.runs import find
-    from cdp.data.names import MAX_LENGTH
+    from cdp.data.limits import MAX_LENGTH
     from cdp.errors import MissingError
 
     path = _path(text)

@@ -106,10 +106,10 @@ def print_comparison(pair: Comparison, beside: Sequence[Comparison]) -> None:
 
 
 def _table(title: str, figures: dict[str, Interval], undefined: dict[str, str]) -> None:
-    from cdp.embedding.measure import TITLES
+    from cdp.embedding.measure import METRICS
 
     print(title)
     for key, figure in figures.items():
-        print(f"  {TITLES[key]:<36}{figure.value:>10.4g}   {interval_text(figure)}")
+        print(f"  {METRICS[key].title:<36}{figure.value:>10.4g}   {interval_text(figure)}")
     for key, reason in undefined.items():
-        print(f"  {TITLES[key]:<36}         -   {reason}")
+        print(f"  {METRICS[key].title:<36}         -   {reason}")

@@ -14,7 +14,7 @@ from annotated_types import Gt, Lt, MaxLen, MinLen
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from cdp.config.knobs import Frozen, parse
+from cdp.config.knobs import Frozen, OneOf, parse
 from cdp.config.titles import TITLES
 from cdp.values.text import exact_text, number_text
 
@@ -37,7 +37,8 @@ C = TypeVar("C", bound=Frozen)
 @dataclass(frozen=True)
 class Field:
     """One setting. group: the part of a config it lies in, "" for the config itself; low, high:
-    inclusive unless open, None where there is no limit; choices: () unless kind is "choice".
+    inclusive unless open, None where there is no limit; listing: the values of a choice, with their
+    titles where they are names of a registry.
 
     titles: of its values, where they are not the usual ones; optional: it may be left empty (None),
     which ``empty`` says in a word; least, most: how many values a list takes; type: with its
@@ -57,7 +58,7 @@ class Field:
     high: float | None
     low_open: bool
     high_open: bool
-    choices: tuple[Any, ...]
+    listing: tuple[Any, ...] | OneOf
     titles: Mapping[str, str]
     optional: bool
     empty: str
@@ -69,6 +70,12 @@ class Field:
     def adapter(self) -> TypeAdapter[Any]:
         """Reads and checks a value. Lax: it turns the strings of a link into numbers and flags."""
         return TypeAdapter(self.type, config=ConfigDict(allow_inf_nan=False))
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a choice; () unless kind is "choice"."""
+        listing = self.listing
+        return tuple(listing.registry) if isinstance(listing, OneOf) else listing
 
     @property
     def flag(self) -> str:
@@ -173,6 +180,8 @@ class Field:
             return exact_text(value)
         if isinstance(value, list | tuple):
             return ", ".join(self.title(item) for item in value) or "none"
+        if isinstance(self.listing, OneOf) and value in self.listing.registry:
+            return str(self.listing.registry[str(value)].title)
         return self.titles.get(str(value), TITLES.get(str(value), str(value)))
 
 
@@ -282,13 +291,14 @@ def _field(name: str, info: FieldInfo, group: str) -> Field:
     extra = info.json_schema_extra
     assert isinstance(extra, dict)  # cdp.config.knobs.knob always sets it
     plain, optional = _without_none(info.annotation)
-    choices = get_args(plain) if get_origin(plain) is Literal else ()
     marks = info.metadata
+    named = next((mark for mark in marks if isinstance(mark, OneOf)), None)
+    listing = named or (get_args(plain) if get_origin(plain) is Literal else ())
     limited: Any = Annotated[(info.annotation, *marks)] if marks else info.annotation
     titles: Any = extra["titles"]
     return Field(
         name,
-        "choice" if choices else _KINDS.get(plain, "text"),
+        "choice" if listing else _KINDS.get(plain, "text"),
         info.default,
         str(extra["label"]),
         str(extra["unit"]),
@@ -300,7 +310,7 @@ def _field(name: str, info: FieldInfo, group: str) -> Field:
         _mark(marks, "le", "lt"),
         any(isinstance(mark, Gt) for mark in marks),
         any(isinstance(mark, Lt) for mark in marks),
-        choices,
+        listing,
         titles,
         optional,
         str(extra["empty"]),

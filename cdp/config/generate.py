@@ -7,16 +7,15 @@ Leaf names are unique over all groups, so a flat mapping (URL, CLI) loses nothin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
 from cdp.config.fields import config_of, flat_of
-from cdp.config.knobs import Frozen, knob
+from cdp.config.knobs import Frozen, OneOf, knob
+from cdp.config.losses import LOSSES
 
-Loss = Literal[
-    "none", "info_nce", "hard_negative", "supcon", "class_margin", "fisher", "classifier"
-]
+Loss = Annotated[str, OneOf(LOSSES)]
 Positives = Literal["auto", "previous", "augmented", "same_class", "real"]
 Negatives = Literal["auto", "batch", "real", "memory"]
 Point = Literal["x0", "x0_through_network", "x_t"]
@@ -24,7 +23,6 @@ Schedule = Literal["constant", "linear", "cosine", "noise_scaled"]
 Solver = Literal["ddim", "ddpm", "dpmpp", "unipc"]
 Clip = Literal["model", "on", "off"]
 
-CLASS_AWARE = ("supcon", "class_margin", "fisher", "classifier")
 CLAMPING = ("ddim", "ddpm")
 """Solvers whose estimate of the image can be clamped; the others have no such setting."""
 MAX_COUNT = 1_000_000
@@ -158,41 +156,41 @@ def positives_of(guidance: Guidance) -> str:
     """The kind of positive that "auto" stands for with this loss."""
     if guidance.positives != "auto":
         return guidance.positives
-    return "real" if guidance.loss in CLASS_AWARE else "previous"
+    return "real" if LOSSES[guidance.loss].knows_classes else "previous"
 
 
 def negatives_of(guidance: Guidance) -> str:
     """The kind of negative that "auto" stands for with this loss."""
     if guidance.negatives != "auto":
         return guidance.negatives
-    return "real" if guidance.loss in CLASS_AWARE else "batch"
+    return "real" if LOSSES[guidance.loss].knows_classes else "batch"
 
 
 def looks_back(guidance: Guidance) -> bool:
     """Whether the loss compares with an earlier step of the same batch, so that the very first step
     of all cannot be guided."""
-    return guidance.loss not in ("none", "classifier") and (
+    return LOSSES[guidance.loss].contrasts and (
         positives_of(guidance) == "previous" or negatives_of(guidance) == "memory"
     )
 
 
 def refusal(guidance: Guidance) -> str:
     """Why this combination makes no sense, or "" where it does."""
-    loss, positives, negatives = guidance.loss, positives_of(guidance), negatives_of(guidance)
-    if loss in ("info_nce", "hard_negative") and positives == "same_class":
+    name, loss = guidance.loss, LOSSES[guidance.loss]
+    if loss.compares == "views" and positives_of(guidance) == "same_class":
         return (
-            f"{loss} takes one positive an image and does not know classes, so same-class images"
+            f"{name} takes one positive an image and does not know classes, so same-class images"
             " cannot be its positives: choose positives 'previous', 'augmented' or 'real', or the"
             " loss 'supcon'"
         )
-    if loss == "hard_negative" and negatives != "batch":
+    if loss.both_views and negatives_of(guidance) != "batch":
         return (
-            "hard_negative corrects for negatives drawn from both views of the batch: choose"
+            f"{name} corrects for negatives drawn from both views of the batch: choose"
             " negatives 'batch'"
         )
-    if loss == "classifier" and guidance.head:
+    if loss.compares == "logits" and guidance.head:
         return (
-            "classifier guidance uses the encoder's own logits, not features: switch the online"
+            f"{name} guidance uses the encoder's own logits, not features: switch the online"
             " head off"
         )
     return ""
@@ -258,11 +256,7 @@ class GenerateConfig(Frozen):
     @model_validator(mode="after")
     def _has_rivals(self) -> Self:
         g = self.guidance
-        needs = (
-            g.loss in ("info_nce", "hard_negative", "supcon", "class_margin", "fisher")
-            and negatives_of(g) == "batch"
-            and g.strength > 0
-        )
+        needs = LOSSES[g.loss].contrasts and negatives_of(g) == "batch" and g.strength > 0
         if needs and min(self.batch, self.count) < 2:
             raise ValueError(
                 f"{g.loss} has no negatives in a batch of 1: raise batch and count to 2 or more"

@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from cdp.config.choices import ARCHITECTURES, SUITES
 
 TITLES: Mapping[str, str] = {
-    # losses and what they compare
-    "info_nce": "InfoNCE",
-    "hard_negative": "Hard negatives (HNM)",
-    "supcon": "SupCon (class-aware)",
-    "class_margin": "Class margin (class-aware)",
-    "fisher": "Fisher (class-aware)",
-    "classifier": "Classifier (class-aware)",
+    # what losses compare
     "previous": "Previous iterate",
     "augmented": "Augmented view",
     "same_class": "Same class",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.data.bringing import TEST
+from cdp.data.importing import TEST
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.values.text import listed

@@ -1,22 +1,27 @@
-"""Bringing images in (an .npz or a folder of class folders) and taking sets out (.npz), in flat
-memory."""
+"""Images that a person brings: from an .npz or a folder into the store, with test images beside them."""
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
 
 import numpy as np
 
+from cdp import paths
 from cdp.data import catalog, folders, limits, npz, sets
+from cdp.data.catalog import CATALOG, builtin
 from cdp.data.fitting import Labelling, fit, quoted
-from cdp.data.names import valid_name
+from cdp.data.limits import name_like, valid_name
 from cdp.data.samples import IMAGE, LABEL, SampleSet
+from cdp.data.sets import is_saved, open_set
 from cdp.errors import InputError, MissingError
 from cdp.files import atomic
+from cdp.values.text import listed
 
 RENUMBERED = "labels_renumbered"
 """In the card of a set whose labels were renumbered: what each class was in its file."""
@@ -142,3 +147,225 @@ def export_npz(samples: SampleSet, out: Path | str) -> Path:
             ):
                 copyfileobj(source, target, 1 << 20)
     return out
+
+
+TEST = "-test"
+"""Ends the name of the set that holds another one's test images."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What is in the store now. test: None where there are no test images; notes: what was decided
+    on the way, a sentence each."""
+
+    train: SampleSet
+    test: SampleSet | None
+    notes: tuple[str, ...] = ()
+
+
+def bring(
+    source: Path | str,
+    name: str = "",
+    *,
+    test: Path | str | None = None,
+    class_names: Sequence[str] = (),
+    renumber: bool = False,
+) -> Brought:
+    """Import training and test images under one name.
+
+    source: an .npz, a folder of class folders, or a folder with sub-folders of such for training
+    and test images. name: as the file or folder where empty; ``NAME-test``, where NAME is here
+    already, adds test images to it. test: another .npz or folder; where not given, what lies
+    beside: the sub-folder, or ``<stem>-test.npz``. class_names: of the .npz in the order of its
+    labels, or the name of a data set whose labels these are. renumber: labels with gaps, or from 1,
+    become 0, 1, ... in their order.
+    Raises InputError or MissingError with a remedy; the store is then as it was.
+    """
+    source = Path(source).expanduser()
+    name = name or _name_of(source)
+    base = name.removesuffix(TEST)
+    if name.endswith(TEST) and is_saved(base):
+        return _tests_of(base, source, test=test, class_names=class_names)
+    check_name(name)
+    first, second, notes = parts_of(source, Path(test).expanduser() if test else None)
+    for wanted in (name, f"{name}{TEST}")[: 1 if second is None else 2]:
+        atomic.refuse_existing(paths.sets_dir() / wanted)
+    dataset, names = classes_meant(class_names)
+    if first.is_dir() and names and not dataset and (second is None or second.is_dir()):
+        raise InputError(
+            f"{first} names its classes by its folders: leave the class names out, or rename the"
+            " folders"
+        )
+    train = import_data(
+        first, name, dataset=dataset, class_names=() if first.is_dir() else names, renumber=renumber
+    )
+    try:
+        _require_classes(first, train)
+        brought = None if second is None else _test_images(second, train, _meant(dataset, names))
+    except BaseException:
+        shutil.rmtree(train.folder, ignore_errors=True)
+        raise
+    return Brought(
+        train,
+        brought,
+        (*notes, *_said(first, train), *(_said(second, brought) if second and brought else ())),
+    )
+
+
+def _name_of(source: Path) -> str:
+    """A name made of the file's or folder's. Raises InputError where it gives none."""
+    called = source.stem if source.suffix == ".npz" else source.resolve().name
+    kept = name_like(called).removesuffix("-train")
+    if not kept:
+        raise InputError(f"name: {called[:60]!r} gives none: type a name")
+    return kept
+
+
+def check_name(name: str) -> str:
+    """The name itself where a data set can have it: its encoders and models are kept in folders of
+    that name. Raises InputError."""
+    valid_name(name)
+    if not name[0].isalnum() or ".." in name:
+        raise InputError(
+            f"name {name[:60]!r} cannot hold encoders: begin it with a letter or digit, without two"
+            " dots in a row"
+        )
+    if name in CATALOG:
+        raise InputError(f"name {name!r} is a built-in data set: choose another name")
+    if name.endswith(TEST):
+        base = name.removesuffix(TEST)
+        raise InputError(
+            f"name {name[:60]!r} marks the test images of {base[:60]!r}, which is not here: import"
+            " its training images under that name first"
+        )
+    return name
+
+
+def parts_of(source: Path, test: Path | None) -> tuple[Path, Path | None, tuple[str, ...]]:
+    """Where training and test images are, and what was left out. Raises InputError where test
+    images are given twice."""
+    splits = folders.splits_of(source) if source.is_dir() else None
+    if splits is not None:
+        if splits.test and test:
+            raise InputError(
+                f"{source} has test images in {splits.test.name}: leave the other test images out,"
+                f" or give {splits.train} as training images"
+            )
+        unused = ", ".join(folder.name for folder in splits.unused)
+        notes = (
+            (f"The test images are those of {splits.test.name}; {unused} was left out.",)
+            if unused and splits.test
+            else ()
+        )
+        return splits.train, splits.test or test, notes
+    beside = source.with_name(f"{source.stem}{TEST}.npz")
+    if test is None and source.suffix == ".npz" and beside.is_file():
+        return source, beside, (f"Test images were found in {beside.name}.",)
+    return source, test, ()
+
+
+def classes_meant(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """What was typed as class names: a built-in data set, "" for none, and names of one's own, ()
+    for none. Raises InputError."""
+    if len(names) == 1:
+        if names[0] in CATALOG:
+            return names[0], ()
+        if is_saved(names[0]):
+            return "", open_set(names[0]).class_names
+    return "", checked_classes(names)
+
+
+def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
+    """Class names as typed, checked: none, or two and more different readable ones. Raises
+    InputError."""
+    if not names:
+        return ()
+    if not 2 <= len(names) <= limits.MAX_CLASSES:
+        raise InputError(
+            f"class names: {len(names)} given: name 2 to {limits.MAX_CLASSES} classes, a data set"
+            " whose classes these are, or none"
+        )
+    for name in names:
+        if not name.strip() or not name.isprintable() or len(name) > 100:
+            raise InputError(
+                f"class names: {name[:40]!r} is not readable: use 1 to 100 plain characters"
+            )
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"class names: {twice[:40]!r} is there twice: name each class differently")
+    return tuple(names)
+
+
+def _require_classes(source: Path, made: SampleSet) -> None:
+    """Raises InputError for a labelled set of a single class, which nothing could be trained to
+    tell from another."""
+    if made.label is not None and len(made.class_names) < 2:
+        raise InputError(
+            f"{source} has one class: give it two or more, name the classes that it lacks, or save"
+            " it without the array label to import it unlabelled"
+        )
+
+
+def _said(source: Path, made: SampleSet) -> tuple[str, ...]:
+    """What was decided about a file: names of its arrays, numbers of its labels."""
+    found = []
+    if source.is_file():
+        with npz.open_npz(source) as reader:
+            if reader.note:
+                found.append(f"In {source.name} {reader.note}.")
+    old = made.card.get(RENUMBERED)
+    if old and not made.name.endswith(TEST):
+        pairs = ", ".join(f"{before} is now {now}" for now, before in enumerate(old[:3]))
+        found.append(f"Labels were renumbered: {pairs}{', and so on' if len(old) > 3 else ''}.")
+    if made.label is not None:
+        counts = np.bincount(made.label, minlength=len(made.class_names))
+        absent = [name for name, count in zip(made.class_names, counts, strict=True) if not count]
+        if absent:
+            found.append(f"{made.name} has no images of {listed(absent, 5)}.")
+    return tuple(found)
+
+
+def _tests_of(
+    base: str, source: Path, *, test: Path | str | None, class_names: Sequence[str]
+) -> Brought:
+    """Test images for a data set that is here already."""
+    if test:
+        raise InputError(
+            f"name {base}{TEST} is that of test images: leave the other test images out"
+        )
+    train, named = open_set(base), _meant(*classes_meant(class_names))
+    if source.is_dir() and named not in ((), train.class_names):
+        raise InputError(
+            f"{source} names its classes by its folders: leave the class names out, or rename the"
+            " folders"
+        )
+    atomic.refuse_existing(paths.sets_dir() / f"{base}{TEST}")
+    made = _test_images(source, train, named)
+    return Brought(train, made, _said(source, made))
+
+
+def _meant(dataset: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The class names that ``classes_meant`` gave."""
+    return builtin(dataset).classes if dataset else names
+
+
+def _test_images(path: Path, train: SampleSet, class_names: Sequence[str]) -> SampleSet:
+    """Test images as their own set, with the classes and the shape of the training images.
+    class_names: of an .npz, in the order of its labels."""
+    names = () if path.is_dir() or RENUMBERED in train.card else class_names
+    like = train if train.label is not None else None
+    try:
+        made = import_data(
+            path, f"{train.name}{TEST}", like=like, class_names=names if like else ()
+        )
+    except MissingError as error:
+        raise MissingError(f"test images: {error}") from error
+    except InputError as error:
+        raise InputError(f"test images: {error}") from error
+    if made.image.shape[1:] != train.image.shape[1:]:
+        shutil.rmtree(made.folder, ignore_errors=True)
+        raise InputError(
+            f"test images: {path} has images of shape {made.image.shape[1:]}, the training images"
+            f" {train.image.shape[1:]}: make them alike"
+        )
+    return made

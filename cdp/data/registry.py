@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cdp import paths
-from cdp.data import folders, npz, sets, sources
-from cdp.data.cards import CARD
-from cdp.data.catalog import CATALOG
+from cdp.data import folders, npz, sets
+from cdp.data.catalog import CATALOG, Builtin
 from cdp.data.fitting import fit, labelling_of
 from cdp.data.rows import decoded
-from cdp.data.samples import SampleSet
+from cdp.data.samples import CARD, SampleSet
 from cdp.errors import InputError, MissingError
 from cdp.values.types import DatasetInfo, Split
 
@@ -32,17 +30,15 @@ class DatasetState:
 
 def available() -> list[tuple[DatasetInfo, DatasetState]]:
     """Every built-in data set and its state here. Looks for files, opens none."""
-    return [(info, _state(info.name)) for info in CATALOG.values()]
+    return [(info, _state(info)) for info in CATALOG.values()]
 
 
-def _state(name: str) -> DatasetState:
-    found = [sources.find(name, split) for split in ("train", "test")]
-    how = sources.how_to_get(name)
-    ready = [source for source in found if source]
-    if len(ready) < len(found):
-        return DatasetState(False, False, sources.folder_of(name), how)
+def _state(info: Builtin) -> DatasetState:
+    ready = [source for split in ("train", "test") if (source := info.source(split))]
+    if len(ready) < 2:
+        return DatasetState(False, False, info.place, info.how)
     full = all(source.full for source in ready)
-    return DatasetState(True, full, ready[0].place, "" if full else f"for the full set, {how}")
+    return DatasetState(True, full, ready[0].place, "" if full else f"for the full set, {info.how}")
 
 
 def dataset_info(name: str) -> DatasetInfo:
@@ -68,16 +64,15 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
     if name not in CATALOG:
         found = _other(name, split)
         return found if split == "train" else in_training_order(found, _other(name, "train").info)
-    source = sources.find(name, split)
+    info = CATALOG[name]
+    source = info.source(split)
     if download and not (source and source.full):
-        _download(name, split)
-        source = sources.find(name, split)
+        info.fetch(split)
+        source = info.source(split)
     if source is None:
-        raise MissingError(
-            f"data set {name!r} ({split}) is not on this machine: {sources.how_to_get(name)}"
-        )
+        raise MissingError(f"data set {name!r} ({split}) is not on this machine: {info.how}")
     image, label = decoded(f"{name}-{split}", source.watched, source.decode)
-    return Split(CATALOG[name], image, label)
+    return Split(info, image, label)
 
 
 def in_training_order(test: Split, train: DatasetInfo) -> Split:
@@ -94,20 +89,6 @@ def in_training_order(test: Split, train: DatasetInfo) -> Split:
         )
     info = replace(train, name=test.info.name, title=test.info.title)
     return Split(info, test.image, found.relabel(test.label), found.sentence)
-
-
-def _download(name: str, split: str) -> None:
-    """Let torchvision download and unpack. Raises MissingError with the way to do it by hand."""
-    from cdp.data.download import fetch
-
-    try:
-        paths.datasets_dir().mkdir(parents=True, exist_ok=True)
-        fetch(sources.TORCHVISION[name], paths.datasets_dir(), split)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise MissingError(
-            f"data set {name!r} could not be downloaded ({reason}): {sources.how_to_get(name)}"
-        ) from error
 
 
 def _other(name: str, split: str) -> Split:

@@ -1,21 +1,131 @@
 """One sample set: a folder of image.npy (N,H,W,C) uint8, card.json and, where its images have
-labels, label.npy (N,) int64."""
+labels, label.npy (N,) int64. Fields of the card that readers rely on are checked; a writer may add
+any others."""
 
 from __future__ import annotations
 
+import datetime
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cdp import paths
-from cdp.data import cards, limits
+from cdp import __version__, paths
+from cdp.data import limits
 from cdp.data.fitting import Labelling
-from cdp.errors import InputError
+from cdp.data.limits import MAX_CHANNELS, MAX_CLASSES, MAX_ROWS, MAX_SIDE
+from cdp.errors import InputError, MissingError
 from cdp.files import npy
+
+
+def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: str) -> str:
+    """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card");
+    missing, remedy: what to do.
+
+    Raises MissingError where there is none, InputError where it is too large, no regular file, or
+    no text.
+    """
+    try:
+        if path.stat().st_size > most:
+            raise InputError(f"{path} is over {most} bytes, too large for {what}: {remedy}")
+        if not path.is_file():
+            raise InputError(f"{path} is not a regular file: {remedy}")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingError(f"{path} does not exist: {missing}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({str(error)[:120]}): {remedy}") from error
+
+
+CARD = "card.json"
+FORMAT, UNLABELLED = 2, 2
+"""The newest format that is read, and the one that came with sets without labels. Sets with labels
+are written as format 1, which every version reads; a set without is refused by versions that would
+take its missing labels for damage."""
+MAX_BYTES = 1 << 20
+
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+
+
+class _Card(BaseModel):
+    """The part of a card that readers rely on. shape: (H, W, C); class_names: label -> name, empty
+    where the images have no labels."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    format: int = Field(ge=1, le=FORMAT)
+    count: int = Field(ge=1, le=MAX_ROWS)
+    shape: tuple[Side, Side, Annotated[int, Field(ge=1, le=MAX_CHANNELS)]]
+    class_names: Annotated[
+        list[Annotated[str, Field(max_length=200)]], Field(max_length=MAX_CLASSES)
+    ]
+    created: str = Field(max_length=40)
+    source: str = Field(max_length=4000)
+
+    @model_validator(mode="after")
+    def _names_its_classes(self) -> Self:
+        if self.format < UNLABELLED and not self.class_names:
+            raise ValueError(f"class_names is empty, which format {self.format} does not know")
+        return self
+
+
+def complete_card(
+    card: dict[str, Any], *, count: int, shape: tuple[int, ...], top_label: int | None
+) -> dict[str, Any]:
+    """``card`` with the fields that follow from the arrays; what the writer gave is kept where it
+    is free to choose.
+
+    top_label: the highest label, None for images without labels, which have no class_names; else
+    these default to the numbers up to it. Raises InputError where they are too few.
+    """
+    names = (
+        []
+        if top_label is None
+        else list(card.get("class_names") or (str(i) for i in range(top_label + 1)))
+    )
+    if top_label is not None and top_label >= len(names):
+        raise InputError(
+            f"card: class_names has {len(names)} names where labels go up to {top_label}: name"
+            " every class"
+        )
+    defaults = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "source": "",
+        "code_version": __version__,
+    }
+    return (
+        defaults
+        | card
+        | {
+            "format": UNLABELLED if top_label is None else 1,
+            "count": count,
+            "shape": list(shape),
+            "class_names": names,
+        }
+    )
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a set's folder, checked. Raises MissingError or InputError naming the file."""
+    path = folder / CARD
+    remedy = f"restore it from a backup or delete {folder}"
+    text = read_small_text(path, MAX_BYTES, "a card", missing=remedy, remedy=remedy)
+    try:
+        card = json.loads(text)
+        _Card.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise InputError(f"{path} is not a card ({field}: {first['msg']}): {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({str(error)[:80]}): {remedy}") from error
+    return dict(card)
+
 
 IMAGE, LABEL = "image.npy", "label.npy"
 _GENERATIONS = 8
@@ -99,7 +209,7 @@ def open_folder(folder: Path) -> SampleSet:
         label = limits.as_labels(stored, len(card["class_names"]), str(folder / LABEL))
     if [card["count"], *card["shape"]] != list(image.shape):
         raise InputError(
-            f"{folder / cards.CARD} announces {card['count']} images of {tuple(card['shape'])}"
+            f"{folder / CARD} announces {card['count']} images of {tuple(card['shape'])}"
             f" where image.npy has {image.shape}: restore the matching file or delete the set"
         )
     return SampleSet(folder, folder.name, image, label, card)
@@ -112,8 +222,8 @@ def read_described(folder: Path) -> dict[str, Any]:
     Raises MissingError or InputError naming the file that is wrong. The labels themselves are read
     only where an older version may have invented them.
     """
-    card = cards.read_card(folder)
-    if card["format"] < cards.UNLABELLED and _invented(folder, card, _GENERATIONS):
+    card = read_card(folder)
+    if card["format"] < UNLABELLED and _invented(folder, card, _GENERATIONS):
         card["class_names"] = []
     return card
 
@@ -153,11 +263,11 @@ def _invented(folder: Path, card: Mapping[str, Any], generations: int) -> bool:
 def _invented_beside(folder: Path, count: Any, generations: int) -> bool:
     """Whether the labels of the set of ``count`` images in this folder are invented; False where it
     is not there any more."""
-    if not (folder / cards.CARD).is_file():
+    if not (folder / CARD).is_file():
         return False
     try:
-        card = cards.read_card(folder)
-        without = card["format"] >= cards.UNLABELLED and not card["class_names"]
+        card = read_card(folder)
+        without = card["format"] >= UNLABELLED and not card["class_names"]
         return card["count"] == count and (without or _invented(folder, card, generations))
     except InputError:
         return False  # a damaged parent says nothing of its part

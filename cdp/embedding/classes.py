@@ -1,15 +1,35 @@
-"""How well the classes of one set can be told apart, image by image; means and intervals of these
-scores are figures of the set."""
+"""How well the classes of one set can be told apart: image by image, whose means are figures of the
+set; by between-class over within-class scatter; and class against class."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.embedding.around import Around, look_around
-from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
+from cdp.embedding.intervals import (
+    Estimate,
+    difference,
+    estimate,
+    jackknife,
+    p_value,
+    without_interval,
+)
+from cdp.embedding.neighbours import Around, look_around
+from cdp.embedding.rows import (
+    Floats,
+    Ints,
+    Parts,
+    UndefinedError,
+    class_numbers,
+    feature_rows,
+    leave_out,
+)
 from cdp.errors import InputError
+from cdp.statistics.holm import holm
+from cdp.values.types import Interval
 
 
 @dataclass(frozen=True)
@@ -146,3 +166,307 @@ def class_rows(features: np.ndarray, labels: np.ndarray) -> tuple[Floats, Ints]:
             " more"
         )
     return rows, classes
+
+
+FEWEST = 5
+"""Images without which there is no interval of a ratio."""
+
+
+def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
+    """Fisher's ratio: trace of the between-class over trace of the within-class covariance, both
+    unbiased.
+
+    features: (n, d); labels: (n,) class numbers, K >= 2 classes among them, n > K. With the sums of
+    squares
+    ``SB = sum_c n_c |m_c - m|^2`` and ``SW = sum_i |x_i - m_class(i)|^2``::
+
+        within  = SW / (n - K)                    estimates tr(Sigma)
+        between = (SB - (K - 1) * within) / n     estimates sum_c (n_c / n) |mu_c - mu|^2
+        ratio   = between / within
+
+    (one-way analysis of variance). For Gaussian classes N(mu_c, s^2 I_d) of equal size it estimates
+    ``mean_c |mu_c - mu|^2 / (d s^2)`` whatever n is, where the plain SB/SW would grow by about
+    (K-1)/(n-K) in small sets. Without any separation it scatters about 0, so it can be slightly
+    negative.
+    Raises UndefinedError on one class, one image a class, or features that do not vary within
+    classes.
+    """
+    groups = Groups.of(features, labels)
+    ratio = float(ratios(groups.means, groups.within, groups.sizes))
+    if not np.isfinite(ratio):
+        raise UndefinedError(
+            "features do not vary within any class, so the ratio has no scale: use another encoder"
+            " or more images"
+        )
+    return ratio
+
+
+def separation_interval(
+    features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95
+) -> Estimate:
+    """``between_within_ratio`` with an interval that leaves groups of images out, class by class.
+
+    Raises UndefinedError where the ratio is, and where there are too few images a class for the
+    ratio without some group.
+    """
+    value = between_within_ratio(features, labels)
+    return jackknife(
+        value, [_ratios_without(features, labels, seed)], len(labels), scale="ratio", level=level
+    )
+
+
+def separation_difference(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Ratio of ``first`` minus ratio of ``second``, paired: row i of both came from the same noise
+    and label.
+
+    first, second: (n, d) features; the same images are left out of both. Errors as in
+    ``separation_interval``.
+    """
+    if np.shape(first) != np.shape(second):
+        raise InputError(
+            f"arms of shapes {np.shape(first)} and {np.shape(second)} are not paired: pass the same"
+            " images of both"
+        )
+    arms = [separation_interval(arm, labels, seed=seed, level=level) for arm in (first, second)]
+    return difference(arms[0], arms[1])
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Sufficient statistics. names: (K,) class numbers; order: rows sorted by class; sizes: (K,);
+    means: (K, d); residuals: (n, d) in that order."""
+
+    names: Ints
+    order: Ints
+    sizes: Ints
+    means: Floats
+    residuals: Floats
+
+    @classmethod
+    def of(cls, features: np.ndarray, labels: np.ndarray) -> Groups:
+        rows = feature_rows("features", features)
+        numbers = class_numbers("labels", labels, len(rows))
+        order = np.argsort(numbers, kind="stable")
+        names, starts, sizes = np.unique(numbers[order], return_index=True, return_counts=True)
+        if len(sizes) < 2:
+            raise UndefinedError(
+                "all images are of one class, so there is nothing between classes: choose 2 classes"
+                " or more"
+            )
+        if len(rows) <= len(sizes):
+            raise UndefinedError(
+                "every class has one image only, so nothing varies within classes: use more images"
+            )
+        means = np.add.reduceat(rows[order], starts, axis=0) / sizes[:, None]
+        return cls(names, order, sizes, means, rows[order] - np.repeat(means, sizes, axis=0))
+
+    @property
+    def within(self) -> float:
+        """Sum of squares within classes; exactly 0 where it is nothing but rounding."""
+        total = float(np.square(self.residuals).sum())
+        scale = float(np.square(self.means).sum()) + total
+        return total if total > 1e-24 * scale else 0.0
+
+    def without_each(self, labels: np.ndarray, seed: int) -> tuple[Floats, Floats, Floats]:
+        """Without each group of images: means (G, K, d), sums of squares within each class (G, K),
+        sizes (G, K); NaN for a class of none."""
+        groups, count = leave_out(np.asarray(labels), seed=seed)
+        group, coded = groups[self.order], np.repeat(np.arange(len(self.sizes)), self.sizes)
+        shift, size = np.zeros((count, *self.means.shape)), np.zeros((count, len(self.sizes)))
+        squares = np.zeros_like(size)
+        np.add.at(shift, (group, coded), self.residuals)
+        np.add.at(size, (group, coded), 1)
+        np.add.at(squares, (group, coded), np.square(self.residuals).sum(axis=1))
+        left = self.sizes - size
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = -shift / left[:, :, None]
+        within = squares.sum(axis=0) - squares - left * np.square(moved).sum(axis=2)
+        # What rounding leaves of a class that repeats one image is not variation.
+        within[within < 1e-12 * squares.sum()] = 0.0
+        return self.means + moved, within, left
+
+
+def _ratios_without(features: np.ndarray, labels: np.ndarray, seed: int) -> Floats:
+    """(G,) ratios without each group of images."""
+    if len(labels) < FEWEST:
+        raise UndefinedError(
+            f"{len(labels)} images are too few for an interval of this figure: generate more a"
+            " class"
+        )
+    means, within, left = Groups.of(features, labels).without_each(labels, seed)
+    return ratios(means, within.sum(axis=1), left)
+
+
+def ratios(means: Floats, within: Floats | float, sizes: Floats | Ints) -> Floats:
+    """means: (..., K, d), within: (...) sums of squares, sizes: (..., K) -> (...) ratios; infinite
+    or NaN where within is 0."""
+    n, classes = sizes.sum(axis=-1), sizes.shape[-1]
+    weight = sizes / n[..., None]
+    grand = np.einsum("...k,...kd->...d", weight, means)
+    spread = np.einsum("...k,...kd,...kd->...", weight, means, means) - np.square(grand).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.asarray(within) / (n - classes)
+        return np.asarray(spread / variance - (classes - 1) / n)
+
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """confusion: by ordered pair (a, b), the share of class b among the nearest other images of a's
+    images; over b, own class included, these sum to 1. separation: by pair a < b, the
+    between/within ratio of these two classes alone; missing where it is undefined.
+    """
+
+    classes: tuple[int, ...]
+    confusion: Mapping[Pair, Interval]
+    separation: Mapping[Pair, Interval]
+
+
+def class_pairs(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    k: int = 10,
+    seed: int = 0,
+    level: float = 0.95,
+    around: Around | None = None,
+    parts: Parts | None = None,
+) -> Pairs:
+    """features (n, d) with n > k, labels (n,) of at least 2 classes.
+
+    The interval of a confusion looks for neighbours in each part again; that of a separation leaves
+    groups of images out. around: of these images with at least k neighbours, where they were looked
+    for already; parts: as they were dealt already. Raises UndefinedError for one class or too few
+    images.
+    """
+    rows, classes = class_rows(features, labels)
+    if k < 1:
+        raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
+    if len(rows) <= k:
+        raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: use more images")
+    near = (around or look_around(rows, classes, k=k)).near[:, :k]
+    names = tuple(int(value) for value in np.unique(classes))
+    parts = parts or Parts.of(classes, seed=seed)
+    return Pairs(
+        names,
+        _confusion(rows, classes, near, names, parts, level),
+        _separation(rows, classes, seed, level),
+    )
+
+
+def pair_difference(first: Pairs, second: Pairs) -> Pairs:
+    """``first`` minus ``second`` of two independent sets, where both have the pair; intervals as
+    ``difference`` makes them."""
+    return Pairs(
+        tuple(value for value in first.classes if value in second.classes),
+        _changes(first.confusion, second.confusion),
+        _changes(first.separation, second.separation),
+    )
+
+
+def clear_pairs(changes: Mapping[Pair, Interval], *, level: float = 0.95) -> set[Pair]:
+    """The pairs whose change can be told, all of them corrected together by Holm's method: none in
+    ``level`` of comparisons without any."""
+    adjusted = holm([None if change.note else p_value(change) for change in changes.values()])
+    return {
+        pair for pair, p in zip(changes, adjusted, strict=True) if p is not None and p <= 1 - level
+    }
+
+
+def _changes(
+    first: Mapping[Pair, Interval], second: Mapping[Pair, Interval]
+) -> dict[Pair, Interval]:
+    return {
+        pair: difference(figure, second[pair]) for pair, figure in first.items() if pair in second
+    }
+
+
+def _confusion(
+    rows: Floats, classes: Ints, near: Ints, names: tuple[int, ...], parts: Parts, level: float
+) -> dict[Pair, Interval]:
+    coded = np.searchsorted(names, classes)
+    whole = _shares(coded, near, len(names))
+
+    def of_part(own: Ints, _: Ints) -> Floats:
+        k = min(near.shape[1], len(own) - 1)
+        return _shares(
+            coded[own], look_around(rows[own], classes[own], k=k).near, len(names)
+        ).ravel()
+
+    try:
+        values = parts.values(of_part).reshape(
+            *parts.own.shape[:1], parts.count, len(names), len(names)
+        )
+    except UndefinedError:
+        values = np.full((1, 2, len(names), len(names)), np.nan)
+    found: dict[Pair, Interval] = {}
+    for (number, name), (place, other) in itertools.product(enumerate(names), enumerate(names)):
+        n = int((coded == number).sum())
+        try:
+            found[name, other] = estimate(
+                float(whole[number, place]),
+                values[:, :, number, place],
+                n,
+                scale="share",
+                level=level,
+            )
+        except UndefinedError as error:
+            found[name, other] = without_interval(
+                float(whole[number, place]), n, str(error), level=level
+            )
+    return found
+
+
+def _shares(coded: Ints, near: Ints, classes: int) -> Floats:
+    """(K, K) share of each class among the neighbours of each class's images; NaN for a class
+    without images."""
+    votes = np.zeros((classes, classes))
+    np.add.at(votes, (np.repeat(coded, near.shape[1]), coded[near].ravel()), 1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(votes / votes.sum(axis=1, keepdims=True))
+
+
+def _separation(rows: Floats, classes: Ints, seed: int, level: float) -> dict[Pair, Interval]:
+    try:
+        groups = Groups.of(rows, classes)
+    except UndefinedError:
+        return {}
+    squares = np.add.reduceat(
+        np.square(groups.residuals).sum(axis=1), np.cumsum(groups.sizes) - groups.sizes
+    )
+    squares[squares < 1e-24 * (np.square(groups.means).sum() + squares.sum())] = 0.0
+    value = _ratios(groups.means[None], squares[None], groups.sizes[None])[0]
+    without = _ratios(*groups.without_each(classes, seed))
+    found: dict[Pair, Interval] = {}
+    for a, b in zip(*np.triu_indices(len(groups.names), 1), strict=True):
+        if np.isfinite(value[a, b]):
+            pair, n = (
+                (int(groups.names[a]), int(groups.names[b])),
+                int(groups.sizes[a] + groups.sizes[b]),
+            )
+            try:
+                found[pair] = jackknife(
+                    float(value[a, b]), [without[:, a, b]], n, scale="ratio", level=level
+                )
+            except UndefinedError as error:
+                found[pair] = without_interval(float(value[a, b]), n, str(error), level=level)
+    return found
+
+
+def _ratios(means: Floats, within: Floats, sizes: Floats | Ints) -> Floats:
+    """``between_within_ratio`` of any two classes. means (b, K, d), within (b, K) sums of squares,
+    sizes (b, K) -> (b, K, K)."""
+    centred = means - means.mean(axis=1, keepdims=True)
+    inner = centred @ centred.transpose(0, 2, 1)
+    norms = np.einsum("bkk->bk", inner)
+    apart = norms[:, :, None] + norms[:, None] - 2 * inner
+    size = sizes[:, :, None] + sizes[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (within[:, :, None] + within[:, None]) / (size - 2)
+        return np.asarray(
+            sizes[:, :, None] * sizes[:, None] / size**2 * apart / variance - 1 / size
+        )

@@ -13,120 +13,28 @@ Ch. 2.) Figures that are smooth in sums over images leave groups of images out i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers
+from cdp.embedding.rows import Floats, UndefinedError, class_numbers
 from cdp.errors import InputError
 from cdp.statistics.shares import quantile_of, share_difference, wilson, wilson_bounds
 from cdp.values.types import Interval
 
-Scale = Literal["plain", "share", "ratio", "spacing"]
+Scale = Literal["plain", "share", "ratio"]
 """How a figure varies, and how its interval lies about it: the same everywhere; as a share in [0,
-1] does, by Wilson's score; in proportion to itself, evenly on logarithms; in inverse proportion, as
-the distance to a nearest neighbour does."""
+1] does, by Wilson's score; in proportion to itself, evenly on logarithms."""
 SAME = "it is the same in every part of the images, so they do not say how much it varies"
 
 
-PART_IMAGES, MOST_PARTS = 300, 10
-"""Parts have at least so many images where there are enough for two of them, and there are at most
-so many."""
-FREEDOM, LEAST_FREEDOM, PAIRS = 24, 10, 1.5e8
-"""Images are dealt anew until the variance has so many degrees of freedom; the lower number where
-distances of so many pairs of images would be exceeded."""
-FEWEST_GROUPS, MOST_GROUPS = 20, 40
-
-
-def deal(labels: np.ndarray, parts: int, times: int = 1, *, seed: int = 0) -> Ints:
-    """Deal n images to parts of equal size, so many times over; every part has the same share of
-    each class, but for single images.
-
-    labels: (n,) class numbers, all equal where classes do not matter -> (times, n) part numbers.
-    Equal labels are dealt alike.
-    """
-    classes = class_numbers("labels", labels, len(labels))
-    rng = np.random.default_rng((seed, len(classes)))
-    dealt = np.empty((times, len(classes)), np.int64)
-    for row in dealt:
-        mixed = rng.permutation(len(classes))
-        order = mixed[np.argsort(classes[mixed], kind="stable")]
-        row[order] = np.arange(len(classes)) % parts
-    return dealt
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Images of a set, and the real ones it is compared with, dealt to ``count`` parts. own:
-    (times, n), real: (times, m) part numbers."""
-
-    own: Ints
-    real: Ints
-    count: int
-
-    @classmethod
-    def of(
-        cls,
-        labels: np.ndarray,
-        real_labels: np.ndarray | None = None,
-        *,
-        seed: int = 0,
-        freedom: int = FREEDOM,
-    ) -> Parts:
-        """labels: (n,), real_labels: (m,) class numbers, all equal where they are not known; None
-        without real images."""
-        others = np.empty(0, np.int64) if real_labels is None else real_labels
-        few = len(labels) if real_labels is None else min(len(labels), len(others))
-        count = min(max(few // PART_IMAGES, 2), MOST_PARTS)
-        affordable = int(PAIRS * count / max(len(labels) + len(others), 1) ** 2)
-        times = max(-(-LEAST_FREEDOM // (count - 1)), min(-(-freedom // (count - 1)), affordable))
-        return cls(
-            deal(labels, count, times, seed=seed), deal(others, count, times, seed=seed + 1), count
-        )
-
-    def only(self, own: Ints, real: Ints) -> Parts:
-        """The same dealing of these rows alone."""
-        return Parts(self.own[:, own], self.real[:, real], self.count)
-
-    def values(self, figures: Callable[[Ints, Ints], Sequence[float] | Floats]) -> Floats:
-        """figures: of the set's rows and the real rows of one part -> (times, count, how many)."""
-        return np.array(
-            [
-                [
-                    figures(np.flatnonzero(own == part), np.flatnonzero(real == part))
-                    for part in range(self.count)
-                ]
-                for own, real in zip(self.own, self.real, strict=True)
-            ],
-            dtype=np.float64,
-        )
-
-
-def balanced_sample(labels: np.ndarray, most: int, seed: int) -> Ints:
-    """At most so many rows, seeded, of every class its share, in their order. labels: (n,) class
-    numbers."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    mixed = np.random.default_rng(seed).permutation(len(labels))
-    order = mixed[np.argsort(labels[mixed], kind="stable")]
-    return np.sort(order[(np.arange(most) * len(labels)) // most])
-
-
-def leave_out(labels: np.ndarray, *, seed: int = 0) -> tuple[Ints, int]:
-    """Deal n images to 20 to 40 groups (to n where there are fewer) to be left out in turn: (n,)
-    group numbers and how many groups.
-
-    The number is the one that divides the classes best, so that a figure without a group has the
-    same share of each class.
-    """
-    sizes = np.unique(labels, return_counts=True)[1].tolist()
-    most, fewest = min(len(labels), MOST_GROUPS), min(len(labels), FEWEST_GROUPS)
-    count = min(
-        range(most, fewest - 1, -1), key=lambda g: sum((s % g) * (g - s % g) / s for s in sizes)
-    )
-    return deal(labels, count, seed=seed)[0], count
+USUAL_RATE, LEAST_RATE = 0.6, 0.3
+"""The variance of a mean of nearest distances falls with the number n of images as n to the power of
+minus a rate: 1 where images are independent, 0.5 where a few at the edges of well separated classes
+decide. Half of the rate is measured, and half is the usual one, as two variances of parts say it
+badly."""
 
 
 @dataclass(frozen=True)
@@ -151,17 +59,29 @@ class Estimate(Interval):
 
 
 def estimate(
-    value: float, parts: np.ndarray, n: int, *, scale: Scale = "plain", level: float = 0.95
+    value: float,
+    parts: np.ndarray,
+    n: int,
+    *,
+    scale: Scale = "plain",
+    finer: np.ndarray | None = None,
+    single: float = 0.0,
+    level: float = 0.95,
 ) -> Estimate:
     """A figure with its interval. parts: (times, G) the figure in each part; n: images of the set.
 
     The variance of the whole is that of a part over G. A share p varies as p (1 - p), and a ratio
     as its square, so that what parts differ from the whole in on average is taken into account. A
     share of exactly 0 or 1 that is so in every part has the variance of one that rests on n
-    independent answers. Raises UndefinedError where the figure does not exist in some part.
+    independent answers. finer: (times, 2 G) the figure in parts of half the size, where its variance
+    does not fall as 1 / n: by both the rate is known at which it does (Bertail, Politis and Romano
+    1999). single: variance of the scores of single images of a class, where the figure's cannot be
+    smaller than that of a mean of independent ones. Raises UndefinedError where the figure does not
+    exist in some part.
     """
     values = np.asarray(parts, np.float64)
-    if not (np.isfinite(value) and np.isfinite(values).all()):
+    halves = values if finer is None else np.asarray(finer, np.float64)
+    if not (np.isfinite(value) and np.isfinite(values).all() and np.isfinite(halves).all()):
         raise UndefinedError(
             f"{n} images are too few for an interval of this figure: generate more a class"
         )
@@ -174,8 +94,13 @@ def estimate(
         if inner <= 0:
             around = (2 + value * n) / (n + 4)  # Agresti and Coull 1998
             extra = around * (1 - around) / n
-    elif scale in ("ratio", "spacing") and value * middle > 0:
-        moves = moves * (value / middle if scale == "ratio" else middle / value)
+    elif scale == "ratio" and value * middle > 0:
+        moves = moves * (value / middle)
+    elif finer is not None and min(variances := _variances(values, halves)) > 0:
+        rate = (math.log2(variances[1] / variances[0]) + USUAL_RATE) / 2
+        moves = moves * count ** ((1 - min(max(rate, LEAST_RATE), 1.0)) / 2)
+    if 0 < (variance := _squares(moves.ravel())) < single / n:
+        moves = moves * math.sqrt(single / n / variance)
     found = Estimate(
         float(value),
         float(value),
@@ -198,12 +123,14 @@ def estimate_or_value(
     note: str,
     *,
     scale: Scale = "plain",
+    finer: np.ndarray | None = None,
+    single: float = 0.0,
     level: float = 0.95,
 ) -> Estimate:
     """``estimate``, or the value without an interval, and with ``note``, where the figure does not
     exist in some part."""
     try:
-        return estimate(value, parts, n, scale=scale, level=level)
+        return estimate(value, parts, n, scale=scale, finer=finer, single=single, level=level)
     except UndefinedError:
         return without_interval(value, n, note, level=level)
 
@@ -374,6 +301,11 @@ def agreement_difference(
     return share_difference(right, other, level=level)
 
 
+def _variances(*parts: Floats) -> list[float]:
+    """Of a figure in parts of each size, (times, how many parts) each."""
+    return [float(values.var(axis=1, ddof=1).mean()) for values in parts]
+
+
 def _apart(first: Estimate, second: Estimate) -> tuple[tuple[float, ...], float]:
     """Moves and degrees of freedom of a difference (Satterthwaite 1946 where the variances add)."""
     if len(first.moves) == len(second.moves) and first.freedom == second.freedom:
@@ -412,7 +344,7 @@ def _logarithm(one: Interval) -> Interval:
     )
 
 
-def _squares(side: Sequence[float]) -> float:
+def _squares(side: Iterable[float]) -> float:
     return math.fsum(part * part for part in side)
 
 

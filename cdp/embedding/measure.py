@@ -1,96 +1,72 @@
-"""All figures of one set in one call, each with the interval that suits it; ``difference`` compares
-two of them."""
+"""All figures of one set in one call, each with the interval that suits it. A figure is one entry of
+``METRICS``: what it is called, what it needs, how it is computed, and what is said of its change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
-from cdp.embedding.around import Around, look_around
-from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
-from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
-from cdp.embedding.frechet import frechet_interval
-from cdp.embedding.intervals import (
-    FREEDOM,
-    Parts,
-    Scale,
-    balanced_sample,
-    difference,
-    estimate_or_value,
-)
-from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
-from cdp.embedding.report import Arm, RealBaseline, arm_report
-from cdp.embedding.scatter import separation_interval
-from cdp.embedding.sphere import alignment, uniformity
-from cdp.embedding.two_sample import classifier_auc, mmd
+from cdp.embedding import distances
+from cdp.embedding.classes import separation_interval
+from cdp.embedding.images import Images, OutvotedError, Real
+from cdp.embedding.intervals import difference
+from cdp.embedding.neighbours import Around
+from cdp.embedding.report import Arm, arm_report
+from cdp.embedding.rows import UndefinedError, class_numbers, feature_rows
 from cdp.errors import InputError
 from cdp.values.types import Interval
 
-__all__ = ["TITLES", "Measurement", "Real", "difference", "measure"]
+__all__ = [
+    "METRICS",
+    "Claim",
+    "Images",
+    "Measurement",
+    "Real",
+    "SetMetric",
+    "difference",
+    "measure",
+]
 
-TITLES = {
-    "separation": "Between / within scatter",
-    "silhouette": "Silhouette",
-    "knn_accuracy": "10-nearest-neighbour accuracy",
-    "probe_accuracy": "Linear-probe accuracy",
-    "probe_margin": "Linear-probe margin",
-    "other_class_distance": "Distance to the nearest other class",
-    "alignment": "Alignment",
-    "uniformity": "Uniformity",
-    "frechet": "Frechet distance to real",
-    "precision": "Precision",
-    "recall": "Recall",
-    "density": "Density",
-    "coverage": "Coverage",
-    "real_auc": "AUC of telling it from real",
-    "mmd": "MMD from real",
-    "nearest": "Nearest-training-image ratio",
-}
-"""Every figure, separability first, then fidelity and coverage, which always stand beside it."""
-OF_CLASSES = (
-    "separation",
-    "silhouette",
-    "knn_accuracy",
-    "probe_accuracy",
-    "probe_margin",
-    "other_class_distance",
-    "alignment",
-)
-"""Figures that exist only for images with labels."""
 
 PAIRWISE_ROWS = 1000
 """Images of each side for MMD, whose cost is quadratic."""
-TRAINED_FREEDOM, CLASS_FREEDOM, CLASS_ROWS = 12, 6, 400
-"""Degrees of freedom of intervals that train classifiers anew in each part, of the whole set and of
-a class, whose AUC looks at so many images of each side: ten classes would otherwise cost more than
-the whole set."""
-SCORED: Mapping[str, Scale] = {
-    "silhouette": "plain",
-    "knn_accuracy": "share",
-    "probe_accuracy": "share",
-    "probe_margin": "plain",
-    "other_class_distance": "spacing",
-}
-"""Figures that are means of one score an image."""
-Take = Callable[[tuple[str, ...], Callable[[], tuple[Interval, ...]]], None]
 
 
 @dataclass(frozen=True)
-class Real:
-    """Real images in the same encoder's eyes. features: (n, d) of held-out ones; baseline: the
-    training images, None to leave memorisation out; label: (n,) classes of the held-out ones, None
-    to leave out what compares class by class."""
+class Claim:
+    """How a clear change is put. unit: "points" for shares, "" for other differences, and "%" for a
+    change relative to the second set; up, down: the sentence, {} being how much, for a figure that
+    does not simply rise or fall."""
 
-    features: np.ndarray
-    baseline: RealBaseline | None = None
-    label: np.ndarray | None = None
+    name: str
+    unit: str = ""
+    up: str = ""
+    down: str = ""
+
+
+@dataclass(frozen=True)
+class SetMetric:
+    """title, label: short, and with what its values mean. of: the figure of the whole set (None) or
+    of a class. group: what it is read beside. needs: "classes" (labels), "real" (held-out images) or
+    "train" (training images, too). claim: None where nothing is ever claimed. reference: a value to
+    draw, None without one. score: whether it is the mean of one score an image."""
+
+    title: str
+    label: str
+    of: Callable[[Images, int | None], Interval]
+    group: Literal["separability", "fidelity", "distance"]
+    needs: Literal["", "classes", "real", "train"] = ""
+    claim: Claim | None = None
+    reference: float | None = None
+    score: bool = False
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """figures and per_class (by class number) by the keys of ``TITLES``; undefined: why a figure is
+    """figures and per_class (by class number) by the keys of ``METRICS``; undefined: why a figure is
     missing, by the same keys."""
 
     n: int
@@ -108,8 +84,8 @@ def measure(
     around: Around | None = None,
     by_class: bool = True,
 ) -> Measurement:
-    """features: (n, d) of one set, labels: (n,), None for images without, which have no figure of
-    ``OF_CLASSES``. Without ``real``, only what needs the set alone.
+    """features: (n, d) of one set, labels: (n,), None for images without, which have no figure that
+    needs classes. Without ``real``, only what needs the set alone.
 
     around: the 10 nearest neighbours of these images, where they were looked for already. by_class:
     also what single classes come to. An interval is for the figure's mean over fresh sets of as
@@ -119,228 +95,231 @@ def measure(
     are no such thing.
     """
     rows = feature_rows("features", features, at_least=2)
-    figures: dict[str, Interval] = {}
-    undefined: dict[str, str] = {}
-
-    def take(keys: tuple[str, ...], figure: Callable[[], tuple[Interval, ...]]) -> None:
-        try:
-            figures.update(zip(keys, figure(), strict=True))
-        except UndefinedError as error:
-            undefined.update(dict.fromkeys(keys, str(error)))
-
-    if labels is None:
-        undefined.update(dict.fromkeys(OF_CLASSES, "its images have no labels"))
-        _of_all(take, rows, None, real, seed)
-        return Measurement(len(rows), _in_order(figures), {}, undefined)
-    classes = class_numbers("labels", labels, len(rows))
-    per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in np.unique(classes)}
-    take(("separation",), lambda: (separation_interval(rows, classes, seed=seed),))
-    for probes in (False, True):
-        _take_scores(figures, per_class, undefined, rows, classes, around, seed, probes=probes)
-    take(("alignment",), lambda: (alignment(rows, classes, seed=seed),))
-    _of_all(take, rows, classes, real, seed)
-    for value, row in per_class.items() if by_class else ():
-        _of_class(row, value, rows, classes, real, seed)
-    return Measurement(
-        len(rows),
-        _in_order(figures),
-        {value: _in_order(row) for value, row in per_class.items()},
-        undefined,
-    )
-
-
-def _in_order(figures: dict[str, Interval]) -> dict[str, Interval]:
-    return {key: figures[key] for key in TITLES if key in figures}
-
-
-def _take_scores(
-    figures: dict[str, Interval],
-    per_class: dict[int, dict[str, Interval]],
-    undefined: dict[str, str],
-    rows: Floats,
-    classes: Ints,
-    around: Around | None,
-    seed: int,
-    *,
-    probes: bool,
-) -> None:
-    """Figures that are means of one score an image, which exist for each class as well. probes:
-    those of the linear probe, else those of neighbours."""
-    names, coded, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    whole, missing = _scores(rows, classes, around, seed, probes=probes)
-    undefined.update(missing)
-
-    def of_part(own: Ints, _: Ints) -> Floats:
-        found = _scores(rows[own], classes[own], None, seed, probes=probes)[0]
-        return np.concatenate([_means(found.get(key), coded[own], len(names)) for key in whole])
-
-    if not whole:
-        return
-    parts = Parts.of(classes, seed=seed, freedom=TRAINED_FREEDOM if probes else FREEDOM).values(
-        of_part
-    )
-    parts = parts.reshape(*parts.shape[:2], len(whole), len(names) + 1)
-    counts = [len(rows), *sizes.tolist()]
-    for at, (key, score) in enumerate(whole.items()):
-        means = _means(score, coded, len(names))
-        for number, into in enumerate([figures, *per_class.values()]):
-            if counts[number] > 1:
-                note = (
-                    f"{counts[number]} images are too few for an interval of this figure: generate"
-                    " more a class"
-                )
-                into[key] = estimate_or_value(
-                    float(means[number]),
-                    parts[:, :, at, number],
-                    counts[number],
-                    note,
-                    scale=SCORED[key],
-                )
-
-
-def _scores(
-    rows: Floats, classes: Ints, around: Around | None, seed: int, *, probes: bool
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """(n,) scores of every image by key, and why the others do not exist."""
-    scores: dict[str, np.ndarray] = {}
-    missing: dict[str, str] = {}
-    if around is None and not probes and len(np.unique(classes)) > 1:
-        around = look_around(rows, classes)
-
-    def probe() -> tuple[np.ndarray, ...]:
-        found = linear_probe(rows, classes, seed=seed)
-        return found.hit, found.margin
-
-    figures: dict[tuple[str, ...], Callable[[], tuple[np.ndarray, ...]]] = (
-        {("probe_accuracy", "probe_margin"): probe}
-        if probes
-        else {
-            ("silhouette",): lambda: (silhouettes(rows, classes, around),),
-            ("knn_accuracy",): lambda: (neighbour_hits(rows, classes, around=around),),
-            ("other_class_distance",): lambda: (other_class_distances(rows, classes, around),),
-        }
-    )
-    for keys, figure in figures.items():
-        try:
-            scores.update(zip(keys, figure(), strict=True))
-        except UndefinedError as error:
-            missing.update(dict.fromkeys(keys, str(error)))
-    return scores, missing
-
-
-def _means(score: np.ndarray | None, coded: Ints, classes: int) -> Floats:
-    """(1 + K,) mean of all images and of each class; NaN where there is none."""
-    if score is None:
-        return np.full(classes + 1, np.nan)
-    with np.errstate(invalid="ignore"):
-        own = np.bincount(coded, score, classes) / np.bincount(coded, minlength=classes)
-    return np.concatenate([[score.mean()], own])
-
-
-def _of_class(
-    row: dict[str, Interval], value: int, rows: Floats, classes: Ints, real: Real | None, seed: int
-) -> None:
-    """The other figures of one class, into ``row``: separation is that of the class from all other
-    images together, and what compares with real images compares with real ones of this class. A
-    figure that does not exist for the class is left out."""
-    mine = classes == value
-
-    def take(keys: tuple[str, ...], figure: Callable[[], tuple[Interval, ...]]) -> None:
-        try:
-            row.update(zip(keys, figure(), strict=True))
-        except InputError:
-            return
-
-    take(("separation",), lambda: (separation_interval(rows, mine.astype(np.int64), seed=seed),))
-    take(("alignment",), lambda: (alignment(rows[mine], classes[mine], seed=seed),))
-    take(("uniformity",), lambda: (uniformity(rows[mine], seed=seed),))
-    if (
-        real is not None
-        and real.label is not None
-        and (real.label == value).sum() > 1
-        and mine.sum() > 1
-    ):
-        theirs = real.label == value
-        part = replace(
-            real,
-            features=feature_rows("real features", real.features)[theirs],
-            label=real.label[theirs],
-        )
-        _against_real(
-            take,
-            rows[mine],
-            classes[mine],
-            part,
-            seed,
-            told_apart=CLASS_ROWS,
-            trained=CLASS_FREEDOM,
-        )
-
-
-def _of_all(take: Take, rows: Floats, classes: Ints | None, real: Real | None, seed: int) -> None:
-    """The figures that exist without labels, too. classes: None there."""
-    take(("uniformity",), lambda: (uniformity(rows, classes, seed=seed),))
+    classes = None if labels is None else class_numbers("labels", labels, len(rows))
     if real is not None:
         held_out = feature_rows("real features", real.features, width=rows.shape[1])
-        _against_real(take, rows, classes, replace(real, features=held_out), seed)
+        real = replace(real, features=held_out)
+    images = Images(rows, classes, real, seed, around)
+    figures: dict[str, Interval] = {}
+    undefined: dict[str, str] = {}
+    per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in images.names}
+    for key, metric in METRICS.items():
+        if metric.needs == "classes" and classes is None:
+            undefined[key] = "its images have no labels"
+        elif images.has(metric.needs):
+            try:
+                figures[key] = metric.of(images, None)
+            except UndefinedError as error:
+                undefined[key] = str(error)
+    for value, row in per_class.items():
+        for key, metric in METRICS.items():
+            if by_class or metric.score:
+                _take_of_class(row, key, images, value, undefined)
+    return Measurement(len(rows), figures, per_class, undefined)
 
 
-def _against_real(
-    take: Take,
-    rows: Floats,
-    classes: Ints | None,
-    real: Real,
-    seed: int,
-    *,
-    told_apart: int = 20_000,
-    trained: int = TRAINED_FREEDOM,
+def _take_of_class(
+    row: dict[str, Interval], key: str, images: Images, value: int, undefined: dict[str, str]
 ) -> None:
-    """told_apart: images of each side at most that the AUC looks at; trained: degrees of freedom of
-    its interval."""
-    held_out = real.features
-    known, own = (
-        np.zeros(len(side), np.int64) if label is None else label
-        for side, label in ((held_out, real.label), (rows, classes))
+    """Classes have fewer figures than the set, and only what is odd about one is said."""
+    metric = METRICS[key]
+    try:
+        if images.has(metric.needs):
+            row[key] = metric.of(images, value)
+    except OutvotedError as error:
+        undefined[key] = str(error)
+    except InputError:
+        return
+
+
+def _separation(images: Images, value: int | None) -> Interval:
+    """Of a class: from all other images together."""
+    classes = images.classes if value is None else (images.classes == value).astype(np.int64)
+    return separation_interval(images.rows, classes, seed=images.seed)
+
+
+def _alignment(images: Images, value: int | None) -> Interval:
+    part = images.at(value)
+    return distances.alignment(part.rows, part.classes, seed=part.seed)
+
+
+def _uniformity(images: Images, value: int | None) -> Interval:
+    part = images.at(value)
+    classes = part.classes if value is None and part.labelled else None
+    return distances.uniformity(part.rows, classes, seed=part.seed)
+
+
+def _frechet(images: Images, value: int | None) -> Interval:
+    part = images.at(value)
+    return distances.frechet_interval(
+        part.against, part.rows, part.known, part.classes, seed=part.seed
     )
-    parts, fewer = Parts.of(own, known, seed=seed), Parts.of(own, known, seed=seed, freedom=trained)
 
-    def balls() -> tuple[Interval, ...]:
-        found, crowd = fidelity(held_out, rows, parts)
-        return found.precision, found.recall, crowd.density, crowd.coverage
 
-    def narrow() -> tuple[Interval, ...]:
-        found = precision_recall(held_out, rows, parts)
-        return found.precision, found.recall
+def _auc(images: Images, value: int | None) -> Interval:
+    part = images.at(value)
+    known, own = part.some(part.told_apart)
+    return distances.classifier_auc(
+        part.against[known],
+        part.rows[own],
+        part.parts(part.trained).only(own, known),
+        seed=part.seed,
+    )
 
-    def wide() -> tuple[Interval, ...]:
-        found = density_coverage(held_out, rows, parts)
-        return found.density, found.coverage
 
-    def nearest() -> tuple[Interval, ...]:
-        found = arm_report(Arm(rows), classes, real.baseline, seed=seed).nearest
-        if found is None:
-            raise UndefinedError("the distance to real training images is undefined for this set")
-        return (found,)
+def _mmd(images: Images, value: int | None) -> Interval:
+    part = images.at(value)
+    known, own = part.some(PAIRWISE_ROWS)
+    return distances.mmd(
+        part.against[known],
+        part.rows[own],
+        part.known[known],
+        part.classes[own],
+        seed=part.seed,
+    )
 
-    take(("frechet",), lambda: (frechet_interval(held_out, rows, known, own, seed=seed),))
-    if min(len(held_out), len(rows)) > 5:
-        take(("precision", "recall", "density", "coverage"), balls)
-    else:  # too few for one of the pairs, maybe enough for the other
-        take(("precision", "recall"), narrow)
-        take(("density", "coverage"), wide)
-    some = [balanced_sample(side, told_apart, seed) for side in (known, own)]
-    take(
-        ("real_auc",),
-        lambda: (
-            classifier_auc(
-                held_out[some[0]], rows[some[1]], fewer.only(some[1], some[0]), seed=seed
-            ),
+
+def _nearest(images: Images, value: int | None) -> Interval:
+    part = images.at(value)
+    part.against  # noqa: B018 raises where a class has too few images
+    labels = part.classes if part.labelled else None
+    baseline = None if images.real is None else images.real.baseline
+    found = arm_report(Arm(part.rows), labels, baseline, seed=part.seed).nearest
+    if found is None:
+        raise UndefinedError("the distance to real training images is undefined for this set")
+    return found
+
+
+METRICS: dict[str, SetMetric] = {
+    "separation": SetMetric(
+        "Between / within scatter",
+        "Between / within scatter",
+        _separation,
+        "separability",
+        "classes",
+        Claim(
+            "between / within scatter",
+            "%",
+            "classes are {} further apart",
+            "classes are {} closer together",
         ),
-    )
-    few = [balanced_sample(side, PAIRWISE_ROWS, seed) for side in (known, own)]
-    take(
-        ("mmd",),
-        lambda: (mmd(held_out[few[0]], rows[few[1]], known[few[0]], own[few[1]], seed=seed),),
-    )
-    if real.baseline is not None:
-        take(("nearest",), nearest)
+    ),
+    "silhouette": SetMetric(
+        "Silhouette",
+        "Silhouette, -1 to 1",
+        lambda images, value: images.score("silhouette", value),
+        "separability",
+        "classes",
+        Claim("silhouette"),
+        score=True,
+    ),
+    "knn_accuracy": SetMetric(
+        "10-nearest-neighbour accuracy",
+        "10-nearest-neighbour accuracy",
+        lambda images, value: images.votes(value),
+        "separability",
+        "classes",
+        Claim("10-nearest-neighbour accuracy", "points"),
+        score=True,
+    ),
+    "probe_accuracy": SetMetric(
+        "Linear-probe accuracy",
+        "Linear-probe accuracy",
+        lambda images, value: images.score("probe_accuracy", value),
+        "separability",
+        "classes",
+        Claim("linear-probe accuracy", "points"),
+        score=True,
+    ),
+    "probe_margin": SetMetric(
+        "Linear-probe margin",
+        "Linear-probe margin",
+        lambda images, value: images.score("probe_margin", value),
+        "separability",
+        "classes",
+        score=True,
+    ),
+    "other_class_distance": SetMetric(
+        "Distance to the nearest other class",
+        "Distance to the nearest other class",
+        lambda images, value: images.score("other_class_distance", value),
+        "separability",
+        "classes",
+        score=True,
+    ),
+    "alignment": SetMetric(
+        "Alignment", "Alignment: 0 is one point a class", _alignment, "separability", "classes"
+    ),
+    "uniformity": SetMetric(
+        "Uniformity", "Uniformity: lower is more spread out", _uniformity, "separability"
+    ),
+    "frechet": SetMetric(
+        "Frechet distance to real",
+        "Frechet distance to held-out real images",
+        _frechet,
+        "distance",
+        "real",
+        Claim("Frechet distance to real"),
+    ),
+    "precision": SetMetric(
+        "Precision",
+        "Precision: share that looks real",
+        lambda images, value: images.at(value).ball("precision"),
+        "fidelity",
+        "real",
+        Claim("precision", "points"),
+    ),
+    "recall": SetMetric(
+        "Recall",
+        "Recall: share of real images reached",
+        lambda images, value: images.at(value).ball("recall"),
+        "fidelity",
+        "real",
+        Claim("recall", "points"),
+    ),
+    "density": SetMetric(
+        "Density",
+        "Density",
+        lambda images, value: images.at(value).ball("density"),
+        "fidelity",
+        "real",
+        Claim("density"),
+    ),
+    "coverage": SetMetric(
+        "Coverage",
+        "Coverage: share of real images with a neighbour",
+        lambda images, value: images.at(value).ball("coverage"),
+        "fidelity",
+        "real",
+        Claim("coverage", "points"),
+    ),
+    "real_auc": SetMetric(
+        "AUC of telling it from real",
+        "AUC of telling it from real: 0.5 is not at all",
+        _auc,
+        "distance",
+        "real",
+        Claim(
+            "AUC of telling it from real",
+            "points",
+            "it is easier to tell from real, by {} of AUC",
+            "it is harder to tell from real, by {} of AUC",
+        ),
+        0.5,
+    ),
+    "mmd": SetMetric(
+        "MMD from real", "MMD from real: 0 is none", _mmd, "distance", "real", None, 0.0
+    ),
+    "nearest": SetMetric(
+        "Nearest-training-image ratio",
+        "Nearest-training-image ratio: below 1 hints at copying",
+        _nearest,
+        "distance",
+        "train",
+        Claim("nearest-training-image ratio"),
+        1.0,
+    ),
+}
+"""Every figure by the key that is stored: separability first, then fidelity and coverage, which
+always stand beside it."""
+TITLES = {key: metric.title for key, metric in METRICS.items()}

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cdp.embedding.checks import UndefinedError, feature_rows
+from cdp.embedding.rows import UndefinedError, feature_rows
 from cdp.errors import InputError
 from cdp.values.text import share_text
 from cdp.values.types import MapQuality

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.embedding.checks import Floats, Ints, UndefinedError, class_numbers, feature_rows
-from cdp.embedding.intervals import agreement, agreement_difference, jackknife, leave_out
+from cdp.embedding.classes import separation_difference, separation_interval
+from cdp.embedding.intervals import agreement, agreement_difference, jackknife
 from cdp.embedding.neighbours import nearest_distance
-from cdp.embedding.scatter import separation_difference, separation_interval
+from cdp.embedding.rows import Floats, Ints, UndefinedError, class_numbers, feature_rows, leave_out
 from cdp.errors import InputError
 from cdp.values.types import ArmReport, Interval
 

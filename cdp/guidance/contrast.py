@@ -4,18 +4,122 @@ with."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from cdp.config.generate import CLASS_AWARE, Guidance, negatives_of, positives_of
+from cdp.config.generate import Guidance, negatives_of, positives_of
+from cdp.config.losses import LOSSES
 from cdp.errors import InputError
 from cdp.guidance import losses
-from cdp.guidance.head import OnlineHead
-from cdp.guidance.keys import Bank, Keys, masks
 from cdp.models.classifiers import Classifier
 from cdp.models.precision import autocast
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Real images to contrast with. features: (M,F) of the encoder, before any head; labels:
+    (M,)."""
+
+    features: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Rows to compare with. z: (M,D) unit rows; labels: (M,) or None; owner: (M,) the batch row it
+    shows, -1 for others; self_view: whether row i is anchor i itself (and so never its own key)."""
+
+    z: Tensor
+    labels: Tensor | None
+    owner: Tensor
+    self_view: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a loss has of one batch. settings: those of the guidance. z: (B,D) unit rows, the
+    anchors; view: (B,D) unit rows, the positive of each, for losses that compare views; labels:
+    (B,) where they are known, as losses that know classes ask for; logits: of the encoder; attract,
+    repel: keys that pull and push, where labels say which do."""
+
+    settings: Guidance
+    z: Tensor
+    view: Tensor | None
+    labels: Tensor | None
+    logits: Callable[[], Tensor]
+    attract: list[Keys]
+    repel: list[Keys]
+
+    def classes(self) -> Tensor:
+        """The labels, (B,). Raises InputError where there are none."""
+        if self.labels is None:
+            raise InputError(
+                f"{self.settings.loss} needs class labels: choose info_nce or hard_negative for"
+                " this model"
+            )
+        return self.labels
+
+    def positives(self) -> Tensor:
+        """The positive of each anchor, (B,D)."""
+        assert self.view is not None  # what compares views is asked only where there are some
+        return self.view
+
+
+Loss = Callable[[Compared], Tensor]
+
+
+def loss_function(name: str) -> Loss:
+    """What the entry of this name in ``cdp.config.losses`` computes."""
+    module, _, function = LOSSES[name].of.partition(":")
+    found: Loss = getattr(import_module(module), function)
+    return found
+
+
+def info_nce(compared: Compared) -> Tensor:
+    t, view = compared.settings.temperature, compared.positives()
+    if negatives_of(compared.settings) == "batch":
+        return losses.info_nce(compared.z, view, temperature=t)
+    (rivals,) = compared.repel
+    itself = torch.arange(len(view), device=view.device)[:, None] == rivals.owner
+    return losses.info_nce_bank(compared.z, view, rivals.z, temperature=t, ignore=itself)
+
+
+def hard_negative(compared: Compared) -> Tensor:
+    g = compared.settings
+    return losses.hard_negative(
+        compared.z,
+        compared.positives(),
+        temperature=g.temperature,
+        tau_plus=g.tau_plus,
+        beta=g.beta,
+    )
+
+
+def supcon(compared: Compared) -> Tensor:
+    keys, positive, valid = masks(compared.classes(), compared.attract, compared.repel)
+    t = compared.settings.temperature
+    return losses.keyed_contrastive(compared.z, keys, positive, valid, temperature=t)
+
+
+def class_margin(compared: Compared) -> Tensor:
+    g, labels = compared.settings, compared.classes()
+    return losses.smooth_class_margin(
+        compared.z, labels, *class_means(compared), margin=g.margin, temperature=g.temperature
+    )
+
+
+def fisher(compared: Compared) -> Tensor:
+    return losses.fisher(compared.z, compared.classes(), *class_means(compared))
+
+
+def classifier(compared: Compared) -> Tensor:
+    return losses.classifier(compared.logits(), compared.classes())
 
 
 class Contrast:
@@ -39,12 +143,10 @@ class Contrast:
         """net: images in [0,1] -> ``features`` (B,F), ``logits_of`` (B,F) -> (B,K). bank: real
         features, where asked for."""
         self.guidance, self.net, self.bank, self.dtype = guidance, net, bank, dtype
+        self.loss, self._compute = LOSSES[guidance.loss], loss_function(guidance.loss)
         self.positives, self.negatives = positives_of(guidance), negatives_of(guidance)
-        if (
-            bank is None
-            and "real" in (self.positives, self.negatives)
-            and guidance.loss != "classifier"
-        ):
+        wants_real = "real" in (self.positives, self.negatives) and self.loss.contrasts
+        if bank is None and wants_real:
             raise InputError(
                 "real images are chosen as positives or negatives, but the data set gave none:"
                 " choose another data set"
@@ -61,14 +163,14 @@ class Contrast:
         where history is missing."""
         self._look_back()
         features = self._features(image)
-        if self.guidance.loss == "classifier":
-            return losses.classifier(self.net.logits_of(features), self._known(labels))
+        logits = partial(self.net.logits_of, features)
+        if not self.loss.contrasts:
+            return self._compute(Compared(self.guidance, features, None, labels, logits, [], []))
         if self.guidance.head and self.head is None:
-            g = self.guidance
             self.head = OnlineHead(
                 features.shape[1],
-                hidden=g.head_hidden,
-                out=g.head_out,
+                hidden=self.guidance.head_hidden,
+                out=self.guidance.head_out,
                 seed=self._seed,
                 device=features.device,
             )
@@ -80,10 +182,16 @@ class Contrast:
         ):
             return None
         z = self._embed(features)
-        if self.guidance.loss in CLASS_AWARE:
-            return self._class_aware(z, view, memory, self._known(labels))
-        assert view is not None
-        return self._label_free(z, view, memory)
+        rows = torch.arange(len(z), device=z.device)
+        batch = [Keys(z, labels, rows, self_view=True)]
+        if view is not None:
+            batch.append(Keys(view, labels, rows))
+        groups = {"batch": batch, "real": self._real(), "memory": [memory] if memory else []}
+        attract, repel = (
+            groups["real" if self.positives == "real" else "batch"],
+            groups[self.negatives],
+        )
+        return self._compute(Compared(self.guidance, z, view, labels, logits, attract, repel))
 
     def pass_by(self, image: Tensor, labels: Tensor | None) -> None:
         """An iterate that is not guided. The one before the first guided step belongs to the
@@ -104,13 +212,11 @@ class Contrast:
     def _embed(self, features: Tensor) -> Tensor:
         return F.normalize(self.head(features) if self.head else features, dim=1)
 
-    def _known(self, labels: Tensor | None) -> Tensor:
-        if labels is None:
-            raise InputError(
-                f"{self.guidance.loss} needs class labels: choose info_nce or hard_negative for"
-                " this model"
-            )
-        return labels
+    def _real(self) -> list[Keys]:
+        if self.bank is None or "real" not in (self.positives, self.negatives):
+            return []
+        nobody = torch.full_like(self.bank.labels, -1)
+        return [Keys(self._embed(self.bank.features), self.bank.labels, nobody)]
 
     def _second_view(self, image: Tensor, labels: Tensor | None, features: Tensor) -> Tensor | None:
         """The positive of each anchor, (B,D) unit rows; None where positives are classes, or there
@@ -119,7 +225,7 @@ class Contrast:
             return None if self._previous is None else self._embed(self._previous)
         if self.positives == "augmented":
             return self._embed(self._features(augment(image, self._stream)))
-        if self.positives == "real" and self.guidance.loss in ("info_nce", "hard_negative"):
+        if self.positives == "real" and self.loss.compares == "views":
             return self._embed(self._partners(labels, len(features)))
         return None
 
@@ -152,57 +258,53 @@ class Contrast:
             while (len(self._memory) - 1) * len(features) >= self.guidance.bank_size:
                 self._memory.popleft()
 
-    def _label_free(self, z: Tensor, view: Tensor, memory: Keys | None) -> Tensor:
-        g = self.guidance
-        if g.loss == "hard_negative":
-            return losses.hard_negative(
-                z, view, temperature=g.temperature, tau_plus=g.tau_plus, beta=g.beta
-            )
-        if self.negatives == "batch":
-            return losses.info_nce(z, view, temperature=g.temperature)
-        rows = torch.arange(len(z), device=z.device)
-        if self.negatives == "memory":
-            assert memory is not None
-            rivals, ignore = memory.z, rows[:, None] == memory.owner[None, :]
-        else:
-            assert self.bank is not None
-            rivals, ignore = self._embed(self.bank.features), None
-        return losses.info_nce_bank(z, view, rivals, temperature=g.temperature, ignore=ignore)
 
-    def _class_aware(
-        self, z: Tensor, view: Tensor | None, memory: Keys | None, labels: Tensor
-    ) -> Tensor:
-        g = self.guidance
-        rows = torch.arange(len(z), device=z.device)
-        batch = [Keys(z, labels, rows, self_view=True)] + (
-            [] if view is None else [Keys(view, labels, rows)]
+def masks(labels: Tensor, attract: list[Keys], repel: list[Keys]) -> tuple[Tensor, Tensor, Tensor]:
+    """The union of key sets with masks: same class in ``attract`` pulls, other classes in ``repel``
+    push.
+
+    labels: (B,) of the anchors -> keys (M,D), positive (B,M), valid (B,M).
+    Raises InputError where no anchor has a positive, or none has a negative.
+    """
+    positive, negative = [], []
+    parts = _union(attract, repel)
+    for keys in parts:
+        assert keys.labels is not None  # as the anchors have some
+        same = labels[:, None] == keys.labels[None, :]
+        usable = torch.ones_like(same)
+        if keys.self_view:
+            usable.fill_diagonal_(False)
+        positive.append(same & usable & any(keys is one for one in attract))
+        negative.append(~same & any(keys is one for one in repel))
+    pulls, pushes = torch.cat(positive, 1), torch.cat(negative, 1)
+    if not bool(pulls.any()):
+        raise InputError(
+            "positives: no image of the batch has another of its class: raise the batch, or choose"
+            " positives 'real'"
         )
-        real = []
-        if self.bank is not None:
-            nobody = torch.full_like(self.bank.labels, -1)
-            real = [Keys(self._embed(self.bank.features), self.bank.labels, nobody)]
-        repel = {"batch": batch, "real": real, "memory": [memory] if memory else []}[self.negatives]
-        attract = real if self.positives == "real" else batch
-        keys, positive, valid = masks(labels, attract, repel)
-        if g.loss == "supcon":
-            return losses.keyed_contrastive(z, keys, positive, valid, temperature=g.temperature)
-        prototypes, classes = class_means(attract, repel)
-        if g.loss == "fisher":
-            return losses.fisher(z, labels, prototypes, classes)
-        return losses.smooth_class_margin(
-            z, labels, prototypes, classes, margin=g.margin, temperature=g.temperature
+    if not bool(pushes.any()):
+        raise InputError(
+            "negatives: all images of the batch are of one class: choose more classes, or negatives"
+            " 'real'"
         )
+    return torch.cat([keys.z for keys in parts]), pulls, pulls | pushes
 
 
-def class_means(attract: list[Keys], repel: list[Keys]) -> tuple[Tensor, Tensor]:
+def class_means(compared: Compared) -> tuple[Tensor, Tensor]:
     """Unit mean of every class present, (K,D), and which classes these are, (K,). Constants for the
-    gradient."""
-    parts = attract + [keys for keys in repel if all(keys is not other for other in attract)]
+    gradient. Raises InputError where ``masks`` does."""
+    attract, repel = compared.attract, compared.repel
+    masks(compared.classes(), attract, repel)
+    parts = _union(attract, repel)
     z = torch.cat([keys.z for keys in parts]).detach()
     labels = torch.cat([keys.labels for keys in parts if keys.labels is not None])
     present = labels.unique()
     member = (labels[None, :] == present[:, None]).to(z.dtype)
     return F.normalize(member @ z / member.sum(1, keepdim=True), dim=1), present
+
+
+def _union(attract: list[Keys], repel: list[Keys]) -> list[Keys]:
+    return attract + [keys for keys in repel if all(keys is not other for other in attract)]
 
 
 def augment(image: Tensor, stream: torch.Generator) -> Tensor:
@@ -217,3 +319,41 @@ def augment(image: Tensor, stream: torch.Generator) -> Tensor:
         for i, (dy, dx) in enumerate(shift.tolist())
     ]
     return torch.stack(moved) * contrast
+
+
+class OnlineHead(nn.Module):
+    """The published online projection head, dim-hidden-ReLU-out: random, and trained by one Adam
+    step (1e-2) a guidance call, as in the authors' code. Off by default, for its history
+    dependence.
+
+    A new one starts with every batch, from a seed of its own, so that batches stay reproducible on
+    their own: weights and biases as torch makes them by default after ``torch.manual_seed(seed)``,
+    without touching the global stream.
+    """
+
+    def __init__(self, dim: int, *, hidden: int, out: int, seed: int, device: torch.device) -> None:
+        super().__init__()
+        stream = torch.Generator().manual_seed(seed)
+        self.layers = nn.Sequential(
+            _linear(dim, hidden, stream), nn.ReLU(), _linear(hidden, out, stream)
+        ).to(device)
+        self._optimiser = torch.optim.Adam(self.parameters(), lr=1e-2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B,dim) -> (B,out)."""
+        return self.layers(features)
+
+    def learn(self, gradients: Sequence[Tensor]) -> None:
+        """One optimiser step with gradients in the order of ``parameters()``."""
+        for parameter, gradient in zip(self.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+
+
+def _linear(inputs: int, outputs: int, stream: torch.Generator) -> nn.Linear:
+    """torch's default: weights and biases uniform in +-1/sqrt(inputs)."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=stream)
+    nn.init.uniform_(layer.bias, -(inputs**-0.5), inputs**-0.5, generator=stream)
+    return layer

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from cdp.config.generate import Guidance, looks_back
 from cdp.errors import CdpError
-from cdp.guidance.contrast import Contrast
-from cdp.guidance.keys import Bank
+from cdp.guidance.contrast import Bank, Contrast
 from cdp.guidance.schedule import in_window, raw_weight, relative_strength
 from cdp.models.classifiers import Classifier
 from cdp.models.denoiser import to_image_range

@@ -1,9 +1,9 @@
 """Guidance losses: pure functions from unit feature rows to one value per anchor.
 
 No loss is averaged here: the guide sums the anchors, so one image's gradient does not shrink with
-the batch.
-The label-free losses live in this file; those that know classes are in class_losses.py and are
-importable from here.
+the batch. Arithmetic is on logarithms, so that values and gradients stay finite and point the right
+way at any temperature, in float32 too. Every refusal is an InputError that names the argument and
+the remedy. What a person can choose is listed in ``cdp.config.losses``.
 """
 
 from __future__ import annotations
@@ -11,39 +11,10 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cdp.errors import InputError
-from cdp.guidance.checks import (
-    check_mask,
-    check_number,
-    check_rivals,
-    check_rows,
-    check_temperature,
-    check_views,
-)
-from cdp.guidance.class_losses import (
-    class_margin,
-    classifier,
-    fisher,
-    smooth_class_margin,
-    supervised_contrastive,
-    supervised_contrastive_keys,
-)
-from cdp.guidance.logspace import l_out, log_sub_exp, masked_logsumexp, versus
-
-__all__ = [
-    "class_margin",
-    "classifier",
-    "fisher",
-    "hard_negative",
-    "info_nce",
-    "info_nce_bank",
-    "keyed_contrastive",
-    "smooth_class_margin",
-    "supervised_contrastive",
-    "supervised_contrastive_keys",
-]
 
 
 def info_nce(query: Tensor, positive: Tensor, *, temperature: float) -> Tensor:
@@ -52,13 +23,12 @@ def info_nce(query: Tensor, positive: Tensor, *, temperature: float) -> Tensor:
     query, positive: (B, D) unit rows, B >= 2, row i of one belonging to row i of the other -> (B,)
     nats:
     ``-log softmax_j(q_i . k_j / temperature)`` at ``j = i``.
-    Raises InputError on mismatched shapes, a batch of 1, or a temperature that is not positive.
     """
-    check_views(query, positive)
-    check_rivals(len(query))
-    check_temperature(temperature)
+    _require_views(query, positive)
+    _require_rivals(len(query))
+    _require_temperature(temperature)
     own = torch.eye(len(query), dtype=torch.bool, device=query.device)
-    return l_out(query @ positive.T / temperature, own, ~own)
+    return _l_out(query @ positive.T / temperature, own, ~own)
 
 
 def info_nce_bank(
@@ -74,12 +44,11 @@ def info_nce_bank(
     query, positive: (B, D) unit rows; bank: (M, D) unit rows, M >= 1; ignore: (B, M) bool, True
     where a key is no negative of that anchor (say, of its own class). -> (B,) nats:
     ``-log(exp(q.k+ / t) / (exp(q.k+ / t) + sum_m exp(q.b_m / t)))``; 0, without gradient, where all
-    keys are ignored. Raises InputError on mismatched shapes, an empty bank, or a temperature that
-    is not positive.
+    keys are ignored.
     """
-    check_views(query, positive)
-    check_rows("bank", bank, query)
-    check_temperature(temperature)
+    _require_views(query, positive)
+    _require_rows("bank", bank, query)
+    _require_temperature(temperature)
     if not len(bank):
         raise InputError(
             "the bank is empty, so there are no negatives: fill it first, or take negatives from"
@@ -87,12 +56,12 @@ def info_nce_bank(
         )
     shape = (len(query), len(bank))
     if ignore is not None:
-        check_mask("ignore", ignore, shape)
+        _require_mask("ignore", ignore, shape)
     negative = (
         ~ignore if ignore is not None else torch.ones(shape, dtype=torch.bool, device=query.device)
     )
     own = (query * positive).sum(dim=1) / temperature
-    return versus(own, masked_logsumexp(query @ bank.T / temperature, negative))
+    return _versus(own, _masked_logsumexp(query @ bank.T / temperature, negative))
 
 
 def keyed_contrastive(
@@ -103,17 +72,16 @@ def keyed_contrastive(
 
     query: (B, D), keys: (M, D) unit rows; positive, valid: (B, M) bool, where every positive is
     valid -> (B,) nats: mean over an anchor's positives of ``-log softmax over its valid keys``. 0,
-    without gradient, for an anchor without positive. Raises InputError on mismatched shapes,
-    positives that are not valid, or a temperature that is not positive.
+    without gradient, for an anchor without positive.
     """
-    check_rows("query", query)
-    check_rows("keys", keys, query)
-    check_temperature(temperature)
-    check_mask("positive", positive, (len(query), len(keys)))
-    check_mask("valid", valid, (len(query), len(keys)))
+    _require_rows("query", query)
+    _require_rows("keys", keys, query)
+    _require_temperature(temperature)
+    _require_mask("positive", positive, (len(query), len(keys)))
+    _require_mask("valid", valid, (len(query), len(keys)))
     if bool((positive & ~valid).any()):
         raise InputError("a positive key is not valid: let valid include every positive")
-    return l_out(query @ keys.T / temperature, positive, valid & ~positive)
+    return _l_out(query @ keys.T / temperature, positive, valid & ~positive)
 
 
 def hard_negative(
@@ -132,13 +100,12 @@ def hard_negative(
     tau_plus: assumed share of same-class images among the negatives, in [0, 1); beta >= 0: 0 counts
     all negatives alike. Where the floor is active, negatives carry no gradient: that is the
     subgradient of the max.
-    Raises InputError on mismatched shapes, a batch of 1, or a parameter outside its range.
     """
-    check_views(query, positive)
-    check_rivals(len(query))
-    check_temperature(temperature)
-    check_number("tau_plus", tau_plus, low=0, high=1)
-    check_number("beta", beta, low=0)
+    _require_views(query, positive)
+    _require_rivals(len(query))
+    _require_temperature(temperature)
+    _require_number("tau_plus", tau_plus, low=0, high=1)
+    _require_number("beta", beta, low=0)
     views = torch.cat([query, positive])
     logits = views @ views.T / temperature
     log_p = ((query * positive).sum(dim=1) / temperature).repeat(2)
@@ -151,5 +118,202 @@ def hard_negative(
     log_weight = (beta * (logits - nearest)).masked_fill(related, -torch.inf).log_softmax(dim=1)
     log_r = (log_weight + logits).logsumexp(dim=1) + log_n
     log_same_class = log_p + log_n + (math.log(tau_plus) if tau_plus else -math.inf)
-    log_ng = log_sub_exp(log_r, log_same_class) - math.log1p(-tau_plus)
-    return versus(log_p, log_ng.clamp_min(log_n - 1 / temperature))
+    log_ng = _log_sub_exp(log_r, log_same_class) - math.log1p(-tau_plus)
+    return _versus(log_p, log_ng.clamp_min(log_n - 1 / temperature))
+
+
+def smooth_class_margin(
+    query: Tensor,
+    labels: Tensor,
+    prototypes: Tensor,
+    classes: Tensor,
+    *,
+    margin: float,
+    temperature: float,
+) -> Tensor:
+    """The cosine margin between the own and the nearest other class, with soft maxima: temperature
+    times additive-margin softmax (Wang 2018, CosFace, Eq. 4).
+
+    query: (B, D) unit rows; labels: (B,); prototypes: (K, D) unit rows, K >= 2; classes: (K,) the
+    class each stands for -> (B,), in units of cosine:
+    ``t * log(1 + sum over c != y of exp((margin - q . m_y + q . m_c) / t))``, which lies between
+    the hinge (Crammer and Singer 2001) and the hinge + t * log K. All rivals count, and there is
+    always a direction to go.
+    """
+    own, others = _split(query @ prototypes.T, _membership(query, labels, prototypes, classes))
+    _require_number("margin", margin, low=0)
+    _require_temperature(temperature)
+    return temperature * _versus(
+        (own - margin) / temperature, (others / temperature).logsumexp(dim=1)
+    )
+
+
+def fisher(query: Tensor, labels: Tensor, prototypes: Tensor, classes: Tensor) -> Tensor:
+    """Fisher's criterion one image at a time: squared distance to the own class mean over the mean
+    to all class means.
+
+    Arguments as in ``smooth_class_margin`` -> (B,) without unit, in 0..K: ``|q - m_y|^2 /
+    mean_c |q - m_c|^2``; 0 at the own mean, 1 where all are equally far. Our own form, for
+    comparison.
+    """
+    mine = _membership(query, labels, prototypes, classes)
+    squared = (query[:, None, :] - prototypes[None, :, :]).square().sum(dim=2)
+    # The floor only matters where query and all prototypes coincide; there the value and gradient
+    # are 0.
+    return torch.where(mine, squared, 0.0).sum(dim=1) / squared.mean(dim=1).clamp_min(
+        torch.finfo(query.dtype).eps
+    )
+
+
+def classifier(logits: Tensor, labels: Tensor) -> Tensor:
+    """Classifier guidance: cross-entropy per image (Dhariwal and Nichol 2021, Sec. 4).
+
+    logits: (B, K), K >= 2; labels: (B,) in 0..K-1 -> (B,) nats: ``-log softmax(logits)_y``.
+    """
+    _require_rows("logits", logits)
+    _require_classes(logits.shape[1])
+    own, others = _split(
+        logits, _one_hot(labels, len(logits), torch.arange(logits.shape[1], device=logits.device))
+    )
+    return _versus(own, others.logsumexp(dim=1))
+
+
+def _l_out(logits: Tensor, attract: Tensor, repel: Tensor) -> Tensor:
+    """Mean over an anchor's positives of -log softmax over its positives and negatives (Khosla
+    2020, Eq. 2).
+
+    logits: (B, M); attract, repel: (B, M) bool, disjoint -> (B,) nats; 0, without gradient, where
+    nothing attracts. Split as the contrast among the positives + _versus(positives, negatives). The
+    two are computed apart: if they shared the log sum over positives, its gradient of 1 + tiny
+    would round the tiny part, all that a won contrast has left, away.
+    """
+    partners = attract.sum(dim=1)
+    alone = (partners == 0)[:, None]
+    log_share = logits.masked_fill(~(attract | alone), -torch.inf).log_softmax(dim=1)
+    evenness = -torch.where(attract, log_share, 0.0).sum(dim=1) / partners.clamp_min(1)
+    loss = evenness + _versus(_masked_logsumexp(logits, attract), _masked_logsumexp(logits, repel))
+    return torch.where(partners > 0, loss, 0.0)
+
+
+def _versus(log_own: Tensor, log_rivals: Tensor) -> Tensor:
+    """-log(a / (a + b)) from log a and log b, elementwise; log b may be -inf.
+
+    A plain softmax computes the gradient of a won contrast as p - 1 with p rounded to 1, so all of
+    the pull towards the positive is lost. Relative strength rescales small gradients to full
+    length, so their direction has to be right.
+    """
+    return -F.logsigmoid(log_own - log_rivals)
+
+
+def _masked_logsumexp(logits: Tensor, keep: Tensor) -> Tensor:
+    """Row-wise log of the sum of exp over the kept entries. logits, keep: (N, M) -> (N,); -inf,
+    without gradient, where none is kept."""
+    empty = ~keep.any(dim=1)
+    filled = logits.masked_fill(~(keep | empty[:, None]), -torch.inf)
+    return filled.logsumexp(dim=1).masked_fill(empty, -torch.inf)
+
+
+def _log_sub_exp(log_a: Tensor, log_b: Tensor) -> Tensor:
+    """log(a - b) from log a and log b, elementwise; -inf, without gradient, where a <= b."""
+    gap = log_b - log_a
+    # Closer to 0 than this the gradient, 1/gap, would leave the range of the type.
+    positive = gap < -(torch.finfo(gap.dtype).tiny ** 0.5)
+    safe = torch.where(positive, gap, -1.0)
+    return torch.where(positive, log_a + torch.log(-torch.expm1(safe)), -torch.inf)
+
+
+def _membership(query: Tensor, labels: Tensor, prototypes: Tensor, classes: Tensor) -> Tensor:
+    """(B, K) bool: which prototype is the anchor's own."""
+    _require_rows("query", query)
+    _require_rows("prototypes", prototypes, query)
+    _require_classes(len(prototypes))
+    _require_labels("classes", classes, len(prototypes))
+    return _one_hot(labels, len(query), classes)
+
+
+def _one_hot(labels: Tensor, count: int, classes: Tensor) -> Tensor:
+    _require_labels("labels", labels, count)
+    mine = labels[:, None] == classes[None, :]
+    lost = (mine.sum(dim=1) != 1).nonzero().flatten().tolist()
+    if lost:
+        raise InputError(
+            f"label {int(labels[lost[0]])} is not one of the {len(classes)} classes: use each class"
+            " exactly once"
+        )
+    return mine
+
+
+def _split(scores: Tensor, mine: Tensor) -> tuple[Tensor, Tensor]:
+    """scores, mine: (B, K) -> the score of the own class (B,), and all of them (B, K) with that one
+    at -inf."""
+    return torch.where(mine, scores, 0.0).sum(dim=1), scores.masked_fill(mine, -torch.inf)
+
+
+def _require_rows(name: str, value: Tensor, like: Tensor | None = None) -> None:
+    """value must be floating-point rows (N, D); ``like``: rows whose width and type it must
+    share."""
+    if value.ndim != 2 or not value.is_floating_point():
+        raise InputError(
+            f"{name} has shape {tuple(value.shape)} and type {value.dtype}: pass floating-point"
+            " rows (N, D)"
+        )
+    if like is not None and (value.shape[1] != like.shape[1] or value.dtype != like.dtype):
+        raise InputError(
+            f"{name} has rows of {value.shape[1]} {value.dtype} where the query has {like.shape[1]}"
+            f" {like.dtype}: take both from the same encoder"
+        )
+
+
+def _require_views(query: Tensor, positive: Tensor) -> None:
+    """Two views of one batch: (B, D) each, row i of one belonging to row i of the other."""
+    _require_rows("query", query)
+    _require_rows("positive", positive, query)
+    if query.shape != positive.shape:
+        raise InputError(
+            f"{len(positive)} positives for {len(query)} queries: pass one positive a query"
+        )
+
+
+def _require_rivals(batch: int) -> None:
+    """A contrast within the batch needs someone to contrast with."""
+    if batch < 2:
+        raise InputError(f"batch {batch} has no negatives: raise batch size to 2 or more")
+
+
+def _require_labels(name: str, labels: Tensor, count: int) -> None:
+    """labels must be (count,) integers."""
+    if labels.shape != (count,) or labels.dtype not in (torch.int64, torch.int32):
+        raise InputError(
+            f"{name} has shape {tuple(labels.shape)} and type {labels.dtype}: pass {count} integer"
+            " class numbers"
+        )
+
+
+def _require_mask(name: str, mask: Tensor, shape: tuple[int, int]) -> None:
+    """A mask must be booleans of exactly this shape: broadcasting one would hide a mistake."""
+    if mask.shape != shape or mask.dtype != torch.bool:
+        raise InputError(
+            f"{name} has shape {tuple(mask.shape)} and type {mask.dtype}: pass booleans of shape"
+            f" {shape}"
+        )
+
+
+def _require_classes(count: int) -> None:
+    """Telling classes apart needs at least two."""
+    if count < 2:
+        raise InputError(f"{count} class has no rival class: choose 2 classes or more")
+
+
+def _require_number(
+    name: str, value: float, *, low: float, high: float = math.inf, open_low: bool = False
+) -> None:
+    """low <= value < high (low < value where ``open_low``); NaN is refused."""
+    if not low <= value < high or (open_low and value == low):
+        raise InputError(
+            f"{name} is {value}: choose a number {'above' if open_low else 'from'} {low:g}, below"
+            f" {high:g}"
+        )
+
+
+def _require_temperature(value: float) -> None:
+    _require_number("temperature", value, low=0, open_low=True)

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from cdp import paths
-from cdp.data.smalltext import read_small_text
+from cdp.data.samples import read_small_text
 from cdp.errors import CdpError, InputError, MissingError
 from cdp.files.atomic import write_json
 from cdp.work.records import run_folder

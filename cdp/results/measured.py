@@ -16,7 +16,7 @@ from cdp import paths
 from cdp.config.choices import suite_rank
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.train import TrainConfig
-from cdp.data.cards import CARD, read_card
+from cdp.data.samples import CARD, read_card
 from cdp.data.sets import is_saved, trash_dir
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import read_json

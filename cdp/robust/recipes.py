@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cdp.config.train import AUTO, TrainConfig
-from cdp.data.catalog import MIRRORED
+from cdp.data.catalog import mirrored
 from cdp.errors import InputError
 from cdp.models.denoiser import to_image_range, to_model_range
 from cdp.models.noise_schedule import COSINE, alpha_bars
@@ -275,7 +275,7 @@ def augmentation_of(name: str, dataset: str, shape: tuple[int, int, int]) -> Aug
             f"augmentation {name!r} is unknown: choose one of {', '.join(AUGMENTATIONS)}"
         )
     if name == "auto":
-        name = "crop-flip" if dataset in MIRRORED else "crop"
+        name = "crop-flip" if mirrored(dataset) else "crop"
     if name == "none":
         return Augmentation()
     side = min(shape[1:])

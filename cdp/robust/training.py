@@ -16,9 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from cdp.config.train import TrainConfig
-from cdp.data.holdout import nested_subset
-from cdp.data.mixing import Mixture
-from cdp.data.pools import TrainingData
+from cdp.data.training import Mixture, TrainingData, nested_subset
 from cdp.models.precision import autocast, pick_dtype
 from cdp.models.state import (
     flatten_state,

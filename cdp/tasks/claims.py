@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdp.embedding.intervals import difference, log_ratio, p_value
+from cdp.embedding.measure import METRICS, Claim
 from cdp.statistics.significance import holm
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
@@ -20,49 +21,11 @@ LEVEL = 0.95
 100 families."""
 
 
-@dataclass(frozen=True)
-class _Words:
-    """name: of the figure; up, down: the claim, {} being how much. unit: "points" for shares, ""
-    for other differences, and "%" for a change relative to the second set."""
-
-    name: str
-    up: str
-    down: str
-    unit: str = ""
+def claimed() -> dict[str, Claim]:
+    """How a change of each figure is put that anything is ever claimed of."""
+    return {key: one.claim for key, one in METRICS.items() if one.claim is not None}
 
 
-def _risen(name: str, unit: str = "") -> _Words:
-    return _Words(name, f"{name} rose by {{}}", f"{name} fell by {{}}", unit)
-
-
-SEPARABILITY: Mapping[str, _Words] = {
-    "separation": _Words(
-        "between / within scatter",
-        "classes are {} further apart",
-        "classes are {} closer together",
-        "%",
-    ),
-    "silhouette": _risen("silhouette"),
-    "knn_accuracy": _risen("10-nearest-neighbour accuracy", "points"),
-    "probe_accuracy": _risen("linear-probe accuracy", "points"),
-}
-FIDELITY: Mapping[str, _Words] = {
-    "precision": _risen("precision", "points"),
-    "density": _risen("density"),
-    "recall": _risen("recall", "points"),
-    "coverage": _risen("coverage", "points"),
-}
-OTHERS: Mapping[str, _Words] = {
-    "frechet": _risen("Frechet distance to real"),
-    "real_auc": _Words(
-        "AUC of telling it from real",
-        "it is easier to tell from real, by {} of AUC",
-        "it is harder to tell from real, by {} of AUC",
-        "points",
-    ),
-    "nearest": _risen("nearest-training-image ratio"),
-}
-TRIED: Mapping[str, _Words] = {**SEPARABILITY, **FIDELITY, **OTHERS}
 COLLAPSE = (
     "Classes are further apart while less of the real data is reached: this can be collapse, a few"
     " easy images over and over, so look at the images before calling it better."
@@ -86,8 +49,8 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
         return [reason]
     found = _family([compared, *beside])
     groups = [
-        {key: change for key, change in found[0].items() if key in group}
-        for group in (SEPARABILITY, FIDELITY, OTHERS)
+        {key: change for key, change in found[0].items() if METRICS[key].group == name}
+        for name in ("separability", "fidelity", "distance")
     ]
     separability, fidelity, others = groups
     tried = sum(change.p is not None for each in found for change in each.values())
@@ -208,19 +171,19 @@ def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
     tried = [
         (place, key, words, *_measured_change(words, one, key))
         for place, one in enumerate(compared)
-        for key, words in TRIED.items()
+        for key, words in claimed().items()
         if key in one.first.result.figures and key in one.second.result.figures and not too_few(one)
-        if key not in SEPARABILITY or not _unlike(one.first, one.second)
+        if METRICS[key].group != "separability" or not _unlike(one.first, one.second)
     ]
     adjusted = holm([p for *_, p in tried])
     found: list[dict[str, _Change]] = [{} for _ in compared]
     for (place, key, words, change, unit, _), p in zip(tried, adjusted, strict=True):
-        found[place][key] = _worded(words if unit == words.unit else _risen(words.name), change, p)
+        found[place][key] = _worded(words if unit == words.unit else Claim(words.name), change, p)
     return found
 
 
 def _measured_change(
-    words: _Words, compared: Comparison, key: str
+    words: Claim, compared: Comparison, key: str
 ) -> tuple[Interval, str, float | None]:
     """The change with its interval, its unit, and its p before correction, None without an
     interval."""
@@ -232,7 +195,7 @@ def _measured_change(
     return change, "" if words.unit == "%" else words.unit, None if untried else p_value(change)
 
 
-def _worded(words: _Words, change: Interval, p: float | None) -> _Change:
+def _worded(words: Claim, change: Interval, p: float | None) -> _Change:
     if p is None or p > 1 - LEVEL:
         return _Change(words.name, p, 0)
     sign = 1 if change.value > 0 else -1
@@ -240,7 +203,11 @@ def _worded(words: _Words, change: Interval, p: float | None) -> _Change:
     value, *bounds = (_number(scale * bound) for bound in (change.value, change.low, change.high))
     low, high = bounds[::sign]
     much = f"{value} {words.unit}".rstrip()
-    claim = (words.up if sign > 0 else words.down).format(much)
+    claim = (
+        (words.up or f"{words.name} rose by {{}}")
+        if sign > 0
+        else (words.down or f"{words.name} fell by {{}}")
+    ).format(much)
     return _Change(
         words.name, p, sign, f"{claim}, {100 * change.level:g} % interval {low} to {high}"
     )

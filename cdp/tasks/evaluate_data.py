@@ -14,9 +14,9 @@ import numpy as np
 from cdp.config.choices import ARCHITECTURES
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, quoted
-from cdp.data.holdout import nested_subset
 from cdp.data.registry import dataset_info, load_split
 from cdp.data.sets import open_set
+from cdp.data.training import nested_subset
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import given_path, is_name, read_json, refuse_pickled, regular_file
 from cdp.models.encoders import CARD, WEIGHTS, fill, match_weights, refuse_pickled_folder

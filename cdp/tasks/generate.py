@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from cdp import paths
 from cdp.config.generate import GenerateConfig, flatten, unflatten
-from cdp.data.names import valid_name
+from cdp.data.limits import valid_name
 from cdp.data.rows import Chunk
 from cdp.data.sets import SampleSet, SetWriter, open_set
 from cdp.errors import Cancelled

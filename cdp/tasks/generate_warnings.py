@@ -3,7 +3,8 @@ SCIENCE's first spike."""
 
 from __future__ import annotations
 
-from cdp.config.generate import CLASS_AWARE, GenerateConfig
+from cdp.config.generate import GenerateConfig
+from cdp.config.losses import LOSSES
 
 STRONG = 0.2
 """Relative strength from which images at high noise were destroyed in the first spike."""
@@ -23,12 +24,12 @@ def warnings(config: GenerateConfig, *, conditional: bool) -> dict[str, str]:
             "strength": "Strength 0 changes nothing: guided and unguided images will be identical."
         }
     found: dict[str, str] = {}
-    if conditional and g.loss not in CLASS_AWARE:
+    if conditional and not LOSSES[g.loss].knows_classes:
         found["loss"] = (
             "This loss does not know the classes: it also pushes images of the same class apart,"
             " which lowers how well the classes can be told apart. The class-aware losses do not."
         )
-    if not conditional and g.loss in CLASS_AWARE:
+    if not conditional and LOSSES[g.loss].knows_classes:
         found["loss"] = (
             "This model is unconditional, so it gives this loss no class to aim for: choose InfoNCE"
             " or hard negatives."

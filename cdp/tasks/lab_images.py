@@ -13,7 +13,7 @@ import numpy as np
 
 from cdp import paths
 from cdp.config.lab import IMAGE
-from cdp.data.images import MAX_FILE_BYTES, ImageForm, read_image
+from cdp.data.folders import MAX_FILE_BYTES, ImageForm, read_image
 from cdp.errors import InputError
 from cdp.files import cache
 from cdp.values.types import DatasetInfo

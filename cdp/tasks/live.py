@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.config.generate import GenerateConfig
-from cdp.embedding.metrics import UndefinedError, between_within_ratio
+from cdp.embedding.classes import between_within_ratio
+from cdp.embedding.rows import UndefinedError
 from cdp.models.encoders import Encoder
 from cdp.tasks.batches import (
     batch_count,

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from cdp.config.generate import GenerateConfig, negatives_of, positives_of
+from cdp.config.losses import LOSSES
 from cdp.data.fitting import fit, labelling_of_card
 from cdp.errors import InputError
-from cdp.guidance.keys import Bank
+from cdp.guidance.contrast import Bank
 from cdp.models.checkpoints import is_name
 from cdp.models.denoiser import compiled, to_image_range
 from cdp.models.encoders import Encoder, load_encoder
@@ -122,7 +123,8 @@ def load_engine(config: GenerateConfig) -> Loaded:
     if guidance.loss == "none":
         return Loaded(model, None, None, device, dtype, dataset)
     wants_real = (
-        "real" in (positives_of(guidance), negatives_of(guidance)) and guidance.loss != "classifier"
+        "real" in (positives_of(guidance), negatives_of(guidance))
+        and LOSSES[guidance.loss].contrasts
     )
     if not dataset and (wants_real or is_name(guidance.encoder)):
         raise InputError(

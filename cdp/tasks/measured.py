@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from cdp.embedding.classes import Pairs
 from cdp.embedding.intervals import Estimate, difference
 from cdp.embedding.measure import Measurement
-from cdp.embedding.pairs import Pairs
 from cdp.tasks.sources import balanced_rows
 from cdp.values.types import Interval
 

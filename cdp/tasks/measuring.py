@@ -9,12 +9,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from cdp.data.registry import load_split
-from cdp.embedding.around import Around, look_around
-from cdp.embedding.checks import UndefinedError
-from cdp.embedding.classes import class_rows
-from cdp.embedding.measure import OF_CLASSES, Measurement, Real, measure
-from cdp.embedding.pairs import Pairs, class_pairs
+from cdp.embedding.classes import Pairs, class_pairs, class_rows
+from cdp.embedding.measure import METRICS, Measurement, Real, measure
+from cdp.embedding.neighbours import Around, look_around
 from cdp.embedding.report import real_baseline
+from cdp.embedding.rows import UndefinedError
 from cdp.errors import InputError
 from cdp.files import cache
 from cdp.files.cache import Cached
@@ -50,7 +49,7 @@ __all__ = [
 
 ROWS = 5000
 """Images of a set that are measured, class-balanced, where it has more."""
-VERSION = 6
+VERSION = 7
 """Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
 
@@ -220,8 +219,9 @@ class _Task:
     def _named(self, result: Measurement, pairs: Pairs | None) -> Measured:
         """The figures as those of this set."""
         if self.label is None:
+            reason = self.source.without_labels("any figure of classes")
             result.undefined.update(
-                dict.fromkeys(OF_CLASSES, self.source.without_labels("any figure of classes"))
+                {key: reason for key, metric in METRICS.items() if metric.needs == "classes"}
             )
         return Measured(
             self.source.title,

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from cdp.embedding.checks import Floats
 from cdp.embedding.neighbours import nearest_distance
+from cdp.embedding.rows import Floats
 from cdp.errors import InputError
 from cdp.files import cache
 from cdp.tasks.features import features, identity

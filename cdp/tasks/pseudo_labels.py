@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from cdp import paths
 from cdp.config.explore import PIXELS
 from cdp.data.fitting import Labelling, fit, labelling_of_card
-from cdp.data.names import valid_name
+from cdp.data.limits import valid_name
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import Cancelled, InputError, MissingError

@@ -11,8 +11,8 @@ import numpy as np
 
 from cdp.config.explore import PIXELS
 from cdp.data.fitting import Fit, fit
-from cdp.embedding.checks import Floats, UndefinedError
 from cdp.embedding.classes import centroid_silhouettes
+from cdp.embedding.rows import Floats, UndefinedError
 from cdp.errors import InputError
 from cdp.files import cache
 from cdp.files.cache import Cached, Report

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cdp.config.explore import PIXELS
-from cdp.config.generate import CLASS_AWARE, GenerateConfig
+from cdp.config.generate import GenerateConfig
+from cdp.config.losses import LOSSES
 from cdp.data.catalog import CATALOG
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, labelling_of_images
 from cdp.data.registry import dataset_info, load_split
@@ -29,7 +30,7 @@ COMMON_ROWS = 10_000
 """Rows that the shipped subset and the full Fashion-MNIST training set share; of other sets, up to
 this many are looked at."""
 _TEST = "-test"
-"""Ends the name of a saved set that holds another's test images (``cdp.data.bringing``)."""
+"""Ends the name of a saved set that holds another's test images (``cdp.data.importing``)."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def require_aims(config: GenerateConfig) -> None:
     guidance = config.guidance
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
     if (
-        guidance.loss in CLASS_AWARE
+        LOSSES[guidance.loss].knows_classes
         and strength
         and not config.classes
         and not model_card(config.model).get("classes")

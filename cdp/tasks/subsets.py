@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cdp.data import cards
+from cdp.data import samples
 from cdp.data.rows import Chunk
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set, stream_set
@@ -177,19 +177,19 @@ def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
     """
     wanted = checked_tags(tags)
     folder = open_set(name).folder
-    card = cards.read_card(folder)
+    card = samples.read_card(folder)
     card.pop("tags", None)
     if wanted:
         card["tags"] = wanted
-    if len(json.dumps(card, indent=1)) > cards.MAX_BYTES:
+    if len(json.dumps(card, indent=1)) > samples.MAX_BYTES:
         raise InputError(
-            f"the card of {name} would be over {cards.MAX_BYTES} bytes: use fewer or shorter tags"
+            f"the card of {name} would be over {samples.MAX_BYTES} bytes: use fewer or shorter tags"
         )
     try:
-        atomic.write_json(folder / cards.CARD, card)
+        atomic.write_json(folder / samples.CARD, card)
     except ValueError as error:
         raise InputError(
-            f"the card of {name} holds a number that JSON does not have: put {folder / cards.CARD}"
+            f"the card of {name} holds a number that JSON does not have: put {folder / samples.CARD}"
             " right first"
         ) from error
     return open_set(name)

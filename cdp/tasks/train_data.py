@@ -13,14 +13,11 @@ import numpy as np
 
 from cdp.config.choices import ARCHITECTURES
 from cdp.config.train import TrainConfig
-from cdp.data.cards import CARD
 from cdp.data.fitting import Fit, fit, labelling_of
-from cdp.data.holdout import hold_out, nested_subset
-from cdp.data.mixing import Mixture
-from cdp.data.pools import Pool, TrainingData
 from cdp.data.registry import load_split
-from cdp.data.samples import SampleSet
+from cdp.data.samples import CARD, SampleSet
 from cdp.data.sets import open_set
+from cdp.data.training import Mixture, Pool, TrainingData, hold_out, nested_subset
 from cdp.errors import CdpError, InputError
 from cdp.models.checkpoints import sha256_of
 from cdp.values.types import DatasetInfo

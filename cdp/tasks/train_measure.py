@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cdp.config.train import TrainConfig
-from cdp.data.pools import Pool, TrainingData
+from cdp.data.training import Pool, TrainingData
 from cdp.models.classifiers import build_classifier
 from cdp.models.precision import autocast, lay_out, pick_device, pick_dtype
 from cdp.models.state import frozen

@@ -23,7 +23,7 @@ from filelock import FileLock
 from cdp import paths
 from cdp.config.knobs import Frozen
 from cdp.config.registry import write_config
-from cdp.data.names import MAX_LENGTH, valid_name
+from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
 from cdp.files.atomic import new_folder, read_json, write_json

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Self, TypeVar
 
 from cdp.config.knobs import Frozen, parse
-from cdp.data.names import valid_name
+from cdp.data.limits import valid_name
 from cdp.files.atomic import refuse_existing
 from cdp.files.cache import Cached
 from cdp.work.session import Session

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import coverage, results
 from cdp.embedding.classes import linear_probe
+from cdp.embedding.distances import classifier_auc
 from cdp.embedding.measure import TITLES
-from cdp.embedding.two_sample import classifier_auc
 
 
 def test_a_quick_run_counts_every_figure_and_goes_on_with_what_it_keeps(

@@ -15,10 +15,11 @@ from benchmarks.arms import Arm, RealSide, compare, describe
 from benchmarks.fidelity import share_difference, train_classifier
 from benchmarks.results import Figure, Result
 from cdp.config.generate import GenerateConfig, unflatten
-from cdp.embedding.metrics import density_coverage, precision_recall, wilson
+from cdp.embedding.neighbours import fidelity
 from cdp.errors import InputError
 from cdp.models.checkpoints import sha256_of
 from cdp.paths import ASSETS
+from cdp.statistics.shares import wilson
 
 
 @pytest.fixture
@@ -83,12 +84,12 @@ def arm(rng: np.random.Generator, shift: float, count: int = 60) -> Arm:
 def test_overlap_with_real_images_is_that_of_the_library(rng: np.random.Generator) -> None:
     real, fake = rng.normal(size=(80, 5)), rng.normal(0.7, 1, size=(60, 5))
     overlap = RealSide(real).overlap(fake)
-    known = precision_recall(real, fake)
+    known = fidelity(real, fake)
     assert (overlap.inside.mean(), overlap.recalled.mean()) == (
-        known.precision.value,
-        known.recall.value,
+        known["precision"].value,
+        known["recall"].value,
     )
-    assert overlap.covered.mean() == density_coverage(real, fake).coverage.value
+    assert overlap.covered.mean() == known["coverage"].value
 
 
 def test_an_arm_compared_with_itself_differs_by_nothing(rng: np.random.Generator) -> None:

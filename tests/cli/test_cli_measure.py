@@ -15,7 +15,7 @@ import pytest
 
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
-from cdp.embedding.scatter import between_within_ratio
+from cdp.embedding.classes import between_within_ratio
 from cdp.paths import ROOT
 from cdp.tasks.sources import balanced_rows
 

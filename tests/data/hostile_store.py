@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cdp import paths
-from cdp.data import cifar
+from cdp.data import formats
 from cdp.data.importing import export_npz
 from cdp.data.registry import load_split
 from cdp.data.sets import SetWriter, delete_set, open_set, save_set
@@ -77,7 +77,7 @@ def idx_images(header: bytes, data: bytes = b"") -> Callable[[Path], Attempt]:
 def _cifar_payload(folder: Path) -> Attempt:
     base = paths.datasets_dir() / "cifar-10-batches-py"
     base.mkdir(parents=True)
-    for name in cifar.TRAIN:
+    for name in formats.CIFAR_TRAIN:
         (base / name).write_bytes(pickled({"data": objects(1), "labels": [0]}))
     return partial(load_split, "cifar10", "train")
 

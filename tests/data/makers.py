@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cdp.data import cifar
+from cdp.data import formats
 
 
 def images(count: int = 6, shape: tuple[int, int, int] = (8, 8, 1), seed: int = 0) -> np.ndarray:
@@ -59,7 +59,7 @@ def cifar_layout(root: Path, count: int) -> dict[str, str]:
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     sums = {}
-    for seed, name in enumerate([*cifar.TRAIN, *cifar.TEST]):
+    for seed, name in enumerate([*formats.CIFAR_TRAIN, *formats.CIFAR_TEST]):
         rows = images(count, (3, 32, 32), seed).reshape(count, -1)
         data = pickle.dumps({"data": rows, "labels": labels(count, 10).tolist()}, protocol=2)
         (folder / name).write_bytes(data)

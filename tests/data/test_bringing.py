@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdp.data.bringing import bring
+from cdp.data.importing import bring
 from cdp.data.registry import load_split
 from cdp.data.sets import list_sets
 from cdp.errors import InputError, MissingError

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from cdp import paths
-from cdp.data import sources
 from cdp.data.importing import import_data
 from cdp.data.registry import load_split
 from cdp.data.sets import list_sets, open_set, save_set
@@ -29,7 +28,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_set("kept", makers.images(), makers.labels(), {"note": "must survive"})
     (paths.home() / "cache" / "data").mkdir(parents=True)
     # Only what a test puts there is found, whatever packages the machine has.
-    monkeypatch.setattr(sources, "DEBIAN", tmp_path / "no-packages")
+    monkeypatch.setattr("cdp.data.catalog.DEBIAN", tmp_path / "no-packages")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return paths.home()

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cdp.data.holdout import hold_out, nested_subset
-from cdp.data.mixing import Endless, Mixture
-from cdp.data.pools import Pool
+from cdp.data.training import Endless, Mixture, Pool, hold_out, nested_subset
 from cdp.errors import InputError
 
 

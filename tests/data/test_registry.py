@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.data import cifar, sources
+from cdp.data import catalog, formats
 from cdp.data.catalog import CATALOG
-from cdp.data.idx import read_idx
+from cdp.data.formats import read_idx
 from cdp.data.importing import import_data
 from cdp.data.registry import available, dataset_info, load_split
 from cdp.data.sets import save_set
@@ -25,7 +25,7 @@ from tests.data import makers
 @pytest.fixture(autouse=True)
 def no_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only the files of the test and the shipped ones are found."""
-    monkeypatch.setattr(sources, "DEBIAN", tmp_path / "no-packages")
+    monkeypatch.setattr(catalog, "DEBIAN", tmp_path / "no-packages")
 
 
 def test_every_data_set_says_its_classes_shape_budget_and_licence() -> None:
@@ -46,8 +46,8 @@ def test_classes_and_checksums_agree_with_torchvision() -> None:
     datasets = pytest.importorskip("torchvision").datasets
     assert list(dataset_info("fashion-mnist").classes) == datasets.FashionMNIST.classes
     assert list(dataset_info("kmnist").classes) == datasets.KMNIST.classes
-    assert [list(item) for item in cifar.TRAIN.items()] == datasets.CIFAR10.train_list
-    assert [list(item) for item in cifar.TEST.items()] == datasets.CIFAR10.test_list
+    assert [list(item) for item in formats.CIFAR_TRAIN.items()] == datasets.CIFAR10.train_list
+    assert [list(item) for item in formats.CIFAR_TEST.items()] == datasets.CIFAR10.test_list
 
 
 @pytest.mark.parametrize(("split", "first"), [("train", [9, 0, 0, 3]), ("test", [9, 2, 1, 1])])
@@ -70,7 +70,7 @@ def test_the_shipped_test_images_are_the_published_ones() -> None:
 def test_the_shipped_checksums_hold_and_its_licence_is_there() -> None:
     folder = paths.ASSETS / "data" / "fashion-mnist"
     for line in (folder / "SHA256SUMS").read_text().splitlines():
-        sources.verify_checksum(folder / line.split()[1])
+        catalog.verify_checksum(folder / line.split()[1])
     assert (
         "MIT" in (folder / "LICENSE").read_text() and "Zalando" in (folder / "LICENSE").read_text()
     )
@@ -125,7 +125,7 @@ def test_mnist_equals_torchvisions_loader(cdp_home: Path) -> None:
 def test_the_full_set_of_a_package_is_used_where_it_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "DEBIAN", tmp_path / "packages")
+    monkeypatch.setattr(catalog, "DEBIAN", tmp_path / "packages")
     for prefix, count in (("train", 30), ("t10k", 20)):
         makers.idx(
             tmp_path / f"packages/fashion-mnist/{prefix}-images-idx3-ubyte.gz",
@@ -142,15 +142,17 @@ def test_cifar10_equals_torchvisions_loader(
     cdp_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets = pytest.importorskip("torchvision").datasets
-    monkeypatch.setattr(cifar, "BATCH_ROWS", 50)
+    monkeypatch.setattr(formats, "BATCH_ROWS", 50)
     sums = makers.cifar_layout(cdp_home / "data", 50)
-    for table in (cifar.TRAIN, cifar.TEST):
+    for table in (formats.CIFAR_TRAIN, formats.CIFAR_TEST):
         for name in table:
             monkeypatch.setitem(table, name, sums[name])
     monkeypatch.setattr(
-        datasets.CIFAR10, "train_list", [[name, sums[name]] for name in cifar.TRAIN]
+        datasets.CIFAR10, "train_list", [[name, sums[name]] for name in formats.CIFAR_TRAIN]
     )
-    monkeypatch.setattr(datasets.CIFAR10, "test_list", [[name, sums[name]] for name in cifar.TEST])
+    monkeypatch.setattr(
+        datasets.CIFAR10, "test_list", [[name, sums[name]] for name in formats.CIFAR_TEST]
+    )
     monkeypatch.setitem(datasets.CIFAR10.meta, "md5", sums["batches.meta"])
     for split in ("train", "test"):
         theirs, ours = (
@@ -169,7 +171,7 @@ def test_a_cifar10_pickle_with_the_right_checksum_can_still_call_nothing(
     data = pickled({"data": objects(1), "labels": [0]})
     (tmp_path / "test_batch").write_bytes(data)
     with pytest.raises(InputError, match="mkdir"):
-        cifar.read_batch(tmp_path / "test_batch", hashlib.md5(data).hexdigest())
+        formats.read_cifar_batch(tmp_path / "test_batch", hashlib.md5(data).hexdigest())
     assert not (tmp_path / "unpickled").exists()
 
 
@@ -190,15 +192,15 @@ def test_gtsrb_equals_torchvisions_loader_resized(split: str, cdp_home: Path) ->
 def test_a_missing_data_set_names_files_origin_and_folder(name: str, cdp_home: Path) -> None:
     with pytest.raises(MissingError, match=r"put .* from https?://.*, into ") as caught:
         load_split(name, "train")
-    assert str(sources.folder_of(name)) in str(caught.value)
+    assert str(CATALOG[name].place) in str(caught.value)
     assert not cdp_home.exists()
 
 
 def test_a_failed_download_says_how_to_do_it_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_: object) -> None:
+    def offline(*_: object, **__: object) -> None:
         raise OSError("Name or service not known")
 
-    monkeypatch.setattr("cdp.data.download.fetch", offline)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", offline)
     with pytest.raises(
         MissingError, match=r"could not be downloaded \(Name or service not known\): put "
     ):

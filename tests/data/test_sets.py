@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cdp import paths
-from cdp.data.names import name_like
+from cdp.data.limits import name_like
 from cdp.data.sets import SetWriter, delete_set, list_sets, open_set, save_set, valid_name
 from cdp.errors import InputError, MissingError
 from tests.data import makers
@@ -231,7 +231,7 @@ def test_two_writers_of_one_set_exclude_each_other(cdp_home: Path) -> None:
 KILLED = """
 import sys, numpy as np
 from cdp import paths
-from cdp.data.names import name_like
+from cdp.data.limits import name_like
 from cdp.data.sets import SetWriter
 w = SetWriter(paths.sets_dir() / "big", 1000, (8, 8, 1), {"seed": 0})
 print("from", w.done_rows, flush=True)

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from cdp import paths
-from cdp.data.bringing import bring
-from cdp.data.importing import export_npz, import_data
+from cdp.data.importing import bring, export_npz, import_data
 from cdp.data.registry import load_split
 from cdp.data.samples import LABEL
 from cdp.data.sets import SetWriter, list_sets, open_set, save_set

@@ -8,10 +8,9 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import silhouette_samples
 
-from cdp.embedding import around, neighbours
-from cdp.embedding.around import look_around
+from cdp.embedding import neighbours
 from cdp.embedding.classes import linear_probe
-from cdp.embedding.neighbours import density_coverage, fidelity, precision_recall
+from cdp.embedding.neighbours import look_around, squared
 
 
 def clusters(
@@ -27,7 +26,7 @@ def clusters(
 def test_neighbours_other_classes_and_silhouettes_are_those_of_the_full_matrix(
     monkeypatch: pytest.MonkeyPatch, exact_rows: int, block: int
 ) -> None:
-    monkeypatch.setattr(around, "EXACT_ROWS", exact_rows)
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", exact_rows)
     monkeypatch.setattr(neighbours, "_BLOCK_BYTES", block)
     rows, label = clusters()
     found = look_around(rows, label, k=7)
@@ -46,7 +45,7 @@ def test_neighbours_other_classes_and_silhouettes_are_those_of_the_full_matrix(
 def test_a_copy_is_the_nearest_at_distance_zero_in_single_precision_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(around, "EXACT_ROWS", 10)
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 10)
     rows, label = clusters(300)
     rows[200] = rows[3]
     found = look_around(rows, label, k=3)
@@ -70,19 +69,14 @@ def test_no_block_of_the_pass_is_near_the_size_of_all_distances(
     sizes: list[int] = []
 
     def spied(rows: np.ndarray, others: np.ndarray):  # type: ignore[no-untyped-def]
-        for part, block in neighbours.squared(rows, others):
+        for part, block in squared(rows, others):
             sizes.append(block.nbytes)
             yield part, block
 
-    monkeypatch.setattr(around, "squared", spied)
+    monkeypatch.setattr(neighbours, "squared", spied)
     rows, label = clusters(4500)
     look_around(rows, label)
     assert max(sizes) <= 32 << 20 < 4500 * 4500 * 4 <= sum(sizes)
-
-
-def test_both_pairs_of_fidelity_figures_from_one_pass_are_those_of_each_by_itself() -> None:
-    real, fake = clusters(300)[0], clusters(200, seed=1)[0] + 0.3
-    assert fidelity(real, fake) == (precision_recall(real, fake), density_coverage(real, fake))
 
 
 def test_the_cheaper_probe_answers_as_one_that_went_on_to_the_end() -> None:

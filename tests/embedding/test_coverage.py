@@ -18,7 +18,7 @@ from scipy.stats import binom, median_abs_deviation
 from benchmarks.coverage import SHAPES, SHRINK, Figures, held, pair, told_apart
 from cdp.embedding.classes import other_class_distances, silhouettes
 from cdp.embedding.measure import TITLES, difference
-from cdp.embedding.neighbours import density_coverage, precision_recall
+from cdp.embedding.neighbours import fidelity
 
 LUCK = 0.002
 TRAINED = ("probe_accuracy", "probe_margin", "real_auc")
@@ -113,13 +113,9 @@ def test_a_difference_against_the_same_real_images_is_not_blurred_by_them() -> N
     rng = np.random.default_rng(3)
     real = SHAPES["apart"](300, rng)[0]
     first = SHAPES["apart"](300, rng)[0]
-    for a, b in (
-        (
-            density_coverage(real, SHRINK * first).density,
-            density_coverage(real, 0.8 * first).density,
-        ),
-        (precision_recall(real, SHRINK * first).recall, precision_recall(real, 0.8 * first).recall),
-    ):
+    one, other = fidelity(real, SHRINK * first), fidelity(real, 0.8 * first)
+    for key in ("density", "recall"):
+        a, b = one[key], other[key]
         change = difference(a, b)
         apart = np.hypot(a.high - a.low, b.high - b.low)
         assert change.high - change.low < apart

@@ -8,7 +8,7 @@ import sys
 
 def test_the_metrics_import_without_torch_scipy_or_scikit_learn() -> None:
     code = (
-        "import sys, cdp.embedding.report, cdp.embedding.metrics; print(*{'torch', 'scipy',"
+        "import sys, cdp.embedding.report, cdp.embedding.intervals; print(*{'torch', 'scipy',"
         " 'sklearn'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

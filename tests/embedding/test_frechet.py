@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from cdp.embedding.frechet import frechet_interval
-from cdp.embedding.metrics import UndefinedError, frechet_distance
+from cdp.embedding.distances import frechet_distance, frechet_interval
+from cdp.embedding.rows import UndefinedError
 from cdp.errors import InputError
 
 

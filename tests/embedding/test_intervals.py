@@ -10,19 +10,16 @@ from scipy.stats import binomtest
 
 from cdp.embedding.intervals import (
     Estimate,
-    Parts,
     agreement,
     agreement_difference,
     at_level,
-    deal,
     difference,
     estimate,
     jackknife,
-    leave_out,
     log_ratio,
     p_value,
 )
-from cdp.embedding.metrics import UndefinedError
+from cdp.embedding.rows import Parts, UndefinedError, deal, leave_out
 from cdp.errors import InputError
 from cdp.statistics.shares import wilson
 from cdp.values.types import Interval

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cdp.embedding.checks import UndefinedError
-from cdp.embedding.frechet import frechet_interval
+from cdp.embedding.classes import between_within_ratio
+from cdp.embedding.distances import frechet_interval
 from cdp.embedding.measure import Measurement, Real, difference, measure
-from cdp.embedding.neighbours import density_coverage, precision_recall
+from cdp.embedding.neighbours import fidelity
 from cdp.embedding.report import real_baseline
-from cdp.embedding.scatter import between_within_ratio
+from cdp.embedding.rows import UndefinedError
 from tests.embedding.test_separability import clusters
 
 DIMENSIONS = 6
@@ -103,8 +103,8 @@ def test_every_class_has_the_figures_of_its_own_images_against_real_ones_of_its_
             assert "frechet" not in figures
         else:
             assert figures["frechet"].value == pytest.approx(distance)
-        assert figures["precision"].value == precision_recall(theirs, mine).precision.value
-        assert figures["coverage"].value == density_coverage(theirs, mine).coverage.value
+        balls = fidelity(theirs, mine)
+        assert all(figures[key].value == balls[key].value for key in ("precision", "coverage"))
         assert figures["nearest"].n == len(mine)
         assert {
             "silhouette",

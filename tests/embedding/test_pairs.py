@@ -7,9 +7,14 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 
-from cdp.embedding.checks import UndefinedError
-from cdp.embedding.pairs import class_pairs, clear_pairs, pair_difference
-from cdp.embedding.scatter import between_within_ratio, separation_interval
+from cdp.embedding.classes import (
+    between_within_ratio,
+    class_pairs,
+    clear_pairs,
+    pair_difference,
+    separation_interval,
+)
+from cdp.embedding.rows import UndefinedError
 from cdp.errors import InputError
 from cdp.statistics.shares import wilson
 

@@ -7,13 +7,9 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from cdp.embedding.intervals import Estimate
-from cdp.embedding.metrics import (
-    agreement,
-    nearest_distance,
-    separation_difference,
-    separation_interval,
-)
+from cdp.embedding.classes import separation_difference, separation_interval
+from cdp.embedding.intervals import Estimate, agreement
+from cdp.embedding.neighbours import nearest_distance
 from cdp.embedding.report import Arm, RealBaseline, arm_report, difference_report, real_baseline
 from cdp.errors import InputError
 from cdp.values.types import ArmReport

@@ -10,13 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import calinski_harabasz_score
 
-from cdp.embedding.intervals import leave_out
-from cdp.embedding.metrics import (
-    UndefinedError,
-    between_within_ratio,
-    separation_difference,
-    separation_interval,
-)
+from cdp.embedding.classes import between_within_ratio, separation_difference, separation_interval
+from cdp.embedding.rows import UndefinedError, leave_out
 from cdp.errors import InputError
 
 

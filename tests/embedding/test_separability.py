@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cdp.embedding.checks import UndefinedError
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
-from cdp.embedding.frechet import frechet_interval
+from cdp.embedding.distances import alignment, classifier_auc, frechet_interval, mmd, uniformity
 from cdp.embedding.intervals import p_value
 from cdp.embedding.measure import Real, difference, measure
 from cdp.embedding.report import real_baseline
-from cdp.embedding.sphere import alignment, uniformity
-from cdp.embedding.two_sample import classifier_auc, mmd
+from cdp.embedding.rows import UndefinedError
 from cdp.errors import InputError
 from cdp.values.types import Interval
 

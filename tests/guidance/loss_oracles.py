@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+from cdp.guidance import losses
+
 
 def _rows(value: Tensor) -> list[Tensor]:
     return list(value.double())
@@ -93,3 +95,19 @@ def fisher(query: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
         squared = [float(((q - m) ** 2).sum()) for m in _rows(prototypes)]
         out.append(squared[y] / (sum(squared) / len(squared)))
     return torch.tensor(out, dtype=torch.float64)
+
+
+def supcon(query: Tensor, labels: Tensor, *, temperature: float) -> Tensor:
+    """The loss itself within a batch, as the guide asks for it."""
+    same, itself = labels[:, None] == labels[None, :], torch.eye(len(query), dtype=torch.bool)
+    return losses.keyed_contrastive(query, query, same & ~itself, ~itself, temperature=temperature)
+
+
+def supcon_keys(
+    query: Tensor, labels: Tensor, keys: Tensor, key_labels: Tensor, *, temperature: float
+) -> Tensor:
+    """And against keys of known class."""
+    same = labels[:, None] == key_labels[None, :]
+    return losses.keyed_contrastive(
+        query, keys, same, torch.ones_like(same), temperature=temperature
+    )

@@ -8,10 +8,8 @@ import torch
 
 from cdp.config.generate import Guidance
 from cdp.errors import CdpError, InputError
-from cdp.guidance.contrast import Contrast
+from cdp.guidance.contrast import Bank, Contrast, Keys, OnlineHead, masks
 from cdp.guidance.guide import build_guide, descend, norms
-from cdp.guidance.head import OnlineHead
-from cdp.guidance.keys import Bank, Keys, masks
 from cdp.values.types import NoiseState
 
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cdp.config.knobs import parse
 from cdp.config.pretrain import EncoderConfig
 from cdp.config.train import TrainConfig
-from cdp.data.pools import Pool, TrainingData
+from cdp.data.training import Pool, TrainingData
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.pretrain import run_pretrain_encoder

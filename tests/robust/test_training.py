@@ -15,7 +15,7 @@ from torch import nn
 
 from cdp.config.presets import train_preset
 from cdp.config.train import TrainConfig
-from cdp.data.pools import TrainingData
+from cdp.data.training import TrainingData
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.attacks import cross_entropy, kl, pgd
 from cdp.robust.recipes import (

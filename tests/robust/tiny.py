@@ -8,7 +8,7 @@ from torch import nn
 
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
-from cdp.data.pools import Pool, TrainingData
+from cdp.data.training import Pool, TrainingData
 from cdp.models.classifiers import SmallCNN
 
 CLASSES = 3

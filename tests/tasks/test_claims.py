@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdp.embedding import measure as measuring_figures
-from cdp.embedding.checks import UndefinedError
+from cdp.embedding import distances, images
 from cdp.embedding.measure import Measurement, Real, measure
+from cdp.embedding.rows import UndefinedError
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
 from cdp.values.types import Interval
@@ -236,8 +236,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     def left_out(*_: object, **__: object) -> None:
         raise UndefinedError("left out here")
 
-    for name in ("linear_probe", "classifier_auc", "mmd", "alignment", "uniformity"):
-        monkeypatch.setattr(measuring_figures, name, left_out)
+    monkeypatch.setattr(images, "linear_probe", left_out)
+    for name in ("classifier_auc", "mmd", "alignment", "uniformity"):
+        monkeypatch.setattr(distances, name, left_out)
 
 
 def pair_of(
@@ -247,10 +248,10 @@ def pair_of(
     them."""
     held_out, known = drawn(rng, REAL)
     real = Real(held_out, None, known)
-    images = [drawn(rng, n, means) for n, means in zip(sizes, apart, strict=True)]
+    drawn_sets = [drawn(rng, n, means) for n, means in zip(sizes, apart, strict=True)]
 
     def at(which: int, wanted: Sizes) -> Measured:
-        rows, label = images[which]
+        rows, label = drawn_sets[which]
         keep = np.concatenate(
             [np.flatnonzero(label == value)[:count] for value, count in wanted.items()]
         )

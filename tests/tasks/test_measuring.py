@@ -12,7 +12,7 @@ import pytest
 
 from cdp import paths
 from cdp.data.sets import save_set
-from cdp.embedding.pairs import class_pairs
+from cdp.embedding.classes import class_pairs
 from cdp.errors import InputError
 from cdp.tasks import measuring
 from cdp.tasks.features import features

@@ -13,8 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cdp.cli.main import app
-from cdp.data.cards import CARD
-from cdp.data.samples import SampleSet
+from cdp.data.samples import CARD, SampleSet
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import CdpError, InputError
 from cdp.files import atomic

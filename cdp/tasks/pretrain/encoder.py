@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cdp.config.pretrain import EncoderConfig
-from cdp.data.catalog import MIRRORED
+from cdp.data.catalog import mirrored
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import SmallCNN
@@ -61,7 +61,7 @@ def pretrain_encoder(
     (``target`` where given)."""
     target = target or encoder_folder(config)
     if config.flip is None:
-        config = config.model_copy(update={"flip": config.dataset in MIRRORED})
+        config = config.model_copy(update={"flip": mirrored(config.dataset)})
     split = load_split(config.dataset, "train")
     _tests(config)  # what does not fit is said before the training, not after it
     rows, held = hold_out(len(split), config.held_out, config.seed)

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from cdp import paths
-from cdp.data.bringing import Brought, bring
+from cdp.data.importing import Brought, bring
 from cdp.errors import CdpError, InputError
 from cdp.ui.kit.words import plain, split_tags
 from cdp.work.failures import sentence

@@ -10,7 +10,7 @@ from typing import Any
 
 from cdp.config.knobs import Frozen, parse
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
-from cdp.data.catalog import MIRRORED
+from cdp.data.catalog import mirrored
 from cdp.data.facts import Facts
 from cdp.errors import InputError
 from cdp.models.encoders import JUDGE
@@ -75,7 +75,7 @@ def encoder_defaults(seen: Facts, size: str) -> dict[str, Any]:
         "epochs": max(least, min(most, round(_SEEN[size] / seen.images))),
         "batch": 128 if seen.images >= 4000 else 32,
         "shift": 2 if min(seen.shape[1:]) >= 16 else 1,
-        "flip": seen.name in MIRRORED,
+        "flip": mirrored(seen.name),
         "epsilon": None if seen.epsilon else usual_budget(seen.shape[0]),
     }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdp.data.bringing import TEST
 from cdp.data.facts import Facts
+from cdp.data.importing import TEST
 from cdp.data.registry import available
 from cdp.data.sets import SetEntry, list_sets
 from cdp.models.checkpoints import is_name

@@ -4,7 +4,7 @@ said on the next draw."""
 from __future__ import annotations
 
 from cdp.config.evaluate import automatic_name
-from cdp.data.names import name_like
+from cdp.data.limits import name_like
 from cdp.errors import CdpError
 from cdp.tasks.registry import TASKS
 from cdp.ui.evaluate.catalog import Facts

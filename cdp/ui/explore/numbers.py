@@ -12,7 +12,8 @@ import numpy as np
 import streamlit as st
 
 from cdp.config.explore import ExploreConfig
-from cdp.embedding.pairs import Pairs, clear_pairs, pair_difference
+from cdp.embedding.classes import Pairs, clear_pairs, pair_difference
+from cdp.embedding.measure import METRICS
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.claims import comparisons_json, sentences, too_few
 from cdp.tasks.measured import Comparison, Measured, changes
@@ -23,28 +24,6 @@ from cdp.ui.kit.words import plain
 from cdp.values.text import class_name
 from cdp.values.types import Interval
 
-SEPARABILITY: dict[str, str] = {
-    "separation": "Between / within scatter",
-    "silhouette": "Silhouette, -1 to 1",
-    "knn_accuracy": "10-nearest-neighbour accuracy",
-    "probe_accuracy": "Linear-probe accuracy",
-    "probe_margin": "Linear-probe margin",
-    "other_class_distance": "Distance to the nearest other class",
-    "alignment": "Alignment: 0 is one point a class",
-    "uniformity": "Uniformity: lower is more spread out",
-}
-FIDELITY: dict[str, str] = {
-    "frechet": "Frechet distance to held-out real images",
-    "precision": "Precision: share that looks real",
-    "recall": "Recall: share of real images reached",
-    "density": "Density",
-    "coverage": "Coverage: share of real images with a neighbour",
-    "real_auc": "AUC of telling it from real: 0.5 is not at all",
-    "mmd": "MMD from real: 0 is none",
-    "nearest": "Nearest-training-image ratio: below 1 hints at copying",
-}
-REFERENCES = {"real_auc": 0.5, "nearest": 1.0, "mmd": 0.0}
-TITLES = SEPARABILITY | FIDELITY
 CONFUSION, SEPARATION = "Confusable", "Apart"
 HELP = {
     CONFUSION: (
@@ -56,6 +35,16 @@ HELP = {
     ),
 }
 UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
+
+
+def titles(*, separability: bool | None = None) -> dict[str, str]:
+    """What each figure is called, with what its values mean; of those that say how far apart classes
+    are, or of the others, alone."""
+    return {
+        key: metric.label
+        for key, metric in METRICS.items()
+        if separability in (None, metric.group == "separability")
+    }
 
 
 def show(config: ExploreConfig) -> None:
@@ -116,17 +105,20 @@ def panels(sets: Sequence[Measured]) -> None:
         )
     rows = {
         key: {one.name: one.result.figures[key] for one in sets if key in one.result.figures}
-        for key in TITLES
+        for key in METRICS
+    }
+    references = {
+        key: metric.reference for key, metric in METRICS.items() if metric.reference is not None
     }
     left, right = st.columns(2, gap="medium")
     for column, title, keys in (
-        (left, "How far apart are the classes?", SEPARABILITY),
-        (right, "Is it still like real data?", FIDELITY),
+        (left, "How far apart are the classes?", titles(separability=True)),
+        (right, "Is it still like real data?", titles(separability=False)),
     ):
         with column:
             st.subheader(title, anchor=False)
             if any(rows[key] for key in keys):
-                figure = measure_panels(rows, keys, REFERENCES)
+                figure = measure_panels(rows, keys, references)
                 show_figure(figure, key=f"measures_{title}", alt=title)
             else:
                 st.caption(
@@ -137,7 +129,7 @@ def panels(sets: Sequence[Measured]) -> None:
     for note in sorted({one.note for one in sets if one.note}):
         st.caption(plain(f"{note[0].upper()}{note[1:]}."))
     figures = [item for one in sets for item in one.result.figures.items()]
-    for title, note in sorted({(TITLES[key], one.note) for key, one in figures if one.note}):
+    for title, note in sorted({(METRICS[key].label, one.note) for key, one in figures if one.note}):
         st.caption(plain(f"{title}: no interval, {note}."))
 
 
@@ -145,12 +137,12 @@ def _classes(sets: Sequence[Measured]) -> None:
     from cdp.figures.sets import class_panels
 
     known = {key for one in sets for figures in one.result.per_class.values() for key in figures}
-    keys = [key for key in TITLES if key in known]
+    keys = [key for key in METRICS if key in known]
     if not keys:
         return
     st.subheader("Class by class", anchor=False)
     key = st.selectbox(
-        "Figure", keys, format_func=TITLES.__getitem__, key="numbers_class_figure", width=360
+        "Figure", keys, format_func=titles().__getitem__, key="numbers_class_figure", width=360
     )
     # By name: sets may number their classes differently.
     names = list(
@@ -164,8 +156,8 @@ def _classes(sets: Sequence[Measured]) -> None:
         }
         for one in sets
     }
-    figure = class_panels(per_class, names, TITLES[key])
-    show_figure(figure, key="numbers_classes", alt=f"{TITLES[key]} of every class")
+    figure = class_panels(per_class, names, METRICS[key].label)
+    show_figure(figure, key="numbers_classes", alt=f"{METRICS[key].label} of every class")
 
 
 def rows_of(sets: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, Any]]:
@@ -183,7 +175,7 @@ def rows_of(sets: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[
 
 
 def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, Any]:
-    named = {"set": name, "class": scope, "figure": TITLES.get(key, key)}
+    named = {"set": name, "class": scope, "figure": titles().get(key, key)}
     return named | _cells(figure) | {"level": figure.level}
 
 

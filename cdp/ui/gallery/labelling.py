@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.data.names import MAX_LENGTH
+from cdp.data.limits import MAX_LENGTH
 from cdp.data.samples import SampleSet
 from cdp.models.encoders import TRAINED
 from cdp.tasks.pseudo_labels import (

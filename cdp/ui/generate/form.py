@@ -15,6 +15,7 @@ from cdp.config.generate import (
     positives_of,
     upgraded,
 )
+from cdp.config.losses import LOSSES
 from cdp.config.presets import PRESETS
 from cdp.errors import InputError
 from cdp.ui.kit.choices import Choices
@@ -36,7 +37,7 @@ def _relative(flat: Flat) -> bool:
 
 
 def _compares(flat: Flat) -> bool:
-    return bool(flat["loss"] != "classifier")
+    return LOSSES[flat["loss"]].contrasts
 
 
 def _banked(flat: Flat) -> bool:
@@ -53,13 +54,9 @@ _GUIDED: Mapping[str, Callable[[Flat], bool]] = {
     "strength": _relative,
     "raw_lambda": lambda flat: not _relative(flat),
     "factor": lambda flat: not _relative(flat),
-    "tau_plus": lambda flat: flat["loss"] == "hard_negative",
-    "beta": lambda flat: flat["loss"] == "hard_negative",
-    "margin": lambda flat: flat["loss"] == "class_margin",
     "bank_size": _banked,
     "positives": _compares,
     "negatives": _compares,
-    "temperature": lambda flat: flat["loss"] not in ("classifier", "fisher"),
     "head": _compares,
     "head_hidden": lambda flat: _compares(flat) and flat["head"],
     "head_out": lambda flat: _compares(flat) and flat["head"],
@@ -69,6 +66,8 @@ _GUIDED: Mapping[str, Callable[[Flat], bool]] = {
 
 def _when(name: str) -> Callable[[Flat], bool]:
     rule = _GUIDED.get(name, lambda flat: True)
+    if any(name in loss.settings for loss in LOSSES.values()):
+        return lambda flat: name in LOSSES[flat["loss"]].settings
     return lambda flat: flat["loss"] != "none" and rule(flat)
 
 

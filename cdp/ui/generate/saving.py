@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from cdp.config.generate import GenerateConfig, flatten, unflatten
-from cdp.data.names import name_like
+from cdp.data.limits import name_like
 from cdp.errors import CdpError
 from cdp.ui.kit.sheet import MAX_IMAGES, sheet_png
 from cdp.ui.kit.words import plain

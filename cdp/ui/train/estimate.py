@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.train import TrainConfig
-from cdp.data.mixing import steps_per_epoch
+from cdp.data.training import steps_per_epoch
 from cdp.ui.kit.ask import ask
 from cdp.ui.kit.words import plain
 from cdp.values.text import bytes_text, duration

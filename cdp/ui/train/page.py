@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.config.train import TrainConfig, automatic_name
-from cdp.data.names import valid_name
+from cdp.data.limits import valid_name
 from cdp.errors import CdpError, InputError
 from cdp.tasks.registry import TASKS
 from cdp.ui.kit.choices import Choices
