@@ -1,4 +1,5 @@
-"""What settings name that code was written for: architectures and attack suites, one entry each,
+"""What settings name that code was written for: architectures, attack suites and guidance
+losses, one entry each,
 which page, command line, link and reports read.
 
 The code behind an entry is written "module:name" and imported where it runs: pages paint, and
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,30 @@ class Architecture:
     side: int = 1
     large: bool = False
     published: str = ""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What guidance descends. title: in lists. compares: "logits" of the encoder with class labels, "classes" of images by
+    their features, two "views" of every image without labels, or "nothing". of: the function that
+    computes it, "module:name"; it takes a ``cdp.guidance.contrast.Compared`` and gives one value an
+    anchor. settings: those of ``Guidance`` that only some losses take. both_views: whether both
+    views of an image are anchors, with the rest of the batch as negatives."""
+
+    title: str
+    compares: Literal["nothing", "logits", "classes", "views"]
+    of: str = ""
+    settings: tuple[str, ...] = ()
+    both_views: bool = False
+
+    @property
+    def knows_classes(self) -> bool:
+        return self.compares in ("logits", "classes")
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether it compares features of images with each other."""
+        return self.compares in ("classes", "views")
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,30 @@ SUITES = {
     ),
 }
 """The strongest first."""
+
+
+_CONTRAST = "cdp.guidance.contrast"
+LOSSES = {
+    "none": Loss("None", "nothing"),
+    "info_nce": Loss("InfoNCE", "views", f"{_CONTRAST}:info_nce", ("temperature",)),
+    "hard_negative": Loss(
+        "Hard negatives (HNM)",
+        "views",
+        f"{_CONTRAST}:hard_negative",
+        ("temperature", "tau_plus", "beta"),
+        both_views=True,
+    ),
+    "supcon": Loss("SupCon (class-aware)", "classes", f"{_CONTRAST}:supcon", ("temperature",)),
+    "class_margin": Loss(
+        "Class margin (class-aware)",
+        "classes",
+        f"{_CONTRAST}:class_margin",
+        ("temperature", "margin"),
+    ),
+    "fisher": Loss("Fisher (class-aware)", "classes", f"{_CONTRAST}:fisher"),
+    "classifier": Loss("Classifier (class-aware)", "logits", f"{_CONTRAST}:classifier"),
+}
+"""By the name that configs, cards and links have for them."""
 
 
 def suite_rank(name: str) -> int:

@@ -14,7 +14,7 @@ from annotated_types import Gt, Lt, MaxLen, MinLen
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from cdp.config.knobs import Frozen, OneOf, parse
+from cdp.config.knobs import Frozen, parse
 from cdp.config.titles import TITLES
 from cdp.values.text import exact_text, number_text
 
@@ -37,8 +37,7 @@ C = TypeVar("C", bound=Frozen)
 @dataclass(frozen=True)
 class Field:
     """One setting. group: the part of a config it lies in, "" for the config itself; low, high:
-    inclusive unless open, None where there is no limit; listing: the values of a choice, with their
-    titles where they are names of a registry.
+    inclusive unless open, None where there is no limit; choices: () unless kind is "choice".
 
     titles: of its values, where they are not the usual ones; optional: it may be left empty (None),
     which ``empty`` says in a word; least, most: how many values a list takes; type: with its
@@ -58,7 +57,7 @@ class Field:
     high: float | None
     low_open: bool
     high_open: bool
-    listing: tuple[Any, ...] | OneOf
+    choices: tuple[Any, ...]
     titles: Mapping[str, str]
     optional: bool
     empty: str
@@ -70,12 +69,6 @@ class Field:
     def adapter(self) -> TypeAdapter[Any]:
         """Reads and checks a value. Lax: it turns the strings of a link into numbers and flags."""
         return TypeAdapter(self.type, config=ConfigDict(allow_inf_nan=False))
-
-    @property
-    def choices(self) -> tuple[Any, ...]:
-        """The values of a choice; () unless kind is "choice"."""
-        listing = self.listing
-        return tuple(listing.registry) if isinstance(listing, OneOf) else listing
 
     @property
     def flag(self) -> str:
@@ -180,8 +173,6 @@ class Field:
             return exact_text(value)
         if isinstance(value, list | tuple):
             return ", ".join(self.title(item) for item in value) or "none"
-        if isinstance(self.listing, OneOf) and value in self.listing.registry:
-            return str(self.listing.registry[str(value)].title)
         return self.titles.get(str(value), TITLES.get(str(value), str(value)))
 
 
@@ -291,14 +282,13 @@ def _field(name: str, info: FieldInfo, group: str) -> Field:
     extra = info.json_schema_extra
     assert isinstance(extra, dict)  # cdp.config.knobs.knob always sets it
     plain, optional = _without_none(info.annotation)
+    choices = get_args(plain) if get_origin(plain) is Literal else ()
     marks = info.metadata
-    named = next((mark for mark in marks if isinstance(mark, OneOf)), None)
-    listing = named or (get_args(plain) if get_origin(plain) is Literal else ())
     limited: Any = Annotated[(info.annotation, *marks)] if marks else info.annotation
     titles: Any = extra["titles"]
     return Field(
         name,
-        "choice" if listing else _KINDS.get(plain, "text"),
+        "choice" if choices else _KINDS.get(plain, "text"),
         info.default,
         str(extra["label"]),
         str(extra["unit"]),
@@ -310,7 +300,7 @@ def _field(name: str, info: FieldInfo, group: str) -> Field:
         _mark(marks, "le", "lt"),
         any(isinstance(mark, Gt) for mark in marks),
         any(isinstance(mark, Lt) for mark in marks),
-        listing,
+        choices,
         titles,
         optional,
         str(extra["empty"]),

@@ -7,15 +7,18 @@ Leaf names are unique over all groups, so a flat mapping (URL, CLI) loses nothin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from cdp.config.choices import LOSSES
 from cdp.config.fields import config_of, flat_of
-from cdp.config.knobs import Frozen, OneOf, knob
-from cdp.config.losses import LOSSES
+from cdp.config.knobs import Frozen, knob
 
-Loss = Annotated[str, OneOf(LOSSES)]
+if TYPE_CHECKING:
+    Loss = str
+else:
+    Loss = Literal[tuple(LOSSES)]
 Positives = Literal["auto", "previous", "augmented", "same_class", "real"]
 Negatives = Literal["auto", "batch", "real", "memory"]
 Point = Literal["x0", "x0_through_network", "x_t"]

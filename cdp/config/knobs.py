@@ -4,11 +4,9 @@ need to show them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cdp.errors import InputError
 
@@ -39,28 +37,6 @@ def knob(
         "empty": empty,
     }
     return Field(default, json_schema_extra=extra, **limits)
-
-
-@dataclass(frozen=True, eq=False)
-class OneOf:
-    """Marks a setting whose values are the names of a registry, so that what is added there can be
-    chosen. An entry's ``title`` is how a person reads it."""
-
-    registry: Mapping[str, Any]
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self._known, handler(source))
-
-    def _known(self, name: str) -> str:
-        if name not in self.registry:
-            *most, last = (repr(one) for one in self.registry)
-            expected = f"{', '.join(most)} or {last}" if most else last
-            raise PydanticCustomError(
-                "one_of", "Input should be {expected}", {"expected": expected}
-            )
-        return name
 
 
 class Frozen(BaseModel):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdp.config.choices import ARCHITECTURES, SUITES
+from cdp.config.choices import ARCHITECTURES, LOSSES, SUITES
 
 TITLES: Mapping[str, str] = {
-    # what losses compare
+    # losses and what they compare
+    **{name: loss.title for name, loss in LOSSES.items()},
     "previous": "Previous iterate",
     "augmented": "Augmented view",
     "same_class": "Same class",

@@ -28,7 +28,7 @@ from cdp.embedding.rows import (
     leave_out,
 )
 from cdp.errors import InputError
-from cdp.statistics.holm import holm
+from cdp.statistics.significance import holm
 from cdp.values.types import Interval
 
 

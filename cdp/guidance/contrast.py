@@ -7,14 +7,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cdp.config.choices import LOSSES, imported
 from cdp.config.generate import Guidance, negatives_of, positives_of
-from cdp.config.losses import LOSSES
 from cdp.errors import InputError
 from cdp.guidance import losses
 from cdp.models.classifiers import Classifier
@@ -69,16 +68,6 @@ class Compared:
         """The positive of each anchor, (B,D)."""
         assert self.view is not None  # what compares views is asked only where there are some
         return self.view
-
-
-Loss = Callable[[Compared], Tensor]
-
-
-def loss_function(name: str) -> Loss:
-    """What the entry of this name in ``cdp.config.losses`` computes."""
-    module, _, function = LOSSES[name].of.partition(":")
-    found: Loss = getattr(import_module(module), function)
-    return found
 
 
 def info_nce(compared: Compared) -> Tensor:
@@ -143,7 +132,8 @@ class Contrast:
         """net: images in [0,1] -> ``features`` (B,F), ``logits_of`` (B,F) -> (B,K). bank: real
         features, where asked for."""
         self.guidance, self.net, self.bank, self.dtype = guidance, net, bank, dtype
-        self.loss, self._compute = LOSSES[guidance.loss], loss_function(guidance.loss)
+        self.loss = LOSSES[guidance.loss]
+        self._compute: Callable[[Compared], Tensor] = imported(self.loss.of)
         self.positives, self.negatives = positives_of(guidance), negatives_of(guidance)
         wants_real = "real" in (self.positives, self.negatives) and self.loss.contrasts
         if bank is None and wants_real:

@@ -3,7 +3,7 @@
 No loss is averaged here: the guide sums the anchors, so one image's gradient does not shrink with
 the batch. Arithmetic is on logarithms, so that values and gradients stay finite and point the right
 way at any temperature, in float32 too. Every refusal is an InputError that names the argument and
-the remedy. What a person can choose is listed in ``cdp.config.losses``.
+the remedy. What a person can choose is listed in ``cdp.config.choices``.
 """
 
 from __future__ import annotations

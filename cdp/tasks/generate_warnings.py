@@ -3,8 +3,8 @@ SCIENCE's first spike."""
 
 from __future__ import annotations
 
+from cdp.config.choices import LOSSES
 from cdp.config.generate import GenerateConfig
-from cdp.config.losses import LOSSES
 
 STRONG = 0.2
 """Relative strength from which images at high noise were destroyed in the first spike."""

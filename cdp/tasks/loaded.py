@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cdp.config.choices import LOSSES
 from cdp.config.generate import GenerateConfig, negatives_of, positives_of
-from cdp.config.losses import LOSSES
 from cdp.data.fitting import fit, labelling_of_card
 from cdp.errors import InputError
 from cdp.guidance.contrast import Bank

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cdp.config.choices import LOSSES
 from cdp.config.explore import PIXELS
 from cdp.config.generate import GenerateConfig
-from cdp.config.losses import LOSSES
 from cdp.data.catalog import CATALOG
 from cdp.data.fitting import Labelling, fit, labelling_of, labelling_of_card, labelling_of_images
 from cdp.data.registry import dataset_info, load_split

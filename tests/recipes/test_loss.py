@@ -1,67 +1,50 @@
-"""A guidance loss is one entry of ``LOSSES`` and the function that it names."""
+"""The recipe of a guidance loss: one entry, and the function that it names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.recipes.added import run_with
 
-from cdp.config.fields import fields_of
-from cdp.config.generate import GenerateConfig, unflatten
-from cdp.config.losses import LOSSES
-from cdp.data.sets import open_set
-from cdp.errors import InputError
-from tests.recipes.program import command, load
-from tests.ui.pages import opened
-
-SOURCE = """
-from cdp.config.losses import LOSSES, Loss
-
-LOSSES["pull"] = Loss("Pull to the class mean", "classes", "loss_added:pull")
-
+ENTRY = """
+LOSSES["pull"] = Loss("Pull to the class mean", "classes", "addition:pull")
+"""
+MODULE = """
+from cdp.guidance.contrast import class_means
 
 def pull(compared):
-    from cdp.guidance.contrast import class_means
-
     means, classes = class_means(compared)
     own = means[(compared.classes()[:, None] == classes).int().argmax(1)]
     return (compared.z - own).square().sum(1)
 """
+SCRIPT = """
+from typer.testing import CliRunner
+from cdp.cli.main import app
+from cdp.config.generate import unflatten
+from cdp.data.sets import open_set
+from cdp.errors import InputError
+from cdp.paths import home
+from tests.ui.pages import opened
+
+print("HELP", CliRunner().invoke(app, ["generate", "--help"]).output)
+page = opened("generate", loss="pull")
+print("PAGE", [box.options for box in page.selectbox if box.value == "pull"])
+out = home() / "pulled"
+few = ["--count", "4", "--batch", "4", "--steps", "4", "--bank-size", "32"]
+done = CliRunner().invoke(app, ["generate", "--loss", "pull", *few, "--out", str(out)])
+print("DONE", done.exit_code, open_set(out).card["config"]["loss"])
+try:
+    unflatten({"loss": "push"})
+except InputError as error:
+    print("ERROR", error)
+"""
 
 
-@pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    before = dict(LOSSES)
-    load(monkeypatch, tmp_path, "loss_added", SOURCE)
-    yield tmp_path
-    LOSSES.clear()
-    LOSSES.update(before)
-
-
-def test_it_can_be_chosen_on_the_page_and_in_a_link(added: Path) -> None:
-    field = fields_of(GenerateConfig)["loss"]
-    assert "pull" in field.choices and field.title("pull") == "Pull to the class mean"
-    page = opened("generate", loss="pull")
-    assert not page.exception
-    (box,) = [box for box in page.selectbox if box.value == "pull"]
-    assert "Pull to the class mean" in box.options
-
-
-def test_it_guides_a_generation_from_the_command_line(added: Path) -> None:
-    shown = command(added, "loss_added", "generate", "--help")
-    assert "pull" in shown.stdout
-    done = command(
-        added,
-        "loss_added",
-        *("generate", "--loss", "pull", "--count", "4", "--batch", "4", "--steps", "4"),
-        *("--bank-size", "32", "--out", str(added / "pulled")),
-    )
-    assert done.returncode == 0, done.stderr
-    made = open_set(added / "pulled")
-    assert len(made) == 4 and made.card["config"]["loss"] == "pull"
-
-
-def test_a_name_that_is_none_is_refused_with_the_names_that_are() -> None:
-    with pytest.raises(InputError, match=r"loss: Input should be 'none', 'info_nce'.*'classifier'"):
-        unflatten({"loss": "pull"})
+def test_a_loss_is_one_entry_on_page_and_command_line_and_guides(tmp_path: Path) -> None:
+    said = run_with(ENTRY, MODULE, SCRIPT, tmp_path)
+    parts = {line.split(" ", 1)[0]: line for line in said.splitlines() if line}
+    assert "fisher|classifier|pull" in said
+    assert "'Pull to the class mean'" in parts["PAGE"]
+    assert parts["DONE"] == "DONE 0 pull"
+    assert "loss: Input should be 'none', 'info_nce'" in parts["ERROR"]
+    assert "'classifier' or 'pull' (given: 'push')" in parts["ERROR"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cdp.config.choices import LOSSES
 from cdp.config.fields import Field, config_of, quoted, written
 from cdp.config.generate import (
     CLAMPING,
@@ -15,7 +16,6 @@ from cdp.config.generate import (
     positives_of,
     upgraded,
 )
-from cdp.config.losses import LOSSES
 from cdp.config.presets import PRESETS
 from cdp.errors import InputError
 from cdp.ui.kit.choices import Choices
