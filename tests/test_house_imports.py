@@ -138,7 +138,7 @@ def test_only_the_reader_of_cifars_own_published_files_knows_pickles() -> None:
         for path in python_files("cdp", "pages")
         if {name.split(".")[0] for name in imported_by(path)} & forbidden
     ]
-    assert knows == [ROOT / "cdp" / "data" / "cifar.py"]
+    assert knows == [ROOT / "cdp" / "data" / "formats.py"]
 
 
 def test_every_module_says_what_it_is_for() -> None:
