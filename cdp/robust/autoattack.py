@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cdp.errors import InputError
 from cdp.robust.attacks import NORMS, margin
 from cdp.robust.suites import GRADIENT, Attack
-from cdp.robust.trial import ShouldStop, Trial, device_of
+from cdp.robust.trial import BatchRun, ShouldStop, Trial, device_of
 
 TARGETS, RESTARTS, QUERIES = 9, 5, 5000
 """Of the standard version: targets of APGD-T and FAB-T at most; restarts of the untargeted attack
@@ -115,7 +115,7 @@ def _package(net: nn.Module, norm: str, epsilon: float, seed: int) -> Any:
     return package
 
 
-def _run(attacker: Any, seed: int, **settings: Any) -> Callable[[Tensor, Tensor, int], Tensor]:
+def _run(attacker: Any, seed: int, **settings: Any) -> BatchRun:
     """One batch as the package's own loop runs it, where objects are shared between attacks and the
     seed is set anew for each batch."""
 

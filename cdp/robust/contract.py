@@ -19,13 +19,15 @@ from cdp.errors import InputError
 from cdp.robust.trial import ShouldStop, Trial
 from cdp.values.text import share_text
 
-RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER = (
+RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER, CONSTANT, PLAIN = (
     "random",
     "probabilities",
     "log-probabilities",
     "batch",
     "input range",
     "class order",
+    "constant",
+    "plain images",
 )
 """Kinds of findings; ``cdp.values.evaluation.UNRELIABLE`` are those that make a robust accuracy wrong."""
 LOOKED, ALONE, RANGED = 32, 8, 128
@@ -74,6 +76,7 @@ def network_contract(
         return (
             findings
             | _outputs(logits)
+            | _nothing_to_tell(x, logits)
             | (_input_range(trial, x, y, predicted == y) or _class_order(predicted, y, classes))
         )
 
@@ -221,6 +224,23 @@ def _outputs(logits: Tensor) -> dict[str, str]:
                 "The outputs are logarithms of probabilities, as after a log_softmax: every attack"
                 " here looks at differences of outputs, which are those of the logits, so no number"
                 " changes."
+            )
+        }
+    return {}
+
+
+def _nothing_to_tell(x: Tensor, logits: Tensor) -> dict[str, str]:
+    """Whether the images hold nothing to tell classes by, or the network tells none apart. x:
+    (B,C,H,W); logits: (B,K)."""
+    if len(x) < 2:
+        return {}
+    if bool((x.amax(dim=(2, 3)) == x.amin(dim=(2, 3))).all()):
+        return {PLAIN: f"Each of the {len(x)} images looked at is of one colour throughout."}
+    if bool((logits == logits[:1]).all()):
+        return {
+            CONSTANT: (
+                "The network's outputs are the same for all images: it tells no classes apart, and"
+                " its accuracies are the share of the one class that it names."
             )
         }
     return {}

@@ -4,16 +4,15 @@ gradients can be trusted."""
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cdp.robust.attacks import cross_entropy, margin, unit_step
 from cdp.robust.autoattack import square_attack
-from cdp.robust.trial import Attacker, OnBatch, ShouldStop, Trial, batches, seeded
-from cdp.statistics.shares import share_difference, wilson
+from cdp.robust.trial import Attacker, Trial, batches, seeded
+from cdp.statistics.shares import share_difference, share_of
 from cdp.values.evaluation import Check, Masking, Surface, Verdict
 from cdp.values.text import bounds_text, share_text
 from cdp.values.types import Interval
@@ -28,19 +27,8 @@ gradient."""
 SINGLE_STARTS, QUERIES, LARGE_STEPS = 10, 500, 50
 
 
-def masking_panel(
-    net: nn.Module,
-    image: np.ndarray,
-    label: np.ndarray,
-    *,
-    norm: str,
-    epsilon: float,
-    seed: int,
-    batch: int,
-    should_stop: ShouldStop | None = None,
-    on_batch: OnBatch | None = None,
-) -> Masking:
-    """Whether gradients can be trusted, by n images: (n,H,W,C) uint8 and their labels (n,).
+def masking_panel(attacker: Attacker, epsilon: float) -> Masking:
+    """Whether gradients can be trusted, by the n images of the attacker's trial.
 
     Each check measures a share with its 95 % interval. It passes where the share is within its
     limit and the interval ends within 3 points of it; it warns where the whole interval is beyond
@@ -61,10 +49,7 @@ def masking_panel(
     No check proves the absence of masking, and a network may fail one for another reason; they are
     signs. Raises Cancelled when stopped.
     """
-    trial = Trial(net, image, label, should_stop=should_stop)
-    return _Panel(
-        Attacker(trial, norm=norm, seed=seed, batch=batch, on_batch=on_batch), epsilon
-    ).masking()
+    return _Panel(attacker, epsilon).masking()
 
 
 class _Panel:
@@ -72,19 +57,14 @@ class _Panel:
     start."""
 
     def __init__(self, attacker: Attacker, epsilon: float) -> None:
-        self.attacker, self.trial, self.epsilon, self.n = (
-            attacker,
-            attacker.trial,
-            epsilon,
-            len(attacker.trial),
-        )
+        self.attacker, self.trial, self.epsilon = attacker, attacker.trial, epsilon
         self.right = attacker.right()
         self.first = self._pgd(self.right, 40)
 
     def masking(self) -> Masking:
         check, surface = self._surface()
         return Masking(
-            self.n,
+            len(self.trial),
             (self._large_budget(), self._steps(), self._black_box(), self._restarts(), check),
             surface,
         )
@@ -98,7 +78,7 @@ class _Panel:
         classes = self.trial.classes
         assert classes is not None  # the first prediction counted them
         chance = 1 / classes
-        left = _share(
+        left = share_of(
             self.attacker.left_of(self.right, steps=LARGE_STEPS, epsilon=budget, start=None)
         )
         said = (
@@ -139,10 +119,8 @@ class _Panel:
             seed=self.attacker.seed,
             queries=QUERIES,
         )
-        turned = left & ~self.attacker.left_by(
-            left, lambda number: lambda x, y: square.run(x, y, number), self.epsilon
-        )
-        share = _share(turned)
+        turned = left & ~self.attacker.left_by(left, square.run, self.epsilon)
+        share = share_of(turned)
         said = (
             f"Square, without gradients, turns {turned.sum()} of the {left.sum()} images that PGD"
             f" leaves, {share_text(share.value)} of all"
@@ -186,14 +164,8 @@ class _Panel:
                 _check("surface", "No image is right to begin with", "unclear", {"flat": 0.0}),
                 None,
             )
-        given: dict[str, Any] = {
-            "norm": self.attacker.norm,
-            "epsilon": self.epsilon,
-            "seed": self.attacker.seed,
-            "batch": self.attacker.batch,
-        }
-        along, across = loss_rises(self.trial, rows, **given)
-        flat = _share(along <= across)
+        along, across = loss_rises(self.attacker, rows, self.epsilon)
+        flat = share_of(along <= across)
         median, other = float(np.median(along)), float(np.median(across))
         said = (
             f"Loss rises no further along the gradient than along the best of {DIRECTIONS} random"
@@ -206,9 +178,8 @@ class _Panel:
             judged(flat, FLAT),
             {"flat": flat.value, "along": median, "across": other},
         )
-        return check, loss_surface(
-            self.trial, int(rows[np.argsort(along, kind="stable")[len(rows) // 2]]), **given
-        )
+        middle = int(rows[np.argsort(along, kind="stable")[len(rows) // 2]])
+        return check, loss_surface(self.attacker, middle, self.epsilon)
 
 
 def judged(share: Interval, limit: float) -> Verdict:
@@ -245,10 +216,6 @@ def _check(name: str, said: str, verdict: Verdict, figures: dict[str, float]) ->
     return Check(name, _TITLES[name], verdict, f"{said}: {meaning}.", figures)
 
 
-def _share(hits: np.ndarray) -> Interval:
-    return wilson(int(hits.sum()), len(hits))
-
-
 def _change(difference: Interval) -> str:
     """A difference without its sign, which the sentence says."""
     return f"{100 * difference.value:.1f} points ({bounds_text(difference)})"
@@ -260,30 +227,27 @@ _STREAM = 1 << 20
 
 
 def loss_rises(
-    trial: Trial, rows: np.ndarray, *, norm: str, epsilon: float, seed: int, batch: int
+    attacker: Attacker, rows: np.ndarray, epsilon: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """How far the cross-entropy of each of b images rises, in nats: (b,) along the gradient (its
     signs in l_inf), and (b,) along the best of eight random directions of signs. Each is the larger
     rise of two steps cut to [0,1], one of epsilon and one of a quarter of it, for a long step may
     lead over the top."""
+    trial, norm = attacker.trial, attacker.norm
     along, across = [np.zeros(0)], [np.zeros(0)]
-    for number, some in enumerate(batches(rows, batch)):
+    for number, some in enumerate(batches(rows, attacker.batch)):
         x, y = trial.images(some)
-        generator = seeded(seed, _STREAM, number)
+        generator = seeded(attacker.seed, _STREAM, number)
         with trial.still(), torch.no_grad():
             before = cross_entropy(trial.net(x), y)
             directions = [
                 _gradient_step(trial, x, y, norm),
                 *(_signs(x, norm, generator) for _ in range(DIRECTIONS)),
             ]
-            there = (
-                torch.stack(
-                    [_highest(trial, x, y, epsilon * direction) for direction in directions]
-                )
-                - before
-            )
-        along.append(there[0].cpu().numpy())
-        across.append(there[1:].amax(dim=0).cpu().numpy())
+            highest = [_highest(trial, x, y, epsilon * direction) for direction in directions]
+            rises = torch.stack(highest) - before
+        along.append(rises[0].cpu().numpy())
+        across.append(rises[1:].amax(dim=0).cpu().numpy())
     return np.concatenate(along), np.concatenate(across)
 
 
@@ -292,31 +256,23 @@ def _highest(trial: Trial, x: Tensor, y: Tensor, step: Tensor) -> Tensor:
     return torch.stack(losses).amax(dim=0)
 
 
-def loss_surface(
-    trial: Trial, row: int, *, norm: str, epsilon: float, seed: int, batch: int
-) -> Surface:
+def loss_surface(attacker: Attacker, row: int, epsilon: float) -> Surface:
     """The loss around the image of ``row``, 21 x 21 points up to epsilon along and across the
     gradient, each cut to [0,1]."""
+    trial, norm = attacker.trial, attacker.norm
     x, y = trial.images(np.array([row]))
     lengths = torch.linspace(-epsilon, epsilon, POINTS, dtype=torch.float64)
     with trial.still(), torch.no_grad():
         predicted = int(trial.net(x).argmax(dim=1))
         along = _gradient_step(trial, x, y, norm)
-        across = _signs(x, norm, seeded(seed, _STREAM + 1))
+        across = _signs(x, norm, seeded(attacker.seed, _STREAM + 1))
         steps = lengths.to(x).view(-1, 1, 1, 1)
         grid = (x + steps.unsqueeze(1) * across + steps * along).clamp(0, 1).flatten(0, 1)
-        loss = torch.cat(
-            [cross_entropy(trial.net(part), y.expand(len(part))) for part in grid.split(batch)]
-        )
+        parts = grid.split(attacker.batch)
+        loss = torch.cat([cross_entropy(trial.net(part), y.expand(len(part))) for part in parts])
     axis = tuple(lengths.tolist())
-    return Surface(
-        row,
-        int(y),
-        predicted,
-        axis,
-        axis,
-        tuple(tuple(line) for line in loss.view(POINTS, POINTS).tolist()),
-    )
+    grid_of_loss = tuple(tuple(line) for line in loss.view(POINTS, POINTS).tolist())
+    return Surface(row, int(y), predicted, axis, axis, grid_of_loss)
 
 
 def _gradient_step(trial: Trial, x: Tensor, y: Tensor, norm: str) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cdp.config.choices import QUICK_STEPS
 from cdp.errors import InputError
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd
-from cdp.robust.trial import ShouldStop, Trial, batches, seeded
+from cdp.robust.trial import BatchRun, ShouldStop, Trial, batches, of_batch, seeded
 from cdp.values.evaluation import STANDS, WRONG_BEFORE
 from cdp.values.text import counted
 
@@ -38,7 +38,7 @@ class Attack:
     name: str
     title: str
     cost: float
-    run: Callable[[Tensor, Tensor, int], Tensor]
+    run: BatchRun
 
 
 def run_suite(
@@ -105,7 +105,7 @@ def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteSta
     for number, rows in list(enumerate(parts))[state.batch :]:
         began = time.perf_counter()
         found = trial.attack(
-            rows, _of_batch(attack, number), norm=state.norm, epsilon=state.epsilon
+            rows, of_batch(attack.run, number), norm=state.norm, epsilon=state.epsilon
         )
         wrong = found.predicted != trial.label[rows]
         broken = found.valid & wrong
@@ -121,10 +121,6 @@ def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteSta
         state.largest = max(state.largest, float(found.size[broken].max(initial=0.0)))
         state.advance(len(parts))
         yield state
-
-
-def _of_batch(attack: Attack, number: int) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda x, y: attack.run(x, y, number)
 
 
 def quick(

@@ -17,7 +17,7 @@ from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.state import frozen
 from cdp.robust.attacks import Loss, cross_entropy, pgd
 from cdp.robust.recipes import to_tensor
-from cdp.statistics.shares import wilson
+from cdp.statistics.shares import share_of
 from cdp.values.evaluation import CurvePoint
 from cdp.values.types import Interval
 
@@ -28,6 +28,8 @@ SLACK, SLACK_FLOOR = 1e-5, 1e-6
 
 Run = Callable[[Tensor, Tensor], Tensor]
 """x: (B,C,H,W) fp32 in [0,1], y: (B,) -> attacked images of the same shape."""
+BatchRun = Callable[[Tensor, Tensor, int], Tensor]
+"""The same, with the number of the batch in its stage."""
 ShouldStop = Callable[[], bool]
 
 
@@ -57,6 +59,11 @@ def device_of(net: nn.Module) -> torch.device:
 def batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Rows in their order, ``size`` at a time."""
     return [rows[first : first + size] for first in range(0, len(rows), size)]
+
+
+def of_batch(run: BatchRun, number: int) -> Run:
+    """What an attack does in one batch."""
+    return lambda x, y: run(x, y, number)
 
 
 class Trial:
@@ -231,90 +238,29 @@ def _stoppable(net: nn.Module, should_stop: ShouldStop | None) -> Iterator[None]
         handle.remove()
 
 
+# ---- Attacks on parts of a trial's images ----
+
 BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Of the curve, in units of the evaluation's budget."""
 CPU_BATCH = 50
 """At most, on a CPU: a fifth faster than 200 with the small CNN, whose activations then stay in the
 cache."""
-OnBatch = Callable[[], None]
-
-
-def budget_curve(
-    net: nn.Module,
-    image: np.ndarray,
-    label: np.ndarray,
-    *,
-    norm: str,
-    epsilon: float,
-    seed: int,
-    batch: int,
-    steps: int = 20,
-    should_stop: ShouldStop | None = None,
-    on_batch: OnBatch | None = None,
-) -> tuple[CurvePoint, ...]:
-    """Robust accuracy at nine budgets from 0 to three times epsilon, never rising: only images that
-    stood at every smaller budget are attacked.
-
-    image: (n,H,W,C) uint8; label: (n,); should_stop, on_batch: asked a few times a second, called
-    after every batch; both may end it.
-    """
-    attacker = Attacker(
-        Trial(net, image, label, should_stop=should_stop),
-        norm=norm,
-        seed=seed,
-        batch=batch,
-        on_batch=on_batch,
-    )
-    standing = attacker.right()
-    points = [CurvePoint(0.0, _share(standing))]
-    for number, factor in enumerate(BUDGETS[1:]):
-        standing = attacker.left_of(standing, steps=steps, epsilon=factor * epsilon, start=number)
-        points.append(CurvePoint(factor * epsilon, _share(standing)))
-    return tuple(points)
-
-
-def robust_share(
-    net: nn.Module,
-    image: np.ndarray,
-    label: np.ndarray,
-    *,
-    norm: str,
-    epsilon: float,
-    seed: int,
-    batch: int,
-    steps: int = 20,
-    should_stop: ShouldStop | None = None,
-    on_batch: OnBatch | None = None,
-) -> Interval:
-    """Share of images that are right without attack and under PGD in this norm and budget.
-    Arguments as in ``budget_curve``."""
-    attacker = Attacker(
-        Trial(net, image, label, should_stop=should_stop),
-        norm=norm,
-        seed=seed,
-        batch=batch,
-        on_batch=on_batch,
-    )
-    return _share(attacker.left_of(attacker.right(), steps=steps, epsilon=epsilon))
 
 
 class Attacker:
     """Attacks parts of a trial's images in batches of at most ``batch``, in the order of their
     rows; seed: of all random starts."""
 
-    def __init__(
-        self, trial: Trial, *, norm: str, seed: int, batch: int, on_batch: OnBatch | None = None
-    ) -> None:
-        self.trial, self.norm, self.seed, self.on_batch = trial, norm, seed, on_batch
+    def __init__(self, trial: Trial, *, norm: str, seed: int, batch: int) -> None:
+        self.trial, self.norm, self.seed = trial, norm, seed
         self.batch = min(batch, CPU_BATCH) if trial.device.type == "cpu" else batch
 
     def right(self) -> np.ndarray:
         """(n,) bool: classified rightly without attack."""
-        found = np.zeros(len(self.trial), bool)
+        right = np.zeros(len(self.trial), bool)
         for rows in batches(np.arange(len(self.trial)), self.batch):
-            found[rows] = self.trial.predict(rows) == self.trial.label[rows]
-            self._told()
-        return found
+            right[rows] = self.trial.predict(rows) == self.trial.label[rows]
+        return right
 
     def left_of(
         self,
@@ -328,41 +274,45 @@ class Attacker:
         """(n,) bool: those ``among`` that PGD does not turn, 2.5 budgets over all steps. start:
         number of the random start, None for none."""
 
-        def attack(number: int) -> Run:
-            def run(x: Tensor, y: Tensor) -> Tensor:
-                return pgd(
-                    self.trial.net,
-                    x,
-                    y,
-                    epsilon=epsilon,
-                    step_size=2.5 * epsilon / steps,
-                    steps=steps,
-                    norm=self.norm,
-                    loss=loss,
-                    random_start=start is not None,
-                    generator=seeded(self.seed, start or 0, number),
-                )
+        def run(x: Tensor, y: Tensor, number: int) -> Tensor:
+            return pgd(
+                self.trial.net,
+                x,
+                y,
+                epsilon=epsilon,
+                step_size=2.5 * epsilon / steps,
+                steps=steps,
+                norm=self.norm,
+                loss=loss,
+                random_start=start is not None,
+                generator=seeded(self.seed, start or 0, number),
+            )
 
-            return run
+        return self.left_by(among, run, epsilon)
 
-        return self.left_by(among, attack, epsilon)
-
-    def left_by(
-        self, among: np.ndarray, attack: Callable[[int], Run], epsilon: float
-    ) -> np.ndarray:
-        """(n,) bool: those ``among`` that an attack within epsilon does not turn. attack: of a
-        batch, by its number."""
-        found = among.copy()
+    def left_by(self, among: np.ndarray, run: BatchRun, epsilon: float) -> np.ndarray:
+        """(n,) bool: those ``among`` that an attack within epsilon does not turn. run: as that of
+        ``cdp.robust.suites.Attack``."""
+        left = among.copy()
         for number, rows in enumerate(batches(np.flatnonzero(among), self.batch)):
-            outcome = self.trial.attack(rows, attack(number), norm=self.norm, epsilon=epsilon)
-            found[rows] = ~outcome.valid | (outcome.predicted == self.trial.label[rows])
-            self._told()
-        return found
-
-    def _told(self) -> None:
-        if self.on_batch:
-            self.on_batch()
+            outcome = self.trial.attack(
+                rows, of_batch(run, number), norm=self.norm, epsilon=epsilon
+            )
+            left[rows] = ~outcome.valid | (outcome.predicted == self.trial.label[rows])
+        return left
 
 
-def _share(hits: np.ndarray) -> Interval:
-    return wilson(int(hits.sum()), len(hits))
+def budget_curve(attacker: Attacker, epsilon: float, *, steps: int = 20) -> tuple[CurvePoint, ...]:
+    """Robust accuracy under PGD on cross-entropy at nine budgets from 0 to three times epsilon,
+    never rising: only images that stood at every smaller budget are attacked."""
+    standing = attacker.right()
+    points = [CurvePoint(0.0, share_of(standing))]
+    for number, factor in enumerate(BUDGETS[1:]):
+        standing = attacker.left_of(standing, steps=steps, epsilon=factor * epsilon, start=number)
+        points.append(CurvePoint(factor * epsilon, share_of(standing)))
+    return tuple(points)
+
+
+def robust_share(attacker: Attacker, epsilon: float, *, steps: int = 20) -> Interval:
+    """Share of images that are right without attack and under PGD in this budget."""
+    return share_of(attacker.left_of(attacker.right(), steps=steps, epsilon=epsilon))

@@ -23,6 +23,11 @@ def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
     return share_interval(hits / n, n, n, level=level)
 
 
+def share_of(hits: np.ndarray) -> Interval:
+    """Of (n,) bool."""
+    return wilson(int(hits.sum()), len(hits))
+
+
 def share_interval(share: float, answers: float, n: int, *, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``,
     from n images.

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
@@ -23,7 +22,7 @@ from cdp.models.precision import pick_device
 from cdp.robust.contract import network_contract
 from cdp.robust.masking import masking_panel
 from cdp.robust.suites import CLEAN_PASS, Attack, SuiteState, run_suite
-from cdp.robust.trial import budget_curve, robust_share
+from cdp.robust.trial import Attacker, Trial, budget_curve, robust_share
 from cdp.tasks.evaluate_data import Prepared, Weights, network, prepare
 from cdp.tasks.evaluate_keep import Kept
 from cdp.tasks.evaluate_report import (
@@ -297,13 +296,8 @@ class _Sitting:
 
     def _curve(self, which: Which) -> Curve:
         def make() -> Curve:
-            points = budget_curve(
-                self.nets[which],
-                *self._shown(),
-                epsilon=self.prepared.epsilon,
-                norm=self.prepared.norm,
-                **self._common(),
-            )
+            attacker = self._attacker(self.nets[which], self.prepared.norm)
+            points = budget_curve(attacker, self.prepared.epsilon, steps=SIDE_STEPS)
             return Curve(which, f"PGD-{SIDE_STEPS}", len(self.rows), points)
 
         return self._part(f"curve-{which}", Curve, "Accuracy against budget", make)
@@ -312,9 +306,7 @@ class _Sitting:
         norm, epsilon = self.prepared.unseen[number]
 
         def make() -> Unseen:
-            share = robust_share(
-                self._first, *self._shown(), epsilon=epsilon, norm=norm, **self._common()
-            )
+            share = robust_share(self._attacker(self._first, norm), epsilon, steps=SIDE_STEPS)
             return Unseen(
                 f"{norm}, budget {epsilon:.3g}", norm, epsilon, f"PGD-{SIDE_STEPS}", share
             )
@@ -325,14 +317,8 @@ class _Sitting:
 
     def _masking(self) -> Masking:
         def make() -> Masking:
-            given = {name: value for name, value in self._common().items() if name != "steps"}
-            found = masking_panel(
-                self._first,
-                *self._shown(),
-                epsilon=self.prepared.epsilon,
-                norm=self.prepared.norm,
-                **given,
-            )
+            attacker = self._attacker(self._first, self.prepared.norm)
+            found = masking_panel(attacker, self.prepared.epsilon)
             surface = found.surface
             here = (
                 None
@@ -347,16 +333,11 @@ class _Sitting:
     def _first(self) -> nn.Module:
         return next(iter(self.nets.values()))
 
-    def _shown(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.prepared.image[self.rows], self.prepared.label[self.rows]
-
-    def _common(self) -> dict[str, Any]:
-        return {
-            "seed": self.config.seed,
-            "batch": self.config.batch,
-            "steps": SIDE_STEPS,
-            "should_stop": self.session.stop_requested,
-        }
+    def _attacker(self, net: nn.Module, norm: str) -> Attacker:
+        """On the images of the checks."""
+        image, label = self.prepared.image[self.rows], self.prepared.label[self.rows]
+        trial = Trial(net, image, label, should_stop=self.session.stop_requested)
+        return Attacker(trial, norm=norm, seed=self.config.seed, batch=self.config.batch)
 
     def _part(self, name: str, kind: type[Part], title: str, make: Callable[[], Part]) -> Part:
         adapter = TypeAdapter(kind)

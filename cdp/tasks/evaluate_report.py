@@ -17,7 +17,7 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file, write_json
 from cdp.robust.suites import Attack, SuiteState
-from cdp.statistics.shares import wilson
+from cdp.statistics.shares import share_of, wilson
 from cdp.tasks.evaluate_data import TEST, Prepared
 from cdp.values.evaluation import (
     OUTCOMES,
@@ -160,8 +160,8 @@ def weights_report(
         which,
         epoch,
         sha256,
-        _share(right),
-        _share(stands),
+        share_of(right),
+        share_of(stands),
         _stages(state, attacks),
         _classes(label, right, stands, class_names),
         _confusion(label, state.clean, len(class_names)),
@@ -194,10 +194,6 @@ def _require_done(state: SuiteState) -> None:
         raise InputError("the attacks have not all ended: resume the evaluation first")
 
 
-def _share(hits: np.ndarray) -> Interval:
-    return wilson(int(hits.sum()), len(hits))
-
-
 def _stages(state: SuiteState, attacks: Sequence[Attack]) -> tuple[Stage, ...]:
     found, n, left = [], len(state.clean), int(state.tried[0]) if len(attacks) else 0
     for number, attack in enumerate(attacks):
@@ -224,8 +220,8 @@ def _classes(
         ClassFigures(
             name,
             int(there.sum()),
-            _share(right[there]) if there.any() else None,
-            _share(stands[there]) if there.any() else None,
+            share_of(right[there]) if there.any() else None,
+            share_of(stands[there]) if there.any() else None,
         )
         for name, there in zip(names, members, strict=True)
     )

@@ -16,8 +16,10 @@ from cdp.errors import InputError
 from cdp.models.classifiers import PreActResNet, SmallCNN, WideResNet
 from cdp.robust.contract import (
     BATCH,
+    CONSTANT,
     LOG_PROBABILITIES,
     ORDER,
+    PLAIN,
     PROBABILITIES,
     RANDOM,
     RANGE,
@@ -158,7 +160,6 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "large logits": lambda: Wrapped(same, lambda z: 1e4 * z),
     "logits far from 0": lambda: Wrapped(same, lambda z: z + 1e5),
     "tiny logits": lambda: Wrapped(same, lambda z: 1e-6 * z),
-    "nothing but zeros": lambda: Wrapped(same, lambda z: 0 * z),
     "each image normalised by itself": lambda: Wrapped(
         lambda x: (x - x.mean(dim=(1, 2, 3), keepdim=True)) + x.mean(dim=(1, 2, 3), keepdim=True),
         same,
@@ -277,3 +278,18 @@ def test_modes_streams_and_gradients_are_handed_back() -> None:
     contract(net)
     assert torch.equal(torch.get_rng_state(), stream)
     assert net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
+
+
+@pytest.mark.parametrize("logits", [(0.0, 0.0, 0.0), (3.0, -1.0, 2.0)])
+def test_a_network_that_says_the_same_of_every_image_is_named(logits: tuple[float, ...]) -> None:
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tensor(logits) + 0 * x.sum(dim=(1, 2, 3)).unsqueeze(1)
+
+    assert "the same for all images" in contract(Constant())[CONSTANT]
+
+
+def test_images_of_one_colour_are_named() -> None:
+    image = np.repeat(np.arange(20, dtype=np.uint8), 64).reshape(20, 8, 8, 1)
+    found = network_contract(trained(), image, np.arange(20) % 3, classes=3)
+    assert "one colour" in found[PLAIN] and CONSTANT not in found

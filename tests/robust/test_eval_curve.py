@@ -4,7 +4,7 @@ leaves."""
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,9 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from cdp.errors import Cancelled
-from cdp.robust.trial import BUDGETS, budget_curve, robust_share
+from cdp.robust.trial import BUDGETS, Attacker, Trial, budget_curve, robust_share
 from cdp.statistics.shares import wilson
 from tests.robust.suited import network, pictures, predicted, problem
+
+
+def _attacker(
+    net: nn.Module, image: np.ndarray, label: np.ndarray, norm: str, batch: int
+) -> Attacker:
+    return Attacker(Trial(net, image, label), norm=norm, seed=0, batch=batch)
 
 
 class Linear(nn.Module):
@@ -47,7 +53,7 @@ def test_on_a_linear_model_the_curve_is_the_share_of_images_farther_from_the_bor
 ) -> None:
     net, image, label, distance = _linear(norm)
     epsilon = float(np.median(distance))
-    curve = budget_curve(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=13, steps=40)
+    curve = budget_curve(_attacker(net, image, label, norm, 13), epsilon, steps=40)
     assert [point.epsilon for point in curve] == [
         factor * epsilon for factor in BUDGETS
     ] and epsilon in [point.epsilon for point in curve]
@@ -58,7 +64,7 @@ def test_on_a_linear_model_the_curve_is_the_share_of_images_farther_from_the_bor
         assert sure <= round(60 * point.robust.value) <= maybe
         assert maybe - sure <= 2 and point.robust.n == 60
     assert curve[0].robust == wilson(int((distance > 0).sum()), 60)
-    share = robust_share(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=13)
+    share = robust_share(_attacker(net, image, label, norm, 13), epsilon)
     assert abs(share.value - curve[4].robust.value) <= 1 / 60
 
 
@@ -66,14 +72,11 @@ def test_on_a_linear_model_the_curve_is_the_share_of_images_farther_from_the_bor
 def test_the_curve_never_rises_and_begins_at_clean_accuracy(norm: str) -> None:
     net, image, label = problem(40)
     epsilon = 0.04 if norm == "linf" else 0.3
-    curve = budget_curve(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=9, steps=3)
+    curve = budget_curve(_attacker(net, image, label, norm, 9), epsilon, steps=3)
     values = [point.robust.value for point in curve]
     assert values[0] == (predicted(net, image) == label).mean() == 0.9
     assert values == sorted(values, reverse=True) and values[-1] < 0.3
-    assert (
-        budget_curve(net, image, label, norm=norm, epsilon=epsilon, seed=0, batch=9, steps=3)
-        == curve
-    )
+    assert budget_curve(_attacker(net, image, label, norm, 9), epsilon, steps=3) == curve
 
 
 def test_an_image_that_fell_is_not_attacked_again_even_by_an_attack_that_would_fail() -> None:
@@ -88,51 +91,23 @@ def test_an_image_that_fell_is_not_attacked_again_even_by_an_attack_that_would_f
             return torch.stack([right, -right], dim=1)
 
     image, label = np.full((5, 8, 8, 1), 128, np.uint8), np.zeros(5, np.int64)
-    curve = budget_curve(Band(), image, label, norm="linf", epsilon=0.1, seed=0, batch=9, steps=2)
+    curve = budget_curve(_attacker(Band(), image, label, "linf", 9), 0.1, steps=2)
     assert [point.robust.value for point in curve] == [1, 1, 1, 0, 0, 0, 0, 0, 0]
-    assert (
-        robust_share(Band(), image, label, norm="linf", epsilon=0.3, seed=0, batch=9, steps=2).value
-        == 1
-    )
+    assert robust_share(_attacker(Band(), image, label, "linf", 9), 0.3, steps=2).value == 1
 
 
-def test_the_caller_hears_of_every_batch_and_may_end_it() -> None:
-    net, image, label = problem(20)
-    heard: list[int] = []
-    given: dict[str, Any] = {"norm": "linf", "epsilon": 0.001, "seed": 0, "batch": 8, "steps": 1}
-    budget_curve(net, image, label, on_batch=lambda: heard.append(1), **given)
-    assert len(heard) == 3 + 8 * 2
-
-    def end() -> None:
-        raise KeyError("enough")
-
-    for measure in (budget_curve, robust_share):
-        with pytest.raises(KeyError):
-            measure(net, image, label, on_batch=end, **given)
-        with pytest.raises(Cancelled):
-            measure(net, image, label, should_stop=lambda: True, **given)
-    assert not net._forward_pre_hooks
-
-
-def test_a_stop_is_heard_in_the_middle() -> None:
+@pytest.mark.parametrize("measure", [budget_curve, robust_share])
+def test_a_stop_is_heard_in_the_middle(measure: Callable[..., object]) -> None:
     net, image = network(), pictures(50)
     ends = time.monotonic() + 0.4
+    trial = Trial(net, image, predicted(net, image), should_stop=lambda: time.monotonic() > ends)
     with pytest.raises(Cancelled):
-        robust_share(
-            net,
-            image,
-            predicted(net, image),
-            norm="linf",
-            epsilon=1e-4,
-            seed=0,
-            batch=50,
-            steps=10**6,
-            should_stop=lambda: time.monotonic() > ends,
-        )
+        measure(Attacker(trial, norm="linf", seed=0, batch=50), 1e-4, steps=10**6)
     assert time.monotonic() - ends < 1
+    assert not net._forward_pre_hooks
 
 
 def test_where_no_image_is_right_the_curve_is_zero() -> None:
     net, image, label = problem(6, wrong=0)
-    curve = budget_curve(net, image, (label + 1) % 10, norm="linf", epsilon=0.1, seed=0, batch=9)
+    curve = budget_curve(_attacker(net, image, (label + 1) % 10, "linf", 9), 0.1)
     assert [point.robust.value for point in curve] == [0.0] * 9
