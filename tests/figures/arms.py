@@ -1,10 +1,14 @@
 """Comparisons written by hand: arms of several seeds with their differences, as the comparison
-module hands them over."""
+module hands them over; and what a reader sees of a figure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
 
 from cdp.values.comparison import (
     Arm,
@@ -22,6 +26,25 @@ from tests.evaluations import CLASSES, report
 
 LABEL = "AutoAttack (standard), n = 1,000"
 TRAINED = {"dataset": "cifar10", "norm": "linf", "epsilon": 8 / 255, "epochs": 30}
+HOSTILE = "</script><b>%{x}</b> & =cmd|'/c'!A1"
+
+
+def plain(figure: go.Figure) -> str:
+    """All headings in one line, without line breaks and sizes."""
+    text = " ".join(note.text for note in figure.layout.annotations).replace("<br>", " ")
+    return re.sub(r"</?span[^>]*>", "", text)
+
+
+def harmful(figure: go.Figure) -> list[str]:
+    """Strings that plotly would read as its markup."""
+    found: list[Any] = [note.text for note in figure.layout.annotations]
+    for axis in [*figure.select_xaxes(), *figure.select_yaxes()]:
+        found += [*(axis.ticktext or ()), axis.title.text]
+    for trace in figure.data:
+        for value in (trace.name, trace.hovertext, getattr(trace, "text", None)):
+            found += np.ravel(np.array(value, object)).tolist()
+    signs = ("</script>", "<b>%", "%{x}")
+    return [str(text) for text in found if any(sign in str(text) for sign in signs)]
 
 
 def around(value: float, half: float = 0.01, n: int = 5) -> Interval:
@@ -41,17 +64,9 @@ def arm(
     count = len(robust or clean or ())
     seeds = tuple(
         Seed(
-            f"{name}-id{k}",
-            f"{name}-s{k}",
-            k,
-            "finished",
-            robust[k] if robust else None,
-            clean[k] if clean else None,
-            1000,
-            label,
-            f"evaluation-{k}",
-            3000,
-            384_000,
+            *(f"{name}-id{k}", f"{name}-s{k}", k, "finished"),
+            *(robust[k] if robust else None, clean[k] if clean else None),
+            *(1000, label, f"evaluation-{k}", 3000, 384_000),
         )
         for k in range(count)
     )
@@ -105,13 +120,9 @@ def class_difference(
 def line(
     name: str, counts: Sequence[int] = (0, 1000, 5000), start: float = 0.5, step: float = 0.04
 ) -> EfficiencyLine:
-    return EfficiencyLine(
-        name,
-        tuple(
-            EfficiencyPoint(count, around(start + step * k, 0.015), 3)
-            for k, count in enumerate(counts)
-        ),
-    )
+    robust = [around(start + step * k, 0.015) for k in range(len(counts))]
+    points = (EfficiencyPoint(*both, 3) for both in zip(counts, robust, strict=True))
+    return EfficiencyLine(name, tuple(points))
 
 
 def comparison(**change: Any) -> Comparison:
@@ -121,31 +132,21 @@ def comparison(**change: Any) -> Comparison:
         arm("guided", (0.61, 0.62, 0.63), (0.81, 0.82, 0.83)),
         arm("none", (0.55, 0.56, 0.57), (0.80, 0.81, 0.82), images=0, sets=()),
     )
-    pairs = [("plain", "guided"), ("plain", "none"), ("guided", "none")]
+    pairs = [("plain", "guided", 0.01), ("plain", "none", 0.6), ("guided", "none", 0.004)]
+    metrics: list[tuple[Metric, int]] = [("robust", 1), ("clean", -1)]
+    sentence = "guided equals plain at 5,000 with about 3,200 images (95 %: 2,100 to 4,800)."
     parts: dict[str, Any] = {
         "arms": arms,
         "missing": ("Run 20261101-old was deleted.",),
         "differs": {"synthetic": ("plain-5k", "guided-5k", "none")},
         "differences": tuple(
             difference(a, b, value, metric=metric, adjusted=adjusted)
-            for metric, sign in (("robust", 1), ("clean", -1))
-            for (a, b), value, adjusted in zip(
-                pairs, (0.03 * sign, -0.004, -0.06), (0.01, 0.6, 0.004), strict=True
-            )
+            for metric, sign in metrics
+            for (a, b, adjusted), value in zip(pairs, (0.03 * sign, -0.004, -0.06), strict=True)
         ),
         "classes": tuple(class_difference(c, 0.01 * (k - 3)) for k, c in enumerate(CLASSES)),
         "efficiency": (line("plain"), line("guided", (0, 1000, 5000, 20_000), 0.51, 0.045)),
-        "equal": (
-            Equal(
-                "plain",
-                "guided",
-                5000,
-                3200.0,
-                2100.0,
-                4800.0,
-                "guided equals plain at 5,000 with about 3,200 images (95 %: 2,100 to 4,800).",
-            ),
-        ),
+        "equal": (Equal("plain", "guided", 5000, 3200.0, 2100.0, 4800.0, sentence),),
         "notes": ("plain has 3 seeds where 5 were asked for.",),
     }
     return Comparison(**(parts | change))
