@@ -18,7 +18,7 @@ from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.values.text import duration, share_text
 
 if TYPE_CHECKING:
-    from cdp.tasks.pretrain import Progress
+    from cdp.tasks.pretrain.shared import Progress
 
 Config = TypeVar("Config", bound=Frozen)
 
@@ -38,7 +38,7 @@ def pretrain(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """
     config = parse(PretrainConfig, chosen(given, PretrainConfig))
     _check(config)
-    from cdp.tasks.pretrain import run_pretrain
+    from cdp.tasks.pretrain.diffusion import run_pretrain
 
     _train(run_pretrain, config, as_json)
 
@@ -51,7 +51,7 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     """
     config = parse(EncoderConfig, chosen(given, EncoderConfig))
     _check(config)
-    from cdp.tasks.pretrain import run_pretrain_encoder
+    from cdp.tasks.pretrain.encoder import run_pretrain_encoder
 
     _train(run_pretrain_encoder, config, as_json)
 
@@ -59,7 +59,7 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
 def _check(config: PretrainConfig | EncoderConfig) -> None:
     """What the page says of a data set, said before the training: what stands in the way ends the
     command."""
-    from cdp.tasks.pretrain.data import require_ready
+    from cdp.tasks.pretrain.shared import require_ready
 
     for sentence in require_ready(config):
         say(f"note: {sentence}")

@@ -61,7 +61,7 @@ TASKS: dict[str, Task[Any, Any]] = {
             "Diffusion model",
             PretrainConfig,
             lazy("cdp.tasks.pretrain.run:pretrain_model"),
-            check=lazy("cdp.tasks.pretrain.data:require_ready"),
+            check=lazy("cdp.tasks.pretrain.shared:require_ready"),
             makes="a model",
             place=lambda name, config: model_folder(config),
             taken=lambda: _entries(paths.ASSETS / "models", paths.models_dir()),
@@ -73,7 +73,7 @@ TASKS: dict[str, Task[Any, Any]] = {
             "Encoder",
             EncoderConfig,
             lazy("cdp.tasks.pretrain.run:pretrain_encoder"),
-            check=lazy("cdp.tasks.pretrain.data:require_ready"),
+            check=lazy("cdp.tasks.pretrain.shared:require_ready"),
             makes="an encoder",
             place=lambda name, config: encoder_folder(config),
             taken=lambda: _entries(

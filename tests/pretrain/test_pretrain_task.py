@@ -18,8 +18,9 @@ from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.encoders import list_encoders, load_encoder
 from cdp.models.pipelines import list_models, load_pipeline
 from cdp.tasks.pretrain import encoder as encoder_task
-from cdp.tasks.pretrain import pretrain, run_pretrain, run_pretrain_encoder
-from cdp.tasks.pretrain.cards import curve
+from cdp.tasks.pretrain.diffusion import pretrain, run_pretrain
+from cdp.tasks.pretrain.encoder import run_pretrain_encoder
+from cdp.tasks.pretrain.shared import curve
 from cdp.values.types import DatasetInfo, Split
 
 INFO = DatasetInfo("toys", "Toys", ("dark", "bright"), (1, 8, 8), 0.1, "MIT")

@@ -18,7 +18,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.training import Pool, TrainingData
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.training import RobustTrainer
-from cdp.tasks.pretrain import run_pretrain_encoder
+from cdp.tasks.pretrain.encoder import run_pretrain_encoder
 from cdp.values.types import DatasetInfo, Split
 
 BEFORE = Path(__file__).with_name("before")

@@ -13,7 +13,7 @@ from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
-from cdp.tasks.pretrain.data import require_ready
+from cdp.tasks.pretrain.shared import require_ready
 from cdp.tasks.registry import TASKS
 from cdp.values.types import usual_budget
 

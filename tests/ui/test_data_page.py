@@ -18,7 +18,7 @@ from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import InputError
-from cdp.tasks.pretrain.data import require_ready
+from cdp.tasks.pretrain.shared import require_ready
 from cdp.work.journal import Journal
 from tests.ui.pages import opened, served
 

@@ -18,8 +18,14 @@ from cdp.models.noise_schedule import COSINE, alpha_bars
 from cdp.models.pipelines import load_pipeline, model_folder, save_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.state import part_of
-from cdp.tasks.pretrain.cards import model_card
-from cdp.tasks.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
+from cdp.tasks.pretrain.shared import (
+    OnProgress,
+    Progress,
+    ShouldStop,
+    diffusion_card,
+    drive,
+    finite,
+)
 from cdp.tasks.pretrain.workplace import Workplace
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left
@@ -97,7 +103,7 @@ def export_checkpoint(
     unet.load_state_dict(part_of(state, "ema"))
     parameters = sum(p.numel() for p in unet.parameters())
     before = load_pipeline(config.start).card if config.start else None
-    card = model_card(
+    card = diffusion_card(
         config, split, parameters=parameters, steps=int(state["step"]), losses=losses, before=before
     )
     save_pipeline(folder, unet, COSINE, card)

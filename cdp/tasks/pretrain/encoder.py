@@ -27,8 +27,7 @@ from cdp.models.state import part_of
 from cdp.robust.recipes import METHODS
 from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy
-from cdp.tasks.pretrain.cards import encoder_card
-from cdp.tasks.pretrain.progress import OnProgress, Progress, ShouldStop, drive, finite
+from cdp.tasks.pretrain.shared import OnProgress, Progress, ShouldStop, drive, encoder_card, finite
 from cdp.tasks.pretrain.workplace import Workplace
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left

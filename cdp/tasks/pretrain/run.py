@@ -21,7 +21,7 @@ from cdp.work.session import Session
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdp.tasks.pretrain.progress import Progress
+    from cdp.tasks.pretrain.shared import Progress
     from cdp.tasks.pretrain.sheet import Sheet
 
 SHEET = "sheet.npz"
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 def pretrain_model(config: PretrainConfig, session: Session) -> dict[str, Any]:
     """Train a diffusion model to the end, or from its checkpoint to it."""
-    from cdp.tasks.pretrain import pretrain
+    from cdp.tasks.pretrain.diffusion import pretrain
 
     target = model_folder(config)
     if made_already(session, target):
@@ -64,7 +64,7 @@ def pretrain_model(config: PretrainConfig, session: Session) -> dict[str, Any]:
 
 def pretrain_encoder(config: EncoderConfig, session: Session) -> dict[str, Any]:
     """Train an encoder to the end, or from its last whole epoch to it."""
-    from cdp.tasks.pretrain import pretrain_encoder as training
+    from cdp.tasks.pretrain.encoder import pretrain_encoder as training
 
     target = encoder_folder(config)
     if made_already(session, target):

@@ -1,22 +1,30 @@
-"""What a finished training writes on its card. Figures of quality are added by the script that
-measures them."""
+"""What training a diffusion model and training an encoder share: whether the data allow it, how far it
+is, and what its card says. Figures of quality are added by the script that measures them."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cdp import __version__
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.data.facts import require_trainable
+from cdp.data.fitting import fit, labelling_of, labelling_of_card
+from cdp.data.registry import dataset_info
+from cdp.errors import Cancelled, CdpError, InputError
+from cdp.models.pipelines import model_card
 from cdp.values.types import DatasetInfo, Split
 
 CURVE_POINTS = 200
 
 
-def model_card(
+def diffusion_card(
     config: PretrainConfig,
     split: Split,
     *,
@@ -119,3 +127,74 @@ def _common(what: str, info: DatasetInfo) -> dict[str, Any]:
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "code_version": __version__,
     }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is. loss: of the last step; seconds_left: at the speed so far; score:
+    accuracy of the last finished epoch on held-out images (encoders only), else None."""
+
+    step: int
+    total: int
+    loss: float
+    seconds_left: float | None
+    score: float | None = None
+
+
+OnProgress = Callable[[Progress], None]
+ShouldStop = Callable[[], bool]
+
+
+def drive(
+    training: Generator[Progress, None, None],
+    on_progress: OnProgress | None,
+    should_stop: ShouldStop | None,
+) -> None:
+    """Run to the end, or close the training where it should stop and raise Cancelled."""
+    with closing(training):
+        for progress in training:
+            if on_progress:
+                on_progress(progress)
+            if should_stop and progress.step < progress.total and should_stop():
+                raise Cancelled(
+                    f"stopped at step {progress.step} of {progress.total}: start again with the"
+                    " same settings to go on"
+                )
+
+
+def finite(loss: float, step: int) -> float:
+    """The loss itself. Raises CdpError where training has diverged."""
+    if not math.isfinite(loss):
+        raise CdpError(f"training diverged at step {step} (loss {loss}): lower learning_rate")
+    return loss
+
+
+def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
+    """What is to be known before the training, a sentence each.
+
+    Raises InputError with what stands in the way: of the data set, or of the model to start from;
+    MissingError where either is not here.
+    """
+    told = require_trainable(
+        config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway
+    )
+    info = dataset_info(config.dataset)
+    if (
+        isinstance(config, EncoderConfig)
+        and config.kind == "robust"
+        and config.epsilon is None
+        and info.epsilon_linf is None
+    ):
+        told.append(
+            f"The data set has no conventional attack budget, so {info.usual_linf:.3g} is taken, as"
+            " for images like these."
+        )
+    if isinstance(config, PretrainConfig) and config.start:
+        found = fit(labelling_of(info), labelling_of_card(config.start, model_card(config.start)))
+        reason = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
+        if reason:
+            raise InputError(
+                f"start: the model {config.start} was not trained on images like those of"
+                f" {config.dataset} ({reason}): choose another model, or leave start empty"
+            )
+    return told
