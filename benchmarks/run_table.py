@@ -269,7 +269,7 @@ def _overlay(rows: list[Row]) -> int:
     from cdp.figures.curve_data import RunCurves
     from cdp.figures.curves import Look, training_curves
     from cdp.results.history import Histories
-    from cdp.ui.components.packing import pack
+    from cdp.ui.components.chart import pack
 
     histories = Histories()
     curves = [

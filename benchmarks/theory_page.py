@@ -80,7 +80,7 @@ def _moved(
 ) -> list[float]:
     """Seconds of the figure and its message, with another budget in every round: nothing is known
     before it."""
-    from cdp.ui.components.packing import pack
+    from cdp.ui.components.chart import pack
 
     found = []
     for number in range(rounds + 1):

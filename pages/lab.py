@@ -4,8 +4,8 @@ budget is."""
 import streamlit as st
 
 from cdp.ui.kit.frame import framed
-from cdp.ui.lab.page import lab_view
+from cdp.ui.lab.page import lab_page
 
 framed()
 st.title("Attack lab", anchor=False)
-lab_view()
+lab_page()

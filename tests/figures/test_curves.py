@@ -23,7 +23,7 @@ from cdp.figures.curve_data import (
 )
 from cdp.figures.curves import MAX_POINTS, QUANTITIES, X_AXES, Look, training_curves
 from cdp.figures.palette import named_signs
-from cdp.ui.components.packing import pack
+from cdp.ui.components.chart import pack
 from cdp.values.naming import common_name
 
 

@@ -12,8 +12,9 @@ import pytest
 from cdp import paths
 from cdp.data.sets import save_set
 from cdp.tasks.sources import COMMON_ROWS, open_source, own_split, real_images
-from cdp.ui.explore.state import from_params
+from cdp.ui.explore.form import FORM, settle
 from cdp.ui.kit.choices import read_choices
+from cdp.ui.kit.settings import from_link
 
 
 def save(name: str, label: np.ndarray, **card: str) -> None:
@@ -68,8 +69,9 @@ def test_explore_offers_its_splits_once_and_takes_old_links(own: None) -> None:
     assert {"shapes:train", "shapes:test", "other"} <= set(choices.explorable)
     assert not {"shapes", "shapes-test"} & set(choices.explorable)
     assert choices.eyes(("shapes:test",)) == ("judge", "pixels")
-    flat, _, notes = from_params({"sets": "shapes-test,other"}, choices)
-    assert (flat["sets"], notes) == (["shapes:test", "other"], [])
+    held = from_link(FORM, {"sets": "shapes-test,other"})
+    settle(held, choices)
+    assert (held.flat["sets"], held.notes) == (["shapes:test", "other"], [])
 
 
 def test_real_images_of_sets_sorted_by_class_have_every_class(cdp_home: Path) -> None:

@@ -13,21 +13,24 @@ from cdp import paths
 from cdp.results.index import run_rows
 from cdp.results.labels import change_labels
 from cdp.results.table import columns
-from cdp.ui.compare.kept import keep_columns, read_columns
-from cdp.ui.compare.lines import Lines
+from cdp.ui.compare.page import command
 from cdp.ui.compare.state import (
     GROUPED,
     MOST_TOLD,
     STAR,
     Compared,
+    compared_ids,
+    few,
     from_params,
     group_key,
+    keep_columns,
     offered_columns,
     plain_columns,
+    read_columns,
+    shown_rows,
     to_params,
 )
-from cdp.ui.compare.store import compared_ids, few, shown_rows
-from cdp.ui.compare.take import command
+from cdp.ui.compare.table import Lines
 from tests.ui.compare_runs import training, two_groups
 
 LINES = (("a0", "a1"), ("b0",), ("c0", "c1", "c2"))

@@ -9,8 +9,7 @@ import time
 import pytest
 
 from cdp import paths
-from cdp.ui.compare.kept import kept_file
-from cdp.ui.compare.state import plain_columns
+from cdp.ui.compare.state import kept_file, plain_columns
 from tests.ui.compare_runs import (
     IDS,
     address,

@@ -17,11 +17,9 @@ from cdp.reports.evaluation import evaluation_html
 from cdp.reports.exports import robustbench_record
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
 from cdp.statistics.shares import wilson
-from cdp.ui.evaluate.exports import offers
-from cdp.ui.evaluate.masking import checks_html
-from cdp.ui.evaluate.measured import measured_rows
-from cdp.ui.evaluate.report import figures_html
-from cdp.ui.evaluate.state import VIEWS
+from cdp.ui.evaluate.form import VIEWS
+from cdp.ui.evaluate.report import exports, figures_html, measured_rows
+from cdp.ui.evaluate.views import checks_html
 from cdp.values.evaluation import Check, EvalReport, Masking, Outcomes, Unseen, Verdict, report_json
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import both, knob, page, quick, sized, trained
@@ -138,8 +136,8 @@ def test_an_estimate_is_called_one_in_the_list_the_report_and_every_file() -> No
     rows = [str(e.proto.body) for e in app.get("html") if found.label in str(e.proto.body)]
     assert len(rows) == 2
     assert "Stronger attacks leave fewer images standing" in texts(app)
-    for offer in offers(found, outcomes):
-        assert "PGD-10, n = 400" in offer.make() or offer.ending == "-images.csv"
+    for ending, (_, _, make) in exports(found, outcomes).items():
+        assert "PGD-10, n = 400" in make() or ending == "-images.csv"
 
 
 def test_a_number_that_no_estimate_is_called_so() -> None:
@@ -284,4 +282,4 @@ def test_every_file_can_be_made_and_says_the_figures(
 
 
 def texts_of(found: EvalReport, outcomes: Outcomes) -> dict[str, str]:
-    return {offer.ending: offer.make() for offer in offers(found, outcomes)}
+    return {ending: make() for ending, (_, _, make) in exports(found, outcomes).items()}

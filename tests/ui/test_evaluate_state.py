@@ -15,19 +15,18 @@ from typer.testing import CliRunner
 from cdp.cli.options import chosen, with_options
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.knobs import parse
-from cdp.ui.evaluate.catalog import Evaluable, read_evaluable
-from cdp.ui.evaluate.command import command
-from cdp.ui.evaluate.state import (
+from cdp.ui.evaluate.form import (
     FIRST_VIEW,
-    PLAIN,
+    FORM,
     VIEWS,
     Evaluated,
-    from_params,
+    command,
+    models_on_offer,
     settle,
     shown_run,
-    to_params,
 )
 from cdp.ui.kit.choices import read_choices
+from cdp.ui.kit.settings import from_link, to_link
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, trained
@@ -53,6 +52,7 @@ FLAT: dict[str, st.SearchStrategy[Any]] = {
     "seed": st.integers(0, 2**31 - 1),
 }
 MODEL = {"model": "run:x"}
+PLAIN = FORM.plain()
 
 
 @given(
@@ -62,17 +62,17 @@ MODEL = {"model": "run:x"}
     st.sampled_from(list(VIEWS)),
 )
 def test_every_setting_survives_the_way_through_an_address(flat: dict[str, Any], view: str) -> None:
-    held = Evaluated(PLAIN | flat, "20261124-2", view)
-    back = from_params(to_params(held))
+    held = Evaluated(FORM, PLAIN | flat, report="20261124-2", view=view)
+    back = from_link(FORM, to_link(held))
     assert not back.notes
     assert back.config() == held.config()
     assert (back.report, back.view) == (held.report, held.view)
 
 
 def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
-    held = from_params({})
+    held = from_link(FORM, {})
     assert (held.flat, held.view, held.report, held.notes) == (PLAIN, FIRST_VIEW, "", [])
-    assert to_params(held) == {}
+    assert to_link(held) == {}
 
 
 @pytest.mark.parametrize(
@@ -87,25 +87,30 @@ def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
         ({"sed": "3"}, "did you mean seed"),
         ({"view": "all"}, "view: 'all' is not one of attacks"),
         ({"x" * 300: "y" * 3000}, "not a setting"),
-        ({"model": "code:os:system"}, "from the command line only"),
         ({"model": "m" * 500}, "model"),
     ],
 )
 def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
     params: dict[str, str], word: str
 ) -> None:
-    held = from_params(MODEL | params | {"restarts": "3"})
+    held = from_link(FORM, MODEL | params | {"restarts": "3"})
     assert len(held.notes) == 1
     assert word in held.notes[0] and len(held.notes[0]) < 250
     assert held.flat == PLAIN | {"restarts": 3} | ({} if "model" in params else MODEL)
 
 
+def test_a_model_of_ones_own_code_is_left_out_of_a_link() -> None:
+    held = from_link(FORM, {"model": "code:os:system"})
+    settle(held, {}, [])
+    assert "from the command line only" in held.notes[0] and held.flat == PLAIN
+
+
 def test_the_first_model_on_offer_is_chosen_where_none_is() -> None:
-    held = from_params({})
-    settle(held, [Evaluable("run:a", "a"), Evaluable("b", "b")], [])
+    held = from_link(FORM, {})
+    settle(held, {"run:a": "a", "b": "b"}, [])
     assert held.config() == EvaluateConfig(model="run:a")
-    other = from_params({"model": "b"})
-    settle(other, [Evaluable("run:a", "a"), Evaluable("b", "b")], [])
+    other = from_link(FORM, {"model": "b"})
+    settle(other, {"run:a": "a", "b": "b"}, [])
     assert other.flat["model"] == "b"
 
 
@@ -116,14 +121,14 @@ def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_fin
     write_evaluation("new", report(), created=2.0)
     write_evaluation("failed", None, state="failed", created=3.0)
     runs = list_runs()
-    held = from_params({"report": "gone"})
+    held = from_link(FORM, {"report": "gone"})
     held.fresh = True
-    settle(held, [], runs)
+    settle(held, {}, runs)
     assert held.notes == ["report: 'gone' is not here."]
     shown = shown_run(held, runs)
     assert shown is not None and shown.id == "new"
-    later = Evaluated(dict(PLAIN), "gone")
-    settle(later, [], runs)
+    later = Evaluated(FORM, dict(PLAIN), report="gone")
+    settle(later, {}, runs)
     assert (later.notes, later.report) == ([], "")
     assert shown_run(held, []) is None
 
@@ -133,9 +138,9 @@ def test_on_offer_are_trainings_with_weights_newest_first_then_encoders_robust_o
     trained("one", name="first")
     trained("two", name="second", created=2.0, result={"best": {"robust_accuracy": 0.7}})
     trained("odd", name="odd", created=3.0, card={"accuracy": [1]}, result={"best": "high"})
-    offered = read_evaluable(list_runs(), read_choices())
-    assert [one.source for one in offered[:4]] == ["run:odd", "run:two", "run:one", ROBUST]
-    titles = [one.title for one in offered]
+    offered = models_on_offer(list_runs(), read_choices())
+    assert list(offered)[:4] == ["run:odd", "run:two", "run:one", ROBUST]
+    titles = list(offered.values())
     assert titles[:4] == [
         "odd",
         "second · 70.0 % robust on validation",

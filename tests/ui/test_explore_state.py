@@ -12,8 +12,9 @@ from cdp.data.catalog import CATALOG
 from cdp.data.fitting import Labelling
 from cdp.embedding.projection import poor, trust_sentence
 from cdp.models.encoders import Listed
-from cdp.ui.explore.state import Explored, from_params
+from cdp.ui.explore.form import FORM, Explored, settle
 from cdp.ui.kit.choices import Choices, SavedSet
+from cdp.ui.kit.settings import from_link
 from cdp.values.types import MapQuality
 
 FASHION = CATALOG["fashion-mnist"]
@@ -31,15 +32,17 @@ CHOICES = Choices(
 )
 
 
+def linked(**params: str) -> Explored:
+    held = from_link(FORM, params)
+    settle(held, CHOICES)
+    return held
+
+
 def test_a_link_s_settings_are_taken_over() -> None:
-    flat, view, notes = from_params(
-        {"sets": "guided,fashion-mnist:test", "method": "pca", "points": "800", "view": "Numbers"},
-        CHOICES,
-    )
-    held = Explored(flat)
+    held = linked(sets="guided,fashion-mnist:test", method="pca", points="800", view="Numbers")
     held.show()
-    assert not notes
-    assert view == "Numbers"
+    assert not held.notes
+    assert held.view == "Numbers"
     assert held.drawn == ExploreConfig(
         sets=("guided", "fashion-mnist:test"), method="pca", points=800
     )
@@ -64,22 +67,20 @@ def test_a_link_s_settings_are_taken_over() -> None:
 def test_what_a_link_gets_wrong_costs_that_setting_only_and_is_said(
     params: dict[str, str], word: str
 ) -> None:
-    flat, _, notes = from_params(params | {"neighbors": "30"}, CHOICES)
-    assert len(notes) == 1
-    assert word in notes[0]
-    assert len(notes[0]) < 250
-    config = Explored(flat).config()
+    held = linked(**params | {"neighbors": "30"})
+    assert len(held.notes) == 1
+    assert word in held.notes[0]
+    assert len(held.notes[0]) < 250
+    config = held.config()
     assert config.neighbors == 30
     assert config.sets == CHOICES.first_explored or params.get("sets") is None
 
 
 def test_five_sets_are_refused_with_a_word_and_doubles_count_once() -> None:
-    flat, _, notes = from_params(
-        {"sets": "guided,plain,other,fashion-mnist:test,fashion-mnist:train"}, CHOICES
-    )
-    assert "one to four" in notes[0]
-    assert Explored(flat).config().sets == CHOICES.first_explored
-    assert Explored(from_params({"sets": "guided,guided"}, CHOICES)[0]).config().sets == ("guided",)
+    held = linked(sets="guided,plain,other,fashion-mnist:test,fashion-mnist:train")
+    assert "one to four" in held.notes[0]
+    assert held.config().sets == CHOICES.first_explored
+    assert linked(sets="guided,guided").config().sets == ("guided",)
 
 
 def test_the_start_is_the_newest_sets_beside_real_images() -> None:

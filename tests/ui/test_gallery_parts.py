@@ -27,6 +27,7 @@ from cdp.ui.gallery.entries import (
     provenance_rows,
     setting_rows,
 )
+from cdp.ui.kit.images import grid_png
 from cdp.ui.kit.words import GLYPHS, plain
 
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda v: np.array(v, np.int64))
@@ -190,7 +191,7 @@ def test_images_of_any_channel_count_make_a_picture_whose_empty_places_are_trans
     channels: int,
 ) -> None:
     image = np.random.default_rng(0).integers(0, 255, (3, 4, 4, channels), dtype=np.uint8)
-    picture = np.asarray(Image.open(io.BytesIO(pictures.grid_png(image, 2, scale=2, gap=0))))
+    picture = np.asarray(Image.open(io.BytesIO(grid_png(image, 2, scale=2))))
     assert picture.shape == (16, 16, 4)
     first = image[0, ..., :3] if channels >= 3 else image[0, ..., :1].repeat(3, -1)
     assert np.array_equal(picture[:8:2, :8:2, :3], first)

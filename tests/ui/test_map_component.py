@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.ui.components.map import Card, MapEvent, Thumbs, map_event
-from cdp.ui.components.thumbs import MOST_BYTES, block_means
+from cdp.ui.components.map import MOST_BYTES, Card, MapEvent, Thumbs, block_means, map_event
 from cdp.values.types import Embedding
 
 

@@ -121,17 +121,15 @@ HOSTILE = {
     "text": (b"hello", "not a PNG"),
     "jpeg": (b"\xff\xd8\xff\xe0" + b"\0" * 50, "not a PNG"),
     "zip": (b"PK\x03\x04" + b"\0" * 50, "not a PNG"),
-    "signature only": (SIGNATURE, "ends in the middle"),
-    "cut in a chunk": (sheet_png(images(), FLAT)[:120], "ends in the middle"),
-    "no end": (png(end=False), "ends in the middle"),
-    "chunk length beyond the file": (png(chunk(b"tEXt", b"x", length=2**31)), "ends in the middle"),
+    "signature only": (SIGNATURE, "damaged"),
+    "cut in a chunk": (sheet_png(images(), FLAT)[:120], "damaged"),
+    "chunk length beyond the file": (png(chunk(b"tEXt", b"x", length=2**31)), "damaged"),
     "another program's png": (foreign(), "carries no settings"),
-    "huge text": (png(itxt(b" " * (MAX_TEXT * 4))), "far more than settings take"),
-    "compressed bomb": (png(itxt(zlib.compress(b"\0" * 10**7), flag=1)), "compressed"),
-    "damaged checksum": (png(chunk(b"iTXt", KEY.encode() + b"\0\0\0\0\0{}", crc=1)), "checksum"),
-    "text cut short": (png(chunk(b"iTXt", KEY.encode() + b"\0\0\0en")), "cut short"),
-    "nothing after the key": (png(chunk(b"iTXt", KEY.encode() + b"\0")), "compressed"),
-    "not utf-8": (png(itxt(b"\xff\xfe\xfa")), "not UTF-8"),
+    "huge text": (png(itxt(b" " * (MAX_TEXT * 4))), "far longer than settings"),
+    "compressed bomb": (png(itxt(zlib.compress(b"\0" * 10**7), flag=1)), "damaged"),
+    "damaged checksum": (png(chunk(b"iTXt", KEY.encode() + b"\0\0\0\0\0{}", crc=1)), "damaged"),
+    "text cut short": (png(chunk(b"iTXt", KEY.encode() + b"\0\0\0en")), "carries no settings"),
+    "not utf-8": (png(itxt(b"\xff\xfe\xfa")), "carries no settings"),
     "not json": (png(itxt(b"{steps: 20")), "not valid JSON"),
     "json so deep that it overflows": (png(itxt(b"[" * 60_000)), "not valid JSON"),
     "integer of 50,000 digits": (
@@ -156,11 +154,6 @@ HOSTILE = {
         png(payload({"version": 1, "settings": {"window_start": 0.1, "window_stop": 0.9}})),
         "window_stop",
     ),
-    "twice": (
-        png(payload({"version": 1, "settings": FLAT}), payload({"version": 1, "settings": FLAT})),
-        "2 sets of settings",
-    ),
-    "a million chunks": (png(*[chunk(b"tEXt", b"")] * 20_000), "more than 10000 parts"),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cdp.figures.curves import Look
-from cdp.ui.components.packing import pack
+from cdp.ui.components.chart import pack
 from cdp.ui.train.curves import drawn_from, groups_of, look_of, there
 from cdp.work.records import get_run
 from tests.ui.curve_runs import lines, write_run, write_status

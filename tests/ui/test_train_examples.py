@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdp.ui.kit.pictures import gain_of, perturbation
+from cdp.ui.kit.images import gain_of, perturbation
 from cdp.ui.train.examples import caption, read_examples, table_html
 from tests.ui.train_runs import save_examples
 

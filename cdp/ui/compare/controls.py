@@ -1,48 +1,60 @@
-"""The row above the run table: filter with its language, order, groups, columns."""
+"""What acts on the run table: filter with its language, order, groups and columns above it; below it
+the chosen runs, and what is done to all of them at once: star, tag, note, archive."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
+from cdp.results.labels import LONGEST_NOTE, change_labels
+from cdp.results.rows import Row
 from cdp.results.table import LONGEST, columns
-from cdp.ui.compare.kept import keep_columns
-from cdp.ui.compare.state import GROUPED, SEEDS, STAR, Compared, offered_columns, plain_columns
-from cdp.ui.kit.runlist import say_wrong
-from cdp.ui.kit.words import plain
+from cdp.ui.compare.state import (
+    GROUPED,
+    SEEDS,
+    STAR,
+    Compared,
+    keep_columns,
+    offered_columns,
+    plain_columns,
+)
+from cdp.ui.kit.runlist import act, say_wrong
+from cdp.ui.kit.words import plain, split_tags
+from cdp.values.naming import told_apart
 from cdp.values.text import counted
 
-EXAMPLES = (
-    (
-        "night trades",
-        "words anywhere in name, state, tags, note, method, network, data, sets and seed",
+EXAMPLES = {
+    "night trades": (
+        "words anywhere in name, state, tags, note, method, network, data, sets and seed"
     ),
-    ("method:trades tag:night", "a column or setting that has this in it; a tag that is this"),
-    (
-        "robust>50 steps>=3000",
-        (
-            "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are"
-            " read too"
-        ),
+    "method:trades tag:night": "a column or setting that has this in it; a tag that is this",
+    "robust>50 steps>=3000": (
+        "numbers, by `>` `<` `>=` `<=` `=` `!=`; accuracies in per cent, `8/255` and `2h` are"
+        " read too"
     ),
-    (
-        "is:starred is:evaluated",
-        "also `is:archived`, `is:tagged`, `is:noted`, and states such as `is:finished`",
+    "is:starred is:evaluated": (
+        "also `is:archived`, `is:tagged`, `is:noted`, and states such as `is:finished`"
     ),
-    ("created>=2026-11-01", "days, months or minutes"),
-    ("-seed=3 not:tag:old", "all but those"),
-    ("synthetic:none", "what is missing or was left automatic"),
-    ("archived:any", "archived runs too"),
-)
+    "created>=2026-11-01": "days, months or minutes",
+    "-seed=3 not:tag:old": "all but those",
+    "synthetic:none": "what is missing or was left automatic",
+    "archived:any": "archived runs too",
+}
 """Filters with what they find, in Markdown; all of a filter's terms must hold."""
 ALL_ARCHIVED = "archived:any"
+MOST_LISTED = 40
+"""Chosen runs that are listed by name; of more, their number is said."""
+MOST_OFFERED = 500
+_ORDER = {True: ":material/south:", False: ":material/north:"}
 
 
 def controls(held: Compared, wrong: str, hidden: int) -> None:
-    """wrong: why the filter cannot be read, "" where it can; hidden: archived runs that are not
-    shown."""
+    """The row above the table. wrong: why the filter cannot be read, "" where it can; hidden:
+    archived runs that are not shown."""
+    titles = {STAR: "Star"} | offered_columns()
+    groups = _group_titles()
     with st.container(
         horizontal=True, vertical_alignment="bottom", gap="small", key="compare_controls"
     ):
@@ -56,15 +68,24 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
         )
         with st.popover("", icon=":material/help:", help="How to filter", width="content"):
             _language()
-        titles = {STAR: "Star"} | offered_columns()
+
+        def sort(name: str) -> None:
+            # The best and the newest come first.
+            holds = next(column.holds for column in columns() if column.name == name)
+            held.order(name, descending=holds in ("percent", "time", "flag", "seconds"))
+
         st.selectbox(
             "Sort by",
             list(titles),
             list(titles).index(held.sorted_by),
             format_func=titles.__getitem__,
             width=220,
-            **_bound("sorted_by", held, lambda name: held.order(name, descending=_falls(name))),
+            **_bound("sorted_by", held, sort),
         )
+
+        def turn(down: bool) -> None:
+            held.order(held.sorted_by, descending=down)
+
         st.segmented_control(
             "Order",
             [True, False],
@@ -73,18 +94,13 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
             format_func=_ORDER.__getitem__,
             width="content",
             label_visibility="collapsed",
-            **_bound(
-                "descending",
-                held,
-                lambda down: held.order(held.sorted_by, descending=down),
-                held.sorted_by,
-            ),
+            **_bound("descending", held, turn, held.sorted_by),
         )
         st.selectbox(
             "Group by",
-            ["", *GROUPED],
-            ["", *GROUPED].index(held.by),
-            format_func=_by_titles().__getitem__,
+            list(groups),
+            list(groups).index(held.by),
+            format_func=groups.__getitem__,
             width=150,
             **_bound("by", held),
         )
@@ -92,19 +108,19 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
             _columns(held)
     if wrong:
         st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}."))
-    if hidden and not wrong:
-        label = f"Show {counted(hidden, 'archived run')}"
+    elif hidden:
+
+        def show() -> None:
+            held.query = f"{held.query} {ALL_ARCHIVED}".strip()
+            held.turn += 1
+
         st.button(
-            label,
+            f"Show {counted(hidden, 'archived run')}",
             type="tertiary",
             icon=":material/inventory_2:",
             key="compare_archived",
-            on_click=_show_archived,
-            args=(held,),
+            on_click=show,
         )
-
-
-_ORDER = {True: ":material/south:", False: ":material/north:"}
 
 
 def _bound(
@@ -125,31 +141,23 @@ def _bound(
     return {"key": key, "on_change": changed}
 
 
-def _falls(name: str) -> bool:
-    """Whether a column is read from its highest value down: the best and the newest come first."""
-    holds = next(column.holds for column in columns() if column.name == name)
-    return holds in ("percent", "time", "flag", "seconds")
-
-
-def _by_titles() -> Mapping[str, str]:
-    return (
-        {"": "Nothing", SEEDS: "Seeds"}
-        | {name: title.partition(" [")[0] for name, title in offered_columns().items()}
-        | {"seed": "Seed number"}
-    )
+def _group_titles() -> dict[str, str]:
+    """What the table can be grouped by, as the list has it."""
+    titles = {name: title.partition(" [")[0] for name, title in offered_columns().items()}
+    titles |= {"": "Nothing", SEEDS: "Seeds", "seed": "Seed number"}
+    return {name: titles[name] for name in ("", *GROUPED)}
 
 
 def _columns(held: Compared) -> None:
     titles = offered_columns()
 
-    def choose(names: list[str]) -> None:
+    def choose(names: Sequence[str]) -> None:
         held.columns = tuple(names) or plain_columns()
-        wrong = keep_columns(held.columns)
-        if wrong:
+        if wrong := keep_columns(held.columns):
             say_wrong(f"{wrong}.")
 
     def reset() -> None:
-        choose(list(plain_columns()))
+        choose(plain_columns())
         held.turn += 1
 
     st.multiselect(
@@ -167,8 +175,8 @@ def _columns(held: Compared) -> None:
 
 
 def _language() -> None:
+    rows = "\n".join(f"| `{example}` | {words} |" for example, words in EXAMPLES.items())
     st.markdown("**All terms must hold, in any order**")
-    rows = "\n".join(f"| `{example}` | {words} |" for example, words in EXAMPLES)
     st.markdown(f"| filter | finds |\n| --- | --- |\n{rows}")
     st.caption(
         'Quotes keep words together: `tag:"two words"`. Any column and any setting of a training'
@@ -176,6 +184,132 @@ def _language() -> None:
     )
 
 
-def _show_archived(held: Compared) -> None:
-    held.query = f"{held.query} {ALL_ARCHIVED}".strip()
-    held.turn += 1
+def chooser(held: Compared, rows: Sequence[Row], found: Sequence[Row]) -> None:
+    """The chosen runs and what can be done with them. rows: all there are; found: those in the
+    table."""
+    here = {row.id: row for row in rows}
+    _list(held, here, found)
+    if not held.chosen:
+        return
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="compare_actions"
+    ):
+        _joined(held)
+        _actions([here[run_id] for run_id in held.chosen if run_id in here])
+        st.button(
+            "Clear",
+            key="compare_clear",
+            type="tertiary",
+            on_click=held.clear,
+            help="Take all runs off the comparison.",
+        )
+
+
+def _joined(held: Compared) -> None:
+    """Whether seeds are joined, and a chosen run brings its own."""
+    key = f"compare_groups_{held.turn}"
+
+    def changed() -> None:
+        held.groups = st.session_state[key]
+        if held.drawn:
+            held.mean = held.groups  # the curves are drawn as the arms are
+            held.turn += 1
+
+    st.toggle(
+        "Whole seed groups",
+        held.groups,
+        key=key,
+        on_change=changed,
+        help=(
+            "A chosen run brings its other seeds, and they are one arm with a mean and its"
+            " interval. Off: every chosen run is an arm of its own."
+        ),
+    )
+
+
+def _list(held: Compared, here: Mapping[str, Row], found: Sequence[Row]) -> None:
+    if len(held.chosen) > MOST_LISTED:
+        st.markdown(f"**{len(held.chosen):,} runs are chosen**")
+        return
+    ids = list(dict.fromkeys([*(row.id for row in found[:MOST_OFFERED]), *held.chosen]))
+    called = [here[one].name if one in here else f"{one[:60]} (not here)" for one in ids]
+    names = dict(zip(ids, told_apart(called, ids), strict=True))
+    # Its own changes leave it as it is; any other makes it anew, with what is chosen then.
+    key = f"compare_chosen_{hash((held.turn, held.picks, tuple(names.items())))}"
+    st.multiselect(
+        "Runs to compare",
+        ids,
+        list(held.chosen),
+        format_func=names.__getitem__,
+        key=key,
+        on_change=lambda: held.choose(st.session_state[key]),
+        placeholder="tick runs in the table, or type a name here",
+    )
+
+
+def _actions(picked: Sequence[Row]) -> None:
+    """What is done to all chosen runs that are here at once."""
+    if not picked:
+        return
+    starred = all(row.labels.star for row in picked)
+    archived = all(row.labels.archived for row in picked)
+    st.button(
+        "Remove star" if starred else "Star",
+        key="compare_star_all",
+        icon=":material/star:",
+        on_click=lambda: _label(picked, star=not starred),
+    )
+    with st.popover("Tags", icon=":material/sell:", width="content"):
+        _tags(picked)
+    with st.popover("Note", icon=":material/notes:", width="content"):
+        _note(picked)
+    st.button(
+        "Bring back" if archived else "Archive",
+        key="compare_archive_all",
+        icon=":material/inventory_2:",
+        on_click=lambda: _label(picked, archived=not archived),
+        help="Archived runs stay on disk and in comparisons; the table leaves them out.",
+    )
+
+
+def _label(picked: Sequence[Row], **change: Any) -> None:
+    act(lambda: [change_labels(row.id, **change) for row in picked])
+
+
+def _tags(picked: Sequence[Row]) -> None:
+    def added() -> None:
+        if tags := split_tags(st.session_state["compare_tag"]):
+            _label(picked, add_tags=tags)
+        st.session_state["compare_tag"] = ""
+
+    hint = "with commas between them"
+    st.text_input("Add tags", key="compare_tag", on_change=added, placeholder=hint, max_chars=400)
+    for tag in dict.fromkeys(tag for row in picked for tag in row.labels.tags):
+        st.button(
+            f"Remove {tag}",
+            key=f"compare_untag_{tag}",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=lambda tag=tag: _label(picked, remove_tags=[tag]),
+        )
+
+
+def _note(picked: Sequence[Row]) -> None:
+    notes = {row.labels.note for row in picked}
+    shown = notes.pop() if len(notes) == 1 else ""
+    key = f"compare_note_{hash((tuple(row.id for row in picked), shown))}"
+    st.text_area(
+        "Note",
+        shown,
+        key=key,
+        max_chars=LONGEST_NOTE,
+        placeholder="what this run is for, or what was seen",
+        width=360,
+    )
+    if notes:
+        st.caption("The chosen runs have different notes: what is saved here takes their place.")
+    st.button(
+        "Save note",
+        key="compare_note_save",
+        on_click=lambda: _label(picked, note=st.session_state[key]),
+    )

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from cdp.results.index import run_rows
 from cdp.results.rows import Row
-from cdp.ui.compare.result import Shown, comparison_of
-from cdp.ui.compare.state import MOST_COMPARED, Compared, compared, write_url
-from cdp.ui.compare.store import compared_ids, few
+from cdp.ui.compare.result import Shown, bullets, comparison_of
+from cdp.ui.compare.state import (
+    MOST_COMPARED,
+    Compared,
+    compared,
+    compared_ids,
+    few,
+    to_params,
+    write_url,
+)
 from cdp.ui.compare.table import run_table
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.runlist import said
+from cdp.ui.kit.tables import download
 from cdp.ui.kit.words import plain
+from cdp.values.comparison import Comparison
 
 
 def compare_page() -> None:
@@ -73,9 +84,8 @@ def _comparison(held: Compared, rows: Sequence[Row]) -> bool:
 
 def _beforehand(held: Compared, shown: Shown, left_out: int) -> None:
     """What has to be said before anything is compared: what is missing, left out, or too few."""
-    from cdp.ui.compare import verdicts
-
-    verdicts.missing(shown)
+    if shown.comparison.missing:
+        st.warning(bullets(shown.comparison.missing))
     if left_out:
         seeds = " and their seeds" if held.groups else ""
         st.warning(
@@ -93,7 +103,6 @@ def _beforehand(held: Compared, shown: Shown, left_out: int) -> None:
 def _sections(held: Compared, shown: Shown) -> None:
     """Each in a place of its own, as ``warned`` says why."""
     from cdp.ui.compare import sections, sets, verdicts
-    from cdp.ui.compare.take import take
 
     with st.container():
         st.divider()
@@ -113,3 +122,66 @@ def _apart(shown: Shown, *draw: Callable[[Shown], None]) -> None:
     for section in draw:
         with st.container():
             st.fragment(section)(shown)
+
+
+def take(held: Compared, shown: Shown) -> None:
+    """A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and
+    the command line."""
+    # The address is known while the page is drawn, and no longer when a file is made.
+    comparison, address = shown.comparison, link(held)
+    icon = ":material/download:"
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="compare_take"
+    ):
+        download(
+            "HTML report",
+            lambda: _html(comparison, address),
+            "comparison.html",
+            key="compare_html",
+            icon=icon,
+            help="One file with verdicts, tables and charts; it opens without a network.",
+        )
+        download(
+            "CSV",
+            lambda: _csv(comparison),
+            "comparison.csv",
+            key="compare_csv",
+            icon=icon,
+            help="Every number of this comparison, one a row.",
+        )
+        with st.popover("Link and command", width="content"):
+            st.markdown("**This comparison as a link**")
+            st.code(address, language=None, wrap_lines=True)
+            st.markdown("**From the command line**")
+            st.code(command(shown.ids, groups=held.groups), language="bash", wrap_lines=True)
+
+
+def title(comparison: Comparison) -> str:
+    """What a report of it is called."""
+    names = [arm.name for arm in comparison.arms]
+    if len(names) == 2:
+        return f"{names[0]} and {names[1]}"
+    return names[0] if len(names) == 1 else f"Comparison of {len(names)} arms"
+
+
+def link(held: Compared) -> str:
+    """The address of this page with its parameters, as far as the app knows its own."""
+    base = (st.context.url or "").partition("?")[0]
+    return f"{base}?{urlencode(to_params(held), safe=',:')}"
+
+
+def command(ids: Sequence[str], *, groups: bool) -> str:
+    """A shell line that compares the same runs."""
+    return shlex.join(["python", "-m", "cdp", "compare", *ids, *([] if groups else ["--each"])])
+
+
+def _html(comparison: Comparison, address: str) -> str:
+    from cdp.reports.comparison import comparison_html
+
+    return comparison_html(comparison, title=title(comparison), link=address)
+
+
+def _csv(comparison: Comparison) -> str:
+    from cdp.reports.exports import comparison_csv
+
+    return comparison_csv(comparison)

@@ -4,7 +4,7 @@ charts as they were packed."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -14,11 +14,16 @@ import streamlit as st
 
 from cdp import paths
 from cdp.results.rows import Row
+from cdp.ui.components.chart import pack, packed_chart
+from cdp.ui.kit.tables import Rows, numbers
+from cdp.ui.kit.words import plain
 from cdp.values.comparison import Comparison
 from cdp.values.evaluation import OUTCOMES, REPORT
 from cdp.work.records import STATUS
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from cdp.figures.palette import Sign
 
 _KEY = "compare_result"
@@ -127,3 +132,25 @@ def _written(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return stat.st_mtime_ns, stat.st_size
+
+
+def chart_of(shown: Shown, name: str, make: Callable[[], go.Figure], *, alt: str) -> None:
+    """A chart of the comparison, built once. alt: what it shows in words, for a screen reader."""
+    if name not in shown.packed:
+        shown.packed[name] = pack(make().to_json(), alt=alt)
+    packed_chart(shown.packed[name], key=f"compare_{name}_{shown.key}")
+
+
+def numbers_of(
+    shown: Shown, name: str, title: str, rows: Callable[[], Rows], *, note: str = ""
+) -> None:
+    """The numbers of a section, a click away."""
+    key = f"compare_numbers_{name}_{shown.key}"
+    numbers(title, rows, f"comparison-{name}.csv", key=key, note=note)
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """Sentences as text for Markdown, a list where there are several. What is in them is shown as
+    it is."""
+    texts = [plain(text) for text in sentences]
+    return texts[0] if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)

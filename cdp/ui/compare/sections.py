@@ -12,8 +12,7 @@ import streamlit as st
 from cdp.config.fields import fields_of
 from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig
-from cdp.ui.compare.parts import chart_of, numbers
-from cdp.ui.compare.result import Shown
+from cdp.ui.compare.result import Shown, chart_of, numbers_of
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Metric
 from cdp.values.text import bounds_text, counted, span_text
@@ -71,7 +70,7 @@ def accuracies(shown: Shown) -> None:
                 shown, f"{metric}-accuracy", partial(arm_dots, arms, metric, shown.signs), alt=alt
             )
     st.dataframe(_final_rows(arms), hide_index=True, width="stretch", placeholder="")
-    numbers(
+    numbers_of(
         shown, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")]
     )
 
@@ -140,7 +139,7 @@ def classes(shown: Shown) -> None:
         lambda: class_differences(drawn, shown.signs),
         alt="Differences in robust accuracy class by class",
     )
-    numbers(
+    numbers_of(
         shown,
         "classes",
         "every class",
@@ -192,7 +191,7 @@ def budgets(shown: Shown) -> None:
                 + more
             )
         )
-    numbers(shown, "budgets", "the budgets", lambda: budget_rows(lines))
+    numbers_of(shown, "budgets", "the budgets", lambda: budget_rows(lines))
 
 
 def front(shown: Shown) -> None:
@@ -208,7 +207,7 @@ def front(shown: Shown) -> None:
     chart_of(shown, "front", lambda: pareto(arms, shown.signs, references), alt=alt)
     for note in pareto_notes(arms, references):
         st.caption(plain(note))
-    numbers(shown, "front", "the front", lambda: pareto_rows(arms, references))
+    numbers_of(shown, "front", "the front", lambda: pareto_rows(arms, references))
 
 
 def efficiency(shown: Shown) -> None:
@@ -230,6 +229,6 @@ def efficiency(shown: Shown) -> None:
     )
     for one in shown.comparison.equal:
         st.markdown(plain(one.sentence).replace(" %", "\u00a0%"))
-    numbers(shown, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
+    numbers_of(shown, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
     if shown.comparison.equal:
-        numbers(shown, "equal", "equal counts", lambda: equal_rows(shown.comparison.equal))
+        numbers_of(shown, "equal", "equal counts", lambda: equal_rows(shown.comparison.equal))

@@ -1,23 +1,28 @@
-"""What the arms were trained on: sample images of their synthetic sets side by side, and those sets
-on one map."""
+"""What the arms were trained on: sample images of their synthetic sets under each other, the same
+classes in the same columns, and those sets on one map."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from cdp.config.explore import MOST_SETS, PIXELS, ExploreConfig
 from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import CdpError
-from cdp.ui.compare.parts import bullets
-from cdp.ui.compare.result import Shown
-from cdp.ui.compare.strips import strips_html
+from cdp.figures.palette import Sign
+from cdp.ui.compare.result import Shown, bullets
 from cdp.ui.components.map import Card, embedding_map, load_thumbs
 from cdp.ui.explore.data import embedding, map_key, thumbs
+from cdp.ui.gallery.parts import names_in, number_in, rows_of_page, stamp
 from cdp.ui.kit.ask import Waiting
+from cdp.ui.kit.images import data_url, grid_png
+from cdp.ui.kit.markup import Html, image, image_table, joined, mark, tag
 from cdp.ui.kit.words import plain
+from cdp.values.text import class_name
 from cdp.values.types import Embedding
 from cdp.work.failures import sentence
 
@@ -25,6 +30,9 @@ MOST_STRIPS = 8
 POINTS = 2000
 MAP_PX = 440
 _WANTED = "compare_map"
+IMAGES = 20
+"""Of each set, about."""
+MOST_CLASSES = 20
 
 
 def sets(shown: Shown) -> None:
@@ -75,6 +83,52 @@ def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
                 f" {f'cannot be read: {sentence(error)}' if there else 'is gone: it was deleted, or is of another workspace'}."
             )
     return opened, gone
+
+
+def columns_of(sets: Sequence[SampleSet]) -> tuple[list[str], int]:
+    """The classes that get a column, by name, and images of each: about ``IMAGES`` a set in all. A
+    set without labels has no classes, and spans them."""
+    shown = names_in(sets)[:MOST_CLASSES]
+    return shown, max(1, round(IMAGES / max(1, len(shown))))
+
+
+def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequence[str]) -> Html:
+    """A head of classes, then for each set a line with its name and what it says of itself (facts),
+    and a line of images."""
+    shown, each = columns_of(sets)
+    sections = [
+        (
+            joined(mark(sign), tag("b", one.name), " ", tag("span", fact, cls="cdp-quiet")),
+            [joined(_pictures(one, None, IMAGES), "no labels")]
+            if one.label is None
+            else [_pictures(one, number_in(one, name), each) for name in shown],
+        )
+        for one, sign, fact in zip(sets, signs, facts, strict=True)
+    ]
+    return image_table("Sample images of the sets", shown, sections)
+
+
+def _pictures(one: SampleSet, value: int | None, each: int) -> Html:
+    """value: None for all images in file order."""
+    png = _png(str(one.folder), stamp(one.folder), value, each)
+    if png is None:
+        return tag("span", "none", cls="cdp-quiet")
+    what = "images" if value is None else class_name(one.class_names, value)
+    return image(data_url(png), f"{what} in {one.name}")
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _png(folder: str, changed: int, value: int | None, each: int) -> bytes | None:
+    """The first images of a class under each other, of all images beside each other where ``value``
+    is None; None where there are none. changed: of the set, so that another of its name is read
+    anew."""
+    samples = open_set(Path(folder))
+    rows = rows_of_page(samples, value, 0, each)
+    return (
+        grid_png(np.asarray(samples.image[rows]), each if value is None else 1, gap=2)
+        if len(rows)
+        else None
+    )
 
 
 def _map(opened: Sequence[SampleSet]) -> None:
@@ -133,22 +187,15 @@ def _drawn(config: ExploreConfig) -> None:
         st.skeleton(height=MAP_PX)
         return
     _chart(shown, drawn)
-    note = (
-        ""
-        if drawn.method == config.method
-        else " This is PCA; UMAP takes its place when it is ready."
-    )
+    later = " This is PCA; UMAP takes its place when it is ready."
+    note = "" if drawn.method == config.method else later
     many = " · ".join(
         f"{int((shown.which == k).sum()):,} of {total:,} images of {name}"
         for k, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True))
     )
+    far = "Distances between far groups mean little on a UMAP map."
     with st.container(horizontal=True, vertical_alignment="center", key="compare_map_said"):
-        st.caption(
-            plain(
-                f"{many}; encoder: {drawn.encoder}. Distances between far groups mean little on a"
-                f" UMAP map.{note}"
-            )
-        )
+        st.caption(plain(f"{many}; encoder: {drawn.encoder}. {far}{note}"))
         _explore(config)
 
 

@@ -1,20 +1,21 @@
 """What the Compare page shows: filter, order, columns and groups of the table, and the chosen runs.
-Kept for the session, told by the address."""
+Kept for the session, told by the address; the columns also by a small file of the workspace."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from cdp import paths
 from cdp.config.fields import quoted
-from cdp.results.table import LONGEST, SEED_GROUP, columns
-from cdp.ui.compare.kept import MOST, read_columns
-from cdp.ui.kit.address import Address, linked, read_extras, write_extras
+from cdp.errors import InputError
+from cdp.files.atomic import read_json, write_json
+from cdp.results.rows import Row
+from cdp.results.table import LONGEST, SEED_GROUP, columns, matching, sort_rows
+from cdp.ui.kit.address import Address, Param, linked, member, read_extras, write_extras
 from cdp.ui.train.look import CURVE_PARAMS, CurveLook
 
-QUERY, SORT, COLUMNS, BY, RUNS, GROUPS = "q", "sort", "columns", "by", "runs", "groups"
-PARAMS = (QUERY, SORT, COLUMNS, BY, RUNS, GROUPS)
-"""Query parameters of the page; those of the curves are ``cdp.ui.train.look``'s."""
 PLAIN_SORT = "-created"
 """A minus before the column is from the highest down."""
 SEEDS = "seeds"
@@ -36,7 +37,35 @@ GROUPED = (
 MOST_COMPARED = 20
 MOST_TOLD = 100
 """Ids in an address; more chosen runs stay with the session."""
-_KEY = "compare_state"
+MOST_COLUMNS = 40
+"""A file or link with more is not one of ours."""
+_KEY, COLUMNS = "compare_state", "columns"
+
+
+def _column(text: str) -> str:
+    if text.removeprefix("-") not in (STAR, *offered_columns()):
+        raise ValueError("a column")
+    return text
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for part in text.split(",") if part))[:MOST_TOLD]
+
+
+PARAMS = (
+    Param("q", "", lambda text: text[:LONGEST], attribute="query"),
+    Param("sort", PLAIN_SORT, _column, instead="the newest come first"),
+    Param("by", "", lambda text: member(text, ("", *GROUPED)), instead="runs are not grouped"),
+    Param("runs", (), _ids, lambda ids: ",".join(ids[:MOST_TOLD]), "chosen"),
+    Param(
+        "groups",
+        True,
+        lambda text: member(text, ("on", "off")) == "on",
+        lambda on: "on" if on else "off",
+        instead="seeds are joined",
+    ),
+)
+"""Query parameters of the page but for the columns; those of the curves are ``CURVE_PARAMS``."""
 STAR = "star"
 """The column that has a place of its own at the left of every table."""
 _FIRST = ("name", "state", "evaluated_robust", "evaluated_label", "robust", "clean")
@@ -122,8 +151,44 @@ def offered_columns() -> dict[str, str]:
 
 
 def group_key(by: str) -> str:
-    """``by`` as ``cdp.results.table.group_rows`` calls it."""
+    """``by`` as ``cdp.results.table.columns.group_rows`` calls it."""
     return SEED_GROUP if by == SEEDS else by
+
+
+def kept_file() -> Path:
+    """Where they are kept."""
+    return paths.home() / "compare.json"
+
+
+def read_columns(known: Iterable[str], plain: Sequence[str]) -> tuple[str, ...]:
+    """The kept columns that are known; ``plain`` where none is kept or the file is damaged."""
+    try:
+        held = read_json(kept_file())
+    except OSError:
+        held = None
+    names = held.get("columns") if held else None
+    if not isinstance(names, list):
+        return tuple(plain)
+    found = tuple(
+        name
+        for name in dict.fromkeys(str(name) for name in names[:MOST_COLUMNS])
+        if name in set(known)
+    )
+    return found or tuple(plain)
+
+
+def keep_columns(names: Sequence[str]) -> str:
+    """Keep these. Returns what went wrong in a sentence, "" where nothing did: a table can be read
+    without its columns being kept."""
+    try:
+        kept_file().parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept_file(), {"columns": list(names)})
+    except OSError as error:
+        return (
+            f"{kept_file()} cannot be written ({error.strerror}), so these columns are forgotten"
+            " with this session"
+        )
+    return ""
 
 
 def compared() -> Compared:
@@ -133,56 +198,67 @@ def compared() -> Compared:
 
 def from_params(params: Mapping[str, str]) -> Compared:
     """What an address tells, with one sentence for each thing in it that cannot be used."""
-    known = offered_columns()
+    texts, known = dict(params), offered_columns()
+    asked = list(dict.fromkeys(texts.pop(COLUMNS, "").split(",")))[:MOST_COLUMNS]
     held = Compared(columns=read_columns(known, plain_columns()))
-    held.query = params.get(QUERY, "")[:LONGEST]
-    held.choose([one for one in params.get(RUNS, "").split(",") if one][:MOST_TOLD])
-    notes = []
-    sort = params.get(SORT, PLAIN_SORT)
-    if sort.removeprefix("-") in (STAR, *known):
-        held.sort = sort
-    else:
-        notes.append(f"sort: {quoted(sort)} is no column, so the newest come first.")
-    by = params.get(BY, "")
-    if by in ("", *GROUPED):
-        held.by = by
-    else:
-        notes.append(
-            f"by: {quoted(by)} is not one of {', '.join(GROUPED)}, so runs are not grouped."
-        )
-    groups = params.get(GROUPS, "on")
-    held.groups = groups != "off"
-    if groups not in ("on", "off"):
-        notes.append(f"groups: {quoted(groups)} is not on or off, so seeds are joined.")
-    if COLUMNS in params:
-        asked = list(dict.fromkeys(params[COLUMNS].split(",")))[:MOST]
-        held.columns = tuple(name for name in asked if name in known) or held.columns
-        wrong = [name for name in asked if name not in known]
-        if wrong:
-            notes.append(
-                "columns:"
-                f" {', '.join(map(quoted, wrong[:3]))}{' and others' if len(wrong) > 3 else ''}"
-                " left out: no such column."
-            )
-    rest = {name: text for name, text in params.items() if name not in PARAMS}
-    look, wrong = read_extras(CURVE_PARAMS, rest)
-    for name, value in look.items():
+    values, notes = read_extras((*PARAMS, *CURVE_PARAMS), texts)
+    for name, value in values.items():
         setattr(held, name, value)
-    unknown = [f"{quoted(name)} is not a setting, so it was left out." for name in rest]
-    held.notes = [*notes, *wrong, *unknown[:5]]
+    if asked != [""]:
+        held.columns = tuple(name for name in asked if name in known) or held.columns
+        wrong = [quoted(name) for name in asked if name not in known]
+        if wrong:
+            named = f"{', '.join(wrong[:3])}{' and others' if len(wrong) > 3 else ''}"
+            notes.append(f"columns: {named} left out: no such column.")
+    unknown = [f"{quoted(name)} is not a setting, so it was left out." for name in texts]
+    held.notes = [*notes, *unknown[:5]]
     return held
 
 
 def to_params(held: Compared) -> dict[str, str]:
-    """What ``from_params`` reads: all that differs from the page as it first is."""
-    params = {QUERY: held.query, SORT: "" if held.sort == PLAIN_SORT else held.sort, BY: held.by}
-    params[COLUMNS] = "" if held.columns == plain_columns() else ",".join(held.columns)
-    params[RUNS] = ",".join(held.chosen[:MOST_TOLD])
-    params[GROUPS] = "" if held.groups else "off"
-    return {name: text for name, text in params.items() if text}
+    """What ``from_params`` reads of the table and the choice: all that differs from the page as it
+    first is."""
+    columns = {} if held.columns == plain_columns() else {COLUMNS: ",".join(held.columns)}
+    return write_extras(PARAMS, held) | columns
 
 
 def write_url(held: Compared) -> None:
     """Bring the address in line with the page, and with the curves where some are drawn."""
-    params = to_params(held)
-    held.address.write(params | write_extras(CURVE_PARAMS, held))
+    held.address.write(to_params(held) | write_extras(CURVE_PARAMS, held))
+
+
+def shown_rows(rows: Sequence[Row], held: Compared) -> tuple[list[Row], str]:
+    """The rows that pass the filter, in the chosen order; and what is wrong with the filter, ""
+    where nothing is. A filter that cannot be read leaves the table as the last good one did."""
+    wrong = ""
+    try:
+        found = matching(rows, held.query)
+        held.good = held.query
+    except InputError as error:
+        wrong = str(error)
+        found = matching(rows, held.good)
+    return sort_rows(found, held.sorted_by, held.descending), wrong
+
+
+def compared_ids(rows: Sequence[Row], chosen: Sequence[str], *, groups: bool) -> list[str]:
+    """The ids to compare, gone ones too: those chosen, with ``groups`` each followed by its other
+    seeds that are not archived. All of them; the page compares the first ``MOST_COMPARED``."""
+    by_id = {row.id: row for row in rows}
+    seeds: dict[str, list[str]] = {}
+    if groups:
+        for row in sorted(
+            rows, key=lambda row: (row.seed if row.seed is not None else -1, row.created)
+        ):
+            if not row.labels.archived:
+                seeds.setdefault(row.group, []).append(row.id)
+    found: dict[str, None] = {}
+    for one in chosen:
+        found.setdefault(one)
+        if one in by_id:
+            found |= dict.fromkeys(seeds.get(by_id[one].group, ()))
+    return list(found)
+
+
+def few(ids: Sequence[str], here: Collection[str]) -> tuple[list[str], int]:
+    """As many ids as are compared at a time, and how many of the others are here."""
+    return list(ids[:MOST_COMPARED]), sum(one in here for one in ids[MOST_COMPARED:])

@@ -1,27 +1,157 @@
-"""The run table: filter, order, groups, columns, a star a click away, and the choice of runs."""
+"""The run table: a line a run or a line a group, a star a click away, and the choice of runs."""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import Any
 
 import streamlit as st
 
+from cdp.config.titles import TITLES
 from cdp.results.index import run_rows
 from cdp.results.labels import change_labels
 from cdp.results.rows import Row
-from cdp.results.table import Column
-from cdp.ui.compare import lines as made
-from cdp.ui.compare.chooser import chooser
-from cdp.ui.compare.controls import controls
-from cdp.ui.compare.lines import Lines, heads_of, lines_of
-from cdp.ui.compare.state import Compared, write_url
-from cdp.ui.compare.store import shown_rows
+from cdp.results.table import NOTHING, Column, column_named, group_rows
+from cdp.ui.compare.controls import chooser, controls
+from cdp.ui.compare.state import (
+    SEEDS,
+    STAR,
+    Compared,
+    group_key,
+    offered_columns,
+    shown_rows,
+    write_url,
+)
 from cdp.ui.kit.runlist import act, said
 from cdp.ui.kit.words import plain
+from cdp.values.evaluation import without_width
+from cdp.values.naming import common_name
+from cdp.values.text import span_text
+
+STARRED, UNSTARRED = "★", "☆"
+STAR_HEAD = "★"
+GROUP, NEWEST = "Group", "Newest"
+EVALUATED, VALIDATION = "Robust, evaluated [%]", "Robust, validation [%]"
+SPREAD = "SD over runs [points]"
+SEVERAL = "several ways, so no mean"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """ids: of the runs of each line; cells: by the head of a column, a value a line."""
+
+    ids: tuple[tuple[str, ...], ...]
+    cells: Mapping[str, Sequence[Any]]
+
+    def marked(self, chosen: Sequence[str]) -> list[int]:
+        """The lines all of whose runs are chosen."""
+        there = set(chosen)
+        return [number for number, ids in enumerate(self.ids) if there.issuperset(ids)]
+
+
+def lines_of(rows: Sequence[Row], held: Compared) -> Lines:
+    """The table of these rows, in their order."""
+    return _groups(rows, held.by) if held.by else _runs(rows, held.columns)
+
+
+def _runs(rows: Sequence[Row], names: Sequence[str]) -> Lines:
+    titles = offered_columns()
+    cells: dict[str, list[Any]] = {
+        STAR_HEAD: [STARRED if row.labels.star else UNSTARRED for row in rows]
+    }
+    for name in names:
+        column = column_named(name)
+        cells[titles[name]] = [_cell(column, row) for row in rows]
+    return Lines(tuple((row.id,) for row in rows), cells)
+
+
+def _cell(column: Column, row: Row) -> Any:
+    value = column.value(row)
+    if value is None:
+        return None
+    if column.holds == "time":
+        return _moment(value)
+    if column.holds in ("tags", "texts"):
+        return list(value)
+    return TITLES.get(value, value) if isinstance(value, str) else value
+
+
+def _groups(rows: Sequence[Row], by: str) -> Lines:
+    parts = group_rows(rows, group_key(by))
+    lines = [_group(key, part, by) for key, part in parts.items()]
+    cells = {head: [line[head] for line in lines] for head in (lines[0] if lines else ())}
+    return Lines(tuple(tuple(row.id for row in part) for part in parts.values()), cells)
+
+
+def _group(key: str, part: Sequence[Row], by: str) -> dict[str, Any]:
+    """A line. A mean is given of numbers that were measured in one way only: the same attack,
+    threat, data set and images."""
+    evaluated = [row.evaluated for row in part if row.evaluated]
+    ways = {
+        (without_width(row.evaluated.label), row.evaluated.config.part_seed, _threat(row))
+        for row in part
+        if row.evaluated
+    }
+    robust = [row.reached.best_robust for row in part if row.reached.best_robust is not None]
+    checks = {
+        (
+            row.reached.n,
+            row.resolved.get("held_out"),
+            row.resolved.get("validation_steps"),
+            _threat(row),
+        )
+        for row in part
+        if row.reached.best_robust is not None
+    }
+    tested = [100 * one.robust for one in evaluated] if len(ways) == 1 else []
+    validated = [100 * value for value in robust] if len(checks) == 1 else []
+    of = tested or ([] if ways else validated)
+    label = None
+    if len(ways) > 1 or (not ways and len(checks) > 1):
+        label = SEVERAL
+    elif ways:
+        label = f"{next(iter(ways))[0]}, {len(tested)} of {len(part)} runs"
+    steps = [row.reached.steps for row in part if row.reached.steps is not None]
+    named = common_name([row.name for row in part]) if by == SEEDS else _named(key, by)
+    return {
+        GROUP: named,
+        "Runs": len(part),
+        "Seeds": len({row.seed for row in part}),
+        EVALUATED: fmean(tested) if tested else None,
+        SPREAD: stdev(of) if len(of) > 1 else None,
+        "Evaluated by": label,
+        VALIDATION: fmean(validated) if validated else None,
+        "Optimiser steps": span_text(steps) if steps else None,
+        NEWEST: _moment(max(row.created for row in part)),
+    }
+
+
+def _moment(time: float) -> datetime.datetime | None:
+    return datetime.datetime.fromtimestamp(time).replace(microsecond=0) if time else None
+
+
+def _threat(row: Row) -> tuple[Any, ...]:
+    """What a run was trained and measured against: data set, norm and budget."""
+    return tuple(row.resolved.get(name) for name in ("dataset", "norm", "epsilon"))
+
+
+def _named(key: str, by: str) -> str:
+    return f"no {by}" if key == NOTHING else TITLES.get(key, key)
+
+
+def heads_of(names: Sequence[str]) -> dict[str, Column]:
+    """The columns of a table of runs by their heads."""
+    titles = offered_columns()
+    return {titles[name]: column_named(name) for name in names if name != STAR}
+
 
 POLL_SECONDS = 5.0
+MINUTES = "YYYY-MM-DD HH:mm"
+_FORMATS = {"percent": "%.1f", "seconds": "%.0f"}
 _STAR = "compare_star"
 
 
@@ -40,8 +170,8 @@ def _draw(held: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) -> 
     if any(row.state in ("queued", "running", "stopping") for row in rows) != moving:
         st.rerun()
     found, wrong = shown_rows(rows, held)
-    hidden = _archived(rows, found)
-    controls(held, wrong, hidden)
+    shown = {row.id for row in found}
+    controls(held, wrong, sum(row.labels.archived and row.id not in shown for row in rows))
     table = lines_of(found, held)
     if found:
         _grid(held, table)
@@ -52,12 +182,6 @@ def _draw(held: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) -> 
     chooser(held, rows, found)
     if not held.whole:
         write_url(held)
-
-
-def _archived(rows: Sequence[Row], found: Sequence[Row]) -> int:
-    """How many archived runs the filter hides."""
-    shown = {row.id for row in found}
-    return sum(row.labels.archived and row.id not in shown for row in rows)
 
 
 def _grid(held: Compared, table: Lines) -> None:
@@ -92,13 +216,11 @@ def _rows(state: Mapping[str, Any]) -> list[int]:
 def _config(held: Compared, table: Lines) -> dict[str, Any]:
     config = st.column_config
     if held.by:
-        digits = {
-            head: config.NumberColumn(format="%.1f") for head in (made.EVALUATED, made.VALIDATION)
-        }
+        digits = {head: config.NumberColumn(format="%.1f") for head in (EVALUATED, VALIDATION)}
         return digits | {
-            made.GROUP: config.TextColumn(width="medium"),
-            made.NEWEST: config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            made.SPREAD: config.NumberColumn(
+            GROUP: config.TextColumn(width="medium"),
+            NEWEST: config.DatetimeColumn(format=MINUTES),
+            SPREAD: config.NumberColumn(
                 format="%.2f",
                 help=(
                     "Standard deviation of the runs' robust accuracies, evaluated ones where there"
@@ -107,7 +229,7 @@ def _config(held: Compared, table: Lines) -> dict[str, Any]:
             ),
         }
     star = config.ButtonColumn(
-        made.STAR_HEAD,
+        STAR_HEAD,
         width=42,
         type="tertiary",
         on_click=_star,
@@ -115,7 +237,7 @@ def _config(held: Compared, table: Lines) -> dict[str, Any]:
         key=_STAR,
         help="A click adds a star or takes it away.",
     )
-    return {made.STAR_HEAD: star} | {
+    return {STAR_HEAD: star} | {
         head: _column(column) for head, column in heads_of(held.columns).items()
     }
 
@@ -136,32 +258,27 @@ _HELP = {
 
 
 def _column(column: Column) -> Any:
-    config, told = (
-        st.column_config,
-        _HELP.get(column.name) or (f"Unit: {column.unit}." if column.unit else None),
-    )
-    if column.holds == "percent":
-        return config.NumberColumn(format="%.1f", help=told)
-    if column.holds == "seconds":
-        return config.NumberColumn(format="%.0f", help=told)
-    if column.holds == "time":
-        return config.DatetimeColumn(format="YYYY-MM-DD HH:mm")
-    if column.holds in ("tags", "texts"):
-        return config.ListColumn(help=told)
-    if column.holds == "flag":
-        return config.CheckboxColumn(help=told)
+    config = st.column_config
+    about = _HELP.get(column.name) or (f"Unit: {column.unit}." if column.unit else None)
+    if column.holds in _FORMATS:
+        return config.NumberColumn(format=_FORMATS[column.holds], help=about)
     if column.holds == "number":
-        return config.NumberColumn(
-            format="%.5g" if column.unit.startswith("of ") else None, help=told
-        )
-    return config.TextColumn(width=260 if column.name == "evaluated_label" else None, help=told)
+        budget = "%.5g" if column.unit.startswith("of ") else None
+        return config.NumberColumn(format=budget, help=about)
+    if column.holds == "time":
+        return config.DatetimeColumn(format=MINUTES)
+    if column.holds in ("tags", "texts"):
+        return config.ListColumn(help=about)
+    if column.holds == "flag":
+        return config.CheckboxColumn(help=about)
+    return config.TextColumn(width=260 if column.name == "evaluated_label" else None, help=about)
 
 
 def _star(table: Lines) -> None:
     """One click on a star."""
     place = st.session_state[_STAR].row
     if 0 <= place < len(table.ids):
-        on = table.cells[made.STAR_HEAD][place] == made.STARRED
+        on = table.cells[STAR_HEAD][place] == STARRED
         act(lambda: change_labels(table.ids[place][0], star=not on))
 
 

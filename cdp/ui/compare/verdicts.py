@@ -1,17 +1,15 @@
-"""The first thing of a comparison: which arms there are, what is missing, and whether one is
-better, in words."""
+"""The first thing of a comparison: which arms there are, and whether one is better, in words."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any, cast
 
 import streamlit as st
 
-from cdp.ui.compare.parts import bullets, chart_of, numbers
-from cdp.ui.compare.result import Shown
-from cdp.ui.kit.words import GLYPHS, plain
+from cdp.ui.compare.result import Shown, bullets, chart_of, numbers_of
+from cdp.ui.kit.markup import Html, joined, line, mark, tag
+from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Difference, Metric
 
 MOST_SAID = 6
@@ -25,30 +23,29 @@ def arms_line(shown: Shown) -> None:
     """Every arm with its mark, the number of its runs, and how the numbers were measured."""
     from cdp.figures.comparison import labels_of
 
-    marks = []
-    for arm in shown.comparison.arms:
-        sign = shown.signs[arm.name]
-        mark = f"<span aria-hidden='true' style='color:{sign.color}'>{GLYPHS[sign.symbol]}</span>"
-        marks.append(
-            f"<span style='white-space:nowrap'>{mark} <b>{html.escape(arm.name)}</b> <span"
-            f" style='opacity:0.7'>{_runs(arm)}</span></span>"
-        )
+    arms = shown.comparison.arms
     st.html(
-        "<div style='display:flex;flex-wrap:wrap;gap:0.2rem"
-        f" 1.2rem;overflow-wrap:anywhere'>{''.join(marks)}</div>"
+        tag(
+            "div",
+            *(
+                tag(
+                    "span",
+                    mark(shown.signs[arm.name]),
+                    tag("b", arm.name),
+                    " ",
+                    tag("span", _runs(arm), cls="cdp-quiet"),
+                )
+                for arm in arms
+            ),
+            cls="cdp-flow",
+        )
     )
-    if shown.comparison.arms:
-        st.caption(plain(f"Measured by: {labels_of(shown.comparison.arms)}."))
+    if arms:
+        st.caption(plain(f"Measured by: {labels_of(arms)}."))
 
 
 def _runs(arm: Arm) -> str:
     return "1 run" if len(arm.seeds) == 1 else f"{len(arm.seeds)} seeds"
-
-
-def missing(shown: Shown) -> None:
-    """What was asked for and is not here."""
-    if shown.comparison.missing:
-        st.warning(bullets(shown.comparison.missing))
 
 
 def notes(shown: Shown) -> None:
@@ -72,19 +69,19 @@ def notes(shown: Shown) -> None:
 
 def verdicts(shown: Shown) -> None:
     """Robust accuracy first; clean below, smaller."""
-    found = shown.comparison.differences
-    if not found:
+    differences = shown.comparison.differences
+    if not differences:
         return
     st.subheader("Is one better?", anchor=False)
     for metric in TITLES:
-        _verdicts([one for one in found if one.metric == metric], metric)
+        _verdicts([one for one in differences if one.metric == metric], metric)
     if len(shown.comparison.arms) > 2:
-        _forest(shown, [one for one in found if one.difference is not None])
-    numbers(
+        _forest(shown, [one for one in differences if one.difference is not None])
+    numbers_of(
         shown,
         "differences",
         "the differences",
-        lambda: _rows(found),
+        lambda: _rows(differences),
         note="p: two-sided; corrected by Holm over all pairs of a metric.",
     )
 
@@ -126,25 +123,18 @@ def _verdicts(found: Sequence[Difference], metric: Metric) -> None:
     if not found:
         return
     known, several = [one for one in found if one.difference is not None], len(found) > 1
-    said = (
-        sorted(found, key=lambda one: (not settled(one), one.difference is None))
-        if len(found) > MOST_SAID
-        else list(found)
-    )
+    ordered = list(found)
+    if len(found) > MOST_SAID:
+        ordered.sort(key=lambda one: (not settled(one), one.difference is None))
     # One example says why; a dozen say no more.
     sight = min(MOST_SAID, max(1, len(known))) if len(found) > MOST_SAID else len(found)
-    style = (
-        "1.15rem" if metric == "robust" and not several else "1rem",
-        600 if metric == "robust" else 400,
-    )
-    lines = "".join(_line(one, *style, corrected=several) for one in said[:sight])
-    st.html(
-        "<div"
-        f" style='font-size:0.875rem;opacity:0.75'>{_head(metric, found, sum(map(settled, found)))}</div>{lines}"
-    )
-    if said[sight:]:
-        with st.expander(f"{len(said) - sight} more verdicts on {TITLES[metric].lower()}"):
-            st.html("".join(_line(one, "1rem", 400, corrected=several) for one in said[sight:]))
+    robust = metric == "robust"
+    cls = f"{'cdp-lead ' * (robust and not several)}{'cdp-strong' * robust}"
+    head = line(_head(metric, found, sum(map(settled, found))), "cdp-quiet")
+    st.html(joined(head, *(_line(one, cls, corrected=several) for one in ordered[:sight])))
+    if rest := ordered[sight:]:
+        with st.expander(f"{len(rest)} more verdicts on {TITLES[metric].lower()}"):
+            st.html(joined(*(_line(one, "", corrected=several) for one in rest)))
 
 
 def _head(metric: Metric, found: Sequence[Difference], hold: int) -> str:
@@ -159,16 +149,9 @@ def _head(metric: Metric, found: Sequence[Difference], hold: int) -> str:
     return f"{TITLES[metric]}: {hold} of {known} differences hold{silent}{without}"
 
 
-def _line(one: Difference, size: str, weight: int, *, corrected: bool) -> str:
-    said = html.escape(one.verdict).replace(" %", "&nbsp;%")
-    basis = (
-        "<div"
-        f" style='font-size:0.8rem;opacity:0.7;font-weight:400'>{html.escape(_basis(one, corrected=corrected))}</div>"
-    )
-    return (
-        f"<div style='font-size:{size};font-weight:{weight};line-height:1.4;margin:0.15rem 0"
-        f" 0.5rem;overflow-wrap:anywhere'>{said}{basis}</div>"
-    )
+def _line(one: Difference, cls: str, *, corrected: bool) -> Html:
+    basis = line(_basis(one, corrected=corrected), "cdp-small")
+    return tag("div", tag("span", one.verdict, cls=cls), basis, cls="cdp-verdict")
 
 
 def _basis(one: Difference, *, corrected: bool) -> str:

@@ -1,12 +1,14 @@
 """The map of embedded images: redrawn in place, so zoom, hidden classes and lasso survive; a card
-shows the image under the pointer."""
+shows the image under the pointer. The images travel once, as raw bytes, and are never encoded as
+PNG."""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,14 +16,18 @@ import numpy as np
 import streamlit as st
 
 from cdp.errors import InputError
-from cdp.ui.components.thumbs import Thumbs, load_thumbs
 from cdp.values.types import Embedding
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from streamlit.components.v2.types import ComponentRenderer
 
-__all__ = ["Card", "MapEvent", "Thumbs", "embedding_map", "load_thumbs", "map_event"]
+
+HERE = Path(__file__).parent
+MOST_BYTES = 12 * 1024 * 1024
+LEAST_SIDE = 7
+"""Pixels; a smaller picture shows nothing."""
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,68 @@ class Card:
         )
 
 
+@dataclass(frozen=True)
+class Thumbs:
+    """Picture i belongs to point i. key: names the points; images: (n,h,w,c) uint8, c 1 (grey) or 3
+    (RGB)."""
+
+    key: str
+    images: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray, key: str) -> Self | None:
+        """Of images (n,H,W,C) uint8, maybe memory-mapped, averaged over blocks of 2, 4, .. pixels
+        until all together are at most 12 MB.
+
+        None where they would have to be smaller than 7 pixels: the card then has text only. Rows
+        and columns that do not fill a block are left out. Raises InputError for another type or
+        shape.
+        """
+        if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3):
+            raise InputError(
+                f"thumbnails are made of (n,H,W,1) or (n,H,W,3) uint8 images, not of {images.shape}"
+                f" {images.dtype}"
+            )
+        n, height, width, channels = images.shape
+        block = 1
+        while n * (height // block) * (width // block) * channels > MOST_BYTES:
+            block *= 2
+            if min(height, width) // block < LEAST_SIDE:
+                return None
+        return cls(key, block_means(images, block))
+
+    @cached_property
+    def payload(self) -> bytes:
+        """A 32-bit little-endian length, so many bytes of JSON (key and shape), and the pixels."""
+        head = json.dumps({"key": self.key, "shape": self.images.shape}).encode()
+        return len(head).to_bytes(4, "little") + head + self.images.tobytes()
+
+
+def block_means(images: np.ndarray, block: int) -> np.ndarray:
+    """(n,H,W,C) uint8 -> (n,H//block,W//block,C) uint8: means over block x block pixels, halves
+    rounded up."""
+    if block == 1:
+        return np.ascontiguousarray(images)
+    n, height, width, channels = images.shape
+    rows, columns = height // block, width // block
+    means = np.empty((n, rows, columns, channels), np.uint8)
+    for start in range(0, n, _CHUNK):
+        chunk = images[start : start + _CHUNK, : rows * block, : columns * block]
+        total = np.full((len(chunk), rows, columns, channels), block * block // 2, np.uint32)
+        for y in range(block):
+            for x in range(block):
+                total += chunk[:, y::block, x::block]
+        means[start : start + _CHUNK] = total // (block * block)
+    return means
+
+
+def load_thumbs(thumbs: Thumbs | None) -> None:
+    """Hand the browser the pictures, once a page; ``embedding_map`` finds them by their key. Call
+    it outside polled fragments."""
+    if thumbs is not None:
+        _thumbs()(key=f"cdp_thumbs_{thumbs.key}", data=thumbs.payload)
+
+
 def embedding_map(
     figure: go.Figure,
     *,
@@ -85,7 +153,7 @@ def embedding_map(
         "thumbs": thumbs.key if thumbs else None,
         "card": dict(card.data) if card else None,
     }
-    result = _renderer()(
+    result = _map()(
         key=key, data=data, on_selected_change=lambda: None, on_picked_change=lambda: None
     )
     return map_event(result.selected, result.picked, n=points, of=of)
@@ -118,12 +186,16 @@ def _packed(values: np.ndarray, dtype: str) -> str:
 
 
 @cache
-def _renderer() -> ComponentRenderer:
-    folder = Path(__file__).parent
+def _map() -> ComponentRenderer:
     # Plotly writes its styles into the page's head, where a shadow root would not see them.
     return st.components.v2.component(
         "cdp_map",
-        js=(folder / "map.js").read_text("utf-8"),
-        css=(folder / "map.css").read_text("utf-8"),
+        js=(HERE / "map.js").read_text("utf-8"),
+        css=(HERE / "map.css").read_text("utf-8"),
         isolate_styles=False,
     )
+
+
+@cache
+def _thumbs() -> ComponentRenderer:
+    return st.components.v2.component("cdp_thumbs", js=(HERE / "thumbs.js").read_text("utf-8"))

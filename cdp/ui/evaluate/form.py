@@ -1,188 +1,328 @@
-"""The left column of the Evaluate page: model, attack, what is measured beside it; drawn from the
-config's own metadata."""
+"""The settings of the Evaluate page: model, attack, what is measured beside it; and which report is
+shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from cdp.config.choices import SUITES
-from cdp.config.evaluate import RUN, EvaluateConfig
-from cdp.config.fields import Field, fields_of
-from cdp.errors import CdpError, InputError
-from cdp.tasks.evaluate_data import dataset_named
-from cdp.ui.evaluate.catalog import Evaluable, Facts, facts_of
-from cdp.ui.evaluate.state import PLAIN, Evaluated
+from cdp.config.evaluate import CODE, RUN, EvaluateConfig
+from cdp.config.fields import quoted
+from cdp.errors import CdpError, InputError, MissingError
+from cdp.files.atomic import read_json
+from cdp.models.checkpoints import given_path
+from cdp.models.encoders import BEST, CARD
+from cdp.tasks.evaluate_data import dataset_named, weights_of
+from cdp.ui.kit.address import any_text, one_of
 from cdp.ui.kit.choices import Choices, info_of
+from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.frame import refused
-from cdp.ui.kit.widgets import bound, choice, number_of, optional_number
+from cdp.ui.kit.runlist import WORDS
+from cdp.ui.kit.settings import Settings
+from cdp.ui.kit.widgets import bound, name_or_path
 from cdp.ui.kit.words import plain
-from cdp.values.text import exact_text, threat_text
+from cdp.values.text import exact_text, share_text, threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
+from cdp.work.records import Run
 
-ADVANCED = (
-    "architecture",
-    "dataset",
-    "part",
-    "part_seed",
-    "steps",
-    "restarts",
-    "side_count",
-    "batch",
-    "seed",
-)
+VIEWS = {
+    "attacks": "Attacks",
+    "classes": "Classes",
+    "budgets": "Budgets",
+    "masking": "Can it be trusted?",
+    "how": "How it was measured",
+}
+FIRST_VIEW = "attacks"
+CODE_COMMAND = "python -m cdp evaluate --model package.module:function --dataset NAME"
+CODE_REMEDY = f"a model of your own code is evaluated from the command line only: {CODE_COMMAND}"
 BESIDE = ("curve", "unseen", "masking")
 
 
-def model_facts(held: Evaluated) -> tuple[Facts | None, str]:
-    """What is known of the chosen model, or why it cannot be evaluated."""
+@dataclass
+class Evaluated(Settings[EvaluateConfig]):
+    """report: id of the evaluation that is shown, "" for the newest; view: the part of it."""
+
+    report: str = ""
+    view: str = FIRST_VIEW
+
+
+FORM: Form[Evaluated] = Form(
+    config=EvaluateConfig,
+    prefix="evaluate",
+    state=Evaluated,
+    params=(any_text("report"), one_of("view", VIEWS, FIRST_VIEW)),
+    groups=(
+        Group("Model", ("model", "weights", "architecture", "dataset")),
+        Group(
+            "Attack",
+            (
+                *("attack", "count", "norm", "epsilon", "part", "part_seed", "steps", "restarts"),
+                *("batch", "seed"),
+            ),
+        ),
+        Group("Measure as well", (*BESIDE, "side_count")),
+    ),
+    when={
+        "weights": lambda flat: flat["model"].startswith(RUN),
+        # Stays in sight where a link set it wrongly, so that it can be put right.
+        "architecture": lambda flat: (
+            flat["model"].endswith(".safetensors") or bool(flat["architecture"])
+        ),
+        "part_seed": lambda flat: flat["count"] is not None or SUITES[flat["attack"]].quick,
+        "steps": lambda flat: "steps" in SUITES[flat["attack"]].settings,
+        "restarts": lambda flat: "restarts" in SUITES[flat["attack"]].settings,
+        "side_count": lambda flat: any(flat[beside] for beside in BESIDE),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card of a model tells. name: for people; dataset: name or path of what it was
+    trained on, "" unknown; norm, epsilon: trained for, "" and None unknown; epoch: of the best
+    weights of a training, 0 unknown."""
+
+    name: str
+    dataset: str = ""
+    dataset_title: str = ""
+    norm: str = ""
+    epsilon: float | None = None
+    epoch: int = 0
+
+    def norm_of(self, config_norm: str) -> str:
+        """The norm attacked in: the one set, else the one trained for, else linf."""
+        if config_norm != "trained":
+            return config_norm
+        return "l2" if self.norm == "l2" else "linf"
+
+    def budget(self, config: EvaluateConfig, info: DatasetInfo | None) -> float:
+        """The radius that would be attacked with. info: of the data set, None unknown. Raises
+        InputError where there is none."""
+        norm = self.norm_of(config.norm)
+        trained = self.epsilon if self.norm == norm else None
+        conventional = info.conventional(norm) if info else None
+        return config.budget(norm, trained=trained, conventional=conventional)
+
+    @property
+    def sentence(self) -> str:
+        """What a model was trained on and for, in one line; empty where its card does not say."""
+        title = self.dataset_title or self.dataset
+        threat = threat_text(self.norm, self.epsilon) if self.epsilon is not None else ""
+        parts = (
+            f"Trained on {title}" if title else "",
+            f"for {threat}" if threat else "",
+            f"best epoch {self.epoch}" if self.epoch else "",
+        )
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What would be evaluated. facts: of the model, None where it cannot be used and ``wrong`` says
+    why; info: of the data set, None where it is not known or cannot be used, which ``misused``
+    says."""
+
+    facts: Facts | None
+    wrong: str = ""
+    info: DatasetInfo | None = None
+    misused: str = ""
+
+
+def models_on_offer(runs: Sequence[Run], choices: Choices) -> dict[str, str]:
+    """Models to evaluate -> title: trainings with weights, newest first, then encoders, shipped
+    ones before own. runs: trainings."""
+    trained = {
+        f"{RUN}{run.id}": _title(run) for run in runs if (run.folder / BEST / CARD).is_file()
+    }
+    return trained | choices.shipped_and_own()
+
+
+def _title(run: Run) -> str:
+    best = _best(run)
+    parts = (
+        run.name,
+        "" if best is None else f"{share_text(best)} robust on validation",
+        "" if run.over else WORDS[run.state],
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def _best(run: Run) -> float | None:
+    """Best robust validation accuracy: of the record of a run that has one, else of the card of its
+    best epoch."""
+    value = _section(run.result, "best").get("robust_accuracy")
+    if value is None:
+        card = read_json(run.folder / BEST / CARD)
+        value = _section(_section(card, "accuracy"), "pgd").get("value")
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def _section(card: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
+    section = (card or {}).get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def facts_of(source: str, architecture: str = "") -> Facts:
+    """What is known of a model. architecture: set for a bare file. Raises InputError or
+    MissingError that says why it cannot be evaluated here."""
+    if source.startswith(CODE):
+        raise InputError(f"model: {CODE_REMEDY}")
+    if not source:
+        raise MissingError(
+            "model: nothing is chosen: choose a training, an encoder, or type the path of a folder"
+            " with weights"
+        )
+    (weights,) = weights_of(source, architecture=architecture)
+    name = source.removeprefix(RUN)
+    if name == source:
+        path = given_path(source)
+        name = path.name if path.is_dir() else path.stem
+    card, training = weights.card, _section(weights.card, "training")
+    epsilon, epoch = training.get("epsilon"), card.get("epoch")
+    norm = training.get("norm", "linf" if "epsilon" in training else None)
+    known = norm in ("linf", "l2")
+    dataset = training.get("dataset") or card.get("dataset")
+    return Facts(
+        name=str(card.get("run") or card.get("name") or name)[:200],
+        dataset=dataset if isinstance(dataset, str) else "",
+        dataset_title=str(card.get("dataset_title") or "")[:200],
+        norm=str(norm) if known else "",
+        epsilon=float(epsilon) if known and isinstance(epsilon, int | float) else None,
+        epoch=epoch if isinstance(epoch, int) else 0,
+    )
+
+
+def subject_of(settings: Evaluated, choices: Choices) -> Subject:
+    """What is known of the chosen model and data set, or why they cannot be used."""
+    flat = settings.flat
     try:
-        return facts_of(held.flat["model"], held.flat["architecture"]), ""
+        facts, wrong = facts_of(flat["model"], flat["architecture"]), ""
     except (CdpError, OSError) as error:
-        return None, sentence(error)
-
-
-def dataset_of(
-    held: Evaluated, facts: Facts | None, data: Choices
-) -> tuple[DatasetInfo | None, str]:
-    """What is known of the data set, or why it cannot be used; neither where nothing is known of
-    the model."""
-    if facts is None and not held.flat["dataset"]:
-        return None, ""
+        facts, wrong = None, sentence(error)
+        if not flat["dataset"]:
+            return Subject(None, wrong)
     try:
-        name = dataset_named(held.flat["dataset"], {"dataset": facts.dataset if facts else ""})
+        name = dataset_named(flat["dataset"], {"dataset": facts.dataset if facts else ""})
     except InputError as error:
-        return None, str(error)
+        return Subject(facts, wrong, misused=str(error))
     try:
-        return info_of(name, data), ""
+        return Subject(facts, wrong, info_of(name, choices))
     except (CdpError, OSError) as error:
-        return None, f"dataset: {sentence(error)}"
+        return Subject(facts, wrong, misused=f"dataset: {sentence(error)}")
 
 
-def form(
-    held: Evaluated,
-    choices: Sequence[Evaluable],
-    facts: Facts | None,
-    wrong: str,
-    data: Choices,
-    info: DatasetInfo | None,
+def settle(settings: Evaluated, models: Mapping[str, str], evaluations: Sequence[Run]) -> None:
+    """Choose the first model where none is, and what is shown where a link leaves it open or names
+    what is gone, which is said. evaluations: newest first."""
+    flat = settings.flat
+    if flat["model"].startswith(CODE):
+        settings.notes.append(f"model: {quoted(flat['model'])} was left out: {CODE_REMEDY}.")
+        flat["model"] = ""
+    if settings.report and settings.report not in {run.id for run in evaluations}:
+        if settings.fresh:
+            settings.notes.append(f"report: {quoted(settings.report)} is not here.")
+        settings.report = ""
+    elif settings.fresh and not settings.report and flat["model"]:
+        # Whoever comes with a model wants to see what is known of it.
+        known = (run.id for run in evaluations if _model_of(run) == flat["model"])
+        settings.report = next(known, "")
+    if not flat["model"] and models:
+        flat["model"] = settings.start["model"] = next(iter(models))
+
+
+def _model_of(run: Run) -> str:
+    """What an evaluation is of, as its settings name it; "" where they cannot be read."""
+    return run.config.model if isinstance(run.config, EvaluateConfig) else ""
+
+
+def shown_run(settings: Evaluated, evaluations: Sequence[Run]) -> Run | None:
+    """The evaluation that is shown: the chosen one, else the newest that is finished, else the
+    newest."""
+    chosen = [run for run in evaluations if run.id == settings.report] or [
+        run for run in evaluations if run.state == "finished"
+    ]
+    return next(iter(chosen or evaluations), None)
+
+
+def draw_form(
+    settings: Evaluated, models: Mapping[str, str], subject: Subject, choices: Choices
 ) -> None:
-    """All controls, top to bottom. facts, wrong: of the model, as ``model_facts`` answers; info: of
-    the data set."""
-    with st.container(key="evaluate_form", gap="small"):
-        with st.container(key="evaluate_group_model", gap="xsmall"):
-            st.subheader("Model", anchor=False)
-            _model(held, choices, facts, wrong)
-            _control("weights", held, facts, info, data)
-            if asks_for_data(facts):
-                _control("dataset", held, facts, info, data)
-        with st.container(key="evaluate_group_attack", gap="xsmall"):
-            st.subheader("Attack", anchor=False)
-            _control("attack", held, facts, info, data)
-            st.caption(explained(held.flat))
-            for name in ("count", "norm", "epsilon"):
-                _control(name, held, facts, info, data)
-        with st.container(key="evaluate_group_beside", gap="xsmall"):
-            st.subheader("Measure as well", anchor=False)
-            for name in BESIDE:
-                _control(name, held, facts, info, data)
-        _advanced(held, facts, info, data)
+    """All controls, top to bottom, and the command line that does the same."""
+    own: dict[str, Callable[[], None]] = {
+        "model": partial(_model, settings, models, subject, choices),
+        "dataset": partial(_data, "dataset", settings, subject, choices),
+        "part": partial(_data, "part", settings, subject, choices),
+    }
+    if _asks_for_data(subject):
+        own["dataset"] = lambda: None  # it stands beside the model
+    FORM.draw(
+        settings,
+        own,
+        below={"attack": partial(_explain, settings)},
+        empty=lambda name: empty(name, settings.flat, subject),
+    )
+    config = settings.config_or_none()
+    if config is not None:
+        with st.expander("From the command line", key="evaluate_command"):
+            st.code(command(config), language="bash", wrap_lines=True)
+            st.caption("A model of your own code is evaluated here only: no page imports it.")
+            st.code(CODE_COMMAND, language="bash", wrap_lines=True)
 
 
-def asks_for_data(facts: Facts | None) -> bool:
+def _asks_for_data(subject: Subject) -> bool:
     """Whether the data set has to be chosen, because the model does not say what it was
     trained on."""
-    return facts is not None and not facts.dataset
+    return subject.facts is not None and not subject.facts.dataset
 
 
-def explained(flat: Mapping[str, Any]) -> str:
-    """The attack in one sentence."""
-    return SUITES[flat["attack"]].explained(flat)
+def command(config: EvaluateConfig) -> str:
+    """A shell line that evaluates with these settings."""
+    skip = {"model", "count"} if config.count is None else {"model"}
+    options = FORM.command("evaluate", config, skip)
+    everything = ["--all"] if config.count is None else []
+    model = [config.model.removeprefix(RUN)]
+    if config.model.startswith(CODE):
+        model = ["--model", config.model.removeprefix(CODE)]
+    return shlex.join([*options[:4], *model, *everything, *options[4:]])
 
 
-def relevant(name: str, flat: Mapping[str, Any]) -> bool:
-    """Whether a knob does anything under these settings; those that do not are not shown."""
-    suite = SUITES[flat["attack"]]
-    rules = {
-        "weights": flat["model"].startswith(RUN),
-        # Stays in sight where a link set it wrongly, so that it can be put right.
-        "architecture": flat["model"].endswith(".safetensors") or bool(flat["architecture"]),
-        "part_seed": flat["count"] is not None or suite.quick,
-        "steps": "steps" in suite.settings,
-        "restarts": "restarts" in suite.settings,
-        "side_count": any(flat[beside] for beside in BESIDE),
-    }
-    return rules.get(name, True)
+def _explain(settings: Evaluated) -> None:
+    st.caption(SUITES[settings.flat["attack"]].explained(settings.flat))
 
 
-def _model(held: Evaluated, choices: Sequence[Evaluable], facts: Facts | None, wrong: str) -> None:
+def _model(
+    settings: Evaluated, models: Mapping[str, str], subject: Subject, choices: Choices
+) -> None:
     """The model by name, or a path that is typed; what is known of it, or wrong with it, stands
     below."""
-    field = fields_of(EvaluateConfig)["model"]
-    titles = {one.source: one.title for one in choices}
-    options, value = list(titles), held.flat["model"]
-    if value and value not in options:
-        options.append(value)
+    field, value = FORM.fields["model"], settings.flat["model"]
 
     def given(text: str | None) -> str:
         source = (text or value).strip()[:400] or value
         if not source.endswith(".safetensors"):
-            held.flat["architecture"] = ""
-        return source
+            settings.flat["architecture"] = ""
+        return str(source)
 
-    st.selectbox(
-        field.heading,
-        options,
-        options.index(value) if value else None,
-        format_func=lambda source: titles.get(source, source),
-        accept_new_options=True,
-        help=field.tooltip,
-        placeholder="the path of a folder with weights",
-        **bound(field, held, given),
-    )
-    if facts is None:
-        refused(wrong)
-        return
-    known = known_of(facts)
-    if known:
-        st.caption(plain(known))
+    hint, control = "the path of a folder with weights", bound(field, settings, given)
+    name_or_path(field, settings, list(models), models, placeholder=hint, **control)
+    if subject.facts is None:
+        refused(subject.wrong)
+    elif subject.facts.sentence:
+        st.caption(plain(subject.facts.sentence))
+    if _asks_for_data(subject):
+        _data("dataset", settings, subject, choices)
 
 
-def known_of(facts: Facts) -> str:
-    """What a model was trained on and for, in one line; empty where its card does not say."""
-    title = facts.dataset_title or facts.dataset
-    threat = threat_text(facts.norm, facts.epsilon) if facts.epsilon is not None else ""
-    parts = (
-        f"Trained on {title}" if title else "",
-        f"for {threat}" if threat else "",
-        f"best epoch {facts.epoch}" if facts.epoch else "",
-    )
-    return ", ".join(part for part in parts if part)
-
-
-def _control(
-    name: str, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: Choices
-) -> None:
-    if not relevant(name, held.flat):
-        return
-    field = fields_of(EvaluateConfig)[name]
-    if name in ("dataset", "part"):
-        _data(field, held, facts, info, data)
-    elif field.kind == "choice":
-        choice(field, held, list(field.choices), title=field.title)
-    elif field.kind == "flag":
-        st.toggle(field.heading, held.flat[name], help=field.tooltip, **bound(field, held))
-    elif field.optional:
-        optional_number(field, held, empty(name, held.flat, facts, info))
-    else:
-        number_of(field, held)
-
-
-def empty(name: str, flat: Mapping[str, Any], facts: Facts | None, info: DatasetInfo | None) -> str:
+def empty(name: str, flat: Mapping[str, Any], subject: Subject) -> str:
     """What an optional number stands for where it is left empty."""
+    facts, info = subject.facts, subject.info
     if name == "count":
         return str(SUITES[flat["attack"]].most or "all")
     if facts is None:
@@ -191,58 +331,23 @@ def empty(name: str, flat: Mapping[str, Any], facts: Facts | None, info: Dataset
     if facts.epsilon is not None and facts.norm == norm:
         return f"{exact_text(facts.epsilon)} (trained)"
     conventional = info.conventional(norm) if info else None
-    return (
-        "no convention: set one"
-        if conventional is None
-        else f"{exact_text(conventional)} (conventional)"
-    )
+    if conventional is None:
+        return "no convention: set one"
+    return f"{exact_text(conventional)} (conventional)"
 
 
-def _data(
-    field: Field, held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: Choices
-) -> None:
+def _data(name: str, settings: Evaluated, subject: Subject, choices: Choices) -> None:
     """A data set, or a saved set in place of its test images; empty takes the model's own."""
-    titles = (
-        {name: one.title for name, one in data.builtin.items()} if field.name == "dataset" else {}
-    )
-    named = held.flat["dataset"] or (facts.dataset if facts else "")
-    options = (
-        [*data.builtin, *data.imported]
-        if field.name == "dataset"
-        else list(data.fitting(named, info))
-    )
-    value = held.flat[field.name]
-    if value and value not in options:
-        options.append(value)
+    field, facts = FORM.fields[name], subject.facts
+    if name == "dataset":
+        trained = (facts.dataset_title or facts.dataset) if facts else ""
+        titles = {key: info.title for key, info in choices.builtin.items()}
+        titles[""] = f"{trained} (as trained)" if trained else "Not chosen"
+        names = [*choices.builtin, *choices.imported]
+    else:
+        titles = {"": "Test images"}
+        own = settings.flat["dataset"] or (facts.dataset if facts else "")
+        names = list(choices.fitting(own, subject.info))
     # An empty choice of its own: a list that began with a value cannot be cleared.
-    options = ["", *options]
-    trained = (facts.dataset_title or facts.dataset) if facts else ""
-    titles[""] = (
-        "Test images"
-        if field.name == "part"
-        else f"{trained} (as trained)"
-        if trained
-        else "Not chosen"
-    )
-    st.selectbox(
-        field.heading,
-        options,
-        options.index(value),
-        format_func=lambda name: titles.get(name, name),
-        help=field.tooltip,
-        accept_new_options=True,
-        **bound(field, held, lambda given: (given or "").strip()[:400]),
-    )
-
-
-def _advanced(
-    held: Evaluated, facts: Facts | None, info: DatasetInfo | None, data: Choices
-) -> None:
-    moved = sum(held.flat[name] != PLAIN[name] for name in ADVANCED)
-    with st.expander(
-        "Advanced settings" + (f" ({moved} changed)" if moved else ""), key="evaluate_advanced"
-    ):
-        for name in ADVANCED:
-            if name == "dataset" and asks_for_data(facts):
-                continue
-            _control(name, held, facts, info, data)
+    control = bound(field, settings, lambda given: (given or "").strip()[:400])
+    name_or_path(field, settings, ["", *names], titles, **control)

@@ -8,83 +8,78 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cdp.config.choices import SUITES
-from cdp.config.evaluate import RUN, EvaluateConfig
+from cdp.config.evaluate import RUN, EvaluateConfig, automatic_name
 from cdp.config.titles import TITLES
+from cdp.data.limits import name_like
 from cdp.errors import InputError
-from cdp.ui.evaluate.catalog import Facts, budget_here, read_evaluable
-from cdp.ui.evaluate.command import elsewhere
-from cdp.ui.evaluate.form import dataset_of, form, model_facts
-from cdp.ui.evaluate.runs import list_of_evaluations
-from cdp.ui.evaluate.start import start
-from cdp.ui.evaluate.state import Evaluated, evaluated, settle, shown_run, write_url
+from cdp.tasks.registry import TASKS
+from cdp.ui.evaluate.form import (
+    FORM,
+    Evaluated,
+    Facts,
+    Subject,
+    draw_form,
+    models_on_offer,
+    settle,
+    shown_run,
+    subject_of,
+)
+from cdp.ui.evaluate.runs import detail, list_of_evaluations
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import warned
-from cdp.ui.kit.runlist import of_kind, said
+from cdp.ui.kit.runlist import act, of_kind, said
 from cdp.ui.kit.words import plain
 from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
+from cdp.work import launch
 from cdp.work.records import Run, list_runs
-
-"""Of AutoAttack (standard)."""
 
 
 def evaluate_page() -> None:
     """Everything below the title."""
-    runs = list_runs()
-    data, made = read_choices(), of_kind(runs, "evaluate")
-    choices = read_evaluable(runs, data)
-    held = evaluated()
-    settle(held, choices, made)
+    runs, choices = list_runs(), read_choices()
+    trainings, evaluations = of_kind(runs, "train"), of_kind(runs, "evaluate")
+    models = models_on_offer(trainings, choices)
+    held = FORM.open()
+    settle(held, models, evaluations)
     warned(held.notes)
-    facts, wrong = model_facts(held)
-    info, misused = dataset_of(held, facts, data)
+    subject = subject_of(held, choices)
     left, right = st.columns([4, 11], gap="large")
     with left:
-        form(held, choices, facts, wrong, data, info)
-        elsewhere(held)
+        draw_form(held, models, subject, choices)
     with right:
         with st.container():
-            _action(held, facts, info, misused, made)
+            _action(held, subject, evaluations)
         with st.container():
-            _results(held, made, trained=bool(of_kind(runs, "train")))
-    write_url(held)
+            _results(held, evaluations, trained=bool(trainings))
+    FORM.close(held)
 
 
-def _action(
-    held: Evaluated,
-    facts: Facts | None,
-    info: DatasetInfo | None,
-    misused: str,
-    made: Sequence[Run],
-) -> None:
+def _action(held: Evaluated, subject: Subject, evaluations: Sequence[Run]) -> None:
     """Evaluate, with what would be done; where the settings do not fit together, why."""
-    config, epsilon, wrong = None, 0.0, misused
+    facts, config, epsilon, wrong = subject.facts, None, 0.0, subject.misused
     try:
         config = held.config()
         if facts is not None and not wrong:
-            epsilon = budget_here(config, facts, info)
+            epsilon = facts.budget(config, subject.info)
     except InputError as error:
         wrong = str(error).removeprefix("settings: ")
+    ready = config is not None and facts is not None and not wrong
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
-        ready = config is not None and facts is not None and not wrong
         st.button(
             "Evaluate",
             type="primary",
             key="evaluate_start",
             disabled=not ready,
-            on_click=start,
+            on_click=_start,
             args=(held, facts),
         )
         if config is not None and facts is not None and not wrong:
-            st.caption(plain(_cost(config, facts, info, epsilon)))
+            st.caption(plain(_cost(config, facts, subject.info, epsilon)))
     if wrong and facts is not None:
-        st.error(
-            plain(
-                f"{'These settings do not fit together' if config is None else 'Not ready'}:"
-                f" {wrong}."
-            )
-        )
-    same = next((run for run in made if config is not None and run.config == config), None)
+        why = "These settings do not fit together" if config is None else "Not ready"
+        st.error(plain(f"{why}: {wrong}."))
+    same = next((run for run in evaluations if config and run.config == config), None)
     if same is not None:
         st.caption(
             plain(
@@ -92,6 +87,19 @@ def _action(
                 " numbers."
             )
         )
+
+
+def _start(held: Evaluated, facts: Facts) -> None:
+    """Launch an evaluation of these settings and show it; what went wrong is said on the next
+    draw."""
+    task = TASKS["evaluate"]
+
+    def launched() -> None:
+        config = held.config()
+        name = automatic_name(config, name_like(facts.name) or "model")
+        held.report = launch.launch(task, config, launch.free_name(task, name))
+
+    act(launched, failed="Not started: ")
 
 
 def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilon: float) -> str:
@@ -112,18 +120,16 @@ def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilo
     )
 
 
-def _results(held: Evaluated, made: Sequence[Run], *, trained: bool) -> None:
+def _results(held: Evaluated, evaluations: Sequence[Run], *, trained: bool) -> None:
     """The evaluations and the one that is shown, or what will stand here."""
-    if not made:
+    if not evaluations:
         said()
         _empty(trained=trained)
         return
     with st.container(key="live"):
-        list_of_evaluations(held, made)
-        shown = shown_run(held, made)
+        list_of_evaluations(held, evaluations)
+        shown = shown_run(held, evaluations)
         if shown is not None:
-            from cdp.ui.evaluate.runs import detail
-
             detail(held, shown)
 
 

@@ -1,31 +1,76 @@
-"""One report: the number with all that it rests on, then attacks, classes, budgets, trust and
-method, one of them at a time."""
+"""One report: the number with all that it rests on, then one of its parts at a time, how it was
+measured, and files to take along."""
 
 from __future__ import annotations
 
-import html
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
-from cdp.config.evaluate import CODE
-from cdp.errors import CdpError
+from cdp.config.evaluate import CODE, EvaluateConfig
+from cdp.config.fields import fields_of
+from cdp.errors import CdpError, InputError
 from cdp.reports.sentences import headline
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
-from cdp.ui.evaluate.exports import exports
-from cdp.ui.evaluate.masking import panel, verdict_line
-from cdp.ui.evaluate.measured import how
-from cdp.ui.evaluate.state import VIEWS, Evaluated
-from cdp.ui.evaluate.stored import outcomes_of
-from cdp.ui.evaluate.views import attacks, budgets, classes
+from cdp.ui.evaluate.form import VIEWS, Evaluated, command
+from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line
+from cdp.ui.kit.runlist import error_sentence, use_settings
+from cdp.ui.kit.tables import Rows
 from cdp.ui.kit.wording import ESTIMATE, weights_title
 from cdp.ui.kit.words import plain
-from cdp.values.evaluation import EvalReport, Outcome, Outcomes
-from cdp.values.text import bounds_text, points_with_bounds, share_text
-from cdp.values.types import Interval
+from cdp.values.evaluation import (
+    OUTCOMES,
+    REPORT,
+    EvalReport,
+    Outcome,
+    Outcomes,
+    read_outcomes,
+    read_report,
+    report_json,
+)
+from cdp.values.text import bounds_text, duration, points_with_bounds, share_text, threat_text
 from cdp.work.records import Run, run_folder
+
+if TYPE_CHECKING:
+    pass
+
+from cdp.ui.kit.markup import Html, figure, tag
+from cdp.ui.kit.tables import csv_of, download, table, views
+
+
+def report_of(folder: Path) -> EvalReport:
+    """The report in a run's folder. Raises MissingError or InputError."""
+    return _report(str(folder / REPORT), _changed(folder / REPORT))
+
+
+def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
+    """What became of every image of the report in that folder. Raises MissingError or InputError,
+    also for those of another report."""
+    found = _outcomes(str(folder / OUTCOMES), _changed(folder / OUTCOMES))
+    if len(found.rows) != report.n or not {one.which for one in report.weights} <= found.of.keys():
+        raise InputError(f"{folder / OUTCOMES} is of another report: evaluate again")
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _report(path: str, changed: int) -> EvalReport:
+    """changed: time of writing."""
+    return read_report(Path(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _outcomes(path: str, changed: int) -> Outcomes:
+    return read_outcomes(Path(path))
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 def show_report(held: Evaluated, run: Run, report: EvalReport) -> None:
@@ -34,71 +79,46 @@ def show_report(held: Evaluated, run: Run, report: EvalReport) -> None:
         outcomes, wrong = outcomes_of(run.folder, report), ""
     except CdpError as error:
         outcomes, wrong = None, str(error)
-    st.html(_label_html(report))
+    estimate = tag("span", f" {ESTIMATE}", cls="cdp-quiet") if report.quick else ""
+    st.html(tag("div", tag("b", report.label), estimate, cls="cdp-verdict"))
     st.markdown(plain(headline(report)))
     st.html(figures_html(report))
-    _change(report, outcomes)
+    if outcomes is not None and {"best", "last"} <= {one.which for one in report.weights}:
+        of, classes = outcomes.of, len(report.class_names)
+        st.markdown(plain(change_text(of["best"], of["last"], classes)))
     verdict_line(report)
     for text in report.warnings:
-        st.warning(plain(text if text.endswith(".") else f"{text}."))
+        st.warning(plain(error_sentence(text)))
     _links(report)
-    view = _view(held, run)
-    if view == "attacks":
-        attacks(report, run.id)
-    elif view == "classes":
-        classes(report, run.id)
-    elif view == "budgets":
-        budgets(report, run.id)
-    elif view == "masking":
-        panel(report, run.id)
+    views(
+        "Part of the report",
+        VIEWS,
+        held.view,
+        lambda view: setattr(held, "view", view),
+        key=f"evaluate_view_{run.id}_{held.turn}",
+    )
+    if held.view == "how":
+        _how(held, run, report)
     else:
-        how(held, run, report)
-    exports(run, report, outcomes, wrong)
+        _PARTS[held.view](report, run.id)
+    _exports(run, report, outcomes, wrong)
     load_plotly()
 
 
-def _label_html(report: EvalReport) -> str:
-    """How the number must be called; an estimate says that it is one."""
-    estimate = (
-        f" <span style='font-weight:400;opacity:0.75'>{html.escape(ESTIMATE)}</span>"
-        if report.quick
-        else ""
-    )
-    return (
-        "<div"
-        f" style='font-size:0.95rem;font-weight:600;overflow-wrap:anywhere'>{html.escape(report.label)}{estimate}</div>"
-    )
+_PARTS = {"attacks": attacks, "classes": classes, "budgets": budgets, "masking": masking}
 
 
-def figures_html(report: EvalReport) -> str:
+def figures_html(report: EvalReport) -> Html:
     """Robust and clean accuracy of every set of weights beside each other, large, each with
     interval and n."""
     several = len(report.weights) > 1
     blocks = []
     for one in report.weights:
         which = f", {weights_title(one)}" if several or one.which != "given" else ""
-        blocks.append(_figure(f"Robust{which}", one.robust))
-        blocks.append(_figure(f"Clean{which}", one.clean))
-    return f"<div style='display:flex;flex-wrap:wrap;gap:0.75rem 2.25rem'>{''.join(blocks)}</div>".replace(
-        " %", "&nbsp;%"
-    )
-
-
-def _figure(title: str, found: Interval) -> str:
-    return (
-        f"<div><div style='font-size:0.85rem;opacity:0.7'>{html.escape(title)}</div><div"
-        f" style='font-size:1.75rem;font-weight:600;line-height:1.2'>{share_text(found.value)}</div><div"
-        f" style='font-size:0.85rem;opacity:0.7'>{bounds_text(found)}, n = {found.n:,}</div></div>"
-    )
-
-
-def _change(report: EvalReport, outcomes: Outcomes | None) -> None:
-    """What the last epoch lost to the best, or gained, paired by image."""
-    if outcomes is None or not {"best", "last"} <= {one.which for one in report.weights}:
-        return
-    st.markdown(
-        plain(change_text(outcomes.of["best"], outcomes.of["last"], len(report.class_names)))
-    )
+        for title, share in ((f"Robust{which}", one.robust), (f"Clean{which}", one.clean)):
+            below = f"{bounds_text(share)}, n = {share.n:,}"
+            blocks.append(figure(title, share_text(share.value), below))
+    return tag("div", *blocks, cls="cdp-figures")
 
 
 def change_text(best: Outcome, last: Outcome, classes: int) -> str:
@@ -145,20 +165,141 @@ def _links(report: EvalReport) -> None:
                 )
 
 
-def _view(held: Evaluated, run: Run) -> str:
-    key = f"evaluate_view_{run.id}_{held.turn}"
+def _how(held: Evaluated, run: Run, report: EvalReport) -> None:
+    """Model, images, attack, settings, versions and hashes: all that is needed to measure it
+    again."""
+    rows = measured_rows(report)
+    table(rows)
+    config = run.config
+    with st.container(horizontal=True):
+        if isinstance(config, EvaluateConfig):
+            use_settings(run.id, lambda: held.use(config))
+        csv_of(rows, "measured.csv", key=f"evaluate_measured_csv_{run.id}")
+    if isinstance(config, EvaluateConfig):
+        st.code(command(config), language="bash", wrap_lines=True)
 
-    def chosen() -> None:
-        held.view = st.session_state[key] or held.view
 
-    st.segmented_control(
-        "Part of the report",
-        list(VIEWS),
-        default=held.view,
-        key=key,
-        on_change=chosen,
-        format_func=VIEWS.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-    )
-    return held.view
+def measured_rows(report: EvalReport) -> Rows:
+    """One row a fact: group, what, value."""
+    model = report.model
+    facts: list[tuple[str, str, Any]] = [
+        ("model", "name", model.name),
+        ("model", "source", model.source),
+        ("model", "network", model.architecture),
+        ("model", "training", model.run),
+        ("model", "real images", f"{model.real_images:,}" if model.real_images else ""),
+        ("model", "synthetic sets", ", ".join(model.sets)),
+        (
+            "model",
+            "synthetic images",
+            f"{model.synthetic_images:,}" if model.synthetic_images else "",
+        ),
+        *(("model", f"SHA-256 of {one.which} weights", one.sha256) for one in report.weights),
+        ("images", "data set", report.dataset_title),
+        ("images", "part", report.part),
+        ("images", "number", f"{report.n:,}"),
+        ("images", "SHA-256 of images and labels", report.rows_sha256),
+        ("attack", "called", report.label),
+        ("attack", "suite", report.attack),
+        ("attack", "threat", threat_text(report.norm, report.epsilon)),
+        *(
+            (
+                "attack",
+                f"largest perturbation that counted, {one.which} weights",
+                f"{one.largest:.6g}",
+            )
+            for one in report.weights
+        ),
+        *(("setting", *told) for told in _settings(report)),
+        *(("version", name, text) for name, text in report.versions.items()),
+        ("work", "device", report.device),
+        ("work", "time", duration(report.seconds)),
+        ("work", "finished", report.created),
+    ]
+    return [
+        {"of": group, "what": what, "value": str(value)}
+        for group, what, value in facts
+        if str(value)
+    ]
+
+
+def _settings(report: EvalReport) -> list[tuple[str, str]]:
+    """Every setting as the form calls it; one that this version does not know as the report calls
+    it."""
+    known = fields_of(EvaluateConfig)
+    return [
+        (
+            f"{known[name].label.lower()} ({name})" if name in known else name,
+            (known[name].title(value) if name in known else str(value))
+            if value != ""
+            else "as the model says",
+        )
+        for name, value in report.config.items()
+        if name != "model"
+    ]
+
+
+def exports(
+    report: EvalReport, outcomes: Outcomes | None
+) -> dict[str, tuple[str, str, Callable[[], str]]]:
+    """Files of a report by the ending of their names: label, help, and the text, made when it is
+    asked for. Without outcomes none by image."""
+    files = {
+        ".html": (
+            "HTML report",
+            "One file with charts, settings, versions and hashes; it opens without a network.",
+            lambda: _html(report),
+        ),
+        ".robustbench.json": (
+            "JSON (RobustBench)",
+            "In the shape of RobustBench's model records.",
+            lambda: _robustbench(report),
+        ),
+        ".json": (
+            "JSON",
+            "Every figure of this report.",
+            lambda: json.dumps(report_json(report), indent=1),
+        ),
+        ".csv": ("CSV", "Every accuracy with its interval, one a row.", lambda: _csv(report)),
+    }
+    if outcomes is not None:
+        files["-images.csv"] = (
+            "CSV by image",
+            "What became of every image: predictions, and the attack that turned it.",
+            lambda: _by_image(report, outcomes),
+        )
+    return files
+
+
+def _exports(run: Run, report: EvalReport, outcomes: Outcomes | None, wrong: str) -> None:
+    """The row of buttons. wrong: why there are no outcomes."""
+    with st.container(horizontal=True, key="evaluate_exports"):
+        for ending, (label, about, make) in exports(report, outcomes).items():
+            key = f"evaluate_export_{run.id}_{ending}"
+            download(label, make, f"{run.name}{ending}", key=key, help=about)
+    if wrong:
+        st.caption(plain(f"No CSV by image: {wrong}."))
+
+
+def _html(report: EvalReport) -> str:
+    from cdp.reports.evaluation import evaluation_html
+
+    return evaluation_html(report)
+
+
+def _robustbench(report: EvalReport) -> str:
+    from cdp.reports.exports import robustbench_record
+
+    return json.dumps(robustbench_record(report), indent=1)
+
+
+def _csv(report: EvalReport) -> str:
+    from cdp.reports.exports import evaluation_csv
+
+    return evaluation_csv(report)
+
+
+def _by_image(report: EvalReport, outcomes: Outcomes) -> str:
+    from cdp.reports.exports import outcomes_csv
+
+    return outcomes_csv(report, outcomes)

@@ -13,8 +13,8 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.errors import CdpError
 from cdp.results.history import history_of
 from cdp.statistics.shares import share_interval
-from cdp.ui.evaluate.state import Evaluated, shown_run
-from cdp.ui.evaluate.stored import report_of
+from cdp.ui.evaluate.form import Evaluated, shown_run
+from cdp.ui.evaluate.report import report_of
 from cdp.ui.kit.markup import Html, heading, joined, line, row, tag
 from cdp.ui.kit.runlist import (
     POLL_SECONDS,

@@ -1,18 +1,42 @@
-"""The parts of a report that are charts: attack by attack, class by class, budget by budget."""
+"""The parts of a report: attack by attack, class by class, budget by budget, and whether the attacks
+can be trusted. Each is a chart with its numbers one click away."""
 
 from __future__ import annotations
 
-import html
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cdp.reports.sentences import headline, images_text, unseen_gap
-from cdp.ui.evaluate.parts import chart_with_numbers
+from cdp.reports.sentences import headline, images_text, masking_sentence, unseen_gap
+from cdp.ui.components.chart import chart
 from cdp.ui.kit.wording import weights_title
 from cdp.ui.kit.words import plain
-from cdp.values.evaluation import EvalReport, WeightsReport
+from cdp.values.evaluation import Check, EvalReport, Masking, WeightsReport
 from cdp.values.text import share_with_bounds, threat_text
-from cdp.values.types import Interval
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+from cdp.ui.kit.markup import Html, tag
+from cdp.ui.kit.tables import Rows, numbers
+
+VERDICTS = {
+    "pass": ("✓", "No sign", "#0e8a63"),
+    "warn": ("▲", "A sign", "#D55E00"),
+    "unclear": ("?", "Unclear", "#777b80"),
+}
+"""Glyph, word and colour of a verdict."""
+
+
+def chart_with_numbers(
+    figure: go.Figure | None, rows: Rows, *, name: str, title: str, key: str, alt: str = ""
+) -> None:
+    """A figure, None for numbers alone, over a fold with its table and CSV. name: of the file and
+    the keys; title: after "Numbers of"; key: of the evaluation; alt: the figure in words, for a
+    screen reader."""
+    if figure is not None:
+        chart(figure, key=f"evaluate_{name}_{key}", alt=alt)
+    numbers(title, lambda: rows, f"{name}.csv", key=f"evaluate_{name}_numbers_{key}")
 
 
 def attacks(report: EvalReport, key: str) -> None:
@@ -102,32 +126,28 @@ def budgets(report: EvalReport, key: str) -> None:
         st.html(unseen_html(report))
         if gap := unseen_gap(report):
             st.caption(plain(gap))
-        chart_with_numbers(
-            None, unseen_rows(report), name="unseen", title="the unseen threats", key=key, alt=""
-        )
+        rows = unseen_rows(report)
+        chart_with_numbers(None, rows, name="unseen", title="the unseen threats", key=key)
 
 
-def unseen_html(report: EvalReport) -> str:
+def unseen_html(report: EvalReport) -> Html:
     """A line for each threat, after the one trained for: robust accuracy, interval, attack
     and n."""
-    main = report.main.robust
-    lines = [
-        (
-            f"{threat_text(report.norm, report.epsilon)}, the threat of this report",
-            main,
-            report.attack,
-        )
-    ]
+    own = f"{threat_text(report.norm, report.epsilon)}, the threat of this report"
+    lines = [(own, report.main.robust, report.attack)]
     lines += [(threat_text(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
-    return "".join(_threat(*line) for line in lines)
-
-
-def _threat(title: str, found: Interval, attack: str) -> str:
-    return (
-        "<div style='display:flex;flex-wrap:wrap;gap:0 1rem;padding:0.4rem 0;border-top:1px solid"
-        f" rgba(128,132,140,0.22)'><span style='flex:1 1 12rem'>{html.escape(title)}</span><b"
-        f" style='flex:0 0 13rem'>{share_with_bounds(found).replace(' %', '&nbsp;%')}</b><span"
-        f" style='flex:1 1 14rem;opacity:0.7'>{html.escape(attack)}, n = {found.n:,}</span></div>"
+    return tag(
+        "div",
+        *(
+            tag(
+                "div",
+                tag("span", title),
+                tag("b", share_with_bounds(robust)),
+                tag("span", f"{attack}, n = {robust.n:,}", cls="cdp-quiet"),
+            )
+            for title, robust, attack in lines
+        ),
+        cls="cdp-lines",
     )
 
 
@@ -161,3 +181,72 @@ def _curves(report: EvalReport, key: str) -> None:
         key=key,
         alt=f"Accuracy against budget. {alt}",
     )
+
+
+def verdict_line(report: EvalReport) -> None:
+    """The one sentence that stands beside the number; nothing where masking was not looked for."""
+    masking = report.masking
+    if masking is None or not masking.checks:
+        return
+    warned = any(check.verdict == "warn" for check in masking.checks)
+    glyph = VERDICTS[
+        (
+            "warn"
+            if warned
+            else "pass"
+            if any(c.verdict == "pass" for c in masking.checks)
+            else "unclear"
+        )
+    ][0]
+    text = plain(f"{glyph} {masking_sentence(masking)}")
+    (st.warning if warned else st.markdown)(text)
+
+
+def masking(report: EvalReport, key: str) -> None:
+    """Five checks with a verdict in words each, the loss around one image, and their numbers."""
+    masking = report.masking
+    if masking is None:
+        st.caption("Not looked for: switch on gradient masking on the left and evaluate again.")
+        return
+    from cdp.figures.evaluation import masking_rows, masking_surface, surface_rows
+
+    st.markdown(f"**{plain(masking_sentence(masking))}**")
+    st.html(checks_html(masking))
+    st.caption(
+        f"On {masking.n:,} of the images. A defence that hides its gradients looks strong to"
+        " attacks that follow them, and is not."
+    )
+    chart_with_numbers(None, masking_rows(masking), name="masking", title="the checks", key=key)
+    surface = masking.surface
+    if surface is not None:
+        figure = masking_surface(
+            surface, norm=report.norm, epsilon=report.epsilon, class_names=report.class_names
+        )
+        chart_with_numbers(
+            figure,
+            surface_rows(surface),
+            name="surface",
+            title="the loss surface",
+            key=key,
+            alt=(
+                f"Cross-entropy around image {surface.row}, along the gradient's sign and a random"
+                " direction"
+            ),
+        )
+
+
+def checks_html(masking: Masking) -> Html:
+    """One line a check: glyph and word of its verdict, what was looked at, what came of it."""
+    return tag("div", *(_check(check) for check in masking.checks), cls="cdp-lines")
+
+
+def _check(check: Check) -> Html:
+    glyph, word, color = VERDICTS[check.verdict]
+    verdict = tag(
+        "span",
+        tag("span", glyph, aria_hidden="true"),
+        f" {word}",
+        cls="cdp-word",
+        style=f"color:{color}",
+    )
+    return tag("div", verdict, tag("span", tag("b", check.title), tag("br"), check.sentence))

@@ -1,55 +1,140 @@
-"""The left column of the Explore page: which sets, in whose eyes, as which map."""
+"""The settings of the Explore page and its left column: which sets, in whose eyes, as which map; and
+what was drawn last, which the address tells."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
 import streamlit as st
 
-from cdp.config.explore import MOST_SETS, PIXELS, ExploreConfig
-from cdp.config.fields import fields_of
+from cdp.config.explore import PIXELS, ExploreConfig
+from cdp.config.fields import flat_of, quoted
 from cdp.errors import InputError
-from cdp.ui.explore.state import Explored
+from cdp.ui.kit.address import one_of
 from cdp.ui.kit.choices import Choices
-from cdp.ui.kit.widgets import bound, choice, number_of
+from cdp.ui.kit.form import Form, Group
+from cdp.ui.kit.settings import Settings, to_link
+from cdp.ui.kit.widgets import choice, several
+
+VIEWS = ("Map", "Numbers", "Class pairs", "Keep a part")
 
 
-def form(held: Explored, choices: Choices) -> None:
-    """Controls, and the one button that draws what they say."""
-    known = fields_of(ExploreConfig)
-    with st.container(key="explore_form", gap="small"):
-        st.multiselect(
-            known["sets"].heading,
-            list(choices.explorable),
-            [name for name in held.flat["sets"] if name in choices.explorable],
-            max_selections=MOST_SETS,
-            format_func=lambda name: _named(name, choices),
-            help=known["sets"].tooltip,
-            placeholder="one to four sets",
-            **bound(known["sets"], held),
+@dataclass
+class Explored(Settings[ExploreConfig]):
+    """drawn: the config of the last "Show"; view: of ``VIEWS``."""
+
+    drawn: ExploreConfig | None = None
+    view: str = VIEWS[0]
+
+    def show(self) -> None:
+        """Draw what the controls say. Keeps what is drawn where they do not fit together; the page
+        says why."""
+        self.drawn = self.config_or_none() or self.drawn
+
+    def carry(self, before: Self) -> None:
+        self.drawn = before.drawn
+
+
+def _umap(flat: Mapping[str, object]) -> bool:
+    return flat["method"] == "umap"
+
+
+_FOLDED = ("dataset", "dims", "neighbors", "min_dist", "metric", "fit", "seed")
+FORM: Form[Explored] = Form(
+    config=ExploreConfig,
+    prefix="explore",
+    state=Explored,
+    params=(one_of("view", VIEWS, VIEWS[0]),),
+    groups=(Group("", ("sets", "encoder", "method", "points", *_FOLDED)),),
+    when=dict.fromkeys(("neighbors", "min_dist", "metric"), _umap),
+    folded=_FOLDED,
+    # Chosen by the page where nobody chose.
+    defaults={"sets": []},
+)
+
+
+def explored(choices: Choices) -> Explored:
+    """This session's settings; where the address changed under the page, what it says, drawn at
+    once."""
+    held = FORM.open()
+    if held.fresh:
+        settle(held, choices)
+        if "sets" in held.address.params:
+            held.show()
+    return held
+
+
+def settle(held: Explored, choices: Choices) -> None:
+    """Put right what a link says of sets, data sets and encoders that are not here; each is
+    noted."""
+    flat = held.flat
+    named = [choices.aliases.get(name, name) for name in flat["sets"]]
+    gone = [name for name in named if name not in choices.explorable]
+    if gone:
+        held.notes.append(
+            f"sets: {', '.join(map(quoted, gone))} not here: saved sets and real splits are in the"
+            " list."
         )
-        encoders = choices.eyes(held.flat["sets"], held.flat["dataset"])
-        if held.flat["encoder"] not in encoders:
-            held.flat["encoder"] = encoders[0]
-        choice(known["encoder"], held, encoders, titles=choices.titles)
-        if held.flat["encoder"] not in ("judge", PIXELS):
-            st.caption(
-                "An encoder that may have guided these images flatters them; the judge never"
-                " guides."
-            )
-        choice(known["method"], held, known["method"].choices, title=known["method"].title)
-        number_of(known["points"], held)
-        with st.expander("More settings"):
-            datasets = ["", *dict.fromkeys(name for name in choices.explorable.values() if name)]
-            if held.flat["dataset"] not in datasets:
-                datasets.append(held.flat["dataset"])
-            choice(known["dataset"], held, datasets, titles={"": "as on the set's card"})
-            number_of(known["dims"], held)
-            if held.flat["method"] == "umap":
-                number_of(known["neighbors"], held)
-                number_of(known["min_dist"], held)
-                choice(known["metric"], held, known["metric"].choices)
-            choice(known["fit"], held, known["fit"].choices, title=known["fit"].title)
-            number_of(known["seed"], held)
+    here = [name for name in dict.fromkeys(named) if name not in gone]
+    flat["sets"] = here or list(choices.first_explored)
+    if flat["dataset"] and flat["dataset"] not in choices.explorable.values():
+        gone_data = f"dataset: {quoted(flat['dataset'])} is not here"
+        held.notes.append(f"{gone_data}, so the one on the set's card is used.")
+        flat["dataset"] = ""
+    encoders = choices.eyes(flat["sets"], flat["dataset"])
+    if flat["encoder"] not in encoders:
+        if flat["encoder"] != held.plain["encoder"]:
+            gone_encoder = f"encoder: {quoted(flat['encoder'])} is not here"
+            held.notes.append(f"{gone_encoder}, so {encoders[0]} is used.")
+        flat["encoder"] = encoders[0]
+    held.start = dict(flat)
+
+
+def close(held: Explored) -> None:
+    """Bring the address in line with what is drawn."""
+    if held.drawn is not None:
+        drawn = Explored(FORM, flat_of(held.drawn), view=held.view)
+        held.address.write(to_link(drawn, always=("sets",)))
+
+
+def draw_form(held: Explored, choices: Choices) -> None:
+    """Controls, and the one button that draws what they say."""
+    own = {
+        "sets": partial(_sets, held, choices),
+        "encoder": partial(_encoder, held, choices),
+        "dataset": partial(_dataset, held, choices),
+    }
+    FORM.draw(held, own)
     _button(held)
+
+
+def _sets(held: Explored, choices: Choices) -> None:
+    def title(name: str) -> str:
+        saved = choices.sets.get(name)
+        return f"{name} ({saved.count:,})" if saved else f"{name} (real)"
+
+    hint = "one to four sets"
+    several(FORM.fields["sets"], held, list(choices.explorable), title=title, placeholder=hint)
+
+
+def _encoder(held: Explored, choices: Choices) -> None:
+    encoders = choices.eyes(held.flat["sets"], held.flat["dataset"])
+    if held.flat["encoder"] not in encoders:
+        held.flat["encoder"] = encoders[0]
+    choice(FORM.fields["encoder"], held, encoders, titles=choices.titles)
+    if held.flat["encoder"] not in ("judge", PIXELS):
+        st.caption(
+            "An encoder that may have guided these images flatters them; the judge never guides."
+        )
+
+
+def _dataset(held: Explored, choices: Choices) -> None:
+    known = dict.fromkeys(name for name in choices.explorable.values() if name)
+    datasets = list(dict.fromkeys(["", *known, held.flat["dataset"]]))
+    choice(FORM.fields["dataset"], held, datasets, titles={"": "as on the set's card"})
 
 
 def _button(held: Explored) -> None:
@@ -57,8 +142,8 @@ def _button(held: Explored) -> None:
         config, wrong = held.config(), ""
     except InputError as error:
         config, wrong = None, str(error)
+    drawn = config is not None and config == held.drawn
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
-        drawn = config is not None and config == held.drawn
         st.button(
             "Show",
             type="primary",
@@ -74,8 +159,3 @@ def _button(held: Explored) -> None:
         st.error("Choose at least one set.")
     elif wrong:
         st.error(f"These settings do not fit together: {wrong}.")
-
-
-def _named(name: str, choices: Choices) -> str:
-    count = choices.sets[name].count if name in choices.sets else 0
-    return f"{name} ({count:,})" if count else f"{name} (real)"

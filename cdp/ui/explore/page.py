@@ -1,5 +1,4 @@
-"""The right column of the Explore page: the chosen view of what is drawn, or what will stand
-here."""
+"""The Explore page: controls on the left, the chosen view of what is drawn on the right."""
 
 from __future__ import annotations
 
@@ -10,9 +9,11 @@ import streamlit as st
 from cdp.config.explore import ExploreConfig
 from cdp.errors import CdpError
 from cdp.ui.explore import keep, mapview, numbers
-from cdp.ui.explore.state import VIEWS, Explored
+from cdp.ui.explore.form import VIEWS, Explored, close, draw_form, explored
 from cdp.ui.kit.ask import ask
-from cdp.ui.kit.choices import Choices
+from cdp.ui.kit.choices import Choices, read_choices
+from cdp.ui.kit.frame import warned
+from cdp.ui.kit.tables import views
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
 
@@ -21,21 +22,32 @@ _DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
 )
 
 
+def explore_page() -> None:
+    """Everything below the title."""
+    choices = read_choices()
+    held = explored(choices)
+    warned(held.notes)
+    left, right = st.columns([4, 11], gap="large")
+    with left:
+        draw_form(held, choices)
+    with right:
+        if held.drawn is None:
+            empty(choices)
+        else:
+            unlabelled(held.drawn, choices)
+            view(held, held.drawn)
+    close(held)
+
+
 def view(held: Explored, config: ExploreConfig) -> None:
     """The view that is chosen; its errors are one sentence where its picture would be."""
     key = f"explore_view_{held.turn}"
-
-    def chosen() -> None:
-        held.view = st.session_state[key]
-
-    st.segmented_control(
+    views(
         "View",
-        VIEWS,
-        default=held.view,
-        required=True,
+        {name: name for name in VIEWS},
+        held.view,
+        lambda name: setattr(held, "view", name),
         key=key,
-        on_change=chosen,
-        label_visibility="collapsed",
     )
     try:
         _DRAW[held.view](config)

@@ -3,7 +3,6 @@ images, and deleting it."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from cdp.data.sets import delete_set, open_set, trash_dir
 from cdp.ui.gallery.entries import Line
 from cdp.ui.kit import markup
 from cdp.ui.kit.attempts import attempt
-from cdp.ui.kit.images import showable
+from cdp.ui.kit.images import grid_png
 from cdp.ui.kit.runlist import Help, state_line
-from cdp.ui.kit.sheet import tile
 from cdp.ui.kit.words import plain
 from cdp.work.records import Run
 
@@ -27,6 +25,8 @@ address."""
 THUMBNAILS = 10
 """Images on a card: the first of every class, then the second, and so on."""
 DELETED = "gallery_deleted"
+GAP = 2
+"""Screen pixels between images."""
 
 
 GENERATE_HELP = Help(
@@ -186,26 +186,7 @@ def _strip(
     if not len(rows):
         return None
     images = np.asarray(samples.image[rows])
-    return grid_png(images, columns, scale=scale_for(samples.image.shape[1:]))
-
-
-def grid_png(image: np.ndarray, columns: int, *, scale: int, gap: int = 2) -> bytes:
-    """Images as one PNG, row by row; gaps and a short last row are transparent, so that it stands
-    on any theme."""
-    from PIL import Image
-
-    shown = showable(image)
-    pixels = np.broadcast_to(shown, (*shown.shape[:3], 3)) if shown.shape[-1] == 1 else shown
-    colour = tile(np.ascontiguousarray(pixels), columns, scale=scale, gap=gap)
-    # Where a tiling of zeros stayed white, there is no image.
-    empty = tile(
-        np.zeros((len(pixels), *pixels.shape[1:3], 1), np.uint8), columns, scale=scale, gap=gap
-    )
-    out = io.BytesIO()
-    Image.fromarray(np.concatenate([colour, 255 - empty], axis=-1)).save(
-        out, "PNG", compress_level=3
-    )
-    return out.getvalue()
+    return _grid(images, columns)
 
 
 def thumbnail_png(samples: SampleSet) -> bytes:
@@ -216,7 +197,12 @@ def thumbnail_png(samples: SampleSet) -> bytes:
         if samples.label is None
         else rows_by_turn(samples.label[:5000], THUMBNAILS)
     )
-    return grid_png(samples.image[rows], 5, scale=scale_for(samples.image.shape[1:]))
+    return _grid(samples.image[rows], 5)
+
+
+def _grid(images: np.ndarray, columns: int) -> bytes:
+    scale = scale_for(images.shape[1:])
+    return grid_png(images, min(columns, len(images)), scale=scale, gap=GAP)
 
 
 def scale_for(shape: Sequence[int], target: int = 56) -> int:

@@ -237,12 +237,12 @@ def use_settings(run_id: str, use: Callable[[], None]) -> None:
         st.rerun()
 
 
-def act(action: Callable[..., object], *args: object) -> None:
-    """What a button does; what went wrong is said on the next draw."""
+def act(action: Callable[..., object], *args: object, failed: str = "") -> None:
+    """What a button does; what went wrong is said on the next draw, after ``failed``."""
     try:
         action(*args)
     except (CdpError, OSError) as error:
-        say_wrong(f"{sentence(error)}.")
+        say_wrong(f"{failed}{sentence(error)}.")
     else:
         forget()
 

@@ -1,67 +1,264 @@
-"""The left column of the Attack lab: which models, which image, which attack."""
+"""The settings of the Attack lab and its left column: which models, which image, which attack."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from cdp.config.fields import Field, fields_of
-from cdp.config.lab import LabConfig
+from cdp.config.fields import quoted
+from cdp.config.knobs import parse
+from cdp.config.lab import REACH, LabConfig, conventional_budget, rounded
+from cdp.tasks.lab_images import load_upload
+from cdp.ui.kit.address import Param, any_text
 from cdp.ui.kit.choices import Classifier
-from cdp.ui.kit.widgets import choice, key_of, number_of
+from cdp.ui.kit.form import Form, Group
+from cdp.ui.kit.settings import Settings
+from cdp.ui.kit.widgets import choice
 from cdp.ui.lab.result import thumbnail
-from cdp.ui.lab.state import Lab, rows_of, true_class
 from cdp.ui.lab.upload import upload
-from cdp.values.types import Split
+from cdp.values.types import DatasetInfo, Split
 
+START = "fashion-mnist"
+START_ROW = 4
+"""The image of a first visit: a shirt, which the shipped robust encoder keeps at the conventional
+budget and the standard one does not."""
+OF_DATASET = ("model", "row", "image", "label", "epsilon", "target")
+"""What means nothing in another data set."""
 TEST, OWN = "Test image", "Upload"
-NONE, ANY = "none", -1
+ANY = -1
 
 
-def models(held: Lab, datasets: Mapping[str, str], models: Mapping[str, Classifier]) -> None:
-    """Data set and models."""
-    known = fields_of(LabConfig)
-    key = key_of("dataset", held)
-    names = list(datasets)
+@dataclass
+class Lab(Settings[LabConfig]):
+    """second: the model beside the first, "" for none; only: the class that the buttons stay in,
+    None for any. uploading: whether the image comes from a person; moves: how often a button chose
+    the row."""
+
+    second: str = ""
+    only: int | None = None
+    uploading: bool = False
+    moves: int = 0
+
+    def open_dataset(self, name: str) -> None:
+        """Begin with another data set, and the models that the page chooses for it."""
+        self.second, self.only, self.uploading = "", None, False
+        self.replace({key: self.plain[key] for key in OF_DATASET} | {"dataset": name})
+
+    def go(self, row: int) -> None:
+        """Show another test image."""
+        self.put("row", row)
+        self.moves += 1
+
+    def budget(self, info: DatasetInfo, models: Mapping[str, Classifier]) -> tuple[float, str]:
+        """What the slider's range is measured in, and how it is called: conventional, else what the
+        first model was trained for, else CIFAR-10's."""
+        norm, first = self.flat["norm"], models.get(self.flat["model"])
+        if info.conventional(norm) is not None:
+            return conventional_budget(info, norm), "conventional"
+        trained = first.trained_for.get(norm) if first else None
+        if trained is not None:
+            return rounded(trained), "trained for"
+        return conventional_budget(info, norm), "after CIFAR-10"
+
+    def attack_on(self, model: str, budget: float) -> LabConfig:
+        """The attack on one model. Raises InputError where the values do not fit together."""
+        epsilon = self.flat["epsilon"]
+        own = {
+            "model": model,
+            "epsilon": budget if epsilon is None else epsilon,
+            "largest": rounded(REACH * budget),
+        }
+        unlabelled = {} if self.flat["image"] else {"label": None}
+        return parse(LabConfig, self.flat | own | unlabelled)
+
+    def set(self, name: str, value: Any, note: str = "") -> None:
+        """Change a value before its control is drawn, which then shows it. note: why."""
+        notes = [*self.notes, note] if note else self.notes
+        if self.flat[name] != value:
+            self.replace({name: value}, notes)
+        self.notes = notes
+
+
+def _class_number(text: str) -> int | None:
+    if text and not (text.isdecimal() and len(text) < 4):
+        raise ValueError("a class number")
+    return int(text) if text else None
+
+
+FORM: Form[Lab] = Form(
+    config=LabConfig,
+    prefix="lab",
+    state=Lab,
+    params=(
+        any_text("second"),
+        Param(
+            "only",
+            None,
+            _class_number,
+            instead="images of every class are shown",
+        ),
+    ),
+    groups=(Group("", ("dataset", "model", "image", "norm", "attack", "target", "steps", "seed")),),
+    # The models are always told, so that a link shows the same ones tomorrow.
+    defaults={"model": ""},
+    when={"target": lambda flat: flat["attack"] == "targeted"},
+    hidden=("largest",),
+)
+
+
+def settle_models(
+    held: Lab, known: Mapping[str, str], models_of: Callable[[str], dict[str, Classifier]]
+) -> dict[str, Classifier]:
+    """Bring data set and models to what is here, if anything is; of those that an address named it
+    is said. known: data sets. Returns the models of the data set."""
+    flat = held.flat
+    if held.fresh:
+        held.uploading = bool(flat["image"])
+        if not held.address.params:
+            flat["row"] = held.start["row"] = START_ROW
+    if flat["dataset"] not in known and known:
+        other = START if START in known else next(iter(known))
+        gone = f"{quoted(flat['dataset'])} is not here or has no classifier, so {other} is used."
+        notes = [*held.notes, f"dataset: {gone}"]
+        held.open_dataset(other)
+        held.notes = notes
+    models = models_of(flat["dataset"])
+    first = next(iter(models), "")
+    if not flat["model"]:
+        held.set("model", first)
+        if not held.second:
+            # Beside it one that was not trained to withstand anything.
+            plain = (name for name, one in models.items() if name != first and not one.trained_for)
+            held.second = next(plain, "")
+    elif flat["model"] not in models:
+        note = f"model: {quoted(flat['model'])} is not here, so {first} is used."
+        held.set("model", first, note)
+    if held.second and held.second not in models:
+        held.notes.append(f"second: {quoted(held.second)} is not here, so one model is shown.")
+        held.second = ""
+    if held.second == flat["model"]:
+        held.second = ""
+    return models
+
+
+def settle_values(held: Lab, split: Split, largest: float) -> None:
+    """Bring image, classes and budget to what the data set has; each that had to change is told."""
+    info, flat = split.info, held.flat
+    last = len(info.classes) - 1
+    for name in ("label", "target"):
+        if flat[name] is not None and flat[name] > last:
+            has = f"{flat[name]} is not a class of {info.title}, which has 0 to {last}"
+            held.set(name, None, f"{name}: {has}, so it is left open.")
+    if held.only is not None and not (np.asarray(split.label) == held.only).any():
+        none = f"there is no test image of class {held.only}"
+        held.notes.append(f"only: {none}, so images of every class are shown.")
+        held.only = None
+    if flat["row"] >= len(split):
+        has = f"{info.title} has {len(split):,} test images here"
+        held.set("row", 0, f"row: {flat['row']:,} is not there, {has}, so row 0 is shown.")
+    if flat["image"] and load_upload(flat["image"], info) is None:
+        held.uploading = False
+        held.set(
+            "image",
+            "",
+            "image: the uploaded image of this link is not on this machine any more, so test image"
+            f" {flat['row']:,} is shown: upload it again.",
+        )
+    if flat["epsilon"] is not None and flat["epsilon"] > largest:
+        held.set(
+            "epsilon",
+            largest,
+            f"epsilon: {flat['epsilon']:g} is beyond {largest:g}, {REACH} times the budget to"
+            f" compare with, so {largest:g} is used.",
+        )
+    if flat["target"] is not None and flat["target"] == true_class(held, split):
+        own = f"target: {info.classes[flat['target']]} is the image's own class, so the likeliest"
+        held.set("target", None, f"{own} other one is taken." if held.fresh else "")
+
+
+def true_class(held: Lab, split: Split) -> int | None:
+    """Of the image shown; None for an upload of which nobody says it."""
+    return held.flat["label"] if held.flat["image"] else int(split.label[held.flat["row"]])
+
+
+def rows_of(label: np.ndarray, only: int | None) -> np.ndarray:
+    """Rows of one class, or all."""
+    return np.arange(len(label)) if only is None else np.flatnonzero(np.asarray(label) == only)
+
+
+def draw_form(
+    held: Lab, datasets: Mapping[str, str], models: Mapping[str, Classifier], split: Split | None
+) -> None:
+    """All controls but the budget, top to bottom; without test images only data set and models."""
+    form = FORM if split else replace(FORM, groups=(Group("", ("dataset", "model")),))
+    own: dict[str, Callable[[], None]] = {
+        "dataset": partial(_dataset, held, datasets),
+        "model": partial(_models, held, models),
+        "norm": partial(_norm, held),
+    }
+    if split:
+        own["image"] = partial(_image, held, split)
+        nothing, true = "the likeliest other class", true_class(held, split)
+        own["target"] = partial(_class, "target", held, split, nothing, leave_out=true)
+    form.draw(held, own)
+
+
+def _dataset(held: Lab, datasets: Mapping[str, str]) -> None:
+    field, key, names = FORM.fields["dataset"], held.key("dataset"), list(datasets)
     st.selectbox(
-        known["dataset"].heading,
+        field.heading,
         names,
         names.index(held.flat["dataset"]) if held.flat["dataset"] in names else None,
         key=key,
-        help=known["dataset"].tooltip,
+        help=field.tooltip,
         format_func=lambda name: datasets.get(name, name),
         placeholder="choose one",
         on_change=lambda: held.open_dataset(st.session_state[key]),
     )
-    if held.flat["model"] not in models:
+
+
+def _models(held: Lab, models: Mapping[str, Classifier]) -> None:
+    first = held.flat["model"]
+    if first not in models:
         return
     titles = {name: one.title for name, one in models.items()}
-    choice(known["model"], held, list(models), titles=titles)
-    others = ["", *(name for name in models if name != held.flat["model"])]
-    second = held.second if held.second in others else ""
-    beside = f"{key_of('second', held)}_{held.flat['model']}"
+    choice(FORM.fields["model"], held, list(models), titles=titles)
+    others = ["", *(name for name in models if name != first)]
+    key = f"{held.key('second')}_{first}"
 
     def chosen() -> None:
-        held.second = st.session_state[beside]
+        held.second = st.session_state[key]
         held.notes = []
 
     st.selectbox(
         "Beside it",
         others,
-        others.index(second or ""),
-        key=beside,
+        others.index(held.second) if held.second in others else 0,
+        key=key,
         on_change=chosen,
-        format_func=lambda name: titles.get(name, NONE),
+        format_func=lambda name: titles.get(name, "none"),
         help="A second model that meets the same image and the same attack.",
     )
 
 
-def image(held: Lab, split: Split) -> None:
+def _norm(held: Lab) -> None:
+    field = FORM.fields["norm"]
+
+    def other() -> None:
+        held.replace({"epsilon": None})  # a budget of one norm means nothing in the other
+
+    choice(field, held, field.choices, title=field.title, after=other)
+
+
+def _image(held: Lab, split: Split) -> None:
     """A test image, or one of a person's own."""
-    key = key_of("source", held)
+    key = held.key("source")
 
     def chosen() -> None:
         held.uploading = st.session_state[key] == OWN
@@ -76,37 +273,12 @@ def image(held: Lab, split: Split) -> None:
         on_change=chosen,
         width="stretch",
     )
-    if held.uploading:
-        upload(held, split.info)
-        if held.flat["image"]:
-            _class(fields_of(LabConfig)["label"], held, split, "what each model says")
-    else:
+    if not held.uploading:
         _test_image(held, split)
-
-
-def attack(held: Lab, split: Split) -> None:
-    """The attack, but for its budget."""
-    known = fields_of(LabConfig)
-    # A budget of one norm means nothing in the other.
-    choice(
-        known["norm"],
-        held,
-        known["norm"].choices,
-        title=known["norm"].title,
-        after=lambda: held.replace({"epsilon": None}),
-    )
-    choice(known["attack"], held, known["attack"].choices, title=known["attack"].title)
-    if held.flat["attack"] == "targeted":
-        _class(
-            known["target"],
-            held,
-            split,
-            "the likeliest other class",
-            leave_out=true_class(held, split),
-        )
-    with st.expander("More settings"):
-        number_of(known["steps"], held)
-        number_of(known["seed"], held)
+        return
+    upload(held, split.info)
+    if held.flat["image"]:
+        _class("label", held, split, "what each model says")
 
 
 def _test_image(held: Lab, split: Split) -> None:
@@ -114,7 +286,7 @@ def _test_image(held: Lab, split: Split) -> None:
     name = split.info.classes[label]
     picture, words = st.columns([2, 3], vertical_alignment="center", gap="small")
     picture.html(thumbnail(np.asarray(split.image[row]), f"Test image {row}: {name}"))
-    key = f"{key_of('row', held)}_{held.moves}"
+    key = f"{held.key('row')}_{held.moves}"
 
     def typed() -> None:
         if st.session_state[key] is not None:
@@ -146,7 +318,7 @@ def _test_image(held: Lab, split: Split) -> None:
 
 def _only(held: Lab, split: Split) -> None:
     """The class that the buttons stay in."""
-    key = key_of("only", held)
+    key = held.key("only")
     options = [ANY, *sorted({int(value) for value in np.unique(split.label)})]
 
     def chosen() -> None:
@@ -177,19 +349,22 @@ def _go(held: Lab, split: Split, step: int) -> None:
 
 
 def _class(
-    field: Field, held: Lab, split: Split, nothing: str, *, leave_out: int | None = None
+    name: str, held: Lab, split: Split, nothing: str, *, leave_out: int | None = None
 ) -> None:
     """One class, or nobody's choice. nothing: what that means."""
-    key = f"{key_of(field.name, held)}_{leave_out}"
-    options = [ANY, *(value for value in range(len(split.info.classes)) if value != leave_out)]
+    field, value = FORM.fields[name], held.flat[name]
+    key = f"{held.key(name)}_{leave_out}"
+    options = [ANY, *(k for k in range(len(split.info.classes)) if k != leave_out)]
+
+    def chosen() -> None:
+        held.put(name, None if st.session_state[key] == ANY else st.session_state[key])
+
     st.selectbox(
         field.heading,
         options,
-        options.index(ANY if held.flat[field.name] is None else held.flat[field.name]),
+        options.index(ANY if value is None else value),
         key=key,
         help=field.tooltip,
-        format_func=lambda value: nothing if value == ANY else split.info.classes[value],
-        on_change=lambda: held.put(
-            field.name, None if st.session_state[key] == ANY else st.session_state[key]
-        ),
+        format_func=lambda k: nothing if k == ANY else split.info.classes[k],
+        on_change=chosen,
     )

@@ -8,8 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from cdp.config.fields import fields_of
-from cdp.config.lab import REACH, LabConfig, budgets, rounded
+from cdp.config.lab import REACH, budgets, rounded
 from cdp.data.registry import load_split
 from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
@@ -18,39 +17,33 @@ from cdp.ui.kit.choices import Classifier, read_choices
 from cdp.ui.kit.frame import warned
 from cdp.ui.kit.widgets import bound
 from cdp.ui.kit.words import plain
-from cdp.ui.lab import form
+from cdp.ui.lab.form import FORM, Lab, draw_form, settle_models, settle_values
 from cdp.ui.lab.result import Question, answered, draw
-from cdp.ui.lab.state import Lab, lab, settle_dataset, settle_models, settle_values, write_url
 from cdp.values.text import NORMS
 from cdp.values.types import Split
 from cdp.work.failures import sentence
 
 
-def lab_view() -> None:
-    """Draw the lab; its settings are kept for the session and told by the address."""
-    held, choices = lab(), read_choices()
+def lab_page() -> None:
+    """Everything below the title."""
+    held, choices = FORM.open(), read_choices()
     known = choices.attackable
-    settle_dataset(held, known)
-    models = choices.classifiers(held.flat["dataset"])
-    settle_models(held, models)
+    models = settle_models(held, known, choices.classifiers)
     split, wrong = _split(held.flat["dataset"])
     budget, called = held.budget(split.info, models) if split else (0.0, "")
     if split:
         settle_values(held, split, rounded(REACH * budget))
     warned(held.notes)
     left, right = st.columns([4, 11], gap="large")
-    with left, st.container(key="lab_form", gap="small"):
-        form.models(held, known, models)
-        if split:
-            form.image(held, split)
-            form.attack(held, split)
+    with left:
+        draw_form(held, known, models, split)
     with right:
         if split is None or not models:
             st.error(plain(wrong)) if wrong else _nothing()
         else:
             with st.container(key="live"):
                 _results(held, models, split, budget, called)
-    write_url(held)
+    FORM.close(held)
 
 
 def _split(dataset: str) -> tuple[Split | None, str]:
@@ -95,7 +88,7 @@ def _results(
     _budget(held, rounded(REACH * budget))
     try:
         names = [name for name in (held.flat["model"], held.second) if name]
-        configs = [held.config(name, budget) for name in names]
+        configs = [held.attack_on(name, budget) for name in names]
         questions = [Question(models[c.model].title, c, subject_of(c)) for c in configs]
         answered(questions)
     except (CdpError, OSError) as error:
@@ -106,7 +99,7 @@ def _results(
 
 def _budget(held: Lab, largest: float) -> None:
     """The slider, over the full width: three hundred steps want the room."""
-    field = fields_of(LabConfig)["epsilon"]
+    field = FORM.fields["epsilon"]
     start = held.start["epsilon"]
     # The same options as long as the control is the same one.
     options = sorted(

@@ -14,11 +14,11 @@ from cdp.config.lab import LabConfig
 from cdp.figures.palette import Sign, named_signs
 from cdp.tasks import lab
 from cdp.ui.kit.ask import ask, take_back, waiting
+from cdp.ui.kit.images import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.markup import Html, heading, image, joined, tag
-from cdp.ui.kit.pictures import gain_of, in_levels, perturbation, png
+from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.words import plain
 from cdp.ui.lab import words
-from cdp.ui.lab.state import Lab
 from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
 from cdp.values.text import NORMS, budget_text, class_name
 from cdp.values.types import DatasetInfo
@@ -89,14 +89,17 @@ def _ask(question: Question, *, search: bool) -> Errand:
         "config": config.model_dump(mode="json") | ({"epsilon": None} if search else {}),
         "search": search,
     }
-    verb = "Smallest budget of" if search else "Attacking"
+    title = f"{'Smallest budget of' if search else 'Attacking'} {question.title}"
     what = f"{subject.weights} {search}"
-    title = f"{verb} {question.title}"
     return ask("lab", settings, title=title, what=what, size=config.steps, of=key)
 
 
 def draw(
-    held: Lab, questions: Sequence[Question], info: DatasetInfo, budget: float, called: str
+    held: Settings[LabConfig],
+    questions: Sequence[Question],
+    info: DatasetInfo,
+    budget: float,
+    called: str,
 ) -> None:
     """Everything below the slider. budget: what its range is measured in, which ``called``
     names."""
@@ -311,7 +314,9 @@ def _ruler(
     return found
 
 
-def _jumps(held: Lab, questions: Sequence[Question], found: dict[str, float | None]) -> None:
+def _jumps(
+    held: Settings[LabConfig], questions: Sequence[Question], found: dict[str, float | None]
+) -> None:
     """The budget set to the smallest that fools a model."""
     with st.container(horizontal=True, gap="small", key="lab_jump"):
         for number, question in enumerate(questions):

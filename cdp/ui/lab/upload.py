@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from cdp.config.lab import LabConfig
 from cdp.errors import CdpError
 from cdp.tasks.lab_images import Upload, form_of, load_upload, read_upload, save_upload
+from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.words import plain
 from cdp.ui.lab.result import thumbnail
-from cdp.ui.lab.state import Lab
 from cdp.values.text import image_size
 from cdp.values.types import DatasetInfo
 from cdp.work.failures import sentence
@@ -30,7 +31,7 @@ class _Brought:
     waiting: Upload | None = None
 
 
-def upload(held: Lab, info: DatasetInfo) -> None:
+def upload(held: Settings[LabConfig], info: DatasetInfo) -> None:
     """The control, and what there is to say of the file in it."""
     key = f"lab_file_{info.name}"
     try:
@@ -57,14 +58,14 @@ def upload(held: Lab, info: DatasetInfo) -> None:
         _ask(held, brought, brought.waiting, wanted)
 
 
-def _taken_away(held: Lab, key: str) -> None:
+def _taken_away(held: Settings[LabConfig], key: str) -> None:
     """A person removed the file."""
     if st.session_state[key] is None:
         st.session_state.pop(_KEY, None)
         held.put("image", "")
 
 
-def _receive(held: Lab, info: DatasetInfo, file: UploadedFile) -> _Brought:
+def _receive(held: Settings[LabConfig], info: DatasetInfo, file: UploadedFile) -> _Brought:
     """A new file: used at once where it fits as it is."""
     held.put("image", "")
     held.put("label", None)
@@ -78,7 +79,7 @@ def _receive(held: Lab, info: DatasetInfo, file: UploadedFile) -> _Brought:
     return _Brought(file.file_id, info.name)
 
 
-def _ask(held: Lab, brought: _Brought, made: Upload, wanted: str) -> None:
+def _ask(held: Settings[LabConfig], brought: _Brought, made: Upload, wanted: str) -> None:
     """Show what the image would become, and let a person decide."""
     st.info(plain(f"The models take {wanted}. To fit, {' and '.join(made.changes)}."))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -86,6 +87,6 @@ def _ask(held: Lab, brought: _Brought, made: Upload, wanted: str) -> None:
         st.button("Use it like this", key="lab_fit", on_click=_use, args=(held, brought, made))
 
 
-def _use(held: Lab, brought: _Brought, made: Upload) -> None:
+def _use(held: Settings[LabConfig], brought: _Brought, made: Upload) -> None:
     brought.waiting = None
     held.put("image", save_upload(made.image))

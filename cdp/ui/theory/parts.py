@@ -12,8 +12,7 @@ import streamlit as st
 
 from cdp.config.theory import TheoryConfig
 from cdp.reports.exports import to_csv
-from cdp.ui.components.chart import packed_chart
-from cdp.ui.components.packing import pack
+from cdp.ui.components.chart import pack, packed_chart
 from cdp.ui.theory.data import kept
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from cdp.figures.curves import QUANTITIES, REACHES, X_AXES, Look, training_curve
 from cdp.figures.palette import Sign
 from cdp.results.history import history_of
 from cdp.results.measured import groups_of
-from cdp.ui.components.chart import load_plotly, packed_chart
-from cdp.ui.components.packing import pack
+from cdp.ui.components.chart import load_plotly, pack, packed_chart
 from cdp.ui.generate.results import to_csv
 from cdp.ui.kit.words import plain
 from cdp.ui.train.look import CurveLook

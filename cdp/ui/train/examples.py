@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cdp.ui.kit.pictures import gain_of, in_levels, perturbation, png
+from cdp.ui.kit.images import gain_of, in_levels, perturbation, png
 from cdp.values.text import class_name
 
 EXAMPLES = "examples.npz"
