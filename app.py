@@ -4,6 +4,7 @@ import streamlit as st
 
 from cdp.ui import STYLE
 from cdp.ui.kit.frame import usable_home
+from cdp.ui.kit.jobs import strip
 
 st.set_page_config(page_title="Contrastive-DP Studio", layout="wide", menu_items={})
 st.html(STYLE)
@@ -23,4 +24,9 @@ chosen = st.navigation(
     position="top",
 )
 usable_home()
-chosen.run()
+jobs = st.container()  # in the same place of every page
+try:
+    chosen.run()
+finally:
+    with jobs:
+        strip()

@@ -54,7 +54,8 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     from cdp.tasks.registry import TASKS
     from cdp.work import worker
     from cdp.work.launch import create, free_name
-    from cdp.work.records import LOG, RESUMABLE, STOP, list_runs
+    from cdp.work.launchers import LOG
+    from cdp.work.records import RESUMABLE, STOP, list_runs
 
     task, net = TASKS["evaluate"], own_network(config.model.removeprefix(CODE))
     unfinished = (

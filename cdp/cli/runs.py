@@ -173,7 +173,8 @@ def logs(
     ] = 40,
 ) -> None:
     """Print the last lines of a run's log."""
-    from cdp.work.records import LOG, get_run
+    from cdp.work.launchers import LOG
+    from cdp.work.records import get_run
 
     found = find(run)
     path = found.folder / LOG

@@ -28,7 +28,8 @@ from cdp.results.reached import BEST_CARD, best_card, reached_of
 from cdp.results.rows import Evaluated, Row, evaluated_of, row_of, wants_card, with_evaluation
 from cdp.work import journal, records
 from cdp.work.journal import JOURNAL
-from cdp.work.records import CONFIG, PROCESS, STATUS, STOP, read_run
+from cdp.work.launchers import PROCESS
+from cdp.work.records import CONFIG, STATUS, STOP, read_run
 
 Stamp = tuple[int, int, int, int] | None
 """Of a file: times of change, size and inode. Another one whenever the file may hold something

@@ -25,9 +25,9 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from cdp import paths
 from cdp.config.knobs import parse
 from cdp.work.failures import sentence
+from cdp.work.launchers import environment
 from cdp.work.session import Progress, Session
 from cdp.work.slots import give_way
 from cdp.work.task import Task
@@ -193,17 +193,13 @@ class Helper:
         """The process, started where there is none."""
         with self._wake:
             if self._process is None or self._process.poll() is not None:
-                search = os.pathsep.join(
-                    part for part in (str(paths.ROOT), os.environ.get("PYTHONPATH")) if part
-                )
-                environment = os.environ | {"CDP_HOME": str(paths.home()), "PYTHONPATH": search}
                 self._process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
                     encoding="utf-8",
-                    env=environment,
+                    env=environment(),
                 )
             return self._process
 

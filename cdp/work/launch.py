@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock
 
 from cdp import paths
@@ -27,18 +23,20 @@ from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
 from cdp.files.atomic import new_folder, read_json, write_json
+from cdp.work.launchers import LAUNCHERS, PROCESS, chosen, launcher_of, process_of
 from cdp.work.records import (
     CONFIG,
-    LOG,
-    PROCESS,
     RESUMABLE,
     STATUS,
     STOP,
+    Run,
+    active_runs,
     get_run,
     list_runs,
     read_run,
 )
 from cdp.work.task import Task
+from cdp.work.ticket import State, Ticket, before
 
 GRACE_SECONDS = 4.0
 """A run that has not stopped by itself after this long is killed, so that every stop is over within
@@ -122,9 +120,10 @@ def stop(run_id: str) -> None:
     run = get_run(run_id)
     if run.over:
         return
+    process = process_of(run.folder)
     (run.folder / STOP).touch()
     # Not a daemon: a command line that ends right after this call still sees the stop through.
-    threading.Thread(target=_see_through, args=(run.folder, run.pid), name=f"stop-{run_id}").start()
+    threading.Thread(target=_see_through, args=(run.folder, process), name=f"stop-{run_id}").start()
 
 
 def delete(run_id: str, tasks: Mapping[str, AnyTask]) -> Path:
@@ -176,41 +175,87 @@ def _mark_queued(folder: Path) -> None:
 
 
 def _start(folder: Path, command: Sequence[str]) -> None:
-    """A process in a session of its own, so that it outlives this one and its children can be
-    stopped with it."""
-    search = os.pathsep.join(
-        part for part in (str(paths.ROOT), os.environ.get("PYTHONPATH")) if part
-    )
-    environment = os.environ | {"CDP_HOME": str(paths.home()), "PYTHONPATH": search}
-    with (folder / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            [*command, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=environment,
-        )
-    with contextlib.suppress(OSError, psutil.Error):  # the worker says so itself as well
-        write_json(
-            folder / PROCESS,
-            {"pid": process.pid, "began": psutil.Process(process.pid).create_time()},
-        )
-    # Collects its exit code whenever it ends, so that no zombie is left while the app lives.
-    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
+    name = chosen()
+    process = LAUNCHERS[name].start(folder, command)
+    with contextlib.suppress(OSError):  # a local worker says so itself as well
+        write_json(folder / PROCESS, process if name == "local" else {"launcher": name} | process)
 
 
-def _see_through(folder: Path, pid: int | None) -> None:
-    """Wait for a run to stop by itself, then end its process group. pid: of its worker; a later one
-    of a resumption is let be."""
+def _see_through(folder: Path, process: Mapping[str, Any]) -> None:
+    """Wait for a run to stop by itself, then end its process; a later one of a resumption is let
+    be."""
     end = time.monotonic() + GRACE_SECONDS
     while folder.exists():
-        run = read_run(folder)
-        if run.over or not (folder / STOP).exists() or (pid is not None and run.pid != pid):
+        now = process_of(folder)
+        later = process and now.get("pid") != process.get("pid")
+        if read_run(folder).over or not (folder / STOP).exists() or later:
             return
-        pid = run.pid
-        if pid is not None and time.monotonic() >= end:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+        process, launcher = now, launcher_of(now)
+        if time.monotonic() >= end and launcher is not None and launcher.alive(process):
+            launcher.kill(process)
             return
         time.sleep(0.1)
+
+
+class RunTicket(Ticket):
+    """A background run as somebody waits for it, as it was when this was made."""
+
+    def __init__(self, run: Run, title: str, waiting_for: str | None = None) -> None:
+        super().__init__(f"{title} {run.name}")
+        self.id, self.run, self.asked, self.started, self.finished = (
+            run.id,
+            run,
+            run.created,
+            run.started,
+            run.ended,
+        )
+        self.state, self.error, self.result = _STATES[run.state], run.error, run.result
+        self._first = waiting_for
+        if run.progress is not None:
+            self.share = run.progress.share
+        if run.over:
+            self._over.set()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """As the run itself says."""
+        running = self.run.state == "running" and self.run.progress is not None
+        return self.run.progress.seconds_left if running and self.run.progress else None
+
+    @property
+    def waiting_for(self) -> str | None:
+        return self._first
+
+    def cancel(self) -> None:
+        """What it finished is kept, and it can be resumed."""
+        stop(self.run.id)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not (run := get_run(self.run.id)).over:
+            if end is not None and time.monotonic() >= end:
+                return False
+            time.sleep(0.1)
+        self.state, self.error, self.result = _STATES[run.state], run.error, run.result
+        self._over.set()
+        return True
+
+
+_STATES: dict[str, State] = {
+    "queued": "queued",
+    "running": "running",
+    "stopping": "stopping",
+    "finished": "done",
+    "stopped": "cancelled",
+    "failed": "failed",
+    "interrupted": "failed",
+}
+
+
+def tickets(tasks: Mapping[str, AnyTask]) -> list[Ticket]:
+    """Those of the background runs that are not over, oldest first."""
+    line: list[Ticket] = []
+    for run in active_runs():
+        title = tasks[run.kind].title if run.kind in tasks else run.kind
+        line.append(RunTicket(run, title, before(line) if run.state == "queued" else None))
+    return line

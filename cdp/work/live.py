@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -59,7 +58,6 @@ class Job(Ticket):
         queue: Queue | None = None,
     ) -> None:
         super().__init__("Generation", expected=expected, queue=queue)
-        self.id = uuid.uuid4().hex[:12]
         self.config, self.compare = config, compare
         self._asked_to_stop = threading.Event()
         self._frames: list[Frame] = []

@@ -2,12 +2,13 @@
 after it died.
 
 config.json    what to do: kind, name, settings; written once by the launcher
-status.json    state, progress, error, notice, result; written by the worker and renewed while it
-lives (by the launcher at a start) process.json   pid and start time of the worker process; written
-by the launcher, and by the worker as it begins stop           asks the worker to stop; its presence
-also tells a stop from a crash afterwards
+status.json    state, progress, error, notice, result; written at a start, then by the worker, which
+               renews it while it lives
+process.json   the worker process, such as its pid and start time; written at a start, and by the
+               worker as it begins
+stop           asks the worker to stop; its presence also tells a stop from a crash afterwards
 log.txt        what the worker printed
-metrics.jsonl  the journal (cdp.work.journal); beside it resources.jsonl and whatever the work keeps
+metrics.jsonl  the journal (cdp.work.journal); beside it resources.jsonl and what the work keeps
 """
 
 from __future__ import annotations
@@ -18,18 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from cdp import paths
 from cdp.config.knobs import Frozen
 from cdp.config.registry import read_config
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import read_json
+from cdp.work.launchers import LOG, PROCESS, launcher_of, process_of
 from cdp.work.session import Progress, read_progress
 
 State = Literal["queued", "running", "stopping", "finished", "failed", "stopped", "interrupted"]
 
-CONFIG, PROCESS, STATUS, STOP, LOG = "config.json", "process.json", "status.json", "stop", "log.txt"
+CONFIG, STATUS, STOP = "config.json", "status.json", "stop"
 RESUMABLE: tuple[State, ...] = ("failed", "stopped", "interrupted")
 ENDS: tuple[State, ...] = ("finished", "failed", "stopped")
 """What a worker's last word can be; whatever else stands in its status was true while its process
@@ -37,9 +37,6 @@ lived."""
 
 _START_SECONDS = 8.0
 """How long Python may take from the launch to the worker's first sign of life."""
-_SAME_START = 2.0
-"""Two readings of one process's start time differ by less than this many seconds; a reused pid's do
-not."""
 _LARGEST = 1e18
 """Beyond this a number in a file is no time."""
 
@@ -109,6 +106,38 @@ def list_runs() -> list[Run]:
     return sorted(there, key=lambda run: (run.created, run.id), reverse=True)
 
 
+_over: dict[Path, tuple[int, int] | None] = {}
+"""Stamps of the status files of runs that were over when this process looked last."""
+
+
+def active_runs() -> list[Run]:
+    """Those that a process works on or that wait, oldest first. One look at a file for each of the
+    others."""
+    active = []
+    try:
+        folders = [entry for entry in paths.runs_dir().iterdir() if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    for folder in folders:
+        stamp = _stamp(folder / STATUS)
+        if stamp is not None and _over.get(folder) == stamp:
+            continue
+        run = read_run(folder)
+        if run.over:
+            _over[folder] = stamp
+        else:
+            active.append(run)
+    return sorted(active, key=lambda run: (run.created, run.id))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
 def read_run(folder: Path) -> Run:
     """What the files of one run and the process table say together."""
     status, record = _read(folder / STATUS), _read(folder / CONFIG)
@@ -169,21 +198,13 @@ def _state(folder: Path, status: dict[str, Any], *, alive: bool) -> State:
 
 
 def _alive(folder: Path) -> tuple[bool, int | None]:
-    """Whether the worker process of this run lives, and its pid. A zombie is dead; so is a stranger
-    with a reused pid."""
-    record = _read(folder / PROCESS)
-    pid, began = record.get("pid"), _number(record.get("began"))
-    if not isinstance(pid, int) or pid <= 0 or began is None:
+    """Whether the worker process of this run lives, and its pid where it is on this machine."""
+    process = process_of(folder)
+    launcher = launcher_of(process)
+    if not process or launcher is None or not launcher.alive(process):
         return False, None
-    try:
-        process = psutil.Process(pid)
-        same = (
-            abs(process.create_time() - began) < _SAME_START
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
-    except (psutil.Error, OverflowError, ValueError):
-        return False, None
-    return same, pid
+    pid = process.get("pid")
+    return True, pid if isinstance(pid, int) else None
 
 
 def _read(path: Path) -> dict[str, Any]:

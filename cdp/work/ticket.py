@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -37,6 +38,7 @@ class Ticket:
     ) -> None:
         """title: for people; expected: seconds it should take; urgent: goes before what is not;
         lasting: goes on where nobody watches it any more."""
+        self.id = uuid.uuid4().hex[:12]
         self.title, self.expected = title, expected
         self.urgent, self.lasting = urgent, lasting
         self.state: State = "queued"
@@ -63,6 +65,11 @@ class Ticket:
     def spent(self) -> float:
         """Seconds since it began; 0 before."""
         return 0.0 if self.began is None else time.monotonic() - self.began
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was asked for."""
+        return time.time() - self.asked
 
     @property
     def progress(self) -> float:

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
 from filelock import FileLock, Timeout
 
 from cdp.errors import Cancelled, CdpError, Halted, InputError
 from cdp.files.atomic import write_json
 from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL
+from cdp.work.launchers import PROCESS, process_of, signature
 from cdp.work.points import SteadyJournal
-from cdp.work.records import PROCESS, STOP, Run, State, read_run
+from cdp.work.records import STOP, Run, State, read_run
 from cdp.work.reporter import Reporter, jsonable
 from cdp.work.resources import RESOURCES, Sampler
 from cdp.work.session import Session
@@ -86,9 +86,11 @@ def main(
 
 def _sign(folder: Path) -> None:
     """Say who works on it. The launcher said so already, unless this was started by hand or its
-    disk was full."""
+    disk was full; what another launcher said stays."""
+    if "launcher" in process_of(folder):
+        return
     try:
-        write_json(folder / PROCESS, {"pid": os.getpid(), "began": psutil.Process().create_time()})
+        write_json(folder / PROCESS, signature(os.getpid()))
     except OSError as error:
         logger.warning("the worker could not write its process id: %s", error)
 

@@ -24,6 +24,7 @@ RELOAD = 10.0
 """Seconds that a new helper process takes to load torch on a busy machine: what has less left is
 let finish, or ending it would cost more than it saves."""
 _RESULTS, _ASKED = "ask_results", "ask_asked"
+LANES = ("maps", "looks", "now")
 T = TypeVar("T")
 
 

@@ -1,0 +1,99 @@
+"""The jobs strip: what runs and what waits, on every page, with a way to cancel it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cdp.config.train import TrainConfig
+from cdp.paths import runs_dir
+from cdp.ui.kit import jobs
+from cdp.work.records import STOP
+from cdp.work.ticket import Queue, Ticket
+from tests.ui.pages import opened, ran, served
+
+
+@pytest.fixture(autouse=True)
+def _world(cdp_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served(monkeypatch)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    """A process that works on nothing."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        yield process.pid
+        process.kill()
+
+
+def running(name: str, pid: int, state: str = "running") -> Path:
+    """The folder of a run that a process works on."""
+    folder = runs_dir() / name
+    folder.mkdir(parents=True)
+    began = psutil.Process(pid).create_time()
+    progress = {
+        "done": 3,
+        "count": 12,
+        "seconds": 3.0,
+        "seconds_left": 9.0,
+        "rate": 1.0,
+        "resumed_from": 0,
+        "unit": "steps",
+    }
+    config = TrainConfig().model_dump(mode="json")
+    for file, content in {
+        "config.json": {"kind": "train", "name": name, "created": time.time(), "config": config},
+        "status.json": {"state": state, "progress": progress, "updated": time.time()},
+        "process.json": {"pid": pid, "began": began},
+    }.items():
+        (folder / file).write_text(json.dumps(content))
+    return folder
+
+
+def rows(app: object) -> str:
+    return " ".join(
+        str(html.body) for html in app.get("html") if 'class="cdp-job' in str(html.body)
+    )  # type: ignore[attr-defined]
+
+
+def test_nothing_is_shown_where_nothing_runs() -> None:
+    app = opened("home")
+    assert rows(app) == ""
+    assert not [button for button in app.button if button.label == "Cancel"]
+
+
+@pytest.mark.parametrize("page", ["home", "gallery"])
+def test_a_run_of_the_background_stands_on_every_page_and_is_cancelled_there(
+    page: str, sleeper: int
+) -> None:
+    folder = running("night", sleeper)
+    app = opened(page)
+    assert "Robust training night" in rows(app) and "25&nbsp;%, 9 s left" in rows(app)
+    (cancel,) = [button for button in app.button if "job_cancel" in str(button.key)]
+    ran(cancel.click())
+    assert (folder / STOP).exists()
+    assert "stopping" in rows(ran(app))
+
+
+def test_what_waits_says_what_for(sleeper: int) -> None:
+    running("first", sleeper)
+    time.sleep(0.01)
+    running("second", sleeper, state="queued")
+    text = rows(opened("home"))
+    assert "Robust training second" in text
+    assert "waits for Robust training first" in text
+
+
+def test_what_is_over_at_once_does_not_flicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue(lambda ticket: None)
+    queue.put(Ticket("Attacking", queue=queue))
+    monkeypatch.setattr(jobs, "side", lambda lane: type("Helper", (), {"queue": queue}))
+    assert jobs.tickets() == []
+    monkeypatch.setattr(jobs, "QUIET_SECONDS", 0.0)
+    assert {ticket.title for ticket in jobs.tickets()} == {"Attacking"}
