@@ -24,12 +24,8 @@ SECONDS = 0.2
 SETTINGS: Mapping[str, dict[str, Any]] = {
     "the page's own settings": {},
     "l_2": {"norm": "l2"},
-    "label noise and correlated noise": {"label_noise": 0.2, "covariance": "correlated"},
-    "l_2, label noise and correlated noise": {
-        "norm": "l2",
-        "label_noise": 0.2,
-        "covariance": "correlated",
-    },
+    "label noise": {"label_noise": 0.2},
+    "l_2, label noise": {"norm": "l2", "label_noise": 0.2},
     "10,000 different coordinates": {"dim": 10_000, "nonzero": 10_000},
 }
 SHOWN = ("curves", "map", "needed", "guided")
@@ -93,23 +89,21 @@ def _moved(
 
 def _made() -> Mapping[str, Callable[[TheoryConfig], go.Figure]]:
     """What a view draws at once; simulated points come after it."""
-    from cdp.figures.theory_curves import accuracy_curves, needed_curve
-    from cdp.figures.theory_guided import guided_mean
-    from cdp.figures.theory_map import accuracy_map
-    from cdp.figures.theory_picture import coordinate_lines, plane
-    from cdp.theory.views import coordinates, curves, guided, heat_map, needed_table, picture
+    from cdp.figures.theory import accuracy_curves, needed_curve
+    from cdp.figures.theory_map import accuracy_map, coordinate_lines
+    from cdp.figures.theory_plane import guided_mean, plane
+    from cdp.theory.geometry import coordinates, picture
+    from cdp.theory.views import curves, guided, heat_map, needed_table
 
     return {
-        "curves": lambda c: accuracy_curves(
-            curves(c, draws=0), n=c.n, at=[None] * 3, learner=c.learner
-        ),
+        "curves": lambda c: accuracy_curves(curves(c), n=c.n, at=[None] * 3, learner=c.learner),
         "map": lambda c: accuracy_map(heat_map(c), title="", note=c.learner),
         "needed": lambda c: needed_curve(needed_table(c), here=c.separation, learner=c.learner),
         "picture": lambda c: plane(picture(c)),
         "coordinates": lambda c: coordinate_lines(
             coordinates(c), epsilon=c.epsilon, norm=c.norm, n=c.n
         ),
-        "guided": lambda c: guided_mean(guided(c), strength=c.strength, points=None, strengths=[]),
+        "guided": lambda c: guided_mean(guided(c), strength=c.strength, points=None),
     }
 
 

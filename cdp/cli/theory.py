@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -27,10 +28,6 @@ LONGEST_NAME, LONGEST_PART = 400, 255
 take."""
 _USES: dict[str, tuple[Callable[[TheoryConfig, View | None], bool], str]] = {
     "strength": (lambda config, view: view == "guided", "--view guided"),
-    "correlation": (
-        lambda config, view: config.covariance == "correlated",
-        "--covariance correlated",
-    ),
     "target": (
         lambda config, view: view in (None, "needed"),
         "--view needed, or for no view at all",
@@ -129,8 +126,7 @@ def _named(name: str) -> str:
 
 
 def _figures(config: TheoryConfig) -> dict[str, Any]:
-    from cdp.theory import best_accuracy, expected, problem_of, synthetic_of
-    from cdp.theory.needed import samples_needed
+    from cdp.theory import best_accuracy, expected, problem_of, samples_needed, synthetic_of
     from cdp.theory.views import lawful
 
     problem, made = problem_of(config), synthetic_of(config)
@@ -138,17 +134,10 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
     value = expected(problem, made, config.n, config.learner)
     if value is not None:
         n = samples_needed(problem, made, config.target, config.learner)
-        needed = {
-            "target": config.target,
-            "n": n,
-            "kind": value.kind,
-            "c_squared_law": lawful(config),
-        }
-    best = best_accuracy(
-        problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm
-    )
+        needed = {"target": config.target, "n": n, "kind": value.kind}
+        needed["c_squared_law"] = lawful(config)
     return {
-        "best": {"value": best, "kind": "exact"},
+        "best": {"value": best_accuracy(problem), "kind": "exact"},
         "angles": _angles(problem, made),
         "expected": _estimate(value),
         "limit": _estimate(expected(problem, made, math.inf, config.learner)),
@@ -160,7 +149,7 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
 def _angles(problem: Problem, made: Synthetic) -> dict[str, float | None]:
     """Degrees to the robust optimum; None where no direction beats guessing, so that there
     is none."""
-    from cdp.theory.settings import beatable, degrees_between, optimum
+    from cdp.theory.model import beatable, degrees_between, optimum
 
     there = beatable(problem)
     return {
@@ -211,22 +200,42 @@ def _interval(found: Interval) -> dict[str, Any]:
 
 
 def _view(config: TheoryConfig, view: View, *, as_json: bool) -> None:
-    from cdp.cli.theory_views import ROWS
-    from cdp.reports.exports import to_csv
-
-    rows = ROWS[view](config)
+    rows = _rows(config, view)
     if as_json:
         # JSON has no infinity: what is without bound (the n of a limit, the width of a band that is
         # the whole plane) is null.
-        print_json(
-            {
-                "config": config.model_dump(mode="json"),
-                "view": view,
-                "rows": [{name: _finite(value) for name, value in row.items()} for row in rows],
-            }
-        )
-    else:
-        print(to_csv(rows), end="")
+        finite = [{name: _finite(value) for name, value in row.items()} for row in rows]
+        print_json({"config": config.model_dump(mode="json"), "view": view, "rows": finite})
+        return
+    from cdp.reports.exports import to_csv
+
+    print(to_csv(rows), end="")
+
+
+def _rows(config: TheoryConfig, view: View) -> Sequence[Mapping[str, Any]]:
+    """The numbers behind a view of the page, computed as there."""
+    from cdp.figures import theory as figures
+    from cdp.figures import theory_map, theory_plane
+    from cdp.tasks.theory import points_of
+    from cdp.theory import geometry, views
+
+    def report(share: float, words: str) -> None:
+        say(f"{words}: {share:.0%}")
+
+    if view == "curves":
+        lines, points = views.curves(config), points_of(config, "curves").get(report)
+        pairs = zip(lines, points, strict=True)
+        return figures.curve_rows([replace(line, simulated=each) for line, each in pairs])
+    if view == "guided":
+        points = points_of(config, "guided").get(report)
+        return theory_plane.guided_rows(views.guided(config), points[0])
+    rows: dict[str, Callable[[], Sequence[Mapping[str, Any]]]] = {
+        "map": lambda: theory_map.map_rows(views.heat_map(config)),
+        "needed": lambda: figures.needed_rows(views.needed_table(config)),
+        "picture": lambda: theory_plane.plane_rows(geometry.picture(config)),
+        "coordinates": lambda: theory_map.coordinate_rows(geometry.coordinates(config)),
+    }
+    return rows[view]()
 
 
 def _finite(value: Any) -> Any:
@@ -234,20 +243,19 @@ def _finite(value: Any) -> Any:
 
 
 def _place(name: str, encoder: str, *, as_json: bool) -> None:
-    from cdp.tasks.theory_images import place
-    from cdp.tasks.theory_words import caveats, place_rows, unplaced
+    from cdp.tasks.theory import caveats, place_of, place_rows
 
-    found = place(name, encoder=encoder, report=lambda share, what: say(what) if what else None)
-    said, rows, reason = caveats(found, encoder), place_rows(found), unplaced(found)
+    place = place_of(name, encoder=encoder).get(lambda share, what: say(what) if what else None)
+    sentences, rows, reason = caveats(place, encoder), place_rows(place), place.unplaced
     if as_json:
         print_json(
             {
                 "set": name,
                 "encoder": encoder,
-                "against": found.against,
+                "against": place.against,
                 "missing": reason,
                 "rows": rows,
-                "caveats": said,
+                "caveats": sentences,
             }
         )
         return
@@ -256,7 +264,7 @@ def _place(name: str, encoder: str, *, as_json: bool) -> None:
             "" if row["low"] is None else f"   95 % interval {row['low']:.4g} to {row['high']:.4g}"
         )
         print(f"{row['figure']:<44}{row['value']:>9.4g}{bounds}")
-    for sentence in [*said, *([f"No place on the map: {reason}."] if reason else [])]:
+    for sentence in [*sentences, *([f"No place on the map: {reason}."] if reason else [])]:
         print(f"- {sentence}")
 
 

@@ -18,13 +18,12 @@ LEARNERS: dict[str, tuple[Learner, ...]] = {
 name."""
 MOST_DIMS, MOST_SAMPLES = 10_000, 10_000_000
 MOST_APART = 40.0
-"""|mu| over sigma: real classes so far apart that nothing is left to learn, and as steep as tables of the l2 integral resolve.
-"""
+"""|mu| over sigma: real classes so far apart that nothing is left to learn."""
 
 
 class TheoryConfig(Frozen):
     """One setting of the Gaussian model: real classes N(y mu, sigma^2 I), synthetic classes N(y m,
-    s^2 Sigma), a budget and a learner."""
+    s^2 I), a budget and a learner."""
 
     norm: Norm = knob("linf", "Norm")
     """Of the attack budget: linf moves every coordinate by at most epsilon, l2 the whole
@@ -52,10 +51,6 @@ class TheoryConfig(Frozen):
     with it."""
     label_noise: float = knob(0.0, "Label noise", ge=0, le=0.5)
     """Share of synthetic labels that are flipped."""
-    covariance: Literal["isotropic", "correlated"] = knob("isotropic", "Covariance", advanced=True)
-    """Of the synthetic noise. Correlated: every two coordinates have the same correlation."""
-    correlation: float = knob(0.1, "Correlation", ge=0, le=0.99, advanced=True)
-    """Between two coordinates of correlated noise."""
     learner: Learner = knob("averaging", "Learner")
     """What is learned from n synthetic samples. linf-threshold soft-thresholds the average at the
     budget; l2-optimal is the average; adversarial-logistic is adversarially trained logistic

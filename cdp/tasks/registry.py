@@ -181,13 +181,13 @@ TASKS: dict[str, Task[Any, Any]] = {
             "theory_points",
             "Training classifiers",
             questions.PointsQuestion,
-            cached=fields("cdp.tasks.theory_points:simulated_of"),
+            cached=fields("cdp.tasks.theory:points_of"),
         ),
         _helper(
             "theory_place",
             "Measuring",
             questions.PlaceQuestion,
-            cached=fields("cdp.tasks.theory_images:place_of"),
+            cached=fields("cdp.tasks.theory:place_of"),
         ),
     )
 }

@@ -4,17 +4,17 @@ sample set says of its quantities.
 numpy only at import; scipy is imported where it is used. The derivation: docs/theory.md.
 """
 
-from cdp.theory.expectation import Estimate, expected
+from cdp.theory.expectation import Estimate, expected, samples_needed
 from cdp.theory.model import (
     Problem,
     Synthetic,
     best_accuracy,
     optimal_direction,
+    problem_of,
     robust_accuracy,
     soft_threshold,
+    synthetic_of,
 )
-from cdp.theory.needed import samples_needed
-from cdp.theory.settings import problem_of, synthetic_of
 from cdp.theory.simulation import simulate
 
 __all__ = [

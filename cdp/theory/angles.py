@@ -1,5 +1,5 @@
 """The angle of a Gaussian vector to a given direction, and what l2 robust accuracy is expected to
-be by it (docs/theory.md, 5).
+be by it, in any dimension (docs/theory.md, 5).
 
 w ~ N(delta a, I): its angle phi to a has a density with one integral in it, and the part of w
 beside a is uniform on a sphere, so any function of the angle between w and a second direction u is
@@ -13,8 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cdp.theory.checks import Floats
-from cdp.theory.mixture import legendre
+from cdp.theory.model import Floats
 
 REACH = 7.0
 """Standard deviations that are integrated over on either side."""
@@ -34,37 +33,33 @@ def direction_expectation(
     """
     from scipy.special import ndtr
 
-    values = np.empty(len(delta))
-    firm = delta > FIRM
-    values[firm] = ndtr(gain * cosine[firm] - toll)
-    soft = np.flatnonzero(~firm)
     if dim == 1:
-        right = ndtr(delta[soft])
-        sign = np.where(cosine[soft] < 0, -1.0, 1.0)
-        values[soft] = right * ndtr(gain * sign - toll) + (1 - right) * ndtr(-gain * sign - toll)
-        return values
-    low, high = window(dim, delta[soft])
-    span = float((high - low).max(initial=0))
-    count = int(np.clip(40 + 20 * span + 4 * gain * span, 44, 1000))
+        right, sign = ndtr(delta), np.where(cosine < 0, -1.0, 1.0)
+        return np.asarray(
+            right * ndtr(gain * sign - toll) + (1 - right) * ndtr(-gain * sign - toll)
+        )
+    # The density depends on delta alone, which the cells of a map share.
+    unique, which = np.unique(np.minimum(delta, FIRM), return_inverse=True)
+    low, high = window(dim, unique)
+    count = nodes(dim, gain)
     omega, omega_weight = aside_nodes(dim, 4 * gain)
-    straight = np.abs(cosine[soft]) > 1 - 1e-15
-    for part, used in ((straight, 1), (~straight, len(omega))):
-        rows = np.flatnonzero(part)
-        block = max(1, _AT_ONCE // (count * used))
-        for start in range(0, len(rows), block):
-            at = rows[start : start + block]
-            phi, mass = angle_density(dim, delta[soft][at], low[at], high[at], count)
-            turn = cosine[soft][at][:, None]
-            if used == 1:
-                value = ndtr(gain * np.cos(phi) * np.sign(turn) - toll)
-            else:
-                level, swing = (
-                    gain * np.cos(phi) * turn - toll,
-                    gain * np.sin(phi) * np.sqrt(1 - turn**2),
-                )
-                value = ndtr(level[..., None] + swing[..., None] * omega) @ omega_weight
-            values[soft[at]] = (mass * value).sum(axis=1)
-    return values
+    phi, mass = angle_density(dim, unique, low, high, count)
+    values = np.empty(len(delta))
+    block = max(1, _AT_ONCE // (count * len(omega)))
+    for start in range(0, len(delta), block):
+        part = slice(start, start + block)
+        at, turn = which[part], cosine[part][:, None]
+        level = gain * np.cos(phi[at]) * turn - toll
+        swing = gain * np.sin(phi[at]) * np.sqrt(np.maximum(1 - turn**2, 0.0))
+        value = ndtr(level[..., None] + swing[..., None] * omega) @ omega_weight
+        values[part] = (mass[at] * value).sum(axis=1)
+    return np.where(delta > FIRM, ndtr(gain * cosine - toll), values)
+
+
+def nodes(dim: int, gain: float) -> int:
+    """How many values of phi an integral takes."""
+    span = min(math.pi, 2 * REACH / math.sqrt(max(dim - 1, 1)))
+    return int(np.clip(40 + 20 * span + 4 * gain * span, 44, 1000))
 
 
 def window(dim: int, delta: Floats) -> tuple[Floats, Floats]:
@@ -85,9 +80,9 @@ def angle_density(
     """
     from scipy.special import gammaln
 
-    nodes, weights = legendre(count)
+    points, weights = _legendre(count)
     half = (high - low)[:, None] / 2
-    phi = low[:, None] + half * (nodes + 1)
+    phi = low[:, None] + half * (points + 1)
     sine = np.sin(phi)
     sphere = (
         math.log(2)
@@ -95,12 +90,8 @@ def angle_density(
         - gammaln((dim - 1) / 2)
         - dim / 2 * math.log(2 * math.pi)
     )
-    log = (
-        sphere
-        + (dim - 2) * np.log(sine)
-        - np.square(delta[:, None] * sine) / 2
-        + log_radial(dim, delta[:, None] * np.cos(phi))
-    )
+    radial = log_radial(dim, delta[:, None] * np.cos(phi))
+    log = sphere + (dim - 2) * np.log(sine) - np.square(delta[:, None] * sine) / 2 + radial
     return phi, np.exp(log) * half * weights
 
 
@@ -111,9 +102,8 @@ def log_radial(dim: int, c: Floats) -> Floats:
     converges exponentially.
     """
     peak = (c + np.sqrt(c**2 + 4 * dim)) / 2
-    peak = np.where(
-        c < 0, dim / np.maximum(peak - c, 1e-300), peak
-    )  # the same root without cancellation
+    # The same root without cancellation.
+    peak = np.where(c < 0, dim / np.maximum(peak - c, 1e-300), peak)
     width = 1 / np.sqrt(peak**2 + dim)
     pace = 0.75 if dim > 30 else 0.35
     ahead = np.arange(0, REACH + 1, pace)
@@ -141,8 +131,13 @@ def aside_nodes(dim: int, steepness: float) -> tuple[Floats, Floats]:
     reach = min(math.pi / 2, REACH / math.sqrt(dim - 2))
     k = np.arange(2.0, min(8 + steepness * reach, 300))
     order = (dim - 3) / 2
-    beside = np.concatenate(
-        [[1 / (2 * (1 + order))], k * (k + 2 * order - 1) / (4 * (k + order) * (k + order - 1))]
-    )
-    nodes, vectors = eigh_tridiagonal(np.zeros(len(beside) + 1), np.sqrt(beside))
-    return nodes, np.square(vectors[0])
+    recurrence = k * (k + 2 * order - 1) / (4 * (k + order) * (k + order - 1))
+    squares = np.concatenate([[1 / (2 * (1 + order))], recurrence])
+    points, vectors = eigh_tridiagonal(np.zeros(len(squares) + 1), np.sqrt(squares))
+    return points, np.square(vectors[0])
+
+
+@lru_cache(maxsize=64)
+def _legendre(count: int) -> tuple[Floats, Floats]:
+    """Gauss-Legendre quadrature on [-1, 1]: nodes and weights (count,)."""
+    return np.polynomial.legendre.leggauss(count)

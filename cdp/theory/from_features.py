@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.theory.checks import Floats, Ints
+from cdp.theory.model import Floats, Ints
 from cdp.values.types import Interval
 
 _GROUPS = 20

@@ -1,11 +1,10 @@
 """Large-d formula for averaged and for soft-thresholded weights, under either budget
 (docs/theory.md, 6).
 
-Given right labels and common factor the coordinates of w are independent, so the two sums that
-robust accuracy depends on, A = sum_i (mu_i w_i - epsilon |w_i|) and Q = sum_i w_i^2, are jointly
-Gaussian for many coordinates. Phi(A / (sigma sqrt(Q))) is then averaged with its argument expanded
-to second order about the means. Asymptotic: exact in the limit of many coordinates that matter
-alike.
+The coordinates of w are independent, so the two sums that robust accuracy depends on, A = sum_i
+(mu_i w_i - epsilon |w_i|) and Q = sum_i w_i^2, are jointly Gaussian for many coordinates. Phi(A /
+(sigma sqrt(Q))) is then averaged with its argument expanded to second order about the means.
+Asymptotic: exact in the limit of many coordinates that matter alike.
 """
 
 from __future__ import annotations
@@ -15,13 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.theory.cases import Cases
-from cdp.theory.checks import Floats
-from cdp.theory.mixture import COARSE, affordable, factor_nodes, label_table
+from cdp.theory.model import Floats, Problem
 
 _AT_ONCE = 1 << 18
-_MOST = 3_000_000
-"""Coordinates of conditional Gaussians that one value may take."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,7 @@ def moments(mean: Floats, spread: Floats, threshold: float) -> Moments:
     h = mean / spread
     if threshold == 0:
         tail, bell = 2 * ndtr(h) - 1, 2 * np.exp(-np.square(h) / 2) / math.sqrt(2 * math.pi)
-        h2 = h * h
-        s2 = spread * spread
+        h2, s2 = h * h, spread * spread
         return Moments(
             mean,
             spread * (bell + h * tail),
@@ -79,96 +73,60 @@ def _beyond(b: Floats) -> list[Floats]:
     from scipy.special import ndtr
 
     bell = np.exp(-np.square(b) / 2) / math.sqrt(2 * math.pi)
-    found = [ndtr(-b), bell - b * ndtr(-b)]
+    powers = [ndtr(-b), bell - b * ndtr(-b)]
     for k in range(2, 5):
-        found.append((k - 1) * found[k - 2] - b * found[k - 1])
-    return [np.maximum(part, 0.0) for part in found]
+        powers.append((k - 1) * powers[k - 2] - b * powers[k - 1])
+    return [np.maximum(power, 0.0) for power in powers]
 
 
-def averaged(cases: Cases, *, threshold: float) -> Floats:
-    """Expected robust accuracy in every case (M,) of the average (threshold 0) or of its soft
-    threshold. n must be finite."""
-    (share, label_weight), (g, factor_weight) = _mixture(cases)
-    shape = (len(cases), share.shape[1], len(g))
-    values = np.empty(math.prod(shape))
-    block = max(1, _AT_ONCE // len(cases.mu))
-    own, common = (
-        math.sqrt(part) * cases.spread for part in (1 - cases.correlation, cases.correlation)
-    )
+def averaged(
+    problem: Problem, basis: Floats, coefficients: Floats, spread: Floats, *, threshold: float
+) -> Floats:
+    """Expected robust accuracy (M,) of w ~ N(coefficients @ basis, spread^2 I) (threshold 0), or of
+    its soft threshold. basis: (B, d); coefficients: (M, B); spread: (M,), above 0."""
+    mu, columns, counts = _alike(problem.mu, basis)
+    values = np.empty(len(coefficients))
+    block = max(1, _AT_ONCE // len(counts))
     for start in range(0, len(values), block):
-        case, label, factor = np.unravel_index(
-            np.arange(start, min(start + block, len(values))), shape
-        )
-        means = (
-            cases.coefficients[case] @ cases.basis * share[case, label, None]
-            + (common[case] * g[factor])[:, None]
-        )
-        values[start : start + block] = _given(cases, means, own[case, None], threshold)
-    return np.asarray(np.einsum("ckg,ck,g->c", values.reshape(shape), label_weight, factor_weight))
+        part = slice(start, start + block)
+        means = coefficients[part] @ columns
+        values[part] = _expected(problem, mu, counts, means, spread[part, None], threshold)
+    return values
 
 
-def nodes(cases: Cases) -> int:
-    """How many conditional Gaussians stand for one case."""
-    (share, _), (g, _) = _mixture(cases)
-    return share.shape[1] * len(g)
+def _alike(mu: Floats, basis: Floats) -> tuple[Floats, Floats, Floats]:
+    """Coordinates that are alike in mu and in every mean are counted, not repeated: mu (G,), basis
+    (B, G), and how many there are of each (G,)."""
+    columns, counts = np.unique(np.vstack([mu, basis]), axis=1, return_counts=True)
+    return columns[0], columns[1:], counts.astype(np.float64)
 
 
-def _mixture(cases: Cases) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """Right labels of every case and the common factor, each with its weights."""
-    moved = 2 * math.sqrt(
-        cases.label_noise
-        * (1 - cases.label_noise)
-        * float(cases.dot(cases.means, cases.means).max())
-        / cases.problem.dim
-    )
-    gain = float(np.linalg.norm(cases.problem.mu)) / cases.problem.sigma
-    labels, factor = (
-        label_table(cases.n, cases.label_noise, moved / cases.noise, gain, COARSE),
-        factor_nodes(cases.correlation, gain, COARSE),
-    )
-    affordable(labels[0].shape[1] * len(factor[0]) * len(cases.mu), _MOST)
-    return labels, factor
-
-
-def _given(cases: Cases, means: Floats, spread: Floats, threshold: float) -> Floats:
-    """Independent coordinates N(means, spread^2): means (M, G), spread (M, 1) -> (M,)."""
+def _expected(
+    problem: Problem, mu: Floats, counts: Floats, means: Floats, spread: Floats, threshold: float
+) -> Floats:
+    """mu, counts: (G,); means: (M, G); spread: (M, 1) -> (M,)."""
     from scipy.special import ndtr
 
-    problem, mu, counts = cases.problem, cases.mu, cases.counts
     flat = problem.epsilon if problem.norm == "linf" else 0.0
     toll = 0.0 if problem.norm == "linf" else problem.epsilon / problem.sigma
     s = moments(means, spread, threshold)
     gain = mu * s.first - flat * s.size
-    mean_a, mean_q = gain @ counts, s.square @ counts
+    a, q = gain @ counts, s.square @ counts
     var_a = (mu**2 * s.square - 2 * mu * flat * s.signed + flat**2 * s.square - gain**2) @ counts
     both = (mu * s.cube - flat * s.size_cube - gain * s.square) @ counts
     var_q = (s.fourth - s.square**2) @ counts
     with np.errstate(divide="ignore", invalid="ignore"):
         none = np.exp(np.log(s.nothing) @ counts) if threshold else np.zeros(len(means))
-        if threshold:
-            mean_a, mean_q, var_a, both, var_q = _given_something(
-                none, mean_a, mean_q, var_a, both, var_q
-            )
-        root = problem.sigma * np.sqrt(mean_q)
-        t = mean_a / root
-        centre = t - both / (2 * root * mean_q) + 3 * t * var_q / (8 * mean_q**2)
-        variance = var_a / root**2 - t * both / (root * mean_q) + t**2 * var_q / (4 * mean_q**2)
+        if threshold:  # the same moments given that w is not 0
+            some, a0, q0 = 1 - none, a, q
+            a, q = a0 / some, q0 / some
+            var_a = (var_a + a0**2) / some - a**2
+            both = (both + a0 * q0) / some - a * q
+            var_q = (var_q + q0**2) / some - q**2
+        root = problem.sigma * np.sqrt(q)
+        t = a / root
+        centre = t - both / (2 * root * q) + 3 * t * var_q / (8 * q**2)
+        variance = var_a / root**2 - t * both / (root * q) + t**2 * var_q / (4 * q**2)
         value = ndtr((centre - toll) / np.sqrt(1 + np.maximum(variance, 0.0)))
-    return np.asarray(
-        np.where(none < 1, none / 2 + (1 - none) * np.nan_to_num(value, nan=0.5), 0.5)
-    )
-
-
-def _given_something(
-    none: Floats, mean_a: Floats, mean_q: Floats, var_a: Floats, both: Floats, var_q: Floats
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """The same moments of the two sums given that w is not 0, whose probability is 1 - none."""
-    some = 1 - none
-    a, q = mean_a / some, mean_q / some
-    return (
-        a,
-        q,
-        (var_a + mean_a**2) / some - a**2,
-        (both + mean_a * mean_q) / some - a * q,
-        (var_q + mean_q**2) / some - q**2,
-    )
+    value = np.nan_to_num(value, nan=0.5)
+    return np.where(none < 1, none / 2 + (1 - none) * value, 0.5)

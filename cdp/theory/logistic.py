@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdp.errors import CdpError, InputError
-from cdp.theory import checks
-from cdp.theory.checks import Floats
+from cdp.theory.model import Floats, norm_name, number, numbers
 
 MOST_CELLS = 10_000_000
 """Samples times coordinates that one training may hold in memory."""
@@ -40,15 +39,13 @@ class Fit:
 def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Fit:
     """z: (n, d) samples times their labels. Raises InputError for senseless or too many numbers,
     CdpError where the tolerance is missed."""
-    rows = checks.numbers("z", z)
+    rows = numbers("z", z)
     if rows.ndim != 2 or not rows.size:
         raise InputError(f"z has shape {rows.shape}: pass samples times labels (n, d)")
-    room(len(rows), rows.shape[1])
-    epsilon, norm, ridge = (
-        checks.budget(epsilon),
-        checks.norm_name(norm),
-        checks.positive("ridge", ridge),
-    )
+    require_room(len(rows), rows.shape[1])
+    norm_name(norm)
+    number("epsilon", epsilon, least=0)
+    number("ridge", ridge, above=0)
     centre = rows.mean(axis=0)
     tolerance = min(TOLERANCE, ridge / 10) * max(1.0, float(np.abs(centre).max()) / 2)
     if (np.abs(centre).max() if norm == "linf" else np.linalg.norm(centre)) <= epsilon:
@@ -69,7 +66,7 @@ def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Fit:
     )
 
 
-def room(n: float, dim: int) -> None:
+def require_room(n: float, dim: int) -> None:
     """Raises InputError where n samples of ``dim`` coordinates are more than one training
     may hold."""
     if n * dim > MOST_CELLS:
@@ -125,7 +122,7 @@ def _split(z: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
             [slope + toll, toll - slope]
         )
 
-    found = minimize(
+    split = minimize(
         value,
         np.zeros(2 * d),
         jac=True,
@@ -133,7 +130,7 @@ def _split(z: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:
         bounds=[(0, None)] * (2 * d),
         options=_options(tolerance),
     )
-    return np.asarray(found.x[:d] - found.x[d:])
+    return np.asarray(split.x[:d] - split.x[d:])
 
 
 def _smooth(z: Floats, centre: Floats, epsilon: float, ridge: float, tolerance: float) -> Floats:

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdp.errors import InputError
-from cdp.theory import checks
-from cdp.theory.checks import Floats
-from cdp.theory.expectation import checked
-from cdp.theory.logistic import fit, room
-from cdp.theory.model import Problem, Synthetic, best_accuracy, margins, soft_threshold
+from cdp.theory.expectation import require_fit
+from cdp.theory.logistic import fit, require_room
+from cdp.theory.model import (
+    Floats,
+    Problem,
+    Synthetic,
+    best_accuracy,
+    margins,
+    sample_count,
+    soft_threshold,
+)
 from cdp.values.types import Interval
 
 if TYPE_CHECKING:
@@ -44,13 +50,7 @@ def simulate(
     Interval.n is the number of draws.
 
     The interval is Student's t. Where nearly all draws are tied (``_tied``) it is widened by a
-    bound that assumes no distribution, for t has next to no width there. Measured for l2, d = 1, mu
-    = m = 2, epsilon = 1/2 over 400 seeds: with 20 to 1,000 draws at n = 1 to 4, t alone holds the
-    exact value in 0.3 % to 95 % of the runs, widened in 94 % at least. By the binomial
-    distribution, whatever share of the draws differs: in 92 % at least (20 to 3,000 draws). Without
-    ties it is the t interval to the last bit, also where draws agree but for rare ones without
-    being equal: at d = 2, correlation 0.9, mu = m = (1.4, 1.4), n = 3 and 200 draws it holds the
-    value in 79 %.
+    bound that assumes no distribution, for t has next to no width there.
 
     n: whole, or math.inf for the limit. ridge: of adversarial-logistic, in units of the synthetic
     noise. Memory does not grow with n, but for adversarial-logistic, which needs the samples: n
@@ -63,26 +63,18 @@ def simulate(
     drawn = weights(
         problem, synthetic, n, learner, draws=draws, seed=seed, ridge=ridge, report=report
     )
-    found = np.concatenate(
-        [
-            margins(w, problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm)
-            for w in drawn
-        ]
-    )
-    values = np.asarray(ndtr(found))
+    scores = np.concatenate([margins(w, problem) for w in drawn])
+    values = np.asarray(ndtr(scores))
     value = float(values.mean())
     half = float(stdtrit(draws - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(draws)
     low, high = value - half, value + half
     if not math.isinf(n):  # in the limit, draws are tied because nothing is left to chance
-        best = best_accuracy(
-            problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm
-        )
-        least, most = _tied(found, best) or (low, high)
+        least, most = _tied(scores, best_accuracy(problem)) or (low, high)
         low, high = min(low, least), max(high, most)
     return Interval(value, max(0.0, low), min(1.0, high), draws)
 
 
-def _tied(found: Floats, best: float) -> tuple[float, float] | None:
+def _tied(scores: Floats, best: float) -> tuple[float, float] | None:
     """Bounds on the mean accuracy where fewer than ten margins (draws,), and fewer than half,
     differ from the most common; None elsewhere.
 
@@ -92,11 +84,11 @@ def _tied(found: Floats, best: float) -> tuple[float, float] | None:
     """
     from scipy.special import betaincinv, ndtr
 
-    kinds, counts = np.unique(found, return_counts=True)
-    common, others = float(ndtr(kinds[counts.argmax()])), int(len(found) - counts.max())
-    if others >= min(_FEW, len(found) / 2):
+    kinds, counts = np.unique(scores, return_counts=True)
+    common, others = float(ndtr(kinds[counts.argmax()])), int(len(scores) - counts.max())
+    if others >= min(_FEW, len(scores) / 2):
         return None
-    p = float(betaincinv(others + 1, len(found) - others, 0.975))
+    p = float(betaincinv(others + 1, len(scores) - others, 0.975))
     return common - p * common, common + p * max(0.0, best - common)
 
 
@@ -112,14 +104,14 @@ def weights(
     report: Callable[[float], None] | None = None,
 ) -> Iterator[Floats]:
     """Blocks (b, d) of learned weights, ``draws`` rows in all. Arguments as in ``simulate``."""
-    checked(problem, synthetic, learner)
+    require_fit(problem, synthetic, learner)
     if not isinstance(draws, int) or draws < 2:
         raise InputError(f"draws is {draws!r}: pass a whole number of 2 or more")
     done = 0
     for block in _blocks(
         problem,
         synthetic,
-        int(min(checks.sample_count(n), _MANY)),
+        int(min(sample_count(n), _MANY)),
         learner,
         draws,
         _generator(seed),
@@ -159,11 +151,8 @@ def _blocks(
 def _averages(synthetic: Synthetic, n: int, rows: int, rng: np.random.Generator) -> Floats:
     """Averages of n samples times labels, (rows, d), by their exact distribution: no sample is
     drawn."""
-    r, tau = synthetic.correlation, synthetic.noise / math.sqrt(n)
     noise = rng.standard_normal((rows, len(synthetic.mean)), dtype=np.float32).astype(np.float64)
-    noise *= tau * math.sqrt(1 - r)
-    if r:
-        noise += tau * math.sqrt(r) * rng.standard_normal((rows, 1))
+    noise *= synthetic.noise / math.sqrt(n)
     if not synthetic.label_noise:
         return np.asarray(noise + synthetic.mean)
     right = 1 - 2 * rng.binomial(n, synthetic.label_noise, rows) / n
@@ -178,7 +167,7 @@ def _trained(
     rng: np.random.Generator,
     ridge: float,
 ) -> Iterator[Floats]:
-    room(n, problem.dim)
+    require_room(n, problem.dim)
     if draws * n * problem.dim > MOST_WORK:
         raise InputError(
             f"draws: {draws} trainings on {n:,} samples of {problem.dim:,} coordinates take too"
@@ -193,9 +182,6 @@ def _trained(
 
 def samples(synthetic: Synthetic, n: int, rng: np.random.Generator) -> Floats:
     """n synthetic samples times their labels, flipped ones included: (n, d)."""
-    r = synthetic.correlation
-    noise = rng.standard_normal((n, len(synthetic.mean))) * (synthetic.noise * math.sqrt(1 - r))
-    if r:
-        noise += synthetic.noise * math.sqrt(r) * rng.standard_normal((n, 1))
+    noise = rng.standard_normal((n, len(synthetic.mean))) * synthetic.noise
     right = np.where(rng.random((n, 1)) < synthetic.label_noise, -1.0, 1.0)
     return np.asarray(noise + right * synthetic.mean)

@@ -1,291 +1,347 @@
-"""The views of the model over n, separation and angle: lines by formula, points by simulation."""
+"""The views of the model over n, separation, angle and guidance strength: lines by formula, points
+by simulation. Numbers for figures and tables, each with the word for how it was computed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from cdp.config.theory import MOST_SAMPLES, Learner, TheoryConfig
 from cdp.errors import InputError
-from cdp.theory.cases import Cases, cases
-from cdp.theory.checks import Floats
-from cdp.theory.effort import fitting
-from cdp.theory.expectation import Kind, expected, expected_cases, kind_of
-from cdp.theory.geometry import coordinates, guided, picture
-from cdp.theory.logistic import MOST_CELLS
-from cdp.theory.model import Problem, best_accuracy
-from cdp.theory.needed import solved
-from cdp.theory.results import Curve, HeatMap, Needed, NeededTable, Points, points_of
-from cdp.theory.settings import (
+from cdp.theory import angles
+from cdp.theory.expectation import (
+    Cases,
+    Kind,
+    expected,
+    expected_cases,
+    kind_of,
+    samples_needed,
+    steepness,
+)
+from cdp.theory.geometry import second_axis
+from cdp.theory.model import (
+    Floats,
     aside,
+    beatable,
+    best_accuracy,
     degrees_between,
     optimum,
     problem_of,
-    synthetic_along,
     synthetic_of,
     turned,
+    unit,
 )
 from cdp.theory.simulation import simulate
 
-__all__ = [
-    "coordinates",
-    "curves",
-    "guided",
-    "heat_map",
-    "needed_table",
-    "picture",
-    "simulated_points",
-    "value_at",
-]
-
 SEPARATIONS = (0.5, 1.0, 2.0)
-"""Multiples of the settings' own separation that curves and tables show where none are asked for.
-"""
-MARKS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-"""Where curves are simulated."""
-_NUMBERS = 2_000_000
-"""Random numbers that the points of all curves together may take, so that a slider is answered at
-once."""
-_SIDES, _STEPS = (41, 31, 21, 15, 11, 9), (85, 57, 43, 29, 22)
-"""Values a side of a map, and along a curve, from finest to coarsest."""
-_TRIES, _TRIES_ALONE = 12, 50
-"""Values that solving for one n takes, about: with a law that says where to look, and without one.
-"""
-_CELLS, _TRAININGS = 600_000, 96
-"""Adversarial training is slower: samples times coordinates of one, and how many for the points of
-all curves together."""
+"""Multiples of the settings' own separation that curves show."""
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+"""Where guided means are simulated."""
+_WORK = 3_000_000
+"""Values of an integrand that a map may take, so that a slider is answered at once."""
 
 
-def curves(
-    config: TheoryConfig, separations: Sequence[float] | None = None, *, draws: int | None = None
-) -> list[Curve]:
-    """Robust accuracy against n from 1 to 10^7 at each separation: a line where there is a formula,
-    and simulated points.
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Simulated robust accuracies with 95 % intervals. at: (P,) samples or strengths; value, low,
+    high: (P,); draws: trainings behind each."""
 
-    separations: None for the settings' own, half and twice it. draws: trainings behind a point;
-    None takes the settings' own or as many as are quick, 0 simulates nothing.
+    at: Floats
+    value: Floats
+    low: Floats
+    high: Floats
+    draws: int
+    kind: Literal["simulated"] = "simulated"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Robust accuracy against n at one separation. n: (N,) samples; value: (N,), None with kind
+    None where there is no formula; limit: at infinitely many samples with its kind, None where
+    unknown; best: what the best classifier of the real problem has; simulated: points, where they
+    are there."""
+
+    separation: float
+    learner: Learner
+    n: Floats
+    value: Floats | None
+    kind: Kind | None
+    limit: float | None
+    limit_kind: Kind | None
+    best: float
+    simulated: Points | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """Robust accuracy over separation and angle at n samples. separations: (S,); angles: (A,)
+    degrees; values: (A, S).
+
+    here, real: (separation, angle) of the settings and of real data themselves.
     """
-    chosen = _separations(config, separations, SEPARATIONS)
-    problem, direction = problem_of(config), turned(problem_of(config), config.angle)
-    steps = fitting(config, _STEPS, lambda count: count * len(chosen))
-    n = np.unique(np.round(np.geomspace(1, MOST_SAMPLES, steps)))
-    best = _best(problem)
-    found = []
-    for number, c in enumerate(chosen):
-        made = synthetic_along(config, direction, problem, c)
-        plain = made.label_noise == 0 and made.correlation == 0
-        value, kind = None, None
-        if kind_of(problem, 1, config.learner, plain=plain):
-            value, kind = expected_cases(
-                _over(config, problem, direction, [c] * len(n), n), config.learner, quick=True
-            )
-        limit = expected(problem, made, math.inf, config.learner, quick=True)
-        points = (
-            None
-            if draws == 0
-            else simulated_points(config, c, draws=draws, shared=len(chosen), stream=number)
-        )
-        found.append(
+
+    separations: Floats
+    angles: Floats
+    values: Floats
+    kind: Kind
+    n: int
+    here: tuple[float, float]
+    real: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Samples for the target at one separation. n: real, None where no n reaches it; law: what the
+    c-squared law says from the settings' own separation, None where that has no n."""
+
+    separation: float
+    n: float | None
+    law: float | None
+
+
+@dataclass(frozen=True)
+class NeededTable:
+    """rows by separation; kind: of their n; limit: robust accuracy at infinitely many samples,
+    which a target has to stay below; lawful: see ``lawful``."""
+
+    rows: tuple[Needed, ...]
+    kind: Kind
+    target: float
+    limit: float
+    lawful: Kind | None
+
+
+@dataclass(frozen=True, eq=False)
+class Guided:
+    """The synthetic mean moved from mu (strength 0) to the optimum's direction (1) and past it, at
+    the same separation.
+
+    strengths, angles (degrees to the optimum; nan where no direction beats guessing), limit
+    (infinitely many samples; nan where unknown, of kind limit_kind): (S,); value: (S,) at n
+    samples, None with kind None where there is no formula; means: (S, 2) in the plane of mu and the
+    optimum; best: what the best classifier has.
+    """
+
+    strengths: Floats
+    angles: Floats
+    value: Floats | None
+    kind: Kind | None
+    limit: Floats
+    limit_kind: Kind | None
+    means: Floats
+    n: int
+    best: float
+
+
+def curves(config: TheoryConfig) -> list[Curve]:
+    """Robust accuracy against n from 1 to 10^7 at half the settings' own separation, at that and at
+    twice it, without points."""
+    problem, n = problem_of(config), np.unique(np.round(np.geomspace(1, MOST_SAMPLES, 57)))
+    kind = kind_of(problem, 1, config.learner, config.label_noise)
+    lines = []
+    for factor in SEPARATIONS:
+        made = synthetic_of(config, separation=config.separation * factor)
+        value = expected_cases(Cases.of(problem, made, n), config.learner)[0] if kind else None
+        limit = expected(problem, made, math.inf, config.learner)
+        lines.append(
             Curve(
-                c,
+                config.separation * factor,
                 config.learner,
                 n,
                 value,
                 kind,
                 limit.value if limit else None,
                 limit.kind if limit else None,
-                points,
-                best,
+                best_accuracy(problem),
             )
         )
-    return found
+    return lines
 
 
-def simulated_points(
-    config: TheoryConfig,
-    separation: float,
-    marks: Sequence[int] = MARKS,
-    *,
-    draws: int | None = None,
-    shared: int = 1,
-    stream: int = 0,
+def curve_points(
+    config: TheoryConfig, factor: float, marks: Sequence[int], *, draws: int
 ) -> Points | None:
-    """Simulated robust accuracy at each n of ``marks`` that has room; None where none has.
-
-    draws: None takes the settings' own, but fewer where they would take long. shared: how many
-    curves have to be answered together; stream: of the random numbers, so that points of different
-    curves are independent.
-    """
-    problem = problem_of(config)
-    made = synthetic_along(config, turned(problem, config.angle), problem, separation)
-    trained = config.learner == "adversarial-logistic"
-    held = [n for n in marks if not trained or n * config.dim <= (MOST_CELLS if draws else _CELLS)]
-    if not held:
-        return None
-    allowed = (_TRAININGS if trained else _NUMBERS // config.dim) // (len(held) * shared)
-    used = draws or max(4, min(config.draws, allowed))
-    found = [
+    """Simulated robust accuracy at each n of ``marks``; None where there are none. factor: of the
+    settings' own separation, one of ``SEPARATIONS``."""
+    made = synthetic_of(config, separation=config.separation * factor)
+    stream = SEPARATIONS.index(factor)
+    values = [
         simulate(
-            problem,
+            problem_of(config),
             made,
             n,
             config.learner,
-            draws=used,
+            draws=draws,
             seed=(config.seed, stream, at),
             ridge=config.ridge,
         )
-        for at, n in enumerate(held)
+        for at, n in enumerate(marks)
     ]
-    return points_of(np.array(held, np.float64), found)
+    if not values:
+        return None
+    value, low, high = np.array([(each.value, each.low, each.high) for each in values]).T
+    return Points(np.asarray(marks, np.float64), value, low, high, draws)
 
 
-def heat_map(config: TheoryConfig, *, size: int | None = None) -> HeatMap:
-    """Robust accuracy at n samples over separation (0.1 to 10, or further to hold the settings'
-    own) and angle (0 to 90 degrees, or 180).
-
-    size: values a side; None for 41, or fewer where each value takes long, so that a slider is
-    answered at once. Raises InputError for adversarial-logistic, which has no formula.
-    """
-    _needs_formula(config.learner, "a map")
+def heat_map(config: TheoryConfig) -> HeatMap:
+    """Robust accuracy over separation (0.1 to 10, and the settings' own) and angle (0 to 90 degrees,
+    or 180); coarser where a value takes long. Raises InputError for adversarial-logistic."""
+    _require_formula(config.learner, "a map")
     problem = problem_of(config)
     low, high = min(0.1, config.separation), max(10.0, config.separation)
-    # Flipped labels take the more the farther classes are apart, and all cells are summed alike.
-    size = size or fitting(
-        config.model_copy(update={"separation": high}), _SIDES, lambda side: side**2
-    )
-    separations = np.geomspace(low, high, size)
-    angles = np.linspace(0, 90 if config.angle <= 90 else 180, size)
+    side = _side(config, math.sqrt(low * high))
+    separations = np.geomspace(low, high, side)
+    degrees = np.linspace(0, 90 if config.angle <= 90 else 180, side)
     if config.dim == 1:
-        angles = np.array([0.0, 180.0])
-    turn = np.deg2rad(np.repeat(angles, size))
-    lengths = np.tile(separations, len(angles)) * _per_separation(config, problem)
-    mixed = np.stack([np.cos(turn), np.sin(turn)], axis=1) * lengths[:, None]
-    many = _cases(config, problem, [optimum(problem), aside(problem)], mixed, float(config.n))
-    values, kind = expected_cases(many, config.learner, quick=True)
-    real = (1.0, degrees_between(problem.mu, optimum(problem)))
-    return HeatMap(
-        separations,
-        angles,
-        values.reshape(len(angles), size),
-        kind,
-        config.n,
-        (config.separation, config.angle),
-        real,
-        _best(problem),
+        degrees = np.array([0.0, 180.0])
+    turn = np.deg2rad(np.repeat(degrees, side))
+    lengths = np.tile(separations, len(degrees)) * config.noise * problem.gain
+    cases = Cases(
+        problem,
+        np.stack([optimum(problem), aside(problem)]),
+        np.stack([np.cos(turn), np.sin(turn)], axis=1) * lengths[:, None],
+        np.full(len(turn), float(config.n)),
+        config.noise,
+        config.label_noise,
     )
+    values, kind = expected_cases(cases, config.learner)
+    real = (1.0, degrees_between(problem.mu, optimum(problem)))
+    here = (config.separation, config.angle)
+    shape = (len(degrees), side)
+    return HeatMap(separations, degrees, values.reshape(shape), kind, config.n, here, real)
 
 
-def needed_table(config: TheoryConfig, separations: Sequence[float] | None = None) -> NeededTable:
-    """Samples that the target takes at each separation, beside what the c-squared law says from the
-    settings' own separation.
-
-    separations: None for eleven from a quarter of the settings' own to eight times it, or every
-    second or fourth of them where each takes long. Raises InputError for adversarial-logistic.
-    """
-    _needs_formula(config.learner, "samples needed")
+def _side(config: TheoryConfig, separation: float) -> int:
+    """How many values a side a map may have, so that a slider is answered at once. separation:
+    where labels are flipped, as steep as on the average over the map."""
     problem = problem_of(config)
-    direction = turned(problem, config.angle)
-    own = synthetic_of(config)
-    tries = _TRIES if lawful(config) else _TRIES_ALONE
-    stride = fitting(config, (1, 2, 4), lambda stride: 11 * tries // stride)
-    anchor = solved(problem, own, config.target, config.learner, quick=True)
-    limit = expected(problem, own, math.inf, config.learner, quick=True)
-    kind = kind_of(problem, 1, config.learner, plain=True)
+    if problem.dim == 1:
+        return 41
+    if kind_of(problem, 1, config.learner, 0.0) == "exact":
+        each = angles.nodes(problem.dim, problem.gain) * len(
+            angles.aside_nodes(problem.dim, 4 * problem.gain)[0]
+        )
+    else:
+        each = 4 * len(np.unique(problem.mu))
+    if config.label_noise:
+        each *= 8 + int(10 * steepness(problem, separation * problem.gain, config.label_noise))
+    return next((side for side in (41, 31, 21, 15) if side**2 * each <= _WORK), 11)
+
+
+def needed_table(config: TheoryConfig) -> NeededTable:
+    """Samples that the target takes at eleven separations from a quarter of the settings' own to
+    eight times it: what the c-squared law says from the settings' own, which is solved for n, and
+    where the law is not exact the solution beside it. Raises InputError for adversarial-logistic.
+    """
+    _require_formula(config.learner, "samples needed")
+    problem, direction = problem_of(config), turned(problem_of(config), config.angle)
+
+    def solved(c: float, law: float | None = None) -> float | None:
+        made = synthetic_of(config, direction, c)
+        return samples_needed(problem, made, config.target, config.learner, near=law)
+
+    anchor = solved(config.separation)
+    limit = expected(problem, synthetic_of(config), math.inf, config.learner)
+    kind = kind_of(problem, 1, config.learner, config.label_noise)
     assert limit is not None and kind is not None  # every learner but adversarial-logistic has both
     rows = []
-    for c in _separations(config, separations, tuple(2.0 ** (k / 2) for k in range(-4, 7, stride))):
-        made = synthetic_along(config, direction, problem, c)
+    for c in (config.separation * 2.0 ** (k / 2) for k in range(-4, 7)):
         law = None if anchor is None else anchor * (config.separation / c) ** 2
-        hint = law if lawful(config) else None
-        n = (
-            anchor
-            if c == config.separation
-            else solved(problem, made, config.target, config.learner, near=hint, quick=True)
+        n = law if lawful(config) == "exact" else solved(c, law if lawful(config) else None)
+        rows.append(Needed(c, n, law))
+    return NeededTable(tuple(rows), kind, config.target, limit.value, lawful(config))
+
+
+def guided(config: TheoryConfig, strengths: Sequence[float] | None = None) -> Guided:
+    """What guidance strength does: the direction of the synthetic mean is (1 - t) mu/|mu| + t
+    optimum/|optimum|, its separation stays.
+
+    strengths: t, by default 0 to 2 with the settings' own among them. The settings' own angle is
+    not used.
+    """
+    usual = np.union1d(np.round(np.linspace(0, 2, 41), 3), [config.strength])
+    chosen = usual if strengths is None else np.asarray(strengths, np.float64)
+    if chosen.ndim != 1 or not chosen.size or not np.isfinite(chosen).all() or (chosen < 0).any():
+        raise InputError("strengths: pass numbers of 0 or more, 0 for mu and 1 for the optimum")
+    problem = problem_of(config)
+    axes = np.stack([unit(problem.mu), second_axis(problem)])
+    directions = np.stack([_guided_direction(config, t) for t in chosen])
+    means = directions @ axes.T * config.separation * config.noise * problem.gain
+    cases = Cases(
+        problem,
+        axes,
+        means,
+        np.full(len(chosen), float(config.n)),
+        config.noise,
+        config.label_noise,
+    )
+    value, kind = None, None
+    if kind_of(problem, config.n, config.learner, config.label_noise):
+        value, kind = expected_cases(cases, config.learner)
+    limit = np.full(len(chosen), math.nan)
+    limit_kind = kind_of(problem, math.inf, config.learner, config.label_noise)
+    if limit_kind:
+        endless = replace(cases, n=np.full(len(chosen), math.inf))
+        limit, limit_kind = expected_cases(endless, config.learner)
+    goal = optimum(problem)
+    far = [degrees_between(each, goal) if beatable(problem) else math.nan for each in directions]
+    return Guided(
+        chosen,
+        np.array(far),
+        value,
+        kind,
+        limit,
+        limit_kind,
+        means,
+        config.n,
+        best_accuracy(problem),
+    )
+
+
+def guided_points(config: TheoryConfig, *, draws: int) -> Points:
+    """Simulated robust accuracy at each of ``STRENGTHS``."""
+    values = [
+        simulate(
+            problem_of(config),
+            synthetic_of(config, _guided_direction(config, t)),
+            config.n,
+            config.learner,
+            draws=draws,
+            seed=(config.seed, 202, at),
+            ridge=config.ridge,
         )
-        rows.append(Needed(c, n, law, kind))
-    return NeededTable(tuple(rows), config.target, limit.value, _best(problem), lawful(config))
+        for at, t in enumerate(STRENGTHS)
+    ]
+    value, low, high = np.array([(each.value, each.low, each.high) for each in values]).T
+    return Points(np.asarray(STRENGTHS), value, low, high, draws)
+
+
+def _guided_direction(config: TheoryConfig, strength: float) -> Floats:
+    problem = problem_of(config)
+    return unit((1 - strength) * unit(problem.mu) + strength * optimum(problem))
 
 
 def value_at(config: TheoryConfig) -> float | None:
-    """Expected robust accuracy for these settings, read off a table as the lines are; None where
-    there is no formula."""
-    problem = problem_of(config)
-    if kind_of(problem, config.n, config.learner, plain=False) is None:
-        return None
-    many = _over(
-        config,
-        problem,
-        turned(problem, config.angle),
-        [config.separation],
-        np.array([float(config.n)]),
-    )
-    return float(expected_cases(many, config.learner, quick=True)[0][0])
+    """Expected robust accuracy for these settings; None where there is no formula."""
+    estimate = expected(problem_of(config), synthetic_of(config), config.n, config.learner)
+    return None if estimate is None else estimate.value
 
 
 def lawful(config: TheoryConfig) -> Kind | None:
     """How the c-squared law holds for these settings: exactly for averages, for many samples under
-    label noise, not for a learner with a threshold of its own."""
+    label noise ("asymptotic"), not for a learner with a threshold of its own (None)."""
     if config.learner in ("averaging", "l2-optimal"):
         return "asymptotic" if config.label_noise else "exact"
     return None
 
 
-def _separations(
-    config: TheoryConfig, given: Sequence[float] | None, multiples: Sequence[float]
-) -> list[float]:
-    if given is None:
-        return [config.separation * factor for factor in multiples]
-    bad = [c for c in given if not (math.isfinite(c) and c > 0)]
-    if bad or not given:
-        raise InputError(f"separations: {bad[0] if bad else 'none'} given: pass numbers above 0")
-    return [float(c) for c in given]
-
-
-def _needs_formula(learner: Learner, what: str) -> None:
+def _require_formula(learner: Learner, what: str) -> None:
     if learner == "adversarial-logistic":
         raise InputError(
             f"learner: adversarial-logistic has no formula for {what}: choose averaging, or look at"
             " its simulated curve"
         )
-
-
-def _over(
-    config: TheoryConfig,
-    problem: Problem,
-    direction: Floats,
-    separations: Sequence[float],
-    n: Floats,
-) -> Cases:
-    lengths = np.asarray(separations, np.float64) * _per_separation(config, problem)
-    return _cases(config, problem, [direction], lengths[:, None], n)
-
-
-def _cases(
-    config: TheoryConfig,
-    problem: Problem,
-    basis: list[Floats],
-    coefficients: Floats,
-    n: Floats | float,
-) -> Cases:
-    made = synthetic_of(config)
-    return cases(
-        problem,
-        basis,
-        coefficients,
-        n,
-        noise=made.noise,
-        label_noise=made.label_noise,
-        correlation=made.correlation,
-    )
-
-
-def _per_separation(config: TheoryConfig, problem: Problem) -> float:
-    return config.noise * float(np.linalg.norm(problem.mu)) / problem.sigma
-
-
-def _best(problem: Problem) -> float:
-    return best_accuracy(
-        problem.mu, sigma=problem.sigma, epsilon=problem.epsilon, norm=problem.norm
-    )

@@ -9,12 +9,10 @@ import json
 from typing import Any, get_args
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from cdp.cli import main
 from cdp.cli.theory import View
-from cdp.config.fields import fields_of
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import best_accuracy, expected, problem_of, samples_needed, simulate, synthetic_of
@@ -64,7 +62,7 @@ def test_the_figures_of_a_setting_are_those_of_the_model() -> None:
     assert value is not None
     assert found["config"] == config.model_dump(mode="json")
     assert found["best"] == {
-        "value": best_accuracy(problem.mu, sigma=1, epsilon=1, norm="l2"),
+        "value": best_accuracy(problem),
         "kind": "exact",
     }
     assert found["expected"] == {"value": value.value, "kind": "exact"}
@@ -217,10 +215,6 @@ def test_mistakes_are_one_sentence(message: str, args: list[str]) -> None:
             ["--view", "map", "--strength", "1.5"],
         ),
         (
-            "--correlation changes nothing here: it is for --covariance correlated",
-            ["--correlation", "0.3"],
-        ),
-        (
             "--target changes nothing here: it is for --view needed, or for no view at all",
             ["--view", "map", "--target", "0.8"],
         ),
@@ -245,7 +239,6 @@ def test_an_option_that_changes_nothing_here_is_noted_and_the_rest_is_done(
     "args",
     [
         ["--view", "guided", "--strength", "1.5"],
-        ["--covariance", "correlated", "--correlation", "0.3"],
         ["--view", "needed", "--target", "0.8"],
         ["--target", "0.8"],
     ],
@@ -299,10 +292,10 @@ def test_trainings_are_counted_on_stderr_and_stdout_stays_one_line() -> None:
 
 
 def test_a_set_without_a_place_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cdp.tasks import theory_words
+    from cdp.tasks.theory import Place
 
     assert figures("--set", "fashion-mnist:test", "--encoder", "pixels")["missing"] == ""
-    monkeypatch.setattr(theory_words, "unplaced", lambda found: f"{found.name} is nowhere")
+    monkeypatch.setattr(Place, "unplaced", property(lambda place: f"{place.name} is nowhere"))
     args = ("--set", "fashion-mnist:test", "--encoder", "pixels")
     assert figures(*args)["missing"] == "fashion-mnist:test is nowhere"
     assert told(*args).endswith("- No place on the map: fashion-mnist:test is nowhere.\n")
@@ -310,11 +303,3 @@ def test_a_set_without_a_place_says_why(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_as_a_process_a_mistake_ends_with_code_two() -> None:
     assert cdp("theory", "--sigma", "-1", code=2).startswith("error: sigma")
-
-
-def test_every_setting_is_an_option_with_its_help() -> None:
-    options = {
-        option.name: option for option in typer.main.get_command(main.app).commands["theory"].params
-    }  # type: ignore[attr-defined]
-    for name, field in fields_of(TheoryConfig).items():
-        assert field.flag in options[name].opts and options[name].help == field.option_help

@@ -14,13 +14,24 @@ import plotly.graph_objects as go
 import pytest
 
 from cdp.config.theory import TheoryConfig
-from cdp.figures.theory import count, decades, samples, share
-from cdp.figures.theory_curves import accuracy_curves, curve_rows, needed_curve, needed_rows
-from cdp.figures.theory_guided import MOVING, guided_mean, guided_rows
-from cdp.figures.theory_map import Placed, accuracy_map, map_rows
-from cdp.figures.theory_picture import coordinate_lines, coordinate_rows, plane, plane_rows
-from cdp.theory import views
-from cdp.theory.results import Curve, HeatMap, Needed, NeededTable, Points
+from cdp.figures.theory import (
+    accuracy_curves,
+    accuracy_text,
+    curve_rows,
+    needed_curve,
+    needed_rows,
+    samples_text,
+)
+from cdp.figures.theory_map import (
+    Placed,
+    accuracy_map,
+    coordinate_lines,
+    coordinate_rows,
+    map_rows,
+)
+from cdp.figures.theory_plane import guided_mean, guided_rows, plane, plane_rows
+from cdp.theory import geometry, views
+from cdp.theory.views import Curve, HeatMap, Needed, NeededTable, Points
 from cdp.values.types import Interval
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])
@@ -110,9 +121,12 @@ def test_rows_of_curves_hold_lines_limit_and_points_with_their_kinds() -> None:
 
 
 def table(**change: Any) -> NeededTable:
-    rows = tuple(Needed(c, 100 / c**2, 100 / c**2, "asymptotic") for c in (0.5, 1.0, 2.0))
+    rows = tuple(Needed(c, 100 / c**2, 100 / c**2) for c in (0.5, 1.0, 2.0))
     return NeededTable(
-        **({"rows": rows, "target": 0.9, "limit": 0.97, "best": 0.98, "lawful": "exact"} | change)
+        **(
+            {"rows": rows, "target": 0.9, "kind": "asymptotic", "limit": 0.97, "lawful": "exact"}
+            | change
+        )
     )
 
 
@@ -131,7 +145,7 @@ def test_samples_needed_are_drawn_beside_the_law_and_the_title_says_how_many_tim
 
 
 def test_a_target_out_of_reach_says_what_endless_samples_give() -> None:
-    rows = tuple(Needed(c, None, None, "exact") for c in (0.5, 1.0, 2.0))
+    rows = tuple(Needed(c, None, None) for c in (0.5, 1.0, 2.0))
     figure = needed_curve(table(rows=rows, limit=0.6), here=1.0, learner="Averaging")
     assert title(figure).startswith("90.0 % is out of reach here: endless samples give 60.0 %")
     assert not figure.data
@@ -145,30 +159,27 @@ def heat(**change: Any) -> HeatMap:
         "n": 500,
         "here": (1.0, 20.0),
         "real": (1.0, 22.0),
-        "best": 0.95,
     }
     return HeatMap(np.array([0.1, 0.5, 1, 10]), np.array([0.0, 45, 90]), **(plain | change))
 
 
 def test_the_map_has_the_accuracies_the_present_settings_and_what_was_placed_on_it() -> None:
     placed = Placed("a <b>set</b>", Interval(1.5, 1.2, 1.9, 300), Interval(30, 20, 45, 300))
-    figure = accuracy_map(heat(), title="A finding", note="Averaging", placed=[placed])
+    figure = accuracy_map(heat(), title="A finding", note="Averaging", placed=placed)
     surface = figure.data[0]
     assert np.allclose(surface.z, 100 * heat().values) and list(surface.x) == [0.1, 0.5, 1, 10]
-    assert (trace(figure, "these settings").x[0], trace(figure, "these settings").y[0]) == (1, 20)
+    mark = trace(accuracy_map(heat(), title="x", note=""), "these settings")
+    assert (mark.x[0], mark.y[0]) == (1, 20)
     spot = trace(figure, "a &lt;b&gt;set&lt;/b&gt;")
     assert np.allclose([spot.error_x.array[0], spot.error_x.arrayminus[0]], [0.4, 0.3])
     assert np.allclose([spot.error_y.array[0], spot.error_y.arrayminus[0]], [15, 10])
     assert "asymptotic in the dimension" in title(figure) and "n = 500" in title(figure)
-    assert [
-        one.name for one in accuracy_map(heat(), title="x", note="", here=False).data if one.name
-    ] == ["real data themselves"]
     assert len(map_rows(heat())) == 12 and map_rows(heat())[-1]["robust [%]"] == 90
 
 
 def test_what_lies_beyond_the_map_widens_it() -> None:
     far = Placed("far", Interval(30, 25, 40, 10), Interval(80, 70, 85, 10))
-    figure = accuracy_map(heat(), title="x", note="", placed=[far])
+    figure = accuracy_map(heat(), title="x", note="", placed=far)
     assert figure.layout.xaxis.range[1] == pytest.approx(math.log10(40))
 
 
@@ -178,7 +189,7 @@ def test_a_map_of_one_value_is_drawn() -> None:
 
 
 def test_the_picture_has_both_classes_of_both_data_and_boundaries_with_their_tubes() -> None:
-    found = views.picture(CONFIG, points=50)
+    found = geometry.picture(CONFIG, points=50)
     figure = plane(found)
     names = [one.name for one in figure.data if one.showlegend is not False]
     assert [name for name in names if name and name.startswith(("real", "synthetic"))] == [
@@ -201,7 +212,7 @@ def test_the_picture_has_both_classes_of_both_data_and_boundaries_with_their_tub
         )
         distance = np.abs(np.array([band.x, band.y], float).T @ boundary.normal)
         assert np.allclose(distance, boundary.half_width)
-    assert share(found.learned.accuracy) in title(figure)
+    assert accuracy_text(found.learned.accuracy) in title(figure)
     rows = plane_rows(found)
     assert {row["kind"] for row in rows if row["what"] == "draw"} == {"simulated"}
     assert {row["kind"] for row in rows if row["what"] != "draw"} == {"exact"}
@@ -209,13 +220,13 @@ def test_the_picture_has_both_classes_of_both_data_and_boundaries_with_their_tub
 
 
 def test_a_picture_where_nothing_beats_guessing_says_so() -> None:
-    found = views.picture(CONFIG.model_copy(update={"epsilon": 50.0}), points=50)
+    found = geometry.picture(CONFIG.model_copy(update={"epsilon": 50.0}), points=50)
     assert found.optimal is None
     assert "no boundary does better than guessing" in title(plane(found))
 
 
 def test_coordinates_are_drawn_at_one_length_and_the_table_has_them_as_they_are() -> None:
-    found = views.coordinates(CONFIG)
+    found = geometry.coordinates(CONFIG)
     figure = coordinate_lines(found, epsilon=CONFIG.epsilon, norm="linf", n=CONFIG.n)
     drawn = np.array(trace(figure, "robust optimum").y)
     assert np.linalg.norm(drawn) == pytest.approx(np.linalg.norm(found.mu))
@@ -226,13 +237,13 @@ def test_coordinates_are_drawn_at_one_length_and_the_table_has_them_as_they_are(
     assert figure.layout.shapes[0].y1 == CONFIG.epsilon
     assert f"{found.synthetic_to_optimum:.0f}° from it" in title(figure)
     assert not coordinate_lines(
-        views.coordinates(CONFIG.model_copy(update={"norm": "l2"})), epsilon=0.2, norm="l2", n=10
+        geometry.coordinates(CONFIG.model_copy(update={"norm": "l2"})), epsilon=0.2, norm="l2", n=10
     ).layout.shapes
 
 
 def test_frames_of_the_guided_mean_move_the_mean_and_nothing_plays_by_itself() -> None:
     found = views.guided(CONFIG)
-    figure = guided_mean(found, strength=0.5, points=None, strengths=())
+    figure = guided_mean(found, strength=0.5, points=None)
     assert len(figure.frames) == len(found.strengths) == len(figure.layout.sliders[0].steps)
     for k in (0, 10, 40):
         assert np.allclose(
@@ -240,9 +251,7 @@ def test_frames_of_the_guided_mean_move_the_mean_and_nothing_plays_by_itself() -
         )
         assert found.value is not None
         assert figure.frames[k].data[2].y[0] == pytest.approx(100 * found.value[k])
-    assert tuple(figure.frames[0].traces) == tuple(
-        range(len(figure.data) - MOVING, len(figure.data))
-    )
+    assert tuple(figure.frames[0].traces) == tuple(range(len(figure.data) - 3, len(figure.data)))
     assert figure.layout.sliders[0].active == 10
     assert figure.data[-2].x[0] == pytest.approx(found.means[10, 0])
     # Pressed by a person only, and without movement between frames.
@@ -254,8 +263,8 @@ def test_frames_of_the_guided_mean_move_the_mean_and_nothing_plays_by_itself() -
         step.args[1]["transition"]["duration"] == 0 for step in figure.layout.sliders[0].steps
     )
     assert "asymptotic" in title(figure) and "Strength 0.5 turns the mean from" in title(figure)
-    assert "past it" in title(guided_mean(found, strength=2.0, points=None, strengths=()))
-    assert title(guided_mean(found, strength=0.0, points=None, strengths=())).startswith(
+    assert "past it" in title(guided_mean(found, strength=2.0, points=None))
+    assert title(guided_mean(found, strength=0.0, points=None)).startswith(
         "Unguided, the mean points"
     )
 
@@ -265,12 +274,12 @@ def test_without_a_formula_guidance_is_drawn_in_the_limit_with_simulated_points(
     found = views.guided(config)
     assert found.value is None
     points = Points(
-        np.full(2, 50.0), np.array([0.6, 0.7]), np.array([0.5, 0.6]), np.array([0.7, 0.8]), 20
+        np.array([0.0, 1.0]), np.array([0.6, 0.7]), np.array([0.5, 0.6]), np.array([0.7, 0.8]), 20
     )
-    figure = guided_mean(found, strength=1.0, points=points, strengths=(0.0, 1.0))
+    figure = guided_mean(found, strength=1.0, points=points)
     assert np.allclose(trace(figure, "in the limit, exact").y, 100 * found.limit)
     assert list(trace(figure, "simulated").y) == [60, 70]
-    rows = guided_rows(found, points, (0.0, 1.0))
+    rows = guided_rows(found, points)
     assert {row["kind"] for row in rows} == {"exact", "simulated"}
     assert [row["n"] for row in rows if row["kind"] == "exact"] == [math.inf] * 41
 
@@ -281,9 +290,9 @@ def test_without_a_formula_guidance_is_drawn_in_the_limit_with_simulated_points(
         lambda: accuracy_curves([curve(simulated=POINTS)], n=10, at=[0.6], learner="x"),
         lambda: needed_curve(table(), here=1.0, learner="x"),
         lambda: accuracy_map(heat(), title="x", note=""),
-        lambda: plane(views.picture(CONFIG, points=20)),
-        lambda: coordinate_lines(views.coordinates(CONFIG), epsilon=0.2, norm="linf", n=10),
-        lambda: guided_mean(views.guided(CONFIG), strength=0.5, points=None, strengths=()),
+        lambda: plane(geometry.picture(CONFIG, points=20)),
+        lambda: coordinate_lines(geometry.coordinates(CONFIG), epsilon=0.2, norm="linf", n=10),
+        lambda: guided_mean(views.guided(CONFIG), strength=0.5, points=None),
     ],
 )
 def test_every_figure_is_valid_json_and_names_the_picture_it_is_saved_as(
@@ -295,26 +304,11 @@ def test_every_figure_is_valid_json_and_names_the_picture_it_is_saved_as(
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
 
 
-@pytest.mark.parametrize(
-    ("n", "said", "on_axis"),
-    [
-        (0.3, "under 1", "0.3"),
-        (1.0, "1", "1"),
-        (1435.4, "1,435", "1.44k"),
-        (2_300_000, "2.3 million", "2.3M"),
-        (math.inf, "endless", "infT"),
-    ],
-)
-def test_numbers_of_samples_are_written_for_people(n: float, said: str, on_axis: str) -> None:
-    assert samples(n) == said
-    if math.isfinite(n):
-        assert count(n) == on_axis
-
-
-def test_ticks_of_a_log_axis_are_powers_of_ten_and_few() -> None:
-    assert decades(1, 10_000) == ([1, 10, 100, 1000, 10_000], ["1", "10", "100", "1k", "10k"])
-    assert len(decades(1e-6, 1e12)[0]) <= 8
-
-
-def test_accuracies_near_their_ends_keep_the_digits_that_tell_them_apart() -> None:
-    assert (share(0.713), share(0.99999), share(1e-6)) == ("71.3 %", "100 %", "0.0001 %")
+def test_numbers_are_written_for_people() -> None:
+    counts = {0.3: "under 1", 1.0: "1", 1435.4: "1,435", 2_300_000: "2.3 million"}
+    assert {n: samples_text(n) for n in counts} == counts
+    # Near their ends accuracies keep the digits that tell them apart.
+    accuracies = {0.713: "71.3 %", 0.99999: "100 %", 1e-6: "0.0001 %"}
+    assert {value: accuracy_text(value) for value in accuracies} == accuracies
+    axis = accuracy_curves([curve()], n=10, at=[0.6], learner="x").layout.xaxis
+    assert axis.ticktext == ("1", "10", "100", "1k")

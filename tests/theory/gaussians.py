@@ -40,14 +40,10 @@ def averages_of_samples(
 ) -> np.ndarray:
     """Averages of n samples times their labels, every sample and every flip drawn: (draws, d)."""
     d = len(made.mean)
-    covariance = made.noise**2 * (
-        (1 - made.correlation) * np.eye(d) + made.correlation * np.ones((d, d))
-    )
-    root = np.linalg.cholesky(covariance)
     y = np.where(rng.random((draws, n, 1)) < 0.5, -1.0, 1.0)
-    x = y * made.mean + rng.standard_normal((draws, n, d)) @ root.T
-    told = np.where(rng.random((draws, n, 1)) < made.label_noise, -y, y)
-    return (told * x).mean(axis=1)
+    x = y * made.mean + made.noise * rng.standard_normal((draws, n, d))
+    given = np.where(rng.random((draws, n, 1)) < made.label_noise, -y, y)
+    return (given * x).mean(axis=1)
 
 
 def accuracy(w: np.ndarray, problem: Problem) -> np.ndarray:

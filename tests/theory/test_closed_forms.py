@@ -93,7 +93,7 @@ def test_many_classifiers_at_once_are_each_alone_and_nothing_learned_is_one_half
         np.testing.assert_allclose(found, alone, rtol=1e-14)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(vectors, norms, budgets, st.floats(-250, 250))
 def test_only_the_direction_of_w_counts(
     pair: tuple[np.ndarray, np.ndarray], norm: str, epsilon: float, exponent: float
@@ -105,7 +105,7 @@ def test_only_the_direction_of_w_counts(
     ) == pytest.approx(plain, abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=33, deadline=None)
 @given(vectors, norms, budgets, st.sampled_from([1e-200, 1e-3, 1e5, 1e200]))
 def test_units_do_not_count(
     pair: tuple[np.ndarray, np.ndarray], norm: str, epsilon: float, unit: float
@@ -117,7 +117,7 @@ def test_units_do_not_count(
     ) == pytest.approx(plain, abs=1e-9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(vectors, norms, budgets, budgets)
 def test_more_budget_never_helps(
     pair: tuple[np.ndarray, np.ndarray], norm: str, first: float, second: float
@@ -130,7 +130,7 @@ def test_more_budget_never_helps(
     assert more <= less + 1e-12
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=33, deadline=None)
 @given(vectors, budgets, st.integers(0, 1000))
 def test_rotating_an_l2_problem_changes_nothing(
     pair: tuple[np.ndarray, np.ndarray], epsilon: float, seed: int

@@ -88,8 +88,6 @@ TABLE: list[tuple[Learner, dict[str, float | str], int]] = [
     ("averaging", {"profile": "equal", "epsilon": 0.1}, 50),
     ("averaging", {"label_noise": 0.2}, 2000),
     ("averaging", {"label_noise": 0.4}, 30),
-    ("averaging", {"covariance": "correlated", "correlation": 0.3}, 500),
-    ("averaging", {"covariance": "correlated", "correlation": 0.05, "label_noise": 0.1}, 100),
     ("linf-threshold", {}, 100),
     ("linf-threshold", {"separation": 2, "angle": 22.5}, 30),
     ("linf-threshold", {"noise": 0.3}, 300),
@@ -106,10 +104,7 @@ def test_the_formula_agrees_with_drawn_weights_where_coordinates_are_many(
     rng = np.random.default_rng(5)
     draws = 10_000
     right = 1 - 2 * rng.binomial(n, made.label_noise, (draws, 1)) / n
-    noise = math.sqrt(1 - made.correlation) * rng.standard_normal((draws, 400)) + math.sqrt(
-        made.correlation
-    ) * rng.standard_normal((draws, 1))
-    w = right * made.mean + made.noise / math.sqrt(n) * noise
+    w = right * made.mean + made.noise / math.sqrt(n) * rng.standard_normal((draws, 400))
     scores = accuracy(soft_threshold(w, asked.epsilon) if learner == "linf-threshold" else w, asked)
     found = expected(asked, made, n, learner)
     assert found is not None and found.kind == "asymptotic"
@@ -163,7 +158,7 @@ def test_a_threshold_that_leaves_nothing_answers_with_one_class() -> None:
         assert found is not None and found.value == pytest.approx(0.5, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.floats(0.05, 4),
     st.floats(1, 4),
@@ -183,7 +178,7 @@ def test_more_separation_never_hurts_at_the_linf_optimum(
     assert values[1] >= values[0] - 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.floats(0.1, 2), st.integers(1, 5), st.integers(1, 10_000), st.floats(0, 90))
 def test_c_times_the_separation_is_worth_c_squared_times_the_samples_under_linf(
     separation: float, c: int, n: int, angle: float

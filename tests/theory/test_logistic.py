@@ -185,8 +185,7 @@ def test_there_is_no_formula_for_few_samples_or_noisy_labels() -> None:
         expected(asked, Synthetic(np.ones(3), 1.0, 0.1), math.inf, "adversarial-logistic") is None
     )
     assert (
-        expected(asked, Synthetic(np.ones(3), 1.0, 0.0, 0.1), math.inf, "adversarial-logistic")
-        is None
+        expected(asked, Synthetic(np.ones(3), 1.0, 0.1), math.inf, "adversarial-logistic") is None
     )
 
 

@@ -21,7 +21,6 @@ SETTINGS: list[dict[str, Any]] = [
     {"learner": "linf-threshold"},
     L2,
     L2 | {"angle": 20, "dim": 3, "nonzero": 2},
-    {"covariance": "correlated", "correlation": 0.2},
 ]
 
 
@@ -46,9 +45,7 @@ def test_the_answer_is_the_first_number_that_reaches_the_target(change: dict[str
         assert value(config, enough - 2) < 0.85
 
 
-@pytest.mark.parametrize(
-    "change", [SETTINGS[0], SETTINGS[1], SETTINGS[3], SETTINGS[4], SETTINGS[5]]
-)
+@pytest.mark.parametrize("change", [SETTINGS[0], SETTINGS[1], SETTINGS[3], SETTINGS[4]])
 @pytest.mark.parametrize("c", [0.25, 2.0, 3.0])
 def test_c_times_the_separation_needs_c_squared_times_fewer(
     change: dict[str, Any], c: float
@@ -111,14 +108,18 @@ def test_a_target_that_chance_reaches_needs_next_to_nothing() -> None:
 
 
 def test_the_table_sets_each_answer_beside_the_law() -> None:
-    config = TheoryConfig(separation=2.0)
-    table = needed_table(config, [0.5, 2.0, 4.0])
-    assert [row.separation for row in table.rows] == [0.5, 2.0, 4.0] and table.lawful == "exact"
+    table = needed_table(TheoryConfig(separation=2.0))
+    assert [row.separation for row in table.rows[::2]] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+    assert table.lawful == "exact" and table.kind == "asymptotic"
     for row in table.rows:
-        assert row.n == pytest.approx(row.law, rel=1e-6) and row.kind == "asymptotic"
-    assert table.limit == pytest.approx(value(config, float("inf")))
-    assert needed_table(config.model_copy(update={"learner": "linf-threshold"})).lawful is None
-    assert needed_table(config.model_copy(update={"label_noise": 0.1})).lawful == "asymptotic"
+        own = TheoryConfig(separation=row.separation)
+        assert row.n == row.law == pytest.approx(needed(own), rel=1e-6)
+    assert table.limit == pytest.approx(value(TheoryConfig(), float("inf")))
+    assert needed_table(TheoryConfig(learner="linf-threshold")).lawful is None
+    noisy = needed_table(TheoryConfig(label_noise=0.1, separation=0.2))
+    assert noisy.lawful == "asymptotic"
+    for row in noisy.rows[::3]:
+        assert row.n == needed(TheoryConfig(label_noise=0.1, separation=row.separation))
 
 
 @pytest.mark.parametrize(
@@ -137,9 +138,3 @@ def test_questions_without_an_answer_are_refused(
     config = TheoryConfig()
     with pytest.raises(InputError, match=message):
         samples_needed(problem_of(config), synthetic_of(config), target, learner)
-
-
-@pytest.mark.parametrize("separations", [[], [0.0], [-1.0], [float("nan")], [float("inf")]])
-def test_separations_that_are_none_are_refused(separations: list[float]) -> None:
-    with pytest.raises(InputError, match="separations"):
-        needed_table(TheoryConfig(), separations)

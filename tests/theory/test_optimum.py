@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm as normal
 
 from cdp.errors import InputError
-from cdp.theory import best_accuracy, optimal_direction, robust_accuracy, soft_threshold
+from cdp.theory import Problem, best_accuracy, optimal_direction, robust_accuracy, soft_threshold
 
 MEANS = st.integers(1, 8).flatmap(
     lambda d: arrays(float, d, elements=st.floats(-3, 3).map(lambda value: round(value, 2)))
@@ -41,7 +41,7 @@ def test_no_search_finds_a_better_direction(norm: str, seed: int) -> None:
         ),
         key=lambda result: result.fun,
     )
-    best = best_accuracy(mu, sigma=0.8, epsilon=epsilon, norm=norm)
+    best = best_accuracy(Problem(mu, 0.8, epsilon, norm))
     assert -found.fun <= best + 1e-12
     assert -found.fun == pytest.approx(best, abs=1e-4)
     assert (
@@ -56,7 +56,7 @@ def test_no_search_finds_a_better_direction(norm: str, seed: int) -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=33, deadline=None)
 @given(MEANS, st.floats(0, 4), st.sampled_from(["linf", "l2"]), st.integers(0, 1000))
 def test_no_random_classifier_beats_the_optimum(
     mu: np.ndarray, epsilon: float, norm: str, seed: int
@@ -64,10 +64,10 @@ def test_no_random_classifier_beats_the_optimum(
     w = np.random.default_rng(seed).standard_normal((200, len(mu)))
     w[::2] *= np.random.default_rng(seed).random(w[::2].shape) < 0.5  # sparse ones too
     values = robust_accuracy(w, mu, sigma=0.5, epsilon=epsilon, norm=norm)
-    assert np.max(values) <= best_accuracy(mu, sigma=0.5, epsilon=epsilon, norm=norm) + 1e-12
+    assert np.max(values) <= best_accuracy(Problem(mu, 0.5, epsilon, norm)) + 1e-12
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=33, deadline=None)
 @given(MEANS, st.floats(0, 4))
 def test_the_linf_optimum_reaches_the_length_of_the_soft_threshold(
     mu: np.ndarray, epsilon: float
@@ -77,16 +77,14 @@ def test_the_linf_optimum_reaches_the_length_of_the_soft_threshold(
     ]
     np.testing.assert_allclose(soft_threshold(mu, epsilon), kept, atol=1e-15)
     expected = normal.cdf(np.linalg.norm(kept) / 0.9)
-    assert best_accuracy(mu, sigma=0.9, epsilon=epsilon, norm="linf") == pytest.approx(
-        expected, abs=1e-12
-    )
+    assert best_accuracy(Problem(mu, 0.9, epsilon, "linf")) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_budget_that_covers_every_coordinate_leaves_answering_with_one_class() -> None:
     mu = np.array([0.3, -0.5, 0.1])
     assert not optimal_direction(mu, epsilon=0.5, norm="linf").any()
-    assert best_accuracy(mu, sigma=1, epsilon=0.5, norm="linf") == 0.5
-    assert best_accuracy(mu, sigma=1, epsilon=9, norm="l2") == 0.5
+    assert best_accuracy(Problem(mu, 1, 0.5, "linf")) == 0.5
+    assert best_accuracy(Problem(mu, 1, 9, "l2")) == 0.5
     assert robust_accuracy(mu, mu, sigma=1, epsilon=9, norm="l2") < 0.5
 
 

@@ -3,24 +3,20 @@ comes after the lines."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 import pytest
-from typer.testing import CliRunner
 
 from cdp import __version__, paths
-from cdp.cli import main
 from cdp.config.fields import fields_of
 from cdp.config.theory import TheoryConfig
 from cdp.ui.kit.ask import side
-from cdp.ui.theory.state import VIEWS
+from cdp.ui.theory.form import VIEWS
 from tests.ui.pages import APP, ran, served
 from tests.ui.theory_app import address, alt, knob, knobs, page, texts
 
@@ -70,11 +66,6 @@ def test_every_view_is_drawn_from_its_link_and_says_how_its_numbers_were_found(
     assert not fold.proto.expanded
 
 
-def test_under_l2_averages_are_exact_and_said_to_be() -> None:
-    assert "(exact)" in alt(page(norm="l2"))
-    assert "solved for n: exact" in alt(page(norm="l2", view="needed"))
-
-
 @pytest.mark.parametrize("view", MODEL)
 def test_moving_a_knob_changes_what_is_drawn_and_the_address_and_the_link_brings_it_back(
     view: str,
@@ -99,8 +90,7 @@ def test_knobs_are_shown_only_where_they_do_something() -> None:
     assert [view for view in MODEL if "n" not in shown[view]] == ["needed"]
     assert [view for view in MODEL if "draws" in shown[view]] == ["curves", "guided"]
     assert [view for view in MODEL if "noise" in shown[view]] == ["picture", "coordinates"]
-    assert not any({"correlation", "ridge"} & names for names in shown.values())
-    assert "correlation" in knobs(page(covariance="correlated"))
+    assert not any("ridge" in names for names in shown.values())
     assert "noise" in knobs(page(learner="linf-threshold"))
     assert "profile" not in knobs(page(nonzero="1"))
     assert {"ridge"} <= knobs(page(learner="adversarial-logistic", view="picture", n="20"))
@@ -108,14 +98,6 @@ def test_knobs_are_shown_only_where_they_do_something() -> None:
 
 def test_what_does_nothing_here_computes_nothing_here() -> None:
     assert alt(page(view="map", target="0.6", strength="1.5", seed="9")) == alt(page(view="map"))
-
-
-def test_every_knob_stands_with_the_label_and_help_that_the_config_gives_it() -> None:
-    app = page(learner="linf-threshold", covariance="correlated")
-    for name in knobs(app):
-        field = fields_of(TheoryConfig)[name]
-        assert knob(app, name).proto.label == field.heading
-        assert knob(app, name).proto.help == field.tooltip
 
 
 def test_another_norm_offers_its_own_learners_and_takes_the_learner_along() -> None:
@@ -145,6 +127,7 @@ def test_a_smaller_dimension_takes_the_informative_coordinates_along() -> None:
         {"targett": "0.5"},
         {"nonzero": "9999"},
         {"label_noise": "0.9"},
+        {"covariance": "correlated"},
         {"n": ""},
     ],
 )
@@ -228,35 +211,13 @@ def test_reference_link_and_command_line_are_in_a_fold() -> None:
     assert reference.startswith(
         f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__}"
     )
-    assert (
-        "norm l2, epsilon 0.25, dim 500," in reference
-        and "ridge" not in reference
-        and "correlation" not in reference
-    )
+    assert "norm l2, epsilon 0.25, dim 500," in reference and "ridge" not in reference
     assert line == "python -m cdp theory --view map --json --norm l2 --n 500"
     params = dict(parse_qsl(link.partition("?")[2]))
     assert set(params) == {*fields_of(TheoryConfig), "view"}
     again = page(**params)
     assert alt(again) == alt(app) and not again.warning
     assert address(again) == address(app)
-
-
-def test_the_command_line_of_the_fold_gives_the_numbers_of_the_page() -> None:
-    app = page(view="needed", dim="40", nonzero="10")
-    app.session_state["theory_numbers_needed"] = True
-    ran(app)
-    words = shlex.split(app.code[-1].value)[3:]
-    told = json.loads(CliRunner().invoke(main.app, words).stdout)
-    shown = app.dataframe[0].value.to_dict("records")
-    assert [row["samples needed"] for row in told["rows"]] == [
-        row["samples needed"] for row in shown
-    ]
-
-
-def test_the_model_is_told_with_its_formulas_and_leads_to_the_derivation() -> None:
-    told = texts(page())
-    assert "S_\\varepsilon" in " ".join(str(one.value) for one in page().markdown)
-    assert "docs/theory.md" in told
 
 
 def test_painting_the_form_imports_neither_torch_nor_charts_nor_scipy() -> None:

@@ -1,137 +1,197 @@
-"""The left column of the Theory page: every knob of the model that does something in the view that
-is shown."""
+"""The settings of the Theory page: how they are grouped, which of them do something in which view,
+and how others follow one that is moved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from cdp.config.fields import Field, fields_of
-from cdp.config.theory import LEARNERS, TheoryConfig
-from cdp.config.titles import TITLES
-from cdp.ui.kit.widgets import bound, choice, number_of, on_ladder
-from cdp.ui.theory.state import PLAIN, Theory
+from cdp import __version__
+from cdp.config.fields import fields_of, written
+from cdp.config.theory import LEARNERS, MOST_APART, TheoryConfig
+from cdp.ui.kit.address import any_text, one_of
+from cdp.ui.kit.form import Form, Group
+from cdp.ui.kit.settings import Settings
+from cdp.ui.kit.widgets import bound, choice, on_ladder
 
-GROUPS = {
-    "Real classes and attack": ("norm", "epsilon", "dim", "nonzero", "profile", "size", "sigma"),
-    "Synthetic classes": ("separation", "angle", "strength", "label_noise"),
-    "Learner": ("learner", "n", "target"),
+VIEWS = {
+    "curves": "Accuracy",
+    "map": "Map",
+    "needed": "Samples needed",
+    "picture": "Picture",
+    "coordinates": "Coordinates",
+    "guided": "Guide the mean",
+    "images": "Images",
 }
-ADVANCED = ("noise", "covariance", "correlation", "ridge", "draws", "seed")
-RATIOS = ("epsilon", "dim", "nonzero", "size", "sigma", "separation", "noise", "ridge", "n")
-"""Felt in ratios, so the steps of their sliders are."""
+IMAGES = "images"
 AVERAGES, TRAINED = ("averaging", "l2-optimal"), "adversarial-logistic"
+Flat = Mapping[str, Any]
 
 
-def form(held: Theory) -> None:
-    """All controls, top to bottom."""
-    with st.container(key="theory_form", gap="small"):
-        for number, (title, names) in enumerate(GROUPS.items()):
-            with st.container(key=f"theory_group_{number}", gap="xsmall"):
-                st.subheader(title, anchor=False)
-                for name in names:
-                    _control(name, held)
-        _advanced(held)
+@dataclass
+class Theory(Settings[TheoryConfig]):
+    """view: of ``VIEWS``; chosen, encoder: the sample set on the map and the encoder that sees it,
+    "" for the page's own choice."""
+
+    view: str = "curves"
+    chosen: str = ""
+    encoder: str = ""
+
+    def put(self, name: str, value: Any) -> None:
+        """One control moved; others that would not fit any more follow, which is said."""
+        super().put(name, value)
+        flat, notes = fitted(self.flat)
+        if notes:
+            self.replace(flat, notes)
 
 
-def relevant(name: str, flat: Mapping[str, Any], view: str) -> bool:
-    """Whether a knob does anything in this view under these settings; those that do not are not
-    shown."""
+def counts(name: str, flat: Flat) -> bool:
+    """Whether a setting does anything in any view under the others."""
+    rules = {"profile": flat["nonzero"] > 1, "ridge": flat["learner"] == TRAINED}
+    return rules.get(name, True)
+
+
+def relevant(name: str, flat: Flat, view: str) -> bool:
+    """Whether a setting does anything in this view; those that do not are not shown."""
     rules = {
-        "separation": view != "images",
-        "angle": view not in ("guided", "images"),
+        "separation": view != IMAGES,
+        "angle": view not in ("guided", IMAGES),
         "strength": view == "guided",
         "target": view == "needed",
         "n": view != "needed",
         # An average at the same separation has the same direction whatever its scale.
         "noise": view in ("picture", "coordinates") or flat["learner"] not in AVERAGES,
         "draws": view in ("curves", "guided") and flat["learner"] != TRAINED,
-        "seed": view not in ("map", "needed", "images"),
+        "seed": view not in ("map", "needed", IMAGES),
     }
     return rules.get(name, True) and counts(name, flat)
 
 
-def counts(name: str, flat: Mapping[str, Any]) -> bool:
-    """Whether a knob does anything under these settings in any view."""
-    rules = {
-        "profile": flat["nonzero"] > 1,
-        "correlation": flat["covariance"] == "correlated",
-        "ridge": flat["learner"] == TRAINED,
-    }
-    return rules.get(name, True)
+FORM: Form[Theory] = Form(
+    config=TheoryConfig,
+    prefix="theory",
+    state=Theory,
+    groups=(
+        Group(
+            "Real classes and attack",
+            ("norm", "epsilon", "dim", "nonzero", "profile", "size", "sigma"),
+        ),
+        Group("Synthetic classes", ("separation", "angle", "strength", "label_noise", "noise")),
+        Group("Learner", ("learner", "n", "target", "ridge", "draws", "seed")),
+    ),
+    params=(
+        one_of("view", VIEWS, "curves"),
+        any_text("set", attribute="chosen"),
+        any_text("encoder"),
+    ),
+    ratios=("epsilon", "dim", "size", "sigma", "separation", "noise", "ridge", "n"),
+)
 
 
-def _control(name: str, held: Theory) -> None:
-    if not relevant(name, held.flat, held.view):
-        return
-    field = fields_of(TheoryConfig)[name]
-    if name == "learner":
-        choice(field, held, LEARNERS[held.flat["norm"]], titles=TITLES)
-    elif field.kind == "choice":
-        choice(field, held, field.choices, title=field.title)
-    elif name == "angle":
-        _angle(field, held)
-    elif name in RATIOS:
-        _ratio(field, held)
-    elif field.low_open:
-        _share(field, held)
-    else:
-        number_of(field, held)
+def theory() -> Theory:
+    """This session's settings; where the address changed under the page, what it says."""
+    settings = FORM.open()
+    if settings.fresh:
+        flat, notes = fitted(settings.flat)
+        if notes:
+            settings.replace(flat, [*settings.notes, *notes])
+    return settings
 
 
-def _ratio(field: Field, held: Theory) -> None:
-    """A slider whose steps are even in ratio."""
-    on_ladder(field, held, most=held.flat["dim"] if field.name == "nonzero" else None)
+def draw(settings: Theory) -> None:
+    """All controls that do something in the view, top to bottom."""
+    view, fields = settings.view, fields_of(TheoryConfig)
+    rules = {name: lambda flat, name=name: relevant(name, flat, view) for name in fields}
+    replace(FORM, when=rules).draw(
+        settings,
+        {
+            "learner": lambda: choice(fields["learner"], settings, LEARNERS[settings.flat["norm"]]),
+            "nonzero": lambda: on_ladder(fields["nonzero"], settings, most=settings.flat["dim"]),
+            "angle": lambda: _angle(settings),
+        },
+    )
 
 
-def _angle(field: Field, held: Theory) -> None:
+def _angle(settings: Theory) -> None:
     """Degrees, whole ones; in one dimension there are two."""
-    value = float(held.flat["angle"])
-    if held.flat["dim"] == 1:
+    field, value = fields_of(TheoryConfig)["angle"], float(settings.flat["angle"])
+    common: dict[str, Any] = {"help": field.tooltip} | bound(field, settings)
+    if settings.flat["dim"] == 1:
         st.segmented_control(
             field.heading,
             [0.0, 180.0],
             default=value,
             required=True,
             format_func=lambda v: f"{v:g}",
-            help=field.tooltip,
             width="stretch",
-            **bound(field, held),
+            **common,
         )
         return
-    st.slider(
-        field.heading,
-        field.low,
-        field.high,
-        value,
-        step=1.0,
-        format="%g",
-        help=field.tooltip,
-        **bound(field, held),
+    st.slider(field.heading, field.low, field.high, value, step=1.0, format="%g", **common)
+
+
+def settled(config: TheoryConfig, view: str) -> TheoryConfig:
+    """The same with settings at their defaults that do nothing in this view, so that moving them
+    computes nothing."""
+    flat, plain = config.model_dump(mode="json"), FORM.plain()
+    idle = {name: plain[name] for name in flat if not relevant(name, flat, view)}
+    return config.model_copy(update=idle)
+
+
+def fitted(flat: Flat) -> tuple[dict[str, Any], list[str]]:
+    """The values with those put right that do not fit the others, and a sentence for each."""
+    values, notes = dict(flat), []
+    if values["nonzero"] > values["dim"]:
+        notes.append(
+            f"nonzero: {values['nonzero']:,} informative coordinates do not fit into"
+            f" {values['dim']:,}, so {values['dim']:,} are informative."
+        )
+        values["nonzero"] = values["dim"]
+    if values["size"] > MOST_APART * values["sigma"]:
+        values["size"] = MOST_APART * values["sigma"]
+        notes.append(
+            f"size: |mu| is at most {MOST_APART:g} times sigma, so it became"
+            f" {written(values['size'])}."
+        )
+    if values["dim"] == 1 and values["angle"] not in (0, 180):
+        notes.append(
+            f"angle: in one dimension it is 0 or 180 degrees, so {written(values['angle'])}"
+            " became 0."
+        )
+        values["angle"] = 0.0
+    fitting = LEARNERS[values["norm"]]
+    if values["learner"] not in fitting:
+        other = "l2-optimal" if values["learner"] == "linf-threshold" else fitting[0]
+        notes.append(
+            f"learner: under {values['norm']} there are {', '.join(fitting)}, so"
+            f" {values['learner']} became {other}."
+        )
+        values["learner"] = other
+    return values, notes
+
+
+def reference(config: TheoryConfig) -> str:
+    """One sentence with the program, its version and every setting that counts under the others."""
+    flat = config.model_dump(mode="json")
+    values = ", ".join(
+        f"{name.replace('_', ' ')} {written(value)}"
+        for name, value in flat.items()
+        if counts(name, flat)
+    )
+    return (
+        f"Gaussian model for class distinguishability, Contrastive-DP Studio {__version__}"
+        f" (docs/theory.md): {values}."
     )
 
 
-def _share(field: Field, held: Theory) -> None:
-    """A share that excludes its ends, in hundredths."""
-    assert field.high is not None
-    start = {0.01, float(held.start[field.name])}
-    steps = sorted({round(k / 100, 2) for k in range(1, 100)} | start)
-    st.select_slider(
-        field.heading,
-        steps,
-        float(held.flat[field.name]),
-        format_func=lambda v: f"{v:g}",
-        help=field.tooltip,
-        **bound(field, held),
-    )
-
-
-def _advanced(held: Theory) -> None:
-    moved = sum(held.flat[name] != PLAIN[name] for name in ADVANCED)
-    with st.expander(
-        "Advanced settings" + (f" ({moved} changed)" if moved else ""), key="theory_advanced"
-    ):
-        for name in ADVANCED:
-            _control(name, held)
+def command(settings: Theory, config: TheoryConfig) -> list[str]:
+    """The words of a command that computes the numbers of this view."""
+    if settings.view == IMAGES:
+        encoder = ["--encoder", settings.encoder] if settings.encoder else []
+        line = ["python", "-m", "cdp", "theory", "--set", settings.chosen or "SET"]
+        return [*line, *encoder, "--json"]
+    line = FORM.command("theory", config)
+    return [*line[:4], "--view", settings.view, "--json", *line[4:]]

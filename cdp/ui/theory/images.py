@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from cdp.config.fields import quoted
+from cdp.config.fields import fields_of, quoted
 from cdp.config.theory import MOST_APART, MOST_DIMS, TheoryConfig
 from cdp.config.titles import TITLES
-from cdp.tasks.theory_images import Place
-from cdp.tasks.theory_words import caveats, place_rows, unplaced
-from cdp.ui.kit.ask import ask, waiting
+from cdp.tasks.theory import Place, caveats, place_of, place_rows
+from cdp.ui.kit.ask import Waiting, take_back
 from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.words import plain
-from cdp.ui.theory import data
-from cdp.ui.theory.parts import chart, numbers
-from cdp.ui.theory.state import Theory
+from cdp.ui.theory.form import Theory
+from cdp.ui.theory.views import draw_chart, of, show_numbers
 from cdp.values.types import Interval
 
 if TYPE_CHECKING:
@@ -29,62 +27,60 @@ LEAST = 0.05
 """The smallest separation that has a place on the map's log axis."""
 
 
-def settle(held: Theory) -> Choices:
-    """What is here; a set or encoder that an address names and that is not here is said, and the
-    page's own choice taken."""
+def settle(settings: Theory) -> None:
+    """A set or encoder that an address names and that is not here is said, and the page's own
+    choice taken."""
     choices = read_choices()
-    held.chosen = choices.aliases.get(held.chosen, held.chosen)
-    if held.chosen and held.chosen not in choices.explorable:
-        held.notes.append(
-            f"set: {quoted(held.chosen)} is not here: saved sets and real splits are in the list."
+    settings.chosen = choices.aliases.get(settings.chosen, settings.chosen)
+    if settings.chosen and settings.chosen not in choices.explorable:
+        settings.notes.append(
+            f"set: {quoted(settings.chosen)} is not here: saved sets and real splits are in the"
+            " list."
         )
-        held.chosen = ""
-    wanted = held.encoder
-    if wanted and wanted not in choices.eyes([set_of(held, choices)]):
-        held.encoder = ""
-        held.notes.append(
-            f"encoder: {quoted(wanted)} is not here for this set, so {encoder_of(held, choices)} is"
-            " used."
+        settings.chosen = ""
+    wanted = settings.encoder
+    if wanted and wanted not in choices.eyes([set_of(settings, choices)]):
+        settings.encoder = ""
+        settings.notes.append(
+            f"encoder: {quoted(wanted)} is not here for this set, so"
+            f" {encoder_of(settings, choices)} is used."
         )
-    return choices
 
 
-def set_of(held: Theory, choices: Choices) -> str:
+def set_of(settings: Theory, choices: Choices) -> str:
     """The set that is shown, "" where there is none."""
-    return held.chosen or next(iter(choices.first_explored), "")
+    return settings.chosen or next(iter(choices.first_explored), "")
 
 
-def encoder_of(held: Theory, choices: Choices) -> str:
+def encoder_of(settings: Theory, choices: Choices) -> str:
     """The encoder that sees it: the judge where there is one."""
-    return held.encoder or choices.eyes([set_of(held, choices)])[0]
+    return settings.encoder or choices.eyes([set_of(settings, choices)])[0]
 
 
-def images(held: Theory, config: TheoryConfig, choices: Choices) -> None:
+def images(settings: Theory, config: TheoryConfig) -> None:
     """Choose a set and an encoder; its figures, its place on the map, and what the model leaves
     out. Raises InputError or MissingError."""
+    choices = read_choices()
     if not choices.explorable:
         _empty()
         return
-    _choose(held, choices)
-    name, encoder = set_of(held, choices), encoder_of(held, choices)
-    found = data.place(name, encoder)
-    if found is None:
-        errand = ask(
-            "theory_place",
-            {"name": name, "encoder": encoder},
-            title=f"Measuring {name}",
-            what=encoder,
-        )
-        data.take_back([errand])
-        waiting([errand], key="theory_images_wait")
+    _choose(settings, choices)
+    name, encoder = set_of(settings, choices), encoder_of(settings, choices)
+    place = place_of(name, encoder=encoder).known()
+    if place is None:
+        pending = Waiting()
+        question = {"name": name, "encoder": encoder}
+        errand = pending.ask(f"Measuring {name}", "theory_place", question, what=encoder)
+        take_back("theory", [errand])
+        pending.show("theory_images_wait")
         st.skeleton(height=420)
         return
-    data.take_back([])
-    _figures(found)
-    _map(config, found)
-    _match(held, found)
-    st.markdown("\n".join(f"- {plain(one)}" for one in caveats(found, encoder)))
-    numbers("images", "the images", lambda: place_rows(found))
+    take_back("theory", [])
+    _figures(place)
+    _map(config, place)
+    _match(settings, place)
+    st.markdown("\n".join(f"- {plain(line)}" for line in caveats(place, encoder)))
+    show_numbers("images", "the images", lambda: place_rows(place))
 
 
 def _empty() -> None:
@@ -96,19 +92,22 @@ def _empty() -> None:
         st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
 
 
-def _choose(held: Theory, choices: Choices) -> None:
+def _choose(settings: Theory, choices: Choices) -> None:
     def put(name: str, key: str) -> Callable[[], None]:
         def chosen() -> None:
-            setattr(held, name, st.session_state[key])
-            held.notes = []
-            if name == "chosen" and held.encoder not in choices.eyes([held.chosen]):
-                held.encoder = ""
+            setattr(settings, name, st.session_state[key])
+            settings.notes = []
+            if name == "chosen" and settings.encoder not in choices.eyes([settings.chosen]):
+                settings.encoder = ""
 
         return chosen
 
-    name = set_of(held, choices)
+    name = set_of(settings, choices)
     encoders = choices.eyes([name])
-    key = f"theory_set_{held.turn}", f"theory_encoder_{held.turn}_{choices.explorable[name]}"
+    key = (
+        f"theory_set_{settings.turn}",
+        f"theory_encoder_{settings.turn}_{choices.explorable[name]}",
+    )
     left, right = st.columns(2, gap="small")
     left.selectbox(
         "Sample set",
@@ -122,7 +121,7 @@ def _choose(held: Theory, choices: Choices) -> None:
     right.selectbox(
         "Encoder",
         encoders,
-        encoders.index(encoder_of(held, choices)),
+        encoders.index(encoder_of(settings, choices)),
         key=key[1],
         on_change=put("encoder", key[1]),
         format_func=lambda one: choices.titles.get(one, one),
@@ -130,60 +129,40 @@ def _choose(held: Theory, choices: Choices) -> None:
     )
 
 
-def _figures(found: Place) -> None:
-    figures = found.figures
-    apart = (
-        ("Separation |m|/s", figures.separation, "")
+def _figures(place: Place) -> None:
+    figures = place.figures
+    ratio = (
+        ("Separation |m|/s", figures.separation)
         if figures.ratio is None
-        else ("Separation c", figures.ratio, "")
-    )
-    told = [
-        apart,
-        ("Angle to the real class means", figures.angle, "°"),
-        ("Effective dimension", figures.dimension, ""),
-    ]
-    st.html(
-        "<div style='display:flex;flex-wrap:wrap;gap:0.4rem"
-        f" 2.5rem'>{''.join(_figure(*one) for one in told)}</div>"
-    )
-
-
-def _figure(title: str, one: Interval | None, unit: str) -> str:
-    """A title over a number and its interval; nothing where there is no number."""
-    if one is None:
-        return ""
-    return (
-        f"<div><div style='font-size:0.85rem;opacity:0.75'>{title}</div><span"
-        f" style='font-size:1.5rem'>{one.value:.3g}{unit}</span> <span"
-        f" style='font-size:0.85rem;opacity:0.75'>{one.low:.3g} to"
-        f" {one.high:.3g}{unit}</span></div>"
-    )
-
-
-def _map(config: TheoryConfig, found: Place) -> None:
-    """The map of the settings on the left, with the set on it."""
-    from cdp.figures.theory_map import accuracy_map
-
-    figures = found.figures
-    if why := unplaced(found):
-        st.info(plain(f"{found.name} has no place on the map: {why}."))
-        return
-    assert figures.ratio is not None and figures.angle is not None  # else there is a reason
-    off = data.mu_to_optimum(config)
-    spot = spotted(found.name, figures.ratio, figures.angle, off)
-    surface = data.heat_map(
-        config.model_copy(
-            update={"separation": max(figures.ratio.value, LEAST), "angle": spot.angle.value}
+        else (
+            "Separation c",
+            figures.ratio,
         )
     )
-    chart(
-        config,
-        "images",
-        lambda: accuracy_map(
-            surface, title=finding(found), note=TITLES[config.learner], placed=[spot], here=False
-        ),
-        stage=repr(found),
+    values = (
+        (*ratio, ""),
+        ("Angle to the real class means", figures.angle, "°"),
+        ("Effective dimension", figures.dimension, ""),
     )
+    for column, (title, value, unit) in zip(st.columns(3), values, strict=True):
+        if value is not None:
+            bounds = f"{value.low:.3g} to {value.high:.3g}{unit}"
+            column.metric(title, f"{value.value:.3g}{unit}", bounds, "off", delta_arrow="off")
+
+
+def _map(config: TheoryConfig, place: Place) -> None:
+    """The map of the settings on the left, with the set on it."""
+    from cdp.figures.theory_map import accuracy_map
+    from cdp.theory.model import degrees_between, optimum, problem_of
+
+    ratio, angle, problem = place.figures.ratio, place.figures.angle, problem_of(config)
+    if ratio is None or angle is None:
+        st.info(plain(f"{place.name} has no place on the map: {place.unplaced}."))
+        return
+    spot = spotted(place.name, ratio, angle, degrees_between(problem.mu, optimum(problem)))
+    cells = of("map", config, separation=max(ratio.value, LEAST), angle=spot.angle.value)
+    title, note = finding(place), TITLES[config.learner]
+    draw_chart("images", accuracy_map(cells, title=title, note=note, placed=spot))
 
 
 def spotted(name: str, ratio: Interval, angle: Interval, off: float) -> Placed:
@@ -215,12 +194,12 @@ def spotted(name: str, ratio: Interval, angle: Interval, off: float) -> Placed:
     )
 
 
-def finding(found: Place) -> str:
+def finding(place: Place) -> str:
     """The title of the map: how separable the set is, and where its class means point."""
-    ratio, angle = found.figures.ratio, found.figures.angle
+    ratio, angle = place.figures.ratio, place.figures.angle
     assert ratio is not None and angle is not None  # only such sets are on the map
     if ratio.value <= LEAST:
-        return f"The classes of {found.name} cannot be told apart in these features"
+        return f"The classes of {place.name} cannot be told apart in these features"
     same = ratio.low <= 1 <= ratio.high
     than = (
         "as separable as real images"
@@ -228,23 +207,23 @@ def finding(found: Place) -> str:
         else f"{'more' if ratio.value > 1 else 'less'} separable than real images"
     )
     return (
-        f"{found.name} is {than}, c = {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}), its"
+        f"{place.name} is {than}, c = {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f}), its"
         f" class means {angle.value:.0f}° from theirs"
     )
 
 
-def _match(held: Theory, found: Place) -> None:
+def _match(settings: Theory, place: Place) -> None:
     """Take the real images' separation and the effective dimension over to the knobs."""
-    real = found.figures.real
+    real = place.figures.real
     if real is None:
         return
-    values = matched(real.value, found.figures.dimension.value, held.flat["sigma"])
-    done = all(held.flat[name] == value for name, value in values.items())
+    values = matched(real.value, place.figures.dimension.value, settings.flat["sigma"])
+    done = all(settings.flat[name] == value for name, value in values.items())
     st.button(
         "Set the model to these images",
         key="theory_match",
         disabled=done,
-        on_click=held.replace,
+        on_click=settings.replace,
         args=(values,),
         help=(
             f"|mu|/sigma becomes {real.value:.3g}, that of the real images, and the dimension"
@@ -255,7 +234,6 @@ def _match(held: Theory, found: Place) -> None:
 
 def matched(separation: float, dimension: float, sigma: float) -> dict[str, Any]:
     """Knobs of a model that is as separable and of as many dimensions, within their ranges."""
-    from cdp.config.fields import fields_of
 
     known = fields_of(TheoryConfig)
     low, high = known["size"].low, known["size"].high

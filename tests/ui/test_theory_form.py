@@ -3,7 +3,6 @@ what follows when a knob moves."""
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Any
 
 import pytest
@@ -15,20 +14,19 @@ from typer.testing import CliRunner
 from cdp.cli.options import chosen, with_options
 from cdp.config.fields import fields_of
 from cdp.config.knobs import parse
-from cdp.config.theory import LEARNERS, TheoryConfig
-from cdp.ui.kit.widgets import rungs
-from cdp.ui.theory.command import command
-from cdp.ui.theory.form import RATIOS, relevant
-from cdp.ui.theory.state import (
-    FIRST_VIEW,
-    IMAGES,
-    PLAIN,
-    VIEWS,
-    Theory,
-    fitted,
-    from_params,
-    to_params,
-)
+from cdp.config.theory import TheoryConfig
+from cdp.ui.kit.settings import from_link, to_link
+from cdp.ui.theory.form import FORM, IMAGES, VIEWS, Theory, command, fitted
+
+PLAIN = FORM.plain()
+
+
+def linked(params: dict[str, str]) -> Theory:
+    """The settings that an address tells, put right."""
+    settings = from_link(FORM, params)
+    flat, notes = fitted(settings.flat)
+    settings.flat, settings.notes = flat, [*settings.notes, *notes]
+    return settings
 
 
 def any_value(name: str) -> st.SearchStrategy[Any]:
@@ -49,17 +47,17 @@ def test_every_setting_survives_the_way_through_an_address(
     moved: dict[str, Any], view: str
 ) -> None:
     flat, _ = fitted(PLAIN | moved)
-    held = Theory(flat, view, "fashion-mnist:test", "judge")
-    back = from_params(to_params(held))
+    held = Theory(FORM, flat, "", view, "fashion-mnist:test", "judge")
+    back = linked(to_link(held))
     assert not back.notes
     assert back.config() == held.config() == parse(TheoryConfig, flat)
     assert (back.view, back.chosen, back.encoder) == (view, "fashion-mnist:test", "judge")
 
 
 def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
-    held = from_params({})
-    assert (held.flat, held.view, held.notes) == (PLAIN, FIRST_VIEW, [])
-    assert to_params(held) == {}
+    held = linked({})
+    assert (held.flat, held.view, held.notes) == (PLAIN, "curves", [])
+    assert to_link(held) == {}
 
 
 @pytest.mark.parametrize(
@@ -75,19 +73,19 @@ def test_the_first_visit_is_the_defaults_with_a_bare_address() -> None:
         ({"view": "__class__"}, "view: '__class__' is not one of"),
         ({"x" * 300: "y" * 3000}, "not a setting"),
         ({"epsilom": "3"}, "did you mean epsilon"),
-        ({"set": "s" * 500}, "longer than any name"),
-        ({"encoder": "e" * 500}, "longer than any name"),
+        ({"set": "s" * 500}, "is not a name, so it was left out"),
+        ({"encoder": "e" * 500}, "is not a name, so it was left out"),
     ],
 )
 def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
     params: dict[str, str], word: str
 ) -> None:
-    held = from_params(params | {"angle": "30"})
+    held = linked(params | {"angle": "30"})
     assert len(held.notes) == 1
     assert word in held.notes[0] and len(held.notes[0]) < 300
     assert (held.flat, held.view, held.chosen, held.encoder) == (
         PLAIN | {"angle": 30},
-        FIRST_VIEW,
+        "curves",
         "",
         "",
     )
@@ -122,55 +120,18 @@ def test_what_an_address_gets_wrong_costs_that_setting_only_and_is_said(
 def test_values_that_do_not_fit_together_are_put_right_and_it_is_said(
     params: dict[str, str], now: dict[str, Any], word: str
 ) -> None:
-    held = from_params(params)
+    held = linked(params)
     assert [word in note for note in held.notes] == [True]
     assert held.config() == TheoryConfig(**now)
 
 
 def test_a_knob_that_moves_takes_those_along_that_would_not_fit() -> None:
-    held = from_params({"learner": "linf-threshold"})
+    held = linked({"learner": "linf-threshold"})
     held.put("norm", "l2")
     assert held.config().learner == "l2-optimal"
     assert len(held.notes) == 1 and held.turn == 1
     held.put("epsilon", 0.5)
     assert not held.notes and held.turn == 1
-
-
-@given(st.fixed_dictionaries({}, optional=FLAT), st.sampled_from(list(VIEWS)))
-def test_hidden_knobs_are_never_needed_to_find_the_way_back(
-    moved: dict[str, Any], view: str
-) -> None:
-    flat, _ = fitted(PLAIN | moved)
-    assert (
-        relevant("norm", flat, view)
-        and relevant("learner", flat, view)
-        and relevant("dim", flat, view)
-    )
-    assert relevant("target", flat, view) == (view == "needed")
-    assert relevant("strength", flat, view) == (view == "guided")
-    assert relevant("ridge", flat, view) == (flat["learner"] == "adversarial-logistic")
-    assert relevant("correlation", flat, view) == (flat["covariance"] == "correlated")
-
-
-@given(st.sampled_from(RATIOS), st.data())
-def test_a_slider_in_ratios_has_every_end_and_the_value_it_starts_with(
-    name: str, data: st.DataObject
-) -> None:
-    field = fields_of(TheoryConfig)[name]
-    value = data.draw(FLAT[name])
-    steps = rungs(field, value)
-    assert value in steps and steps == sorted(steps) and len(steps) == len(set(steps))
-    assert steps[-1] == field.high
-    assert steps[0] == field.low or field.low_open
-    for step in steps:
-        field.adapter.validate_python(step)
-    assert {type(step) for step in steps} == {int if field.kind == "integer" else float}
-
-
-@pytest.mark.parametrize("dim", [1, 2, 7, 500, 10_000])
-def test_informative_coordinates_end_at_the_dimension(dim: int) -> None:
-    steps = rungs(fields_of(TheoryConfig)["nonzero"], 1, dim)
-    assert (steps[0], steps[-1]) == (1, dim)
 
 
 def understood(words: list[str]) -> TheoryConfig:
@@ -191,14 +152,14 @@ def understood(words: list[str]) -> TheoryConfig:
 @given(st.fixed_dictionaries({}, optional=FLAT))
 def test_the_line_for_a_shell_says_exactly_these_settings(moved: dict[str, Any]) -> None:
     config = parse(TheoryConfig, fitted(PLAIN | moved)[0])
-    words = shlex.split(command(Theory(PLAIN | moved, "map"), config))
+    words = command(Theory(FORM, PLAIN | moved, "", "map"), config)
     assert words[:7] == ["python", "-m", "cdp", "theory", "--view", "map", "--json"]
     assert understood(words[6:]) == config
 
 
 def test_the_line_for_a_shell_names_the_set_that_is_on_the_map() -> None:
-    held = Theory(dict(PLAIN), IMAGES, "my set", "pixels")
-    assert shlex.split(command(held, held.config()))[3:] == [
+    held = Theory(FORM, dict(PLAIN), "", IMAGES, "my set", "pixels")
+    assert (command(held, held.config()))[3:] == [
         "theory",
         "--set",
         "my set",
@@ -206,9 +167,3 @@ def test_the_line_for_a_shell_names_the_set_that_is_on_the_map() -> None:
         "pixels",
         "--json",
     ]
-
-
-def test_every_learner_is_on_offer_under_some_norm() -> None:
-    assert {learner for group in LEARNERS.values() for learner in group} == set(
-        fields_of(TheoryConfig)["learner"].choices
-    )
