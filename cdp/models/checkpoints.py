@@ -62,12 +62,12 @@ def regular_file(path: Path) -> Path:
     """The path itself, if a regular file is behind it (links are followed: Hugging Face's cache is
     made of them)."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise MissingError(
             f"{path} is missing or cannot be opened: copy the complete folder again"
         ) from error
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise InputError(f"{path} is not a regular file: copy the complete folder again")
     return path
 
@@ -116,7 +116,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the weights in a safetensors file, counters left out. Raises InputError
     as ``stored_tensors``."""
     return {
-        name: found.shape for name, found in stored_tensors(path).items() if not found.is_counter
+        name: stored.shape for name, stored in stored_tensors(path).items() if not stored.is_counter
     }
 
 
@@ -160,15 +160,15 @@ def _entry(name: str, entry: Mapping[str, Any], room: int) -> Stored:
     shape, (begin, end), dtype = tuple(entry["shape"]), entry["data_offsets"], entry["dtype"]
     if any(type(n) is not int or n < 0 for n in (*shape, begin, end)):
         raise ValueError(f"tensor {name[:80]!r} has an impossible shape or place")
-    found = Stored(shape, str(dtype))
-    if dtype not in _WIDTH or (dtype not in _FLOATS and not found.is_counter):
+    stored = Stored(shape, str(dtype))
+    if dtype not in _WIDTH or (dtype not in _FLOATS and not stored.is_counter):
         raise ValueError(
             f"tensor {name[:80]!r} has type {str(dtype)[:20]!r}, not a floating-point one of 16"
             " bits or more"
         )
     if end > room or end - begin != math.prod(shape) * _WIDTH[dtype]:
         raise ValueError(f"tensor {name[:80]!r} does not fit the file")
-    return found
+    return stored
 
 
 @dataclass(frozen=True)
@@ -214,12 +214,12 @@ def match_tensors(
     names = {name: sets[chosen][name] for name in expected}
     accounted = {sets[prefix][name] for prefix in fitting for name in expected}
     extra = sorted(
-        name for name, one in stored.items() if name not in accounted and not one.is_counter
+        name for name, tensor in stored.items() if name not in accounted and not tensor.is_counter
     )
     if extra:
-        said = f"{listed((f'{name[:80]!r} {list(stored[name].shape)}' for name in extra), 1)}"
+        extras = f"{listed((f'{name[:80]!r} {list(stored[name].shape)}' for name in extra), 1)}"
         return Match(
-            {}, problem=f"it has a tensor {said} that the network does not", present=len(expected)
+            {}, problem=f"it has a tensor {extras} that the network does not", present=len(expected)
         )
     if len(fitting) == 1:
         return Match(names)
@@ -260,8 +260,8 @@ def _misfits(
     ]
 
 
-def _fits(found: Stored, shape: tuple[int, ...]) -> bool:
-    return found.shape == shape and found.dtype in _FLOATS
+def _fits(stored: Stored, shape: tuple[int, ...]) -> bool:
+    return stored.shape == shape and stored.dtype in _FLOATS
 
 
 def _difference(
@@ -277,13 +277,13 @@ def _difference(
             f" {listed((f'{name!r} {list(expected[name])}' for name in lacking), 2)}"
         )
     if wrong:
-        one, found = wrong[0], stored[names[wrong[0]]]
+        first, tensor = wrong[0], stored[names[wrong[0]]]
         kind = (
             ""
-            if found.dtype in _FLOATS
-            else f" of type {found.dtype}, which is not floating-point,"
+            if tensor.dtype in _FLOATS
+            else f" of type {tensor.dtype}, which is not floating-point,"
         )
-        first = f"tensor {one!r} has shape {list(found.shape)}{kind} where {list(expected[one])} is needed"
+        first = f"tensor {first!r} has shape {list(tensor.shape)}{kind} where {list(expected[first])} is needed"
         parts.append(listed([first, *wrong[1:]], 1))
     unknown = [
         names[name] for name in names if name not in expected and not stored[names[name]].is_counter
@@ -306,15 +306,15 @@ def read_tensors(
     import torch
     from safetensors import SafetensorError, safe_open
 
-    found = match_tensors(stored_tensors(path), expected, rename=rename)
-    if found.problem:
+    match = match_tensors(stored_tensors(path), expected, rename=rename)
+    if match.problem:
         raise InputError(
-            f"{path}: {found.problem}: use the weights that belong to this configuration"
+            f"{path}: {match.problem}: use the weights that belong to this configuration"
         )
     try:
         with safe_open(path, "pt") as file:
             tensors = {
-                name: file.get_tensor(stored).float() for name, stored in found.names.items()
+                name: file.get_tensor(stored).float() for name, stored in match.names.items()
             }
     except (SafetensorError, OSError) as error:
         raise InputError(
@@ -326,7 +326,7 @@ def read_tensors(
                 f"{path}: tensor {name!r} holds NaN or infinite numbers: the training diverged or"
                 " the file is damaged"
             )
-    return tensors, found.note
+    return tensors, match.note
 
 
 def refuse_pickled(path: Path) -> None:

@@ -236,17 +236,17 @@ class _Trunk(nn.Module):
         super().__init__()
         self.activation = activation
         self.stem = _conv(channels, stem, 3)
-        made: list[nn.Module] = []
+        stages: list[nn.Module] = []
         before = stem
         for stage, width in enumerate(widths):
             for block in range(blocks):
-                made.append(
+                stages.append(
                     _Block(
                         before, width, stride=2 if stage and not block else 1, activation=activation
                     )
                 )
                 before = width
-        self.blocks = nn.Sequential(*made)
+        self.blocks = nn.Sequential(*stages)
         self.norm = nn.BatchNorm2d(before)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -327,8 +327,10 @@ _COMMON: dict[str, Check] = {"classes": whole(1, MAX_CLASSES), "channels": whole
 
 def _families() -> dict[str, type[Classifier]]:
     """The classes behind the architectures, by the name on a card."""
-    found: list[type[Classifier]] = [imported(one.build) for one in ARCHITECTURES.values()]
-    return {family.__name__: family for family in found}
+    families: list[type[Classifier]] = [
+        imported(architecture.build) for architecture in ARCHITECTURES.values()
+    ]
+    return {family.__name__: family for family in families}
 
 
 def describe(net: Classifier) -> dict[str, Any]:

@@ -118,15 +118,15 @@ def datasets_with_encoders() -> list[str]:
 
 def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
     """Sub-folders with a card, by name; hidden (unfinished) ones never."""
-    found = []
+    listed = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if not is_name(folder.name) or not folder.is_dir():
             continue
         try:
-            found.append(Listed(folder.name, folder, read_json(folder / card_name)))
+            listed.append(Listed(folder.name, folder, read_json(folder / card_name)))
         except InputError as error:
-            found.append(Listed(folder.name, folder, {}, str(error)))
-    return found
+            listed.append(Listed(folder.name, folder, {}, str(error)))
+    return listed
 
 
 def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
@@ -259,15 +259,15 @@ def _trained() -> list[Listed]:
         if runs_dir().is_dir()
         else []
     )
-    found = []
+    listed = []
     for folder in folders:
         try:
             card = read_json(folder / CARD)
         except (InputError, MissingError):
             continue  # a run of another kind, or one that the list of runs tells about
         if is_name(folder.parent.name):
-            found.append(Listed(f"{TRAINED}{folder.parent.name}", folder, card))
-    return found
+            listed.append(Listed(f"{TRAINED}{folder.parent.name}", folder, card))
+    return listed
 
 
 def _found(name_or_path: str | Path, dataset: str) -> Path:

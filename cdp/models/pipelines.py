@@ -177,12 +177,12 @@ def _check_index(path: Path) -> None:
 
 def _weights(folder: Path) -> Path:
     """The one safetensors file. Pickled and split weights are refused with the way out."""
-    found = sorted(folder.glob("diffusion_pytorch_model*.safetensors"))
-    if len(found) == 1:
-        return found[0]
-    if len(found) > 1:
+    files = sorted(folder.glob("diffusion_pytorch_model*.safetensors"))
+    if len(files) == 1:
+        return files[0]
+    if len(files) > 1:
         raise InputError(
-            f"{folder} holds {len(found)} weight files (split, or variants): save the model again"
+            f"{folder} holds {len(files)} weight files (split, or variants): save the model again"
             " as one safetensors file"
         )
     if any(folder.glob("*.bin")):

@@ -150,23 +150,23 @@ def autoattack_warnings(
     trial = Trial(net, image[:batch], label[:batch], classes=classes, should_stop=should_stop)
     trial.predict(np.arange(len(trial)))
     x, y = trial.images(np.arange(len(trial)))
-    found = _few_classes(classes)
+    sentences = _few_classes(classes)
     with trial.still():
         with _own_trace(checks.funcs), torch.no_grad():
             dynamic = _heard(lambda ear: checks.check_dynamic(net, x, logger=ear))
         if dynamic:
-            found.append(
+            sentences.append(
                 "The network computes gradients in its forward pass: it may adapt to its input,"
                 " which AutoAttack does not foresee."
             )
         gradient = _gradient(net, x, y)
         if _heard(lambda ear: checks.check_zero_gradients(gradient, logger=ear)):
             zero = int((gradient.flatten(1).abs().sum(dim=1) == 0).sum())
-            found.append(
+            sentences.append(
                 f"{zero} of {len(x)} images have no gradient at all: only Square can attack them,"
                 " and it is the weakest part."
             )
-    return found
+    return sentences
 
 
 def _few_classes(classes: int) -> list[str]:

@@ -150,7 +150,7 @@ class _Asked:
             for stay in (even, ~even):
                 mixed = torch.where(stay.view(-1, 1, 1, 1), self.x, others)
                 moved = self._moved(self._ask(mixed)[stay], self.logits[stay])
-                worst = max(worst, moved, key=lambda one: one.share)
+                worst = max(worst, moved, key=lambda move: move.share)
         return self._judged(worst, ROUNDING, DEPENDS, self.repeated, "only its neighbours change")
 
     def resized(self) -> dict[str, str]:
@@ -168,7 +168,7 @@ class _Asked:
             (self._moved(alone, self.logits[:ALONE]), "it is asked for alone"),
             (self._moved(self._ask(self.x[order]), self.logits[order]), "a batch is shuffled"),
         ]
-        moved, when = max(moves, key=lambda one: one[0].share)
+        moved, when = max(moves, key=lambda move: move[0].share)
         return self._judged(moved, RESIZED, RESIZED_DEPENDS, self.redrawn, when)
 
     def _judged(
@@ -177,17 +177,17 @@ class _Asked:
         """noise: what calls differ by anyway, which says nothing about the batch."""
         if moved.share <= max(named, NOISES * noise):
             return {}
-        said = f"logits move by {share_text(moved.share)} of their spread when {when}"
+        effect = f"logits move by {share_text(moved.share)} of their spread when {when}"
         if moved.share > max(refused, NOISES * noise):
             raise InputError(
                 "the network's answer for an image depends on the other images of its batch"
-                f" ({said}; {moved.changed} of the {len(self.x)} predictions looked at change), so"
+                f" ({effect}; {moved.changed} of the {len(self.x)} predictions looked at change), so"
                 " no accuracy of it is of single images: normalise by running statistics or each"
                 " image by itself, not over the batch"
             )
         return {
             BATCH: (
-                f"The network's answer for an image depends a little on its batch ({said}): batches"
+                f"The network's answer for an image depends a little on its batch ({effect}): batches"
                 " of another size give other numbers."
             )
         }
@@ -196,9 +196,9 @@ class _Asked:
         torch.manual_seed(seed)
         return self.trial.logits(x, "images").float()
 
-    def _moved(self, found: Tensor, before: Tensor) -> _Moved:
-        share = float((found - before).abs().max()) / self.spread
-        return _Moved(share, int((found.argmax(dim=1) != before.argmax(dim=1)).sum()))
+    def _moved(self, logits: Tensor, before: Tensor) -> _Moved:
+        share = float((logits - before).abs().max()) / self.spread
+        return _Moved(share, int((logits.argmax(dim=1) != before.argmax(dim=1)).sum()))
 
 
 def _outputs(logits: Tensor) -> dict[str, str]:
@@ -268,8 +268,8 @@ def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
     place = np.zeros(
         len(truth), int
     )  # of an image among those of its class, so that both halves have every class
-    for one in np.unique(truth):
-        place[truth == one] = np.arange(np.count_nonzero(truth == one))
+    for number in np.unique(truth):
+        place[truth == number] = np.arange(np.count_nonzero(truth == number))
     for half in (place % 2 == 0, place % 2 == 1):
         counts = np.zeros((classes, classes))
         np.add.at(counts, (given[~half], truth[~half]), 1)

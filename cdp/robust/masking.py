@@ -81,13 +81,13 @@ class _Panel:
         left = share_of(
             self.attacker.left_of(self.right, steps=LARGE_STEPS, epsilon=budget, start=None)
         )
-        said = (
+        finding = (
             f"PGD-{LARGE_STEPS} at a budget of {budget:.3g}, which reaches every image, leaves"
             f" {share_text(left.value)} right, and chance is {100 * chance:.3g} %"
         )
         return _check(
             "large-budget",
-            said,
+            finding,
             judged(left, chance),
             {"budget": budget, "left": left.value, "chance": chance},
         )
@@ -102,11 +102,11 @@ class _Panel:
             "fall": fall.value,
         }
         ten, forty, most = (100 * figures[name] for name in ("pgd10", "pgd40", "pgd200"))
-        said = (
+        finding = (
             f"PGD with 10, 40 and 200 steps leaves {ten:.1f}, {forty:.1f} and {most:.1f} % right,"
             f" the last a fall by {_change(fall)}"
         )
-        return _check("steps", said, judged(fall, MORE_STEPS), figures)
+        return _check("steps", finding, judged(fall, MORE_STEPS), figures)
 
     def _black_box(self) -> Check:
         left = self.attacker.left_of(
@@ -121,13 +121,13 @@ class _Panel:
         )
         turned = left & ~self.attacker.left_by(left, square.run, self.epsilon)
         share = share_of(turned)
-        said = (
+        finding = (
             f"Square, without gradients, turns {turned.sum()} of the {left.sum()} images that PGD"
             f" leaves, {share_text(share.value)} of all"
         )
         return _check(
             "black-box",
-            said,
+            finding,
             judged(share, BLACK_BOX),
             {"left": float(left.sum()), "turned": float(turned.sum()), "share": share.value},
         )
@@ -143,7 +143,7 @@ class _Panel:
         gain = share_difference(self.first, worst)
         apart = int((starts.any(axis=0) & ~worst).sum())
         low, high = float(shares.min()), float(shares.max())
-        said = (
+        finding = (
             f"Ten random starts of PGD-40 leave {100 * low:.1f} to {100 * high:.1f} % right and"
             f" disagree on {apart} images; together they turn {_change(gain)} more than the first"
         )
@@ -154,7 +154,7 @@ class _Panel:
             "disagree": float(apart),
             "gain": gain.value,
         }
-        return _check("restarts", said, judged(gain, RESTARTS), figures)
+        return _check("restarts", finding, judged(gain, RESTARTS), figures)
 
     def _surface(self) -> tuple[Check, Surface | None]:
         """The check, and the surface of the image whose loss rises by the median."""
@@ -167,14 +167,14 @@ class _Panel:
         along, across = loss_rises(self.attacker, rows, self.epsilon)
         flat = share_of(along <= across)
         median, other = float(np.median(along)), float(np.median(across))
-        said = (
+        finding = (
             f"Loss rises no further along the gradient than along the best of {DIRECTIONS} random"
             f" directions for {share_text(flat.value)} of {len(rows)} right images (medians {median:.3g}"
             f" and {other:.3g} nats)"
         )
         check = _check(
             "surface",
-            said,
+            finding,
             judged(flat, FLAT),
             {"flat": flat.value, "along": median, "across": other},
         )
@@ -211,9 +211,9 @@ _MEANING: dict[str, dict[Verdict, str]] = {
 }
 
 
-def _check(name: str, said: str, verdict: Verdict, figures: dict[str, float]) -> Check:
+def _check(name: str, finding: str, verdict: Verdict, figures: dict[str, float]) -> Check:
     meaning = _MEANING[name].get(verdict, "too close or too few images to tell")
-    return Check(name, _TITLES[name], verdict, f"{said}: {meaning}.", figures)
+    return Check(name, _TITLES[name], verdict, f"{finding}: {meaning}.", figures)
 
 
 def _change(difference: Interval) -> str:

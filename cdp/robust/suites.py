@@ -104,21 +104,21 @@ def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteSta
         yield state
     for number, rows in list(enumerate(parts))[state.batch :]:
         began = time.perf_counter()
-        found = trial.attack(
+        outcome = trial.attack(
             rows, of_batch(attack.run, number), norm=state.norm, epsilon=state.epsilon
         )
-        wrong = found.predicted != trial.label[rows]
-        broken = found.valid & wrong
-        state.attacked[rows[broken]] = found.predicted[broken]
+        wrong = outcome.predicted != trial.label[rows]
+        broken = outcome.valid & wrong
+        state.attacked[rows[broken]] = outcome.predicted[broken]
         state.broken_by[rows[broken]] = stage
         state.count(
             stage,
             len(rows),
             int(broken.sum()),
-            int((~found.valid).sum()),
+            int((~outcome.valid).sum()),
             time.perf_counter() - began,
         )
-        state.largest = max(state.largest, float(found.size[broken].max(initial=0.0)))
+        state.largest = max(state.largest, float(outcome.size[broken].max(initial=0.0)))
         state.advance(len(parts))
         yield state
 
@@ -346,7 +346,7 @@ class SuiteState:
             plain = json.loads(str(arrays["plain"]))
             names = tuple(map(str, plain["names"]))
             parts = {name: np.array(arrays[name]) for name in (*_IMAGES, *_COUNTS, "seconds")}
-            found = cls(
+            state = cls(
                 names,
                 str(plain["norm"]),
                 float(plain["epsilon"]),
@@ -361,10 +361,10 @@ class SuiteState:
                 f"the saved state of the evaluation is damaged ({type(error).__name__}:"
                 f" {str(error)[:80]}): start anew"
             ) from error
-        wrong = next(found._faults(), None)
+        wrong = next(state._faults(), None)
         if wrong is not None:
             raise InputError(f"the saved state of the evaluation is damaged ({wrong}): start anew")
-        return found
+        return state
 
     def _faults(self) -> Iterator[str]:
         """What no state of a suite can hold."""

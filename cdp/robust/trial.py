@@ -175,9 +175,9 @@ class Trial:
         except (CdpError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # whatever a stranger's code raises is told in one sentence
-            said = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
             raise InputError(
-                f"the network does not take {what} of shape {list(x.shape)} ({said}): check its"
+                f"the network does not take {what} of shape {list(x.shape)} ({reason}): check its"
                 " input"
             ) from error
         if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(x):

@@ -79,7 +79,7 @@ def validate(
     """
     device = next(net.parameters()).device
     clean, attacked = np.empty(len(label), np.int64), np.empty(len(label), np.int64)
-    kept: dict[int, np.ndarray] = {}
+    examples: dict[int, np.ndarray] = {}
     was_training = net.training
     net.eval()
     try:
@@ -102,17 +102,17 @@ def validate(
                 )
                 with torch.no_grad():
                     clean[rows], attacked[rows] = (
-                        net(shown).argmax(dim=1).cpu().numpy() for shown in (x, x_adv)
+                        net(images).argmax(dim=1).cpu().numpy() for images in (x, x_adv)
                     )
                 for row in keep:
                     if first <= row < first + len(y):
-                        kept[row] = x_adv[row - first].permute(1, 2, 0).cpu().numpy()
+                        examples[row] = x_adv[row - first].permute(1, 2, 0).cpu().numpy()
                 if on_batch:
                     on_batch()
     finally:
         net.train(was_training)
     adversarial = (
-        np.stack([kept[row] for row in keep])
+        np.stack([examples[row] for row in keep])
         if len(keep)
         else np.empty((0, *image.shape[1:]), np.float32)
     )

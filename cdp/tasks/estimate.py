@@ -54,13 +54,11 @@ def estimate(config: TrainConfig) -> Estimate:
 
     prepared = prepare(config)
     mixture = prepared.mixture(config)
-    found = _measured(config, prepared)
-    step = (
-        (found.seconds_fixed + found.seconds_attack * config.pgd_steps) * config.batch / found.batch
-    )
+    cost = _measured(config, prepared)
+    step = (cost.seconds_fixed + cost.seconds_attack * config.pgd_steps) * config.batch / cost.batch
     seen = known_rates(*_trained(config, prepared)) or {}
     step = seen.get("step", step)
-    image = seen.get("image", found.validation * (config.validation_steps + 1))
+    image = seen.get("image", cost.validation * (config.validation_steps + 1))
     checking = image * len(prepared.data.label)
     steps = config.total_steps(mixture.steps_per_epoch)
     every = validation_interval(
@@ -72,19 +70,19 @@ def estimate(config: TrainConfig) -> Estimate:
     )
     validations = -(-steps // every)
     activations = max(
-        found.bytes_training * config.batch,
-        found.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)),
+        cost.bytes_training * config.batch,
+        cost.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)),
     )
     return Estimate(
         seconds=steps * step + validations * checking,
-        memory_bytes=int(found.bytes_fixed + activations),
+        memory_bytes=int(cost.bytes_fixed + activations),
         step_seconds=step,
         steps=steps,
         steps_per_epoch=mixture.steps_per_epoch,
         validations=validations,
-        device=found.device,
+        device=cost.device,
         warnings=warnings_of(config, prepared.info),
-        measured_batch=found.batch,
+        measured_batch=cost.batch,
     )
 
 
@@ -151,9 +149,9 @@ def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
         Measured,
         lambda report: measure(config, prepared.info),
     )
-    found = stored.known()
-    if found is None:
-        found = measure(config, prepared.info)
-        if found.settled:
-            stored.keep(found)
-    return found
+    cost = stored.known()
+    if cost is None:
+        cost = measure(config, prepared.info)
+        if cost.settled:
+            stored.keep(cost)
+    return cost

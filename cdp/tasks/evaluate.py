@@ -100,7 +100,7 @@ def evaluate_run(
         weights.which: network(weights, config, prepared, device, net)
         for weights in prepared.weights
     }
-    nets = {which: one for which, (one, _) in loaded.items()}
+    nets = {which: net for which, (net, _) in loaded.items()}
     notes = [f"Weights: {note}." for _, note in loaded.values() if note]
     return _Sitting(config, prepared, nets, files, kept, session, device).run(folder, notes)
 
@@ -151,7 +151,7 @@ class _Sitting:
         finally:
             spent += time.monotonic() - began
             self.kept.save_part("seconds", spent)
-        weights = [self._figures(one) for one in self.prepared.weights]
+        weights = [self._figures(entry) for entry in self.prepared.weights]
         warnings += [text for state in self.states.values() for text in suite_warnings(state)]
         report = report_of(
             config,
@@ -209,16 +209,16 @@ class _Sitting:
         """What the networks' answers lack, by kind; refused, before any attack, where no number of
         them would be of single images."""
         prepared = self.prepared
-        found: dict[str, str] = {}
+        findings: dict[str, str] = {}
         for net in self.nets.values():
-            found |= network_contract(
+            findings |= network_contract(
                 net,
                 prepared.image,
                 prepared.label,
                 classes=len(prepared.info.classes),
                 should_stop=self.session.stop_requested,
             )
-        return found
+        return findings
 
     def _warnings(self) -> list[str]:
         """Why the suite's number may mean less for these networks."""
@@ -251,7 +251,7 @@ class _Sitting:
 
     def _suite(self, number: int, which: Which) -> None:
         prepared, attacks, n = self.prepared, self.attacks[which], len(self.prepared.label)
-        state, told = self.states[which], CLEAN_PASS
+        state, announced = self.states[which], CLEAN_PASS
         for _ in run_suite(
             self.nets[which],
             prepared.image,
@@ -273,11 +273,11 @@ class _Sitting:
                 self.meter.done,
                 {"stage": state.stage, "robust": state.standing / n, "n": n, "weights": number},
             )
-            if state.stage != told and not state.done:
-                told = state.stage
+            if state.stage != announced and not state.done:
+                announced = state.stage
                 many = f", {which} weights" if len(self.nets) > 1 else ""
                 self._stage(
-                    f"{attacks[told].title}{many}: {state.standing:,} of {n:,} images are standing"
+                    f"{attacks[announced].title}{many}: {state.standing:,} of {n:,} images are standing"
                 )
 
     def _figures(self, weights: Weights) -> Any:
@@ -318,14 +318,14 @@ class _Sitting:
     def _masking(self) -> Masking:
         def make() -> Masking:
             attacker = self._attacker(self._first, self.prepared.norm)
-            found = masking_panel(attacker, self.prepared.epsilon)
-            surface = found.surface
+            masking = masking_panel(attacker, self.prepared.epsilon)
+            surface = masking.surface
             here = (
                 None
                 if surface is None
                 else replace(surface, row=int(self.prepared.rows[self.rows[surface.row]]))
             )
-            return replace(found, surface=here)
+            return replace(masking, surface=here)
 
         return self._part("masking", Masking, "Checks of gradient masking", make)
 
@@ -346,11 +346,11 @@ class _Sitting:
         except ValidationError:
             pass  # not made yet, or damaged
         self._stage(title)
-        found = make()
-        self.kept.save_part(name, adapter.dump_python(found, mode="json"))
+        result = make()
+        self.kept.save_part(name, adapter.dump_python(result, mode="json"))
         self.meter.finish(name)
         self._progress()
-        return found
+        return result
 
 
 PART_COST = {"curve": 320.0, "unseen": 40.0, "masking": 2400.0}

@@ -106,11 +106,11 @@ def prepare(config: EvaluateConfig) -> Prepared:
     )
     image, label, said = _images(config, dataset, info)
     rows = _rows(label, config)
-    shown, truth = np.ascontiguousarray(image[rows]), label[rows]
+    images, truth = np.ascontiguousarray(image[rows]), label[rows]
     notes = [*said, network.sentence, _absent(truth, info)]
     # The hash is of the data set's own labels, so that networks with another order of outputs are
     # paired.
-    sha256 = _hash(shown, truth)
+    sha256 = _hash(images, truth)
     if network.mapping:
         order = np.argsort(network.mapping)
         info = replace(info, classes=tuple(info.classes[number] for number in order))
@@ -119,7 +119,7 @@ def prepare(config: EvaluateConfig) -> Prepared:
         weights,
         info,
         config.part or TEST,
-        shown,
+        images,
         network.relabel(truth),
         rows,
         sha256,
@@ -184,17 +184,17 @@ def _of_run(run: str, which: str) -> tuple[Weights, ...]:
         raise MissingError(
             f"model: run {run[:80]!r} is not here: choose a training of the list of runs"
         )
-    found = []
-    for one in wanted:
-        if not (folder / one / CARD).is_file():
+    weights = []
+    for name in wanted:
+        if not (folder / name / CARD).is_file():
             raise MissingError(
-                f"model: run {run} has no {one} weights yet: let it finish an epoch, or choose"
+                f"model: run {run} has no {name} weights yet: let it finish an epoch, or choose"
                 " another training"
             )
-        found.append(
-            Weights(one, regular_file(folder / one / WEIGHTS), read_json(folder / one / CARD))
+        weights.append(
+            Weights(name, regular_file(folder / name / WEIGHTS), read_json(folder / name / CARD))
         )
-    return tuple(found)
+    return tuple(weights)
 
 
 def dataset_named(asked: str, card: Mapping[str, Any]) -> str:
@@ -248,15 +248,15 @@ def _images(
     if not config.part:
         split = load_split(dataset, TEST)
         return split.image, np.asarray(split.label, np.int64), [split.note]
-    made = open_set(config.part)
-    label = made.labels("an evaluation")
-    found = fit(made.labelling, labelling_of(info), subset_ok=True)
-    if found.refusal:
+    source = open_set(config.part)
+    label = source.labels("an evaluation")
+    matching = fit(source.labelling, labelling_of(info), subset_ok=True)
+    if matching.refusal:
         raise InputError(
-            f"part: set {made.name} does not fit {info.name} ({found.refusal}): choose a set of the"
+            f"part: set {source.name} does not fit {info.name} ({matching.refusal}): choose a set of the"
             " same classes and shape"
         )
-    return made.image, found.relabel(label), [found.sentence]
+    return source.image, matching.relabel(label), [matching.sentence]
 
 
 def _absent(label: np.ndarray, info: DatasetInfo) -> str:
@@ -282,10 +282,10 @@ def _rows(label: np.ndarray, config: EvaluateConfig) -> np.ndarray:
 
 
 def _hash(image: np.ndarray, label: np.ndarray) -> str:
-    found = hashlib.sha256(f"{image.shape} ".encode())
-    found.update(image.data)
-    found.update(np.ascontiguousarray(label).data)
-    return found.hexdigest()
+    digest = hashlib.sha256(f"{image.shape} ".encode())
+    digest.update(image.data)
+    digest.update(np.ascontiguousarray(label).data)
+    return digest.hexdigest()
 
 
 def _unseen(norm: str, epsilon: float, info: DatasetInfo) -> tuple[tuple[str, float], ...]:
@@ -311,13 +311,17 @@ def _model(
         or config.model.removeprefix(CODE).rstrip("/").rpartition("/")[2]
     )
     listed = card.get("sets")
-    made = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    sets = (
+        [source for source in listed if isinstance(source, dict)]
+        if isinstance(listed, list)
+        else []
+    )
     return Model(
         config.model,
         name[:200],
         str(network or "of the user's own code"),
         run,
-        tuple(str(one.get("name", ""))[:200] for one in made),
+        tuple(str(source.get("name", ""))[:200] for source in sets),
         _count(training.get("synthetic_images")),
         _count(training.get("images")),
         dict(training) or None,
@@ -405,10 +409,10 @@ def _whose_weights(file: Path, prepared: Prepared) -> Classifier:
         except InputError as error:  # does not take such images
             problems[name] = -1, str(error)
             continue
-        found = match_weights(net, file)
-        if not found.problem:
+        match = match_weights(net, file)
+        if not match.problem:
             return net
-        problems[name] = found.present, found.problem
+        problems[name] = match.present, match.problem
     info = prepared.info
     closest = max(problems, key=lambda name: problems[name][0])
     raise InputError(

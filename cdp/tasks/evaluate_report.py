@@ -45,12 +45,12 @@ def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST, classes
     estimate"."""
     points = 100 * (robust.high - robust.low) / 2
     digits = 1 if points < 1 else 0
-    said = (
+    label = (
         f"{SUITES[config.attack].called(config)}, n = {robust.n:,}, +/- {points:.{digits}f} points"
     )
-    said += "" if part == TEST else f", on {part}"
-    said += f", over {classes}" if classes else ""
-    return f"{said}: a quick estimate" if SUITES[config.attack].quick else said
+    label += "" if part == TEST else f", on {part}"
+    label += f", over {classes}" if classes else ""
+    return f"{label}: a quick estimate" if SUITES[config.attack].quick else label
 
 
 def report_of(
@@ -172,21 +172,21 @@ def weights_report(
 
 def suite_warnings(state: SuiteState) -> list[str]:
     """What is odd about the outcome of a finished suite, a sentence each."""
-    found, n = [], len(state.clean)
+    sentences, n = [], len(state.clean)
     refused = int(state.refused.sum())
     if refused:
-        found.append(
+        sentences.append(
             f"{refused} attacked images were beyond the budget or no images and did not count:"
             " attack this network otherwise as well."
         )
     if "square" in state.names[1:]:
         turned = int(state.broken[state.names.index("square")])
         if turned > SURPRISE * n:
-            found.append(
+            sentences.append(
                 f"Square, which sees no gradients, turned {turned} of {n} images that gradients had"
                 " left: these may be masked."
             )
-    return found
+    return sentences
 
 
 def _require_done(state: SuiteState) -> None:
@@ -195,11 +195,11 @@ def _require_done(state: SuiteState) -> None:
 
 
 def _stages(state: SuiteState, attacks: Sequence[Attack]) -> tuple[Stage, ...]:
-    found, n, left = [], len(state.clean), int(state.tried[0]) if len(attacks) else 0
+    stages, n, left = [], len(state.clean), int(state.tried[0]) if len(attacks) else 0
     for number, attack in enumerate(attacks):
         broken = int(state.broken[number])
         left -= broken
-        found.append(
+        stages.append(
             Stage(
                 attack.name,
                 attack.title,
@@ -209,7 +209,7 @@ def _stages(state: SuiteState, attacks: Sequence[Attack]) -> tuple[Stage, ...]:
                 float(state.seconds[number]),
             )
         )
-    return tuple(found)
+    return tuple(stages)
 
 
 def _classes(

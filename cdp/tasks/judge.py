@@ -35,11 +35,11 @@ def load_judge(dataset: str) -> Encoder | None:
         info = dataset_info(dataset)
     except MissingError:
         return judge  # which outlives the images it was trained on
-    found = fit(labelling_of_card("the judge", judge.card), labelling_of(info))
-    if found.refusal or found.mapping:
+    matching = fit(labelling_of_card("the judge", judge.card), labelling_of(info))
+    if matching.refusal or matching.mapping:
         raise InputError(
             f"the judge of {dataset} was trained on other images"
-            f" ({found.refusal or 'its classes are numbered otherwise'}): train it again with"
+            f" ({matching.refusal or 'its classes are numbered otherwise'}): train it again with"
             f" python -m cdp pretrain-encoder --dataset {dataset} --kind standard --name {JUDGE}"
             " --seed 1"
         )
@@ -100,12 +100,12 @@ def verdict(
     if real is not None and label is not None and not np.isin(label, real.label).all():
         # a person's own test images may lack a class, and then its distances have no scale
         real = None
-    mine, view = _seen(judge, guided)
-    figures = report.arm_report(mine, label, real)
+    ours, view = _seen(judge, guided)
+    figures = report.arm_report(ours, label, real)
     if plain is None:
         return Verdict(figures, guided_view=view)
     theirs, other = _seen(judge, plain)
-    difference = report.difference_report(mine, theirs, label, real)
+    difference = report.difference_report(ours, theirs, label, real)
     return Verdict(figures, report.arm_report(theirs, label, real), difference, view, other)
 
 

@@ -41,9 +41,9 @@ def subject_of(config: LabConfig) -> Subject:
             "target is the image's own class, which needs no attack: choose another class"
         )
     weights = encoder_weights(config.model, config.dataset)
-    found = fit(labelling_of(split.info), encoder_labelling(config.model, config.dataset))
-    if found.refusal or found.mapping:
-        reason = found.refusal or "their classes are numbered otherwise"
+    matching = fit(labelling_of(split.info), encoder_labelling(config.model, config.dataset))
+    if matching.refusal or matching.mapping:
+        reason = matching.refusal or "their classes are numbered otherwise"
         raise InputError(
             f"model: {config.model} does not fit the images of {config.dataset} ({reason}): choose"
             " one of its own classifiers"
@@ -124,13 +124,13 @@ def _image(
     config: LabConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray
 ) -> tuple[np.ndarray, int | None]:
     if config.image:
-        found = load_upload(config.image, info)
-        if found is None:
+        upload = load_upload(config.image, info)
+        if upload is None:
             raise MissingError(
                 "image: this upload is not on this machine any more, or is no image of this data"
                 " set: upload it again"
             )
-        return found, config.label
+        return upload, config.label
     if config.row >= len(label):
         raise InputError(
             f"row {config.row:,} is not there, {info.title} has {len(label):,} test images here:"

@@ -87,9 +87,9 @@ class Lab:
             tried += 1
             return bool(self._fooled(self._try(grid[k]).logits).any())
 
-        found = 0 if bool(self._fooled(self._logits[None]).any()) else bisect(fools, len(grid) - 1)
+        place = 0 if bool(self._fooled(self._logits[None]).any()) else bisect(fools, len(grid) - 1)
         return Smallest(
-            None if found is None else grid[found],
+            None if place is None else grid[place],
             grid[-1],
             grid[1],
             tried,
@@ -142,8 +142,8 @@ class Lab:
 
     def _fooled(self, logits: Tensor) -> Tensor:
         """(S,K) -> (S,) bool: whether each says what the attack wants."""
-        said = logits.argmax(dim=1)
-        return said == self.target if self.target is not None else said != self.label
+        answer = logits.argmax(dim=1)
+        return answer == self.target if self.target is not None else answer != self.label
 
     def _strongest(self, tried: _Tried) -> int:
         fooled, last = self._fooled(tried.logits), tried.losses[-1]
@@ -174,11 +174,11 @@ def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
 
 def _encoder(config: LabConfig, weights: str) -> Encoder:
     """The encoder with these weights: a training that goes on replaces its best ones."""
-    found = encoder_on_device(config.model, config.dataset)
-    if found.sha256 != weights:
+    encoder = encoder_on_device(config.model, config.dataset)
+    if encoder.sha256 != weights:
         encoder_on_device.cache_clear()
-        found = encoder_on_device(config.model, config.dataset)
-    return found
+        encoder = encoder_on_device(config.model, config.dataset)
+    return encoder
 
 
 def _finite(logits: Tensor) -> Tensor:

@@ -84,14 +84,14 @@ def load_upload(key: str, info: DatasetInfo) -> np.ndarray | None:
     if not re.fullmatch(IMAGE, key):
         return None
     channels, height, width = info.shape
-    found = cache.load_array(KIND, key)
+    image = cache.load_array(KIND, key)
     sound = (
-        found is not None
-        and found.dtype == np.uint8
-        and found.shape == (height, width, channels)
-        and cache.digest(found) == key
+        image is not None
+        and image.dtype == np.uint8
+        and image.shape == (height, width, channels)
+        and cache.digest(image) == key
     )
-    return found if sound else None
+    return image if sound else None
 
 
 def _fitted(image: Image, form: ImageForm) -> Upload:

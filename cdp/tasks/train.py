@@ -165,19 +165,21 @@ class _Sitting:
     def _act(self) -> None:
         """End or say what is wrong, or that it no longer is. Raises Halted."""
         history = self.trainer.history
-        found = problem(history, classes=self.prepared.data.classes, epsilon=self.prepared.epsilon)
-        if found and (found.kind == "collapse" or self.config.overfitting == "stop"):
+        trouble = problem(
+            history, classes=self.prepared.data.classes, epsilon=self.prepared.epsilon
+        )
+        if trouble and (trouble.kind == "collapse" or self.config.overfitting == "stop"):
             # Overfitted weights are sound, so the last ones are the last.
-            kept = self._good() if found.kind == "collapse" else history[-1]
-            raise Halted(self._ended(found.sentence), self._record(kept))
-        self._tell(found)
+            last = self._good() if trouble.kind == "collapse" else history[-1]
+            raise Halted(self._ended(trouble.sentence), self._record(last))
+        self._tell(trouble)
 
-    def _tell(self, found: Problem | None) -> None:
-        if found:
-            self.session.notice(found.sentence)
+    def _tell(self, trouble: Problem | None) -> None:
+        if trouble:
+            self.session.notice(trouble.sentence)
         elif self._noticed:
             self.session.notice(None)
-        self._noticed = found is not None
+        self._noticed = trouble is not None
 
     def _good(self) -> Checked | None:
         """The last validation whose network did more than guess, which is what ``last/`` holds; the

@@ -60,11 +60,11 @@ def prepare(config: TrainConfig) -> Prepared:
             " another data set"
         )
     epsilon = config.budget(info.conventional(config.norm))
-    rows, held = hold_out(label, config.held_out)
-    further = rows[_further(config, label[rows], len(held))]
+    rows, validation = hold_out(label, config.held_out)
+    further = rows[_further(config, label[rows], len(validation))]
     rows = rows[_subset(config, label[rows])]
-    made = [_fitting(open_set(name), info) for name in config.sets]
-    synthetic = _synthetic(config, made, Pool([(split.image, label)], further))
+    sets = [_fitting(open_set(name), info) for name in config.sets]
+    synthetic = _synthetic(config, sets, Pool([(split.image, label)], further))
     real = (
         Pool([(split.image, label)], rows)
         if len(rows) and config.synthetic_per_batch < config.batch
@@ -73,15 +73,17 @@ def prepare(config: TrainConfig) -> Prepared:
     return Prepared(
         info,
         epsilon,
-        TrainingData(real, synthetic, np.array(split.image[held]), label[held], len(info.classes)),
+        TrainingData(
+            real, synthetic, np.array(split.image[validation]), label[validation], len(info.classes)
+        ),
         real=len(real or ()),
         synthetic=len(synthetic or ()),
-        sets=tuple(_told(one, found) for one, found in made),
+        sets=tuple(_record_of(source, matching) for source, matching in sets),
     )
 
 
 def _synthetic(
-    config: TrainConfig, made: list[tuple[SampleSet, Fit]], further: Pool
+    config: TrainConfig, sets: list[tuple[SampleSet, Fit]], further: Pool
 ) -> Pool | None:
     """What the synthetic part of every batch is drawn from; None where it has none."""
     if not config.synthetic_per_batch:
@@ -89,11 +91,16 @@ def _synthetic(
     return (
         further
         if config.further_real
-        else Pool([(one.image, found.relabel(one.labels("a training"))) for one, found in made])
+        else Pool(
+            [
+                (source.image, matching.relabel(source.labels("a training")))
+                for source, matching in sets
+            ]
+        )
     )
 
 
-def _further(config: TrainConfig, label: np.ndarray, held: int) -> np.ndarray:
+def _further(config: TrainConfig, label: np.ndarray, validation: int) -> np.ndarray:
     """Further real images, of the rows left for training: those by which a larger subset of the
     same seed exceeds the real ones, so that both together are balanced as either is. held:
     validation images. Raises InputError where there are too few."""
@@ -104,7 +111,7 @@ def _further(config: TrainConfig, label: np.ndarray, held: int) -> np.ndarray:
     if count > left >= 0:
         raise InputError(
             f"synthetic: real:{count} asks for {count} further real images, but {config.dataset}"
-            f" has {left} here besides the {real} real ones and the {held} validation images: "
+            f" has {left} here besides the {real} real ones and the {validation} validation images: "
             + (
                 f"take real:{left} or fewer, or lower real"
                 if left
@@ -131,28 +138,28 @@ def _subset(config: TrainConfig, label: np.ndarray) -> np.ndarray:
     return nested_subset(label, config.real, seed=config.subset_seed, balanced=config.balanced)
 
 
-def _fitting(made: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
+def _fitting(source: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
     """The set and how its labels are to be read. Raises InputError that names it where its images
     or classes are not the data set's."""
-    made.labels("a training")
-    found = fit(made.labelling, labelling_of(info), subset_ok=True)
-    if found.refusal:
+    source.labels("a training")
+    matching = fit(source.labelling, labelling_of(info), subset_ok=True)
+    if matching.refusal:
         raise InputError(
-            f"synthetic: set {made.name} does not fit ({found.refusal}): choose a set that was made"
+            f"synthetic: set {source.name} does not fit ({matching.refusal}): choose a set that was made"
             " for this data set, or import it again with the names of its classes"
         )
-    return made, found
+    return source, matching
 
 
-def _told(made: SampleSet, found: Fit) -> dict[str, Any]:
-    created = str(made.card.get("created") or "")
-    said = {"labels": found.sentence} if found.sentence else {}
+def _record_of(source: SampleSet, matching: Fit) -> dict[str, Any]:
+    created = str(source.card.get("created") or "")
+    note = {"labels": matching.sentence} if matching.sentence else {}
     return {
-        "name": made.name,
-        "images": len(made),
+        "name": source.name,
+        "images": len(source),
         "created": created,
-        "card_sha256": sha256_of(made.folder / CARD),
-    } | said
+        "card_sha256": sha256_of(source.folder / CARD),
+    } | note
 
 
 LARGE_BUDGET = {"linf": 0.2, "l2": 3.0}
@@ -224,9 +231,9 @@ def _of_images(config: TrainConfig, info: DatasetInfo) -> Iterator[str]:
         prepared = prepare(config)
     except (CdpError, OSError):
         return  # the launch says what is wrong with them
-    for made in prepared.sets:
-        if said := made.get("labels"):
-            yield str(said)
+    for source in prepared.sets:
+        if note := source.get("labels"):
+            yield str(note)
     seen = (
         config.total_steps(prepared.mixture(config).steps_per_epoch)
         * config.synthetic_per_batch

@@ -82,14 +82,14 @@ class _Watch:
     def best(self, work: Callable[[], object]) -> float:
         """Seconds of the fastest time, after one that warms up. On a busy machine single ones can
         take fifty times as long."""
-        began, found = time.perf_counter(), [self._once(work)]
-        if found[0] >= PATIENCE:
-            return min(found[0], self._once(work))  # a large network
-        found = sorted(self._once(work) for _ in range(2))
-        while found[1] > AGREE * found[0] and time.perf_counter() - began < PATIENCE:
-            found = sorted([*found, self._once(work)])
-        self.settled &= found[1] <= AGREE * found[0]
-        return found[0]
+        began, timings = time.perf_counter(), [self._once(work)]
+        if timings[0] >= PATIENCE:
+            return min(timings[0], self._once(work))  # a large network
+        timings = sorted(self._once(work) for _ in range(2))
+        while timings[1] > AGREE * timings[0] and time.perf_counter() - began < PATIENCE:
+            timings = sorted([*timings, self._once(work)])
+        self.settled &= timings[1] <= AGREE * timings[0]
+        return timings[0]
 
     def _once(self, work: Callable[[], object]) -> float:
         self._wait()
@@ -198,10 +198,10 @@ def _saved_an_image(
 def _saved(
     net: nn.Module, info: DatasetInfo, device: torch.device, dtype: torch.dtype, count: int
 ) -> int:
-    kept: list[Tensor] = []  # held until the end, so that no address is used twice
+    saved: list[Tensor] = []  # held until the end, so that no address is used twice
 
     def pack(value: Tensor) -> Tensor:
-        kept.append(value)
+        saved.append(value)
         return value
 
     x = torch.rand(count, *info.shape, device=device).requires_grad_(True)
@@ -213,6 +213,6 @@ def _saved(
         net(x)
     return sum(
         {
-            value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in kept
+            value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in saved
         }.values()
     )

@@ -63,7 +63,7 @@ def pretrain_encoder(
         config = config.model_copy(update={"flip": mirrored(config.dataset)})
     split = load_split(config.dataset, "train")
     _tests(config)  # what does not fit is said before the training, not after it
-    rows, held = hold_out(len(split), config.held_out, config.seed)
+    rows, chosen_by = hold_out(len(split), config.held_out, config.seed)
     work = Workplace(target, config)
     trainer = _trainer(config, split.info, split.image[rows], split.label[rows])
     per_epoch = trainer.total // config.epochs
@@ -81,7 +81,7 @@ def pretrain_encoder(
         loss = finite(trainer.advance().item(), trainer.step)
         step, epoch_ended = trainer.step, trainer.step % per_epoch == 0
         if epoch_ended:
-            history.append(_choose_by(config, trainer.average, split, held))
+            history.append(_choose_by(config, trainer.average, split, chosen_by))
             if history[-1] >= max(history):
                 weights = trainer.average.state_dict()
                 best.update({name: value.cpu().clone() for name, value in weights.items()})
@@ -94,9 +94,11 @@ def pretrain_encoder(
             # After the caller has written down this step: a kill in between costs doing the epoch
             # again, not its point of the curve.
             if epoch_ended:
-                kept = {f"best.{name}": value for name, value in best.items()}
+                best_weights = {f"best.{name}": value for name, value in best.items()}
                 work.save(
-                    trainer.state() | kept | {"history": torch.tensor(history, dtype=torch.float64)}
+                    trainer.state()
+                    | best_weights
+                    | {"history": torch.tensor(history, dtype=torch.float64)}
                 )
     net = _network(config, split.info)
     net.load_state_dict(best)
@@ -104,7 +106,7 @@ def pretrain_encoder(
         config,
         split,
         epsilon=config.budget(split.info),
-        held_out=len(held),
+        held_out=len(chosen_by),
         history=history,
         measured=_measure(config, net),
     )
@@ -157,12 +159,12 @@ def _network(config: EncoderConfig, info: DatasetInfo) -> SmallCNN:
     return net.to(pick_device())
 
 
-def _choose_by(config: EncoderConfig, net: nn.Module, split: Split, held: np.ndarray) -> float:
+def _choose_by(config: EncoderConfig, net: nn.Module, split: Split, rows: np.ndarray) -> float:
     """Held-out accuracy on what the encoder is meant for: plain images, images under PGD, or noised
     images."""
     if config.kind == "robust":
-        held = held[:CHOICE_IMAGES]
-    image, label = split.image[held], split.label[held]
+        rows = rows[:CHOICE_IMAGES]
+    image, label = split.image[rows], split.label[rows]
     return _accuracy(config, net, image, label, split.info, CHOICE_STEPS, config.seed)
 
 

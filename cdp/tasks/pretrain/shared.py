@@ -175,7 +175,7 @@ def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
     Raises InputError with what stands in the way: of the data set, or of the model to start from;
     MissingError where either is not here.
     """
-    told = require_trainable(
+    notes = require_trainable(
         config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway
     )
     info = dataset_info(config.dataset)
@@ -185,16 +185,20 @@ def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
         and config.epsilon is None
         and info.epsilon_linf is None
     ):
-        told.append(
+        notes.append(
             f"The data set has no conventional attack budget, so {info.usual_linf:.3g} is taken, as"
             " for images like these."
         )
     if isinstance(config, PretrainConfig) and config.start:
-        found = fit(labelling_of(info), labelling_of_card(config.start, model_card(config.start)))
-        reason = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
+        matching = fit(
+            labelling_of(info), labelling_of_card(config.start, model_card(config.start))
+        )
+        reason = matching.refusal or (
+            "its classes are numbered otherwise" if matching.mapping else ""
+        )
         if reason:
             raise InputError(
                 f"start: the model {config.start} was not trained on images like those of"
                 f" {config.dataset} ({reason}): choose another model, or leave start empty"
             )
-    return told
+    return notes
