@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cdp.errors import InputError
-from cdp.robust.attacks import cross_entropy, kl, pgd
+from cdp.robust.attacks import cross_entropy, kl, margin, pgd, towards
 
 
 def _net() -> nn.Module:
@@ -34,6 +34,16 @@ def _images(seed: int, count: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.rand(count, 1, 6, 6, generator=generator).round(decimals=1), torch.randint(
         3, (count,), generator=generator
     )
+
+
+def _attacked(net: nn.Module, x: torch.Tensor, y: torch.Tensor, **change: Any) -> torch.Tensor:
+    """Three steps from the image itself."""
+    given = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
+    return pgd(net, x, y, **(given | change))
+
+
+def _drawn(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def _length(delta: torch.Tensor, norm: str) -> torch.Tensor:
@@ -65,7 +75,7 @@ def test_images_stay_in_the_ball_and_in_range(
         norm=norm,
         random_start=start,
         start_noise=noise,
-        generator=torch.Generator().manual_seed(seed),
+        generator=_drawn(seed),
     )
     assert x_adv.min() >= 0
     assert x_adv.max() <= 1
@@ -126,36 +136,19 @@ def test_a_loss_that_fails_leaves_everything_as_it_was(at: int) -> None:
     assert torch.is_grad_enabled()
 
 
-def test_a_network_that_fails_leaves_everything_as_it_was() -> None:
-    net = _mixed()
-    before = _state(net)
-    with pytest.raises(RuntimeError):
-        pgd(
-            net,
-            torch.rand(2, 3, 6, 6),
-            torch.zeros(2, dtype=torch.long),
-            epsilon=0.1,
-            step_size=0.1,
-            steps=1,
-        )
-    assert _state(net) == before
-
-
 def test_the_attack_sees_the_network_in_eval_mode_also_where_it_is_training() -> None:
     net, (x, y) = _net(), _images(1)
     net(x)
-    settings_ = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
-    assert torch.equal(pgd(net.train(), x, y, **settings_), pgd(net.eval(), x, y, **settings_))
+    assert torch.equal(_attacked(net.train(), x, y), _attacked(net.eval(), x, y))
 
 
 def test_works_where_gradients_are_off_and_on_images_that_ask_for_one() -> None:
     net, (x, y) = _net().eval(), _images(2)
-    settings_ = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
-    expected = pgd(net, x, y, **settings_)
+    expected = _attacked(net, x, y)
     with torch.no_grad():
-        assert torch.equal(pgd(net, x, y, **settings_), expected)
+        assert torch.equal(_attacked(net, x, y), expected)
     leaf = x.clone().requires_grad_(True)
-    found = pgd(net, leaf * 1, y, **settings_)
+    found = _attacked(net, leaf * 1, y)
     assert torch.equal(found, expected)
     assert found.grad_fn is None
     assert leaf.grad is None
@@ -163,58 +156,19 @@ def test_works_where_gradients_are_off_and_on_images_that_ask_for_one() -> None:
 
 def test_a_compiled_network_is_attacked_alike_and_keeps_its_modes() -> None:
     net, (x, y) = _net(), _images(2)
-    settings_ = {"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False}
     compiled = torch.compile(net, backend="aot_eager")
-    torch.testing.assert_close(pgd(compiled, x, y, **settings_), pgd(net, x, y, **settings_))
+    torch.testing.assert_close(_attacked(compiled, x, y), _attacked(net, x, y))
     assert compiled.training
     assert net.training
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_reaches_the_closed_form_on_a_linear_model(norm: str) -> None:
-    """With logits (w.x, 0) the worst case inside the ball is x - eps sign(w), or x - eps w/|w|, for
-    the class of w."""
-    torch.manual_seed(1)
-    linear = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
-    w = torch.randn(16)
-    with torch.no_grad():
-        linear[1].weight[:] = torch.stack([w, torch.zeros(16)])
-    x, y = torch.full((3, 1, 4, 4), 0.5), torch.zeros(3, dtype=torch.long)
-    direction = w.sign() if norm == "linf" else w / w.norm()
-    x_adv = pgd(
-        linear,
-        x,
-        y,
-        epsilon=0.2,
-        step_size=0.05,
-        steps=40,
-        norm=norm,
-        generator=torch.Generator().manual_seed(0),
-    )
-    expected = x - 0.2 * direction.view(1, 1, 4, 4)
-    # The l2 iterate turns into the direction of w geometrically, the l_inf one arrives exactly.
-    torch.testing.assert_close(x_adv, expected, atol=1e-6 if norm == "linf" else 5e-3, rtol=0)
-
-
-def test_one_step_without_random_start_is_fgsm() -> None:
-    net = _net().eval()
-    x, y = _images(3)
-    leaf = x.clone().requires_grad_(True)
-    cross_entropy(net(leaf), y).sum().backward()
-    expected = (x + 0.1 * leaf.grad.sign()).clamp(0, 1)
-    x_adv = pgd(net, x, y, epsilon=0.1, step_size=0.1, steps=1, random_start=False)
-    torch.testing.assert_close(x_adv, expected)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_an_image_s_attack_does_not_depend_on_its_batch(norm: str) -> None:
     net = _net().double()
     x, y = _images(4)
-    settings_ = {"epsilon": 0.3, "step_size": 0.1, "steps": 3, "norm": norm, "random_start": False}
-    together = pgd(net, x.double(), y, **settings_)
-    alone = torch.cat(
-        [pgd(net, x[i : i + 1].double(), y[i : i + 1], **settings_) for i in range(len(x))]
-    )
+    together = _attacked(net, x.double(), y, norm=norm)
+    alone = [_attacked(net, x[i : i + 1].double(), y[i : i + 1], norm=norm) for i in range(len(x))]
+    alone = torch.cat(alone)
     torch.testing.assert_close(together, alone)
 
 
@@ -223,18 +177,7 @@ def test_same_generator_seed_same_images_and_the_global_stream_is_left_alone() -
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    runs = [
-        pgd(
-            net,
-            x,
-            y,
-            epsilon=0.1,
-            step_size=0.05,
-            steps=2,
-            generator=torch.Generator().manual_seed(9),
-        )
-        for _ in range(2)
-    ]
+    runs = [_attacked(net, x, y, random_start=True, generator=_drawn(9)) for _ in range(2)]
     assert torch.equal(*runs)
     assert torch.equal(torch.rand(1), expected)
 
@@ -244,9 +187,7 @@ def test_zero_gradient_moves_nothing_and_gives_no_nan() -> None:
     nn.init.zeros_(flat[1].weight)
     x, y = _images(6)
     for norm in ("linf", "l2"):
-        assert torch.equal(
-            pgd(flat, x, y, epsilon=0.1, step_size=0.1, steps=2, norm=norm, random_start=False), x
-        )
+        assert torch.equal(_attacked(flat, x, y, norm=norm), x)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-22, 1e-30, 1e-36])
@@ -256,17 +197,8 @@ def test_an_l2_step_has_its_length_however_small_the_gradient(scale: float) -> N
     generator = torch.Generator().manual_seed(0)
     w = scale * torch.randn(36, generator=generator)
     x, y = torch.full((2, 1, 6, 6), 0.5), torch.zeros(2, dtype=torch.long)
-    x_adv = pgd(
-        nn.Flatten(),
-        x,
-        y,
-        epsilon=1.0,
-        step_size=0.1,
-        steps=1,
-        norm="l2",
-        loss=lambda z, y: z @ w,
-        random_start=False,
-    )
+    given = {"epsilon": 1.0, "steps": 1, "norm": "l2", "loss": lambda z, y: z @ w}
+    x_adv = _attacked(nn.Flatten(), x, y, **given)
     torch.testing.assert_close(
         (x_adv - x).flatten(1),
         0.1 * (w / scale / (w / scale).norm()).expand(2, -1),
@@ -277,17 +209,8 @@ def test_an_l2_step_has_its_length_however_small_the_gradient(scale: float) -> N
 
 def test_an_image_without_gradient_stands_still_beside_one_that_moves() -> None:
     x, y = torch.full((2, 1, 6, 6), 0.5), torch.tensor([0.0, 1.0])
-    x_adv = pgd(
-        nn.Flatten(),
-        x,
-        y,
-        epsilon=1.0,
-        step_size=0.1,
-        steps=2,
-        norm="l2",
-        loss=lambda z, y: z.sum(1) * y,
-        random_start=False,
-    )
+    given = {"epsilon": 1.0, "steps": 2, "norm": "l2", "loss": lambda z, y: z.sum(1) * y}
+    x_adv = _attacked(nn.Flatten(), x, y, **given)
     assert torch.equal(x_adv[0], x[0])
     torch.testing.assert_close(_length(x_adv - x, "l2"), torch.tensor([0.0, 0.2]))
 
@@ -297,15 +220,15 @@ def test_under_bf16_autocast_images_stay_fp32_and_the_attack_still_works(norm: s
     net, (x, y) = _net().eval(), _images(7)
     seen = []
     net[4].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-    settings_ = {"epsilon": 0.2, "step_size": 0.05, "steps": 8, "norm": norm, "random_start": False}
+    settings_ = {"step_size": 0.05, "steps": 8, "norm": norm}
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        x_adv = pgd(net, x, y, **settings_)
+        x_adv = _attacked(net, x, y, **settings_)
     assert set(seen) == {torch.bfloat16}
     assert x_adv.dtype == torch.float32
     assert (_length(x_adv - x, norm) <= 0.2 + 1e-6).all()
     gains = [
         (cross_entropy(net(found), y) - cross_entropy(net(x), y)).mean().item()
-        for found in (x_adv, pgd(net, x, y, **settings_))
+        for found in (x_adv, _attacked(net, x, y, **settings_))
     ]
     assert gains[0] > 0.9 * gains[1] > 0
 
@@ -329,16 +252,7 @@ def test_kl_is_zero_at_the_same_prediction_and_raised_by_its_attack() -> None:
     x, _ = _images(8)
     p = net(x).softmax(dim=1).detach()
     torch.testing.assert_close(kl(net(x), p), torch.zeros(len(x)), atol=1e-6, rtol=0)
-    x_adv = pgd(
-        net,
-        x,
-        p,
-        epsilon=0.1,
-        step_size=0.05,
-        steps=5,
-        loss=kl,
-        generator=torch.Generator().manual_seed(0),
-    )
+    x_adv = _attacked(net, x, p, loss=kl, random_start=True, generator=_drawn(0))
     assert (kl(net(x_adv), p) > kl(net(x), p) + 1e-4).all()
 
 
@@ -399,3 +313,55 @@ def test_images_a_rounding_error_outside_the_range_are_taken() -> None:
     x, y = _images(0)
     x_adv = pgd(_net(), x - 3e-8, y, epsilon=0.1, step_size=0.1, steps=1)
     assert x_adv.min() >= 0
+
+
+# ---- Losses besides cross-entropy, and the path of a loss ----
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 1000), classes=st.integers(2, 6), scale=st.sampled_from([1e-3, 1.0, 1e6])
+)
+def test_margin_is_the_best_other_logit_minus_the_true_one(
+    seed: int, classes: int, scale: float
+) -> None:
+    logits = scale * torch.randn(7, classes, generator=_drawn(seed))
+    y = torch.arange(7) % classes
+    expected = [
+        max(value for k, value in enumerate(row) if k != label) - row[label]
+        for row, label in zip(logits.tolist(), y.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(margin(logits, y), torch.tensor(expected))
+    assert torch.equal(margin(logits, y) > 0, logits.argmax(dim=1) != y)
+
+
+def test_the_margin_has_a_gradient_where_the_softmax_is_saturated() -> None:
+    logits = (1e4 * torch.eye(3)).requires_grad_(True)
+    assert not torch.autograd.grad(cross_entropy(logits, torch.arange(3)).sum(), logits)[0].any()
+    gradient = torch.autograd.grad(margin(logits, torch.arange(3)).sum(), logits)[0]
+    assert torch.equal(gradient.diagonal(), -torch.ones(3))
+    assert torch.equal(gradient.sum(dim=1), torch.zeros(3))
+
+
+def test_an_attack_towards_a_class_ends_in_it() -> None:
+    net, (x, y) = _net().eval(), _images(9, 8)
+    for target in range(3):
+        given = {"epsilon": 0.4, "step_size": 0.05, "steps": 30, "loss": towards}
+        x_adv = _attacked(net, x, torch.full_like(y, target), **given)
+        assert (net(x_adv).argmax(dim=1) == target).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("loss", [cross_entropy, margin])
+def test_a_trace_holds_the_loss_before_every_step_and_after_the_last_and_changes_nothing(
+    norm: str, loss: Any
+) -> None:
+    net, (x, y) = _net().eval(), _images(10)
+    settings_ = {"epsilon": 0.3, "step_size": 0.05, "norm": norm, "loss": loss}
+    trace: list[torch.Tensor] = []
+    found = pgd(net, x, y, steps=4, generator=_drawn(3), trace=trace, **settings_)
+    assert torch.equal(found, pgd(net, x, y, steps=4, generator=_drawn(3), **settings_))
+    assert len(trace) == 5 and not any(part.requires_grad for part in trace)
+    for steps, part in enumerate(trace):
+        x_adv = pgd(net, x, y, steps=steps, generator=_drawn(3), **settings_)
+        assert torch.equal(part, loss(net(x_adv), y).detach())

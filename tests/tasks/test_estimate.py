@@ -19,7 +19,7 @@ from cdp.data.sets import save_set
 from cdp.models.classifiers import build_classifier
 from cdp.robust.training import RobustTrainer
 from cdp.robust.validation import BATCH
-from cdp.tasks import train_measure, train_warnings
+from cdp.tasks import train_data, train_measure
 from cdp.tasks.estimate import VALIDATION_BATCH, estimate, learn, warnings_of
 from cdp.tasks.train_data import prepare
 from tests.robust import tiny
@@ -244,7 +244,7 @@ def test_few_synthetic_images_seen_often_are_told() -> None:
     (found,) = warnings_of(many, info)
     assert "30 synthetic images is seen about 133 times" in found
     assert warnings_of(few, info) == ()
-    assert train_warnings.MANY_REPEATS == 100
+    assert train_data.MANY_REPEATS == 100
     (unused,) = warnings_of(_config(synthetic=["made"], fraction=0.0), info)
     assert "no batch holds an image" in unused
 
