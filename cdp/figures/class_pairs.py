@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.frame import Row, axis, base, color_bar, heading, names_px, panels, shown
+from cdp.figures.frame import Row, as_text, axis, base, color_bar, heading, names_px, panels
 from cdp.figures.palette import INK
 from cdp.statistics.significance import most_frequent
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
@@ -74,7 +74,7 @@ def _written(values: np.ndarray, least: float) -> list[list[str]]:
 def _hover(values: np.ndarray, counts: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
     text = [
         [
-            f"true: {shown(true)}<br>predicted: {shown(predicted)}<br>{values[a, b]:.1f} % of"
+            f"true: {as_text(true)}<br>predicted: {as_text(predicted)}<br>{values[a, b]:.1f} % of"
             f" its images ({counts[a, b]:,} of {counts[a].sum():,})"
             for b, predicted in enumerate(names)
         ]
@@ -88,7 +88,7 @@ def _places(figure: go.Figure, names: Sequence[str]) -> None:
     as in front of the name on the left."""
     size, plain = len(names), {"showgrid": False, "ticks": ""}
     few = size <= NAMED
-    texts = [shown(name, LETTERS) + ("" if few else f"  {k}") for k, name in enumerate(names)]
+    texts = [as_text(name, LETTERS) + ("" if few else f"  {k}") for k, name in enumerate(names)]
     ticks = plain | {"tickvals": list(range(size)), "ticktext": texts}
     axis(figure, "yaxis", "true class", range=[size - 0.5, -0.5], **ticks)
     if few:

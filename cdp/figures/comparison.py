@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from cdp.figures.frame import (
     Row,
     around_zero,
+    as_text,
     axis,
     cells,
     dots,
@@ -20,7 +21,6 @@ from cdp.figures.frame import (
     nothing,
     panels,
     rows_of,
-    shown,
     stripes,
     vertical,
     whisker,
@@ -64,12 +64,12 @@ def labels_of(arms: Sequence[Arm], most: int = 3) -> str:
 def settled(difference: Difference) -> bool:
     """Whether a difference holds: by its corrected p where there is a test, else by an interval
     that leaves 0 out. One that is withheld, or that is the same for every seed, does not."""
-    found = difference.difference
-    if found is None or difference.withheld or not found.wide:
+    interval = difference.difference
+    if interval is None or difference.withheld or not interval.wide:
         return False
     if difference.adjusted is not None:
         return difference.adjusted < ALPHA
-    return not found.low <= 0 <= found.high
+    return not interval.low <= 0 <= interval.high
 
 
 def accuracy_of(arm: Arm, metric: Metric) -> Interval | None:
@@ -83,7 +83,9 @@ def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs | None = None) ->
     drawn = [
         arm
         for arm in arms
-        if any(one is not None for one in (accuracy_of(arm, metric), *_seeds(arm, metric).values()))
+        if any(
+            value is not None for value in (accuracy_of(arm, metric), *_seeds(arm, metric).values())
+        )
     ]
     if not drawn:
         return nothing(f"{METRICS[metric].capitalize()} was not measured")
@@ -108,15 +110,17 @@ def _seeds(arm: Arm, metric: Metric) -> dict[int, float]:
 
 
 def _arm(arm: Arm, metric: Metric, sign: Sign, at: float) -> list[go.Scatter]:
-    values, found, traces = _seeds(arm, metric), accuracy_of(arm, metric), []
-    if found is not None:
-        words = f"<b>{shown(arm.name)}</b><br>{share_with_bounds(found, level=True)}"
-        words += f"<br>{shown(interval_words(arm, metric), 80)}"
-        bar = whisker([found], sign.color, thickness=2)
-        traces = [dots([100 * found.value], [at], sign, [words], size=11, filled=True, error_x=bar)]
+    values, interval, traces = _seeds(arm, metric), accuracy_of(arm, metric), []
+    if interval is not None:
+        words = f"<b>{as_text(arm.name)}</b><br>{share_with_bounds(interval, level=True)}"
+        words += f"<br>{as_text(interval_words(arm, metric), 80)}"
+        bar = whisker([interval], sign.color, thickness=2)
+        traces = [
+            dots([100 * interval.value], [at], sign, [words], size=11, filled=True, error_x=bar)
+        ]
     words_of = [
-        f"{shown(seed.name)}, seed {'?' if seed.seed is None else seed.seed}:"
-        f" {share_text(values[k])}<br>{shown(seed.label, 80)}"
+        f"{as_text(seed.name)}, seed {'?' if seed.seed is None else seed.seed}:"
+        f" {share_text(values[k])}<br>{as_text(seed.label, 80)}"
         for k, seed in enumerate(arm.seeds)
         if k in values
     ]
@@ -149,23 +153,23 @@ def arm_rows(arms: Sequence[Arm], metric: Metric) -> list[Row]:
 def difference_forest(differences: Sequence[Difference], signs: Signs | None = None) -> go.Figure:
     """Each pair's difference in points with its interval, a panel for each metric; filled where it
     holds after correction, else hollow. A difference has the colour of its second arm."""
-    metrics = [metric for metric in METRICS if any(one.metric == metric for one in differences)]
+    metrics = [metric for metric in METRICS if any(diff.metric == metric for diff in differences)]
     if not metrics:
         return nothing("One arm alone: nothing to compare")
-    groups = [[one for one in differences if one.metric == metric] for metric in metrics]
+    groups = [[diff for diff in differences if diff.metric == metric] for metric in metrics]
     titles = [heading(*_forest_title(*both)) for both in zip(metrics, groups, strict=True)]
     most = max(map(len, groups))
     figure = panels(titles, panel_px=ARM_PX * most, left_px=14, key="forest")
     for row, (metric, group) in enumerate(zip(metrics, groups, strict=True)):
         intervals = []
-        for number, one in enumerate(group):
-            if one.difference is not None:
-                intervals.append(one.difference)
-                sign = _square(one.second, signs)
-                figure.add_trace(_difference(one, one.difference, sign, -number - 0.12, row))
+        for number, diff in enumerate(group):
+            if diff.difference is not None:
+                intervals.append(diff.difference)
+                sign = _square(diff.second, signs)
+                figure.add_trace(_difference(diff, diff.difference, sign, -number - 0.12, row))
         pairs = [
-            f"{one.second} minus {one.first}" + ": cannot be compared" * (one.difference is None)
-            for one in group
+            f"{diff.second} minus {diff.first}" + ": cannot be compared" * (diff.difference is None)
+            for diff in group
         ]
         names_above(figure, pairs, row, most)
         figure.add_shape(vertical(0, row))
@@ -181,9 +185,9 @@ def _square(arm: str, signs: Signs | None) -> Sign:
 
 
 def _forest_title(metric: Metric, group: Sequence[Difference]) -> tuple[str, str]:
-    name, compared = METRICS[metric], [one for one in group if one.difference is not None]
+    name, compared = METRICS[metric], [diff for diff in group if diff.difference is not None]
     levels = dict.fromkeys(
-        f"{100 * one.difference.level:g} %" for one in compared if one.difference
+        f"{100 * diff.difference.level:g} %" for diff in compared if diff.difference
     )
     note = f"whisker: {' or '.join(levels) or '95 %'} interval; filled: p below {ALPHA:g}"
     if len(group) == 1:
@@ -197,28 +201,30 @@ def _forest_title(metric: Metric, group: Sequence[Difference]) -> tuple[str, str
     return title, f"{note} after Holm's correction{rest * (len(compared) < len(group))}"
 
 
-def _difference(one: Difference, found: Interval, sign: Sign, at: float, row: int) -> go.Scatter:
-    corrected = "" if one.adjusted is None else f", corrected {one.adjusted:.2g}"
+def _difference(
+    diff: Difference, interval: Interval, sign: Sign, at: float, row: int
+) -> go.Scatter:
+    corrected = "" if diff.adjusted is None else f", corrected {diff.adjusted:.2g}"
     lines = [
-        f"<b>{shown(one.second)} minus {shown(one.first)}</b>",
-        points_with_bounds(found, level=True),
-        shown(one.method, 80),
-        "" if one.p is None else f"p = {one.p:.2g}{corrected}",
-        heading(one.verdict),
+        f"<b>{as_text(diff.second)} minus {as_text(diff.first)}</b>",
+        points_with_bounds(interval, level=True),
+        as_text(diff.method, 80),
+        "" if diff.p is None else f"p = {diff.p:.2g}{corrected}",
+        heading(diff.verdict),
     ]
-    words, bar = "<br>".join(filter(None, lines)), whisker([found], sign.color, thickness=2)
-    x, filled = [100 * found.value], settled(one)
+    words, bar = "<br>".join(filter(None, lines)), whisker([interval], sign.color, thickness=2)
+    x, filled = [100 * interval.value], settled(diff)
     return dots(x, [at], sign, [words], row=row, size=10, filled=filled, error_x=bar)
 
 
 def difference_rows(differences: Sequence[Difference]) -> list[Row]:
     """The numbers behind ``difference_forest``, in points, with test and verdict."""
     return [
-        {"metric": METRICS[one.metric], "first": one.first, "second": one.second}
-        | cells(one.difference, "difference", "points")
-        | {"p": one.p, "corrected p": one.adjusted, "method": one.method, "count": one.count}
-        | {"more seeds": one.more_seeds, "verdict": one.verdict}
-        for one in differences
+        {"metric": METRICS[diff.metric], "first": diff.first, "second": diff.second}
+        | cells(diff.difference, "difference", "points")
+        | {"p": diff.p, "corrected p": diff.adjusted, "method": diff.method, "count": diff.count}
+        | {"more seeds": diff.more_seeds, "verdict": diff.verdict}
+        for diff in differences
     ]
 
 
@@ -227,41 +233,41 @@ def class_differences(
 ) -> go.Figure:
     """Robust accuracy class by class, second arm minus first, in points; a panel for each pair of
     arms, filled where a class differs after correction."""
-    pairs = list(dict.fromkeys((one.first, one.second) for one in differences))
+    pairs = list(dict.fromkeys((diff.first, diff.second) for diff in differences))
     if not pairs:
         return nothing("No two arms have robust accuracies by class")
-    groups = [[one for one in differences if (one.first, one.second) == pair] for pair in pairs]
+    groups = [[diff for diff in differences if (diff.first, diff.second) == pair] for pair in pairs]
     titles = [heading(*_class_title(*both)) for both in zip(pairs, groups, strict=True)]
-    names = list(dict.fromkeys(one.name for one in differences))
+    names = list(dict.fromkeys(diff.name for diff in differences))
     height, left = CLASS_PX * len(names), names_px(names)
     figure = panels(titles, panel_px=height, left_px=left, key="class differences")
     shapes = []
     for row, group in enumerate(groups):
         sign = _square(pairs[row][1], signs)
         for filled in (True, False):
-            part = [one for one in group if _holds(one) == filled]
+            part = [diff for diff in group if _holds(diff) == filled]
             if part:
                 figure.add_trace(_class_marks(part, names, sign, row, filled=filled))
         rows_of(figure, names, row)
         shapes += [*stripes(len(names), row), vertical(0, row)]
-        ends = around_zero([one.difference for one in group])
+        ends = around_zero([diff.difference for diff in group])
         axis(figure, layout_name("x", row), "difference [points]", nticks=6, range=ends)
     return figure.update_layout(shapes=shapes)
 
 
-def _holds(one: ClassDifference) -> bool:
+def _holds(diff: ClassDifference) -> bool:
     """Whether a class differs by its corrected p."""
-    return one.adjusted is not None and one.adjusted < ALPHA
+    return diff.adjusted is not None and diff.adjusted < ALPHA
 
 
 def _class_title(pair: tuple[str, str], group: Sequence[ClassDifference]) -> tuple[str, str]:
-    most = max(group, key=lambda one: abs(one.difference.value))
+    most = max(group, key=lambda diff: abs(diff.difference.value))
     title = (
         f"Robust accuracy by class, {pair[1]} minus {pair[0]}: most in {most.name},"
         f" {points_text(most.difference.value)}"
     )
     whiskers = "whisker: 95 % of each class alone"
-    tested = sum(one.adjusted is not None for one in group)
+    tested = sum(diff.adjusted is not None for diff in group)
     if not tested:
         return title, f"nothing is claimed of these classes: the notes say why; {whiskers}"
     note = (
@@ -275,23 +281,23 @@ def _class_title(pair: tuple[str, str], group: Sequence[ClassDifference]) -> tup
 def _class_marks(
     part: Sequence[ClassDifference], names: Sequence[str], sign: Sign, row: int, *, filled: bool
 ) -> go.Scatter:
-    found = [one.difference for one in part]
+    intervals = [diff.difference for diff in part]
     words = [
-        f"{shown(one.name)}: {points_with_bounds(one.difference, level=True)}, n ="
-        f" {one.difference.n:,}"
-        + ("" if one.adjusted is None else f", corrected p = {one.adjusted:.2g}")
-        for one in part
+        f"{as_text(diff.name)}: {points_with_bounds(diff.difference, level=True)}, n ="
+        f" {diff.difference.n:,}"
+        + ("" if diff.adjusted is None else f", corrected p = {diff.adjusted:.2g}")
+        for diff in part
     ]
-    x, y = [100 * i.value for i in found], [-names.index(one.name) for one in part]
-    bar = whisker(found, sign.color)
+    x, y = [100 * i.value for i in intervals], [-names.index(diff.name) for diff in part]
+    bar = whisker(intervals, sign.color)
     return dots(x, y, sign, words, row=row, filled=filled, size=8, error_x=bar)
 
 
 def class_difference_rows(differences: Sequence[ClassDifference]) -> list[Row]:
     """The numbers behind ``class_differences``, in points."""
     return [
-        {"class": one.name, "first": one.first, "second": one.second}
-        | cells(one.difference, "difference", "points")
-        | {"n": one.difference.n, "p": one.p, "corrected p": one.adjusted}
-        for one in differences
+        {"class": diff.name, "first": diff.first, "second": diff.second}
+        | cells(diff.difference, "difference", "points")
+        | {"n": diff.difference.n, "p": diff.p, "corrected p": diff.adjusted}
+        for diff in differences
     ]

@@ -250,16 +250,16 @@ def smooth(values: np.ndarray, reach: int) -> np.ndarray:
 def _decayed(parts: np.ndarray, keep: float) -> np.ndarray:
     """y(t) = keep y(t - 1) + parts(t), (E,), in stretches over which powers of ``keep`` stay far
     from the ends of float64."""
-    found = np.empty(len(parts))
+    sums = np.empty(len(parts))
     size = max(1, int(200 / -np.log(keep)))
     powers = keep ** np.arange(1, size + 1)
     carried = 0.0
     for first in range(0, len(parts), size):
         part = parts[first : first + size]
         scale = powers[: len(part)]
-        found[first : first + size] = scale * (np.cumsum(part / scale) + carried)
-        carried = found[first + len(part) - 1]
-    return found
+        sums[first : first + size] = scale * (np.cumsum(part / scale) + carried)
+        carried = sums[first + len(part) - 1]
+    return sums
 
 
 def thin(values: np.ndarray, limit: int) -> np.ndarray:

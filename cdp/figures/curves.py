@@ -28,7 +28,7 @@ from cdp.figures.curve_data import (
     entries,
     thin,
 )
-from cdp.figures.frame import LEGEND, in_panel, layout_name, shown, small, stacked
+from cdp.figures.frame import LEGEND, as_text, in_panel, layout_name, small, stacked
 from cdp.figures.palette import INK, faint
 from cdp.values.text import span_text
 
@@ -156,19 +156,23 @@ class _Sheet:
         """One curve of every entry that has measured this; the first of an entry in the figure
         stands for it in the legend. A learning rate is not smoothed: it is no measurement."""
         reach = 1 if column == "learning_rate" else self.look.smoothing
-        found = [(entry, entry.line(column, self.look.x, reach, self.unit)) for entry in self.drawn]
-        lines = [(entry, line) for entry, line in found if line is not None]
+        x, unit = self.look.x, self.unit
+        lines = [
+            (entry, line)
+            for entry in self.drawn
+            if (line := entry.line(column, x, reach, unit)) is not None
+        ]
         for entry, line in lines:
             self.traces.extend(self._curve(entry, line, pen))
         return lines
 
     def _curve(self, entry: Entry, line: Line, pen: _Pen) -> Iterator[Trace]:
         """Band, raw curve and curve, back to front."""
-        kept, color = thin(line.value, MAX_POINTS), entry.sign.color
+        at, color = thin(line.value, MAX_POINTS), entry.sign.color
         quiet = {"mode": "lines", "showlegend": False, "hoverinfo": "skip"}
         legend = not any(trace["legendgroup"] == entry.uid for trace in self.traces)
         if pen.band or entry.seeds > 1:
-            there = kept[np.isfinite(line.low[kept]) & np.isfinite(line.high[kept])]
+            there = at[np.isfinite(line.low[at]) & np.isfinite(line.high[at])]
             edge = quiet | {"line": {"width": 0, "color": color}}
             yield self._trace(entry, pen, "low", line.x, line.low, there) | edge
             edge |= {"fill": "tonexty", "fillcolor": faint(color, 0.14)}
@@ -180,10 +184,10 @@ class _Sheet:
         columns, words = self._hover(entry, line, pen)
         seeds = f", n = {entry.seeds} seeds" if entry.seeds > 1 else ""
         look = {"color": color, "symbol": entry.sign.symbol, "size": 5, "maxdisplayed": MARKERS}
-        data = np.stack([_f4(column[kept]) for column in columns], axis=1) if columns else None
-        yield self._trace(entry, pen, "line", line.x, line.value, kept) | {
+        data = np.stack([_f4(column[at]) for column in columns], axis=1) if columns else None
+        yield self._trace(entry, pen, "line", line.x, line.value, at) | {
             "mode": "lines+markers",
-            "name": shown(entry.label) + seeds,
+            "name": as_text(entry.label) + seeds,
             "showlegend": legend,
             "line": {"color": color, "dash": pen.dash, "width": 1.5 if self.closest else 2},
             "marker": look,
@@ -206,14 +210,14 @@ class _Sheet:
         self.traces.append(trace)
 
     def _trace(
-        self, entry: Entry, pen: _Pen, role: str, x: np.ndarray, y: np.ndarray, kept: np.ndarray
+        self, entry: Entry, pen: _Pen, role: str, x: np.ndarray, y: np.ndarray, at: np.ndarray
     ) -> Trace:
         # The uid is what plotly knows a trace by from one tick to the next: a hidden entry stays
         # hidden.
         name = {"uid": f"{entry.uid}/{self.row}/{pen.part}/{role}", "legendgroup": entry.uid}
         # Rising counts that seven digits cannot tell apart stay as they are.
-        places = x[kept] if len(kept) and x[kept[-1]] > 2**24 else _f4(x[kept])
-        values = {"type": "scatter", "connectgaps": False, "x": places, "y": _f4(y[kept])}
+        places = x[at] if len(at) and x[at[-1]] > 2**24 else _f4(x[at])
+        values = {"type": "scatter", "connectgaps": False, "x": places, "y": _f4(y[at])}
         return values | name | in_panel(self.row)
 
     def _hover(self, entry: Entry, line: Line, pen: _Pen) -> tuple[list[np.ndarray], str]:
@@ -232,7 +236,7 @@ class _Sheet:
             words += f", unsmoothed {written(line.raw, pen.digits)}"
         if self.look.x != EPOCH:
             words += f", epoch {written(line.epoch, '.0f')}"
-        name = shown(entry.label) + (f", {pen.part}" if pen.part else "")
+        name = as_text(entry.label) + (f", {pen.part}" if pen.part else "")
         if self.closest:
             at = self.at.partition(" [")[0]
             return columns, f"<b>{name}</b><br>{at} %{{x}}<br>{words}<extra></extra>"
@@ -391,7 +395,7 @@ def _notes(
         )
     missing = [run for run in runs if run not in placed and len(run.columns[EPOCH])]
     if missing:
-        names = ", ".join(shown(run.name) for run in missing)
+        names = ", ".join(as_text(run.name) for run in missing)
         yield f"Not drawn, because synthetic images play no part in it: {names}."
     if look.log_y or look.log_x:
         yield "Zeros have no place on a log axis; accuracies and the gap stay linear."

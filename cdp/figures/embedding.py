@@ -12,8 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cdp.errors import InputError
-from cdp.figures.frame import base, in_panel, layout_name, title_at
-from cdp.figures.frame import shown as as_text
+from cdp.figures.frame import as_text, base, in_panel, layout_name, title_at
 from cdp.figures.palette import CLEAR, GRID, INK, Scale, Sign, class_sign, named_signs
 from cdp.values.types import NO_LABEL, Embedding
 
@@ -70,14 +69,14 @@ def embedding_scatter(
     score: np.ndarray | None = None,
     score_title: str = "",
     layout: Literal["overlaid", "side by side"] = "overlaid",
-    shown: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
     height: int = 560,
 ) -> go.Figure:
     """The map, coloured by class, by set or by ``score`` (n,), whose points without a value (nan)
     are grey.
 
     key: names the coordinates; while it stays the same, a redraw keeps zoom, hidden classes and
-    selection whatever the colours are. axis: what an axis is called, without its number. shown:
+    selection whatever the colours are. axis: what an axis is called, without its number. mask:
     (n,) bool, the points that a filter lets pass; the others stay as a faint grey background that
     neither hover nor lasso sees. customdata of every trace are point numbers, int32; layout.meta
     has their count ("points") and the changes for a narrow window ("narrow", paths in the layout to
@@ -85,7 +84,7 @@ def embedding_scatter(
     """
     n = len(embedding)
     values = None if score is None else _checked(score, n, "score", np.float64)
-    mask = np.ones(n, bool) if shown is None else _checked(shown, n, "shown", np.bool_)
+    mask = np.ones(n, bool) if mask is None else _checked(mask, n, "mask", np.bool_)
     if color_by != "score":
         values = None
     elif values is None:

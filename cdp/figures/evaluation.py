@@ -13,6 +13,7 @@ from cdp.figures.frame import (
     NORMS,
     SHARES,
     Row,
+    as_text,
     axis,
     cells,
     color_bar,
@@ -24,7 +25,6 @@ from cdp.figures.frame import (
     nothing,
     panels,
     rows_of,
-    shown,
     stripes,
     vertical,
     whisker,
@@ -55,9 +55,9 @@ def weights_signs(report: EvalReport) -> Mapping[str, Sign]:
     """A sign for each set of weights, by ``which``: the first has that of the model, as on every
     other page."""
     name = report.model.name
-    others = [f"{name}, {WHICH[one.which]}" for one in report.weights[1:]]
+    others = [f"{name}, {WHICH[weights.which]}" for weights in report.weights[1:]]
     signs = named_signs([name, *others])
-    return dict(zip((one.which for one in report.weights), signs.values(), strict=False))
+    return dict(zip((weights.which for weights in report.weights), signs.values(), strict=False))
 
 
 def stages_of(weights: WeightsReport) -> list[tuple[str, Interval]]:
@@ -69,7 +69,9 @@ def stage_bars(report: EvalReport) -> go.Figure:
     """Accuracy falling attack by attack: each bar counts the images that are right under its attack
     and all before it."""
     many, signs = len(report.weights), weights_signs(report)
-    names = list(dict.fromkeys(name for one in report.weights for name, _ in stages_of(one)))
+    names = list(
+        dict.fromkeys(name for weights in report.weights for name, _ in stages_of(weights))
+    )
     threat = threat_text(report.norm, report.epsilon)
     note = f"{report.dataset_title}, {threat}; whisker: 95 % (Wilson)"
     title = heading(
@@ -91,12 +93,12 @@ def _bars(
     names: list[str], weights: WeightsReport, sign: Sign, top: float, thick: float
 ) -> list[go.Bar | go.Scatter]:
     """Bars, their marks and their numbers. top, thick: of a bar, within its row."""
-    found, which = stages_of(weights), WHICH[weights.which]
-    rows = [-float(names.index(name)) for name, _ in found]
-    values, middle = [100 * v.value for _, v in found], [y + top - 0.57 * thick for y in rows]
+    stages, which = stages_of(weights), WHICH[weights.which]
+    rows = [-float(names.index(name)) for name, _ in stages]
+    values, middle = [100 * v.value for _, v in stages], [y + top - 0.57 * thick for y in rows]
     words = [
-        f"{shown(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
-        for name, v in found
+        f"{as_text(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
+        for name, v in stages
     ]
     bars = go.Bar(
         x=values,
@@ -107,14 +109,14 @@ def _bars(
         name=which,
         legendgroup=which,
         marker={"color": faint(sign.color, 0.3), "line": {"color": sign.color, "width": 1.2}},
-        error_x=whisker([v for _, v in found], sign.color),
+        error_x=whisker([v for _, v in stages], sign.color),
         hovertext=words,
         hoverinfo="text",
     )
     quiet = {"legendgroup": which, "showlegend": False, "hoverinfo": "skip"}
     look = marker(sign.color, sign.symbol, filled=True, size=8)
     marks = go.Scatter(x=values, y=middle, mode="markers", marker=look, **quiet)
-    text = [share_text(v.value) for _, v in found]
+    text = [share_text(v.value) for _, v in stages]
     quiet |= {"mode": "text", "textposition": "middle right", "textfont": {"size": 11}}
     return [bars, marks, go.Scatter(x=[102.0] * len(text), y=middle, text=text, **quiet)]
 
@@ -126,15 +128,15 @@ def stage_rows(report: EvalReport) -> list[Row]:
     for weights in report.weights:
         more: list[Row] = [{"attacked": None, "turned": None, "seconds": None}]
         more += [
-            {"attacked": one.attacked, "turned": one.broken, "seconds": round(one.seconds, 1)}
-            for one in weights.stages
+            {"attacked": stage.attacked, "turned": stage.broken, "seconds": round(stage.seconds, 1)}
+            for stage in weights.stages
         ]
         rows += [
             {"weights": WHICH[weights.which], "attack": "none" if k == 0 else name}
-            | cells(found, "accuracy")
-            | {"n": found.n}
+            | cells(accuracy, "accuracy")
+            | {"n": accuracy.n}
             | more[k]
-            for k, (name, found) in enumerate(stages_of(weights))
+            for k, (name, accuracy) in enumerate(stages_of(weights))
         ]
     return rows
 
@@ -144,9 +146,12 @@ def class_bars(report: EvalReport) -> go.Figure:
     without images stand last."""
     classes = sorted(
         report.main.classes,
-        key=lambda one: (one.robust is None, one.robust.value if one.robust else 0.0),
+        key=lambda figures: (
+            figures.robust is None,
+            figures.robust.value if figures.robust else 0.0,
+        ),
     )
-    names = [one.name for one in classes]
+    names = [figures.name for figures in classes]
     note = f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson)"
     title, height = heading(_weakest(classes), note), CLASS_PX * max(1, len(names))
     left = names_px(names)
@@ -154,18 +159,22 @@ def class_bars(report: EvalReport) -> go.Figure:
     sign = weights_signs(report)[report.main.which]
     for part, filled, shift in (("robust", True, CLASS_SHIFT), ("clean", False, -CLASS_SHIFT)):
         drawn = [
-            (-k + shift, one, found)
-            for k, one in enumerate(classes)
-            if (found := one.robust if filled else one.clean) is not None
+            (-k + shift, figures, share)
+            for k, figures in enumerate(classes)
+            if (share := figures.robust if filled else figures.clean) is not None
         ]
         words = [
-            f"{shown(one.name)}, {part}: {share_with_bounds(found, level=True)}, n = {one.n:,}"
-            for _, one, found in drawn
+            f"{as_text(figures.name)}, {part}: {share_with_bounds(share, level=True)}, n = {figures.n:,}"
+            for _, figures, share in drawn
         ]
-        x, y = [100 * found.value for *_, found in drawn], [at for at, *_ in drawn]
-        bar = whisker([found for *_, found in drawn], sign.color)
-        told: dict[str, Any] = {"name": f"{part} accuracy", "showlegend": True, "error_x": bar}
-        figure.add_trace(dots(x, y, sign, words, filled=filled, size=8, **told))
+        x, y = [100 * share.value for *_, share in drawn], [at for at, *_ in drawn]
+        bar = whisker([share for *_, share in drawn], sign.color)
+        words_and_bar: dict[str, Any] = {
+            "name": f"{part} accuracy",
+            "showlegend": True,
+            "error_x": bar,
+        }
+        figure.add_trace(dots(x, y, sign, words, filled=filled, size=8, **words_and_bar))
     figure.update_layout(shapes=stripes(len(names)))
     rows_of(figure, names)
     axis(figure, "xaxis", "images of the class [%]", **SHARES)
@@ -173,42 +182,45 @@ def class_bars(report: EvalReport) -> go.Figure:
 
 
 def _weakest(classes: Sequence[ClassFigures]) -> str:
-    measured = [(one, one.robust) for one in classes if one.robust is not None]
+    measured = [(figures, figures.robust) for figures in classes if figures.robust is not None]
     if not measured:
         return "No class has images"
-    hits = [round(share.value * one.n) for one, share in measured]
-    names, images = [one.name for one, _ in measured], [one.n for one, _ in measured]
+    hits = [round(share.value * figures.n) for figures, share in measured]
+    names, images = (
+        [figures.name for figures, _ in measured],
+        [figures.n for figures, _ in measured],
+    )
     place, known = weakest_words(names, hits, images)
-    one, share = measured[place]
-    finding = f"{one.name}: {share_text(share.value)} withstand the attack (n = {one.n:,})"
+    figures, share = measured[place]
+    finding = f"{figures.name}: {share_text(share.value)} withstand the attack (n = {figures.n:,})"
     return f"Lowest, {finding}; {known}" if known else f"Weakest class, {finding}"
 
 
 def class_rows(report: EvalReport) -> list[Row]:
     """The numbers behind ``class_bars``, for every set of weights, in the order of classes."""
     return [
-        {"weights": WHICH[weights.which], "class": one.name, "n": one.n}
-        | cells(one.robust, "robust")
-        | cells(one.clean, "clean")
+        {"weights": WHICH[weights.which], "class": figures.name, "n": figures.n}
+        | cells(figures.robust, "robust")
+        | cells(figures.clean, "clean")
         for weights in report.weights
-        for one in weights.classes
+        for figures in weights.classes
     ]
 
 
 def unseen_rows(report: EvalReport) -> list[Row]:
     """Robust accuracy under threats that were not trained for."""
     return [
-        {"threat": one.title, "attack": one.attack}
-        | cells(one.robust, "robust")
-        | {"n": one.robust.n}
-        for one in report.unseen
+        {"threat": threat.title, "attack": threat.attack}
+        | cells(threat.robust, "robust")
+        | {"n": threat.robust.n}
+        for threat in report.unseen
     ]
 
 
 def budget_curves(lines: Sequence[BudgetLine], *, epsilon: float | None, norm: str) -> go.Figure:
     """Robust accuracy against the attacker's budget, of one model or several, with bands over the
     intervals. epsilon: a budget worth a dotted line, as that of training."""
-    drawn = [one for one in lines if one[2].points]
+    drawn = [line for line in lines if line[2].points]
     if not drawn:
         return nothing("Accuracy against budget was not measured")
     title, several = heading(_fall(drawn), _budget_note(drawn, epsilon)), len(drawn) > 1
@@ -245,10 +257,10 @@ def _budget_note(drawn: Sequence[BudgetLine], epsilon: float | None) -> str:
 
 
 def _budget_curve(sign: Sign, label: str, curve: Curve, group: str) -> list[go.Scatter]:
-    x, found = [point.epsilon for point in curve.points], [point.robust for point in curve.points]
+    x, shares = [point.epsilon for point in curve.points], [point.robust for point in curve.points]
     band = go.Scatter(
         x=[*x, *reversed(x)],
-        y=[100 * i.high for i in found] + [100 * i.low for i in reversed(found)],
+        y=[100 * i.high for i in shares] + [100 * i.low for i in reversed(shares)],
         fill="toself",
         mode="lines",
         line={"width": 0},
@@ -258,12 +270,12 @@ def _budget_curve(sign: Sign, label: str, curve: Curve, group: str) -> list[go.S
         legendgroup=group,
     )
     words = [
-        f"<b>{shown(label)}</b><br>budget {budget_text(p.epsilon)}:"
-        f" {share_with_bounds(p.robust, level=True)}<br>{shown(curve.attack)}, n = {curve.n:,}"
+        f"<b>{as_text(label)}</b><br>budget {budget_text(p.epsilon)}:"
+        f" {share_with_bounds(p.robust, level=True)}<br>{as_text(curve.attack)}, n = {curve.n:,}"
         for p in curve.points
     ]
-    told = {"name": shown(label), "legendgroup": group, "hovertext": words, "hoverinfo": "text"}
-    return [band, line(x, [100 * i.value for i in found], sign, size=8, **told)]
+    labels = {"name": as_text(label), "legendgroup": group, "hovertext": words, "hoverinfo": "text"}
+    return [band, line(x, [100 * i.value for i in shares], sign, size=8, **labels)]
 
 
 def budget_rows(lines: Sequence[BudgetLine]) -> list[Row]:

@@ -132,7 +132,7 @@ def nothing(text: str) -> go.Figure:
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
-def shown(text: str, most: int = 40) -> str:
+def as_text(text: str, most: int = 40) -> str:
     """A name as a chart shows it: cut short, and never taken for markup or for a placeholder."""
     plain = " ".join(text.split())
     short = plain if len(plain) <= most else f"{plain[: most - 1]}…"
@@ -146,8 +146,8 @@ def small(text: str) -> str:
 
 def heading(title: str, note: str = "") -> str:
     """A title and a smaller note under it, broken into lines."""
-    lines = [shown(line, TITLE) for line in _even(title, TITLE)]
-    return "<br>".join([*lines, *(small(shown(line, NOTE)) for line in _even(note, NOTE))])
+    lines = [as_text(line, TITLE) for line in _even(title, TITLE)]
+    return "<br>".join([*lines, *(small(as_text(line, NOTE)) for line in _even(note, NOTE))])
 
 
 def tied(text: str) -> str:
@@ -174,7 +174,7 @@ def rows_of(figure: go.Figure, names: Sequence[str], row: int = 0, *, most: int 
     """Names at the left of rows at 0, -1, -2, ... of panel ``row``."""
     figure.layout[layout_name("y", row)].update(
         tickvals=[-k for k in range(len(names))],
-        ticktext=[shown(name, most) for name in names],
+        ticktext=[as_text(name, most) for name in names],
         range=[-len(names) + 0.4, 0.6],
         showgrid=False,
         ticks="",
@@ -199,7 +199,7 @@ def names_above(figure: go.Figure, names: Sequence[str], row: int, most: int | N
     place = {"xref": f"{axis_name('x', row)} domain", "yref": axis_name("y", row)}
     font = {"size": 11, "color": INK}
     for number, name in enumerate(names):
-        note = title_at(shown(name, NAME), 0, -number + 0.16)
+        note = title_at(as_text(name, NAME), 0, -number + 0.16)
         figure.add_annotation(note | place | {"font": font, "xshift": 4, "yshift": 0})
 
 
@@ -213,11 +213,11 @@ def marker(
 
 
 def whisker(
-    found: Sequence[Interval], color: str, *, factor: float = 100, thickness: float = 1.5
+    intervals: Sequence[Interval], color: str, *, factor: float = 100, thickness: float = 1.5
 ) -> dict[str, Any]:
     """Plotly's error bar over intervals; equal values, and those without an interval, have none.
     factor: shown value per stored value; 100 is per cent."""
-    reach = [i.reach if i.wide and not i.note else None for i in found]
+    reach = [i.reach if i.wide and not i.note else None for i in intervals]
     down, up = (
         [None if ends is None else factor * max(0.0, ends[side]) for ends in reach]
         for side in (0, 1)
@@ -238,16 +238,21 @@ def dots(
     **more: Any,
 ) -> go.Scatter:
     """The marks of a sign in panel ``row``. hover: the words of each."""
-    told = {"name": shown(sign.name), "showlegend": False, "hovertext": hover, "hoverinfo": "text"}
+    words = {
+        "name": as_text(sign.name),
+        "showlegend": False,
+        "hovertext": hover,
+        "hoverinfo": "text",
+    }
     look = {"mode": "markers", "marker": marker(sign.color, sign.symbol, filled=filled, size=size)}
-    return go.Scatter(x=x, y=y, **(in_panel(row) | told | look | more))
+    return go.Scatter(x=x, y=y, **(in_panel(row) | words | look | more))
 
 
 def line(
     x: Sequence[float], y: Sequence[float | None], sign: Sign, *, size: float = 5, **more: Any
 ) -> go.Scatter:
     """A line with the marks of its sign."""
-    look: dict[str, Any] = {"mode": "lines+markers", "name": shown(sign.name)}
+    look: dict[str, Any] = {"mode": "lines+markers", "name": as_text(sign.name)}
     look["line"] = {"color": sign.color, "dash": sign.dash, "width": 2}
     look["marker"] = {"color": sign.color, "symbol": sign.symbol, "size": size}
     return go.Scatter(x=x, y=y, **(look | more))
@@ -274,21 +279,21 @@ def color_bar(title: str) -> dict[str, Any]:
     return {"title": words, "thickness": 10, "outlinewidth": 0}
 
 
-def around_zero(found: Sequence[Interval]) -> list[float]:
+def around_zero(intervals: Sequence[Interval]) -> list[float]:
     """Range of an axis of differences in points: all intervals and 0, with room at both ends."""
-    low = 100 * min([0.0, *(i.low for i in found)])
-    high = 100 * max([0.0, *(i.high for i in found)])
+    low = 100 * min([0.0, *(i.low for i in intervals)])
+    high = 100 * max([0.0, *(i.high for i in intervals)])
     edge = 0.05 * (high - low or 1.0)
     return [low - edge, high + edge]
 
 
-def cells(found: Interval | None, name: str, unit: str = "%") -> Row:
+def cells(interval: Interval | None, name: str, unit: str = "%") -> Row:
     """Cells of a table: value and bounds in per cent or points, None where there is nothing; equal
     values have no bounds."""
-    if found is None:
+    if interval is None:
         values: tuple[float | None, ...] = (None, None, None)
     else:
-        bounds = (found.low, found.high) if found.wide else (None, None)
-        values = (found.value, *bounds)
+        bounds = (interval.low, interval.high) if interval.wide else (None, None)
+        values = (interval.value, *bounds)
     cut = (None if value is None else round(100 * value, 2) for value in values)
     return dict(zip((f"{name} [{unit}]", f"{name} low", f"{name} high"), cut, strict=True))

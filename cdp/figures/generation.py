@@ -190,8 +190,8 @@ def report_bars(result: LiveResult) -> go.Figure:
     categories = {"type": "category", "categoryorder": "array", "categoryarray": names}
     for row, measure in enumerate(measures):
         for sign, report in arms.items():
-            if found := measure.of(report):
-                figure.add_trace(_whisker(found, measure, sign, row))
+            if interval := measure.of(report):
+                figure.add_trace(_whisker(interval, measure, sign, row))
         axis(figure, layout_name("x", row), measure.unit, nticks=6)
         ends = {"range": [-0.6, len(names) - 0.4], "showgrid": False}
         figure.layout[layout_name("y", row)].update(categories | ends)
@@ -200,11 +200,11 @@ def report_bars(result: LiveResult) -> go.Figure:
     return figure.update_layout(hovermode="closest", showlegend=False)
 
 
-def _whisker(found: Interval, measure: Measure, sign: Sign, row: int) -> go.Scatter:
-    value, digits = found.value * measure.factor, f".{measure.digits}f"
-    bounds = interval_text(found, digits, factor=measure.factor)
-    words = f"{sign.name}: {value:{digits}} ({bounds}), n = {found.n:,}"
-    bar = whisker([found], sign.color, factor=measure.factor, thickness=2)
+def _whisker(interval: Interval, measure: Measure, sign: Sign, row: int) -> go.Scatter:
+    value, digits = interval.value * measure.factor, f".{measure.digits}f"
+    bounds = interval_text(interval, digits, factor=measure.factor)
+    words = f"{sign.name}: {value:{digits}} ({bounds}), n = {interval.n:,}"
+    bar = whisker([interval], sign.color, factor=measure.factor, thickness=2)
     y: Any = [sign.name]
     return dots([value], y, sign, [words], row=row, size=10, error_x=bar)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.frame import axis, dots, shown, small, stacked
+from cdp.figures.frame import as_text, axis, dots, small, stacked
 from cdp.figures.palette import CLEAR, INK, Sign, faint
 
 CLEAN = Sign("clean", INK, "dot", "circle-open")
@@ -43,7 +43,7 @@ def probability_bars(
     the true class, or what ``label_is`` calls it; target: the one aimed at."""
     drawn = likeliest(before, after)
     marks = {label: f", {label_is}"} | ({target: ", target"} if target is not None else {})
-    ticks = [f"{shown(names[c], 20)}{marks.get(c, '')}" for c in drawn]
+    ticks = [f"{as_text(names[c], 20)}{marks.get(c, '')}" for c in drawn]
     left_out = len(names) - len(drawn)
     more = f"   without {left_out} classes of less" if left_out else ""
     height, left = BAR_PX * len(drawn) + 10, 14 + 7 * max(map(len, ticks))
@@ -122,7 +122,7 @@ def loss_path(
 
 
 @dataclass(frozen=True)
-class Found:
+class RulerMark:
     """One model on the ruler. smallest: the smallest budget found that fools, None where none did
     up to the end of the axis."""
 
@@ -137,7 +137,7 @@ def ruler_px(models: int) -> int:
 
 
 def budget_ruler(
-    found: Sequence[Found],
+    marks: Sequence[RulerMark],
     *,
     epsilon: float,
     budget: float,
@@ -148,11 +148,11 @@ def budget_ruler(
 ) -> go.Figure:
     """Every model's smallest budget on one axis from 0 to ``largest``. epsilon: the budget chosen
     above; budget: the conventional one, which ``budget_is`` names."""
-    height, sizes = ROW_PX * len(found), {"bottom_px": _BELOW, "left_px": 10, "title_px": _ABOVE}
+    height, sizes = ROW_PX * len(marks), {"bottom_px": _BELOW, "left_px": 10, "title_px": _ABOVE}
     figure = stacked([title], panel_px=height, key="lab-ruler", **sizes)
-    for row, one in enumerate(found):
-        figure.add_traces(_on_ruler(one, row, largest))
-        name, place = shown(one.name), {"x": 0, "y": row, "xanchor": "left", "yanchor": "bottom"}
+    for row, mark in enumerate(marks):
+        figure.add_traces(_on_ruler(mark, row, largest))
+        name, place = as_text(mark.name), {"x": 0, "y": row, "xanchor": "left", "yanchor": "bottom"}
         figure.add_annotation(text=name, yshift=5, showarrow=False, font={"size": 12}, **place)
     for at, name, dash, shift in ((budget, budget_is, "dot", 2), (epsilon, "chosen", "solid", 17)):
         look = {"color": INK, "dash": dash, "width": 1.2}
@@ -164,38 +164,38 @@ def budget_ruler(
     figure.layout.annotations[0].update(yshift=34)
     figure.layout.margin.r = 10
     axis(figure, "xaxis", unit, range=[0, largest], nticks=7)
-    figure.layout.yaxis.update(range=[len(found) - 0.5, -0.75], visible=False)
+    figure.layout.yaxis.update(range=[len(marks) - 0.5, -0.75], visible=False)
     return figure.update_layout(hovermode="closest", showlegend=False)
 
 
-def _on_ruler(one: Found, row: int, largest: float) -> list[go.Scatter]:
+def _on_ruler(model: RulerMark, row: int, largest: float) -> list[go.Scatter]:
     """A bar to the smallest budget, and there its mark and number."""
-    none = one.smallest is None
-    end = largest if one.smallest is None else one.smallest
+    none = model.smallest is None
+    end = largest if model.smallest is None else model.smallest
     number = f"none found up to {end:.3g}" if none else f"{end:.3g}"
-    bar = {"mode": "lines", "line": {"color": one.sign.color, "width": 5}, "hoverinfo": "skip"}
-    symbol = "triangle-right-open" if none else one.sign.symbol
+    bar = {"mode": "lines", "line": {"color": model.sign.color, "width": 5}, "hoverinfo": "skip"}
+    symbol = "triangle-right-open" if none else model.sign.symbol
     mark = dots(
         [end],
         [row],
-        one.sign,
-        [f"{shown(one.name, 100)}: {number}"],
-        name=one.name,
+        model.sign,
+        [f"{as_text(model.name, 100)}: {number}"],
+        name=model.name,
         mode="markers+text",
-        marker={"symbol": symbol, "size": 12, "color": one.sign.color},
+        marker={"symbol": symbol, "size": 12, "color": model.sign.color},
         text=[f"<b>{number}</b>"],
         textposition="top left" if end > 0.7 * largest else "middle right",
         textfont={"size": 12, "color": INK},
         cliponaxis=False,
     )
-    return [go.Scatter(x=[0, end], y=[row, row], name=one.name, **bar), mark]
+    return [go.Scatter(x=[0, end], y=[row, row], name=model.name, **bar), mark]
 
 
 def _framed(title: str, note: str, *, panel_px: int, left_px: int, key: str) -> go.Figure:
     """One panel under a title that begins at the left edge and is broken where a phone would cut
     it."""
     lines = wrap(title, TITLE_LETTERS)
-    text = "<br>".join([*(shown(line, TITLE_LETTERS) for line in lines), small(note)])
+    text = "<br>".join([*(as_text(line, TITLE_LETTERS) for line in lines), small(note)])
     height = 26 + 18 * len(lines)
     figure = stacked([text], panel_px=panel_px, left_px=left_px, title_px=height, key=key)
     figure.layout.annotations[0].update(xshift=4 - left_px)

@@ -9,11 +9,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cdp.figures.frame import (
+    as_text,
     dots,
     heading,
     layout_name,
     no_names,
-    shown,
     stacked,
     vertical,
     whisker,
@@ -46,10 +46,10 @@ def measure_panels(
     for row, key in enumerate(measured):
         for number, name in enumerate(names):
             if name in rows[key]:
-                found, sign = rows[key][name], signs[name]
+                interval, sign = rows[key][name], signs[name]
                 more: dict[str, Any] = {"showlegend": row == 0, "legendgroup": name, "name": name}
-                more |= {"error_x": whisker([found], sign.color, factor=1, thickness=2)}
-                x, words = [found.value], [_words(found, name, ".4g")]
+                more |= {"error_x": whisker([interval], sign.color, factor=1, thickness=2)}
+                x, words = [interval.value], [_words(interval, name, ".4g")]
                 figure.add_trace(dots(x, [-number], sign, words, row=row, **more))
         figure.layout[layout_name("x", row)].update(nticks=5)
         no_names(figure, len(names), row)
@@ -61,8 +61,10 @@ def measure_panels(
     return figure.update_layout(hovermode="closest", legend=place)
 
 
-def _words(found: Interval, name: str, spec: str) -> str:
-    return f"{shown(name)}: {found.value:{spec}} ({interval_text(found)}), n = {found.n:,}"
+def _words(interval: Interval, name: str, spec: str) -> str:
+    return (
+        f"{as_text(name)}: {interval.value:{spec}} ({interval_text(interval)}), n = {interval.n:,}"
+    )
 
 
 def class_panels(
@@ -71,19 +73,19 @@ def class_panels(
     """One figure class by class: sets beside each other on every class. per_class: set -> class ->
     interval."""
     figure = stacked([title], panel_px=220, bottom_px=70, left_px=52, key="classes")
-    classes = sorted({value for found in per_class.values() for value in found})
+    classes = sorted({value for intervals in per_class.values() for value in intervals})
     names = [class_name(class_names, value) for value in classes]
     signs = named_signs(list(per_class))
-    for number, (name, found) in enumerate(per_class.items()):
+    for number, (name, intervals) in enumerate(per_class.items()):
         shift = (number - (len(per_class) - 1) / 2) * 0.16
-        places = [k for k, value in enumerate(classes) if value in found]
-        bars = [found[classes[k]] for k in places]
-        words = [_words(found[classes[k]], f"{name}, {names[k]}", ".3g") for k in places]
+        places = [k for k, value in enumerate(classes) if value in intervals]
+        bars = [intervals[classes[k]] for k in places]
+        words = [_words(intervals[classes[k]], f"{name}, {names[k]}", ".3g") for k in places]
         more: dict[str, Any] = {
             "error_y": whisker(bars, signs[name].color, factor=1),
             "showlegend": True,
         }
-        x, y = [k + shift for k in places], [one.value for one in bars]
+        x, y = [k + shift for k in places], [interval.value for interval in bars]
         figure.add_trace(dots(x, y, signs[name], words, name=name, **more))
     figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names, tickangle=-35)
     return figure.update_layout(hovermode="closest")
@@ -95,7 +97,7 @@ def label_panels(
     """How sure a classifier was, and how many images of each class were kept. histogram: images by
     confidence, equal bins over [0, 1]; threshold: confidence from which images were kept; balance:
     kept images of each class."""
-    size, names = len(histogram), [shown(name, 24) for name in class_names]
+    size, names = len(histogram), [as_text(name, 24) for name in class_names]
     note = f"images by confidence; kept from {threshold:g} on (line)"
     titles = [
         heading("How sure was the classifier?", note),

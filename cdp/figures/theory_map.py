@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from cdp.figures.frame import Row, axis, shown
+from cdp.figures.frame import Row, as_text, axis
 from cdp.figures.palette import INK, VIRIDIS, Sign, faint
 from cdp.figures.theory import KINDS, LEARNED, OPTIMUM, REAL, SYNTHETIC, framed, whiskers
 from cdp.values.types import Interval
@@ -125,7 +125,7 @@ def _mark(sign: Sign, size: int) -> dict[str, Any]:
 
 def _placed_traces(placed: Placed) -> list[go.Scatter]:
     """A mark with whiskers both ways; dark under white, so that they are seen on every colour."""
-    name, c, a = shown(placed.name), placed.separation, placed.angle
+    name, c, a = as_text(placed.name), placed.separation, placed.angle
     text = (
         f"{name}<br>separation {c.value:.3g} ({c.low:.3g} to {c.high:.3g})<br>angle {a.value:.0f}°"
         f" ({a.low:.0f} to {a.high:.0f}), n = {c.n:,}"

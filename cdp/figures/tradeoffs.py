@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from cdp.figures.comparison import Signs, labels_of
 from cdp.figures.frame import (
     Row,
+    as_text,
     axis,
     cells,
     dots,
@@ -20,7 +21,6 @@ from cdp.figures.frame import (
     marker,
     nothing,
     panels,
-    shown,
     vertical,
     whisker,
 )
@@ -89,10 +89,10 @@ def matching(dataset: object, norm: object, epsilon: object) -> tuple[Reference,
     if not isinstance(epsilon, float | int | None):
         return ()
     return tuple(
-        one
-        for one in REFERENCES
-        if (one.dataset, one.norm) == (dataset, norm)
-        and (epsilon is None or abs(one.epsilon - epsilon) <= SAME_BUDGET * one.epsilon)
+        reference
+        for reference in REFERENCES
+        if (reference.dataset, reference.norm) == (dataset, norm)
+        and (epsilon is None or abs(reference.epsilon - epsilon) <= SAME_BUDGET * reference.epsilon)
     )
 
 
@@ -107,7 +107,7 @@ def front(arms: Sequence[Arm]) -> tuple[str, ...]:
     """Names of the arms that no other equals or betters in both accuracies (and betters in one), by
     rising clean accuracy; none where they cannot be ranked (``unranked``)."""
     placed = [] if unranked(arms) else _placed(arms)
-    best = [one for one in placed if not any(_dominates(other, one) for other in placed)]
+    best = [entry for entry in placed if not any(_dominates(other, entry) for other in placed)]
     return tuple(arm.name for arm, *_ in sorted(best, key=_along))
 
 
@@ -120,19 +120,19 @@ def unranked(arms: Sequence[Arm]) -> str:
     ways = {arm.setting for arm in placed}
     if len(ways) > 1:
         return f"they were measured in {len(ways)} ways"
-    spent = [one for arm in placed for one in arm.compute]
+    spent = [compute for arm in placed for compute in arm.compute]
     if not equal_compute(spent):
         return f"their compute differs or is not known ({compute_text(spent)})"
     return f"they rest on {FEW}" if any(arm.few for arm in placed) else ""
 
 
-def _dominates(one: Placed, other: Placed) -> bool:
-    gains = (one[1].value - other[1].value, one[2].value - other[2].value)
+def _dominates(entry: Placed, other: Placed) -> bool:
+    gains = (entry[1].value - other[1].value, entry[2].value - other[2].value)
     return min(gains) >= 0 and max(gains) > 0
 
 
-def _along(one: Placed) -> tuple[float, float]:
-    return one[1].value, -one[2].value
+def _along(entry: Placed) -> tuple[float, float]:
+    return entry[1].value, -entry[2].value
 
 
 def _placed(arms: Sequence[Arm]) -> list[Placed]:
@@ -153,7 +153,7 @@ def pareto(arms: Sequence[Arm], signs: Signs, references: Sequence[Reference]) -
         key="pareto",
         legend=True,
     )
-    steps = sorted((one for one in placed if one[0].name in front(arms)), key=_along)
+    steps = sorted((entry for entry in placed if entry[0].name in front(arms)), key=_along)
     if len(steps) > 1:
         x = [100 * clean.value for _, clean, _ in steps]
         y = [100 * robust.value for *_, robust in steps]
@@ -164,15 +164,15 @@ def pareto(arms: Sequence[Arm], signs: Signs, references: Sequence[Reference]) -
     for arm, clean, robust in placed:
         sign = signs.get(arm.name) or named_sign(arm.name)
         lines = [
-            f"<b>{shown(arm.name)}</b>",
+            f"<b>{as_text(arm.name)}</b>",
             f"clean {share_with_bounds(clean, level=True)}",
             f"robust {share_with_bounds(robust, level=True)}",
-            shown(labels_of([arm]), 80),
-            shown(arm.interval, 80),
+            as_text(labels_of([arm]), 80),
+            as_text(arm.interval, 80),
         ]
         bars = {"error_x": whisker([clean], sign.color), "error_y": whisker([robust], sign.color)}
         x, y, words = [100 * clean.value], [100 * robust.value], ["<br>".join(lines)]
-        marks = dots(x, y, sign, words, size=11, filled=True, name=shown(arm.name))
+        marks = dots(x, y, sign, words, size=11, filled=True, name=as_text(arm.name))
         figure.add_trace(marks.update(bars, showlegend=True))
     axis(figure, "xaxis", "clean accuracy [%]", nticks=7)
     axis(figure, "yaxis", "robust accuracy [%]", nticks=7)
@@ -200,21 +200,21 @@ def _pareto_note(placed: Sequence[Placed], references: Sequence[Reference]) -> s
 
 
 def _published(references: Sequence[Reference]) -> go.Scatter:
-    far = max(one.clean for one in references)
+    far = max(model.clean for model in references)
     words = [
-        f"<b>{shown(one.name)}</b>, published<br>{shown(one.architecture)},"
-        f" {one.synthetic_images:,} synthetic images<br>clean {share_text(one.clean)}, robust"
-        f" {share_text(one.robust)}<br>{shown(one.attack)}, n = {one.n:,}<br>{shown(one.source, 90)}"
-        for one in references
+        f"<b>{as_text(model.name)}</b>, published<br>{as_text(model.architecture)},"
+        f" {model.synthetic_images:,} synthetic images<br>clean {share_text(model.clean)}, robust"
+        f" {share_text(model.robust)}<br>{as_text(model.attack)}, n = {model.n:,}<br>{as_text(model.source, 90)}"
+        for model in references
     ]
-    sides = ["middle left" if one.clean > far - 0.03 else "middle right" for one in references]
+    sides = ["middle left" if model.clean > far - 0.03 else "middle right" for model in references]
     return go.Scatter(
-        x=[100 * one.clean for one in references],
-        y=[100 * one.robust for one in references],
+        x=[100 * model.clean for model in references],
+        y=[100 * model.robust for model in references],
         mode="markers+text",
         name="published, AutoAttack",
         marker=marker(INK, "diamond", filled=False),
-        text=[shown(one.name) for one in references],
+        text=[as_text(model.name) for model in references],
         textposition=sides,
         textfont={"size": 10, "color": INK},
         hovertext=words,
@@ -242,7 +242,7 @@ def pareto_notes(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[
             f" {'was' if len(other) == 1 else 'were'} measured with other attacks, which leave more"
             " images standing, and cannot be set against them."
         )
-    if any(abs(one.epsilon - references[0].epsilon) > 1e-6 for one in references):
+    if any(abs(model.epsilon - references[0].epsilon) > 1e-6 for model in references):
         notes.append(
             "Budgets of published points differ in the third digit: some papers write 8/255 as"
             " 0.031."
@@ -266,11 +266,15 @@ def pareto_rows(arms: Sequence[Arm], references: Sequence[Reference]) -> list[Ro
         for arm, clean, robust in _placed(arms)
     ]
     published: list[Row] = [
-        {"arm": f"{one.name} (published)"}
-        | (cells(None, "clean") | {"clean [%]": round(100 * one.clean, 2)})
-        | (cells(None, "robust") | {"robust [%]": round(100 * one.robust, 2)})
-        | {"on the front": None, "label": f"{one.attack}, n = {one.n:,}", "source": one.source}
-        for one in references
+        {"arm": f"{model.name} (published)"}
+        | (cells(None, "clean") | {"clean [%]": round(100 * model.clean, 2)})
+        | (cells(None, "robust") | {"robust [%]": round(100 * model.robust, 2)})
+        | {
+            "on the front": None,
+            "label": f"{model.attack}, n = {model.n:,}",
+            "source": model.source,
+        }
+        for model in references
     ]
     return own + published
 
@@ -279,10 +283,10 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
     """Robust accuracy against the number of synthetic images, which is on a log axis with 0 at a
     place of its own on the left. signs: by the line's name. Whiskers: 95 % intervals of the mean
     over seeds, Wilson's where there is one seed."""
-    drawn = [one for one in lines if one.points]
+    drawn = [arms for arms in lines if arms.points]
     if not drawn:
         return nothing("No arms differ in their number of synthetic images only")
-    counts = sorted({point.count for one in drawn for point in one.points})
+    counts = sorted({point.count for arms in drawn for point in arms.points})
     place = _places(counts)
     low, high = min(place.values()), max(place.values())
     width = high - low or 1.0
@@ -290,10 +294,10 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
     note += "; 0 has a place of its own on the log axis" * (counts[0] == 0)
     title = heading("How many synthetic images buy how much robustness?", note)
     figure = panels([title], panel_px=300, left_px=54, key="efficiency", legend=True)
-    for number, one in enumerate(drawn):
-        sign = signs.get(one.name) or named_sign(one.name)
+    for number, arms in enumerate(drawn):
+        sign = signs.get(arms.name) or named_sign(arms.name)
         shift = (number - (len(drawn) - 1) / 2) * DODGE * width
-        figure.add_trace(_efficiency(one, sign, place, shift))
+        figure.add_trace(_efficiency(arms, sign, place, shift))
     if counts[0] == 0 and len(counts) > 1:
         first = min(value for count, value in place.items() if count)
         figure.add_shape(vertical(first - ZERO_GAP / 2) | {"opacity": 0.6})
@@ -311,19 +315,19 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
 
 
 def _efficiency(
-    one: EfficiencyLine, sign: Sign, place: Mapping[int, float], shift: float
+    arms: EfficiencyLine, sign: Sign, place: Mapping[int, float], shift: float
 ) -> go.Scatter:
-    found = sorted(one.points, key=lambda point: point.count)
+    points = sorted(arms.points, key=lambda point: point.count)
     words = [
-        f"<b>{shown(one.name)}</b><br>{point.count:,} synthetic images:"
+        f"<b>{as_text(arms.name)}</b><br>{point.count:,} synthetic images:"
         f" {share_with_bounds(point.robust, level=True)}<br>{counted(point.seeds, 'seed')}"
-        for point in found
+        for point in points
     ]
-    x = [place[point.count] + shift for point in found]
-    y = [100 * point.robust.value for point in found]
-    told = {"name": shown(one.name), "hovertext": words, "hoverinfo": "text"}
-    bars = whisker([point.robust for point in found], sign.color)
-    return line(x, y, sign, size=9, error_y=bars, **told)
+    x = [place[point.count] + shift for point in points]
+    y = [100 * point.robust.value for point in points]
+    labels = {"name": as_text(arms.name), "hovertext": words, "hoverinfo": "text"}
+    bars = whisker([point.robust for point in points], sign.color)
+    return line(x, y, sign, size=9, error_y=bars, **labels)
 
 
 def count_text(count: int) -> str:
@@ -354,18 +358,23 @@ def _ticks(counts: Sequence[int]) -> list[int]:
 def efficiency_rows(lines: Sequence[EfficiencyLine]) -> list[Row]:
     """The numbers behind ``efficiency_curves``."""
     return [
-        {"arms": one.name, "synthetic images": point.count}
+        {"arms": arms.name, "synthetic images": point.count}
         | cells(point.robust, "robust")
         | {"seeds": point.seeds}
-        for one in lines
-        for point in one.points
+        for arms in lines
+        for point in arms.points
     ]
 
 
 def equal_rows(equal: Sequence[Equal]) -> list[Row]:
     """How many synthetic images one line needs to equal another."""
     return [
-        {"first": one.first, "at": one.count, "second": one.second, "equals it at": one.estimate}
-        | {"low": one.low, "high": one.high, "in words": one.sentence}
-        for one in equal
+        {
+            "first": result.first,
+            "at": result.count,
+            "second": result.second,
+            "equals it at": result.estimate,
+        }
+        | {"low": result.low, "high": result.high, "in words": result.sentence}
+        for result in equal
     ]

@@ -92,10 +92,10 @@ def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
     questions = [question for _, question, _, _ in panels]
     figure = stacked(questions, panel_px=84, gap_px=46, bottom_px=46, key=key)
     drawn = samples[:: -(-len(samples) // MAX_POINTS) or 1]
-    minutes = [(one.time - samples[0].time) / 60 for one in drawn]
+    minutes = [(sample.time - samples[0].time) / 60 for sample in drawn]
     fill = {"fill": "tozeroy", "fillcolor": faint(NEUTRAL.color, 0.15), "showlegend": False}
     for row, (name, _, unit, size) in enumerate(panels):
-        values = [getattr(one, name) for one in drawn]
+        values = [getattr(sample, name) for sample in drawn]
         figure.add_scatter(
             x=minutes,
             y=[None if value is None else value / size for value in values],
@@ -115,18 +115,22 @@ def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
 
 def measured(samples: Sequence[Sampled]) -> list[tuple[str, str, str, float]]:
     """The panels for which there is any value."""
-    return [panel for panel in PANELS if any(getattr(one, panel[0]) is not None for one in samples)]
+    return [
+        panel
+        for panel in PANELS
+        if any(getattr(sample, panel[0]) is not None for sample in samples)
+    ]
 
 
 def resource_rows(samples: Sequence[Sampled]) -> list[dict[str, float]]:
     """The numbers behind ``resource_curves``, one row a sample, for a table or a CSV."""
     panels = measured(samples)
     return [
-        {"minutes": (one.time - samples[0].time) / 60}
+        {"minutes": (sample.time - samples[0].time) / 60}
         | {
             f"{name} [{unit}]": value / size
             for name, _, unit, size in panels
-            if (value := getattr(one, name)) is not None
+            if (value := getattr(sample, name)) is not None
         }
-        for one in samples
+        for sample in samples
     ]

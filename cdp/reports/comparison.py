@@ -39,10 +39,10 @@ def comparison_html(
 ) -> str:
     """One file that opens offline. link: where the app shows the same comparison, printed as text;
     created: when, ISO 8601."""
-    robust = [one for one in comparison.differences if one.metric == "robust"]
+    robust = [result for result in comparison.differences if result.metric == "robust"]
     lead = robust[0].verdict if len(robust) == 1 else _lead(comparison)
-    under = [_verdict(one) for one in robust] if len(robust) > 1 else []
-    under += [one.sentence for one in comparison.equal]
+    under = [_verdict(result) for result in robust] if len(robust) > 1 else []
+    under += [result.sentence for result in comparison.equal]
     under.append(f"Numbers: {labels_of(comparison.arms)}.")
     warnings = [*(f"Missing: {text}" for text in comparison.missing), *comparison.notes]
     when = f", {created}" if created else ""
@@ -52,7 +52,7 @@ def comparison_html(
 
 def _lead(comparison: Comparison) -> str:
     arms = counted(len(comparison.arms), "arm")
-    compared = sum(one.difference is not None for one in comparison.differences)
+    compared = sum(result.difference is not None for result in comparison.differences)
     if not compared:
         return f"{arms}, and no two whose accuracies can be compared."
     return (
@@ -61,9 +61,9 @@ def _lead(comparison: Comparison) -> str:
     )
 
 
-def _verdict(one: Difference) -> str:
+def _verdict(result: Difference) -> str:
     """A verdict that stands among others names its pair."""
-    return f"{one.second} against {one.first}, {METRICS[one.metric]}: {one.verdict}"
+    return f"{result.second} against {result.first}, {METRICS[result.metric]}: {result.verdict}"
 
 
 def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
@@ -94,8 +94,8 @@ def _sections(comparison: Comparison, link: str) -> Iterator[Section]:
 
 
 def _accuracy(arm: Arm, metric: Metric) -> str:
-    found = accuracy_of(arm, metric)
-    return share_with_bounds(found, level=True) if found else "not measured"
+    interval = accuracy_of(arm, metric)
+    return share_with_bounds(interval, level=True) if interval else "not measured"
 
 
 def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
@@ -104,7 +104,7 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
     lines = [(signs[arm.name], arm.name, arm.curve) for arm in arms if arm.curve]
     if lines:
         norms, budgets = ({arm.settings.get(key) for arm in arms} for key in ("norm", "epsilon"))
-        norm, epsilon = (one.pop() if len(one) == 1 else None for one in (norms, budgets))
+        norm, epsilon = (values.pop() if len(values) == 1 else None for values in (norms, budgets))
         figure = budget_curves(
             lines,
             epsilon=epsilon if isinstance(epsilon, float) else None,
@@ -138,7 +138,7 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
             Table(caption, efficiency_rows(rows), NUMBERS),
             Table(equal, equal_rows(comparison.equal), "Where they are equal"),
         ]
-        sentences = [one.sentence for one in comparison.equal]
+        sentences = [values.sentence for values in comparison.equal]
         yield Section("Robustness per synthetic image", sentences, figure, tables)
 
 
@@ -175,6 +175,6 @@ def _citation(comparison: Comparison, link: str) -> str:
         f" {', '.join(seed.id for seed in arm.seeds)}."
         for arm in comparison.arms
     ]
-    verdicts = [_verdict(one) for one in comparison.differences]
+    verdicts = [_verdict(result) for result in comparison.differences]
     studio = f"Contrastive-DP Studio {__version__}{f', {link}' if link else ''}"
     return "\n".join([*arms, "", *verdicts, "", studio]).strip()

@@ -65,7 +65,7 @@ def _sections(report: EvalReport) -> Iterator[Section]:
     if report.unseen:
         text = "Robustness to one norm and budget need not carry over to another."
         caption = "Robust accuracy in per cent; attack and n of each line."
-        text_and_gap = [one for one in (text, unseen_gap(report)) if one]
+        text_and_gap = [sentence for sentence in (text, unseen_gap(report)) if sentence]
         table = Table(caption, unseen_rows(report))
         yield Section("Threats it was not trained for", text_and_gap, None, [table])
     caption = f"In per cent of the images of a class, {label}."
@@ -138,11 +138,11 @@ def _made(report: EvalReport) -> Section:
         "evaluated": report.created,
     }
     weights = [
-        {"weights": WHICH[one.which], "epoch": one.epoch or "unknown"}
-        | {"clean": share_with_bounds(one.clean, level=True)}
-        | {"robust": share_with_bounds(one.robust, level=True), "n": one.robust.n}
-        | {"largest perturbation": one.largest, "sha256": one.sha256}
-        for one in report.weights
+        {"weights": WHICH[weights.which], "epoch": weights.epoch or "unknown"}
+        | {"clean": share_with_bounds(weights.clean, level=True)}
+        | {"robust": share_with_bounds(weights.robust, level=True), "n": weights.robust.n}
+        | {"largest perturbation": weights.largest, "sha256": weights.sha256}
+        for weights in report.weights
     ]
     tables = [
         Table("What was evaluated, and how.", settings_rows(facts, ("what", "value"))),

@@ -53,12 +53,12 @@ def _safe(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _interval(found: Interval | None) -> Row:
+def _interval(share: Interval | None) -> Row:
     """The cells of a share."""
-    if found is None:
+    if share is None:
         return {"unit": "share"}
-    size = {"n": found.n, "level": found.level, "unit": "share"}
-    return {"value": found.value, "low": found.low, "high": found.high} | size
+    size = {"n": share.n, "level": share.level, "unit": "share"}
+    return {"value": share.value, "low": share.low, "high": share.high} | size
 
 
 def evaluation_csv(report: EvalReport) -> str:
@@ -75,16 +75,21 @@ def evaluation_csv(report: EvalReport) -> str:
         what["label"] = f"{curve.attack}, n = {curve.n:,}"
         rows += [what | {"detail": p.epsilon} | _interval(p.robust) for p in curve.points]
     rows += [
-        {"section": "unseen", "which": report.main.which, "name": one.title, "detail": one.epsilon}
-        | {"label": f"{one.attack}, n = {one.robust.n:,}"}
-        | _interval(one.robust)
-        for one in report.unseen
+        {
+            "section": "unseen",
+            "which": report.main.which,
+            "name": threat.title,
+            "detail": threat.epsilon,
+        }
+        | {"label": f"{threat.attack}, n = {threat.robust.n:,}"}
+        | _interval(threat.robust)
+        for threat in report.unseen
     ]
     for check in report.masking.checks if report.masking else ():
         assert report.masking is not None
         what = {"section": "check", "name": check.title, "n": report.masking.n}
-        found = {check.verdict: check.sentence} | dict(check.figures)
-        rows += [what | {"detail": name, "value": value} for name, value in found.items()]
+        values = {check.verdict: check.sentence} | dict(check.figures)
+        rows += [what | {"detail": name, "value": value} for name, value in values.items()]
     return to_csv(rows, EVALUATION)
 
 
@@ -128,8 +133,8 @@ def _cell(value: object) -> object:
 
 def _weights(weights: WeightsReport, report: EvalReport) -> Iterator[Row]:
     def row(section: str, name: str, **more: object) -> Row:
-        found = {"section": section, "which": weights.which, "name": name, "label": report.label}
-        return found | more
+        cells = {"section": section, "which": weights.which, "name": name, "label": report.label}
+        return cells | more
 
     yield row("weights", "sha256", value=weights.sha256)
     yield row("weights", "epoch", value=weights.epoch)
@@ -141,9 +146,9 @@ def _weights(weights: WeightsReport, report: EvalReport) -> Iterator[Row]:
         yield row("attack", stage.title, detail="attacked", value=stage.attacked, unit="images")
         yield row("attack", stage.title, detail="turned", value=stage.broken, unit="images")
         yield row("attack", stage.title, detail="time", value=stage.seconds, unit="s")
-    for one in weights.classes:
-        for name, found in (("clean", one.clean), ("robust", one.robust)):
-            yield row("class", one.name, detail=name) | _interval(found) | {"n": one.n}
+    for figures in weights.classes:
+        for name, known in (("clean", figures.clean), ("robust", figures.robust)):
+            yield row("class", figures.name, detail=name) | _interval(known) | {"n": figures.n}
     tables = {"confusion": weights.confusion, "confusion without attack": weights.confusion_clean}
     for section, table in tables.items():
         for true, counts in zip(report.class_names, table, strict=True):
@@ -157,7 +162,9 @@ def outcomes_csv(report: EvalReport, outcomes: Outcomes) -> str:
 
     Raises InputError where the outcomes are not those of the report.
     """
-    return to_csv([row for one in report.weights for row in _outcomes(one, report, outcomes)])
+    return to_csv(
+        [row for weights in report.weights for row in _outcomes(weights, report, outcomes)]
+    )
 
 
 def _outcomes(weights: WeightsReport, report: EvalReport, outcomes: Outcomes) -> Iterator[Row]:
@@ -168,8 +175,8 @@ def _outcomes(weights: WeightsReport, report: EvalReport, outcomes: Outcomes) ->
             f"outcomes hold no {report.n:,} images of the weights {weights.which!r}: they are not"
             " of this report, evaluate again"
         )
-    one = outcomes.of[weights.which]
-    columns = (outcomes.rows, outcomes.label, one.clean, one.attacked, one.broken_by)
+    outcome = outcomes.of[weights.which]
+    columns = (outcomes.rows, outcomes.label, outcome.clean, outcome.attacked, outcome.broken_by)
     for row, label, clean, attacked, broken_by in zip(*map(list, columns), strict=True):
         if broken_by not in titles:
             raise _mismatch(f"attack {broken_by}", len(weights.stages))
@@ -219,9 +226,9 @@ def _arms(comparison: Comparison) -> Iterator[Row]:
     for arm in comparison.arms:
         labels = "; ".join(dict.fromkeys(seed.label for seed in arm.seeds))
         metrics: dict[Metric, Interval | None] = {"robust": arm.robust, "clean": arm.clean}
-        for metric, found in metrics.items():
+        for metric, share in metrics.items():
             what: Row = {"section": "arm", "metric": metric, "name": arm.name, "label": labels}
-            yield what | {"text": interval_words(arm, metric)} | _share(found)
+            yield what | {"text": interval_words(arm, metric)} | _share(share)
         for seed in arm.seeds:
             run: Row = {"section": "seed", "name": arm.name, "other": seed.id, "unit": "share"}
             run |= {"n": seed.n, "label": seed.label}
@@ -245,19 +252,24 @@ def _arms(comparison: Comparison) -> Iterator[Row]:
                 yield what | {"label": label} | _share(point.robust)
 
 
-def _share(found: Interval | None) -> Row:
+def _share(share: Interval | None) -> Row:
     """Equal values have no bounds; nothing at all where nothing was measured."""
-    if found is None:
+    if share is None:
         return {}
-    return _interval(found) | ({} if found.wide else {"low": None, "high": None})
+    return _interval(share) | ({} if share.wide else {"low": None, "high": None})
 
 
 def _differences(comparison: Comparison) -> Iterator[Row]:
-    for one in comparison.differences:
-        pair: Row = {"section": "difference", "metric": one.metric}
-        pair |= {"name": one.second, "other": one.first}
-        test: Row = {"p": one.p, "adjusted": one.adjusted, "label": one.method, "text": one.verdict}
-        yield pair | test | _share(one.difference) | {"n": one.count}
+    for result in comparison.differences:
+        pair: Row = {"section": "difference", "metric": result.metric}
+        pair |= {"name": result.second, "other": result.first}
+        test: Row = {
+            "p": result.p,
+            "adjusted": result.adjusted,
+            "label": result.method,
+            "text": result.verdict,
+        }
+        yield pair | test | _share(result.difference) | {"n": result.count}
     for part in comparison.classes:
         pair = {"section": "class difference", "metric": part.name}
         pair |= {"name": part.second, "other": part.first}
@@ -269,8 +281,8 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
     for equal in comparison.equal:
         pair = {"section": "equal", "metric": equal.count}
         pair |= {"name": equal.second, "other": equal.first}
-        found = {"value": equal.estimate, "low": equal.low, "high": equal.high}
-        yield pair | found | {"unit": "synthetic images", "text": equal.sentence}
+        numbers = {"value": equal.estimate, "low": equal.low, "high": equal.high}
+        yield pair | numbers | {"unit": "synthetic images", "text": equal.sentence}
 
 
 def robustbench_record(

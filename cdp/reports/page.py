@@ -55,8 +55,8 @@ class Table:
         kinds = {name: {type(value) for value in values} for name, values in columns.items()}
         return {
             name
-            for name, found in kinds.items()
-            if found != {type(None)} and found <= {int, float, type(None)}
+            for name, types in kinds.items()
+            if types != {type(None)} and types <= {int, float, type(None)}
         }
 
     @staticmethod
@@ -103,15 +103,15 @@ def page_html(page: Page) -> str:
 
 @cache
 def _template() -> Template:
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    found.filters |= {"tied": tied, "cell": cell_text, "alt": alt_of, "inert": inert}
-    return found.get_template("page.html")
+    environment.filters |= {"tied": tied, "cell": cell_text, "alt": alt_of, "inert": inert}
+    return environment.get_template("page.html")
 
 
 def inert(text: str) -> str:

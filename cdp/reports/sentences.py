@@ -56,7 +56,7 @@ def unseen_gap(report: EvalReport) -> str:
     """Why the other norm is not among the unseen threats; "" where it is, or where none was asked
     for."""
     other = "l2" if report.norm == "linf" else "linf"
-    if not report.unseen or any(one.norm == other for one in report.unseen):
+    if not report.unseen or any(threat.norm == other for threat in report.unseen):
         return ""
     return (
         f"{NORMS[other]} was not measured: {report.dataset_title} has no conventional budget in"

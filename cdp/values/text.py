@@ -22,40 +22,40 @@ def points_text(difference: float) -> str:
     return f"{100 * difference:+.1f} points"
 
 
-def bounds_text(found: Interval, *, signed: bool = False, level: bool = False) -> str:
+def bounds_text(interval: Interval, *, signed: bool = False, level: bool = False) -> str:
     """The interval of a share in per cent, or of a difference of shares in points: "57.2 to 63.3",
     with its level "95 %: 57.2 to 63.3"."""
-    if not found.wide:
-        return no_width(found)
+    if not interval.wide:
+        return no_width(interval)
     sign = "+" if signed else ""
-    ends = f"{100 * found.low:{sign}.1f} to {100 * found.high:{sign}.1f}"
-    return f"{100 * found.level:g} %: {ends}" if level else ends
+    ends = f"{100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f}"
+    return f"{100 * interval.level:g} %: {ends}" if level else ends
 
 
-def share_with_bounds(found: Interval, *, level: bool = False) -> str:
+def share_with_bounds(interval: Interval, *, level: bool = False) -> str:
     """A share with its interval: "60.3 % (57.2 to 63.3)"."""
-    return f"{share_text(found.value)} ({bounds_text(found, level=level)})"
+    return f"{share_text(interval.value)} ({bounds_text(interval, level=level)})"
 
 
-def points_with_bounds(found: Interval, *, level: bool = False) -> str:
+def points_with_bounds(interval: Interval, *, level: bool = False) -> str:
     """A difference of shares with its interval: "+1.3 points (-0.2 to +2.8)"."""
-    return f"{points_text(found.value)} ({bounds_text(found, signed=True, level=level)})"
+    return f"{points_text(interval.value)} ({bounds_text(interval, signed=True, level=level)})"
 
 
-def no_width(found: Interval) -> str:
+def no_width(interval: Interval) -> str:
     """In place of the bounds of equal values, which show no spread."""
-    if found.n > 1:
-        return f"the same in all {found.n:,}, so no interval"
+    if interval.n > 1:
+        return f"the same in all {interval.n:,}, so no interval"
     return "one value, so no interval"
 
 
-def interval_text(found: Interval, spec: str = ".4g", *, factor: float = 1) -> str:
+def interval_text(interval: Interval, spec: str = ".4g", *, factor: float = 1) -> str:
     """The bounds with their level in words: "95 % interval 0.41 to 0.52", or why there are none.
     spec: format of a bound; factor: written value per stored value."""
-    if found.note:
-        return f"no interval: {found.note}"
-    low, high = factor * found.low, factor * found.high
-    return f"{100 * found.level:g} % interval {low:{spec}} to {high:{spec}}"
+    if interval.note:
+        return f"no interval: {interval.note}"
+    low, high = factor * interval.low, factor * interval.high
+    return f"{100 * interval.level:g} % interval {low:{spec}} to {high:{spec}}"
 
 
 def duration(seconds: float) -> str:

@@ -32,7 +32,7 @@ mask = score > 0 if st.checkbox("Only above 0") else None
 load_plotly()
 thumbs = Thumbs.of(images, "pictures")
 load_thumbs(thumbs)
-figure = embedding_scatter(points, color_by=colour, layout=layout, score=score, score_title="Score", key="points", shown=mask)
+figure = embedding_scatter(points, color_by=colour, layout=layout, score=score, score_title="Score", key="points", mask=mask)
 event = embedding_map(figure, key="map", alt="the map", points=len(points), thumbs=thumbs, card=Card.of(points, {{"Score": score}}))
 with st.container(key="said"):
     st.text(json.dumps([event.selected, event.picked]))

@@ -37,14 +37,14 @@ def plain(figure: go.Figure) -> str:
 
 def harmful(figure: go.Figure) -> list[str]:
     """Strings that plotly would read as its markup."""
-    found: list[Any] = [note.text for note in figure.layout.annotations]
+    texts: list[Any] = [note.text for note in figure.layout.annotations]
     for axis in [*figure.select_xaxes(), *figure.select_yaxes()]:
-        found += [*(axis.ticktext or ()), axis.title.text]
+        texts += [*(axis.ticktext or ()), axis.title.text]
     for trace in figure.data:
         for value in (trace.name, trace.hovertext, getattr(trace, "text", None)):
-            found += np.ravel(np.array(value, object)).tolist()
+            texts += np.ravel(np.array(value, object)).tolist()
     signs = ("</script>", "<b>%", "%{x}")
-    return [str(text) for text in found if any(sign in str(text) for sign in signs)]
+    return [str(text) for text in texts if any(sign in str(text) for sign in signs)]
 
 
 def around(value: float, half: float = 0.01, n: int = 5) -> Interval:

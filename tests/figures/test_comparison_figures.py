@@ -52,12 +52,12 @@ GUESS = "validation, PGD-10, n = 1,000: an estimate"
 
 
 def test_every_seed_is_a_dot_and_the_mean_has_the_arms_interval() -> None:
-    one = arm("guided", (0.60, 0.61, 0.65))
-    assert one.robust is not None
-    mean, dots = arm_dots([one], "robust", {"guided": class_sign(2)}).data
+    guided = arm("guided", (0.60, 0.61, 0.65))
+    assert guided.robust is not None
+    mean, dots = arm_dots([guided], "robust", {"guided": class_sign(2)}).data
     assert list(dots.x) == pytest.approx([60, 61, 65]) and "seed 2" in dots.hovertext[2]
     assert mean.x[0] == pytest.approx(62) and mean.marker.color == class_sign(2).color
-    assert mean.x[0] + mean.error_x.array[0] == pytest.approx(100 * one.robust.high)
+    assert mean.x[0] + mean.error_x.array[0] == pytest.approx(100 * guided.robust.high)
     rows = arm_rows([arm("a", (0.5, 0.6))], "robust")
     assert [row["robust [%]"] for row in rows] == [55.0, 50.0, 60.0]
     assert [row["seed"] for row in rows] == [None, 0, 1]
@@ -82,8 +82,8 @@ def test_labels_are_said_once_each_and_many_are_counted() -> None:
 
 
 def test_differences_that_hold_are_filled_and_others_hollow() -> None:
-    found = [difference("a", "b", adjusted=0.01), difference("a", "c", adjusted=0.2)]
-    figure = difference_forest(found)
+    differences = [difference("a", "b", adjusted=0.01), difference("a", "c", adjusted=0.2)]
+    figure = difference_forest(differences)
     assert [trace.marker.symbol for trace in figure.data] == ["square", "square-open"]
     assert "1 of 2 differences hold" in plain(figure)
     first = figure.data[0]
@@ -109,10 +109,10 @@ def test_the_corrected_p_decides_and_without_a_test_the_interval(
     adjusted: float | None, low: float, high: float, holds: bool
 ) -> None:
     interval = Interval((low + high) / 2, low, high, 5)
-    one = replace(difference("a", "b", adjusted=adjusted), difference=interval)
-    assert settled(one) is holds
-    assert not settled(replace(one, difference=None))
-    assert not settled(replace(one, withheld="too few images"))
+    diff = replace(difference("a", "b", adjusted=adjusted), difference=interval)
+    assert settled(diff) is holds
+    assert not settled(replace(diff, difference=None))
+    assert not settled(replace(diff, withheld="too few images"))
 
 
 def test_a_pair_that_could_not_be_compared_keeps_its_line_and_metrics_have_panels() -> None:
@@ -123,35 +123,39 @@ def test_a_pair_that_could_not_be_compared_keeps_its_line_and_metrics_have_panel
     assert "1 of 1 difference holds" in text and "1 of 2 pairs cannot be compared" in text
     assert "none of 2 pairs" in plain(difference_forest([none, replace(none, second="c")]))
     assert "nothing to compare" in plain(difference_forest([]))
-    one = difference("plain", "guided")
-    assert one.verdict in plain(difference_forest([one]))
-    both = difference_forest([one, difference("plain", "guided", metric="clean")])
+    diff = difference("plain", "guided")
+    assert diff.verdict in plain(difference_forest([diff]))
+    both = difference_forest([diff, difference("plain", "guided", metric="clean")])
     assert [trace.xaxis for trace in both.data] == ["x", "x2"]
     assert both.layout.xaxis2.title.text == "difference in clean accuracy [points]"
 
 
 def test_class_differences_fill_those_that_hold_after_correction() -> None:
     values = {"cat": 0.05, "dog": 0.0, "emu": -0.03}
-    found = [class_difference(*one) for one in values.items()]
-    figure = class_differences(found)
+    differences = [class_difference(*diff) for diff in values.items()]
+    figure = class_differences(differences)
     filled, hollow = figure.data
     assert (list(filled.x), list(hollow.x)) == (pytest.approx([5, -3]), [0])
     assert "most in cat, +5.0 points" in plain(figure)
     assert "2 of 3 classes differ after Holm" in plain(figure)
-    unclaimed = [replace(one, p=None, adjusted=None) for one in found]
+    unclaimed = [replace(diff, p=None, adjusted=None) for diff in differences]
     drawn = class_differences(unclaimed)
     assert [trace.marker.symbol for trace in drawn.data] == ["square-open"]
     assert "nothing is claimed of these classes" in plain(drawn)
-    mixed = class_differences([*found[:2], unclaimed[2]])
+    mixed = class_differences([*differences[:2], unclaimed[2]])
     assert "of the other 1 nothing is claimed" in plain(mixed)
-    assert [row["difference [points]"] for row in class_difference_rows(found)] == [5.0, 0.0, -3.0]
+    assert [row["difference [points]"] for row in class_difference_rows(differences)] == [
+        5.0,
+        0.0,
+        -3.0,
+    ]
     assert "No two arms" in plain(class_differences([]))
 
 
 def test_each_pair_of_arms_has_a_panel_and_43_classes_have_room() -> None:
     pairs, names = (("a", "b"), ("a", "c")), [f"sign {k}" for k in range(43)]
-    found = [class_difference(name, 0.01, pair=pair) for pair in pairs for name in names]
-    layout = class_differences(found).layout
+    differences = [class_difference(name, 0.01, pair=pair) for pair in pairs for name in names]
+    layout = class_differences(differences).layout
     assert len(layout.annotations) == 2 and layout.height > 2 * 43 * 20
 
 
@@ -213,7 +217,9 @@ def test_references_are_for_one_data_set_norm_and_budget(
 
 
 def test_every_reference_says_where_it_stands_and_can_be_right() -> None:
-    assert all(one.source and 0 < one.robust < one.clean < 1 for one in REFERENCES)
+    assert all(
+        reference.source and 0 < reference.robust < reference.clean < 1 for reference in REFERENCES
+    )
 
 
 def test_numbers_that_cannot_be_set_against_each_other_are_named() -> None:

@@ -93,14 +93,14 @@ def test_a_smoothed_mean_is_the_mean_of_smoothed_seeds_with_the_measured_one_beh
 def test_a_run_is_drawn_in_per_cent_with_its_interval_and_the_raw_curve_behind_a_smoothed_one() -> (
     None
 ):
-    one = run("a")
-    traces, share = drawn(one, smoothing=10), one.columns["robust_accuracy"]
-    low, high = share_band(smooth(share, 10), one.columns["n"])
+    single = run("a")
+    traces, share = drawn(single, smoothing=10), single.columns["robust_accuracy"]
+    low, high = share_band(smooth(share, 10), single.columns["n"])
     for role, values in {"raw": share, "line": smooth(share, 10), "low": low, "high": high}.items():
         assert traces[f"a/0/robust/{role}"]["y"] == pytest.approx(100 * values, abs=1e-4)
-    assert "a/0/robust/raw" not in drawn(one)
+    assert "a/0/robust/raw" not in drawn(single)
     # A schedule is no measurement, so it is not smoothed.
-    assert traces["a/2//line"]["y"] == pytest.approx(one.columns["learning_rate"])
+    assert traces["a/2//line"]["y"] == pytest.approx(single.columns["learning_rate"])
 
 
 def test_clean_accuracy_is_dashed_in_the_colour_of_its_run_and_a_run_keeps_its_sign() -> None:
@@ -253,17 +253,15 @@ def test_seeds_are_named_by_what_their_names_share(names: list[str], common: str
 def test_the_table_has_the_best_and_the_latest_epoch_with_intervals_and_n_and_the_file_every_point() -> (
     None
 ):
-    one = run("a")
-    share = one.columns["robust_accuracy"]
-    best, latest = run_rows([one, run("empty", 0)])
+    single = run("a")
+    share = single.columns["robust_accuracy"]
+    best, latest = run_rows([single, run("empty", 0)])
     assert (best["epoch"], latest["epoch"], best["n"]) == (int(np.argmax(share)) + 1, 30, 1000)
     wanted = stats.binomtest(round(1000 * share[-1]), 1000).proportion_ci(method="wilson")
-    found = [latest[f"robust {end}"] for end in ("[%]", "low", "high")]
-    assert found == pytest.approx(
-        [100 * v for v in (share[-1], wanted.low, wanted.high)], abs=0.006
-    )
+    mean = [latest[f"robust {end}"] for end in ("[%]", "low", "high")]
+    assert mean == pytest.approx([100 * v for v in (share[-1], wanted.low, wanted.high)], abs=0.006)
     assert latest["gap [points]"] == pytest.approx(100 * (share.max() - share[-1]), abs=0.006)
-    rows = point_rows([one])
+    rows = point_rows([single])
     assert [row["robust_accuracy"] for row in rows] == share.tolist()
     assert rows[4]["images"] == 25_000 and rows[0]["train_clean"] is None
 
@@ -295,9 +293,9 @@ def test_smoothing_leaves_a_constant_alone_and_its_past_never_changes() -> None:
 def test_thinning_keeps_both_ends_every_extreme_and_at_most_the_limit(count: int) -> None:
     values = np.random.default_rng(count).normal(size=count)
     values[count // 3], values[count // 2] = 50.0, -50.0
-    kept = thin(values, 500)
-    assert 250 <= len(kept) <= 500 and (np.diff(kept) > 0).all()
-    assert {0, count - 1, count // 3, count // 2} <= set(kept.tolist())
+    places = thin(values, 500)
+    assert 250 <= len(places) <= 500 and (np.diff(places) > 0).all()
+    assert {0, count - 1, count // 3, count // 2} <= set(places.tolist())
 
 
 def test_thinning_leaves_short_curves_alone_bears_unknown_values_and_holds_for_the_figure() -> None:
@@ -319,14 +317,14 @@ def test_the_mean_and_its_t_interval_are_over_the_seeds_that_have_an_epoch() -> 
     rng = np.random.default_rng(2)
     steps = [np.arange(1.0, 7), np.arange(1.0, 5), np.array([1.0, 2, 3])]
     values = [rng.normal(size=len(s)) for s in steps]
-    found = mean_over(steps, [10 * s for s in steps], values)
-    assert found.step.tolist() == [1, 2, 3, 4, 5, 6] and found.n.tolist() == [3, 3, 3, 2, 1, 1]
-    assert found.x.tolist() == [10, 20, 30, 40, 50, 60]
+    mean = mean_over(steps, [10 * s for s in steps], values)
+    assert mean.step.tolist() == [1, 2, 3, 4, 5, 6] and mean.n.tolist() == [3, 3, 3, 2, 1, 1]
+    assert mean.x.tolist() == [10, 20, 30, 40, 50, 60]
     for k in range(6):
         there = [v[k] for v in values if len(v) > k]
         wanted = (nan, nan)
         if len(there) > 1:
             error = np.std(there, ddof=1) / sqrt(len(there))
             wanted = stats.t.interval(0.95, len(there) - 1, loc=np.mean(there), scale=error)
-        assert found.value[k] == pytest.approx(np.mean(there))
-        assert (found.low[k], found.high[k]) == pytest.approx(wanted, nan_ok=True)
+        assert mean.value[k] == pytest.approx(np.mean(there))
+        assert (mean.low[k], mean.high[k]) == pytest.approx(wanted, nan_ok=True)

@@ -146,12 +146,12 @@ def test_every_colour_of_the_scale_can_be_seen_on_both_themes(background: str) -
 
 
 def test_what_a_filter_leaves_out_is_faint_below_the_others_and_dead_to_the_mouse() -> None:
-    shown = np.arange(300) % 3 == 0
-    look: Any = {"color_by": "class", "layout": "side by side", "shown": shown}
+    mask = np.arange(300) % 3 == 0
+    look: Any = {"color_by": "class", "layout": "side by side", "mask": mask}
     traces = sent(embedding_scatter(world(300), key="k", **look))
     faint, strong = traces[:2], traces[2:]
-    assert points_of(faint) == np.flatnonzero(~shown).tolist()
-    assert points_of(strong) == np.flatnonzero(shown).tolist()
+    assert points_of(faint) == np.flatnonzero(~mask).tolist()
+    assert points_of(strong) == np.flatnonzero(mask).tolist()
     for trace in faint:
         assert trace["hoverinfo"] == "skip" and not trace["showlegend"]
         assert "legendgroup" not in trace
@@ -222,7 +222,7 @@ def test_hardly_any_points_are_drawn_without_a_word(
     scores = (np.full(n, np.nan), np.ones(n))
     for color_by, layout, score in itertools.product(COLORS, LAYOUTS, scores):
         look: Any = {"color_by": color_by, "layout": layout, "score": score}
-        figure = embedding_scatter(embedding, key="k", shown=np.zeros(n, bool), **look)
+        figure = embedding_scatter(embedding, key="k", mask=np.zeros(n, bool), **look)
         assert sum(len(trace["customdata"]) for trace in sent(figure)) == n
 
 
@@ -231,11 +231,11 @@ def test_hardly_any_points_are_drawn_without_a_word(
     [
         {"color_by": "score"},
         {"color_by": "score", "score": np.zeros(3)},
-        {"color_by": "set", "shown": np.ones(3, bool)},
+        {"color_by": "set", "mask": np.ones(3, bool)},
     ],
 )
 def test_a_score_or_mask_that_does_not_fit_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"score|shown"):
+    with pytest.raises(InputError, match=r"score|mask"):
         embedding_scatter(world(10), key="k", **wrong)
 
 
@@ -243,7 +243,7 @@ def test_a_score_or_mask_that_does_not_fit_is_refused(wrong: dict[str, Any]) -> 
 def test_building_and_serialising_is_fast(n: int, seconds: float) -> None:
     """The best of three: the machine may be busy."""
     embedding, times = world(n, classes=10), []
-    look: Any = {"color_by": "class", "layout": "side by side", "shown": np.arange(n) % 2 > 0}
+    look: Any = {"color_by": "class", "layout": "side by side", "mask": np.arange(n) % 2 > 0}
     for _ in range(3):
         began = time.perf_counter()
         text = embedding_scatter(embedding, key="k", **look).to_json()

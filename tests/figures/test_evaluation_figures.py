@@ -24,7 +24,7 @@ from cdp.figures.evaluation import (
     unseen_rows,
     weights_signs,
 )
-from cdp.figures.frame import heading, shown
+from cdp.figures.frame import as_text, heading
 from cdp.figures.palette import class_sign, named_sign
 from cdp.values.evaluation import Check, Curve, Masking, Surface
 from tests.evaluations import CLASSES, outcome, report, weights_report
@@ -41,10 +41,10 @@ def ends(trace: go.Bar | go.Scatter) -> tuple[list[float], list[float]]:
 
 
 def test_stages_are_drawn_in_order_with_the_bounds_of_their_intervals() -> None:
-    found = report()[0]
-    figure = stage_bars(found)
+    result = report()[0]
+    figure = stage_bars(result)
     bars = next(trace for trace in figure.data if trace.type == "bar")
-    values = [found.main.clean, *(stage.after for stage in found.main.stages)]
+    values = [result.main.clean, *(stage.after for stage in result.main.stages)]
     assert list(bars.x) == pytest.approx([100 * v.value for v in values])
     low, high = ends(bars)
     assert low == pytest.approx([100 * v.low for v in values])
@@ -54,72 +54,74 @@ def test_stages_are_drawn_in_order_with_the_bounds_of_their_intervals() -> None:
 
 
 def test_the_title_is_the_finding_under_the_reports_own_label() -> None:
-    found = replace(report(robust=0.603, n=1000)[0], label=LABEL)
-    text = plain(stage_bars(found))
+    result = replace(report(robust=0.603, n=1000)[0], label=LABEL)
+    text = plain(stage_bars(result))
     assert f"60.3 % withstand {LABEL}" in text and "Fashion-MNIST, l_inf budget 0.1" in text
     assert "a quick estimate" not in text
-    assert "a quick estimate" in plain(stage_bars(replace(found, quick=True)))
+    assert "a quick estimate" in plain(stage_bars(replace(result, quick=True)))
 
 
 def test_best_and_last_weights_differ_in_colour_and_mark_and_the_first_has_the_models_sign() -> (
     None
 ):
     label, last = outcome(400, robust=0.4, seed=3)
-    found = report()[0]
+    result = report()[0]
     other = weights_report(label, last, CLASSES, which="last")
-    found = replace(found, weights=(found.main, other))
-    figure = stage_bars(found)
+    result = replace(result, weights=(result.main, other))
+    figure = stage_bars(result)
     bars = [trace.name for trace in figure.data if trace.type == "bar"]
     assert bars == ["best epoch", "last epoch"] and figure.layout.showlegend
     first, second = (trace.marker for trace in figure.select_traces({"mode": "markers"}))
     assert first.color != second.color and first.symbol != second.symbol
-    assert weights_signs(found)["best"].color == named_sign(found.model.name).color
-    assert len(stage_rows(found)) == 2 * 5
+    assert weights_signs(result)["best"].color == named_sign(result.model.name).color
+    assert len(stage_rows(result)) == 2 * 5
 
 
 def test_rows_hold_the_reports_numbers() -> None:
-    found = report()[0]
-    last, stage = stage_rows(found)[-1], found.main.stages[-1]
-    assert last["accuracy [%]"] == round(100 * found.main.robust.value, 2) and last["n"] == 400
+    result = report()[0]
+    last, stage = stage_rows(result)[-1], result.main.stages[-1]
+    assert last["accuracy [%]"] == round(100 * result.main.robust.value, 2) and last["n"] == 400
     assert (last["attacked"], last["turned"]) == (stage.attacked, stage.broken)
-    by_class = {row["class"]: row for row in class_rows(found)}
-    for one in found.main.classes:
-        row = by_class[one.name]
-        assert one.robust and (row["robust low"], row["n"]) == (
-            round(100 * one.robust.low, 2),
-            one.n,
+    by_class = {row["class"]: row for row in class_rows(result)}
+    for figures in result.main.classes:
+        row = by_class[figures.name]
+        assert figures.robust and (row["robust low"], row["n"]) == (
+            round(100 * figures.robust.low, 2),
+            figures.n,
         )
-    assert unseen_rows(found)[0]["robust [%]"] == 45.0
+    assert unseen_rows(result)[0]["robust [%]"] == 45.0
 
 
 def test_classes_stand_weakest_first_with_clean_hollow_and_robust_filled() -> None:
-    found = report()[0]
-    figure = class_bars(found)
+    result = report()[0]
+    figure = class_bars(result)
     robust, clean = figure.data
-    weakest = min(found.main.classes, key=lambda one: one.robust.value if one.robust else 2)
+    weakest = min(
+        result.main.classes, key=lambda predicted: predicted.robust.value if predicted.robust else 2
+    )
     text = plain(figure)
-    assert f"Lowest, {weakest.name}" in text and f"n = {weakest.n}" in text and found.label in text
+    assert f"Lowest, {weakest.name}" in text and f"n = {weakest.n}" in text and result.label in text
     assert "cannot be told from it (Fisher, corrected by Holm for 9 classes)" in text
     assert list(robust.x) == sorted(robust.x)
     assert clean.marker.symbol == f"{robust.marker.symbol}-open"
 
 
 def test_a_class_without_images_keeps_its_line_and_has_no_mark() -> None:
-    found = report()[0]
-    nobody = [replace(one, n=0, clean=None, robust=None) for one in found.main.classes]
+    result = report()[0]
+    nobody = [replace(figures, n=0, clean=None, robust=None) for figures in result.main.classes]
 
     def drawn(classes: list[object]) -> go.Figure:
-        return class_bars(replace(found, weights=(replace(found.main, classes=tuple(classes)),)))
+        return class_bars(replace(result, weights=(replace(result.main, classes=tuple(classes)),)))
 
-    figure = drawn([nobody[0], *found.main.classes[1:]])
+    figure = drawn([nobody[0], *result.main.classes[1:]])
     assert figure.layout.yaxis.ticktext[-1] == "T-shirt/top" and len(figure.data[0].x) == 9
     assert "No class has images" in plain(drawn([*nobody]))
 
 
 def test_43_classes_get_room_and_cut_names() -> None:
     names = tuple(f"end of no passing for heavy vehicles {k}" for k in range(43))
-    label, one = outcome(860, classes=43)
-    weights = weights_report(label, one, names)
+    label, predicted = outcome(860, classes=43)
+    weights = weights_report(label, predicted, names)
     layout = class_bars(replace(report()[0], weights=(weights,), class_names=names)).layout
     assert layout.height > 43 * 20 and max(map(len, layout.yaxis.ticktext)) <= 22
     layout = confusion_under_attack(weights, names).layout
@@ -167,9 +169,9 @@ def test_curves_have_bands_and_a_line_at_the_budget() -> None:
     figure = budget_curves([(class_sign(0), "night", curve)], epsilon=8 / 255, norm="linf")
     band, line = figure.data
     assert list(line.x) == [point.epsilon for point in curve.points]
-    found = [point.robust for point in curve.points]
-    assert list(line.y) == pytest.approx([100 * i.value for i in found])
-    edges = [i.high for i in found] + [i.low for i in reversed(found)]
+    shares = [point.robust for point in curve.points]
+    assert list(line.y) == pytest.approx([100 * i.value for i in shares])
+    edges = [i.high for i in shares] + [i.low for i in reversed(shares)]
     assert list(band.y) == pytest.approx([100 * edge for edge in edges])
     assert figure.layout.shapes[0].x0 == pytest.approx(8 / 255)
     for part in ("80.0 % are right without attack", "PGD-20, n = 200", "8/255"):
@@ -212,15 +214,15 @@ def test_masking_rows_give_each_verdict_in_words() -> None:
 def test_hostile_names_are_text_in_every_figure() -> None:
     names = (HOSTILE, *CLASSES[1:])
     weights = weights_report(*outcome(), names)
-    found = replace(report(name=HOSTILE)[0], weights=(weights,), class_names=names)
-    found = replace(found, label=HOSTILE, dataset_title=HOSTILE)
-    assert found.masking and found.masking.surface
-    curve = (class_sign(0), HOSTILE, replace(found.curves[0], attack=HOSTILE))
+    result = replace(report(name=HOSTILE)[0], weights=(weights,), class_names=names)
+    result = replace(result, label=HOSTILE, dataset_title=HOSTILE)
+    assert result.masking and result.masking.surface
+    curve = (class_sign(0), HOSTILE, replace(result.curves[0], attack=HOSTILE))
     for figure in (
-        stage_bars(found),
-        class_bars(found),
+        stage_bars(result),
+        class_bars(result),
         confusion_under_attack(weights, names),
-        masking_surface(found.masking.surface, norm="linf", class_names=names),
+        masking_surface(result.masking.surface, norm="linf", class_names=names),
         budget_curves([curve, curve], epsilon=0.1, norm="linf"),
     ):
         assert not harmful(figure)
@@ -230,4 +232,4 @@ def test_headings_break_between_words_and_keep_numbers_whole() -> None:
     text = heading("60.3 % withstand AutoAttack (standard), n = 1,000, and some more words")
     lines = text.split("<br>")
     assert len(lines) == 2 and max(map(len, lines)) <= 48
-    assert "n = 1,000" in text and shown("a" * 60) == "a" * 39 + "…"
+    assert "n = 1,000" in text and as_text("a" * 60) == "a" * 39 + "…"

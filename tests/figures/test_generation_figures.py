@@ -82,9 +82,9 @@ def test_the_axes_span_the_whole_run_carry_units_and_keep_the_zoom() -> None:
 
 def test_a_thousand_steps_are_thinned_with_both_ends_kept() -> None:
     frames = run(1000, total=1000)
-    kept = thin(frames)
-    assert len({f.i for f in kept}) == len(kept) == MAX_POINTS
-    assert (kept[0], kept[-1]) == (frames[0], frames[-1])
+    thinned = thin(frames)
+    assert len({f.i for f in thinned}) == len(thinned) == MAX_POINTS
+    assert (thinned[0], thinned[-1]) == (frames[0], frames[-1])
     assert len(live_curves(frames).data[0].x) == MAX_POINTS
 
 

@@ -10,7 +10,7 @@ from cdp.figures.lab import (
     ATTACKED,
     CLEAN,
     MOST_CLASSES,
-    Found,
+    RulerMark,
     budget_ruler,
     likeliest,
     loss_path,
@@ -68,8 +68,8 @@ def test_classes_stand_under_their_names_and_sets_beside_each_other() -> None:
 
 def test_labels_show_how_sure_and_what_was_kept() -> None:
     figure = label_panels([1, 3, 10, 20], 0.5, [7, 23], ["cat", "<b>"])
-    sure, kept = figure.data
-    assert list(sure.y) == [1, 3, 10, 20] and list(kept.y) == [7, 23]
+    sure, counts = figure.data
+    assert list(sure.y) == [1, 3, 10, 20] and list(counts.y) == [7, 23]
     assert len(set(sure.marker.color[:2])) == 1 and sure.marker.color[1] != sure.marker.color[2]
     assert figure.layout.shapes[0].x0 == 0.5 and "n = 30 images" in plain(figure)
     assert list(figure.layout.xaxis2.ticktext) == ["cat", "&lt;b&gt;"]
@@ -133,9 +133,9 @@ def test_the_path_draws_every_start_the_strongest_last_and_where_it_succeeds() -
 
 def test_the_ruler_ends_where_a_model_is_fooled_or_at_its_end_with_another_mark() -> None:
     signs = named_signs(["a", "b"])
-    found = [Found("a", signs["a"], 0.04), Found("b", signs["b"], None)]
+    marks = [RulerMark("a", signs["a"], 0.04), RulerMark("b", signs["b"], None)]
     words = {"budget_is": "conventional", "unit": "l_inf", "title": "t"}
-    figure = budget_ruler(found, epsilon=0.02, budget=0.1, largest=0.3, **words)
+    figure = budget_ruler(marks, epsilon=0.02, budget=0.1, largest=0.3, **words)
     ends = {trace.name: trace for trace in figure.data if trace.mode == "markers+text"}
     assert (ends["a"].x[0], ends["b"].x[0]) == (0.04, 0.3)
     assert "0.04" in ends["a"].text[0] and "none found up to 0.3" in ends["b"].text[0]

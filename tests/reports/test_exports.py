@@ -71,62 +71,62 @@ def test_any_other_text_comes_back_as_it_was(values: list[str]) -> None:
 
 
 def test_an_evaluation_has_its_accuracies_at_full_precision_with_label() -> None:
-    found = report(n=300)[0]
-    text, share = evaluation_csv(found), found.main.robust
+    result = report(n=300)[0]
+    text, share = evaluation_csv(result), result.main.robust
     row = next(row for row in sections(text, "accuracy") if row["name"] == "robust")
     numbers = [float(row[name]) for name in ("value", "low", "high", "n", "level")]
     assert numbers == [share.value, share.low, share.high, 300, 0.95]
-    assert (row["unit"], row["label"]) == ("share", found.label)
+    assert (row["unit"], row["label"]) == ("share", result.label)
     counts = Counter(row["section"] for row in lines(text))
-    wanted = {"attack": 4 * len(found.main.stages), "class": 2 * len(CLASSES), "unseen": 1}
-    wanted |= {"confusion": len(CLASSES) ** 2, "curve": 9, "setting": len(found.config)}
+    wanted = {"attack": 4 * len(result.main.stages), "class": 2 * len(CLASSES), "unseen": 1}
+    wanted |= {"confusion": len(CLASSES) ** 2, "curve": 9, "setting": len(result.config)}
     assert {name: counts[name] for name in wanted} == wanted
     assert sum(int(row["value"]) for row in sections(text, "confusion")) == 300
 
 
 def test_the_quick_label_stands_on_every_accuracy_and_both_weights_are_there() -> None:
     label, last = outcome(400, robust=0.5)
-    found = replace(report()[0], quick=True, label=QUICK)
+    result = replace(report()[0], quick=True, label=QUICK)
     other = weights_report(label, last, CLASSES, which="last")
-    text = evaluation_csv(replace(found, weights=(found.main, other)))
+    text = evaluation_csv(replace(result, weights=(result.main, other)))
     assert {row["label"] for row in sections(text, "accuracy", "attack", "class")} == {QUICK}
     assert [row["which"] for row in sections(text, "accuracy")] == ["best"] * 2 + ["last"] * 2
 
 
 def test_missing_parts_leave_lines_out_and_a_class_without_images_has_no_value() -> None:
-    found = report()[0]
-    first, *others = found.main.classes
+    result = report()[0]
+    first, *others = result.main.classes
     nobody = replace(first, n=0, clean=None, robust=None)
-    weights = (replace(found.main, classes=(nobody, *others)),)
-    text = evaluation_csv(replace(found, weights=weights, curves=(), unseen=(), masking=None))
+    weights = (replace(result.main, classes=(nobody, *others)),)
+    text = evaluation_csv(replace(result, weights=weights, curves=(), unseen=(), masking=None))
     assert not sections(text, "curve", "unseen", "check")
     row = sections(text, "class")[0]
     assert (row["name"], row["value"], row["n"]) == (CLASSES[0], "", "0")
 
 
 def test_names_of_strangers_are_no_formulas_in_any_table() -> None:
-    found, outcomes = report(name=HOSTILE)
-    found = replace(found, class_names=(HOSTILE, *CLASSES[1:]), label=HOSTILE, part=HOSTILE)
-    found = replace(found, config={HOSTILE: HOSTILE}, warnings=(HOSTILE,))
+    result, outcomes = report(name=HOSTILE)
+    result = replace(result, class_names=(HOSTILE, *CLASSES[1:]), label=HOSTILE, part=HOSTILE)
+    result = replace(result, config={HOSTILE: HOSTILE}, warnings=(HOSTILE,))
     compared = comparison(arms=(arm(HOSTILE, label=HOSTILE),), differs={}, notes=(HOSTILE,))
-    for text in (evaluation_csv(found), outcomes_csv(found, outcomes), comparison_csv(compared)):
+    for text in (evaluation_csv(result), outcomes_csv(result, outcomes), comparison_csv(compared)):
         cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
         assert f"'{HOSTILE}" in cells and not [cell for cell in cells if cell.startswith("=")]
 
 
 def test_a_line_an_image_with_the_attack_that_turned_it() -> None:
-    found, outcomes = report(n=60)
-    rows, one = lines(outcomes_csv(found, outcomes)), outcomes.of["best"]
+    result, outcomes = report(n=60)
+    rows, one = lines(outcomes_csv(result, outcomes)), outcomes.of["best"]
     titles = {WRONG_BEFORE: "wrong without attack", STANDS: "withstands"}
-    titles |= {k: stage.title for k, stage in enumerate(found.main.stages)}
+    titles |= {k: stage.title for k, stage in enumerate(result.main.stages)}
     assert [row["outcome"] for row in rows] == [titles[by] for by in one.broken_by.tolist()]
     assert [row["class name"] for row in rows] == [CLASSES[k] for k in outcomes.label]
-    assert {row["label"] for row in rows} == {found.label}
+    assert {row["label"] for row in rows} == {result.label}
 
 
 @pytest.mark.parametrize("part", ["which", "count", "attack", "class"])
 def test_outcomes_of_another_report_are_refused(part: str) -> None:
-    found, outcomes = report(n=60)
+    result, outcomes = report(n=60)
     rows, label, one = outcomes.rows, outcomes.label, outcomes.of["best"]
     turned = Outcome(one.clean, one.attacked, np.full(60, 9))
     others = {
@@ -136,12 +136,12 @@ def test_outcomes_of_another_report_are_refused(part: str) -> None:
         "class": Outcomes(rows, np.full(60, 10), {"best": one}),
     }
     with pytest.raises(InputError, match="evaluate again"):
-        outcomes_csv(found, others[part])
+        outcomes_csv(result, others[part])
 
 
 def test_a_comparison_has_arms_seeds_differences_and_what_is_missing() -> None:
-    found = comparison()
-    text, given = comparison_csv(found), found.differences[0]
+    result = comparison()
+    text, given = comparison_csv(result), result.differences[0]
     row = sections(text, "difference")[0]
     assert given.difference
     wanted = [given.difference.value, given.p, given.adjusted]
@@ -164,27 +164,27 @@ def test_what_was_not_measured_is_empty_and_an_empty_comparison_is_a_header() ->
     assert header.startswith("section,metric") and lines(header) == []
 
 
-def found(**change: Any) -> EvalReport:
+def result(**change: Any) -> EvalReport:
     whole = report(n=1000, robust=0.603, run="r1")[0]
     return replace(whole, label="AutoAttack (standard), n = 1,000", **change)
 
 
 def test_a_record_has_the_boards_fields_in_its_form_and_one_of_ours() -> None:
     given = {"link": "https://arxiv.org/abs/1", "authors": "A, B", "venue": "ICML 2026"}
-    record = robustbench_record(found(epsilon=8 / 255, dataset="cifar10"), **given)
+    record = robustbench_record(result(epsilon=8 / 255, dataset="cifar10"), **given)
     assert set(record) == FIELDS
     wanted = given | {"clean_acc": "80.00", "autoattack_acc": "60.30", "reported": "60.30"}
     wanted |= {"eps": "8/255", "dataset": "cifar10", "number_forward_passes": 1}
     assert {name: record[name] for name in wanted} == wanted and record["unreliable"] is False
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    plain = robustbench_record(found())
+    plain = robustbench_record(result())
     assert (plain["link"], plain["authors"], plain["venue"]) == (None, None, None)
     assert plain["name"] == "night-s0"
 
 
 @pytest.mark.parametrize("suite", ["pgd", "quick"])
 def test_other_suites_have_no_autoattack_number_and_name_their_attack(suite: str) -> None:
-    one = replace(found(), suite=suite, quick=suite == "quick", label=QUICK)
+    one = replace(result(), suite=suite, quick=suite == "quick", label=QUICK)
     record = robustbench_record(one)
     assert (record["autoattack_acc"], record["reported"]) == (None, "60.30")
     assert QUICK in record["footnote"]
@@ -194,32 +194,32 @@ def test_other_suites_have_no_autoattack_number_and_name_their_attack(suite: str
 def test_synthetic_images_are_in_the_footnote_as_on_the_board_and_real_ones_are_additional_data() -> (
     None
 ):
-    record = robustbench_record(found())
+    record = robustbench_record(result())
     assert record["footnote"].startswith("It uses additional 5,000 synthetic images in training.")
     assert record["additional_data"] is False
-    assert robustbench_record(found(), additional_data=True)["additional_data"] is True
-    alone = robustbench_record(found(model=Model("run:x", "x", "small-cnn")))
+    assert robustbench_record(result(), additional_data=True)["additional_data"] is True
+    alone = robustbench_record(result(model=Model("run:x", "x", "small-cnn")))
     assert "synthetic" not in alone["footnote"]
 
 
 def test_networks_have_the_boards_names_and_a_users_code_makes_no_promise_of_one_pass() -> None:
-    wide = robustbench_record(found(model=Model("run:x", "x", "wrn-28-10-swish")))
+    wide = robustbench_record(result(model=Model("run:x", "x", "wrn-28-10-swish")))
     assert wide["architecture"] == "WideResNet-28-10"
-    own = robustbench_record(found(model=Model("code:mine:net", "mine", "MyNet")))
+    own = robustbench_record(result(model=Model("code:mine:net", "mine", "MyNet")))
     assert (own["architecture"], own["number_forward_passes"]) == ("MyNet", None)
-    assert robustbench_record(found(), number_forward_passes=4)["number_forward_passes"] == 4
+    assert robustbench_record(result(), number_forward_passes=4)["number_forward_passes"] == 4
 
 
 def test_a_sign_of_masking_makes_the_number_unreliable() -> None:
     warn = Check("a", "Steps", "warn", "Falls.", {})
     for check, unreliable in ((warn, True), (replace(warn, verdict="unclear"), False)):
         masking = Masking(50, (check,), None)
-        assert robustbench_record(found(masking=masking))["unreliable"] is unreliable
-    assert robustbench_record(found(masking=None))["unreliable"] is False
+        assert robustbench_record(result(masking=masking))["unreliable"] is unreliable
+    assert robustbench_record(result(masking=None))["unreliable"] is False
 
 
 def test_the_further_key_holds_interval_seed_versions_hashes_and_settings() -> None:
-    one = found()
+    one = result()
     ours = robustbench_record(one)["cdp"]
     assert (ours["label"], ours["n"], ours["rows_sha256"]) == (one.label, 1000, one.rows_sha256)
     assert (ours["versions"], ours["config"]) == (dict(one.versions), dict(one.config))

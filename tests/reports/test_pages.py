@@ -68,21 +68,21 @@ class Reader(HTMLParser):
 
 
 def hostile_report() -> EvalReport:
-    names, found = (HOSTILE, *CLASSES[1:]), report(name=HOSTILE)[0]
-    assert found.masking is not None
-    checks = tuple(replace(one, sentence=HOSTILE, title=HOSTILE) for one in found.masking.checks)
+    names, result = (HOSTILE, *CLASSES[1:]), report(name=HOSTILE)[0]
+    assert result.masking is not None
+    checks = tuple(replace(one, sentence=HOSTILE, title=HOSTILE) for one in result.masking.checks)
     changes = {"sets": (HOSTILE,), "training": {HOSTILE: [HOSTILE]}, "architecture": HOSTILE}
     texts = ("label", "part", "dataset_title", "created", "attack")
     return replace(
-        found,
+        result,
         **dict.fromkeys(texts, HOSTILE),
         weights=(weights_report(*outcome(), names),),
         class_names=names,
         warnings=(HOSTILE,),
-        masking=replace(found.masking, checks=checks),
+        masking=replace(result.masking, checks=checks),
         versions={HOSTILE: HOSTILE},
         config={HOSTILE: HOSTILE},
-        model=replace(found.model, **changes),
+        model=replace(result.model, **changes),
     )
 
 
@@ -121,8 +121,8 @@ def test_the_policy_forbids_to_fetch_anything_and_the_style_does_not_try() -> No
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
     )
     for text in pages().values():
-        found = {attrs.get("http-equiv"): attrs.get("content") for _, attrs in Reader(text).tags}
-        assert found["Content-Security-Policy"] == POLICY
+        result = {attrs.get("http-equiv"): attrs.get("content") for _, attrs in Reader(text).tags}
+        assert result["Content-Security-Policy"] == POLICY
         style = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)[0]
         assert "url(" not in style and "@import" not in style
 
@@ -152,9 +152,9 @@ def test_json_in_the_page_is_the_same_value_and_no_markup() -> None:
 def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it(
     read: dict[str, Reader],
 ) -> None:
-    found, text = report()[0], read["evaluation"].text
-    parts = [headline(found), f"Called: {found.label}", found.rows_sha256, found.main.sha256]
-    parts += ["pyautoattack", "0.2.0", "CPU, 2 threads", found.created, "guided-5k"]
+    result, text = report()[0], read["evaluation"].text
+    parts = [headline(result), f"Called: {result.label}", result.rows_sha256, result.main.sha256]
+    parts += ["pyautoattack", "0.2.0", "CPU, 2 threads", result.created, "guided-5k"]
     parts += ["seed of the attacks", "part_seed"]
     parts += ["60.0 % (55.1 to 64.7) of 400 test images of Fashion-MNIST withstand"]
     for part in [*parts, "Reliable evaluation of adversarial robustness"]:
@@ -163,45 +163,45 @@ def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it
 
 
 def test_every_table_of_accuracies_says_how_they_are_called() -> None:
-    found = replace(report()[0], quick=True, suite="quick", label=LABEL, attack="PGD-10")
-    page = Reader(evaluation_html(found))
+    result = replace(report()[0], quick=True, suite="quick", label=LABEL, attack="PGD-10")
+    page = Reader(evaluation_html(result))
     captions = [attrs["aria-label"] or "" for tag, attrs in page.tags if tag == "table"]
     assert sum(LABEL in caption for caption in captions) >= 4
     assert f"cite it as {LABEL}" in page.text
-    assert LABEL in citation(found) and "AutoAttack" not in citation(found)
+    assert LABEL in citation(result) and "AutoAttack" not in citation(result)
 
 
 def test_best_and_last_weights_stand_beside_each_other() -> None:
     label, last = outcome(400, robust=0.5)
-    found = report()[0]
+    result = report()[0]
     other = replace(weights_report(label, last, CLASSES, which="last"), sha256="ef" * 32)
-    text = Reader(evaluation_html(replace(found, weights=(found.main, other)))).text
+    text = Reader(evaluation_html(replace(result, weights=(result.main, other)))).text
     assert "ef" * 32 in text and "last epoch" in text
 
 
 def test_missing_parts_have_no_chapter_and_any_number_of_classes_makes_a_page() -> None:
-    found = replace(report()[0], curves=(), unseen=(), masking=None)
-    page = Reader(evaluation_html(found))
+    result = replace(report()[0], curves=(), unseen=(), masking=None)
+    page = Reader(evaluation_html(result))
     assert len(page.figures()) == 3
     assert "Can the attacks" not in page.text and "Accuracy against" not in page.text
-    empty = replace(found, curves=(Curve("best", "PGD-20", 200, ()),))
+    empty = replace(result, curves=(Curve("best", "PGD-20", 200, ()),))
     assert len(Reader(evaluation_html(empty)).figures()) == 4
     for classes in (2, 43):
         names = tuple(f"sign {k}" for k in range(classes))
         weights = weights_report(*outcome(430, classes=classes), names)
-        page = Reader(evaluation_html(replace(found, weights=(weights,), class_names=names)))
+        page = Reader(evaluation_html(replace(result, weights=(weights,), class_names=names)))
         assert len(page.figures()) == 3 and "sign 1" in page.text
 
 
 def test_a_comparison_leads_with_verdicts_and_names_what_is_missing(
     read: dict[str, Reader],
 ) -> None:
-    found, text = comparison(), read["comparison"].text
+    result, text = comparison(), read["comparison"].text
     parts = [
         f"{one.second} against {one.first}, {one.metric} accuracy: {one.verdict}"
-        for one in found.differences
+        for one in result.differences
     ]
-    parts += ["Missing: Run 20261101-old was deleted.", found.notes[0], found.equal[0].sentence]
+    parts += ["Missing: Run 20261101-old was deleted.", result.notes[0], result.equal[0].sentence]
     for part in [*parts, "corrected for their number (Holm)", "plain-id2"]:
         assert part in text
     assert len(read["comparison"].figures()) == 7

@@ -154,7 +154,7 @@ def _chart(
         score=scores.values[colour] if scores and colour in scores.values else None,
         score_title=scores.titles.get(colour, "") if scores else "",
         layout="side by side" if layout == APART else "overlaid",
-        shown=None if mask.all() else mask,
+        mask=None if mask.all() else mask,
         axis=method,
         # Three panels in a row are narrow, and both axes have one scale.
         height=THREE_PX if layout == APART and len(shown.names) == 3 else ONE_PX,

@@ -293,13 +293,13 @@ def _ruler(
     }
     if len(found) < len(questions):
         return {}
-    from cdp.figures.lab import Found, budget_ruler
+    from cdp.figures.lab import RulerMark, budget_ruler
     from cdp.ui.components.chart import chart
 
     config = questions[0].config
     largest, epsilon = config.largest or 0.0, config.epsilon or 0.0
     title = words.ruler_title(list(found.values()), largest)
-    marks = [Found(name, signs[name], least) for name, least in found.items()]
+    marks = [RulerMark(name, signs[name], least) for name, least in found.items()]
     unit = f"budget in {NORMS[config.norm]}, of the pixel range"
     figure = budget_ruler(
         marks,
