@@ -1,4 +1,5 @@
-"""compare: trainings side by side, seeds joined into arms, with tests and verdicts."""
+"""compare: trainings side by side, seeds joined into arms, with tests and verdicts; as text, JSON
+and files."""
 
 from __future__ import annotations
 
@@ -6,55 +7,44 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from cdp.cli.output import AsJson, print_json, say
+from cdp.cli.options import AsJson, argument, option
+from cdp.cli.output import aligned, maker_of, print_json, say, write_report
+from cdp.cli.runs import only
 from cdp.errors import InputError
+from cdp.values.comparison import Arm, Comparison, Difference
+from cdp.values.evaluation import without_width
+from cdp.values.text import share_with_bounds, span_text
 
 if TYPE_CHECKING:
-    from cdp.values.comparison import Comparison
     from cdp.work.records import Run
 
-Reports = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="Also write FILE.html or FILE.csv, in place of one that is there. May be repeated."
-    ),
-]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("compare")(compare)
+HEAD = ("ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED BY")
 
 
 def compare(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="RUN|GROUP...",
-            help=(
-                "Trainings by id, by name or by the beginning of an id; or what the names of"
-                " several seeds share, for all of them."
-            ),
+        argument(
+            "RUN|GROUP...",
+            "Trainings by id, by name or by the beginning of an id; or what the"
+            " names of several seeds share, for all of them.",
         ),
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option(
-            help=(
-                'Also all trainings that match a filter of runs --where, such as "night'
-                ' method:trades -tag:old".'
-            )
+        option(
+            "Also all trainings that match a filter of runs --where, such as"
+            ' "night method:trades -tag:old".'
         ),
     ] = None,
     each: Annotated[
         bool,
-        typer.Option(
-            "--each", help="Every run is an arm of its own, in place of a mean over seeds."
-        ),
+        option("Every run is an arm of its own, in place of a mean over seeds.", "--each"),
     ] = False,
-    report: Reports = None,
+    report: Annotated[
+        list[Path] | None,
+        option("Also write FILE.html or FILE.csv, in place of one that is there. May be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare trainings: clean and robust accuracy with intervals, what they differ in, and whether
@@ -63,11 +53,10 @@ def compare(
     Runs that differ in their seed only are one arm. What is missing is named on stderr, and the
     rest is compared.
     """
-    from cdp.cli.compared import told
     from cdp.results.compare import compare as compared
     from cdp.results.compare import comparison_json
 
-    makers = [(path, _maker(path)) for path in report or []]
+    makers = [(path, maker_of(path, _makers(), "report")) for path in report or []]
     comparison = compared(
         list(dict.fromkeys([*resolved(runs or []), *_found(where)])), groups=not each
     )
@@ -79,11 +68,11 @@ def compare(
             " seeds"
         )
     for path, make in makers:
-        _write(path, make(comparison))
+        write_report(path, make(comparison), "report")
     if as_json:
         print_json(comparison_json(comparison))
     else:
-        print(told(comparison))
+        print(comparison_text(comparison))
 
 
 def resolved(words: Sequence[str]) -> list[str]:
@@ -142,15 +131,8 @@ def _meant(word: str, everything: Sequence[Run], groups: dict[str, list[str]]) -
         return groups[word]
     begun = [run for run in trainings if word and run.id.startswith(word)]
     others = [run for run in everything if word and (run.name == word or run.id.startswith(word))]
-    for matches in (named, begun, others):
-        if len(matches) > 1:
-            raise InputError(
-                f"{word[:80]!r} is {len(matches)} runs"
-                f" ({', '.join(run.id for run in matches[:4])}): give the whole id"
-            )
-        if matches:
-            return [matches[0].id]
-    return [word]
+    run = only(word, named, begun, others)
+    return [run.id if run else word]
 
 
 def _title(comparison: Comparison) -> str:
@@ -164,37 +146,52 @@ def _title(comparison: Comparison) -> str:
     )
 
 
-def _maker(path: Path) -> Callable[[Comparison], str]:
-    """What makes the content of a report, by the ending of its name. Raises InputError for another
-    ending."""
-    ending = path.suffix.lower()
-    if ending not in (".html", ".csv"):
-        raise InputError(
-            f"report: {path.name[:80]!r} ends with neither .html nor .csv: name the file by what it"
-            " should be"
-        )
+def _makers() -> dict[str, Callable[[Comparison], str]]:
+    """What makes the content of a report, by the ending of its name."""
+    from cdp.reports.comparison import comparison_html
+    from cdp.reports.exports import comparison_csv
 
-    def make(comparison: Comparison) -> str:
-        from cdp.reports.comparison import comparison_html
-        from cdp.reports.exports import comparison_csv
-
-        return (
-            comparison_html(comparison, title=_title(comparison), link="")
-            if ending == ".html"
-            else comparison_csv(comparison)
-        )
-
-    return make
+    return {
+        ".html": lambda found: comparison_html(found, title=_title(found), link=""),
+        ".csv": comparison_csv,
+    }
 
 
-def _write(path: Path, content: str) -> None:
-    from cdp.files.atomic import atomic_file
+def comparison_text(comparison: Comparison) -> str:
+    """All of it, one sentence a line."""
+    parts = [
+        aligned([HEAD, *(_row(arm) for arm in comparison.arms)]),
+        "95 % intervals: t over seeds, or Wilson of the images where an arm has one seed.",
+        *(f"{name}: {' | '.join(values)}" for name, values in comparison.differs.items()),
+        *(_difference(one) for one in comparison.differences),
+        *(one.sentence for one in comparison.equal),
+        *(f"note: {note}" for note in comparison.notes),
+    ]
+    return "\n".join(parts)
 
-    try:
-        with atomic_file(path) as file:
-            file.write(content.encode())
-    except OSError as error:
-        raise InputError(
-            f"report: {path} cannot be written ({error.strerror}): choose another place"
-        ) from error
-    say(f"wrote {path}")
+
+def _row(arm: Arm) -> tuple[str, ...]:
+    # The width in a label is one run's; the mean of several has its own beside it.
+    called = {
+        without_width(seed.label) if len(arm.seeds) > 1 else seed.label
+        for seed in arm.seeds
+        if seed.label
+    }
+    seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
+    steps = [one.steps for one in arm.compute if one is not None]
+    taken = span_text(steps) if steps else "-"
+    return (
+        arm.name,
+        ",".join(seeds) or "-",
+        taken,
+        "-" if arm.clean is None else share_with_bounds(arm.clean),
+        "-" if arm.robust is None else share_with_bounds(arm.robust),
+        "; ".join(sorted(called)) or "not measured yet",
+    )
+
+
+def _difference(one: Difference) -> str:
+    p = "" if one.adjusted is None or one.withheld else f", p = {one.adjusted:.2g}"
+    return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (
+        f" [{one.method}{p}]" if one.method else ""
+    )

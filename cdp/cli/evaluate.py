@@ -1,73 +1,61 @@
 """evaluate: robust accuracy of a training, of a folder or file of weights, or of a network of the
-user's own code."""
+user's own code; the report as text and as files."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import typer
-
-from cdp.cli.evaluated import check_exports, told_report, write_exports
-from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJsonAtEnd, print_json, say
+from cdp.cli.options import AsJsonAtEnd, argument, config_given, option, with_options
+from cdp.cli.output import maker_of, print_json, say, write_report
+from cdp.cli.runs import find, require_finished, waited
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, automatic_name
-from cdp.config.knobs import parse
-from cdp.errors import CdpError, InputError
+from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import given_path, written_path
-
-if TYPE_CHECKING:
-    from cdp.work.records import Run
+from cdp.reports.sentences import headline, masking_sentence, unseen_gap
+from cdp.statistics.verdicts import weakest_words
+from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport, report_json
+from cdp.values.text import duration, share_with_bounds
+from cdp.values.types import Interval
 
 _CODE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("evaluate")(evaluate)
 
 
 @with_options(EvaluateConfig, skip=frozenset({"model"}))
 def evaluate(
     target: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help=(
-                "A training by id or name; or the path of a folder with weights and card, or of a"
-                " .safetensors file."
-            ),
+        argument(
+            "[RUN]",
+            "A training by id or name; or the path of a folder with weights and"
+            " card, or of a .safetensors file.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help=(
-                "In place of RUN, also package.module:function, which returns a torch module that"
-                " takes images in [0,1] and gives logits."
-            )
+        option(
+            "In place of RUN, also package.module:function, which returns a torch"
+            " module that takes images in [0,1] and gives logits."
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the evaluation; empty makes one of its settings.")
+        str | None, option("Name of the evaluation; empty makes one of its settings.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Evaluate on all images, whatever --count says.")
+        bool, option("Evaluate on all images, whatever --count says.", "--all")
     ] = False,
     background: Annotated[
         bool,
-        typer.Option(
-            "--background", help="Return at once; the evaluation goes on and is listed by runs."
-        ),
+        option("Return at once; the evaluation goes on and is listed by runs.", "--background"),
     ] = False,
     export: Annotated[
         list[Path] | None,
-        typer.Option(
-            help=(
-                "Write the report to FILE.html, FILE.csv, FILE.json or, in RobustBench's shape,"
-                " FILE.robustbench.json. May be repeated."
-            )
+        option(
+            "Write the report to FILE.html, FILE.csv, FILE.json or, in"
+            " RobustBench's shape, FILE.robustbench.json. May be repeated."
         ),
     ] = None,
     as_json: AsJsonAtEnd = False,
@@ -84,12 +72,10 @@ def evaluate(
 
     if (target is None) == (model is None):
         raise InputError("model: say once what to evaluate, as an argument or with --model")
-    check_exports(export or [])
+    exports = [(path, maker_of(path, _makers(), "export")) for path in export or []]
     source, title = _source(target or model or "")
-    config = parse(
-        EvaluateConfig,
-        {"model": source} | chosen(given, EvaluateConfig) | ({"count": None} if everything else {}),
-    )
+    given |= {"count": "all"} if everything else {}
+    config = config_given(EvaluateConfig, given, {"model": source})
     if source.startswith(CODE):
         if background:
             raise InputError(
@@ -103,16 +89,18 @@ def evaluate(
         called = name or free_name(TASKS["evaluate"], automatic_name(config, title))
         run_id = launch(TASKS["evaluate"], config, called)
         if background:
-            _say_started(run_id, called, as_json=as_json)
+            if as_json:
+                print_json({"run": run_id, "name": called, "state": "queued"})
+            else:
+                print(f"{run_id}: {called} is queued")
+                say(f"see it with: python -m cdp show {run_id}")
             return
-    _conclude(run_id, export or [], as_json=as_json)
+    _conclude(run_id, exports, as_json=as_json)
 
 
 def _source(text: str) -> tuple[str, str]:
     """What a word on the command line means, as the config spells it, and a name for it."""
-    from cdp.cli.runs import find
     from cdp.data.limits import MAX_LENGTH
-    from cdp.errors import MissingError
 
     path = _path(text)
     if _CODE.fullmatch(text) and not text.startswith(RUN) and not path.exists():
@@ -123,13 +111,8 @@ def _source(text: str) -> tuple[str, str]:
             if path.name not in ("best", "last")
             else f"{path.resolve().parent.name}-{path.name}"
         )
-        return (
-            written_path(path.absolute()),
-            re.sub(r"[^A-Za-z0-9._-]+", "-", stem.removesuffix(".safetensors")).strip("-.")[
-                : MAX_LENGTH - 30
-            ]
-            or "model",
-        )
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem.removesuffix(".safetensors")).strip("-.")
+        return written_path(path.absolute()), name[: MAX_LENGTH - 30] or "model"
     try:
         run = find(text.removeprefix(RUN))
     except MissingError as error:
@@ -152,40 +135,112 @@ def _path(text: str) -> Path:
         ) from error
 
 
-def _say_started(run_id: str, name: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"run": run_id, "name": name, "state": "queued"})
-    else:
-        print(f"{run_id}: {name} is queued")
-        say(f"see it with: python -m cdp show {run_id}")
-
-
-def _conclude(run_id: str, exports: list[Path], *, as_json: bool) -> None:
+def _conclude(
+    run_id: str, exports: Sequence[tuple[Path, Callable[[EvalReport], str]]], *, as_json: bool
+) -> None:
     """Wait for the end, then print the report and write what was asked for."""
-    from cdp.cli.runs import waited
     from cdp.results.reached import record
-    from cdp.values.evaluation import (
-        OUTCOMES,
-        REPORT,
-        read_outcomes,
-        read_report,
-        report_json,
-    )
+    from cdp.values.evaluation import OUTCOMES, REPORT, read_outcomes, read_report
 
-    run: Run = waited(run_id, "images")
-    if run.state != "finished":
-        if as_json:
-            print_json(record(run))
-        raise CdpError(
-            f"run {run_id} is {run.state}{f' ({run.error})' if run.error else ''}: python -m cdp"
-            f" logs {run_id} tells more"
-        )
+    run = waited(run_id, "images")
+    if run.state != "finished" and as_json:
+        print_json(record(run))
+    require_finished(run)
     report = read_report(run.folder / REPORT)
-    write_exports(report, exports)
+    for path, make in exports:
+        write_report(path, make(report), "export")
     if as_json:
-        print_json(
-            record(run) | {"report": report_json(report), "outcomes": str(run.folder / OUTCOMES)}
-        )
+        written = {"report": report_json(report), "outcomes": str(run.folder / OUTCOMES)}
+        print_json(record(run) | written)
     else:
-        print(told_report(report, read_outcomes(run.folder / OUTCOMES)))
+        print(report_text(report, read_outcomes(run.folder / OUTCOMES)))
         say(f"kept in {run.folder}")
+
+
+def report_text(report: EvalReport, outcomes: Outcomes) -> str:
+    """The figures with their intervals, one a line; those of both weights where both were
+    evaluated."""
+    lines = [f"{report.model.name}: {headline(report)}", f"called: {report.label}"]
+    for one in report.weights:
+        lines += _weights(one, many=len(report.weights) > 1)
+    lines += [
+        f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})"
+        for unseen in report.unseen
+    ]
+    lines += filter(None, [unseen_gap(report)])
+    for curve in report.curves:
+        points = ", ".join(
+            f"{point.epsilon:g}: {100 * point.robust.value:.1f}" for point in curve.points
+        )
+        lines.append(
+            f"accuracy [%] at budget, {curve.which} weights, {curve.attack}, n = {curve.n:,}:"
+            f" {points}"
+        )
+    if report.masking:
+        lines.append(masking_sentence(report.masking))
+        lines += [
+            f"{check.verdict:8}{check.title}: {check.sentence}" for check in report.masking.checks
+        ]
+    lines += [f"note: {warning}" for warning in report.warnings]
+    wrong = int((outcomes.of[report.main.which].clean != outcomes.label).sum())
+    lines.append(
+        f"{report.n:,} images, {wrong:,} of them wrong without any attack; seed {report.seed},"
+        f" {report.device}, {duration(report.seconds)}"
+    )
+    return "\n".join(lines)
+
+
+def _weights(one: WeightsReport, *, many: bool) -> list[str]:
+    which = (
+        ""
+        if one.which == "given"
+        else f"{one.which} weights (epoch {one.epoch})"
+        if one.epoch
+        else f"{one.which} weights"
+    )
+    head = [f"-- {which}"] if which and many else [which] if which else []
+    stages = [
+        f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,}"
+        f" turned, {duration(stage.seconds)}"
+        for stage in one.stages
+    ]
+    return [
+        *head,
+        f"  clean accuracy: {_share(one.clean)}",
+        *stages,
+        f"  robust accuracy: {_share(one.robust)}",
+        *_weakest(one.classes),
+    ]
+
+
+def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
+    measured = [(one, one.robust) for one in classes if one.robust is not None]
+    if not measured:
+        return []
+    hits = [round(share.value * one.n) for one, share in measured]
+    place, known = weakest_words(
+        [one.name for one, _ in measured], hits, [one.n for one, _ in measured]
+    )
+    one, share = measured[place]
+    said = (
+        f"{'lowest class' if known else 'weakest class'}: {one.name}, {_share(share)}, n ="
+        f" {one.n:,}"
+    )
+    return [f"  {said}{f'; {known}' if known else ''}"]
+
+
+def _share(found: Interval) -> str:
+    return share_with_bounds(found, level=True)
+
+
+def _makers() -> dict[str, Callable[[EvalReport], str]]:
+    """What makes the content of an exported file, by the ending of its name."""
+    from cdp.reports.evaluation import evaluation_html
+    from cdp.reports.exports import evaluation_csv, robustbench_record
+
+    return {
+        ".html": evaluation_html,
+        ".csv": evaluation_csv,
+        ".robustbench.json": lambda report: json.dumps(robustbench_record(report), indent=1),
+        ".json": lambda report: json.dumps(report_json(report), indent=1),
+    }

@@ -5,34 +5,19 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
 
 from cdp import __version__, paths
-from cdp.cli import (
-    clean,
-    compare,
-    datacommands,
-    doctor,
-    evaluate,
-    generate,
-    label,
-    measure,
-    pretrain,
-    project,
-    pseudo_label,
-    runs,
-    select,
-    tag,
-    theory,
-    train,
-)
-from cdp.cli.interrupt import INTERRUPTED
-from cdp.cli.output import say
+from cdp.cli import compare, evaluate, making, project, runs, sets, system, theory
+from cdp.cli.options import option
+from cdp.cli.output import INTERRUPTED, say
+from cdp.config.presets import PRESETS, TRAIN_PRESETS
 from cdp.errors import Cancelled, CdpError
+from cdp.tasks.registry import TASKS
 
 app = typer.Typer(
     name="cdp",
@@ -61,28 +46,56 @@ def _show_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version."),
+        option("Print the version.", "--version", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
     """Options that come before a command."""
 
 
-doctor.register(app)
-datacommands.register(app)
-generate.register(app)
-measure.register(app)
-project.register(app)
-select.register(app)
-pseudo_label.register(app)
-tag.register(app)
-pretrain.register(app)
-train.register(app)
-evaluate.register(app)
-compare.register(app)
-runs.register(app)
-label.register(app)
-theory.register(app)
-clean.register(app)
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "doctor": system.doctor,
+    "download": sets.download,
+    "import": sets.import_,
+    "export": sets.export,
+    "sets": sets.sets,
+    "generate": making.generate,
+    "measure": sets.measure,
+    "project": project.project,
+    "select": sets.select,
+    "pseudo-label": sets.pseudo_label,
+    "tag": sets.tag,
+    "pretrain": making.pretrain,
+    "pretrain-encoder": making.pretrain_encoder,
+    "train": making.train,
+    "evaluate": evaluate.evaluate,
+    "compare": compare.compare,
+    "runs": runs.runs,
+    "show": runs.show,
+    "stop": runs.stop,
+    "resume": runs.resume,
+    "logs": runs.logs,
+    "label": runs.label,
+    "theory": theory.theory,
+    "clean": system.clean,
+}
+"""In the order of the help. A background task that is not among them gets the command that its
+settings make."""
+BELOW = {"generate": making.sources(PRESETS), "train": making.sources(TRAIN_PRESETS)}
+"""What stands below the help of a command."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command."""
+    more = {
+        name: making.command_of(task)
+        for name, task in TASKS.items()
+        if task.where == "background" and name not in COMMANDS
+    }
+    for name, command in {**COMMANDS, **more}.items():
+        app.command(name, epilog=BELOW.get(name))(command)
+
+
+register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

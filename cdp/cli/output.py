@@ -1,18 +1,24 @@
-"""What the commands write: results on stdout, everything said to a person meanwhile on stderr."""
+"""What the commands write: results on stdout, everything said to a person meanwhile on stderr; and
+Ctrl-C as a question asked between steps."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import time
-from typing import Annotated, Any, Self, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self, TextIO
 
-import typer
-
+from cdp.errors import InputError
 from cdp.values.text import duration
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
-AsJsonAtEnd = Annotated[bool, typer.Option("--json", help="Print one JSON line at the end.")]
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
 def say(sentence: str) -> None:
@@ -23,6 +29,44 @@ def say(sentence: str) -> None:
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on one line of stdout; NaN and infinities never appear."""
     print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A table of text, columns side by side."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def maker_of(
+    path: Path, makers: dict[str, Callable[[Any], str]], option: str
+) -> Callable[[Any], str]:
+    """What makes the content of a report, by the ending of its name. Raises InputError for another
+    ending. option: that named the file."""
+    ending = next((ending for ending in makers if path.name.lower().endswith(ending)), None)
+    if ending is None:
+        raise InputError(
+            f"{option}: {path.name[:80]!r} ends with none of {', '.join(makers)}: name the file by"
+            " what it should be"
+        )
+    return makers[ending]
+
+
+def write_report(path: Path, content: str, option: str) -> None:
+    """A file whole, in place of one that is there. Raises InputError where it cannot be written."""
+    from cdp.files.atomic import atomic_file
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path) as file:
+            file.write(content.encode())
+    except OSError as error:
+        raise InputError(
+            f"{option}: {path} cannot be written ({error.strerror}): choose another place"
+        ) from error
+    say(f"wrote {path}")
 
 
 class ProgressLine:
@@ -63,3 +107,21 @@ class ProgressLine:
         else:
             self._stream.write(line + "\n")
         self._stream.flush()
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Within the block the first Ctrl-C makes the yielded function true instead of raising, so that
+    what is finished is kept; a second one ends the process."""
+    asked = threading.Event()
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+        say("stopping after the current step; press Ctrl-C again to end at once")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdp.cli.runs import follow
 from cdp.config.evaluate import CODE, EvaluateConfig, automatic_name
 from cdp.errors import InputError
 
@@ -28,10 +29,7 @@ def own_network(text: str) -> nn.Module:
     try:
         made: Any = getattr(import_module(module_name), name)
         net = made if isinstance(made, nn.Module) else made()
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # whatever a stranger's code raises is told in one sentence
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise InputError(
             f"model: {text} failed ({type(error).__name__}: {str(error)[:200]}): called without"
             " arguments it must return a torch module"
@@ -55,7 +53,7 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     from cdp.work import worker
     from cdp.work.launch import create, free_name
     from cdp.work.launchers import LOG
-    from cdp.work.records import RESUMABLE, STOP, list_runs
+    from cdp.work.records import RESUMABLE, STOP, list_runs, run_folder
 
     task, net = TASKS["evaluate"], own_network(config.model.removeprefix(CODE))
     unfinished = (
@@ -69,14 +67,14 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
         if before
         else create(task, config, name or free_name(task, automatic_name(config, title)))
     )
-    folder = before.folder if before else _folder(run_id)
+    folder = run_folder(run_id)
     (folder / STOP).unlink(missing_ok=True)
     handler = logging.FileHandler(folder / LOG)
     logging.getLogger("cdp").addHandler(handler)
     logging.getLogger("cdp").setLevel(logging.INFO)
     earlier = signal.signal(signal.SIGINT, lambda *_: (folder / STOP).touch())
     over = threading.Event()
-    shown = threading.Thread(target=_show, args=(run_id, over), daemon=True)
+    shown = threading.Thread(target=follow, args=(run_id, "images", over), daemon=True)
     shown.start()
     try:
         worker.main(folder, {"evaluate": task.running(partial(evaluate, net=net))})
@@ -86,15 +84,3 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
         signal.signal(signal.SIGINT, earlier)
         logging.getLogger("cdp").removeHandler(handler)
     return run_id
-
-
-def _folder(run_id: str) -> Any:
-    from cdp.work.records import run_folder
-
-    return run_folder(run_id)
-
-
-def _show(run_id: str, over: threading.Event) -> None:
-    from cdp.cli.runs import follow
-
-    follow(run_id, "images", over)

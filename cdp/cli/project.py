@@ -11,12 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJson, print_json, say
+from cdp.cli.options import AsJson, Sets, config_given, option, with_options
+from cdp.cli.output import print_json, say
 from cdp.config.explore import ExploreConfig
-from cdp.config.knobs import parse
 from cdp.errors import InputError
 from cdp.values.text import duration
 
@@ -24,28 +21,13 @@ if TYPE_CHECKING:
     from cdp.values.types import Embedding
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("project")(project)
-
-
 @with_options(ExploreConfig, skip=frozenset({"sets"}))
 def project(
-    sets: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SET...",
-            help="Saved sets by name or path, or real splits such as fashion-mnist:test.",
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option(help="The file to write; its ending says what: .csv, .npz or .json.")
-    ],
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the file where it exists.")
-    ] = False,
+    sets: Sets,
+    out: Annotated[Path, option("The file to write; its ending says what: .csv, .npz or .json.")],
+    force: Annotated[bool, option("Replace the file where it exists.", "--force")] = False,
     quality: Annotated[
-        bool, typer.Option("--quality", help="Also measure how far the map can be trusted.")
+        bool, option("Also measure how far the map can be trusted.", "--quality")
     ] = False,
     as_json: AsJson = False,
     **given: Any,
@@ -57,7 +39,7 @@ def project(
     coordinates, which (number of the set), row, label, names, class_names, totals and config. What
     was computed once is read from the cache.
     """
-    config = parse(ExploreConfig, {"sets": sets} | chosen(given, ExploreConfig))
+    config = config_given(ExploreConfig, given, {"sets": sets})
     out = out.expanduser()
     write = _writer(out, force)
     from cdp.embedding.projection import trust_sentence

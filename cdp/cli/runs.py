@@ -1,61 +1,48 @@
-"""runs, show, stop, resume, logs: background runs of every kind from the command line."""
+"""Background runs of every kind: list, show, stop, resume, logs, labels."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cdp.cli.output import AsJson, ProgressLine, print_json
-from cdp.cli.runtable import table, told
+from cdp.cli.options import AsJson, argument, option
+from cdp.cli.output import ProgressLine, aligned, print_json
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
+from cdp.values.text import at_step, duration, share_text
 
 if TYPE_CHECKING:
     from cdp.work.records import Run
 
 POLL_SECONDS = 0.3
 FOLLOW_BYTES = 1 << 16
+HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
-Which = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run by id, by the beginning of its id, or by name.")
-]
+Which = Annotated[str, argument("RUN", "A run by id, by the beginning of its id, or by name.")]
 Wait = Annotated[
     bool,
-    typer.Option(
-        "--wait", help="Stay until the run is over. Ctrl-C ends the waiting; the run goes on."
-    ),
+    option("Stay until the run is over. Ctrl-C ends the waiting; the run goes on.", "--wait"),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    app.command("runs")(runs)
-    app.command("show")(show)
-    app.command("stop")(stop)
-    app.command("resume")(resume)
-    app.command("logs")(logs)
 
 
 def runs(
     kind: Annotated[
         str | None,
-        typer.Option(
-            help="Only this kind: train, evaluate, generate, pretrain or pretrain-encoder."
-        ),
+        option("Only this kind: train, evaluate, generate, pretrain or pretrain-encoder."),
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option(
-            help=(
-                'Only trainings that match, such as "night method:trades robust>50 -tag:old":'
-                " words, COLUMN:VALUE of any setting, comparisons "
-                "(accuracies in per cent), is:starred, is:archived, is:evaluated; - negates."
-                " Archived ones are listed only with is:archived or archived:any."
-            )
+        option(
+            'Only trainings that match, such as "night method:trades robust>50'
+            ' -tag:old": words, COLUMN:VALUE of any setting, comparisons'
+            " (accuracies in per cent), is:starred, is:archived, is:evaluated; -"
+            " negates. Archived ones are listed only with is:archived or"
+            " archived:any."
         ),
     ] = None,
     as_json: AsJson = False,
@@ -73,7 +60,7 @@ def runs(
     if as_json:
         print_json({"runs": [_record(run) for run in listed]})
     elif listed:
-        print(table([_line(run) for run in listed]))
+        print(aligned([HEAD, *(_cells(_line(run)) for run in listed)]))
     else:
         print(
             "no training matches"
@@ -102,11 +89,7 @@ def _listed(kind: str | None, where: str | None) -> list[Run]:
 
 def show(run: Which, as_json: AsJson = False) -> None:
     """Tell where a run stands and what it has reached."""
-    found = _record(find(run))
-    if as_json:
-        print_json(found)
-    else:
-        print(told(found))
+    _print_record(_record(find(run)), as_json=as_json)
 
 
 def _line(run: Run) -> dict[str, Any]:
@@ -166,10 +149,10 @@ def logs(
     run: Which,
     follow: Annotated[
         bool,
-        typer.Option("--follow", "-f", help="Go on with what the run prints until it is over."),
+        option("Go on with what the run prints until it is over.", "--follow", "-f"),
     ] = False,
     lines: Annotated[
-        int, typer.Option(help="How many of the last lines to begin with.", min=0, max=100_000)
+        int, option("How many of the last lines to begin with.", min=0, max=100_000)
     ] = 40,
 ) -> None:
     """Print the last lines of a run's log."""
@@ -183,17 +166,11 @@ def logs(
     except FileNotFoundError:
         return
     with log:
-        text = log.read()
-        typer.echo(
-            b"".join(text.splitlines(keepends=True)[-lines:] if lines else []).decode(
-                "utf-8", "replace"
-            ),
-            nl=False,
-        )
+        last = log.read().splitlines(keepends=True)[-lines:] if lines else []
+        typer.echo(b"".join(last).decode("utf-8", "replace"), nl=False)
         while follow:
-            over = get_run(
-                found.id
-            ).over  # asked first: what a run writes before its end is then still read
+            # Asked first: what a run writes before its end is then still read.
+            over = get_run(found.id).over
             while piece := log.read(FOLLOW_BYTES):
                 typer.echo(piece.decode("utf-8", "replace"), nl=False)
             if over:
@@ -207,19 +184,27 @@ def find(text: str) -> Run:
     from cdp.work.records import list_runs
 
     everything = list_runs()
-    for matches in (
+    run = only(
+        text,
         [run for run in everything if run.id == text],
         [run for run in everything if run.name == text],
         [run for run in everything if text and run.id.startswith(text)],
-    ):
+    )
+    if run is None:
+        raise MissingError(f"run {text[:80]!r} is unknown: python -m cdp runs lists them")
+    return run
+
+
+def only(text: str, *ways: list[Run]) -> Run | None:
+    """The run of the first way to understand ``text`` that gives one, None where none does. Raises
+    InputError where it gives several."""
+    for matches in ways:
         if len(matches) > 1:
-            raise InputError(
-                f"{text[:80]!r} is {len(matches)} runs"
-                f" ({', '.join(run.id for run in matches[:4])}): give the whole id"
-            )
+            ids = ", ".join(run.id for run in matches[:4])
+            raise InputError(f"{text[:80]!r} is {len(matches)} runs ({ids}): give the whole id")
         if matches:
             return matches[0]
-    raise MissingError(f"run {text[:80]!r} is unknown: python -m cdp runs lists them")
+    return None
 
 
 def conclude(run_id: str, *, as_json: bool) -> None:
@@ -228,16 +213,15 @@ def conclude(run_id: str, *, as_json: bool) -> None:
     Raises CdpError where it did not finish, after the record was printed.
     """
     run = waited(run_id, "steps")
-    final = _record(run)
-    if as_json:
-        print_json(final)
-    else:
-        print(told(final))
+    _print_record(_record(run), as_json=as_json)
+    require_finished(run)
+
+
+def require_finished(run: Run) -> None:
+    """Raises CdpError where it did not."""
     if run.state != "finished":
-        raise CdpError(
-            f"run {run_id} is {run.state}{f' ({run.error})' if run.error else ''}: python -m cdp"
-            f" logs {run_id} tells more"
-        )
+        why = f" ({run.error})" if run.error else ""
+        raise CdpError(f"run {run.id} is {run.state}{why}: python -m cdp logs {run.id} tells more")
 
 
 def waited(run_id: str, unit: str) -> Run:
@@ -274,3 +258,167 @@ def _say_state(run_id: str, *, as_json: bool) -> None:
         print_json(found)
     else:
         print(f"{run_id}: {found['state']}")
+
+
+def _print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(dict(record))
+    else:
+        print(_facts(record))
+
+
+def _facts(record: Mapping[str, Any]) -> str:
+    """What is known of one run, a fact a line."""
+    lines = [f"{record['run']}: {record['name']} ({record['kind']}), {record['state']}"]
+    if record["progress"]:
+        lines.append(f"progress: {_progress(record)}")
+    lines += [
+        f"{word}: {_accuracies(record[word], record)}"
+        for word in ("best", "last")
+        if record.get(word)
+    ]
+    if record.get("steps") and record.get("images_seen"):
+        lines.append(f"trained: {record['steps']:,} steps, {record['images_seen']:,} images seen")
+    if record["kind"] == "evaluate" and record.get("label"):
+        lines.append(
+            f"robust: {_share(record['robust_accuracy'])}, clean"
+            f" {_share(record['clean_accuracy'])} ({record['label']})"
+        )
+    lines += [f"{word}: {record[word]}" for word in ("notice", "error") if record.get(word)]
+    if record["started"] and record["ended"]:
+        lines.append(
+            f"took: {duration(record['ended'] - record['started'])} since it was last started"
+        )
+    labels = record.get("labels") or {}
+    if labels_text(labels):
+        lines.append(f"labels: {labels_text(labels)}")
+    lines += [f"{word}: {labels[word]}" for word in ("note", "problem") if labels.get(word)]
+    return "\n".join([*lines, f"folder: {record['folder']}"])
+
+
+def labels_text(labels: Mapping[str, Any]) -> str:
+    """Star, archive and tags as words; empty where there are none. labels: JSON-ready."""
+    flags = [
+        word for word, name in (("starred", "star"), ("archived", "archived")) if labels.get(name)
+    ]
+    return ", ".join([*flags, *labels.get("tags", ())])
+
+
+def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
+    best = record.get("best") or (record if record["kind"] == "evaluate" else {})
+    return (
+        record["run"],
+        record["kind"],
+        record["name"],
+        record["state"],
+        _progress(record),
+        _share(best.get("clean_accuracy")),
+        _share(best.get("robust_accuracy")),
+        labels_text(record.get("labels") or {}),
+    )
+
+
+def _progress(record: Mapping[str, Any]) -> str:
+    progress = record["progress"]
+    return f"{progress['done']:,} of {progress['count']:,} {progress['unit']}" if progress else ""
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else share_text(share)
+
+
+def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Accuracies of an epoch with what they were measured on."""
+    n = record.get("n") or record["metrics"].get("n")
+    figures = f"clean {_share(epoch['clean_accuracy'])}, robust {_share(epoch['robust_accuracy'])}"
+    at = at_step(epoch.get("step") or 0, epoch["epoch"])
+    remark = f"; {epoch['remark']}" if epoch.get("remark") else ""
+    return (
+        f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})"
+        if n
+        else figures
+    )
+
+
+def label(
+    run: Annotated[
+        list[str],
+        argument("RUN...", "Trainings, each by id, by the beginning of its id, or by name."),
+    ],
+    star: Annotated[
+        bool | None, option("Mark them, or take the mark away.", "--star/--no-star")
+    ] = None,
+    archive: Annotated[
+        bool | None,
+        option(
+            "Take them out of the run table, or bring them back. Nothing is deleted.",
+            "--archive/--no-archive",
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        option("A tag to put on, up to 40 characters, at most 20 a run. May come several times."),
+    ] = None,
+    untag: Annotated[list[str] | None, option("A tag to take off. May come several times.")] = None,
+    note: Annotated[
+        str | None,
+        option('What to note, up to 2,000 characters; "" takes the note away.'),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Star, archive, tag or note trainings; without options, show their labels. (Sample sets have
+    tags of their own: see tag.)
+
+    What works on a run is not disturbed. The list of runs finds labels again: python -m cdp runs
+    --where "is:starred tag:night".
+    """
+    from cdp.results.labels import change_labels, labels_json
+
+    chosen = list({found.id: found for found in map(_training, run)}.values())
+    _require_tags(untag or [], chosen)
+    change: dict[str, Any] = {
+        "star": star,
+        "archived": archive,
+        "add_tags": tag or (),
+        "remove_tags": untag or (),
+        "note": note,
+    }
+    changed = [(found, change_labels(found.id, **change)) for found in chosen]
+    if as_json:
+        rows = [
+            {"run": found.id, "name": found.name, "labels": labels_json(labels)}
+            for found, labels in changed
+        ]
+        print_json({"runs": rows})
+        return
+    for found, labels in changed:
+        print(f"{found.id}: {found.name}: {labels_text(labels_json(labels)) or 'no labels'}")
+        if labels.note:
+            print(f"note: {labels.note}")
+
+
+def _training(text: str) -> Run:
+    """The training meant. Raises as ``find``, and InputError for a run of another kind."""
+    from cdp.work.records import get_run
+
+    try:
+        run = get_run(text)
+    except MissingError:
+        run = find(text)
+    if run.kind != "train":
+        raise InputError(
+            f"run {run.id} is of kind {run.kind}: only trainings have labels; sample sets have tags"
+            " (python -m cdp tag)"
+        )
+    return run
+
+
+def _require_tags(tags: list[str], runs: list[Run]) -> None:
+    """InputError for a tag that none of the runs has: it was meant to be another one."""
+    from cdp.results.labels import read_labels
+
+    there = {tag for run in runs for tag in read_labels(run.folder).tags}
+    absent = next((tag for tag in tags if tag not in there), None)
+    if absent is not None:
+        has = f"tags there: {', '.join(sorted(there))}" if there else "they have no tags"
+        raise InputError(f"--untag {absent[:60]!a}: none of these runs has that tag; {has}")

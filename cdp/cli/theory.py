@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from cdp.cli.options import chosen, with_options
-from cdp.cli.output import AsJson, ProgressLine, print_json, say
+from cdp.cli.options import AsJson, chosen, option, with_options
+from cdp.cli.output import ProgressLine, print_json, say
 from cdp.config.knobs import parse
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
@@ -40,37 +38,26 @@ _USES: dict[str, tuple[Callable[[TheoryConfig, View | None], bool], str]] = {
 """Settings that count in some cases only: when, and in words."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("theory")(theory)
-
-
 @with_options(TheoryConfig)
 def theory(
     view: Annotated[
         View | None,
-        typer.Option(
-            "--view", help="The numbers behind a view of the page, as CSV or with --json."
-        ),
+        option("The numbers behind a view of the page, as CSV or with --json.", "--view"),
     ] = None,
     sample_set: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "A sample set in the model's terms: separation, angle and effective"
+            " dimension of its features.",
             "--set",
             metavar="SET",
-            help=(
-                "A sample set in the model's terms: separation, angle and effective dimension of"
-                " its features."
-            ),
         ),
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(
-            help=(
-                "In whose features --set is measured: judge, standard, robust, noise-aware, a path,"
-                " or pixels. [default: judge]"
-            )
+        option(
+            "In whose features --set is measured: judge, standard, robust,"
+            " noise-aware, a path, or pixels. [default: judge]"
         ),
     ] = None,
     as_json: AsJson = False,

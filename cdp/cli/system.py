@@ -1,22 +1,25 @@
-"""doctor: what is here, what is missing and how to get it."""
+"""doctor: what is here, what is missing and how to get it; clean: what takes room and can go."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cdp.cli.output import AsJson, print_json
-from cdp.values.text import bytes_text
+from cdp.cli.options import AsJson, option
+from cdp.cli.output import print_json
+from cdp.values.text import bytes_text, counted
 
 if TYPE_CHECKING:
     from cdp.doctor import Report
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("doctor")(doctor)
+NOTES = {
+    "cache": "is computed again where it is needed",
+    "trash": "deleted sets and runs, which then cannot come back",
+    "checkpoints": "of finished trainings, which need none",
+}
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -101,3 +104,41 @@ def _problems(report: Report) -> list[str]:
         f" {problem.remedy}"
         for problem in report.problems
     ]
+
+
+def clean(
+    cache: Annotated[bool, option("Results that can be computed again.", "--cache")] = False,
+    trash: Annotated[bool, option("Deleted sets and runs.", "--trash")] = False,
+    checkpoints: Annotated[
+        bool, option("Checkpoints of finished trainings.", "--checkpoints")
+    ] = False,
+    older_than: Annotated[
+        str,
+        option("Only what was not used for so long: 12h, 30d, 2w; days without.", metavar="AGE"),
+    ] = "0d",
+    yes: Annotated[bool, option("Delete it. Without, nothing is deleted.", "--yes")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how much room cache, trash and old checkpoints take, and free it with --yes.
+
+    All three where none is chosen. Sets, results and runs that are not over are never touched.
+    """
+    from cdp.work.clean import removable, remove, seconds_of
+
+    chosen = {"cache": cache, "trash": trash, "checkpoints": checkpoints}
+    wanted = [part for part, given in chosen.items() if given] or list(chosen)
+    parts = removable(wanted, older_than=seconds_of(older_than))
+    sizes = {part: sum(entry.size for entry in entries) for part, entries in parts.items()}
+    freed = sum(remove(entries) for entries in parts.values()) if yes else 0
+    if as_json:
+        found = {part: {"entries": len(parts[part]), "bytes": size} for part, size in sizes.items()}
+        print_json({"parts": found, "bytes": sum(sizes.values()), "deleted": yes, "freed": freed})
+        return
+    for part, entries in parts.items():
+        amount = f"{counted(len(entries), 'entry', 'entries')}, {bytes_text(sizes[part])}"
+        print(f"{part}: {amount} ({NOTES[part]})")
+    if yes:
+        print(f"Freed {bytes_text(freed)}.")
+    else:
+        total = bytes_text(sum(sizes.values()))
+        print(f"This would free {total}. Nothing was deleted: add --yes to delete it.")
