@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from cdp import paths
 from cdp.errors import InputError
 from cdp.work.failures import sentence
-from tests.cli.test_cli import cdp, write_npz
+from tests.cli.command import run
+from tests.cli.test_cli import write_npz
 
 REMEDY = "set the environment variable CDP_HOME to a folder that you can write"
 
@@ -38,14 +39,14 @@ def test_nothing_is_read_where_a_file_is_in_the_way(broken: str) -> None:
 @pytest.mark.parametrize("words", [["sets"], ["import", "FILE"], ["runs"]])
 def test_commands_end_with_that_sentence(broken: str, words: list[str], tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz")
-    done = cdp(*[str(tmp_path / "a.npz") if word == "FILE" else word for word in words])
+    done = run(*[str(tmp_path / "a.npz") if word == "FILE" else word for word in words])
     assert done.returncode == 2
     assert (
         done.stderr.startswith("error: CDP_HOME is ")
         and REMEDY in done.stderr
         and len(done.stderr.splitlines()) == 1
     )
-    assert cdp("--help").returncode == 0
+    assert run("--help").returncode == 0
 
 
 def test_pages_say_it_and_stop(broken: str) -> None:

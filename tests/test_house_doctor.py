@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cdp import doctor
-from cdp.cli.doctor import lines
+from cdp.cli.system import lines
 from cdp.config.generate import GenerateConfig
 from cdp.models.encoders import JUDGE
 from cdp.paths import ROOT

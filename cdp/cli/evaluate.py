@@ -3,6 +3,7 @@ user's own code; the report as text and as files."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -148,6 +149,8 @@ def _conclude(
     require_finished(run)
     report = read_report(run.folder / REPORT)
     for path, make in exports:
+        with contextlib.suppress(OSError):  # what cannot be made is said when the file is written
+            path.parent.mkdir(parents=True, exist_ok=True)
         write_report(path, make(report), "export")
     if as_json:
         written = {"report": report_json(report), "outcomes": str(run.folder / OUTCOMES)}

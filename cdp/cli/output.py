@@ -55,11 +55,11 @@ def maker_of(
 
 
 def write_report(path: Path, content: str, option: str) -> None:
-    """A file whole, in place of one that is there. Raises InputError where it cannot be written."""
+    """A file whole, in place of one that is there. Raises InputError where it cannot be written.
+    option: that named the file."""
     from cdp.files.atomic import atomic_file
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as file:
             file.write(content.encode())
     except OSError as error:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cdp.paths import ROOT
+from tests.cli.command import run
 
 
 def cdp(
@@ -90,7 +91,7 @@ BAD_INPUT = {
 def test_bad_input_ends_with_2_and_says_what_is_wrong_on_stderr_alone(
     args: list[str], fragment: str, tmp_path: Path, cdp_home: Path
 ) -> None:
-    done = cdp(*args, cwd=tmp_path)
+    done = run(*args, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert fragment in done.stderr
@@ -99,7 +100,7 @@ def test_bad_input_ends_with_2_and_says_what_is_wrong_on_stderr_alone(
 
 
 def test_a_usage_error_and_a_bad_value_are_each_one_sentence(tmp_path: Path) -> None:
-    done = cdp("generate", "--out", "x", "--strength", "3", cwd=tmp_path)
+    done = run("generate", "--out", "x", "--strength", "3", cwd=tmp_path)
     assert (
         done.stderr
         == "error: guidance.strength: Input should be less than or equal to 2 (given: '3.0')\n"
@@ -149,9 +150,9 @@ def test_help_lists_every_command() -> None:
 
 def test_what_is_imported_is_listed_and_exported_unchanged(tmp_path: Path, cdp_home: Path) -> None:
     source = write_npz(tmp_path / "some.npz")
-    assert json.loads(cdp("import", str(source), "--name", "some", "--json").stdout)["count"] == 6
-    assert [entry["name"] for entry in json.loads(cdp("sets", "--json").stdout)["sets"]] == ["some"]
-    done = cdp("export", "some", str(tmp_path / "out.npz"))
+    assert json.loads(run("import", str(source), "--name", "some", "--json").stdout)["count"] == 6
+    assert [entry["name"] for entry in json.loads(run("sets", "--json").stdout)["sets"]] == ["some"]
+    done = run("export", "some", str(tmp_path / "out.npz"))
     assert done.returncode == 0, done.stderr
     with np.load(source) as before, np.load(tmp_path / "out.npz") as after:
         assert np.array_equal(before["image"], after["image"])
@@ -164,9 +165,9 @@ def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(
     image = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "some.npz", image, np.arange(6) % 3 + 1)
     np.savez(tmp_path / "some-test.npz", image=image[:2], label=[3, 1])
-    refused = cdp("import", str(tmp_path / "some.npz"))
+    refused = run("import", str(tmp_path / "some.npz"))
     assert refused.returncode == 2 and "set renumber" in refused.stderr
-    made = json.loads(cdp("import", str(tmp_path / "some.npz"), "--renumber", "--json").stdout)
+    made = json.loads(run("import", str(tmp_path / "some.npz"), "--renumber", "--json").stdout)
     assert (made["name"], made["count"], made["test_count"], made["class_names"]) == (
         "some",
         6,
@@ -174,7 +175,7 @@ def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(
         ["1", "2", "3"],
     )
     assert any("1 is now 0" in note for note in made["notes"])
-    named = cdp(
+    named = run(
         "import",
         str(tmp_path / "some.npz"),
         "--renumber",
@@ -188,13 +189,13 @@ def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(
 
 def test_importing_a_taken_name_is_refused_and_the_old_set_stays(tmp_path: Path) -> None:
     source = write_npz(tmp_path / "some.npz")
-    assert cdp("import", str(source), "--name", "some").returncode == 0
-    again = cdp("import", str(write_npz(tmp_path / "other.npz", 3)), "--name", "some")
+    assert run("import", str(source), "--name", "some").returncode == 0
+    again = run("import", str(write_npz(tmp_path / "other.npz", 3)), "--name", "some")
     assert again.returncode == 2
-    assert json.loads(cdp("sets", "--json").stdout)["sets"][0]["count"] == 6
+    assert json.loads(run("sets", "--json").stdout)["sets"][0]["count"] == 6
 
 
 def test_an_empty_store_says_how_to_fill_it() -> None:
-    done = cdp("sets")
+    done = run("sets")
     assert (done.returncode, done.stdout) == (0, "")
     assert "python -m cdp generate" in done.stderr

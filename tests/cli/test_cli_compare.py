@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from cdp.cli.compare import compare, resolved
 from cdp.errors import InputError
-from cdp.paths import ROOT
 from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete
+from tests.cli.command import run
 from tests.results.compared_runs import arm, evaluated, training
-
-
-def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cdp", "compare", *args],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -39,7 +24,7 @@ def _arms() -> None:
 
 @pytest.mark.usefixtures("_arms")
 def test_two_groups_are_a_table_and_verdicts_in_words() -> None:
-    done = run("plain", "guided")
+    done = run("compare", "plain", "guided")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["ARM", "SEEDS", "STEPS", "CLEAN", "ROBUST", "MEASURED", "BY"]
@@ -59,7 +44,7 @@ def test_two_groups_are_a_table_and_verdicts_in_words() -> None:
 @pytest.mark.usefixtures("_arms")
 def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() -> None:
     delete("plain-s2", TASKS)
-    done = run("plain-s0", "plain-s1", "plain-s2", "guided", "nowhere", "--json")
+    done = run("compare", "plain-s0", "plain-s1", "plain-s2", "guided", "nowhere", "--json")
     assert done.returncode == 0 and done.stdout.count("\n") == 1
     found = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in the JSON"))
     assert [(one["name"], len(one["seeds"])) for one in found["arms"]] == [
@@ -75,7 +60,9 @@ def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() ->
 def test_reports_are_written_whole_in_place_of_older_ones(tmp_path: Path) -> None:
     page, table = tmp_path / "found.html", tmp_path / "found.csv"
     table.write_text("old")
-    done = run("plain", "guided", "--each", "--report", str(page), "--report", str(table))
+    done = run(
+        "compare", "plain", "guided", "--each", "--report", str(page), "--report", str(table)
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [f"wrote {page}", f"wrote {table}"]
     text = page.read_text()
@@ -95,7 +82,7 @@ def test_reports_are_written_whole_in_place_of_older_ones(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("_arms")
 def test_a_filter_finds_runs_too() -> None:
-    done = run("--where", "beta=1", "guided-s0", "--json")
+    done = run("compare", "--where", "beta=1", "guided-s0", "--json")
     assert done.returncode == 0, done.stderr
     assert sorted(one["name"] for one in json.loads(done.stdout)["arms"]) == ["guided-s0", "plain"]
 
@@ -110,7 +97,7 @@ def test_a_filter_finds_runs_too() -> None:
         (["e-plain-s0", "plain-s0"], None, None, "fewer than two runs"),
         (["plain-"], None, None, "'plain-' is 3 runs"),
         (["plain"], "beta>many", None, "filter"),
-        (["plain"], None, "found.pdf", "neither .html nor .csv"),
+        (["plain"], None, "found.pdf", "ends with none of .html, .csv"),
         (["plain"], None, "/nowhere/found.csv", "/nowhere/found.csv cannot be written"),
     ],
 )
@@ -122,7 +109,7 @@ def test_bad_input_is_one_sentence(
 
 
 def test_bad_input_is_exit_code_two() -> None:
-    done = run("nowhere")
+    done = run("compare", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["warning", "error"]
 

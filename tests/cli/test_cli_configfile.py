@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cdp.cli.configfile import MAX_BYTES, read_config
+from cdp.cli.options import MAX_BYTES, read_config
 from cdp.config.knobs import parse
 from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig

@@ -20,7 +20,7 @@ from cdp.errors import InputError
 from cdp.paths import ROOT, runs_dir
 from cdp.values.evaluation import OUTCOMES, read_outcomes, read_report, report_json
 from cdp.values.text import share_text
-from tests.cli.test_cli_train import cdp, cdp_json
+from tests.cli.command import cdp, cdp_json
 from tests.tasks.evaluating_world import make_data, make_run
 
 FEW = ("--count", "24", "--no-curve", "--no-unseen", "--no-masking")

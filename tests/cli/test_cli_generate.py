@@ -16,11 +16,9 @@ import pytest
 
 from cdp.data.sets import open_set
 from cdp.paths import ROOT
+from tests.cli.command import run as run_command
 
 COMMAND = [
-    sys.executable,
-    "-m",
-    "cdp",
     "generate",
     "--preset",
     "unguided",
@@ -63,20 +61,8 @@ def home(tiny_model: Path, cdp_home: Path) -> Path:
     return cdp_home
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1"}
-
-
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *args],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return run_command(*COMMAND, *args)
 
 
 def test_json_is_exactly_one_line_on_stdout_and_progress_is_on_stderr(home: Path) -> None:
@@ -107,9 +93,9 @@ def test_ctrl_c_keeps_finished_batches_and_the_same_command_goes_on(home: Path) 
     out = home / "sets" / "long"
     args = ["--count", "400", "--out", str(out)]
     process = subprocess.Popen(
-        [*COMMAND, *args],
+        [sys.executable, "-m", "cdp", *COMMAND, *args],
         cwd=ROOT,
-        env=environment(),
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

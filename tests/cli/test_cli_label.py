@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cdp import paths
-from cdp.cli.main import main
 from cdp.results.labels import Labels, read_labels
 from cdp.values.text import share_text
+from tests.cli.command import cdp
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run
-
-Cdp = Callable[..., str]
-
-
-@pytest.fixture
-def cdp(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cdp:
-    """What a command prints, or says where it fails with ``code``."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-
-    def run(*args: str, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as ended:
-            main(args)
-        out, said = capsys.readouterr()
-        assert (ended.value.code or 0) == code, said
-        return out if code == 0 else said
-
-    return run
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +33,12 @@ def labels(number: int) -> Labels:
     return read_labels(paths.runs_dir() / f"2026-{number}")
 
 
-def listed(cdp: Cdp, *args: str) -> list[str]:
+def listed(*args: str) -> list[str]:
     found: list[dict[str, Any]] = json.loads(cdp("runs", *args, "--json"))["runs"]
     return [run["run"] for run in found]
 
 
-def test_labels_are_put_on_several_runs_and_taken_off_again(cdp: Cdp) -> None:
+def test_labels_are_put_on_several_runs_and_taken_off_again() -> None:
     printed = cdp(
         "label",
         "2026-0",
@@ -83,7 +64,7 @@ def test_labels_are_put_on_several_runs_and_taken_off_again(cdp: Cdp) -> None:
     assert labels(0) == Labels()
 
 
-def test_without_options_labels_are_shown_and_nothing_is_written(cdp: Cdp) -> None:
+def test_without_options_labels_are_shown_and_nothing_is_written() -> None:
     assert cdp("label", "2026-2", "2026-2") == "2026-2: night-s2: no labels\n"
     assert not (paths.runs_dir() / "2026-2" / "labels.json").exists()
     cdp("label", "2026-2", "--tag", "é")
@@ -113,9 +94,7 @@ def test_without_options_labels_are_shown_and_nothing_is_written(cdp: Cdp) -> No
         ),
     ],
 )
-def test_what_cannot_be_is_one_sentence_and_changes_nothing(
-    cdp: Cdp, args: list[str], said: str
-) -> None:
+def test_what_cannot_be_is_one_sentence_and_changes_nothing(args: list[str], said: str) -> None:
     cdp("label", "2026-1", "--tag", "night")
     before = [labels(number) for number in range(4)]
     error = cdp("label", *args, code=2)
@@ -123,31 +102,31 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(
     assert [labels(number) for number in range(4)] == before
 
 
-def test_archived_trainings_are_listed_only_when_they_are_asked_for(cdp: Cdp) -> None:
+def test_archived_trainings_are_listed_only_when_they_are_asked_for() -> None:
     cdp("label", "2026-1", "--archive")
-    assert listed(cdp) == ["2026-evaluation", "2026-3", "2026-2", "2026-0"]
-    assert listed(cdp, "--where", "is:archived") == ["2026-1"]
-    assert listed(cdp, "--where", "archived:any") == ["2026-3", "2026-2", "2026-1", "2026-0"]
+    assert listed() == ["2026-evaluation", "2026-3", "2026-2", "2026-0"]
+    assert listed("--where", "is:archived") == ["2026-1"]
+    assert listed("--where", "archived:any") == ["2026-3", "2026-2", "2026-1", "2026-0"]
     assert "2026-1" not in cdp("runs") and "2026-1" in cdp("runs", "--where", "is:archived")
     assert cdp("show", "2026-1").count("labels: archived") == 1
 
 
-def test_runs_are_found_by_settings_figures_labels_and_evaluations(cdp: Cdp) -> None:
+def test_runs_are_found_by_settings_figures_labels_and_evaluations() -> None:
     cdp("label", "2026-2", "--tag", "kept")
-    assert listed(cdp, "--where", "method:mart") == ["2026-3", "2026-1"]
-    assert listed(cdp, "--where", "night seed>=2 -tag:kept", "--kind", "train") == ["2026-3"]
-    assert listed(cdp, "--where", "is:evaluated robust>50") == ["2026-1"]
+    assert listed("--where", "method:mart") == ["2026-3", "2026-1"]
+    assert listed("--where", "night seed>=2 -tag:kept", "--kind", "train") == ["2026-3"]
+    assert listed("--where", "is:evaluated robust>50") == ["2026-1"]
     assert cdp("runs", "--where", "nothing-like-it") == "no training matches\n"
 
 
-def test_a_filter_that_cannot_be_read_and_one_of_another_kind_are_refused(cdp: Cdp) -> None:
+def test_a_filter_that_cannot_be_read_and_one_of_another_kind_are_refused() -> None:
     assert "did you mean method" in cdp("runs", "--where", "metod:mart", code=2)
     assert "--where is about trainings" in cdp(
         "runs", "--where", "night", "--kind", "generate", code=2
     )
 
 
-def test_the_table_says_the_figures_of_the_whole_record_and_the_labels(cdp: Cdp) -> None:
+def test_the_table_says_the_figures_of_the_whole_record_and_the_labels() -> None:
     cdp("label", "2026-3", "--star", "--tag", "night")
     line = next(line for line in cdp("runs").splitlines() if line.startswith("2026-3"))
     best = next(run for run in json.loads(cdp("runs", "--json"))["runs"] if run["run"] == "2026-3")[
@@ -159,7 +138,7 @@ def test_the_table_says_the_figures_of_the_whole_record_and_the_labels(cdp: Cdp)
     )
 
 
-def test_a_record_keeps_all_it_had_and_says_the_labels(cdp: Cdp) -> None:
+def test_a_record_keeps_all_it_had_and_says_the_labels() -> None:
     (run,) = json.loads(cdp("runs", "--where", "seed=0", "--json"))["runs"]
     assert run["labels"] == {"star": False, "archived": False, "tags": [], "note": ""}
     assert {
@@ -183,11 +162,11 @@ def test_a_record_keeps_all_it_had_and_says_the_labels(cdp: Cdp) -> None:
     assert run == json.loads(cdp("show", "2026-0", "--json"))
 
 
-def test_damaged_labels_are_said_and_hide_no_run(cdp: Cdp) -> None:
+def test_damaged_labels_are_said_and_hide_no_run() -> None:
     (paths.runs_dir() / "2026-0" / "labels.json").write_text("{")
-    assert "2026-0" in listed(cdp)
+    assert "2026-0" in listed()
     assert "labels.json is damaged" in cdp("show", "2026-0")
 
 
-def test_the_two_commands_for_tags_tell_themselves_apart(cdp: Cdp) -> None:
+def test_the_two_commands_for_tags_tell_themselves_apart() -> None:
     assert "Sample sets have tags of their own" in " ".join(cdp("label", "--help").split())

@@ -4,9 +4,7 @@ one line of JSON or a table."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,14 @@ import pytest
 from cdp.data.registry import load_split
 from cdp.data.sets import open_set, save_set
 from cdp.embedding.classes import between_within_ratio
-from cdp.paths import ROOT
 from cdp.tasks.sources import balanced_rows
+from tests.cli.command import run as run_command
 
 COUNT = 300
 
 
 def run(*args: str, command: str = "measure") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cdp", command, *args],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return run_command(command, *args)
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +12,11 @@ import pytest
 
 from cdp.config.explore import ExploreConfig
 from cdp.data.sets import save_set
-from cdp.paths import ROOT
 from cdp.tasks.atlas import embed, map_quality
 from cdp.values.types import Embedding
+from tests.cli.command import run
 
 OPTIONS = ("--encoder", "pixels", "--method", "pca", "--points", "100")
-
-
-def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cdp", "project", *args],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -62,7 +47,7 @@ def test_a_csv_has_a_line_a_point_with_the_numbers_of_the_page(
     config: ExploreConfig, tmp_path: Path, dims: int
 ) -> None:
     out = tmp_path / "map.csv"
-    done = run("one", "two", *OPTIONS, "--dims", str(dims), "--out", str(out))
+    done = run("project", "one", "two", *OPTIONS, "--dims", str(dims), "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "100 points" in done.stdout and "two: 60 of 200 images" in done.stdout
     with out.open(newline="", encoding="utf-8") as file:
@@ -83,9 +68,9 @@ def test_an_npz_and_a_json_hold_the_same_and_replace_a_file_only_when_told_to(
     outs = tmp_path / "map.npz", tmp_path / "map.json"
     for out in outs:
         out.write_text("mine")
-        refused = run("one", "two", *OPTIONS, "--out", str(out))
+        refused = run("project", "one", "two", *OPTIONS, "--out", str(out))
         assert refused.returncode == 2 and "--force" in refused.stderr and out.read_text() == "mine"
-        done = run("one", "two", *OPTIONS, "--out", str(out), "--force")
+        done = run("project", "one", "two", *OPTIONS, "--out", str(out), "--force")
         assert done.returncode == 0, done.stderr
     made = embed(config)
     with np.load(outs[0], allow_pickle=False) as archive:
@@ -104,7 +89,7 @@ def test_one_json_line_says_points_sets_quality_path_and_seconds(
     config: ExploreConfig, tmp_path: Path
 ) -> None:
     out = tmp_path / "map.csv"
-    done = run("one", "two", *OPTIONS, "--out", str(out), "--quality", "--json")
+    done = run("project", "one", "two", *OPTIONS, "--out", str(out), "--quality", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     found = json.loads(done.stdout)
@@ -138,7 +123,7 @@ def test_one_json_line_says_points_sets_quality_path_and_seconds(
 def test_bad_input_is_one_sentence_exit_code_two_and_no_file(
     config: ExploreConfig, tmp_path: Path, args: tuple[str, ...], out: str, said: str
 ) -> None:
-    done = run(*args, "--out", str(tmp_path / out))
+    done = run("project", *args, "--out", str(tmp_path / out))
     assert done.returncode == 2 and not done.stdout
     assert said in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / out).exists()

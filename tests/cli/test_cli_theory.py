@@ -16,7 +16,7 @@ from cdp.cli.theory import View
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import best_accuracy, expected, problem_of, samples_needed, simulate, synthetic_of
-from tests.cli.test_cli_train import cdp
+from tests.cli.command import cdp
 
 SMALL = ("--dim", "30", "--nonzero", "10", "--draws", "50")
 

@@ -3,14 +3,12 @@ enough for seconds."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import overlaid
 from cdp.data.sets import save_set
 from cdp.paths import ROOT
+from tests.cli.command import cdp, cdp_json
 
 TINY = {
     "dataset": "toys",
@@ -53,28 +52,6 @@ def config_file(tmp_path: Path) -> str:
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(overlaid(TRAIN_PRESETS["quick"].flat, TINY)))
     return str(path)
-
-
-def cdp(*args: str, code: int = 0) -> str:
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "cdp", *args],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout if code == 0 else done.stderr
-
-
-def cdp_json(*args: str) -> dict[str, Any]:
-    """The one line on stdout."""
-    text = cdp(*args, "--json")
-    assert text.count("\n") == 1, text
-    return json.loads(text)
 
 
 def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config_file: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from cdp import paths
 from cdp.cli.compare import compare as compare_command
-from cdp.cli.compared import told
+from cdp.cli.compare import comparison_text
 from cdp.figures.comparison import class_differences, difference_forest, settled
 from cdp.figures.tradeoffs import front, pareto, pareto_notes, pareto_rows
 from cdp.reports.comparison import comparison_html
@@ -134,7 +134,9 @@ def test_one_seed_is_not_compared_at_different_compute_either_and_all_reasons_ar
     ids = arm("plain", {0: 0.3}, beta=1.0) + arm("guided", {0: 0.6, 1: 0.61})
     took(ids[0], 45, 5760)
     found = compare(ids[:2])
-    assert difference(found).verdict.startswith("No verdict") and "better" not in told(found)
+    assert difference(found).verdict.startswith("No verdict") and "better" not in comparison_text(
+        found
+    )
     assert {(one.p, one.adjusted) for one in found.classes} == {(None, None)}
     assert UNFAIR in found.notes
     assert "nothing is claimed of these classes" in str(class_differences(found.classes).to_json())
@@ -234,7 +236,11 @@ def test_equal_values_have_no_interval_on_any_surface() -> None:
     assert "identical in all 3 paired seeds, so there is no interval" in one.verdict
     robust = comparison_json(found)["arms"][0]["robust"]
     assert (robust["low"], robust["high"], robust["n"]) == (None, None, 3)
-    text, html, table = told(found), comparison_html(found, title="x"), comparison_csv(found)
+    text, html, table = (
+        comparison_text(found),
+        comparison_html(found, title="x"),
+        comparison_csv(found),
+    )
     for surface in (text, re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL), table):
         assert "the same in all 3, so no interval" in surface
         assert not re.search(r"(\b\d+\.\d+) to \1\b|-0\.0\b", surface)

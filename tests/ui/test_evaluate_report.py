@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from cdp.cli.evaluated import told_report
+from cdp.cli.evaluate import report_text
 from cdp.reports.evaluation import evaluation_html
 from cdp.reports.exports import robustbench_record
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
@@ -222,7 +222,7 @@ def test_page_html_report_and_command_line_say_the_same_sentences(
         "\\", ""
     )
     html_text = html.unescape(evaluation_html(found)).replace("\u00a0", " ")
-    line_text = told_report(found, outcomes)
+    line_text = report_text(found, outcomes)
     for sentence in said:
         assert sentence in page_text, sentence
         assert sentence in html_text, sentence

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cdp.cli.configfile import read_config
+from cdp.cli.options import read_config
 from cdp.config.knobs import parse
 from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
