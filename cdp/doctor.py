@@ -15,6 +15,7 @@ from cdp import __version__
 from cdp.config.generate import GenerateConfig
 from cdp.errors import InputError
 from cdp.paths import ROOT, home
+from cdp.values.text import bytes_text
 
 PACKAGES = (
     "torch",
@@ -157,7 +158,7 @@ def _home(problems: list[Problem]) -> dict[str, Any]:
     if free < MIN_FREE_BYTES:
         problems.append(
             Problem(
-                f"only {free / 1e9:.1f} GB are free in CDP_HOME",
+                f"only {bytes_text(free)} are free in CDP_HOME",
                 "free some space, or set CDP_HOME to another disk",
                 blocking=False,
             )

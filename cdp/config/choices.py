@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
+from cdp.values.text import counted
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -126,13 +128,12 @@ SUITES = {
         "PGD",
         "cdp.robust.suites:pgd_suite",
         called=lambda config: (
-            f"PGD-{config.steps} on CE and CW margin, {config.restarts}"
-            f" restart{'s' if config.restarts != 1 else ''}"
+            f"PGD-{config.steps} on CE and CW margin, {counted(config.restarts, 'restart')}"
         ),
         explained=lambda flat: (
-            f"PGD-{flat['steps']} from {flat['restarts']} random"
-            f" start{'s' if flat['restarts'] > 1 else ''} on cross-entropy and on the CW margin,"
-            " each image at its worst: faster than AutoAttack, which usually finds more."
+            f"PGD-{flat['steps']} from {counted(flat['restarts'], 'random start')} on cross-entropy"
+            " and on the CW margin, each image at its worst: faster than AutoAttack, which usually"
+            " finds more."
         ),
         sources=(
             f"{_MADRY}\nN. Carlini and D. Wagner: Towards evaluating the robustness of neural"

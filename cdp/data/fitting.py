@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cdp.errors import InputError
+from cdp.values.text import joined, listed
 from cdp.values.types import DatasetInfo
 
 NAMED = 8
@@ -133,10 +134,8 @@ def fit(theirs: Labelling, ours: Labelling, *, subset_ok: bool = False) -> Fit:
 
 def quoted(names: Sequence[str]) -> str:
     """Names for a sentence: 'bee', 'cat' and 3 more."""
-    said = [repr(name[:60]) for name in names[:NAMED]]
-    if len(names) > NAMED:
-        return f"{', '.join(said)} and {len(names) - NAMED} more"
-    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+    short = [repr(name[:60]) for name in names]
+    return joined(short) if len(short) <= NAMED else listed(short, NAMED)
 
 
 def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:

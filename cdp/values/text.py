@@ -141,8 +141,8 @@ def listed(names: Iterable[object], most: int = 6) -> str:
 
 def joined(names: Iterable[str]) -> str:
     """All names in a sentence: "a", "a and b", "a, b and c"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    every = list(names)
+    return " and ".join(filter(None, [", ".join(every[:-1]), *every[-1:]]))
 
 
 def class_name(names: Sequence[str], value: int) -> str:

@@ -34,7 +34,7 @@ from cdp.ui.kit.images import showable
 from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.tables import download, table
 from cdp.ui.kit.words import plain, split_tags
-from cdp.values.text import class_name
+from cdp.values.text import bytes_text, class_name
 
 ROW, PAGE = 12, 120
 """Images of each class in the overview, and on one page of one class."""
@@ -112,10 +112,10 @@ def _npz(line: Line, samples: SampleSet) -> None:
             file,
             key="gallery_npz",
             width="stretch",
-            help=f"image {samples.image.shape} uint8{labels}, {size / 1e6:,.1f} MB.",
+            help=f"image {samples.image.shape} uint8{labels}, {bytes_text(size)}.",
         )
     elif st.button(
-        "Write .npz", width="stretch", help=f"{size / 1e6:,.0f} MB: written to {exports()}."
+        "Write .npz", width="stretch", help=f"{bytes_text(size)}: written to {exports()}."
     ):
         with st.spinner("Writing"):
             attempt("gallery_written", lambda: _write_npz(samples, file), "Not written")

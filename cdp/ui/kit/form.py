@@ -22,6 +22,7 @@ from cdp.ui.kit.address import Param, linked
 from cdp.ui.kit.settings import CUSTOM, S, Settings, from_link, to_link
 from cdp.ui.kit.widgets import control, span
 from cdp.ui.kit.words import plain
+from cdp.values.text import listed
 
 CHANGES_SHOWN = 4
 Flat = Mapping[str, Any]
@@ -256,9 +257,8 @@ class Drawing(Generic[S]):
             st.caption(plain(form.presets[current].source))
             return
         changes = changes_of(settings)
-        more = f" and {len(changes) - CHANGES_SHOWN} more" * (len(changes) > CHANGES_SHOWN)
         title = form.presets[settings.base].title
-        st.caption(plain(f"Changed from {title}: {', '.join(changes[:CHANGES_SHOWN])}{more}."))
+        st.caption(plain(f"Changed from {title}: {listed(changes, CHANGES_SHOWN)}."))
 
 
 def changes_of(settings: Settings[Any]) -> list[str]:
