@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,15 @@ def _epoch(
     return Checked(metrics, top, drop)
 
 
+def _known(number: int, epochs: int, epsilon: float, train_robust: float) -> dict[str, Any]:
+    """What a history is told of a validation besides its images, at 50 steps an epoch."""
+    counts = {"epoch": number, "epochs": epochs, "step": number * 50, "steps": epochs * 50}
+    counts |= {"images": 0, "synthetic_images": 0}
+    losses = {"loss": 1.0, "loss_clean": 1.0, "loss_robust": 0.1, "learning_rate": 0.1}
+    losses |= {"seconds": 0.0, "epsilon": epsilon, "train_clean": 0.9}
+    return counts | losses | {"train_robust": train_robust}
+
+
 def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
     """Of which validation images were robust at each epoch. right: (E,n) bool; trained: (E,)
     training accuracy under attack."""
@@ -79,20 +89,7 @@ def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
         history.add(
             checked,
             10,
-            epoch=number,
-            epochs=len(right),
-            step=number * 50,
-            steps=len(right) * 50,
-            images=0,
-            synthetic_images=0,
-            seconds=0.0,
-            loss=1.0,
-            loss_clean=1.0,
-            loss_robust=0.1,
-            learning_rate=0.1,
-            epsilon=EPSILON if number > warm else 0.05,
-            train_clean=0.9,
-            train_robust=float(train),
+            **_known(number, len(right), EPSILON if number > warm else 0.05, float(train)),
         )
     return history
 
@@ -194,20 +191,7 @@ def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_th
         history.add(
             checked,
             10,
-            epoch=2 * number,
-            epochs=8,
-            step=number * 50,
-            steps=200,
-            images=0,
-            synthetic_images=0,
-            seconds=0.0,
-            loss=1.0,
-            loss_clean=1.0,
-            loss_robust=0.1,
-            learning_rate=0.1,
-            epsilon=EPSILON,
-            train_clean=0.9,
-            train_robust=0.5,
+            **_known(number, 8, EPSILON, 0.5) | {"epoch": 2 * number},
         )
     assert [point.metrics.best_point for point in history] == [1, 2, 3, 3]
     best = history.best

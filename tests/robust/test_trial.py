@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cdp.errors import Cancelled, InputError
 from cdp.robust.suites import Attack, run_suite
 from cdp.robust.trial import LOOK_SECONDS, Trial, batches, seeded
-from tests.robust.suited import EPSILON, finish, network, pictures, predicted, problem, shifting
+from tests.robust.suited import EPSILON, network, pictures, predicted, problem, run, shifting
 
 
 def _noisy(x: Tensor, y: Tensor, number: int) -> Tensor:
@@ -104,17 +104,7 @@ def test_inside_an_attack_the_network_is_in_eval_mode_frozen_and_without_gradien
         )
         return x
 
-    finish(
-        run_suite(
-            net,
-            pictures(4),
-            predicted(net.eval(), pictures(4)),
-            [shifting("look", look)],
-            norm="linf",
-            epsilon=0.1,
-            batch=9,
-        )
-    )
+    run(net, pictures(4), predicted(net.eval(), pictures(4)), [shifting("look", look)])
     assert seen == [(False, False, False, False)]
 
 
@@ -173,18 +163,7 @@ def test_a_network_that_gives_no_logits_is_refused_with_a_reason(
     net = Wrapped(change)
     before = _state(net)
     with pytest.raises(InputError, match=words):
-        list(
-            run_suite(
-                net,
-                pictures(4),
-                np.zeros(4, np.int64),
-                [shifting("a", 0.01)],
-                norm="linf",
-                epsilon=0.1,
-                batch=9,
-                classes=5,
-            )
-        )
+        run(net, pictures(4), np.zeros(4, np.int64), [shifting("a", 0.01)], classes=5)
     assert _state(net) == before
 
 
@@ -196,9 +175,7 @@ def test_a_network_that_overflows_under_attack_is_refused_not_counted() -> None:
         lambda module, inputs, output: output * float("nan") if inputs[0].max() > 0.55 else output
     )
     with pytest.raises(InputError, match="attacked images that are NaN"):
-        list(
-            run_suite(net, image, label, [shifting("up", 0.08)], norm="linf", epsilon=0.1, batch=9)
-        )
+        run(net, image, label, [shifting("up", 0.08)], epsilon=0.1)
 
 
 @pytest.mark.parametrize(
@@ -218,18 +195,7 @@ def test_what_are_no_labelled_images_is_refused(
     image: np.ndarray, label: np.ndarray, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        list(
-            run_suite(
-                network(),
-                image,
-                label,
-                [shifting("a", 0.01)],
-                norm="linf",
-                epsilon=0.1,
-                batch=9,
-                classes=10,
-            )
-        )
+        run(network(), image, label, [shifting("a", 0.01)], classes=10)
 
 
 def test_a_batch_of_no_images_is_refused() -> None:
@@ -261,18 +227,7 @@ def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_atta
             net(x)
 
     with pytest.raises(Cancelled):
-        list(
-            run_suite(
-                net,
-                image,
-                label,
-                [shifting("forever", forever)],
-                norm="linf",
-                epsilon=0.1,
-                batch=9,
-                should_stop=should_stop,
-            )
-        )
+        run(net, image, label, [shifting("forever", forever)], should_stop=should_stop)
     assert time.monotonic() - ends < 0.8
     assert all(later - earlier >= LOOK_SECONDS for earlier, later in pairwise(asked[2:]))
     assert not net._forward_pre_hooks

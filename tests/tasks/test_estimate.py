@@ -22,6 +22,7 @@ from cdp.robust.validation import BATCH
 from cdp.tasks import train_data, train_measure
 from cdp.tasks.estimate import VALIDATION_BATCH, estimate, learn, warnings_of
 from cdp.tasks.train_data import prepare
+from cdp.values.types import DatasetInfo
 from tests.robust import tiny
 from tests.tasks.small_world import without_torch
 
@@ -180,7 +181,7 @@ def test_saved_bytes_are_those_of_a_linear_network_by_hand() -> None:
     net = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.Linear(100, 50), torch.nn.SiLU(), torch.nn.Linear(50, 2)
     )
-    info = INFO.__class__("x", "x", ("a", "b"), (1, 10, 10), None, "")
+    info = DatasetInfo("x", "x", ("a", "b"), (1, 10, 10), None, "")
     # The input, the first layer's output, and the activation that the last layer multiplies.
     saved = 4 * (100 + 50 + 50)
     assert (
