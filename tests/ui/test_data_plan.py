@@ -13,11 +13,10 @@ from cdp.data.sets import save_set
 from cdp.errors import InputError
 from cdp.figures.training import held_out_curves, loss_curve
 from cdp.ui.data import plan
-from cdp.ui.data.made import Made, Stock
-from cdp.ui.data.pictures import ROW, class_rows, first_rows
+from cdp.ui.data.page import explore_link, generate_link, lacking, train_link
+from cdp.ui.data.plan import Made, Stock
 from cdp.ui.data.progress import samples
-from cdp.ui.data.sets import choices
-from cdp.ui.data.use import explore_link, generate_link, lacking, train_link
+from cdp.ui.data.sets import ROW, choices, class_rows, first_rows
 from cdp.work.records import Run
 from cdp.work.session import Progress
 

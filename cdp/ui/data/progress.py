@@ -14,9 +14,8 @@ from cdp.config.pretrain import EncoderConfig
 from cdp.data.facts import Facts
 from cdp.results.history import history_of
 from cdp.ui.components.chart import chart
-from cdp.ui.data.made import of_dataset, role_of
-from cdp.ui.data.pictures import class_rows
-from cdp.ui.data.plan import DIFFUSION, ENCODER, ROLES
+from cdp.ui.data.plan import DIFFUSION, ENCODER, ROLES, of_dataset, role_of
+from cdp.ui.data.sets import class_rows
 from cdp.ui.kit.runlist import POLL_SECONDS, Help, buttons, moving, said, share, state_line
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration, share_text

@@ -1,15 +1,32 @@
-"""The data sets that the page "Your data" offers, and how it writes of one. Pure: reads cards,
-draws nothing."""
+"""The data sets that the page "Your data" offers, and what is in one: counts, examples of every
+class, what to know before it is trained on."""
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdp.data.facts import Facts
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from cdp.config.pretrain import EncoderConfig
+from cdp.data.facts import Concern, Facts
 from cdp.data.importing import TEST
-from cdp.data.registry import available
+from cdp.data.registry import available, load_split
 from cdp.data.sets import SetEntry, list_sets
 from cdp.models.checkpoints import is_name
+from cdp.ui.kit.images import showable
+from cdp.ui.kit.words import plain
+from cdp.values.text import image_size
+
+ROW = 14
+"""Images of a class that are shown, where the window is wide enough."""
+MOST_CLASSES = 24
+SIDE_PX = 44
 
 
 @dataclass(frozen=True)
@@ -58,3 +75,96 @@ def _choice(entry: SetEntry) -> Choice:
 
 def _tests_of_another(name: str, names: set[str]) -> bool:
     return name.endswith(TEST) and name.removesuffix(TEST) in names
+
+
+def facts_column(seen: Facts) -> None:
+    """Shape, counts and what is held out."""
+    tests = f", {seen.tests:,} test images" if seen.tests else ", no test images"
+    st.markdown(plain(f"{seen.images:,} training images{tests}"))
+    st.markdown(plain(f"{image_size(*seen.shape[1:], seen.shape[0])}, {len(seen.classes)} classes"))
+    st.caption(plain(held_out(seen, EncoderConfig().held_out)))
+
+
+def pictures_column(seen: Facts, told: list[Concern], stamp: str) -> None:
+    """Examples of every class with their counts, then what to know. stamp: changes with the set's
+    content."""
+    st.html(_examples(seen.name, stamp, seen.counts, seen.test_counts))
+    for concern in told:
+        (st.error if concern.blocking else st.warning)(plain(concern.text))
+    with st.expander("Images of each class"):
+        st.dataframe(
+            [
+                {"class": value, "name": name, "training images": seen.counts[value]}
+                | ({"test images": seen.test_counts[value]} if seen.test_counts else {})
+                for value, name in enumerate(seen.classes)
+            ],
+            hide_index=True,
+            width="stretch",
+        )
+
+
+@st.cache_data(max_entries=20, show_spinner="Reading images")
+def _examples(name: str, stamp: str, counts: tuple[int, ...], tests: tuple[int, ...]) -> str:
+    split = load_split(name, "train")
+    rows = first_rows(split.label, len(split.info.classes))
+    notes = [
+        f"{count:,}" + (f" + {tests[value]:,} test" if tests else "")
+        for value, count in enumerate(counts)
+    ]
+    return class_rows(
+        np.asarray(split.image[rows]), np.asarray(split.label[rows]), split.info.classes, notes
+    )
+
+
+def class_rows(
+    image: np.ndarray, label: np.ndarray, names: Sequence[str], notes: Sequence[str] = ()
+) -> str:
+    """The first images of each class. image: (n,H,W,C) uint8; label: (n,); notes: by class number,
+    below its name."""
+    rows = []
+    for value in range(min(len(names), MOST_CLASSES)):
+        where = np.flatnonzero(label == value)[:ROW]
+        if len(where):
+            rows.append(
+                _row(image[where], names[value], notes[value] if value < len(notes) else "")
+            )
+    left = len(names) - MOST_CLASSES
+    more = (
+        f"<div style='opacity:.7;font-size:.85rem'>and {left} more classes</div>"
+        if left > 0
+        else ""
+    )
+    return f"<div style='display:flex;flex-direction:column;gap:6px'>{''.join(rows)}{more}</div>"
+
+
+def first_rows(label: np.ndarray, classes: int) -> np.ndarray:
+    """Row numbers of the first images of every class that is shown, ascending."""
+    found = [np.flatnonzero(label == value)[:ROW] for value in range(min(classes, MOST_CLASSES))]
+    return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def _row(image: np.ndarray, name: str, note: str) -> str:
+    told = html.escape(name)
+    below = f"<div style='opacity:.7;font-size:.8rem'>{html.escape(note)}</div>" if note else ""
+    pictures = "".join(
+        f"<img src='{_png(one)}' alt='{told}, image {number}'"
+        f" style='height:{SIDE_PX}px;border-radius:2px;image-rendering:pixelated'>"
+        for number, one in enumerate(image, 1)
+    )
+    return (
+        "<div style='display:flex;gap:12px;align-items:center'>"
+        "<div style='flex:0 0"
+        f" 96px;font-size:.9rem;overflow-wrap:anywhere;line-height:1.25'>{told}{below}</div>"
+        "<div"
+        f" style='display:flex;flex-wrap:wrap;gap:4px;height:{SIDE_PX}px;overflow:hidden;flex:1'>{pictures}</div></div>"
+    )
+
+
+def _png(image: np.ndarray) -> str:
+    """(H,W,C) uint8 as a data URL."""
+    shown = showable(image[None])[0]
+    out = io.BytesIO()
+    Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else np.ascontiguousarray(shown)).save(
+        out, "PNG", compress_level=1
+    )
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -125,6 +125,11 @@ class Form(Generic[S]):
             *options(self.config, flat_of(config), plain, {*skip, *said}),
         ]
 
+    def draw_some(self, settings: S, names: Sequence[str]) -> None:
+        """The controls of these settings alone, one below the other."""
+        for name in names:
+            control(self.fields[name], settings, ratio=name in self.ratios)
+
     def draw(
         self,
         settings: S,

@@ -316,8 +316,3 @@ def _step(default: float) -> float | None:
 
 def _in_hundredths(*values: float) -> bool:
     return all(abs(round(value, 2) - value) < 1e-9 for value in values)
-
-
-def key_of(name: str, held: Held) -> str:
-    """Key of a control."""
-    return held.key(name)

@@ -1,20 +1,20 @@
 """The third step of "Your data": what is trained already, what to train now, at which size, and the
-button that starts it."""
+button that starts it; and where a person is on the page, which its address says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 import streamlit as st
 
-from cdp.config.fields import Field, fields_of
+from cdp.config.fields import quoted
 from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
 from cdp.models.pipelines import list_models
 from cdp.tasks.registry import TASKS
-from cdp.ui.data.made import Stock
 from cdp.ui.data.plan import (
     DIFFUSION,
     ENCODER,
@@ -25,14 +25,18 @@ from cdp.ui.data.plan import (
     ROLES,
     SIZES,
     Order,
+    Stock,
+    encoder_defaults,
+    model_defaults,
     model_name,
     orders,
     pace,
     seconds,
 )
-from cdp.ui.data.state import Wizard
-from cdp.ui.kit.held import Held
-from cdp.ui.kit.widgets import bound, key_of, number_of
+from cdp.ui.kit.address import RESERVED
+from cdp.ui.kit.form import Form
+from cdp.ui.kit.settings import Settings
+from cdp.ui.kit.widgets import bound
 from cdp.ui.kit.words import plain
 from cdp.values.text import counted, rough_duration
 from cdp.work.failures import sentence
@@ -40,31 +44,85 @@ from cdp.work.launch import launch
 from cdp.work.records import list_runs
 
 ENCODER_FIELDS = (
-    "epochs",
-    "batch",
-    "learning_rate",
-    "seed",
-    "attack_steps",
-    "widths",
-    "blocks",
-    "shift",
-    "weight_decay",
-    "label_smoothing",
-    "held_out",
+    *("epochs", "batch", "learning_rate", "seed", "attack_steps", "widths", "blocks"),
+    *("shift", "weight_decay", "label_smoothing", "held_out"),
 )
 MODEL_FIELDS = (
-    "steps",
-    "batch",
-    "learning_rate",
-    "seed",
-    "patch",
-    "widths",
-    "layers",
-    "class_dropout",
-    "ema_decay",
-    "save_every",
+    *("steps", "batch", "learning_rate", "seed", "patch", "widths", "layers"),
+    *("class_dropout", "ema_decay", "save_every"),
+)
+ENCODERS: Form[Settings[EncoderConfig]] = Form(
+    config=EncoderConfig, prefix="data_encoder", state=Settings
+)
+MODELS: Form[Settings[PretrainConfig]] = Form(
+    config=PretrainConfig, prefix="data_model", state=Settings
 )
 _REFUSED = "data_refused"
+DATASET = "dataset"
+"""The query parameter."""
+_KEY = "data_wizard"
+
+
+@dataclass
+class Wizard:
+    """dataset: "" until one is chosen; roles: what to train, None for whatever is missing; planned:
+    for which data set and size the settings stand; note: what the address got wrong."""
+
+    dataset: str = ""
+    size: str = QUICK
+    roles: frozenset[str] | None = None
+    note: str = ""
+    turn: int = 0
+    planned: tuple[str, str] = ("", "")
+    encoder: Settings[EncoderConfig] = field(
+        default_factory=lambda: Settings(ENCODERS, ENCODERS.plain())
+    )
+    model: Settings[PretrainConfig] = field(
+        default_factory=lambda: Settings(MODELS, MODELS.plain())
+    )
+
+    def choose(self, name: str) -> None:
+        """Another data set; what was ticked for the last one does not count."""
+        self.dataset, self.roles, self.note = name, None, ""
+        self.turn += 1
+
+    def plan(self, seen: Facts) -> None:
+        """Bring the settings in line with data set and size, where either changed."""
+        if self.planned == (seen.name, self.size):
+            return
+        budget, mirrored = self.encoder.flat["epsilon"], self.encoder.flat["flip"]
+        self.encoder.replace(ENCODERS.plain() | encoder_defaults(seen, self.size))
+        if self.planned[0] == seen.name:
+            # What was answered about the data holds for every size.
+            self.encoder.replace(self.encoder.flat | {"epsilon": budget, "flip": mirrored})
+        self.model.replace(MODELS.plain() | model_defaults(seen, self.size))
+        self.planned = (seen.name, self.size)
+
+
+def wizard(names: Collection[str]) -> Wizard:
+    """This session's place; where the address names another data set, that one. names: the data
+    sets that can be chosen."""
+    held: Wizard = st.session_state.setdefault(_KEY, Wizard())
+    wanted = st.query_params.get(DATASET, "")
+    if wanted and wanted != held.dataset:
+        if wanted in names:
+            held.choose(wanted)
+        else:
+            held.note = (
+                f"There is no data set {quoted(wanted)} here: choose one of the list, or import it."
+            )
+    if held.dataset not in names:
+        held.dataset = ""
+    return held
+
+
+def write_url(held: Wizard) -> None:
+    """Bring the address in line with the choice."""
+    current = st.query_params.to_dict()
+    kept = {name: value for name, value in current.items() if name in RESERVED}
+    wanted = kept | ({DATASET: held.dataset} if held.dataset else {})
+    if current != wanted:
+        st.query_params.from_dict(wanted)
 
 
 def overview(held: Wizard, seen: Facts, stock: Stock) -> None:
@@ -143,7 +201,7 @@ def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     )
     _ticks(held, stock)
     wanted = _wanted(held, stock)
-    known = fields_of(EncoderConfig)
+    known = ENCODERS.fields
     if "robust" in wanted and seen.epsilon is None:
         _budget(held.encoder)
     if wanted & {role.key for role in ROLES if role.key != MODEL}:
@@ -161,10 +219,10 @@ def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
                 "The judge is half as wide again, of another seed and weight decay, so that it"
                 " shares no mistakes with those that guide."
             )
-            _fields(known, ENCODER_FIELDS, held.encoder)
+            ENCODERS.draw_some(held.encoder, ENCODER_FIELDS)
     if MODEL in wanted:
         with st.expander("Settings of the diffusion model"):
-            _fields(fields_of(PretrainConfig), MODEL_FIELDS, held.model)
+            MODELS.draw_some(held.model, MODEL_FIELDS)
     if blocked:
         st.toggle(
             known["anyway"].heading,
@@ -258,7 +316,7 @@ def _wanted(held: Wizard, stock: Stock) -> frozenset[str]:
     )
 
 
-def _budget(held: Held) -> None:
+def _budget(held: Settings[EncoderConfig]) -> None:
     st.number_input(
         "Attack budget :gray[of the pixel range]",
         0.0,
@@ -266,51 +324,13 @@ def _budget(held: Held) -> None:
         held.flat["epsilon"],
         step=None,
         format="%g",
-        **bound(fields_of(EncoderConfig)["epsilon"], held),
+        **bound(ENCODERS.fields["epsilon"], held),
         help="How far an attack may move each pixel (l_inf) while the robust encoder is trained.",
     )
     st.caption(
         "This data set has no conventional budget. Choose the largest change that leaves every"
         " class plain to your eye: 8/255 = 0.031 is usual for colour photographs, 0.1 for small"
         " grey images. Too large a budget leaves a small network at chance."
-    )
-
-
-def _fields(known: Mapping[str, Field], names: Sequence[str], held: Held) -> None:
-    for name in names:
-        field = known[name]
-        if field.kind == "choice":
-            st.selectbox(
-                field.heading,
-                field.choices,
-                field.choices.index(held.flat[name]),
-                help=field.tooltip,
-                **bound(field, held),
-            )
-        elif field.listed:
-            _numbers(field, held)
-        else:
-            number_of(field, held)
-
-
-def _numbers(field: Field, held: Held) -> None:
-    """A list of whole numbers; what is no number is kept and refused with the config, in words."""
-    key = key_of(field.name, held)
-
-    def typed() -> None:
-        parts = [part.strip() for part in st.session_state[key].split(",") if part.strip()]
-        held.put(
-            field.name,
-            tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts),
-        )
-
-    st.text_input(
-        field.heading,
-        ", ".join(map(str, held.flat[field.name])),
-        key=key,
-        on_change=typed,
-        help=field.help,
-        max_chars=60,
     )
 
 
