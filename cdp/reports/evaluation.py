@@ -26,7 +26,7 @@ from cdp.figures.evaluation import (
 )
 from cdp.figures.palette import named_sign
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
-from cdp.reports.sentences import headline, masking_sentence, unseen_gap
+from cdp.reports.sentences import facts, headline, masking_sentence, unseen_gap
 from cdp.values.evaluation import EvalReport, Masking
 from cdp.values.text import share_with_bounds, threat_text
 
@@ -115,41 +115,22 @@ def _masking(report: EvalReport, masking: Masking) -> Section:
 
 
 def _made(report: EvalReport) -> Section:
-    model = report.model
-    facts = {
-        "model": model.name,
-        "source": model.source,
-        "training run": model.run,
-        "network": model.architecture,
-        "synthetic sets": ", ".join(model.sets),
-        "synthetic images": f"{model.synthetic_images:,}",
-        "real images": f"{model.real_images:,}",
-        "data set": report.dataset_title,
-        "part": report.part,
-        "images": f"{report.n:,}",
-        "sha256 of images and labels": report.rows_sha256,
-        "norm": report.norm,
-        "budget": f"{report.epsilon:.6g}",
-        "attack": report.attack,
-        "called": report.label,
-        "seed of the attacks": str(report.seed),
-        "device": report.device,
-        "duration": f"{report.seconds:,.0f} s",
-        "evaluated": report.created,
-    }
+    rows = [
+        {"of": group, "what": name, "value": value}
+        for group, values in facts(report).items()
+        for name, value in values.items()
+    ]
     weights = [
         {"weights": WHICH[weights.which], "epoch": weights.epoch or "unknown"}
         | {"clean": share_with_bounds(weights.clean, level=True)}
         | {"robust": share_with_bounds(weights.robust, level=True), "n": weights.robust.n}
-        | {"largest perturbation": weights.largest, "sha256": weights.sha256}
         for weights in report.weights
     ]
     tables = [
-        Table("What was evaluated, and how.", settings_rows(facts, ("what", "value"))),
+        Table("What was evaluated, and how.", rows),
         Table(f"Weights; accuracies: {report.label}.", weights),
-        Table("", settings_rows(report.versions, ("part", "version")), "Versions"),
         Table("", settings_rows(report.config), "All settings of the evaluation"),
-        Table("", settings_rows(model.training or {}), "All settings of the training"),
+        Table("", settings_rows(report.model.training or {}), "All settings of the training"),
     ]
     return Section("How this was measured", tables=tables)
 

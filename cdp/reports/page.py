@@ -142,11 +142,9 @@ def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def settings_rows(
-    settings: Mapping[str, object], names: tuple[str, str] = ("setting", "value")
-) -> list[dict[str, object]]:
-    """A mapping as rows of two columns; numbers are written as they are in a config file."""
+def settings_rows(settings: Mapping[str, object]) -> list[dict[str, object]]:
+    """Settings as rows of two columns; numbers are written as they are in a config file."""
     return [
-        {names[0]: key, names[1]: value if isinstance(value, str) else as_json(value)}
-        for key, value in settings.items()
+        {"setting": name, "value": value if isinstance(value, str) else as_json(value)}
+        for name, value in settings.items()
     ]

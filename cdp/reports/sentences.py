@@ -3,8 +3,10 @@ neither torch nor charts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cdp.values.evaluation import EvalReport, Masking
-from cdp.values.text import NORMS, counted, share_with_bounds, threat_text
+from cdp.values.text import NORMS, counted, duration, share_with_bounds, threat_text
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -62,3 +64,46 @@ def unseen_gap(report: EvalReport) -> str:
         f"{NORMS[other]} was not measured: {report.dataset_title} has no conventional budget in"
         f" this norm. To measure it, evaluate again with norm {other} and a budget of your own."
     )
+
+
+def facts(report: EvalReport) -> dict[str, dict[str, str]]:
+    """What was evaluated, on what and how, as page and report show it: group -> name -> value."""
+    model, sets = report.model, report.weights
+    parts: dict[str, Mapping[str, object]] = {
+        "model": {
+            "name": model.name,
+            "source": model.source,
+            "network": model.architecture,
+            "training": model.run,
+            "real images": f"{model.real_images:,}" if model.real_images else "",
+            "synthetic sets": ", ".join(model.sets),
+            "synthetic images": f"{model.synthetic_images:,}" if model.synthetic_images else "",
+        }
+        | {f"SHA-256 of {weights.which} weights": weights.sha256 for weights in sets},
+        "images": {
+            "data set": report.dataset_title,
+            "part": report.part,
+            "number": f"{report.n:,}",
+            "SHA-256 of images and labels": report.rows_sha256,
+        },
+        "attack": {
+            "called": report.label,
+            "suite": report.attack,
+            "threat": threat_text(report.norm, report.epsilon),
+            "seed": report.seed,
+        }
+        | {
+            f"largest perturbation that counted, {weights.which} weights": f"{weights.largest:.6g}"
+            for weights in sets
+        },
+        "version": report.versions,
+        "work": {
+            "device": report.device,
+            "time": duration(report.seconds),
+            "finished": report.created,
+        },
+    }
+    return {
+        group: {name: str(value) for name, value in values.items() if str(value)}
+        for group, values in parts.items()
+    }

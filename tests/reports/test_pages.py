@@ -155,7 +155,7 @@ def test_an_evaluation_has_its_number_with_interval_n_label_and_all_that_made_it
     result, text = report()[0], read["evaluation"].text
     parts = [headline(result), f"Called: {result.label}", result.rows_sha256, result.main.sha256]
     parts += ["pyautoattack", "0.2.0", "CPU, 2 threads", result.created, "guided-5k"]
-    parts += ["seed of the attacks", "part_seed"]
+    parts += ["largest perturbation that counted, best weights", "part_seed"]
     parts += ["60.0 % (55.1 to 64.7) of 400 test images of Fashion-MNIST withstand"]
     for part in [*parts, "Reliable evaluation of adversarial robustness"]:
         assert part in text

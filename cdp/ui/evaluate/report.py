@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -14,7 +14,7 @@ import streamlit as st
 from cdp.config.evaluate import CODE, EvaluateConfig
 from cdp.config.fields import fields_of
 from cdp.errors import CdpError, InputError
-from cdp.reports.sentences import headline
+from cdp.reports.sentences import facts, headline
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
@@ -34,7 +34,7 @@ from cdp.values.evaluation import (
     read_report,
     report_json,
 )
-from cdp.values.text import bounds_text, duration, points_with_bounds, share_text, threat_text
+from cdp.values.text import bounds_text, points_with_bounds, share_text
 from cdp.work.records import Run, run_folder
 
 if TYPE_CHECKING:
@@ -181,45 +181,11 @@ def _how(held: Evaluated, run: Run, report: EvalReport) -> None:
 
 def measured_rows(report: EvalReport) -> Rows:
     """One row a fact: group, what, value."""
-    model = report.model
-    facts: list[tuple[str, str, Any]] = [
-        ("model", "name", model.name),
-        ("model", "source", model.source),
-        ("model", "network", model.architecture),
-        ("model", "training", model.run),
-        ("model", "real images", f"{model.real_images:,}" if model.real_images else ""),
-        ("model", "synthetic sets", ", ".join(model.sets)),
-        (
-            "model",
-            "synthetic images",
-            f"{model.synthetic_images:,}" if model.synthetic_images else "",
-        ),
-        *(("model", f"SHA-256 of {one.which} weights", one.sha256) for one in report.weights),
-        ("images", "data set", report.dataset_title),
-        ("images", "part", report.part),
-        ("images", "number", f"{report.n:,}"),
-        ("images", "SHA-256 of images and labels", report.rows_sha256),
-        ("attack", "called", report.label),
-        ("attack", "suite", report.attack),
-        ("attack", "threat", threat_text(report.norm, report.epsilon)),
-        *(
-            (
-                "attack",
-                f"largest perturbation that counted, {one.which} weights",
-                f"{one.largest:.6g}",
-            )
-            for one in report.weights
-        ),
-        *(("setting", *told) for told in _settings(report)),
-        *(("version", name, text) for name, text in report.versions.items()),
-        ("work", "device", report.device),
-        ("work", "time", duration(report.seconds)),
-        ("work", "finished", report.created),
-    ]
+    parts = facts(report) | {"setting": dict(_settings(report))}
     return [
-        {"of": group, "what": what, "value": str(value)}
-        for group, what, value in facts
-        if str(value)
+        {"of": group, "what": name, "value": value}
+        for group in ("model", "images", "attack", "setting", "version", "work")
+        for name, value in parts[group].items()
     ]
 
 
