@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cdp.ui.kit.choices import Choices, read_choices
+from cdp.ui.kit.frame import link
 from cdp.values.text import listed
 from cdp.work.records import Run, list_runs
 
@@ -23,19 +24,11 @@ def purpose() -> None:
         )
         if st.button("Go to Generate", type="primary", key="to_generate"):
             st.switch_page("pages/generate.py")
-        st.page_link(
-            "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
-        )
-        st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/arrow_forward:")
-        st.page_link(
-            "pages/lab.py", label="Attack single images by hand", icon=":material/arrow_forward:"
-        )
-        st.page_link(
-            "pages/theory.py",
-            label="Why it should help: the theory",
-            icon=":material/arrow_forward:",
-        )
-        st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
+        link("train", "Train a robust classifier")
+        link("evaluate", "Evaluate one")
+        link("lab", "Attack single images by hand")
+        link("theory", "Why it should help: the theory")
+        link("data", "Bring your own data")
 
 
 def store() -> None:
@@ -54,7 +47,7 @@ def store() -> None:
             )
         )
         if sets:
-            st.page_link("pages/gallery.py", label="See the sample sets in the gallery")
+            link("gallery", "See the sample sets in the gallery")
         if not catalog.models:
             st.warning(
                 "No diffusion model is here yet. Train one with `python -m cdp pretrain`, or run"

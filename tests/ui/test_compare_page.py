@@ -3,17 +3,13 @@ cannot be read."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from cdp import paths
 from cdp.results.compare import compare
 from tests.evaluations import report, write_evaluation
 from tests.ui.compare_runs import IDS, address, control, page, texts, training, two_groups
-from tests.ui.pages import APP, ran, served
+from tests.ui.pages import ran, served
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +64,6 @@ def test_without_groups_every_chosen_run_is_an_arm_of_its_own() -> None:
     ran(control(app, "Whole seed groups").set_value(True))
     assert "groups" not in address(app)
     assert compare(IDS).differences[0].verdict in texts(app)
-
-
-def test_a_run_that_is_chosen_alone_asks_for_another() -> None:
-    two_groups()
-    training("alone", method="mart")
-    assert "alone is chosen: choose another run to compare it with" in texts(page(runs="alone"))
-    assert "guided is one arm of 2 seeds: choose another run" in texts(page(runs="guided-s1"))
 
 
 def test_a_missing_run_in_a_link_is_named_and_the_others_are_compared() -> None:
@@ -162,20 +151,3 @@ def test_names_are_text_and_never_markup() -> None:
     app = page(runs="one,two")
     assert not [e for e in app.get("html") if "<b>*x*" in e.proto.body]
     assert "&lt;b&gt;*x*" in texts(app)
-
-
-def test_the_table_is_painted_without_scipy_or_torch() -> None:
-    two_groups()
-    script = (
-        f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
-        " default_timeout=60).run()\napp.switch_page('pages/compare.py')\napp.run()\nassert not"
-        " app.exception\nassert len(app.dataframe) == 1\nassert not {'torch', 'mlflow',"
-        " 'diffusers', 'umap', 'sklearn', 'scipy'} & set(sys.modules), 'imported'\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]

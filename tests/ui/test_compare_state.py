@@ -12,17 +12,14 @@ from hypothesis import strategies as st
 from cdp import paths
 from cdp.results.index import run_rows
 from cdp.results.labels import change_labels
-from cdp.results.table import columns
 from cdp.ui.compare.page import command
 from cdp.ui.compare.state import (
     GROUPED,
     MOST_TOLD,
-    STAR,
     Compared,
     compared_ids,
     few,
     from_params,
-    group_key,
     keep_columns,
     offered_columns,
     plain_columns,
@@ -101,13 +98,6 @@ def test_the_page_as_it_first_is_has_a_bare_address_and_a_link_stays_within_boun
         len(to_params(state(chosen=tuple(f"r{k}" for k in range(500))))["runs"].split(","))
         == MOST_TOLD
     )
-
-
-def test_what_the_table_is_grouped_by_and_shows_first_are_columns_there_are() -> None:
-    known = {column.name for column in columns()} | {"seed group"}
-    assert {group_key(by) for by in GROUPED} <= known
-    assert set(plain_columns()) | {STAR} == {column.name for column in columns() if column.shown}
-    assert plain_columns()[:3] == ("name", "state", "evaluated_robust")
 
 
 def test_columns_that_cannot_be_kept_are_said_and_read_as_the_usual_ones() -> None:

@@ -6,19 +6,15 @@ and attack nothing.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
 from cdp.work.records import list_runs
 from tests.evaluations import report, write_evaluation
 from tests.ui.evaluate_app import ROBUST, has, knob, launched, page, trained
-from tests.ui.pages import APP, opened, ran
+from tests.ui.pages import opened, ran
 from tests.ui.train_app import address, texts, world
 from tests.ui.train_runs import train_run
 
@@ -152,28 +148,6 @@ def test_a_model_that_is_not_here_says_why_and_the_button_waits(model: str, word
     assert word in str(app.error[0].value).replace("\\", "")
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"count": "0"},
-        {"attack": "<script>"},
-        {"epsilon": "nan"},
-        {"report": "../../.."},
-        {"view": "__class__"},
-        {"model": "code:os:system"},
-        {"weights": "all"},
-        {"x" * 300: "y" * 3000},
-        {"counts": "3"},
-    ],
-)
-def test_a_broken_link_says_so_and_the_page_stands(params: dict[str, str]) -> None:
-    app = page(**params)
-    assert len(app.warning) == 1
-    assert len(str(app.warning[0].value)) < 500
-    assert not app.button(key="evaluate_start").disabled
-    assert knob(app, "model").value == ROBUST
-
-
 def test_what_the_launcher_refuses_is_said_with_the_remedy_and_nothing_is_started() -> None:
     trained("one", card={"classes": 3})
     app = page(model="run:one")
@@ -197,21 +171,3 @@ def test_a_training_leads_here_and_its_newest_report_is_shown() -> None:
     app = page(model="run:one")
     assert address(app)["report"] == "newer"
     assert knob(app, "model").value == "run:one"
-
-
-def test_drawing_the_page_imports_neither_torch_nor_charts() -> None:
-    trained("one")
-    write_evaluation("e", None, state="failed", error="the disk is full: free some space")
-    script = (
-        f"import sys\nfrom streamlit.testing.v1 import AppTest\napp = AppTest.from_file({APP!r},"
-        " default_timeout=60).run()\napp.switch_page('pages/evaluate.py')\napp.run()\nassert not"
-        " app.exception\nassert not {'torch', 'mlflow', 'diffusers', 'sklearn', 'scipy',"
-        " 'cdp.figures.frame'} & set(sys.modules), 'imported'\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]

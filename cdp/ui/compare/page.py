@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -21,7 +22,7 @@ from cdp.ui.compare.state import (
     write_url,
 )
 from cdp.ui.compare.table import run_table
-from cdp.ui.kit.frame import warned
+from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.runlist import said
 from cdp.ui.kit.tables import download
 from cdp.ui.kit.words import plain
@@ -47,16 +48,12 @@ def compare_page() -> None:
 
 
 def _no_runs() -> None:
-    with st.container(border=True, key="empty"):
-        st.markdown("**No training run yet**")
-        st.markdown(
-            "Runs stand here side by side once there are some: with and without a synthetic set, at"
-            " several strengths, each with a few seeds, so that a difference can be told from"
-            " chance."
-        )
-        st.page_link(
-            "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
-        )
+    text = (
+        "Runs stand here side by side once there are some: with and without a synthetic set, at"
+        " several strengths, each with a few seeds, so that a difference can be told from chance."
+    )
+    with nothing_yet("No training run yet", text):
+        link("train", "Train a robust classifier")
 
 
 def _comparison(held: Compared, rows: Sequence[Row]) -> bool:
@@ -128,27 +125,16 @@ def take(held: Compared, shown: Shown) -> None:
     """A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and
     the command line."""
     # The address is known while the page is drawn, and no longer when a file is made.
-    comparison, address = shown.comparison, link(held)
+    comparison, address = shown.comparison, address_of(held)
     icon = ":material/download:"
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="compare_take"
     ):
-        download(
-            "HTML report",
-            lambda: _html(comparison, address),
-            "comparison.html",
-            key="compare_html",
-            icon=icon,
-            help="One file with verdicts, tables and charts; it opens without a network.",
-        )
-        download(
-            "CSV",
-            lambda: _csv(comparison),
-            "comparison.csv",
-            key="compare_csv",
-            icon=icon,
-            help="Every number of this comparison, one a row.",
-        )
+        about = "One file with verdicts, tables and charts; it opens without a network."
+        make = partial(_html, comparison, address)
+        download("HTML report", make, "comparison.html", key="compare_html", icon=icon, help=about)
+        about, csv = "Every number of this comparison, one a row.", partial(_csv, comparison)
+        download("CSV", csv, "comparison.csv", key="compare_csv", icon=icon, help=about)
         with st.popover("Link and command", width="content"):
             st.markdown("**This comparison as a link**")
             st.code(address, language=None, wrap_lines=True)
@@ -156,15 +142,7 @@ def take(held: Compared, shown: Shown) -> None:
             st.code(command(shown.ids, groups=held.groups), language="bash", wrap_lines=True)
 
 
-def title(comparison: Comparison) -> str:
-    """What a report of it is called."""
-    names = [arm.name for arm in comparison.arms]
-    if len(names) == 2:
-        return f"{names[0]} and {names[1]}"
-    return names[0] if len(names) == 1 else f"Comparison of {len(names)} arms"
-
-
-def link(held: Compared) -> str:
+def address_of(held: Compared) -> str:
     """The address of this page with its parameters, as far as the app knows its own."""
     base = (st.context.url or "").partition("?")[0]
     return f"{base}?{urlencode(to_params(held), safe=',:')}"
@@ -178,7 +156,9 @@ def command(ids: Sequence[str], *, groups: bool) -> str:
 def _html(comparison: Comparison, address: str) -> str:
     from cdp.reports.comparison import comparison_html
 
-    return comparison_html(comparison, title=title(comparison), link=address)
+    names = [arm.name for arm in comparison.arms]
+    title = " and ".join(names) if len(names) < 3 else f"Comparison of {len(names)} arms"
+    return comparison_html(comparison, title=title, link=address)
 
 
 def _csv(comparison: Comparison) -> str:

@@ -19,6 +19,7 @@ from cdp.ui.components.map import Card, embedding_map, load_thumbs
 from cdp.ui.explore.data import embedding, map_key, thumbs
 from cdp.ui.gallery.parts import names_in, number_in, rows_of_page, stamp
 from cdp.ui.kit.ask import Waiting
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.images import data_url, grid_png
 from cdp.ui.kit.markup import Html, image, image_table, joined, mark, tag
 from cdp.ui.kit.words import plain
@@ -229,9 +230,4 @@ def _chart(shown: Embedding, drawn: ExploreConfig) -> None:
 
 def _explore(config: ExploreConfig) -> None:
     flat = {"sets": ",".join(config.sets), "encoder": config.encoder, "points": str(config.points)}
-    st.page_link(
-        "pages/explore.py",
-        label="Explore these sets",
-        icon=":material/arrow_forward:",
-        query_params=flat,
-    )
+    link("explore", "Explore these sets", **flat)

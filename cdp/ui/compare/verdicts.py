@@ -8,6 +8,7 @@ from typing import Any, cast
 import streamlit as st
 
 from cdp.ui.compare.result import Shown, bullets, chart_of, numbers_of
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.markup import Html, joined, line, mark, tag
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Difference, Metric
@@ -57,12 +58,7 @@ def notes(shown: Shown) -> None:
     lacking = [row for row in shown.rows if row.evaluated is None]
     with st.container(horizontal=True, gap="medium", key="compare_evaluate"):
         for row in lacking[:4]:
-            st.page_link(
-                "pages/evaluate.py",
-                label=f"Evaluate {plain(row.name)}",
-                icon=":material/arrow_forward:",
-                query_params={"model": f"run:{row.id}"},
-            )
+            link("evaluate", f"Evaluate {plain(row.name)}", model=f"run:{row.id}")
         if len(lacking) > 4:
             st.caption(f"and {len(lacking) - 4} more without an evaluation", width="content")
 

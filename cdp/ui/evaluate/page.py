@@ -26,7 +26,7 @@ from cdp.ui.evaluate.form import (
 )
 from cdp.ui.evaluate.runs import detail, list_of_evaluations
 from cdp.ui.kit.choices import read_choices
-from cdp.ui.kit.frame import warned
+from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.runlist import act, of_kind, said
 from cdp.ui.kit.words import plain
 from cdp.values.text import threat_text
@@ -134,21 +134,19 @@ def _results(held: Evaluated, evaluations: Sequence[Run], *, trained: bool) -> N
 
 
 def _empty(*, trained: bool) -> None:
-    with st.container(border=True, key="empty"):
-        st.markdown("**No evaluation yet**")
-        st.markdown(
-            "Press Evaluate: the model is attacked in the background, and the share of images that"
-            " withstands every attack is its robust accuracy, with its interval and with checks of"
-            " whether the attacks can be trusted. It goes on when the browser or the app is closed."
-        )
+    place = nothing_yet(
+        "No evaluation yet",
+        "Press Evaluate: the model is attacked in the background, and the share of images that"
+        " withstands every attack is its robust accuracy, with its interval and with checks of"
+        " whether the attacks can be trusted. It goes on when the browser or the app is closed.",
+    )
+    with place:
         if not trained:
             st.markdown(
                 "No training is here yet, so the shipped robust encoder is chosen: it can be"
                 " evaluated right now. For a model of your own, train one first."
             )
-            st.page_link(
-                "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
-            )
+            link("train", "Train a robust classifier")
         st.caption(
             "Quick gives an estimate within a few points first; AutoAttack gives the number to"
             " cite."

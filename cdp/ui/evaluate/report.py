@@ -14,12 +14,14 @@ import streamlit as st
 from cdp.config.evaluate import CODE, EvaluateConfig
 from cdp.config.fields import fields_of
 from cdp.errors import CdpError, InputError
+from cdp.reports.exports import evaluation_csv, outcomes_csv, robustbench_record
 from cdp.reports.sentences import facts, headline
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.evaluate.form import VIEWS, Evaluated, command
 from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.runlist import error_sentence, use_settings
 from cdp.ui.kit.tables import Rows
 from cdp.ui.kit.wording import ESTIMATE, weights_title
@@ -56,6 +58,10 @@ def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
     if len(found.rows) != report.n or not {one.which for one in report.weights} <= found.of.keys():
         raise InputError(f"{folder / OUTCOMES} is of another report: evaluate again")
     return found
+
+
+File = tuple[str, str, Callable[[], str]]
+"""Label, help, and the text, made when it is asked for."""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -145,23 +151,19 @@ def _links(report: EvalReport) -> None:
     with st.container(horizontal=True, gap="medium"):
         source = report.model.source
         if not source.startswith(CODE):  # which no page imports
-            st.page_link(
-                "pages/lab.py",
-                label="Attack single images",
-                icon=":material/science:",
-                query_params={"model": source},
-            )
+            link("lab", "Attack single images", "science", model=source)
         if report.model.run:
             try:
                 run_folder(report.model.run)
             except CdpError:
                 st.caption("The training was removed; its report stays.")
             else:
-                st.page_link(
-                    "pages/train.py",
-                    label="See the training",
-                    icon=":material/show_chart:",
-                    query_params={"runs": report.model.run, "run": report.model.run},
+                link(
+                    "train",
+                    "See the training",
+                    "show_chart",
+                    runs=report.model.run,
+                    run=report.model.run,
                 )
 
 
@@ -205,12 +207,9 @@ def _settings(report: EvalReport) -> list[tuple[str, str]]:
     ]
 
 
-def exports(
-    report: EvalReport, outcomes: Outcomes | None
-) -> dict[str, tuple[str, str, Callable[[], str]]]:
-    """Files of a report by the ending of their names: label, help, and the text, made when it is
-    asked for. Without outcomes none by image."""
-    files = {
+def exports(report: EvalReport, outcomes: Outcomes | None) -> dict[str, File]:
+    """Files of a report by the ending of their names. Without outcomes none by image."""
+    files: dict[str, File] = {
         ".html": (
             "HTML report",
             "One file with charts, settings, versions and hashes; it opens without a network.",
@@ -219,22 +218,32 @@ def exports(
         ".robustbench.json": (
             "JSON (RobustBench)",
             "In the shape of RobustBench's model records.",
-            lambda: _robustbench(report),
+            lambda: json.dumps(robustbench_record(report), indent=1),
         ),
         ".json": (
             "JSON",
             "Every figure of this report.",
             lambda: json.dumps(report_json(report), indent=1),
         ),
-        ".csv": ("CSV", "Every accuracy with its interval, one a row.", lambda: _csv(report)),
+        ".csv": (
+            "CSV",
+            "Every accuracy with its interval, one a row.",
+            lambda: evaluation_csv(report),
+        ),
     }
     if outcomes is not None:
         files["-images.csv"] = (
             "CSV by image",
             "What became of every image: predictions, and the attack that turned it.",
-            lambda: _by_image(report, outcomes),
+            lambda: outcomes_csv(report, outcomes),
         )
     return files
+
+
+def _html(report: EvalReport) -> str:
+    from cdp.reports.evaluation import evaluation_html
+
+    return evaluation_html(report)
 
 
 def _exports(run: Run, report: EvalReport, outcomes: Outcomes | None, wrong: str) -> None:
@@ -245,27 +254,3 @@ def _exports(run: Run, report: EvalReport, outcomes: Outcomes | None, wrong: str
             download(label, make, f"{run.name}{ending}", key=key, help=about)
     if wrong:
         st.caption(plain(f"No CSV by image: {wrong}."))
-
-
-def _html(report: EvalReport) -> str:
-    from cdp.reports.evaluation import evaluation_html
-
-    return evaluation_html(report)
-
-
-def _robustbench(report: EvalReport) -> str:
-    from cdp.reports.exports import robustbench_record
-
-    return json.dumps(robustbench_record(report), indent=1)
-
-
-def _csv(report: EvalReport) -> str:
-    from cdp.reports.exports import evaluation_csv
-
-    return evaluation_csv(report)
-
-
-def _by_image(report: EvalReport, outcomes: Outcomes) -> str:
-    from cdp.reports.exports import outcomes_csv
-
-    return outcomes_csv(report, outcomes)

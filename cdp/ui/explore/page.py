@@ -12,7 +12,7 @@ from cdp.ui.explore import keep, mapview, numbers
 from cdp.ui.explore.form import VIEWS, Explored, close, draw_form, explored
 from cdp.ui.kit.ask import ask
 from cdp.ui.kit.choices import Choices, read_choices
-from cdp.ui.kit.frame import warned
+from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.tables import views
 from cdp.ui.kit.words import plain
 from cdp.work.failures import sentence
@@ -63,31 +63,21 @@ def unlabelled(config: ExploreConfig, choices: Choices) -> None:
         if name in choices.sets and not choices.sets[name].labelling.classes
     ):
         st.caption(plain(f"{name} has no labels, so it has no classes, and no figure of them."))
-        st.page_link(
-            "pages/gallery.py",
-            label="Let a classifier label it",
-            icon=":material/label:",
-            query_params={"set": name},
-        )
+        link("gallery", "Let a classifier label it", "label", set=name)
 
 
 def empty(choices: Choices) -> None:
     """Before the first map; meanwhile the helper processes load what takes seconds."""
-    with st.container(border=True, key="empty"):
-        st.markdown("**Nothing shown yet**")
-        if choices.sets:
-            st.markdown(
-                "Choose one to four sets and press Show: a map of their images, and figures of how"
-                " far apart their classes are."
-            )
-        else:
-            st.markdown(
-                "No set is saved yet. Press Show to look at real images, or generate some first, so"
-                " that guided and unguided ones can be compared."
-            )
-            st.page_link(
-                "pages/generate.py", label="Generate images", icon=":material/arrow_forward:"
-            )
+    text = (
+        "Choose one to four sets and press Show: a map of their images, and figures of how far"
+        " apart their classes are."
+        if choices.sets
+        else "No set is saved yet. Press Show to look at real images, or generate some first, so"
+        " that guided and unguided ones can be compared."
+    )
+    with nothing_yet("Nothing shown yet", text):
+        if not choices.sets:
+            link("generate", "Generate images")
         st.caption(
             "Figures are computed in the full feature space, never on the map, and each has an"
             " interval."

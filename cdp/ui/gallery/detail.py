@@ -30,6 +30,7 @@ from cdp.ui.gallery.parts import (
 )
 from cdp.ui.generate.form import FORM
 from cdp.ui.kit.attempts import attempt, tell
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.images import showable
 from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.tables import download, table
@@ -64,12 +65,7 @@ def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
 def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
         seed = {"seed": str(line.config.seed), "count": str(line.config.count)}
-        st.page_link(
-            "pages/generate.py",
-            label="Use these settings",
-            icon=":material/tune:",
-            query_params=FORM.link(line.config) | seed,
-        )
+        link("generate", "Use these settings", "tune", **(FORM.link(line.config) | seed))
     _explore("Explore", line.name)
     _npz(line, samples)
     inside = " with its settings inside: drop it on the Generate page to restore them"
@@ -93,12 +89,7 @@ def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
 
 
 def _explore(label: str, *names: str) -> None:
-    st.page_link(
-        "pages/explore.py",
-        label=label,
-        icon=":material/scatter_plot:",
-        query_params={"sets": ",".join(names)},
-    )
+    link("explore", label, "scatter_plot", sets=",".join(names))
 
 
 def _npz(line: Line, samples: SampleSet) -> None:

@@ -24,6 +24,7 @@ from cdp.ui.gallery.parts import (
     heading,
     thumbnail,
 )
+from cdp.ui.kit.frame import link
 from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.text import counted
@@ -59,7 +60,7 @@ def show() -> None:
         st.info(
             "No sample set is saved yet. Generate some images and save them, or import an .npz."
         )
-        st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
+        link("generate", "Generate images")
         _import_form()
 
 

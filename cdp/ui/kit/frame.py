@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -54,3 +55,20 @@ def refused(message: str) -> None:
     st.error(plain(f"{sentence}:" if code else f"{sentence}."))
     if code:
         st.code(code, language="python")
+
+
+def link(page: str, label: str, icon: str = "arrow_forward", **query: str) -> None:
+    """A link to another page. icon: of Material Symbols; query: what its address says."""
+    st.page_link(
+        f"pages/{page}.py", label=label, icon=f":material/{icon}:", query_params=query or None
+    )
+
+
+def nothing_yet(title: str, *texts: str) -> Any:
+    """What stands in the place of results before there are any; returns the place for more."""
+    place = st.container(border=True, key="empty")
+    with place:
+        st.markdown(f"**{title}**")
+        for text in texts:
+            st.markdown(text)
+    return place

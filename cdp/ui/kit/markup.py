@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cdp.figures.palette import Sign
 
 ACCENT = "#3b6ea5"
-_VOID = ("img",)
+_VOID = ("br", "img")
 
 
 class Html(str):

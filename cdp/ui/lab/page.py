@@ -14,7 +14,7 @@ from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
 from cdp.ui.kit.ask import ask
 from cdp.ui.kit.choices import Classifier, read_choices
-from cdp.ui.kit.frame import warned
+from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.widgets import bound
 from cdp.ui.kit.words import plain
 from cdp.ui.lab.form import FORM, Lab, draw_form, settle_models, settle_values
@@ -60,16 +60,13 @@ def _split(dataset: str) -> tuple[Split | None, str]:
 
 
 def _nothing() -> None:
-    with st.container(border=True, key="empty"):
-        st.markdown("**Nothing to attack yet**")
-        st.markdown(
-            "The lab attacks classifiers of a data set whose test images are here. Train one, or"
-            " bring images of your own first."
-        )
-        st.page_link(
-            "pages/train.py", label="Train a robust classifier", icon=":material/arrow_forward:"
-        )
-        st.page_link("pages/data.py", label="Bring your own data", icon=":material/arrow_forward:")
+    text = (
+        "The lab attacks classifiers of a data set whose test images are here. Train one, or bring"
+        " images of your own first."
+    )
+    with nothing_yet("Nothing to attack yet", text):
+        link("train", "Train a robust classifier")
+        link("data", "Bring your own data")
 
 
 def _results(
@@ -77,12 +74,11 @@ def _results(
 ) -> None:
     """Budget, then everything that follows from it."""
     if held.uploading and not held.flat["image"]:
-        with st.container(border=True, key="empty"):
-            st.markdown("**No image yet**")
-            st.markdown(
-                "Upload a PNG on the left; the models see it exactly as they see their own test"
-                " images."
-            )
+        nothing_yet(
+            "No image yet",
+            "Upload a PNG on the left; the models see it exactly as they see their own test"
+            " images.",
+        )
         ask("ready_now", {})
         return
     _budget(held, rounded(REACH * budget))
