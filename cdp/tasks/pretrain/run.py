@@ -7,12 +7,11 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
-from cdp.errors import Cancelled, InputError
+from cdp.errors import InputError
 from cdp.models.checkpoints import read_json, training_folder
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
@@ -179,18 +178,17 @@ def _drive(
     take: Callable[[Progress], None],
 ) -> None:
     """Run to the end, or save and raise Cancelled. first: the step it goes on from."""
+    from cdp.tasks.pretrain.shared import drive
+
     session.cut(first)
     session.begin(first)
-    with closing(training):
-        for progress in training:
-            session.progress(
-                progress.step, progress.total, unit="steps", seconds_left=progress.seconds_left
-            )
-            take(progress)
-            if progress.step < progress.total and session.stop_requested():
-                raise Cancelled(
-                    f"stopped at step {progress.step} of {progress.total}: resume it to go on"
-                )
+
+    def note(progress: Progress) -> None:
+        left = progress.seconds_left
+        session.progress(progress.step, progress.total, unit="steps", seconds_left=left)
+        take(progress)
+
+    drive(training, note, session.stop_requested, "resume it to go on")
 
 
 def _tensors(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:

@@ -149,6 +149,7 @@ def drive(
     training: Generator[Progress, None, None],
     on_progress: OnProgress | None,
     should_stop: ShouldStop | None,
+    remedy: str = "start again with the same settings to go on",
 ) -> None:
     """Run to the end, or close the training where it should stop and raise Cancelled."""
     with closing(training):
@@ -156,10 +157,7 @@ def drive(
             if on_progress:
                 on_progress(progress)
             if should_stop and progress.step < progress.total and should_stop():
-                raise Cancelled(
-                    f"stopped at step {progress.step} of {progress.total}: start again with the"
-                    " same settings to go on"
-                )
+                raise Cancelled(f"stopped at step {progress.step} of {progress.total}: {remedy}")
 
 
 def finite(loss: float, step: int) -> float:
