@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import re
 import shlex
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdp import __version__
 from cdp.config.pretrain import EncoderConfig
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import (
@@ -28,6 +30,7 @@ from cdp.models.checkpoints import (
     write_tensors,
 )
 from cdp.paths import ASSETS, encoders_dir, runs_dir
+from cdp.values.types import DatasetInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -193,6 +196,22 @@ def fill(net: Classifier, path: Path) -> str:
     }
     net.load_state_dict(tensors | counters, assign=True)
     return note
+
+
+def card_facts(what: str, info: DatasetInfo) -> dict[str, Any]:
+    """What every card of ours says first. what: "diffusion", "encoder" or "classifier"."""
+    return {
+        "format": 1,
+        "what": what,
+        "dataset": info.name,
+        "dataset_title": info.title,
+        "shape": list(info.shape),
+        "classes": len(info.classes),
+        "class_names": list(info.classes),
+        "licence": f"weights: Apache-2.0; training data: {info.licence}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "code_version": __version__,
+    }
 
 
 def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ classifiers, examples of the attack."""
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
 import shutil
 from collections.abc import Callable
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from cdp import __version__
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
 from cdp.models.checkpoints import read_json, write_json, write_tensors
+from cdp.models.encoders import card_facts
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import Prepared
 from cdp.values.types import EpochMetrics
@@ -125,7 +124,6 @@ def classifier_card(
 ) -> dict[str, Any]:
     """The card of a finished classifier. metrics: of the validation whose averaged weights it has;
     kept_as: "best" or "last"."""
-    info = prepared.info
     settings = config.model_dump(mode="json", exclude={"dataset", "synthetic"})
     settings |= {
         "epsilon": prepared.epsilon,
@@ -140,23 +138,13 @@ def classifier_card(
         "epsilon": prepared.epsilon,
     }
     on = {"n": metrics.n, "on": "validation images held out from training"}
-    return {
-        "format": 1,
-        "what": "classifier",
+    return card_facts("classifier", prepared.info) | {
         "kind": "robust",
-        "dataset": info.name,
-        "dataset_title": info.title,
-        "shape": list(info.shape),
-        "classes": len(info.classes),
-        "class_names": list(info.classes),
         "run": run_name,
         "kept_as": kept_as,
         "epoch": metrics.epoch,
         "steps": metrics.step,
         "images_seen": metrics.images,
-        "licence": f"weights: Apache-2.0; training data: {info.licence}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "code_version": __version__,
         "training": (
             settings
             | {

@@ -3,7 +3,6 @@ is, and what its card says. Figures of quality are added by the script that meas
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -12,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from cdp import __version__
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import require_trainable
 from cdp.data.fitting import fit, labelling_of, labelling_of_card
 from cdp.data.registry import dataset_info
 from cdp.errors import Cancelled, CdpError, InputError
+from cdp.models.encoders import card_facts
 from cdp.models.pipelines import model_card
-from cdp.values.types import DatasetInfo, Split
+from cdp.values.types import Split
 
 CURVE_POINTS = 200
 
@@ -49,7 +48,7 @@ def diffusion_card(
         mode="json", exclude={"name", "dataset", "steps", "save_every", "patch", "anyway"}
     )
     return (
-        _common("diffusion", info)
+        card_facts("diffusion", info)
         | {
             "patch": config.patch,
             "parameters": parameters,
@@ -87,7 +86,7 @@ def encoder_card(
     attack = {"epsilon": epsilon} if config.kind == "robust" else {}
     if config.kind != "robust":
         settings.pop("attack_steps")
-    return _common("encoder", split.info) | {
+    return card_facts("encoder", split.info) | {
         "kind": config.kind,
         "training": (
             settings
@@ -112,21 +111,6 @@ def curve(losses: Sequence[float]) -> list[list[float]]:
     sums = np.concatenate([[0.0], np.cumsum(losses, dtype=np.float64)])
     means = np.diff(sums[ends]) / np.diff(ends)
     return [[int(end), round(float(mean), 6)] for end, mean in zip(ends[1:], means, strict=True)]
-
-
-def _common(what: str, info: DatasetInfo) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "what": what,
-        "dataset": info.name,
-        "dataset_title": info.title,
-        "shape": list(info.shape),
-        "classes": len(info.classes),
-        "class_names": list(info.classes),
-        "licence": f"weights: Apache-2.0; training data: {info.licence}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "code_version": __version__,
-    }
 
 
 @dataclass(frozen=True)
