@@ -4,6 +4,7 @@ else stands in it costs one sentence, never a crash."""
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -12,21 +13,37 @@ from hypothesis import strategies as st
 from cdp.config.fields import fields_of
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.presets import PRESETS, preset
+from cdp.ui.evaluate.form import FORM as EVALUATE
+from cdp.ui.explore.form import FORM as EXPLORE
 from cdp.ui.generate.form import FORM, Generation, restored, settle
 from cdp.ui.kit.form import Form
 from cdp.ui.kit.settings import from_link, to_link
 from cdp.ui.kit.widgets import rungs
+from cdp.ui.lab.form import FORM as LAB
+from cdp.ui.theory.form import FORM as THEORY
 from cdp.ui.train.form import FORM as TRAIN
 from tests.ui.worlds import CATALOG
 
-FORMS: dict[str, Form[Any]] = {"generate": FORM, "train": TRAIN}
+FORMS: dict[str, Form[Any]] = {
+    "generate": FORM,
+    "train": TRAIN,
+    "evaluate": EVALUATE,
+    "lab": LAB,
+    "theory": THEORY,
+    "explore": EXPLORE,
+}
+
+
+LAB_VIEW = ("epsilon", "label", "row")
+"""Settings that the lab draws beside the image."""
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
 def test_every_setting_has_one_place_in_the_form(form: Form[Any]) -> None:
     rows = [name for group in form.groups for name in group.names]
     placed = [name for row in rows for name in form.spans.get(row, (row,)) if name in form.fields]
-    assert sorted([*placed, *form.hidden]) == sorted(form.fields)
+    beside = LAB_VIEW if form is LAB else ()
+    assert sorted([*placed, *form.hidden, *beside]) == sorted(form.fields)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
@@ -208,3 +225,54 @@ def test_settings_of_a_saved_sheet_are_checked_like_a_link() -> None:
     held = restored(sheet, CATALOG)
     assert (held.flat["seed"], held.flat["classes"], held.flat["encoder"]) == (9, [2, 0], "robust")
     assert len(held.notes) == 1
+
+
+OLD: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "generate",
+        "seed=9&classes=2,0&strength=0.25&solver=unipc&count=500&head=true&loss=info_nce",
+        {"seed": 9, "classes": [2, 0], "strength": 0.25, "count": 500, "head": True},
+    ),
+    (
+        "train",
+        "preset=standard&dataset=mnist&synthetic=a,b&fraction=0.5&epsilon=0.03137254901960784"
+        "&epochs=12&compile=true&seeds=3&name=night&runs=r1,r2&run=r1&axis=seconds&curves=losses"
+        "&smooth=5&mean=off&log=x",
+        {"synthetic": ["a", "b"], "epsilon": 8 / 255, "steps": None, "epochs": 12, "compile": True}
+        | {"base": "standard", "seeds": 3, "name": "night", "watched": ("r1", "r2")}
+        | {"opened": "r1", "axis": "seconds", "curves": ("losses",), "smooth": 5, "mean": False},
+    ),
+    ("train", "real=&runs=none", {"real": None, "watched": (), "base": "quick"}),
+    (
+        "evaluate",
+        "model=run:abc&weights=both&count=&attack=pgd&epsilon=0.5&curve=false&report=r&view=budgets",
+        {"model": "run:abc", "count": None, "epsilon": 0.5, "curve": False}
+        | {"report": "r", "view": "budgets"},
+    ),
+    (
+        "lab",
+        "model=standard&row=17&epsilon=0.05&attack=targeted&target=3&second=robust&only=4",
+        {"row": 17, "epsilon": 0.05, "target": 3, "second": "robust", "only": 4},
+    ),
+    (
+        "theory",
+        "norm=l2&angle=20.0&learner=l2-optimal&n=50000&view=needed&set=mine&encoder=judge",
+        {"norm": "l2", "angle": 20.0, "n": 50000, "view": "needed", "encoder": "judge"},
+    ),
+    (
+        "explore",
+        "sets=one,fashion-mnist:test&encoder=pixels&method=pca&points=500&view=Numbers",
+        {"sets": ["one", "fashion-mnist:test"], "encoder": "pixels", "points": 500}
+        | {"view": "Numbers"},
+    ),
+]
+"""Links as pages wrote them before they had one form, with what they say."""
+
+
+@pytest.mark.parametrize(("page", "link", "says"), OLD, ids=[page for page, *_ in OLD])
+def test_links_of_before_open_with_the_same_settings(
+    page: str, link: str, says: dict[str, Any]
+) -> None:
+    held = from_link(FORMS[page], dict(parse_qsl(link, keep_blank_values=True)))
+    assert held.notes == []
+    assert {name: held.flat.get(name, getattr(held, name, None)) for name in says} == says
