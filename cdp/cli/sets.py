@@ -255,7 +255,10 @@ def select(
         option("Images to keep; all that are left where only --drop-... is given.", min=1),
     ] = None,
     by: Annotated[
-        str, option("separability, confidence, entropy, gradient-norm or random.")
+        str,
+        option(
+            "separability, confidence, entropy, gradient-norm or random; a wrong name lists all."
+        ),
     ] = "separability",
     order: Annotated[str, option("Which scores are kept: highest or lowest.")] = "highest",
     balanced: Annotated[bool, option("The same number of every class.")] = True,
@@ -296,10 +299,10 @@ def select(
         raise InputError(
             "--measure compares what --keep chooses with a random part: say how many to keep"
         )
-    choices: dict[str, Any] = {
+    choices: selecting.Wish = {
         "by": by,
         "keep": keep,
-        "order": order,
+        "order": order,  # type: ignore[typeddict-item]  # select refuses any other
         "balanced": balanced,
         "encoder": encoder,
         "dataset": dataset,

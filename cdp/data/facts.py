@@ -80,11 +80,11 @@ def facts(name: str) -> Facts:
 
 def concerns(seen: Facts) -> list[Concern]:
     """What stands in the way of good models, the worst first, each with what it costs."""
-    found = [*_blocking(seen), *_of_counts(seen), *_of_shape(seen)]
+    noted = [*_blocking(seen), *_of_counts(seen), *_of_shape(seen)]
     if seen.misfit:
-        found.append(Concern(f"{seen.misfit[0].upper()}{seen.misfit[1:]}.", blocking=True))
+        noted.append(Concern(f"{seen.misfit[0].upper()}{seen.misfit[1:]}.", blocking=True))
     elif not seen.tests:
-        found.append(
+        noted.append(
             Concern(
                 "There are no test images. Models can be trained, but accuracies are known on"
                 " held-out training images only, copies of training images cannot be told from"
@@ -97,13 +97,13 @@ def concerns(seen: Facts) -> list[Concern]:
         for name, count, tests in zip(seen.classes, seen.counts, seen.test_counts, strict=False)
         if count and not tests
     ]:
-        found.append(
+        noted.append(
             Concern(
                 f"No test images of {listed(untested)}: how near generated images of it come to"
                 " real ones cannot be told."
             )
         )
-    return sorted(found, key=lambda concern: not concern.blocking)
+    return sorted(noted, key=lambda concern: not concern.blocking)
 
 
 def require_trainable(name: str, *, encoder: bool, anyway: bool = False) -> list[str]:
@@ -112,14 +112,17 @@ def require_trainable(name: str, *, encoder: bool, anyway: bool = False) -> list
 
     Raises InputError with what stands in the way, MissingError where the data set is not here.
     """
-    told = concerns(facts(name))
-    blocked = next((one for one in told if one.blocking and (encoder or not one.encoders)), None)
+    noted = concerns(facts(name))
+    blocked = next(
+        (concern for concern in noted if concern.blocking and (encoder or not concern.encoders)),
+        None,
+    )
     if blocked is not None and not anyway:
         text = blocked.text.rstrip(".")
         raise InputError(
             f"dataset: {name}: {text[0].lower()}{text[1:]}, or set anyway to train all the same"
         )
-    return [one.text for one in told if anyway or not one.blocking]
+    return [concern.text for concern in noted if anyway or not concern.blocking]
 
 
 def _per_class(split: Split, classes: Sequence[str]) -> tuple[int, ...]:
@@ -149,10 +152,10 @@ def _blocking(seen: Facts) -> list[Concern]:
 
 
 def _of_counts(seen: Facts) -> list[Concern]:
-    found = []
+    noted = []
     empty = [name for name, count in zip(seen.classes, seen.counts, strict=False) if not count]
     if empty:
-        found.append(
+        noted.append(
             Concern(
                 f"No training images of {listed(empty)}: what models show for them means nothing."
             )
@@ -163,7 +166,7 @@ def _of_counts(seen: Facts) -> list[Concern]:
         if 0 < count < FEW
     ]
     if few:
-        found.append(
+        noted.append(
             Concern(
                 f"Fewer than {FEW} images of {listed(few)}: a diffusion model will mostly repeat"
                 " them, and accuracies are uncertain by ten points and more. More images help"
@@ -173,21 +176,21 @@ def _of_counts(seen: Facts) -> list[Concern]:
     there = [(count, name) for name, count in zip(seen.classes, seen.counts, strict=False) if count]
     if there and max(there)[0] >= UNEVEN * min(there)[0]:
         (most, common), (least, rare) = max(there), min(there)
-        found.append(
+        noted.append(
             Concern(
                 f"Classes are uneven: {common} has {most:,} images, {rare} {least:,}. Encoders lean"
                 " towards the common ones, so judge them class by class; more images of the rare"
                 " ones help."
             )
         )
-    return found
+    return noted
 
 
 def _of_shape(seen: Facts) -> list[Concern]:
     channels, height, width = seen.shape
-    found = []
+    noted = []
     if height % 2 or width % 2:
-        found.append(
+        noted.append(
             Concern(
                 f"Images are {width} x {height} px and encoders need even sides: crop, pad or"
                 " resize them by a pixel and import again.",
@@ -198,7 +201,7 @@ def _of_shape(seen: Facts) -> list[Concern]:
     elif height % 4 or width % 4:
         padded = (-(-height // 4) * 4, -(-width // 4) * 4)
         cost = 100 * (padded[0] * padded[1] / (height * width) - 1)
-        found.append(
+        noted.append(
             Concern(
                 f"Sides of {width} x {height} px do not divide by 4 (patch 2 on two resolutions):"
                 f" the diffusion model pads them to {padded[1]} x {padded[0]}, which costs"
@@ -206,12 +209,12 @@ def _of_shape(seen: Facts) -> list[Concern]:
             )
         )
     if channels == 4:
-        found.append(
+        noted.append(
             Concern(
                 "Images have a transparency channel: models learn it as a fourth colour, and pages"
                 " show the other three."
             )
         )
     elif channels == 2:
-        found.append(Concern("Images have two channels: pages show the first."))
-    return found
+        noted.append(Concern("Images have two channels: pages show the first."))
+    return noted

@@ -98,7 +98,7 @@ def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
     nameless = names is None and type(count) is int and count >= 0
     if nameless:
         names = [str(number) for number in range(count)]
-    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+    if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
         raise InputError(
             f"{name[:200]}: its card has no list class_names, one name a class: {remedy}"
         )
@@ -139,11 +139,11 @@ def quoted(names: Sequence[str]) -> str:
 
 
 def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:
-    for one in (theirs, ours):
-        twice = next((name for name in one.classes if one.classes.count(name) > 1), None)
+    for side in (theirs, ours):
+        twice = next((name for name in side.classes if side.classes.count(name) > 1), None)
         if twice is not None:
             return Fit(
-                f"{one.name} calls two classes {twice[:60]!r}, so they cannot be told apart by name"
+                f"{side.name} calls two classes {twice[:60]!r}, so they cannot be told apart by name"
             )
     lacks = tuple(name for name in ours.classes if name not in theirs.classes)
     besides = tuple(name for name in theirs.classes if name not in ours.classes)
@@ -173,10 +173,10 @@ def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:
     return Fit("", None if same else mapping, "; ".join(said), lacks)
 
 
-def _numbered(one: Labelling) -> bool:
+def _numbered(labelling: Labelling) -> bool:
     """Whether the class names are no more than the numbers themselves."""
-    return one.classes == tuple(str(number) for number in range(len(one.classes)))
+    return labelling.classes == tuple(str(number) for number in range(len(labelling.classes)))
 
 
-def _count(one: Labelling) -> str:
-    return f"{len(one.classes)} class{'es' if len(one.classes) != 1 else ''}"
+def _count(labelling: Labelling) -> str:
+    return f"{len(labelling.classes)} class{'es' if len(labelling.classes) != 1 else ''}"

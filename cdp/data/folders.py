@@ -146,17 +146,17 @@ class Tree:
     def numbered_as(self, names: Sequence[str], whose: str) -> Tree:
         """With these classes in this order, of which some may have no folder. whose: they are.
         Raises InputError for a folder that is none."""
-        found = fit(
+        match = fit(
             Labelling(str(self.root), self.class_names, ()),
             Labelling(whose, tuple(names), ()),
             subset_ok=True,
         )
-        if found.refusal:
-            raise InputError(f"{self.root}: {found.refusal}: rename the folders as those classes")
+        if match.refusal:
+            raise InputError(f"{self.root}: {match.refusal}: rename the folders as those classes")
         return replace(
             self,
             class_names=tuple(names),
-            label=tuple(found.relabel(np.array(self.label)).tolist()),
+            label=tuple(match.relabel(np.array(self.label)).tolist()),
         )
 
 
@@ -243,9 +243,13 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """The entries that count, by name. Links are refused: they could loop, or bring in files from
     elsewhere."""
     try:
-        with os.scandir(folder) as found:
+        with os.scandir(folder) as listing:
             entries = sorted(
-                (e for e in found if not e.name.startswith(".") and e.name.lower() not in _LITTER),
+                (
+                    e
+                    for e in listing
+                    if not e.name.startswith(".") and e.name.lower() not in _LITTER
+                ),
                 key=lambda e: e.name,
             )
     except OSError as error:

@@ -118,14 +118,14 @@ def _as_classes_of(
             f" {quoted(like.class_names)}: give {like.name} as class names where 0, 1, ... are"
             " these in this order, or else the file's own class names in the order of its labels"
         )
-    found = fit(
+    match = fit(
         Labelling(str(reader.path), called, ()),
         Labelling(f"the training images {like.name}", ours, ()),
         subset_ok=True,
     )
-    if found.refusal:
-        raise InputError(f"{reader.path}: {found.refusal}: use labels of those classes")
-    return ((image, found.relabel(label)) for image, label in reader.labelled_chunks(numbering))
+    if match.refusal:
+        raise InputError(f"{reader.path}: {match.refusal}: use labels of those classes")
+    return ((image, match.relabel(label)) for image, label in reader.labelled_chunks(numbering))
 
 
 def export_npz(samples: SampleSet, out: Path | str) -> Path:
@@ -215,10 +215,10 @@ def bring(
 def _name_of(source: Path) -> str:
     """A name made of the file's or folder's. Raises InputError where it gives none."""
     called = source.stem if source.suffix == ".npz" else source.resolve().name
-    kept = name_like(called).removesuffix("-train")
-    if not kept:
+    stem = name_like(called).removesuffix("-train")
+    if not stem:
         raise InputError(f"name: {called[:60]!r} gives none: type a name")
-    return kept
+    return stem
 
 
 def check_name(name: str) -> str:
@@ -296,33 +296,35 @@ def checked_classes(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _require_classes(source: Path, made: SampleSet) -> None:
+def _require_classes(source: Path, samples: SampleSet) -> None:
     """Raises InputError for a labelled set of a single class, which nothing could be trained to
     tell from another."""
-    if made.label is not None and len(made.class_names) < 2:
+    if samples.label is not None and len(samples.class_names) < 2:
         raise InputError(
             f"{source} has one class: give it two or more, name the classes that it lacks, or save"
             " it without the array label to import it unlabelled"
         )
 
 
-def _said(source: Path, made: SampleSet) -> tuple[str, ...]:
+def _said(source: Path, samples: SampleSet) -> tuple[str, ...]:
     """What was decided about a file: names of its arrays, numbers of its labels."""
-    found = []
+    sentences = []
     if source.is_file():
         with npz.open_npz(source) as reader:
             if reader.note:
-                found.append(f"In {source.name} {reader.note}.")
-    old = made.card.get(RENUMBERED)
-    if old and not made.name.endswith(TEST):
+                sentences.append(f"In {source.name} {reader.note}.")
+    old = samples.card.get(RENUMBERED)
+    if old and not samples.name.endswith(TEST):
         pairs = ", ".join(f"{before} is now {now}" for now, before in enumerate(old[:3]))
-        found.append(f"Labels were renumbered: {pairs}{', and so on' if len(old) > 3 else ''}.")
-    if made.label is not None:
-        counts = np.bincount(made.label, minlength=len(made.class_names))
-        absent = [name for name, count in zip(made.class_names, counts, strict=True) if not count]
+        sentences.append(f"Labels were renumbered: {pairs}{', and so on' if len(old) > 3 else ''}.")
+    if samples.label is not None:
+        counts = np.bincount(samples.label, minlength=len(samples.class_names))
+        absent = [
+            name for name, count in zip(samples.class_names, counts, strict=True) if not count
+        ]
         if absent:
-            found.append(f"{made.name} has no images of {listed(absent, 5)}.")
-    return tuple(found)
+            sentences.append(f"{samples.name} has no images of {listed(absent, 5)}.")
+    return tuple(sentences)
 
 
 def _tests_of(
@@ -340,8 +342,8 @@ def _tests_of(
             " folders"
         )
     atomic.refuse_existing(paths.sets_dir() / f"{base}{TEST}")
-    made = _test_images(source, train, named)
-    return Brought(train, made, _said(source, made))
+    tests = _test_images(source, train, named)
+    return Brought(train, tests, _said(source, tests))
 
 
 def _meant(dataset: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -355,17 +357,17 @@ def _test_images(path: Path, train: SampleSet, class_names: Sequence[str]) -> Sa
     names = () if path.is_dir() or RENUMBERED in train.card else class_names
     like = train if train.label is not None else None
     try:
-        made = import_data(
+        tests = import_data(
             path, f"{train.name}{TEST}", like=like, class_names=names if like else ()
         )
     except MissingError as error:
         raise MissingError(f"test images: {error}") from error
     except InputError as error:
         raise InputError(f"test images: {error}") from error
-    if made.image.shape[1:] != train.image.shape[1:]:
-        shutil.rmtree(made.folder, ignore_errors=True)
+    if tests.image.shape[1:] != train.image.shape[1:]:
+        shutil.rmtree(tests.folder, ignore_errors=True)
         raise InputError(
-            f"test images: {path} has images of shape {made.image.shape[1:]}, the training images"
+            f"test images: {path} has images of shape {tests.image.shape[1:]}, the training images"
             f" {train.image.shape[1:]}: make them alike"
         )
-    return made
+    return tests

@@ -187,8 +187,8 @@ def numbering(labels: np.ndarray, classes: int, where: str, *, renumber: bool) -
 
 
 def _numbers(values: np.ndarray) -> str:
-    shown = [str(int(value)) for value in values[:5]]
-    return ", ".join(shown) + (f" to {int(values[-1])}" if len(values) > 5 else "")
+    first_few = [str(int(value)) for value in values[:5]]
+    return ", ".join(first_few) + (f" to {int(values[-1])}" if len(values) > 5 else "")
 
 
 MAX_LENGTH = 100
@@ -211,18 +211,18 @@ _DEVICES = frozenset(
 def valid_name(name: str) -> str:
     """The name itself where it is one folder name of letters, digits, dot, underscore and hyphen;
     else InputError."""
-    shown = repr(name[:60])
+    quoted = repr(name[:60])
     if len(name) > MAX_LENGTH:
         raise InputError(
-            f"name {shown} is {len(name)} characters long: choose one of 1 to {MAX_LENGTH}"
+            f"name {quoted} is {len(name)} characters long: choose one of 1 to {MAX_LENGTH}"
         )
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise InputError(
-            f"name {shown} cannot be a folder: use letters, digits, '.', '_' and '-', starting with"
+            f"name {quoted} cannot be a folder: use letters, digits, '.', '_' and '-', starting with"
             " a letter, digit or '_'"
         )
     if name.split(".")[0].lower() in _DEVICES:
-        raise InputError(f"name {shown} is a device on some systems: choose another name")
+        raise InputError(f"name {quoted} is a device on some systems: choose another name")
     return name
 
 

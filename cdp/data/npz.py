@@ -183,18 +183,18 @@ def _called(archive: zipfile.ZipFile, path: Path) -> tuple[str, str]:
 def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
     """The checked .npy header of one member."""
     where = f"{path}: {key}"
-    found = [info for info in archive.infolist() if info.filename == f"{key}.npy"]
-    if not found:
+    members = [info for info in archive.infolist() if info.filename == f"{key}.npy"]
+    if not members:
         names = ", ".join(repr(name[:40]) for name in archive.namelist()[:8]) or "nothing"
         raise InputError(
             f"{path} has no array {key!r} (it holds {names}): save it with numpy.savez(path,"
             " image=..., label=...)"
         )
-    if len(found) > 1:
+    if len(members) > 1:
         raise InputError(
-            f"{path} holds {key!r} {len(found)} times: save it again with one array of that name"
+            f"{path} holds {key!r} {len(members)} times: save it again with one array of that name"
         )
-    info = found[0]
+    info = members[0]
     if info.flag_bits & 1:
         raise InputError(f"{where} is encrypted: save it again without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -62,8 +62,8 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
     if split not in ("train", "test"):
         raise InputError(f"split {split!r} is unknown: choose train or test")
     if name not in CATALOG:
-        found = _other(name, split)
-        return found if split == "train" else in_training_order(found, _other(name, "train").info)
+        data = _other(name, split)
+        return data if split == "train" else in_training_order(data, _other(name, "train").info)
     info = CATALOG[name]
     source = info.source(split)
     if download and not (source and source.full):
@@ -81,14 +81,14 @@ def in_training_order(test: Split, train: DatasetInfo) -> Split:
 
     Raises InputError with the classes that differ where they cannot be matched by name.
     """
-    found = fit(labelling_of(test.info), labelling_of(train), subset_ok=True)
-    if found.refusal:
+    match = fit(labelling_of(test.info), labelling_of(train), subset_ok=True)
+    if match.refusal:
         raise InputError(
-            f"the test images of {train.name} do not fit ({found.refusal}): give both the same"
+            f"the test images of {train.name} do not fit ({match.refusal}): give both the same"
             " classes and shape and import them again, or evaluate on another saved set (part)"
         )
     info = replace(train, name=test.info.name, title=test.info.title)
-    return Split(info, test.image, found.relabel(test.label), found.sentence)
+    return Split(info, test.image, match.relabel(test.label), match.sentence)
 
 
 def _other(name: str, split: str) -> Split:

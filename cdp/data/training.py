@@ -29,11 +29,11 @@ def hold_out(label: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
             " or more"
         )
     size = min(wanted, len(label) // MOST_HELD_OUT)
-    held = (
+    chosen = (
         _turns(label, np.random.default_rng([_HELD_OUT_SEED, len(label)]))
         < _shares(np.bincount(label), size)[label]
     )
-    return np.flatnonzero(~held), np.flatnonzero(held)
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def nested_subset(label: np.ndarray, size: int, *, seed: int, balanced: bool) -> np.ndarray:

@@ -108,10 +108,10 @@ class Trajectory:
             # Classifier-free guidance (Ho and Salimans 2022): both halves in one call.
             assert self.labels is not None  # checked on construction
             null = torch.full_like(self.labels, self.denoiser.null_label)
-            free, told = (
+            uncond, cond = (
                 self.denoiser(torch.cat([x, x]), t, torch.cat([null, self.labels])).float().chunk(2)
             )
-        return free + self.cfg_scale * (told - free)
+        return uncond + self.cfg_scale * (cond - uncond)
 
     def look(self) -> Look:
         """Call the network at the current iterate, and the guide where there is one."""

@@ -57,14 +57,14 @@ class Distillation:
             return out
         null = torch.full_like(labels[at], self.teacher.null_label)
         with torch.no_grad():
-            told, free = (
+            cond, uncond = (
                 self.teacher(
                     torch.cat([x_t[at]] * 2), torch.cat([t[at]] * 2), torch.cat([labels[at], null])
                 )
                 .float()
                 .chunk(2)
             )
-        out[at] = (self.scale - 1) * (told - free)
+        out[at] = (self.scale - 1) * (cond - uncond)
         return out
 
 

@@ -6,17 +6,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from cdp.embedding.intervals import (
-    Estimate,
-    difference,
-    estimate,
-    jackknife,
-    p_value,
-    without_interval,
-)
+from cdp.embedding.intervals import Estimate, difference, estimate, jackknife, or_value, p_value
 from cdp.embedding.neighbours import Around, look_around
 from cdp.embedding.rows import (
     Floats,
@@ -403,22 +397,14 @@ def _confusion(
         )
     except UndefinedError:
         values = np.full((1, 2, len(names), len(names)), np.nan)
-    found: dict[Pair, Interval] = {}
+    figures: dict[Pair, Interval] = {}
     for (number, name), (place, other) in itertools.product(enumerate(names), enumerate(names)):
-        n = int((coded == number).sum())
-        try:
-            found[name, other] = estimate(
-                float(whole[number, place]),
-                values[:, :, number, place],
-                n,
-                scale="share",
-                level=level,
-            )
-        except UndefinedError as error:
-            found[name, other] = without_interval(
-                float(whole[number, place]), n, str(error), level=level
-            )
-    return found
+        value, n = float(whole[number, place]), int((coded == number).sum())
+        figure = partial(
+            estimate, value, values[:, :, number, place], n, scale="share", level=level
+        )
+        figures[name, other] = or_value(figure, value, n, level=level)
+    return figures
 
 
 def _shares(coded: Ints, near: Ints, classes: int) -> Floats:
@@ -441,20 +427,14 @@ def _separation(rows: Floats, classes: Ints, seed: int, level: float) -> dict[Pa
     squares[squares < 1e-24 * (np.square(groups.means).sum() + squares.sum())] = 0.0
     value = _ratios(groups.means[None], squares[None], groups.sizes[None])[0]
     without = _ratios(*groups.without_each(classes, seed))
-    found: dict[Pair, Interval] = {}
+    figures: dict[Pair, Interval] = {}
     for a, b in zip(*np.triu_indices(len(groups.names), 1), strict=True):
-        if np.isfinite(value[a, b]):
-            pair, n = (
-                (int(groups.names[a]), int(groups.names[b])),
-                int(groups.sizes[a] + groups.sizes[b]),
-            )
-            try:
-                found[pair] = jackknife(
-                    float(value[a, b]), [without[:, a, b]], n, scale="ratio", level=level
-                )
-            except UndefinedError as error:
-                found[pair] = without_interval(float(value[a, b]), n, str(error), level=level)
-    return found
+        if np.isfinite(ratio := float(value[a, b])):
+            n = int(groups.sizes[a] + groups.sizes[b])
+            figure = partial(jackknife, ratio, [without[:, a, b]], n, scale="ratio", level=level)
+            pair = int(groups.names[a]), int(groups.names[b])
+            figures[pair] = or_value(figure, ratio, n, level=level)
+    return figures
 
 
 def _ratios(means: Floats, within: Floats, sizes: Floats | Ints) -> Floats:

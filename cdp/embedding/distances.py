@@ -105,14 +105,14 @@ def frechet_interval(
         _Left.of(side, deal(classes, count, seed=seed)[0], count)
         for side, classes, count in zip((a, b), zeros, few, strict=True)
     ]
-    together = np.stack([_distances(one, coarse[1].without) for one in coarse[0].without])
-    found = jackknife(
+    together = np.stack([_distances(moments, coarse[1].without) for moments in coarse[0].without])
+    figure = jackknife(
         value - bias, [own, theirs], n, together=together, sizes=(len(a), len(b)), level=level
     )
     # The next term of the expansion in 1/n is about the first one times features over images, and
     # part of it is left.
     rest = bias * a.shape[1] / fewest
-    if rest > REST * found.error or fewest < A_DIRECTION * max(
+    if rest > REST * figure.error or fewest < A_DIRECTION * max(
         _spread(first.whole[1]), _spread(second.whole[1])
     ):
         said = (
@@ -122,7 +122,7 @@ def frechet_interval(
         if value < bias:
             raise UndefinedError(said)
         return without_interval(value - bias, n, said, level=level)
-    return found
+    return figure
 
 
 @dataclass(frozen=True)
@@ -155,15 +155,15 @@ def _distances(fixed: tuple[Floats, Floats], others: list[tuple[Floats, Floats]]
     once."""
     mean, covariance = fixed
     root = _root(covariance)
-    found = []
+    away = []
     for other, spread in others:
         cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root.T @ spread @ root), 0)).sum()
-        found.append(
+        away.append(
             float(
                 np.square(mean - other).sum() + np.trace(covariance) + np.trace(spread) - 2 * cross
             )
         )
-    return np.asarray(found)
+    return np.asarray(away)
 
 
 def _leading(a: Floats, b: Floats, count: int) -> tuple[Floats, Floats]:
@@ -218,8 +218,8 @@ def classifier_auc(
             f"an interval of the AUC takes {folds} images of each side in every part, and there are"
             f" {smallest}: measure more images"
         )
-    found = parts.values(lambda own, theirs: [_auc(rows[theirs], others[own], folds, seed)])
-    return estimate(value, found[:, :, 0], len(rows) + len(others), scale="share", level=level)
+    values = parts.values(lambda own, theirs: [_auc(rows[theirs], others[own], folds, seed)])
+    return estimate(value, values[:, :, 0], len(rows) + len(others), scale="share", level=level)
 
 
 def _auc(real: Floats, fake: Floats, folds: int, seed: int) -> float:

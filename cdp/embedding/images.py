@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from cdp.embedding.classes import linear_probe, neighbour_hits, other_class_distances, silhouettes
-from cdp.embedding.intervals import Scale, estimate_or_value
+from cdp.embedding.intervals import Scale, estimate, or_value
 from cdp.embedding.neighbours import Around, fidelity, look_around
 from cdp.embedding.report import RealBaseline
 from cdp.embedding.rows import FREEDOM, Floats, Ints, Parts, UndefinedError, balanced_sample
@@ -79,18 +79,18 @@ class Images:
         if value is None:
             return self
         if value not in self._of_class:
-            mine, real = self.classes == value, self.real
+            members, real = self.classes == value, self.real
             if real is not None and real.label is not None:
                 theirs = real.label == value
-                if min(mine.sum(), theirs.sum()) > 1:
+                if min(members.sum(), theirs.sum()) > 1:
                     real = replace(real, features=real.features[theirs], label=real.label[theirs])
                 else:
                     real = None
             else:
                 real = None
             self._of_class[value] = Images(
-                self.rows[mine],
-                self.classes[mine],
+                self.rows[members],
+                self.classes[members],
                 real,
                 self.seed,
                 told_apart=CLASS_ROWS,
@@ -143,15 +143,15 @@ class Images:
         if key in self._missing:
             raise UndefinedError(self._missing[key])
         place = 0 if value is None else 1 + int(np.searchsorted(self.names, value))
-        found = self._scored[probes][key][place]
-        if found.n < 2:
+        figure = self._scored[probes][key][place]
+        if figure.n < 2:
             raise UndefinedError("a class of 1 image has no figure of its own")
-        return found
+        return figure
 
     def votes(self, value: int | None) -> Interval:
         """Whether neighbours vote right, where there are enough of a class to be neighbours."""
         sizes = np.array([(self.classes == name).sum() for name in self.names])
-        found, few = self.score("knn_accuracy", value), self.names[sizes <= NEIGHBOURS]
+        figure, few = self.score("knn_accuracy", value), self.names[sizes <= NEIGHBOURS]
         outvoted = np.isin(self.classes, few).mean() > 0.5 if value is None else value in few
         if outvoted:
             some = ", ".join(str(name) for name in few[:5]) + ", ..." * (len(few) > 5)
@@ -160,7 +160,7 @@ class Images:
                 " or fewer: their neighbours are of other classes for want of images, so generate"
                 f" {NEIGHBOURS + 1} or more a class"
             )
-        return found
+        return figure
 
     def _means_of_scores(self, probes: bool) -> dict[str, list[Interval]]:
         """By key: the figure of all images, then of each class."""
@@ -185,25 +185,25 @@ class Images:
         freedom = TRAINED_FREEDOM if probes else FREEDOM
         dealt = Parts.of(self.classes, seed=self.seed, freedom=freedom)
         parts = dealt.values(of_part).reshape(*dealt.shape, len(whole), count + 1)
-        found: dict[str, list[Interval]] = {}
+        figures: dict[str, list[Interval]] = {}
         for at, (key, score) in enumerate(whole.items()):
             means, finer = _means(score, coded, count), None
             single = _means(np.square(score - means[1:][coded]), coded, count)
             if key == "other_class_distance":
                 finer = dealt.halved(self.classes, seed=self.seed).values(of_distance)
-            found[key] = [
-                estimate_or_value(
+            figures[key] = []
+            for place, n in enumerate([len(self.rows), *sizes.tolist()]):
+                figure = partial(
+                    estimate,
                     float(means[place]),
                     parts[:, :, at, place],
                     n,
-                    f"{n} images are too few for an interval of this figure: generate more a class",
                     scale=_SCALES.get(key, "plain"),
                     finer=None if finer is None else finer[:, :, place],
                     single=single[place] if probes else 0.0,
                 )
-                for place, n in enumerate([len(self.rows), *sizes.tolist()])
-            ]
-        return found
+                figures[key].append(or_value(figure, float(means[place]), n))
+        return figures
 
 
 _SCALES: dict[str, Scale] = {"knn_accuracy": "share", "probe_accuracy": "share"}

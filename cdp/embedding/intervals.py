@@ -13,7 +13,7 @@ Ch. 2.) Figures that are smooth in sums over images leave groups of images out i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -101,7 +101,7 @@ def estimate(
         moves = moves * count ** ((1 - min(max(rate, LEAST_RATE), 1.0)) / 2)
     if 0 < (variance := _squares(moves.ravel())) < single / n:
         moves = moves * math.sqrt(single / n / variance)
-    found = Estimate(
+    estimated = Estimate(
         float(value),
         float(value),
         float(value),
@@ -113,26 +113,17 @@ def estimate(
         times * (count - 1),
         extra,
     )
-    return at_level(found, level)
+    return at_level(estimated, level)
 
 
-def estimate_or_value(
-    value: float,
-    parts: np.ndarray,
-    n: int,
-    note: str,
-    *,
-    scale: Scale = "plain",
-    finer: np.ndarray | None = None,
-    single: float = 0.0,
-    level: float = 0.95,
+def or_value(
+    make: Callable[[], Estimate], value: float, n: int, *, level: float = 0.95
 ) -> Estimate:
-    """``estimate``, or the value without an interval, and with ``note``, where the figure does not
-    exist in some part."""
+    """What ``made`` gives; the value without an interval, and why, where it is undefined."""
     try:
-        return estimate(value, parts, n, scale=scale, finer=finer, single=single, level=level)
-    except UndefinedError:
-        return without_interval(value, n, note, level=level)
+        return make()
+    except UndefinedError as error:
+        return without_interval(value, n, str(error), level=level)
 
 
 def jackknife(
@@ -183,23 +174,27 @@ def without_interval(value: float, n: int, note: str, *, level: float = 0.95) ->
     return Estimate(float(value), -math.inf, math.inf, n, level, note=note)
 
 
-def at_level(one: Estimate, level: float) -> Estimate:
+def at_level(figure: Estimate, level: float) -> Estimate:
     """The same figure with its interval at another level."""
     quantile_of(level)
-    if one.note or one.error < 1e-12 * max(abs(one.value), 1e-300):
-        return replace(one, low=-math.inf, high=math.inf, level=level, note=one.note or SAME)
-    reach = _t_quantile(level, one.freedom)
-    if one.scale == "share" and 0 <= one.value <= 1:
-        answers = one.value * (1 - one.value) / one.error**2 if 0 < one.value < 1 else one.n
-        low, high = wilson_bounds(one.value, answers, reach)
+    if figure.note or figure.error < 1e-12 * max(abs(figure.value), 1e-300):
+        return replace(figure, low=-math.inf, high=math.inf, level=level, note=figure.note or SAME)
+    reach = _t_quantile(level, figure.freedom)
+    if figure.scale == "share" and 0 <= figure.value <= 1:
+        answers = (
+            figure.value * (1 - figure.value) / figure.error**2
+            if 0 < figure.value < 1
+            else figure.n
+        )
+        low, high = wilson_bounds(figure.value, answers, reach)
     elif (
-        one.scale == "ratio" and one.value > 4 * one.error
+        figure.scale == "ratio" and figure.value > 4 * figure.error
     ):  # about 0, where logarithms end, evenly as well
-        factor = math.exp(min(reach * one.error / one.value, 700.0))
-        low, high = one.value / factor, one.value * factor
+        factor = math.exp(min(reach * figure.error / figure.value, 700.0))
+        low, high = figure.value / factor, figure.value * factor
     else:
-        low, high = one.value - reach * one.error, one.value + reach * one.error
-    return replace(one, low=low, high=high, level=level)
+        low, high = figure.value - reach * figure.error, figure.value + reach * figure.error
+    return replace(figure, low=low, high=high, level=level)
 
 
 def difference(first: Interval, second: Interval, *, level: float | None = None) -> Interval:
@@ -235,14 +230,16 @@ def difference(first: Interval, second: Interval, *, level: float | None = None)
     if first.note or second.note:
         return without_interval(value, n, _no_difference(first.note, second.note), level=level)
     moves, freedom = _apart(first, second)
-    found = at_level(
+    change = at_level(
         Estimate(
             value, value, value, n, level, "", "plain", moves, freedom, first.extra + second.extra
         ),
         level,
     )
-    shares = first.scale == second.scale == "share" and not found.note
-    return replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0)) if shares else found
+    shares = first.scale == second.scale == "share" and not change.note
+    return (
+        replace(change, low=max(change.low, -1.0), high=min(change.high, 1.0)) if shares else change
+    )
 
 
 def log_ratio(first: Interval, second: Interval, *, level: float | None = None) -> Interval | None:
@@ -310,7 +307,7 @@ def _apart(first: Estimate, second: Estimate) -> tuple[tuple[float, ...], float]
     """Moves and degrees of freedom of a difference (Satterthwaite 1946 where the variances add)."""
     if len(first.moves) == len(second.moves) and first.freedom == second.freedom:
         return tuple(a - b for a, b in zip(first.moves, second.moves, strict=True)), first.freedom
-    variances = [(_squares(one.moves), one.freedom) for one in (first, second)]
+    variances = [(_squares(figure.moves), figure.freedom) for figure in (first, second)]
     weighed = sum(variance**2 / freedom for variance, freedom in variances)
     freedom = sum(variance for variance, _ in variances) ** 2 / weighed if weighed > 0 else math.inf
     return (*first.moves, *(-b for b in second.moves)), freedom
@@ -325,22 +322,22 @@ def _no_difference(first: str, second: str) -> str:
     return f"the first has none: {first}; nor has the second: {second}"
 
 
-def _logarithm(one: Interval) -> Interval:
+def _logarithm(figure: Interval) -> Interval:
     value, low, high = (
         math.log(bound) if bound < math.inf else math.inf
-        for bound in (one.value, one.low, one.high)
+        for bound in (figure.value, figure.low, figure.high)
     )
-    if not isinstance(one, Estimate):
-        return Interval(value, low, high, one.n, one.level)
-    moves = tuple(move / one.value for move in one.moves)
+    if not isinstance(figure, Estimate):
+        return Interval(value, low, high, figure.n, figure.level)
+    moves = tuple(move / figure.value for move in figure.moves)
     return replace(
-        one,
+        figure,
         value=value,
         low=low,
         high=high,
         scale="plain",
         moves=moves,
-        extra=one.extra / one.value**2,
+        extra=figure.extra / figure.value**2,
     )
 
 

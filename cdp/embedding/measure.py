@@ -184,10 +184,10 @@ def _nearest(images: Images, value: int | None) -> Interval:
     part.against  # noqa: B018 raises where a class has too few images
     labels = part.classes if part.labelled else None
     baseline = None if images.real is None else images.real.baseline
-    found = arm_report(Arm(part.rows), labels, baseline, seed=part.seed).nearest
-    if found is None:
+    ratio = arm_report(Arm(part.rows), labels, baseline, seed=part.seed).nearest
+    if ratio is None:
         raise UndefinedError("the distance to real training images is undefined for this set")
-    return found
+    return ratio
 
 
 METRICS: dict[str, SetMetric] = {

@@ -77,7 +77,7 @@ def fidelity(
             ]
         )
     few = min(len(rows), len(others))
-    found: dict[str, Interval] = {}
+    figures: dict[str, Interval] = {}
     for at, (name, value) in enumerate(whole.items()):
         n = len(rows if name in ("recall", "coverage") else others)
         why = note
@@ -87,12 +87,12 @@ def fidelity(
                 f" varies more than parts of them say: measure {FEWEST_RECALLED} or more of each side"
             )
         scale: Scale = "ratio" if name == "density" else "share"
-        found[name] = (
+        figures[name] = (
             without_interval(value, n, why, level=level)
             if why
             else estimate(value, values[:, :, at], n, scale=scale, level=level)
         )
-    return found
+    return figures
 
 
 def _fidelity(
@@ -115,12 +115,12 @@ def _fidelity(
         if wide is not None and few is not None:
             crowd[part] = (block <= radii[few]).sum(axis=1)
             hit |= (block <= radii[wide]).any(axis=0)
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     if near is not None:
-        found |= {"precision": float(inside.mean()), "recall": float(covered.mean())}
+        figures |= {"precision": float(inside.mean()), "recall": float(covered.mean())}
     if few is not None:
-        found |= {"density": float(crowd.mean()) / few, "coverage": float(hit.mean())}
-    return found
+        figures |= {"density": float(crowd.mean()) / few, "coverage": float(hit.mean())}
+    return figures
 
 
 def _quick(rows: Floats, others: Floats) -> tuple[np.ndarray, np.ndarray]:
@@ -237,8 +237,8 @@ class _Classes:
         """block: (b, n) squared distances, overwritten -> (b,) the nearest image of another
         class."""
         for value in np.unique(self.of[part]):
-            mine = slice(self.stops[value] - self.sizes[value], self.stops[value])
-            block[self.of[part] == value, mine] = np.inf
+            own_class = slice(self.stops[value] - self.sizes[value], self.stops[value])
+            block[self.of[part] == value, own_class] = np.inf
         return np.asarray(block.argmin(axis=1))
 
 

@@ -95,13 +95,13 @@ def project_umap(
     }
     with _ONE_AT_A_TIME:
         make = _by_cuml if _umap_package() == "cuml" else _by_umap_learn
-        made = [np.asarray(part, np.float32) for part in make(first, rest, metric, settings)]
-    if not all(np.isfinite(part).all() for part in made):
+        maps = [np.asarray(part, np.float32) for part in make(first, rest, metric, settings)]
+    if not all(np.isfinite(part).all() for part in maps):
         raise UndefinedError(
             f"UMAP found no place for some images under the metric {metric}: choose another metric,"
             " or PCA"
         )
-    return made
+    return maps
 
 
 def warm() -> None:
@@ -154,14 +154,14 @@ def disparity(first: np.ndarray, second: np.ndarray) -> float:
             f"maps of shapes {np.shape(first)} and {np.shape(second)} do not pair: pass two maps of"
             " the same images"
         )
-    one, other = feature_rows("first", first), feature_rows("second", second)
-    if not (np.ptp(one, axis=0).any() and np.ptp(other, axis=0).any()):
+    base, other = feature_rows("first", first), feature_rows("second", second)
+    if not (np.ptp(base, axis=0).any() and np.ptp(other, axis=0).any()):
         raise UndefinedError(
             "a map that is a single point has no shape to compare: choose other features"
         )
     from scipy.spatial import procrustes
 
-    return float(procrustes(one, other)[2])
+    return float(procrustes(base, other)[2])
 
 
 def poor(quality: MapQuality) -> bool:
@@ -184,12 +184,12 @@ def trust_sentence(method: str, quality: MapQuality) -> str:
         )
     else:
         verdict = "Neighbourhoods on this map are those of the feature space"
-    told = (
+    sentence = (
         f"{verdict} (trustworthiness {quality.trustworthiness:.3f}, {quality.neighbors} neighbours,"
         f" n = {quality.n:,})."
     )
     if quality.disparity is None:
-        return told
+        return sentence
     moved = (
         f"after the best fit a point lies typically {share_text(math.sqrt(quality.disparity), 0)} of the map's"
         " radius elsewhere"
@@ -214,7 +214,7 @@ def trust_sentence(method: str, quality: MapQuality) -> str:
             if method == "umap"
             else ""
         )
-    return f"{told} {agree} (Procrustes disparity {quality.disparity:.3f}).{far}"
+    return f"{sentence} {agree} (Procrustes disparity {quality.disparity:.3f}).{far}"
 
 
 def _rows(

@@ -46,10 +46,15 @@ _LEFTOVER = 86_400
 T = TypeVar("T")
 S = TypeVar("S")
 Report = Callable[[float, str], None]
+"""How whoever waits is told where work stands: the share done in [0, 1], and what comes next."""
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 logger = logging.getLogger(__name__)
 _unseen = math.inf  # bytes that this process has kept since it last looked at the whole cache
+
+
+def ignore(share: float, words: str) -> None:
+    """Nobody waits."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Cached(Generic[T]):
     make: Callable[[Report], T]
     keep: Callable[[T], None]
 
-    def get(self, report: Report = lambda share, words: None) -> T:
+    def get(self, report: Report = ignore) -> T:
         """From the cache, else computed now and kept."""
         result = self.known()
         if result is None:

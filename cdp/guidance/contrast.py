@@ -264,8 +264,8 @@ def masks(labels: Tensor, attract: list[Keys], repel: list[Keys]) -> tuple[Tenso
         usable = torch.ones_like(same)
         if keys.self_view:
             usable.fill_diagonal_(False)
-        positive.append(same & usable & any(keys is one for one in attract))
-        negative.append(~same & any(keys is one for one in repel))
+        positive.append(same & usable & any(keys is member for member in attract))
+        negative.append(~same & any(keys is member for member in repel))
     pulls, pushes = torch.cat(positive, 1), torch.cat(negative, 1)
     if not bool(pulls.any()):
         raise InputError(

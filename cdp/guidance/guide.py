@@ -79,10 +79,10 @@ def relative(gradient: Gradient, strength: Strength) -> Guide:
     """Rescale per image so that |delta| = strength * |predicted noise|."""
 
     def guide(state: NoiseState) -> Nudge | None:
-        found = gradient(state)
-        if found is None:
+        descent = gradient(state)
+        if descent is None:
             return None
-        g, loss, _ = found
+        g, loss, _ = descent
         asked = strength(state.t_fraction, state.alpha_bar)
         length, noise = norms(g), norms(state.eps)
         # An image whose loss is flat has no direction to go: leave it where it is.
@@ -100,10 +100,10 @@ def raw(gradient: Gradient, weight: Strength) -> Guide:
     batch size and temperature."""
 
     def guide(state: NoiseState) -> Nudge | None:
-        found = gradient(state)
-        if found is None:
+        descent = gradient(state)
+        if descent is None:
             return None
-        g, loss, rows = found
+        g, loss, rows = descent
         delta = g * (weight(state.t_fraction, state.alpha_bar) / rows)
         return Nudge(delta, loss, norms(delta) / norms(state.eps), math.nan)
 

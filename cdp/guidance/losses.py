@@ -156,11 +156,11 @@ def fisher(query: Tensor, labels: Tensor, prototypes: Tensor, classes: Tensor) -
     mean_c |q - m_c|^2``; 0 at the own mean, 1 where all are equally far. Our own form, for
     comparison.
     """
-    mine = _membership(query, labels, prototypes, classes)
+    own_class = _membership(query, labels, prototypes, classes)
     squared = (query[:, None, :] - prototypes[None, :, :]).square().sum(dim=2)
     # The floor only matters where query and all prototypes coincide; there the value and gradient
     # are 0.
-    return torch.where(mine, squared, 0.0).sum(dim=1) / squared.mean(dim=1).clamp_min(
+    return torch.where(own_class, squared, 0.0).sum(dim=1) / squared.mean(dim=1).clamp_min(
         torch.finfo(query.dtype).eps
     )
 
@@ -233,20 +233,20 @@ def _membership(query: Tensor, labels: Tensor, prototypes: Tensor, classes: Tens
 
 def _one_hot(labels: Tensor, count: int, classes: Tensor) -> Tensor:
     _require_labels("labels", labels, count)
-    mine = labels[:, None] == classes[None, :]
-    lost = (mine.sum(dim=1) != 1).nonzero().flatten().tolist()
+    own_class = labels[:, None] == classes[None, :]
+    lost = (own_class.sum(dim=1) != 1).nonzero().flatten().tolist()
     if lost:
         raise InputError(
             f"label {int(labels[lost[0]])} is not one of the {len(classes)} classes: use each class"
             " exactly once"
         )
-    return mine
+    return own_class
 
 
-def _split(scores: Tensor, mine: Tensor) -> tuple[Tensor, Tensor]:
-    """scores, mine: (B, K) -> the score of the own class (B,), and all of them (B, K) with that one
+def _split(scores: Tensor, own_class: Tensor) -> tuple[Tensor, Tensor]:
+    """scores, own_class: (B, K) -> the score of the own class (B,), and all of them (B, K) with that one
     at -inf."""
-    return torch.where(mine, scores, 0.0).sum(dim=1), scores.masked_fill(mine, -torch.inf)
+    return torch.where(own_class, scores, 0.0).sum(dim=1), scores.masked_fill(own_class, -torch.inf)
 
 
 def _require_rows(name: str, value: Tensor, like: Tensor | None = None) -> None:

@@ -1,23 +1,25 @@
-"""Sample sets on one map: drawn, seen by an encoder, projected, and kept under CDP_HOME/cache. What
-is known needs no torch."""
+"""Sample sets on one map: drawn, seen by an encoder, projected, scored, and one image of it in detail; kept
+under CDP_HOME/cache. What is known needs no torch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from cdp.config.explore import PIXELS, ExploreConfig
+from cdp.config.explore import PIXELS, ExploreConfig, pca_of
 from cdp.embedding.projection import disparity, library, project_pca, project_umap, trustworthiness
-from cdp.errors import InputError
+from cdp.errors import InputError, MissingError
 from cdp.files import cache
-from cdp.files.cache import Cached
-from cdp.tasks.features import features, identity
+from cdp.files.cache import Cached, Report, ignore
+from cdp.tasks.features import encoder_labelling, features, identity
+from cdp.tasks.scoring import SCORES, Scores, scores_of
 from cdp.tasks.sources import (
+    COMMON_ROWS,
     Source,
     dataset_of,
     numbered_alike,
@@ -25,8 +27,8 @@ from cdp.tasks.sources import (
     real_images,
     require_alike,
 )
-from cdp.tasks.watching import Report, ignore
 from cdp.values.types import NO_LABEL, Embedding, MapQuality
+from cdp.work.session import Session
 
 KIND = "projections"
 REAL = 5000
@@ -114,17 +116,17 @@ def point_images(embedding: Embedding, index: Sequence[int] | np.ndarray) -> np.
     opened = {number: open_source(embedding.names[number]) for number in np.unique(which)} or {
         0: open_source(embedding.names[0])
     }
-    found = np.empty((len(chosen), *next(iter(opened.values())).image.shape[1:]), np.uint8)
+    images = np.empty((len(chosen), *next(iter(opened.values())).image.shape[1:]), np.uint8)
     for number, source in opened.items():
-        mine = which == number
-        if mine.any() and (
-            row[mine].max() >= len(source) or source.image.shape[1:] != found.shape[1:]
+        members = which == number
+        if members.any() and (
+            row[members].max() >= len(source) or source.image.shape[1:] != images.shape[1:]
         ):
             raise InputError(
                 f"{source.name} is no longer the set that is on the map: make the map again"
             )
-        found[mine] = source.image[row[mine]]
-    return found
+        images[members] = source.image[row[members]]
+    return images
 
 
 @dataclass(frozen=True)
@@ -219,11 +221,11 @@ def _draw(config: ExploreConfig) -> _Drawn:
 def shares(sizes: Sequence[int], total: int) -> list[int]:
     """``total`` in equal parts, but of no set more than it has: what a small one leaves over goes
     to the others."""
-    found, left = [0] * len(sizes), total
+    counts, left = [0] * len(sizes), total
     for place, number in enumerate(sorted(range(len(sizes)), key=lambda number: sizes[number])):
-        found[number] = min(sizes[number], left // (len(sizes) - place))
-        left -= found[number]
-    return found
+        counts[number] = min(sizes[number], left // (len(sizes) - place))
+        left -= counts[number]
+    return counts
 
 
 def _project(drawn: _Drawn, report: Report) -> np.ndarray:
@@ -241,9 +243,9 @@ def _project(drawn: _Drawn, report: Report) -> np.ndarray:
     report(0.5, f"{config.method.upper()} of {sum(map(len, seen)):,} points")
     given = [np.concatenate(seen)] if drawn.real is None else seen
     if config.method == "pca":
-        made = project_pca(*given, dims=config.dims)
+        coordinates = project_pca(*given, dims=config.dims)
     else:
-        made = project_umap(
+        coordinates = project_umap(
             *given,
             dims=config.dims,
             neighbors=config.neighbors,
@@ -251,4 +253,191 @@ def _project(drawn: _Drawn, report: Report) -> np.ndarray:
             metric=config.metric,
             seed=config.seed,
         )
-    return made[0] if drawn.real is None else np.concatenate(made[1:])
+    return coordinates[0] if drawn.real is None else np.concatenate(coordinates[1:])
+
+
+@dataclass(frozen=True)
+class PointScores:
+    """values: (n,) float64 by key of ``scoring.SCORES``, NaN for points of a set that has no such
+    score; titles: with units; undefined: why a score is missing, by title."""
+
+    values: Mapping[str, np.ndarray]
+    titles: Mapping[str, str]
+    undefined: Mapping[str, str]
+
+
+def map_scores(config: ExploreConfig, embedding: Embedding) -> Cached[PointScores]:
+    """Every score of every point."""
+    parts = [
+        scores_of(source, rows, config.encoder, dataset, tuple(SCORES))
+        for source, rows, dataset in _parts(config, embedding)
+    ]
+
+    def known() -> PointScores | None:
+        scores = [score for part in parts if (score := part.known()) is not None]
+        return _joined(embedding, scores) if len(scores) == len(parts) else None
+
+    def make(report: Report) -> PointScores:
+        return _joined(embedding, [part.get() for part in parts])
+
+    return Cached(cache.digest(*[part.key for part in parts]), known, make, lambda scores: None)
+
+
+def score(config: ExploreConfig, session: Session) -> PointScores:
+    """Every score of every point, computed where it is not known yet. Every map of these points has
+    the same."""
+    plain = pca_of(config)
+    return map_scores(plain, embed(plain, session.share)).get()
+
+
+def _parts(config: ExploreConfig, embedding: Embedding) -> list[tuple[Source, np.ndarray, str]]:
+    """Each set with its rows on the map."""
+    sources = [open_source(name) for name in config.sets]
+    dataset = dataset_of(sources, config.dataset, encoder=config.encoder)
+    return [
+        (source, embedding.row[embedding.which == number], dataset)
+        for number, source in enumerate(sources)
+    ]
+
+
+def _joined(embedding: Embedding, scores: list[Scores]) -> PointScores:
+    values, titles, undefined = {}, {}, {}
+    for key, info in SCORES.items():
+        title = f"{info.title} [{info.unit}]" if info.unit else info.title
+        if any(key in part.values for part in scores):
+            values[key] = np.concatenate(
+                [
+                    part.values.get(key, np.full(int((embedding.which == number).sum()), np.nan))
+                    for number, part in enumerate(scores)
+                ]
+            )
+            titles[key] = title
+        reasons = [part.undefined[key] for part in scores if key in part.undefined]
+        if reasons:
+            undefined[info.title] = reasons[0]
+    return PointScores(values, titles, undefined)
+
+
+NEIGHBOURS = 5
+TRAINING = COMMON_ROWS
+"""Real training images to look for neighbours among: those that the scores look among."""
+
+
+@dataclass(frozen=True)
+class Closeup:
+    """Of point ``point``. own: rows of its set, nearest first, among the images on the map;
+    training: rows of ``real_images(dataset, "train", TRAINING)``; distances in the encoder's
+    features beside them. saliency: (H, W) in [-1, 1], the gradient of the cross-entropy of the
+    image's label, summed over channels and scaled to its largest value: an l_inf attack brightens
+    where it is above 0 and darkens where below; None where ``missing`` says why.
+    """
+
+    point: int
+    own: tuple[int, ...]
+    own_distance: tuple[float, ...]
+    training: tuple[int, ...]
+    training_distance: tuple[float, ...]
+    saliency: np.ndarray | None
+    missing: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready; the inverse of ``from_json``."""
+        return asdict(self) | {
+            "saliency": None if self.saliency is None else np.round(self.saliency, 4).tolist()
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Closeup:
+        """What ``to_json`` gave."""
+        saliency = data["saliency"]
+        lists = {
+            name: tuple(data[name])
+            for name in ("own", "own_distance", "training", "training_distance")
+        }
+        return cls(
+            point=data["point"],
+            missing=data["missing"],
+            saliency=None if saliency is None else np.asarray(saliency, np.float32),
+            **lists,
+        )
+
+
+def closeup(config: ExploreConfig, point: int) -> Closeup:
+    """Raises InputError for a map that was not drawn yet, or a point that is not on it."""
+    embedding = map_of(config).known()
+    if embedding is None:
+        raise InputError("this map is not drawn yet: draw it, then choose a point")
+    if not 0 <= point < len(embedding):
+        raise InputError(f"point {point} is not on the map: choose 0 to {len(embedding) - 1}")
+    sources = [open_source(name) for name in config.sets]
+    source, dataset = (
+        sources[embedding.which[point]],
+        dataset_of(sources, config.dataset, encoder=config.encoder),
+    )
+    rows = _rows_of(embedding, int(embedding.which[point]))
+    seen = features(config.encoder, dataset, source.image[rows])
+    at = int(np.flatnonzero(rows == embedding.row[point])[0])
+    own, own_distance = _nearest(seen[at], np.delete(seen, at, axis=0))
+    try:
+        train = features(config.encoder, dataset, real_images(dataset, "train", TRAINING)[0])
+        training, training_distance = _nearest(seen[at], train)
+    except MissingError:
+        training, training_distance = (), ()
+    saliency, missing = _saliency(
+        config.encoder,
+        dataset,
+        source.image[embedding.row[point]],
+        embedding.class_names,
+        int(embedding.label[point]),
+    )
+    return Closeup(
+        point,
+        tuple(int(np.delete(rows, at)[i]) for i in own),
+        own_distance,
+        training,
+        training_distance,
+        saliency,
+        missing,
+    )
+
+
+def _rows_of(embedding: Embedding, which: int) -> np.ndarray:
+    return embedding.row[embedding.which == which]
+
+
+def _nearest(row: np.ndarray, others: np.ndarray) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Positions and distances of the nearest rows, nearest first."""
+    distance = np.linalg.norm(others.astype(np.float64) - row, axis=1)
+    order = np.argsort(distance, kind="stable")[:NEIGHBOURS]
+    return tuple(int(i) for i in order), tuple(float(distance[i]) for i in order)
+
+
+def _saliency(
+    encoder: str, dataset: str, image: np.ndarray, names: tuple[str, ...], label: int
+) -> tuple[np.ndarray | None, str]:
+    if encoder == PIXELS:
+        return None, "pixels classify nothing, so no attack follows from them: choose an encoder"
+    if label == NO_LABEL:
+        return (
+            None,
+            (
+                "this image has no label that an attack could lead away from: give its set labels"
+                " in the gallery"
+            ),
+        )
+    import torch
+    import torch.nn.functional as F
+
+    from cdp.tasks.loaded import encoder_on_device, to_tensor
+
+    # The map numbers classes in its own way; the encoder's number is that of the same name.
+    known = encoder_labelling(encoder, dataset)
+    classes = names if known.nameless and len(names) == len(known.classes) else known.classes
+    if names[label] not in classes:
+        return None, f"the encoder does not know the class {names[label][:60]!r} of this image"
+    net, own = encoder_on_device(encoder, dataset).net, classes.index(names[label])
+    x = to_tensor(image[None]).to(next(net.parameters()).device).requires_grad_(True)
+    loss = F.cross_entropy(net(x), torch.tensor([own], device=x.device))
+    gradient = torch.autograd.grad(loss, x)[0][0].sum(0)
+    largest = gradient.abs().max()
+    return (gradient / largest if largest > 0 else gradient).cpu().numpy(), ""

@@ -23,7 +23,7 @@ LEVEL = 0.95
 
 def claimed() -> dict[str, Claim]:
     """How a change of each figure is put that anything is ever claimed of."""
-    return {key: one.claim for key, one in METRICS.items() if one.claim is not None}
+    return {key: metric.claim for key, metric in METRICS.items() if metric.claim is not None}
 
 
 COLLAPSE = (
@@ -47,14 +47,14 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
     first, second = compared.first, compared.second
     if reason := too_few(compared):
         return [reason]
-    found = _family([compared, *beside])
+    families = _family([compared, *beside])
     groups = [
-        {key: change for key, change in found[0].items() if METRICS[key].group == name}
+        {key: change for key, change in families[0].items() if METRICS[key].group == name}
         for name in ("separability", "fidelity", "distance")
     ]
     separability, fidelity, others = groups
-    tried = sum(change.p is not None for each in found for change in each.values())
-    if not found[0]:
+    tried = sum(change.p is not None for each in families for change in each.values())
+    if not families[0]:
         return ["The two sets have no figure in common to compare.", *_unlike(first, second)]
     if _same(first, second):
         return [
@@ -66,11 +66,11 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
         f"corrected together for the {tried} figures that were tried (Holm,"
         f" {100 * (1 - LEVEL):.0f} %)"
     )
-    if all(change.sign == 0 for change in found[0].values()):
-        untried = _untried(found[0])
+    if all(change.sign == 0 for change in families[0].values()):
+        untried = _untried(families[0])
         clear = (
             []
-            if all(change.p is None for change in found[0].values())
+            if all(change.p is None for change in families[0].values())
             else [f"no change is clear, {together}"]
         )
         alone = (
@@ -103,7 +103,7 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
 
 
 def comparisons_json(
-    found: Sequence[Measured], compared: Sequence[Comparison], *, encoder: str
+    sets: Sequence[Measured], compared: Sequence[Comparison], *, encoder: str
 ) -> dict[str, Any]:
     """Sets, and the first minus each of the others: what ``python -m cdp measure --json`` prints.
 
@@ -113,20 +113,22 @@ def comparisons_json(
     family = _family(compared)
     return {
         "encoder": encoder,
-        "sets": [set_json(one) for one in found],
+        "sets": [set_json(item) for item in sets],
         "differences": [
             {
-                "first": one.first.name,
-                "second": one.second.name,
-                "images": one.n,
-                "figures": figures_json(changes(one)),
+                "first": item.first.name,
+                "second": item.second.name,
+                "images": item.n,
+                "figures": figures_json(changes(item)),
                 "corrected": {key: change.p for key, change in found_of.items()},
                 "claims": (
-                    [] if too_few(one) else [key for key, change in found_of.items() if change.sign]
+                    []
+                    if too_few(item)
+                    else [key for key, change in found_of.items() if change.sign]
                 ),
-                "sentences": sentences(one, [other for other in compared if other is not one]),
+                "sentences": sentences(item, [other for other in compared if other is not item]),
             }
-            for one, found_of in zip(compared, family, strict=True)
+            for item, found_of in zip(compared, family, strict=True)
         ],
     }
 
@@ -169,17 +171,21 @@ class _Change:
 def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
     """Every figure of every comparison, corrected together."""
     tried = [
-        (place, key, words, *_measured_change(words, one, key))
-        for place, one in enumerate(compared)
+        (place, key, words, *_measured_change(words, pair, key))
+        for place, pair in enumerate(compared)
         for key, words in claimed().items()
-        if key in one.first.result.figures and key in one.second.result.figures and not too_few(one)
-        if METRICS[key].group != "separability" or not _unlike(one.first, one.second)
+        if key in pair.first.result.figures
+        and key in pair.second.result.figures
+        and not too_few(pair)
+        if METRICS[key].group != "separability" or not _unlike(pair.first, pair.second)
     ]
     adjusted = holm([p for *_, p in tried])
-    found: list[dict[str, _Change]] = [{} for _ in compared]
+    families: list[dict[str, _Change]] = [{} for _ in compared]
     for (place, key, words, change, unit, _), p in zip(tried, adjusted, strict=True):
-        found[place][key] = _worded(words if unit == words.unit else Claim(words.name), change, p)
-    return found
+        families[place][key] = _worded(
+            words if unit == words.unit else Claim(words.name), change, p
+        )
+    return families
 
 
 def _measured_change(
@@ -215,18 +221,18 @@ def _worded(words: Claim, change: Interval, p: float | None) -> _Change:
 
 def too_few(compared: Comparison) -> str:
     """Why nothing is claimed; "" where something may be."""
-    for one in (compared.first, compared.second):
-        if few := {value: count for value, count in one.sizes.items() if count < LEAST_A_CLASS}:
+    for side in (compared.first, compared.second):
+        if few := {value: count for value, count in side.sizes.items() if count < LEAST_A_CLASS}:
             value, count = min(few.items(), key=lambda item: item[1])
             images = "1 image" if count == 1 else f"{count} images"
             return (
-                f"Nothing is claimed from {FEW}: {one.name} has {images}"
-                f"{'' if value == UNLABELLED else f' of {one.class_name(value)}'} to"
+                f"Nothing is claimed from {FEW}: {side.name} has {images}"
+                f"{'' if value == UNLABELLED else f' of {side.class_name(value)}'} to"
                 " compare, so generate more."
             )
     if not compared.equal:
         counts = " and ".join(
-            f"{one.result.n:,} of {one.name}" for one in (compared.first, compared.second)
+            f"{side.result.n:,} of {side.name}" for side in (compared.first, compared.second)
         )
         return (
             f"Nothing is claimed from {counts}: many figures move with the number of images alone,"
@@ -240,13 +246,15 @@ def _unlike(first: Measured, second: Measured) -> list[str]:
     the same."""
     if first.named_sizes.keys() == second.named_sizes.keys():
         return []
-    for one in (first, second):
-        if UNLABELLED in one.sizes:
-            return [f"How far classes are apart is not compared, because {one.name} has no labels."]
+    for side in (first, second):
+        if UNLABELLED in side.sizes:
+            return [
+                f"How far classes are apart is not compared, because {side.name} has no labels."
+            ]
     alone = [
-        f"{joined(missing[:5])} only in {one.name}"
-        for one, other in ((first, second), (second, first))
-        if (missing := [name for name in one.named_sizes if name not in other.named_sizes])
+        f"{joined(missing[:5])} only in {side.name}"
+        for side, other in ((first, second), (second, first))
+        if (missing := [name for name in side.named_sizes if name not in other.named_sizes])
     ]
     return [
         "How far classes are apart is not compared, because these are not the same classes:"
@@ -255,18 +263,18 @@ def _unlike(first: Measured, second: Measured) -> list[str]:
 
 
 def _same(first: Measured, second: Measured) -> bool:
-    mine, theirs = first.result.figures, second.result.figures
-    return set(mine) == set(theirs) and all(
-        figure.value == theirs[key].value for key, figure in mine.items()
+    ours, theirs = first.result.figures, second.result.figures
+    return set(ours) == set(theirs) and all(
+        figure.value == theirs[key].value for key, figure in ours.items()
     )
 
 
-def _told(found: Mapping[str, _Change], what: str) -> str:
+def _told(group: Mapping[str, _Change], what: str) -> str:
     """Claims, then the names of the figures that were tried in vain, and last of those that were
     not tried."""
-    claims = [change.claim for change in found.values() if change.sign]
-    silent = [change.name for change in found.values() if change.p is not None and not change.sign]
-    untried = _untried(found)
+    claims = [change.claim for change in group.values() if change.sign]
+    silent = [change.name for change in group.values() if change.p is not None and not change.sign]
+    untried = _untried(group)
     if silent:
         claims.append(
             f"no difference can be told in {joined(silent)}"
@@ -276,9 +284,9 @@ def _told(found: Mapping[str, _Change], what: str) -> str:
     return "; ".join([*claims, *([untried] if untried else [])])
 
 
-def _untried(found: Mapping[str, _Change]) -> str:
+def _untried(group: Mapping[str, _Change]) -> str:
     """That nothing is claimed of figures without an interval, by name; "" where all have one."""
-    names = [change.name for change in found.values() if change.p is None]
+    names = [change.name for change in group.values() if change.p is None]
     if not names:
         return ""
     has, them = ("has", "it") if len(names) == 1 else ("have", "them")

@@ -37,11 +37,11 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
             f"encoder: {encoder} does not fit these images ({reason}): choose an encoder of"
             " their own"
         )
-    found = encoder_on_device(encoder, dataset)
-    made = features_of(found.net, image).cpu().numpy()
+    network = encoder_on_device(encoder, dataset)
+    rows = features_of(network.net, image).cpu().numpy()
     # By the weights that were loaded: a training that goes on replaces those that were named.
-    cache.keep(KIND, cache.digest(found.sha256, image), made)
-    return made
+    cache.keep(KIND, cache.digest(network.sha256, image), rows)
+    return rows
 
 
 def encoder_labelling(encoder: str, dataset: str) -> Labelling:

@@ -23,35 +23,35 @@ def warnings(config: GenerateConfig, *, conditional: bool) -> dict[str, str]:
         return {
             "strength": "Strength 0 changes nothing: guided and unguided images will be identical."
         }
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     if conditional and not LOSSES[g.loss].knows_classes:
-        found["loss"] = (
+        sentences["loss"] = (
             "This loss does not know the classes: it also pushes images of the same class apart,"
             " which lowers how well the classes can be told apart. The class-aware losses do not."
         )
     if not conditional and LOSSES[g.loss].knows_classes:
-        found["loss"] = (
+        sentences["loss"] = (
             "This model is unconditional, so it gives this loss no class to aim for: choose InfoNCE"
             " or hard negatives."
         )
     if relative and g.strength >= STRONG and (g.noise_limit == 0 or g.window_start > HIGH_NOISE):
-        found["strength"] = (
+        sentences["strength"] = (
             "Strong guidance where images are still mostly noise destroys them: lower the"
             f" strength, start the window at {HIGH_NOISE:g} or below, and keep the noise limit on."
         )
     if g.point == "x_t" and g.encoder != "noise-aware":
-        found["point"] = (
+        sentences["point"] = (
             f"The encoder {g.encoder!r} has never seen noisy images, so its gradient at x_t means"
             " little: choose noise-aware, or x0."
         )
     if g.head:
-        found["head"] = (
+        sentences["head"] = (
             "The head learns while sampling, so an image depends on the steps and images before it"
             " in its batch."
         )
     if not relative:
-        found["raw_lambda"] = (
+        sentences["raw_lambda"] = (
             "Raw lambda means something else at every batch size and temperature: look at the ratio"
             " curve after a run."
         )
-    return found
+    return sentences

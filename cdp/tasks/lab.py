@@ -12,11 +12,10 @@ from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.files import cache
-from cdp.files.cache import Cached
+from cdp.files.cache import Cached, Report, ignore
 from cdp.models.encoders import encoder_weights
 from cdp.tasks.features import encoder_labelling
 from cdp.tasks.lab_images import load_upload
-from cdp.tasks.watching import Report, ignore
 from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
 from cdp.values.types import DatasetInfo
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from cdp.config.lab import GRID, LabConfig
 from cdp.errors import InputError
+from cdp.files.cache import Report, ignore
 from cdp.models.encoders import Encoder
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd, towards
 from cdp.tasks.loaded import encoder_on_device, to_tensor
-from cdp.tasks.watching import Report, ignore
 from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
 
 LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy, "margin": margin, "targeted": towards}

@@ -90,19 +90,19 @@ def live(
     images = guided.images(finished)
     rows = range(len(images))
     unguided = plain.images(finished) if two_arms else None
-    found = verdict(loaded.dataset, wanted_classes(config, rows, loaded), images, unguided)
+    judged = verdict(loaded.dataset, wanted_classes(config, rows, loaded), images, unguided)
     yield LiveResult(
         labels_of(config, rows, loaded),
         images,
         unguided,
-        found.guided,
-        found.unguided,
-        found.difference,
+        judged.guided,
+        judged.unguided,
+        judged.difference,
         finished == config.count,
         time.monotonic() - started,
         finished,
-        found.guided_view,
-        found.unguided_view,
+        judged.guided_view,
+        judged.unguided_view,
     )
 
 
@@ -122,9 +122,13 @@ def _frame(
     offset: int,
 ) -> Frame:
     nudge = step.nudge
-    mine = _separation(judge, guided, wanted)
+    separation = _separation(judge, guided, wanted)
     theirs = (
-        None if plain is None else mine if plain is guided else _separation(judge, plain, wanted)
+        None
+        if plain is None
+        else separation
+        if plain is guided
+        else _separation(judge, plain, wanted)
     )
     return Frame(
         i=batch * step.total + step.i,
@@ -135,7 +139,7 @@ def _frame(
         loss=None if nudge is None else float(nudge.loss.mean()),
         ratio=None if nudge is None else float(nudge.ratio.mean()),
         strength=None if nudge is None else nudge.strength,
-        separation=mine,
+        separation=separation,
         separation_unguided=theirs,
         offset=offset,
     )

@@ -143,12 +143,12 @@ def load_engine(config: GenerateConfig) -> Loaded:
     # Losses compare features, so any encoder of such images serves; a classifier's classes have to
     # be the model's.
     ours = labelling_of_card(config.model, model.card)
-    found = fit(
+    match = fit(
         labelling_of_card(guidance.encoder, encoder.card),
         ours if guidance.loss == "classifier" else ours.images,
     )
-    if found.refusal or found.mapping:
-        reason = found.refusal or "its classes are numbered otherwise"
+    if match.refusal or match.mapping:
+        reason = match.refusal or "its classes are numbered otherwise"
         raise InputError(
             f"encoder: {guidance.encoder} does not fit the model {config.model} ({reason}): choose"
             " an encoder of the model's data set"

@@ -124,21 +124,21 @@ def changes(compared: Comparison) -> dict[str, Interval]:
     return {key: difference(figure, second[key]) for key, figure in first.items() if key in second}
 
 
-def set_json(one: Measured) -> dict[str, Any]:
+def set_json(measured: Measured) -> dict[str, Any]:
     """What ``python -m cdp measure --json`` says of one set."""
     per_class = [
-        {"class": value, "name": one.class_name(value), "figures": figures_json(figures)}
-        for value, figures in one.result.per_class.items()
+        {"class": value, "name": measured.class_name(value), "figures": figures_json(figures)}
+        for value, figures in measured.result.per_class.items()
     ]
     return {
-        "name": one.name,
-        "images": one.total,
-        "measured": one.result.n,
-        "figures": figures_json(one.result.figures),
+        "name": measured.name,
+        "images": measured.total,
+        "measured": measured.result.n,
+        "figures": figures_json(measured.result.figures),
         "per_class": per_class,
-        "undefined": one.result.undefined,
-        "pairs": _pairs_json(one.pairs),
-        "note": one.note,
+        "undefined": measured.result.undefined,
+        "pairs": _pairs_json(measured.pairs),
+        "note": measured.note,
     }
 
 
@@ -167,14 +167,14 @@ def figures_json(figures: Figures) -> dict[str, dict[str, Any]]:
 def _shown(figure: Interval) -> dict[str, Any]:
     """low and high are null where the figure has no interval, and note says why."""
     low, high = figure.bounds
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "value": figure.value,
         "low": low,
         "high": high,
         "n": figure.n,
         "level": figure.level,
     }
-    return told | ({"note": figure.note} if figure.note else {})
+    return fields | ({"note": figure.note} if figure.note else {})
 
 
 def to_json(result: Measurement, pairs: Pairs | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cdp.embedding.report import real_baseline
 from cdp.embedding.rows import UndefinedError
 from cdp.errors import InputError
 from cdp.files import cache
-from cdp.files.cache import Cached
+from cdp.files.cache import Cached, Report, ignore
 from cdp.models.encoders import JUDGE
 from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
@@ -31,7 +31,6 @@ from cdp.tasks.measured import (
     to_json,
 )
 from cdp.tasks.sources import NAME_DATASET, Source, dataset_of, matched, open_source, real_images
-from cdp.tasks.watching import Report, ignore
 from cdp.values.text import counted
 
 __all__ = [
@@ -199,9 +198,9 @@ class _Task:
     @cached_property
     def key(self) -> str:
         """Equal exactly where all figures are."""
-        mine = identity(self.encoder, self.dataset, self.image)
+        own = identity(self.encoder, self.dataset, self.image)
         return cache.digest(
-            VERSION, mine, self.label, self.rows, self.seed, self.by_class, self.real_key
+            VERSION, own, self.label, self.rows, self.seed, self.by_class, self.real_key
         )
 
     @property

@@ -24,11 +24,11 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import Cancelled, InputError, MissingError
 from cdp.files import atomic
+from cdp.files.cache import Report, ignore
 from cdp.models.encoders import JUDGE, Encoder, Listed, datasets_with_encoders, list_encoders
 from cdp.statistics.shares import wilson
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import NewLabels, save_part
-from cdp.tasks.watching import Report, ignore
 from cdp.values.text import bounds_text, counted, listed, share_text
 from cdp.values.types import Interval
 
@@ -110,9 +110,9 @@ def pseudo_label(
     atomic.refuse_existing(paths.sets_dir() / valid_name(out))
     if encoder == PIXELS:
         raise InputError("encoder: pixels classify nothing: choose a classifier, such as judge")
-    made, source = open_set(name), open_source(name)
+    samples, source = open_set(name), open_source(name)
     network, classes, described = _classifier(
-        encoder or _best(made, source, dataset), source, dataset
+        encoder or _best(samples, source, dataset), source, dataset
     )
     predicted, confidence = _classify(
         network, source, lambda share: report(0.8 * share, f"labelling {source.title}"), should_stop
@@ -128,7 +128,7 @@ def pseudo_label(
     judge, agreement, not_checked = _agreement(
         network, described, classes, source, rows, predicted[rows], should_stop
     )
-    found = PseudoLabels(
+    labels = PseudoLabels(
         described,
         min_confidence,
         len(source),
@@ -138,7 +138,7 @@ def pseudo_label(
         judge,
         agreement,
         not_checked,
-        _guided(made.card, described),
+        _guided(samples.card, described),
     )
     report(0.95, f"saving {out}")
     return save_part(
@@ -147,7 +147,7 @@ def pseudo_label(
         out,
         kind="pseudo-labelled",
         told=f"labelled by {described.name} with probability {min_confidence:g} or more",
-        fields={"pseudo_labels": asdict(found)},
+        fields={"pseudo_labels": asdict(labels)},
         labels=NewLabels(predicted, classes, described.dataset),
     )
 
@@ -156,52 +156,52 @@ def pseudo_labels_of(card: Mapping[str, Any]) -> PseudoLabels | None:
     """How a set got its labels by its card; None where it did not get them so, or a stranger wrote
     what cannot be."""
     try:
-        found = _CARD.validate_python(card["pseudo_labels"])
+        stored = _CARD.validate_python(card["pseudo_labels"])
     except (KeyError, ValidationError):
         return None
-    counts = (*found.histogram, *found.balance)
+    counts = (*stored.histogram, *stored.balance)
     sound = (
-        1 <= found.kept <= found.images
-        and found.histogram
+        1 <= stored.kept <= stored.images
+        and stored.histogram
         and min(counts) >= 0
-        and 0 <= found.min_confidence <= 1
+        and 0 <= stored.min_confidence <= 1
     )
-    return found if sound and len(found.balance) == len(card["class_names"]) else None
+    return stored if sound and len(stored.balance) == len(card["class_names"]) else None
 
 
-def sentences(found: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
+def sentences(labels: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
     """What a person has to know of these labels, the most important first."""
-    share = found.share
-    who = f"{found.encoder.name} ({found.encoder.sha256[:12]})"
+    share = labels.share
+    who = f"{labels.encoder.name} ({labels.encoder.sha256[:12]})"
     said = [
-        f"{found.kept:,} of {found.images:,} images were kept ({share_text(share.value)}): {who} gives them"
-        f" a class with probability {found.min_confidence:g} or more."
+        f"{labels.kept:,} of {labels.images:,} images were kept ({share_text(share.value)}): {who} gives them"
+        f" a class with probability {labels.min_confidence:g} or more."
     ]
-    if found.agreement is not None and found.judge is not None:
-        seen = found.agreement
+    if labels.agreement is not None and labels.judge is not None:
+        seen = labels.agreement
         said.append(
-            f"{found.judge.name}, another network, gives {share_text(seen.value)} of them the same class"
+            f"{labels.judge.name}, another network, gives {share_text(seen.value)} of them the same class"
             f" (95 % interval {bounds_text(seen)}, n = {seen.n:,})."
         )
     else:
-        said.append(f"How often these labels are right is not known: {found.not_checked}.")
-    if found.guided:
+        said.append(f"How often these labels are right is not known: {labels.not_checked}.")
+    if labels.guided:
         said.append(
             "The same network guided these images, so it is surer of them than it should be: have"
             " another one label them."
         )
-    absent = [name for name, count in zip(class_names, found.balance, strict=False) if not count]
+    absent = [name for name, count in zip(class_names, labels.balance, strict=False) if not count]
     if absent:
         said.append(f"No image of {listed(absent)} was kept.")
     return said
 
 
-def histogram_rows(found: PseudoLabels) -> list[dict[str, Any]]:
+def histogram_rows(labels: PseudoLabels) -> list[dict[str, Any]]:
     """Images by confidence: from, to, images."""
-    size = len(found.histogram)
+    size = len(labels.histogram)
     return [
         {"from": at / size, "to": (at + 1) / size, "images": count}
-        for at, count in enumerate(found.histogram)
+        for at, count in enumerate(labels.histogram)
     ]
 
 
@@ -242,35 +242,35 @@ def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
     own = dataset or str(samples.card.get("dataset") or "")
     guide = _guide_of(samples.card)
 
-    def rank(one: Listed, dataset: str) -> tuple[bool, int, bool]:
+    def rank(entry: Listed, dataset: str) -> tuple[bool, int, bool]:
         return (
             dataset != own,
-            2 if one.name == guide else int(one.name == JUDGE),
-            one.card.get("kind") != "standard",
+            2 if entry.name == guide else int(entry.name == JUDGE),
+            entry.card.get("kind") != "standard",
         )
 
-    found = [
+    candidates = [
         (rank(entry, dataset), Labeller(entry.name, dataset, f"{entry.title} ({dataset})"))
         for dataset in dict.fromkeys([own, *datasets_with_encoders()])
         for entry in (list_encoders(dataset) if dataset else [])
         if not entry.problem and entry.card.get("shape") == [channels, height, width]
     ]
-    return [one for _, one in sorted(found, key=lambda ranked: ranked[0])]
+    return [one for _, one in sorted(candidates, key=lambda ranked: ranked[0])]
 
 
-def _best(made: SampleSet, source: Source, dataset: str) -> str:
+def _best(samples: SampleSet, source: Source, dataset: str) -> str:
     """The first of the labellers of its data set. Raises InputError where no data set is known, or
     it has none."""
     named = dataset_of([source], dataset, encoder="a classifier")
-    found = next((one.name for one in labellers(made, named) if one.dataset == named), None)
-    if found is None:
+    name = next((entry.name for entry in labellers(samples, named) if entry.dataset == named), None)
+    if name is None:
         height, width, channels = source.image.shape[1:]
         raise InputError(
             f"encoder: {named} has no classifier here that sees images of {width} x {height} px and"
             f" {counted(channels, 'channel')}: train one with python -m cdp"
             f" pretrain-encoder --dataset {shlex.quote(named)}, or name another data set or encoder"
         )
-    return found
+    return name
 
 
 def _classifier(
@@ -282,19 +282,19 @@ def _classifier(
 
     if dataset or not _stands_alone(encoder):
         named = dataset_of([source], dataset, encoder=encoder)
-        found = encoder_on_device(encoder, named)
+        network = encoder_on_device(encoder, named)
     else:  # a network given by its path or as a run says itself what it was trained on
-        found = encoder_on_device(encoder, "")
-        named = str(found.card.get("dataset") or "")
-    theirs = labelling_of_card(f"encoder {found.name}", found.card)
+        network = encoder_on_device(encoder, "")
+        named = str(network.card.get("dataset") or "")
+    theirs = labelling_of_card(f"encoder {network.name}", network.card)
     height, width, channels = source.image.shape[1:]
     refusal = fit(Labelling(source.name, theirs.classes, (channels, height, width)), theirs).refusal
     if refusal:
         raise InputError(
-            f"encoder: {found.name} does not see such images as those of {source.title}"
+            f"encoder: {network.name} does not see such images as those of {source.title}"
             f" ({refusal}): choose an encoder of their own data set"
         )
-    return found, theirs.classes, Network(found.name, found.sha256, named)
+    return network, theirs.classes, Network(network.name, network.sha256, named)
 
 
 def _stands_alone(encoder: str) -> bool:

@@ -114,9 +114,7 @@ TASKS: dict[str, Task[Any, Any]] = {
             cached=lazy("cdp.tasks.atlas:quality_of"),
             lane="maps",
         ),
-        _helper(
-            "scores", "Scores of each image", ExploreConfig, run=lazy("cdp.tasks.mapped:score")
-        ),
+        _helper("scores", "Scores of each image", ExploreConfig, run=lazy("cdp.tasks.atlas:score")),
         _helper(
             "measure",
             "Measuring",
@@ -127,7 +125,7 @@ TASKS: dict[str, Task[Any, Any]] = {
             "closeup",
             "Looking closer",
             questions.CloseupQuestion,
-            run=lambda config, session: fields("cdp.tasks.closeup:closeup")(config),
+            run=lambda config, session: fields("cdp.tasks.atlas:closeup")(config),
             urgent=True,
             lane="now",
             encode=lambda closeup: closeup.to_json(),
@@ -142,7 +140,7 @@ TASKS: dict[str, Task[Any, Any]] = {
             "flags",
             "Looking for copies",
             questions.FlagsQuestion,
-            run=lambda config, session: fields("cdp.tasks.nearest:flagged_in")(config),
+            run=lambda config, session: fields("cdp.tasks.scoring:flagged_in")(config),
             encode=lambda flags: flags,
         ),
         _helper(

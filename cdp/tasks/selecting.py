@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 
@@ -13,17 +13,16 @@ from cdp.config.explore import PIXELS
 from cdp.data.samples import SampleSet
 from cdp.data.sets import open_set
 from cdp.errors import InputError
+from cdp.files.cache import Report, ignore
 from cdp.models.encoders import JUDGE, TRAINED, list_encoders
 from cdp.tasks.features import weights_of
 from cdp.tasks.measured import Comparison, Measured
 from cdp.tasks.measuring import ROWS, measure_source
-from cdp.tasks.scoring import score_rows
+from cdp.tasks.scoring import criteria, score_rows
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import drop_flagged, part_of, save_part, unflagged
-from cdp.tasks.watching import Report, ignore
 from cdp.values.text import counted
 
-Criterion = Literal["separability", "confidence", "entropy", "gradient-norm", "random"]
 Order = Literal["highest", "lowest"]
 IDENTICAL = (
     "The random part, which has as many images of each class, is the very same images, so nothing"
@@ -32,21 +31,16 @@ IDENTICAL = (
 
 
 def scores(
-    samples: SampleSet, by: Criterion, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0
+    samples: SampleSet, by: str, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0
 ) -> np.ndarray:
-    """One score an image, (n,) float64.
+    """One score an image, (n,) float64: one of ``scoring.SCORES``, or uniform draws of ``seed`` for
+    "random".
 
-    separability: silhouette against class means in the encoder's features. confidence: probability
-    of the image's own label. entropy: of the predicted classes, in nats. gradient-norm: length of
-    the cross-entropy's gradient with respect to weights and biases of the encoder's last layer, |p
-    - onehot| sqrt(|features|^2 + 1) (GraNd of Paul et al. 2021, for that layer). random: uniform
-    draws of ``seed``. dataset: whose encoder; empty takes the one on the set's card.
+    dataset: whose encoder; empty takes the one on the set's card.
     Raises InputError for an encoder that does not fit the images or their classes.
     """
-    if by not in get_args(Criterion):
-        raise InputError(
-            f"by: {str(by)[:40]!r} is unknown: choose one of {', '.join(get_args(Criterion))}"
-        )
+    if by not in criteria():
+        raise InputError(f"by: {str(by)[:40]!r} is unknown: choose one of {', '.join(criteria())}")
     if by == "random":
         return np.random.default_rng(seed).random(len(samples))
     source = Source(
@@ -57,16 +51,16 @@ def scores(
         samples.class_names,
         str(samples.card.get("dataset") or ""),
     )
-    found = score_rows(
+    answers = score_rows(
         source,
         np.arange(len(source)),
         encoder,
         dataset_of([source], dataset, encoder=encoder),
         [by],
     )
-    if by in found.undefined:
-        raise InputError(found.undefined[by])
-    return found.values[by]
+    if by in answers.undefined:
+        raise InputError(answers.undefined[by])
+    return answers.values[by]
 
 
 def chosen_rows(
@@ -107,67 +101,63 @@ def chosen_rows(
     return np.sort(np.concatenate(parts))
 
 
-def select(
-    name: str,
-    out: str,
-    *,
-    by: Criterion = "separability",
-    keep: int | None = None,
-    order: Order = "highest",
-    balanced: bool = True,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    seed: int = 0,
-    drop_duplicates: bool = False,
-    drop_memorised: bool = False,
-) -> SampleSet:
-    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent,
-    criterion and seed.
+class Wish(TypedDict, total=False):
+    """What is kept of a set. by: one of ``scoring.criteria``; keep: how many images, all that are
+    left where not given; balanced: as many of every class; encoder, dataset: in whose eyes; seed:
+    of chance; drop_duplicates, drop_memorised: whether these go first."""
 
-    Duplicated and memorised images are dropped first where asked for; keep: how many of the rest,
-    all where not given.
-    """
-    if keep is None:
+    by: str
+    keep: int | None
+    order: Order
+    balanced: bool
+    encoder: str
+    dataset: str
+    seed: int
+    drop_duplicates: bool
+    drop_memorised: bool
+
+
+DEFAULT: Wish = {
+    "by": "separability",
+    "keep": None,
+    "order": "highest",
+    "balanced": True,
+    "encoder": JUDGE,
+    "dataset": "",
+    "seed": 0,
+    "drop_duplicates": False,
+    "drop_memorised": False,
+}
+
+
+def select(name: str, out: str, **wish: Unpack[Wish]) -> SampleSet:
+    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent,
+    criterion and seed."""
+    given: Wish = {**DEFAULT, **wish}
+    if given["keep"] is None:
         return drop_flagged(
             name,
             out,
-            duplicates=drop_duplicates,
-            memorised=drop_memorised,
-            encoder=encoder,
-            dataset=dataset,
+            duplicates=given["drop_duplicates"],
+            memorised=given["drop_memorised"],
+            encoder=given["encoder"],
+            dataset=given["dataset"],
         )
-    chosen = preview(
-        name,
-        by=by,
-        keep=keep,
-        order=order,
-        balanced=balanced,
-        encoder=encoder,
-        dataset=dataset,
-        seed=seed,
-        drop_duplicates=drop_duplicates,
-        drop_memorised=drop_memorised,
-    )
-    rows, score, dropped_first = chosen.rows, chosen.score, chosen.dropped_first
-    kept, dropped = score[rows], np.delete(score, rows)
+    chosen, by, order = preview(name, **given), given["by"], given["order"]
+    chosen_scores, left = chosen.score[chosen.rows], np.delete(chosen.score, chosen.rows)
     selection = {
         "by": by,
-        "keep": keep,
+        "keep": given["keep"],
         "order": order,
-        "balanced": balanced and chosen.labelled,
-        "encoder": None if by == "random" else encoder,
-        "seed": seed,
-        "mean_score_kept": float(kept.mean()),
-        "mean_score_dropped": float(dropped.mean()) if len(dropped) else None,
-    } | ({"dropped_first": dropped_first} if dropped_first else {})
-    return save_part(
-        name,
-        rows,
-        out,
-        kind="selected",
-        told=f"by {by}, {order} first",
-        fields={"selection": selection},
-    )
+        "balanced": given["balanced"] and chosen.labelled,
+        "encoder": None if by == "random" else given["encoder"],
+        "seed": given["seed"],
+        "mean_score_kept": float(chosen_scores.mean()),
+        "mean_score_dropped": float(left.mean()) if len(left) else None,
+    } | ({"dropped_first": chosen.dropped_first} if chosen.dropped_first else {})
+    how = f"by {by}, {order} first"
+    fields = {"selection": selection}
+    return save_part(name, chosen.rows, out, kind="selected", told=how, fields=fields)
 
 
 @dataclass(frozen=True)
@@ -183,34 +173,25 @@ class Preview:
     labelled: bool
 
 
-def preview(
-    name: str,
-    *,
-    by: Criterion,
-    keep: int,
-    order: Order = "highest",
-    balanced: bool = True,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    seed: int = 0,
-    drop_duplicates: bool = False,
-    drop_memorised: bool = False,
-) -> Preview:
+def preview(name: str, **wish: Unpack[Wish]) -> Preview:
     """What ``select`` keeps of set ``name``. Needs no torch where the scores are known; errors as
     there."""
-    samples = open_set(name)
-    score = scores(samples, by, encoder=encoder, dataset=dataset, seed=seed)
+    given: Wish = {**DEFAULT, **wish}
+    samples, encoder, dataset = open_set(name), given["encoder"], given["dataset"]
+    score = scores(samples, given["by"], encoder=encoder, dataset=dataset, seed=given["seed"])
     pool = np.arange(len(samples))
     dropped_first: dict[str, int] = {}
-    if drop_duplicates or drop_memorised:
+    if given["drop_duplicates"] or given["drop_memorised"]:
         pool, dropped_first = unflagged(
             open_source(name),
-            duplicates=drop_duplicates,
-            memorised=drop_memorised,
+            duplicates=given["drop_duplicates"],
+            memorised=given["drop_memorised"],
             encoder=encoder,
             dataset=dataset,
         )
     label = None if samples.label is None else samples.label[pool]
+    keep = len(pool) if given["keep"] is None else given["keep"]
+    order, balanced = given["order"], given["balanced"]
     rows = pool[chosen_rows(score[pool], label, keep, order=order, balanced=balanced)]
     return Preview(rows, pool, score, dropped_first, label is not None)
 
@@ -237,18 +218,18 @@ def random_like(label: np.ndarray | None, chosen: Preview, seed: int = 0) -> np.
     )
 
 
-def measuring_encoder(by: Criterion, encoder: str, dataset: str) -> str:
+def measuring_encoder(by: str, encoder: str, dataset: str) -> str:
     """In whose eyes a part is measured that ``encoder`` chose: the judge, else another encoder of
     the data set that is not the very same network; ``encoder`` itself where there is no other. A
     random part was chosen in nobody's eyes."""
     if by == "random" or not dataset:
         return encoder
-    mine = "" if encoder == PIXELS else weights_of(encoder, dataset)
+    own = "" if encoder == PIXELS else weights_of(encoder, dataset)
     usable = [entry.name for entry in list_encoders(dataset) if not entry.problem]
     for name in sorted(
         usable, key=lambda name: (name != JUDGE, name != "standard", name.startswith(TRAINED))
     ):
-        if weights_of(name, dataset) != mine:
+        if weights_of(name, dataset) != own:
             return name
     return encoder
 
@@ -283,41 +264,20 @@ class PreviewFigures:
 
 
 def preview_figures(
-    name: str,
-    *,
-    by: Criterion,
-    keep: int,
-    order: Order = "highest",
-    balanced: bool = True,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    seed: int = 0,
-    drop_duplicates: bool = False,
-    drop_memorised: bool = False,
-    rows: int = ROWS,
-    report: Report = ignore,
+    name: str, *, rows: int = ROWS, report: Report = ignore, **wish: Unpack[Wish]
 ) -> PreviewFigures:
     """The figures of what ``select`` would keep, beside what its size alone does, in the eyes of
     ``measuring_encoder``.
 
     rows: images of each that are measured, as ``measure_set``.
     """
-    chosen = preview(
-        name,
-        by=by,
-        keep=keep,
-        order=order,
-        balanced=balanced,
-        encoder=encoder,
-        dataset=dataset,
-        seed=seed,
-        drop_duplicates=drop_duplicates,
-        drop_memorised=drop_memorised,
-    )
+    given: Wish = {**DEFAULT, **wish}
+    chosen = preview(name, **given)
+    by, encoder, dataset, seed = (given["by"], given["encoder"], given["dataset"], given["seed"])
     source = open_source(name)
     if len(chosen.rows) == len(chosen.pool):
         raise InputError(
-            f"keep is {keep}, which is every image there is to choose from, so nothing was"
+            f"keep is {len(chosen.rows)}, which is every image there is to choose from, so nothing was"
             " selected: keep fewer to compare"
         )
     measurer = measuring_encoder(by, encoder, dataset_of([source], dataset, encoder=encoder))
@@ -327,23 +287,23 @@ def preview_figures(
         part_of(source, drawn, "random part of the same size"),
         source,
     ]
-    found = []
+    figures = []
     for number, part in enumerate(parts):
         report(number / len(parts), f"figures of {part.title}")
-        found.append(
+        figures.append(
             measure_source(
                 part, encoder=measurer, dataset=dataset, rows=rows, seed=seed, by_class=False
             )
         )
-    kept, control, parent = found
+    chosen_part, control, parent = figures
     identical = np.array_equal(drawn, chosen.rows)
     note = _note(by, encoder, measurer, source.dataset or dataset) + (
         f" {IDENTICAL}" if identical else ""
     )
-    return PreviewFigures(kept, control, parent, measurer, note, identical)
+    return PreviewFigures(chosen_part, control, parent, measurer, note, identical)
 
 
-def _note(by: Criterion, encoder: str, measurer: str, dataset: str) -> str:
+def _note(by: str, encoder: str, measurer: str, dataset: str) -> str:
     if by == "random":
         return f"Chosen at random, and measured in the eyes of {measurer}."
     if measurer != encoder:

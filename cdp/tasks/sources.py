@@ -94,12 +94,12 @@ def open_source(name: str) -> Source:
             split,
             real.note,
         )
-    made = open_set(name)
+    samples = open_set(name)
     title = name.rstrip("/").rpartition("/")[2]
-    dataset, split = str(made.card.get("dataset") or ""), ""
+    dataset, split = str(samples.card.get("dataset") or ""), ""
     if not dataset:
         dataset, split = own_split(name)
-    return Source(name, title, made.image, made.label, made.class_names, dataset, split)
+    return Source(name, title, samples.image, samples.label, samples.class_names, dataset, split)
 
 
 def own_split(name: str) -> tuple[str, str]:
@@ -114,13 +114,13 @@ def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -
 
     Where none does: "" for the encoder "pixels", which needs none, and InputError for any other.
     """
-    found = dataset or next((source.dataset for source in sources if source.dataset), "")
-    if not found and encoder != PIXELS:
+    name = dataset or next((source.dataset for source in sources if source.dataset), "")
+    if not name and encoder != PIXELS:
         raise InputError(
             f"dataset: the card of {sources[0].name} names none, and {encoder or 'the judge'}"
             f" belongs to one: {NAME_DATASET}"
         )
-    return found
+    return name
 
 
 def matched(source: Source, dataset: str) -> Source:
@@ -137,10 +137,10 @@ def matched(source: Source, dataset: str) -> Source:
     if info is None:
         return source
     ours = labelling_of(info)
-    found = fit(source.labelling, ours.images if source.label is None else ours, subset_ok=True)
-    if found.refusal:
+    match = fit(source.labelling, ours.images if source.label is None else ours, subset_ok=True)
+    if match.refusal:
         raise InputError(
-            f"set {source.title} does not fit the data set {dataset} ({found.refusal}): name the"
+            f"set {source.title} does not fit the data set {dataset} ({match.refusal}): name the"
             " data set that it is of (--dataset NAME; on the page: Real data), or import it again"
             " with the names of its classes"
         )
@@ -148,9 +148,9 @@ def matched(source: Source, dataset: str) -> Source:
         return source
     return replace(
         source,
-        label=found.relabel(source.label),
+        label=match.relabel(source.label),
         class_names=info.classes,
-        note=found.sentence or source.note,
+        note=match.sentence or source.note,
     )
 
 
@@ -194,8 +194,8 @@ def dataset_of_generation(config: GenerateConfig) -> str:
             raise
         return name  # the model outlives the images it was trained on
     model = labelling_of_card(config.model, card)
-    found = fit(labelling_of(info), model)
-    refusal = found.refusal or ("its classes are numbered otherwise" if found.mapping else "")
+    match = fit(labelling_of(info), model)
+    refusal = match.refusal or ("its classes are numbered otherwise" if match.mapping else "")
     if refusal:
         said = f"whose card says {own}" if own else "which does not say what it was trained on"
         other = own and name != own
@@ -247,7 +247,7 @@ def looking_for(encoder: str, dataset: str) -> Iterator[None]:
         try:
             dataset_info(dataset)
         except MissingError:
-            others = [one.name for one in list_encoders(dataset) if not one.problem]
+            others = [entry.name for entry in list_encoders(dataset) if not entry.problem]
             choose = f"choose {', '.join(others)}, or " if others else ""
             raise MissingError(
                 f"data set {dataset[:200]!r} is not here, and no encoder of it is named"

@@ -88,13 +88,13 @@ def unflagged(
             "nothing to keep or drop was named: set keep to how many, or drop_duplicates or"
             " drop_memorised"
         )
-    found = flagged(
+    known = flagged(
         source, np.arange(len(source)), encoder, dataset_of([source], dataset, encoder=encoder)
     )
-    if memorised and found.undefined:
-        raise InputError(f"memorised images cannot be told: {found.undefined}")
-    flags = ({"duplicates": found.duplicate} if duplicates else {}) | (
-        {"memorised": found.memorised} if memorised else {}
+    if memorised and known.undefined:
+        raise InputError(f"memorised images cannot be told: {known.undefined}")
+    flags = ({"duplicates": known.duplicate} if duplicates else {}) | (
+        {"memorised": known.memorised} if memorised else {}
     )
     gone = np.any(list(flags.values()), axis=0)
     return np.flatnonzero(~gone), {kind: int(flag.sum()) for kind, flag in flags.items()}
@@ -197,8 +197,8 @@ def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
 
 def tags_of(card: Mapping[str, Any]) -> list[str]:
     """The tags on a card; whatever else a stranger wrote there is left out."""
-    found = card.get("tags")
-    return [tag for tag in found if _is_tag(tag)][:MOST_TAGS] if isinstance(found, list) else []
+    listed = card.get("tags")
+    return [tag for tag in listed if _is_tag(tag)][:MOST_TAGS] if isinstance(listed, list) else []
 
 
 def checked_tags(tags: Sequence[str]) -> list[str]:

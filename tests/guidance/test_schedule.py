@@ -45,6 +45,13 @@ def test_ramps_rise_from_the_noisy_end_of_the_window_to_its_clean_end(
     assert schedule_weight(Guidance(schedule="cosine", **window), t, 0.5) == pytest.approx(cosine)
 
 
+def test_a_schedule_may_be_constant_or_follow_the_noise_or_the_limit_of_it() -> None:
+    assert schedule_weight(Guidance(schedule="constant"), 0.3, 0.36) == 1
+    assert schedule_weight(Guidance(schedule="noise_scaled"), 0.3, 0.36) == pytest.approx(0.8)
+    assert noise_cap(Guidance(noise_limit=0.5), 0.36) == pytest.approx(0.5 / (0.8 / 0.6))
+    assert noise_cap(Guidance(noise_limit=2), 0.36) == 1
+
+
 def test_the_noise_factor_belongs_to_raw_strength_alone() -> None:
     base = {"schedule": "constant", "noise_limit": 0.0, "raw_lambda": 100.0}
     one, exact = Guidance(factor="one", **base), Guidance(factor="sqrt_one_minus_alpha_bar", **base)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from cdp import paths
 from cdp.config.explore import PIXELS
 from cdp.embedding.classes import centroid_silhouettes
 from cdp.errors import InputError, MissingError
-from cdp.tasks import nearest, scoring
+from cdp.tasks import scoring
 from cdp.tasks.features import features
 from cdp.tasks.scoring import SCORES, Scores, flagged, score_rows, scores_of
 from cdp.tasks.sources import Source, open_source
@@ -121,7 +121,7 @@ def test_images_that_come_again_and_copies_of_training_images_are_flagged(
 def test_one_in_a_thousand_held_out_images_would_be_flagged(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nearest, "RARE", 0.05)
+    monkeypatch.setattr(scoring, "RARE", 0.05)
     held_out = open_source(f"{DATASET}-test")
     assert flagged(held_out, np.arange(TEST), JUDGE, DATASET).memorised.sum() == pytest.approx(
         0.05 * TEST, abs=1
@@ -138,7 +138,7 @@ def test_duplicates_equal_a_naive_loop_also_where_features_are_all_but_equal() -
     expected = [
         any((image[i] == image[j]).all() or away[i, j] <= 1e-6 for j in range(i)) for i in range(80)
     ]
-    np.testing.assert_array_equal(nearest.duplicates(image, rows), expected)
+    np.testing.assert_array_equal(scoring.duplicates(image, rows), expected)
     assert expected[50] and expected[60] and not expected[70] and sum(expected) == 5
 
 
@@ -159,7 +159,7 @@ def test_labels_beyond_the_encoders_and_images_without_a_class_to_compare_with_h
         found = all_scores(strange)
         assert "knows 10 classes" in found.undefined["confidence"]
         assert "class 1" in found.undefined["memorisation"]
-        assert set(found.values) == {"separability", "nearest-training"}
+        assert set(found.values) == {"entropy", "separability", "nearest-training"}
     assert (
         "one class"
         in score_rows(
@@ -223,7 +223,7 @@ def test_other_labels_images_or_meanings_are_not_taken_for_what_is_known(
 def test_damaged_files_are_computed_again(source: Source) -> None:
     found = all_scores(source)
     kept = [path for kind in ("scores", "nearest") for path in (paths.cache_dir() / kind).iterdir()]
-    assert len(kept) == 6
+    assert len(kept) == 8
     for number, path in enumerate(kept):
         path.write_bytes([b"", b"garbage", path.read_bytes()[:-8]][number % 3])
     assert scores_of(source, ROWS, JUDGE, DATASET, tuple(SCORES)).known() is None

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from cdp import paths
 from cdp.config.explore import ExploreConfig, pca_of
-from cdp.tasks import atlas, mapped, measuring
-from cdp.tasks.closeup import Closeup
+from cdp.tasks import atlas, measuring
+from cdp.tasks.atlas import Closeup
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
 from cdp.ui.components.map import Thumbs
 from cdp.ui.kit.ask import Waiting, remembered
@@ -65,13 +65,13 @@ def embedding(
     return stand_in, first
 
 
-def point_scores(config: ExploreConfig, pending: Waiting) -> mapped.PointScores | None:
+def point_scores(config: ExploreConfig, pending: Waiting) -> atlas.PointScores | None:
     """Scores of every point of the map; asked for where they are not known."""
     plain = pca_of(config)
 
-    def look() -> mapped.PointScores | None:
+    def look() -> atlas.PointScores | None:
         shown = atlas.map_of(plain).known()
-        return None if shown is None else mapped.map_scores(plain, shown).known()
+        return None if shown is None else atlas.map_scores(plain, shown).known()
 
     scores = _remembered("scores", plain, look)
     if scores is None:

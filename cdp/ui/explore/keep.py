@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 import streamlit as st
@@ -15,8 +15,8 @@ from cdp.config.explore import ExploreConfig
 from cdp.data.sets import is_saved
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks.measured import Comparison, Measured
-from cdp.tasks.scoring import SCORES, scores_of
-from cdp.tasks.selecting import Criterion, Order, chosen_rows, select
+from cdp.tasks.scoring import SCORES, criteria, scores_of
+from cdp.tasks.selecting import Order, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, pairs
@@ -29,7 +29,6 @@ from cdp.ui.kit.tables import download
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.types import Embedding
 
-CRITERIA: tuple[str, ...] = get_args(Criterion)
 SHOWN, COLUMNS = 48, 8
 """Images of each side that are shown, and in a row."""
 DOWNLOAD = 20_000
@@ -41,7 +40,7 @@ _KEPT, _TAKEN, _TAGS = "keep_saved", "explore_saved", "take_tags"
 class Wish:
     """What the controls say. drop: kinds of flagged images that go first."""
 
-    by: Criterion
+    by: str
     keep: int
     order: Order
     balanced: bool
@@ -90,13 +89,13 @@ def _controls(source: Source) -> Wish:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.selectbox(
             "Keep by",
-            CRITERIA,
+            criteria(),
             format_func=lambda key: (
                 SCORES[key].title if key in SCORES else "At random (the control)"
             ),
             key="keep_by",
             help="\n\n".join(
-                f"**{info.title}.** {info.help}" for key, info in SCORES.items() if key in CRITERIA
+                f"**{info.title}.** {info.help}" for key, info in SCORES.items() if info.criterion
             ),
             width=260,
         )
@@ -137,7 +136,7 @@ def _controls(source: Source) -> Wish:
             else 0
         )
     drop = (*(["duplicates"] if duplicates else []), *(["memorised"] if memorised else []))
-    return Wish(cast(Criterion, by), keep, cast(Order, order), balanced, seed, drop)
+    return Wish(by, keep, cast(Order, order), balanced, seed, drop)
 
 
 def _score(

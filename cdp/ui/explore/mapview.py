@@ -16,8 +16,7 @@ from cdp.config.explore import ExploreConfig
 from cdp.embedding.projection import poor, trust_sentence
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks import atlas
-from cdp.tasks.closeup import TRAINING, Closeup
-from cdp.tasks.mapped import PointScores
+from cdp.tasks.atlas import TRAINING, Closeup, PointScores
 from cdp.tasks.sources import dataset_of, open_source, real_images
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.components.map import Card, MapEvent, Thumbs, embedding_map, load_thumbs
