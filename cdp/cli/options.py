@@ -135,7 +135,7 @@ def read_config(path: Path, model: type[Frozen]) -> dict[str, Any]:
 def _mapping(path: Path) -> dict[str, Any]:
     import yaml
 
-    from cdp.data.samples import read_small_text
+    from cdp.files.atomic import read_small_text
 
     remedy = "give a config exported from the Train page"
     missing = "give a config file, or --preset with a name"

@@ -19,28 +19,9 @@ from cdp import __version__, paths
 from cdp.data import limits
 from cdp.data.fitting import Labelling
 from cdp.data.limits import MAX_CHANNELS, MAX_CLASSES, MAX_ROWS, MAX_SIDE
-from cdp.errors import InputError, MissingError
+from cdp.errors import InputError
 from cdp.files import npy
-
-
-def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: str) -> str:
-    """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card");
-    missing, remedy: what to do.
-
-    Raises MissingError where there is none, InputError where it is too large, no regular file, or
-    no text.
-    """
-    try:
-        if path.stat().st_size > most:
-            raise InputError(f"{path} is over {most} bytes, too large for {what}: {remedy}")
-        if not path.is_file():
-            raise InputError(f"{path} is not a regular file: {remedy}")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise MissingError(f"{path} does not exist: {missing}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({str(error)[:120]}): {remedy}") from error
-
+from cdp.files.atomic import read_small_text
 
 CARD = "card.json"
 FORMAT, UNLABELLED = 2, 2

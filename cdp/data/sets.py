@@ -104,13 +104,8 @@ class SetWriter:
             self._done, self._top_label = done, top
 
     def _read(self, path: Path) -> dict[str, Any]:
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(
-                f"{path} is not JSON: delete {self.partial} and start again"
-            ) from error
-        if not isinstance(value, dict):
+        value = atomic.read_json(path)
+        if value is None:
             raise InputError(f"{path} is not a JSON object: delete {self.partial} and start again")
         return value
 

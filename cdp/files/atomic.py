@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from cdp.errors import CdpError, InputError
+from cdp.errors import CdpError, InputError, MissingError
 
 
 @contextlib.contextmanager
@@ -53,6 +53,25 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: str) -> str:
+    """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card");
+    missing, remedy: what to do.
+
+    Raises MissingError where there is none, InputError where it is too large, no regular file, or
+    no text.
+    """
+    try:
+        if path.stat().st_size > most:
+            raise InputError(f"{path} is over {most} bytes, too large for {what}: {remedy}")
+        if not path.is_file():
+            raise InputError(f"{path} is not a regular file: {remedy}")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingError(f"{path} does not exist: {missing}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({str(error)[:120]}): {remedy}") from error
 
 
 @contextlib.contextmanager

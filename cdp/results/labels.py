@@ -14,9 +14,8 @@ from typing import Any
 from filelock import FileLock
 
 from cdp import paths
-from cdp.data.samples import read_small_text
 from cdp.errors import CdpError, InputError, MissingError
-from cdp.files.atomic import write_json
+from cdp.files.atomic import read_small_text, write_json
 from cdp.work.records import run_folder
 
 LABELS = "labels.json"
