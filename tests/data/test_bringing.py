@@ -47,23 +47,12 @@ def test_a_folder_of_splits_becomes_a_set_and_its_test_images(tmp_path: Path) ->
     assert train.info.classes == test.info.classes == ("cat", "dog")
 
 
-def test_val_stands_in_for_test_where_there_is_no_other(tmp_path: Path) -> None:
-    tree(tmp_path / "pets" / "train")
-    tree(tmp_path / "pets" / "val", count=1)
-    assert len(bring(tmp_path / "pets", "pets").test or ()) == 2
-
-
 def test_an_npz_brings_the_test_file_beside_it_and_the_class_names_typed(tmp_path: Path) -> None:
     npz(tmp_path / "s-test.npz", 6)
     made = bring(npz(tmp_path / "s.npz"), "shapes", class_names=["circle", "square", "cross"])
     assert made.test is not None
     assert made.train.class_names == made.test.class_names == ("circle", "square", "cross")
     assert saved() == {"shapes", "shapes-test"}
-
-
-def test_without_test_images_there_are_none(tmp_path: Path) -> None:
-    assert bring(tree(tmp_path / "pets"), "pets").test is None
-    assert saved() == {"pets"}
 
 
 @pytest.mark.parametrize(

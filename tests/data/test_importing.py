@@ -100,13 +100,6 @@ def test_lossless_formats_are_read_exactly(suffix: str, tmp_path: Path) -> None:
     )
 
 
-def test_jpeg_is_read_as_pillow_reads_it(tmp_path: Path) -> None:
-    makers.class_folders(tmp_path / "pets", suffix=".jpg")
-    with Image.open(tmp_path / "pets/cat/000.jpg") as image:
-        expected = np.asarray(image)
-    assert np.array_equal(import_data(tmp_path / "pets", "a").image[0], expected)
-
-
 @pytest.mark.parametrize(
     ("first", "later", "channels"),
     [("RGB", "L", 3), ("RGB", "P", 3), ("RGBA", "RGB", 4), ("RGBA", "LA", 4), ("L", "1", 1)],
@@ -131,11 +124,6 @@ def test_what_file_managers_leave_behind_is_passed_over(tmp_path: Path) -> None:
         (tmp_path / "pets" / litter).write_text("x")
     (tmp_path / "pets/__MACOSX").mkdir()
     assert np.array_equal(import_data(tmp_path / "pets", "a").image, rows)
-
-
-def test_an_imported_set_says_where_it_came_from(tmp_path: Path) -> None:
-    card = import_data(makers.npz(tmp_path / "in.npz"), "a").card
-    assert card["source"] == str(tmp_path / "in.npz") and card["kind"] == "imported"
 
 
 def test_class_folders_must_be_those_of_the_data_set_named(tmp_path: Path) -> None:

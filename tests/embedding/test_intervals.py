@@ -33,11 +33,6 @@ def test_wilson_equals_scipy(hits: int, level: float) -> None:
     assert (ours.value, ours.n, ours.level) == (hits / 64, 64, level)
 
 
-def test_agreement_counts_the_images_predicted_as_labelled() -> None:
-    found = agreement(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]))
-    assert found == wilson(3, 4)
-
-
 @settings(deadline=None)
 @given(n=st.integers(1, 40), data=st.data())
 def test_a_difference_of_agreement_lies_in_its_interval_and_changes_sign_with_the_order(
@@ -130,12 +125,6 @@ def test_pairs_of_images_are_not_counted_twice_where_two_sets_are_alike() -> Non
         estimates.append((found.value, found.error))
     values, errors = np.array(estimates).T
     assert np.sqrt(np.mean(errors**2)) < 1.42 * values.std()
-
-
-def test_a_higher_level_gives_a_wider_interval() -> None:
-    found = estimate(0.5, np.random.default_rng(1).normal(0.5, 0.1, (12, 2)), 300)
-    narrow, wide = (at_level(found, level) for level in (0.5, 0.99))
-    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
-from scipy.stats import ortho_group
 
 from cdp.embedding.classes import (
     between_within_ratio,
@@ -79,19 +78,6 @@ def test_intervals_of_confusion_cover_the_long_run_share_and_are_never_of_no_wid
     far = class_pairs(*clusters(90, apart=50.0)).confusion
     assert far[2, 2].value == 1 and far[2, 5].value == 0
     assert (far[2, 5].low, far[2, 5].high) == pytest.approx((0, wilson(0, 30).high), abs=0.03)
-
-
-def test_neither_rotation_nor_the_order_of_images_matters() -> None:
-    rows, label = clusters()
-    plain = class_pairs(rows, label)
-    turn = ortho_group.rvs(4, random_state=1)
-    mixed = np.random.default_rng(2).permutation(len(rows))
-    for other in (class_pairs(rows @ turn + 7, label), class_pairs(rows[mixed], label[mixed])):
-        for kind in ("confusion", "separation"):
-            mine, theirs = getattr(plain, kind), getattr(other, kind)
-            assert [f.value for f in mine.values()] == pytest.approx(
-                [theirs[pair].value for pair in mine]
-            )
 
 
 def test_a_difference_is_that_of_the_values_and_of_a_set_from_itself_it_is_none() -> None:

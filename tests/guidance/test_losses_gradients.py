@@ -127,16 +127,3 @@ def test_where_the_floor_is_active_the_negatives_of_hard_negative_carry_no_gradi
     (gradient,) = torch.autograd.grad(found[0], query)
     assert gradient[0].norm() > 0
     assert gradient[1:].norm() == 0
-
-
-def test_one_step_down_supcon_moves_classes_apart() -> None:
-    query = unit(7).requires_grad_()
-    (gradient,) = torch.autograd.grad(naive.supcon(query, LABELS, temperature=0.5).sum(), query)
-    moved = F.normalize(query.detach() - 0.2 * gradient, dim=1)
-    same = LABELS[:, None] == LABELS[None, :]
-
-    def gap(rows: Tensor) -> float:
-        cosine = rows @ rows.T
-        return float(cosine[same].mean() - cosine[~same].mean())
-
-    assert gap(moved) > gap(query.detach())

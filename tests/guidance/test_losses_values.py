@@ -107,20 +107,6 @@ def test_supervised_contrastive_against_keys_equals_the_naive_loop(temperature: 
     assert bool((found[LABELS == 2] == 0).all())
 
 
-def test_keyed_contrastive_contains_the_other_contrasts(views: tuple[Tensor, Tensor]) -> None:
-    query, positive = views
-    eye, everyone = torch.eye(8, dtype=torch.bool), torch.ones(8, 8, dtype=torch.bool)
-    same = LABELS[:, None] == LABELS[None, :]
-    torch.testing.assert_close(
-        losses.keyed_contrastive(query, positive, eye, everyone, temperature=0.2),
-        naive.info_nce(query, positive, 0.2),
-    )
-    torch.testing.assert_close(
-        losses.keyed_contrastive(query, query, same & ~eye, ~eye, temperature=0.2),
-        naive.sup_con(query, LABELS, query, LABELS, 0.2, within=True),
-    )
-
-
 @pytest.mark.parametrize("temperature", (0.1, 1.0))
 def test_info_nce_over_both_views_equals_nt_xent_of_pytorch_metric_learning(
     views: tuple[Tensor, Tensor], temperature: float
