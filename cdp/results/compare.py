@@ -26,9 +26,9 @@ from cdp.results.measured import (
     Setting,
     TrainedOn,
     config_of,
-    found_runs,
     grouped,
     numbers_of,
+    select_runs,
     trained_on,
 )
 from cdp.results.reached import Reached, reached_of
@@ -51,7 +51,7 @@ def compare(ids: Sequence[str], *, groups: bool = True) -> Comparison:
     Whatever is missing, deleted, damaged or no training is named in ``missing``; whatever else a
     reader has to know stands in ``notes``. Raises nothing for it.
     """
-    runs, missing = found_runs(ids)
+    runs, missing = select_runs(ids)
     together, notes = grouped(runs, groups=groups)
     reached = {run.id: reached_of(run) for run in runs}
     numbers, unread = numbers_of(runs, reached)

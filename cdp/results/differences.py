@@ -73,17 +73,17 @@ def pairs_of(things: Sequence[T]) -> list[tuple[T, T]]:
 
 def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Difference]:
     """Both metrics of every pair (``pairs_of``), p adjusted by Holm within a metric."""
-    found = []
+    results = []
     for metric in METRICS:
         pairs = [_pair(first, second, metric, reader) for first, second in pairs_of(arms)]
         p_values = [None if pair.test is None else pair.test.p for pair in pairs]
         # Of the tests there are: one that could not be made counts in no correction.
         tests = sum(p is not None for p in p_values)
-        found += [
+        results += [
             _difference(pair, metric, adjusted, tests)
             for pair, adjusted in zip(pairs, holm(p_values), strict=True)
         ]
-    return found
+    return results
 
 
 def _pair(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Pair:
@@ -129,18 +129,18 @@ def _untestable(first: Measured, second: Measured, metric: Metric) -> str:
 def _same_images(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Pair:
     """McNemar where each arm is one model whose outcomes of the same images are here."""
     pair = _Pair(first, second, "shared images")
-    one, other = len(first.values(metric)), len(second.values(metric))
-    if one > 1 and other > 1:
+    n_first, n_second = len(first.values(metric)), len(second.values(metric))
+    if min(n_first, n_second) > 1:
         return replace(
             pair,
             reason=(
-                f"they share fewer than two seeds, and {one} and {other} are too few for a test"
+                f"they share fewer than two seeds, and {n_first} and {n_second} are too few for a test"
                 " that is not paired: train both with the same seeds, or at least"
                 f" {WELCH_SEEDS} of each"
             ),
         )
-    if one > 1 or other > 1:
-        single, several = (second, first) if one > 1 else (first, second)
+    if max(n_first, n_second) > 1:
+        single, several = (second, first) if n_first > 1 else (first, second)
         reason = f"{single.name} has one seed: train at least one more, with a seed that"
         return replace(pair, reason=f"{reason} {several.name} has")
     before, after = (reader.of(arm.measured[0]) for arm in (first, second))
@@ -231,7 +231,7 @@ def class_differences(
     p is adjusted by Holm over all classes of all pairs; a class of fewer than ``LEAST_A_CLASS``
     images has none, nor has any class of a pair that is not compared fairly.
     """
-    found: list[ClassDifference] = []
+    rows: list[ClassDifference] = []
     notes: set[str] = set()
     for other in arms[1:]:
         first = arms[0]
@@ -249,20 +249,20 @@ def class_differences(
             # A t interval of few seeds can be wider than what there is.
             low, high = max(-1.0, difference.low), min(1.0, difference.high)
             clipped, p = replace(difference, low=low, high=high), None if few or unfair else p
-            found.append(ClassDifference(name, first.name, other.name, clipped, p))
-    adjusted = holm([each.p for each in found])
-    found = [replace(each, adjusted=p) for each, p in zip(found, adjusted, strict=True)]
-    return found, [note for note in (BY_IMAGES, FEW_IMAGES, UNFAIR) if note in notes]
+            rows.append(ClassDifference(name, first.name, other.name, clipped, p))
+    adjusted = holm([each.p for each in rows])
+    rows = [replace(each, adjusted=p) for each, p in zip(rows, adjusted, strict=True)]
+    return rows, [note for note in (BY_IMAGES, FEW_IMAGES, UNFAIR) if note in notes]
 
 
 def _by_class(arm: Measured) -> dict[str, dict[int, ClassFigures]]:
     """Figures by class name and seed, of classes that have any image."""
-    found: dict[str, dict[int, ClassFigures]] = {}
+    figures: dict[str, dict[int, ClassFigures]] = {}
     for seed, number in arm.by_seed.items():
         for each in number.report.main.classes if number.report is not None else ():
             if each.robust is not None and each.n > 0:
-                found.setdefault(each.name, {})[seed] = each
-    return found
+                figures.setdefault(each.name, {})[seed] = each
+    return figures
 
 
 def _class_tests(first: Measured, second: Measured, reader: OutcomeReader) -> dict[str, Tested]:
@@ -277,15 +277,14 @@ def _class_tests(first: Measured, second: Measured, reader: OutcomeReader) -> di
         }
         for arm in (first, second)
     )
-    one, other = class_shares(first), class_shares(second)
+    shares = class_shares(first), class_shares(second)
     tests: dict[str, Tested] = {}
-    for name in (name for name in one if name in other):
+    for name in (name for name in shares[0] if name in shares[1]):
         test = _seed_test(before[name], after[name])
-        hits = ((round(share.value * share.n), share.n) for share in (one[name], other[name]))
+        pair = [part[name] for part in shares]
+        hits = ((round(share.value * share.n), share.n) for share in pair)
         tests[name] = (
-            (newcombe(one[name], other[name]), fisher_p(*hits))
-            if test is None
-            else (test.difference, test.p)
+            (newcombe(*pair), fisher_p(*hits)) if test is None else (test.difference, test.p)
         )
     return tests
 
@@ -293,14 +292,14 @@ def _class_tests(first: Measured, second: Measured, reader: OutcomeReader) -> di
 def _by_image(first: Measured, second: Measured, reader: OutcomeReader) -> dict[str, Tested]:
     """Second minus first on the images that both saw; empty where those are not known one by
     one."""
-    one, other = reader.of(first.measured[0]), reader.of(second.measured[0])
+    left, right = reader.of(first.measured[0]), reader.of(second.measured[0])
     report = first.measured[0].report
-    if one is None or other is None or report is None or not one.same_images(other):
+    if left is None or right is None or report is None or not left.same_images(right):
         return {}
     tests = {}
     for number, name in enumerate(report.class_names):
-        images = one.label == number
+        images = left.label == number
         if images.any():
-            test = mcnemar(one.robust[images], other.robust[images])
+            test = mcnemar(left.robust[images], right.robust[images])
             tests[name] = (test.difference, test.p)
     return tests

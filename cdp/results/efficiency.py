@@ -127,8 +127,8 @@ def _further(arm: Measured) -> int:
 
 
 def _base(arm: Measured, *without: str) -> str:
-    kept = {name: value for name, value in arm.settings.items() if name not in without}
-    return json.dumps([kept, str(arm.setting)], sort_keys=True)
+    others = {name: value for name, value in arm.settings.items() if name not in without}
+    return json.dumps([others, str(arm.setting)], sort_keys=True)
 
 
 def _stems(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> dict[str, str]:
@@ -174,12 +174,12 @@ def _equals(lines: Sequence[_Line]) -> tuple[list[Equal], list[str]]:
     count is asked for among the points of the second line that took as much compute as the first
     line's point."""
     pairs = [
-        (one, other)
-        for one, other in pairs_of(lines)
-        if _setting(one) == _setting(other) and len(other.arms) > 1
+        (first, second)
+        for first, second in pairs_of(lines)
+        if _setting(first) == _setting(second) and len(second.arms) > 1
     ]
     each = min(MAX_COUNTS, max(1, MAX_EQUAL // max(1, len(pairs))))
-    found, unsaid = [], []
+    answers, unsaid = [], []
     for first, second in pairs[:MAX_EQUAL]:
         question = f"How many images {second.name} takes to equal {first.name}"
         if any(map(few_images, (*first.arms.values(), *second.arms.values()))):
@@ -199,8 +199,8 @@ def _equals(lines: Sequence[_Line]) -> tuple[list[Equal], list[str]]:
             what = "further real images" if second.name.startswith(CEILING) else "synthetic images"
             said = equality_sentence(first.name, second.name, count, equality, what)
             bounds = (equality.estimate, equality.low, equality.high)
-            found.append(Equal(first.name, second.name, count, *bounds, said))
-    return found, unsaid
+            answers.append(Equal(first.name, second.name, count, *bounds, said))
+    return answers, unsaid
 
 
 def _setting(line: _Line) -> object:

@@ -42,12 +42,12 @@ def beside(
     if metric == "robust" and _looks(first) != _looks(second):
         clauses.append("their best weights were chosen at other intervals on these very images")
     threats, data = map(_threat, arms), (arm.config.dataset for arm in arms)
-    for what, (one, other) in (
+    for what, (left, right) in (
         ("against different threats", threats),
         ("on different data sets", data),
     ):
-        if one != other:
-            clauses.append(f"they were trained {what} ({one} and {other})")
+        if left != right:
+            clauses.append(f"they were trained {what} ({left} and {right})")
     return clauses + [clause for arm in arms if (clause := never_learned(arm, metric))]
 
 
@@ -127,9 +127,9 @@ def _unequal(first: Measured, second: Measured, seeds: Sequence[int]) -> str:
             " folder of the run is gone or names none, so compute alone may make the difference:"
             " train again"
         )
-    one, other = (compute_text([compute for _, compute in part]) for part in both)
+    left, right = (compute_text([compute for _, compute in part]) for part in both)
     return (
-        f"they took different compute ({one} against {other}; more than"
+        f"they took different compute ({left} against {right}; more than"
         f" {100 * COMPUTE_TOLERANCE:g} % apart), which alone may make the difference:"
         f" {_remedy(first, second, every)}"
     )

@@ -95,8 +95,8 @@ class Index:
             self._root, self._complete = root, {}
             self._entries = self._saved = load_entries(root)
         try:
-            with os.scandir(root) as found:
-                names = [e.name for e in found if not e.name.startswith(".") and e.is_dir()]
+            with os.scandir(root) as entries:
+                names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
         except FileNotFoundError:
             names = []
         before = self._entries

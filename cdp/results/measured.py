@@ -152,7 +152,7 @@ class Measured(Group):
 
 
 def config_of(run: Run) -> TrainConfig:
-    """The settings of a training that ``found_runs`` gave."""
+    """The settings of a training that ``select_runs`` gave."""
     assert isinstance(run.config, TrainConfig)
     return run.config
 
@@ -171,7 +171,7 @@ def groups_of(runs: Sequence[Run]) -> dict[str, str]:
     return groups
 
 
-def found_runs(ids: Iterable[str]) -> tuple[list[Run], list[str]]:
+def select_runs(ids: Iterable[str]) -> tuple[list[Run], list[str]]:
     """The trainings of these ids, each once and in their order; and what is not among them, one
     sentence each."""
     runs, missing = [], []

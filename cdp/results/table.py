@@ -78,7 +78,7 @@ _IS: dict[str, Condition] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. name: in filters and links; title, unit: for its head; shown: by default.
+    """One column. name: in filters and links; title, unit: for its head; default: whether it is there before anybody chose.
 
     value: of a row in ``unit``, None where it is missing: a number, a text, True or False, a tuple
     of texts, or for "time" unix seconds.
@@ -89,7 +89,7 @@ class Column:
     unit: str
     holds: Holds
     value: Callable[[Row], Any]
-    shown: bool = False
+    default: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -313,8 +313,8 @@ def _setting(name: str) -> Column:
         if several
         else (lambda row: row.resolved.get(name))
     )
-    shown = name in ("method", "architecture", "seed")
-    return Column(name, title, unit, _holds(field.annotation), read, shown)
+    default = name in ("method", "architecture", "seed")
+    return Column(name, title, unit, _holds(field.annotation), read, default)
 
 
 def _holds(annotation: Any) -> Holds:
@@ -326,7 +326,7 @@ def _holds(annotation: Any) -> Holds:
 
 
 def _columns() -> Iterable[Column]:
-    """Every column; True at the end of a line: shown by default."""
+    """Every column; True at the end: there by default."""
     yield Column("star", "Star", "", "flag", attrgetter("labels.star"), True)
     yield Column("name", "Name", "", "text", attrgetter("name"), True)
     yield Column("state", "State", "", "text", attrgetter("state"), True)

@@ -33,8 +33,8 @@ class Compute:
 def equal_compute(spent: Iterable[Compute | None]) -> bool:
     """Whether all took the same number of steps and of images, ``COMPUTE_TOLERANCE`` allowed. What
     is not known is not equal."""
-    counts = [None if one is None else (one.steps, one.images) for one in spent]
-    known = [one for one in counts if one is not None]
+    counts = [None if each is None else (each.steps, each.images) for each in spent]
+    known = [count for count in counts if count is not None]
     if len(known) < len(counts):
         return False
     return all(
@@ -45,13 +45,13 @@ def equal_compute(spent: Iterable[Compute | None]) -> bool:
 def compute_text(spent: Sequence[Compute | None]) -> str:
     """Of one arm or several in words: "156 optimiser steps, 19,968 images seen", with ranges where
     they differ."""
-    known = [one for one in spent if one is not None]
+    known = [each for each in spent if each is not None]
     if not known:
         return "unknown"
     more = "" if len(known) == len(spent) else ", of some unknown"
     return (
-        f"{span_text([one.steps for one in known])} optimiser steps,"
-        f" {span_text([one.images for one in known])} images seen{more}"
+        f"{span_text([each.steps for each in known])} optimiser steps,"
+        f" {span_text([each.images for each in known])} images seen{more}"
     )
 
 

@@ -24,6 +24,7 @@ UNRELIABLE = frozenset(["random", "probabilities", "batch", "input range", "clas
 """Kinds of ``EvalReport.contract`` that make a robust accuracy wrong."""
 
 REPORT, OUTCOMES = "report.json", "outcomes.npz"
+_PARTS = ("clean", "attacked", "broken_by")
 MAX_REPORT, MAX_OUTCOMES = 16 << 20, 256 << 20
 
 _STRICT = with_config(ConfigDict(allow_inf_nan=False))
@@ -245,8 +246,8 @@ _ADAPTER: TypeAdapter[EvalReport] = TypeAdapter(_STRICT(EvalReport))
 
 def report_json(report: EvalReport) -> dict[str, Any]:
     """JSON-ready; the inverse of ``report_from``."""
-    found: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
-    return found
+    value: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
+    return value
 
 
 def read_report(path: Path) -> EvalReport:
@@ -277,18 +278,11 @@ def read_report(path: Path) -> EvalReport:
 def outcomes_bytes(outcomes: Outcomes) -> bytes:
     """outcomes.npz as bytes."""
     arrays = {"rows": outcomes.rows, "label": outcomes.label}
-    for which, one in outcomes.of.items():
-        arrays |= {
-            f"{which}_clean": one.clean,
-            f"{which}_attacked": one.attacked,
-            f"{which}_broken_by": one.broken_by,
-        }
+    for which, outcome in outcomes.of.items():
+        arrays |= {f"{which}_{part}": getattr(outcome, part) for part in _PARTS}
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        allow_pickle=False,
-        **{name: value.astype(np.int64) for name, value in arrays.items()},
-    )
+    whole = {name: value.astype(np.int64) for name, value in arrays.items()}
+    np.savez_compressed(buffer, allow_pickle=False, **whole)
     return buffer.getvalue()
 
 
@@ -303,22 +297,13 @@ def read_outcomes(path: Path) -> Outcomes:
         raise MissingError(f"{path} cannot be read: evaluate again") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged ({str(error)[:80]}): evaluate again") from error
+    names = [name.removesuffix("_broken_by") for name in arrays if name.endswith("_broken_by")]
     try:
-        names = [name.removesuffix("_broken_by") for name in arrays if name.endswith("_broken_by")]
-        found = {
-            which: Outcome(
-                *(arrays[f"{which}_{part}"] for part in ("clean", "attacked", "broken_by"))
-            )
-            for which in names
-        }
+        of = {which: [arrays[f"{which}_{part}"] for part in _PARTS] for which in names}
         rows, label = arrays["rows"], arrays["label"]
     except KeyError as error:
         raise InputError(f"{path} lacks {error}: evaluate again") from error
-    parts = [
-        rows,
-        label,
-        *(part for one in found.values() for part in (one.clean, one.attacked, one.broken_by)),
-    ]
-    if not found or any(part.dtype != np.int64 or part.shape != (len(rows),) for part in parts):
+    every = [rows, label, *(array for parts in of.values() for array in parts)]
+    if not of or any(array.dtype != np.int64 or array.shape != (len(rows),) for array in every):
         raise InputError(f"{path} holds arrays of other shapes than outcomes have: evaluate again")
-    return Outcomes(rows, label, found)
+    return Outcomes(rows, label, {which: Outcome(*parts) for which, parts in of.items()})

@@ -223,8 +223,8 @@ def _unsent(runs: Path) -> list[Path]:
             names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     except FileNotFoundError:
         return []
-    kept = {name: read_json(runs / name / MIRROR) for name in names}
-    return [runs / name for name, known in kept.items() if known and not known.get("complete")]
+    mirrors = {name: read_json(runs / name / MIRROR) for name in names}
+    return [runs / name for name, known in mirrors.items() if known and not known.get("complete")]
 
 
 def _ending(run: Run) -> Ending:

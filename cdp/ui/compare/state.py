@@ -133,7 +133,7 @@ class Compared(CurveLook):
 
 def plain_columns() -> tuple[str, ...]:
     """What a table has where nobody chose: what runs are compared by comes first."""
-    shown = [column.name for column in columns() if column.shown and column.name != STAR]
+    shown = [column.name for column in columns() if column.default and column.name != STAR]
     return tuple(
         sorted(shown, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
     )
