@@ -22,9 +22,8 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import CdpError
 from cdp.paths import ROOT, cache_dir
-from cdp.results.index import Index
 from cdp.results.labels import change_labels
-from cdp.results.rows import Row
+from cdp.results.rows import Index, Row
 from cdp.results.table import matching, sort_rows
 
 NAME, TITLE = "run_table", "The run table"

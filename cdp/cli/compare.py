@@ -91,7 +91,7 @@ def resolved(words: Sequence[str]) -> list[str]:
 def _found(where: str | None) -> list[str]:
     """Ids of the trainings that a filter finds, the oldest first. Raises InputError where it cannot
     be read."""
-    from cdp.results.index import run_rows
+    from cdp.results.rows import run_rows
     from cdp.results.table import matching
 
     return [] if where is None else [row.id for row in reversed(matching(run_rows(), where))]

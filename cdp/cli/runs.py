@@ -70,8 +70,8 @@ def runs(
 
 
 def _listed(kind: str | None, where: str | None) -> list[Run]:
-    from cdp.results.index import run_rows
     from cdp.results.labels import read_labels
+    from cdp.results.rows import run_rows
     from cdp.results.table import matching
     from cdp.work.records import get_run, list_runs
 

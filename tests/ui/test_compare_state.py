@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp import paths
-from cdp.results.index import run_rows
 from cdp.results.labels import change_labels
+from cdp.results.rows import run_rows
 from cdp.ui.compare.page import command
 from cdp.ui.compare.state import (
     GROUPED,

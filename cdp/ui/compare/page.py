@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from cdp.results.index import run_rows
-from cdp.results.rows import Row
+from cdp.results.rows import Row, run_rows
 from cdp.ui.compare.result import Shown, bullets, comparison_of
 from cdp.ui.compare.state import (
     MOST_COMPARED,

@@ -151,7 +151,7 @@ def offered_columns() -> dict[str, str]:
 
 
 def group_key(by: str) -> str:
-    """``by`` as ``cdp.results.table.columns.group_rows`` calls it."""
+    """``by`` as ``cdp.results.table.group_rows`` calls it."""
     return SEED_GROUP if by == SEEDS else by
 
 

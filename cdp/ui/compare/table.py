@@ -12,9 +12,8 @@ from typing import Any
 import streamlit as st
 
 from cdp.config.titles import TITLES
-from cdp.results.index import run_rows
 from cdp.results.labels import change_labels
-from cdp.results.rows import Row
+from cdp.results.rows import Row, run_rows
 from cdp.results.table import NOTHING, Column, column_named, group_rows
 from cdp.ui.compare.controls import chooser, controls
 from cdp.ui.compare.state import (

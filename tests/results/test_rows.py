@@ -20,11 +20,10 @@ import pytest
 from cdp import paths
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.train import TrainConfig
-from cdp.results import index as module
-from cdp.results.index import Index
+from cdp.results import rows as module
 from cdp.results.labels import Labels, change_labels
 from cdp.results.reached import Reached, record
-from cdp.results.rows import Row
+from cdp.results.rows import Index, Row
 from cdp.tasks.registry import TASKS
 from cdp.work import records
 from cdp.work.launch import delete
