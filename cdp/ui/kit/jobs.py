@@ -8,7 +8,7 @@ import streamlit as st
 from cdp.tasks.registry import TASKS
 from cdp.ui.kit.ask import LANES, side
 from cdp.ui.kit.engine import engine
-from cdp.ui.kit.markup import tag
+from cdp.ui.kit.markup import Html, tag
 from cdp.values.text import duration, share_text
 from cdp.work import launch
 from cdp.work.ticket import Ticket
@@ -47,7 +47,7 @@ def _rows() -> None:
                         "div",
                         tag("span", ticket.title, cls="cdp-job-title"),
                         tag("span", where(ticket), cls="cdp-job-where"),
-                        tag("progress", value=f"{ticket.progress:.3f}", max=1, aria_hidden="true"),
+                        "" if ticket.state == "queued" else _bar(ticket.progress),
                         cls="cdp-job",
                     ),
                     width="stretch",
@@ -61,6 +61,10 @@ def _rows() -> None:
                 )
         if len(line) > ROWS:
             st.html(tag("div", f"and {len(line) - ROWS} more", cls="cdp-job-where"))
+
+
+def _bar(share: float) -> Html:
+    return tag("progress", value=f"{share:.3f}", max=1, aria_hidden="true")
 
 
 def where(ticket: Ticket) -> str:
