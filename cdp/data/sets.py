@@ -78,7 +78,12 @@ class SetWriter:
         path = self.partial / _CONFIG
         progress = self.partial / _PROGRESS
         if path.exists():
-            self._refuse_other(upgrade(self._read(path)), config)
+            atomic.require_same(
+                upgrade(self._read(path)),
+                config,
+                what=str(self.folder),
+                remedy=f"use the same, choose another name, or delete {self.partial}",
+            )
         if not (path.exists() and progress.exists()):
             # The first writer was killed before a row was counted: what it left may be half a
             # header.
@@ -108,15 +113,6 @@ class SetWriter:
         if value is None:
             raise InputError(f"{path} is not a JSON object: delete {self.partial} and start again")
         return value
-
-    def _refuse_other(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
-                raise InputError(
-                    f"{self.folder} was begun with other settings ({key}: {str(old.get(key))[:60]}"
-                    f" there, {str(new.get(key))[:60]} here): use those, choose another name, or"
-                    f" delete {self.partial}"
-                )
 
     @property
     def done_rows(self) -> int:

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -131,3 +131,16 @@ def require_space(folder: Path, size: int) -> None:
             f"{folder} has {free >> 20} MB free of the {(size >> 20) + 64} MB needed: free some or"
             " set CDP_HOME to another disk"
         )
+
+
+def require_same(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, what: str, remedy: str
+) -> None:
+    """Raises InputError, which names the first difference, where unfinished work was begun with
+    something else than what it would go on with. Both: JSON objects."""
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise InputError(
+                f"{name}: {what} was begun with {str(before.get(name))[:120]}, not"
+                f" {str(now.get(name))[:120]}: {remedy}"
+            )

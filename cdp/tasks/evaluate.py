@@ -24,7 +24,6 @@ from cdp.robust.masking import masking_panel
 from cdp.robust.suites import CLEAN_PASS, Attack, SuiteState, run_suite
 from cdp.robust.trial import Attacker, Trial, budget_curve, robust_share
 from cdp.tasks.evaluate_data import Prepared, Weights, network, prepare
-from cdp.tasks.evaluate_keep import Kept
 from cdp.tasks.evaluate_report import (
     outcome_of,
     report_of,
@@ -34,6 +33,7 @@ from cdp.tasks.evaluate_report import (
 )
 from cdp.tasks.train_measure import device_name
 from cdp.values.evaluation import STANDS, Curve, EvalReport, Masking, Unseen, Which
+from cdp.work.checkpoint import Checkpoint
 from cdp.work.cost import time_left
 from cdp.work.session import Session
 
@@ -94,7 +94,13 @@ def evaluate_run(
         for weights in prepared.weights
     }
     settings = config.model_dump(mode="json") | {"norm": prepared.norm, "epsilon": prepared.epsilon}
-    kept = Kept(folder, settings | {"images": prepared.rows_sha256, "weights": files})
+    checkpoint = Checkpoint(
+        folder / "state",
+        settings | {"images": prepared.rows_sha256, "weights": files},
+        what="this evaluation",
+        remedy="restore what it was begun with, or evaluate anew",
+        record="started.json",
+    )
     device = pick_device()
     loaded = {
         weights.which: network(weights, config, prepared, device, net)
@@ -102,7 +108,7 @@ def evaluate_run(
     }
     nets = {which: net for which, (net, _) in loaded.items()}
     notes = [f"Weights: {note}." for _, note in loaded.values() if note]
-    return _Sitting(config, prepared, nets, files, kept, session, device).run(folder, notes)
+    return _Sitting(config, prepared, nets, files, checkpoint, session, device).run(folder, notes)
 
 
 class _Sitting:
@@ -114,12 +120,12 @@ class _Sitting:
         prepared: Prepared,
         nets: Mapping[Which, nn.Module],
         files: Mapping[Which, str],
-        kept: Kept,
+        checkpoint: Checkpoint,
         session: Session,
         device: torch.device,
     ) -> None:
         self.config, self.prepared, self.nets, self.files = config, prepared, nets, files
-        self.kept, self.session, self.device = kept, session, device
+        self.checkpoint, self.session, self.device = checkpoint, session, device
         self.attacks = {which: self._attacks(net) for which, net in nets.items()}
         self.rows = prepared.side_rows(config.side_count)
         parts = {f"curve-{which}": "curve" for which in nets} if config.curve else {}
@@ -133,7 +139,7 @@ class _Sitting:
 
     def run(self, folder: Path, notes: Sequence[str]) -> EvalReport:
         """To the end; the report is on disk then. notes: on the files of the weights."""
-        began, spent = time.monotonic(), float(self.kept.part("seconds") or 0.0)
+        began, spent = time.monotonic(), float(self.checkpoint.part("seconds") or 0.0)
         self._begin()
         config = self.config
         try:
@@ -150,7 +156,7 @@ class _Sitting:
             masking = self._masking() if config.masking else None
         finally:
             spent += time.monotonic() - began
-            self.kept.save_part("seconds", spent)
+            self.checkpoint.save_part("seconds", spent)
         weights = [self._figures(entry) for entry in self.prepared.weights]
         warnings += [text for state in self.states.values() for text in suite_warnings(state)]
         report = report_of(
@@ -177,7 +183,7 @@ class _Sitting:
         for number, state in enumerate(self.states.values()):
             self.meter.at(number, state)
         for name in self.meter.parts:
-            if self.kept.part(name) is not None:
+            if self.checkpoint.part(name) is not None:
                 self.meter.finish(name)
         self.meter.start()
         self._progress()
@@ -243,7 +249,7 @@ class _Sitting:
             "batch": self.config.batch,
         }
         try:
-            state = SuiteState.from_arrays(self.kept.arrays(f"suite-{which}") or {})
+            state = SuiteState.from_arrays(self.checkpoint.arrays(f"suite-{which}") or {})
             state.require(len(self.prepared.label), names, **settings)
         except InputError:
             return SuiteState.begin(len(self.prepared.label), names, **settings)
@@ -264,7 +270,7 @@ class _Sitting:
             state=state,
             should_stop=self.session.stop_requested,
         ):
-            self.kept.save_arrays(f"suite-{which}", state.to_arrays())
+            self.checkpoint.save_arrays(f"suite-{which}", state.to_arrays())
             self.meter.at(number, state)
             self._progress()
             if state.stage == CLEAN_PASS:
@@ -342,12 +348,12 @@ class _Sitting:
     def _part(self, name: str, kind: type[Part], title: str, make: Callable[[], Part]) -> Part:
         adapter = TypeAdapter(kind)
         try:
-            return adapter.validate_python(self.kept.part(name))
+            return adapter.validate_python(self.checkpoint.part(name))
         except ValidationError:
             pass  # not made yet, or damaged
         self._stage(title)
         result = make()
-        self.kept.save_part(name, adapter.dump_python(result, mode="json"))
+        self.checkpoint.save_part(name, adapter.dump_python(result, mode="json"))
         self.meter.finish(name)
         self._progress()
         return result

@@ -8,6 +8,8 @@ import logging
 import time
 from typing import Any, cast
 
+from torch import Tensor
+
 from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
 from cdp.models.classifiers import Classifier, build_classifier
@@ -20,13 +22,13 @@ from cdp.tasks.train_data import Prepared, prepare
 from cdp.tasks.train_keep import (
     BEST,
     LAST,
-    Checkpoints,
+    checkpoint_of,
     classifier_card,
     clear_leftovers,
     save_examples,
-    started_with,
 )
 from cdp.values.types import NEVER_ROBUST, EpochMetrics
+from cdp.work.checkpoint import Checkpoint
 from cdp.work.session import Session
 
 SAVE_SECONDS = 60.0
@@ -49,12 +51,18 @@ def train_run(config: TrainConfig, session: Session) -> dict[str, Any]:
     """
     prepared = prepare(config)
     # Before the network: a run whose files cannot go on should say so at once.
-    checkpoints = Checkpoints(session.folder, started_with(config, prepared))
+    checkpoint = checkpoint_of(session.folder, config, prepared)
     clear_leftovers(session.folder)
-    trainer = checkpoints.restore(lambda: _trainer(config, prepared))
-    if checkpoints.begun:
+
+    def load(state: dict[str, Tensor]) -> RobustTrainer:
+        trainer = _trainer(config, prepared)
+        trainer.load(state)
+        return trainer
+
+    trainer = checkpoint.restore(load) or _trainer(config, prepared)
+    if checkpoint.begun:
         session.cut(len(trainer.history))
-    return _Sitting(config, prepared, trainer, checkpoints, session).run()
+    return _Sitting(config, prepared, trainer, checkpoint, session).run()
 
 
 def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
@@ -75,11 +83,11 @@ class _Sitting:
         config: TrainConfig,
         prepared: Prepared,
         trainer: RobustTrainer,
-        checkpoints: Checkpoints,
+        checkpoint: Checkpoint,
         session: Session,
     ) -> None:
         self.config, self.prepared, self.trainer = config, prepared, trainer
-        self.checkpoints, self.session = checkpoints, session
+        self.checkpoint, self.session = checkpoint, session
         self._noticed = False
         self._saved = self._began = time.monotonic()
         self._first, self._validating = trainer.step, 0.0
@@ -130,7 +138,7 @@ class _Sitting:
             self._save()
 
     def _save(self) -> None:
-        self.checkpoints.save(self.trainer.state())
+        self.checkpoint.save(self.trainer.state())
         self._saved = time.monotonic()
 
     def _finish(self, metrics: EpochMetrics) -> None:

@@ -6,83 +6,38 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from cdp.config.knobs import parse
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
-from cdp.models.checkpoints import read_json, write_json, write_tensors
 from cdp.models.encoders import card_facts
 from cdp.robust.training import RobustTrainer
 from cdp.tasks.train_data import Prepared
 from cdp.values.types import EpochMetrics
+from cdp.work.checkpoint import Checkpoint
 from cdp.work.clean import CHECKPOINTS
 
 BEST, LAST, EXAMPLES = "best", "last", "examples.npz"
-KEPT = 2
 _WITHOUT_WEIGHT = frozenset({"overfitting"})
 """Settings that change no number, so that a training may go on with another."""
 
 
-class Checkpoints:
-    """The newest two states of one training, and what it was started with. Every file is written
-    atomically."""
-
-    def __init__(self, folder: Path, started: dict[str, Any]) -> None:
-        """folder: of the run; started: settings and data, any JSON object. Raises InputError where
-        it was started with others."""
-        self.folder = folder / CHECKPOINTS
-        record = self.folder / "config.json"
-        self.begun = record.exists()
-        if self.begun:
-            self._require_same(_completed(read_json(record)), started)
-        else:
-            write_json(record, started)
-        for left in self.folder.glob(".*.tmp"):
-            left.unlink(missing_ok=True)
-
-    def _require_same(self, before: dict[str, Any], now: dict[str, Any]) -> None:
-        changed = sorted(
-            name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
-        )
-        if changed:
-            raise InputError(
-                f"{changed[0]}: this run was started with {str(before.get(changed[0]))[:120]}, not"
-                f" {str(now.get(changed[0]))[:120]}, so its checkpoints cannot go on: restore what"
-                " it was started with, or start a new run"
-            )
-
-    def paths(self) -> list[Path]:
-        """Newest first."""
-        return sorted(self.folder.glob("state-*.safetensors"), reverse=True)
-
-    def restore(self, make: Callable[[], RobustTrainer]) -> RobustTrainer:
-        """A trainer from ``make`` at the newest checkpoint that can be read, else at the start.
-        Damaged ones are removed."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        for path in self.paths():
-            trainer = make()
-            try:
-                trainer.load(load_file(path))
-            except (SafetensorError, KeyError, ValueError, RuntimeError):
-                path.unlink(missing_ok=True)
-                continue
-            return trainer
-        return make()
-
-    def save(self, state: dict[str, Tensor]) -> None:
-        """Keep a state. Raises OSError where it cannot be written, with the earlier ones intact."""
-        write_tensors(self.folder / f"state-{int(state['step']):09d}.safetensors", state)
-        for old in self.paths()[KEPT:]:
-            old.unlink(missing_ok=True)
+def checkpoint_of(folder: Path, config: TrainConfig, prepared: Prepared) -> Checkpoint:
+    """The newest two states of the training in a run's folder. Raises InputError where it was begun
+    with other settings or data."""
+    return Checkpoint(
+        folder / CHECKPOINTS,
+        started_with(config, prepared),
+        what="this run",
+        remedy="restore what it was begun with, or start a new run",
+        upgrade=_completed,
+        keep=2,
+    )
 
 
 def started_with(config: TrainConfig, prepared: Prepared) -> dict[str, Any]:
@@ -102,7 +57,7 @@ def started_with(config: TrainConfig, prepared: Prepared) -> dict[str, Any]:
 
 
 def _completed(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training was started with, settings that there were not yet among it at what it did
+    """What a training was begun with, settings that there were not yet among it at what it did
     without them."""
     settings = {name: value for name, value in record.items() if name in TrainConfig.model_fields}
     try:

@@ -238,6 +238,6 @@ def test_a_writer_killed_before_its_first_row_is_begun_again(cdp_home: Path) -> 
 def test_other_settings_are_named_when_a_resume_is_refused(cdp_home: Path) -> None:
     with writer() as current:
         current.write(slice(0, 2), makers.images()[:2], makers.labels()[:2])
-    with pytest.raises(InputError, match=r"seed: 0 there, 1 here.*delete"):
+    with pytest.raises(InputError, match=r"seed: .* begun with 0, not 1: .*delete"):
         writer(seed=1)
     assert json.loads((paths.sets_dir() / ".big.partial" / "config.json").read_text())["seed"] == 0

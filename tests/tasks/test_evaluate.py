@@ -141,7 +141,7 @@ def test_other_weights_under_the_same_name_do_not_go_on(world: Path, tmp_path: P
     with torch.no_grad():
         net.head.bias += 0.1
     write_tensors(world / "best" / "model.safetensors", dict(net.state_dict()))
-    with pytest.raises(InputError, match="weights: this evaluation was started with"):
+    with pytest.raises(InputError, match="weights: this evaluation was begun with"):
         evaluate_run(config(attack="pgd"), tmp_path, Told().heard())
 
 

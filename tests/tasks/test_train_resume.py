@@ -123,7 +123,7 @@ def test_a_finished_run_started_again_gives_its_record_at_once(tmp_path: Path) -
 def test_checkpoints_of_other_settings_or_images_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         Told(2).run(config(), tmp_path)
-    with pytest.raises(InputError, match=r"beta: .* started with 6\.0, not 5\.0"):
+    with pytest.raises(InputError, match=r"beta: .* begun with 6\.0, not 5\.0"):
         Told().run(config(beta=5.0), tmp_path)
     card = paths.sets_dir() / "made" / "card.json"
     told = json.loads(card.read_text())
@@ -131,7 +131,7 @@ def test_checkpoints_of_other_settings_or_images_are_refused_by_name(tmp_path: P
     with pytest.raises(Cancelled):
         Told(2).run(config(), tmp_path)
     card.write_text(json.dumps(told | {"created": "2020-01-01T00:00:00+00:00"}))
-    with pytest.raises(InputError, match="sets: this run was started with"):
+    with pytest.raises(InputError, match="sets: this run was begun with"):
         Told().run(config(), tmp_path)
 
 

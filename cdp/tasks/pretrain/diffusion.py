@@ -22,11 +22,11 @@ from cdp.tasks.pretrain.shared import (
     OnProgress,
     Progress,
     ShouldStop,
+    checkpoint_of,
     diffusion_card,
     drive,
     finite,
 )
-from cdp.tasks.pretrain.workplace import Workplace
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left
 
@@ -55,7 +55,7 @@ def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:
     the pipeline folder."""
     target = model_folder(config)
     split = load_split(config.dataset, "train")
-    work = Workplace(target, config)
+    work = checkpoint_of(target, config)
     trainer = _trainer(config, split.info)
     losses: list[float] = []
 

@@ -27,8 +27,15 @@ from cdp.models.state import part_of
 from cdp.robust.recipes import METHODS
 from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy
-from cdp.tasks.pretrain.shared import OnProgress, Progress, ShouldStop, drive, encoder_card, finite
-from cdp.tasks.pretrain.workplace import Workplace
+from cdp.tasks.pretrain.shared import (
+    OnProgress,
+    Progress,
+    ShouldStop,
+    checkpoint_of,
+    drive,
+    encoder_card,
+    finite,
+)
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left
 
@@ -64,7 +71,7 @@ def pretrain_encoder(
     split = load_split(config.dataset, "train")
     _tests(config)  # what does not fit is said before the training, not after it
     rows, chosen_by = hold_out(len(split), config.held_out, config.seed)
-    work = Workplace(target, config)
+    work = checkpoint_of(target, config)
     trainer = _trainer(config, split.info, split.image[rows], split.label[rows])
     per_epoch = trainer.total // config.epochs
     history: list[float] = []

@@ -15,6 +15,7 @@ from cdp.errors import InputError
 from cdp.models.checkpoints import read_json, training_folder
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
+from cdp.tasks.pretrain.shared import settings_of
 from cdp.work.session import Session
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> 
     made = model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(config)
     folder = training_folder(made)
     try:
-        own = read_json(folder / "config.json") == config.model_dump(mode="json")
+        begun_with = settings_of(read_json(folder / "config.json"))
+        own = begun_with == settings_of(config.model_dump(mode="json"))
     except InputError:
         return
     if own:

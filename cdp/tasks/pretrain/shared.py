@@ -7,18 +7,22 @@ import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import require_trainable
 from cdp.data.fitting import fit, labelling_of, labelling_of_card
 from cdp.data.registry import dataset_info
 from cdp.errors import Cancelled, CdpError, InputError
+from cdp.models.checkpoints import training_folder
 from cdp.models.encoders import card_facts
 from cdp.models.pipelines import model_card
 from cdp.values.types import Split
+from cdp.work.checkpoint import Checkpoint
 
 CURVE_POINTS = 200
 
@@ -184,3 +188,28 @@ def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
                 f" {config.dataset} ({reason}): choose another model, or leave start empty"
             )
     return notes
+
+
+def checkpoint_of(target: Path, config: Frozen) -> Checkpoint:
+    """The checkpoint of a training, in a hidden folder beside its result until that is there.
+
+    target: the folder of the result. Raises InputError where that is done already, or was begun
+    with other settings.
+    """
+    folder = training_folder(target)
+    if target.exists() and not (folder / "config.json").exists():
+        raise InputError(
+            f"name: {target.name!r} exists already: choose another name, or delete {target}"
+        )
+    return Checkpoint(
+        folder,
+        settings_of(config.model_dump(mode="json")),
+        what=f"the unfinished training of {target.name!r}",
+        remedy=f"choose another name, or delete {folder} to begin again",
+        upgrade=settings_of,
+    )
+
+
+def settings_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same to go on: whether a concern was overruled changes no number."""
+    return {name: value for name, value in record.items() if name != "anyway"}
