@@ -86,7 +86,7 @@ def test_a_set_that_the_version_before_began_is_gone_on_with(
     for name in ("head_hidden", "head_out", "clip_sample"):
         del stored[name]
     begun_with.write_text(json.dumps(stored | {"raw_lambda": 100.0}))
-    with pytest.raises(InputError, match="raw_lambda: .* begun with 200"):
+    with pytest.raises(InputError, match=r"raw_lambda: .* begun with 200"):
         generate_set(unflatten({"raw_lambda": 100.0}, config), tmp_path / "set", maker=maker)
     assert len(generate_set(config, tmp_path / "set", maker=maker)) == 10
     assert begun(maker) == [0, 1, 2]
