@@ -2,10 +2,15 @@
 
 import streamlit as st
 
-from cdp.ui.generate.action import action, current_job
-from cdp.ui.generate.background import background_runs
 from cdp.ui.generate.form import FORM, opened
-from cdp.ui.generate.page import left_column, no_model, right_column
+from cdp.ui.generate.page import (
+    action,
+    background_runs,
+    current_job,
+    left_column,
+    no_model,
+    right_column,
+)
 from cdp.ui.kit.choices import read_choices
 from cdp.ui.kit.frame import framed, warned
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cdp.ui.generate.film import compose, step_of, strip
+from cdp.ui.generate.detail import compose, step_of, strip
 from cdp.values.types import Frame
 
 STEPS = 4

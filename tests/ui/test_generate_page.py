@@ -38,10 +38,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
         engines.append(engine_of(live))
         monkeypatch.setattr("cdp.ui.kit.choices.read_choices", lambda: catalog)
         monkeypatch.setattr("cdp.ui.home.read_choices", lambda: catalog)
-        for module in ("action", "live"):
+        for module in ("page", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
         monkeypatch.setattr(
-            "cdp.ui.generate.action.dataset_of_generation", lambda config: config.dataset
+            "cdp.ui.generate.page.dataset_of_generation", lambda config: config.dataset
         )  # these models are names alone
         return engines[-1]
 
@@ -397,7 +397,7 @@ def test_a_data_set_that_contradicts_the_model_is_refused_at_the_click(
 ) -> None:
     from cdp.tasks.sources import dataset_of_generation
 
-    monkeypatch.setattr("cdp.ui.generate.action.dataset_of_generation", dataset_of_generation)
+    monkeypatch.setattr("cdp.ui.generate.page.dataset_of_generation", dataset_of_generation)
     save_set(
         "letters", np.zeros((4, 28, 28, 1), np.uint8), np.arange(4) % 2, {"class_names": ["a", "b"]}
     )

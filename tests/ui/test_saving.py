@@ -8,7 +8,7 @@ import numpy as np
 
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.npz import read_npz
-from cdp.ui.generate.saving import arm_of, npz_bytes
+from cdp.ui.generate.results import arm_of, npz_bytes
 from cdp.ui.kit.sheet import settings_from_png, sheet_png
 from cdp.work.live import Job
 from tests.ui.worlds import result_of

@@ -21,7 +21,7 @@ from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.numbers import differences, panels
-from cdp.ui.generate.saving import npz_bytes
+from cdp.ui.generate.results import npz_bytes
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.attempts import attempt, refuse, tell
 from cdp.ui.kit.images import showable, sprite

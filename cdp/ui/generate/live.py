@@ -13,7 +13,7 @@ from cdp.figures.palette import NEUTRAL
 from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate import detail
-from cdp.ui.generate.film import Picture, compose, step_of
+from cdp.ui.generate.detail import Picture, compose, step_of
 from cdp.ui.generate.results import IDENTICAL
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
