@@ -34,7 +34,7 @@ def test_a_waiting_job_says_what_it_waits_for() -> None:
     one."""
 
     def waiting(position: int) -> Job:
-        return Job(GenerateConfig(), compare=True, position=lambda _: position)
+        return type("Waiting", (Job,), {"position": position})(GenerateConfig(), compare=True)
 
     assert status_line(waiting(1), warming=True) == "Loading the models"
     assert status_line(waiting(1), warming=False) == "Next in the queue"
