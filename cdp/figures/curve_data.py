@@ -24,8 +24,8 @@ GAP = "gap"
 @dataclass(frozen=True)
 class RunCurves:
     """The validations of one run. group: equal for runs that differ in their seed only; columns:
-    float64 (E,) by the names of ``cdp.values.types.EpochMetrics``, "point" among them and strictly rising,
-    and "epoch"; nan where a value is not known."""
+    float64 (E,) by the names of ``cdp.values.types.EpochMetrics``, "point" among them and strictly
+    rising, and "epoch"; nan where a value is not known."""
 
     id: str
     name: str

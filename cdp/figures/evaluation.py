@@ -164,7 +164,8 @@ def class_bars(report: EvalReport) -> go.Figure:
             if (share := figures.robust if filled else figures.clean) is not None
         ]
         words = [
-            f"{as_text(figures.name)}, {part}: {share_with_bounds(share, level=True)}, n = {figures.n:,}"
+            f"{as_text(figures.name)}, {part}: {share_with_bounds(share, level=True)}, n ="
+            f" {figures.n:,}"
             for _, figures, share in drawn
         ]
         x, y = [100 * share.value for *_, share in drawn], [at for at, *_ in drawn]

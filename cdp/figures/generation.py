@@ -133,15 +133,15 @@ def strength_profile(points: Sequence[tuple[float, float]], unit: str = UNITS[1]
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of an ArmReport. factor: shown value per stored value; reference: a value worth a
-    line, None where none is."""
+    """One figure of an ArmReport. factor: drawn value per stored value; suffix: after a difference;
+    digits: after the point; reference: a value worth a line, None where none is."""
 
     field: str
     title: str
     unit: str
-    factor: float
-    suffix: str
-    digits: int
+    factor: float = 1
+    suffix: str = ""
+    digits: int = 2
     reference: float | None = None
 
     def of(self, report: ArmReport | None) -> Interval | None:
@@ -152,16 +152,18 @@ class Measure:
 
 MEASURES = (
     Measure(
-        *("agreement", "Agreement with the label", "images that the judge gives their label [%]"),
-        *(100, " points", 1),
+        "agreement",
+        "Agreement with the label",
+        "images that the judge gives their label [%]",
+        factor=100,
+        suffix=" points",
+        digits=1,
     ),
+    Measure("separation", "Class separation", "between / within scatter, judge's features"),
     Measure(
-        *("separation", "Class separation", "between / within scatter, judge's features"),
-        *(1, "", 2),
-    ),
-    Measure(
-        *("nearest", "Nearest training image", "distance; 1 is as far as held-out real images"),
-        *(1, "", 2),
+        "nearest",
+        "Nearest training image",
+        "distance; 1 is as far as held-out real images",
         reference=1.0,
     ),
 )

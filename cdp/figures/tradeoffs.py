@@ -49,37 +49,34 @@ class Reference:
 
     name: str
     architecture: str
+    dataset: str
+    epsilon: float
     clean: float
     robust: float
     synthetic_images: int
     source: str
-    dataset: str = "cifar10"
-    epsilon: float = 8 / 255
     norm: str = "linf"
     attack: str = "AutoAttack (standard)"
     n: int = 10_000
 
 
+_B8 = 8 / 255
 _BENCH = "RobustBench, model_info/cifar10/Linf/"
 _TABLE = "AutoAttack's table of MNIST models (Croce and Hein)"
-_MNIST = (0, _TABLE, "mnist", 0.3)
-_CIFAR10 = (
-    # name, architecture, clean, robust, synthetic images, file
-    ("Bartoldson 2024", "WRN-94-16", 0.9368, 0.7371, 5 * 10**8, "Bartoldson2024Adversarial_WRN-94-16"),
-    ("Wang 2023", "WRN-28-10", 0.9244, 0.6731, 2 * 10**7, "Wang2023Better_WRN-28-10"),
-    ("Gowal 2021", "WRN-28-10", 0.8750, 0.6344, 10**8, "Gowal2021Improving_28_10_ddpm_100m"),
-    ("Rebuffi 2021", "WRN-28-10", 0.8733, 0.6075, 10**6, "Rebuffi2021Fixing_28_10_cutmix_ddpm"),
-    ("Gowal 2021, R18", "PreActResNet-18", 0.8735, 0.5850, 10**8, "Gowal2021Improving_R18_ddpm_100m"),
-)  # fmt: skip
+_WANG, _REBUFFI = "Wang2023Better_WRN-28-10", "Rebuffi2021Fixing_28_10_cutmix_ddpm"
+_GOWAL, _GOWAL18 = "Gowal2021Improving_28_10_ddpm_100m", "Gowal2021Improving_R18_ddpm_100m"
+_BARTOLDSON, _TRADES = "Bartoldson2024Adversarial_WRN-94-16", "Zhang2019Theoretically"
 REFERENCES: tuple[Reference, ...] = (
-    *(Reference(*row[:5], _BENCH + row[5]) for row in _CIFAR10),
-    Reference(
-        *("TRADES 2019", "WRN-34-10", 0.8492, 0.5308, 0, f"{_BENCH}Zhang2019Theoretically"),
-        epsilon=0.031,
-    ),
-    Reference("TRADES 2019", "small CNN", 0.9948, 0.9281, *_MNIST),
-    Reference("Madry 2018", "small CNN", 0.9853, 0.8850, *_MNIST),
-)
+    # name, network, data set, budget, clean, robust, synthetic images, source
+    Reference("Bartoldson 2024", "WRN-94-16", "cifar10", _B8, 0.9368, 0.7371, 5 * 10**8, _BENCH + _BARTOLDSON),
+    Reference("Wang 2023", "WRN-28-10", "cifar10", _B8, 0.9244, 0.6731, 2 * 10**7, _BENCH + _WANG),
+    Reference("Gowal 2021", "WRN-28-10", "cifar10", _B8, 0.8750, 0.6344, 10**8, _BENCH + _GOWAL),
+    Reference("Rebuffi 2021", "WRN-28-10", "cifar10", _B8, 0.8733, 0.6075, 10**6, _BENCH + _REBUFFI),
+    Reference("Gowal 2021, R18", "PreActResNet-18", "cifar10", _B8, 0.8735, 0.5850, 10**8, _BENCH + _GOWAL18),
+    Reference("TRADES 2019", "WRN-34-10", "cifar10", 0.031, 0.8492, 0.5308, 0, _BENCH + _TRADES),
+    Reference("TRADES 2019", "small CNN", "mnist", 0.3, 0.9948, 0.9281, 0, _TABLE),
+    Reference("Madry 2018", "small CNN", "mnist", 0.3, 0.9853, 0.8850, 0, _TABLE),
+)  # fmt: skip
 """Published robust accuracies under AutoAttack (standard) on the whole test set."""
 
 
@@ -204,7 +201,8 @@ def _published(references: Sequence[Reference]) -> go.Scatter:
     words = [
         f"<b>{as_text(model.name)}</b>, published<br>{as_text(model.architecture)},"
         f" {model.synthetic_images:,} synthetic images<br>clean {share_text(model.clean)}, robust"
-        f" {share_text(model.robust)}<br>{as_text(model.attack)}, n = {model.n:,}<br>{as_text(model.source, 90)}"
+        f" {share_text(model.robust)}<br>{as_text(model.attack)}, n = {model.n:,}"
+        f"<br>{as_text(model.source, 90)}"
         for model in references
     ]
     sides = ["middle left" if model.clean > far - 0.03 else "middle right" for model in references]
