@@ -14,6 +14,7 @@ from cdp.config.explore import ExploreConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
+from cdp.config.registry import CONFIGS
 from cdp.config.train import TrainConfig
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
@@ -189,3 +190,11 @@ TASKS: dict[str, Task[Any, Any]] = {
         ),
     )
 }
+
+
+def register(task: Task[Any, Any]) -> None:
+    """Add a task from elsewhere, in this process. One of the background has to be added in the
+    process of its runs too."""
+    TASKS[task.name] = task
+    if task.where == "background":
+        CONFIGS[task.name] = task.config

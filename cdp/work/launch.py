@@ -54,9 +54,10 @@ def launch(task: AnyTask, config: Frozen, name: str, *, command: Sequence[str] =
     command: what works on a run, given its folder. Raises InputError where the name is no name, or
     taken.
     """
+    launcher = chosen()
     with _launching():
         run_id = _create(task, config, name)
-        _start(paths.runs_dir() / run_id, command)
+        _start(paths.runs_dir() / run_id, command, launcher)
     return run_id
 
 
@@ -99,6 +100,7 @@ def free_name(task: AnyTask, wanted: str) -> str:
 def resume(run_id: str, *, command: Sequence[str] = WORKER) -> None:
     """Start a run again where it was left. Raises InputError unless it failed, was stopped or was
     interrupted."""
+    launcher = chosen()
     with _launching():
         run = get_run(run_id)
         if run.config is None:
@@ -111,7 +113,7 @@ def resume(run_id: str, *, command: Sequence[str] = WORKER) -> None:
         _mark_queued(run.folder)
         for leftover in (PROCESS, STOP):
             (run.folder / leftover).unlink(missing_ok=True)
-        _start(run.folder, command)
+        _start(run.folder, command, launcher)
 
 
 def stop(run_id: str) -> None:
@@ -174,8 +176,7 @@ def _mark_queued(folder: Path) -> None:
     write_json(folder / STATUS, {"state": "queued", "progress": progress, "updated": time.time()})
 
 
-def _start(folder: Path, command: Sequence[str]) -> None:
-    name = chosen()
+def _start(folder: Path, command: Sequence[str], name: str) -> None:
     process = LAUNCHERS[name].start(folder, command)
     with contextlib.suppress(OSError):  # a local worker says so itself as well
         write_json(folder / PROCESS, process if name == "local" else {"launcher": name} | process)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from cdp.errors import Cancelled
 from cdp.work.cost import time_left
 
 _PARTS = 10_000
@@ -146,3 +147,8 @@ class Session:
     def stop_requested(self) -> bool:
         """Whether somebody wants it to stop. Cheap, for every step."""
         return self._should_stop is not None and self._should_stop()
+
+    def check_stop(self) -> None:
+        """Raises Cancelled where it should stop. For places from which it can be gone on with."""
+        if self.stop_requested():
+            raise Cancelled("stopped: resume it to go on")
