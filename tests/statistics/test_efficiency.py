@@ -51,31 +51,16 @@ def test_between_trained_counts_the_curve_is_straight_in_the_logarithm_and_below
 ) -> None:
     found = equal_count({7: [goal, goal]}, arm(), 7)
     assert found.estimate == pytest.approx(count, rel=1e-6)
-    assert (found.low, found.high) == (
-        None,
-        None,
-    ), "seeds that agree, and two of them, promise no interval"
-    assert (found.reached, found.side, found.above, found.fewest, found.most, found.seeds) == (
-        1,
-        "inside",
-        0,
-        0,
-        100000,
-        2,
-    )
+    assert (found.low, found.high) == (None, None), "seeds that agree promise no interval"
+    assert (found.reached, found.side, found.above) == (1, "inside", 0)
+    assert (found.fewest, found.most, found.seeds) == (0, 100000, 2)
 
 
 @pytest.mark.parametrize(("goal", "side", "above"), [(0.49, "fewer", 0), (0.57, "more", 1)])
 def test_nothing_is_extrapolated(goal: float, side: str, above: float) -> None:
     found = equal_count({7: [goal, goal]}, arm(), 7)
-    assert (found.estimate, found.low, found.high, found.reached, found.side, found.above) == (
-        None,
-        None,
-        None,
-        0,
-        side,
-        above,
-    )
+    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert (found.reached, found.side, found.above) == (0, side, above)
 
 
 def test_a_curve_that_dips_is_levelled_by_its_seeds() -> None:
@@ -105,15 +90,9 @@ def test_adding_a_constant_to_both_arms_changes_nothing(seed: int, shift: float)
     moved = [
         {k: [v + shift for v in values] for k, values in one.items()} for one in (first, second)
     ]
-    found, other = (
-        equal_count(first, second, 10000, n_boot=50),
-        equal_count(*moved, 10000, n_boot=50),
-    )
-    for one, two in (
-        (found.estimate, other.estimate),
-        (found.low, other.low),
-        (found.high, other.high),
-    ):
+    found, other = (equal_count(*arms, 10000, n_boot=50) for arms in ((first, second), moved))
+    for name in ("estimate", "low", "high"):
+        one, two = getattr(found, name), getattr(other, name)
         assert one == (None if two is None else pytest.approx(two, rel=1e-6))
     assert (found.reached, found.above, found.side) == (other.reached, other.above, other.side)
 
@@ -145,27 +124,18 @@ def test_what_seeds_share_cancels_where_they_are_named_in_one_order() -> None:
 
 
 def test_it_repeats_with_its_seed_and_changes_with_another() -> None:
-    first, second = arm(seed=1, spread=0.003, seeds=6), arm(seed=2, spread=0.003, seeds=6)
-    one, again, other = (
-        equal_count(first, second, 10000, n_boot=200, seed=seed) for seed in (3, 3, 4)
-    )
+    arms = arm(seed=1, spread=0.003, seeds=6), arm(seed=2, spread=0.003, seeds=6)
+    one, again, other = (equal_count(*arms, 10000, n_boot=200, seed=seed) for seed in (3, 3, 4))
     assert one == again and one != other
 
 
 def test_a_single_seed_anywhere_gives_an_estimate_without_an_interval() -> None:
     second = arm() | {100000: [0.56]}
     for found in (equal_count({7: [0.53]}, arm(), 7), equal_count({7: [0.53, 0.53]}, second, 7)):
-        assert (found.estimate, found.low, found.high, found.seeds) == (
-            pytest.approx(1000 * 10**0.5),
-            None,
-            None,
-            1,
-        )
-        assert (
-            equality_sentence("A", "B", 7, found)
-            == "B with about 3,160 synthetic images equals A with 7; a single seed at one of the"
-            " counts gives no interval: it takes 3."
-        )
+        assert found.estimate == pytest.approx(1000 * 10**0.5)
+        assert (found.low, found.high, found.seeds) == (None, None, 1)
+        said = "a single seed at one of the counts gives no interval: it takes 3."
+        assert equality_sentence("A", "B", 7, found).endswith(f"equals A with 7; {said}")
 
 
 @pytest.mark.parametrize(
@@ -210,78 +180,38 @@ MORE = Equality(None, 41000.0, None, 0.3, "more", 0.7, 1000, 50000, 3, 0.95)
 FEWER = Equality(None, None, 3000.0, 0.4, "fewer", 0.0, 1000, 50000, 3, 0.95)
 
 
+ABOUT = "B with about 12,300 synthetic images equals A with 20,000; 95 % interval"
+BELOW = "it was trained with, is on average still below A with 20,000; 95 % interval"
+ABOVE = (
+    "B with 1,000 synthetic images, the fewest it was trained with, is on average already above A"
+)
+
+
 @pytest.mark.parametrize(
-    ("found", "sentence"),
+    ("found", "begin", "bounds"),
     [
-        (
-            INSIDE,
-            (
-                "B with about 12,300 synthetic images equals A with 20,000; 95 % interval 9,100 to"
-                " 18,000, at least 3 seeds a count."
-            ),
-        ),
-        (
-            replace(INSIDE, low=None, high=None, reached=0.9, above=0.05),
-            (
-                "B with about 12,300 synthetic images equals A with 20,000; 95 % interval below"
-                " 1,000 to above 50,000, at least 3 seeds a count."
-            ),
-        ),
-        (
-            replace(INSIDE, low=None, fewest=0, reached=0.9),
-            (
-                "B with about 12,300 synthetic images equals A with 20,000; 95 % interval 0 to"
-                " 18,000, at least 3 seeds a count."
-            ),
-        ),
-        (
-            MORE,
-            (
-                "B with 50,000 synthetic images, the most it was trained with, is on average still"
-                " below A with 20,000; 95 % interval 41,000 to above 50,000, at least 3 seeds a"
-                " count."
-            ),
-        ),
-        (
-            replace(MORE, low=None, reached=0.0, above=1.0),
-            (
-                "B with 50,000 synthetic images, the most it was trained with, is on average still"
-                " below A with 20,000; 95 % interval wholly above 50,000, at least 3 seeds a count."
-            ),
-        ),
-        (
-            FEWER,
-            (
-                "B with 1,000 synthetic images, the fewest it was trained with, is on average"
-                " already above A with 20,000; 95 % interval below 1,000 to 3,000, at least 3 seeds"
-                " a count."
-            ),
-        ),
-        (
-            replace(FEWER, high=None, reached=0.0),
-            (
-                "B with 1,000 synthetic images, the fewest it was trained with, is on average"
-                " already above A with 20,000; 95 % interval wholly below 1,000, at least 3 seeds a"
-                " count."
-            ),
-        ),
+        (INSIDE, ABOUT, "9,100 to 18,000"),
+        (replace(INSIDE, low=None, high=None), ABOUT, "below 1,000 to above 50,000"),
+        (replace(INSIDE, low=None, fewest=0), ABOUT, "0 to 18,000"),
+        (MORE, f"B with 50,000 synthetic images, the most {BELOW}", "41,000 to above 50,000"),
+        (replace(MORE, low=None, reached=0.0, above=1.0), "B with 50,000", "wholly above 50,000"),
+        (FEWER, ABOVE, "below 1,000 to 3,000"),
+        (replace(FEWER, high=None, reached=0.0), ABOVE, "wholly below 1,000"),
         (
             replace(FEWER, high=None, reached=0.0, fewest=0),
-            (
-                "B without synthetic images is on average already above A with 20,000; 95 %"
-                " interval wholly at 0, at least 3 seeds a count."
-            ),
+            "B without synthetic images is on average already above A with 20,000",
+            "wholly at 0",
         ),
     ],
 )
-def test_sentences(found: Equality, sentence: str) -> None:
-    assert equality_sentence("A", "B", 20000, found) == sentence
+def test_sentences(found: Equality, begin: str, bounds: str) -> None:
+    sentence = equality_sentence("A", "B", 20000, found)
+    assert sentence.startswith(begin)
+    assert sentence.endswith(f"95 % interval {bounds}, at least 3 seeds a count.")
 
 
 def test_an_arm_without_synthetic_images_is_named_so() -> None:
-    assert equality_sentence("A", "B", 0, INSIDE).startswith(
-        "B with about 12,300 synthetic images equals A without any; "
-    )
+    assert " equals A without any; " in equality_sentence("A", "B", 0, INSIDE)
 
 
 @pytest.mark.parametrize(
