@@ -3,6 +3,9 @@ last generation and the background runs on the right."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import streamlit as st
 
 from cdp.config.generate import GenerateConfig
@@ -10,10 +13,11 @@ from cdp.errors import CdpError, InputError
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.gallery.parts import GENERATE_HELP, generation_line
-from cdp.ui.generate.form import Generation, controls, restored
+from cdp.ui.generate.form import FORM, Generation, controls, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results, take_away
 from cdp.ui.kit.choices import Choices
+from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
 from cdp.ui.kit.sheet import settings_from_png
@@ -77,7 +81,7 @@ def _submit(held: Generation) -> None:
     try:
         config = held.config()
         if config.count > LIVE_LIMIT:
-            start(config, f"{config.model}-{config.guidance.loss}-{config.count}-seed{config.seed}")
+            start(config, automatic_name(config))
         else:
             dataset_of_generation(
                 config
@@ -178,7 +182,16 @@ def left_column(held: Generation, catalog: Choices) -> None:
     controls(
         held, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {}
     )
+    if config is not None:
+        words = [*FORM.command("generate", config), "--out", automatic_name(config)]
+        command_fold("generate", shlex.join(words))
     _restore_from_sheet(held, catalog)
+
+
+def automatic_name(config: GenerateConfig) -> str:
+    """A name for the set that says what it is: ``fashion-mnist-supcon-1001-seed0``."""
+    model = Path(config.model).name
+    return f"{model}-{config.guidance.loss}-{config.count}-seed{config.seed}"
 
 
 def right_column(job: Job | None, held: Generation, catalog: Choices) -> None:
