@@ -12,7 +12,7 @@ import shutil
 import stat
 import struct
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +95,43 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not a number")
+
+
+Rule = tuple[Callable[[Any], bool], str]
+"""Whether a setting of a file may be used, and what it must be, in words."""
+
+
+def whole(least: int, most: int) -> Rule:
+    """A whole number in this range."""
+    return (
+        lambda v: type(v) is int and least <= v <= most
+    ), f"a whole number from {least} to {most}"
+
+
+def number(least: float, most: float) -> Rule:
+    """A number in this range."""
+    return (
+        lambda v: type(v) in (int, float) and least <= v <= most
+    ), f"a number from {least:g} to {most:g}"
+
+
+def one_of(*values: Any) -> Rule:
+    """One of these values, of its own type."""
+    return (
+        lambda v: any(v == value and type(v) is type(value) for value in values)
+    ), f"one of {', '.join(map(str, values))}"
+
+
+def list_of(rule: Rule, most: int) -> Rule:
+    """A list of one value or more, each by the rule."""
+    return (
+        lambda v: isinstance(v, list) and 1 <= len(v) <= most and all(map(rule[0], v))
+    ), f"a list of 1 to {most}, each {rule[1]}"
+
+
+def or_null(rule: Rule) -> Rule:
+    """By the rule, or null."""
+    return (lambda v: v is None or rule[0](v)), f"{rule[1]}, or null"
 
 
 @dataclass(frozen=True)

@@ -15,35 +15,15 @@ from torch import Tensor, nn
 
 from cdp.config.choices import ARCHITECTURES, imported
 from cdp.errors import InputError
+from cdp.models.checkpoints import Rule, list_of, whole
 
 LEAST_SIDE = 8
 MAX_CLASSES, MAX_CHANNELS = 1000, 4
 
 Activation = Callable[[Tensor], Tensor]
-Check = Callable[[Any], str]
-"""Of a setting on a card: "", or what the value must be, in words."""
 
 
-def whole(least: int, most: int) -> Check:
-    """A check that a setting is a whole number in this range."""
-    return lambda value: (
-        ""
-        if type(value) is int and least <= value <= most
-        else f"a whole number from {least} to {most}"
-    )
-
-
-def _widths(value: Any) -> str:
-    good = (
-        isinstance(value, list)
-        and 1 <= len(value) <= 5
-        and all(type(width) is int and 1 <= width <= 1024 for width in value)
-    )
-    return "" if good else "1 to 5 whole numbers from 1 to 1024"
-
-
-def _depth(value: Any) -> str:
-    return "" if type(value) is int and value in range(10, 101, 6) else "6 n + 4, from 10 to 100"
+_WIDTHS = list_of(whole(1, 1024), 5)
 
 
 class Classifier(nn.Module, ABC):
@@ -55,7 +35,7 @@ class Classifier(nn.Module, ABC):
     ``LIMITS`` what its constructor takes besides classes and channels, with a check of each.
     """
 
-    LIMITS: ClassVar[Mapping[str, Check]]
+    LIMITS: ClassVar[Mapping[str, Rule]]
     classes: int
     channels: int
     dim: int
@@ -99,7 +79,7 @@ class SmallCNN(Classifier):
     x 28.
     """
 
-    LIMITS: ClassVar = {"widths": _widths, "blocks": whole(0, 16)}
+    LIMITS: ClassVar = {"widths": _WIDTHS, "blocks": whole(0, 16)}
 
     def __init__(
         self,
@@ -167,7 +147,7 @@ class PreActResNet(Classifier):
     depend on the batch it is in.
     """
 
-    LIMITS: ClassVar = {"widths": _widths, "blocks": whole(1, 16)}
+    LIMITS: ClassVar = {"widths": _WIDTHS, "blocks": whole(1, 16)}
 
     def __init__(
         self,
@@ -204,7 +184,10 @@ class WideResNet(Classifier):
     depend on the batch it is in.
     """
 
-    LIMITS: ClassVar = {"depth": _depth, "width": whole(1, 20)}
+    LIMITS: ClassVar = {
+        "depth": (lambda v: type(v) is int and v in range(10, 101, 6), "6 n + 4, from 10 to 100"),
+        "width": whole(1, 20),
+    }
 
     def __init__(self, classes: int, channels: int, *, depth: int = 28, width: int = 10) -> None:
         """depth: 6 n + 4 for n blocks a stage; width: the paper's k, stages have 16 k, 32 k and 64
@@ -322,7 +305,7 @@ def build_classifier(
         return net
 
 
-_COMMON: dict[str, Check] = {"classes": whole(1, MAX_CLASSES), "channels": whole(1, MAX_CHANNELS)}
+_COMMON: dict[str, Rule] = {"classes": whole(1, MAX_CLASSES), "channels": whole(1, MAX_CHANNELS)}
 
 
 def _families() -> dict[str, type[Classifier]]:
@@ -366,8 +349,8 @@ def build_described(architecture: Any, where: Path) -> Classifier:
             f"{where}: 'architecture' of a {name} must have exactly name, {', '.join(checks)}:"
             f" {remedy}"
         )
-    for key, check in checks.items():
-        if must := check(settings[key]):
+    for key, (holds, must) in checks.items():
+        if not holds(settings[key]):
             raise InputError(
                 f"{where}: architecture {key} must be {must} (given: {str(settings[key])[:60]!r})"
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,18 @@ from typing import TYPE_CHECKING, Any
 from cdp.config.pretrain import PretrainConfig
 from cdp.errors import InputError
 from cdp.models.checkpoints import (
+    Rule,
     is_name,
+    list_of,
+    number,
+    one_of,
+    or_null,
     publish_folder,
     read_json,
     read_tensors,
     sha256_of,
     tensor_shapes,
+    whole,
     write_json,
 )
 from cdp.models.encoders import CARD, Listed, find_checkpoint, list_checkpoints
@@ -275,39 +281,8 @@ _DOWN = ("DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D")
 _UP = ("UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D")
 _SPACINGS = ("leading", "trailing", "linspace")
 
-Rule = tuple[Callable[[Any], bool], str]
-
-
-def _whole(least: int, most: int) -> Rule:
-    return (
-        lambda v: type(v) is int and least <= v <= most
-    ), f"a whole number from {least} to {most}"
-
-
-def _number(least: float, most: float) -> Rule:
-    return (
-        lambda v: type(v) in (int, float) and least <= v <= most
-    ), f"a number from {least:g} to {most:g}"
-
-
-def _one_of(*values: Any) -> Rule:
-    return (
-        lambda v: any(v == value and type(v) is type(value) for value in values)
-    ), f"one of {', '.join(map(str, values))}"
-
-
-def _list_of(rule: Rule, most: int) -> Rule:
-    return (
-        lambda v: isinstance(v, list) and 1 <= len(v) <= most and all(map(rule[0], v))
-    ), f"a list of 1 to {most}, each {rule[1]}"
-
-
-def _or_null(rule: Rule) -> Rule:
-    return (lambda v: v is None or rule[0](v)), f"{rule[1]}, or null"
-
-
-_FLAG = _one_of(True, False)
-_SIDE = _whole(1, MAX_SIDE)
+_FLAG = one_of(True, False)
+_SIDE = whole(1, MAX_SIDE)
 _UNET: dict[str, Rule] = {
     "sample_size": (
         lambda v: (
@@ -317,49 +292,49 @@ _UNET: dict[str, Rule] = {
         ),
         f"one or two whole numbers from 1 to {MAX_SIDE}",
     ),
-    "in_channels": _whole(1, 256),
-    "out_channels": _whole(1, 256),
+    "in_channels": whole(1, 256),
+    "out_channels": whole(1, 256),
     "center_input_sample": _FLAG,
-    "time_embedding_type": _one_of("positional", "learned"),
-    "time_embedding_dim": _or_null(_whole(1, 16384)),
-    "freq_shift": _whole(0, 1),
+    "time_embedding_type": one_of("positional", "learned"),
+    "time_embedding_dim": or_null(whole(1, 16384)),
+    "freq_shift": whole(0, 1),
     "flip_sin_to_cos": _FLAG,
-    "down_block_types": _list_of(_one_of(*_DOWN), 8),
-    "mid_block_type": _or_null(_one_of("UNetMidBlock2D")),
-    "up_block_types": _list_of(_one_of(*_UP), 8),
-    "block_out_channels": _list_of(_whole(2, 4096), 8),
-    "layers_per_block": _whole(1, 16),
-    "mid_block_scale_factor": _number(1e-3, 1e3),
-    "downsample_padding": _whole(0, 1),
-    "downsample_type": _one_of("conv", "resnet"),
-    "upsample_type": _one_of("conv", "resnet"),
-    "dropout": _number(0, 0.99),
-    "act_fn": _one_of("silu", "swish", "mish", "gelu", "relu"),
-    "attention_head_dim": _or_null(_whole(1, 4096)),
-    "norm_num_groups": _whole(1, 1024),
-    "attn_norm_num_groups": _or_null(_whole(1, 1024)),
-    "norm_eps": _number(1e-12, 1),
-    "resnet_time_scale_shift": _one_of("default", "scale_shift"),
+    "down_block_types": list_of(one_of(*_DOWN), 8),
+    "mid_block_type": or_null(one_of("UNetMidBlock2D")),
+    "up_block_types": list_of(one_of(*_UP), 8),
+    "block_out_channels": list_of(whole(2, 4096), 8),
+    "layers_per_block": whole(1, 16),
+    "mid_block_scale_factor": number(1e-3, 1e3),
+    "downsample_padding": whole(0, 1),
+    "downsample_type": one_of("conv", "resnet"),
+    "upsample_type": one_of("conv", "resnet"),
+    "dropout": number(0, 0.99),
+    "act_fn": one_of("silu", "swish", "mish", "gelu", "relu"),
+    "attention_head_dim": or_null(whole(1, 4096)),
+    "norm_num_groups": whole(1, 1024),
+    "attn_norm_num_groups": or_null(whole(1, 1024)),
+    "norm_eps": number(1e-12, 1),
+    "resnet_time_scale_shift": one_of("default", "scale_shift"),
     "add_attention": _FLAG,
-    "class_embed_type": _one_of(None),
-    "num_class_embeds": _or_null(_whole(1, 10_000)),
-    "num_train_timesteps": _or_null(_whole(1, 10_000)),
+    "class_embed_type": one_of(None),
+    "num_class_embeds": or_null(whole(1, 10_000)),
+    "num_train_timesteps": or_null(whole(1, 10_000)),
 }
 _SCHEDULER: dict[str, Rule] = {
-    "num_train_timesteps": _whole(2, 10_000),
-    "beta_schedule": _one_of(*SCHEDULES),
-    "beta_start": _number(1e-8, 0.999),
-    "beta_end": _number(1e-8, 0.999),
-    "trained_betas": _or_null(_list_of(_number(1e-12, 0.9999), 10_000)),
-    "prediction_type": _one_of(*PREDICTIONS),
-    "timestep_spacing": _one_of(*_SPACINGS),
-    "steps_offset": _whole(0, 1),
+    "num_train_timesteps": whole(2, 10_000),
+    "beta_schedule": one_of(*SCHEDULES),
+    "beta_start": number(1e-8, 0.999),
+    "beta_end": number(1e-8, 0.999),
+    "trained_betas": or_null(list_of(number(1e-12, 0.9999), 10_000)),
+    "prediction_type": one_of(*PREDICTIONS),
+    "timestep_spacing": one_of(*_SPACINGS),
+    "steps_offset": whole(0, 1),
     "clip_sample": _FLAG,
-    "clip_sample_range": _number(1e-3, 1e3),
-    "rescale_betas_zero_snr": _one_of(False),
+    "clip_sample_range": number(1e-3, 1e3),
+    "rescale_betas_zero_snr": one_of(False),
     "thresholding": _FLAG,
-    "dynamic_thresholding_ratio": _number(0, 1),
-    "sample_max_value": _number(1e-3, 1e3),
+    "dynamic_thresholding_ratio": number(0, 1),
+    "sample_max_value": number(1e-3, 1e3),
     "set_alpha_to_one": _FLAG,
 }
 

@@ -11,7 +11,8 @@ ARCHITECTURES["linear"] = Architecture("Linear", "addition:Linear", {"dim": 9})
 """
 MODULE = """
 from torch import nn
-from cdp.models.classifiers import Classifier, whole
+from cdp.models.checkpoints import whole
+from cdp.models.classifiers import Classifier
 
 class Linear(Classifier):
     LIMITS = {"dim": whole(1, 100)}
