@@ -136,6 +136,13 @@ def test_the_best_epoch_is_the_measured_one_and_the_title_says_it() -> None:
     assert "best 50.0 % at epoch 2" in text and "n = 1,000" in text
 
 
+def test_the_best_of_a_mean_is_among_the_points_that_most_seeds_have_reached() -> None:
+    rising = np.arange(1.0, 31) / 100
+    lengths = {"s0": 30, "s1": 20}
+    seeds = [run(s, n, group="g", robust_accuracy=rising[:n]) for s, n in lengths.items()]
+    assert drawn(*seeds)["mean of g/0/robust/best"]["x"] == [20.0]
+
+
 @pytest.mark.parametrize(
     ("x", "factor"),
     [
