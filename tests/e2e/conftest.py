@@ -1,7 +1,8 @@
-"""One started app and one browser for all browser tests; a fresh tab for each."""
+"""One started app and one browser for all browser tests of a process; a fresh tab for each."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,20 @@ from tests.e2e.driver import SLOW_MS, Server, started
 
 # A control's code may still be on its way when its page says that it is done.
 expect.set_options(timeout=SLOW_MS / 3)
-SIZE = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with started(tmp_path_factory.mktemp("app")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def fresh(server: Server) -> Server:
+    """The same app without the runs and sets of other files' tests."""
+    for name in ("runs", "sets", "trash", "data", "models", "encoders"):
+        shutil.rmtree(server.home / name, ignore_errors=True)
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -30,22 +38,20 @@ def browser(browser_path: Path) -> Iterator[Browser]:
         launched.close()
 
 
-def person(browser: Browser) -> BrowserContext:
-    """A browser profile of its own, patient enough for a busy machine."""
-    fresh = browser.new_context(viewport=SIZE, accept_downloads=True)
-    fresh.set_default_timeout(SLOW_MS)
-    return fresh
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A person of his own: tabs opened here share nothing with those of other tests but the
-    server."""
-    fresh = person(browser)
-    yield fresh
-    fresh.close()
+    """One profile, so that the app's code is fetched and compiled once; patient enough for a busy
+    machine."""
+    profile = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    profile.set_default_timeout(SLOW_MS)
+    yield profile
+    profile.close()
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return context.new_page()
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab; it and all that a test opened beside it are closed afterwards."""
+    before = set(context.pages)
+    yield context.new_page()
+    for tab in set(context.pages) - before:
+        tab.close()

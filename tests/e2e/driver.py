@@ -11,11 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, Request, expect
 
 from cdp.paths import ROOT
 
@@ -33,6 +34,13 @@ class Server:
     pid: int
     home: Path
     log: Path
+
+    @contextlib.contextmanager
+    def as_home(self) -> Iterator[None]:
+        """This process reads and writes the app's home."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CDP_HOME", str(self.home))
+            yield
 
     def loaded(self, library: str) -> bool:
         """Whether a shared library of this name is mapped into the server process."""
@@ -105,6 +113,41 @@ def open_page(page: Page, server: Server, path: str) -> None:
     wait_idle(page)
 
 
+def until(there: Callable[[], object], what: str) -> None:
+    """Wait for something that no page shows."""
+    end = time.monotonic() + SLOW_MS / 1000
+    while not there():
+        assert time.monotonic() < end, f"{what} did not come"
+        time.sleep(0.1)
+
+
+def stands_still(page: Page, expression: str) -> None:
+    """Until a value on the page is the same in three looks, a quarter of a second apart."""
+    page.wait_for_function(
+        f"""async () => {{
+          const values = [];
+          for (let look = 0; look < 3; look++) {{
+            values.push(JSON.stringify({expression}));
+            await new Promise((done) => setTimeout(done, 250));
+          }}
+          return values.every((value) => value === values[0]);
+        }}""",
+        timeout=SLOW_MS,
+    )
+
+
+def listen(page: Page) -> list[str]:
+    """What the page asks other addresses for from now on."""
+    asked: list[str] = []
+
+    def heard(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            asked.append(request.url)
+
+    page.on("request", heard)
+    return asked
+
+
 def generate_button(page: Page) -> Locator:
     return page.get_by_role("button", name="Generate", exact=True)
 
@@ -159,7 +202,6 @@ def choose_by_keyboard(page: Page, name: str | re.Pattern[str], choice: str) -> 
             # The list marks its first entry a moment after it is there.
             marked = page.locator("[role=option][aria-selected=true], [role=option]:only-child")
             expect(marked.filter(has_text=choice)).to_be_visible(timeout=3000)
-            page.wait_for_timeout(400)
             if box.input_value() == choice:
                 box.press("Enter")
                 expect(chosen).to_be_visible(timeout=3000)

@@ -4,6 +4,7 @@ while epochs keep coming."""
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.driver import SLOW_MS, Server, started
+from tests.e2e.driver import SLOW_MS, Server, stands_still, started, until
 from tests.ui.curve_runs import SCRIPT, lines, write_run, write_status
 
 pytestmark = pytest.mark.e2e
@@ -29,25 +30,45 @@ ARRIVES = 3.0
 """Seconds within which a new point has to be on the screen of an idle machine."""
 
 
-@pytest.fixture
-def curve_server(tmp_path: Path) -> Iterator[Server]:
-    for number, name in enumerate(IDS):
-        write_run(
-            name,
-            epochs=FIRST,
-            seed=number,
-            beta=1.0 + number,
-            state="running",
-            home=tmp_path / "home",
-        )
-    script = tmp_path / "curves.py"
-    script.write_text(SCRIPT.format(ids=IDS))
-    with started(tmp_path, script) as running:
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A page with nothing but the curves of three runs."""
+    place = tmp_path_factory.mktemp("curves")
+    (place / "curves.py").write_text(SCRIPT.format(ids=IDS))
+    with started(place, place / "curves.py") as running:
         yield running
 
 
 @pytest.fixture
-def opened(page: Page, curve_server: Server) -> Page:
+def curve_server(app: Server) -> Server:
+    """Three runs at their thirtieth epoch."""
+    shutil.rmtree(app.home / "runs", ignore_errors=True)
+    for number, name in enumerate(IDS):
+        write_run(
+            name, epochs=FIRST, seed=number, beta=1.0 + number, state="running", home=app.home
+        )
+    return app
+
+
+@pytest.fixture
+def frames(page: Page) -> list[object]:
+    """What the server has sent to the page so far: also a tick without news sends something."""
+    received: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
+    return received
+
+
+def tick(page: Page, frames: list[object]) -> None:
+    """Wait for two more looks of the page at its runs."""
+    wanted = len(frames) + 12
+    end = time.monotonic() + SLOW_MS / 1000
+    while len(frames) < wanted and time.monotonic() < end:
+        page.wait_for_timeout(100)
+    assert len(frames) >= wanted
+
+
+@pytest.fixture
+def opened(page: Page, frames: list[object], curve_server: Server) -> Page:
     page.set_viewport_size({"width": 1280, "height": 1200})
     page.goto(curve_server.url, wait_until="commit")
     drawn(page)
@@ -60,7 +81,7 @@ def drawn(page: Page) -> None:
         f"() => document.querySelector('{PLOT}')?._fullLayout?._size", timeout=SLOW_MS
     )
     expect(page.locator(f"{PLOT} .legendtext").first).to_be_visible()
-    page.wait_for_timeout(600)
+    stands_still(page, f"document.querySelector('{PLOT}').getBoundingClientRect()")
 
 
 def folder(server: Server, name: str) -> Path:
@@ -168,7 +189,7 @@ def test_zoom_legend_and_hover_outlast_every_tick(opened: Page, curve_server: Se
         " true).map((t) => t.legendgroup))]"
     )
     opened.wait_for_function(f"() => ({hidden})().length === 1")
-    opened.wait_for_timeout(500)
+    drawn(opened)
     opened.mouse.move(*pixel(opened, 14.6))
     opened.mouse.move(*pixel(opened, 15))
     opened.wait_for_function(f"() => document.querySelector('{PLOT} .hoverlayer text')")
@@ -193,8 +214,7 @@ def test_a_tick_does_not_break_a_drag_and_a_double_click_brings_back_all(
         opened.mouse.down()
         opened.mouse.move(*pixel(opened, 12), steps=4)
         reached = last() + 5
-        while last() < reached:
-            opened.wait_for_timeout(200)
+        until(lambda: last() >= reached, "the fifth epoch")
         opened.mouse.move(*pixel(opened, 16), steps=4)
         assert last_x(opened) <= shown + 3
         opened.mouse.up()
@@ -212,13 +232,13 @@ def test_a_tick_does_not_break_a_drag_and_a_double_click_brings_back_all(
 
 
 def test_the_zoom_outlasts_the_end_of_a_run_and_other_options(
-    opened: Page, curve_server: Server
+    opened: Page, frames: list[object], curve_server: Server
 ) -> None:
     drag(opened, 10, 20)
     zoomed = axis(opened)[:2]
     for name in IDS:
         write_status(folder(curve_server, name), "finished")
-    opened.wait_for_timeout(4000)
+    tick(opened, frames)  # after which the page has drawn itself anew, as the last run is over
     assert axis(opened)[:2] == pytest.approx(zoomed)
     opened.get_by_role("combobox", name=re.compile("Smoothing")).click()
     opened.get_by_role("option", name="10 validations").click()
@@ -230,12 +250,12 @@ def test_the_zoom_outlasts_the_end_of_a_run_and_other_options(
     expect(opened.get_by_text("debiased exponential average")).to_be_visible()
 
 
-def test_a_poll_without_news_draws_nothing(opened: Page) -> None:
+def test_a_poll_without_news_draws_nothing(opened: Page, frames: list[object]) -> None:
     opened.evaluate(
         f"() => {{ window.plots = 0; document.querySelector('{PLOT}').on('plotly_afterplot', () =>"
         " (window.plots += 1)); }"
     )
-    opened.wait_for_timeout(5000)
+    tick(opened, frames)
     assert opened.evaluate("() => window.plots") == 0
 
 
@@ -248,15 +268,14 @@ def test_the_numbers_are_one_click_away_and_all_points_are_in_the_file(opened: P
     assert rows[0].startswith("run,id,point,epoch,step") and len(rows) >= 1 + FIRST * len(IDS)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_titles_and_legend_are_inside_and_apart_at_every_width(
-    browser: Browser, curve_server: Server, width: int, scheme: Any
+    page: Page, curve_server: Server, width: int, scheme: Any
 ) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 1200}, color_scheme=scheme)
-    page = context.new_page()
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 1200})
     page.goto(curve_server.url, wait_until="commit")
     drawn(page)
-    page.wait_for_timeout(1000)
     boxes = page.evaluate(
         f"""() => [...document.querySelectorAll('{PLOT} .legend, {PLOT} .annotation, {PLOT} .x4title')].map((e) => {{
           const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; }})"""
@@ -270,4 +289,3 @@ def test_titles_and_legend_are_inside_and_apart_at_every_width(
     ordered = sorted(boxes, key=lambda box: box[1])
     assert all(above[3] <= below[1] + 2 for above, below in pairwise(ordered))
     expect(page.get_by_role("img", name=re.compile("Training curves"))).to_be_attached()
-    context.close()
