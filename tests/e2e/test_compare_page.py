@@ -5,14 +5,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cdp.results.compare import compare
-from tests.e2e.driver import SLOW_MS, Server, choose_by_keyboard, open_page, started, wait_idle
+from tests.e2e.driver import (
+    SLOW_MS,
+    Server,
+    choose_by_keyboard,
+    listen,
+    open_page,
+    until,
+    wait_idle,
+)
 from tests.ui.compare_runs import IDS, two_groups
 
 pytestmark = pytest.mark.e2e
@@ -23,15 +30,11 @@ left."""
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """A server with two groups of two evaluated seeds; and the verdict on their robust accuracy."""
-    with started(tmp_path_factory.mktemp("compare")) as running:
-        mp = pytest.MonkeyPatch()
-        mp.setenv("CDP_HOME", str(running.home))
+def groups(fresh: Server) -> tuple[Server, str]:
+    """The app with two groups of two evaluated seeds; and the verdict on their robust accuracy."""
+    with fresh.as_home():
         two_groups()
-        verdict = compare(IDS).differences[0].verdict
-        mp.undo()
-        yield running, verdict
+        return fresh, compare(IDS).differences[0].verdict
 
 
 def grid(page: Page) -> Locator:
@@ -49,9 +52,9 @@ def click_cell(page: Page, row: int, x: float) -> None:
 
 
 def test_runs_are_filtered_ticked_compared_and_come_back_from_the_link(
-    fresh: tuple[Server, str], page: Page
+    groups: tuple[Server, str], page: Page
 ) -> None:
-    server, verdict = fresh
+    server, verdict = groups
     open_page(page, server, "/compare")
     expect(page.get_by_text("Tick two runs or more")).to_be_visible()
     box = page.get_by_role("textbox", name="Filter")
@@ -79,26 +82,29 @@ def test_runs_are_filtered_ticked_compared_and_come_back_from_the_link(
     page.wait_for_url(lambda url: "guided" not in url)
 
 
-def test_a_star_is_a_click_in_the_table(fresh: tuple[Server, str], page: Page) -> None:
-    server, _ = fresh
+def test_a_star_is_a_click_in_the_table_and_the_keyboard_alone_chooses_runs(
+    groups: tuple[Server, str], page: Page
+) -> None:
+    server, verdict = groups
     open_page(page, server, "/compare?sort=name")
     click_cell(page, 0, STAR_PX)
     file = server.home / "runs" / "guided-s0" / "labels.json"
-    for _ in range(60):
-        if file.exists():
-            break
-        page.wait_for_timeout(250)
+    until(file.exists, "the star")
     assert json.loads(file.read_text())["star"] is True
     box = page.get_by_role("textbox", name="Filter")
     box.fill("is:starred")
     box.press("Enter")
     expect(page.get_by_text("1 of 4 runs")).to_be_visible()
+    for name in ("plain-s0", "guided-s0"):
+        choose_by_keyboard(page, re.compile("Runs to compare"), name)
+    page.keyboard.press("Escape")
+    expect(page.get_by_text(verdict)).to_be_visible(timeout=SLOW_MS)
 
 
 def test_a_shared_link_with_a_missing_run_and_its_report_that_opens_offline(
-    fresh: tuple[Server, str], page: Page, tmp_path: Path
+    groups: tuple[Server, str], page: Page, tmp_path: Path
 ) -> None:
-    server, verdict = fresh
+    server, verdict = groups
     open_page(page, server, "/compare?runs=plain-s0,long-gone,guided-s1")
     expect(page.get_by_text(re.compile("long-gone.* is not here"))).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text(verdict)).to_be_visible()
@@ -106,22 +112,11 @@ def test_a_shared_link_with_a_missing_run_and_its_report_that_opens_offline(
         page.get_by_role("button", name="HTML report").click()
     report = tmp_path / "comparison.html"
     download.value.save_as(report)
-    asked: list[str] = []
-    page.context.set_offline(True)
-    page.on("request", lambda request: asked.append(request.url))
+    asked = listen(page)
     page.goto(report.as_uri())
     expect(page.get_by_text(verdict).first).to_be_visible()
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
+    assert not asked
     assert "long-gone" in report.read_text()
     assert f"{server.url}/compare?runs=plain-s0,long-gone,guided-s1" in report.read_text().replace(
         "&amp;", "&"
     )
-
-
-def test_runs_can_be_chosen_with_the_keyboard_alone(fresh: tuple[Server, str], page: Page) -> None:
-    server, verdict = fresh
-    open_page(page, server, "/compare")
-    for name in ("plain-s0", "guided-s0"):
-        choose_by_keyboard(page, re.compile("Runs to compare"), name)
-    page.keyboard.press("Escape")
-    expect(page.get_by_text(verdict)).to_be_visible(timeout=SLOW_MS)

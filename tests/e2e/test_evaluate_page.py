@@ -4,9 +4,7 @@ evaluation watched to its end."""
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cdp import paths
-from tests.e2e.driver import SLOW_MS, Server, open_page, started, url_value, wait_idle
+from tests.e2e.driver import SLOW_MS, Server, listen, open_page, url_value, wait_idle
 from tests.evaluations import report, write_evaluation
 
 pytestmark = pytest.mark.e2e
@@ -23,35 +21,13 @@ ROBUST = paths.ASSETS / "encoders" / "fashion-mnist" / "robust"
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, so that no other test's run takes the device."""
-    with started(tmp_path_factory.mktemp("evaluate")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def prepared(fresh: Server) -> str:
     """A finished evaluation in the server's home; its id."""
-    before = os.environ.get("CDP_HOME")
-    os.environ["CDP_HOME"] = str(fresh.home)
-    try:
+    with fresh.as_home():
         found = report(
             1000, clean=0.851, robust=0.603, label="AutoAttack (standard), n = 1,000, +/- 3 points"
         )
         return write_evaluation("20261124-120000-aaaaaa", found, name="night-autoattack-n1000").name
-    finally:
-        os.environ.pop("CDP_HOME")
-        if before is not None:
-            os.environ["CDP_HOME"] = before
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
-def test_the_page_is_painted_without_torch(fresh: Server, page: Page) -> None:
-    page.goto(f"{fresh.url}/evaluate")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_role("button", name="Evaluate", exact=True)).to_be_enabled(timeout=SLOW_MS)
-    expect(page.get_by_text("No evaluation yet")).to_be_visible()
-    assert not fresh.loaded("libtorch")
 
 
 def test_a_report_is_read_kept_by_its_link_and_taken_along(
@@ -85,11 +61,10 @@ def test_a_report_is_read_kept_by_its_link_and_taken_along(
     file = tmp_path / taken.value.suggested_filename
     taken.value.save_as(file)
     assert file.name == "night-autoattack-n1000.html"
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = listen(page)
     page.goto(file.as_uri())
     expect(page.get_by_text("60.3").first).to_be_visible()
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert not asked
 
 
 def test_a_quick_evaluation_of_the_shipped_encoder_runs_to_its_report(

@@ -19,31 +19,30 @@ TRIES = 8
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def unvisited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that nobody has visited."""
     with started(tmp_path_factory.mktemp("fresh")) as running:
         yield running
 
 
 def test_a_link_to_a_page_opens_it_in_the_frame_of_the_app_on_a_server_nobody_has_visited(
-    fresh: Server, page: Page
+    unvisited: Server, page: Page
 ) -> None:
-    open_page(page, fresh, "/gallery")
+    open_page(page, unvisited, "/gallery")
     expect(page.get_by_role("link", name="Generate", exact=True).first).to_be_visible()
     expect(page.get_by_role("link", name="app", exact=True)).to_have_count(0)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("path", ["/", "/gallery", "/train"])
-def test_a_page_is_painted_without_torch(fresh: Server, page: Page, path: str) -> None:
+def test_pages_are_painted_without_torch(unvisited: Server, page: Page) -> None:
     """The Generate page warms the models up after it has painted; that it imports nothing to paint
     is a page test."""
-    page.goto(f"{fresh.url}{path}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=SLOW_MS)
-    assert not fresh.loaded("libtorch")
+    for path in ("/", "/gallery", "/train", "/evaluate", "/theory"):
+        open_page(page, unvisited, path)
+        assert not unvisited.loaded("libtorch"), path
 
 
-def test_the_first_page_is_painted_within_two_seconds(fresh: Server, browser: Browser) -> None:
+def test_the_first_page_is_painted_within_two_seconds(unvisited: Server, browser: Browser) -> None:
     """The best of a few visits by new browsers, so that a busy machine does not fail a fast
     page."""
     times = []
@@ -51,7 +50,7 @@ def test_the_first_page_is_painted_within_two_seconds(fresh: Server, browser: Br
         context = browser.new_context()
         tab = context.new_page()
         begin = time.monotonic()
-        tab.goto(fresh.url)
+        tab.goto(unvisited.url)
         expect(tab.get_by_role("button", name="Go to Generate")).to_be_visible(timeout=SLOW_MS)
         times.append(time.monotonic() - begin)
         context.close()
@@ -60,7 +59,7 @@ def test_the_first_page_is_painted_within_two_seconds(fresh: Server, browser: Br
     assert min(times) < PAINT_SECONDS, times
 
 
-def test_the_first_page_leads_to_generate(fresh: Server, page: Page) -> None:
-    open_page(page, fresh, "/")
+def test_the_first_page_leads_to_generate(unvisited: Server, page: Page) -> None:
+    open_page(page, unvisited, "/")
     page.get_by_role("button", name="Go to Generate").click()
     expect(generate_button(page)).to_be_visible(timeout=SLOW_MS)

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import person
 from tests.e2e.driver import (
     SLOW_MS,
     Server,
@@ -33,16 +32,15 @@ LONG = "/generate?count=16&batch=16&steps=600"
 
 
 @pytest.fixture(scope="module")
-def done(server: Server, browser: Browser) -> Iterator[Page]:
+def done(fresh: Server, context: BrowserContext) -> Iterator[Page]:
     """A tab in which one small generation has run, watched from its start."""
-    context = person(browser)
     page = context.new_page()
-    open_page(page, server, "/generate?count=20&batch=20&steps=16&seed=3")
+    open_page(page, fresh, "/generate?count=20&batch=20&steps=16&seed=3")
     watch_canvases(page)
     generate(page)
     wait_done(page)
     yield page
-    context.close()
+    page.close()
 
 
 def test_images_change_step_by_step_while_they_are_generated(done: Page) -> None:
@@ -72,14 +70,14 @@ def test_choosing_an_image_shows_how_it_came_about(done: Page) -> None:
 
 
 def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(
-    done: Page, server: Server, page: Page
+    done: Page, fresh: Server, page: Page
 ) -> None:
     done.get_by_role("textbox", name="Name of the sample set").fill("first-try")
     done.get_by_role("textbox", name="Name of the sample set").press("Enter")
     wait_idle(done)
     done.get_by_role("button", name="Save sample set").click()
     expect(done.get_by_text("Saved as first-try")).to_be_visible(timeout=SLOW_MS)
-    open_page(page, server, "/gallery")
+    open_page(page, fresh, "/gallery")
     expect(page.get_by_text("20 images · SupCon · strength 0.1 · seed 3")).to_be_visible()
     page.locator(".st-key-open-first-try").get_by_role("button").click()
     expect(page.get_by_text("Ankle boot · 2")).to_be_visible(timeout=SLOW_MS)
@@ -88,37 +86,31 @@ def test_a_saved_set_is_found_in_the_gallery_with_its_images_and_settings(
     assert (url_value(page, "steps"), url_value(page, "seed")) == ("16", "3")
 
 
-def test_a_sheet_dropped_on_the_page_restores_its_settings(
-    done: Page, server: Server, page: Page, tmp_path: Path
+def test_a_sheet_dropped_on_the_page_restores_its_settings_and_another_image_none(
+    done: Page, fresh: Server, page: Page, tmp_path: Path
 ) -> None:
     with done.expect_download(timeout=SLOW_MS) as download:
         done.get_by_role("button", name="Download PNG sheet").click()
     sheet = tmp_path / "sheet.png"
     download.value.save_as(sheet)
-    open_page(page, server, "/generate")
+    other = tmp_path / "other.png"
+    other.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
+    open_page(page, fresh, "/generate?seed=9")
     page.get_by_text("Restore from a PNG sheet").click()
-    page.locator(".st-key-restore input[type=file]").set_input_files(sheet)
+    box = page.locator(".st-key-restore input[type=file]")
+    box.set_input_files(other)
+    expect(page.get_by_role("alert").filter(has_text="PNG")).to_be_visible(timeout=SLOW_MS)
+    expect(control(page, "seed").get_by_role("spinbutton")).to_have_value("9")
+    box.set_input_files(sheet)
     expect(page.get_by_text("Settings restored from sheet.png")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("3")
     page.wait_for_url(re.compile("steps=16"))
 
 
-def test_an_image_that_is_no_sheet_says_so_and_changes_nothing(
-    server: Server, page: Page, tmp_path: Path
-) -> None:
-    other = tmp_path / "other.png"
-    other.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
-    open_page(page, server, "/generate?seed=9")
-    page.get_by_text("Restore from a PNG sheet").click()
-    page.locator(".st-key-restore input[type=file]").set_input_files(other)
-    expect(page.get_by_role("alert").filter(has_text="PNG")).to_be_visible(timeout=SLOW_MS)
-    expect(control(page, "seed").get_by_role("spinbutton")).to_have_value("9")
-
-
 def test_moving_the_strength_slider_is_kept_in_the_address_and_survives_a_reload(
-    server: Server, page: Page
+    fresh: Server, page: Page
 ) -> None:
-    open_page(page, server, "/generate")
+    open_page(page, fresh, "/generate")
     slider(page, "strength").press("ArrowRight")
     page.wait_for_url(re.compile(r"strength="), timeout=SLOW_MS)
     moved = url_value(page, "strength")
@@ -129,48 +121,22 @@ def test_moving_the_strength_slider_is_kept_in_the_address_and_survives_a_reload
     expect(control(page, "strength").get_by_text(f"{float(moved):g}").first).to_be_visible()
 
 
-def test_an_address_restores_every_setting_it_carries(server: Server, page: Page) -> None:
-    open_page(page, server, "/generate?loss=info_nce&strength=0.3&steps=33&seed=5&solver=dpmpp")
-    expect(control(page, "steps").get_by_role("spinbutton")).to_have_value("33")
-    expect(control(page, "seed").get_by_role("spinbutton")).to_have_value("5")
-    expect(control(page, "strength").get_by_text("0.3", exact=True).first).to_be_visible()
-    expect(control(page, "loss").get_by_role("combobox")).to_have_value("InfoNCE")
-
-
-def test_an_address_with_nonsense_says_what_it_left_out_and_the_page_works(
-    server: Server, page: Page
+def test_a_second_tab_waits_until_the_first_is_cancelled_which_keeps_what_is_done(
+    fresh: Server, context: BrowserContext, page: Page
 ) -> None:
-    open_page(page, server, "/generate?strength=99&steps=abc&nonsense=1&seed=4")
-    alerts = page.get_by_role("alert")
-    for words in ("strength", "steps", "nonsense"):
-        expect(alerts.filter(has_text=words).first).to_be_visible()
-    expect(control(page, "seed").get_by_role("spinbutton")).to_have_value("4")
-    expect(generate_button(page)).to_be_enabled()
-
-
-def test_cancel_midway_stops_and_keeps_what_is_done(server: Server, page: Page) -> None:
-    open_page(page, server, LONG)
+    open_page(page, fresh, LONG)
     generate(page)
     expect(page.get_by_text(re.compile(r"^Step \d+ of 600"))).to_be_visible(timeout=SLOW_MS)
+    second = context.new_page()
+    open_page(second, fresh, "/generate?count=4&batch=4&steps=4")
+    generate(second)
+    expect(second.get_by_text(re.compile("in the queue", re.IGNORECASE))).to_be_visible(
+        timeout=SLOW_MS
+    )
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text(re.compile(r"Stopped at step \d+ of 600"))).to_be_visible(
         timeout=SLOW_MS
     )
     expect(page.get_by_role("button", name=re.compile("^Guided, image 16")).first).to_be_attached()
-
-
-def test_a_second_tab_waits_in_the_queue_and_runs_when_the_first_is_done(
-    server: Server, context: BrowserContext
-) -> None:
-    first, second = context.new_page(), context.new_page()
-    open_page(first, server, LONG)
-    generate(first)
-    expect(first.get_by_text(re.compile(r"^Step \d+ of 600"))).to_be_visible(timeout=SLOW_MS)
-    open_page(second, server, "/generate?count=4&batch=4&steps=4")
-    generate(second)
-    expect(second.get_by_text(re.compile("in the queue", re.IGNORECASE))).to_be_visible(
-        timeout=SLOW_MS
-    )
-    first.get_by_role("button", name="Cancel").click()
     wait_done(second)
     expect(second.get_by_text(re.compile(r"^4 images in"))).to_be_visible()

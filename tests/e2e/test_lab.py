@@ -4,26 +4,18 @@ models, images of one's own."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.driver import SLOW_MS, Server, open_page, started, url_value
+from tests.e2e.driver import SLOW_MS, Server, open_page, url_value
 from tests.tasks.lab_world import png
 
 pytestmark = pytest.mark.e2e
 
 LINK = "/lab?model=robust&second=standard&row=4"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, whose helper process has nothing else to do."""
-    with started(tmp_path_factory.mktemp("lab")) as running:
-        yield running
 
 
 def verdicts(page: Page) -> Locator:
@@ -49,9 +41,9 @@ def bars(page: Page) -> Locator:
 
 
 def test_moving_the_budget_changes_verdict_pictures_and_probabilities_and_a_reload_keeps_it(
-    lab: Server, page: Page
+    fresh: Server, page: Page
 ) -> None:
-    open_page(page, lab, LINK)
+    open_page(page, fresh, LINK)
     expect(verdicts(page)).to_have_text(
         [re.compile("✓ Stands.*smallest budget found"), re.compile("✗ Fooled.*turns Shirt into")],
         timeout=SLOW_MS,
@@ -81,8 +73,8 @@ def test_moving_the_budget_changes_verdict_pictures_and_probabilities_and_a_relo
     expect(verdicts(page).first).to_contain_text("Stands")
 
 
-def test_a_second_model_stands_beside_the_first_and_leaves_again(lab: Server, page: Page) -> None:
-    open_page(page, lab, LINK)
+def test_a_second_model_stands_beside_the_first_and_leaves_again(fresh: Server, page: Page) -> None:
+    open_page(page, fresh, LINK)
     for chosen, count in (("noise-aware", 2), ("none", 1)):
         page.get_by_role("combobox", name=re.compile("Beside it")).click()
         page.get_by_role("option", name=chosen, exact=True).click()
@@ -103,13 +95,13 @@ def upload(page: Page, path: Path) -> None:
 
 
 def test_an_uploaded_png_is_attacked_and_one_that_does_not_fit_is_asked_about(
-    lab: Server, page: Page, tmp_path: Path
+    fresh: Server, page: Page, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "good.png").write_bytes(png(rng.integers(0, 256, (28, 28), dtype=np.uint8)))
     (tmp_path / "large.png").write_bytes(png(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)))
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing of the kind")
-    open_page(page, lab, "/lab?model=robust")
+    open_page(page, fresh, "/lab?model=robust")
     page.get_by_role("button", name="Upload", exact=True).or_(
         page.get_by_role("radio", name="Upload", exact=True)
     ).first.click()

@@ -117,9 +117,26 @@ def highlighted(page: Page) -> set[int]:
     )
 
 
-def test_hovering_shows_the_very_picture_of_the_point_and_what_it_is(
+def test_the_pointer_and_the_keyboard_reach_every_point_and_button(
     opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
 ) -> None:
+    """The picture under the pointer is that of the point, a click gives the point, and a screen
+    reader is told what the map shows."""
+    expect(opened.get_by_role("img", name="the map")).to_be_attached()
+    buttons = opened.locator(".cdp-map .modebar-btn")
+    assert buttons.evaluate_all("(all) => all.map((b) => b.getAttribute('aria-label'))") == [
+        "Zoom",
+        "Pan",
+        "Lasso Select",
+        "Box Select",
+        "Reset axes",
+        "Download plot as a PNG",
+    ]
+    buttons.first.focus()
+    opened.keyboard.press("Enter")
+    opened.wait_for_function(
+        f"() => document.querySelector('{PLOT}')._fullLayout.dragmode === 'zoom'"
+    )
     points, images, score = world
     places = pixels(opened, points.coordinates)
     shirts = np.flatnonzero(points.label == 2)
@@ -142,9 +159,15 @@ def test_hovering_shows_the_very_picture_of_the_point_and_what_it_is(
         assert (picture[..., :3] == images[number]).all() and (picture[..., 3] == 255).all()
     opened.mouse.move(5, 5)
     expect(card).to_be_hidden()
+    number = lonely(places)
+    x, y = places[number].tolist()
+    opened.mouse.move(x, y)
+    expect(opened.locator(".cdp-map .card")).to_be_visible()
+    opened.mouse.click(x, y)
+    wait_said(opened, rf"^\[null, {number}\]$")
 
 
-def test_a_lasso_gives_exactly_the_points_inside_it_and_a_double_click_none(
+def test_a_lasso_gives_exactly_the_points_inside_it_that_the_filter_leaves(
     opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
 ) -> None:
     places = pixels(opened, world[0].coordinates)
@@ -157,17 +180,10 @@ def test_a_lasso_gives_exactly_the_points_inside_it_and_a_double_click_none(
     assert highlighted(opened) == set(wanted)
     opened.locator(".cdp-map .nsewdrag").first.dblclick(position={"x": 5, "y": 5})
     wait_said(opened, r"^\[null")
-
-
-def test_points_that_a_filter_leaves_out_are_not_selected(
-    opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
-) -> None:
     opened.get_by_text("Only above 0").click()
     opened.wait_for_function(
         f"() => document.querySelector('{PLOT}').data.some((t) => !t.legendgroup)", timeout=SLOW_MS
     )
-    places = pixels(opened, world[0].coordinates)
-    corners = lasso_around(places)
     draw(opened, np.vstack([corners, corners[:1]]))
     wait_said(opened, r"^\[\[\d")
     assert said(opened)[0] == [
@@ -177,21 +193,7 @@ def test_points_that_a_filter_leaves_out_are_not_selected(
     ]
 
 
-def test_a_click_gives_the_point(
-    opened: Page, world: tuple[Embedding, np.ndarray, np.ndarray]
-) -> None:
-    places = pixels(opened, world[0].coordinates)
-    number = lonely(places)
-    x, y = places[number].tolist()
-    opened.mouse.move(x, y)
-    expect(opened.locator(".cdp-map .card")).to_be_visible()
-    opened.mouse.click(x, y)
-    wait_said(opened, rf"^\[null, {number}\]$")
-
-
-def test_the_zoom_survives_recolouring_however_often_and_the_reset_brings_back_all(
-    opened: Page,
-) -> None:
+def test_zoom_and_hidden_classes_survive_recolouring_however_often(opened: Page) -> None:
     first = axes(opened)
     opened.get_by_role("button", name="Zoom").click()
     x, y = first["x"][2] + first["x"][3] / 2, first["y"][2] + first["y"][3] / 2
@@ -212,11 +214,6 @@ def test_the_zoom_survives_recolouring_however_often_and_the_reset_brings_back_a
         f"(x) => Math.abs(document.querySelector('{PLOT}')._fullLayout.xaxis.range[0] - x) < 1e-6",
         arg=first["x"][0],
     )
-
-
-def test_a_class_hidden_in_the_legend_stays_hidden_in_every_panel_and_after_a_detour(
-    opened: Page,
-) -> None:
     hidden = (
         f"() => document.querySelector('{PLOT}')._fullData.filter((t) => t.visible !=="
         " true).map((t) => t.legendgroup)"
@@ -232,26 +229,6 @@ def test_a_class_hidden_in_the_legend_stays_hidden_in_every_panel_and_after_a_de
         f"() => document.querySelector('{PLOT}')._fullLayout.xaxis2", timeout=SLOW_MS
     )
     assert opened.evaluate(hidden) == ["class-0"] * 3  # a legend entry and two panels
-
-
-def test_a_screen_reader_is_told_what_the_map_shows_and_the_mode_bar_is_reached_by_keyboard(
-    opened: Page,
-) -> None:
-    expect(opened.get_by_role("img", name="the map")).to_be_attached()
-    buttons = opened.locator(".cdp-map .modebar-btn")
-    assert buttons.evaluate_all("(all) => all.map((b) => b.getAttribute('aria-label'))") == [
-        "Zoom",
-        "Pan",
-        "Lasso Select",
-        "Box Select",
-        "Reset axes",
-        "Download plot as a PNG",
-    ]
-    buttons.first.focus()
-    opened.keyboard.press("Enter")
-    opened.wait_for_function(
-        f"() => document.querySelector('{PLOT}')._fullLayout.dragmode === 'zoom'"
-    )
 
 
 def test_a_map_in_three_dimensions_is_turned_hovered_and_clicked(

@@ -10,22 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import person
-from tests.e2e.driver import SLOW_MS, Server, generate, open_page, started, wait_done, wait_idle
+from tests.e2e.driver import SLOW_MS, Server, generate, open_page, wait_done, wait_idle
 
 pytestmark = pytest.mark.e2e
 
 CLASSES = ("disc", "bar", "frame")
 SIDE = 12
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, so that its trainings are in nobody's way."""
-    with started(tmp_path_factory.mktemp("own")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +39,11 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(own: Server, marks: Path, browser: Browser) -> Iterator[Page]:
+def trained(fresh: Server, marks: Path, context: BrowserContext) -> Iterator[Page]:
     """A tab in which the images were imported and a judge, an encoder and a diffusion model
     trained, watched to their end."""
-    context = person(browser)
     page = context.new_page()
-    open_page(page, own, "/data")
+    open_page(page, fresh, "/data")
     page.get_by_role("textbox", name="Path", exact=True).fill(str(marks))
     page.get_by_role("button", name="Import", exact=True).click()
     expect(
@@ -63,7 +54,7 @@ def trained(own: Server, marks: Path, browser: Browser) -> Iterator[Page]:
     page.get_by_text("Settings of the diffusion model").click()
     for name, value in (
         ("encoder_epochs", "2"),
-        ("model_steps", "300"),
+        ("model_steps", "120"),
         ("model_save_every", "20"),
         ("model_batch", "16"),
         ("model_widths", "32"),
@@ -79,11 +70,11 @@ def trained(own: Server, marks: Path, browser: Browser) -> Iterator[Page]:
     expect(page.get_by_text("Samples of marks at step 20")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("link", name="Generate with marks")).to_be_visible(timeout=SLOW_MS)
     yield page
-    context.close()
+    page.close()
 
 
 def test_samples_of_every_class_are_shown_while_and_after_training(trained: Page) -> None:
-    expect(trained.get_by_text("Samples of marks at step 300")).to_be_visible(timeout=SLOW_MS)
+    expect(trained.get_by_text("Samples of marks at step 120")).to_be_visible(timeout=SLOW_MS)
     for name in CLASSES:
         # One row of real images above, one of samples below.
         expect(trained.get_by_alt_text(f"{name}, image 1", exact=True)).to_have_count(2)
@@ -94,14 +85,6 @@ def test_all_trainings_finished_and_their_accuracy_is_told(trained: Page) -> Non
     expect(
         trained.get_by_text(re.compile(r"here: judge, test \d+\.\d% \(n = 36\)"))
     ).to_be_visible()
-
-
-def test_reloading_shows_the_same_data_set_and_its_models(
-    trained: Page, own: Server, page: Page
-) -> None:
-    open_page(page, own, "/data?dataset=marks")
-    expect(page.get_by_role("link", name="Generate with marks")).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_text("5. Use them")).to_be_visible()
 
 
 def test_generate_opened_from_there_makes_images_guided_by_the_new_encoder(trained: Page) -> None:
@@ -121,20 +104,16 @@ def test_generate_opened_from_there_makes_images_guided_by_the_new_encoder(train
     assert not trained.get_by_role("alert").filter(has_text="failed").count()
 
 
-def test_explore_opened_from_there_maps_the_real_images_in_the_judges_eyes(
-    trained: Page, own: Server, page: Page
+def test_a_reload_knows_the_models_and_leads_to_explore_and_to_train(
+    trained: Page, fresh: Server, page: Page
 ) -> None:
-    open_page(page, own, "/data?dataset=marks")
+    open_page(page, fresh, "/data?dataset=marks")
+    expect(page.get_by_role("link", name="Generate with marks")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("link", name="Explore the real images").click()
     expect(page.get_by_role("heading", level=1, name="Explore")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("all 36 images of marks:test")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("combobox", name="Encoder")).to_have_value("judge")
-
-
-def test_train_opened_from_there_can_be_pressed_at_once(
-    trained: Page, own: Server, page: Page
-) -> None:
-    open_page(page, own, "/data?dataset=marks")
+    open_page(page, fresh, "/data?dataset=marks")
     page.get_by_role("link", name="Train a robust classifier").click()
     expect(page.get_by_role("heading", level=1, name="Train")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("combobox", name="Data set")).to_have_value("marks")
@@ -143,7 +122,7 @@ def test_train_opened_from_there_can_be_pressed_at_once(
 
 
 def test_an_upload_is_imported_with_its_test_images_and_a_bad_one_leaves_nothing(
-    own: Server, page: Page, tmp_path: Path
+    fresh: Server, page: Page, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)
     for name, count in (("dots.npz", 60), ("more.npz", 20)):
@@ -153,7 +132,7 @@ def test_an_upload_is_imported_with_its_test_images_and_a_bad_one_leaves_nothing
             label=np.arange(count) % 2,
         )
     (tmp_path / "bad.npz").write_bytes(b"not a zip")
-    open_page(page, own, "/data")
+    open_page(page, fresh, "/data")
     page.get_by_role("button", name="Upload", exact=True).or_(
         page.get_by_role("radio", name="Upload", exact=True)
     ).first.click()
@@ -165,7 +144,7 @@ def test_an_upload_is_imported_with_its_test_images_and_a_bad_one_leaves_nothing
     expect(
         page.get_by_role("alert").filter(has_text="bad.npz is not a readable .npz archive")
     ).to_be_visible(timeout=SLOW_MS)
-    assert not list((own.home / "sets").glob("dots*"))
+    assert not list((fresh.home / "sets").glob("dots*"))
     page.reload()
     page.get_by_role("button", name="Upload", exact=True).or_(
         page.get_by_role("radio", name="Upload", exact=True)

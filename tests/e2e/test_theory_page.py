@@ -4,22 +4,15 @@ is guided, real images lie on the map."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.driver import SLOW_MS, Server, open_page, started, url_value, wait_idle
+from tests.e2e.driver import SLOW_MS, Server, open_page, stands_still, url_value, wait_idle
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def theory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, whose helper process has nothing else to do."""
-    with started(tmp_path_factory.mktemp("theory")) as running:
-        yield running
+LABEL = "document.querySelector('.cdp-chart .slider-group .slider-label').textContent"
 
 
 def chart(page: Page, said: str) -> Locator:
@@ -35,13 +28,12 @@ def drawn(page: Page) -> str:
 
 
 def test_a_slider_moves_the_curve_answers_and_the_link_brings_it_back(
-    theory: Server, page: Page, tmp_path: Path
+    fresh: Server, page: Page, tmp_path: Path
 ) -> None:
-    open_page(page, theory, "/theory")
+    open_page(page, fresh, "/theory")
     expect(
         chart(page, "1,000 synthetic samples give .* points: simulated, 200 draws")
     ).to_be_visible(timeout=SLOW_MS)
-    assert not theory.loaded("libtorch")
     before, line = page.locator(".cdp-chart").get_attribute("aria-label"), drawn(page)
     slider = page.locator(".st-key-theory_epsilon").get_by_role("slider")
     slider.focus()
@@ -70,16 +62,16 @@ def test_a_slider_moves_the_curve_answers_and_the_link_brings_it_back(
 
 
 def test_the_guided_mean_plays_when_asked_to_and_stops_for_other_settings(
-    theory: Server, page: Page
+    fresh: Server, page: Page
 ) -> None:
     page.emulate_media(reduced_motion="reduce")
-    open_page(page, theory, "/theory?view=guided&strength=0")
+    open_page(page, fresh, "/theory?view=guided&strength=0")
     expect(chart(page, r"Unguided, the mean points \d+° beside the optimum")).to_be_visible(
         timeout=SLOW_MS
     )
     label = page.locator(".cdp-chart .slider-group .slider-label").first
     resting = str(label.text_content())
-    page.wait_for_timeout(600)
+    stands_still(page, LABEL)
     assert label.text_content() == resting == "strength 0.00"
     page.locator(".cdp-chart .updatemenu-button").filter(has_text="Play").click()
     expect(label).to_have_text(re.compile(r"strength (1|2)\.\d\d"), timeout=SLOW_MS)
@@ -91,12 +83,12 @@ def test_the_guided_mean_plays_when_asked_to_and_stops_for_other_settings(
     expect(chart(page, "Strength 2 turns the mean from .* past it")).to_be_visible(timeout=SLOW_MS)
     wait_idle(page)
     expect(label).to_have_text("strength 2.00", timeout=SLOW_MS)
-    page.wait_for_timeout(600)
+    stands_still(page, LABEL)
     assert label.text_content() == "strength 2.00"
 
 
-def test_a_shipped_real_split_lands_on_the_map(theory: Server, page: Page) -> None:
-    open_page(page, theory, "/theory?view=images&set=fashion-mnist:test&encoder=pixels")
+def test_a_shipped_real_split_lands_on_the_map(fresh: Server, page: Page) -> None:
+    open_page(page, fresh, "/theory?view=images&set=fashion-mnist:test&encoder=pixels")
     expect(chart(page, "fashion-mnist:test is as separable as real images, c = ")).to_be_visible(
         timeout=SLOW_MS
     )
@@ -105,4 +97,3 @@ def test_a_shipped_real_split_lands_on_the_map(theory: Server, page: Page) -> No
         page.locator(".cdp-chart .legendtext").filter(has_text="fashion-mnist:test")
     ).to_have_count(1)
     assert url_value(page, "set") == "fashion-mnist:test"
-    assert not theory.loaded("libtorch")

@@ -54,7 +54,9 @@ def curve_server(app: Server) -> Server:
 def frames(page: Page) -> list[object]:
     """What the server has sent to the page so far: also a tick without news sends something."""
     received: list[object] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame))
+    )
     return received
 
 

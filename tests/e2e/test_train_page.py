@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,20 +15,13 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from cdp.data.npz import write_npz
-from tests.e2e.driver import SLOW_MS, Server, open_page, started, wait_idle
+from tests.e2e.driver import SLOW_MS, Server, open_page, until, wait_idle
 
 pytestmark = pytest.mark.e2e
 
 EPOCHS = 3000
 """More than there is time for: a test stops the run itself."""
 GONE_SECONDS = 10.0
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, so that no other test's run takes the device."""
-    with started(tmp_path_factory.mktemp("train")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +152,7 @@ def test_a_training_is_launched_watched_stopped_resumed_and_survives_a_reload_an
     assert kept >= 1
     row(page, run_id).get_by_role("button", name="Resume").click()
     expect(row(page, run_id)).to_contain_text("running", timeout=SLOW_MS)
-    deadline = time.monotonic() + SLOW_MS / 1000
-    while epochs_done(fresh, run_id) <= kept:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: epochs_done(fresh, run_id) > kept, "the next epoch")
     lines = (fresh.home / "runs" / run_id / "metrics.jsonl").read_text().splitlines()
     steps = [json.loads(line)["step"] for line in lines]
     assert steps == list(range(1, len(steps) + 1))
@@ -194,21 +183,6 @@ def test_two_short_runs_finish_one_after_the_other_and_their_settings_come_back_
     page.get_by_role("button", name="Use these settings").click()
     expect(epochs).to_have_value("2", timeout=SLOW_MS)
     expect(page.get_by_text(re.compile("has these very settings"))).to_be_visible()
-
-
-def test_a_box_that_is_emptied_takes_the_conventional_value_again(
-    fresh: Server, page: Page
-) -> None:
-    open_page(page, fresh, "/train?epsilon=0.2&real=50")
-    for name, empty in (("Attack budget", "0.1 (conventional)"), ("Real images", "all")):
-        box = page.get_by_role("textbox", name=re.compile(name))
-        expect(box).to_have_value(re.compile(r"\d"))
-        box.fill("")
-        box.press("Enter")
-        wait_idle_enough(page)
-        expect(box).to_have_value("")
-        expect(box).to_have_attribute("placeholder", empty)
-    page.wait_for_url(lambda url: "epsilon" not in url and "real=" in url)
 
 
 def test_a_click_on_a_run_changes_what_is_watched_and_the_address(
