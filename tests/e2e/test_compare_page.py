@@ -95,6 +95,7 @@ def test_a_star_is_a_click_in_the_table_and_the_keyboard_alone_chooses_runs(
     box.fill("is:starred")
     box.press("Enter")
     expect(page.get_by_text("1 of 4 runs")).to_be_visible()
+    open_page(page, server, "/compare")
     for name in ("plain-s0", "guided-s0"):
         choose_by_keyboard(page, re.compile("Runs to compare"), name)
     page.keyboard.press("Escape")

@@ -77,7 +77,7 @@ def test_a_quick_evaluation_of_the_shipped_encoder_runs_to_its_report(
     )
     page.get_by_role("button", name="Evaluate", exact=True).click()
     row = page.locator("[class*=st-key-evaluate-run-]").filter(has_text="robust-quick-n20")
-    expect(row).to_contain_text("withstand", timeout=SLOW_MS)
+    expect(row).to_contain_text("withstand", timeout=2 * SLOW_MS)
     expect(row).to_contain_text("a quick estimate")
     (folder,) = [one for one in (fresh.home / "runs").glob("[0-9]*") if one.name != prepared]
     found = json.loads((folder / "report.json").read_text())

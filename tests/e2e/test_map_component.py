@@ -180,6 +180,7 @@ def test_a_lasso_gives_exactly_the_points_inside_it_that_the_filter_leaves(
     assert highlighted(opened) == set(wanted)
     opened.locator(".cdp-map .nsewdrag").first.dblclick(position={"x": 5, "y": 5})
     wait_said(opened, r"^\[null")
+    recolour(opened, "class", "shoe")
     opened.get_by_text("Only above 0").click()
     opened.wait_for_function(
         f"() => document.querySelector('{PLOT}').data.some((t) => !t.legendgroup)", timeout=SLOW_MS

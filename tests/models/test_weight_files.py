@@ -162,26 +162,30 @@ def trainer_checkpoint(seed: int) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("ending", [".pt", ".pth", ".ckpt", ".bin"])
-@pytest.mark.parametrize("content", ["state dict", "trainer", "averaged"])
-def test_the_lines_that_a_pickle_is_refused_with_make_a_file_that_loads(
-    ending: str, content: str, tmp_path: Path
-) -> None:
-    path = tmp_path / f"my weights{ending}"
-    made = {
-        "state dict": lambda: state(2),
-        "trainer": lambda: trainer_checkpoint(2),
-        "averaged": lambda: {"model": state(0), "ema": state(2)},
+def test_the_lines_that_a_pickle_is_refused_with_make_a_file_that_loads(tmp_path: Path) -> None:
+    contents = {
+        "state dict": state(2),
+        "trainer": trainer_checkpoint(2),
+        "averaged": {"model": state(0), "ema": state(2)},
     }
-    torch.save(made[content](), path)
-    with pytest.raises(InputError) as caught:
-        refuse_pickled(path)
-    sentence, *lines = str(caught.value).split("\n")
-    assert len(lines) == 3 and "three lines" in sentence and path.name in sentence
-    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
-    assert same(loaded(tmp_path / "my weights.safetensors")[0], 2)
-    assert len(tensor_shapes(tmp_path / "my weights.safetensors")) >= 20
-    assert conversion(path) == "\n".join(lines)
+    program = []
+    for content, made in contents.items():
+        for ending in (".pt", ".pth", ".ckpt", ".bin"):
+            path = tmp_path / content / ending[1:] / f"my weights{ending}"
+            path.parent.mkdir(parents=True)
+            torch.save(made, path)
+            with pytest.raises(InputError) as caught:
+                refuse_pickled(path)
+            sentence, *lines = str(caught.value).split("\n")
+            assert len(lines) == 3 and "three lines" in sentence and path.name in sentence
+            assert conversion(path) == "\n".join(lines)
+            program += lines
+    subprocess.run([sys.executable, "-c", "\n".join(program)], check=True)
+    files = list(tmp_path.rglob("my weights.safetensors"))
+    assert len(files) == 12
+    for file in files:
+        assert same(loaded(file)[0], 2), file
+        assert len(tensor_shapes(file)) >= 20
 
 
 def test_an_encoder_folder_follows_the_same_rule(

@@ -1,4 +1,4 @@
-"""PGD-40 against torchattacks' on a thousand images: each with its own random draws, so only the
+"""PGD-40 against torchattacks' on 400 images: each with its own random draws, so only the
 accuracy can agree."""
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from cdp.robust.suites import pgd_suite
 from cdp.values.evaluation import STANDS
 from tests.robust.suited import run
 
-COUNT, EPSILON, STEPS = 1000, 0.1, 40
+COUNT, EPSILON, STEPS = 400, 0.1, 40
 
 
-def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_three_tenths_of_a_point() -> None:
+def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_half_a_point() -> None:
     test = load_split("fashion-mnist", "test")
     image, label = np.array(test.image[:COUNT]), np.array(test.label[:COUNT])
     net = load_encoder("robust", "fashion-mnist").net
@@ -45,4 +45,4 @@ def test_pgd_40_finds_torchattacks_robust_accuracy_to_within_three_tenths_of_a_p
         x_adv = attack(to_tensor(image[rows]).contiguous(), y)
         stands += int((net(x_adv).argmax(dim=1) == y).sum())
     assert 0.5 < ours < 0.8
-    assert abs(ours - stands / COUNT) <= 0.003
+    assert abs(ours - stands / COUNT) <= 0.005

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,13 @@ def make_data() -> None:
 
 
 def trained() -> Classifier:
-    """A network that knows the three classes: a few plain steps of training."""
+    """A network of its own that knows the three classes."""
+    return copy.deepcopy(_trained())
+
+
+@cache
+def _trained() -> Classifier:
+    """A few plain steps of training."""
     net = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=0)
     image, label = tiny.images(120, 1)
     x, y = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(label)

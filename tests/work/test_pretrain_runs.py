@@ -34,7 +34,7 @@ MODEL = PretrainConfig(
     dataset="toys", steps=100, batch=4, widths=(32, 32), patch=1, precision="fp32", save_every=7
 )
 ENCODER = EncoderConfig(
-    dataset="toys", epochs=100, batch=8, widths=(4, 4), shift=1, precision="fp32"
+    dataset="toys", epochs=40, batch=8, widths=(4, 4), shift=1, precision="fp32"
 )
 
 
@@ -60,7 +60,7 @@ def weights(run: Run) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 100 * 3)]
+    ("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 40 * 3)]
 )
 def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_one(
     kind: str, config: Frozen, points: int

@@ -18,7 +18,7 @@ from cdp.data.sets import save_set
 from cdp.tasks.registry import TASKS
 from cdp.work.journal import read_journal
 from cdp.work.launch import launch, resume, stop
-from cdp.work.records import Run, get_run
+from cdp.work.records import Run
 from tests.work.processes import REAL, done, until
 
 CONFIG = TrainConfig(
@@ -71,7 +71,7 @@ def weights(run: Run) -> dict[str, bytes]:
     }
 
 
-def test_a_training_killed_at_random_moments_and_resumed_equals_an_unbroken_one() -> None:
+def test_a_training_stopped_killed_at_a_random_moment_and_resumed_equals_an_unbroken_one() -> None:
     whole = until(launch(TASKS["train"], CONFIG, "whole", command=REAL), lambda run: run.over, 180)
     assert (whole.state, whole.error) == ("finished", None)
     assert [step for step, _ in curve(whole)] == list(range(1, 9))
@@ -80,33 +80,20 @@ def test_a_training_killed_at_random_moments_and_resumed_equals_an_unbroken_one(
 
     chance = random.Random(3)
     run_id = launch(TASKS["train"], CONFIG, "broken", command=REAL)
-    worked = []
-    for _ in range(2):
-        before = done(get_run(run_id))
-        run = until(run_id, lambda run, before=before: run.over or done(run) > before, 120)
-        time.sleep(chance.uniform(0, 0.3))
-        worked.append(done(run) - before)
-        os.kill(run.pid, signal.SIGKILL)
-        until(run_id, lambda run: run.state == "interrupted", 10)
-        resume(run_id, command=REAL)
-    broken = until(run_id, lambda run: run.over, 180)
-    assert (broken.state, broken.error) == ("finished", None)
-    assert min(worked) > 0
-    assert curve(broken) == curve(whole)
-    assert record(broken) == record(whole)
-    assert weights(broken) == weights(whole)
-
-
-def test_a_stopped_training_goes_on_where_it_was_and_equals_an_unbroken_one() -> None:
-    whole = until(launch(TASKS["train"], CONFIG, "whole", command=REAL), lambda run: run.over, 180)
-    run_id = launch(TASKS["train"], CONFIG, "paused", command=REAL)
     until(run_id, lambda run: done(run) > 0, 120)
     stop(run_id)
     paused = until(run_id, lambda run: run.over, 6)
     assert (paused.state, paused.error) == ("stopped", None)
     resume(run_id, command=REAL)
-    paused = until(run_id, lambda run: run.over, 180)
-    assert paused.progress.resumed_from > 0
-    assert curve(paused) == curve(whole)
-    assert record(paused) == record(whole)
-    assert weights(paused) == weights(whole)
+    before = done(paused)
+    run = until(run_id, lambda run: run.over or done(run) > before, 120)
+    assert run.progress.resumed_from > 0
+    time.sleep(chance.uniform(0, 0.3))
+    os.kill(run.pid, signal.SIGKILL)
+    until(run_id, lambda run: run.state == "interrupted", 10)
+    resume(run_id, command=REAL)
+    broken = until(run_id, lambda run: run.over, 180)
+    assert (broken.state, broken.error) == ("finished", None)
+    assert curve(broken) == curve(whole)
+    assert record(broken) == record(whole)
+    assert weights(broken) == weights(whole)
