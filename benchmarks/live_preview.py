@@ -3,10 +3,8 @@ click on a warm engine."""
 
 from __future__ import annotations
 
-import tempfile
 import time
 from functools import partial
-from pathlib import Path
 
 from benchmarks.measuring import Arm, interleaved, spread
 from benchmarks.results import Figure, Target
@@ -14,7 +12,6 @@ from benchmarks.scenes import Options, to_bytes
 from cdp.config.generate import GenerateConfig
 from cdp.errors import CdpError
 from cdp.tasks.live import live, warm
-from cdp.work.cost import Speed
 from cdp.work.live import Engine
 from cdp.work.task import lazy
 
@@ -55,17 +52,12 @@ def measure(options: Options) -> tuple[list[Figure], dict[str, object]]:
 def first_frames(config: GenerateConfig, repeats: int) -> list[float]:
     """Seconds from submit until a frame can be read, each on an idle engine that has run this
     config before."""
-    with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(
-            live=lazy("cdp.tasks.live:live"),
-            load=lazy("cdp.tasks.live:warm"),
-            speed=Speed(Path(folder) / "speed.json"),
-        )
-        try:
-            _first_frame(engine, config)
-            return [_first_frame(engine, config) for _ in range(repeats)]
-        finally:
-            engine.close(timeout=PATIENCE)
+    engine = Engine(live=lazy("cdp.tasks.live:live"), load=lazy("cdp.tasks.live:warm"))
+    try:
+        _first_frame(engine, config)
+        return [_first_frame(engine, config) for _ in range(repeats)]
+    finally:
+        engine.close(timeout=PATIENCE)
 
 
 def _first_frame(engine: Engine, config: GenerateConfig) -> float:

@@ -29,6 +29,7 @@ from cdp.tasks.train_keep import (
 )
 from cdp.values.types import NEVER_ROBUST, EpochMetrics
 from cdp.work.checkpoint import Checkpoint
+from cdp.work.cost import time_left
 from cdp.work.session import Session
 
 SAVE_SECONDS = 60.0
@@ -235,12 +236,13 @@ class _Sitting:
     def _seconds_left(self) -> float | None:
         """At the pace of this sitting; None before it has one."""
         trainer = self.trainer
-        done = trainer.step - self._first
-        if not done:
-            return None
+        steps = time_left(
+            time.monotonic() - self._began - self._validating,
+            trainer.step - self._first,
+            trainer.total - trainer.step,
+        )
         return (
-            self._pace(done) * (trainer.total - trainer.step)
-            + trainer.validation_seconds * trainer.validations_left
+            None if steps is None else steps + trainer.validation_seconds * trainer.validations_left
         )
 
 

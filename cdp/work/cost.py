@@ -3,28 +3,19 @@ work will take yet."""
 
 from __future__ import annotations
 
-import logging
 import math
 import platform
-import re
 import statistics
-import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 from cdp.config.generate import GenerateConfig, positives_of
 from cdp.files import cache
-from cdp.files.atomic import read_json, write_json
-from cdp.paths import cache_dir
 
 KIND, VERSION = "cost", 1
-MAX_ENTRIES = 200
 FULL_BATCH = 16
 """From this many images on, a batch costs in proportion; smaller ones say nothing about larger
 ones."""
-
-logger = logging.getLogger(__name__)
 
 
 def time_left(
@@ -78,20 +69,6 @@ class Tick:
     guided: bool
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds per image: of a step without and with guidance, and of all that follows the last
-    step.
-
-    Where no step of one sort was seen (a window that covers everything), it is taken to cost what
-    the other sort does.
-    """
-
-    plain: float
-    guided: float
-    tail: float
-
-
 def is_guided(config: GenerateConfig) -> bool:
     """Whether guidance does anything in this config."""
     g = config.guidance
@@ -106,56 +83,39 @@ def guided_steps(config: GenerateConfig) -> int:
     return sum(g.window_stop <= i / steps < g.window_start for i in range(steps))
 
 
-class Speed:
-    """The costs by kind of generation, in one JSON file per machine. Safe to use from several
-    threads."""
+def generation_seconds(config: GenerateConfig, *, compare: bool) -> float | None:
+    """Seconds that this generation will take with its models loaded; None until its kind has been
+    measured."""
+    rates = known_rates("generate", kind(config, compare=compare))
+    if rates is None:
+        return None
+    inside = guided_steps(config)
+    outside = config.sampler.steps - inside
+    an_image = outside * rates["plain"] + inside * rates["guided"] + rates["tail"]
+    return config.count * an_image
 
-    def __init__(self, path: Path | None = None) -> None:
-        """path: the file; by default under CDP_HOME/cache, named after the machine."""
-        machine = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "machine"
-        self._path = path or cache_dir() / f"speed-{machine}.json"
-        self._lock = threading.Lock()
-        self._costs = _parse(read_json(self._path) or {})
 
-    def estimate(self, config: GenerateConfig, *, compare: bool) -> float | None:
-        """Seconds that this generation will take with its models loaded; None until its kind has
-        been measured."""
-        with self._lock:
-            cost = self._costs.get(kind(config, compare=compare))
-        if cost is None:
-            return None
-        inside = guided_steps(config)
-        return config.count * (
-            (config.sampler.steps - inside) * cost.plain + inside * cost.guided + cost.tail
-        )
+def learn_generation(
+    config: GenerateConfig, *, compare: bool, ticks: Sequence[Tick], tail: float
+) -> None:
+    """Take in one finished generation. ticks: all of its steps but the first; tail: seconds after
+    the last.
 
-    def learn(
-        self, config: GenerateConfig, *, compare: bool, ticks: Sequence[Tick], tail: float
-    ) -> None:
-        """Take in one finished generation. ticks: all of its steps but the first; tail: seconds
-        after the last."""
-        if not ticks or min(config.count, config.batch) < min(config.batch, FULL_BATCH):
-            return
-        images = (
-            config.count * config.sampler.steps / (len(ticks) + 1)
-        )  # moved by one step, whether batches run in turn or together
-        plain = [t.seconds / images for t in ticks if not t.guided]
-        guided = [t.seconds / images for t in ticks if t.guided]
-        measured = Cost(
-            statistics.median(plain or guided),
-            statistics.median(guided or plain),
-            tail / config.count,
-        )
-        with self._lock:
-            name = kind(config, compare=compare)
-            self._costs[name] = _blend(self._costs.pop(name, measured), measured)
-            self._costs = dict(list(self._costs.items())[-MAX_ENTRIES:])
-            content = {key: asdict(cost) for key, cost in self._costs.items()}
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._path, {"costs": content})
-        except OSError as error:
-            logger.warning("the measured speed could not be kept in %s: %s", self._path, error)
+    Where no step of one sort was seen (a window that covers everything), it is taken to cost what
+    the other sort does.
+    """
+    if not ticks or min(config.count, config.batch) < min(config.batch, FULL_BATCH):
+        return
+    # Moved by one step, whether batches run in turn or together.
+    images = config.count * config.sampler.steps / (len(ticks) + 1)
+    plain = [t.seconds / images for t in ticks if not t.guided]
+    guided = [t.seconds / images for t in ticks if t.guided]
+    learn_rates(
+        ("generate", kind(config, compare=compare)),
+        plain=statistics.median(plain or guided),
+        guided=statistics.median(guided or plain),
+        tail=tail / config.count,
+    )
 
 
 def kind(config: GenerateConfig, *, compare: bool) -> str:
@@ -179,26 +139,3 @@ def kind(config: GenerateConfig, *, compare: bool) -> str:
         ]
         parts.append("two arms" if compare else "one arm")
     return " | ".join(parts)
-
-
-def _blend(old: Cost, new: Cost) -> Cost:
-    """Half the old, half the new, so that one disturbed run does not decide and a changed machine
-    is soon known."""
-    return Cost(
-        (old.plain + new.plain) / 2, (old.guided + new.guided) / 2, (old.tail + new.tail) / 2
-    )
-
-
-def _parse(content: dict[str, object]) -> dict[str, Cost]:
-    """Costs from the file's content; entries that make no sense are left out and measured again."""
-    entries = content.get("costs")
-    costs = {}
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
-        values = (
-            [entry.get(field) for field in ("plain", "guided", "tail")]
-            if isinstance(entry, dict)
-            else [None]
-        )
-        if all(isinstance(v, float) and math.isfinite(v) and v >= 0 for v in values):
-            costs[name] = Cost(*values)
-    return costs

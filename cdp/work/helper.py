@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from cdp.config.knobs import parse
+from cdp.work.cost import known_rates, learn_rates
 from cdp.work.failures import sentence
 from cdp.work.launchers import environment
 from cdp.work.session import Progress, Session
@@ -83,7 +84,6 @@ class Helper:
         self._errands: OrderedDict[str, Errand] = OrderedDict()
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
-        self._seconds: dict[str, float] = {}
 
     def ask(
         self,
@@ -111,14 +111,14 @@ class Helper:
             if known is not None and not known.forgotten:
                 known.watch()
                 return known
-            rate = self._seconds.get(f"{name} {kind}")
+            rates = known_rates("helper", f"{name} {kind}")
             errand = Errand(
                 name,
                 settings,
                 kind=kind,
                 size=size,
                 title=title,
-                expected=None if rate is None else rate * size,
+                expected=None if rates is None else rates["unit"] * size,
                 urgent=urgent,
                 lasting=lasting,
                 queue=self.queue,
@@ -183,7 +183,7 @@ class Helper:
             if "error" in answer:
                 errand.end("failed", error=str(answer["error"]))
             elif not errand.over:
-                self._seconds[errand.kind] = errand.spent / max(errand.size, 1)
+                learn_rates(("helper", errand.kind), unit=errand.spent / max(errand.size, 1))
                 errand.end("done", result=answer["result"])
             return
         process.wait()

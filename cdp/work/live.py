@@ -16,7 +16,7 @@ from typing import Protocol
 from cdp.config.generate import GenerateConfig
 from cdp.errors import Cancelled, CdpError
 from cdp.values.types import Frame, LiveResult
-from cdp.work.cost import Speed, Tick
+from cdp.work.cost import Tick, generation_seconds, learn_generation, time_left
 from cdp.work.failures import sentence
 from cdp.work.ticket import Queue, Ticket
 
@@ -85,10 +85,11 @@ class Job(Ticket):
             if self.over:
                 return 0.0
             times = [when for when, _ in self._times[-_RECENT - 1 :]]
-            if len(times) >= 2:
-                pace = (times[-1] - times[0]) / (len(times) - 1)
-                return max(0.0, pace * (self._total - self._done) - (time.monotonic() - times[-1]))
-            return None if self.expected is None else max(0.0, self.expected - self.spent)
+            steps, left = len(times) - 1, self._total - self._done
+            if steps < 1:
+                return time_left(self.spent, 0, 1, expected=self.expected)
+            seconds = time_left(times[-1] - times[0], steps, left)
+            return None if seconds is None else max(0.0, seconds - (time.monotonic() - times[-1]))
 
     def cancel(self) -> None:
         """In the queue: it leaves at once. Running: it stops at the next step and keeps what is
@@ -135,13 +136,11 @@ class Engine:
         load: Callable[[GenerateConfig], None],
         waiting: int = WAITING,
         kept: int = KEPT,
-        speed: Speed | None = None,
     ) -> None:
         """live, load: what samples and what loads models; waiting: places in the queue; kept:
         finished jobs kept."""
         self._live, self._load = live, load
         self._waiting, self._kept = waiting, kept
-        self._speed = speed or Speed()
         self.queue = Queue(lambda job: None)  # a job asks by itself whether it should stop
         self._wake = self.queue.wake
         self._jobs: dict[str, Job] = {}
@@ -190,7 +189,7 @@ class Engine:
     def estimate(self, config: GenerateConfig, *, compare: bool = True) -> float | None:
         """Seconds this generation takes on this machine once it is its turn; None until its kind
         was measured."""
-        return self._speed.estimate(config, compare=compare)
+        return generation_seconds(config, compare=compare)
 
     def close(self, timeout: float | None = None) -> None:
         """Cancel everything and end the worker after its current step; waits up to ``timeout``
@@ -269,7 +268,7 @@ class Engine:
 
     def _learn(self, job: Job) -> None:
         ticks, tail = job.ticks()
-        self._speed.learn(job.config, compare=job.compare, ticks=ticks, tail=tail)
+        learn_generation(job.config, compare=job.compare, ticks=ticks, tail=tail)
 
     def _warm_up(self, config: GenerateConfig) -> None:
         """Load, then time a short generation where its kind is unknown; gives way to a waiting job

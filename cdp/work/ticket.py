@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from cdp.values.text import rough_duration
+from cdp.work.cost import time_left
 
 State = Literal["queued", "running", "stopping", "done", "failed", "cancelled"]
 
@@ -85,9 +86,8 @@ class Ticket:
         tells."""
         if self.over or self.began is None:
             return None
-        if self.expected is not None:
-            return max(0.0, self.expected - self.spent)
-        return self.spent * (1 - self.share) / self.share if self.share >= 0.1 else None
+        done = self.share if self.share >= 0.1 else 0.0  # the first parts tell little
+        return time_left(self.spent, done, 1 - done, expected=self.expected)
 
     @property
     def position(self) -> int:

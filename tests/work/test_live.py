@@ -14,7 +14,6 @@ import pytest
 from cdp.config.generate import GenerateConfig, Sampler
 from cdp.errors import CdpError, InputError
 from cdp.values.types import Frame, LiveResult
-from cdp.work.cost import Speed
 from cdp.work.live import FRAME_BYTES, Engine, Job
 from tests.work.fakes import FakeLive, make_frame, make_result
 
@@ -31,7 +30,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def build(live: object, **options: object) -> Engine:
         engine = Engine(
             live=live,
-            **({"load": lambda config: None, "speed": Speed(tmp_path / "speed.json")} | options),
+            **({"load": lambda config: None} | options),
         )
         engines.append(engine)
         return engine
