@@ -30,11 +30,10 @@ from cdp.tasks.estimate import estimate
 from cdp.tasks.train import train_run
 from cdp.tasks.train_data import prepare
 from cdp.values.types import DatasetInfo, Interval
-from cdp.work.journal import JOURNAL
-from cdp.work.points import SteadyJournal
+from cdp.work.journal import JOURNAL, SteadyJournal
 from cdp.work.records import CONFIG as CONFIG_FILE
-from cdp.work.reporter import Reporter
 from cdp.work.session import Session
+from cdp.work.worker import Reporter
 
 NAME, TITLE = "train_step", "A TRADES step with PGD-10 against a plain textbook implementation"
 CONFIG = TrainConfig(real=6400, epochs=8)

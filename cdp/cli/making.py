@@ -30,7 +30,7 @@ from cdp.values.text import duration, share_text
 
 if TYPE_CHECKING:
     from cdp.data.sets import SampleSet
-    from cdp.tasks.pretrain.shared import Progress as TrainingProgress
+    from cdp.tasks.pretrain.shared import TrainingProgress
     from cdp.work.session import Progress
     from cdp.work.task import Task
 

@@ -56,7 +56,10 @@ class Local:
             )
         # Collects its exit code whenever it ends, so that no zombie is left while the app lives.
         threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
-        return signature(process.pid)
+        try:
+            return signature(process.pid)
+        except psutil.Error:  # over already
+            return {"pid": process.pid}
 
     def alive(self, process: Mapping[str, Any]) -> bool:
         """A zombie is dead; so is a stranger with a reused pid."""

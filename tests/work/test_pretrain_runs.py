@@ -23,9 +23,8 @@ from cdp.models.pipelines import load_pipeline
 from cdp.tasks.pretrain import run as pretrain_run
 from cdp.tasks.pretrain.run import POINTS, LossCurve, epoch_windows
 from cdp.tasks.registry import TASKS
-from cdp.work.journal import read_journal
+from cdp.work.journal import SteadyJournal, read_journal
 from cdp.work.launch import delete, launch, resume, stop
-from cdp.work.points import SteadyJournal
 from cdp.work.records import Run, get_run
 from cdp.work.session import Progress, Session
 from tests.work.processes import REAL, done, until

@@ -12,7 +12,7 @@ import pytest
 from cdp.errors import InputError, MissingError
 from cdp.tasks.generate import generate_set
 from cdp.tasks.registry import TASKS
-from cdp.work import reporter
+from cdp.work import worker
 from cdp.work.launch import launch, resume
 from cdp.work.records import get_run, list_runs
 from tests.work.processes import COMMAND, CONFIG, fake_run, until
@@ -30,7 +30,7 @@ def test_the_last_word_reaches_a_full_disk(home: Path, monkeypatch: pytest.Monke
         home, process=None, status={"state": "queued", "updated": time.time(), "padding": "x" * 600}
     )
     monkeypatch.setattr(os, "nice", lambda _: 0)
-    real, full = reporter.write_json, []
+    real, full = worker.write_json, []
 
     def write_json(path: Path, value: dict[str, object]) -> None:
         if full:
@@ -42,7 +42,7 @@ def test_the_last_word_reaches_a_full_disk(home: Path, monkeypatch: pytest.Monke
             full.append(True)
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(reporter, "write_json", write_json)
+    monkeypatch.setattr(worker, "write_json", write_json)
     assert stub_main(run.folder, Filling(home / "journal.txt")) == 1
     run = get_run("fake")
     assert run.state == "failed"

@@ -20,8 +20,8 @@ from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.state import part_of
 from cdp.tasks.pretrain.shared import (
     OnProgress,
-    Progress,
     ShouldStop,
+    TrainingProgress,
     checkpoint_of,
     diffusion_card,
     drive,
@@ -50,8 +50,8 @@ def run_pretrain(
     return model_folder(config)
 
 
-def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:
-    """One Progress an optimiser step. Saves every ``save_every`` steps and when closed; ends with
+def pretrain(config: PretrainConfig) -> Generator[TrainingProgress, None, None]:
+    """One TrainingProgress an optimiser step. Saves every ``save_every`` steps and when closed; ends with
     the pipeline folder."""
     target = model_folder(config)
     split = load_split(config.dataset, "train")
@@ -72,7 +72,7 @@ def pretrain(config: PretrainConfig) -> Generator[Progress, None, None]:
         for step in trainer.run(split.image, split.label):
             losses.append(finite(step.loss, step.step))
             seconds_left = time_left(step.seconds, step.step - first, config.steps - step.step)
-            yield Progress(step.step, config.steps, step.loss, seconds_left)
+            yield TrainingProgress(step.step, config.steps, step.loss, seconds_left)
             # After the caller has written down this step: a kill in between costs doing some steps
             # again, not a point of the curve.
             if step.step % config.save_every == 0:

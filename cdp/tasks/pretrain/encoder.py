@@ -29,8 +29,8 @@ from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy
 from cdp.tasks.pretrain.shared import (
     OnProgress,
-    Progress,
     ShouldStop,
+    TrainingProgress,
     checkpoint_of,
     drive,
     encoder_card,
@@ -62,8 +62,8 @@ def run_pretrain_encoder(
 
 def pretrain_encoder(
     config: EncoderConfig, target: Path | None = None
-) -> Generator[Progress, None, None]:
-    """One Progress an optimiser step; a checkpoint an epoch; ends with the encoder's folder
+) -> Generator[TrainingProgress, None, None]:
+    """One TrainingProgress an optimiser step; a checkpoint an epoch; ends with the encoder's folder
     (``target`` where given)."""
     target = target or encoder_folder(config)
     if config.flip is None:
@@ -94,7 +94,7 @@ def pretrain_encoder(
                 best.update({name: value.cpu().clone() for name, value in weights.items()})
         seconds_left = time_left(time.monotonic() - began, step - first, trainer.total - step)
         try:
-            yield Progress(
+            yield TrainingProgress(
                 step, trainer.total, loss, seconds_left, history[-1] if history else None
             )
         finally:

@@ -21,7 +21,7 @@ from cdp.work.session import Session
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdp.tasks.pretrain.shared import Progress
+    from cdp.tasks.pretrain.shared import TrainingProgress
     from cdp.tasks.pretrain.sheet import Sheet
 
 SHEET = "sheet.npz"
@@ -49,7 +49,7 @@ def pretrain_model(config: PretrainConfig, session: Session) -> dict[str, Any]:
     )
     sheets = _Sheets(config, session.folder / SHEET, session.stop_requested)
 
-    def take(progress: Progress) -> None:
+    def take(progress: TrainingProgress) -> None:
         curve.take(progress.step, progress.loss)
         if (
             progress.step > config.save_every
@@ -71,9 +71,9 @@ def pretrain_encoder(config: EncoderConfig, session: Session) -> dict[str, Any]:
         return {"folder": str(target)}
     first, _ = left_at(target)
     curve = LossCurve(session, lambda step: False)
-    latest: list[Progress] = []
+    latest: list[TrainingProgress] = []
 
-    def take(progress: Progress) -> None:
+    def take(progress: TrainingProgress) -> None:
         if not latest:
             curve.ends, curve.restarts = epoch_windows(config.epochs, progress.total)
         latest[:] = [progress]
@@ -174,10 +174,10 @@ def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> 
 
 
 def _drive(
-    training: Generator[Progress, None, None],
+    training: Generator[TrainingProgress, None, None],
     session: Session,
     first: int,
-    take: Callable[[Progress], None],
+    take: Callable[[TrainingProgress], None],
 ) -> None:
     """Run to the end, or save and raise Cancelled. first: the step it goes on from."""
     from cdp.tasks.pretrain.shared import drive
@@ -185,7 +185,7 @@ def _drive(
     session.cut(first)
     session.begin(first)
 
-    def note(progress: Progress) -> None:
+    def note(progress: TrainingProgress) -> None:
         left = progress.seconds_left
         session.progress(progress.step, progress.total, unit="steps", seconds_left=left)
         take(progress)

@@ -118,7 +118,7 @@ def curve(losses: Sequence[float]) -> list[list[float]]:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a training is. loss: of the last step; seconds_left: at the speed so far; score:
     accuracy of the last finished epoch on held-out images (encoders only), else None."""
 
@@ -129,12 +129,12 @@ class Progress:
     score: float | None = None
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[TrainingProgress], None]
 ShouldStop = Callable[[], bool]
 
 
 def drive(
-    training: Generator[Progress, None, None],
+    training: Generator[TrainingProgress, None, None],
     on_progress: OnProgress | None,
     should_stop: ShouldStop | None,
     remedy: str = "start again with the same settings to go on",
