@@ -89,6 +89,28 @@ def test_parts_and_left_out_groups_of_a_mean_give_its_textbook_interval(scale: s
     assert by_parts.low < values.mean() < by_parts.high
 
 
+@pytest.mark.parametrize(("measured", "used"), [(1.0, 0.8), (0.4, 0.5), (-2.0, 0.3), (3.0, 1.0)])
+def test_a_variance_that_falls_more_slowly_than_the_images_grow_is_scaled_as_parts_of_two_sizes_say(
+    measured: float, used: float
+) -> None:
+    """Half of the rate is that of both sizes, half the usual 0.6."""
+    parts = np.random.default_rng(0).normal(5, 1, size=(8, 3))
+    halves = np.random.default_rng(1).normal(5, 1, size=(8, 6))
+    spread = [np.sqrt(one.var(axis=1, ddof=1).mean()) for one in (parts, halves)]
+    halves = 5 + (halves - 5) * 2 ** (measured / 2) * spread[0] / spread[1]
+    plain, slow = estimate(5.0, parts, 900), estimate(5.0, parts, 900, finer=halves)
+    assert slow.error / plain.error == pytest.approx(3 ** ((1 - used) / 2))
+
+
+def test_a_mean_of_scores_varies_no_less_than_that_of_independent_ones() -> None:
+    parts = np.random.default_rng(0).normal(5, 1, size=(8, 3))
+    plain = estimate(5.0, parts, 900)
+    assert estimate(5.0, parts, 900, single=900 * (2 * plain.error) ** 2).error == pytest.approx(
+        2 * plain.error
+    )
+    assert estimate(5.0, parts, 900, single=1e-6).error == plain.error
+
+
 def test_parts_have_every_class_alike_and_equal_labels_are_dealt_alike() -> None:
     labels = np.random.default_rng(0).permutation(np.repeat([3, 5, 9], [100, 60, 40]))
     dealt = deal(labels, 4, 5)

@@ -123,3 +123,17 @@ def test_one_class_has_no_separation_and_still_its_fidelity() -> None:
     assert "separation" not in alone.per_class[1]
     assert "coverage" in alone.per_class[1]
     assert "separation" in alone.undefined
+
+
+def test_classes_too_small_for_their_own_neighbours_have_no_neighbour_accuracy_and_it_is_said() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    sizes = (40, 30, 10, 4)
+    label = np.repeat(np.arange(4), sizes)
+    some = measure(rng.normal(size=(84, 3)), label)
+    assert "knn_accuracy" in some.figures and "class 2, 3" in some.undefined["knn_accuracy"]
+    assert [("knn_accuracy" in some.per_class[value]) for value in range(4)] == [1, 1, 0, 0]
+    most = measure(rng.normal(size=(24, 3)), np.repeat(np.arange(3), 8))
+    assert "knn_accuracy" not in most.figures and "11 or more" in most.undefined["knn_accuracy"]
+    assert "silhouette" in most.figures
