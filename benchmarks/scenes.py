@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.presets import PRESETS
-from cdp.diffusion.solvers import Solver, image_seeds
+from cdp.diffusion.sampling import Solver, image_seeds
 from cdp.tasks.batches import labels_of, sample_batch
 from cdp.tasks.loaded import load_engine, to_uint8
 from cdp.values.types import Step

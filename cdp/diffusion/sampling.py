@@ -4,24 +4,152 @@ one loop.
 The loop keeps the network's own parametrisation and lets the solver see nothing else, so strength 0
 and no guide at all are the same computation bit for bit. A guide answers with a change d of the
 predicted noise (eps_hat = eps + d, SCIENCE: Contrastive-DP step 2), which is carried into that
-parametrisation exactly.
+parametrisation exactly. Solvers are those of diffusers.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cdp.diffusion.solvers import Solver
+from cdp.config.generate import CLAMPING
 from cdp.errors import InputError
 from cdp.models.denoiser import Denoiser
 from cdp.models.precision import autocast
 from cdp.values.types import Guide, NoiseState, Nudge, Step
+
+MULTISTEP = ("dpmpp", "unipc")
+
+
+def image_seeds(seed: int, rows: Sequence[int] | range) -> list[int]:
+    """One 63-bit seed an image, a function of (seed, row) alone: the same whatever the batch size
+    or worker count."""
+    return [
+        int(np.random.SeedSequence([seed, row]).generate_state(1, np.uint64)[0] >> 1)
+        for row in rows
+    ]
+
+
+def build_scheduler(
+    name: str, config: Mapping[str, Any], steps: int, clip_sample: str = "model"
+) -> Any:
+    """A diffusers scheduler with its timesteps set. config: the model's own scheduler_config.json;
+    clip_sample: as in ``Solver``."""
+    import diffusers
+
+    kinds: dict[str, tuple[Any, dict[str, Any]]] = {
+        "ddim": (diffusers.DDIMScheduler, {}),
+        "ddpm": (diffusers.DDPMScheduler, {"variance_type": "fixed_small"}),
+        "dpmpp": (
+            diffusers.DPMSolverMultistepScheduler,
+            {"algorithm_type": "dpmsolver++", "solver_order": 2},
+        ),
+        "unipc": (diffusers.UniPCMultistepScheduler, {"solver_order": 2}),
+    }
+    if name not in kinds:
+        raise InputError(f"solver {name!r} is unknown: choose one of {', '.join(kinds)}")
+    kind, extra = kinds[name]
+    if name == "dpmpp" and config.get("beta_schedule") == "squaredcos_cap_v2":
+        # The cosine schedule ends at almost no signal, where the half-log-SNR runs off; diffusers'
+        # documented remedy.
+        extra = extra | {"lambda_min_clipped": -5.1}
+    if clip_sample != "model" and name in CLAMPING:
+        extra = extra | {
+            "clip_sample": clip_sample == "on",
+            "clip_sample_range": 1.0,
+            "thresholding": False,
+        }
+    known = {key: value for key, value in config.items() if not key.startswith("_")}
+    scheduler = kind.from_config(known, **extra)
+    try:
+        scheduler.set_timesteps(steps)
+    except ValueError as error:
+        raise InputError(
+            f"steps: {steps} is more than the model's {scheduler.config.num_train_timesteps}"
+            " training timesteps"
+        ) from error
+    return scheduler
+
+
+class Solver:
+    """One trajectory's solver: a scheduler, and one noise stream an image. Not to be shared between
+    trajectories.
+
+    clip_sample: whether DDIM and DDPM clamp their estimate of the image to [-1,1] at every step and
+    go on with the noise that the clamped one implies ("on"), or take it as it is ("off"); "model"
+    does what the model's settings say, as diffusers does.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        *,
+        steps: int,
+        eta: float,
+        seeds: Sequence[int],
+        clip_sample: str = "model",
+    ) -> None:
+        self.name, self.eta = name, eta
+        self.clamps = clip_sample == "on" and name in CLAMPING
+        self.scheduler = build_scheduler(name, config, steps, clip_sample)
+        if name == "ddim" and eta > 0:
+            # With eta 1, 1 - alpha_bar(s) - sigma^2 is almost 0 near pure noise; in fp32 it can
+            # fall below, and its root is NaN.
+            self.scheduler.alphas_cumprod = self.scheduler.alphas_cumprod.double()
+        if clip_sample != "model" and name in CLAMPING:
+            # In fp32 the product of a thousand factors is off by 1e-5, which clamped estimates show
+            # as 1e-4 in the images. Left as diffusers has it where nothing is said of clamping, so
+            # that sets made before can be made again to the last bit.
+            self.scheduler.alphas_cumprod = torch.cumprod(1 - self.scheduler.betas.double(), dim=0)
+        self.timesteps: list[int] = [int(t) for t in self.scheduler.timesteps]
+        self.train_steps: int = int(self.scheduler.config.num_train_timesteps)
+        self._alpha_bar: list[float] = self.scheduler.alphas_cumprod.tolist()
+        # On the CPU whatever the device, so that the same seed gives the same noise everywhere.
+        self._streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def alpha_bar(self, t: int) -> float:
+        """Cumulative alpha-bar at training timestep t."""
+        return self._alpha_bar[t]
+
+    def noise(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """Standard normal (B, *shape), row i from stream i."""
+        return torch.stack([torch.randn(shape, generator=stream) for stream in self._streams]).to(
+            device
+        )
+
+    def step(self, out: Tensor, t: int, x: Tensor) -> Tensor:
+        """From the network's (possibly steered) output at t to the next iterate."""
+        if self.name == "ddim":
+            fresh = self.noise(tuple(x.shape[1:]), x.device) if self.eta > 0 else None
+            moved = self.scheduler.step(
+                out,
+                t,
+                x,
+                eta=self.eta,
+                use_clipped_model_output=self.clamps,
+                variance_noise=fresh,
+                return_dict=False,
+            )
+        elif self.name == "ddpm":
+            moved = self.scheduler.step(out, t, x, generator=self._streams, return_dict=False)
+        else:
+            moved = self.scheduler.step(out, t, x, return_dict=False)
+        return moved[0]
+
+    def fork(self) -> Solver:
+        """An independent copy in the same state: both continue with the same noise."""
+        twin = copy.copy(self)
+        twin.scheduler = copy.deepcopy(self.scheduler)
+        twin._streams = [stream.clone_state() for stream in self._streams]
+        return twin
 
 
 def to_eps(out: Tensor, x_t: Tensor, alpha_bar: float, prediction: str) -> Tensor:
@@ -52,7 +180,7 @@ def steered(out: Tensor, delta: Tensor, alpha_bar: float, prediction: str) -> Te
 
 
 @dataclass(frozen=True)
-class Look:
+class Prediction:
     """One network call: what it predicts at the current iterate, and what the guide would
     change."""
 
@@ -62,8 +190,8 @@ class Look:
 
 
 class Trajectory:
-    """A batch on its way from noise to images. ``look`` predicts, ``take`` moves; ``fork`` copies
-    the state between."""
+    """A batch on its way from noise to images. ``predict`` calls the network, ``step`` moves, ``steps``
+    goes all the way; ``fork`` copies the state between."""
 
     def __init__(
         self,
@@ -80,6 +208,11 @@ class Trajectory:
         clip_sample: str = "model",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        """scheduler: the model's scheduler_config; labels: (B,) class numbers, None for an
+        unconditional model; seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's, in
+        [0,1]; guide: steering rule or None; cfg_scale: classifier-free guidance, 1 is off;
+        clip_sample: of the image estimate, as in ``Solver``; dtype: precision of the network call,
+        all else is fp32. Raises InputError for labels that do not fit the model."""
         self.device = next(denoiser.parameters()).device
         check_labels(denoiser, labels, len(seeds), cfg_scale)
         self.denoiser, self.guide, self.cfg_scale, self.dtype = denoiser, guide, cfg_scale, dtype
@@ -89,6 +222,11 @@ class Trajectory:
         )
         self.x = self.solver.noise(denoiser.shape, self.device)
         self.i = 0
+
+    def steps(self) -> Iterator[Step]:
+        """To the end. The last step's ``x`` are the images, up to overshoot."""
+        while self.running:
+            yield self.step(self.predict())
 
     @property
     def running(self) -> bool:
@@ -101,7 +239,7 @@ class Trajectory:
         twin.solver, twin.guide = self.solver.fork(), None
         return twin
 
-    def _predict(self, x: Tensor, t: int) -> Tensor:
+    def _output(self, x: Tensor, t: int) -> Tensor:
         with autocast(self.device, self.dtype):
             if self.cfg_scale == 1:
                 return self.denoiser(x, t, self.labels).float()
@@ -113,15 +251,15 @@ class Trajectory:
             )
         return uncond + self.cfg_scale * (cond - uncond)
 
-    def look(self) -> Look:
+    def predict(self) -> Prediction:
         """Call the network at the current iterate, and the guide where there is one."""
         t = self.solver.timesteps[self.i]
         level, kind = self.solver.alpha_bar(t), self.denoiser.prediction_type
         with torch.no_grad():
-            out = self._predict(self.x, t)
+            out = self._output(self.x, t)
             x0 = to_x0(out, self.x, level, kind)
             if self.guide is None:
-                return Look(out, x0, None)
+                return Prediction(out, x0, None)
             eps = to_eps(out, self.x, level, kind)
         state = NoiseState(
             x_t=self.x,
@@ -132,19 +270,19 @@ class Trajectory:
             alpha_bar=level,
             index=self.i,
             labels=self.labels,
-            predict_x0=lambda x: to_x0(self._predict(x, t), x, level, kind),
+            predict_x0=lambda x: to_x0(self._output(x, t), x, level, kind),
         )
-        return Look(out, x0, self.guide(state))
+        return Prediction(out, x0, self.guide(state))
 
-    def take(self, look: Look) -> Step:
+    def step(self, prediction: Prediction) -> Step:
         """Move to the next iterate with the network's output, steered where the guide asked
         for it."""
         t = self.solver.timesteps[self.i]
         level, kind = self.solver.alpha_bar(t), self.denoiser.prediction_type
         with torch.no_grad():
-            out, x0 = look.out, look.x0
-            if look.nudge is not None:
-                out = steered(out, look.nudge.delta, level, kind)
+            out, x0 = prediction.out, prediction.x0
+            if prediction.nudge is not None:
+                out = steered(out, prediction.nudge.delta, level, kind)
                 x0 = to_x0(out, self.x, level, kind)
             if self.solver.clamps:
                 x0 = x0.clamp(-1, 1)
@@ -157,48 +295,8 @@ class Trajectory:
             t / self.solver.train_steps,
             self.x,
             x0,
-            look.nudge,
+            prediction.nudge,
         )
-
-
-def sample(
-    denoiser: Denoiser,
-    scheduler: Mapping[str, Any],
-    *,
-    labels: Tensor | None,
-    seeds: Sequence[int],
-    solver: str = "ddim",
-    steps: int = 20,
-    eta: float = 0.0,
-    guide: Guide | None = None,
-    cfg_scale: float = 1.0,
-    clip_sample: str = "model",
-    dtype: torch.dtype = torch.float32,
-) -> Iterator[Step]:
-    """Sample one batch; the last step's ``x`` are the images, (B,C,H,W) in [-1,1] up to overshoot.
-
-    denoiser: the network; scheduler: the model's scheduler_config; labels: (B,) class numbers, None
-    for an unconditional model; seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta:
-    DDIM's, in [0,1]; guide: steering rule or None; cfg_scale: classifier-free guidance, 1 is off;
-    clip_sample: of the image estimate, as in ``Solver``; dtype: precision of the network call, all
-    else is fp32.
-    Raises InputError for labels that do not fit the model.
-    """
-    path = Trajectory(
-        denoiser,
-        scheduler,
-        labels=labels,
-        seeds=seeds,
-        solver=solver,
-        steps=steps,
-        eta=eta,
-        guide=guide,
-        cfg_scale=cfg_scale,
-        clip_sample=clip_sample,
-        dtype=dtype,
-    )
-    while path.running:
-        yield path.take(path.look())
 
 
 def sample_pair(guided: Trajectory) -> Iterator[tuple[Step, Step]]:
@@ -206,14 +304,14 @@ def sample_pair(guided: Trajectory) -> Iterator[tuple[Step, Step]]:
     sets in is computed once."""
     plain: Trajectory | None = None
     while guided.running:
-        look = guided.look()
+        prediction = guided.predict()
         control = None
         if plain is not None:
-            control = plain.take(plain.look())
-        elif look.nudge is not None:
+            control = plain.step(plain.predict())
+        elif prediction.nudge is not None:
             plain = guided.fork()
-            control = plain.take(Look(look.out, look.x0, None))
-        step = guided.take(look)
+            control = plain.step(Prediction(prediction.out, prediction.x0, None))
+        step = guided.step(prediction)
         yield step, control or step
 
 

@@ -16,8 +16,7 @@ from cdp import __version__
 from cdp.config.generate import GenerateConfig, flatten
 from cdp.data.registry import dataset_info
 from cdp.data.rows import Chunk
-from cdp.diffusion.sampling import Trajectory, sample, sample_pair
-from cdp.diffusion.solvers import image_seeds
+from cdp.diffusion.sampling import Trajectory, image_seeds, sample_pair
 from cdp.guidance.guide import build_guide
 from cdp.tasks.loaded import Loaded, load_engine, to_uint8
 from cdp.values.types import Guide, Step
@@ -50,21 +49,23 @@ def batch_count(config: GenerateConfig) -> int:
     return -(-config.count // config.batch)
 
 
-def _arguments(config: GenerateConfig, loaded: Loaded, rows: range) -> dict[str, Any]:
-    """Keyword arguments of the sampler for one batch, guide left out."""
+def _trajectory(config: GenerateConfig, index: int) -> Trajectory:
+    """One batch, still noise."""
+    loaded, rows, sampler = load_engine(config), batch_rows(config, index), config.sampler
     wanted = wanted_classes(config, rows, loaded)
-    labels = None if wanted is None else torch.from_numpy(wanted)
-    s = config.sampler
-    return {
-        "labels": labels,
-        "seeds": image_seeds(config.seed, rows),
-        "solver": s.solver,
-        "steps": s.steps,
-        "eta": s.eta,
-        "cfg_scale": s.cfg_scale,
-        "clip_sample": s.clip_sample,
-        "dtype": loaded.dtype,
-    }
+    return Trajectory(
+        loaded.model.denoiser,
+        loaded.model.scheduler_config,
+        labels=None if wanted is None else torch.from_numpy(wanted),
+        seeds=image_seeds(config.seed, rows),
+        solver=sampler.solver,
+        steps=sampler.steps,
+        eta=sampler.eta,
+        guide=guide_for(config, loaded, index),
+        cfg_scale=sampler.cfg_scale,
+        clip_sample=sampler.clip_sample,
+        dtype=loaded.dtype,
+    )
 
 
 def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | None:
@@ -79,27 +80,12 @@ def guide_for(config: GenerateConfig, loaded: Loaded, index: int) -> Guide | Non
 
 def sample_batch(config: GenerateConfig, index: int) -> Iterator[Step]:
     """The steps of one batch of the set."""
-    loaded = load_engine(config)
-    arguments = _arguments(config, loaded, batch_rows(config, index))
-    return sample(
-        loaded.model.denoiser,
-        loaded.model.scheduler_config,
-        guide=guide_for(config, loaded, index),
-        **arguments,
-    )
+    return _trajectory(config, index).steps()
 
 
 def sample_batch_pair(config: GenerateConfig, index: int) -> Iterator[tuple[Step, Step]]:
     """The steps of one batch, guided and unguided from the same noise."""
-    loaded = load_engine(config)
-    arguments = _arguments(config, loaded, batch_rows(config, index))
-    path = Trajectory(
-        loaded.model.denoiser,
-        loaded.model.scheduler_config,
-        guide=guide_for(config, loaded, index),
-        **arguments,
-    )
-    return sample_pair(path)
+    return sample_pair(_trajectory(config, index))
 
 
 def generate_batch(

@@ -8,14 +8,21 @@ import pytest
 import torch
 
 from cdp.config.generate import Guidance
-from cdp.diffusion.sampling import Trajectory, sample, sample_pair, steered, to_eps, to_x0
-from cdp.diffusion.solvers import Solver, image_seeds
+from cdp.diffusion.sampling import (
+    Solver,
+    Trajectory,
+    image_seeds,
+    sample_pair,
+    steered,
+    to_eps,
+    to_x0,
+)
 from cdp.errors import InputError
 from cdp.guidance.guide import build_guide
 from cdp.models import noise_schedule as noise
 from cdp.models.denoiser import compiled
 from cdp.values.types import NoiseState, Nudge, Step
-from tests.diffusion.tiny import tiny_denoiser
+from tests.diffusion.tiny import sample, tiny_denoiser
 
 SOLVERS = ("ddim", "ddpm", "dpmpp", "unipc")
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
@@ -254,8 +261,10 @@ def test_the_classifier_free_scale_mixes_conditional_and_unconditional_predictio
     null = torch.full_like(LABELS, net.null_label)
     with torch.no_grad():
         t = path.solver.timesteps[0]
-        told, free = net(path.x, t, LABELS), net(path.x, t, null)
-    torch.testing.assert_close(path.look().out, free + 2.5 * (told - free), atol=1e-5, rtol=1e-4)
+        cond, uncond = net(path.x, t, LABELS), net(path.x, t, null)
+    torch.testing.assert_close(
+        path.predict().out, uncond + 2.5 * (cond - uncond), atol=1e-5, rtol=1e-4
+    )
 
 
 def test_a_compiled_network_shares_its_weights_and_samples_the_same_images() -> None:

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from cdp.config.pretrain import PretrainConfig
-from cdp.diffusion.sampling import sample
-from cdp.diffusion.solvers import image_seeds
+from cdp.diffusion.sampling import image_seeds
 from cdp.models.denoiser import build_unet
 from cdp.models.noise_schedule import COSINE
 from cdp.models.pipelines import load_pipeline, save_pipeline
 from cdp.tasks.pretrain.sheet import MOST, SheetMaker
 from cdp.values.types import DatasetInfo
+from tests.diffusion.tiny import sample
 
 INFO = DatasetInfo("toys", "Toys", ("a", "b", "c"), (1, 8, 8), None, "CC0")
 CONFIG = PretrainConfig(

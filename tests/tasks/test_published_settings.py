@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.presets import preset
-from cdp.diffusion.solvers import image_seeds
+from cdp.diffusion.sampling import image_seeds
 from cdp.guidance.contrast import Bank
 from cdp.guidance.schedule import in_window
 from cdp.models import noise_schedule as noise

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from cdp.config.pretrain import PretrainConfig
-from cdp.diffusion.sampling import sample
-from cdp.diffusion.solvers import image_seeds
+from cdp.diffusion.sampling import Trajectory, image_seeds
 from cdp.files.atomic import atomic_file
 from cdp.models.denoiser import Denoiser, build_unet, to_image_range
 from cdp.models.noise_schedule import COSINE
@@ -94,7 +93,7 @@ class SheetMaker:
         label = np.arange(min(MOST, PER_CLASS * classes), dtype=np.int64) % classes
         seeds = image_seeds(self._config.seed, range(len(label)))
         dtype = pick_dtype(self._config.precision, pick_device())
-        steps = sample(
+        steps = Trajectory(
             denoiser,
             COSINE,
             labels=torch.from_numpy(label),
@@ -102,7 +101,7 @@ class SheetMaker:
             solver="ddim",
             steps=STEPS,
             dtype=dtype,
-        )
+        ).steps()
         x: Tensor | None = None
         for taken in steps:
             if should_stop():
