@@ -21,15 +21,15 @@ if not catalog.models:
     no_model()
     st.stop()
 
-held = opened(catalog)
-warned(held.notes)
+settings = opened(catalog)
+warned(settings.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
-    left_column(held, catalog)
+    left_column(settings, catalog)
 with right:
     with st.container():
-        action(held)
+        action(settings)
     with st.container():
-        right_column(current_job(), held, catalog)
+        right_column(current_job(), settings, catalog)
     background_runs()
-FORM.close(held)
+FORM.close(settings)

@@ -11,17 +11,17 @@ from cdp.ui.train.page import action, results, runs_here
 framed()
 choices, runs = read_choices(), runs_here()
 st.title("Train", anchor=False)
-held = FORM.open()
-info, wrong = dataset_of(held, choices)
-settle(held, choices, info, [run.id for run in runs])
-warned(held.notes)
+settings = FORM.open()
+info, wrong = dataset_of(settings, choices)
+settle(settings, choices, info, [run.id for run in runs])
+warned(settings.notes)
 left, right = st.columns([4, 11], gap="large")
 with left:
-    form(held, choices, info, wrong)
-    elsewhere(held)
+    form(settings, choices, info, wrong)
+    elsewhere(settings)
 with right:
     with st.container():
-        action(held, info, runs)
+        action(settings, info, runs)
     with st.container():
-        results(held, runs, choices)
-FORM.close(held)
+        results(settings, runs, choices)
+FORM.close(settings)

@@ -109,17 +109,17 @@ def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
         groups_of(trainings),
         {run.id: f"{group_of(run)} {common_name([run.name])}" for run in trainings},
     )
-    found: dict[str, list[str]] = {}
+    comparison_: dict[str, list[str]] = {}
     for of in (arms, alike):
         parts: dict[str, list[Run]] = {}
         for run in trainings:
             parts.setdefault(of[run.id], []).append(run)
         for part in parts.values():
             if len(part) > 1:
-                found.setdefault(common_name([run.name for run in part]), []).extend(
+                comparison_.setdefault(common_name([run.name for run in part]), []).extend(
                     run.id for run in part
                 )
-    return {name: list(dict.fromkeys(ids)) for name, ids in found.items()}
+    return {name: list(dict.fromkeys(ids)) for name, ids in comparison_.items()}
 
 
 def _meant(word: str, everything: Sequence[Run], groups: dict[str, list[str]]) -> list[str]:
@@ -152,7 +152,9 @@ def _makers() -> dict[str, Callable[[Comparison], str]]:
     from cdp.reports.exports import comparison_csv
 
     return {
-        ".html": lambda found: comparison_html(found, title=_title(found), link=""),
+        ".html": lambda comparison_: comparison_html(
+            comparison_, title=_title(comparison_), link=""
+        ),
         ".csv": comparison_csv,
     }
 
@@ -163,8 +165,8 @@ def comparison_text(comparison: Comparison) -> str:
         aligned([HEAD, *(_row(arm) for arm in comparison.arms)]),
         "95 % intervals: t over seeds, or Wilson of the images where an arm has one seed.",
         *(f"{name}: {' | '.join(values)}" for name, values in comparison.differs.items()),
-        *(_difference(one) for one in comparison.differences),
-        *(one.sentence for one in comparison.equal),
+        *(_difference(entry) for entry in comparison.differences),
+        *(entry.sentence for entry in comparison.equal),
         *(f"note: {note}" for note in comparison.notes),
     ]
     return "\n".join(parts)
@@ -178,7 +180,7 @@ def _row(arm: Arm) -> tuple[str, ...]:
         if seed.label
     }
     seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
-    steps = [one.steps for one in arm.compute if one is not None]
+    steps = [entry.steps for entry in arm.compute if entry is not None]
     taken = span_text(steps) if steps else "-"
     return (
         arm.name,
@@ -190,8 +192,8 @@ def _row(arm: Arm) -> tuple[str, ...]:
     )
 
 
-def _difference(one: Difference) -> str:
-    p = "" if one.adjusted is None or one.withheld else f", p = {one.adjusted:.2g}"
-    return f"{one.metric}, {one.first} to {one.second}: {one.verdict}" + (
-        f" [{one.method}{p}]" if one.method else ""
+def _difference(entry: Difference) -> str:
+    p = "" if entry.adjusted is None or entry.withheld else f", p = {entry.adjusted:.2g}"
+    return f"{entry.metric}, {entry.first} to {entry.second}: {entry.verdict}" + (
+        f" [{entry.method}{p}]" if entry.method else ""
     )

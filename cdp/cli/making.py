@@ -75,13 +75,15 @@ def generate(
             rate = "" if progress.rate is None else f", {progress.rate:.1f} images/s"
             line.show(progress.done, progress.count, progress.seconds_left, rate)
 
-        made = generate_set(config, out, Session(on_progress=on_progress, should_stop=should_stop))
+        samples = generate_set(
+            config, out, Session(on_progress=on_progress, should_stop=should_stop)
+        )
     if as_json:
-        print_json(_summary(made, latest[0]))
+        print_json(_summary(samples, latest[0]))
     else:
-        print(f"{made.folder}: {len(made):,} images in {duration(latest[0].seconds)}")
-        if made.label is None:
-            say(made.without_labels("a training"))
+        print(f"{samples.folder}: {len(samples):,} images in {duration(latest[0].seconds)}")
+        if samples.label is None:
+            say(samples.without_labels("a training"))
 
 
 def _conditional(config: GenerateConfig) -> bool:
@@ -93,19 +95,19 @@ def _conditional(config: GenerateConfig) -> bool:
     return bool(card.get("classes", 1))
 
 
-def _summary(made: SampleSet, progress: Progress) -> dict[str, Any]:
+def _summary(samples: SampleSet, progress: Progress) -> dict[str, Any]:
     """The closing JSON line. seconds and rate are of this start; resumed_from images were there
     before it."""
     return {
-        "path": str(made.folder),
-        "name": made.name,
-        "count": len(made),
-        "shape": list(made.image.shape[1:]),
-        "labelled": made.label is not None,
+        "path": str(samples.folder),
+        "name": samples.name,
+        "count": len(samples),
+        "shape": list(samples.image.shape[1:]),
+        "labelled": samples.label is not None,
         "seconds": round(progress.seconds, 3),
         "images_per_second": None if progress.rate is None else round(progress.rate, 3),
         "resumed_from": progress.resumed_from,
-        "card": made.card,
+        "card": samples.card,
     }
 
 

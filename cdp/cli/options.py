@@ -50,9 +50,9 @@ def with_options(
         own = [
             p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD
         ]
-        made = [_parameter(field) for name, field in fields_of(model).items() if name not in skip]
-        vars(command)["__signature__"] = signature.replace(parameters=own + made)
-        command.__annotations__ = {p.name: p.annotation for p in own + made} | {"return": None}
+        added = [_parameter(field) for name, field in fields_of(model).items() if name not in skip]
+        vars(command)["__signature__"] = signature.replace(parameters=own + added)
+        command.__annotations__ = {p.name: p.annotation for p in own + added} | {"return": None}
         return command
 
     return decorate

@@ -27,8 +27,8 @@ def own_network(text: str) -> nn.Module:
     module_name, _, name = text.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        made: Any = getattr(import_module(module_name), name)
-        net = made if isinstance(made, nn.Module) else made()
+        given: Any = getattr(import_module(module_name), name)
+        net = given if isinstance(given, nn.Module) else given()
     except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise InputError(
             f"model: {text} failed ({type(error).__name__}: {str(error)[:200]}): called without"
@@ -74,13 +74,13 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     logging.getLogger("cdp").setLevel(logging.INFO)
     earlier = signal.signal(signal.SIGINT, lambda *_: (folder / STOP).touch())
     over = threading.Event()
-    shown = threading.Thread(target=follow, args=(run_id, "images", over), daemon=True)
-    shown.start()
+    watcher = threading.Thread(target=follow, args=(run_id, "images", over), daemon=True)
+    watcher.start()
     try:
         worker.main(folder, {"evaluate": task.running(partial(evaluate, net=net))})
     finally:
         over.set()
-        shown.join()
+        watcher.join()
         signal.signal(signal.SIGINT, earlier)
         logging.getLogger("cdp").removeHandler(handler)
     return run_id

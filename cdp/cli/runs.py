@@ -80,11 +80,11 @@ def _listed(kind: str | None, where: str | None) -> list[Run]:
         return [
             run for run in listed if run.kind != "train" or not read_labels(run.folder).archived
         ]
-    found = []
+    target = []
     for row in matching(run_rows(), where):
         with contextlib.suppress(MissingError):  # deleted since the rows were read
-            found.append(get_run(row.id))
-    return found
+            target.append(get_run(row.id))
+    return target
 
 
 def show(run: Which, as_json: AsJson = False) -> None:
@@ -126,23 +126,23 @@ def stop(run: Which, as_json: AsJson = False) -> None:
     from cdp.work import launch
     from cdp.work.records import get_run
 
-    found = find(run)
-    launch.stop(found.id)
-    while not get_run(found.id).over:
+    target = find(run)
+    launch.stop(target.id)
+    while not get_run(target.id).over:
         time.sleep(POLL_SECONDS)
-    _say_state(found.id, as_json=as_json)
+    _say_state(target.id, as_json=as_json)
 
 
 def resume(run: Which, wait: Wait = False, as_json: AsJson = False) -> None:
     """Let a run that failed, was stopped or was interrupted go on where it was left."""
     from cdp.work import launch
 
-    found = find(run)
-    launch.resume(found.id)
+    target = find(run)
+    launch.resume(target.id)
     if wait:
-        conclude(found.id, as_json=as_json)
+        conclude(target.id, as_json=as_json)
     else:
-        _say_state(found.id, as_json=as_json)
+        _say_state(target.id, as_json=as_json)
 
 
 def logs(
@@ -159,8 +159,8 @@ def logs(
     from cdp.work.launchers import LOG
     from cdp.work.records import get_run
 
-    found = find(run)
-    path = found.folder / LOG
+    target = find(run)
+    path = target.folder / LOG
     try:
         log = path.open("rb")
     except FileNotFoundError:
@@ -170,7 +170,7 @@ def logs(
         typer.echo(b"".join(last).decode("utf-8", "replace"), nl=False)
         while follow:
             # Asked first: what a run writes before its end is then still read.
-            over = get_run(found.id).over
+            over = get_run(target.id).over
             while piece := log.read(FOLLOW_BYTES):
                 typer.echo(piece.decode("utf-8", "replace"), nl=False)
             if over:
@@ -253,11 +253,11 @@ def follow(run_id: str, unit: str, over: threading.Event | None = None) -> Run:
 def _say_state(run_id: str, *, as_json: bool) -> None:
     from cdp.work.records import get_run
 
-    found = _record(get_run(run_id))
+    target = _record(get_run(run_id))
     if as_json:
-        print_json(found)
+        print_json(target)
     else:
-        print(f"{run_id}: {found['state']}")
+        print(f"{run_id}: {target['state']}")
 
 
 def _print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
@@ -374,7 +374,7 @@ def label(
     """
     from cdp.results.labels import change_labels, labels_json
 
-    chosen = list({found.id: found for found in map(_training, run)}.values())
+    chosen = list({target.id: target for target in map(_training, run)}.values())
     _require_tags(untag or [], chosen)
     change: dict[str, Any] = {
         "star": star,
@@ -383,16 +383,16 @@ def label(
         "remove_tags": untag or (),
         "note": note,
     }
-    changed = [(found, change_labels(found.id, **change)) for found in chosen]
+    changed = [(target, change_labels(target.id, **change)) for target in chosen]
     if as_json:
         rows = [
-            {"run": found.id, "name": found.name, "labels": labels_json(labels)}
-            for found, labels in changed
+            {"run": target.id, "name": target.name, "labels": labels_json(labels)}
+            for target, labels in changed
         ]
         print_json({"runs": rows})
         return
-    for found, labels in changed:
-        print(f"{found.id}: {found.name}: {labels_text(labels_json(labels)) or 'no labels'}")
+    for target, labels in changed:
+        print(f"{target.id}: {target.name}: {labels_text(labels_json(labels)) or 'no labels'}")
         if labels.note:
             print(f"note: {labels.note}")
 

@@ -180,8 +180,8 @@ def tag(
             else "name the tags to remove"
         )
     if given:
-        kept = [word for word in now if word not in given] if remove else [*now, *given]
-        saved = set_tags(name, kept)
+        wanted = [word for word in now if word not in given] if remove else [*now, *given]
+        saved = set_tags(name, wanted)
         now = tags_of(saved.card)
     if as_json:
         print_json({"name": saved.name, "tags": now})
@@ -383,12 +383,12 @@ def measure(
     if as_json:
         print_json(comparisons_json(measured, pairs, encoder=encoder))
         return
-    for found in measured:
-        result = found.result
-        title = f"{found.name}: {result.n:,} of {found.total:,} images, {encoder}"
+    for figures_of_set in measured:
+        result = figures_of_set.result
+        title = f"{figures_of_set.name}: {result.n:,} of {figures_of_set.total:,} images, {encoder}"
         _table(title, result.figures, result.undefined)
-        if found.note:
-            print(f"  note: {found.note}")
+        if figures_of_set.note:
+            print(f"  note: {figures_of_set.note}")
     for pair in pairs:
         print_comparison(pair, [other for other in pairs if other is not pair])
 

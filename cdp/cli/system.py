@@ -131,8 +131,12 @@ def clean(
     sizes = {part: sum(entry.size for entry in entries) for part, entries in parts.items()}
     freed = sum(remove(entries) for entries in parts.values()) if yes else 0
     if as_json:
-        found = {part: {"entries": len(parts[part]), "bytes": size} for part, size in sizes.items()}
-        print_json({"parts": found, "bytes": sum(sizes.values()), "deleted": yes, "freed": freed})
+        sizes_json = {
+            part: {"entries": len(parts[part]), "bytes": size} for part, size in sizes.items()
+        }
+        print_json(
+            {"parts": sizes_json, "bytes": sum(sizes.values()), "deleted": yes, "freed": freed}
+        )
         return
     for part, entries in parts.items():
         amount = f"{counted(len(entries), 'entry', 'entries')}, {bytes_text(sizes[part])}"

@@ -83,8 +83,8 @@ class Field:
     @property
     def heading(self) -> str:
         """Label and unit in Markdown, for above a control."""
-        shown = self.unit and self.unit.lower() not in self.label.lower()
-        return f"{self.label} :gray[{self.unit}]" if shown else self.label
+        unit_said = not self.unit or self.unit.lower() in self.label.lower()
+        return self.label if unit_said else f"{self.label} :gray[{self.unit}]"
 
     @property
     def range(self) -> str:
@@ -179,14 +179,14 @@ class Field:
 @cache
 def fields_of(model: type[Frozen]) -> Mapping[str, Field]:
     """Every setting of a config by name, those of its groups among them."""
-    found: dict[str, Field] = {}
+    fields: dict[str, Field] = {}
     for name, info in model.model_fields.items():
         group = group_of(info)
-        inner = {name: info} if group is None else group.model_fields
-        found |= {
-            key: _field(key, one, "" if group is None else name) for key, one in inner.items()
-        }
-    return found
+        if group is None:
+            fields[name] = _field(name, info, "")
+        else:
+            fields |= {key: _field(key, part, name) for key, part in group.model_fields.items()}
+    return fields
 
 
 def group_of(info: FieldInfo) -> type[Frozen] | None:
@@ -256,16 +256,16 @@ def options(
     skip: Iterable[str] = (),
 ) -> list[str]:
     """The command line's options for every setting that differs from ``plain``."""
-    found: list[str] = []
+    words: list[str] = []
     for name, field in fields_of(model).items():
         value = flat[name]
         if name in skip or value == plain[name]:
             continue
         if field.kind == "flag":
-            found.append(field.flag if value else field.flag.replace("--", "--no-", 1))
+            words.append(field.flag if value else field.flag.replace("--", "--no-", 1))
         else:
-            found += [field.flag, written(value)]
-    return found
+            words += [field.flag, written(value)]
+    return words
 
 
 def split(text: str) -> list[str]:

@@ -49,13 +49,13 @@ def _every(value: object) -> object:
     )
     if text == AUTO:
         return AUTO
-    found = _EVERY.fullmatch(text)
-    if not found:
+    match = _EVERY.fullmatch(text)
+    if not match:
         raise ValueError(
             "write auto, a number of optimiser steps such as '50 steps', or of epochs such as '2"
             " epochs'"
         )
-    count, unit = int(found[1]), "epoch" if (found[2] or "").startswith("epoch") else "step"
+    count, unit = int(match[1]), "epoch" if (match[2] or "").startswith("epoch") else "step"
     return f"{count} {unit}{'s' if count > 1 else ''}"
 
 

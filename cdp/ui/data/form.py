@@ -102,52 +102,53 @@ class Wizard:
 def wizard(names: Collection[str]) -> Wizard:
     """This session's place; where the address names another data set, that one. names: the data
     sets that can be chosen."""
-    held: Wizard = st.session_state.setdefault(_KEY, Wizard())
+    place: Wizard = st.session_state.setdefault(_KEY, Wizard())
     wanted = st.query_params.get(DATASET, "")
-    if wanted and wanted != held.dataset:
+    if wanted and wanted != place.dataset:
         if wanted in names:
-            held.choose(wanted)
+            place.choose(wanted)
         else:
-            held.note = (
+            place.note = (
                 f"There is no data set {quoted(wanted)} here: choose one of the list, or import it."
             )
-    if held.dataset not in names:
-        held.dataset = ""
-    return held
+    if place.dataset not in names:
+        place.dataset = ""
+    return place
 
 
-def write_url(held: Wizard) -> None:
+def write_url(place: Wizard) -> None:
     """Bring the address in line with the choice."""
     current = st.query_params.to_dict()
-    kept = {name: value for name, value in current.items() if name in RESERVED}
-    wanted = kept | ({DATASET: held.dataset} if held.dataset else {})
+    reserved = {name: value for name, value in current.items() if name in RESERVED}
+    wanted = reserved | ({DATASET: place.dataset} if place.dataset else {})
     if current != wanted:
         st.query_params.from_dict(wanted)
 
 
-def overview(held: Wizard, seen: Facts, stock: Stock) -> None:
+def overview(place: Wizard, seen: Facts, stock: Stock) -> None:
     """What is here, what will be trained and what for, with rough times."""
     planned = {
         order.name if order.kind == ENCODER else MODEL: order
-        for order in _orders(held, seen, stock)[0]
+        for order in _orders(place, seen, stock)[0]
     }
     measured = pace(stock.runs, seen) or 1.0
     rows = []
     for role in ROLES:
-        order, made = (
+        order, planned_runs = (
             planned.get(role.key),
             [m for m in (*stock.encoders, *stock.models) if m.role == role.key],
         )
-        told = [
-            f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}" for m in made
+        states = [
+            f"here: **{plain(m.name)}**{plain(f', {m.detail}' if m.detail else '')}"
+            for m in planned_runs
         ]
         if role.key in stock.pending:
-            told.append("in training")
+            states.append("in training")
         elif order is not None:
-            told.append(
+            states.append(
                 f"{plan_in_words(order.config)}, {rough_duration(measured * seconds(order.config, seen))}"
             )
-        rows.append((role.title, "; ".join(told) or "not here", role.use))
+        rows.append((role.title, "; ".join(states) or "not here", role.use))
     rows += [
         (
             "Encoder",
@@ -158,7 +159,8 @@ def overview(held: Wizard, seen: Facts, stock: Stock) -> None:
         if not m.role
     ]
     lines = [
-        f"| :small[{title}] | :small[{told}] | :small[:gray[{use}]] |" for title, told, use in rows
+        f"| :small[{title}] | :small[{states}] | :small[:gray[{use}]] |"
+        for title, states, use in rows
     ]
     st.markdown(
         "\n".join(
@@ -175,19 +177,19 @@ def plan_in_words(config: Frozen) -> str:
     return f"{config.epochs:,} epochs"
 
 
-def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
+def form(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     """Size, what to train, the questions about the data, and the folds. blocked: something says
     that nothing good can come of it."""
-    held.plan(seen)
-    key = f"data_size_{held.turn}"
+    place.plan(seen)
+    key = f"data_size_{place.turn}"
 
     def sized() -> None:
-        held.size = st.session_state[key]
+        place.size = st.session_state[key]
 
     st.segmented_control(
         "Size",
         [QUICK, FULL],
-        default=held.size,
+        default=place.size,
         required=True,
         key=key,
         on_change=sized,
@@ -199,82 +201,82 @@ def form(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
             " cores, minutes on a GPU."
         ),
     )
-    _ticks(held, stock)
-    wanted = _wanted(held, stock)
+    _ticks(place, stock)
+    wanted = _wanted(place, stock)
     known = ENCODERS.fields
     if "robust" in wanted and seen.epsilon is None:
-        _budget(held.encoder)
+        _budget(place.encoder)
     if wanted & {role.key for role in ROLES if role.key != MODEL}:
         st.toggle(
             "Mirror images in training",
-            held.encoder.flat["flip"],
+            place.encoder.flat["flip"],
             help=(
                 "Half of the images that encoders see are mirrored, which makes them better where a"
                 " mirrored image still shows its class. Leave it off for digits, letters and signs."
             ),
-            **bound(known["flip"], held.encoder),
+            **bound(known["flip"], place.encoder),
         )
         with st.expander("Settings of the encoders"):
             st.caption(
                 "The judge is half as wide again, of another seed and weight decay, so that it"
                 " shares no mistakes with those that guide."
             )
-            ENCODERS.draw_some(held.encoder, ENCODER_FIELDS)
+            ENCODERS.draw_some(place.encoder, ENCODER_FIELDS)
     if MODEL in wanted:
         with st.expander("Settings of the diffusion model"):
-            MODELS.draw_some(held.model, MODEL_FIELDS)
+            MODELS.draw_some(place.model, MODEL_FIELDS)
     if blocked:
         st.toggle(
             known["anyway"].heading,
-            held.encoder.flat["anyway"],
+            place.encoder.flat["anyway"],
             help=known["anyway"].tooltip,
-            **bound(known["anyway"], held.encoder),
+            **bound(known["anyway"], place.encoder),
         )
-        held.model.flat["anyway"] = held.encoder.flat["anyway"]
+        place.model.flat["anyway"] = place.encoder.flat["anyway"]
 
 
-def start(held: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
+def start(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:
     """The one primary button, with what it will take beside it."""
-    made, wrong = _orders(held, seen, stock)
+    planned_runs, wrong = _orders(place, seen, stock)
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
         st.button(
             "Start training",
             type="primary",
             key="data_start",
-            disabled=blocked or not made,
+            disabled=blocked or not planned_runs,
             on_click=_launch,
-            args=(held, seen, stock),
+            args=(place, seen, stock),
         )
-        if made and not blocked:
-            st.caption(plain(cost_line(made, seen, stock)))
+        if planned_runs and not blocked:
+            st.caption(plain(cost_line(planned_runs, seen, stock)))
     if refused := st.session_state.pop(_REFUSED, ""):
         st.error(plain(refused))
     if wrong:
         st.error(plain(f"These settings cannot be used: {wrong}."))
     elif blocked:
         st.caption("Put right what is marked red above first.")
-    elif not made and stock.pending:
+    elif not planned_runs and stock.pending:
         st.caption("All that is ticked is in training.")
-    elif not made:
+    elif not planned_runs:
         st.caption("Tick what to train.")
 
 
-def cost_line(made: Sequence[Order], seen: Facts, stock: Stock) -> str:
+def cost_line(planned_runs: Sequence[Order], seen: Facts, stock: Stock) -> str:
     """How many trainings, and about how long they take one after the other."""
     measured = pace(stock.runs, seen)
-    took = sum(seconds(order.config, seen) for order in made) * (measured or 1.0)
+    took = sum(seconds(order.config, seen) for order in planned_runs) * (measured or 1.0)
     how = "as fast as the last one here" if measured else "on two cores, less on a GPU"
-    return f"{counted(len(made), 'training')}, {rough_duration(took)} {how}"
+    return f"{counted(len(planned_runs), 'training')}, {rough_duration(took)} {how}"
 
 
-def _orders(held: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:
+def _orders(place: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:
     """What the button would start, and why nothing where a setting cannot be used."""
     try:
         return (
             orders(
-                _wanted(held, stock),
-                held.encoder.flat,
-                held.model.flat,
+                _wanted(place, stock),
+                place.encoder.flat,
+                place.model.flat,
                 model_name(seen.name, _taken()),
             ),
             "",
@@ -283,48 +285,48 @@ def _orders(held: Wizard, seen: Facts, stock: Stock) -> tuple[list[Order], str]:
         return [], str(error)
 
 
-def _ticks(held: Wizard, stock: Stock) -> None:
+def _ticks(place: Wizard, stock: Stock) -> None:
     st.markdown("Train now")
-    wanted = _wanted(held, stock)
+    wanted = _wanted(place, stock)
     for role in ROLES:
-        made, pending = role.key in stock.roles, role.key in stock.pending
-        key = f"data_role_{role.key}_{held.turn}_{made}_{pending}"
-        note = " :gray[in training]" if pending else " :gray[here already]" if made else ""
+        planned_runs, pending = role.key in stock.roles, role.key in stock.pending
+        key = f"data_role_{role.key}_{place.turn}_{planned_runs}_{pending}"
+        note = " :gray[in training]" if pending else " :gray[here already]" if planned_runs else ""
 
         def ticked(role_key: str = role.key, widget: str = key) -> None:
-            held.roles = (_wanted(held, stock) - {role_key}) | (
+            place.roles = (_wanted(place, stock) - {role_key}) | (
                 {role_key} if st.session_state[widget] else set()
             )
 
-        again = made and role.key == MODEL
+        again = planned_runs and role.key == MODEL
         st.checkbox(
             role.title + note,
             role.key in wanted,
             key=key,
-            disabled=pending or (made and not again),
+            disabled=pending or (planned_runs and not again),
             help=role.use,
             on_change=ticked,
         )
 
 
-def _wanted(held: Wizard, stock: Stock) -> frozenset[str]:
+def _wanted(place: Wizard, stock: Stock) -> frozenset[str]:
     """What is ticked and can be trained: encoders have one name each, a model can be trained again
     under another."""
-    chosen = stock.missing - frozenset(OPTIONAL) if held.roles is None else held.roles
+    chosen = stock.missing - frozenset(OPTIONAL) if place.roles is None else place.roles
     return frozenset(
         key for key in chosen if key in stock.missing or (key == MODEL and key not in stock.pending)
     )
 
 
-def _budget(held: Settings[EncoderConfig]) -> None:
+def _budget(place: Settings[EncoderConfig]) -> None:
     st.number_input(
         "Attack budget :gray[of the pixel range]",
         0.0,
         1.0,
-        held.flat["epsilon"],
+        place.flat["epsilon"],
         step=None,
         format="%g",
-        **bound(ENCODERS.fields["epsilon"], held),
+        **bound(ENCODERS.fields["epsilon"], place),
         help="How far an attack may move each pixel (l_inf) while the robust encoder is trained.",
     )
     st.caption(
@@ -341,15 +343,15 @@ def _taken() -> set[str]:
     }
 
 
-def _launch(held: Wizard, seen: Facts, stock: Stock) -> None:
+def _launch(place: Wizard, seen: Facts, stock: Stock) -> None:
     """All that is asked for at the click; they wait for each other by themselves. Stops at the
     first that is refused, and says which were started."""
-    made, _ = _orders(held, seen, stock)
-    for number, order in enumerate(made):
+    planned_runs, _ = _orders(place, seen, stock)
+    for number, order in enumerate(planned_runs):
         try:
             launch(TASKS[order.kind], order.config, order.name)
         except (CdpError, OSError) as error:
-            before = f"{number} of {len(made)} were started; " if number else ""
+            before = f"{number} of {len(planned_runs)} were started; " if number else ""
             st.session_state[_REFUSED] = f"{before}{order.name} was not started: {sentence(error)}."
             break
-    held.roles = None
+    place.roles = None

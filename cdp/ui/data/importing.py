@@ -117,20 +117,20 @@ def _import(
 ) -> None:
     try:
         if files:
-            made = bring_upload(*files, name, class_names=classes, renumber=renumber)
+            brought = bring_upload(*files, name, class_names=classes, renumber=renumber)
         elif not path:
             raise InputError("no path was given: write the path of a folder or of an .npz")
         else:
-            made = bring(path, name, test=test or None, class_names=classes, renumber=renumber)
+            brought = bring(path, name, test=test or None, class_names=classes, renumber=renumber)
     except (CdpError, OSError) as error:
         st.error(plain(f"Not imported: {sentence(error)}."))
         return
-    tests = f" and {len(made.test):,} test images" if made.test else ""
+    tests = f" and {len(brought.test):,} test images" if brought.test else ""
     st.session_state[_SAID] = (
-        f"Imported {len(made.train):,} training images{tests} as {made.train.name}.",
-        *made.notes,
+        f"Imported {len(brought.train):,} training images{tests} as {brought.train.name}.",
+        *brought.notes,
     )
-    imported(made.train.name)
+    imported(brought.train.name)
     st.rerun()
 
 

@@ -41,58 +41,58 @@ def show() -> None:
             " train with them like with the shipped ones."
         )
     known = choices()
-    held = wizard([choice.name for choice in known])
-    if held.note:
-        st.warning(plain(held.note))
-    seen = _first(held, known)
-    write_url(held)
+    place = wizard([choice.name for choice in known])
+    if place.note:
+        st.warning(plain(place.note))
+    seen = _first(place, known)
+    write_url(place)
     if seen is None:
         _closed(2)
         return
-    told = concerns(seen)
+    notes = concerns(seen)
     left, right = _step(2)
     with left:
         facts_column(seen)
     with right:
-        pictures_column(seen, told, _stamp(seen.name))
-    blocked = any(concern.blocking for concern in told)
-    _rest(held, seen, stock(seen.name), blocked=blocked)
+        pictures_column(seen, notes, _stamp(seen.name))
+    blocked = any(concern.blocking for concern in notes)
+    _rest(place, seen, stock(seen.name), blocked=blocked)
 
 
-def _first(held: Wizard, known: Sequence[Choice]) -> Facts | None:
+def _first(place: Wizard, known: Sequence[Choice]) -> Facts | None:
     """Choose or import; None until a data set that can be opened is chosen."""
     left, right = _step(1)
     with left:
-        _choose(held, known)
+        _choose(place, known)
         say_imported()
     seen = None
-    if held.dataset:
+    if place.dataset:
         try:
-            seen = facts(held.dataset)
+            seen = facts(place.dataset)
         except (CdpError, OSError) as error:
             with right:
-                st.error(plain(f"{held.dataset} cannot be used: {sentence(error)}."))
+                st.error(plain(f"{place.dataset} cannot be used: {sentence(error)}."))
     with right:
-        if held.dataset:
+        if place.dataset:
             with st.expander("Import another data set"):
-                import_form(held.choose)
+                import_form(place.choose)
         else:
             st.markdown("**Import your images, or choose a data set on the left**")
-            import_form(held.choose)
+            import_form(place.choose)
     return seen
 
 
-def _choose(held: Wizard, known: Sequence[Choice]) -> None:
+def _choose(place: Wizard, known: Sequence[Choice]) -> None:
     titles = {choice.name: _titled(choice) for choice in known}
-    key = f"data_choice_{held.turn}"
+    key = f"data_choice_{place.turn}"
 
     def chosen() -> None:
-        held.choose(st.session_state[key] or "")
+        place.choose(st.session_state[key] or "")
 
     st.selectbox(
         "Data set",
         list(titles),
-        list(titles).index(held.dataset) if held.dataset else None,
+        list(titles).index(place.dataset) if place.dataset else None,
         key=key,
         on_change=chosen,
         format_func=titles.__getitem__,
@@ -108,22 +108,22 @@ def _titled(choice: Choice) -> str:
     return f"{choice.title} ({choice.origin}{f', {choice.count:,}' if choice.count else ''})"
 
 
-def _rest(held: Wizard, seen: Facts, found: Stock, *, blocked: bool) -> None:
+def _rest(place: Wizard, seen: Facts, stock_here: Stock, *, blocked: bool) -> None:
     left, right = _step(3)
     with left:
-        form(held, seen, found, blocked=blocked)
-        start(held, seen, found, blocked=blocked and not held.encoder.flat["anyway"])
+        form(place, seen, stock_here, blocked=blocked)
+        start(place, seen, stock_here, blocked=blocked and not place.encoder.flat["anyway"])
     with right:
-        overview(held, seen, found)
-    if found.runs:
+        overview(place, seen, stock_here)
+    if stock_here.runs:
         _heading(4)
-        progress(seen, found.runs)
+        progress(seen, stock_here.runs)
         load_plotly()
     else:
         _closed(4, 4)
-    if found.roles:
+    if stock_here.roles:
         _heading(5)
-        use(seen, found)
+        use(seen, stock_here)
     else:
         _closed(5)
 
@@ -161,17 +161,17 @@ def use(seen: Facts, stock: Stock) -> None:
     generate, explore, train = st.columns(3, gap="large")
     with generate:
         guide = f"guided by the {stock.guide} encoder" if stock.guide else "unguided"
-        for made in stock.models:
+        for finished in stock.models:
             _page(
                 "generate",
-                f"Generate with {made.name}",
+                f"Generate with {finished.name}",
                 ":material/auto_awesome:",
-                generate_link(made.name, seen.name, stock.guide),
+                generate_link(finished.name, seen.name, stock.guide),
             )
         if stock.models:
             st.caption(plain(f"Opens with this model and its data, {guide}."))
     with explore:
-        eyes = [made.name for made in stock.encoders]
+        eyes = [finished.name for finished in stock.encoders]
         _page(
             "explore",
             "Explore the real images",
@@ -222,20 +222,20 @@ def train_link(seen: Facts, budget: float | None) -> dict[str, str]:
 
 def lacking(stock: Stock) -> list[str]:
     """What the other pages will have to do without."""
-    found = []
-    if not any(made.name == JUDGE for made in stock.encoders):
-        found.append(
+    stock_here = []
+    if not any(finished.name == JUDGE for finished in stock.encoders):
+        stock_here.append(
             "Without a judge, Generate gives no figures of its images and Explore looks with"
             " encoders that may have guided."
         )
     if not stock.guide:
-        found.append("Without an encoder, images can be generated unguided only.")
+        stock_here.append("Without an encoder, images can be generated unguided only.")
     if not stock.models:
-        found.append(
+        stock_here.append(
             "Without a diffusion model there is nothing to generate with; robust training on real"
             " images works."
         )
-    return found
+    return stock_here
 
 
 def _page(name: str, label: str, icon: str, params: dict[str, str]) -> None:

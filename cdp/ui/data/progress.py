@@ -51,8 +51,12 @@ def progress(seen: Facts, runs: Sequence[Run]) -> None:
 def samples(path: Path) -> Samples | None:
     """The sheet of a run; None where there is none, or where it is not what it should be."""
     try:
-        with np.load(path, allow_pickle=False) as found:
-            image, label, step = found["image"], found["label"], int(found["step"])
+        with np.load(path, allow_pickle=False) as samples_here:
+            image, label, step = (
+                samples_here["image"],
+                samples_here["label"],
+                int(samples_here["step"]),
+            )
     except (OSError, ValueError, KeyError, EOFError, TypeError):
         return None
     fits = (
@@ -116,10 +120,11 @@ def _run(run: Run) -> None:
 def _sheet(seen: Facts, runs: Sequence[Run]) -> None:
     """Samples of the newest diffusion model that has some."""
     models = [run for run in runs if run.kind == DIFFUSION]
-    found = next(
-        ((run, made) for run in models if (made := samples(run.folder / SHEET)) is not None), None
+    samples_here = next(
+        ((run, latest) for run in models if (latest := samples(run.folder / SHEET)) is not None),
+        None,
     )
-    if found is None:
+    if samples_here is None:
         if any(not run.over for run in models):
             with st.container(border=True):
                 st.markdown("**Samples of the diffusion model appear here**")
@@ -128,10 +133,10 @@ def _sheet(seen: Facts, runs: Sequence[Run]) -> None:
                     " the encoders to be done."
                 )
         return
-    run, made = found
-    total = run.progress.count if run.progress else made.step
-    st.markdown(f"**Samples of {plain(run.name)} at step {made.step:,}** :gray[of {total:,}]")
-    st.html(class_rows(made.image, made.label, seen.classes))
+    run, latest = samples_here
+    total = run.progress.count if run.progress else latest.step
+    st.markdown(f"**Samples of {plain(run.name)} at step {latest.step:,}** :gray[of {total:,}]")
+    st.html(class_rows(latest.image, latest.label, seen.classes))
     st.caption(
         "A preview: 20-step DDIM samples of the averaged weights, always from the same noise."
     )

@@ -37,11 +37,11 @@ def step_of(frame: Frame, steps: int) -> int:
 def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> Picture:
     """Every batch at step ``at``, or as far as it has come; None for the newest. frames: oldest
     first, at least one."""
-    shown: dict[int, Frame] = {}
+    newest: dict[int, Frame] = {}
     for frame in frames:
-        if at is None or frame.offset not in shown or step_of(frame, steps) <= at:
-            shown[frame.offset] = frame
-    batches = [shown[offset] for offset in sorted(shown)]
+        if at is None or frame.offset not in newest or step_of(frame, steps) <= at:
+            newest[frame.offset] = frame
+    batches = [newest[offset] for offset in sorted(newest)]
     one_arm = all(frame.unguided is None for frame in batches)
     unguided = (
         None

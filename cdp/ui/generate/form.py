@@ -92,7 +92,7 @@ FORM: Form[Generation] = Form(
         ),
     ),
     presets=PRESETS,
-    kept=("model", "dataset", "count", "seed", "classes"),
+    unchanged=("model", "dataset", "count", "seed", "classes"),
     when={name: _when(name) for name in GUIDANCE if name != "loss"}
     | {
         "eta": lambda flat: flat["solver"] == "ddim",
@@ -109,24 +109,26 @@ the same noise."""
 
 def opened(catalog: Choices) -> Generation:
     """This session's settings; where the address changed under the page, what it says."""
-    held = FORM.open()
-    if held.fresh:
-        settle(held, catalog)
-    return held
+    settings = FORM.open()
+    if settings.fresh:
+        settle(settings, catalog)
+    return settings
 
 
 def restored(flat: Flat, catalog: Choices) -> Generation:
     """The settings of a saved sheet or card; checked like a link, because the file may come from
     anywhere."""
-    held = from_link(FORM, {str(name): written(value) for name, value in upgraded(flat).items()})
-    settle(held, catalog)
-    return held
+    settings = from_link(
+        FORM, {str(name): written(value) for name, value in upgraded(flat).items()}
+    )
+    settle(settings, catalog)
+    return settings
 
 
-def settle(held: Generation, catalog: Choices) -> None:
+def settle(settings: Generation, catalog: Choices) -> None:
     """Put right what a link says of models, data sets and classes that are not here, and what does
     not fit together: the group at fault goes back to its defaults. Each is noted."""
-    flat, plain, notes = held.flat, FORM.plain(), held.notes
+    flat, plain, notes = settings.flat, FORM.plain(), settings.notes
     for name in ("model", "dataset", "encoder"):
         names = catalog.offered(name, flat)
         if flat[name] == plain[name] or not names or flat[name] in names:
@@ -147,32 +149,32 @@ def settle(held: Generation, catalog: Choices) -> None:
         has = f"has classes 0 to {len(classes) - 1}" if classes else "knows no classes"
         notes.append(f"classes: {', '.join(map(str, unknown))} left out, this model {has}.")
         flat["classes"] = [c for c in flat["classes"] if c not in unknown]
-    _combine(held)
-    held.start = dict(held.flat)
+    _combine(settings)
+    settings.start = dict(settings.flat)
 
 
-def _combine(held: Generation) -> None:
+def _combine(settings: Generation) -> None:
     plain, reason = FORM.plain(), ""
     for back, names in (
         ("", ()),
         ("the guidance settings are", GUIDANCE),
         ("all settings are", tuple(plain)),
     ):
-        held.flat |= {name: plain[name] for name in names}
+        settings.flat |= {name: plain[name] for name in names}
         try:
-            config_of(GenerateConfig, held.flat)
+            config_of(GenerateConfig, settings.flat)
         except InputError as error:
             reason = reason or str(error)
             continue
         if back:
-            held.notes.append(
+            settings.notes.append(
                 f"These settings do not fit together, so {back} back at the defaults ({reason})."
             )
         return
 
 
 def controls(
-    held: Generation,
+    settings: Generation,
     catalog: Choices,
     warnings: Mapping[str, str],
     below: Mapping[str, Callable[[], None]],
@@ -180,51 +182,51 @@ def controls(
     """All controls, top to bottom. warnings: by setting; below: by group, drawn at its end."""
     fields = FORM.fields
     names = {
-        name: lambda name=name: _named(fields[name], held, catalog)
+        name: lambda name=name: _named(fields[name], settings, catalog)
         for name in ("model", "encoder", "dataset")
     }
     FORM.draw(
-        held,
-        names | {"classes": lambda: _classes(fields["classes"], held, catalog)},
+        settings,
+        names | {"classes": lambda: _classes(fields["classes"], settings, catalog)},
         below=below,
         warnings=warnings,
         preset_help="\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values()),
     )
 
 
-def _named(field: Field, held: Generation, catalog: Choices) -> None:
+def _named(field: Field, settings: Generation, catalog: Choices) -> None:
     """One of the models, encoders or data sets that are here."""
     names, titles, value = (
-        catalog.offered(field.name, held.flat) or (),
+        catalog.offered(field.name, settings.flat) or (),
         catalog.titles,
-        held.flat[field.name],
+        settings.flat[field.name],
     )
     if field.name == "dataset":
-        own = catalog.dataset(held.flat | {"dataset": ""})
+        own = catalog.dataset(settings.flat | {"dataset": ""})
         names = ("", *names)
         titles = {"": f"the model's own ({own})" if own else "the model names none"}
-    after = (lambda: follow_model(held, catalog)) if field.name == "model" else None
+    after = (lambda: follow_model(settings, catalog)) if field.name == "model" else None
     options = list(names) if value in names else [value, *names]
-    choice(field, held, options, titles=titles, after=after)
+    choice(field, settings, options, titles=titles, after=after)
 
 
-def follow_model(held: Generation, catalog: Choices) -> None:
+def follow_model(settings: Generation, catalog: Choices) -> None:
     """After another model was chosen: its data set, and only classes and an encoder that go with
     it."""
-    entry = catalog.models.get(held.flat["model"])
+    entry = catalog.models.get(settings.flat["model"])
     if entry is None:
         return
-    encoder = catalog.encoder(held.flat | {"dataset": ""})
-    classes = [c for c in held.flat["classes"] if c < len(entry.classes)]
-    held.replace({"dataset": "", "encoder": encoder, "classes": classes})
+    encoder = catalog.encoder(settings.flat | {"dataset": ""})
+    classes = [c for c in settings.flat["classes"] if c < len(entry.classes)]
+    settings.replace({"dataset": "", "encoder": encoder, "classes": classes})
 
 
-def _classes(field: Field, held: Generation, catalog: Choices) -> None:
-    names = catalog.class_names(held.flat)
+def _classes(field: Field, settings: Generation, catalog: Choices) -> None:
+    names = catalog.class_names(settings.flat)
     if names:
         several(
             field,
-            held,
+            settings,
             range(len(names)),
             title=lambda c: names[c],
             placeholder=f"All {len(names)} classes",

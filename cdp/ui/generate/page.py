@@ -40,10 +40,10 @@ def current_job() -> Job | None:
     return job
 
 
-def action(held: Generation) -> None:
+def action(settings: Generation) -> None:
     """Generate, or start a background run; where the settings do not fit together, why."""
     try:
-        config = held.config()
+        config = settings.config()
     except InputError as error:
         st.button("Generate", type="primary", disabled=True, key="generate_off")
         st.error(f"These settings do not fit together: {error}.")
@@ -56,7 +56,7 @@ def action(held: Generation) -> None:
                 type="primary",
                 key="generate",
                 on_click=_submit,
-                args=(held,),
+                args=(settings,),
             )
         else:
             busy = job is not None and not job.over
@@ -66,7 +66,7 @@ def action(held: Generation) -> None:
                 disabled=busy,
                 key="generate",
                 on_click=_submit,
-                args=(held,),
+                args=(settings,),
             )
         settled = st.session_state.get(_SETTLED) == kind(config, compare=True)
         st.fragment(_cost, run_every=None if settled else COST_SECONDS)(config, settled, [])
@@ -75,11 +75,11 @@ def action(held: Generation) -> None:
         st.error(refused)
 
 
-def _submit(held: Generation) -> None:
+def _submit(settings: Generation) -> None:
     """With the settings as they are at the click: one may have been typed that the page has not
     been drawn with yet."""
     try:
-        config = held.config()
+        config = settings.config()
         if config.count > LIVE_LIMIT:
             start(config, automatic_name(config))
         else:
@@ -174,18 +174,20 @@ def _row(run: Run) -> None:
         st.caption(plain(run.error))
 
 
-def left_column(held: Generation, catalog: Choices) -> None:
+def left_column(settings: Generation, catalog: Choices) -> None:
     """Controls, the strength they come to at each step, and the way back from a saved sheet."""
-    config = held.config_or_none()
-    beside = warnings(config, conditional=bool(catalog.class_names(held.flat))) if config else {}
+    config = settings.config_or_none()
+    beside = (
+        warnings(config, conditional=bool(catalog.class_names(settings.flat))) if config else {}
+    )
     guided = config is not None and config.guidance.loss != "none"
     controls(
-        held, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {}
+        settings, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {}
     )
     if config is not None:
         words = [*FORM.command("generate", config), "--out", automatic_name(config)]
         command_fold("generate", shlex.join(words))
-    _restore_from_sheet(held, catalog)
+    _restore_from_sheet(settings, catalog)
 
 
 def automatic_name(config: GenerateConfig) -> str:
@@ -194,13 +196,13 @@ def automatic_name(config: GenerateConfig) -> str:
     return f"{model}-{config.guidance.loss}-{config.count}-seed{config.seed}"
 
 
-def right_column(job: Job | None, held: Generation, catalog: Choices) -> None:
+def right_column(job: Job | None, settings: Generation, catalog: Choices) -> None:
     """The last generation and what it came to, or what will stand here."""
     if job is None:
-        _empty(held, conditional=bool(catalog.class_names(held.flat)))
+        _empty(settings, conditional=bool(catalog.class_names(settings.flat)))
         return
     if not job.over or job.frames or job.error:
-        if job.over and held.config_or_none() != job.config:
+        if job.over and settings.config_or_none() != job.config:
             st.caption("The settings have changed since; below is what the earlier ones made.")
         entry = catalog.models.get(job.config.model)
         live(job, entry.classes if entry else ())
@@ -220,8 +222,8 @@ def no_model() -> None:
     )
 
 
-def _empty(held: Generation, *, conditional: bool) -> None:
-    guided = held.flat["loss"] != "none"
+def _empty(settings: Generation, *, conditional: bool) -> None:
+    guided = settings.flat["loss"] != "none"
     with st.container(border=True, key="empty"):
         st.markdown("**Nothing generated yet**")
         st.markdown(
@@ -274,7 +276,7 @@ def acting(points: list[tuple[float, float]]) -> str:
     )
 
 
-def _restore_from_sheet(held: Generation, catalog: Choices) -> None:
+def _restore_from_sheet(settings: Generation, catalog: Choices) -> None:
     with st.expander("Restore from a PNG sheet", key="restore"):
         # Once the file was taken over, the uploader starts empty again: a second rerun must not
         # undo what was changed since.
@@ -292,7 +294,7 @@ def _restore_from_sheet(held: Generation, catalog: Choices) -> None:
             st.error(f"{error}.")
             return
         found = restored(flat, catalog)
-        held.replace(found.flat, found.notes)
+        settings.replace(found.flat, found.notes)
         st.session_state["sheet_turn"] = turn + 1
         st.session_state["sheet_said"] = f"Settings restored from {file.name}."
         st.rerun()

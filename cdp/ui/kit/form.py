@@ -67,7 +67,7 @@ class Form(Generic[S]):
     state: Callable[..., S]
     params: Sequence[Param] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict)
-    kept: Collection[str] = ()
+    unchanged: Collection[str] = ()
     start: str = ""
     defaults: Flat = field(default_factory=dict)
     when: Mapping[str, Callable[[Flat], bool]] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Form(Generic[S]):
     @property
     def decided(self) -> tuple[str, ...]:
         """What a preset decides."""
-        return tuple(name for name in self.fields if name not in self.kept)
+        return tuple(name for name in self.fields if name not in self.unchanged)
 
     def plain(self, preset: str = "") -> dict[str, Any]:
         """Every setting of a preset; without one, the defaults."""
@@ -183,10 +183,10 @@ class Drawing(Generic[S]):
 
     def fold(self, title: str, groups: Sequence[Group], key: str) -> None:
         """What is advanced in these groups; a warning must be seen, so it opens the fold."""
-        parts = [group for group in groups if self.shown(group.names, folded=True)]
+        parts = [group for group in groups if self.visible(group.names, folded=True)]
         if not parts:
             return
-        names = [name for group in parts for name in self.shown(group.names, folded=True)]
+        names = [name for group in parts for name in self.visible(group.names, folded=True)]
         with st.expander(title, expanded=any(name in self.warnings for name in names), key=key):
             for group in parts:
                 if len(groups) > 1:
@@ -195,15 +195,15 @@ class Drawing(Generic[S]):
 
     def rows(self, group: Group, *, folded: bool) -> None:
         for row in group.rows:
-            names = self.shown(_names(row), folded=folded)
+            names = self.visible(_names(row), folded=folded)
             if len(names) == 1:
-                self.one(names[0])
+                self.draw_one(names[0])
             elif names:
                 for column, name in zip(st.columns(len(names), gap="small"), names, strict=True):
                     with column:
-                        self.one(name)
+                        self.draw_one(name)
 
-    def one(self, name: str) -> None:
+    def draw_one(self, name: str) -> None:
         """One control, with its warning and what belongs under it."""
         form, settings = self.form, self.settings
         if name in self.own:
@@ -223,7 +223,7 @@ class Drawing(Generic[S]):
         if name in self.below:
             self.below[name]()
 
-    def shown(self, names: Sequence[str], *, folded: bool) -> list[str]:
+    def visible(self, names: Sequence[str], *, folded: bool) -> list[str]:
         """Those of the settings that do something, and stand under the fold or before it."""
         flat = self.settings.flat
         return [

@@ -140,11 +140,11 @@ def to_link(
     form = settings.form
     plain = form.plain(settings.base if form.start else "")
     started = {PRESET: settings.base} if form.start and settings.base != form.start else {}
-    told = {
+    changed_values = {
         name: written(value)
         for name, value in settings.flat.items()
         if name not in form.hidden
         and (every or name in always or value != plain[name])
         and not form.unsaid(name, value)
     }
-    return started | told | write_extras(form.params, settings)
+    return started | changed_values | write_extras(form.params, settings)

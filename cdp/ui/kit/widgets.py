@@ -35,35 +35,35 @@ class Held(Protocol):
     def put(self, name: str, value: Any) -> None: ...
 
 
-def control(field: Field, held: Held, *, empty: str = "", ratio: bool = False) -> None:
+def control(field: Field, settings: Held, *, empty: str = "", ratio: bool = False) -> None:
     """The control that fits the setting. empty: what an optional number stands for where it is left
     empty; ratio: a slider whose steps are even in ratio."""
     if field.kind == "choice":
-        choice(field, held, field.choices, title=field.title)
+        choice(field, settings, field.choices, title=field.title)
     elif field.kind == "flag":
-        value = bool(held.flat[field.name])
-        st.toggle(field.heading, value, help=field.tooltip, **bound(field, held))
+        value = bool(settings.flat[field.name])
+        st.toggle(field.heading, value, help=field.tooltip, **bound(field, settings))
     elif field.kind == "text" or field.listed:
-        text_of(field, held)
+        text_of(field, settings)
     elif field.optional:
-        optional_number(field, held, empty or field.empty)
+        optional_number(field, settings, empty or field.empty)
     elif ratio:
-        on_ladder(field, held)
+        on_ladder(field, settings)
     else:
-        number_of(field, held)
+        number_of(field, settings)
 
 
 def bound(
-    field: Field, held: Held, read: Callable[[Any], Any] = lambda value: value
+    field: Field, settings: Held, read: Callable[[Any], Any] = lambda value: value
 ) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``held``."""
-    key = held.key(field.name)
-    return {"key": key, "on_change": lambda: held.put(field.name, read(st.session_state[key]))}
+    """Key and callback that bring a control's value into ``settings``."""
+    key = settings.key(field.name)
+    return {"key": key, "on_change": lambda: settings.put(field.name, read(st.session_state[key]))}
 
 
 def choice(
     field: Field,
-    held: Held,
+    settings: Held,
     options: Sequence[Any],
     *,
     title: Callable[[Any], str] | None = None,
@@ -73,11 +73,11 @@ def choice(
     """One of ``options``, in a list. title: how the options of a fixed choice are written, which
     stand side by side where they are few and short; titles: how some of an open list are; after:
     called once another was chosen."""
-    key, value = held.key(field.name), held.flat[field.name]
+    key, value = settings.key(field.name), settings.flat[field.name]
     written = title or (lambda option: (titles or {}).get(option, option))
 
     def changed() -> None:
-        held.put(field.name, st.session_state[key])
+        settings.put(field.name, st.session_state[key])
         if after is not None:
             after()
 
@@ -97,11 +97,11 @@ def choice(
 
 
 def name_or_path(
-    field: Field, held: Held, names: Sequence[str], titles: Mapping[str, str], **more: Any
+    field: Field, settings: Held, names: Sequence[str], titles: Mapping[str, str], **more: Any
 ) -> None:
     """One of some names, or a text such as a path that is typed; what is cleared stays as it
     was."""
-    value = held.flat[field.name]
+    value = settings.flat[field.name]
     options = [*names, *([value] if value and value not in names else [])]
 
     def given(text: str | None) -> str:
@@ -113,13 +113,13 @@ def name_or_path(
         options.index(value) if value in options else None,
         format_func=lambda name: titles.get(name, name),
         accept_new_options=True,
-        **({"help": field.tooltip} | bound(field, held, given) | more),
+        **({"help": field.tooltip} | bound(field, settings, given) | more),
     )
 
 
 def several(
     field: Field,
-    held: Held,
+    settings: Held,
     options: Sequence[Any],
     *,
     title: Callable[[Any], str],
@@ -131,25 +131,25 @@ def several(
     st.multiselect(
         field.heading,
         options,
-        [name for name in held.flat[field.name] if name in options],
+        [name for name in settings.flat[field.name] if name in options],
         max_selections=field.most,
         format_func=title,
         help=field.tooltip,
         placeholder=placeholder,
-        **bound(field, held, read),
+        **bound(field, settings, read),
     )
 
 
-def on_ladder(field: Field, held: Held, *, most: float | None = None) -> None:
+def on_ladder(field: Field, settings: Held, *, most: float | None = None) -> None:
     """A slider whose steps are even in ratio. most: an end below the setting's own."""
     # The rungs stay the same as long as the control does.
     st.select_slider(
         field.heading,
-        rungs(field, held.start[field.name], most),
-        held.flat[field.name],
+        rungs(field, settings.start[field.name], most),
+        settings.flat[field.name],
         format_func=lambda v: f"{v:,}" if isinstance(v, int) else f"{v:g}",
         help=field.tooltip,
-        **bound(field, held),
+        **bound(field, settings),
     )
 
 
@@ -166,21 +166,21 @@ def rungs(field: Field, include: float, most: float | None = None) -> list[Any]:
     return [int(v) for v in values if v == int(v)] if field.kind == "integer" else values
 
 
-def span(name: str, low: Field, high: Field, held: Held) -> None:
+def span(name: str, low: Field, high: Field, settings: Held) -> None:
     """A slider with two ends, for two settings that are one range to a person; the heading is the
     name."""
-    key = held.key(name)
+    key = settings.key(name)
 
     def moved() -> None:
         bottom, top = st.session_state[key]
-        held.put(low.name, bottom)
-        held.put(high.name, top)
+        settings.put(low.name, bottom)
+        settings.put(high.name, top)
 
     st.slider(
         f"{name.capitalize()} :gray[{low.unit}]",
         low.low,
         high.high,
-        (held.flat[low.name], held.flat[high.name]),
+        (settings.flat[low.name], settings.flat[high.name]),
         step=0.01,
         key=key,
         on_change=moved,
@@ -188,19 +188,21 @@ def span(name: str, low: Field, high: Field, held: Held) -> None:
     )
 
 
-def number_of(field: Field, held: Held) -> None:
+def number_of(field: Field, settings: Held) -> None:
     """A slider for a share whose values are hundredths, a box for any other number."""
     whole = field.kind == "integer"
     kind = int if whole else float
     low: Any = None if field.low is None else kind(field.low)
     high: Any = None if field.high is None else kind(field.high)
-    value: Any = kind(held.flat[field.name])
-    hundredths = not whole and _in_hundredths(field.default, held.start[field.name])
+    value: Any = kind(settings.flat[field.name])
+    hundredths = not whole and _in_hundredths(field.default, settings.start[field.name])
     if hundredths and low is not None and high is not None and high <= 2:
         high = high - 0.01 if field.high_open else high
         low = low + 0.01 if field.low_open else low
         value = max(low, min(value, high))
-        st.slider(field.heading, low, high, value, 0.01, help=field.tooltip, **bound(field, held))
+        st.slider(
+            field.heading, low, high, value, 0.01, help=field.tooltip, **bound(field, settings)
+        )
     else:
         st.number_input(
             field.heading,
@@ -211,29 +213,29 @@ def number_of(field: Field, held: Held) -> None:
             "%d" if whole else "%g",
             help=field.tooltip,
             # A cleared box keeps the value it had.
-            **bound(field, held, lambda given: value if given is None else given),
+            **bound(field, settings, lambda given: value if given is None else given),
         )
 
 
 def optional_number(
-    field: Field, held: Held, empty: str, put: Callable[[str, Any], None] | None = None
+    field: Field, settings: Held, empty: str, put: Callable[[str, Any], None] | None = None
 ) -> None:
     """A box for a number that may be left empty; a fraction such as 8/255 is one too. empty: what
-    that means, shown in its place; put: takes name and value in place of ``held``.
+    that means, shown in its place; put: takes name and value in place of ``settings``.
 
     Not a number box, which an emptied value comes back to. Text that is no such number stands with
     a word on it and changes nothing.
     """
-    key = held.key(field.name)
+    key = settings.key(field.name)
 
     def changed() -> None:
         value = as_number(field, st.session_state[key])
         if value is not UNUSABLE:
-            (put or held.put)(field.name, value)
+            (put or settings.put)(field.name, value)
 
     text = st.text_input(
         field.heading,
-        exact_text(held.flat[field.name]),
+        exact_text(settings.flat[field.name]),
         key=key,
         on_change=changed,
         placeholder=empty,
@@ -241,28 +243,32 @@ def optional_number(
         max_chars=40,
     )
     if as_number(field, text) is UNUSABLE:
-        stays = exact_text(held.flat[field.name]) or empty
+        stays = exact_text(settings.flat[field.name]) or empty
         st.error(
             f"This is not {'a whole number' if field.kind == 'integer' else 'a number'}"
             f" {'' if field.low_open else 'from '}{field.range}, so {stays} stays."
         )
 
 
-def text_of(field: Field, held: Held) -> None:
+def text_of(field: Field, settings: Held) -> None:
     """A box for a text that the setting reads in its own way, such as values with commas between
     them; emptied it goes back to the default. What the setting does not take stands with its reason
     and changes nothing."""
-    key = held.key(field.name)
+    key = settings.key(field.name)
 
     def changed() -> None:
         value, wrong = _read_text(field, st.session_state[key])
         if not wrong:
-            held.put(field.name, value)
+            settings.put(field.name, value)
 
-    shown = ", ".join(map(str, held.flat[field.name])) if field.listed else held.flat[field.name]
+    present = (
+        ", ".join(map(str, settings.flat[field.name]))
+        if field.listed
+        else settings.flat[field.name]
+    )
     text = st.text_input(
         field.heading,
-        shown,
+        present,
         key=key,
         on_change=changed,
         help=field.tooltip,
@@ -270,7 +276,7 @@ def text_of(field: Field, held: Held) -> None:
     )
     wrong = _read_text(field, text)[1]
     if wrong:
-        stays = written(held.flat[field.name]) or "nothing"
+        stays = written(settings.flat[field.name]) or "nothing"
         st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}; {stays} stays."))
 
 

@@ -14,11 +14,11 @@ from cdp.values.text import exact_text
 ESTIMATE = "Stronger attacks leave fewer images standing."
 
 
-def weights_title(one: WeightsReport) -> str:
+def weights_title(weights: WeightsReport) -> str:
     """ "best (epoch 12)"; "these weights" where the model has one set only."""
-    if one.which == "given":
+    if weights.which == "given":
         return "these weights"
-    return f"{one.which} (epoch {one.epoch})" if one.epoch else one.which
+    return f"{weights.which} (epoch {weights.epoch})" if weights.epoch else weights.which
 
 
 def facts(config: Any) -> str:

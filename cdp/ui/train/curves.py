@@ -25,7 +25,7 @@ POLL_SECONDS = 1.5
 _DRAWN = "train_curves_drawn"
 
 
-def show_curves(held: CurveLook, run_ids: tuple[str, ...], turn: int) -> None:
+def show_curves(settings: CurveLook, run_ids: tuple[str, ...], turn: int) -> None:
     """The chosen curves of these runs, their options and their numbers; polls while one of them is
     not over, and draws the page anew when that changes. Runs that are gone are left out. Hands the
     browser plotly.js itself."""
@@ -34,29 +34,29 @@ def show_curves(held: CurveLook, run_ids: tuple[str, ...], turn: int) -> None:
         st.caption("No run is chosen: choose some to see their curves.")
         return
     groups = groups_of(runs)
-    controls(held, turn, seeds=len(set(groups.values())) < len(groups))
+    controls(settings, turn, seeds=len(set(groups.values())) < len(groups))
     moving = _moving(runs)
     st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(
-        run_ids, groups, look_of(held), moving
+        run_ids, groups, look_of(settings), moving
     )
     load_plotly()
 
 
-def look_of(held: CurveLook) -> Look:
+def look_of(settings: CurveLook) -> Look:
     """What is drawn and how."""
     return Look(
-        held.axis or Look.x,
-        held.curves or tuple(QUANTITIES),
-        held.smooth,
-        held.mean,
-        "x" in held.log,
-        "y" in held.log,
+        settings.axis or Look.x,
+        settings.curves or tuple(QUANTITIES),
+        settings.smooth,
+        settings.mean,
+        "x" in settings.log,
+        "y" in settings.log,
     )
 
 
-def controls(held: CurveLook, turn: int, *, seeds: bool) -> None:
+def controls(settings: CurveLook, turn: int, *, seeds: bool) -> None:
     """The row above the curves. turn: of the page's controls; seeds: whether there are runs that a mean over seeds would join."""
-    look = look_of(held)
+    look = look_of(settings)
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_curves_controls"):
         st.selectbox(
             "Against",
@@ -64,7 +64,7 @@ def controls(held: CurveLook, turn: int, *, seeds: bool) -> None:
             list(X_AXES).index(look.x),
             format_func=X_AXES.__getitem__,
             width=190,
-            **_bound("axis", held, turn),
+            **_bound("axis", settings, turn),
         )
         st.selectbox(
             "Smoothing",
@@ -72,7 +72,7 @@ def controls(held: CurveLook, turn: int, *, seeds: bool) -> None:
             REACHES.index(look.smoothing),
             format_func=lambda reach: "None" if reach == 1 else f"{reach} validations",
             width=130,
-            **_bound("smooth", held, turn),
+            **_bound("smooth", settings, turn),
             help=(
                 "A weighted mean of a validation and earlier ones (exponential, debiased): the past"
                 " of a curve never changes. The measured curve stays behind it, faint."
@@ -82,7 +82,7 @@ def controls(held: CurveLook, turn: int, *, seeds: bool) -> None:
             st.toggle(
                 "Mean over seeds",
                 look.mean,
-                **_bound("mean", held, turn),
+                **_bound("mean", settings, turn),
                 help=(
                     "Joins runs that differ in their seed only: their mean, and the 95 % interval"
                     " of the mean as a band."
@@ -95,21 +95,21 @@ def controls(held: CurveLook, turn: int, *, seeds: bool) -> None:
                 selection_mode="multi",
                 default=list(look.quantities),
                 format_func=QUANTITIES.__getitem__,
-                **_bound("curves", held, turn),
+                **_bound("curves", settings, turn),
             )
             st.pills(
                 "Log axes",
                 ["x", "y"],
                 selection_mode="multi",
-                default=list(held.log),
+                default=list(settings.log),
                 format_func={"x": "x axis", "y": "Losses and learning rate"}.__getitem__,
                 help="Accuracies and the gap stay linear.",
-                **_bound("log", held, turn),
+                **_bound("log", settings, turn),
             )
 
 
-def _bound(name: str, held: CurveLook, turn: int) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``held``: what is the usual is left
+def _bound(name: str, settings: CurveLook, turn: int) -> dict[str, Any]:
+    """Key and callback that bring a control's value into ``settings``: what is the usual is left
     empty."""
     key = f"train_curves_{name}_{turn}"
 
@@ -122,7 +122,7 @@ def _bound(name: str, held: CurveLook, turn: int) -> dict[str, Any]:
             value = tuple(axis for axis in "xy" if axis in value)
         elif name == "axis" and value == Look.x:
             value = ""
-        setattr(held, name, value)
+        setattr(settings, name, value)
 
     return {"key": key, "on_change": changed}
 

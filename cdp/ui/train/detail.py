@@ -38,29 +38,29 @@ REMEDY = {
 }
 
 
-def detail(held: Training, watched: Sequence[Run], choices: Choices) -> None:
+def detail(settings: Training, watched: Sequence[Run], choices: Choices) -> None:
     """The chosen one of the watched runs; polls while it moves."""
     if not watched:
         return
     names = {run.id: run.name for run in watched}
-    opened = held.opened if held.opened in names else watched[-1].id
+    opened = settings.opened if settings.opened in names else watched[-1].id
     run = next(run for run in watched if run.id == opened)
     with st.container():
-        st.html(heading(run.name, signs_of_watched(held, list(names)).get(run.id)))
-        _another(held, names, opened)
+        st.html(heading(run.name, signs_of_watched(settings, list(names)).get(run.id)))
+        _another(settings, names, opened)
     with st.container(key="train_detail"):
         st.fragment(_draw, run_every=None if run.over else POLL_SECONDS)(
-            run.id, held, class_names(run, choices)
+            run.id, settings, class_names(run, choices)
         )
 
 
-def _another(held: Training, names: Mapping[str, str], opened: str) -> None:
+def _another(settings: Training, names: Mapping[str, str], opened: str) -> None:
     """Which of the watched runs, where there are several."""
     if len(names) > 1:
         key = f"train_open_{'-'.join(names)}"
 
         def chosen() -> None:
-            held.opened = st.session_state[key]
+            settings.opened = st.session_state[key]
 
         st.selectbox(
             "Another run in detail",
@@ -85,7 +85,7 @@ def class_names(run: Run, choices: Choices) -> tuple[str, ...]:
         return ()
 
 
-def _draw(run_id: str, held: Training, names: tuple[str, ...]) -> None:
+def _draw(run_id: str, settings: Training, names: tuple[str, ...]) -> None:
     try:
         run = get_run(run_id)
     except CdpError:
@@ -100,7 +100,7 @@ def _draw(run_id: str, held: Training, names: tuple[str, ...]) -> None:
             query_params={"model": f"{RUN}{run.id}"},
         )
     _examples(run, names)
-    _settings(run, held)
+    _settings(run, settings)
     _resources(run)
     log_fold(run)
 
@@ -121,7 +121,7 @@ def _examples(run: Run, names: tuple[str, ...]) -> None:
     st.caption(caption)
 
 
-def _settings(run: Run, held: Training) -> None:
+def _settings(run: Run, settings: Training) -> None:
     config = run.config
     if not isinstance(config, TrainConfig):
         return
@@ -132,7 +132,7 @@ def _settings(run: Run, held: Training) -> None:
         return
     with fold:
         with st.container(horizontal=True):
-            use_settings(run.id, lambda: held.use(config))
+            use_settings(run.id, lambda: settings.use(config))
             config_download(config, f"{run.name}.yaml", "train", key=f"yaml-{run.id}")
         st.dataframe(setting_rows(config), hide_index=True, width="stretch")
         for which in ("best", "last"):

@@ -82,16 +82,16 @@ def _draw(errand: Errand, seeds: int) -> None:
     )
 
 
-def line(found: Mapping[str, Any], seeds: int) -> str:
+def line(cost: Mapping[str, Any], seeds: int) -> str:
     """Time and memory in one line: of one run, and the time of all seeds one after another."""
-    seconds, memory = float(found["seconds"]), float(found["memory_bytes"])
-    device = str(found["device"])
+    seconds, memory = float(cost["seconds"]), float(cost["memory_bytes"])
+    device = str(cost["device"])
     where = "this CPU" if device.lower().startswith("cpu") else device
-    one = (
+    line_of_run = (
         f"About {duration(seconds)}{' a run' if seeds > 1 else ''} on {where}, {bytes_text(memory)}"
     )
     return (
-        one
+        line_of_run
         if seeds == 1
-        else f"{one}; {duration(seeds * seconds)} for all {seeds}, one after another"
+        else f"{line_of_run}; {duration(seeds * seconds)} for all {seeds}, one after another"
     )

@@ -44,7 +44,7 @@ def read_examples(folder: Path) -> Examples | None:
         if (folder / EXAMPLES).stat().st_size > MOST_BYTES:
             return None
         with np.load(folder / EXAMPLES, allow_pickle=False) as file:
-            found = Examples(
+            examples = Examples(
                 file["clean"],
                 file["adversarial"].astype(np.float32),
                 file["label"],
@@ -55,45 +55,48 @@ def read_examples(folder: Path) -> Examples | None:
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
-    numbers = (found.label, found.predicted_clean, found.predicted)
+    numbers = (examples.label, examples.predicted_clean, examples.predicted)
     sound = (
-        found.clean.ndim == 4
-        and found.clean.dtype == np.uint8
-        and found.clean.shape[-1] in (1, 3)
-        and found.adversarial.shape == found.clean.shape
-        and all(one.shape == (len(found.clean),) and one.dtype.kind in "iu" for one in numbers)
-        and len(found.clean) > 0
+        examples.clean.ndim == 4
+        and examples.clean.dtype == np.uint8
+        and examples.clean.shape[-1] in (1, 3)
+        and examples.adversarial.shape == examples.clean.shape
+        and all(
+            numbers_of.shape == (len(examples.clean),) and numbers_of.dtype.kind in "iu"
+            for numbers_of in numbers
+        )
+        and len(examples.clean) > 0
     )
-    return found if sound else None
+    return examples if sound else None
 
 
-def table_html(found: Examples, names: Sequence[str], gain: int) -> str:
+def table_html(examples: Examples, names: Sequence[str], gain: int) -> str:
     """One column an image, under its label; a wrong prediction is marked by sign, weight and
     colour. It scrolls sideways where narrow."""
-    attacked = in_levels(found.adversarial)
+    attacked = in_levels(examples.adversarial)
     rows = (
-        ("Clean, with what the network says", found.clean, found.predicted_clean),
+        ("Clean, with what the network says", examples.clean, examples.predicted_clean),
         (
             (
                 "Perturbation x"
-                f" {gain}{', blue is darker, orange brighter' if found.clean.shape[-1] == 1 else ''}"
+                f" {gain}{', blue is darker, orange brighter' if examples.clean.shape[-1] == 1 else ''}"
             ),
-            perturbation(found.clean, found.adversarial, gain),
+            perturbation(examples.clean, examples.adversarial, gain),
             None,
         ),
-        ("Attacked, with what the network says", attacked, found.predicted),
+        ("Attacked, with what the network says", attacked, examples.predicted),
     )
     heads = "".join(
         f"<th scope='col' style='{_CELL};font-weight:600'>{html.escape(class_name(names, value))}</th>"
-        for value in found.label
+        for value in examples.label
     )
     body = "".join(
-        _row(title, images, found.label, predicted, names) for title, images, predicted in rows
+        _row(title, images, examples.label, predicted, names) for title, images, predicted in rows
     )
     return (
         "<div style='overflow-x:auto' tabindex='0' role='region' aria-label='Adversarial examples'>"
         "<table"
-        f" style='border-collapse:collapse;border:0;margin:0'>{_title('True class', len(found))}<tr>{heads}</tr>{body}</table></div>"
+        f" style='border-collapse:collapse;border:0;margin:0'>{_title('True class', len(examples))}<tr>{heads}</tr>{body}</table></div>"
     )
 
 
@@ -141,14 +144,14 @@ def _verdict(predicted: int, label: int, names: Sequence[str]) -> str:
     return f"<span style='font-weight:600;color:#c8553d;text-decoration:underline'>✗ {name}</span>"
 
 
-def caption(found: Examples) -> str:
+def caption(examples: Examples) -> str:
     """How many of the images shown the attack turned, and that these are examples, not a
     measurement."""
-    right = found.predicted_clean == found.label
-    turned = int((right & (found.predicted != found.label)).sum())
+    right = examples.predicted_clean == examples.label
+    turned = int((right & (examples.predicted != examples.label)).sum())
     return (
-        f"Epoch {found.epoch}: the attack turns {turned} of {int(right.sum())} images that are"
-        f" right when clean. These {len(found)} are examples; the curves above measure all"
+        f"Epoch {examples.epoch}: the attack turns {turned} of {int(right.sum())} images that are"
+        f" right when clean. These {len(examples)} are examples; the curves above measure all"
         " validation images. A cross marks a wrong prediction."
     )
 
@@ -156,16 +159,16 @@ def caption(found: Examples) -> str:
 @st.cache_data(max_entries=64, show_spinner=False)
 def pictures(folder: str, changed: int, names: tuple[str, ...]) -> tuple[str, str] | None:
     """(table, caption) of a run's examples; changed: their time of writing."""
-    found = read_examples(Path(folder))
-    if found is None:
+    examples = read_examples(Path(folder))
+    if examples is None:
         return None
-    shown = Examples(
-        found.clean[:SHOWN],
-        found.adversarial[:SHOWN],
-        found.label[:SHOWN],
-        found.predicted_clean[:SHOWN],
-        found.predicted[:SHOWN],
-        found.epoch,
-        found.epsilon,
+    first = Examples(
+        examples.clean[:SHOWN],
+        examples.adversarial[:SHOWN],
+        examples.label[:SHOWN],
+        examples.predicted_clean[:SHOWN],
+        examples.predicted[:SHOWN],
+        examples.epoch,
+        examples.epsilon,
     )
-    return table_html(shown, names, gain_of(shown.clean, shown.adversarial)), caption(shown)
+    return table_html(first, names, gain_of(first.clean, first.adversarial)), caption(first)

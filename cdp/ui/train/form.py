@@ -126,7 +126,7 @@ FORM: Form[Training] = Form(
         *CURVE_PARAMS,
     ),
     presets=TRAIN_PRESETS,
-    kept=("dataset", "synthetic", "subset_seed", "norm", "epsilon", "seed"),
+    unchanged=("dataset", "synthetic", "subset_seed", "norm", "epsilon", "seed"),
     start="quick",
     when={
         "fraction": lambda flat: bool(flat["synthetic"]),
@@ -144,63 +144,69 @@ FORM: Form[Training] = Form(
 same question."""
 
 
-def dataset_of(held: Training, choices: Choices) -> tuple[DatasetInfo | None, str]:
+def dataset_of(settings: Training, choices: Choices) -> tuple[DatasetInfo | None, str]:
     """What is known of the data set, or why it cannot be used."""
     try:
-        return info_of(held.flat["dataset"], choices), ""
+        return info_of(settings.flat["dataset"], choices), ""
     except (CdpError, OSError) as error:
         return None, sentence(error)
 
 
-def settle(held: Training, choices: Choices, info: DatasetInfo | None, here: Sequence[str]) -> None:
+def settle(
+    settings: Training, choices: Choices, info: DatasetInfo | None, here: Sequence[str]
+) -> None:
     """Without synthetic sets that are not here or do not fit the data set, which is said; without
     runs that are not there any more, which is said of those that a link named. here: ids."""
-    gone = [run for run in held.watched or () if run not in here]
+    gone = [run for run in settings.watched or () if run not in here]
     if gone:
-        held.watched = tuple(run for run in held.watched or () if run in here)
-        if held.fresh:
+        settings.watched = tuple(run for run in settings.watched or () if run in here)
+        if settings.fresh:
             more = " and others" * (len(gone) > 3)
-            held.notes.append(f"runs: {', '.join(quoted(run) for run in gone[:3])}{more} not here.")
-    if info is None or not held.flat["synthetic"]:
+            settings.notes.append(
+                f"runs: {', '.join(quoted(run) for run in gone[:3])}{more} not here."
+            )
+    if info is None or not settings.flat["synthetic"]:
         return
-    fitting, without = choices.fitting(held.flat["dataset"], info), choices.unlabelled(info)
+    fitting, without = choices.fitting(settings.flat["dataset"], info), choices.unlabelled(info)
     reasons = {
         name: "has no labels: let a classifier give them in the gallery"
         if name in without
         else "has other classes or another shape"
         if name in choices.sets
         else "is not here"
-        for name in held.flat["synthetic"]
+        for name in settings.flat["synthetic"]
         if name not in fitting and not name.startswith(FURTHER_REAL)
     }
     if reasons:
-        told = "; ".join(f"{name[:60]} {why}" for name, why in reasons.items())
-        held.replace(
-            {"synthetic": [name for name in held.flat["synthetic"] if name not in reasons]},
-            [*held.notes, f"Left out of the synthetic sets: {told}."],
+        reason_text = "; ".join(f"{name[:60]} {why}" for name, why in reasons.items())
+        settings.replace(
+            {"synthetic": [name for name in settings.flat["synthetic"] if name not in reasons]},
+            [*settings.notes, f"Left out of the synthetic sets: {reason_text}."],
         )
 
 
-def form(held: Training, choices: Choices, info: DatasetInfo | None, wrong: str) -> None:
+def form(settings: Training, choices: Choices, info: DatasetInfo | None, wrong: str) -> None:
     """All controls, top to bottom. info, wrong: of the data set, as ``dataset_of`` answers."""
     fields = FORM.fields
     own: dict[str, Callable[[], None]] = {
-        "dataset": lambda: _dataset(fields["dataset"], held, choices, info, wrong),
-        "synthetic": lambda: _synthetic(fields["synthetic"], held, choices, info),
-        "length": lambda: _length(held),
-        "seeds": lambda: _seeds(held),
-        "name": lambda: _name(held),
+        "dataset": lambda: _dataset(fields["dataset"], settings, choices, info, wrong),
+        "synthetic": lambda: _synthetic(fields["synthetic"], settings, choices, info),
+        "length": lambda: _length(settings),
+        "seeds": lambda: _seeds(settings),
+        "name": lambda: _name(settings),
     }
 
     def images() -> None:
-        batch = held.flat["batch"]
-        st.caption(f"{round(held.flat['fraction'] * batch):,} of {batch:,} images in every batch")
+        batch = settings.flat["batch"]
+        st.caption(
+            f"{round(settings.flat['fraction'] * batch):,} of {batch:,} images in every batch"
+        )
 
     FORM.draw(
-        held,
+        settings,
         own,
         below={"fraction": images},
-        empty=lambda name: empty(name, held.flat, info),
+        empty=lambda name: empty(name, settings.flat, info),
         preset_help="Sets everything but data set, synthetic sets, subset seed, norm, budget and seed.",
     )
 
@@ -224,14 +230,14 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
 
 
 def _dataset(
-    field: Field, held: Training, choices: Choices, info: DatasetInfo | None, wrong: str
+    field: Field, settings: Training, choices: Choices, info: DatasetInfo | None, wrong: str
 ) -> None:
     """The data set by name, or a path that is typed; what is wrong with it stands below."""
     name_or_path(
         field,
-        held,
+        settings,
         [*choices.builtin, *choices.imported],
-        {name: found.title for name, found in choices.builtin.items()},
+        {name: data_info.title for name, data_info in choices.builtin.items()},
         help=(
             f"{field.tooltip}\n\nType the path of an .npz (image, label) or of a folder with one"
             " folder a class to use your own."
@@ -245,12 +251,12 @@ def _dataset(
     st.caption(f"{len(info.classes)} classes, {height} x {width}, {colours}")
 
 
-def _length(held: Training) -> None:
+def _length(settings: Training) -> None:
     """Steps or epochs: the box of the unit that is not set tells what the other comes to, and
     typing into it changes over."""
     each, total = None, None
     with suppress(InputError):  # the settings do not fit together, which is said beside the button
-        config = held.config()
+        config = settings.config()
         each = known_epoch(config)
         total = config.total_steps(each) if each else None
     epochs = _epochs_text(total / each) if each and total else ""
@@ -258,25 +264,27 @@ def _length(held: Training) -> None:
         st.columns(2, gap="small"), LENGTH, (f"{total:,}" if total else "", epochs), strict=True
     ):
         with column:
-            optional_number(FORM.fields[name], held, empty, put=partial(_set_length, held))
+            optional_number(FORM.fields[name], settings, empty, put=partial(_set_length, settings))
     if each and total:
-        images = f"{total * held.flat['batch']:,} images seen"
+        images = f"{total * settings.flat['batch']:,} images seen"
         st.caption(f"{total:,} steps, {epochs} epochs of {each:,} steps, {images}")
 
 
-def _set_length(held: Training, name: str, value: int | None) -> None:
+def _set_length(settings: Training, name: str, value: int | None) -> None:
     """One unit takes the place of the other; emptying the one that is set leaves it as it was."""
-    held.replace(overlaid(held.flat, {name: value}) if value is not None else {})
+    settings.replace(overlaid(settings.flat, {name: value}) if value is not None else {})
 
 
 def _epochs_text(epochs: float) -> str:
     return f"{epochs:,.0f}" if epochs >= 100 or epochs == round(epochs) else f"{epochs:,.1f}"
 
 
-def _synthetic(field: Field, held: Training, choices: Choices, info: DatasetInfo | None) -> None:
-    dataset = held.flat["dataset"]
+def _synthetic(
+    field: Field, settings: Training, choices: Choices, info: DatasetInfo | None
+) -> None:
+    dataset = settings.flat["dataset"]
     fitting = choices.fitting(dataset, info)
-    options = [*fitting, *ceilings(held.flat, [choices.sets[name].count for name in fitting])]
+    options = [*fitting, *ceilings(settings.flat, [choices.sets[name].count for name in fitting])]
 
     def title(name: str) -> str:
         if name.startswith(FURTHER_REAL):
@@ -286,15 +294,15 @@ def _synthetic(field: Field, held: Training, choices: Choices, info: DatasetInfo
         return f"{name} ({saved.count:,}{foreign})"
 
     if options:
-        several(field, held, options, title=title, placeholder="none: real images alone")
+        several(field, settings, options, title=title, placeholder="none: real images alone")
     if not fitting:
         others = len(choices.sets)
-        told = (
+        reason_text = (
             f"None of the {others} saved sets has the classes and the shape of this data set."
             if others
             else "No set is saved yet."
         )
-        st.caption(f"Synthetic sets: none. {told}")
+        st.caption(f"Synthetic sets: none. {reason_text}")
         st.page_link("pages/generate.py", label="Generate images", icon=":material/arrow_forward:")
     for name in choices.unlabelled(info)[:UNLABELLED]:
         st.caption(plain(f"{name} has no labels, so it cannot be trained on."))
@@ -316,33 +324,33 @@ def ceilings(flat: Mapping[str, Any], counts: Sequence[int]) -> list[str]:
     return list(dict.fromkeys([*chosen, *more]))
 
 
-def _seeds(held: Training) -> None:
-    key = held.key("seeds")
+def _seeds(settings: Training) -> None:
+    key = settings.key("seeds")
 
     def counted() -> None:
-        held.seeds = int(st.session_state[key] or 1)
+        settings.seeds = int(st.session_state[key] or 1)
 
     st.number_input(
         "Seeds at once",
         1,
         MOST_SEEDS,
-        held.seeds,
+        settings.seeds,
         key=key,
         on_change=counted,
         help="One run a seed: seed, seed + 1, and so on. The curves show their mean and band.",
     )
 
 
-def _name(held: Training) -> None:
-    key = held.key("name")
+def _name(settings: Training) -> None:
+    key = settings.key("name")
 
     def named() -> None:
-        held.name = (st.session_state[key] or "").strip()
+        settings.name = (st.session_state[key] or "").strip()
 
-    config = held.config_or_none()
+    config = settings.config_or_none()
     st.text_input(
         "Name",
-        held.name,
+        settings.name,
         key=key,
         on_change=named,
         max_chars=80,
@@ -354,17 +362,17 @@ def _name(held: Training) -> None:
     )
 
 
-def elsewhere(held: Training) -> None:
+def elsewhere(settings: Training) -> None:
     """What to type or to take along, folded; nothing where the settings do not fit together, which
     the page says."""
     try:
-        config = held.configs()[0]
+        config = settings.configs()[0]
     except InputError:
         return
-    file = f"{held.name or automatic_name(config)}.yaml"
+    file = f"{settings.name or automatic_name(config)}.yaml"
     command_fold(
         "train",
-        command(config, held.seeds, held.name),
+        command(config, settings.seeds, settings.name),
         more=lambda: config_download(config, file, "train", key="train_yaml"),
     )
 

@@ -24,31 +24,31 @@ from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
 
 
-def action(held: Training, info: DatasetInfo | None, runs: list[Run]) -> None:
+def action(settings: Training, info: DatasetInfo | None, runs: list[Run]) -> None:
     """Train, with what it costs; where the settings do not fit together, why. Nothing but that
     keeps the button from working."""
     config, wrong = None, ""
     try:
-        config = held.configs()[0]
+        config = settings.configs()[0]
         if info is not None:
             config.budget(info.conventional(config.norm))
-        valid_name(held.name or "a")
+        valid_name(settings.name or "a")
     except InputError as error:
         wrong = str(error).removeprefix("settings: ")
     usable = config is not None and info is not None and not wrong
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
-        label = "Train" if held.seeds == 1 else f"Train {held.seeds} runs"
-        watched = watching(held.watched, runs)
+        label = "Train" if settings.seeds == 1 else f"Train {settings.seeds} runs"
+        watched = watching(settings.watched, runs)
         st.button(
             label,
             type="primary",
             key="train_start",
             disabled=not usable,
             on_click=start,
-            args=(held, watched),
+            args=(settings, watched),
         )
         if config is not None and usable:
-            estimate(config, held.seeds)
+            estimate(config, settings.seeds)
     if wrong:
         st.error(
             plain(
@@ -57,37 +57,37 @@ def action(held: Training, info: DatasetInfo | None, runs: list[Run]) -> None:
             )
         )
     if config is not None and info is not None:
-        _beside(held, config, info, runs)
+        _beside(settings, config, info, runs)
 
 
-def start(held: Training, watched: Sequence[str]) -> None:
+def start(settings: Training, watched: Sequence[str]) -> None:
     """Launch one run a seed and watch them. watched: what was on the curves; it stays there where
     somebody chose it."""
     forget()
     started: list[str] = []
     try:
-        for config in held.configs():
+        for config in settings.configs():
             wanted = (
                 automatic_name(config)
-                if not held.name
-                else held.name
-                if held.seeds == 1
-                else f"{held.name}-s{config.seed}"
+                if not settings.name
+                else settings.name
+                if settings.seeds == 1
+                else f"{settings.name}-s{config.seed}"
             )
             started.append(
                 launch.launch(TASKS["train"], config, launch.free_name(TASKS["train"], wanted))
             )
     except (CdpError, OSError) as error:
         say_wrong(
-            f"{'Not started' if not started else f'Only {len(started)} of {held.seeds} started'}:"
+            f"{'Not started' if not started else f'Only {len(started)} of {settings.seeds} started'}:"
             f" {sentence(error)}."
         )
     if started:
-        held.opened = started[0]
-        held.watch([*(watched if held.watched is not None else ()), *started])
+        settings.opened = started[0]
+        settings.watch([*(watched if settings.watched is not None else ()), *started])
 
 
-def _beside(held: Training, config: TrainConfig, info: DatasetInfo, runs: list[Run]) -> None:
+def _beside(settings: Training, config: TrainConfig, info: DatasetInfo, runs: list[Run]) -> None:
     """What is known of these settings before they run."""
     from cdp.tasks.estimate import warnings_of
 
@@ -103,28 +103,28 @@ def _beside(held: Training, config: TrainConfig, info: DatasetInfo, runs: list[R
         )
 
 
-def results(held: Training, runs: list[Run], choices: Choices) -> None:
+def results(settings: Training, runs: list[Run], choices: Choices) -> None:
     """The runs and what is watched of them, or what will stand here."""
     if not runs:
         said()
         _empty()
         return
-    ids = watching(held.watched, runs)
+    ids = watching(settings.watched, runs)
     here = {run.id: run for run in runs}
-    if held.watched is None and moving(runs):
-        held.watch(
+    if settings.watched is None and moving(runs):
+        settings.watch(
             ids
         )  # else the curves of all but the newest would go once the last of them is done
     with st.container(key="live"):
-        list_of_runs(held, runs)
+        list_of_runs(settings, runs)
         with st.container():
             if ids:
                 from cdp.ui.train.curves import show_curves
 
-                show_curves(held, ids, held.turn)
+                show_curves(settings, ids, settings.turn)
             else:
                 st.caption("Tick runs to see their curves.")
-        detail(held, [here[one] for one in ids], choices)
+        detail(settings, [here[run_id] for run_id in ids], choices)
 
 
 def runs_here() -> list[Run]:

@@ -27,39 +27,39 @@ from cdp.values.text import at_step, share_text
 from cdp.work.records import Run
 
 
-def list_of_runs(held: Training, runs: Sequence[Run]) -> None:
+def list_of_runs(settings: Training, runs: Sequence[Run]) -> None:
     """Nothing where there is no run."""
     signs: dict[str, Sign] = {}
 
-    def watched(found: Sequence[Run]) -> tuple[str, ...]:
-        ids = watching(held.watched, found)
+    def watched(listed: Sequence[Run]) -> tuple[str, ...]:
+        ids = watching(settings.watched, listed)
         signs.clear()
-        signs.update(signs_of_watched(held, ids))
+        signs.update(signs_of_watched(settings, ids))
         return ids
 
     def draw(run: Run, ids: tuple[str, ...]) -> None:
-        _tick(run, held, ids)
+        _tick(run, settings, ids)
         st.html(row_html(run, reached_of(run), signs.get(run.id)), width="stretch")
 
     run_list(RUNS, runs, watched, draw)
 
 
-def signs_of_watched(held: Training, watched: Sequence[str]) -> dict[str, Sign]:
+def signs_of_watched(settings: Training, watched: Sequence[str]) -> dict[str, Sign]:
     """How the curves draw the watched runs."""
     if not watched:
         return {}
     from cdp.ui.train.curves import signs_of  # plotly: an empty page needs none
 
-    return signs_of(watched, mean=held.mean)
+    return signs_of(watched, mean=settings.mean)
 
 
-def _tick(run: Run, held: Training, watched: Sequence[str]) -> None:
+def _tick(run: Run, settings: Training, watched: Sequence[str]) -> None:
     """Whether the curves show this run."""
     key = f"watch-{run.id}-{run.id in watched}"
 
     def ticked() -> None:
         others = [other for other in watched if other != run.id]
-        held.watch([*others, run.id] if st.session_state[key] else others)
+        settings.watch([*others, run.id] if st.session_state[key] else others)
 
     full = len(watched) >= MOST_WATCHED and run.id not in watched
     st.checkbox(
@@ -127,7 +127,7 @@ def watching(watched: Sequence[str] | None, runs: Sequence[Run]) -> tuple[str, .
         chosen = [run.id for run in reversed(runs) if not run.over] or [run.id for run in runs[:1]]
         return tuple(chosen)
     here: Mapping[str, Run] = {run.id: run for run in runs}
-    return tuple(one for one in watched if one in here)
+    return tuple(run_id for run_id in watched if run_id in here)
 
 
 RUNS = RunList(
