@@ -20,11 +20,12 @@ SCRIPT = """
 import streamlit as st
 from cdp.ui import STYLE
 from cdp.ui.train.curves import show_curves
+from cdp.ui.train.look import CurveLook
 
 st.set_page_config(layout="wide")
 st.html(STYLE)
 with st.container(key="live"):
-    show_curves({ids!r})
+    show_curves(st.session_state.setdefault("look", CurveLook()), {ids!r}, 0)
 """
 
 
