@@ -50,7 +50,7 @@ MOST_OFFERED = 500
 _ORDER = {True: ":material/south:", False: ":material/north:"}
 
 
-def controls(held: Compared, wrong: str, hidden: int) -> None:
+def controls(state: Compared, wrong: str, hidden: int) -> None:
     """The row above the table. wrong: why the filter cannot be read, "" where it can; hidden:
     archived runs that are not shown."""
     titles = {STAR: "Star"} | offered_columns()
@@ -60,11 +60,11 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
     ):
         st.text_input(
             "Filter",
-            held.query,
+            state.query,
             placeholder="such as method:trades robust>50 -seed=3",
             max_chars=LONGEST,
             width="stretch",
-            **_bound("query", held),
+            **_bound("query", state),
         )
         with st.popover("", icon=":material/help:", help="How to filter", width="content"):
             _language()
@@ -72,47 +72,47 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
         def sort(name: str) -> None:
             # The best and the newest come first.
             holds = next(column.holds for column in columns() if column.name == name)
-            held.order(name, descending=holds in ("percent", "time", "flag", "seconds"))
+            state.order(name, descending=holds in ("percent", "time", "flag", "seconds"))
 
         st.selectbox(
             "Sort by",
             list(titles),
-            list(titles).index(held.sorted_by),
+            list(titles).index(state.sorted_by),
             format_func=titles.__getitem__,
             width=220,
-            **_bound("sorted_by", held, sort),
+            **_bound("sorted_by", state, sort),
         )
 
         def turn(down: bool) -> None:
-            held.order(held.sorted_by, descending=down)
+            state.order(state.sorted_by, descending=down)
 
         st.segmented_control(
             "Order",
             [True, False],
-            default=held.descending,
+            default=state.descending,
             required=True,
             format_func=_ORDER.__getitem__,
             width="content",
             label_visibility="collapsed",
-            **_bound("descending", held, turn, held.sorted_by),
+            **_bound("descending", state, turn, state.sorted_by),
         )
         st.selectbox(
             "Group by",
             list(groups),
-            list(groups).index(held.by),
+            list(groups).index(state.by),
             format_func=groups.__getitem__,
             width=150,
-            **_bound("by", held),
+            **_bound("by", state),
         )
         with st.popover("Columns", width="content"):
-            _columns(held)
+            _columns(state)
     if wrong:
         st.error(plain(f"{wrong[:1].upper()}{wrong[1:]}."))
     elif hidden:
 
         def show() -> None:
-            held.query = f"{held.query} {ALL_ARCHIVED}".strip()
-            held.turn += 1
+            state.query = f"{state.query} {ALL_ARCHIVED}".strip()
+            state.turn += 1
 
         st.button(
             f"Show {counted(hidden, 'archived run')}",
@@ -124,19 +124,19 @@ def controls(held: Compared, wrong: str, hidden: int) -> None:
 
 
 def _bound(
-    name: str, held: Compared, put: Callable[[Any], object] | None = None, *more: str
+    name: str, state: Compared, put: Callable[[Any], object] | None = None, *more: str
 ) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``held``. more: what else makes it another
+    """Key and callback that bring a control's value into ``state``. more: what else makes it another
     control."""
-    key = "_".join(("compare", name, *more, str(held.turn)))
+    key = "_".join(("compare", name, *more, str(state.turn)))
 
     def changed() -> None:
         value = st.session_state[key]
         if put is None:
-            setattr(held, name, value)
+            setattr(state, name, value)
         else:
             put(value)
-        held.notes = []
+        state.notes = []
 
     return {"key": key, "on_change": changed}
 
@@ -148,25 +148,25 @@ def _group_titles() -> dict[str, str]:
     return {name: titles[name] for name in ("", *GROUPED)}
 
 
-def _columns(held: Compared) -> None:
+def _columns(state: Compared) -> None:
     titles = offered_columns()
 
     def choose(names: Sequence[str]) -> None:
-        held.columns = tuple(names) or plain_columns()
-        if wrong := keep_columns(held.columns):
+        state.columns = tuple(names) or plain_columns()
+        if wrong := keep_columns(state.columns):
             say_wrong(f"{wrong}.")
 
     def reset() -> None:
         choose(plain_columns())
-        held.turn += 1
+        state.turn += 1
 
     st.multiselect(
         "Columns, in their order",
         list(titles),
-        list(held.columns),
+        list(state.columns),
         format_func=titles.__getitem__,
         width=420,
-        **_bound("columns", held, choose),
+        **_bound("columns", state, choose),
     )
     st.caption("Kept in this workspace, and told by the link.")
     st.button(
@@ -184,40 +184,40 @@ def _language() -> None:
     )
 
 
-def chooser(held: Compared, rows: Sequence[Row], found: Sequence[Row]) -> None:
-    """The chosen runs and what can be done with them. rows: all there are; found: those in the
+def chooser(state: Compared, rows: Sequence[Row], listed: Sequence[Row]) -> None:
+    """The chosen runs and what can be done with them. rows: all there are; listed: those in the
     table."""
     here = {row.id: row for row in rows}
-    _list(held, here, found)
-    if not held.chosen:
+    _list(state, here, listed)
+    if not state.chosen:
         return
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="compare_actions"
     ):
-        _joined(held)
-        _actions([here[run_id] for run_id in held.chosen if run_id in here])
+        _joined(state)
+        _actions([here[run_id] for run_id in state.chosen if run_id in here])
         st.button(
             "Clear",
             key="compare_clear",
             type="tertiary",
-            on_click=held.clear,
+            on_click=state.clear,
             help="Take all runs off the comparison.",
         )
 
 
-def _joined(held: Compared) -> None:
+def _joined(state: Compared) -> None:
     """Whether seeds are joined, and a chosen run brings its own."""
-    key = f"compare_groups_{held.turn}"
+    key = f"compare_groups_{state.turn}"
 
     def changed() -> None:
-        held.groups = st.session_state[key]
-        if held.drawn:
-            held.mean = held.groups  # the curves are drawn as the arms are
-            held.turn += 1
+        state.groups = st.session_state[key]
+        if state.drawn:
+            state.mean = state.groups  # the curves are drawn as the arms are
+            state.turn += 1
 
     st.toggle(
         "Whole seed groups",
-        held.groups,
+        state.groups,
         key=key,
         on_change=changed,
         help=(
@@ -227,22 +227,24 @@ def _joined(held: Compared) -> None:
     )
 
 
-def _list(held: Compared, here: Mapping[str, Row], found: Sequence[Row]) -> None:
-    if len(held.chosen) > MOST_LISTED:
-        st.markdown(f"**{len(held.chosen):,} runs are chosen**")
+def _list(state: Compared, here: Mapping[str, Row], listed: Sequence[Row]) -> None:
+    if len(state.chosen) > MOST_LISTED:
+        st.markdown(f"**{len(state.chosen):,} runs are chosen**")
         return
-    ids = list(dict.fromkeys([*(row.id for row in found[:MOST_OFFERED]), *held.chosen]))
-    called = [here[one].name if one in here else f"{one[:60]} (not here)" for one in ids]
+    ids = list(dict.fromkeys([*(row.id for row in listed[:MOST_OFFERED]), *state.chosen]))
+    called = [
+        here[run_id].name if run_id in here else f"{run_id[:60]} (not here)" for run_id in ids
+    ]
     names = dict(zip(ids, told_apart(called, ids), strict=True))
     # Its own changes leave it as it is; any other makes it anew, with what is chosen then.
-    key = f"compare_chosen_{hash((held.turn, held.picks, tuple(names.items())))}"
+    key = f"compare_chosen_{hash((state.turn, state.picks, tuple(names.items())))}"
     st.multiselect(
         "Runs to compare",
         ids,
-        list(held.chosen),
+        list(state.chosen),
         format_func=names.__getitem__,
         key=key,
-        on_change=lambda: held.choose(st.session_state[key]),
+        on_change=lambda: state.choose(st.session_state[key]),
         placeholder="tick runs in the table, or type a name here",
     )
 
@@ -296,11 +298,11 @@ def _tags(picked: Sequence[Row]) -> None:
 
 def _note(picked: Sequence[Row]) -> None:
     notes = {row.labels.note for row in picked}
-    shown = notes.pop() if len(notes) == 1 else ""
-    key = f"compare_note_{hash((tuple(row.id for row in picked), shown))}"
+    result = notes.pop() if len(notes) == 1 else ""
+    key = f"compare_note_{hash((tuple(row.id for row in picked), result))}"
     st.text_area(
         "Note",
-        shown,
+        result,
         key=key,
         max_chars=LONGEST_NOTE,
         placeholder="what this run is for, or what was seen",

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from cdp.results.rows import Row, run_rows
-from cdp.ui.compare.result import Shown, bullets, comparison_of
+from cdp.ui.compare.result import Result, bullets, comparison_of
 from cdp.ui.compare.state import (
     MOST_COMPARED,
     Compared,
@@ -30,20 +30,20 @@ from cdp.values.comparison import Comparison
 
 def compare_page() -> None:
     """Everything below the title."""
-    held, rows = compared(), run_rows()
-    warned(held.notes)
-    held.whole = True
+    state, rows = compared(), run_rows()
+    warned(state.notes)
+    state.whole = True
     try:
         with st.container():
             if rows:
-                run_table(held, rows)
+                run_table(state, rows)
             else:
                 said()
                 _no_runs()
-        held.drawn = _comparison(held, rows)
+        state.drawn = _comparison(state, rows)
     finally:
-        held.whole = False
-    write_url(held)
+        state.whole = False
+    write_url(state)
 
 
 def _no_runs() -> None:
@@ -55,10 +55,10 @@ def _no_runs() -> None:
         link("train", "Train a robust classifier")
 
 
-def _comparison(held: Compared, rows: Sequence[Row]) -> bool:
+def _comparison(state: Compared, rows: Sequence[Row]) -> bool:
     """What stands below the table; whether curves are among it. Everything that takes long to
     import comes after the table is on the screen."""
-    if not held.chosen:
+    if not state.chosen:
         if rows:
             st.info(
                 "Tick two runs or more in the table to compare them; a group of seeds counts as one"
@@ -66,29 +66,29 @@ def _comparison(held: Compared, rows: Sequence[Row]) -> bool:
             )
         return False
     ids, left_out = few(
-        compared_ids(rows, held.chosen, groups=held.groups), {row.id for row in rows}
+        compared_ids(rows, state.chosen, groups=state.groups), {row.id for row in rows}
     )
     with st.container(key="live"):
         with st.container():
-            shown = comparison_of(ids, rows, groups=held.groups)
-            _beforehand(held, shown, left_out)
-        if sum(len(arm.seeds) for arm in shown.comparison.arms) < 2:
+            result = comparison_of(ids, rows, groups=state.groups)
+            _beforehand(state, result, left_out)
+        if sum(len(arm.seeds) for arm in result.comparison.arms) < 2:
             return False
-        _sections(held, shown)
+        _sections(state, result)
         return True
 
 
-def _beforehand(held: Compared, shown: Shown, left_out: int) -> None:
+def _beforehand(state: Compared, result: Result, left_out: int) -> None:
     """What has to be said before anything is compared: what is missing, left out, or too few."""
-    if shown.comparison.missing:
-        st.warning(bullets(shown.comparison.missing))
+    if result.comparison.missing:
+        st.warning(bullets(result.comparison.missing))
     if left_out:
-        seeds = " and their seeds" if held.groups else ""
+        seeds = " and their seeds" if state.groups else ""
         st.warning(
             f"{MOST_COMPARED} runs are compared at a time, so {left_out:,} of those chosen{seeds}"
             " are left out."
         )
-    arms = shown.comparison.arms
+    arms = result.comparison.arms
     if not arms:
         st.info("None of the chosen runs can be compared: tick two runs or more in the table.")
     elif len(arms) == 1:
@@ -96,35 +96,35 @@ def _beforehand(held: Compared, shown: Shown, left_out: int) -> None:
         st.info(plain(f"{arms[0].name} {of}: choose another run to compare it with."))
 
 
-def _sections(held: Compared, shown: Shown) -> None:
+def _sections(state: Compared, result: Result) -> None:
     """Each in a place of its own, as ``warned`` says why."""
     from cdp.ui.compare import sections, sets, verdicts
 
     with st.container():
         st.divider()
-        verdicts.arms_line(shown)
-        take(held, shown)
-        verdicts.notes(shown)
-    _apart(shown, verdicts.verdicts, sections.differs, sections.accuracies)
+        verdicts.arms_line(result)
+        take(state, result)
+        verdicts.notes(result)
+    _apart(result, verdicts.verdicts, sections.differs, sections.accuracies)
     with st.container():
         st.subheader("How did training go?", anchor=False)
         from cdp.ui.train.curves import show_curves
 
-        show_curves(held, shown.ids, held.turn)
-    _apart(shown, sections.classes, sections.beyond, sections.efficiency, sets.sets)
+        show_curves(state, result.ids, state.turn)
+    _apart(result, sections.classes, sections.beyond, sections.efficiency, sets.sets)
 
 
-def _apart(shown: Shown, *draw: Callable[[Shown], None]) -> None:
+def _apart(result: Result, *draw: Callable[[Result], None]) -> None:
     for section in draw:
         with st.container():
-            st.fragment(section)(shown)
+            st.fragment(section)(result)
 
 
-def take(held: Compared, shown: Shown) -> None:
+def take(state: Compared, result: Result) -> None:
     """A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and
     the command line."""
     # The address is known while the page is drawn, and no longer when a file is made.
-    comparison, address = shown.comparison, address_of(held)
+    comparison, address = result.comparison, address_of(state)
     icon = ":material/download:"
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="compare_take"
@@ -138,13 +138,13 @@ def take(held: Compared, shown: Shown) -> None:
             st.markdown("**This comparison as a link**")
             st.code(address, language=None, wrap_lines=True)
             st.markdown("**From the command line**")
-            st.code(command(shown.ids, groups=held.groups), language="bash", wrap_lines=True)
+            st.code(command(result.ids, groups=state.groups), language="bash", wrap_lines=True)
 
 
-def address_of(held: Compared) -> str:
+def address_of(state: Compared) -> str:
     """The address of this page with its parameters, as far as the app knows its own."""
     base = (st.context.url or "").partition("?")[0]
-    return f"{base}?{urlencode(to_params(held), safe=',:')}"
+    return f"{base}?{urlencode(to_params(state), safe=',:')}"
 
 
 def command(ids: Sequence[str], *, groups: bool) -> str:

@@ -32,7 +32,7 @@ VALIDATION = "validation"
 
 
 @dataclass
-class Shown:
+class Result:
     """key: what it was computed from; signs: how each arm is drawn, by its name, as in the curves;
     ids: of the runs compared; rows: of those; packed: charts by name, made when they are first
     drawn."""
@@ -70,22 +70,22 @@ class Shown:
         )
 
 
-def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> Shown:
+def comparison_of(ids: Sequence[str], rows: Sequence[Row], *, groups: bool) -> Result:
     """The comparison of these runs as they are now. rows: all there are."""
     wanted = set(ids)
     of = tuple(row for row in rows if row.id in wanted)
     key = _stamp(ids, of, rows, groups=groups)
-    held: Shown | None = st.session_state.get(_KEY)
-    if held is not None and held.key == key:
-        return held
+    state: Result | None = st.session_state.get(_KEY)
+    if state is not None and state.key == key:
+        return state
     with st.spinner("Comparing"):
         from cdp.figures.palette import named_signs
         from cdp.results.compare import compare
 
         found = compare(ids, groups=groups)
-    shown = Shown(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)
-    st.session_state[_KEY] = shown
-    return shown
+    result = Result(key, found, named_signs([arm.name for arm in found.arms]), tuple(ids), of)
+    st.session_state[_KEY] = result
+    return result
 
 
 def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups: bool) -> str:
@@ -134,18 +134,18 @@ def _written(path: Path) -> tuple[int, ...]:
     return stat.st_mtime_ns, stat.st_size
 
 
-def chart_of(shown: Shown, name: str, make: Callable[[], go.Figure], *, alt: str) -> None:
+def chart_of(result: Result, name: str, make: Callable[[], go.Figure], *, alt: str) -> None:
     """A chart of the comparison, built once. alt: what it shows in words, for a screen reader."""
-    if name not in shown.packed:
-        shown.packed[name] = pack(make().to_json(), alt=alt)
-    packed_chart(shown.packed[name], key=f"compare_{name}_{shown.key}")
+    if name not in result.packed:
+        result.packed[name] = pack(make().to_json(), alt=alt)
+    packed_chart(result.packed[name], key=f"compare_{name}_{result.key}")
 
 
 def numbers_of(
-    shown: Shown, name: str, title: str, rows: Callable[[], Rows], *, note: str = ""
+    result: Result, name: str, title: str, rows: Callable[[], Rows], *, note: str = ""
 ) -> None:
     """The numbers of a section, a click away."""
-    key = f"compare_numbers_{name}_{shown.key}"
+    key = f"compare_numbers_{name}_{result.key}"
     numbers(title, rows, f"comparison-{name}.csv", key=key, note=note)
 
 

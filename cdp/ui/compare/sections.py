@@ -12,7 +12,7 @@ import streamlit as st
 from cdp.config.fields import fields_of
 from cdp.config.titles import TITLES
 from cdp.config.train import TrainConfig
-from cdp.ui.compare.result import Shown, chart_of, numbers_of
+from cdp.ui.compare.result import Result, chart_of, numbers_of
 from cdp.ui.kit.words import plain
 from cdp.values.comparison import Arm, Metric
 from cdp.values.text import bounds_text, counted, span_text
@@ -22,28 +22,28 @@ PAIRS_SHOWN = 2
 """Pairs of arms whose classes are drawn at once; of more, one is chosen."""
 
 
-def differs(shown: Shown) -> None:
+def differs(result: Result) -> None:
     """Only the settings in which arms differ, an arm a column."""
-    found, arms = shown.comparison.differs, shown.comparison.arms
-    st.subheader(_differ_title(found), anchor=False)
-    if found:
-        st.dataframe(_differ_rows(found, arms), hide_index=True, width="stretch")
+    differing, arms = result.comparison.differs, result.comparison.arms
+    st.subheader(_differ_title(differing), anchor=False)
+    if differing:
+        st.dataframe(_differ_rows(differing, arms), hide_index=True, width="stretch")
     else:
         st.caption("They are runs of one configuration: seeds apart, nothing distinguishes them.")
 
 
-def _differ_title(found: Mapping[str, tuple[str, ...]]) -> str:
-    if not found:
+def _differ_title(differing: Mapping[str, tuple[str, ...]]) -> str:
+    if not differing:
         return "The arms have the same settings"
-    return f"The arms differ in {counted(len(found), 'setting')}"
+    return f"The arms differ in {counted(len(differing), 'setting')}"
 
 
 def _differ_rows(
-    found: Mapping[str, tuple[str, ...]], arms: tuple[Arm, ...]
+    differing: Mapping[str, tuple[str, ...]], arms: tuple[Arm, ...]
 ) -> list[dict[str, str]]:
     known = fields_of(TrainConfig)
     rows = []
-    for name, values in found.items():
+    for name, values in differing.items():
         field = known.get(name)
         label, unit = (
             (field.label, field.unit) if field else (name.replace("_", " ").capitalize(), "")
@@ -56,22 +56,22 @@ def _differ_rows(
     return rows
 
 
-def accuracies(shown: Shown) -> None:
+def accuracies(result: Result) -> None:
     """Robust and clean accuracy of every arm, seed by seed."""
     from cdp.figures.comparison import arm_dots, arm_rows
 
     st.subheader("How accurate is each arm?", anchor=False)
-    arms = shown.comparison.arms
+    arms = result.comparison.arms
     metrics: tuple[Metric, ...] = ("robust", "clean")
     for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
         with column:
             alt = f"{metric} accuracy: {'; '.join(_in_words(arm, metric) for arm in arms)}"
             chart_of(
-                shown, f"{metric}-accuracy", partial(arm_dots, arms, metric, shown.signs), alt=alt
+                result, f"{metric}-accuracy", partial(arm_dots, arms, metric, result.signs), alt=alt
             )
     st.dataframe(_final_rows(arms), hide_index=True, width="stretch", placeholder="")
     numbers_of(
-        shown, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")]
+        result, "seeds", "every seed", lambda: [*arm_rows(arms, "robust"), *arm_rows(arms, "clean")]
     )
 
 
@@ -104,67 +104,67 @@ def _compute(arm: Arm) -> dict[str, str]:
 
 def _share(arm: Arm, metric: Metric) -> str:
     """In per cent, without the sign."""
-    found: Interval | None = getattr(arm, metric)
-    return "" if found is None else f"{100 * found.value:.1f} ({bounds_text(found)})"
+    share: Interval | None = getattr(arm, metric)
+    return "" if share is None else f"{100 * share.value:.1f} ({bounds_text(share)})"
 
 
 def _in_words(arm: Arm, metric: Metric) -> str:
     return f"{arm.name} {_share(arm, metric) or 'not measured'} %"
 
 
-def classes(shown: Shown) -> None:
+def classes(result: Result) -> None:
     """In which classes robust accuracy differs."""
     from cdp.figures.comparison import class_difference_rows, class_differences
 
-    found = shown.comparison.classes
-    pairs = list(dict.fromkeys((one.first, one.second) for one in found))
+    differences = result.comparison.classes
+    pairs = list(dict.fromkeys((pair.first, pair.second) for pair in differences))
     if not pairs:
         return
     st.subheader("In which classes do they differ?", anchor=False)
-    drawn, name = found, "classes"
+    drawn, name = differences, "classes"
     if len(pairs) > PAIRS_SHOWN:
         number = st.selectbox(
             "Classes of which pair",
             range(len(pairs)),
             format_func=lambda k: f"{pairs[k][1]} minus {pairs[k][0]}",
-            key=f"compare_pair_{shown.key}",
+            key=f"compare_pair_{result.key}",
         )
         drawn, name = (
-            tuple(one for one in found if (one.first, one.second) == pairs[number]),
+            tuple(pair for pair in differences if (pair.first, pair.second) == pairs[number]),
             f"classes-{number}",
         )
     chart_of(
-        shown,
+        result,
         name,
-        lambda: class_differences(drawn, shown.signs),
+        lambda: class_differences(drawn, result.signs),
         alt="Differences in robust accuracy class by class",
     )
     numbers_of(
-        shown,
+        result,
         "classes",
         "every class",
-        lambda: class_difference_rows(found),
+        lambda: class_difference_rows(differences),
         note="p: two-sided; corrected by Holm over all classes of all pairs.",
     )
 
 
-def beyond(shown: Shown) -> None:
+def beyond(result: Result) -> None:
     """What one number of robust accuracy does not say."""
     st.subheader("At other budgets, and at what price?", anchor=False)
     left, right = st.columns(2, gap="medium")
     with left:
-        budgets(shown)
+        budgets(result)
     with right:
-        front(shown)
+        front(result)
 
 
-def budgets(shown: Shown) -> None:
+def budgets(result: Result) -> None:
     """Accuracy against budget, arms over each other."""
     from cdp.figures.evaluation import BudgetLine, budget_curves, budget_rows
 
     lines: list[BudgetLine] = [
-        (shown.signs[arm.name], arm.name, arm.curve)
-        for arm in shown.comparison.arms
+        (result.signs[arm.name], arm.name, arm.curve)
+        for arm in result.comparison.arms
         if arm.curve is not None
     ]
     if not lines:
@@ -172,14 +172,14 @@ def budgets(shown: Shown) -> None:
         return
     alt = f"Robust accuracy against budget of {', '.join(label for _, label, _ in lines)}"
     chart_of(
-        shown,
+        result,
         "budgets",
-        lambda: budget_curves(lines, epsilon=shown.epsilon, norm=shown.norm),
+        lambda: budget_curves(lines, epsilon=result.epsilon, norm=result.norm),
         alt=alt,
     )
-    without = [arm.name for arm in shown.comparison.arms if arm.curve is None]
+    without = [arm.name for arm in result.comparison.arms if arm.curve is None]
     more = f" No curve of {', '.join(without)} is here." if without else ""
-    several = any(len(arm.seeds) > 1 for arm in shown.comparison.arms)
+    several = any(len(arm.seeds) > 1 for arm in result.comparison.arms)
     if several or more:
         st.caption(
             plain(
@@ -191,44 +191,44 @@ def budgets(shown: Shown) -> None:
                 + more
             )
         )
-    numbers_of(shown, "budgets", "the budgets", lambda: budget_rows(lines))
+    numbers_of(result, "budgets", "the budgets", lambda: budget_rows(lines))
 
 
-def front(shown: Shown) -> None:
+def front(result: Result) -> None:
     """Clean against robust accuracy, with published points where there are any for the same
     threat."""
     from cdp.figures.tradeoffs import matching_arms, pareto, pareto_notes, pareto_rows
 
-    arms = shown.comparison.arms
+    arms = result.comparison.arms
     references = matching_arms(arms)
     alt = "Clean against robust accuracy: " + "; ".join(
         f"{_in_words(arm, 'clean')} clean, {_in_words(arm, 'robust')} robust" for arm in arms
     )
-    chart_of(shown, "front", lambda: pareto(arms, shown.signs, references), alt=alt)
+    chart_of(result, "front", lambda: pareto(arms, result.signs, references), alt=alt)
     for note in pareto_notes(arms, references):
         st.caption(plain(note))
-    numbers_of(shown, "front", "the front", lambda: pareto_rows(arms, references))
+    numbers_of(result, "front", "the front", lambda: pareto_rows(arms, references))
 
 
-def efficiency(shown: Shown) -> None:
+def efficiency(result: Result) -> None:
     """Robust accuracy against synthetic images, where arms differ in their number."""
-    lines = shown.comparison.efficiency
+    lines = result.comparison.efficiency
     if not any(len(line.points) > 1 for line in lines):
         return
     from cdp.figures.palette import named_signs
     from cdp.figures.tradeoffs import efficiency_curves, efficiency_rows, equal_rows
 
     # A line that is called as an arm is drawn as that is.
-    signs = named_signs(list(dict.fromkeys([*shown.signs, *(line.name for line in lines)])))
+    signs = named_signs(list(dict.fromkeys([*result.signs, *(line.name for line in lines)])))
     st.subheader("How many synthetic images does it take?", anchor=False)
     chart_of(
-        shown,
+        result,
         "efficiency",
         lambda: efficiency_curves(lines, signs),
         alt="Robust accuracy against the number of synthetic images",
     )
-    for one in shown.comparison.equal:
+    for one in result.comparison.equal:
         st.markdown(plain(one.sentence).replace(" %", "\u00a0%"))
-    numbers_of(shown, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
-    if shown.comparison.equal:
-        numbers_of(shown, "equal", "equal counts", lambda: equal_rows(shown.comparison.equal))
+    numbers_of(result, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
+    if result.comparison.equal:
+        numbers_of(result, "equal", "equal counts", lambda: equal_rows(result.comparison.equal))

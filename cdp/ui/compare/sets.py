@@ -14,9 +14,9 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import CdpError
 from cdp.figures.palette import Sign
-from cdp.ui.compare.result import Shown, bullets
-from cdp.ui.components.map import Card, embedding_map, load_thumbs
-from cdp.ui.explore.data import embedding, map_key, thumbs
+from cdp.ui.compare.result import Result, bullets
+from cdp.ui.explore.data import embedding, map_key
+from cdp.ui.explore.mapview import draw_map
 from cdp.ui.gallery.parts import names_in, number_in, rows_of_page, stamp
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.frame import link
@@ -24,7 +24,6 @@ from cdp.ui.kit.images import data_url, grid_png
 from cdp.ui.kit.markup import Html, image, image_table, joined, mark, tag
 from cdp.ui.kit.words import plain
 from cdp.values.text import class_name
-from cdp.values.types import Embedding
 from cdp.work.failures import sentence
 
 MOST_STRIPS = 8
@@ -36,24 +35,27 @@ IMAGES = 20
 MOST_CLASSES = 20
 
 
-def sets(shown: Shown) -> None:
+def sets(result: Result) -> None:
     """The section; nothing where no arm saw a synthetic image."""
-    users = _users(shown)
+    users = _users(result)
     if not users:
         return
     st.subheader("What were they trained on?", anchor=False)
     opened, gone = _opened(list(users))
     if gone:
         st.warning(bullets(gone))
-    without = [arm.name for arm in shown.comparison.arms if not arm.sets]
+    without = [arm.name for arm in result.comparison.arms if not arm.sets]
     if without:
         st.caption(plain(f"On real images alone: {', '.join(without)}."))
     if not opened:
         return
     from cdp.figures.palette import named_signs
 
-    signs = named_signs([one.name for one in opened])
-    facts = [f"{len(one):,} images · {', '.join(users[one.name])}" for one in opened[:MOST_STRIPS]]
+    signs = named_signs([samples.name for samples in opened])
+    facts = [
+        f"{len(samples):,} images · {', '.join(users[samples.name])}"
+        for samples in opened[:MOST_STRIPS]
+    ]
     st.html(strips_html(opened[:MOST_STRIPS], list(signs.values())[:MOST_STRIPS], facts))
     if len(opened) > MOST_STRIPS:
         st.caption(
@@ -62,13 +64,13 @@ def sets(shown: Shown) -> None:
     _map(opened)
 
 
-def _users(shown: Shown) -> dict[str, list[str]]:
+def _users(result: Result) -> dict[str, list[str]]:
     """The arms that saw each set."""
-    found: dict[str, list[str]] = {}
-    for arm in shown.comparison.arms:
+    users: dict[str, list[str]] = {}
+    for arm in result.comparison.arms:
         for name in arm.sets:
-            found.setdefault(name, []).append(arm.name)
-    return found
+            users.setdefault(name, []).append(arm.name)
+    return users
 
 
 def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
@@ -99,23 +101,23 @@ def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequenc
     shown, each = columns_of(sets)
     sections = [
         (
-            joined(mark(sign), tag("b", one.name), " ", tag("span", fact, cls="cdp-quiet")),
-            [joined(_pictures(one, None, IMAGES), "no labels")]
-            if one.label is None
-            else [_pictures(one, number_in(one, name), each) for name in shown],
+            joined(mark(sign), tag("b", samples.name), " ", tag("span", fact, cls="cdp-quiet")),
+            [joined(_pictures(samples, None, IMAGES), "no labels")]
+            if samples.label is None
+            else [_pictures(samples, number_in(samples, name), each) for name in shown],
         )
-        for one, sign, fact in zip(sets, signs, facts, strict=True)
+        for samples, sign, fact in zip(sets, signs, facts, strict=True)
     ]
     return image_table("Sample images of the sets", shown, sections)
 
 
-def _pictures(one: SampleSet, value: int | None, each: int) -> Html:
+def _pictures(samples: SampleSet, value: int | None, each: int) -> Html:
     """value: None for all images in file order."""
-    png = _png(str(one.folder), stamp(one.folder), value, each)
+    png = _png(str(samples.folder), stamp(samples.folder), value, each)
     if png is None:
         return tag("span", "none", cls="cdp-quiet")
-    what = "images" if value is None else class_name(one.class_names, value)
-    return image(data_url(png), f"{what} in {one.name}")
+    what = "images" if value is None else class_name(samples.class_names, value)
+    return image(data_url(png), f"{what} in {samples.name}")
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
@@ -168,11 +170,11 @@ def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:
     where they do not fit on one."""
     from cdp.ui.kit.choices import read_choices
 
-    shapes = {one.image.shape[1:] for one in opened}
+    shapes = {samples.image.shape[1:] for samples in opened}
     if len(shapes) > 1:
         return None, "No map: these sets have images of different shapes."
     choices = read_choices()
-    names = [choices.aliases.get(one.name, one.name) for one in opened]
+    names = [choices.aliases.get(samples.name, samples.name) for samples in opened]
     names = [name for name in names if name in choices.explorable][:MOST_SETS]
     if not names:
         return None, "No map: only saved sets can be drawn on one."
@@ -182,50 +184,22 @@ def _config(opened: Sequence[SampleSet]) -> tuple[ExploreConfig | None, str]:
 
 def _drawn(config: ExploreConfig) -> None:
     pending = Waiting()
-    shown, drawn = embedding(config, pending)
+    points, drawn = embedding(config, pending)
     pending.show("compare_map_wait")
-    if shown is None or drawn is None:
+    if points is None or drawn is None:
         st.skeleton(height=MAP_PX)
         return
-    _chart(shown, drawn)
+    draw_map(points, drawn, height=MAP_PX, prefix="compare_map")
     later = " This is PCA; UMAP takes its place when it is ready."
     note = "" if drawn.method == config.method else later
     many = " · ".join(
-        f"{int((shown.which == k).sum()):,} of {total:,} images of {name}"
-        for k, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True))
+        f"{int((points.which == k).sum()):,} of {total:,} images of {name}"
+        for k, (name, total) in enumerate(zip(points.names, points.totals, strict=True))
     )
     far = "Distances between far groups mean little on a UMAP map."
     with st.container(horizontal=True, vertical_alignment="center", key="compare_map_said"):
         st.caption(plain(f"{many}; encoder: {drawn.encoder}. {far}{note}"))
         _explore(config)
-
-
-def _chart(shown: Embedding, drawn: ExploreConfig) -> None:
-    from cdp.figures.embedding import embedding_scatter
-
-    key = map_key(drawn)
-    pictures = thumbs(drawn, shown)
-    load_thumbs(pictures)
-    figure = embedding_scatter(
-        shown,
-        color_by="class",
-        layout="side by side" if len(shown.names) > 1 else "overlaid",
-        axis=drawn.method.upper(),
-        height=MAP_PX,
-        key=key,
-    )
-    alt = (
-        f"{drawn.method.upper()} map of {len(shown):,} images of {', '.join(shown.names)}, coloured"
-        " by class"
-    )
-    embedding_map(
-        figure,
-        key=f"compare_map_{key}",
-        alt=alt,
-        thumbs=pictures,
-        points=len(shown),
-        card=Card.of(shown, {}),
-    )
 
 
 def _explore(config: ExploreConfig) -> None:

@@ -163,10 +163,10 @@ def kept_file() -> Path:
 def read_columns(known: Iterable[str], plain: Sequence[str]) -> tuple[str, ...]:
     """The kept columns that are known; ``plain`` where none is kept or the file is damaged."""
     try:
-        held = read_json(kept_file())
+        state = read_json(kept_file())
     except OSError:
-        held = None
-    names = held.get("columns") if held else None
+        state = None
+    names = state.get("columns") if state else None
     if not isinstance(names, list):
         return tuple(plain)
     found = tuple(
@@ -200,44 +200,44 @@ def from_params(params: Mapping[str, str]) -> Compared:
     """What an address tells, with one sentence for each thing in it that cannot be used."""
     texts, known = dict(params), offered_columns()
     asked = list(dict.fromkeys(texts.pop(COLUMNS, "").split(",")))[:MOST_COLUMNS]
-    held = Compared(columns=read_columns(known, plain_columns()))
+    state = Compared(columns=read_columns(known, plain_columns()))
     values, notes = read_extras((*PARAMS, *CURVE_PARAMS), texts)
     for name, value in values.items():
-        setattr(held, name, value)
+        setattr(state, name, value)
     if asked != [""]:
-        held.columns = tuple(name for name in asked if name in known) or held.columns
+        state.columns = tuple(name for name in asked if name in known) or state.columns
         wrong = [quoted(name) for name in asked if name not in known]
         if wrong:
             named = f"{', '.join(wrong[:3])}{' and others' if len(wrong) > 3 else ''}"
             notes.append(f"columns: {named} left out: no such column.")
     unknown = [f"{quoted(name)} is not a setting, so it was left out." for name in texts]
-    held.notes = [*notes, *unknown[:5]]
-    return held
+    state.notes = [*notes, *unknown[:5]]
+    return state
 
 
-def to_params(held: Compared) -> dict[str, str]:
+def to_params(state: Compared) -> dict[str, str]:
     """What ``from_params`` reads of the table and the choice: all that differs from the page as it
     first is."""
-    columns = {} if held.columns == plain_columns() else {COLUMNS: ",".join(held.columns)}
-    return write_extras(PARAMS, held) | columns
+    columns = {} if state.columns == plain_columns() else {COLUMNS: ",".join(state.columns)}
+    return write_extras(PARAMS, state) | columns
 
 
-def write_url(held: Compared) -> None:
+def write_url(state: Compared) -> None:
     """Bring the address in line with the page, and with the curves where some are drawn."""
-    held.address.write(to_params(held) | write_extras(CURVE_PARAMS, held))
+    state.address.write(to_params(state) | write_extras(CURVE_PARAMS, state))
 
 
-def shown_rows(rows: Sequence[Row], held: Compared) -> tuple[list[Row], str]:
+def shown_rows(rows: Sequence[Row], state: Compared) -> tuple[list[Row], str]:
     """The rows that pass the filter, in the chosen order; and what is wrong with the filter, ""
     where nothing is. A filter that cannot be read leaves the table as the last good one did."""
     wrong = ""
     try:
-        found = matching(rows, held.query)
-        held.good = held.query
+        found = matching(rows, state.query)
+        state.good = state.query
     except InputError as error:
         wrong = str(error)
-        found = matching(rows, held.good)
-    return sort_rows(found, held.sorted_by, held.descending), wrong
+        found = matching(rows, state.good)
+    return sort_rows(found, state.sorted_by, state.descending), wrong
 
 
 def compared_ids(rows: Sequence[Row], chosen: Sequence[str], *, groups: bool) -> list[str]:

@@ -52,9 +52,9 @@ class Lines:
         return [number for number, ids in enumerate(self.ids) if there.issuperset(ids)]
 
 
-def lines_of(rows: Sequence[Row], held: Compared) -> Lines:
+def lines_of(rows: Sequence[Row], state: Compared) -> Lines:
     """The table of these rows, in their order."""
-    return _groups(rows, held.by) if held.by else _runs(rows, held.columns)
+    return _groups(rows, state.by) if state.by else _runs(rows, state.columns)
 
 
 def _runs(rows: Sequence[Row], names: Sequence[str]) -> Lines:
@@ -154,45 +154,45 @@ _FORMATS = {"percent": "%.1f", "seconds": "%.0f"}
 _STAR = "compare_star"
 
 
-def run_table(held: Compared, rows: Sequence[Row]) -> None:
+def run_table(state: Compared, rows: Sequence[Row]) -> None:
     """The table and what acts on its choice. By itself a filter redraws this part alone; another
     choice draws the whole page anew."""
     moving = any(row.state in ("queued", "running", "stopping") for row in rows)
-    drawn = (held.chosen, held.groups)
-    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(held, drawn, moving)
+    drawn = (state.chosen, state.groups)
+    st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(state, drawn, moving)
 
 
-def _draw(held: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) -> None:
-    if (held.chosen, held.groups) != drawn:
+def _draw(state: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) -> None:
+    if (state.chosen, state.groups) != drawn:
         st.rerun()
     rows = run_rows()
     if any(row.state in ("queued", "running", "stopping") for row in rows) != moving:
         st.rerun()
-    found, wrong = shown_rows(rows, held)
-    shown = {row.id for row in found}
-    controls(held, wrong, sum(row.labels.archived and row.id not in shown for row in rows))
-    table = lines_of(found, held)
-    if found:
-        _grid(held, table)
+    listed, wrong = shown_rows(rows, state)
+    shown = {row.id for row in listed}
+    controls(state, wrong, sum(row.labels.archived and row.id not in shown for row in rows))
+    table = lines_of(listed, state)
+    if listed:
+        _grid(state, table)
     else:
         st.info("No run passes this filter: change it, or empty it to see all.")
-    _count(rows, found, table, held)
+    _count(rows, listed, table, state)
     said()
-    chooser(held, rows, found)
-    if not held.whole:
-        write_url(held)
+    chooser(state, rows, listed)
+    if not state.whole:
+        write_url(state)
 
 
-def _grid(held: Compared, table: Lines) -> None:
+def _grid(state: Compared, table: Lines) -> None:
     # A selection is of places, so another order is another table.
     order = hashlib.blake2b(repr(table.ids).encode(), digest_size=8).hexdigest()
     key = f"compare_table_{order}"
-    marked = table.marked(held.chosen)
+    marked = table.marked(state.chosen)
     if key in st.session_state and _rows(st.session_state[key]) != marked:
         st.session_state[key] = {"selection": {"rows": marked}}
 
     def picked() -> None:
-        held.pick(table.ids, marked, _rows(st.session_state[key]))
+        state.pick(table.ids, marked, _rows(st.session_state[key]))
 
     st.dataframe(
         table.cells,
@@ -200,10 +200,10 @@ def _grid(held: Compared, table: Lines) -> None:
         hide_index=True,
         on_select=picked,
         selection_mode="multi-row",
-        column_config=_config(held, table),
+        column_config=_config(state, table),
         placeholder="",
         selection_default={"selection": {"rows": marked}} if key not in st.session_state else None,
-        alt="Groups of runs" if held.by else "Runs",
+        alt="Groups of runs" if state.by else "Runs",
     )
 
 
@@ -212,9 +212,9 @@ def _rows(state: Mapping[str, Any]) -> list[int]:
     return sorted(state["selection"].get("rows", ()))
 
 
-def _config(held: Compared, table: Lines) -> dict[str, Any]:
+def _config(state: Compared, table: Lines) -> dict[str, Any]:
     config = st.column_config
-    if held.by:
+    if state.by:
         digits = {head: config.NumberColumn(format="%.1f") for head in (EVALUATED, VALIDATION)}
         return digits | {
             GROUP: config.TextColumn(width="medium"),
@@ -237,7 +237,7 @@ def _config(held: Compared, table: Lines) -> dict[str, Any]:
         help="A click adds a star or takes it away.",
     )
     return {STAR_HEAD: star} | {
-        head: _column(column) for head, column in heads_of(held.columns).items()
+        head: _column(column) for head, column in heads_of(state.columns).items()
     }
 
 
@@ -281,13 +281,15 @@ def _star(table: Lines) -> None:
         act(lambda: change_labels(table.ids[place][0], star=not on))
 
 
-def _count(rows: Sequence[Row], found: Sequence[Row], table: Lines, held: Compared) -> None:
+def _count(rows: Sequence[Row], listed: Sequence[Row], table: Lines, state: Compared) -> None:
     parts = [
-        f"{len(found):,} of {len(rows):,} runs" if len(found) < len(rows) else f"{len(rows):,} runs"
+        f"{len(listed):,} of {len(rows):,} runs"
+        if len(listed) < len(rows)
+        else f"{len(rows):,} runs"
     ]
-    if held.by:
+    if state.by:
         parts.append(f"{len(table.ids):,} groups")
-    broken = [row for row in found if row.error and not row.settings]
+    broken = [row for row in listed if row.error and not row.settings]
     if broken:
         parts.append(f"{len(broken)} cannot be read ({broken[0].error})")
     st.caption(plain(" · ".join(parts)))

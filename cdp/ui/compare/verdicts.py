@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import streamlit as st
 
-from cdp.ui.compare.result import Shown, bullets, chart_of, numbers_of
+from cdp.ui.compare.result import Result, bullets, chart_of, numbers_of
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.markup import Html, joined, line, mark, tag
 from cdp.ui.kit.words import plain
@@ -20,18 +20,18 @@ MOST_DRAWN = 15
 TITLES: dict[Metric, str] = {"robust": "Robust accuracy", "clean": "Clean accuracy"}
 
 
-def arms_line(shown: Shown) -> None:
+def arms_line(result: Result) -> None:
     """Every arm with its mark, the number of its runs, and how the numbers were measured."""
     from cdp.figures.comparison import labels_of
 
-    arms = shown.comparison.arms
+    arms = result.comparison.arms
     st.html(
         tag(
             "div",
             *(
                 tag(
                     "span",
-                    mark(shown.signs[arm.name]),
+                    mark(result.signs[arm.name]),
                     tag("b", arm.name),
                     " ",
                     tag("span", _runs(arm), cls="cdp-quiet"),
@@ -49,13 +49,13 @@ def _runs(arm: Arm) -> str:
     return "1 run" if len(arm.seeds) == 1 else f"{len(arm.seeds)} seeds"
 
 
-def notes(shown: Shown) -> None:
+def notes(result: Result) -> None:
     """What has to be known, and the way to numbers that can be cited where these are estimates."""
-    if shown.comparison.notes:
-        st.info(bullets(shown.comparison.notes))
-    if not shown.estimated:
+    if result.comparison.notes:
+        st.info(bullets(result.comparison.notes))
+    if not result.estimated:
         return
-    lacking = [row for row in shown.rows if row.evaluated is None]
+    lacking = [row for row in result.rows if row.evaluated is None]
     with st.container(horizontal=True, gap="medium", key="compare_evaluate"):
         for row in lacking[:4]:
             link("evaluate", f"Evaluate {plain(row.name)}", model=f"run:{row.id}")
@@ -63,18 +63,18 @@ def notes(shown: Shown) -> None:
             st.caption(f"and {len(lacking) - 4} more without an evaluation", width="content")
 
 
-def verdicts(shown: Shown) -> None:
+def verdicts(result: Result) -> None:
     """Robust accuracy first; clean below, smaller."""
-    differences = shown.comparison.differences
+    differences = result.comparison.differences
     if not differences:
         return
     st.subheader("Is one better?", anchor=False)
     for metric in TITLES:
-        _verdicts([one for one in differences if one.metric == metric], metric)
-    if len(shown.comparison.arms) > 2:
-        _forest(shown, [one for one in differences if one.difference is not None])
+        _verdicts([pair for pair in differences if pair.metric == metric], metric)
+    if len(result.comparison.arms) > 2:
+        _forest(result, [pair for pair in differences if pair.difference is not None])
     numbers_of(
-        shown,
+        result,
         "differences",
         "the differences",
         lambda: _rows(differences),
@@ -82,22 +82,22 @@ def verdicts(shown: Shown) -> None:
     )
 
 
-def _rows(found: Sequence[Difference]) -> list[dict[str, Any]]:
+def _rows(differences: Sequence[Difference]) -> list[dict[str, Any]]:
     from cdp.figures.comparison import difference_rows
 
-    return difference_rows(found)
+    return difference_rows(differences)
 
 
-def _forest(shown: Shown, known: Sequence[Difference]) -> None:
+def _forest(result: Result, known: Sequence[Difference]) -> None:
     """Every difference with its interval; a click away where they are many."""
-    pairs = len({(one.first, one.second) for one in known})
+    pairs = len({(pair.first, pair.second) for pair in known})
     if not pairs:
         return
     place = st.container()
     if pairs > MOST_DRAWN:
         place = st.expander(
             f"Chart of all {pairs} differences",
-            key=f"compare_forest_{shown.key}",
+            key=f"compare_forest_{result.key}",
             on_change="rerun",
         )
         if not cast(bool, place.open):
@@ -106,56 +106,59 @@ def _forest(shown: Shown, known: Sequence[Difference]) -> None:
 
     with place:
         alt = "Differences between arms with their intervals. " + " ".join(
-            one.verdict for one in known[:MOST_SAID]
+            pair.verdict for pair in known[:MOST_SAID]
         )
-        chart_of(shown, "differences", lambda: difference_forest(known, shown.signs), alt=alt)
+        chart_of(result, "differences", lambda: difference_forest(known, result.signs), alt=alt)
 
 
-def _verdicts(found: Sequence[Difference], metric: Metric) -> None:
+def _verdicts(differences: Sequence[Difference], metric: Metric) -> None:
     """Those that hold come first, and those that cannot be compared last, where not all are in
     sight."""
     from cdp.figures.comparison import settled
 
-    if not found:
+    if not differences:
         return
-    known, several = [one for one in found if one.difference is not None], len(found) > 1
-    ordered = list(found)
-    if len(found) > MOST_SAID:
-        ordered.sort(key=lambda one: (not settled(one), one.difference is None))
+    known, several = (
+        [pair for pair in differences if pair.difference is not None],
+        len(differences) > 1,
+    )
+    ordered = list(differences)
+    if len(differences) > MOST_SAID:
+        ordered.sort(key=lambda pair: (not settled(pair), pair.difference is None))
     # One example says why; a dozen say no more.
-    sight = min(MOST_SAID, max(1, len(known))) if len(found) > MOST_SAID else len(found)
+    sight = min(MOST_SAID, max(1, len(known))) if len(differences) > MOST_SAID else len(differences)
     robust = metric == "robust"
     cls = f"{'cdp-lead ' * (robust and not several)}{'cdp-strong' * robust}"
-    head = line(_head(metric, found, sum(map(settled, found))), "cdp-quiet")
-    st.html(joined(head, *(_line(one, cls, corrected=several) for one in ordered[:sight])))
+    head = line(_head(metric, differences, sum(map(settled, differences))), "cdp-quiet")
+    st.html(joined(head, *(_line(pair, cls, corrected=several) for pair in ordered[:sight])))
     if rest := ordered[sight:]:
         with st.expander(f"{len(rest)} more verdicts on {TITLES[metric].lower()}"):
-            st.html(joined(*(_line(one, "", corrected=several) for one in rest)))
+            st.html(joined(*(_line(pair, "", corrected=several) for pair in rest)))
 
 
-def _head(metric: Metric, found: Sequence[Difference], hold: int) -> str:
-    pairs, known = len(found), sum(one.difference is not None for one in found)
+def _head(metric: Metric, differences: Sequence[Difference], hold: int) -> str:
+    pairs, known = len(differences), sum(pair.difference is not None for pair in differences)
     if pairs == 1:
         return TITLES[metric]
     if not known:
         return f"{TITLES[metric]}: none of {pairs} pairs can be compared"
     without = f"; {pairs - known} pairs cannot be compared" if known < pairs else ""
-    unsaid = sum(bool(one.withheld) for one in found)
+    unsaid = sum(bool(pair.withheld) for pair in differences)
     silent = f"; no verdict on {unsaid} of them" if unsaid else ""
     return f"{TITLES[metric]}: {hold} of {known} differences hold{silent}{without}"
 
 
-def _line(one: Difference, cls: str, *, corrected: bool) -> Html:
-    basis = line(_basis(one, corrected=corrected), "cdp-small")
-    return tag("div", tag("span", one.verdict, cls=cls), basis, cls="cdp-verdict")
+def _line(pair: Difference, cls: str, *, corrected: bool) -> Html:
+    basis = line(_basis(pair, corrected=corrected), "cdp-small")
+    return tag("div", tag("span", pair.verdict, cls=cls), basis, cls="cdp-verdict")
 
 
-def _basis(one: Difference, *, corrected: bool) -> str:
+def _basis(pair: Difference, *, corrected: bool) -> str:
     """The pair, and what the verdict rests on."""
-    p = one.p if one.adjusted is None else one.adjusted
+    p = pair.p if pair.adjusted is None else pair.adjusted
     parts = [
-        f"{one.second} against {one.first}",
-        one.method,
-        "" if p is None or one.withheld else f"{'corrected ' * corrected}p = {p:.2g}",
+        f"{pair.second} against {pair.first}",
+        pair.method,
+        "" if p is None or pair.withheld else f"{'corrected ' * corrected}p = {p:.2g}",
     ]
     return " · ".join(part for part in parts if part)

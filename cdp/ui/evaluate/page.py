@@ -40,26 +40,26 @@ def evaluate_page() -> None:
     runs, choices = list_runs(), read_choices()
     trainings, evaluations = of_kind(runs, "train"), of_kind(runs, "evaluate")
     models = models_on_offer(trainings, choices)
-    held = FORM.open()
-    settle(held, models, evaluations)
-    warned(held.notes)
-    subject = subject_of(held, choices)
+    settings = FORM.open()
+    settle(settings, models, evaluations)
+    warned(settings.notes)
+    subject = subject_of(settings, choices)
     left, right = st.columns([4, 11], gap="large")
     with left:
-        draw_form(held, models, subject, choices)
+        draw_form(settings, models, subject, choices)
     with right:
         with st.container():
-            _action(held, subject, evaluations)
+            _action(settings, subject, evaluations)
         with st.container():
-            _results(held, evaluations, trained=bool(trainings))
-    FORM.close(held)
+            _results(settings, evaluations, trained=bool(trainings))
+    FORM.close(settings)
 
 
-def _action(held: Evaluated, subject: Subject, evaluations: Sequence[Run]) -> None:
+def _action(settings: Evaluated, subject: Subject, evaluations: Sequence[Run]) -> None:
     """Evaluate, with what would be done; where the settings do not fit together, why."""
     facts, config, epsilon, wrong = subject.facts, None, 0.0, subject.misused
     try:
-        config = held.config()
+        config = settings.config()
         if facts is not None and not wrong:
             epsilon = facts.budget(config, subject.info)
     except InputError as error:
@@ -72,7 +72,7 @@ def _action(held: Evaluated, subject: Subject, evaluations: Sequence[Run]) -> No
             key="evaluate_start",
             disabled=not ready,
             on_click=_start,
-            args=(held, facts),
+            args=(settings, facts),
         )
         if config is not None and facts is not None and not wrong:
             st.caption(plain(_cost(config, facts, subject.info, epsilon)))
@@ -89,15 +89,15 @@ def _action(held: Evaluated, subject: Subject, evaluations: Sequence[Run]) -> No
         )
 
 
-def _start(held: Evaluated, facts: Facts) -> None:
+def _start(settings: Evaluated, facts: Facts) -> None:
     """Launch an evaluation of these settings and show it; what went wrong is said on the next
     draw."""
     task = TASKS["evaluate"]
 
     def launched() -> None:
-        config = held.config()
+        config = settings.config()
         name = automatic_name(config, name_like(facts.name) or "model")
-        held.report = launch.launch(task, config, launch.free_name(task, name))
+        settings.report = launch.launch(task, config, launch.free_name(task, name))
 
     act(launched, failed="Not started: ")
 
@@ -120,17 +120,17 @@ def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilo
     )
 
 
-def _results(held: Evaluated, evaluations: Sequence[Run], *, trained: bool) -> None:
+def _results(settings: Evaluated, evaluations: Sequence[Run], *, trained: bool) -> None:
     """The evaluations and the one that is shown, or what will stand here."""
     if not evaluations:
         said()
         _empty(trained=trained)
         return
     with st.container(key="live"):
-        list_of_evaluations(held, evaluations)
-        shown = shown_run(held, evaluations)
+        list_of_evaluations(settings, evaluations)
+        shown = shown_run(settings, evaluations)
         if shown is not None:
-            detail(held, shown)
+            detail(settings, shown)
 
 
 def _empty(*, trained: bool) -> None:

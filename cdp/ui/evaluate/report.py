@@ -20,11 +20,10 @@ from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
 from cdp.ui.evaluate.form import VIEWS, Evaluated, command
-from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line
+from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line, weights_title
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.runlist import error_sentence, use_settings
 from cdp.ui.kit.tables import Rows
-from cdp.ui.kit.wording import ESTIMATE, weights_title
 from cdp.ui.kit.words import plain
 from cdp.values.evaluation import (
     OUTCOMES,
@@ -60,6 +59,7 @@ def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
     return found
 
 
+ESTIMATE = "Stronger attacks leave fewer images standing."
 File = tuple[str, str, Callable[[], str]]
 """Label, help, and the text, made when it is asked for."""
 
@@ -79,7 +79,7 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def show_report(held: Evaluated, run: Run, report: EvalReport) -> None:
+def show_report(settings: Evaluated, run: Run, report: EvalReport) -> None:
     """Everything of a finished evaluation."""
     try:
         outcomes, wrong = outcomes_of(run.folder, report), ""
@@ -99,14 +99,14 @@ def show_report(held: Evaluated, run: Run, report: EvalReport) -> None:
     views(
         "Part of the report",
         VIEWS,
-        held.view,
-        lambda view: setattr(held, "view", view),
-        key=f"evaluate_view_{run.id}_{held.turn}",
+        settings.view,
+        lambda view: setattr(settings, "view", view),
+        key=f"evaluate_view_{run.id}_{settings.turn}",
     )
-    if held.view == "how":
-        _how(held, run, report)
+    if settings.view == "how":
+        _how(settings, run, report)
     else:
-        _PARTS[held.view](report, run.id)
+        _PARTS[settings.view](report, run.id)
     _exports(run, report, outcomes, wrong)
     load_plotly()
 
@@ -167,7 +167,7 @@ def _links(report: EvalReport) -> None:
                 )
 
 
-def _how(held: Evaluated, run: Run, report: EvalReport) -> None:
+def _how(settings: Evaluated, run: Run, report: EvalReport) -> None:
     """Model, images, attack, settings, versions and hashes: all that is needed to measure it
     again."""
     rows = measured_rows(report)
@@ -175,7 +175,7 @@ def _how(held: Evaluated, run: Run, report: EvalReport) -> None:
     config = run.config
     with st.container(horizontal=True):
         if isinstance(config, EvaluateConfig):
-            use_settings(run.id, lambda: held.use(config))
+            use_settings(run.id, lambda: settings.use(config))
         csv_of(rows, "measured.csv", key=f"evaluate_measured_csv_{run.id}")
     if isinstance(config, EvaluateConfig):
         st.code(command(config), language="bash", wrap_lines=True)

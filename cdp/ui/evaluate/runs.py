@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
 
-from cdp.config.evaluate import EvaluateConfig
+from cdp.config.evaluate import RUN, EvaluateConfig
+from cdp.config.titles import TITLES
 from cdp.errors import CdpError
 from cdp.results.history import history_of
 from cdp.statistics.shares import share_interval
@@ -27,9 +29,8 @@ from cdp.ui.kit.runlist import (
     state_line,
     use_settings,
 )
-from cdp.ui.kit.wording import facts
 from cdp.ui.kit.words import plain
-from cdp.values.text import counted, share_text, share_with_bounds
+from cdp.values.text import counted, exact_text, share_text, share_with_bounds
 from cdp.work.records import Run, get_run
 
 WEIGHTS = ("best", "last")
@@ -56,11 +57,28 @@ class Bound:
     so_far: bool = False
 
 
-def list_of_evaluations(held: Evaluated, runs: Sequence[Run]) -> None:
+def facts(config: Any) -> str:
+    """The settings in short: attack, images, budget, weights."""
+    if not isinstance(config, EvaluateConfig):
+        return "settings cannot be read"
+    images = "all images" if config.images is None else f"at most {config.images:,} images"
+    norm = "" if config.norm == "trained" else TITLES[config.norm]
+    budget = "" if config.epsilon is None else f"budget {exact_text(config.epsilon)}"
+    threat = " ".join(part for part in (norm, budget) if part) or "budget as trained"
+    which = f"{config.weights} weights" if config.model.startswith(RUN) else ""
+    data = PurePath(config.part or config.dataset).name
+    return " · ".join(
+        part
+        for part in (TITLES[config.attack], images, threat, which, data, f"seed {config.seed}")
+        if part
+    )
+
+
+def list_of_evaluations(settings: Evaluated, runs: Sequence[Run]) -> None:
     """Nothing where there is none."""
 
     def shown(found: Sequence[Run]) -> str:
-        run = shown_run(held, found)
+        run = shown_run(settings, found)
         return run.id if run else ""
 
     def draw(run: Run, shown: str) -> None:
@@ -72,7 +90,7 @@ def list_of_evaluations(held: Evaluated, runs: Sequence[Run]) -> None:
             st.button(
                 "Show",
                 key=f"show-{run.id}",
-                on_click=lambda: setattr(held, "report", run.id),
+                on_click=lambda: setattr(settings, "report", run.id),
                 help=f"What came out of {plain(run.name)}, below the list.",
             )
 
@@ -137,32 +155,32 @@ def row_html(run: Run, stages: Sequence[Bound], *, shown: bool) -> Html:
     return row(head, *lines, small=facts(run.config), error=run.error)
 
 
-def detail(held: Evaluated, run: Run) -> None:
+def detail(settings: Evaluated, run: Run) -> None:
     """Everything of one evaluation: its report, how far it is, or why it has none; polls while it
     moves."""
     st.html(heading(run.name))
     with st.container(key="evaluate_detail"):
         if run.state == "finished":
-            _finished(held, run)
+            _finished(settings, run)
         elif run.over:
-            _ended(held, run)
+            _ended(settings, run)
         else:
             st.fragment(_moving, run_every=POLL_SECONDS)(run.id)
 
 
-def _finished(held: Evaluated, run: Run) -> None:
+def _finished(settings: Evaluated, run: Run) -> None:
     try:
         report = report_of(run.folder)
     except CdpError as error:
         st.error(plain(f"{error}."))
-        _again(held, run)
+        _again(settings, run)
         return
     from cdp.ui.evaluate.report import show_report
 
-    show_report(held, run, report)
+    show_report(settings, run, report)
 
 
-def _ended(held: Evaluated, run: Run) -> None:
+def _ended(settings: Evaluated, run: Run) -> None:
     """Why there is no report, and the way on."""
     if run.error:
         say = st.error if run.state == "failed" else st.warning
@@ -170,7 +188,7 @@ def _ended(held: Evaluated, run: Run) -> None:
     if run.config is not None:
         st.info(REMEDY[run.state])
     _stages(run)
-    _again(held, run)
+    _again(settings, run)
     log_fold(run)
 
 
@@ -190,10 +208,10 @@ def _stages(run: Run) -> None:
         st.html(stages_html(stages, None if run.over else run.notice))
 
 
-def _again(held: Evaluated, run: Run) -> None:
+def _again(settings: Evaluated, run: Run) -> None:
     config = run.config
     if isinstance(config, EvaluateConfig):
-        use_settings(run.id, lambda: held.use(config))
+        use_settings(run.id, lambda: settings.use(config))
 
 
 def stages_html(stages: Sequence[Bound], notice: str | None) -> Html:

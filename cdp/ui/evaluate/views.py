@@ -9,7 +9,6 @@ import streamlit as st
 
 from cdp.reports.sentences import headline, images_text, masking_sentence, unseen_gap
 from cdp.ui.components.chart import chart
-from cdp.ui.kit.wording import weights_title
 from cdp.ui.kit.words import plain
 from cdp.values.evaluation import Check, EvalReport, Masking, WeightsReport
 from cdp.values.text import share_with_bounds, threat_text
@@ -37,6 +36,13 @@ def chart_with_numbers(
     if figure is not None:
         chart(figure, key=f"evaluate_{name}_{key}", alt=alt)
     numbers(title, lambda: rows, f"{name}.csv", key=f"evaluate_{name}_numbers_{key}")
+
+
+def weights_title(weights: WeightsReport) -> str:
+    """ "best (epoch 12)"; "these weights" where the model has one set only."""
+    if weights.which == "given":
+        return "these weights"
+    return f"{weights.which} (epoch {weights.epoch})" if weights.epoch else weights.which
 
 
 def attacks(report: EvalReport, key: str) -> None:

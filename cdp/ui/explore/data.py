@@ -70,8 +70,8 @@ def point_scores(config: ExploreConfig, pending: Waiting) -> atlas.PointScores |
     plain = pca_of(config)
 
     def look() -> atlas.PointScores | None:
-        shown = atlas.map_of(plain).known()
-        return None if shown is None else atlas.map_scores(plain, shown).known()
+        points = atlas.map_of(plain).known()
+        return None if points is None else atlas.map_scores(plain, points).known()
 
     scores = _remembered("scores", plain, look)
     if scores is None:
@@ -143,12 +143,12 @@ def closeup(config: ExploreConfig, point: int, pending: Waiting) -> Closeup | No
     return None if answer is None else Closeup.from_json(answer)
 
 
-def thumbs(config: ExploreConfig, shown: Embedding) -> Thumbs | None:
+def thumbs(config: ExploreConfig, points: Embedding) -> Thumbs | None:
     """The images of all points for the card under the pointer, None where they are too many to
     send."""
 
     def read() -> Thumbs | None:
-        images = showable(atlas.point_images(shown, range(len(shown))))
+        images = showable(atlas.point_images(points, range(len(points))))
         return Thumbs.of(images, key=map_key(config))
 
     return _remembered("thumbs", config, read, missing=True)

@@ -59,22 +59,22 @@ FORM: Form[Explored] = Form(
 def explored(choices: Choices) -> Explored:
     """This session's settings; where the address changed under the page, what it says, drawn at
     once."""
-    held = FORM.open()
-    if held.fresh:
-        settle(held, choices)
-        if "sets" in held.address.params:
-            held.show()
-    return held
+    settings = FORM.open()
+    if settings.fresh:
+        settle(settings, choices)
+        if "sets" in settings.address.params:
+            settings.show()
+    return settings
 
 
-def settle(held: Explored, choices: Choices) -> None:
+def settle(settings: Explored, choices: Choices) -> None:
     """Put right what a link says of sets, data sets and encoders that are not here; each is
     noted."""
-    flat = held.flat
+    flat = settings.flat
     named = [choices.aliases.get(name, name) for name in flat["sets"]]
     gone = [name for name in named if name not in choices.explorable]
     if gone:
-        held.notes.append(
+        settings.notes.append(
             f"sets: {', '.join(map(quoted, gone))} not here: saved sets and real splits are in the"
             " list."
         )
@@ -82,80 +82,80 @@ def settle(held: Explored, choices: Choices) -> None:
     flat["sets"] = here or list(choices.first_explored)
     if flat["dataset"] and flat["dataset"] not in choices.explorable.values():
         gone_data = f"dataset: {quoted(flat['dataset'])} is not here"
-        held.notes.append(f"{gone_data}, so the one on the set's card is used.")
+        settings.notes.append(f"{gone_data}, so the one on the set's card is used.")
         flat["dataset"] = ""
     encoders = choices.eyes(flat["sets"], flat["dataset"])
     if flat["encoder"] not in encoders:
-        if flat["encoder"] != held.plain["encoder"]:
+        if flat["encoder"] != settings.plain["encoder"]:
             gone_encoder = f"encoder: {quoted(flat['encoder'])} is not here"
-            held.notes.append(f"{gone_encoder}, so {encoders[0]} is used.")
+            settings.notes.append(f"{gone_encoder}, so {encoders[0]} is used.")
         flat["encoder"] = encoders[0]
-    held.start = dict(flat)
+    settings.start = dict(flat)
 
 
-def close(held: Explored) -> None:
+def close(settings: Explored) -> None:
     """Bring the address in line with what is drawn."""
-    if held.drawn is not None:
-        drawn = Explored(FORM, flat_of(held.drawn), view=held.view)
-        held.address.write(to_link(drawn, always=("sets",)))
+    if settings.drawn is not None:
+        drawn = Explored(FORM, flat_of(settings.drawn), view=settings.view)
+        settings.address.write(to_link(drawn, always=("sets",)))
 
 
-def draw_form(held: Explored, choices: Choices) -> None:
+def draw_form(settings: Explored, choices: Choices) -> None:
     """Controls, and the one button that draws what they say."""
     own = {
-        "sets": partial(_sets, held, choices),
-        "encoder": partial(_encoder, held, choices),
-        "dataset": partial(_dataset, held, choices),
+        "sets": partial(_sets, settings, choices),
+        "encoder": partial(_encoder, settings, choices),
+        "dataset": partial(_dataset, settings, choices),
     }
-    FORM.draw(held, own)
-    _button(held)
+    FORM.draw(settings, own)
+    _button(settings)
 
 
-def _sets(held: Explored, choices: Choices) -> None:
+def _sets(settings: Explored, choices: Choices) -> None:
     def title(name: str) -> str:
         saved = choices.sets.get(name)
         return f"{name} ({saved.count:,})" if saved else f"{name} (real)"
 
     hint = "one to four sets"
-    several(FORM.fields["sets"], held, list(choices.explorable), title=title, placeholder=hint)
+    several(FORM.fields["sets"], settings, list(choices.explorable), title=title, placeholder=hint)
 
 
-def _encoder(held: Explored, choices: Choices) -> None:
-    encoders = choices.eyes(held.flat["sets"], held.flat["dataset"])
-    if held.flat["encoder"] not in encoders:
-        held.flat["encoder"] = encoders[0]
-    choice(FORM.fields["encoder"], held, encoders, titles=choices.titles)
-    if held.flat["encoder"] not in ("judge", PIXELS):
+def _encoder(settings: Explored, choices: Choices) -> None:
+    encoders = choices.eyes(settings.flat["sets"], settings.flat["dataset"])
+    if settings.flat["encoder"] not in encoders:
+        settings.flat["encoder"] = encoders[0]
+    choice(FORM.fields["encoder"], settings, encoders, titles=choices.titles)
+    if settings.flat["encoder"] not in ("judge", PIXELS):
         st.caption(
             "An encoder that may have guided these images flatters them; the judge never guides."
         )
 
 
-def _dataset(held: Explored, choices: Choices) -> None:
+def _dataset(settings: Explored, choices: Choices) -> None:
     known = dict.fromkeys(name for name in choices.explorable.values() if name)
-    datasets = list(dict.fromkeys(["", *known, held.flat["dataset"]]))
-    choice(FORM.fields["dataset"], held, datasets, titles={"": "as on the set's card"})
+    datasets = list(dict.fromkeys(["", *known, settings.flat["dataset"]]))
+    choice(FORM.fields["dataset"], settings, datasets, titles={"": "as on the set's card"})
 
 
-def _button(held: Explored) -> None:
+def _button(settings: Explored) -> None:
     try:
-        config, wrong = held.config(), ""
+        config, wrong = settings.config(), ""
     except InputError as error:
         config, wrong = None, str(error)
-    drawn = config is not None and config == held.drawn
+    drawn = config is not None and config == settings.drawn
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
         st.button(
             "Show",
             type="primary",
             key="explore_show",
             disabled=config is None or drawn,
-            on_click=held.show,
+            on_click=settings.show,
         )
         if drawn:
             st.caption("Shown")
-        elif held.drawn is not None and config is not None:
+        elif settings.drawn is not None and config is not None:
             st.caption("The settings have changed since.")
-    if not held.flat["sets"]:
+    if not settings.flat["sets"]:
         st.error("Choose at least one set.")
     elif wrong:
         st.error(f"These settings do not fit together: {wrong}.")

@@ -292,18 +292,18 @@ def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool
     tell(_KEPT, gallery=True)
 
 
-def take(shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
+def take(points: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
     """Keep points of the map as a new set, with tags, or as an .npz. A set has one parent, so of
     several sets one is chosen."""
-    present = [int(number) for number in np.unique(shown.which[chosen])]
+    present = [int(number) for number in np.unique(points.which[chosen])]
     with st.container(border=True, key="take", gap="xsmall"):
         number = present[0]
         if len(present) > 1:
-            title = shown.names.__getitem__
+            title = points.names.__getitem__
             label = "Keep the images of"
             number = int(st.selectbox(label, present, format_func=title, key="take_set"))
-        rows = np.sort(shown.row[chosen[shown.which[chosen] == number]])
-        name = shown.names[number]
+        rows = np.sort(points.row[chosen[points.which[chosen] == number]])
+        name = points.names[number]
         stem = f"{name.rstrip('/').rpartition('/')[2].replace(':', '-')}-{len(rows)}"
         left, right = st.columns(2)
         key = f"take_name_{name}_{len(rows)}"

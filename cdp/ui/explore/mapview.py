@@ -19,7 +19,7 @@ from cdp.tasks import atlas
 from cdp.tasks.atlas import TRAINING, Closeup, PointScores
 from cdp.tasks.sources import dataset_of, open_source, real_images
 from cdp.ui.components.chart import load_plotly
-from cdp.ui.components.map import Card, MapEvent, Thumbs, embedding_map, load_thumbs
+from cdp.ui.components.map import Card, MapEvent, embedding_map, load_thumbs
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.data import closeup, embedding, map_key, point_scores, quality, thumbs
 from cdp.ui.explore.keep import take
@@ -39,27 +39,25 @@ PAGE, COLUMNS = 60, 12
 def show(config: ExploreConfig) -> None:
     """Map, strip, selection and detail; while something is on its way, what is there already."""
     pending = Waiting()
-    shown, drawn = embedding(config, pending)
-    if shown is None or drawn is None:
+    points, drawn = embedding(config, pending)
+    if points is None or drawn is None:
         pending.show("map")
         st.skeleton(height=420)
         return
     scores = point_scores(config, pending)
     trust = quality(config, pending) if drawn == config else None
     pending.show("map")
-    _caption(shown, drawn, config)
-    colour, layout = _toolbar(shown, scores)
+    _caption(points, drawn, config)
+    colour, layout = _toolbar(points, scores)
     load_plotly()
-    pictures = thumbs(drawn, shown)
-    load_thumbs(pictures)
-    mask = filtered(shown, scores, map_key(drawn))
-    event = _chart(shown, drawn, scores, colour, layout, pictures, mask)
+    mask = filtered(points, scores, map_key(drawn))
+    event = draw_map(points, drawn, scores, colour, layout, mask)
     if trust is not None:
         (st.warning if poor(trust) else st.caption)(trust_sentence(drawn.method, trust))
     lasso = event.selected is not None
-    chosen = mask & np.isin(np.arange(len(shown)), event.selected or ()) if lasso else mask
-    _selected(shown, drawn, scores, np.flatnonzero(chosen), lasso=lasso, picked=event.picked)
-    _numbers(shown, scores)
+    chosen = mask & np.isin(np.arange(len(points)), event.selected or ()) if lasso else mask
+    _selected(points, drawn, scores, np.flatnonzero(chosen), lasso=lasso, picked=event.picked)
+    _numbers(points, scores)
 
 
 def _titled(scores: PointScores | None) -> dict[str, np.ndarray]:
@@ -67,13 +65,13 @@ def _titled(scores: PointScores | None) -> dict[str, np.ndarray]:
     return {scores.titles[key]: values for key, values in scores.values.items()} if scores else {}
 
 
-def _numbers(shown: Embedding, scores: PointScores | None) -> None:
+def _numbers(points: Embedding, scores: PointScores | None) -> None:
     """The numbers behind the map, made when they are asked for."""
     from cdp.figures.embedding import embedding_rows
 
     if place := fold("Numbers of the map", "map_numbers"):
         with place:
-            columns = embedding_rows(shown, _titled(scores))
+            columns = embedding_rows(points, _titled(scores))
             download("Download CSV", lambda: columns_csv(columns), "map.csv", key="map_csv")
             table(columns)
 
@@ -87,11 +85,11 @@ def columns_csv(columns: Mapping[str, Sequence[Any]]) -> str:
     return out.getvalue()
 
 
-def _caption(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None:
+def _caption(points: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None:
     """What is on the map, in one line; a sample is called one."""
     parts = []
-    for number, (name, total) in enumerate(zip(shown.names, shown.totals, strict=True)):
-        labels = shown.label[shown.which == number]
+    for number, (name, total) in enumerate(zip(points.names, points.totals, strict=True)):
+        labels = points.label[points.which == number]
         here = len(labels)
         some = (
             f"{here:,} of {total:,} class-balanced images"
@@ -104,12 +102,12 @@ def _caption(shown: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> N
     st.caption(" · ".join(parts) + "." + (later if drawn.method != wanted.method else ""))
 
 
-def _toolbar(shown: Embedding, scores: PointScores | None) -> tuple[str, str]:
+def _toolbar(points: Embedding, scores: PointScores | None) -> tuple[str, str]:
     """What colours mean, and whether sets lie over each other."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         offered = [
             CLASS,
-            *([SET] if len(shown.names) > 1 else []),
+            *([SET] if len(points.names) > 1 else []),
             *(scores.values if scores else ()),
         ]
         titles = scores.titles if scores else {}
@@ -120,7 +118,7 @@ def _toolbar(shown: Embedding, scores: PointScores | None) -> tuple[str, str]:
             key="explore_colour",
             width=260,
         )
-        if len(shown.names) > 1 and shown.coordinates.shape[1] == 2:
+        if len(points.names) > 1 and points.coordinates.shape[1] == 2:
             layout = st.segmented_control(
                 "Sets", [APART, OVERLAID], default=APART, required=True, key="explore_layout"
             )
@@ -133,57 +131,67 @@ def _toolbar(shown: Embedding, scores: PointScores | None) -> tuple[str, str]:
     return str(colour), str(layout)
 
 
-def _chart(
-    shown: Embedding,
+def draw_map(
+    points: Embedding,
     drawn: ExploreConfig,
-    scores: PointScores | None,
-    colour: str,
-    layout: str,
-    pictures: Thumbs | None,
-    mask: np.ndarray,
+    scores: PointScores | None = None,
+    colour: str = CLASS,
+    layout: str = APART,
+    mask: np.ndarray | None = None,
+    *,
+    height: int = 0,
+    prefix: str = "map",
 ) -> MapEvent:
-    """The map itself. mask: (n,) bool, points that the filters leave; the others are drawn
-    faintly."""
+    """The map itself. mask: (n,) bool, points that the filters leave; the others are drawn faintly;
+    height: in px, 0 for the usual one; prefix: of its key."""
     from cdp.figures.embedding import embedding_scatter
 
-    key, method = map_key(drawn), drawn.method.upper()
+    pictures = thumbs(drawn, points)
+    load_thumbs(pictures)
+    key, method, names = map_key(drawn), drawn.method.upper(), ", ".join(points.names)
+    # Three panels in a row are narrow, and both axes have one scale.
+    usual = THREE_PX if layout == APART and len(points.names) == 3 else ONE_PX
     figure = embedding_scatter(
-        shown,
+        points,
         color_by="class" if colour == CLASS else "set" if colour == SET else "score",
         score=scores.values[colour] if scores and colour in scores.values else None,
         score_title=scores.titles.get(colour, "") if scores else "",
-        layout="side by side" if layout == APART else "overlaid",
-        mask=None if mask.all() else mask,
+        layout="side by side" if layout == APART and len(points.names) > 1 else "overlaid",
+        mask=None if mask is None or mask.all() else mask,
         axis=method,
-        # Three panels in a row are narrow, and both axes have one scale.
-        height=THREE_PX if layout == APART and len(shown.names) == 3 else ONE_PX,
+        height=height or usual,
         key=key,
     )
-    names, card = ", ".join(shown.names), Card.of(shown, _titled(scores))
-    alt = f"{method} map of {len(shown):,} images of {names}, coloured by {colour.lower()}"
     return embedding_map(
-        figure, key=f"map_{key}", alt=alt, thumbs=pictures, points=len(shown), card=card
+        figure,
+        key=f"{prefix}_{key}",
+        alt=f"{method} map of {len(points):,} images of {names}, coloured by {colour.lower()}",
+        thumbs=pictures,
+        points=len(points),
+        card=Card.of(points, _titled(scores)),
     )
 
 
-def filtered(shown: Embedding, scores: PointScores | None, key: str) -> np.ndarray:
+def filtered(points: Embedding, scores: PointScores | None, key: str) -> np.ndarray:
     """The filters, and which points they leave, (n,) bool. What they choose is what a box on the
     map would: they add up with the lasso."""
-    mask = np.ones(len(shown), bool)
+    mask = np.ones(len(points), bool)
     with st.expander("Filter by set, class, score or place", key=f"filters_{key}"):
         left, right = st.columns(2, gap="medium")
         with left:
-            if len(shown.names) > 1:
-                sets = range(len(shown.names))
-                mask &= _among(shown.which, "Sets", sets, shown.names.__getitem__, f"f_sets_{key}")
-            classes = np.unique(shown.label).tolist()
-            mask &= _among(shown.label, "Classes", classes, shown.class_name, f"f_classes_{key}")
+            if len(points.names) > 1:
+                sets = range(len(points.names))
+                mask &= _among(
+                    points.which, "Sets", sets, points.names.__getitem__, f"f_sets_{key}"
+                )
+            classes = np.unique(points.label).tolist()
+            mask &= _among(points.label, "Classes", classes, points.class_name, f"f_classes_{key}")
             mask &= _by_score(scores, key)
         with right:
-            for axis, name in enumerate(("x", "y", "z")[: shown.coordinates.shape[1]]):
-                values = shown.coordinates[:, axis].astype(np.float64)
+            for axis, name in enumerate(("x", "y", "z")[: points.coordinates.shape[1]]):
+                values = points.coordinates[:, axis].astype(np.float64)
                 mask &= _between(values, f"From {name} to {name}", f"f_{name}_{key}")
-        st.caption(f"{int(mask.sum()):,} of {len(shown):,} points are left.")
+        st.caption(f"{int(mask.sum()):,} of {len(points):,} points are left.")
     return mask
 
 
@@ -232,7 +240,7 @@ def _between(values: np.ndarray, label: str, key: str) -> np.ndarray:
 
 
 def _selected(
-    shown: Embedding,
+    points: Embedding,
     drawn: ExploreConfig,
     scores: PointScores | None,
     chosen: np.ndarray,
@@ -242,7 +250,7 @@ def _selected(
 ) -> None:
     """The grid of exactly the chosen points, and the detail of one. chosen: point numbers; lasso:
     whether some were drawn around."""
-    if not lasso and len(chosen) == len(shown):
+    if not lasso and len(chosen) == len(points):
         st.caption(
             "Draw a lasso or a box around points, or filter them, to see their images; click a"
             " point for its detail."
@@ -252,45 +260,45 @@ def _selected(
             "No point is selected: widen the filters, or double-click the map to clear the lasso."
         )
     else:
-        picked = _grid(shown, drawn, chosen, picked)
+        picked = _grid(points, drawn, chosen, picked)
     if picked is not None:
-        _closeup(shown, drawn, scores, picked)
+        _closeup(points, drawn, scores, picked)
 
 
 def _grid(
-    shown: Embedding, drawn: ExploreConfig, chosen: np.ndarray, picked: int | None
+    points: Embedding, drawn: ExploreConfig, chosen: np.ndarray, picked: int | None
 ) -> int | None:
     """Images of the selection, page by page; returns the point whose detail is wanted."""
     st.subheader(f"{len(chosen):,} selected", anchor=False)
-    which = shown.which[chosen]
-    counts = [f"{shown.names[w]}: {int((which == w).sum()):,}" for w in np.unique(which)]
+    which = points.which[chosen]
+    counts = [f"{points.names[w]}: {int((which == w).sum()):,}" for w in np.unique(which)]
     st.caption(" · ".join(counts))
     pages = ceil(len(chosen) / PAGE)
     page = st.pagination(pages, key=f"selected_page_{len(chosen)}") - 1 if pages > 1 else 0
     here = chosen[page * PAGE : (page + 1) * PAGE]
     labels = [
-        f"{shown.names[shown.which[i]]} row {shown.row[i]}, {shown.class_name(int(shown.label[i]))}"
+        f"{points.names[points.which[i]]} row {points.row[i]}, {points.class_name(int(points.label[i]))}"
         for i in here
     ]
-    images = sprite(showable(atlas.point_images(shown, here)), COLUMNS)
+    images = sprite(showable(atlas.point_images(points, here)), COLUMNS)
     key = f"selected_{hash((tuple(here.tolist()), drawn.model_dump_json()))}"
     grid = Grid("selected", images, NEUTRAL.color)
     cell = pairs([grid], labels, columns=COLUMNS, key=key)
-    take(shown, drawn, chosen)
+    take(points, drawn, chosen)
     return picked if cell is None else int(here[cell])
 
 
 def _closeup(
-    shown: Embedding, drawn: ExploreConfig, scores: PointScores | None, point: int
+    points: Embedding, drawn: ExploreConfig, scores: PointScores | None, point: int
 ) -> None:
     """One point: the image, where an attack would push it, its neighbours in the set and among real
     training images."""
     pending = Waiting()
     detail = closeup(drawn, point, pending)
-    number, row = int(shown.which[point]), int(shown.row[point])
+    number, row = int(points.which[point]), int(points.row[point])
     with st.container(border=True, key="closeup"):
-        name = shown.class_name(int(shown.label[point]))
-        st.markdown(f"**{plain(shown.names[number])}**, row {row:,}, {plain(name)}")
+        name = points.class_name(int(points.label[point]))
+        st.markdown(f"**{plain(points.names[number])}**, row {row:,}, {plain(name)}")
         facts = [
             f"{title} {values[point]:.3g}"
             for title, values in _titled(scores).items()

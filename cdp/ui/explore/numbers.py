@@ -53,7 +53,10 @@ def show(config: ExploreConfig) -> None:
     if sets is None:
         return
     st.caption(
-        "; ".join(f"{one.result.n:,} of {one.total:,} images of {plain(one.name)}" for one in sets)
+        "; ".join(
+            f"{measured_set.result.n:,} of {measured_set.total:,} images of {plain(measured_set.name)}"
+            for measured_set in sets
+        )
         + f". In the eyes of {plain(config.encoder)}."
     )
     pairs = awaited_pairs(config, sets, [(0, at) for at in range(1, len(sets))])
@@ -88,23 +91,29 @@ def awaited_pairs(
 
 def differences(pairs: Sequence[Comparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
-    for one in pairs:
-        st.markdown(f"**{plain(one.first.name)}** against **{plain(one.second.name)}**")
-        others = [other for other in pairs if other is not one]
-        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(one, others)))
+    for measured_set in pairs:
+        st.markdown(
+            f"**{plain(measured_set.first.name)}** against **{plain(measured_set.second.name)}**"
+        )
+        others = [other for other in pairs if other is not measured_set]
+        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(measured_set, others)))
 
 
 def panels(sets: Sequence[Measured]) -> None:
     """Fidelity and coverage beside separability, because a set can separate by collapsing."""
     from cdp.figures.sets import measure_panels
 
-    if len({one.result.n for one in sets}) > 1:
+    if len({measured_set.result.n for measured_set in sets}) > 1:
         st.caption(
             "Drawn at each set's own number of images, with which many figures move by themselves:"
             " the sentences compare at equal numbers."
         )
     rows = {
-        key: {one.name: one.result.figures[key] for one in sets if key in one.result.figures}
+        key: {
+            measured_set.name: measured_set.result.figures[key]
+            for measured_set in sets
+            if key in measured_set.result.figures
+        }
         for key in METRICS
     }
     references = {
@@ -124,19 +133,32 @@ def panels(sets: Sequence[Measured]) -> None:
                 st.caption(
                     "A real split is not measured against itself: choose a generated set as well."
                 )
-    for reason in sorted({text for one in sets for text in one.result.undefined.values()}):
+    for reason in sorted(
+        {text for measured_set in sets for text in measured_set.result.undefined.values()}
+    ):
         st.caption(plain(f"Not measured: {reason}."))
-    for note in sorted({one.note for one in sets if one.note}):
+    for note in sorted({measured_set.note for measured_set in sets if measured_set.note}):
         st.caption(plain(f"{note[0].upper()}{note[1:]}."))
-    figures = [item for one in sets for item in one.result.figures.items()]
-    for title, note in sorted({(METRICS[key].label, one.note) for key, one in figures if one.note}):
+    figures = [item for measured_set in sets for item in measured_set.result.figures.items()]
+    for title, note in sorted(
+        {
+            (METRICS[key].label, measured_set.note)
+            for key, measured_set in figures
+            if measured_set.note
+        }
+    ):
         st.caption(plain(f"{title}: no interval, {note}."))
 
 
 def _classes(sets: Sequence[Measured]) -> None:
     from cdp.figures.sets import class_panels
 
-    known = {key for one in sets for figures in one.result.per_class.values() for key in figures}
+    known = {
+        key
+        for measured_set in sets
+        for figures in measured_set.result.per_class.values()
+        for key in figures
+    }
     keys = [key for key in METRICS if key in known]
     if not keys:
         return
@@ -146,15 +168,19 @@ def _classes(sets: Sequence[Measured]) -> None:
     )
     # By name: sets may number their classes differently.
     names = list(
-        dict.fromkeys(one.class_name(value) for one in sets for value in one.result.per_class)
+        dict.fromkeys(
+            measured_set.class_name(value)
+            for measured_set in sets
+            for value in measured_set.result.per_class
+        )
     )
     per_class = {
-        one.name: {
-            names.index(one.class_name(value)): figures[key]
-            for value, figures in one.result.per_class.items()
+        measured_set.name: {
+            names.index(measured_set.class_name(value)): figures[key]
+            for value, figures in measured_set.result.per_class.items()
             if key in figures
         }
-        for one in sets
+        for measured_set in sets
     }
     figure = class_panels(per_class, names, METRICS[key].label)
     show_figure(figure, key="numbers_classes", alt=f"{METRICS[key].label} of every class")
@@ -163,11 +189,14 @@ def _classes(sets: Sequence[Measured]) -> None:
 def rows_of(sets: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, Any]]:
     """One row a set, figure and class, and one a figure of each comparison."""
     rows = []
-    for one in sets:
-        rows += [_row(one.name, "all", key, figure) for key, figure in one.result.figures.items()]
-        for value, figures in one.result.per_class.items():
-            name = class_name(one.class_names, value)
-            rows += [_row(one.name, name, key, figure) for key, figure in figures.items()]
+    for measured_set in sets:
+        rows += [
+            _row(measured_set.name, "all", key, figure)
+            for key, figure in measured_set.result.figures.items()
+        ]
+        for value, figures in measured_set.result.per_class.items():
+            name = class_name(measured_set.class_names, value)
+            rows += [_row(measured_set.name, name, key, figure) for key, figure in figures.items()]
     for pair in pairs:
         name = f"{pair.first.name} - {pair.second.name}, {pair.n:,} images each"
         rows += [_row(name, "all", key, figure) for key, figure in changes(pair).items()]
@@ -212,7 +241,7 @@ def show_pairs(config: ExploreConfig) -> None:
     sets = awaited(config)
     if sets is None:
         return
-    names = [one.name for one in sets]
+    names = [measured_set.name for measured_set in sets]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         figures = [CONFUSION, SEPARATION]
         what = st.segmented_control(
@@ -229,14 +258,18 @@ def show_pairs(config: ExploreConfig) -> None:
                 width=260,
             )
     st.caption(HELP[what] + (" In brackets: no change can be told." if against else ""))
-    values = [grid(one.pairs, what) for one in sets if one.pairs is not None]
-    tops = [float(np.nanmax(one)) for one in values if np.isfinite(one).any()]
-    for one in sets:
-        if one.pairs is None:
-            reason = one.result.undefined.get("separation", "too few images of a class")
-            st.caption(plain(f"{one.name}: {reason}."))
+    values = [
+        grid(measured_set.pairs, what) for measured_set in sets if measured_set.pairs is not None
+    ]
+    tops = [
+        float(np.nanmax(measured_set)) for measured_set in values if np.isfinite(measured_set).any()
+    ]
+    for measured_set in sets:
+        if measured_set.pairs is None:
+            reason = measured_set.result.undefined.get("separation", "too few images of a class")
+            st.caption(plain(f"{measured_set.name}: {reason}."))
         elif against is None:
-            _heat(one, one.pairs, what, max(tops, default=1.0))
+            _heat(measured_set, measured_set.pairs, what, max(tops, default=1.0))
     if against is not None:
         base = names.index(against)
         places = [(at, base) for at in range(len(sets)) if at != base]
@@ -245,40 +278,44 @@ def show_pairs(config: ExploreConfig) -> None:
     _pair_table(sets)
 
 
-def _heat(one: Measured, pairs: Pairs, what: str, top: float) -> None:
+def _heat(measured_set: Measured, pairs: Pairs, what: str, top: float) -> None:
     from cdp.figures.class_pairs import pair_heatmap
 
-    names, values = _names(one, pairs), grid(pairs, what)
-    few = min(one.sizes.values(), default=LEAST_A_CLASS) < LEAST_A_CLASS
+    names, values = _names(measured_set, pairs), grid(pairs, what)
+    few = min(measured_set.sizes.values(), default=LEAST_A_CLASS) < LEAST_A_CLASS
     verdict = f"{FEW}, so no pair is called the hardest" if few else hardest(values, names, what)
-    st.markdown(plain(f"{one.name}: {verdict}."))
-    figure = pair_heatmap(values, names, title=one.name, unit=UNITS[what], signed=False, top=top)
-    show_figure(figure, key=f"pairs_{one.name}", alt=f"{what} classes of {one.name}")
+    st.markdown(plain(f"{measured_set.name}: {verdict}."))
+    figure = pair_heatmap(
+        values, names, title=measured_set.name, unit=UNITS[what], signed=False, top=top
+    )
+    show_figure(
+        figure, key=f"pairs_{measured_set.name}", alt=f"{what} classes of {measured_set.name}"
+    )
 
 
 def _change(compared: Comparison, what: str) -> None:
     from cdp.figures.class_pairs import pair_heatmap
 
-    one, base = compared.first, compared.second
+    measured_set, base = compared.first, compared.second
     if (
-        one.pairs is None
+        measured_set.pairs is None
         or base.pairs is None
-        or (one.pairs.classes, _names(one, one.pairs))
+        or (measured_set.pairs.classes, _names(measured_set, measured_set.pairs))
         != (base.pairs.classes, _names(base, base.pairs))
     ):
-        text = f"{one.name} and {base.name} do not have the same classes"
+        text = f"{measured_set.name} and {base.name} do not have the same classes"
         st.caption(plain(f"{text}, so there is no change to show."))
         return
     if reason := too_few(compared):
         st.caption(plain(reason))
         return
-    change = pair_difference(one.pairs, base.pairs)
-    values, names = grid(change, what), _names(one, one.pairs)
+    change = pair_difference(measured_set.pairs, base.pairs)
+    values, names = grid(change, what), _names(measured_set, measured_set.pairs)
     part = change.confusion if what == CONFUSION else change.separation
     apart = {pair: interval for pair, interval in part.items() if pair[0] != pair[1]}
     clear = clear_pairs(apart)
     unsure = np.isfinite(values) & ~_marked(clear, change.classes, both_ways=what == SEPARATION)
-    title = f"{one.name} minus {base.name}"
+    title = f"{measured_set.name} minus {base.name}"
     verdict = (
         f"at {compared.n:,} images each {len(clear)} of {len(apart)} pairs changed, corrected for"
         f" all {len(apart)} of them (Holm, 5 %)"
@@ -287,7 +324,7 @@ def _change(compared: Comparison, what: str) -> None:
     figure = pair_heatmap(
         values, names, title=title, unit=UNITS[what], signed=True, uncertain=unsure
     )
-    show_figure(figure, key=f"pairs_change_{one.name}", alt=f"{title}, {verdict}")
+    show_figure(figure, key=f"pairs_change_{measured_set.name}", alt=f"{title}, {verdict}")
 
 
 def _marked(
@@ -324,22 +361,25 @@ def hardest(values: np.ndarray, names: list[str], what: str) -> str:
     return f"{names[a]} and {names[b]} are hardest to tell apart in these images"
 
 
-def _names(one: Measured, pairs: Pairs) -> list[str]:
-    return [class_name(one.class_names, value) for value in pairs.classes]
+def _names(measured_set: Measured, pairs: Pairs) -> list[str]:
+    return [class_name(measured_set.class_names, value) for value in pairs.classes]
 
 
 def _pair_table(sets: Sequence[Measured]) -> None:
     rows = [
         {
-            "set": one.name,
-            "first": class_name(one.class_names, a),
-            "second": class_name(one.class_names, b),
+            "set": measured_set.name,
+            "first": class_name(measured_set.class_names, a),
+            "second": class_name(measured_set.class_names, b),
             "figure": title,
         }
         | _cells(interval)
-        for one in sets
-        if one.pairs is not None
-        for title, part in ((CONFUSION, one.pairs.confusion), (SEPARATION, one.pairs.separation))
+        for measured_set in sets
+        if measured_set.pairs is not None
+        for title, part in (
+            (CONFUSION, measured_set.pairs.confusion),
+            (SEPARATION, measured_set.pairs.separation),
+        )
         for (a, b), interval in part.items()
     ]
     if rows:

@@ -25,32 +25,32 @@ _DRAW: dict[str, Callable[[ExploreConfig], None]] = dict(
 def explore_page() -> None:
     """Everything below the title."""
     choices = read_choices()
-    held = explored(choices)
-    warned(held.notes)
+    settings = explored(choices)
+    warned(settings.notes)
     left, right = st.columns([4, 11], gap="large")
     with left:
-        draw_form(held, choices)
+        draw_form(settings, choices)
     with right:
-        if held.drawn is None:
+        if settings.drawn is None:
             empty(choices)
         else:
-            unlabelled(held.drawn, choices)
-            view(held, held.drawn)
-    close(held)
+            unlabelled(settings.drawn, choices)
+            view(settings, settings.drawn)
+    close(settings)
 
 
-def view(held: Explored, config: ExploreConfig) -> None:
+def view(settings: Explored, config: ExploreConfig) -> None:
     """The view that is chosen; its errors are one sentence where its picture would be."""
-    key = f"explore_view_{held.turn}"
+    key = f"explore_view_{settings.turn}"
     views(
         "View",
         {name: name for name in VIEWS},
-        held.view,
-        lambda name: setattr(held, "view", name),
+        settings.view,
+        lambda name: setattr(settings, "view", name),
         key=key,
     )
     try:
-        _DRAW[held.view](config)
+        _DRAW[settings.view](config)
     except (CdpError, OSError) as error:
         st.error(plain(f"{sentence(error)}."))
 

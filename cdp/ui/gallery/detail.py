@@ -233,21 +233,21 @@ def _card(line: Line, samples: SampleSet) -> None:
             )
 
 
-def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) -> None:
+def show_pair(first: Line, first_set: SampleSet, other: Line, other_set: SampleSet) -> None:
     """Two sets side by side: headings, the settings that differ, then one line a class."""
-    for column, line in zip(st.columns(2, gap="medium"), (one, other), strict=True):
+    for column, line in zip(st.columns(2, gap="medium"), (first, other), strict=True):
         with column:
             heading(line, large=True)
             st.markdown(facts(line))
-    _explore("Explore both", one.name, other.name)
-    if rows := differing(one, other):
+    _explore("Explore both", first.name, other.name)
+    if rows := differing(first, other):
         st.caption("Settings that differ")
         table(rows)
     else:
         st.caption("Both were made with the same settings.")
-    sets = (one_set, other_set)
+    sets = (first_set, other_set)
     note = ""
-    if _same_noise(one, other):
+    if _same_noise(first, other):
         note = " Both have the same seed: images in the same place started from the same noise."
     without = [samples.name for samples in sets if samples.label is None]
     if without:
@@ -264,13 +264,13 @@ def show_pair(one: Line, one_set: SampleSet, other: Line, other_set: SampleSet) 
         st.caption(f"{more} more classes are not shown here: open a set to see them.")
 
 
-def _same_noise(one: Line, other: Line) -> bool:
+def _same_noise(first: Line, other: Line) -> bool:
     """Whether row i is the same class and noise in both: same seed and model, same classes taking
     turns."""
-    if one.config is None or other.config is None:
+    if first.config is None or other.config is None:
         return False
     names = ("seed", "classes", "model")
-    return all(getattr(one.config, name) == getattr(other.config, name) for name in names)
+    return all(getattr(first.config, name) == getattr(other.config, name) for name in names)
 
 
 def _beside(sets: Sequence[SampleSet], name: str | None) -> None:

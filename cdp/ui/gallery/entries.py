@@ -152,17 +152,19 @@ def provenance_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"entry": name, "value": written(value)} for name, value in _leaves(rest)]
 
 
-def differing(one: Line, other: Line) -> list[dict[str, str]]:
+def differing(first: Line, other: Line) -> list[dict[str, str]]:
     """Settings that differ between two sets, one row each; a set without settings has dashes."""
-    left, right = (flatten(x.config) if x.config else {} for x in (one, other))
+    left, right = (flatten(x.config) if x.config else {} for x in (first, other))
     known = fields_of(GenerateConfig)
-    rows = [("Images", written(one.count), written(other.count))]
+    rows = [("Images", written(first.count), written(other.count))]
     rows += [
         (known[n].label, written(left.get(n, "-")), written(right.get(n, "-")))
         for n in known
         if n != "count"
     ]
-    return [{"setting": label, one.name: a, f"{other.name} ": b} for label, a, b in rows if a != b]
+    return [
+        {"setting": label, first.name: a, f"{other.name} ": b} for label, a, b in rows if a != b
+    ]
 
 
 def written(value: Any) -> str:
@@ -201,10 +203,10 @@ def _leaves(
     value: Mapping[str, Any], prefix: str = "", depth: int = 0
 ) -> Sequence[tuple[str, Any]]:
     """(dotted name, leaf) of nested mappings, at most 6 deep."""
-    found: list[tuple[str, Any]] = []
+    leaves: list[tuple[str, Any]] = []
     for name, item in value.items():
         if isinstance(item, dict) and item and depth < 6:
-            found += _leaves(item, f"{prefix}{name}.", depth + 1)
+            leaves += _leaves(item, f"{prefix}{name}.", depth + 1)
         else:
-            found.append((f"{prefix}{name}", item))
-    return found
+            leaves.append((f"{prefix}{name}", item))
+    return leaves

@@ -35,8 +35,8 @@ def show_labels(samples: SampleSet) -> None:
     labelled, how far that can be trusted."""
     if samples.label is None:
         ask_labels(samples, go)
-    elif (found := pseudo_labels_of(samples.card)) is not None:
-        _known(samples, found)
+    elif (labels := pseudo_labels_of(samples.card)) is not None:
+        _known(samples, labels)
 
 
 def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
@@ -149,16 +149,16 @@ def _under_way(name: str, done: Callable[[str], None]) -> None:
     st.rerun()
 
 
-def _known(samples: SampleSet, found: PseudoLabels) -> None:
+def _known(samples: SampleSet, labels: PseudoLabels) -> None:
     from cdp.figures.sets import label_panels
 
     with st.container(border=True, key="labelled"):
-        first, *rest = sentences(found, samples.class_names)
+        first, *rest = sentences(labels, samples.class_names)
         st.markdown(f"**Pseudo-labels.** {plain(first)}")
         for text in rest:
             st.caption(plain(text))
         figure = label_panels(
-            found.histogram, found.min_confidence, found.balance, samples.class_names
+            labels.histogram, labels.min_confidence, labels.balance, samples.class_names
         )
         st.plotly_chart(
             figure,
@@ -168,4 +168,4 @@ def _known(samples: SampleSet, found: PseudoLabels) -> None:
             alt=first,
         )
         with st.expander("Numbers"):
-            st.dataframe(histogram_rows(found), hide_index=True, width="stretch")
+            st.dataframe(histogram_rows(labels), hide_index=True, width="stretch")

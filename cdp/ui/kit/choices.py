@@ -159,12 +159,12 @@ class Choices:
     @cached_property
     def aliases(self) -> Mapping[str, str]:
         """Saved sets that are the real images of a data set of one's own -> its split."""
-        found = {}
+        named = {}
         for name, one in self.sets.items():
             stem = name.removesuffix("-test")
             if not one.dataset and stem in self.sets and stem in self.encoders:
-                found[name] = f"{stem}:{'test' if name.endswith('-test') else 'train'}"
-        return found
+                named[name] = f"{stem}:{'test' if name.endswith('-test') else 'train'}"
+        return named
 
     @cached_property
     def explorable(self) -> Mapping[str, str]:
@@ -233,7 +233,7 @@ class Choices:
 
     def shipped_and_own(self) -> dict[str, str]:
         """Encoders as models to evaluate -> title: shipped ones before own, robust ones first."""
-        found: dict[str, str] = {}
+        named: dict[str, str] = {}
         for whose in ("shipped", "own"):
             for dataset in sorted(self.encoders):
                 entries = [
@@ -245,8 +245,8 @@ class Choices:
                 for entry in sorted(entries, key=lambda entry: entry.card.get("kind") != "robust"):
                     title = str(entry.card.get("dataset_title") or dataset)[:80]
                     source = written_path(entry.folder)
-                    found[source] = f"{entry.name} encoder of {title} ({whose})"
-        return found
+                    named[source] = f"{entry.name} encoder of {title} ({whose})"
+        return named
 
 
 def read_choices() -> Choices:

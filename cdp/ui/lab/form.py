@@ -113,78 +113,82 @@ FORM: Form[Lab] = Form(
 
 
 def settle_models(
-    held: Lab, known: Mapping[str, str], models_of: Callable[[str], dict[str, Classifier]]
+    settings: Lab, known: Mapping[str, str], models_of: Callable[[str], dict[str, Classifier]]
 ) -> dict[str, Classifier]:
     """Bring data set and models to what is here, if anything is; of those that an address named it
     is said. known: data sets. Returns the models of the data set."""
-    flat = held.flat
-    if held.fresh:
-        held.uploading = bool(flat["image"])
-        if not held.address.params:
-            flat["row"] = held.start["row"] = START_ROW
+    flat = settings.flat
+    if settings.fresh:
+        settings.uploading = bool(flat["image"])
+        if not settings.address.params:
+            flat["row"] = settings.start["row"] = START_ROW
     if flat["dataset"] not in known and known:
         other = START if START in known else next(iter(known))
         gone = f"{quoted(flat['dataset'])} is not here or has no classifier, so {other} is used."
-        notes = [*held.notes, f"dataset: {gone}"]
-        held.open_dataset(other)
-        held.notes = notes
+        notes = [*settings.notes, f"dataset: {gone}"]
+        settings.open_dataset(other)
+        settings.notes = notes
     models = models_of(flat["dataset"])
     first = next(iter(models), "")
     if not flat["model"]:
-        held.set("model", first)
-        if not held.second:
+        settings.set("model", first)
+        if not settings.second:
             # Beside it one that was not trained to withstand anything.
             plain = (name for name, one in models.items() if name != first and not one.trained_for)
-            held.second = next(plain, "")
+            settings.second = next(plain, "")
     elif flat["model"] not in models:
         note = f"model: {quoted(flat['model'])} is not here, so {first} is used."
-        held.set("model", first, note)
-    if held.second and held.second not in models:
-        held.notes.append(f"second: {quoted(held.second)} is not here, so one model is shown.")
-        held.second = ""
-    if held.second == flat["model"]:
-        held.second = ""
+        settings.set("model", first, note)
+    if settings.second and settings.second not in models:
+        settings.notes.append(
+            f"second: {quoted(settings.second)} is not here, so one model is shown."
+        )
+        settings.second = ""
+    if settings.second == flat["model"]:
+        settings.second = ""
     return models
 
 
-def settle_values(held: Lab, split: Split, largest: float) -> None:
+def settle_values(settings: Lab, split: Split, largest: float) -> None:
     """Bring image, classes and budget to what the data set has; each that had to change is told."""
-    info, flat = split.info, held.flat
+    info, flat = split.info, settings.flat
     last = len(info.classes) - 1
     for name in ("label", "target"):
         if flat[name] is not None and flat[name] > last:
             has = f"{flat[name]} is not a class of {info.title}, which has 0 to {last}"
-            held.set(name, None, f"{name}: {has}, so it is left open.")
-    if held.only is not None and not (np.asarray(split.label) == held.only).any():
-        none = f"there is no test image of class {held.only}"
-        held.notes.append(f"only: {none}, so images of every class are shown.")
-        held.only = None
+            settings.set(name, None, f"{name}: {has}, so it is left open.")
+    if settings.only is not None and not (np.asarray(split.label) == settings.only).any():
+        none = f"there is no test image of class {settings.only}"
+        settings.notes.append(f"only: {none}, so images of every class are shown.")
+        settings.only = None
     if flat["row"] >= len(split):
         has = f"{info.title} has {len(split):,} test images here"
-        held.set("row", 0, f"row: {flat['row']:,} is not there, {has}, so row 0 is shown.")
+        settings.set("row", 0, f"row: {flat['row']:,} is not there, {has}, so row 0 is shown.")
     if flat["image"] and load_upload(flat["image"], info) is None:
-        held.uploading = False
-        held.set(
+        settings.uploading = False
+        settings.set(
             "image",
             "",
             "image: the uploaded image of this link is not on this machine any more, so test image"
             f" {flat['row']:,} is shown: upload it again.",
         )
     if flat["epsilon"] is not None and flat["epsilon"] > largest:
-        held.set(
+        settings.set(
             "epsilon",
             largest,
             f"epsilon: {flat['epsilon']:g} is beyond {largest:g}, {REACH} times the budget to"
             f" compare with, so {largest:g} is used.",
         )
-    if flat["target"] is not None and flat["target"] == true_class(held, split):
+    if flat["target"] is not None and flat["target"] == true_class(settings, split):
         own = f"target: {info.classes[flat['target']]} is the image's own class, so the likeliest"
-        held.set("target", None, f"{own} other one is taken." if held.fresh else "")
+        settings.set("target", None, f"{own} other one is taken." if settings.fresh else "")
 
 
-def true_class(held: Lab, split: Split) -> int | None:
+def true_class(settings: Lab, split: Split) -> int | None:
     """Of the image shown; None for an upload of which nobody says it."""
-    return held.flat["label"] if held.flat["image"] else int(split.label[held.flat["row"]])
+    return (
+        settings.flat["label"] if settings.flat["image"] else int(split.label[settings.flat["row"]])
+    )
 
 
 def rows_of(label: np.ndarray, only: int | None) -> np.ndarray:
@@ -193,53 +197,56 @@ def rows_of(label: np.ndarray, only: int | None) -> np.ndarray:
 
 
 def draw_form(
-    held: Lab, datasets: Mapping[str, str], models: Mapping[str, Classifier], split: Split | None
+    settings: Lab,
+    datasets: Mapping[str, str],
+    models: Mapping[str, Classifier],
+    split: Split | None,
 ) -> None:
     """All controls but the budget, top to bottom; without test images only data set and models."""
     form = FORM if split else replace(FORM, groups=(Group("", ("dataset", "model")),))
     own: dict[str, Callable[[], None]] = {
-        "dataset": partial(_dataset, held, datasets),
-        "model": partial(_models, held, models),
-        "norm": partial(_norm, held),
+        "dataset": partial(_dataset, settings, datasets),
+        "model": partial(_models, settings, models),
+        "norm": partial(_norm, settings),
     }
     if split:
-        own["image"] = partial(_image, held, split)
-        nothing, true = "the likeliest other class", true_class(held, split)
-        own["target"] = partial(_class, "target", held, split, nothing, leave_out=true)
-    form.draw(held, own)
+        own["image"] = partial(_image, settings, split)
+        nothing, true = "the likeliest other class", true_class(settings, split)
+        own["target"] = partial(_class, "target", settings, split, nothing, leave_out=true)
+    form.draw(settings, own)
 
 
-def _dataset(held: Lab, datasets: Mapping[str, str]) -> None:
-    field, key, names = FORM.fields["dataset"], held.key("dataset"), list(datasets)
+def _dataset(settings: Lab, datasets: Mapping[str, str]) -> None:
+    field, key, names = FORM.fields["dataset"], settings.key("dataset"), list(datasets)
     st.selectbox(
         field.heading,
         names,
-        names.index(held.flat["dataset"]) if held.flat["dataset"] in names else None,
+        names.index(settings.flat["dataset"]) if settings.flat["dataset"] in names else None,
         key=key,
         help=field.tooltip,
         format_func=lambda name: datasets.get(name, name),
         placeholder="choose one",
-        on_change=lambda: held.open_dataset(st.session_state[key]),
+        on_change=lambda: settings.open_dataset(st.session_state[key]),
     )
 
 
-def _models(held: Lab, models: Mapping[str, Classifier]) -> None:
-    first = held.flat["model"]
+def _models(settings: Lab, models: Mapping[str, Classifier]) -> None:
+    first = settings.flat["model"]
     if first not in models:
         return
     titles = {name: one.title for name, one in models.items()}
-    choice(FORM.fields["model"], held, list(models), titles=titles)
+    choice(FORM.fields["model"], settings, list(models), titles=titles)
     others = ["", *(name for name in models if name != first)]
-    key = f"{held.key('second')}_{first}"
+    key = f"{settings.key('second')}_{first}"
 
     def chosen() -> None:
-        held.second = st.session_state[key]
-        held.notes = []
+        settings.second = st.session_state[key]
+        settings.notes = []
 
     st.selectbox(
         "Beside it",
         others,
-        others.index(held.second) if held.second in others else 0,
+        others.index(settings.second) if settings.second in others else 0,
         key=key,
         on_change=chosen,
         format_func=lambda name: titles.get(name, "none"),
@@ -247,50 +254,50 @@ def _models(held: Lab, models: Mapping[str, Classifier]) -> None:
     )
 
 
-def _norm(held: Lab) -> None:
+def _norm(settings: Lab) -> None:
     field = FORM.fields["norm"]
 
     def other() -> None:
-        held.replace({"epsilon": None})  # a budget of one norm means nothing in the other
+        settings.replace({"epsilon": None})  # a budget of one norm means nothing in the other
 
-    choice(field, held, field.choices, title=field.title, after=other)
+    choice(field, settings, field.choices, title=field.title, after=other)
 
 
-def _image(held: Lab, split: Split) -> None:
+def _image(settings: Lab, split: Split) -> None:
     """A test image, or one of a person's own."""
-    key = held.key("source")
+    key = settings.key("source")
 
     def chosen() -> None:
-        held.uploading = st.session_state[key] == OWN
-        held.put("image", "")
+        settings.uploading = st.session_state[key] == OWN
+        settings.put("image", "")
 
     st.segmented_control(
         "Image",
         [TEST, OWN],
-        default=OWN if held.uploading else TEST,
+        default=OWN if settings.uploading else TEST,
         required=True,
         key=key,
         on_change=chosen,
         width="stretch",
     )
-    if not held.uploading:
-        _test_image(held, split)
+    if not settings.uploading:
+        _test_image(settings, split)
         return
-    upload(held, split.info)
-    if held.flat["image"]:
-        _class("label", held, split, "what each model says")
+    upload(settings, split.info)
+    if settings.flat["image"]:
+        _class("label", settings, split, "what each model says")
 
 
-def _test_image(held: Lab, split: Split) -> None:
-    row, label = int(held.flat["row"]), int(split.label[held.flat["row"]])
+def _test_image(settings: Lab, split: Split) -> None:
+    row, label = int(settings.flat["row"]), int(split.label[settings.flat["row"]])
     name = split.info.classes[label]
     picture, words = st.columns([2, 3], vertical_alignment="center", gap="small")
     picture.html(thumbnail(np.asarray(split.image[row]), f"Test image {row}: {name}"))
-    key = f"{held.key('row')}_{held.moves}"
+    key = f"{settings.key('row')}_{settings.moves}"
 
     def typed() -> None:
         if st.session_state[key] is not None:
-            held.put("row", int(st.session_state[key]))
+            settings.put("row", int(st.session_state[key]))
 
     with words:
         st.number_input(
@@ -310,27 +317,27 @@ def _test_image(held: Lab, split: Split) -> None:
                 title,
                 key=f"lab_{title.lower()}",
                 on_click=_go,
-                args=(held, split, step),
+                args=(settings, split, step),
                 width="stretch",
             )
-    _only(held, split)
+    _only(settings, split)
 
 
-def _only(held: Lab, split: Split) -> None:
+def _only(settings: Lab, split: Split) -> None:
     """The class that the buttons stay in."""
-    key = held.key("only")
+    key = settings.key("only")
     options = [ANY, *sorted({int(value) for value in np.unique(split.label)})]
 
     def chosen() -> None:
-        held.only = None if st.session_state[key] == ANY else st.session_state[key]
-        if held.only is not None and int(split.label[held.flat["row"]]) != held.only:
-            held.go(int(rows_of(split.label, held.only)[0]))
-        held.notes = []
+        settings.only = None if st.session_state[key] == ANY else st.session_state[key]
+        if settings.only is not None and int(split.label[settings.flat["row"]]) != settings.only:
+            settings.go(int(rows_of(split.label, settings.only)[0]))
+        settings.notes = []
 
     st.selectbox(
         "Only class",
         options,
-        options.index(held.only) if held.only in options else 0,
+        options.index(settings.only) if settings.only in options else 0,
         key=key,
         on_change=chosen,
         format_func=lambda value: "any" if value == ANY else split.info.classes[value],
@@ -338,26 +345,26 @@ def _only(held: Lab, split: Split) -> None:
     )
 
 
-def _go(held: Lab, split: Split, step: int) -> None:
+def _go(settings: Lab, split: Split, step: int) -> None:
     """The next or previous image of the class, round the end; a random one for 0."""
-    rows = rows_of(split.label, held.only)
+    rows = rows_of(split.label, settings.only)
     if step == 0:
-        held.go(int(random.choice(rows)))
+        settings.go(int(random.choice(rows)))
         return
-    at = int(np.searchsorted(rows, held.flat["row"] + (1 if step > 0 else 0)))
-    held.go(int(rows[(at if step > 0 else at - 1) % len(rows)]))
+    at = int(np.searchsorted(rows, settings.flat["row"] + (1 if step > 0 else 0)))
+    settings.go(int(rows[(at if step > 0 else at - 1) % len(rows)]))
 
 
 def _class(
-    name: str, held: Lab, split: Split, nothing: str, *, leave_out: int | None = None
+    name: str, settings: Lab, split: Split, nothing: str, *, leave_out: int | None = None
 ) -> None:
     """One class, or nobody's choice. nothing: what that means."""
-    field, value = FORM.fields[name], held.flat[name]
-    key = f"{held.key(name)}_{leave_out}"
+    field, value = FORM.fields[name], settings.flat[name]
+    key = f"{settings.key(name)}_{leave_out}"
     options = [ANY, *(k for k in range(len(split.info.classes)) if k != leave_out)]
 
     def chosen() -> None:
-        held.put(name, None if st.session_state[key] == ANY else st.session_state[key])
+        settings.put(name, None if st.session_state[key] == ANY else st.session_state[key])
 
     st.selectbox(
         field.heading,

@@ -26,24 +26,24 @@ from cdp.work.failures import sentence
 
 def lab_page() -> None:
     """Everything below the title."""
-    held, choices = FORM.open(), read_choices()
+    settings, choices = FORM.open(), read_choices()
     known = choices.attackable
-    models = settle_models(held, known, choices.classifiers)
-    split, wrong = _split(held.flat["dataset"])
-    budget, called = held.budget(split.info, models) if split else (0.0, "")
+    models = settle_models(settings, known, choices.classifiers)
+    split, wrong = _split(settings.flat["dataset"])
+    budget, called = settings.budget(split.info, models) if split else (0.0, "")
     if split:
-        settle_values(held, split, rounded(REACH * budget))
-    warned(held.notes)
+        settle_values(settings, split, rounded(REACH * budget))
+    warned(settings.notes)
     left, right = st.columns([4, 11], gap="large")
     with left:
-        draw_form(held, known, models, split)
+        draw_form(settings, known, models, split)
     with right:
         if split is None or not models:
             st.error(plain(wrong)) if wrong else _nothing()
         else:
             with st.container(key="live"):
-                _results(held, models, split, budget, called)
-    FORM.close(held)
+                _results(settings, models, split, budget, called)
+    FORM.close(settings)
 
 
 def _split(dataset: str) -> tuple[Split | None, str]:
@@ -70,10 +70,10 @@ def _nothing() -> None:
 
 
 def _results(
-    held: Lab, models: Mapping[str, Classifier], split: Split, budget: float, called: str
+    settings: Lab, models: Mapping[str, Classifier], split: Split, budget: float, called: str
 ) -> None:
     """Budget, then everything that follows from it."""
-    if held.uploading and not held.flat["image"]:
+    if settings.uploading and not settings.flat["image"]:
         nothing_yet(
             "No image yet",
             "Upload a PNG on the left; the models see it exactly as they see their own test"
@@ -81,31 +81,35 @@ def _results(
         )
         ask("ready_now", {})
         return
-    _budget(held, rounded(REACH * budget))
+    _budget(settings, rounded(REACH * budget))
     try:
-        names = [name for name in (held.flat["model"], held.second) if name]
-        configs = [held.attack_on(name, budget) for name in names]
+        names = [name for name in (settings.flat["model"], settings.second) if name]
+        configs = [settings.attack_on(name, budget) for name in names]
         questions = [Question(models[c.model].title, c, subject_of(c)) for c in configs]
         answered(questions)
     except (CdpError, OSError) as error:
         st.error(plain(f"{sentence(error)}."))
         return
-    draw(held, questions, split.info, budget, called)
+    draw(settings, questions, split.info, budget, called)
 
 
-def _budget(held: Lab, largest: float) -> None:
+def _budget(settings: Lab, largest: float) -> None:
     """The slider, over the full width: three hundred steps want the room."""
     field = FORM.fields["epsilon"]
-    start = held.start["epsilon"]
+    start = settings.start["epsilon"]
     # The same options as long as the control is the same one.
     options = sorted(
         {*budgets(largest), *([start] if start is not None and start <= largest else [])}
     )
-    value = held.flat["epsilon"] if held.flat["epsilon"] is not None else rounded(largest / REACH)
-    control: dict[str, Any] = bound(field, held)
+    value = (
+        settings.flat["epsilon"]
+        if settings.flat["epsilon"] is not None
+        else rounded(largest / REACH)
+    )
+    control: dict[str, Any] = bound(field, settings)
     nearest = min(options, key=lambda option: abs(option - value))
     st.select_slider(
-        f"{field.label} :gray[{NORMS[held.flat['norm']]}, {field.unit}]",
+        f"{field.label} :gray[{NORMS[settings.flat['norm']]}, {field.unit}]",
         options,
         nearest,
         format_func=lambda v: f"{v:.4g}",

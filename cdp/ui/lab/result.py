@@ -95,7 +95,7 @@ def _ask(question: Question, *, search: bool) -> Errand:
 
 
 def draw(
-    held: Settings[LabConfig],
+    settings: Settings[LabConfig],
     questions: Sequence[Question],
     info: DatasetInfo,
     budget: float,
@@ -118,7 +118,7 @@ def draw(
         with st.container():
             waiting(searches, key="lab_seek")
         least = _ruler(questions, signs, budget, called)
-    _jumps(held, questions, least)
+    _jumps(settings, questions, least)
     alone = len(questions) == 1
     columns = [st.container()] if alone else st.columns(len(questions), gap="large")
     for number, (question, column) in enumerate(zip(questions, columns, strict=True)):
@@ -226,19 +226,19 @@ def _said(value: int, probabilities: Sequence[float], names: Sequence[str], labe
     return joined(word, f" {probabilities[value]:.2f}")
 
 
-def _bars(question: Question, found: Figures, names: tuple[str, ...], number: int) -> None:
+def _bars(question: Question, figures: Figures, names: tuple[str, ...], number: int) -> None:
     from cdp.figures.lab import probability_bars
     from cdp.ui.components.chart import chart
 
-    finding = words.probability_title(found, names)
+    finding = words.probability_title(figures, names)
     label_is = "true" if question.subject.label is not None else "as said clean"
     figure = probability_bars(
         names,
-        found.before,
-        found.after,
+        figures.before,
+        figures.after,
         title=finding,
-        label=found.label,
-        target=found.target,
+        label=figures.label,
+        target=figures.target,
         label_is=label_is,
     )
     chart(
@@ -246,15 +246,15 @@ def _bars(question: Question, found: Figures, names: tuple[str, ...], number: in
     )
 
 
-def _path(title: str, found: Figures, config: LabConfig, number: int) -> None:
+def _path(title: str, figures: Figures, config: LabConfig, number: int) -> None:
     from cdp.figures.lab import loss_path
     from cdp.ui.components.chart import chart
 
-    finding, unit = words.path_title(found), words.UNITS[config.attack]
+    finding, unit = words.path_title(figures), words.UNITS[config.attack]
     figure = loss_path(
-        found.losses,
-        chosen=found.chosen,
-        turned_at=found.turned_at,
+        figures.losses,
+        chosen=figures.chosen,
+        turned_at=figures.turned_at,
         unit=unit,
         title=finding,
         zero=config.attack == "margin",
@@ -262,11 +262,11 @@ def _path(title: str, found: Figures, config: LabConfig, number: int) -> None:
     chart(figure, key=f"lab_path_{number}", alt=f"Loss of the attack on {title}: {finding}")
 
 
-def _numbers(found: Figures, config: LabConfig, names: tuple[str, ...]) -> None:
+def _numbers(figures: Figures, config: LabConfig, names: tuple[str, ...]) -> None:
     with st.expander("Numbers"):
         rows = [
             {"class": name, "clean": before, "attacked": after, "change": after - before}
-            for name, before, after in zip(names, found.before, found.after, strict=True)
+            for name, before, after in zip(names, figures.before, figures.after, strict=True)
         ]
         formats = {
             part: st.column_config.NumberColumn(format="%.4f")
@@ -275,8 +275,8 @@ def _numbers(found: Figures, config: LabConfig, names: tuple[str, ...]) -> None:
         st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
         st.caption(
             plain(
-                f"The change is {found.size:.4g} long in {NORMS[config.norm]}; the attack"
-                f" took {found.seconds:.2f} s."
+                f"The change is {figures.size:.4g} long in {NORMS[config.norm]}; the attack"
+                f" took {figures.seconds:.2f} s."
             )
         )
 
@@ -287,9 +287,9 @@ def _ruler(
     """The smallest budget of every model on one axis below the slider, by title; {} until all are
     known."""
     found = {
-        one.title: words.least_known(one.result.figures, one.smallest)
-        for one in questions
-        if one.result and one.smallest
+        question.title: words.least_known(question.result.figures, question.smallest)
+        for question in questions
+        if question.result and question.smallest
     }
     if len(found) < len(questions):
         return {}
@@ -315,7 +315,7 @@ def _ruler(
 
 
 def _jumps(
-    held: Settings[LabConfig], questions: Sequence[Question], found: dict[str, float | None]
+    settings: Settings[LabConfig], questions: Sequence[Question], found: dict[str, float | None]
 ) -> None:
     """The budget set to the smallest that fools a model."""
     with st.container(horizontal=True, gap="small", key="lab_jump"):
@@ -324,7 +324,7 @@ def _jumps(
             st.button(
                 plain(f"Smallest for {question.title}"),
                 key=f"lab_jump_{number}",
-                on_click=held.replace,
+                on_click=settings.replace,
                 args=({"epsilon": least},),
                 disabled=not least or least == question.config.epsilon,
                 help="Set the budget to the smallest one found that fools this model.",

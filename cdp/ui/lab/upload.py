@@ -31,7 +31,7 @@ class _Brought:
     waiting: Upload | None = None
 
 
-def upload(held: Settings[LabConfig], info: DatasetInfo) -> None:
+def upload(settings: Settings[LabConfig], info: DatasetInfo) -> None:
     """The control, and what there is to say of the file in it."""
     key = f"lab_file_{info.name}"
     try:
@@ -41,13 +41,13 @@ def upload(held: Settings[LabConfig], info: DatasetInfo) -> None:
         st.error(plain(f"{error}."))
         return
     file = st.file_uploader(
-        f"PNG :gray[{wanted}]", type=["png"], key=key, on_change=_taken_away, args=(held, key)
+        f"PNG :gray[{wanted}]", type=["png"], key=key, on_change=_taken_away, args=(settings, key)
     )
     brought: _Brought | None = st.session_state.get(_KEY)
     # Not in the callback, which is lost where a poll draws the page anew at the same moment.
     if file is not None and (brought is None or brought.file != file.file_id):
-        brought = st.session_state[_KEY] = _receive(held, info, file)
-    found = load_upload(held.flat["image"], info) if held.flat["image"] else None
+        brought = st.session_state[_KEY] = _receive(settings, info, file)
+    found = load_upload(settings.flat["image"], info) if settings.flat["image"] else None
     if found is not None:
         st.html(thumbnail(found, "Uploaded image"))
     if brought is None or brought.dataset != info.name:
@@ -55,38 +55,40 @@ def upload(held: Settings[LabConfig], info: DatasetInfo) -> None:
     if brought.wrong:
         st.error(plain(brought.wrong))
     elif brought.waiting is not None:
-        _ask(held, brought, brought.waiting, wanted)
+        _ask(settings, brought, brought.waiting, wanted)
 
 
-def _taken_away(held: Settings[LabConfig], key: str) -> None:
+def _taken_away(settings: Settings[LabConfig], key: str) -> None:
     """A person removed the file."""
     if st.session_state[key] is None:
         st.session_state.pop(_KEY, None)
-        held.put("image", "")
+        settings.put("image", "")
 
 
-def _receive(held: Settings[LabConfig], info: DatasetInfo, file: UploadedFile) -> _Brought:
+def _receive(settings: Settings[LabConfig], info: DatasetInfo, file: UploadedFile) -> _Brought:
     """A new file: used at once where it fits as it is."""
-    held.put("image", "")
-    held.put("label", None)
+    settings.put("image", "")
+    settings.put("label", None)
     try:
-        made = read_upload(file.getvalue(), file.name, info)
+        received = read_upload(file.getvalue(), file.name, info)
     except (CdpError, OSError) as error:
         return _Brought(file.file_id, info.name, wrong=f"{sentence(error)}.")
-    if made.changes:
-        return _Brought(file.file_id, info.name, waiting=made)
-    held.put("image", save_upload(made.image))
+    if received.changes:
+        return _Brought(file.file_id, info.name, waiting=received)
+    settings.put("image", save_upload(received.image))
     return _Brought(file.file_id, info.name)
 
 
-def _ask(held: Settings[LabConfig], brought: _Brought, made: Upload, wanted: str) -> None:
+def _ask(settings: Settings[LabConfig], brought: _Brought, received: Upload, wanted: str) -> None:
     """Show what the image would become, and let a person decide."""
-    st.info(plain(f"The models take {wanted}. To fit, {' and '.join(made.changes)}."))
+    st.info(plain(f"The models take {wanted}. To fit, {' and '.join(received.changes)}."))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(thumbnail(made.image, "The image as it would become"), width="content")
-        st.button("Use it like this", key="lab_fit", on_click=_use, args=(held, brought, made))
+        st.html(thumbnail(received.image, "The image as it would become"), width="content")
+        st.button(
+            "Use it like this", key="lab_fit", on_click=_use, args=(settings, brought, received)
+        )
 
 
-def _use(held: Settings[LabConfig], brought: _Brought, made: Upload) -> None:
+def _use(settings: Settings[LabConfig], brought: _Brought, received: Upload) -> None:
     brought.waiting = None
-    held.put("image", save_upload(made.image))
+    settings.put("image", save_upload(received.image))

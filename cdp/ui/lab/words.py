@@ -35,9 +35,9 @@ def verdict(figures: Figures) -> Verdict:
 
 def sentence(figures: Figures, smallest: Smallest | None, names: Sequence[str]) -> str:
     """What the attack did, and the smallest budget that does, as far as it is known."""
-    told = _told(figures, names)
+    outcome = _told(figures, names)
     least = _least(figures, smallest)
-    return f"{told}; {least}." if least else f"{told}."
+    return f"{outcome}; {least}." if least else f"{outcome}."
 
 
 def least_known(figures: Figures, smallest: Smallest) -> float | None:
@@ -69,12 +69,12 @@ def path_title(figures: Figures) -> str:
     )
 
 
-def ruler_title(found: Sequence[float | None], largest: float) -> str:
-    """Who withstands more, in the order of the models. found: the smallest budget of each, None
+def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
+    """Who withstands more, in the order of the models. budgets: the smallest budget of each, None
     where none was found."""
     return "Smallest budget found: " + "; ".join(
         f"none up to {budget_text(largest, 3)}" if value is None else budget_text(value, 3)
-        for value in found
+        for value in budgets
     )
 
 
