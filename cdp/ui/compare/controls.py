@@ -21,6 +21,7 @@ from cdp.ui.compare.state import (
     plain_columns,
 )
 from cdp.ui.kit.runlist import act, say_wrong
+from cdp.ui.kit.widgets import pick
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.naming import told_apart
 from cdp.values.text import counted
@@ -73,15 +74,10 @@ def controls(state: Compared, wrong: str, hidden: int) -> None:
             # The best and the newest come first.
             holds = next(column.holds for column in columns() if column.name == name)
             state.order(name, descending=holds in ("percent", "time", "flag", "seconds"))
+            state.notes = []
 
-        st.selectbox(
-            "Sort by",
-            list(titles),
-            list(titles).index(state.sorted_by),
-            format_func=titles.__getitem__,
-            width=220,
-            **_bound("sorted_by", state, sort),
-        )
+        key = f"compare_sorted_by_{state.turn}"
+        pick("Sort by", titles, state.sorted_by, sort, key=key, width=220)
 
         def turn(down: bool) -> None:
             state.order(state.sorted_by, descending=down)
@@ -96,14 +92,11 @@ def controls(state: Compared, wrong: str, hidden: int) -> None:
             label_visibility="collapsed",
             **_bound("descending", state, turn, state.sorted_by),
         )
-        st.selectbox(
-            "Group by",
-            list(groups),
-            list(groups).index(state.by),
-            format_func=groups.__getitem__,
-            width=150,
-            **_bound("by", state),
-        )
+
+        def group(by: str) -> None:
+            state.by, state.notes = by, []
+
+        pick("Group by", groups, state.by, group, key=f"compare_by_{state.turn}", width=150)
         with st.popover("Columns", width="content"):
             _columns(state)
     if wrong:

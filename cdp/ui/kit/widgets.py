@@ -96,6 +96,33 @@ def choice(
         st.selectbox(field.heading, options, list(options).index(value), **common)
 
 
+def pick(
+    label: str,
+    titles: Mapping[Any, str],
+    value: Any,
+    put: Callable[[Any], object],
+    *,
+    key: str,
+    **more: Any,
+) -> None:
+    """One of some values that are no setting, in a list; none is chosen where ``value`` is none of
+    them. titles: how each is written; put: takes another one; more: for the control."""
+    options = list(titles)
+
+    def changed() -> None:
+        put(st.session_state[key])
+
+    st.selectbox(
+        label,
+        options,
+        options.index(value) if value in titles else None,
+        key=key,
+        on_change=changed,
+        format_func=lambda option: titles.get(option, str(option)),
+        **more,
+    )
+
+
 def name_or_path(
     field: Field, settings: Held, names: Sequence[str], titles: Mapping[str, str], **more: Any
 ) -> None:

@@ -19,7 +19,7 @@ from cdp.ui.kit.address import Param, any_text
 from cdp.ui.kit.choices import Classifier
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings
-from cdp.ui.kit.widgets import choice
+from cdp.ui.kit.widgets import choice, pick
 from cdp.ui.lab.result import thumbnail
 from cdp.ui.lab.upload import upload
 from cdp.values.types import DatasetInfo, Split
@@ -31,7 +31,6 @@ budget and the standard one does not."""
 OF_DATASET = ("model", "row", "image", "label", "epsilon", "target")
 """What means nothing in another data set."""
 TEST, OWN = "Test image", "Upload"
-ANY = -1
 
 
 @dataclass
@@ -97,12 +96,7 @@ FORM: Form[Lab] = Form(
     state=Lab,
     params=(
         any_text("second"),
-        Param(
-            "only",
-            None,
-            _class_number,
-            instead="images of every class are shown",
-        ),
+        Param("only", None, _class_number, instead="images of every class are shown"),
     ),
     groups=(Group("", ("dataset", "model", "image", "norm", "attack", "target", "steps", "seed")),),
     # The models are always told, so that a link shows the same ones tomorrow.
@@ -217,17 +211,10 @@ def draw_form(
 
 
 def _dataset(settings: Lab, datasets: Mapping[str, str]) -> None:
-    field, key, names = FORM.fields["dataset"], settings.key("dataset"), list(datasets)
-    st.selectbox(
-        field.heading,
-        names,
-        names.index(settings.flat["dataset"]) if settings.flat["dataset"] in names else None,
-        key=key,
-        help=field.tooltip,
-        format_func=lambda name: datasets.get(name, name),
-        placeholder="choose one",
-        on_change=lambda: settings.open_dataset(st.session_state[key]),
-    )
+    field, value = FORM.fields["dataset"], settings.flat["dataset"]
+    more = {"help": field.tooltip, "placeholder": "choose one"}
+    key = settings.key("dataset")
+    pick(field.heading, datasets, value, settings.open_dataset, key=key, **more)
 
 
 def _models(settings: Lab, models: Mapping[str, Classifier]) -> None:
@@ -236,22 +223,16 @@ def _models(settings: Lab, models: Mapping[str, Classifier]) -> None:
         return
     titles = {name: one.title for name, one in models.items()}
     choice(FORM.fields["model"], settings, list(models), titles=titles)
-    others = ["", *(name for name in models if name != first)]
-    key = f"{settings.key('second')}_{first}"
 
-    def chosen() -> None:
-        settings.second = st.session_state[key]
+    def beside(name: str) -> None:
+        settings.second = name
         settings.notes = []
 
-    st.selectbox(
-        "Beside it",
-        others,
-        others.index(settings.second) if settings.second in others else 0,
-        key=key,
-        on_change=chosen,
-        format_func=lambda name: titles.get(name, "none"),
-        help="A second model that meets the same image and the same attack.",
-    )
+    others = {"": "none"} | {name: title for name, title in titles.items() if name != first}
+    second = settings.second if settings.second in others else ""
+    about = "A second model that meets the same image and the same attack."
+    key = f"{settings.key('second')}_{first}"
+    pick("Beside it", others, second, beside, key=key, help=about)
 
 
 def _norm(settings: Lab) -> None:
@@ -325,24 +306,17 @@ def _test_image(settings: Lab, split: Split) -> None:
 
 def _only(settings: Lab, split: Split) -> None:
     """The class that the buttons stay in."""
-    key = settings.key("only")
-    options = [ANY, *sorted({int(value) for value in np.unique(split.label)})]
+    present = sorted({int(value) for value in np.unique(split.label)})
+    titles = {None: "any"} | {value: split.info.classes[value] for value in present}
 
-    def chosen() -> None:
-        settings.only = None if st.session_state[key] == ANY else st.session_state[key]
-        if settings.only is not None and int(split.label[settings.flat["row"]]) != settings.only:
-            settings.go(int(rows_of(split.label, settings.only)[0]))
+    def chosen(only: int | None) -> None:
+        settings.only = only
+        if only is not None and int(split.label[settings.flat["row"]]) != only:
+            settings.go(int(rows_of(split.label, only)[0]))
         settings.notes = []
 
-    st.selectbox(
-        "Only class",
-        options,
-        options.index(settings.only) if settings.only in options else 0,
-        key=key,
-        on_change=chosen,
-        format_func=lambda value: "any" if value == ANY else split.info.classes[value],
-        help="Which images the three buttons choose from.",
-    )
+    about, key = "Which images the three buttons choose from.", settings.key("only")
+    pick("Only class", titles, settings.only, chosen, key=key, help=about)
 
 
 def _go(settings: Lab, split: Split, step: int) -> None:
@@ -359,19 +333,8 @@ def _class(
     name: str, settings: Lab, split: Split, nothing: str, *, leave_out: int | None = None
 ) -> None:
     """One class, or nobody's choice. nothing: what that means."""
-    field, value = FORM.fields[name], settings.flat[name]
+    field, classes = FORM.fields[name], split.info.classes
+    titles = {None: nothing} | {k: title for k, title in enumerate(classes) if k != leave_out}
     key = f"{settings.key(name)}_{leave_out}"
-    options = [ANY, *(k for k in range(len(split.info.classes)) if k != leave_out)]
-
-    def chosen() -> None:
-        settings.put(name, None if st.session_state[key] == ANY else st.session_state[key])
-
-    st.selectbox(
-        field.heading,
-        options,
-        options.index(ANY if value is None else value),
-        key=key,
-        help=field.tooltip,
-        format_func=lambda k: nothing if k == ANY else split.info.classes[k],
-        on_change=chosen,
-    )
+    put = partial(settings.put, name)
+    pick(field.heading, titles, settings.flat[name], put, key=key, help=field.tooltip)
