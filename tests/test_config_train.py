@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 
 from cdp.config.knobs import parse
 from cdp.config.presets import TRAIN_PRESETS, train_preset
-from cdp.config.train import (
-    TrainConfig,
-    automatic_name,
-    overlaid,
-)
+from cdp.config.train import TrainConfig, automatic_name, overlaid
 from cdp.data.catalog import CATALOG
 from cdp.data.limits import valid_name
 from cdp.errors import InputError

@@ -38,8 +38,7 @@ def compare(
         ),
     ] = None,
     each: Annotated[
-        bool,
-        option("Every run is an arm of its own, in place of a mean over seeds.", "--each"),
+        bool, option("Every run is an arm of its own, in place of a mean over seeds.", "--each")
     ] = False,
     report: Annotated[
         list[Path] | None,

@@ -45,8 +45,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool,
-        option("Print the version.", "--version", is_eager=True, callback=_show_version),
+        bool, option("Print the version.", "--version", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
     """Options that come before a command."""

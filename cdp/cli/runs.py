@@ -25,8 +25,7 @@ HEAD = ("RUN", "KIND", "NAME", "STATE", "PROGRESS", "CLEAN", "ROBUST", "LABELS")
 
 Which = Annotated[str, argument("RUN", "A run by id, by the beginning of its id, or by name.")]
 Wait = Annotated[
-    bool,
-    option("Stay until the run is over. Ctrl-C ends the waiting; the run goes on.", "--wait"),
+    bool, option("Stay until the run is over. Ctrl-C ends the waiting; the run goes on.", "--wait")
 ]
 
 
@@ -148,8 +147,7 @@ def resume(run: Which, wait: Wait = False, as_json: AsJson = False) -> None:
 def logs(
     run: Which,
     follow: Annotated[
-        bool,
-        option("Go on with what the run prints until it is over.", "--follow", "-f"),
+        bool, option("Go on with what the run prints until it is over.", "--follow", "-f")
     ] = False,
     lines: Annotated[
         int, option("How many of the last lines to begin with.", min=0, max=100_000)
@@ -361,8 +359,7 @@ def label(
     ] = None,
     untag: Annotated[list[str] | None, option("A tag to take off. May come several times.")] = None,
     note: Annotated[
-        str | None,
-        option('What to note, up to 2,000 characters; "" takes the note away.'),
+        str | None, option('What to note, up to 2,000 characters; "" takes the note away.')
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -250,10 +250,7 @@ def written(value: Any) -> str:
 
 
 def options(
-    model: type[Frozen],
-    flat: Mapping[str, Any],
-    plain: Mapping[str, Any],
-    skip: Iterable[str] = (),
+    model: type[Frozen], flat: Mapping[str, Any], plain: Mapping[str, Any], skip: Iterable[str] = ()
 ) -> list[str]:
     """The command line's options for every setting that differs from ``plain``."""
     words: list[str] = []

@@ -39,3 +39,8 @@ def cdp_json(*args: str) -> dict[str, Any]:
     text = cdp(*args, "--json")
     assert text.count("\n") == 1, text
     return dict(json.loads(text))
+
+
+def words(text: str) -> list[str]:
+    """The words of a command line without quotes."""
+    return text.split()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cdp.paths import ROOT
-from tests.cli.command import run
+from tests.cli.command import run, words
 
 
 def cdp(
@@ -43,37 +43,37 @@ BAD_INPUT = {
     "no such option": (["sets", "--colour"], "No such option"),
     "an option without its value": (["generate", "--out"], "--out"),
     "out is required": (["generate"], "--out"),
-    "a number that is none": (["generate", "--out", "x", "--strength", "much"], "--strength"),
-    "a choice that is none": (["generate", "--out", "x", "--loss", "infonce"], "--loss"),
+    "a number that is none": (words("generate --out x --strength much"), "--strength"),
+    "a choice that is none": (words("generate --out x --loss infonce"), "--loss"),
     "above the range": (
-        ["generate", "--out", "x", "--strength", "2.5"],
+        words("generate --out x --strength 2.5"),
         "strength: Input should be less than or equal to 2",
     ),
     "below the range": (
-        ["generate", "--out", "x", "--temperature", "0"],
+        words("generate --out x --temperature 0"),
         "temperature: Input should be greater than or equal to 0.01",
     ),
-    "nan": (["generate", "--out", "x", "--strength", "nan"], "strength"),
-    "too many images": (["generate", "--out", "x", "--count", "1000001"], "count"),
-    "classes that are no numbers": (["generate", "--out", "x", "--classes", "shirt,boot"], "1,3,7"),
-    "a class twice": (["generate", "--out", "x", "--classes", "1,1"], "different numbers"),
+    "nan": (words("generate --out x --strength nan"), "strength"),
+    "too many images": (words("generate --out x --count 1000001"), "count"),
+    "classes that are no numbers": (words("generate --out x --classes shirt,boot"), "1,3,7"),
+    "a class twice": (words("generate --out x --classes 1,1"), "different numbers"),
     "an empty window": (
-        ["generate", "--out", "x", "--window-start", "0.2", "--window-stop", "0.5"],
+        words("generate --out x --window-start 0.2 --window-stop 0.5"),
         "window_stop (0.5) must be below",
     ),
     "a pair that makes no sense": (
-        ["generate", "--out", "x", "--loss", "info_nce", "--positives", "same_class"],
+        words("generate --out x --loss info_nce --positives same_class"),
         "choose positives",
     ),
     "no rivals": (
-        ["generate", "--out", "x", "--count", "1", "--negatives", "batch"],
+        words("generate --out x --count 1 --negatives batch"),
         "raise batch and count to 2 or more",
     ),
-    "an unknown preset": (["generate", "--out", "x", "--preset", "best"], "choose one of default"),
+    "an unknown preset": (words("generate --out x --preset best"), "choose one of default"),
     "a set name with a dot first": (["generate", "--out", ".hidden"], "name"),
-    "import of nothing": (["import", "/nowhere/a.npz", "--name", "a"], "is not there"),
+    "import of nothing": (words("import /nowhere/a.npz --name a"), "is not there"),
     "import of test images of nothing": (
-        ["import", "/nowhere/a.npz", "--name", "a-test"],
+        words("import /nowhere/a.npz --name a-test"),
         "import its training images under that name first",
     ),
     "export of an unknown set": (["export", "nothing", "out.npz"], "'nothing' is unknown"),
@@ -100,7 +100,7 @@ def test_bad_input_ends_with_2_and_says_what_is_wrong_on_stderr_alone(
 
 
 def test_a_usage_error_and_a_bad_value_are_each_one_sentence(tmp_path: Path) -> None:
-    done = run("generate", "--out", "x", "--strength", "3", cwd=tmp_path)
+    done = run(*words("generate --out x --strength 3"), cwd=tmp_path)
     assert (
         done.stderr
         == "error: guidance.strength: Input should be less than or equal to 2 (given: '3.0')\n"
@@ -110,9 +110,9 @@ def test_a_usage_error_and_a_bad_value_are_each_one_sentence(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "args",
     [
-        ["--debug", "export", "nothing", "out.npz"],
-        ["export", "--debug", "nothing", "out.npz"],
-        ["export", "nothing", "out.npz", "--debug"],
+        words("--debug export nothing out.npz"),
+        words("export --debug nothing out.npz"),
+        words("export nothing out.npz --debug"),
     ],
 )
 def test_debug_adds_the_traceback_wherever_it_stands(args: list[str]) -> None:

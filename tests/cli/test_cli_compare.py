@@ -12,7 +12,7 @@ from cdp.cli.compare import compare, resolved
 from cdp.errors import InputError
 from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete
-from tests.cli.command import run
+from tests.cli.command import run, words
 from tests.results.compared_runs import arm, evaluated, training
 
 
@@ -44,7 +44,7 @@ def test_two_groups_are_a_table_and_verdicts_in_words() -> None:
 @pytest.mark.usefixtures("_arms")
 def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() -> None:
     delete("plain-s2", TASKS)
-    done = run("compare", "plain-s0", "plain-s1", "plain-s2", "guided", "nowhere", "--json")
+    done = run(*words("compare plain-s0 plain-s1 plain-s2 guided nowhere --json"))
     assert done.returncode == 0 and done.stdout.count("\n") == 1
     found = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in the JSON"))
     assert [(one["name"], len(one["seeds"])) for one in found["arms"]] == [
@@ -60,9 +60,7 @@ def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() ->
 def test_reports_are_written_whole_in_place_of_older_ones(tmp_path: Path) -> None:
     page, table = tmp_path / "found.html", tmp_path / "found.csv"
     table.write_text("old")
-    done = run(
-        "compare", "plain", "guided", "--each", "--report", str(page), "--report", str(table)
-    )
+    done = run(*words("compare plain guided --each --report"), str(page), "--report", str(table))
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [f"wrote {page}", f"wrote {table}"]
     text = page.read_text()
@@ -82,7 +80,7 @@ def test_reports_are_written_whole_in_place_of_older_ones(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("_arms")
 def test_a_filter_finds_runs_too() -> None:
-    done = run("compare", "--where", "beta=1", "guided-s0", "--json")
+    done = run(*words("compare --where beta=1 guided-s0 --json"))
     assert done.returncode == 0, done.stderr
     assert sorted(one["name"] for one in json.loads(done.stdout)["arms"]) == ["guided-s0", "plain"]
 

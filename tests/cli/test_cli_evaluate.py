@@ -20,7 +20,7 @@ from cdp.errors import InputError
 from cdp.paths import ROOT, runs_dir
 from cdp.values.evaluation import OUTCOMES, read_outcomes, read_report, report_json
 from cdp.values.text import share_text
-from tests.cli.command import cdp, cdp_json
+from tests.cli.command import cdp, cdp_json, words
 from tests.tasks.evaluating_world import make_data, make_run
 
 FEW = ("--count", "24", "--no-curve", "--no-unseen", "--no-masking")
@@ -53,14 +53,7 @@ def test_a_training_is_evaluated_by_name_and_every_export_says_the_same(
     final = cdp_json(
         "evaluate",
         world.name,
-        "--attack",
-        "pgd",
-        "--steps",
-        "5",
-        "--restarts",
-        "1",
-        "--epsilon",
-        "0.2",
+        *words("--attack pgd --steps 5 --restarts 1 --epsilon 0.2"),
         *FEW,
         *exports,
     )
@@ -103,7 +96,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_outcome_for_every_image(wor
     settings = ("--attack", "autoattack", "--epsilon", "0.3", "--batch", "6", *FEW)
     whole = read_outcomes(Path(cdp_json("evaluate", world.name, *settings)["outcomes"]))
     started = json.loads(
-        cdp("evaluate", world.name, *settings, "--background", "--json", "--name", "second")
+        cdp("evaluate", world.name, *settings, *words("--background --json --name second"))
     )
     folder = runs_dir() / started["run"]
     deadline = time.monotonic() + 60
@@ -131,7 +124,7 @@ def test_a_network_of_ones_own_is_imported_by_this_command_alone(
     )
     assert (
         final["robust_accuracy"]
-        == cdp_json("evaluate", "20260101-000000-abcdef", "--attack", "quick", *FEW)[
+        == cdp_json(*words("evaluate 20260101-000000-abcdef --attack quick"), *FEW)[
             "robust_accuracy"
         ]
     )

@@ -17,19 +17,9 @@ import pytest
 from cdp.data.sets import open_set
 from cdp.paths import ROOT
 from tests.cli.command import run as run_command
+from tests.cli.command import words
 
-COMMAND = [
-    "generate",
-    "--preset",
-    "unguided",
-    "--model",
-    "tiny",
-    "--steps",
-    "2",
-    "--batch",
-    "4",
-    "--json",
-]
+COMMAND = words("generate --preset unguided --model tiny --steps 2 --batch 4 --json")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +73,7 @@ def test_a_finished_set_is_never_overwritten(home: Path) -> None:
     out = home / "sets" / "once"
     assert run("--count", "4", "--out", str(out)).returncode == 0
     before = (out / "image.npy").read_bytes()
-    again = run("--count", "4", "--seed", "1", "--out", str(out))
+    again = run(*words("--count 4 --seed 1 --out"), str(out))
     assert again.returncode == 2
     assert again.stdout == ""
     assert (out / "image.npy").read_bytes() == before

@@ -10,7 +10,7 @@ import pytest
 from cdp import paths
 from cdp.results.labels import Labels, read_labels
 from cdp.values.text import share_text
-from tests.cli.command import cdp
+from tests.cli.command import cdp, words
 from tests.evaluations import report, write_evaluation
 from tests.ui.train_runs import SHORT, train_run
 
@@ -40,13 +40,7 @@ def listed(*args: str) -> list[str]:
 
 def test_labels_are_put_on_several_runs_and_taken_off_again() -> None:
     printed = cdp(
-        "label",
-        "2026-0",
-        "night-s1",
-        "--star",
-        "--tag",
-        "night",
-        "--tag",
+        *words("label 2026-0 night-s1 --star --tag night --tag"),
         "two words",
         "--note",
         "look\nagain",
@@ -58,16 +52,16 @@ def test_labels_are_put_on_several_runs_and_taken_off_again() -> None:
     assert (
         labels(0) == labels(1) == Labels(star=True, tags=("night", "two words"), note="look\nagain")
     )
-    cdp("label", "2026-0", "--no-star", "--untag", "night", "--note", "", "--archive")
+    cdp(*words("label 2026-0 --no-star --untag night --note"), "", "--archive")
     assert (labels(0), labels(1).star) == (Labels(archived=True, tags=("two words",)), True)
-    cdp("label", "2026-0", "--no-archive", "--untag", "two words")
+    cdp(*words("label 2026-0 --no-archive --untag"), "two words")
     assert labels(0) == Labels()
 
 
 def test_without_options_labels_are_shown_and_nothing_is_written() -> None:
     assert cdp("label", "2026-2", "2026-2") == "2026-2: night-s2: no labels\n"
     assert not (paths.runs_dir() / "2026-2" / "labels.json").exists()
-    cdp("label", "2026-2", "--tag", "é")
+    cdp(*words("label 2026-2 --tag é"))
     assert json.loads(cdp("label", "2026-2", "--json")) == {
         "runs": [
             {
@@ -89,13 +83,13 @@ def test_without_options_labels_are_shown_and_nothing_is_written() -> None:
         (["2026-0", "--tag", "x" * 41], "tags"),
         (["2026-0", "--note", "x" * 2001], "note"),
         (
-            ["2026-0", "2026-1", "--star", "--untag", "nigth"],
+            words("2026-0 2026-1 --star --untag nigth"),
             "none of these runs has that tag; tags there: night",
         ),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_changes_nothing(args: list[str], said: str) -> None:
-    cdp("label", "2026-1", "--tag", "night")
+    cdp(*words("label 2026-1 --tag night"))
     before = [labels(number) for number in range(4)]
     error = cdp("label", *args, code=2)
     assert said in error and error.startswith("error: ") and error.count("\n") == 1
@@ -112,7 +106,7 @@ def test_archived_trainings_are_listed_only_when_they_are_asked_for() -> None:
 
 
 def test_runs_are_found_by_settings_figures_labels_and_evaluations() -> None:
-    cdp("label", "2026-2", "--tag", "kept")
+    cdp(*words("label 2026-2 --tag kept"))
     assert listed("--where", "method:mart") == ["2026-3", "2026-1"]
     assert listed("--where", "night seed>=2 -tag:kept", "--kind", "train") == ["2026-3"]
     assert listed("--where", "is:evaluated robust>50") == ["2026-1"]
@@ -121,13 +115,11 @@ def test_runs_are_found_by_settings_figures_labels_and_evaluations() -> None:
 
 def test_a_filter_that_cannot_be_read_and_one_of_another_kind_are_refused() -> None:
     assert "did you mean method" in cdp("runs", "--where", "metod:mart", code=2)
-    assert "--where is about trainings" in cdp(
-        "runs", "--where", "night", "--kind", "generate", code=2
-    )
+    assert "--where is about trainings" in cdp(*words("runs --where night --kind generate"), code=2)
 
 
 def test_the_table_says_the_figures_of_the_whole_record_and_the_labels() -> None:
-    cdp("label", "2026-3", "--star", "--tag", "night")
+    cdp(*words("label 2026-3 --star --tag night"))
     line = next(line for line in cdp("runs").splitlines() if line.startswith("2026-3"))
     best = next(run for run in json.loads(cdp("runs", "--json"))["runs"] if run["run"] == "2026-3")[
         "best"
@@ -139,7 +131,7 @@ def test_the_table_says_the_figures_of_the_whole_record_and_the_labels() -> None
 
 
 def test_a_record_keeps_all_it_had_and_says_the_labels() -> None:
-    (run,) = json.loads(cdp("runs", "--where", "seed=0", "--json"))["runs"]
+    (run,) = json.loads(cdp(*words("runs --where seed=0 --json")))["runs"]
     assert run["labels"] == {"star": False, "archived": False, "tags": [], "note": ""}
     assert {
         "run",

@@ -16,6 +16,7 @@ from cdp.data.sets import open_set, save_set
 from cdp.embedding.classes import between_within_ratio
 from cdp.tasks.sources import balanced_rows
 from tests.cli.command import run as run_command
+from tests.cli.command import words
 
 COUNT = 300
 
@@ -39,7 +40,7 @@ def sets(cdp_home: Path) -> tuple[np.ndarray, np.ndarray]:
 def test_two_sets_are_measured_and_compared_and_reality_wins(
     sets: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    done = run("sound", "muddled", "--rows", "300", "--json")
+    done = run(*words("sound muddled --rows 300 --json"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     found: dict[str, Any] = json.loads(done.stdout)
@@ -64,7 +65,7 @@ def test_two_sets_are_measured_and_compared_and_reality_wins(
         len(first["pairs"]) == 100
         and pair["confusion"]["low"] <= pair["confusion"]["value"] <= pair["confusion"]["high"]
     )
-    told = run("sound", "muddled", "--rows", "300").stdout
+    told = run(*words("sound muddled --rows 300")).stdout
     assert "further apart, 95 % interval" in told or "scatter rose by" in told
     change = found["differences"][0]["figures"]
     assert change["separation"]["low"] > 0
@@ -80,7 +81,7 @@ def test_pixels_need_no_encoder_and_give_what_the_formula_gives(
     sets: tuple[np.ndarray, np.ndarray],
 ) -> None:
     image, label = sets
-    done = run("sound", "--encoder", "pixels", "--rows", "300")
+    done = run(*words("sound --encoder pixels --rows 300"))
     assert done.returncode == 0, done.stderr
     expected = between_within_ratio(image.reshape(COUNT, -1) / 255, label)
     line = next(line for line in done.stdout.splitlines() if "Between / within" in line)
@@ -113,9 +114,7 @@ def test_bad_input_is_one_sentence_and_exit_code_two(
 
 
 def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
-    done = run(
-        "sound", "--by", "confidence", "--keep", "100", "--out", "sure", "--json", command="select"
-    )
+    done = run(*words("sound --by confidence --keep 100 --out sure --json"), command="select")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert (made["name"], made["count"], made["parent"], made["selection"]["by"]) == (
@@ -125,7 +124,7 @@ def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
         "confidence",
     )
     assert made["selection"]["mean_score_kept"] > made["selection"]["mean_score_dropped"]
-    again = run("sound", "--keep", "100", "--out", "sure", command="select")
+    again = run(*words("sound --keep 100 --out sure"), command="select")
     assert again.returncode == 2 and "sure" in again.stderr and "Traceback" not in again.stderr
 
 
@@ -133,16 +132,7 @@ def test_select_compares_what_it_kept_with_a_random_part_in_the_eyes_of_another_
     sets: object,
 ) -> None:
     done = run(
-        "sound",
-        "--by",
-        "confidence",
-        "--keep",
-        "120",
-        "--out",
-        "sure",
-        "--measure",
-        "--json",
-        command="select",
+        *words("sound --by confidence --keep 120 --out sure --measure --json"), command="select"
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["figures"]
@@ -160,7 +150,7 @@ def test_select_compares_what_it_kept_with_a_random_part_in_the_eyes_of_another_
         set(change["claims"]) <= set(change["corrected"])
         and "At 120 images each" in change["sentences"][0]
     )
-    alone = run("sound", "--drop-duplicates", "--out", "other", "--measure", command="select")
+    alone = run(*words("sound --drop-duplicates --out other --measure"), command="select")
     assert alone.returncode == 2 and "--keep" in alone.stderr
 
 
@@ -175,14 +165,7 @@ def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(
         open_set("sound").card,
     )
     done = run(
-        "twice",
-        "--drop-duplicates",
-        "--encoder",
-        "pixels",
-        "--out",
-        "once",
-        "--json",
-        command="select",
+        *words("twice --drop-duplicates --encoder pixels --out once --json"), command="select"
     )
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)

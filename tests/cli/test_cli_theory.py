@@ -16,7 +16,7 @@ from cdp.cli.theory import View
 from cdp.config.theory import TheoryConfig
 from cdp.errors import InputError
 from cdp.theory import best_accuracy, expected, problem_of, samples_needed, simulate, synthetic_of
-from tests.cli.command import cdp
+from tests.cli.command import cdp, words
 
 SMALL = ("--dim", "30", "--nonzero", "10", "--draws", "50")
 
@@ -37,19 +37,7 @@ def figures(*args: str) -> dict[str, Any]:
 
 def test_the_figures_of_a_setting_are_those_of_the_model() -> None:
     found = figures(
-        *SMALL,
-        "--norm",
-        "l2",
-        "--epsilon",
-        "1",
-        "--n",
-        "40",
-        "--separation",
-        "0.5",
-        "--angle",
-        "20",
-        "--seed",
-        "3",
+        *SMALL, *words("--norm l2 --epsilon 1 --n 40 --separation 0.5 --angle 20 --seed 3")
     )
     config = TheoryConfig(
         dim=30, nonzero=10, draws=50, norm="l2", epsilon=1, n=40, separation=0.5, angle=20, seed=3
@@ -61,10 +49,7 @@ def test_the_figures_of_a_setting_are_those_of_the_model() -> None:
     )
     assert value is not None
     assert found["config"] == config.model_dump(mode="json")
-    assert found["best"] == {
-        "value": best_accuracy(problem),
-        "kind": "exact",
-    }
+    assert found["best"] == {"value": best_accuracy(problem), "kind": "exact"}
     assert found["expected"] == {"value": value.value, "kind": "exact"}
     assert (
         found["simulated"]["value"],
@@ -79,12 +64,12 @@ def test_the_figures_of_a_setting_are_those_of_the_model() -> None:
 
 
 def test_a_learner_without_a_formula_says_so_and_is_simulated() -> None:
-    found = figures(*SMALL, "--learner", "adversarial-logistic", "--n", "60")
+    found = figures(*SMALL, *words("--learner adversarial-logistic --n 60"))
     assert (
         found["expected"] is None and found["needed"] is None and found["limit"]["kind"] == "exact"
     )
     assert found["simulated"]["low"] < found["simulated"]["value"] < found["simulated"]["high"]
-    text = told(*SMALL, "--learner", "adversarial-logistic", "--n", "60")
+    text = told(*SMALL, *words("--learner adversarial-logistic --n 60"))
     assert "no formula: see the simulated value" in text and "no formula to solve" in text
 
 
@@ -128,28 +113,19 @@ def test_views_without_a_formula_say_so() -> None:
 
 def test_trainings_of_a_view_come_as_points() -> None:
     found = figures(
-        "--dim",
-        "8",
-        "--nonzero",
-        "4",
-        "--learner",
-        "adversarial-logistic",
-        "--n",
-        "20",
-        "--view",
-        "guided",
+        *words("--dim 8 --nonzero 4 --learner adversarial-logistic --n 20 --view guided")
     )
     assert {
         row["draws"]
         for row in figures(
-            "--dim", "8", "--nonzero", "4", "--learner", "adversarial-logistic", "--view", "curves"
+            *words("--dim 8 --nonzero 4 --learner adversarial-logistic --view curves")
         )["rows"]
     } == {20, None}
     assert {row["kind"] for row in found["rows"]} == {"simulated", "exact"}
 
 
 def test_a_real_split_is_measured_in_the_terms_of_the_model() -> None:
-    found = figures("--set", "fashion-mnist:test", "--encoder", "pixels")
+    found = figures(*words("--set fashion-mnist:test --encoder pixels"))
     by = {row["figure"]: row for row in found["rows"]}
     assert (
         by["separation c"]["low"] < 1 < by["separation c"]["high"]
@@ -160,7 +136,7 @@ def test_a_real_split_is_measured_in_the_terms_of_the_model() -> None:
         found["against"] == "fashion-mnist:train"
         and "not how robust a network becomes" in found["caveats"][0]
     )
-    text = told("--set", "fashion-mnist:test", "--encoder", "pixels")
+    text = told(*words("--set fashion-mnist:test --encoder pixels"))
     assert (
         "separation c" in text and "95 % interval" in text and "- Features are not Gaussian" in text
     )
@@ -187,13 +163,13 @@ def test_the_table_names_every_figure() -> None:
     [
         ("n: Input should be greater than or equal to 1", ["--n", "0"]),
         ("nonzero: 50 informative coordinates do not fit", ["--dim", "20"]),
-        ("linf-threshold thresholds", ["--norm", "l2", "--learner", "linf-threshold"]),
+        ("linf-threshold thresholds", words("--norm l2 --learner linf-threshold")),
         ("epsilon", ["--epsilon", "nan"]),
         (
             "n: adversarial-logistic holds at most",
-            ["--learner", "adversarial-logistic", "--n", "1000000"],
+            words("--learner adversarial-logistic --n 1000000"),
         ),
-        ("leave out the other options", ["--set", "fashion-mnist:test", "--n", "5"]),
+        ("leave out the other options", words("--set fashion-mnist:test --n 5")),
         ("nobody", ["--set", "nobody"]),
         ("--set is empty: name a saved set", ["--set", ""]),
         ("--set is empty", ["--set", " ", "--encoder", "pixels"]),
@@ -212,11 +188,11 @@ def test_mistakes_are_one_sentence(message: str, args: list[str]) -> None:
     [
         (
             "--strength changes nothing here: it is for --view guided",
-            ["--view", "map", "--strength", "1.5"],
+            words("--view map --strength 1.5"),
         ),
         (
             "--target changes nothing here: it is for --view needed, or for no view at all",
-            ["--view", "map", "--target", "0.8"],
+            words("--view map --target 0.8"),
         ),
         (
             "--ridge changes nothing here: it is for --learner adversarial-logistic",
@@ -238,8 +214,8 @@ def test_an_option_that_changes_nothing_here_is_noted_and_the_rest_is_done(
 @pytest.mark.parametrize(
     "args",
     [
-        ["--view", "guided", "--strength", "1.5"],
-        ["--view", "needed", "--target", "0.8"],
+        words("--view guided --strength 1.5"),
+        words("--view needed --target 0.8"),
         ["--target", "0.8"],
     ],
 )
@@ -262,8 +238,8 @@ def test_guidance_has_a_row_of_the_strength_that_was_asked_for() -> None:
     "args",
     [
         ["--epsilon", "4"],
-        ["--norm", "l2", "--epsilon", "3"],
-        ["--norm", "l2", "--epsilon", "5", "--angle", "40"],
+        words("--norm l2 --epsilon 3"),
+        words("--norm l2 --epsilon 5 --angle 40"),
     ],
 )
 def test_where_no_direction_beats_guessing_there_is_no_angle_to_the_optimum(
@@ -277,7 +253,7 @@ def test_where_no_direction_beats_guessing_there_is_no_angle_to_the_optimum(
         line for line in told(*SMALL, *args).splitlines() if line.startswith("mean to optimum")
     ]
     assert line.endswith("-   no direction beats guessing")
-    assert figures(*SMALL, "--norm", "l2", "--epsilon", "2.99", "--angle", "40")["angles"][
+    assert figures(*SMALL, *words("--norm l2 --epsilon 2.99 --angle 40"))["angles"][
         "synthetic_to_optimum"
     ] == pytest.approx(40)
 
@@ -294,7 +270,7 @@ def test_trainings_are_counted_on_stderr_and_stdout_stays_one_line() -> None:
 def test_a_set_without_a_place_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     from cdp.tasks.theory import Place
 
-    assert figures("--set", "fashion-mnist:test", "--encoder", "pixels")["missing"] == ""
+    assert figures(*words("--set fashion-mnist:test --encoder pixels"))["missing"] == ""
     monkeypatch.setattr(Place, "unplaced", property(lambda place: f"{place.name} is nowhere"))
     args = ("--set", "fashion-mnist:test", "--encoder", "pixels")
     assert figures(*args)["missing"] == "fashion-mnist:test is nowhere"

@@ -18,7 +18,7 @@ from cdp.config.presets import TRAIN_PRESETS
 from cdp.config.train import overlaid
 from cdp.data.sets import save_set
 from cdp.paths import ROOT
-from tests.cli.command import cdp, cdp_json
+from tests.cli.command import cdp, cdp_json, words
 
 TINY = {
     "dataset": "toys",
@@ -56,17 +56,7 @@ def config_file(tmp_path: Path) -> str:
 
 def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config_file: str) -> None:
     final = cdp_json(
-        "train",
-        config_file,
-        "--synthetic",
-        "made",
-        "--fraction",
-        "0.5",
-        "--seed",
-        "3",
-        "--name",
-        "tiny",
-        "--wait",
+        "train", config_file, *words("--synthetic made --fraction 0.5 --seed 3 --name tiny --wait")
     )
     assert (final["state"], final["epoch"], final["name"], final["pid"]) == (
         "finished",
@@ -92,19 +82,9 @@ def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config
         f"--{name.replace('_', '-')}={value}" for name, value in TINY.items() if value is not None
     ]
     again = cdp_json(
-        "train",
-        "--preset",
-        "quick",
-        "--real",
-        "200",
+        *words("train --preset quick --real 200"),
         *options,
-        "--synthetic",
-        "made",
-        "--fraction",
-        "0.5",
-        "--seed",
-        "3",
-        "--wait",
+        *words("--synthetic made --fraction 0.5 --seed 3 --wait"),
     )
     for name in ("epoch", "clean_accuracy", "robust_accuracy", "best", "last"):
         assert again[name] == final[name]
@@ -182,31 +162,15 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(config_file: str) -> None:
         (["train", "--preset", "slow"], "quick"),
         (["train", "--dataset", "nowhere"], "nowhere"),
         (["train", "--synthetic", "none"], "none"),
-        (
-            ["train", "--synthetic", "made", "--real", "500"],
-            "made",
-        ),  # 8 x 8 images beside Fashion-MNIST
+        (words("train --synthetic made --real 500"), "made"),  # 8 x 8 images beside Fashion-MNIST
         (["train", "--dataset", "toys"], "epsilon"),
         (
-            [
-                "train",
-                "--dataset",
-                "toys",
-                "--epsilon",
-                "0.1",
-                "--real",
-                "100",
-                "--synthetic",
-                "real:500",
-            ],
+            words("train --dataset toys --epsilon 0.1 --real 100 --synthetic real:500"),
             "take real:92 or fewer",
         ),
-        (
-            ["train", "--dataset", "toys", "--epsilon", "0.1", "--synthetic", "real:50"],
-            "set real, such as",
-        ),
-        (["train", "--steps", "5", "--epochs", "3"], "both say how long to train"),
-        (["train", "--dataset", "toys", "--epsilon", "0.1", "--real", "99999"], "real"),
+        (words("train --dataset toys --epsilon 0.1 --synthetic real:50"), "set real, such as"),
+        (words("train --steps 5 --epochs 3"), "both say how long to train"),
+        (words("train --dataset toys --epsilon 0.1 --real 99999"), "real"),
         (["train", "--real", "0"], "real"),
         (["train", "--epochs", "0"], "epochs"),
         (["show", "20200101"], "unknown"),

@@ -52,10 +52,7 @@ def save(
 
 def test_settings_that_do_nothing_are_not_shown() -> None:
     flat = FORM.plain("standard")
-    for name, shown_with in (
-        ("fraction", {"synthetic": ["a"]}),
-        ("subset_seed", {"real": 100}),
-    ):
+    for name, shown_with in (("fraction", {"synthetic": ["a"]}), ("subset_seed", {"real": 100})):
         assert not FORM.relevant(name, flat) and FORM.relevant(name, flat | shown_with)
     assert FORM.relevant("beta", flat) and not FORM.relevant("beta", flat | {"method": "pgd-at"})
 

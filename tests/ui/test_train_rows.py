@@ -11,14 +11,7 @@ import pytest
 from cdp.config.train import TrainConfig
 from cdp.results.reached import Reached, reached_of
 from cdp.ui.kit.runlist import matching, moving, of_kind, share
-from cdp.ui.train.runs import (
-    RUNS,
-    accuracy_line,
-    epoch_line,
-    facts,
-    row_html,
-    watching,
-)
+from cdp.ui.train.runs import RUNS, accuracy_line, epoch_line, facts, row_html, watching
 from cdp.work.records import list_runs
 from tests.ui.train_runs import SHORT, train_run
 

@@ -74,12 +74,7 @@ def _draw(errand: Errand, seeds: int) -> None:
         st.caption(line(errand.result, seeds))
         return
     st.caption(plain(f"No estimate: {errand.error}."))
-    st.button(
-        "Measure again",
-        key="train_measure",
-        type="tertiary",
-        on_click=errand.forget,
-    )
+    st.button("Measure again", key="train_measure", type="tertiary", on_click=errand.forget)
 
 
 def line(cost: Mapping[str, Any], seeds: int) -> str:

@@ -15,14 +15,7 @@ import streamlit as st
 from cdp.config.fields import Field, quoted, split
 from cdp.config.knobs import Frozen, parse
 from cdp.config.presets import TRAIN_PRESETS
-from cdp.config.train import (
-    FURTHER_REAL,
-    LENGTH,
-    TrainConfig,
-    automatic_name,
-    overlaid,
-    set_title,
-)
+from cdp.config.train import FURTHER_REAL, LENGTH, TrainConfig, automatic_name, overlaid, set_title
 from cdp.errors import CdpError, InputError
 from cdp.ui.kit.address import Param, any_text, whole
 from cdp.ui.kit.choices import Choices, info_of

@@ -14,13 +14,7 @@ from cdp.config.train import TrainConfig, set_title
 from cdp.figures.palette import NEUTRAL, Sign
 from cdp.results.reached import Reached, reached_of
 from cdp.ui.kit.markup import Html, joined, mark, row
-from cdp.ui.kit.runlist import (
-    Help,
-    RunList,
-    run_bar,
-    run_list,
-    state_line,
-)
+from cdp.ui.kit.runlist import Help, RunList, run_bar, run_list, state_line
 from cdp.ui.kit.words import plain
 from cdp.ui.train.form import MOST_WATCHED, Training
 from cdp.values.text import at_step, share_text
