@@ -8,10 +8,13 @@ import sys
 from functools import lru_cache
 
 import numpy as np
+import pytest
 
 from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
 from cdp.data.sets import save_set
+from cdp.embedding import distances, images
+from cdp.embedding.rows import UndefinedError
 from cdp.paths import ASSETS, ROOT
 from cdp.tasks.sources import balanced_rows
 
@@ -33,6 +36,19 @@ def make(name: str, image: np.ndarray, label: np.ndarray, **card: object) -> Sam
     return save_set(
         name, image, label, {"dataset": DATASET, "class_names": real("train")[2]} | card
     )
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All figures that sentences are about but those that fit classifiers, which take most of the
+    time."""
+
+    def left_out(*_: object, **__: object) -> None:
+        raise UndefinedError("left out here")
+
+    monkeypatch.setattr(images, "linear_probe", left_out)
+    for name in ("classifier_auc", "mmd", "alignment", "uniformity"):
+        monkeypatch.setattr(distances, name, left_out)
 
 
 def make_world() -> None:

@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdp.embedding import distances, images
 from cdp.embedding.measure import Measurement, Real, measure
-from cdp.embedding.rows import UndefinedError
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
 from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
 from cdp.values.types import Interval
+from tests.tasks.small_world import quick as quick
 
 
 def about(value: float, half: float) -> Interval:
@@ -228,19 +227,6 @@ def drawn(rng: np.random.Generator, n: int, apart: float = 2.0) -> tuple[np.ndar
     return rng.normal(size=(n, WIDTH)) + apart * np.eye(CLASSES, WIDTH)[label], label
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All figures that sentences are about but those that fit classifiers, which take most of the
-    time."""
-
-    def left_out(*_: object, **__: object) -> None:
-        raise UndefinedError("left out here")
-
-    monkeypatch.setattr(images, "linear_probe", left_out)
-    for name in ("classifier_auc", "mmd", "alignment", "uniformity"):
-        monkeypatch.setattr(distances, name, left_out)
-
-
 def pair_of(
     rng: np.random.Generator, sizes: tuple[int, int], apart: tuple[float, float]
 ) -> Comparison:
@@ -271,7 +257,7 @@ def pair_of(
 def test_two_sets_of_one_distribution_get_any_claim_in_at_most_six_of_a_hundred_pairs_whatever_their_sizes(
     quick: None,
 ) -> None:
-    rng, pairs, claimed = np.random.default_rng(5), 200, 0
+    rng, pairs, claimed = np.random.default_rng(5), 100, 0
     for number in range(pairs):
         pair = pair_of(rng, ((300, 300), (900, 300), (300, 500))[number % 3], (2.0, 2.0))
         (row,) = comparisons_json([], [pair], encoder="simulated")["differences"]
@@ -283,7 +269,7 @@ def test_two_sets_of_one_distribution_get_any_claim_in_at_most_six_of_a_hundred_
 def test_sets_that_differ_get_their_claim_and_its_interval_holds_the_true_change_at_equal_numbers_of_images(
     quick: None,
 ) -> None:
-    rng, pairs, claims, held = np.random.default_rng(6), 40, 0, 0
+    rng, pairs, claims, held = np.random.default_rng(6), 25, 0, 0
     for _ in range(pairs):
         pair = pair_of(rng, (900, 300), (2.6, 2.0))
         claims += "further apart" in " ".join(sentences(pair))

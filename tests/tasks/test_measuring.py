@@ -25,6 +25,7 @@ from cdp.tasks.measuring import (
     measured_of,
 )
 from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
+from tests.tasks.small_world import quick as quick
 
 OPTIONS = {"encoder": JUDGE, "dataset": DATASET, "rows": 200}
 
@@ -131,7 +132,7 @@ def test_the_json_has_every_pair_both_ways(found: Measured) -> None:
 
 
 def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_process(
-    found: Measured,
+    found: Measured, quick: None
 ) -> None:
     (paths.sets_dir() / f"{DATASET}-test").rename(paths.home() / "gone")
     image, label, _ = real("train")
@@ -144,7 +145,7 @@ def test_other_real_images_of_the_same_name_give_other_figures_in_the_same_proce
 
 
 def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_images(
-    found: Measured,
+    found: Measured, quick: None
 ) -> None:
     image, label, _ = real("test")
     part = (
@@ -165,7 +166,7 @@ def test_sets_are_compared_at_equal_numbers_of_every_class_with_the_same_real_im
 
 
 def test_a_set_whose_real_images_are_not_here_has_its_own_figures_and_says_why_the_others_are_missing(
-    cdp_home: Path,
+    cdp_home: Path, quick: None
 ) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(120) % 3

@@ -29,13 +29,22 @@ from cdp.tasks.selecting import (
     select,
 )
 from cdp.tasks.subsets import drop_flagged, save_subset, set_tags, tags_of
-from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
+from tests.tasks.small_world import (
+    DATASET,
+    JUDGE,
+    TEST,
+    make,
+    make_world,
+    real,
+    without_torch,
+)
+from tests.tasks.small_world import quick as quick
 
 WORLD = {"encoder": JUDGE, "dataset": DATASET}
 
 
 @pytest.fixture
-def mixed(cdp_home: Path) -> SampleSet:
+def mixed(cdp_home: Path, quick: None) -> SampleSet:
     """200 unseen images, of which 5 come again at the end, and 4 training images."""
     make_world()
     image, label, _ = real("test")
