@@ -12,7 +12,6 @@ from typing import Any
 import streamlit as st
 
 from cdp import paths
-from cdp.config.evaluate import RUN
 from cdp.config.explore import PIXELS
 from cdp.data.fitting import Labelling, fit, labelling_of
 from cdp.data.samples import set_labelling
@@ -304,11 +303,6 @@ def _dataset_info(name: str, home: str, changed: int) -> DatasetInfo:
     from cdp.data.registry import dataset_info
 
     return dataset_info(name)
-
-
-def run_source(run_id: str) -> str:
-    """A training as a model to evaluate."""
-    return f"{RUN}{run_id}"
 
 
 def _changed(place: Path) -> int:
