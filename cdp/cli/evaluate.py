@@ -164,8 +164,8 @@ def report_text(report: EvalReport, outcomes: Outcomes) -> str:
     """The figures with their intervals, one a line; those of both weights where both were
     evaluated."""
     lines = [f"{report.model.name}: {headline(report)}", f"called: {report.label}"]
-    for one in report.weights:
-        lines += _weights(one, many=len(report.weights) > 1)
+    for part in report.weights:
+        lines += _weights(part, many=len(report.weights) > 1)
     lines += [
         f"{unseen.title}: {_share(unseen.robust)} ({unseen.attack}, n = {unseen.robust.n:,})"
         for unseen in report.unseen
@@ -193,47 +193,47 @@ def report_text(report: EvalReport, outcomes: Outcomes) -> str:
     return "\n".join(lines)
 
 
-def _weights(one: WeightsReport, *, many: bool) -> list[str]:
+def _weights(part: WeightsReport, *, many: bool) -> list[str]:
     which = (
         ""
-        if one.which == "given"
-        else f"{one.which} weights (epoch {one.epoch})"
-        if one.epoch
-        else f"{one.which} weights"
+        if part.which == "given"
+        else f"{part.which} weights (epoch {part.epoch})"
+        if part.epoch
+        else f"{part.which} weights"
     )
     head = [f"-- {which}"] if which and many else [which] if which else []
     stages = [
         f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,}"
         f" turned, {duration(stage.seconds)}"
-        for stage in one.stages
+        for stage in part.stages
     ]
     return [
         *head,
-        f"  clean accuracy: {_share(one.clean)}",
+        f"  clean accuracy: {_share(part.clean)}",
         *stages,
-        f"  robust accuracy: {_share(one.robust)}",
-        *_weakest(one.classes),
+        f"  robust accuracy: {_share(part.robust)}",
+        *_weakest(part.classes),
     ]
 
 
 def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
-    measured = [(one, one.robust) for one in classes if one.robust is not None]
+    measured = [(part, part.robust) for part in classes if part.robust is not None]
     if not measured:
         return []
-    hits = [round(share.value * one.n) for one, share in measured]
+    hits = [round(share.value * part.n) for part, share in measured]
     place, known = weakest_words(
-        [one.name for one, _ in measured], hits, [one.n for one, _ in measured]
+        [part.name for part, _ in measured], hits, [part.n for part, _ in measured]
     )
-    one, share = measured[place]
+    part, share = measured[place]
     said = (
-        f"{'lowest class' if known else 'weakest class'}: {one.name}, {_share(share)}, n ="
-        f" {one.n:,}"
+        f"{'lowest class' if known else 'weakest class'}: {part.name}, {_share(share)}, n ="
+        f" {part.n:,}"
     )
     return [f"  {said}{f'; {known}' if known else ''}"]
 
 
-def _share(found: Interval) -> str:
-    return share_with_bounds(found, level=True)
+def _share(interval: Interval) -> str:
+    return share_with_bounds(interval, level=True)
 
 
 def _makers() -> dict[str, Callable[[EvalReport], str]]:

@@ -219,7 +219,7 @@ def pseudo_label(
     from cdp.tasks import pseudo_labels
 
     with interruptible() as should_stop, ProgressLine("%") as line:
-        made = pseudo_labels.pseudo_label(
+        new = pseudo_labels.pseudo_label(
             source,
             name,
             encoder=encoder,
@@ -228,22 +228,22 @@ def pseudo_label(
             should_stop=should_stop,
             report=lambda share, words: line.show(round(100 * share), 100, None, f", {words}"),
         )
-    labels = pseudo_labels.pseudo_labels_of(made.card)
+    labels = pseudo_labels.pseudo_labels_of(new.card)
     assert labels is not None  # it was just written
     if as_json:
         print_json(
-            _made(made)
+            _made(new)
             | {
-                "parent": made.card["parent"]["name"],
-                "class_names": list(made.class_names),
-                "pseudo_labels": made.card["pseudo_labels"],
+                "parent": new.card["parent"]["name"],
+                "class_names": list(new.class_names),
+                "pseudo_labels": new.card["pseudo_labels"],
             }
         )
         return
-    print(f"{made.name}: {made.card['source']}, in {made.folder}")
-    for text in pseudo_labels.sentences(labels, made.class_names):
+    print(f"{new.name}: {new.card['source']}, in {new.folder}")
+    for text in pseudo_labels.sentences(labels, new.class_names):
         print(f"  {text}")
-    for class_name, count in zip(made.class_names, labels.balance, strict=True):
+    for class_name, count in zip(new.class_names, labels.balance, strict=True):
         print(f"  {class_name:<24}{count:>9,}")
 
 
@@ -315,14 +315,14 @@ def select(
         refuse_existing(sets_dir() / out)  # before minutes are spent
         say("measuring the kept part, a random one and the whole set")
         figures = selecting.preview_figures(name, **choices)
-    made = selecting.select(name, out, **choices)
+    new = selecting.select(name, out, **choices)
     if as_json:
-        selection = made.card.get("selection") or made.card["subset"]
-        parent = made.card["parent"]["name"]
+        selection = new.card.get("selection") or new.card["subset"]
+        parent = new.card["parent"]["name"]
         measured = {} if figures is None else {"figures": _figures_json(figures)}
-        print_json(_made(made) | {"selection": selection, "parent": parent} | measured)
+        print_json(_made(new) | {"selection": selection, "parent": parent} | measured)
         return
-    print(f"{made.name}: {made.card['source']}, in {made.folder}")
+    print(f"{new.name}: {new.card['source']}, in {new.folder}")
     if figures is not None:
         print(figures.note)
         for pair in figures.comparisons:

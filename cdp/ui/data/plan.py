@@ -141,17 +141,17 @@ def orders(
     """The runs to launch, encoders first. name: of the diffusion model. Raises InputError where a
     setting cannot be used."""
     wanted = set(roles)
-    made = []
+    planned = []
     for role in ROLES:
         if role.key not in wanted or role.key == MODEL:
             continue
         try:
-            made.append(Order(ENCODER, role.key, encoder_config(role.key, encoder)))
+            planned.append(Order(ENCODER, role.key, encoder_config(role.key, encoder)))
         except InputError as error:
             raise InputError(f"{role.title.lower()}: {error}") from error
     if MODEL in wanted:
-        made.append(Order(DIFFUSION, name, model_config(name, model)))
-    return made
+        planned.append(Order(DIFFUSION, name, model_config(name, model)))
+    return planned
 
 
 def seconds(config: Frozen, seen: Facts) -> float:
@@ -231,7 +231,7 @@ class Stock:
     @property
     def roles(self) -> frozenset[str]:
         """Finished."""
-        return frozenset(made.role for made in (*self.encoders, *self.models) if made.role)
+        return frozenset(entry.role for entry in (*self.encoders, *self.models) if entry.role)
 
     @property
     def pending(self) -> frozenset[str]:
@@ -242,13 +242,13 @@ class Stock:
     def guide(self) -> str:
         """The encoder to guide with: the robust one, else the first that is no judge; "" where
         there is none."""
-        names = [made.name for made in self.encoders if made.name != JUDGE]
+        names = [entry.name for entry in self.encoders if entry.name != JUDGE]
         return "robust" if "robust" in names else next(iter(names), "")
 
     @property
     def budget(self) -> float | None:
         """What was chosen for this data before."""
-        return next((made.budget for made in self.encoders if made.budget), None)
+        return next((entry.budget for entry in self.encoders if entry.budget), None)
 
     @property
     def missing(self) -> frozenset[str]:
@@ -302,9 +302,11 @@ def _of_encoder(card: Mapping[str, Any]) -> str:
     parts = []
     names = {"clean": "", "pgd": " under attack", "noised": " on noised images"}
     for key, what in names.items():
-        found = accuracy.get(key) if isinstance(accuracy, dict) else None
-        if isinstance(found, dict) and isinstance(found.get("value"), int | float):
-            parts.append(f"test {share_text(found['value'])}{what} (n = {found.get('n', '?')})")
+        accuracy_of = accuracy.get(key) if isinstance(accuracy, dict) else None
+        if isinstance(accuracy_of, dict) and isinstance(accuracy_of.get("value"), int | float):
+            parts.append(
+                f"test {share_text(accuracy_of['value'])}{what} (n = {accuracy_of.get('n', '?')})"
+            )
     if (
         not parts
         and isinstance(training, dict)

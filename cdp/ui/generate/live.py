@@ -99,12 +99,14 @@ def _ending(job: Job) -> None:
         st.error(f"This generation failed: {job.error}.")
     elif job.state == "cancelled" and frames:
         finished = result.finished if result else 0
-        kept = (
+        finished_text = (
             f"{finished:,} finished images are kept"
             if finished
             else "the estimates so far are below"
         )
-        st.info(f"Stopped at {where(frames[-1], job.config.sampler.steps).lower()}: {kept}.")
+        st.info(
+            f"Stopped at {where(frames[-1], job.config.sampler.steps).lower()}: {finished_text}."
+        )
     elif job.state == "cancelled":
         st.info("Cancelled before the first step.")
     elif result:

@@ -293,8 +293,8 @@ def _restore_from_sheet(settings: Generation, catalog: Choices) -> None:
         except InputError as error:
             st.error(f"{error}.")
             return
-        found = restored(flat, catalog)
-        settings.replace(found.flat, found.notes)
+        restored_settings = restored(flat, catalog)
+        settings.replace(restored_settings.flat, restored_settings.notes)
         st.session_state["sheet_turn"] = turn + 1
         st.session_state["sheet_said"] = f"Settings restored from {file.name}."
         st.rerun()

@@ -47,8 +47,8 @@ def results(job: Job) -> None:
     result = job.result
     if result is None:
         return
-    found = sentences(result)
-    if not found:
+    lines = sentences(result)
+    if not lines:
         few = "Too few images of each class to put figures on them: generate 20 or more."
         st.caption(
             few
@@ -72,14 +72,14 @@ def results(job: Job) -> None:
         st.caption(
             f"No verdict on guidance: {FEW}. Generate {enough:,} images or more of these classes."
         )
-    for measure, text in found:
+    for measure, text in lines:
         st.markdown(text, help=NOTES[measure.field])
     st.plotly_chart(
         report_bars(result),
         theme=None,
         config={"displayModeBar": False},
         key=f"report_{job.id}",
-        alt=" ".join(s for _, s in found),
+        alt=" ".join(s for _, s in lines),
     )
     rows = report_rows(result)
     with st.expander("Numbers", key=f"numbers_{job.id}"):

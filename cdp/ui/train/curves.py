@@ -154,15 +154,15 @@ def drawn_from(
     run."""
     read = [history_of(run.folder) for run in runs]
     state = (
-        tuple((run.id, run.name, one.version) for run, one in zip(runs, read, strict=True)),
+        tuple((run.id, run.name, points.version) for run, points in zip(runs, read, strict=True)),
         tuple(groups.items()),
         look,
     )
     if before is not None and before.state == state:
         return before
     curves = [
-        RunCurves(run.id, run.name, groups.get(run.id, run.id), one.columns)
-        for run, one in zip(runs, read, strict=True)
+        RunCurves(run.id, run.name, groups.get(run.id, run.id), points.columns)
+        for run, points in zip(runs, read, strict=True)
     ]
     if not any(map(len, read)):
         return Drawn(state, curves, None, ())
