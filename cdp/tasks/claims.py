@@ -13,7 +13,7 @@ from cdp.embedding.measure import METRICS, Claim
 from cdp.statistics.significance import holm
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
-from cdp.values.text import joined
+from cdp.values.text import counted, joined
 from cdp.values.types import Interval
 
 LEVEL = 0.95
@@ -224,7 +224,7 @@ def too_few(compared: Comparison) -> str:
     for side in (compared.first, compared.second):
         if few := {value: count for value, count in side.sizes.items() if count < LEAST_A_CLASS}:
             value, count = min(few.items(), key=lambda item: item[1])
-            images = "1 image" if count == 1 else f"{count} images"
+            images = counted(count, "image")
             return (
                 f"Nothing is claimed from {FEW}: {side.name} has {images}"
                 f"{'' if value == UNLABELLED else f' of {side.class_name(value)}'} to"

@@ -23,7 +23,7 @@ from cdp.ui.kit.frame import link
 from cdp.ui.kit.images import data_url, grid_png
 from cdp.ui.kit.markup import Html, image, image_table, joined, mark, tag
 from cdp.ui.kit.words import plain
-from cdp.values.text import class_name
+from cdp.values.text import class_name, counted
 from cdp.work.failures import sentence
 
 MOST_STRIPS = 8
@@ -53,7 +53,7 @@ def sets(result: Result) -> None:
 
     signs = named_signs([samples.name for samples in opened])
     facts = [
-        f"{len(samples):,} images · {', '.join(users[samples.name])}"
+        f"{counted(len(samples), 'image')} · {', '.join(users[samples.name])}"
         for samples in opened[:MOST_STRIPS]
     ]
     st.html(strips_html(opened[:MOST_STRIPS], list(signs.values())[:MOST_STRIPS], facts))

@@ -29,7 +29,7 @@ from cdp.ui.kit.runlist import act, said
 from cdp.ui.kit.words import plain
 from cdp.values.evaluation import without_width
 from cdp.values.naming import common_name
-from cdp.values.text import span_text
+from cdp.values.text import counted, span_text
 
 STARRED, UNSTARRED = "★", "☆"
 STAR_HEAD = "★"
@@ -282,11 +282,8 @@ def _star(table: Lines) -> None:
 
 
 def _count(rows: Sequence[Row], listed: Sequence[Row], table: Lines, state: Compared) -> None:
-    parts = [
-        f"{len(listed):,} of {len(rows):,} runs"
-        if len(listed) < len(rows)
-        else f"{len(rows):,} runs"
-    ]
+    some = f"{len(listed):,} of " * (len(listed) < len(rows))
+    parts = [some + counted(len(rows), "run")]
     if state.by:
         parts.append(f"{len(table.ids):,} groups")
     broken = [row for row in listed if row.error and not row.settings]

@@ -174,7 +174,7 @@ def plan_in_words(config: Frozen) -> str:
     if isinstance(config, PretrainConfig):
         return f"{config.steps:,} steps"
     assert isinstance(config, EncoderConfig)
-    return f"{config.epochs:,} epochs"
+    return counted(config.epochs, "epoch")
 
 
 def form(place: Wizard, seen: Facts, stock: Stock, *, blocked: bool) -> None:

@@ -27,6 +27,7 @@ from cdp.ui.kit.attempts import attempt, refuse, tell
 from cdp.ui.kit.images import showable, sprite
 from cdp.ui.kit.tables import download
 from cdp.ui.kit.words import plain, split_tags
+from cdp.values.text import counted
 from cdp.values.types import Embedding
 
 SHOWN, COLUMNS = 48, 8
@@ -203,7 +204,7 @@ def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> No
         mean = f", mean {score[where].mean():.3g}" if len(where) else ""
         blank = np.zeros((1, *source.image.shape[1:]), np.uint8)
         image = showable(np.asarray(source.image[order]) if len(order) else blank)
-        text = f"{title}: {len(where):,} images{mean}"
+        text = f"{title}: {counted(len(where), 'image')}{mean}"
         grids.append(Grid(text, sprite(image, COLUMNS), NEUTRAL.color, dash))
     most = min(SHOWN, max(int(kept.sum()), int((~kept).sum())))
     labels = [f"place {place + 1}" for place in range(ceil(most / COLUMNS) * COLUMNS)]
@@ -276,7 +277,7 @@ def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool
             wanted = _wanted(source.name, config, wish)
             wanted["keep"] = None if everything else wish.keep
             made = select(**wanted, out=str(st.session_state[key]).strip())
-            return f"Saved {len(made):,} images as {made.name}: {made.card['source']}."
+            return f"Saved {counted(len(made), 'image')} as {made.name}: {made.card['source']}."
 
         def clicked() -> None:
             if st.session_state[f"keep_count_{source.name}"] == wish.keep:
@@ -316,10 +317,10 @@ def take(points: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
             tags = split_tags(str(st.session_state[_TAGS]))
             how = {"chosen": "on the map", "map": drawn.model_dump(mode="json")}
             made = save_subset(name, rows, out, how=how, tags=tags)
-            return f"Saved {len(made):,} images as {made.name}."
+            return f"Saved {counted(len(made), 'image')} as {made.name}."
 
         with st.container(horizontal=True):
-            text = f"Save {len(rows):,} images"
+            text = f"Save {counted(len(rows), 'image')}"
             st.button(text, key="take_save", on_click=attempt, args=(_TAKEN, save))
             if len(rows) <= DOWNLOAD:
                 download("Download .npz", lambda: _npz(name, rows), f"{stem}.npz", key="take_npz")

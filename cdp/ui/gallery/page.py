@@ -96,8 +96,8 @@ def _show_list(lines: Sequence[Line]) -> None:
     fitting = chosen(lines, text=text, loss=loss, order=order)
     limit = st.session_state.setdefault("gallery_limit", SHOWN)
     with right:
-        of = f" of {len(lines):,}" if len(fitting) < len(lines) else ""
-        st.caption(f"{len(fitting):,}{of} sets")
+        some = f"{len(fitting):,} of " * (len(fitting) < len(lines))
+        st.caption(some + counted(len(lines), "set"))
         if not fitting:
             st.info("No set matches: clear the words or choose another loss.")
         shown = fitting[:limit]

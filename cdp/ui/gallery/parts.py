@@ -17,6 +17,7 @@ from cdp.ui.kit.attempts import attempt
 from cdp.ui.kit.images import grid_png
 from cdp.ui.kit.runlist import Help, state_line
 from cdp.ui.kit.words import plain
+from cdp.values.text import counted
 from cdp.work.records import Run
 
 OPEN, BESIDE = "set", "with"
@@ -60,7 +61,7 @@ def facts(line: Line) -> str:
     """One line of what counts: images, whether they lack labels or a classifier gave them, loss,
     strength, seed."""
     parts = [
-        f"{line.count:,} images",
+        counted(line.count, "image"),
         *([] if line.labelled else ["no labels"]),
         *(["pseudo-labels"] if line.pseudo_labelled else []),
     ]
@@ -74,7 +75,7 @@ def facts(line: Line) -> str:
 @st.dialog("Delete this set?")
 def ask_delete(line: Line) -> None:
     """A question over the page; the page is drawn anew after either answer."""
-    images = f"({line.count:,} images) " if line.count else ""
+    images = f"({counted(line.count, 'image')}) " if line.count else ""
     st.write(
         f"**{plain(line.name)}** {images}moves to the trash, `{trash_dir()}`. Moving it back from"
         " there undoes this."
