@@ -4,7 +4,7 @@ that never guides."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from cdp.tasks.batches import (
 from cdp.tasks.judge import baseline, load_judge, verdict
 from cdp.tasks.loaded import features_of, load_engine, to_uint8
 from cdp.values.types import Frame, LiveResult, Step
+from cdp.work.session import Session
 
 
 @dataclass
@@ -40,13 +41,13 @@ class Arm:
 
 
 def live(
-    config: GenerateConfig, *, compare: bool = True, should_stop: Callable[[], bool] = lambda: False
+    config: GenerateConfig, session: Session | None = None, *, compare: bool = True
 ) -> Iterator[Frame | LiveResult]:
     """Generate ``config.count`` images in memory; one Frame a step, and a LiveResult last, also
     when stopped.
 
     compare: also sample the unguided arm from the same noise (a config without guidance has one arm
-    in any case). should_stop is asked after every step. Raises InputError for a config that does
+    in any case). The session is asked to stop after every step. Raises InputError for a config that does
     not fit its model.
     """
     started = time.monotonic()
@@ -82,7 +83,7 @@ def live(
                 total,
                 rows.start,
             )
-            stopped = should_stop()
+            stopped = session is not None and session.stop_requested()
             if stopped:
                 break
         if stopped:

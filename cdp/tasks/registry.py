@@ -83,6 +83,13 @@ TASKS: dict[str, Task[Any, Any]] = {
             named=True,
             discard=lazy("cdp.tasks.pretrain.run:discard"),
         ),
+        Task(
+            "live",
+            "Live generation",
+            GenerateConfig,
+            lazy("cdp.tasks.live:live"),  # frames as they are made, and the result last
+            where="live",
+        ),
         _helper(
             "ready",
             "Loading",

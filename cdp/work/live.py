@@ -18,6 +18,7 @@ from cdp.errors import Cancelled, CdpError
 from cdp.values.types import Frame, LiveResult
 from cdp.work.cost import Tick, generation_seconds, learn_generation, time_left
 from cdp.work.failures import sentence
+from cdp.work.session import Session
 from cdp.work.ticket import Queue, Ticket
 
 WAITING = 8
@@ -40,7 +41,7 @@ class Live(Protocol):
     """cdp.tasks.live: yields Frames, then one LiveResult, also when it was stopped."""
 
     def __call__(
-        self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+        self, config: GenerateConfig, session: Session, *, compare: bool
     ) -> Iterator[Frame | LiveResult]: ...
 
 
@@ -254,7 +255,9 @@ class Engine:
     def _sample(self, job: Job) -> None:
         result = None
         if not job.should_stop():
-            for item in self._live(job.config, compare=job.compare, should_stop=job.should_stop):
+            for item in self._live(
+                job.config, Session(should_stop=job.should_stop), compare=job.compare
+            ):
                 if isinstance(item, LiveResult):
                     result = item
                 else:
@@ -292,7 +295,7 @@ class Engine:
             compare=True,
         )
         complete = False
-        for item in self._live(trial.config, compare=True, should_stop=self._busy):
+        for item in self._live(trial.config, Session(should_stop=self._busy), compare=True):
             if isinstance(item, LiveResult):
                 complete = item.complete
             else:

@@ -70,11 +70,6 @@ class Run:
         """Whether no process works on it any more."""
         return self.state in ("finished", *RESUMABLE)
 
-    @property
-    def out(self) -> Path:
-        """Where the sample set of a "generate" run is, or will be."""
-        return paths.sets_dir() / self.name
-
 
 def run_folder(run_id: str) -> Path:
     """The folder of a run. Raises MissingError where there is none of that id."""

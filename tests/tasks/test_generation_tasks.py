@@ -13,6 +13,7 @@ from cdp.tasks.batches import batch_count, generate_batch, set_card
 from cdp.tasks.live import live
 from cdp.tasks.sources import balanced_rows
 from cdp.values.types import Frame, LiveResult
+from cdp.work.session import Session
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,9 @@ def test_before_the_window_and_at_strength_0_both_arms_are_identical_and_nothing
     None
 ):
     stops = iter([False, True])
-    _, stopped = watch(small(strength=0.3, window_start=0.4), should_stop=lambda: next(stops))
+    _, stopped = watch(
+        small(strength=0.3, window_start=0.4), session=Session(should_stop=lambda: next(stops))
+    )
     for result in (stopped, watch(small(strength=0.0))[1]):
         assert result.identical and result.fewest == 1
         assert all(
@@ -115,14 +118,15 @@ def test_real_positives_and_negatives_make_images_independent_of_the_batch() -> 
 def test_cancel_keeps_the_finished_batches() -> None:
     seen: list[int] = []
     _, result = watch(
-        small(count=24, batch=8), should_stop=lambda: len(seen) >= 10 or bool(seen.append(1))
+        small(count=24, batch=8),
+        session=Session(should_stop=lambda: len(seen) >= 10 or bool(seen.append(1))),
     )
     assert (result.finished, result.complete) == (16, False)
     np.testing.assert_array_equal(result.guided, watch(small(count=16, batch=8))[1].guided)
 
 
 def test_cancel_in_the_first_batch_gives_the_estimates_and_calls_none_finished() -> None:
-    frames, result = watch(small(), should_stop=lambda: True)
+    frames, result = watch(small(), session=Session(should_stop=lambda: True))
     assert len(frames) == 1 and (result.finished, result.complete) == (0, False)
     np.testing.assert_array_equal(result.guided, frames[0].guided)
 

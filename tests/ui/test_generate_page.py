@@ -21,6 +21,7 @@ from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain
 from cdp.values.types import Frame, LiveResult
 from cdp.work.live import Engine, Job
+from cdp.work.session import Session
 from tests.ui.pages import APP, opened, ran, served
 from tests.ui.test_form import BAD
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
@@ -131,9 +132,9 @@ def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(
 
 def test_identical_arms_are_said_to_be_and_have_no_difference(world: Callable[..., Engine]) -> None:
     def same(
-        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+        config: GenerateConfig, session: Session, *, compare: bool
     ) -> Iterator[Frame | LiveResult]:
-        for one in sampler(config, compare=compare, should_stop=should_stop):
+        for one in sampler(config, session, compare=compare):
             yield replace(one, unguided=one.guided) if isinstance(one, LiveResult) else one
 
     world(same)
@@ -190,12 +191,12 @@ def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(
     gate = threading.Event()
 
     def slow(
-        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+        config: GenerateConfig, session: Session, *, compare: bool
     ) -> Iterator[Frame | LiveResult]:
         yield frame_of(config, 1)
         yield frame_of(config, 2)
         gate.wait(20)
-        yield from list(sampler(config, compare=compare, should_stop=should_stop))[-1:]
+        yield from list(sampler(config, session, compare=compare))[-1:]
 
     world(live=slow)
     app = page(count="12", steps="5")
@@ -217,7 +218,7 @@ def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(
 
 def test_a_failure_is_one_sentence_with_its_remedy(world: Callable[..., Engine]) -> None:
     def broken(
-        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+        config: GenerateConfig, session: Session, *, compare: bool
     ) -> Iterator[Frame | LiveResult]:
         raise InputError("classes: 9 is not one of this model's classes 0 to 2: leave it out")
         yield

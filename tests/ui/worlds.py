@@ -13,6 +13,7 @@ from cdp.models.encoders import Listed
 from cdp.ui.kit.choices import Choices, ModelEntry
 from cdp.values.types import ArmReport, Frame, Interval, JudgeView, LiveResult
 from cdp.work.live import Engine
+from cdp.work.session import Session
 
 CLASSES = ("shirt", "shoe", "bag")
 CATALOG = Choices(
@@ -79,12 +80,12 @@ def frame_of(config: GenerateConfig, i: int) -> Frame:
 
 
 def sampler(
-    config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+    config: GenerateConfig, session: Session, *, compare: bool
 ) -> Iterator[Frame | LiveResult]:
     """Every step at once."""
     for i in range(1, config.sampler.steps + 1):
         yield frame_of(config, i)
-        if should_stop():
+        if session.stop_requested():
             yield result_of(config, complete=False)
             return
     yield result_of(config)

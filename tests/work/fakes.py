@@ -4,12 +4,13 @@ hand."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from cdp.config.generate import GenerateConfig
 from cdp.values.types import ArmReport, Frame, LiveResult
+from cdp.work.session import Session
 
 NOTHING = ArmReport(None, None, None)
 
@@ -39,7 +40,7 @@ class FakeLive:
         self.most_active = 0
 
     def __call__(
-        self, config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+        self, config: GenerateConfig, session: Session, *, compare: bool
     ) -> Iterator[Frame | LiveResult]:
         self.calls.append(config)
         self.active += 1
@@ -47,9 +48,13 @@ class FakeLive:
         try:
             total = config.sampler.steps
             for i in range(1, total + 1):
-                while not self.free and not should_stop() and not self.gate.acquire(timeout=0.01):
+                while (
+                    not self.free
+                    and not session.stop_requested()
+                    and not self.gate.acquire(timeout=0.01)
+                ):
                     pass
-                if should_stop():
+                if session.stop_requested():
                     yield make_result(config, complete=False)
                     return
                 yield make_frame(i, total, images=config.count)

@@ -15,6 +15,7 @@ from cdp.config.generate import GenerateConfig, Sampler
 from cdp.errors import CdpError, InputError
 from cdp.values.types import Frame, LiveResult
 from cdp.work.live import FRAME_BYTES, Engine, Job
+from cdp.work.session import Session
 from tests.work.fakes import FakeLive, make_frame, make_result
 
 CONFIG = GenerateConfig(count=4, sampler=Sampler(steps=5))
@@ -168,7 +169,7 @@ def test_a_failed_job_says_why_in_one_line_and_the_next_one_runs(
     make: Make, error: Exception, said: str
 ) -> None:
     def live(
-        config: GenerateConfig, *, compare: bool, should_stop: Callable[[], bool]
+        config: GenerateConfig, session: Session, *, compare: bool
     ) -> Iterator[Frame | LiveResult]:
         yield make_frame(1, 5)
         if config == OTHER:
@@ -185,7 +186,7 @@ def test_a_failed_job_says_why_in_one_line_and_the_next_one_runs(
 
 
 def test_a_sampler_that_ends_without_a_result_is_a_failure(make: Make) -> None:
-    job = make(lambda config, *, compare, should_stop: iter(())).submit(CONFIG)
+    job = make(lambda config, session, *, compare: iter(())).submit(CONFIG)
     assert job.wait(10)
     assert job.state == "failed"
 

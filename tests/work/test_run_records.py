@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from cdp.errors import InputError, MissingError
+from cdp.paths import sets_dir
 from cdp.tasks.generate import generate_set
 from cdp.tasks.registry import TASKS
 from cdp.work import worker
@@ -54,7 +55,9 @@ def test_a_run_killed_between_its_set_and_its_last_word_finishes_without_samplin
 ) -> None:
     run = fake_run(home, process=None, status={"state": "running", "updated": 1.0})
     assert run.state == "interrupted"
-    generate_set(CONFIG, run.out, maker=StubMaker(home / "other.txt"), origin={"run": run.id})
+    generate_set(
+        CONFIG, sets_dir() / run.name, maker=StubMaker(home / "other.txt"), origin={"run": run.id}
+    )
     monkeypatch.setattr(os, "nice", lambda _: 0)
     assert stub_main(run.folder, StubMaker(home / "journal.txt")) == 0
     assert get_run("fake").state == "finished"

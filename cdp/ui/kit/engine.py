@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import streamlit as st
 
-from cdp.work.live import Engine
+from cdp.tasks.registry import TASKS
+from cdp.work.live import Engine, Live
 from cdp.work.task import lazy
 
 
@@ -12,4 +15,4 @@ from cdp.work.task import lazy
 def engine() -> Engine:
     """Models are loaded once and one generation runs at a time, whatever the number of tabs.
     Nothing is loaded here."""
-    return Engine(live=lazy("cdp.tasks.live:live"), load=lazy("cdp.tasks.live:warm"))
+    return Engine(live=cast(Live, TASKS["live"].run), load=lazy("cdp.tasks.live:warm"))
