@@ -49,10 +49,10 @@ def masking_panel(attacker: Attacker, epsilon: float) -> Masking:
     No check proves the absence of masking, and a network may fail one for another reason; they are
     signs. Raises Cancelled when stopped.
     """
-    return _Panel(attacker, epsilon).masking()
+    return _MaskingPanel(attacker, epsilon).masking()
 
 
-class _Panel:
+class _MaskingPanel:
     """What the checks share: who is right, and who withstands PGD-40 from the first random
     start."""
 

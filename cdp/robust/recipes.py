@@ -45,7 +45,7 @@ AUGMENTATIONS = ("auto", "none", "crop", "crop-flip", "cutout")
 
 
 @dataclass(frozen=True)
-class Parts:
+class LossParts:
     """A loss and what it is made of, each (B,) nats.
 
     total: what is trained on; clean: the term on the images as they are, 0 where the method has
@@ -66,14 +66,14 @@ class Method:
     attack, where a forward pass alone is a third of one."""
 
     view: Literal["clean", "noised", "ce", "kl"]
-    parts: Callable[[Tensor | None, Tensor, Tensor, float, float], Parts]
+    parts: Callable[[Tensor | None, Tensor, Tensor, float, float], LossParts]
     needs_clean: bool = False
     passes: float = 1.0
 
 
 def on_view(
     logits: Tensor | None, logits_seen: Tensor, y: Tensor, beta: float, label_smoothing: float
-) -> Parts:
+) -> LossParts:
     """Cross-entropy on the view alone: with attacked images adversarial training (Madry 2018,
     Eq. 2). logits_seen: (B,K), y: (B,); logits and beta do nothing.
 
@@ -82,12 +82,12 @@ def on_view(
     """
     logits_seen = _checked(logits_seen, y, beta, label_smoothing)
     loss = F.cross_entropy(logits_seen, y, reduction="none", label_smoothing=label_smoothing)
-    return Parts(loss, torch.zeros_like(loss), loss)
+    return LossParts(loss, torch.zeros_like(loss), loss)
 
 
 def trades(
     logits: Tensor | None, logits_adv: Tensor, y: Tensor, beta: float, label_smoothing: float
-) -> Parts:
+) -> LossParts:
     """TRADES (Zhang 2019, Eq. 5): CE(x, y) + beta KL(p(x) || p(x_adv)). Logits: (B,K), y: (B,).
 
     Both sides of the divergence are differentiated. label_smoothing acts on the cross-entropy
@@ -97,12 +97,12 @@ def trades(
     logits, logits_adv = _pair(logits, logits_adv, y, beta, label_smoothing)
     clean = F.cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
     robust = _divergence(logits.log_softmax(dim=1), logits_adv.log_softmax(dim=1))
-    return Parts(clean + beta * robust, clean, robust)
+    return LossParts(clean + beta * robust, clean, robust)
 
 
 def mart(
     logits: Tensor | None, logits_adv: Tensor, y: Tensor, beta: float, label_smoothing: float
-) -> Parts:
+) -> LossParts:
     """MART (Wang 2020, Eq. 12): BCE(x_adv, y) + beta KL(p(x) || p(x_adv)) (1 - p_y(x)). Logits:
     (B,K), y: (B,).
 
@@ -117,7 +117,7 @@ def mart(
     boosted = F.cross_entropy(logits_adv, y, reduction="none", label_smoothing=label_smoothing)
     boosted = boosted - _log_complement(log_p_adv, others.argmax(dim=1))
     robust = _divergence(log_p, log_p_adv) * _log_complement(log_p, y).exp()
-    return Parts(boosted + beta * robust, torch.zeros_like(boosted), robust)
+    return LossParts(boosted + beta * robust, torch.zeros_like(boosted), robust)
 
 
 METHODS: dict[str, Method] = {

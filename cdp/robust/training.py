@@ -30,8 +30,8 @@ from cdp.robust.attacks import TRADES_START, Loss, cross_entropy, kl, pgd
 from cdp.robust.recipes import (
     METHODS,
     Augmentation,
+    LossParts,
     Method,
-    Parts,
     augmentation_of,
     cycled_momentum,
     noised,
@@ -42,7 +42,7 @@ from cdp.robust.recipes import (
     warm_cosine,
     warmed_up,
 )
-from cdp.robust.validation import History, Validation, Watch, require_finite, validate
+from cdp.robust.validation import Validation, ValidationHistory, Watch, require_finite, validate
 from cdp.values.types import EpochMetrics
 
 MOMENTUM = 0.9
@@ -84,7 +84,7 @@ class Recipe:
     label_smoothing: float = 0.0
 
 
-class Trainer:
+class ClassifierTrainer:
     """Network, weight average and optimiser. Randomness is a function of seeds and step, so a stop
     loses nothing.
 
@@ -169,7 +169,9 @@ class Trainer:
         logits, logits_seen = self._forward(torch.cat([x, seen])).chunk(2)
         return logits, logits_seen
 
-    def _note(self, parts: Parts, logits: Tensor | None, logits_seen: Tensor, y: Tensor) -> None:
+    def _note(
+        self, parts: LossParts, logits: Tensor | None, logits_seen: Tensor, y: Tensor
+    ) -> None:
         """What a step came to, for those who keep account."""
 
 
@@ -221,7 +223,7 @@ def encoder_trainer(
     epsilon: float = 0.0,
     attack_steps: int = 1,
     warm_up: float = 0.0,
-) -> Trainer:
+) -> ClassifierTrainer:
     """Training of a small classifier on (N,H,W,C) uint8 images and (N,) labels, as encoders and
     judges are: AdamW, every epoch in another order, the images that are left over dropped.
 
@@ -256,10 +258,10 @@ def encoder_trainer(
         label_smoothing=label_smoothing,
     )
     net.train()
-    return Trainer(net, batch_of, recipe, total=total, dtype=dtype)
+    return ClassifierTrainer(net, batch_of, recipe, total=total, dtype=dtype)
 
 
-class RobustTrainer(Trainer):
+class RobustTrainer(ClassifierTrainer):
     """A trainer whose weight average is validated on the way. epsilon: the full budget, in [0,1]
     units.
 
@@ -305,7 +307,7 @@ class RobustTrainer(Trainer):
         self._augment = augmentation_of(
             config.augmentation, config.dataset, (channels, height, width)
         )
-        self.history = History()
+        self.history = ValidationHistory()
         self.shown = nested_subset(data.label, SHOWN, seed=0, balanced=True)
         self.checked: Validation | None = None
         self._sums = torch.zeros(len(_SUMS), device=self.device)
@@ -357,7 +359,7 @@ class RobustTrainer(Trainer):
         return state | own | self.history.state() | self._watch.state()
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """As ``Trainer.load``."""
+        """As ``ClassifierTrainer.load``."""
         super().load(state)
         self._sums.copy_(state["sums"])
         self.history.load(state)
@@ -424,7 +426,9 @@ class RobustTrainer(Trainer):
         form = torch.channels_last if self.device.type == "cuda" else torch.preserve_format
         return x.to(self.device, memory_format=form), torch.from_numpy(label).to(self.device)
 
-    def _note(self, parts: Parts, logits: Tensor | None, logits_seen: Tensor, y: Tensor) -> None:
+    def _note(
+        self, parts: LossParts, logits: Tensor | None, logits_seen: Tensor, y: Tensor
+    ) -> None:
         """Add to the sums since the last validation, on the device: reading them would make a GPU
         wait at every step."""
         with torch.no_grad():

@@ -159,7 +159,7 @@ class Checked:
     drop: float
 
 
-class History(Sequence[Checked]):
+class ValidationHistory(Sequence[Checked]):
     """The validations so far, and which images were robust at the best of them."""
 
     def __init__(self) -> None:
@@ -279,7 +279,7 @@ class Diverged(CdpError):
 
 
 @dataclass(frozen=True)
-class Problem:
+class TrainingProblem:
     """Something wrong since epoch ``since``. kind: "collapse" or "overfitting"."""
 
     kind: str
@@ -364,7 +364,7 @@ def guesses(point: Checked, classes: int) -> bool:
     return at_chance or point.top_share >= ONE_CLASS
 
 
-def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Problem | None:
+def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> TrainingProblem | None:
     """Label collapse: guesses at several validations, and over steps enough, after the budget has
     reached ``epsilon``."""
     streak = 0
@@ -379,7 +379,7 @@ def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Pro
         return None
     if last.metrics.step - first.metrics.step < COLLAPSED_STEPS:
         return None
-    return Problem(
+    return TrainingProblem(
         "collapse",
         first.metrics.epoch,
         f"labels have collapsed since epoch {first.metrics.epoch} (clean accuracy"
@@ -388,7 +388,7 @@ def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Pro
     )
 
 
-def overfitting(history: Sequence[Checked], *, epsilon: float) -> Problem | None:
+def overfitting(history: Sequence[Checked], *, epsilon: float) -> TrainingProblem | None:
     """Robust overfitting (Rice 2020): robust accuracy below its best beyond chance and to stay,
     while that in training rose.
 
@@ -415,7 +415,7 @@ def overfitting(history: Sequence[Checked], *, epsilon: float) -> Problem | None
         return None
     since = _first_below(after)
     last = after[-1].metrics
-    return Problem(
+    return TrainingProblem(
         "overfitting",
         since,
         f"robust overfitting since epoch {since}: robust accuracy on validation images is"
@@ -435,7 +435,7 @@ def _first_below(after: Sequence[Checked]) -> int:
     return since
 
 
-def problem(history: Sequence[Checked], *, classes: int, epsilon: float) -> Problem | None:
+def problem(history: Sequence[Checked], *, classes: int, epsilon: float) -> TrainingProblem | None:
     """The worst thing wrong at the last validation."""
     return collapse(history, classes=classes, epsilon=epsilon) or overfitting(
         history, epsilon=epsilon

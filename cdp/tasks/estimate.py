@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from cdp.config.train import TrainConfig
 from cdp.files import cache
-from cdp.tasks.train_data import Prepared, prepare, warnings_of
+from cdp.tasks.train_data import TrainingInputs, prepare, warnings_of
 from cdp.work.cost import known_rates, learn_rates
 
 if TYPE_CHECKING:
-    from cdp.tasks.train_measure import Measured
+    from cdp.tasks.train_measure import StepCost
 
-__all__ = ["Estimate", "estimate", "warnings_of"]
+__all__ = ["TrainingEstimate", "estimate", "warnings_of"]
 
 _VERSION = 1
 VALIDATION_BATCH = 250
@@ -23,7 +23,7 @@ VALIDATION_BATCH = 250
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TrainingEstimate:
     """Cost before the launch. seconds: of all steps and validations; memory_bytes: of the process
     at its peak, on a GPU of the GPU; step_seconds: of one optimiser step; steps: in all;
     steps_per_epoch: of them in a whole epoch; validations: in all; device: in words; warnings:
@@ -41,7 +41,7 @@ class Estimate:
     measured_batch: int
 
 
-def estimate(config: TrainConfig) -> Estimate:
+def estimate(config: TrainConfig) -> TrainingEstimate:
     """Seconds and memory of a training, measured once and then remembered for what it depends on,
     until a training of the kind has told its true cost. Seconds the first time; a machine too busy
     for timings to agree is measured again the next time.
@@ -73,7 +73,7 @@ def estimate(config: TrainConfig) -> Estimate:
         cost.bytes_training * config.batch,
         cost.bytes_validation * min(VALIDATION_BATCH, len(prepared.data.label)),
     )
-    return Estimate(
+    return TrainingEstimate(
         seconds=steps * step + validations * checking,
         memory_bytes=int(cost.bytes_fixed + activations),
         step_seconds=step,
@@ -87,7 +87,7 @@ def estimate(config: TrainConfig) -> Estimate:
 
 
 def learn(
-    config: TrainConfig, prepared: Prepared, *, step_seconds: float, image_seconds: float
+    config: TrainConfig, prepared: TrainingInputs, *, step_seconds: float, image_seconds: float
 ) -> None:
     """Remember what a training of this kind did cost here, which from then on counts instead of a
     measured step.
@@ -97,7 +97,7 @@ def learn(
     learn_rates(_trained(config, prepared), step=step_seconds, image=image_seconds)
 
 
-def _trained(config: TrainConfig, prepared: Prepared) -> tuple[object, ...]:
+def _trained(config: TrainConfig, prepared: TrainingInputs) -> tuple[object, ...]:
     """What the rates of a training depend on."""
     attacks = (config.pgd_steps, config.validation_steps)
     return "train", _key(config, prepared), *attacks
@@ -114,7 +114,7 @@ def _gain(config: TrainConfig) -> float:
     return pass_gain(device.type, half=pick_dtype(config.precision, device) != torch.float32)
 
 
-def _key(config: TrainConfig, prepared: Prepared) -> str:
+def _key(config: TrainConfig, prepared: TrainingInputs) -> str:
     """Of all that a step's cost depends on."""
     import torch
 
@@ -139,14 +139,14 @@ def _key(config: TrainConfig, prepared: Prepared) -> str:
     )
 
 
-def _measured(config: TrainConfig, prepared: Prepared) -> Measured:
+def _measured(config: TrainConfig, prepared: TrainingInputs) -> StepCost:
     """From the cache, or measured now."""
-    from cdp.tasks.train_measure import Measured, measure
+    from cdp.tasks.train_measure import StepCost, measure
 
     stored = cache.cached_value(
         "train-cost",
         _key(config, prepared),
-        Measured,
+        StepCost,
         lambda report: measure(config, prepared.info),
     )
     cost = stored.known()

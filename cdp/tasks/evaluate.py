@@ -23,7 +23,7 @@ from cdp.robust.contract import network_contract
 from cdp.robust.masking import masking_panel
 from cdp.robust.suites import CLEAN_PASS, Attack, SuiteState, run_suite
 from cdp.robust.trial import Attacker, Trial, budget_curve, robust_share
-from cdp.tasks.evaluate_data import Prepared, Weights, network, prepare
+from cdp.tasks.evaluate_data import EvaluationInputs, Weights, network, prepare
 from cdp.tasks.evaluate_report import (
     outcome_of,
     report_of,
@@ -108,16 +108,18 @@ def evaluate_run(
     }
     nets = {which: net for which, (net, _) in loaded.items()}
     notes = [f"Weights: {note}." for _, note in loaded.values() if note]
-    return _Sitting(config, prepared, nets, files, checkpoint, session, device).run(folder, notes)
+    return _EvaluationSitting(config, prepared, nets, files, checkpoint, session, device).run(
+        folder, notes
+    )
 
 
-class _Sitting:
+class _EvaluationSitting:
     """One sitting of an evaluation."""
 
     def __init__(
         self,
         config: EvaluateConfig,
-        prepared: Prepared,
+        prepared: EvaluationInputs,
         nets: Mapping[Which, nn.Module],
         files: Mapping[Which, str],
         checkpoint: Checkpoint,
@@ -134,7 +136,7 @@ class _Sitting:
         )
         parts |= {"masking": "masking"} if config.masking else {}
         costs = [attack.cost for attack in next(iter(self.attacks.values()))]
-        self.meter = Meter(len(prepared.label), costs, len(nets), parts, len(self.rows))
+        self.meter = EvaluationMeter(len(prepared.label), costs, len(nets), parts, len(self.rows))
         self.states = {which: self._restored(which) for which in nets}
 
     def run(self, folder: Path, notes: Sequence[str]) -> EvalReport:
@@ -364,7 +366,7 @@ PART_COST = {"curve": 320.0, "unseen": 40.0, "masking": 2400.0}
 pass."""
 
 
-class Meter:
+class EvaluationMeter:
     """Work in images: each of n is looked at once, and once by every attack, where one that has
     fallen already costs nothing."""
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cdp.models.classifiers import Classifier
 
 TEST = "test"
-"""``Prepared.part`` where it is the data set's own test images."""
+"""``EvaluationInputs.part`` where it is the data set's own test images."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EvaluationInputs:
     """All that an evaluation reads. image: (n,H,W,C) uint8; label, rows: (n,) int64, the second of
     ``part``; rows_sha256: of images and labels; norm, epsilon: attacked with; unseen: (norm,
     epsilon) of threats that were not trained for; notes: a sentence on each thing about classes
@@ -80,7 +80,7 @@ class Prepared:
         )
 
 
-def prepare(config: EvaluateConfig) -> Prepared:
+def prepare(config: EvaluateConfig) -> EvaluationInputs:
     """Find everything. Raises InputError or MissingError that names the field or file that cannot
     be used."""
     weights = weights_of(config.model, config.weights, architecture=config.architecture)
@@ -114,7 +114,7 @@ def prepare(config: EvaluateConfig) -> Prepared:
     if network.mapping:
         order = np.argsort(network.mapping)
         info = replace(info, classes=tuple(info.classes[number] for number in order))
-    return Prepared(
+    return EvaluationInputs(
         _model(config, weights, training),
         weights,
         info,
@@ -335,7 +335,7 @@ def _count(value: Any) -> int:
 def network(
     weights: Weights,
     config: EvaluateConfig,
-    prepared: Prepared,
+    prepared: EvaluationInputs,
     device: torch.device,
     own: nn.Module | None,
 ) -> tuple[nn.Module, str]:
@@ -358,7 +358,7 @@ def network(
     return lay_out(net, device).eval(), note
 
 
-def require_weights(config: EvaluateConfig, prepared: Prepared) -> None:
+def require_weights(config: EvaluateConfig, prepared: EvaluationInputs) -> None:
     """Raises InputError where a file does not hold the weights of the network that it should, by
     headers alone: said before anything is queued."""
     for weights in prepared.weights:
@@ -373,7 +373,9 @@ def require_weights(config: EvaluateConfig, prepared: Prepared) -> None:
                 )
 
 
-def _empty(weights: Weights, file: Path, config: EvaluateConfig, prepared: Prepared) -> Classifier:
+def _empty(
+    weights: Weights, file: Path, config: EvaluateConfig, prepared: EvaluationInputs
+) -> Classifier:
     """The network whose weights the file should hold, without memory until it has proved to hold
     them."""
     import torch
@@ -390,7 +392,7 @@ def _empty(weights: Weights, file: Path, config: EvaluateConfig, prepared: Prepa
         )
 
 
-def _built(name: str, prepared: Prepared) -> Classifier:
+def _built(name: str, prepared: EvaluationInputs) -> Classifier:
     from cdp.models.classifiers import build_classifier
 
     return build_classifier(
@@ -398,7 +400,7 @@ def _built(name: str, prepared: Prepared) -> Classifier:
     )
 
 
-def _whose_weights(file: Path, prepared: Prepared) -> Classifier:
+def _whose_weights(file: Path, prepared: EvaluationInputs) -> Classifier:
     """The network whose weights these are, by names and shapes. Raises InputError where they are no
     network's of ours for these images and classes, with what the file has and what the closest of
     ours wants."""

@@ -18,7 +18,7 @@ from cdp.errors import InputError
 from cdp.files.atomic import atomic_file, write_json
 from cdp.robust.suites import Attack, SuiteState
 from cdp.statistics.shares import share_of, wilson
-from cdp.tasks.evaluate_data import TEST, Prepared
+from cdp.tasks.evaluate_data import TEST, EvaluationInputs
 from cdp.values.evaluation import (
     OUTCOMES,
     REPORT,
@@ -55,7 +55,7 @@ def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST, classes
 
 def report_of(
     config: EvaluateConfig,
-    prepared: Prepared,
+    prepared: EvaluationInputs,
     weights: Sequence[WeightsReport],
     *,
     curves: Sequence[Curve],
@@ -98,7 +98,7 @@ def report_of(
     )
 
 
-def _some_of(prepared: Prepared) -> str:
+def _some_of(prepared: EvaluationInputs) -> str:
     """How many of the classes have images: "3 of 4 classes"; "" where all have."""
     present, every = len(np.unique(prepared.label)), len(prepared.info.classes)
     return "" if present == every else f"{present} of {every} classes"
@@ -112,7 +112,7 @@ def versions() -> dict[str, str]:
 
 
 def write_report(
-    folder: Path, report: EvalReport, prepared: Prepared, outcomes: Mapping[str, Outcome]
+    folder: Path, report: EvalReport, prepared: EvaluationInputs, outcomes: Mapping[str, Outcome]
 ) -> None:
     """report.json and outcomes.npz, the report last: where it is, everything is. Raises OSError
     where the disk does not take them."""

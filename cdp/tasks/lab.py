@@ -16,7 +16,7 @@ from cdp.files.cache import Cached, Report, ignore
 from cdp.models.encoders import encoder_weights
 from cdp.tasks.features import encoder_labelling
 from cdp.tasks.lab_images import load_upload
-from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
+from cdp.values.lab import STARTS, AttackFigures, LabResult, LabSubject, Smallest
 from cdp.values.types import DatasetInfo
 
 KIND, VERSION = "lab", 1
@@ -24,7 +24,7 @@ KIND, VERSION = "lab", 1
 """
 
 
-def subject_of(config: LabConfig) -> Subject:
+def subject_of(config: LabConfig) -> LabSubject:
     """Image and weights, found and checked. Raises InputError or MissingError that says what is not
     here or does not fit together."""
     split = load_split(config.dataset, "test")
@@ -47,7 +47,7 @@ def subject_of(config: LabConfig) -> Subject:
             f"model: {config.model} does not fit the images of {config.dataset} ({reason}): choose"
             " one of its own classifiers"
         )
-    return Subject(image, label, split.info, weights)
+    return LabSubject(image, label, split.info, weights)
 
 
 def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
@@ -59,15 +59,15 @@ def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
     return attack_of(config, subject_of(config)).get(report)
 
 
-def attack_of(config: LabConfig, subject: Subject) -> Cached[LabResult]:
+def attack_of(config: LabConfig, subject: LabSubject) -> Cached[LabResult]:
     """The result of one attack; its key changes exactly when image, weights or settings do."""
     epsilon = config.budget(subject.info)
     key = _key(config, subject, "attack", epsilon)
 
     def make(report: Report) -> LabResult:
-        from cdp.tasks.lab_attack import Lab
+        from cdp.tasks.lab_attack import AttackLab
 
-        return Lab(config, subject).attack(epsilon, report)
+        return AttackLab(config, subject).attack(epsilon, report)
 
     def known() -> LabResult | None:
         figures, adversarial = figures_of.known(), cache.load_array(KIND, key)
@@ -80,7 +80,7 @@ def attack_of(config: LabConfig, subject: Subject) -> Cached[LabResult]:
         cache.keep(KIND, key, result.adversarial)
         figures_of.keep(result.figures)
 
-    figures_of = cache.cached_value(KIND, key, Figures, lambda report: make(report).figures)
+    figures_of = cache.cached_value(KIND, key, AttackFigures, lambda report: make(report).figures)
     return Cached(key, known, make, keep)
 
 
@@ -102,14 +102,14 @@ def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
     return smallest_of(config, subject_of(config)).get(report)
 
 
-def smallest_of(config: LabConfig, subject: Subject) -> Cached[Smallest]:
+def smallest_of(config: LabConfig, subject: LabSubject) -> Cached[Smallest]:
     """The smallest budget, which does not depend on the budget of one attack."""
     largest = config.reach(subject.info)
 
     def make(report: Report) -> Smallest:
-        from cdp.tasks.lab_attack import Lab
+        from cdp.tasks.lab_attack import AttackLab
 
-        return Lab(config, subject).smallest(budgets(largest), report)
+        return AttackLab(config, subject).smallest(budgets(largest), report)
 
     return cache.cached_value(KIND, _key(config, subject, "smallest", largest), Smallest, make)
 
@@ -138,7 +138,7 @@ def _image(
     return np.array(image[config.row]), int(label[config.row])
 
 
-def _key(config: LabConfig, subject: Subject, what: str, budget: float) -> str:
+def _key(config: LabConfig, subject: LabSubject, what: str, budget: float) -> str:
     target = config.target if config.attack == "targeted" else None
     return cache.digest(
         VERSION,

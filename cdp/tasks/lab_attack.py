@@ -18,7 +18,7 @@ from cdp.files.cache import Report, ignore
 from cdp.models.encoders import Encoder
 from cdp.robust.attacks import Loss, cross_entropy, margin, pgd, towards
 from cdp.tasks.loaded import encoder_on_device, to_tensor
-from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
+from cdp.values.lab import STARTS, AttackFigures, LabResult, LabSubject, Smallest
 
 LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy, "margin": margin, "targeted": towards}
 SMALL = 2_000_000
@@ -37,10 +37,10 @@ class _Tried:
     predicted: Tensor
 
 
-class Lab:
+class AttackLab:
     """A network and an image of it, ready to be attacked at any budget."""
 
-    def __init__(self, config: LabConfig, subject: Subject) -> None:
+    def __init__(self, config: LabConfig, subject: LabSubject) -> None:
         """Loads the network where it is not in memory. Raises InputError where image and network do
         not fit together."""
         self._config, self._subject = config, subject
@@ -62,7 +62,7 @@ class Lab:
         size = float(
             np.abs(change).max() if self._config.norm == "linf" else np.sqrt((change**2).sum())
         )
-        figures = Figures(
+        figures = AttackFigures(
             self.label,
             self.target,
             epsilon,

@@ -16,9 +16,9 @@ from cdp.models.classifiers import Classifier, build_classifier
 from cdp.models.encoders import save_encoder
 from cdp.models.precision import lay_out, pick_device
 from cdp.robust.training import RobustTrainer
-from cdp.robust.validation import Checked, Diverged, Problem, guesses, problem
+from cdp.robust.validation import Checked, Diverged, TrainingProblem, guesses, problem
 from cdp.tasks.estimate import learn
-from cdp.tasks.train_data import Prepared, prepare
+from cdp.tasks.train_data import TrainingInputs, prepare
 from cdp.tasks.train_keep import (
     BEST,
     LAST,
@@ -63,10 +63,10 @@ def train_run(config: TrainConfig, session: Session) -> dict[str, Any]:
     trainer = checkpoint.restore(load) or _trainer(config, prepared)
     if checkpoint.begun:
         session.cut(len(trainer.history))
-    return _Sitting(config, prepared, trainer, checkpoint, session).run()
+    return _TrainingSitting(config, prepared, trainer, checkpoint, session).run()
 
 
-def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
+def _trainer(config: TrainConfig, prepared: TrainingInputs) -> RobustTrainer:
     info = prepared.info
     net = build_classifier(
         config.architecture, classes=len(info.classes), shape=info.shape, seed=config.seed
@@ -76,13 +76,13 @@ def _trainer(config: TrainConfig, prepared: Prepared) -> RobustTrainer:
     )
 
 
-class _Sitting:
+class _TrainingSitting:
     """One sitting of a training, from a start or resume to its end or stop."""
 
     def __init__(
         self,
         config: TrainConfig,
-        prepared: Prepared,
+        prepared: TrainingInputs,
         trainer: RobustTrainer,
         checkpoint: Checkpoint,
         session: Session,
@@ -183,7 +183,7 @@ class _Sitting:
             raise Halted(self._ended(trouble.sentence), self._record(last))
         self._tell(trouble)
 
-    def _tell(self, trouble: Problem | None) -> None:
+    def _tell(self, trouble: TrainingProblem | None) -> None:
         if trouble:
             self.session.notice(trouble.sentence)
         elif self._noticed:

@@ -24,7 +24,7 @@ from cdp.values.types import DatasetInfo
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingInputs:
     """All that a training reads. epsilon: its full budget; real, synthetic: images it can draw
     from, further real ones among the second where they stand in place of synthetic sets.
 
@@ -49,7 +49,7 @@ class Prepared:
         )
 
 
-def prepare(config: TrainConfig) -> Prepared:
+def prepare(config: TrainConfig) -> TrainingInputs:
     """Open everything, mapped. Raises InputError or MissingError that names the field or the set
     that cannot be used."""
     split = load_split(config.dataset, "train")
@@ -70,7 +70,7 @@ def prepare(config: TrainConfig) -> Prepared:
         if len(rows) and config.synthetic_per_batch < config.batch
         else None
     )
-    return Prepared(
+    return TrainingInputs(
         info,
         epsilon,
         TrainingData(

@@ -17,7 +17,7 @@ from cdp.errors import InputError
 from cdp.files.atomic import atomic_file
 from cdp.models.encoders import card_facts
 from cdp.robust.training import RobustTrainer
-from cdp.tasks.train_data import Prepared
+from cdp.tasks.train_data import TrainingInputs
 from cdp.values.types import EpochMetrics
 from cdp.work.checkpoint import Checkpoint
 from cdp.work.clean import CHECKPOINTS
@@ -27,7 +27,7 @@ _WITHOUT_WEIGHT = frozenset({"overfitting"})
 """Settings that change no number, so that a training may go on with another."""
 
 
-def checkpoint_of(folder: Path, config: TrainConfig, prepared: Prepared) -> Checkpoint:
+def checkpoint_of(folder: Path, config: TrainConfig, prepared: TrainingInputs) -> Checkpoint:
     """The newest two states of the training in a run's folder. Raises InputError where it was begun
     with other settings or data."""
     return Checkpoint(
@@ -40,7 +40,7 @@ def checkpoint_of(folder: Path, config: TrainConfig, prepared: Prepared) -> Chec
     )
 
 
-def started_with(config: TrainConfig, prepared: Prepared) -> dict[str, Any]:
+def started_with(config: TrainConfig, prepared: TrainingInputs) -> dict[str, Any]:
     """What must be the same for a checkpoint to go on."""
     # Not the hash of a card: tags may be put on a set at any time.
     sets = [
@@ -75,7 +75,12 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def classifier_card(
-    config: TrainConfig, prepared: Prepared, metrics: EpochMetrics, *, run_name: str, kept_as: str
+    config: TrainConfig,
+    prepared: TrainingInputs,
+    metrics: EpochMetrics,
+    *,
+    run_name: str,
+    kept_as: str,
 ) -> dict[str, Any]:
     """The card of a finished classifier. metrics: of the validation whose averaged weights it has;
     kept_as: "best" or "last"."""

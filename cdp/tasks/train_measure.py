@@ -45,7 +45,7 @@ STATES = 4
 
 
 @dataclass(frozen=True)
-class Measured:
+class StepCost:
     """What training costs here. seconds_fixed + seconds_attack * attack steps: of one optimiser
     step at batch ``batch``; validation: seconds an image and attack step (the two predictions are
     worth one); bytes_fixed: of weights and all that goes with them; bytes_training,
@@ -103,7 +103,7 @@ class _Watch:
             torch.cuda.synchronize(self.device)
 
 
-def measure(config: TrainConfig, info: DatasetInfo) -> Measured:
+def measure(config: TrainConfig, info: DatasetInfo) -> StepCost:
     """Train for some steps on noise. The caller's random streams and files are left alone."""
     device = pick_device()
     watch = _Watch(device)
@@ -123,7 +123,7 @@ def measure(config: TrainConfig, info: DatasetInfo) -> Measured:
     images = min(batch, BATCH) if weights >= LARGE else BATCH
     checked = watch.best(_validation(net, config, info, images)) / images / (FEW + 1)
     bytes_training, bytes_validation = _bytes_an_image(net, config, info)
-    return Measured(
+    return StepCost(
         batch,
         max(few - FEW * attack, 0.0),
         attack,

@@ -13,7 +13,7 @@ STARTS = 5
 
 
 @dataclass(frozen=True)
-class Subject:
+class LabSubject:
     """What is attacked. image: (H,W,C) uint8; label: true class, None where nobody says it;
     weights: SHA-256 of the model's."""
 
@@ -24,7 +24,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Figures:
+class AttackFigures:
     """What an attack came to. label: the true class, or what the model says of an image that has
     none; target: None where untargeted.
 
@@ -84,7 +84,7 @@ class Figures:
 class LabResult:
     """image: (H,W,C) uint8, as attacked; adversarial: (H,W,C) float32 in [0,1]."""
 
-    figures: Figures
+    figures: AttackFigures
     image: np.ndarray
     adversarial: np.ndarray
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.recipes import METHODS, noised
-from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
+from cdp.robust.training import ClassifierTrainer, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy
 from tests.robust.tiny import LEVELS
 
@@ -23,7 +23,7 @@ def _data(count: int = 96) -> tuple[np.ndarray, np.ndarray]:
     ), label.astype(np.int64)
 
 
-def _trainer(method: str, epochs: int = 4) -> Trainer:
+def _trainer(method: str, epochs: int = 4) -> ClassifierTrainer:
     torch.manual_seed(0)
     return encoder_trainer(
         SmallCNN(3, 1, widths=(8, 8)),
@@ -42,7 +42,7 @@ def _trainer(method: str, epochs: int = 4) -> Trainer:
     )
 
 
-def _run(trainer: Trainer, until: int | None = None) -> Trainer:
+def _run(trainer: ClassifierTrainer, until: int | None = None) -> ClassifierTrainer:
     while trainer.step < (until or trainer.total):
         trainer.advance()
     return trainer

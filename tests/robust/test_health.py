@@ -15,8 +15,8 @@ from cdp.robust.validation import (
     RECENT,
     Checked,
     Diverged,
-    History,
     Validation,
+    ValidationHistory,
     Watch,
     collapse,
     divergence,
@@ -24,6 +24,7 @@ from cdp.robust.validation import (
     overfitting,
     paired_drop,
     problem,
+    validate,
 )
 from cdp.values.types import EpochMetrics
 
@@ -79,10 +80,10 @@ def _known(number: int, epochs: int, epsilon: float, train_robust: float) -> dic
     return counts | losses | {"train_robust": train_robust}
 
 
-def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> History:
+def _history(right: np.ndarray, trained: np.ndarray, warm: int = 0) -> ValidationHistory:
     """Of which validation images were robust at each epoch. right: (E,n) bool; trained: (E,)
     training accuracy under attack."""
-    history = History()
+    history = ValidationHistory()
     n = right.shape[1]
     for number, (row, train) in enumerate(zip(right, trained, strict=True), 1):
         checked = Validation(row | True, row, np.arange(n) % 10, np.arange(n) % 10, np.empty(0))
@@ -171,7 +172,7 @@ def test_history_knows_its_best_and_comes_back_from_its_state() -> None:
     assert history.best is not None
     assert history.best.robust_accuracy == history[-1].metrics.best_robust == pytest.approx(2 / 3)
     assert history[3].drop == pytest.approx(1.0)
-    again = History()
+    again = ValidationHistory()
     again.load(history.state())
     assert repr(list(again)) == repr(list(history))
     assert [e.metrics.epoch for e in again] == [1, 2, 3, 4]
@@ -182,7 +183,7 @@ def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_th
     robust: float,
 ) -> None:
     """Clean accuracies 17, 41, 41 and 30 %, as of a training that never withstands an attack."""
-    history, n = History(), 100
+    history, n = ValidationHistory(), 100
     right = np.arange(n) < 100 * robust
     for number, clean in enumerate((0.17, 0.41, 0.41, 0.30), 1):
         checked = Validation(
@@ -211,7 +212,7 @@ def test_a_state_of_before_is_read_as_one_validation_an_epoch() -> None:
     state = history.state()
     # Then a row had eighteen metrics, and the first of equal epochs was the best.
     state["history"] = torch.cat([state["history"][:, :18], state["history"][:, -2:]], dim=1)
-    again = History()
+    again = ValidationHistory()
     again.load(state)
     assert repr(list(again)) == repr(list(history))
 
@@ -309,3 +310,21 @@ def test_collapse_counts_more_than_overfitting_and_a_good_run_has_no_problem() -
     assert found is not None
     assert found.kind == "collapse"
     assert problem(fallen[:15], classes=10, epsilon=EPSILON) is None
+
+
+def test_robust_is_right_as_it_is_and_under_attack() -> None:
+    """A network that is wrong about an image until something moves it withstands nothing."""
+
+    class Contrary(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sign = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            moved = ((x - 128 / 255).abs().amax(dim=(1, 2, 3)) > 1e-4).float()
+            right = self.sign * (2 * moved - 1) + 0 * x.sum(dim=(1, 2, 3))
+            return torch.stack([right, -right], dim=1)
+
+    image, label = np.full((4, 6, 6, 1), 128, np.uint8), np.zeros(4, np.int64)
+    seen = validate(Contrary(), image, label, epsilon=0.1, norm="linf", steps=2)
+    assert seen.predicted.tolist() == [0] * 4 and not seen.clean.any() and not seen.robust.any()

@@ -52,7 +52,7 @@ def _set() -> None:
 
 @pytest.mark.usefixtures("_set")
 def test_it_counts_steps_and_scales_the_measured_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 threads")
+    measured = train_measure.StepCost(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 threads")
     monkeypatch.setattr(train_measure, "measure", lambda config, info: measured)
     found = estimate(_config())
     assert found.steps == 3 * 5
@@ -78,7 +78,7 @@ def test_it_counts_steps_and_scales_the_measured_step(monkeypatch: pytest.Monkey
 def test_the_cost_of_a_training_that_ran_counts_more_than_a_measured_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    measured = train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 threads")
+    measured = train_measure.StepCost(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "CPU, 2 threads")
     monkeypatch.setattr(train_measure, "measure", lambda config, info: measured)
     before = estimate(_config()).seconds
     learn(_config(seed=5), prepare(_config()), step_seconds=2.0, image_seconds=0.5)
@@ -92,9 +92,9 @@ def test_the_cost_of_a_training_that_ran_counts_more_than_a_measured_step(
 def test_it_is_measured_once_for_what_it_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def measure(config: TrainConfig, info: object) -> train_measure.Measured:
+    def measure(config: TrainConfig, info: object) -> train_measure.StepCost:
         calls.append(config)
-        return train_measure.Measured(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "here")
+        return train_measure.StepCost(4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "here")
 
     monkeypatch.setattr(train_measure, "measure", measure)
     first = estimate(_config())
@@ -156,9 +156,9 @@ def _seconds(work: Callable[[], None]) -> float:
 def test_timings_that_do_not_agree_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def measure(config: TrainConfig, info: object) -> train_measure.Measured:
+    def measure(config: TrainConfig, info: object) -> train_measure.StepCost:
         calls.append(config)
-        return train_measure.Measured(
+        return train_measure.StepCost(
             4, 0.5, 0.25, 0.01, 1000, 7.0, 1.0, "here", settled=len(calls) == 2
         )
 

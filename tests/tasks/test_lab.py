@@ -24,7 +24,7 @@ from cdp.tasks import lab_attack
 from cdp.tasks.lab import attack_image, attack_of, smallest_budget, smallest_of, subject_of
 from cdp.tasks.lab_attack import bisect
 from cdp.tasks.lab_images import save_upload
-from cdp.values.lab import Figures, Subject
+from cdp.values.lab import AttackFigures, LabSubject
 from cdp.values.types import DatasetInfo
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world, network, save_run
 from tests.tasks.small_world import without_torch
@@ -121,7 +121,7 @@ def test_the_smallest_budget_of_a_plane_is_the_distance_to_it(
     monkeypatch.setattr(lab_attack, "encoder_on_device", lambda name, dataset: encoder)
     info = DatasetInfo("plane", "Plane", ("below", "above"), (1, 8, 8), None, "")
     asked = LabConfig(model="plane", dataset="plane", norm=norm, attack=attack, steps=60)
-    found = lab_attack.Lab(asked, Subject(x, 1, info, "sha")).smallest(
+    found = lab_attack.AttackLab(asked, LabSubject(x, 1, info, "sha")).smallest(
         budgets(0.3), lambda share, words: None
     )
     assert found.epsilon is not None
@@ -252,7 +252,7 @@ def test_a_classifier_of_other_images_is_refused(world: None) -> None:
 
 
 def test_where_an_attack_succeeds_first_is_told() -> None:
-    figures = Figures(
+    figures = AttackFigures(
         1, None, 0.1, 0.1, (0.1, 0.9), (0.8, 0.2), ((0.0, 1.0, 2.0),), (1, 0, 0), 0, 0.1
     )
     assert (figures.turned_at, figures.fooled) == (1, True)

@@ -18,10 +18,10 @@ from cdp.ui.lab.words import (
     sentence,
     verdict,
 )
-from cdp.values.lab import Figures, LabResult, Smallest
+from cdp.values.lab import AttackFigures, LabResult, Smallest
 
 NAMES = ("coat", "shirt", "<b>bag</b>")
-FOOLED = Figures(
+FOOLED = AttackFigures(
     0,
     None,
     0.1,
@@ -85,7 +85,7 @@ NONE = replace(LEAST, epsilon=None)
     ],
 )
 def test_the_verdict_says_what_was_found_and_no_more(
-    figures: Figures, smallest: Smallest | None, kind: str, text: str
+    figures: AttackFigures, smallest: Smallest | None, kind: str, text: str
 ) -> None:
     assert verdict(figures) == kind
     assert sentence(figures, smallest, NAMES) == text

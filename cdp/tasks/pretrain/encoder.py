@@ -25,7 +25,7 @@ from cdp.models.encoders import encoder_folder, save_encoder
 from cdp.models.precision import pick_device, pick_dtype
 from cdp.models.state import part_of
 from cdp.robust.recipes import METHODS
-from cdp.robust.training import Trainer, encoder_attack, encoder_trainer, view
+from cdp.robust.training import ClassifierTrainer, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy
 from cdp.tasks.pretrain.shared import (
     OnProgress,
@@ -136,7 +136,7 @@ def hold_out(count: int, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray
 
 def _trainer(
     config: EncoderConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray
-) -> Trainer:
+) -> ClassifierTrainer:
     return encoder_trainer(
         _network(config, info),
         image,

@@ -19,7 +19,7 @@ from cdp.ui.kit.markup import Html, heading, image, joined, tag
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.words import plain
 from cdp.ui.lab import words
-from cdp.values.lab import STARTS, Figures, LabResult, Smallest, Subject
+from cdp.values.lab import STARTS, AttackFigures, LabResult, LabSubject, Smallest
 from cdp.values.text import NORMS, budget_text, class_name
 from cdp.values.types import DatasetInfo
 from cdp.work.helper import Errand
@@ -43,7 +43,7 @@ class Question:
 
     title: str
     config: LabConfig
-    subject: Subject
+    subject: LabSubject
     result: LabResult | None = None
     smallest: Smallest | None = None
     errand: Errand | None = None
@@ -226,7 +226,7 @@ def _said(value: int, probabilities: Sequence[float], names: Sequence[str], labe
     return joined(word, f" {probabilities[value]:.2f}")
 
 
-def _bars(question: Question, figures: Figures, names: tuple[str, ...], number: int) -> None:
+def _bars(question: Question, figures: AttackFigures, names: tuple[str, ...], number: int) -> None:
     from cdp.figures.lab import probability_bars
     from cdp.ui.components.chart import chart
 
@@ -246,7 +246,7 @@ def _bars(question: Question, figures: Figures, names: tuple[str, ...], number: 
     )
 
 
-def _path(title: str, figures: Figures, config: LabConfig, number: int) -> None:
+def _path(title: str, figures: AttackFigures, config: LabConfig, number: int) -> None:
     from cdp.figures.lab import loss_path
     from cdp.ui.components.chart import chart
 
@@ -262,7 +262,7 @@ def _path(title: str, figures: Figures, config: LabConfig, number: int) -> None:
     chart(figure, key=f"lab_path_{number}", alt=f"Loss of the attack on {title}: {finding}")
 
 
-def _numbers(figures: Figures, config: LabConfig, names: tuple[str, ...]) -> None:
+def _numbers(figures: AttackFigures, config: LabConfig, names: tuple[str, ...]) -> None:
     with st.expander("Numbers"):
         rows = [
             {"class": name, "clean": before, "attacked": after, "change": after - before}

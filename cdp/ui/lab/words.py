@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from cdp.values.lab import Figures, Smallest
+from cdp.values.lab import AttackFigures, Smallest
 from cdp.values.text import budget_text, class_name
 
 Verdict = Literal["fooled", "stands", "wrong"]
@@ -26,21 +26,21 @@ HEADS: dict[Verdict, str] = {
 }
 
 
-def verdict(figures: Figures) -> Verdict:
+def verdict(figures: AttackFigures) -> Verdict:
     """What became of the image."""
     if figures.fooled:
         return "fooled"
     return "wrong" if figures.wrong_before and figures.target is None else "stands"
 
 
-def sentence(figures: Figures, smallest: Smallest | None, names: Sequence[str]) -> str:
+def sentence(figures: AttackFigures, smallest: Smallest | None, names: Sequence[str]) -> str:
     """What the attack did, and the smallest budget that does, as far as it is known."""
     outcome = _told(figures, names)
     least = _least(figures, smallest)
     return f"{outcome}; {least}." if least else f"{outcome}."
 
 
-def least_known(figures: Figures, smallest: Smallest) -> float | None:
+def least_known(figures: AttackFigures, smallest: Smallest) -> float | None:
     """The smallest budget known to fool: that of the search, or of the attack that is shown where
     it is smaller."""
     known = [
@@ -51,7 +51,7 @@ def least_known(figures: Figures, smallest: Smallest) -> float | None:
     return min(known, default=None)
 
 
-def probability_title(figures: Figures, names: Sequence[str]) -> str:
+def probability_title(figures: AttackFigures, names: Sequence[str]) -> str:
     """The finding of the bars, such as "Coat 0.92 → Shirt 0.74"."""
     first, then = figures.clean, figures.attacked
     other = "" if first == then else f"{class_name(names, then)} "
@@ -60,7 +60,7 @@ def probability_title(figures: Figures, names: Sequence[str]) -> str:
     )
 
 
-def path_title(figures: Figures) -> str:
+def path_title(figures: AttackFigures) -> str:
     """The finding of the path."""
     path, at = figures.losses[figures.chosen], figures.turned_at
     return (
@@ -78,7 +78,7 @@ def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
     )
 
 
-def _told(figures: Figures, names: Sequence[str]) -> str:
+def _told(figures: AttackFigures, names: Sequence[str]) -> str:
     true, said, at = (
         class_name(names, figures.label),
         class_name(names, figures.attacked),
@@ -104,7 +104,7 @@ def _told(figures: Figures, names: Sequence[str]) -> str:
     return f"{at} does not fool it: still {true} ({_change(figures, figures.label, names)})"
 
 
-def _least(figures: Figures, smallest: Smallest | None) -> str:
+def _least(figures: AttackFigures, smallest: Smallest | None) -> str:
     if smallest is None or (figures.wrong_before and figures.target is None):
         return ""
     known = least_known(figures, smallest)
@@ -118,7 +118,7 @@ def _least(figures: Figures, smallest: Smallest | None) -> str:
     )
 
 
-def _change(figures: Figures, value: int, names: Sequence[str]) -> str:
+def _change(figures: AttackFigures, value: int, names: Sequence[str]) -> str:
     return (
         f"p of {class_name(names, value)} {figures.before[value]:.2f} → {figures.after[value]:.2f}"
     )
