@@ -43,6 +43,8 @@ GONE = (
     " try again"
 )
 _WATCH_SECONDS = 1.0
+_PARENT = "CDP_HELPER_OF"
+"""The environment variable with the process id of the asker."""
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +201,7 @@ class Helper:
                     stdout=subprocess.PIPE,
                     text=True,
                     encoding="utf-8",
-                    env=environment(),
+                    env=environment() | {_PARENT: str(os.getpid())},
                 )
             return self._process
 
@@ -210,7 +212,9 @@ def serve(tasks: Mapping[str, Task[Any, Any]]) -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     give_way()
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="watch", daemon=True).start()
+    # Not whoever it is now: the asker may have died while this was loading.
+    parent = int(os.environ.get(_PARENT, os.getppid()))
+    threading.Thread(target=_end_with, args=(parent,), name="watch", daemon=True).start()
     for line in sys.stdin:
         question = json.loads(line)
         _say(answers, answer(tasks, question["task"], question["settings"], answers))
