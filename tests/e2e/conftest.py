@@ -16,6 +16,13 @@ from tests.e2e.driver import SLOW_MS, Server, started
 expect.set_options(timeout=SLOW_MS / 3)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longer than everything that one of these tests waits for."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(1500))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with started(tmp_path_factory.mktemp("app")) as running:

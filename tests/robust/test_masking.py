@@ -40,7 +40,7 @@ class Around(nn.Module):
         return self.after(self.body(self.before(x)))
 
 
-def _panel(net: nn.Module, count: int = 120, **change: Any) -> Masking:
+def _panel(net: nn.Module, count: int = 60, **change: Any) -> Masking:
     """Of a network that is right about everything."""
     image = pictures(count)
     return _checked(net, image, predicted(net.eval(), image), **change)
@@ -57,7 +57,7 @@ def _checked(
 ) -> Masking:
     trial = Trial(net, image, label, should_stop=should_stop)
     return masking_panel(
-        Attacker(trial, **({"norm": "linf", "seed": 0, "batch": 60} | change)), epsilon
+        Attacker(trial, **({"norm": "linf", "seed": 0, "batch": 30} | change)), epsilon
     )
 
 
@@ -110,7 +110,7 @@ def test_a_network_whose_gradients_are_noise_is_found_out() -> None:
 
 @pytest.mark.usefixtures("fewer")
 def test_a_plain_network_that_withstands_nothing_hides_nothing() -> None:
-    verdicts = _verdicts(_panel(network(), epsilon=0.3))
+    verdicts = _verdicts(_panel(network(), count=120, epsilon=0.3))
     assert (
         "warn" not in verdicts.values()
         and verdicts["large-budget"] == verdicts["surface"] == "pass"
