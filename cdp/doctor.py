@@ -35,7 +35,7 @@ MIN_FREE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
-class Problem:
+class Trouble:
     """Something amiss. remedy: what to do; blocking: whether the default generation cannot run
     because of it."""
 
@@ -54,7 +54,7 @@ class Report:
     datasets: list[dict[str, Any]]
     models: list[dict[str, Any]]
     encoders: list[dict[str, Any]]
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Trouble] = field(default_factory=list)
 
     @property
     def ready(self) -> bool:
@@ -64,7 +64,7 @@ class Report:
 
 def examine() -> Report:
     """Look at everything. Imports torch, which takes a second or two; loads no weights."""
-    problems: list[Problem] = []
+    problems: list[Trouble] = []
     versions = _versions(problems)
     return Report(
         versions,
@@ -84,7 +84,7 @@ def pinned(requirements: Path = ROOT / "requirements.txt") -> dict[str, str]:
     return {name: version for name, equals, version in pairs if equals}
 
 
-def _versions(problems: list[Problem]) -> dict[str, str | None]:
+def _versions(problems: list[Trouble]) -> dict[str, str | None]:
     found: dict[str, str | None] = {
         "cdp": __version__,
         "python": platform.python_version(),
@@ -95,13 +95,13 @@ def _versions(problems: list[Problem]) -> dict[str, str | None]:
         found[name] = version = _version(name)
         if version is None:
             problems.append(
-                Problem(
+                Trouble(
                     f"{name} is not installed", "pip install -r requirements.txt", blocking=True
                 )
             )
         elif name in wanted and version.split("+")[0] != wanted[name]:
             what = f"{name} is {version}, tested with {wanted[name]}"
-            problems.append(Problem(what, "pip install -r requirements.txt", blocking=False))
+            problems.append(Trouble(what, "pip install -r requirements.txt", blocking=False))
     return found
 
 
@@ -140,7 +140,7 @@ def _device() -> dict[str, Any]:
     }
 
 
-def _home(problems: list[Problem]) -> dict[str, Any]:
+def _home(problems: list[Trouble]) -> dict[str, Any]:
     """CDP_HOME, judged by the nearest folder above it that exists: it is made at the first use, not
     here."""
     folder = home()
@@ -149,7 +149,7 @@ def _home(problems: list[Problem]) -> dict[str, Any]:
     free = shutil.disk_usage(nearest).free
     if not writable:
         problems.append(
-            Problem(
+            Trouble(
                 f"CDP_HOME ({folder}) cannot be written",
                 "set CDP_HOME to a folder of yours",
                 blocking=True,
@@ -157,7 +157,7 @@ def _home(problems: list[Problem]) -> dict[str, Any]:
         )
     if free < MIN_FREE_BYTES:
         problems.append(
-            Problem(
+            Trouble(
                 f"only {bytes_text(free)} are free in CDP_HOME",
                 "free some space, or set CDP_HOME to another disk",
                 blocking=False,
@@ -171,7 +171,7 @@ def _home(problems: list[Problem]) -> dict[str, Any]:
     }
 
 
-def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
+def _datasets(problems: list[Trouble]) -> list[dict[str, Any]]:
     from cdp.data.registry import available
 
     wanted = _dataset()
@@ -188,7 +188,7 @@ def _datasets(problems: list[Problem]) -> list[dict[str, Any]]:
         )
         if not state.ready:
             problems.append(
-                Problem(
+                Trouble(
                     f"the data set {info.name} is not here",
                     f"python -m cdp download {info.name}, or {state.how}",
                     blocking=info.name == wanted,
@@ -208,7 +208,7 @@ def _dataset() -> str:
         return GenerateConfig().model  # a missing or broken model is reported as such
 
 
-def _models(problems: list[Problem]) -> list[dict[str, Any]]:
+def _models(problems: list[Trouble]) -> list[dict[str, Any]]:
     from cdp.models.pipelines import list_models
 
     wanted = GenerateConfig().model
@@ -216,7 +216,7 @@ def _models(problems: list[Problem]) -> list[dict[str, Any]]:
     _report_broken(rows, "diffusion model", problems)
     if not any(row["name"] == wanted and not row["problem"] for row in rows):
         problems.append(
-            Problem(
+            Trouble(
                 f"the diffusion model {wanted!r} is not here",
                 f"python -m cdp pretrain --dataset {wanted}",
                 blocking=True,
@@ -225,7 +225,7 @@ def _models(problems: list[Problem]) -> list[dict[str, Any]]:
     return rows
 
 
-def _encoders(problems: list[Problem]) -> list[dict[str, Any]]:
+def _encoders(problems: list[Trouble]) -> list[dict[str, Any]]:
     from cdp.models.encoders import JUDGE, list_encoders
 
     config, dataset = GenerateConfig(), _dataset()
@@ -240,14 +240,14 @@ def _encoders(problems: list[Problem]) -> list[dict[str, Any]]:
     for name, way in ways.items():
         if name not in usable:
             problems.append(
-                Problem(f"the encoder {name!r} of {dataset} is not here", way, blocking=True)
+                Trouble(f"the encoder {name!r} of {dataset} is not here", way, blocking=True)
             )
     twins = [
         name for name, digest in usable.items() if name != JUDGE and digest == usable.get(JUDGE)
     ]
     if twins:
         problems.append(
-            Problem(
+            Trouble(
                 f"the judge has the same weights as {', '.join(twins)}, so it judges itself",
                 ways[JUDGE],
                 blocking=False,
@@ -256,11 +256,11 @@ def _encoders(problems: list[Problem]) -> list[dict[str, Any]]:
     return rows
 
 
-def _report_broken(rows: list[dict[str, Any]], what: str, problems: list[Problem]) -> None:
+def _report_broken(rows: list[dict[str, Any]], what: str, problems: list[Trouble]) -> None:
     for row in rows:
         if row["problem"]:
             problems.append(
-                Problem(
+                Trouble(
                     f"the {what} {row['name']!r} cannot be used: {row['problem']}",
                     "replace or delete its folder",
                     blocking=False,

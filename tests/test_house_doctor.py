@@ -71,7 +71,7 @@ def test_a_folder_that_cannot_be_written_blocks(
     file = tmp_path / "file"
     file.write_text("")
     monkeypatch.setenv("CDP_HOME", str(file))
-    problems: list[doctor.Problem] = []
+    problems: list[doctor.Trouble] = []
     home = doctor._home(problems)
     assert home["writable"] is False
     assert [problem.blocking for problem in problems if "CDP_HOME" in problem.what] == [True]
@@ -81,7 +81,7 @@ def test_little_disk_is_said_but_does_not_block(
     monkeypatch: pytest.MonkeyPatch, cdp_home: Path
 ) -> None:
     monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1 << 62)
-    problems: list[doctor.Problem] = []
+    problems: list[doctor.Trouble] = []
     doctor._home(problems)
     assert [problem.blocking for problem in problems] == [False]
 
@@ -94,7 +94,7 @@ def test_a_missing_and_a_different_package_are_told_apart(monkeypatch: pytest.Mo
             None if name == "plotly" else "0.0.1" if name == "numpy" else doctor.pinned()[name]
         ),
     )
-    problems: list[doctor.Problem] = []
+    problems: list[doctor.Trouble] = []
     doctor._versions(problems)
     assert {(problem.what.split()[0], problem.blocking) for problem in problems} == {
         ("plotly", True),

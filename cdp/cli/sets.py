@@ -15,7 +15,7 @@ from cdp.values.text import image_size, interval_text
 
 if TYPE_CHECKING:
     from cdp.data.sets import SampleSet, SetEntry
-    from cdp.tasks.measured import Comparison
+    from cdp.tasks.measured import SetComparison
     from cdp.tasks.selecting import PreviewFigures
     from cdp.values.types import Interval
 
@@ -393,7 +393,7 @@ def measure(
         print_comparison(pair, [other for other in pairs if other is not pair])
 
 
-def print_comparison(pair: Comparison, beside: Sequence[Comparison]) -> None:
+def print_comparison(pair: SetComparison, beside: Sequence[SetComparison]) -> None:
     """What differs, figure by figure and in sentences. beside: comparisons that are read together
     with this one."""
     from cdp.tasks.measuring import changes, sentences

@@ -17,7 +17,7 @@ from cdp.errors import InputError
 
 if TYPE_CHECKING:
     from cdp.theory import Problem, Synthetic
-    from cdp.theory.expectation import Estimate
+    from cdp.theory.expectation import Expectation
     from cdp.values.types import Interval
 
 View = Literal["curves", "map", "needed", "picture", "coordinates", "guided"]
@@ -171,7 +171,7 @@ def _simulated(config: TheoryConfig, problem: Problem, made: Synthetic) -> Inter
         )
 
 
-def _estimate(found: Estimate | None) -> dict[str, Any] | None:
+def _estimate(found: Expectation | None) -> dict[str, Any] | None:
     return None if found is None else {"value": found.value, "kind": found.kind}
 
 

@@ -21,7 +21,7 @@ SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
-class Source:
+class SplitFiles:
     """Files of one split, all present. full: False for the shipped subset; watched: what changes
     when the files do."""
 
@@ -43,7 +43,7 @@ class Builtin(DatasetInfo):
     folder: str
     files: str
     origin: str
-    find: Callable[[Builtin, str], Source | None]
+    find: Callable[[Builtin, str], SplitFiles | None]
     torchvision: str = ""
     mirrored: bool = False
 
@@ -51,7 +51,7 @@ class Builtin(DatasetInfo):
     def place(self) -> Path:
         return paths.datasets_dir() / self.folder
 
-    def source(self, split: str) -> Source | None:
+    def source(self, split: str) -> SplitFiles | None:
         return self.find(self, split)
 
     @property
@@ -94,7 +94,7 @@ def mirrored(name: str) -> bool:
     return name in CATALOG and CATALOG[name].mirrored
 
 
-def _find_idx(info: Builtin, split: str) -> Source | None:
+def _find_idx(info: Builtin, split: str) -> SplitFiles | None:
     """The first place that has both files: CDP_HOME, the system's packages, and what is shipped."""
     prefix = "train" if split == "train" else "t10k"
     stems = (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
@@ -108,7 +108,7 @@ def _find_idx(info: Builtin, split: str) -> Source | None:
             for stem in stems
         )
         if image and label:
-            return Source(
+            return SplitFiles(
                 folder, full, (image, label), partial(_decode_idx, image, label, verify=not full)
             )
     return None
@@ -137,16 +137,16 @@ def verify_checksum(path: Path) -> None:
         )
 
 
-def _find_cifar(info: Builtin, split: str) -> Source | None:
+def _find_cifar(info: Builtin, split: str) -> SplitFiles | None:
     sums = formats.CIFAR_TRAIN if split == "train" else formats.CIFAR_TEST
     batches = tuple(info.place / name for name in sums)
     if not all(path.is_file() for path in batches):
         return None
     shape = (formats.BATCH_ROWS * len(batches), 32, 32, 3)
-    return Source(info.place, True, batches, lambda: (shape, formats.cifar_chunks(batches)))
+    return SplitFiles(info.place, True, batches, lambda: (shape, formats.cifar_chunks(batches)))
 
 
-def _find_gtsrb(info: Builtin, split: str) -> Source | None:
+def _find_gtsrb(info: Builtin, split: str) -> SplitFiles | None:
     base = info.place
     if split == "train":
         training = base / formats.GTSRB_TRAINING
@@ -156,11 +156,11 @@ def _find_gtsrb(info: Builtin, split: str) -> Source | None:
         # asked one by one.
         watched = tuple(sorted(entry for entry in training.iterdir() if entry.is_dir()))
         files = partial(formats.gtsrb_training, base)
-        return Source(base, True, watched or (training,), lambda: formats.gtsrb_decode(files()))
+        return SplitFiles(base, True, watched or (training,), lambda: formats.gtsrb_decode(files()))
     images, table = base / formats.GTSRB_IMAGES, base / formats.GTSRB_TABLE
     if not (images.is_dir() and table.is_file()):
         return None
-    return Source(
+    return SplitFiles(
         base, True, (table, images), lambda: formats.gtsrb_decode(formats.gtsrb_test(base))
     )
 

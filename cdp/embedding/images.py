@@ -41,7 +41,7 @@ class OutvotedError(UndefinedError):
     """A class has so few images that neighbours of its images are of other classes."""
 
 
-class Images:
+class MeasuredImages:
     """A set, the real images it is compared with, and what several of its figures share, computed
     once. classes: (n,) numbers, None without labels."""
 
@@ -65,7 +65,7 @@ class Images:
         self.names = np.unique(self.classes) if self.labelled else np.empty(0, np.int64)
         self._scored: dict[bool, dict[str, list[Interval]]] = {}
         self._missing: dict[str, str] = {}
-        self._of_class: dict[int, Images] = {}
+        self._of_class: dict[int, MeasuredImages] = {}
 
     def has(self, needs: str) -> bool:
         if needs == "classes":
@@ -74,7 +74,7 @@ class Images:
             return self.real is not None and self.real.baseline is not None
         return needs == "" or self.real is not None
 
-    def at(self, value: int | None) -> Images:
+    def at(self, value: int | None) -> MeasuredImages:
         """The images of one class, against the real ones of this class; all of them for None."""
         if value is None:
             return self
@@ -88,7 +88,7 @@ class Images:
                     real = None
             else:
                 real = None
-            self._of_class[value] = Images(
+            self._of_class[value] = MeasuredImages(
                 self.rows[members],
                 self.classes[members],
                 real,

@@ -11,10 +11,10 @@ import numpy as np
 
 from cdp.embedding import distances
 from cdp.embedding.classes import separation_interval
-from cdp.embedding.images import Images, OutvotedError, Real
+from cdp.embedding.images import MeasuredImages, OutvotedError, Real
 from cdp.embedding.intervals import difference
 from cdp.embedding.neighbours import Around
-from cdp.embedding.report import Arm, arm_report
+from cdp.embedding.report import JudgedArm, arm_report
 from cdp.embedding.rows import UndefinedError, class_numbers, feature_rows
 from cdp.errors import InputError
 from cdp.values.types import Interval
@@ -22,7 +22,7 @@ from cdp.values.types import Interval
 __all__ = [
     "METRICS",
     "Claim",
-    "Images",
+    "MeasuredImages",
     "Measurement",
     "Real",
     "SetMetric",
@@ -56,7 +56,7 @@ class SetMetric:
 
     title: str
     label: str
-    of: Callable[[Images, int | None], Interval]
+    of: Callable[[MeasuredImages, int | None], Interval]
     group: Literal["separability", "fidelity", "distance"]
     needs: Literal["", "classes", "real", "train"] = ""
     claim: Claim | None = None
@@ -99,7 +99,7 @@ def measure(
     if real is not None:
         held_out = feature_rows("real features", real.features, width=rows.shape[1])
         real = replace(real, features=held_out)
-    images = Images(rows, classes, real, seed, around)
+    images = MeasuredImages(rows, classes, real, seed, around)
     figures: dict[str, Interval] = {}
     undefined: dict[str, str] = {}
     per_class: dict[int, dict[str, Interval]] = {int(value): {} for value in images.names}
@@ -119,7 +119,11 @@ def measure(
 
 
 def _take_of_class(
-    row: dict[str, Interval], key: str, images: Images, value: int, undefined: dict[str, str]
+    row: dict[str, Interval],
+    key: str,
+    images: MeasuredImages,
+    value: int,
+    undefined: dict[str, str],
 ) -> None:
     """Classes have fewer figures than the set, and only what is odd about one is said."""
     metric = METRICS[key]
@@ -132,31 +136,31 @@ def _take_of_class(
         return
 
 
-def _separation(images: Images, value: int | None) -> Interval:
+def _separation(images: MeasuredImages, value: int | None) -> Interval:
     """Of a class: from all other images together."""
     classes = images.classes if value is None else (images.classes == value).astype(np.int64)
     return separation_interval(images.rows, classes, seed=images.seed)
 
 
-def _alignment(images: Images, value: int | None) -> Interval:
+def _alignment(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     return distances.alignment(part.rows, part.classes, seed=part.seed)
 
 
-def _uniformity(images: Images, value: int | None) -> Interval:
+def _uniformity(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     classes = part.classes if value is None and part.labelled else None
     return distances.uniformity(part.rows, classes, seed=part.seed)
 
 
-def _frechet(images: Images, value: int | None) -> Interval:
+def _frechet(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     return distances.frechet_interval(
         part.against, part.rows, part.known, part.classes, seed=part.seed
     )
 
 
-def _auc(images: Images, value: int | None) -> Interval:
+def _auc(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     known, own = part.some(part.told_apart)
     return distances.classifier_auc(
@@ -167,7 +171,7 @@ def _auc(images: Images, value: int | None) -> Interval:
     )
 
 
-def _mmd(images: Images, value: int | None) -> Interval:
+def _mmd(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     known, own = part.some(PAIRWISE_ROWS)
     return distances.mmd(
@@ -179,12 +183,12 @@ def _mmd(images: Images, value: int | None) -> Interval:
     )
 
 
-def _nearest(images: Images, value: int | None) -> Interval:
+def _nearest(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     part.against  # noqa: B018 raises where a class has too few images
     labels = part.classes if part.labelled else None
     baseline = None if images.real is None else images.real.baseline
-    ratio = arm_report(Arm(part.rows), labels, baseline, seed=part.seed).nearest
+    ratio = arm_report(JudgedArm(part.rows), labels, baseline, seed=part.seed).nearest
     if ratio is None:
         raise UndefinedError("the distance to real training images is undefined for this set")
     return ratio

@@ -27,7 +27,7 @@ class RealBaseline:
 
 
 @dataclass(frozen=True)
-class Arm:
+class JudgedArm:
     """One arm in the judge's eyes. features: (n, d); predicted: (n,) class numbers, None where
     nobody classified."""
 
@@ -46,7 +46,7 @@ def real_baseline(
 
 
 def arm_report(
-    arm: Arm,
+    arm: JudgedArm,
     labels: np.ndarray | None,
     baseline: RealBaseline | None = None,
     *,
@@ -80,8 +80,8 @@ def arm_report(
 
 
 def difference_report(
-    guided: Arm,
-    unguided: Arm,
+    guided: JudgedArm,
+    unguided: JudgedArm,
     labels: np.ndarray | None,
     baseline: RealBaseline | None = None,
     *,
@@ -111,7 +111,7 @@ def difference_report(
     return ArmReport(rate, separation, nearest)
 
 
-def _check(arm: Arm, labels: np.ndarray | None) -> None:
+def _check(arm: JudgedArm, labels: np.ndarray | None) -> None:
     rows = feature_rows("features", arm.features)
     if labels is not None:
         class_numbers("labels", labels, len(rows))

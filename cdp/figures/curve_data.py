@@ -52,7 +52,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LegendEntry:
     """A legend entry: its runs (one, or several seeds), how it is drawn, and what keeps its place
     over redraws (uid)."""
 
@@ -85,7 +85,7 @@ class Entry:
         return _of_mean(column, mean, epoch, raw)
 
 
-def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[Entry]:
+def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
     """One entry a run, or with ``mean`` one for all runs of a group; in the order given. Names that
     occur twice are told apart by id."""
     groups: dict[str, list[RunCurves]] = {}
@@ -103,7 +103,7 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[Entry]:
     signs = named_signs(names)
     uids = [part[0].id if len(part) == 1 else f"mean of {part[0].group}" for part in parts]
     return [
-        Entry(uid, name, signs[name], part)
+        LegendEntry(uid, name, signs[name], part)
         for uid, name, part in zip(uids, names, parts, strict=True)
     ]
 

@@ -19,7 +19,7 @@ from cdp.figures.curve_data import (
     STEP,
     SYNTHETIC,
     TIME,
-    Entry,
+    LegendEntry,
     Line,
     RunCurves,
     best,
@@ -83,7 +83,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class CurveDrawing:
     """figure: plotly's data and layout as dictionaries, numpy arrays for columns; notes: sentences
     on how to read it."""
 
@@ -120,7 +120,7 @@ class _Pen:
     band: bool = False
 
 
-def training_curves(runs: Sequence[RunCurves], look: Look) -> Drawing:
+def training_curves(runs: Sequence[RunCurves], look: Look) -> CurveDrawing:
     """Every chosen quantity of every run. A run keeps its colour and its marks whatever else is
     drawn; dashes tell curves of one run apart."""
     placed = [run for run in runs if _on_axis(run, look.x)]
@@ -132,7 +132,9 @@ def training_curves(runs: Sequence[RunCurves], look: Look) -> Drawing:
         panels.append(_PANELS[quantity](_Sheet(drawn, look, row, unit, at, traces)))
     layout = _layout(panels, look, at, f"{look.x} {unit:g} {look.log_x}")
     layout["hovermode"] = "closest" if len(drawn) > UNIFIED else "x unified"
-    return Drawing({"data": traces, "layout": layout}, tuple(_notes(runs, placed, drawn, look)))
+    return CurveDrawing(
+        {"data": traces, "layout": layout}, tuple(_notes(runs, placed, drawn, look))
+    )
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class _Sheet:
     """A panel to draw in. unit: what values of the x axis are divided by; at: its title; traces:
     of the whole figure, which grow."""
 
-    drawn: Sequence[Entry]
+    drawn: Sequence[LegendEntry]
     look: Look
     row: int
     unit: float
@@ -152,7 +154,7 @@ class _Sheet:
         """Whether a hover shows one curve, which then has to say all by itself."""
         return len(self.drawn) > UNIFIED
 
-    def add(self, column: str, pen: _Pen) -> list[tuple[Entry, Line]]:
+    def add(self, column: str, pen: _Pen) -> list[tuple[LegendEntry, Line]]:
         """One curve of every entry that has measured this; the first of an entry in the figure
         stands for it in the legend. A learning rate is not smoothed: it is no measurement."""
         reach = 1 if column == "learning_rate" else self.look.smoothing
@@ -166,7 +168,7 @@ class _Sheet:
             self.traces.extend(self._curve(entry, line, pen))
         return lines
 
-    def _curve(self, entry: Entry, line: Line, pen: _Pen) -> Iterator[Trace]:
+    def _curve(self, entry: LegendEntry, line: Line, pen: _Pen) -> Iterator[Trace]:
         """Band, raw curve and curve, back to front."""
         at, color = thin(line.value, MAX_POINTS), entry.sign.color
         quiet = {"mode": "lines", "showlegend": False, "hoverinfo": "skip"}
@@ -195,7 +197,7 @@ class _Sheet:
             "hovertemplate": words,
         }
 
-    def mark(self, entry: Entry, line: Line, at: int, part: str, *, star: bool) -> None:
+    def mark(self, entry: LegendEntry, line: Line, at: int, part: str, *, star: bool) -> None:
         """Point ``at`` with a whisker over its interval, as a star or as the entry's own mark."""
         value, low, high = (float(values[at]) for values in (line.value, line.low, line.high))
         color, symbol = entry.sign.color, "star" if star else entry.sign.symbol
@@ -210,7 +212,7 @@ class _Sheet:
         self.traces.append(trace)
 
     def _trace(
-        self, entry: Entry, pen: _Pen, role: str, x: np.ndarray, y: np.ndarray, at: np.ndarray
+        self, entry: LegendEntry, pen: _Pen, role: str, x: np.ndarray, y: np.ndarray, at: np.ndarray
     ) -> Trace:
         # The uid is what plotly knows a trace by from one tick to the next: a hidden entry stays
         # hidden.
@@ -220,7 +222,7 @@ class _Sheet:
         values = {"type": "scatter", "connectgaps": False, "x": places, "y": _f4(y[at])}
         return values | name | in_panel(self.row)
 
-    def _hover(self, entry: Entry, line: Line, pen: _Pen) -> tuple[list[np.ndarray], str]:
+    def _hover(self, entry: LegendEntry, line: Line, pen: _Pen) -> tuple[list[np.ndarray], str]:
         """Columns that a hover shows beside the value, and its template."""
         columns: list[np.ndarray] = []
 
@@ -267,7 +269,7 @@ def _accuracy(sheet: _Sheet) -> _Panel:
     return _Panel(title, _accuracy_note(sheet.drawn), "accuracy [%]", ACCURACY, tall=True)
 
 
-def _best_of(entry: Entry, line: Line) -> int | None:
+def _best_of(entry: LegendEntry, line: Line) -> int | None:
     """Of the values as measured, not as smoothed; of a mean, among the points that most seeds have
     reached."""
     if entry.seeds == 1:
@@ -276,7 +278,7 @@ def _best_of(entry: Entry, line: Line) -> int | None:
     return best(np.where(line.n == line.n.max(), value, np.nan))
 
 
-def _accuracy_note(drawn: Sequence[Entry]) -> str:
+def _accuracy_note(drawn: Sequence[LegendEntry]) -> str:
     columns = [run.columns.get("n", np.zeros(0))[-1:] for entry in drawn for run in entry.runs]
     counts = [int(n) for column in columns for n in column]
     seeds = any(entry.seeds > 1 for entry in drawn)
@@ -381,7 +383,7 @@ def _x_unit(runs: Iterable[RunCurves], x: str) -> tuple[float, str]:
 
 
 def _notes(
-    runs: Sequence[RunCurves], placed: Sequence[RunCurves], drawn: Sequence[Entry], look: Look
+    runs: Sequence[RunCurves], placed: Sequence[RunCurves], drawn: Sequence[LegendEntry], look: Look
 ) -> Iterator[str]:
     if look.smoothing > 1:
         yield (

@@ -15,7 +15,7 @@ from cdp.figures.frame import Row, axis, heading, panels, vertical
 from cdp.figures.palette import INK, Sign, class_sign
 
 if TYPE_CHECKING:
-    from cdp.theory.views import Curve, NeededTable, Points
+    from cdp.theory.views import AccuracyCurve, NeededTable, Points
 
 REAL = Sign("real mean mu", INK, "dot", "diamond")
 SYNTHETIC = Sign("synthetic mean m", "#E69F00", "dash", "square")
@@ -77,7 +77,7 @@ def whiskers(value: Any, low: Any, high: Any, color: str, thickness: float = 1.5
 
 
 def accuracy_curves(
-    curves: Sequence[Curve], *, n: int, at: Sequence[float | None], learner: str
+    curves: Sequence[AccuracyCurve], *, n: int, at: Sequence[float | None], learner: str
 ) -> go.Figure:
     """Robust accuracy against n, a colour a separation. n: the present number of samples; at: the
     formula's value there at each separation, None where there is none; learner: its title."""
@@ -107,7 +107,7 @@ def accuracy_curves(
     return figure
 
 
-def _curves_title(curves: Sequence[Curve], n: int, at: Sequence[float | None]) -> str:
+def _curves_title(curves: Sequence[AccuracyCurve], n: int, at: Sequence[float | None]) -> str:
     known = [(curve.separation, v) for curve, v in zip(curves, at, strict=True) if v is not None]
     kind = next((curve.kind for curve in curves if curve.kind), "simulated")
     count: float = n
@@ -126,7 +126,7 @@ def _separation(c: float) -> str:
     return f"c\u00a0=\u00a0{c:.3g}"
 
 
-def _curve_traces(curve: Curve, sign: Sign) -> list[go.Scatter]:
+def _curve_traces(curve: AccuracyCurve, sign: Sign) -> list[go.Scatter]:
     name, traces = _separation(curve.separation), []
     common: dict[str, Any] = {"legendgroup": f"{curve.separation:g}"}
     if curve.value is not None:
@@ -205,7 +205,7 @@ def _counts(ticks: Sequence[float]) -> list[str]:
     ]
 
 
-def curve_rows(curves: Sequence[Curve]) -> list[Row]:
+def curve_rows(curves: Sequence[AccuracyCurve]) -> list[Row]:
     """The numbers behind ``accuracy_curves``: lines, limits and simulated points, each with the
     word for how it was computed."""
     rows: list[Row] = []

@@ -216,7 +216,7 @@ def keep_folder(kind: str, key: str, write: Callable[[Path], object]) -> None:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """What lies in the cache under one key. size: bytes; used: Unix time of the last use."""
 
     path: Path
@@ -224,7 +224,7 @@ class Entry:
     used: float
 
 
-def entries() -> list[Entry]:
+def entries() -> list[CacheEntry]:
     """Everything in the cache but what is being written, the one not used for the longest time
     first."""
     found = []
@@ -241,7 +241,7 @@ def size_of(path: Path) -> int:
     return sum(one.lstat().st_size for one in path.rglob("*") if not one.is_dir())
 
 
-def remove(entry: Entry) -> bool:
+def remove(entry: CacheEntry) -> bool:
     """Delete one entry; whether it is gone. Of a link only the link goes."""
     if entry.path.is_dir() and not entry.path.is_symlink():
         shutil.rmtree(entry.path, ignore_errors=True)
@@ -318,8 +318,8 @@ def _children(folder: Path) -> Iterator[Path]:
                 yield Path(one.path)
 
 
-def _entry(path: Path) -> Entry | None:
+def _entry(path: Path) -> CacheEntry | None:
     try:
-        return Entry(path, size_of(path), path.stat().st_mtime)
+        return CacheEntry(path, size_of(path), path.stat().st_mtime)
     except OSError:  # another process has just removed it
         return None

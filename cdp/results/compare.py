@@ -17,11 +17,11 @@ from cdp.results.efficiency import efficiency
 from cdp.results.fairness import few_images, uneven_seeds
 from cdp.results.measured import (
     VALIDATION,
-    Group,
-    Measured,
+    MeasuredGroup,
     Number,
     Numbers,
     OutcomeReader,
+    RunGroup,
     SetMark,
     Setting,
     TrainedOn,
@@ -100,8 +100,8 @@ def _unbound(value: Any) -> Any:
 
 
 def choose(
-    groups: Sequence[Group], numbers: Mapping[str, Numbers], spent: Mapping[str, Compute | None]
-) -> tuple[list[Measured], list[str]]:
+    groups: Sequence[RunGroup], numbers: Mapping[str, Numbers], spent: Mapping[str, Compute | None]
+) -> tuple[list[MeasuredGroup], list[str]]:
     """The numbers to compare, and notes on them. numbers, spent: what is known of each run and what
     it took, by id.
 
@@ -121,7 +121,7 @@ def choose(
         setting = _strongest([numbers[run.id] for run in group.runs], allowed)
         chosen = tuple(numbers[run.id].get(setting) if setting else None for run in group.runs)
         took = tuple(spent.get(run.id) for run in group.runs)
-        arms.append(Measured(**vars(group), setting=setting, numbers=chosen, spent=took))
+        arms.append(MeasuredGroup(**vars(group), setting=setting, numbers=chosen, spent=took))
     return arms, _notes(arms, numbers)
 
 
@@ -140,7 +140,7 @@ def _strongest(
     return max(fitting, key=rank, default=None)
 
 
-def _notes(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) -> list[str]:
+def _notes(arms: Sequence[MeasuredGroup], numbers: Mapping[str, Numbers]) -> list[str]:
     settings = list(dict.fromkeys(arm.setting for arm in arms if arm.setting is not None))
     notes = []
     if len(settings) > 1:
@@ -162,7 +162,7 @@ def _notes(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) -> list[str
     return notes
 
 
-def _run_notes(arm: Measured, run: Run, number: Number | None, own: Numbers) -> Iterable[str]:
+def _run_notes(arm: MeasuredGroup, run: Run, number: Number | None, own: Numbers) -> Iterable[str]:
     """own: all numbers of the run."""
     if number is None and not own:
         yield f"{run.name} has no numbers yet: no epoch is finished and no evaluation is here."
@@ -180,7 +180,7 @@ def _run_notes(arm: Measured, run: Run, number: Number | None, own: Numbers) -> 
         yield f"{run.name} is not finished ({run.state}): it is compared by what it has."
 
 
-def _about_validation(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) -> str:
+def _about_validation(arms: Sequence[MeasuredGroup], numbers: Mapping[str, Numbers]) -> str:
     """That validation is an estimate, and how to get more. The command asks for what most of the
     others were evaluated with."""
     runs = [run for arm in arms for run in arm.runs]
@@ -214,7 +214,7 @@ def _is_stale(run: Run, number: Number, own: Numbers) -> bool:
     return bool(evaluated and best and number.epoch != best and went_on)
 
 
-def _few_pairs(arms: Sequence[Measured]) -> list[str]:
+def _few_pairs(arms: Sequence[MeasuredGroup]) -> list[str]:
     if len(arms) <= MAX_ARMS:
         return []
     return [
@@ -228,7 +228,7 @@ def _compute(reached: Reached) -> Compute | None:
     return Compute(steps, images) if steps and images else None
 
 
-def _arm(arm: Measured, trained: TrainedOn, curve: Curve | None) -> Arm:
+def _arm(arm: MeasuredGroup, trained: TrainedOn, curve: Curve | None) -> Arm:
     return Arm(
         name=arm.name,
         seeds=tuple(map(_seed, arm.runs, arm.numbers, arm.spent)),
@@ -261,13 +261,13 @@ def _seed(run: Run, number: Number | None, spent: Compute | None) -> Seed:
     )
 
 
-def _first_known(arm: Measured, trained: Mapping[str, TrainedOn]) -> TrainedOn:
+def _first_known(arm: MeasuredGroup, trained: Mapping[str, TrainedOn]) -> TrainedOn:
     """What the arm's first seed of which that is known was trained on."""
     of = [trained[run.id] for run in arm.runs]
     return next((each for each in of if each.images is not None), of[0])
 
 
-def _mixed_sets(arm: Measured, trained: Mapping[str, TrainedOn]) -> Iterable[str]:
+def _mixed_sets(arm: MeasuredGroup, trained: Mapping[str, TrainedOn]) -> Iterable[str]:
     """Seeds that name the same sets and yet saw other images."""
     for name in arm.config.sets:
         marks = [trained[run.id].marks.get(name) for run in arm.runs]
@@ -281,7 +281,7 @@ def _mixed_sets(arm: Measured, trained: Mapping[str, TrainedOn]) -> Iterable[str
 
 
 def differing(
-    arms: Sequence[Measured], trained: Mapping[str, TrainedOn]
+    arms: Sequence[MeasuredGroup], trained: Mapping[str, TrainedOn]
 ) -> dict[str, tuple[str, ...]]:
     """Settings in which arms differ, by knob, without the seed; then the compute they took, how
     many synthetic images they had, and sets that share a name only. trained: by name of the arm;
@@ -314,7 +314,9 @@ def _text(name: str, value: Any) -> str:
     return ", ".join(map(set_title, value)) if isinstance(value, list) else str(value)
 
 
-def _curves(arms: Sequence[Measured], numbers: Mapping[str, Numbers]) -> dict[str, Curve | None]:
+def _curves(
+    arms: Sequence[MeasuredGroup], numbers: Mapping[str, Numbers]
+) -> dict[str, Curve | None]:
     """For each arm accuracy against budget from the evaluation it is compared by, else from the
     strongest of the first seed that has one; all in one norm, as they are drawn over each other."""
     norm = next((arm.setting.norm for arm in arms if arm.setting is not None), "")

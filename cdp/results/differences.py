@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from cdp.results.fairness import beside, withheld
-from cdp.results.measured import Measured, OutcomeReader
+from cdp.results.measured import MeasuredGroup, OutcomeReader
 from cdp.statistics.shares import newcombe, share_interval
 from cdp.statistics.significance import (
     WELCH_SEEDS,
@@ -54,8 +54,8 @@ class _Pair:
     difference of each, () where the test is another; same: whether both answer every image alike.
     """
 
-    first: Measured
-    second: Measured
+    first: MeasuredGroup
+    second: MeasuredGroup
     unit: Unit
     test: Test | None = None
     seeds: tuple[int, ...] = ()
@@ -71,7 +71,7 @@ def pairs_of(things: Sequence[T]) -> list[tuple[T, T]]:
     return [(things[0], other) for other in things[1:]]
 
 
-def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Difference]:
+def differences(arms: Sequence[MeasuredGroup], reader: OutcomeReader) -> list[Difference]:
     """Both metrics of every pair (``pairs_of``), p adjusted by Holm within a metric."""
     results = []
     for metric in METRICS:
@@ -86,7 +86,9 @@ def differences(arms: Sequence[Measured], reader: OutcomeReader) -> list[Differe
     return results
 
 
-def _pair(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Pair:
+def _pair(
+    first: MeasuredGroup, second: MeasuredGroup, metric: Metric, reader: OutcomeReader
+) -> _Pair:
     """Paired over shared seeds where there are two, else Welch where both have three seeds, else
     McNemar where both have one."""
     before, after = first.values(metric), second.values(metric)
@@ -113,7 +115,7 @@ def _seed_test(before: dict[int, float], after: dict[int, float]) -> Test | None
     return None
 
 
-def _untestable(first: Measured, second: Measured, metric: Metric) -> str:
+def _untestable(first: MeasuredGroup, second: MeasuredGroup, metric: Metric) -> str:
     """Why nothing can be tested whatever the seeds, "" where something may."""
     for arm in (first, second):
         if not arm.values(metric):
@@ -126,7 +128,9 @@ def _untestable(first: Measured, second: Measured, metric: Metric) -> str:
     )
 
 
-def _same_images(first: Measured, second: Measured, metric: Metric, reader: OutcomeReader) -> _Pair:
+def _same_images(
+    first: MeasuredGroup, second: MeasuredGroup, metric: Metric, reader: OutcomeReader
+) -> _Pair:
     """McNemar where each arm is one model whose outcomes of the same images are here."""
     pair = _Pair(first, second, "shared images")
     n_first, n_second = len(first.values(metric)), len(second.values(metric))
@@ -205,7 +209,7 @@ def _number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def class_shares(arm: Measured) -> dict[str, Interval]:
+def class_shares(arm: MeasuredGroup) -> dict[str, Interval]:
     """By class name, the share of all seeds' images together, with Wilson's interval for as many
     answers as there are different images: seeds that see the same images are no further images.
     Empty where the arm was not evaluated."""
@@ -219,7 +223,7 @@ def class_shares(arm: Measured) -> dict[str, Interval]:
 
 
 def class_differences(
-    arms: Sequence[Measured], reader: OutcomeReader
+    arms: Sequence[MeasuredGroup], reader: OutcomeReader
 ) -> tuple[list[ClassDifference], list[str]]:
     """Each other arm minus the first, class by class, where both were measured in the same way;
     with notes on what is claimed.
@@ -255,7 +259,7 @@ def class_differences(
     return rows, [note for note in (BY_IMAGES, FEW_IMAGES, UNFAIR) if note in notes]
 
 
-def _by_class(arm: Measured) -> dict[str, dict[int, ClassFigures]]:
+def _by_class(arm: MeasuredGroup) -> dict[str, dict[int, ClassFigures]]:
     """Figures by class name and seed, of classes that have any image."""
     figures: dict[str, dict[int, ClassFigures]] = {}
     for seed, number in arm.by_seed.items():
@@ -265,7 +269,9 @@ def _by_class(arm: Measured) -> dict[str, dict[int, ClassFigures]]:
     return figures
 
 
-def _class_tests(first: Measured, second: Measured, reader: OutcomeReader) -> dict[str, Tested]:
+def _class_tests(
+    first: MeasuredGroup, second: MeasuredGroup, reader: OutcomeReader
+) -> dict[str, Tested]:
     if len(first.measured) == len(second.measured) == 1:
         paired = _by_image(first, second, reader)
         if paired:
@@ -289,7 +295,9 @@ def _class_tests(first: Measured, second: Measured, reader: OutcomeReader) -> di
     return tests
 
 
-def _by_image(first: Measured, second: Measured, reader: OutcomeReader) -> dict[str, Tested]:
+def _by_image(
+    first: MeasuredGroup, second: MeasuredGroup, reader: OutcomeReader
+) -> dict[str, Tested]:
     """Second minus first on the images that both saw; empty where those are not known one by
     one."""
     left, right = reader.of(first.measured[0]), reader.of(second.measured[0])

@@ -12,7 +12,7 @@ import numpy as np
 
 from cdp.results.differences import pairs_of
 from cdp.results.fairness import few_images
-from cdp.results.measured import Measured, TrainedOn
+from cdp.results.measured import MeasuredGroup, TrainedOn
 from cdp.statistics.efficiency import equal_count, equality_sentence
 from cdp.statistics.verdicts import FEW
 from cdp.values.comparison import (
@@ -43,7 +43,7 @@ class _Line:
     """Arms by number of synthetic images, rising."""
 
     name: str
-    arms: Mapping[int, Measured]
+    arms: Mapping[int, MeasuredGroup]
 
     def values(self) -> dict[int, list[float]]:
         """Robust accuracies by count, in the order of the seeds."""
@@ -54,7 +54,7 @@ class _Line:
 
 
 def efficiency(
-    arms: Sequence[Measured], trained: Mapping[str, TrainedOn]
+    arms: Sequence[MeasuredGroup], trained: Mapping[str, TrainedOn]
 ) -> tuple[list[EfficiencyLine], list[Equal], list[str]]:
     """Lines in the order of their first arm, where any has two points; where they are equal; and
     notes. trained: by name of the arm.
@@ -102,10 +102,10 @@ def _points(line: _Line) -> tuple[EfficiencyPoint, ...]:
     )
 
 
-def _lines(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> list[_Line]:
+def _lines(arms: Sequence[MeasuredGroup], trained: Mapping[str, TrainedOn]) -> list[_Line]:
     counts = {arm.name: _further(arm) or trained[arm.name].images or 0 for arm in arms}
     stems = _stems([arm for arm in arms if counts[arm.name]], trained)
-    parts: dict[tuple[str, str, str], dict[int, Measured]] = {}
+    parts: dict[tuple[str, str, str], dict[int, MeasuredGroup]] = {}
     for arm in (arm for arm in arms if counts[arm.name]):
         count, key = counts[arm.name], (_base(arm, "synthetic"), stems[arm.name], "")
         if count in parts.get(key, {}):
@@ -121,17 +121,17 @@ def _lines(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> list[_
     return lines
 
 
-def _further(arm: Measured) -> int:
+def _further(arm: MeasuredGroup) -> int:
     """Further real images in place of synthetic ones."""
     return arm.config.further_real if arm.config.synthetic_per_batch else 0
 
 
-def _base(arm: Measured, *without: str) -> str:
+def _base(arm: MeasuredGroup, *without: str) -> str:
     others = {name: value for name, value in arm.settings.items() if name not in without}
     return json.dumps([others, str(arm.setting)], sort_keys=True)
 
 
-def _stems(arms: Sequence[Measured], trained: Mapping[str, TrainedOn]) -> dict[str, str]:
+def _stems(arms: Sequence[MeasuredGroup], trained: Mapping[str, TrainedOn]) -> dict[str, str]:
     """For each arm what its sets are called without their counts; where no other arm has that, what
     it is called itself without its count."""
     by_set = {}
@@ -158,7 +158,7 @@ def without_count(name: str, count: int | None) -> str:
     return _COUNT.sub(replaced, name).strip(" _.,-()") or name
 
 
-def _names(parts: Sequence[tuple[str, Sequence[Measured]]]) -> list[str]:
+def _names(parts: Sequence[tuple[str, Sequence[MeasuredGroup]]]) -> list[str]:
     """Each line by its stem; where other settings have that too, with what its arms are called."""
     stems = [stem for stem, _ in parts]
     called = [common_name([arm.name for arm in arms]) for _, arms in parts]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from cdp.config.choices import QUICK_COUNT, SUITES
 from cdp.data.catalog import CATALOG
-from cdp.results.measured import VALIDATION, Measured, config_of
+from cdp.results.measured import VALIDATION, MeasuredGroup, config_of
 from cdp.results.reached import best_card, trained_budget
 from cdp.statistics.shares import near_chance
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
@@ -25,14 +25,14 @@ Spent = tuple[Run, Compute | None]
 """A run and what it took."""
 
 
-def withheld(first: Measured, second: Measured, seeds: Sequence[int] = ()) -> str:
+def withheld(first: MeasuredGroup, second: MeasuredGroup, seeds: Sequence[int] = ()) -> str:
     """Why neither arm may be called better, with the remedies; "" where nothing stands against it.
     seeds: that a paired test rests on; without them all seeds of both arms count."""
     return "; and ".join(filter(None, (_unequal(first, second, seeds), _few(first, second))))
 
 
 def beside(
-    first: Measured, second: Measured, metric: Metric, seeds: Sequence[int] = ()
+    first: MeasuredGroup, second: MeasuredGroup, metric: Metric, seeds: Sequence[int] = ()
 ) -> list[str]:
     """What has to be known with any verdict on two arms of one ``metric``, a clause each. seeds: as
     of ``withheld``."""
@@ -51,7 +51,7 @@ def beside(
     return clauses + [clause for arm in arms if (clause := never_learned(arm, metric))]
 
 
-def uneven_seeds(arm: Measured) -> list[str]:
+def uneven_seeds(arm: MeasuredGroup) -> list[str]:
     """That seeds of one arm took different compute: one that ended early is no other draw of the
     same training."""
     known = [(run, compute) for run, compute in _spent(arm) if compute is not None]
@@ -67,7 +67,7 @@ def uneven_seeds(arm: Measured) -> list[str]:
     ]
 
 
-def never_learned(arm: Measured, metric: Metric) -> str:
+def never_learned(arm: MeasuredGroup, metric: Metric) -> str:
     """Which seeds of an arm withstand nothing, or know no more than guessing; "" where all
     learned."""
     robust, clean, classes = arm.shares("robust"), arm.shares("clean"), class_count(arm)
@@ -84,14 +84,14 @@ def never_learned(arm: Measured, metric: Metric) -> str:
     return f"{arm.name} never learned: {' and '.join(clauses)}" if clauses else ""
 
 
-def few_images(arm: Measured) -> bool:
+def few_images(arm: MeasuredGroup) -> bool:
     """Whether an arm's accuracies rest on too few images for a verdict: fewer than
     ``LEAST_A_CLASS`` of each class on average."""
     classes = class_count(arm)
     return bool(arm.setting and classes and arm.setting.n < LEAST_A_CLASS * classes)
 
 
-def class_count(arm: Measured) -> int | None:
+def class_count(arm: MeasuredGroup) -> int | None:
     """Of what its networks tell apart: by a report, a built-in data set, or the card of a best
     classifier; None unknown."""
     for number in arm.measured:
@@ -104,7 +104,7 @@ def class_count(arm: Measured) -> int | None:
     return next((count for count in counts if type(count) is int and count > 0), None)
 
 
-def _spent(arm: Measured, seeds: Sequence[int] = ()) -> list[Spent]:
+def _spent(arm: MeasuredGroup, seeds: Sequence[int] = ()) -> list[Spent]:
     """Of the runs whose accuracies are compared; of an arm without any, all."""
     return [
         (run, compute)
@@ -113,7 +113,7 @@ def _spent(arm: Measured, seeds: Sequence[int] = ()) -> list[Spent]:
     ]
 
 
-def _unequal(first: Measured, second: Measured, seeds: Sequence[int]) -> str:
+def _unequal(first: MeasuredGroup, second: MeasuredGroup, seeds: Sequence[int]) -> str:
     both = [_spent(arm, seeds) for arm in (first, second)]
     every = [each for part in both for each in part]
     # A paired test compares seed by seed; without one all are one family.
@@ -135,7 +135,7 @@ def _unequal(first: Measured, second: Measured, seeds: Sequence[int]) -> str:
     )
 
 
-def _remedy(first: Measured, second: Measured, every: Sequence[Spent]) -> str:
+def _remedy(first: MeasuredGroup, second: MeasuredGroup, every: Sequence[Spent]) -> str:
     """What to do so that all took as much as the one that took most."""
     known = [(run, compute.steps) for run, compute in every if compute is not None]
     most = max(steps for _, steps in known)
@@ -160,7 +160,7 @@ def _id(run: Run) -> str:
     return run.id
 
 
-def _few(first: Measured, second: Measured) -> str:
+def _few(first: MeasuredGroup, second: MeasuredGroup) -> str:
     arm = next((arm for arm in (first, second) if few_images(arm)), None)
     if arm is None or arm.setting is None:
         return ""
@@ -173,14 +173,14 @@ def _few(first: Measured, second: Measured) -> str:
     )
 
 
-def _looks(arm: Measured) -> object:
+def _looks(arm: MeasuredGroup) -> object:
     """How often an arm was validated, where its numbers are of the validations: the best of more
     looks is the luckier."""
     validation = arm.setting is not None and arm.setting.suite == VALIDATION
     return arm.config.validate_every if validation else None
 
 
-def _threat(arm: Measured) -> str:
+def _threat(arm: MeasuredGroup) -> str:
     budget = trained_budget(arm.config)
     return f"{arm.config.norm} {'conventional budget' if budget is None else f'{budget:.4g}'}"
 

@@ -90,7 +90,7 @@ Numbers = Mapping[Setting, Number]
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that become one arm, no seed twice. settings: JSON-ready, those of all of them, without
     the seed; config: of the first."""
 
@@ -101,7 +101,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Measured(Group):
+class MeasuredGroup(RunGroup):
     """An arm with the numbers chosen for it. setting: None where it has none; numbers: one a run,
     None where not measured in this setting; spent: the compute of each run, None unknown."""
 
@@ -208,7 +208,7 @@ def _unfit(run: Run) -> str:
     return f"{name} is no training but of kind {run.kind}: compare {other} in its place."
 
 
-def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[Group], list[str]]:
+def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[RunGroup], list[str]]:
     """The arms in the order of their first run, each with a name of its own, and notes on runs that
     stand alone beside their like.
 
@@ -225,7 +225,7 @@ def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[Group], list[str
     for name, part in zip(names, together, strict=True):
         config = config_of(part[0])
         settings = config.model_dump(mode="json", exclude={"seed"})
-        arms.append(Group(name, tuple(part), config, settings))
+        arms.append(RunGroup(name, tuple(part), config, settings))
     return arms, [_alone(run, runs) for run in runs if groups and of[run.id] == run.id]
 
 

@@ -12,7 +12,7 @@ from cdp.embedding.intervals import difference, log_ratio, p_value
 from cdp.embedding.measure import METRICS, Claim
 from cdp.statistics.significance import holm
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
-from cdp.tasks.measured import UNLABELLED, Comparison, Measured, changes, figures_json, set_json
+from cdp.tasks.measured import UNLABELLED, Measured, SetComparison, changes, figures_json, set_json
 from cdp.values.text import counted, joined
 from cdp.values.types import Interval
 
@@ -32,7 +32,7 @@ COLLAPSE = (
 )
 
 
-def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[str]:
+def sentences(compared: SetComparison, beside: Sequence[SetComparison] = ()) -> list[str]:
     """What ``first`` is compared with ``second``. A figure gets a claim where its change is clear
     after correction.
 
@@ -103,7 +103,7 @@ def sentences(compared: Comparison, beside: Sequence[Comparison] = ()) -> list[s
 
 
 def comparisons_json(
-    sets: Sequence[Measured], compared: Sequence[Comparison], *, encoder: str
+    sets: Sequence[Measured], compared: Sequence[SetComparison], *, encoder: str
 ) -> dict[str, Any]:
     """Sets, and the first minus each of the others: what ``python -m cdp measure --json`` prints.
 
@@ -133,7 +133,9 @@ def comparisons_json(
     }
 
 
-def corrected(compared: Comparison, beside: Sequence[Comparison] = ()) -> dict[str, float | None]:
+def corrected(
+    compared: SetComparison, beside: Sequence[SetComparison] = ()
+) -> dict[str, float | None]:
     """p of each figure that sentences are about, corrected as there; None for one without an
     interval."""
     return {key: change.p for key, change in _family([compared, *beside])[0].items()}
@@ -168,7 +170,7 @@ class _Change:
     claim: str = ""
 
 
-def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
+def _family(compared: Sequence[SetComparison]) -> list[dict[str, _Change]]:
     """Every figure of every comparison, corrected together."""
     tried = [
         (place, key, words, *_measured_change(words, pair, key))
@@ -189,7 +191,7 @@ def _family(compared: Sequence[Comparison]) -> list[dict[str, _Change]]:
 
 
 def _measured_change(
-    words: Claim, compared: Comparison, key: str
+    words: Claim, compared: SetComparison, key: str
 ) -> tuple[Interval, str, float | None]:
     """The change with its interval, its unit, and its p before correction, None without an
     interval."""
@@ -219,7 +221,7 @@ def _worded(words: Claim, change: Interval, p: float | None) -> _Change:
     )
 
 
-def too_few(compared: Comparison) -> str:
+def too_few(compared: SetComparison) -> str:
     """Why nothing is claimed; "" where something may be."""
     for side in (compared.first, compared.second):
         if few := {value: count for value, count in side.sizes.items() if count < LEAST_A_CLASS}:

@@ -83,7 +83,7 @@ class Verdict:
     unguided_view: JudgeView | None = None
 
 
-def judged(judge: Encoder, images: np.ndarray) -> report.Arm:
+def judged(judge: Encoder, images: np.ndarray) -> report.JudgedArm:
     """The judge's features and predicted classes of uint8 images."""
     return _seen(judge, images)[0]
 
@@ -109,11 +109,11 @@ def verdict(
     return Verdict(figures, report.arm_report(theirs, label, real), difference, view, other)
 
 
-def _seen(judge: Encoder, images: np.ndarray) -> tuple[report.Arm, JudgeView]:
+def _seen(judge: Encoder, images: np.ndarray) -> tuple[report.JudgedArm, JudgeView]:
     features = features_of(judge.net, images)
     with torch.no_grad():
         best = judge.net.logits_of(features).softmax(1).max(1)
     predicted = best.indices.cpu().numpy()
-    return report.Arm(features.cpu().numpy(), predicted), JudgeView(
+    return report.JudgedArm(features.cpu().numpy(), predicted), JudgeView(
         predicted, best.values.cpu().numpy()
     )

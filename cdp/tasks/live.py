@@ -28,7 +28,7 @@ from cdp.work.session import Session
 
 
 @dataclass
-class Arm:
+class SampledArm:
     """One arm of the comparison so far: the finished batches, and the estimate of the batch under
     way."""
 
@@ -53,7 +53,7 @@ def live(
     started = time.monotonic()
     loaded = load_engine(config)
     judge, two_arms = load_judge(loaded.dataset), compare and loaded.encoder is not None
-    guided, plain = Arm([]), Arm([])
+    guided, plain = SampledArm([]), SampledArm([])
     total, finished = batch_count(config) * config.sampler.steps, 0
     for index in range(batch_count(config)):
         rows = batch_rows(config, index)

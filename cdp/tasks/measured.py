@@ -74,7 +74,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SetComparison:
     """Two sets measured at the same number of images, and of every class where they have the same
     classes: ``first`` against ``second``.
 
@@ -118,7 +118,7 @@ def _balanced(sizes: Sizes, most: int) -> Sizes:
     }
 
 
-def changes(compared: Comparison) -> dict[str, Interval]:
+def changes(compared: SetComparison) -> dict[str, Interval]:
     """``first`` minus ``second``, figure by figure, where both have it."""
     first, second = compared.first.result.figures, compared.second.result.figures
     return {key: difference(figure, second[key]) for key, figure in first.items() if key in second}

@@ -22,8 +22,8 @@ from cdp.tasks.claims import comparisons_json, sentences
 from cdp.tasks.features import features, identity
 from cdp.tasks.measured import (
     UNLABELLED,
-    Comparison,
     Measured,
+    SetComparison,
     Sizes,
     changes,
     equal_sizes,
@@ -35,8 +35,8 @@ from cdp.values.text import counted
 
 __all__ = [
     "ROWS",
-    "Comparison",
     "Measured",
+    "SetComparison",
     "changes",
     "compare",
     "comparisons_json",
@@ -119,7 +119,7 @@ def compare(
     rows: int = ROWS,
     seed: int = 0,
     report: Report = ignore,
-) -> Comparison:
+) -> SetComparison:
     """Two sets at the same number of images: whichever has more of a class is measured again on a
     seeded part of it. As ``measure_set``."""
 
@@ -137,7 +137,7 @@ def compare(
         )
         for name, sizes, wanted in zip((first, second), own, equal_sizes(*own), strict=True)
     ]
-    return Comparison(*pair)
+    return SetComparison(*pair)
 
 
 class _Task:

@@ -16,7 +16,7 @@ from cdp.errors import InputError
 from cdp.files.cache import Report, ignore
 from cdp.models.encoders import JUDGE, TRAINED, list_encoders
 from cdp.tasks.features import weights_of
-from cdp.tasks.measured import Comparison, Measured
+from cdp.tasks.measured import Measured, SetComparison
 from cdp.tasks.measuring import ROWS, measure_source
 from cdp.tasks.scoring import criteria, score_rows
 from cdp.tasks.sources import Source, dataset_of, open_source
@@ -249,9 +249,9 @@ class PreviewFigures:
     identical: bool
 
     @property
-    def comparisons(self) -> list[Comparison]:
+    def comparisons(self) -> list[SetComparison]:
         """What the choice is worth beside chance; empty where both parts are the same images."""
-        return [] if self.identical else [Comparison(self.kept, self.control)]
+        return [] if self.identical else [SetComparison(self.kept, self.control)]
 
     def to_json(self) -> dict[str, Any]:
         """The same, JSON-ready."""

@@ -4,7 +4,7 @@ sample set says of its quantities.
 numpy only at import; scipy is imported where it is used. The derivation: docs/theory.md.
 """
 
-from cdp.theory.expectation import Estimate, expected, samples_needed
+from cdp.theory.expectation import Expectation, expected, samples_needed
 from cdp.theory.model import (
     Problem,
     Synthetic,
@@ -18,7 +18,7 @@ from cdp.theory.model import (
 from cdp.theory.simulation import simulate
 
 __all__ = [
-    "Estimate",
+    "Expectation",
     "Problem",
     "Synthetic",
     "best_accuracy",

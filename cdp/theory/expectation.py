@@ -44,7 +44,7 @@ _AT_ONCE, _FEW = 16, 64
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Expectation:
     """Expected robust accuracy, 0 to 1, over the learner's random samples. kind: "exact" up to
     quadrature (below 1e-6), or "asymptotic" in d."""
 
@@ -76,7 +76,9 @@ class Cases:
         return replace(self, coefficients=self.coefficients[which], n=self.n[which])
 
 
-def expected(problem: Problem, synthetic: Synthetic, n: float, learner: Learner) -> Estimate | None:
+def expected(
+    problem: Problem, synthetic: Synthetic, n: float, learner: Learner
+) -> Expectation | None:
     """Expected robust accuracy of this learner on n samples; n = math.inf is the limit.
 
     None where there is no formula: adversarial-logistic on finitely many samples, and in the limit
@@ -88,7 +90,7 @@ def expected(problem: Problem, synthetic: Synthetic, n: float, learner: Learner)
     if kind_of(problem, count, learner, synthetic.label_noise) is None:
         return None
     values, kind = expected_cases(Cases.of(problem, synthetic, [count]), learner)
-    return Estimate(float(values[0]), kind)
+    return Expectation(float(values[0]), kind)
 
 
 def expected_cases(cases: Cases, learner: Learner) -> tuple[Floats, Kind]:

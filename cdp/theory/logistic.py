@@ -25,7 +25,7 @@ gradient at 0, or of 1; less under a small ridge, whose own pull must not drown 
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class LogisticFit:
     """weights: (d,); objective: its value there; residual: largest entry of the smallest
     subgradient, 0 at the minimum; gap: how far the objective is from its minimum at most, by strong
     convexity: |subgradient|^2 / (2 ridge)."""
@@ -36,7 +36,7 @@ class Fit:
     gap: float
 
 
-def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Fit:
+def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> LogisticFit:
     """z: (n, d) samples times their labels. Raises InputError for senseless or too many numbers,
     CdpError where the tolerance is missed."""
     rows = numbers("z", z)
@@ -61,7 +61,7 @@ def fit(z: object, *, epsilon: float, norm: str, ridge: float) -> Fit:
             f"adversarial-logistic stopped at a subgradient of {residual:.1e}: raise ridge or use"
             " fewer coordinates"
         )
-    return Fit(
+    return LogisticFit(
         w, _objective(w, rows, epsilon, norm, ridge), residual, float(slope @ slope) / (2 * ridge)
     )
 

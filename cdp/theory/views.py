@@ -59,7 +59,7 @@ class Points:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class AccuracyCurve:
     """Robust accuracy against n at one separation. n: (N,) samples; value: (N,), None with kind
     None where there is no formula; limit: at infinitely many samples with its kind, None where
     unknown; best: what the best classifier of the real problem has; simulated: points, where they
@@ -137,7 +137,7 @@ class Guided:
     best: float
 
 
-def curves(config: TheoryConfig) -> list[Curve]:
+def curves(config: TheoryConfig) -> list[AccuracyCurve]:
     """Robust accuracy against n from 1 to 10^7 at half the settings' own separation, at that and at
     twice it, without points."""
     problem, n = problem_of(config), np.unique(np.round(np.geomspace(1, MOST_SAMPLES, 57)))
@@ -148,7 +148,7 @@ def curves(config: TheoryConfig) -> list[Curve]:
         value = expected_cases(Cases.of(problem, made, n), config.learner)[0] if kind else None
         limit = expected(problem, made, math.inf, config.learner)
         lines.append(
-            Curve(
+            AccuracyCurve(
                 config.separation * factor,
                 config.learner,
                 n,

@@ -11,7 +11,7 @@ from pathlib import Path
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
 from cdp.files import cache
-from cdp.files.cache import Entry
+from cdp.files.cache import CacheEntry
 from cdp.work.records import list_runs
 
 CHECKPOINTS = "checkpoints"
@@ -19,14 +19,14 @@ CHECKPOINTS = "checkpoints"
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
 
 
-def removable(parts: Sequence[str], *, older_than: float = 0.0) -> dict[str, list[Entry]]:
+def removable(parts: Sequence[str], *, older_than: float = 0.0) -> dict[str, list[CacheEntry]]:
     """What could be deleted, by part of ``PARTS``. older_than: seconds since it was last used, put
     into the trash, or written."""
     before = time.time() - older_than
     return {part: [entry for entry in PARTS[part]() if entry.used <= before] for part in parts}
 
 
-def remove(entries: Sequence[Entry]) -> int:
+def remove(entries: Sequence[CacheEntry]) -> int:
     """Delete them for good; returns the bytes that were freed."""
     return sum(entry.size for entry in entries if cache.remove(entry))
 
@@ -41,25 +41,25 @@ def seconds_of(text: str) -> float:
     return float(parts[1]) * _UNITS[parts[2] or "d"]
 
 
-def _trash() -> list[Entry]:
+def _trash() -> list[CacheEntry]:
     """Moving a folder changes the time of its status, not that of its content."""
     folder = trash_dir()
     return [
-        Entry(path, cache.size_of(path), path.lstat().st_ctime)
+        CacheEntry(path, cache.size_of(path), path.lstat().st_ctime)
         for path in (folder.iterdir() if folder.is_dir() else ())
     ]
 
 
-def _checkpoints() -> list[Entry]:
+def _checkpoints() -> list[CacheEntry]:
     """A finished run is never resumed, and its classifiers lie beside its checkpoints."""
     runs = [run for run in list_runs() if run.kind == "train" and run.state == "finished"]
     states: list[Path] = [
         path for run in runs for path in (run.folder / CHECKPOINTS).glob("state-*.safetensors")
     ]
-    return [Entry(path, cache.size_of(path), path.lstat().st_mtime) for path in states]
+    return [CacheEntry(path, cache.size_of(path), path.lstat().st_mtime) for path in states]
 
 
-PARTS: Mapping[str, Callable[[], list[Entry]]] = {
+PARTS: Mapping[str, Callable[[], list[CacheEntry]]] = {
     "cache": cache.entries,
     "trash": _trash,
     "checkpoints": _checkpoints,

@@ -41,7 +41,7 @@ class Sample:
     gpu_memory: int | None = None
 
 
-class Sampler:
+class ResourceSampler:
     """Writes samples from a thread of its own while the ``with`` block runs. Never raises, whatever
     the disk says."""
 

@@ -57,7 +57,7 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
 
 
-class Points(Protocol):
+class JournalPoints(Protocol):
     """A journal as work sees it: adding a point replaces what was there from its step on."""
 
     def append(self, step: int, values: Mapping[str, float]) -> None: ...
@@ -77,7 +77,7 @@ class Session:
         on_progress: Callable[[Progress], object] | None = None,
         on_notice: Callable[[str | None], object] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        journal: Points | None = None,
+        journal: JournalPoints | None = None,
     ) -> None:
         """folder, name: of the run, where the work has one; before: how far an earlier start came.
         The rest listens: on_progress is called at every step and has to be cheap."""

@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunEnding:
     """How a run ended. time: unix seconds; error: one sentence; result: its final record."""
 
     state: str
@@ -85,7 +85,7 @@ class Tracker:
         self._sender = Sender(own=run.folder)
         self._wake = threading.Event()
         self._sent = threading.Event()
-        self._ending: Ending | None = None
+        self._ending: RunEnding | None = None
         self._thread = threading.Thread(target=self._serve, name="tracking", daemon=True)
 
     def start(self) -> None:
@@ -104,7 +104,7 @@ class Tracker:
         then is not."""
         if not self._thread.is_alive():
             return
-        self._ending = Ending(state, error, result, time.time())
+        self._ending = RunEnding(state, error, result, time.time())
         self._wake.set()
         self._sent.wait(FINISH_SECONDS)
 
@@ -227,13 +227,13 @@ def _unsent(runs: Path) -> list[Path]:
     return [runs / name for name, known in mirrors.items() if known and not known.get("complete")]
 
 
-def _ending(run: Run) -> Ending:
+def _ending(run: Run) -> RunEnding:
     """How a run ended that did not send it itself: what its status file says, for an interrupted
     one when it was last alive."""
     status = read_json(run.folder / STATUS) or {}
     times = (status.get("ended"), status.get("updated"), time.time())
     when = next(value for value in times if isinstance(value, int | float))
-    return Ending(run.state, run.error, run.result, when)
+    return RunEnding(run.state, run.error, run.result, when)
 
 
 class Mirror:
@@ -257,13 +257,13 @@ class Mirror:
         except Timeout as error:
             raise Busy(f"another process tells MLflow of {self._folder}: wait for it") from error
 
-    def send(self, ending: Ending | None = None) -> None:
+    def send(self, ending: RunEnding | None = None) -> None:
         """Bring MLflow up to date, and say how the run ended where it has."""
         self._store.client()  # opened before the lock is taken, as that takes seconds
         with self.alone():
             self.send_alone(ending)
 
-    def send_alone(self, ending: Ending | None) -> None:
+    def send_alone(self, ending: RunEnding | None) -> None:
         """The same for a process that is ``alone`` already."""
         client = self._store.client()
         run_id = self._id = self._id or self._begin(client, running=ending is None)
@@ -338,7 +338,7 @@ class Mirror:
         if new:
             self.keep()
 
-    def _end(self, client: mlflow.MlflowClient, run_id: str, ending: Ending) -> None:
+    def _end(self, client: mlflow.MlflowClient, run_id: str, ending: RunEnding) -> None:
         """Say how it ended, and leave the small files there. Raises where any of it could not be
         sent."""
         client.set_tag(run_id, "cdp.state", ending.state)

@@ -28,7 +28,7 @@ from cdp.work.failures import sentence
 from cdp.work.journal import JOURNAL, SteadyJournal
 from cdp.work.launchers import PROCESS, process_of, signature
 from cdp.work.records import STATUS, STOP, Run, State, read_run
-from cdp.work.resources import RESOURCES, Sampler
+from cdp.work.resources import RESOURCES, ResourceSampler
 from cdp.work.session import Progress, Session
 from cdp.work.slots import device_slot, give_way, pin_device
 from cdp.work.task import Task
@@ -149,7 +149,7 @@ def _in_turn(
             should_stop=should_stop,
             journal=journal,
         )
-        with Sampler(run.folder / RESOURCES):
+        with ResourceSampler(run.folder / RESOURCES):
             ending = _ending(lambda: tasks[run.kind].do(run.config, session))
         journal.close()
         _free_device()

@@ -10,7 +10,13 @@ import pytest
 from cdp.embedding.classes import separation_difference, separation_interval
 from cdp.embedding.intervals import Estimate, agreement
 from cdp.embedding.neighbours import nearest_distance
-from cdp.embedding.report import Arm, RealBaseline, arm_report, difference_report, real_baseline
+from cdp.embedding.report import (
+    JudgedArm,
+    RealBaseline,
+    arm_report,
+    difference_report,
+    real_baseline,
+)
 from cdp.errors import InputError
 from cdp.values.types import ArmReport
 
@@ -34,7 +40,7 @@ def predictions(wrong: int) -> np.ndarray:
 
 def test_an_arm_reports_what_the_metrics_say(baseline: RealBaseline) -> None:
     features, predicted = drawn(3), predictions(5)
-    found = arm_report(Arm(features, predicted), LABELS, baseline, seed=7)
+    found = arm_report(JudgedArm(features, predicted), LABELS, baseline, seed=7)
     assert found.agreement == agreement(predicted, LABELS)
     assert found.separation == separation_interval(features, LABELS, seed=7)
     assert found.nearest is not None
@@ -47,8 +53,8 @@ def test_an_arm_reports_what_the_metrics_say(baseline: RealBaseline) -> None:
 def test_fresh_images_are_as_far_from_the_training_set_as_held_out_ones_and_copies_are_at_zero(
     baseline: RealBaseline,
 ) -> None:
-    fresh = arm_report(Arm(drawn(4)), LABELS, baseline).nearest
-    copies = arm_report(Arm(baseline.train[::10]), LABELS, baseline).nearest
+    fresh = arm_report(JudgedArm(drawn(4)), LABELS, baseline).nearest
+    copies = arm_report(JudgedArm(baseline.train[::10]), LABELS, baseline).nearest
     assert fresh is not None
     assert copies is not None
     assert fresh.low < 1 < fresh.high
@@ -62,7 +68,9 @@ def test_the_only_image_of_a_class_is_no_less_chance_than_others(sizes: tuple[in
     labels, rng = np.repeat(np.arange(4), sizes), np.random.default_rng(5)
     base = real_baseline(drawn(1, 100), drawn(2, 50), np.repeat(np.arange(4), 50))
     found = [
-        arm_report(Arm(MEANS[labels] + rng.normal(size=(len(labels), 6))), labels, base).nearest
+        arm_report(
+            JudgedArm(MEANS[labels] + rng.normal(size=(len(labels), 6))), labels, base
+        ).nearest
         for _ in range(200)
     ]
     values, errors = zip(
@@ -74,7 +82,7 @@ def test_the_only_image_of_a_class_is_no_less_chance_than_others(sizes: tuple[in
 def test_the_baseline_takes_the_classes_of_the_images() -> None:
     train, held_out = np.array([[0.0], [100.0]]), np.array([[1.0], [-1.0], [110.0], [90.0]])
     base = real_baseline(train, held_out, np.array([0, 0, 1, 1]))
-    images = Arm(np.array([[2.0], [-2.0]]))
+    images = JudgedArm(np.array([[2.0], [-2.0]]))
     near, far, all_classes = (
         arm_report(images, labels, base).nearest
         for labels in (np.array([0, 0]), np.array([1, 1]), None)
@@ -90,7 +98,7 @@ def test_a_difference_is_paired_and_equals_the_difference_of_the_arms(
 ) -> None:
     unguided = drawn(5)
     guided = MEANS[LABELS] + 0.8 * (unguided - MEANS[LABELS])
-    arms = Arm(guided, predictions(2)), Arm(unguided, predictions(6))
+    arms = JudgedArm(guided, predictions(2)), JudgedArm(unguided, predictions(6))
     found = difference_report(*arms, LABELS, baseline, seed=3)
     for change, one, other in zip(
         astuple(found),
@@ -107,18 +115,18 @@ def test_a_difference_is_paired_and_equals_the_difference_of_the_arms(
 
 
 def test_figures_that_do_not_exist_are_left_blank(baseline: RealBaseline) -> None:
-    one = Arm(drawn(6)[:1], LABELS[:1])
-    assert arm_report(Arm(drawn(6)), None) == ArmReport(None, None, None)
-    assert arm_report(Arm(drawn(6)), LABELS).agreement is None
+    one = JudgedArm(drawn(6)[:1], LABELS[:1])
+    assert arm_report(JudgedArm(drawn(6)), None) == ArmReport(None, None, None)
+    assert arm_report(JudgedArm(drawn(6)), LABELS).agreement is None
     single = arm_report(one, LABELS[:1], baseline)
     assert single.agreement is not None
     assert single.separation is single.nearest is None
     difference = difference_report(one, one, LABELS[:1], baseline)
     assert difference.separation is difference.nearest is None
-    one_class = arm_report(Arm(drawn(6)[:10]), LABELS[:10], baseline)
+    one_class = arm_report(JudgedArm(drawn(6)[:10]), LABELS[:10], baseline)
     assert one_class.separation is None
     assert one_class.nearest is not None
-    constant = arm_report(Arm(np.ones((40, 6))), LABELS, baseline)
+    constant = arm_report(JudgedArm(np.ones((40, 6))), LABELS, baseline)
     assert constant.separation is None
 
 
@@ -126,14 +134,14 @@ def test_broken_input_is_an_error_and_not_a_blank(baseline: RealBaseline) -> Non
     broken = drawn(6)
     broken[3, 2] = np.nan
     with pytest.raises(InputError, match="NaN or infinity in row 3"):
-        arm_report(Arm(broken), LABELS, baseline)
+        arm_report(JudgedArm(broken), LABELS, baseline)
     with pytest.raises(InputError, match="pass 40 integer class numbers"):
-        arm_report(Arm(drawn(6)), LABELS[:3])
+        arm_report(JudgedArm(drawn(6)), LABELS[:3])
     with pytest.raises(InputError, match="predicted has shape"):
-        arm_report(Arm(drawn(6), LABELS[:3]), LABELS)
+        arm_report(JudgedArm(drawn(6), LABELS[:3]), LABELS)
     with pytest.raises(InputError, match="same encoder"):
-        arm_report(Arm(drawn(6)[:, :2]), LABELS, baseline)
+        arm_report(JudgedArm(drawn(6)[:, :2]), LABELS, baseline)
     with pytest.raises(InputError, match="no held-out real image of class 9"):
-        arm_report(Arm(drawn(6)), np.where(LABELS == 3, 9, LABELS), baseline)
+        arm_report(JudgedArm(drawn(6)), np.where(LABELS == 3, 9, LABELS), baseline)
     with pytest.raises(InputError, match="not paired"):
-        difference_report(Arm(drawn(6)), Arm(drawn(6)[:20]), None)
+        difference_report(JudgedArm(drawn(6)), JudgedArm(drawn(6)[:20]), None)

@@ -31,7 +31,7 @@ from cdp.figures.theory_map import (
 )
 from cdp.figures.theory_plane import guided_mean, guided_rows, plane, plane_rows
 from cdp.theory import geometry, views
-from cdp.theory.views import Curve, HeatMap, Needed, NeededTable, Points
+from cdp.theory.views import AccuracyCurve, HeatMap, Needed, NeededTable, Points
 from cdp.values.types import Interval
 
 N = np.array([1.0, 10.0, 100.0, 1000.0])
@@ -41,7 +41,7 @@ POINTS = Points(
 CONFIG = TheoryConfig(dim=30, nonzero=8, angle=25)
 
 
-def curve(separation: float = 1.0, **change: Any) -> Curve:
+def curve(separation: float = 1.0, **change: Any) -> AccuracyCurve:
     plain: dict[str, Any] = {
         "value": np.array([0.5, 0.6, 0.7, 0.8]),
         "kind": "exact",
@@ -50,7 +50,7 @@ def curve(separation: float = 1.0, **change: Any) -> Curve:
         "simulated": None,
         "best": 0.95,
     }
-    return Curve(separation, "averaging", N, **(plain | change))
+    return AccuracyCurve(separation, "averaging", N, **(plain | change))
 
 
 def title(figure: go.Figure) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from cdp.embedding.measure import Measurement, Real, measure
 from cdp.tasks.claims import COLLAPSE, comparisons_json, corrected, relative_change, sentences
-from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
+from cdp.tasks.measured import Measured, SetComparison, Sizes, equal_sizes
 from cdp.values.types import Interval
 from tests.tasks.small_world import quick as quick
 
@@ -31,7 +31,7 @@ def with_figures(one: Measured, **figures: Interval) -> Measured:
 
 
 def said(first: Measured, second: Measured) -> str:
-    return " ".join(sentences(Comparison(first, second)))
+    return " ".join(sentences(SetComparison(first, second)))
 
 
 FEW = measured(
@@ -70,7 +70,7 @@ def test_claims_give_amount_direction_interval_and_number_of_images_with_fidelit
     None
 ):
     better = with_figures(FEW, separation=about(1.14, 0.03), coverage=about(0.87, 0.01))
-    text, warning, together = sentences(Comparison(better, FEW))
+    text, warning, together = sentences(SetComparison(better, FEW))
     assert text.startswith(
         "At 1,000 images each: classes are 14 % further apart, 95 % interval 10 to 18; no"
         " difference can be told in 10-"
@@ -99,16 +99,16 @@ def test_claims_give_amount_direction_interval_and_number_of_images_with_fidelit
 def test_separability_that_rose_as_reach_fell_is_called_possible_collapse(
     figures: dict[str, Interval], warned: bool
 ) -> None:
-    assert (COLLAPSE in sentences(Comparison(with_figures(FEW, **figures), FEW))) is warned
+    assert (COLLAPSE in sentences(SetComparison(with_figures(FEW, **figures), FEW))) is warned
 
 
 def test_where_nothing_can_be_told_apart_that_is_all_that_is_said() -> None:
-    (text,) = sentences(Comparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW))
+    (text,) = sentences(SetComparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW))
     assert (
         text.startswith("At 1,000 images each, nothing can be told apart")
         and "for the 5 figures" in text
     )
-    assert sentences(Comparison(measured(), FEW)) == [
+    assert sentences(SetComparison(measured(), FEW)) == [
         "The two sets have no figure in common to compare."
     ]
 
@@ -133,7 +133,7 @@ def test_a_figure_without_an_interval_is_never_among_those_that_cannot_be_told_a
 
 
 def test_the_same_images_are_called_the_same_and_get_no_interval() -> None:
-    (text,) = sentences(Comparison(FEW, FEW))
+    (text,) = sentences(SetComparison(FEW, FEW))
     assert "same ones" in text and "interval" not in text
 
 
@@ -168,13 +168,15 @@ def test_a_change_that_one_figure_alone_would_show_is_no_claim_among_five() -> N
         measured(recall=FEW.result.figures["recall"]),
     )
     assert "recall rose" in alone and "recall rose" not in said(close, FEW)
-    assert corrected(Comparison(close, FEW))["recall"] == pytest.approx(5 * 0.0311, abs=0.002)
+    assert corrected(SetComparison(close, FEW))["recall"] == pytest.approx(5 * 0.0311, abs=0.002)
 
 
 def test_comparisons_that_are_read_together_are_corrected_together() -> None:
     # 1.4 half widths: p 0.006, which five figures allow and twenty do not.
-    close = Comparison(with_figures(FEW, recall=about(0.6 + 1.4 * np.hypot(0.01, 0.01), 0.01)), FEW)
-    other = Comparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW)
+    close = SetComparison(
+        with_figures(FEW, recall=about(0.6 + 1.4 * np.hypot(0.01, 0.01), 0.01)), FEW
+    )
+    other = SetComparison(with_figures(FEW, recall=about(0.601, 0.01)), FEW)
     assert "recall rose" in " ".join(sentences(close)) and "recall rose" not in " ".join(
         sentences(close, [other] * 3)
     )
@@ -190,14 +192,14 @@ def test_comparisons_that_are_read_together_are_corrected_together() -> None:
 def test_nothing_is_claimed_from_fewer_than_ten_images_a_class_or_from_unequal_sets() -> None:
     clear, other = {"separation": about(2, 0.1)}, {"separation": about(1, 0.1)}
     (text,) = sentences(
-        Comparison(measured({0: 500, 1: 9}, **clear), measured({0: 500, 1: 9}, **other))
+        SetComparison(measured({0: 500, 1: 9}, **clear), measured({0: 500, 1: 9}, **other))
     )
     assert "fewer than 10" in text and "9 images of b" in text
     assert "further apart" in said(
         measured({0: 500, 1: 10}, **clear), measured({0: 500, 1: 10}, **other)
     )
     (text,) = sentences(
-        Comparison(measured({0: 500, 1: 500}, **clear), measured({0: 50, 1: 50}, **other))
+        SetComparison(measured({0: 500, 1: 500}, **clear), measured({0: 50, 1: 50}, **other))
     )
     assert "Nothing is claimed from 1,000" in text
 
@@ -229,7 +231,7 @@ def drawn(rng: np.random.Generator, n: int, apart: float = 2.0) -> tuple[np.ndar
 
 def pair_of(
     rng: np.random.Generator, sizes: tuple[int, int], apart: tuple[float, float]
-) -> Comparison:
+) -> SetComparison:
     """Two simulated sets of these sizes, compared with the same real images as the app compares
     them."""
     held_out, known = drawn(rng, REAL)
@@ -251,7 +253,7 @@ def pair_of(
         )
 
     wanted = equal_sizes(*(dict.fromkeys(range(CLASSES), n // CLASSES) for n in sizes))
-    return Comparison(at(0, wanted[0]), at(1, wanted[1]))
+    return SetComparison(at(0, wanted[0]), at(1, wanted[1]))
 
 
 def test_two_sets_of_one_distribution_get_any_claim_in_at_most_six_of_a_hundred_pairs_whatever_their_sizes(

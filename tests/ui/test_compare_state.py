@@ -16,7 +16,7 @@ from cdp.ui.compare.page import command
 from cdp.ui.compare.state import (
     GROUPED,
     MOST_TOLD,
-    Compared,
+    ComparisonPage,
     compared_ids,
     few,
     from_params,
@@ -33,8 +33,8 @@ from tests.ui.compare_runs import training, two_groups
 LINES = (("a0", "a1"), ("b0",), ("c0", "c1", "c2"))
 
 
-def state(**change: Any) -> Compared:
-    return Compared(columns=plain_columns(), **change)
+def state(**change: Any) -> ComparisonPage:
+    return ComparisonPage(columns=plain_columns(), **change)
 
 
 def test_a_tick_adds_the_runs_of_a_line_and_taking_it_away_leaves_all_others() -> None:

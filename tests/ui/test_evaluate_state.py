@@ -19,7 +19,7 @@ from cdp.ui.evaluate.form import (
     FIRST_VIEW,
     FORM,
     VIEWS,
-    Evaluated,
+    EvaluationPage,
     command,
     models_on_offer,
     settle,
@@ -62,7 +62,7 @@ PLAIN = FORM.plain()
     st.sampled_from(list(VIEWS)),
 )
 def test_every_setting_survives_the_way_through_an_address(flat: dict[str, Any], view: str) -> None:
-    held = Evaluated(FORM, PLAIN | flat, report="20261124-2", view=view)
+    held = EvaluationPage(FORM, PLAIN | flat, report="20261124-2", view=view)
     back = from_link(FORM, to_link(held))
     assert not back.notes
     assert back.config() == held.config()
@@ -127,7 +127,7 @@ def test_a_report_that_is_gone_is_named_where_a_link_named_it_and_the_newest_fin
     assert held.notes == ["report: 'gone' is not here."]
     shown = shown_run(held, runs)
     assert shown is not None and shown.id == "new"
-    later = Evaluated(FORM, dict(PLAIN), report="gone")
+    later = EvaluationPage(FORM, dict(PLAIN), report="gone")
     settle(later, {}, runs)
     assert (later.notes, later.report) == ([], "")
     assert shown_run(held, []) is None

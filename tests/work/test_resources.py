@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cdp.work.resources import MAX_LINES, Meter, Sample, Sampler, read_resources
+from cdp.work.resources import MAX_LINES, Meter, ResourceSampler, Sample, read_resources
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def test_samples_are_written_while_the_block_runs_and_no_longer(path: Path) -> None:
     before = time.time()
-    with Sampler(path, every=0.02):
+    with ResourceSampler(path, every=0.02):
         until(lambda: len(read_resources(path)) >= 3)
     samples = read_resources(path)
     time.sleep(0.1)
@@ -72,7 +72,7 @@ def test_a_long_run_is_told_in_coarser_steps(path: Path) -> None:
             json.dumps({"time": float(i), "cpu": 1.0, "memory": 1}) + "\n" for i in range(MAX_LINES)
         )
     )
-    with Sampler(path, every=0.02):
+    with ResourceSampler(path, every=0.02):
         until(lambda: len(read_resources(path)) != MAX_LINES)
         until(lambda: len(read_resources(path)) > MAX_LINES // 2 + 2)
     samples = read_resources(path)
@@ -85,7 +85,7 @@ def test_a_long_run_is_told_in_coarser_steps(path: Path) -> None:
 def test_a_torn_line_of_a_killed_start_is_cut_off(path: Path) -> None:
     whole = json.dumps({"time": 1.0, "cpu": 2.0, "memory": 3}) + "\n"
     path.write_text(whole + whole[:11])
-    with Sampler(path, every=0.02):
+    with ResourceSampler(path, every=0.02):
         until(lambda: len(read_resources(path)) >= 3)
     assert read_resources(path)[0] == Sample(1.0, 2.0, 3)
     assert all(json.loads(line)["memory"] for line in path.read_text().splitlines())
@@ -122,7 +122,7 @@ def test_where_nothing_can_be_written_the_run_goes_on_and_hears_of_it_once(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.mkdir()
-    with Sampler(path, every=0.01):
+    with ResourceSampler(path, every=0.01):
         until(lambda: bool(caplog.records))
         time.sleep(0.1)
     assert [record.levelname for record in caplog.records] == ["WARNING"]

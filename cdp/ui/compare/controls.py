@@ -15,7 +15,7 @@ from cdp.ui.compare.state import (
     GROUPED,
     SEEDS,
     STAR,
-    Compared,
+    ComparisonPage,
     keep_columns,
     offered_columns,
     plain_columns,
@@ -51,7 +51,7 @@ MOST_OFFERED = 500
 _ORDER = {True: ":material/south:", False: ":material/north:"}
 
 
-def controls(state: Compared, wrong: str, hidden: int) -> None:
+def controls(state: ComparisonPage, wrong: str, hidden: int) -> None:
     """The row above the table. wrong: why the filter cannot be read, "" where it can; hidden:
     archived runs that are not shown."""
     titles = {STAR: "Star"} | offered_columns()
@@ -117,7 +117,7 @@ def controls(state: Compared, wrong: str, hidden: int) -> None:
 
 
 def _bound(
-    name: str, state: Compared, put: Callable[[Any], object] | None = None, *more: str
+    name: str, state: ComparisonPage, put: Callable[[Any], object] | None = None, *more: str
 ) -> dict[str, Any]:
     """Key and callback that bring a control's value into ``state``. more: what else makes it another
     control."""
@@ -141,7 +141,7 @@ def _group_titles() -> dict[str, str]:
     return {name: titles[name] for name in ("", *GROUPED)}
 
 
-def _columns(state: Compared) -> None:
+def _columns(state: ComparisonPage) -> None:
     titles = offered_columns()
 
     def choose(names: Sequence[str]) -> None:
@@ -177,7 +177,7 @@ def _language() -> None:
     )
 
 
-def chooser(state: Compared, rows: Sequence[Row], listed: Sequence[Row]) -> None:
+def chooser(state: ComparisonPage, rows: Sequence[Row], listed: Sequence[Row]) -> None:
     """The chosen runs and what can be done with them. rows: all there are; listed: those in the
     table."""
     here = {row.id: row for row in rows}
@@ -198,7 +198,7 @@ def chooser(state: Compared, rows: Sequence[Row], listed: Sequence[Row]) -> None
         )
 
 
-def _joined(state: Compared) -> None:
+def _joined(state: ComparisonPage) -> None:
     """Whether seeds are joined, and a chosen run brings its own."""
     key = f"compare_groups_{state.turn}"
 
@@ -220,7 +220,7 @@ def _joined(state: Compared) -> None:
     )
 
 
-def _list(state: Compared, here: Mapping[str, Row], listed: Sequence[Row]) -> None:
+def _list(state: ComparisonPage, here: Mapping[str, Row], listed: Sequence[Row]) -> None:
     if len(state.chosen) > MOST_LISTED:
         st.markdown(f"**{len(state.chosen):,} runs are chosen**")
         return

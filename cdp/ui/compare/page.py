@@ -13,7 +13,7 @@ from cdp.results.rows import Row, run_rows
 from cdp.ui.compare.result import Result, bullets, comparison_of
 from cdp.ui.compare.state import (
     MOST_COMPARED,
-    Compared,
+    ComparisonPage,
     compared,
     compared_ids,
     few,
@@ -55,7 +55,7 @@ def _no_runs() -> None:
         link("train", "Train a robust classifier")
 
 
-def _comparison(state: Compared, rows: Sequence[Row]) -> bool:
+def _comparison(state: ComparisonPage, rows: Sequence[Row]) -> bool:
     """What stands below the table; whether curves are among it. Everything that takes long to
     import comes after the table is on the screen."""
     if not state.chosen:
@@ -78,7 +78,7 @@ def _comparison(state: Compared, rows: Sequence[Row]) -> bool:
         return True
 
 
-def _beforehand(state: Compared, result: Result, left_out: int) -> None:
+def _beforehand(state: ComparisonPage, result: Result, left_out: int) -> None:
     """What has to be said before anything is compared: what is missing, left out, or too few."""
     if result.comparison.missing:
         st.warning(bullets(result.comparison.missing))
@@ -96,7 +96,7 @@ def _beforehand(state: Compared, result: Result, left_out: int) -> None:
         st.info(plain(f"{arms[0].name} {of}: choose another run to compare it with."))
 
 
-def _sections(state: Compared, result: Result) -> None:
+def _sections(state: ComparisonPage, result: Result) -> None:
     """Each in a place of its own, as ``warned`` says why."""
     from cdp.ui.compare import sections, sets, verdicts
 
@@ -120,7 +120,7 @@ def _apart(result: Result, *draw: Callable[[Result], None]) -> None:
             st.fragment(section)(result)
 
 
-def take(state: Compared, result: Result) -> None:
+def take(state: ComparisonPage, result: Result) -> None:
     """A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and
     the command line."""
     # The address is known while the page is drawn, and no longer when a file is made.
@@ -141,7 +141,7 @@ def take(state: Compared, result: Result) -> None:
             st.code(command(result.ids, groups=state.groups), language="bash", wrap_lines=True)
 
 
-def address_of(state: Compared) -> str:
+def address_of(state: ComparisonPage) -> str:
     """The address of this page with its parameters, as far as the app knows its own."""
     base = (st.context.url or "").partition("?")[0]
     return f"{base}?{urlencode(to_params(state), safe=',:')}"

@@ -72,7 +72,7 @@ _FIRST = ("name", "state", "evaluated_robust", "evaluated_label", "robust", "cle
 
 
 @dataclass
-class Compared(CurveLook):
+class ComparisonPage(CurveLook):
     """query: as typed; good: the last one that could be read; sort: a column, with a minus from the
     highest down; by: of ``GROUPED``, "" for a line a run; chosen: ids in the order of choosing,
     also of runs that the filter hides or that are gone; groups: whether seeds are joined and a
@@ -191,16 +191,16 @@ def keep_columns(names: Sequence[str]) -> str:
     return ""
 
 
-def compared() -> Compared:
+def compared() -> ComparisonPage:
     """This session's state; where the address changed under the page, what it says."""
     return linked(_KEY, from_params, lambda before, now: now.carry_curves(before))[0]
 
 
-def from_params(params: Mapping[str, str]) -> Compared:
+def from_params(params: Mapping[str, str]) -> ComparisonPage:
     """What an address tells, with one sentence for each thing in it that cannot be used."""
     texts, known = dict(params), offered_columns()
     asked = list(dict.fromkeys(texts.pop(COLUMNS, "").split(",")))[:MOST_COLUMNS]
-    state = Compared(columns=read_columns(known, plain_columns()))
+    state = ComparisonPage(columns=read_columns(known, plain_columns()))
     values, notes = read_extras((*PARAMS, *CURVE_PARAMS), texts)
     for name, value in values.items():
         setattr(state, name, value)
@@ -215,19 +215,19 @@ def from_params(params: Mapping[str, str]) -> Compared:
     return state
 
 
-def to_params(state: Compared) -> dict[str, str]:
+def to_params(state: ComparisonPage) -> dict[str, str]:
     """What ``from_params`` reads of the table and the choice: all that differs from the page as it
     first is."""
     columns = {} if state.columns == plain_columns() else {COLUMNS: ",".join(state.columns)}
     return write_extras(PARAMS, state) | columns
 
 
-def write_url(state: Compared) -> None:
+def write_url(state: ComparisonPage) -> None:
     """Bring the address in line with the page, and with the curves where some are drawn."""
     state.address.write(to_params(state) | write_extras(CURVE_PARAMS, state))
 
 
-def shown_rows(rows: Sequence[Row], state: Compared) -> tuple[list[Row], str]:
+def shown_rows(rows: Sequence[Row], state: ComparisonPage) -> tuple[list[Row], str]:
     """The rows that pass the filter, in the chosen order; and what is wrong with the filter, ""
     where nothing is. A filter that cannot be read leaves the table as the last good one did."""
     wrong = ""

@@ -19,7 +19,7 @@ from cdp.ui.compare.controls import chooser, controls
 from cdp.ui.compare.state import (
     SEEDS,
     STAR,
-    Compared,
+    ComparisonPage,
     group_key,
     offered_columns,
     shown_rows,
@@ -52,7 +52,7 @@ class Lines:
         return [number for number, ids in enumerate(self.ids) if there.issuperset(ids)]
 
 
-def lines_of(rows: Sequence[Row], state: Compared) -> Lines:
+def lines_of(rows: Sequence[Row], state: ComparisonPage) -> Lines:
     """The table of these rows, in their order."""
     return _groups(rows, state.by) if state.by else _runs(rows, state.columns)
 
@@ -154,7 +154,7 @@ _FORMATS = {"percent": "%.1f", "seconds": "%.0f"}
 _STAR = "compare_star"
 
 
-def run_table(state: Compared, rows: Sequence[Row]) -> None:
+def run_table(state: ComparisonPage, rows: Sequence[Row]) -> None:
     """The table and what acts on its choice. By itself a filter redraws this part alone; another
     choice draws the whole page anew."""
     moving = any(row.state in ("queued", "running", "stopping") for row in rows)
@@ -162,7 +162,7 @@ def run_table(state: Compared, rows: Sequence[Row]) -> None:
     st.fragment(_draw, run_every=POLL_SECONDS if moving else None)(state, drawn, moving)
 
 
-def _draw(state: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) -> None:
+def _draw(state: ComparisonPage, drawn: tuple[tuple[str, ...], bool], moving: bool) -> None:
     if (state.chosen, state.groups) != drawn:
         st.rerun()
     rows = run_rows()
@@ -183,7 +183,7 @@ def _draw(state: Compared, drawn: tuple[tuple[str, ...], bool], moving: bool) ->
         write_url(state)
 
 
-def _grid(state: Compared, table: Lines) -> None:
+def _grid(state: ComparisonPage, table: Lines) -> None:
     # A selection is of places, so another order is another table.
     order = hashlib.blake2b(repr(table.ids).encode(), digest_size=8).hexdigest()
     key = f"compare_table_{order}"
@@ -212,7 +212,7 @@ def _rows(state: Mapping[str, Any]) -> list[int]:
     return sorted(state["selection"].get("rows", ()))
 
 
-def _config(state: Compared, table: Lines) -> dict[str, Any]:
+def _config(state: ComparisonPage, table: Lines) -> dict[str, Any]:
     config = st.column_config
     if state.by:
         digits = {head: config.NumberColumn(format="%.1f") for head in (EVALUATED, VALIDATION)}
@@ -281,7 +281,7 @@ def _star(table: Lines) -> None:
         act(lambda: change_labels(table.ids[place][0], star=not on))
 
 
-def _count(rows: Sequence[Row], listed: Sequence[Row], table: Lines, state: Compared) -> None:
+def _count(rows: Sequence[Row], listed: Sequence[Row], table: Lines, state: ComparisonPage) -> None:
     some = f"{len(listed):,} of " * (len(listed) < len(rows))
     parts = [some + counted(len(rows), "run")]
     if state.by:

@@ -46,17 +46,17 @@ BESIDE = ("curve", "unseen", "masking")
 
 
 @dataclass
-class Evaluated(Settings[EvaluateConfig]):
+class EvaluationPage(Settings[EvaluateConfig]):
     """report: id of the evaluation that is shown, "" for the newest; view: the part of it."""
 
     report: str = ""
     view: str = FIRST_VIEW
 
 
-FORM: Form[Evaluated] = Form(
+FORM: Form[EvaluationPage] = Form(
     config=EvaluateConfig,
     prefix="evaluate",
-    state=Evaluated,
+    state=EvaluationPage,
     params=(any_text("report"), one_of("view", VIEWS, FIRST_VIEW)),
     groups=(
         Group("Model", ("model", "weights", "architecture", "dataset")),
@@ -84,7 +84,7 @@ FORM: Form[Evaluated] = Form(
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelFacts:
     """What the card of a model tells. name: for people; dataset: name or path of what it was
     trained on, "" unknown; norm, epsilon: trained for, "" and None unknown; epoch: of the best
     weights of a training, 0 unknown."""
@@ -129,7 +129,7 @@ class Subject:
     why; info: of the data set, None where it is not known or cannot be used, which ``misused``
     says."""
 
-    facts: Facts | None
+    facts: ModelFacts | None
     wrong: str = ""
     info: DatasetInfo | None = None
     misused: str = ""
@@ -169,7 +169,7 @@ def _section(card: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
     return section if isinstance(section, dict) else {}
 
 
-def facts_of(source: str, architecture: str = "") -> Facts:
+def facts_of(source: str, architecture: str = "") -> ModelFacts:
     """What is known of a model. architecture: set for a bare file. Raises InputError or
     MissingError that says why it cannot be evaluated here."""
     if source.startswith(CODE):
@@ -189,7 +189,7 @@ def facts_of(source: str, architecture: str = "") -> Facts:
     norm = training.get("norm", "linf" if "epsilon" in training else None)
     known = norm in ("linf", "l2")
     dataset = training.get("dataset") or card.get("dataset")
-    return Facts(
+    return ModelFacts(
         name=str(card.get("run") or card.get("name") or name)[:200],
         dataset=dataset if isinstance(dataset, str) else "",
         dataset_title=str(card.get("dataset_title") or "")[:200],
@@ -199,7 +199,7 @@ def facts_of(source: str, architecture: str = "") -> Facts:
     )
 
 
-def subject_of(settings: Evaluated, choices: Choices) -> Subject:
+def subject_of(settings: EvaluationPage, choices: Choices) -> Subject:
     """What is known of the chosen model and data set, or why they cannot be used."""
     flat = settings.flat
     try:
@@ -218,7 +218,7 @@ def subject_of(settings: Evaluated, choices: Choices) -> Subject:
         return Subject(facts, wrong, misused=f"dataset: {sentence(error)}")
 
 
-def settle(settings: Evaluated, models: Mapping[str, str], evaluations: Sequence[Run]) -> None:
+def settle(settings: EvaluationPage, models: Mapping[str, str], evaluations: Sequence[Run]) -> None:
     """Choose the first model where none is, and what is shown where a link leaves it open or names
     what is gone, which is said. evaluations: newest first."""
     flat = settings.flat
@@ -242,7 +242,7 @@ def _model_of(run: Run) -> str:
     return run.config.model if isinstance(run.config, EvaluateConfig) else ""
 
 
-def shown_run(settings: Evaluated, evaluations: Sequence[Run]) -> Run | None:
+def shown_run(settings: EvaluationPage, evaluations: Sequence[Run]) -> Run | None:
     """The evaluation that is shown: the chosen one, else the newest that is finished, else the
     newest."""
     chosen = [run for run in evaluations if run.id == settings.report] or [
@@ -252,7 +252,7 @@ def shown_run(settings: Evaluated, evaluations: Sequence[Run]) -> Run | None:
 
 
 def draw_form(
-    settings: Evaluated, models: Mapping[str, str], subject: Subject, choices: Choices
+    settings: EvaluationPage, models: Mapping[str, str], subject: Subject, choices: Choices
 ) -> None:
     """All controls, top to bottom, and the command line that does the same."""
     own: dict[str, Callable[[], None]] = {
@@ -293,12 +293,12 @@ def command(config: EvaluateConfig) -> str:
     return shlex.join([*options[:4], *model, *everything, *options[4:]])
 
 
-def _explain(settings: Evaluated) -> None:
+def _explain(settings: EvaluationPage) -> None:
     st.caption(SUITES[settings.flat["attack"]].explained(settings.flat))
 
 
 def _model(
-    settings: Evaluated, models: Mapping[str, str], subject: Subject, choices: Choices
+    settings: EvaluationPage, models: Mapping[str, str], subject: Subject, choices: Choices
 ) -> None:
     """The model by name, or a path that is typed; what is known of it, or wrong with it, stands
     below."""
@@ -336,7 +336,7 @@ def empty(name: str, flat: Mapping[str, Any], subject: Subject) -> str:
     return f"{exact_text(conventional)} (conventional)"
 
 
-def _data(name: str, settings: Evaluated, subject: Subject, choices: Choices) -> None:
+def _data(name: str, settings: EvaluationPage, subject: Subject, choices: Choices) -> None:
     """A data set, or a saved set in place of its test images; empty takes the model's own."""
     field, facts = FORM.fields[name], subject.facts
     if name == "dataset":

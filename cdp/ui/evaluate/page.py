@@ -15,8 +15,8 @@ from cdp.errors import InputError
 from cdp.tasks.registry import TASKS
 from cdp.ui.evaluate.form import (
     FORM,
-    Evaluated,
-    Facts,
+    EvaluationPage,
+    ModelFacts,
     Subject,
     draw_form,
     models_on_offer,
@@ -55,7 +55,7 @@ def evaluate_page() -> None:
     FORM.close(settings)
 
 
-def _action(settings: Evaluated, subject: Subject, evaluations: Sequence[Run]) -> None:
+def _action(settings: EvaluationPage, subject: Subject, evaluations: Sequence[Run]) -> None:
     """Evaluate, with what would be done; where the settings do not fit together, why."""
     facts, config, epsilon, wrong = subject.facts, None, 0.0, subject.misused
     try:
@@ -89,7 +89,7 @@ def _action(settings: Evaluated, subject: Subject, evaluations: Sequence[Run]) -
         )
 
 
-def _start(settings: Evaluated, facts: Facts) -> None:
+def _start(settings: EvaluationPage, facts: ModelFacts) -> None:
     """Launch an evaluation of these settings and show it; what went wrong is said on the next
     draw."""
     task = TASKS["evaluate"]
@@ -102,7 +102,9 @@ def _start(settings: Evaluated, facts: Facts) -> None:
     act(launched, failed="Not started: ")
 
 
-def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilon: float) -> str:
+def _cost(
+    config: EvaluateConfig, facts: ModelFacts, info: DatasetInfo | None, epsilon: float
+) -> str:
     """What would be done, at most: an image that falls to one attack is spared the others."""
     images = "all" if config.images is None else f"at most {config.images:,}"
     whose = (
@@ -120,7 +122,7 @@ def _cost(config: EvaluateConfig, facts: Facts, info: DatasetInfo | None, epsilo
     )
 
 
-def _results(settings: Evaluated, evaluations: Sequence[Run], *, trained: bool) -> None:
+def _results(settings: EvaluationPage, evaluations: Sequence[Run], *, trained: bool) -> None:
     """The evaluations and the one that is shown, or what will stand here."""
     if not evaluations:
         said()

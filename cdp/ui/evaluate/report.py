@@ -19,7 +19,7 @@ from cdp.reports.sentences import facts, headline
 from cdp.statistics.shares import share_difference
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.ui.components.chart import load_plotly
-from cdp.ui.evaluate.form import VIEWS, Evaluated, command
+from cdp.ui.evaluate.form import VIEWS, EvaluationPage, command
 from cdp.ui.evaluate.views import attacks, budgets, classes, masking, verdict_line, weights_title
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.runlist import error_sentence, use_settings
@@ -79,7 +79,7 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def show_report(settings: Evaluated, run: Run, report: EvalReport) -> None:
+def show_report(settings: EvaluationPage, run: Run, report: EvalReport) -> None:
     """Everything of a finished evaluation."""
     try:
         outcomes, wrong = outcomes_of(run.folder, report), ""
@@ -167,7 +167,7 @@ def _links(report: EvalReport) -> None:
                 )
 
 
-def _how(settings: Evaluated, run: Run, report: EvalReport) -> None:
+def _how(settings: EvaluationPage, run: Run, report: EvalReport) -> None:
     """Model, images, attack, settings, versions and hashes: all that is needed to measure it
     again."""
     rows = measured_rows(report)

@@ -15,7 +15,7 @@ from cdp.config.titles import TITLES
 from cdp.errors import CdpError
 from cdp.results.history import history_of
 from cdp.statistics.shares import share_interval
-from cdp.ui.evaluate.form import Evaluated, shown_run
+from cdp.ui.evaluate.form import EvaluationPage, shown_run
 from cdp.ui.evaluate.report import report_of
 from cdp.ui.kit.markup import Html, heading, joined, line, row, tag
 from cdp.ui.kit.runlist import (
@@ -74,7 +74,7 @@ def facts(config: Any) -> str:
     )
 
 
-def list_of_evaluations(settings: Evaluated, runs: Sequence[Run]) -> None:
+def list_of_evaluations(settings: EvaluationPage, runs: Sequence[Run]) -> None:
     """Nothing where there is none."""
 
     def shown(found: Sequence[Run]) -> str:
@@ -155,7 +155,7 @@ def row_html(run: Run, stages: Sequence[Bound], *, shown: bool) -> Html:
     return row(head, *lines, small=facts(run.config), error=run.error)
 
 
-def detail(settings: Evaluated, run: Run) -> None:
+def detail(settings: EvaluationPage, run: Run) -> None:
     """Everything of one evaluation: its report, how far it is, or why it has none; polls while it
     moves."""
     st.html(heading(run.name))
@@ -168,7 +168,7 @@ def detail(settings: Evaluated, run: Run) -> None:
             st.fragment(_moving, run_every=POLL_SECONDS)(run.id)
 
 
-def _finished(settings: Evaluated, run: Run) -> None:
+def _finished(settings: EvaluationPage, run: Run) -> None:
     try:
         report = report_of(run.folder)
     except CdpError as error:
@@ -180,7 +180,7 @@ def _finished(settings: Evaluated, run: Run) -> None:
     show_report(settings, run, report)
 
 
-def _ended(settings: Evaluated, run: Run) -> None:
+def _ended(settings: EvaluationPage, run: Run) -> None:
     """Why there is no report, and the way on."""
     if run.error:
         say = st.error if run.state == "failed" else st.warning
@@ -208,7 +208,7 @@ def _stages(run: Run) -> None:
         st.html(stages_html(stages, None if run.over else run.notice))
 
 
-def _again(settings: Evaluated, run: Run) -> None:
+def _again(settings: EvaluationPage, run: Run) -> None:
     config = run.config
     if isinstance(config, EvaluateConfig):
         use_settings(run.id, lambda: settings.use(config))

@@ -11,7 +11,7 @@ from cdp import paths
 from cdp.config.explore import ExploreConfig, pca_of
 from cdp.tasks import atlas, measuring
 from cdp.tasks.atlas import Closeup
-from cdp.tasks.measured import Comparison, Measured, Sizes, equal_sizes
+from cdp.tasks.measured import Measured, SetComparison, Sizes, equal_sizes
 from cdp.ui.components.map import Thumbs
 from cdp.ui.kit.ask import Waiting, remembered
 from cdp.ui.kit.images import showable
@@ -99,10 +99,10 @@ def comparisons(
     figures: Sequence[Measured],
     places: Sequence[tuple[int, int]],
     pending: Waiting,
-) -> list[Comparison] | None:
+) -> list[SetComparison] | None:
     """Pairs of the sets, by number, each pair at the same number of images; what that takes is
     asked for where it is not known."""
-    ready: list[Comparison] = []
+    ready: list[SetComparison] = []
     for pair in places:
         sizes = equal_sizes(*(figures[place].sizes for place in pair))
         first, second = (
@@ -112,7 +112,7 @@ def comparisons(
             for place, wanted in zip(pair, sizes, strict=True)
         )
         if first is not None and second is not None:
-            ready.append(Comparison(first, second))
+            ready.append(SetComparison(first, second))
     return ready if len(ready) == len(places) else None
 
 

@@ -14,7 +14,7 @@ import streamlit as st
 from cdp.config.explore import ExploreConfig
 from cdp.data.sets import is_saved
 from cdp.figures.palette import NEUTRAL
-from cdp.tasks.measured import Comparison, Measured
+from cdp.tasks.measured import Measured, SetComparison
 from cdp.tasks.scoring import SCORES, criteria, scores_of
 from cdp.tasks.selecting import Order, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
@@ -38,7 +38,7 @@ _KEPT, _TAKEN, _TAGS = "keep_saved", "explore_saved", "take_tags"
 
 
 @dataclass(frozen=True)
-class Wish:
+class KeepSettings:
     """What the controls say. drop: kinds of flagged images that go first."""
 
     by: str
@@ -86,7 +86,7 @@ def show(config: ExploreConfig) -> None:
     _save(source, config, wish, everything=everything)
 
 
-def _controls(source: Source) -> Wish:
+def _controls(source: Source) -> KeepSettings:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.selectbox(
             "Keep by",
@@ -137,11 +137,11 @@ def _controls(source: Source) -> Wish:
             else 0
         )
     drop = (*(["duplicates"] if duplicates else []), *(["memorised"] if memorised else []))
-    return Wish(by, keep, cast(Order, order), balanced, seed, drop)
+    return KeepSettings(by, keep, cast(Order, order), balanced, seed, drop)
 
 
 def _score(
-    source: Source, dataset: str, config: ExploreConfig, wish: Wish, pending: Waiting
+    source: Source, dataset: str, config: ExploreConfig, wish: KeepSettings, pending: Waiting
 ) -> np.ndarray | None:
     """One score an image, from the cache; asked for where it is not there."""
     if wish.by == "random":
@@ -165,7 +165,7 @@ def _score(
 
 
 def _flags(
-    source: Source, dataset: str, config: ExploreConfig, wish: Wish, pending: Waiting
+    source: Source, dataset: str, config: ExploreConfig, wish: KeepSettings, pending: Waiting
 ) -> np.ndarray | None:
     """(n,) bool, images that go first."""
     gone = np.zeros(len(source), bool)
@@ -186,7 +186,7 @@ def _flags(
     return gone
 
 
-def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> None:
+def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: KeepSettings) -> None:
     """Kept and dropped beside each other, those nearest to the threshold first (of their class,
     where classes keep equal shares)."""
     kept = np.zeros(len(source), bool)
@@ -224,7 +224,7 @@ def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
     return np.lexsort((group, turn))
 
 
-def _wanted(name: str, config: ExploreConfig, wish: Wish) -> dict[str, Any]:
+def _wanted(name: str, config: ExploreConfig, wish: KeepSettings) -> dict[str, Any]:
     """The selection, as the helper and ``select`` take it."""
     return {
         "name": name,
@@ -240,7 +240,7 @@ def _wanted(name: str, config: ExploreConfig, wish: Wish) -> dict[str, Any]:
     }
 
 
-def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
+def _figures(name: str, config: ExploreConfig, wish: KeepSettings) -> None:
     """How the figures move, against a random part of the same size."""
     payload = _wanted(name, config, wish)
     wanted = st.session_state.get("keep_measured") == payload
@@ -258,7 +258,7 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
     if figures["identical"]:
         panels([kept, parent])
         return
-    differences([Comparison(kept, control)])
+    differences([SetComparison(kept, control)])
     st.caption(
         "Another random part is what the whole set is at this size, so the figures of the whole are"
         " drawn below and not compared with: many figures move with the number of images alone."
@@ -266,7 +266,7 @@ def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
     panels([control, kept, parent])
 
 
-def _save(source: Source, config: ExploreConfig, wish: Wish, *, everything: bool) -> None:
+def _save(source: Source, config: ExploreConfig, wish: KeepSettings, *, everything: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
         key = f"keep_name_{source.name}_{wish}"
         name = f"{source.title}-{wish.by}-{wish.keep}"

@@ -16,7 +16,7 @@ from cdp.embedding.classes import Pairs, clear_pairs, pair_difference
 from cdp.embedding.measure import METRICS
 from cdp.statistics.verdicts import FEW, LEAST_A_CLASS
 from cdp.tasks.claims import comparisons_json, sentences, too_few
-from cdp.tasks.measured import Comparison, Measured, changes
+from cdp.tasks.measured import Measured, SetComparison, changes
 from cdp.ui.explore.data import comparisons, measured
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.tables import csv_of, download, show_figure, table
@@ -80,7 +80,7 @@ def awaited(config: ExploreConfig) -> list[Measured] | None:
 
 def awaited_pairs(
     config: ExploreConfig, sets: Sequence[Measured], places: Sequence[tuple[int, int]]
-) -> list[Comparison] | None:
+) -> list[SetComparison] | None:
     """These pairs of the sets at equal numbers of images; until they are measured None, with the
     progress drawn."""
     pending = Waiting()
@@ -89,7 +89,7 @@ def awaited_pairs(
     return pairs
 
 
-def differences(pairs: Sequence[Comparison]) -> None:
+def differences(pairs: Sequence[SetComparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
     for measured_set in pairs:
         st.markdown(
@@ -186,7 +186,7 @@ def _classes(sets: Sequence[Measured]) -> None:
     show_figure(figure, key="numbers_classes", alt=f"{METRICS[key].label} of every class")
 
 
-def rows_of(sets: Sequence[Measured], pairs: Sequence[Comparison]) -> list[dict[str, Any]]:
+def rows_of(sets: Sequence[Measured], pairs: Sequence[SetComparison]) -> list[dict[str, Any]]:
     """One row a set, figure and class, and one a figure of each comparison."""
     rows = []
     for measured_set in sets:
@@ -213,7 +213,7 @@ def _cells(figure: Interval) -> dict[str, Any]:
     return {"value": figure.value, "low": low, "high": high, "n": figure.n, "note": figure.note}
 
 
-def _table(config: ExploreConfig, sets: Sequence[Measured], pairs: Sequence[Comparison]) -> None:
+def _table(config: ExploreConfig, sets: Sequence[Measured], pairs: Sequence[SetComparison]) -> None:
     rows = rows_of(sets, pairs)
     with st.expander("Table: sort by a heading, filter, download", key="numbers_table"):
         for column, label, name in zip(
@@ -293,7 +293,7 @@ def _heat(measured_set: Measured, pairs: Pairs, what: str, top: float) -> None:
     )
 
 
-def _change(compared: Comparison, what: str) -> None:
+def _change(compared: SetComparison, what: str) -> None:
     from cdp.figures.class_pairs import pair_heatmap
 
     measured_set, base = compared.first, compared.second

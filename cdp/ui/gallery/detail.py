@@ -14,7 +14,7 @@ from cdp import paths
 from cdp.config.generate import flatten
 from cdp.data.samples import SampleSet
 from cdp.tasks.subsets import set_tags
-from cdp.ui.gallery.entries import Line, differing, provenance_rows, setting_rows
+from cdp.ui.gallery.entries import GalleryLine, differing, provenance_rows, setting_rows
 from cdp.ui.gallery.labelling import show_labels
 from cdp.ui.gallery.parts import (
     ask_delete,
@@ -49,7 +49,7 @@ BESIDE_ROW = 10
 """Images of each class where two sets stand side by side."""
 
 
-def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
+def show_detail(line: GalleryLine, samples: SampleSet, others: list[str]) -> None:
     """Actions on the left, images on the right, the card below."""
     heading(line, large=True)
     st.markdown(facts(line))
@@ -62,7 +62,7 @@ def show_detail(line: Line, samples: SampleSet, others: list[str]) -> None:
     _card(line, samples)
 
 
-def _actions(line: Line, samples: SampleSet, others: list[str]) -> None:
+def _actions(line: GalleryLine, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
         seed = {"seed": str(line.config.seed), "count": str(line.config.count)}
         link("generate", "Use these settings", "tune", **(FORM.link(line.config) | seed))
@@ -92,7 +92,7 @@ def _explore(label: str, *names: str) -> None:
     link("explore", label, "scatter_plot", sets=",".join(names))
 
 
-def _npz(line: Line, samples: SampleSet) -> None:
+def _npz(line: GalleryLine, samples: SampleSet) -> None:
     size, file = samples.image.nbytes, f"{line.name}.npz"
     if size <= IN_BROWSER:
         label = samples.label
@@ -121,7 +121,7 @@ def _write_npz(samples: SampleSet, file: str) -> str:
     return f"Written to {exports() / file}"
 
 
-def _tags(line: Line) -> None:
+def _tags(line: GalleryLine) -> None:
     """Words on the card, to find sets by; what cannot be a tag is said and changes nothing."""
     key, hint = f"tags-{line.name}", "with commas between them"
 
@@ -154,7 +154,7 @@ def _npz_bytes(samples: SampleSet) -> bytes:
         return out.read_bytes()
 
 
-def _sheet(line: Line, samples: SampleSet) -> bytes:
+def _sheet(line: GalleryLine, samples: SampleSet) -> bytes:
     rows = first_rows(samples, SHEET)
     classes = 0 if samples.label is None else len(classes_in(samples.label[rows]))
     columns = classes if 1 < classes <= 20 else 20
@@ -210,7 +210,7 @@ def _picture(samples: SampleSet, value: int | None, page: int, size: int, column
         )
 
 
-def _card(line: Line, samples: SampleSet) -> None:
+def _card(line: GalleryLine, samples: SampleSet) -> None:
     if line.config is not None:
         with st.expander("Settings"):
             table(setting_rows(line.config))
@@ -233,7 +233,9 @@ def _card(line: Line, samples: SampleSet) -> None:
             )
 
 
-def show_pair(first: Line, first_set: SampleSet, other: Line, other_set: SampleSet) -> None:
+def show_pair(
+    first: GalleryLine, first_set: SampleSet, other: GalleryLine, other_set: SampleSet
+) -> None:
     """Two sets side by side: headings, the settings that differ, then one line a class."""
     for column, line in zip(st.columns(2, gap="medium"), (first, other), strict=True):
         with column:
@@ -264,7 +266,7 @@ def show_pair(first: Line, first_set: SampleSet, other: Line, other_set: SampleS
         st.caption(f"{more} more classes are not shown here: open a set to see them.")
 
 
-def _same_noise(first: Line, other: Line) -> bool:
+def _same_noise(first: GalleryLine, other: GalleryLine) -> bool:
     """Whether row i is the same class and noise in both: same seed and model, same classes taking
     turns."""
     if first.config is None or other.config is None:

@@ -20,7 +20,7 @@ IMPORTED = "not generated here"
 
 
 @dataclass(frozen=True)
-class Line:
+class GalleryLine:
     """One set as the list shows it. config: None where the set was imported or its settings are of
     another version.
 
@@ -84,10 +84,10 @@ def title(value: object) -> str:
     return TITLES.get(str(value), str(value))
 
 
-def line(entry: SetEntry) -> Line:
+def line(entry: SetEntry) -> GalleryLine:
     """What the list shows of one set; a card of any shape gives a line."""
     card = entry.card or {}
-    return Line(
+    return GalleryLine(
         entry,
         config_of(card),
         card.get("count", 0),
@@ -111,8 +111,8 @@ def config_of(card: Mapping[str, Any]) -> GenerateConfig | None:
 
 
 def chosen(
-    lines: Iterable[Line], *, text: str = "", loss: str = ANY, order: str = ORDERS[0]
-) -> list[Line]:
+    lines: Iterable[GalleryLine], *, text: str = "", loss: str = ANY, order: str = ORDERS[0]
+) -> list[GalleryLine]:
     """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is
     ``loss``, in ``order``; broken ones last."""
     words = text.lower().split()
@@ -152,7 +152,7 @@ def provenance_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"entry": name, "value": written(value)} for name, value in _leaves(rest)]
 
 
-def differing(first: Line, other: Line) -> list[dict[str, str]]:
+def differing(first: GalleryLine, other: GalleryLine) -> list[dict[str, str]]:
     """Settings that differ between two sets, one row each; a set without settings has dashes."""
     left, right = (flatten(x.config) if x.config else {} for x in (first, other))
     known = fields_of(GenerateConfig)
@@ -183,13 +183,13 @@ def _parents(card: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(p) for p in parents) if isinstance(parents, list) else ()
 
 
-def _haystack(x: Line) -> str:
+def _haystack(x: GalleryLine) -> str:
     return " ".join(
         (x.name, x.model, x.loss, str((x.entry.card or {}).get("source", "")), *x.tags)
     ).lower()
 
 
-def _strength(x: Line) -> float:
+def _strength(x: GalleryLine) -> float:
     if x.config is None or x.config.guidance.loss == "none":
         return -1.0
     return (

@@ -13,7 +13,7 @@ from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
 from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
 from cdp.ui.gallery.detail import show_detail, show_pair
-from cdp.ui.gallery.entries import ANY, ORDERS, Line, chosen, line
+from cdp.ui.gallery.entries import ANY, ORDERS, GalleryLine, chosen, line
 from cdp.ui.gallery.parts import (
     BESIDE,
     GENERATE_HELP,
@@ -64,11 +64,11 @@ def show() -> None:
         _import_form()
 
 
-def _show_sets(lines: Mapping[str, Line], name: str, beside: str | None) -> None:
+def _show_sets(lines: Mapping[str, GalleryLine], name: str, beside: str | None) -> None:
     """One set or two. Names come from the address, so only those in the list are opened."""
     back, to = (f"Back to {plain(name)}", name) if beside else ("All sets", None)
     st.button(back, icon=":material/arrow_back:", type="tertiary", on_click=go, args=(to,))
-    opened: list[tuple[Line, SampleSet]] = []
+    opened: list[tuple[GalleryLine, SampleSet]] = []
     for wanted in (name, beside) if beside else (name,):
         known = lines.get(wanted)
         if known is None:
@@ -85,7 +85,7 @@ def _show_sets(lines: Mapping[str, Line], name: str, beside: str | None) -> None
         show_detail(*opened[0], [x.name for x in lines.values() if x.name != name and not x.error])
 
 
-def _show_list(lines: Sequence[Line]) -> None:
+def _show_list(lines: Sequence[GalleryLine]) -> None:
     """Find, order and import on the left, cards on the right."""
     left, right = st.columns([1, 3], gap="large")
     with left:
@@ -114,7 +114,7 @@ def _show_list(lines: Sequence[Line]) -> None:
             )
 
 
-def _card(line: Line) -> None:
+def _card(line: GalleryLine) -> None:
     heading(line)
     if line.error:
         _broken(line, line.error)
@@ -141,7 +141,7 @@ def _card(line: Line) -> None:
     )
 
 
-def _broken(line: Line, reason: str) -> None:
+def _broken(line: GalleryLine, reason: str) -> None:
     st.warning(plain(reason))
     if st.button("Delete", key=f"delete-{line.name}"):
         ask_delete(line)

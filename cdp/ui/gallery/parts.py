@@ -11,7 +11,7 @@ import streamlit as st
 
 from cdp.data.samples import SampleSet
 from cdp.data.sets import delete_set, open_set, trash_dir
-from cdp.ui.gallery.entries import Line
+from cdp.ui.gallery.entries import GalleryLine
 from cdp.ui.kit import markup
 from cdp.ui.kit.attempts import attempt
 from cdp.ui.kit.images import grid_png
@@ -49,7 +49,7 @@ def go(name: str | None = None, beside: str | None = None) -> None:
     st.query_params.from_dict({k: v for k, v in wanted.items() if v})
 
 
-def heading(line: Line, *, large: bool = False) -> None:
+def heading(line: GalleryLine, *, large: bool = False) -> None:
     """A set's name beside a mark in its colour, the same on every page."""
     from cdp.figures.palette import named_sign
 
@@ -57,7 +57,7 @@ def heading(line: Line, *, large: bool = False) -> None:
     st.html(markup.heading(line.name, named_sign(line.name), cls=cls))
 
 
-def facts(line: Line) -> str:
+def facts(line: GalleryLine) -> str:
     """One line of what counts: images, whether they lack labels or a classifier gave them, loss,
     strength, seed."""
     parts = [
@@ -73,7 +73,7 @@ def facts(line: Line) -> str:
 
 
 @st.dialog("Delete this set?")
-def ask_delete(line: Line) -> None:
+def ask_delete(line: GalleryLine) -> None:
     """A question over the page; the page is drawn anew after either answer."""
     images = f"({counted(line.count, 'image')}) " if line.count else ""
     st.write(

@@ -22,7 +22,7 @@ FILM = 10
 
 
 @dataclass(frozen=True)
-class Picture:
+class StepImages:
     """All images so far at one step, (N,H,W,C) uint8; unguided: None where there is one arm."""
 
     guided: np.ndarray
@@ -34,7 +34,7 @@ def step_of(frame: Frame, steps: int) -> int:
     return (frame.i - 1) % steps + 1
 
 
-def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> Picture:
+def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> StepImages:
     """Every batch at step ``at``, or as far as it has come; None for the newest. frames: oldest
     first, at least one."""
     newest: dict[int, Frame] = {}
@@ -48,7 +48,7 @@ def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> Pictu
         if one_arm
         else np.concatenate([f.guided if f.unguided is None else f.unguided for f in batches])
     )
-    return Picture(np.concatenate([f.guided for f in batches]), unguided)
+    return StepImages(np.concatenate([f.guided for f in batches]), unguided)
 
 
 def strip(frames: Sequence[Frame], index: int, length: int = FILM) -> tuple[list[Frame], int]:

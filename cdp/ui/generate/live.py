@@ -13,7 +13,7 @@ from cdp.figures.palette import NEUTRAL
 from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.generate import detail
-from cdp.ui.generate.detail import Picture, compose, step_of
+from cdp.ui.generate.detail import StepImages, compose, step_of
 from cdp.ui.generate.results import IDENTICAL
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
@@ -152,7 +152,7 @@ def _chosen_step(job: Job, frames: Sequence[Frame]) -> int | None:
     return chosen
 
 
-def _grids(job: Job, picture: Picture, first: int, class_names: Sequence[str]) -> None:
+def _grids(job: Job, picture: StepImages, first: int, class_names: Sequence[str]) -> None:
     """Both arms, or the guided one and the difference; a choice opens the detail below."""
     rows = slice(first, first + PAGE)
     guided = picture.guided[rows]

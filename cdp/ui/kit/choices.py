@@ -53,7 +53,7 @@ class SavedSet:
 
 
 @dataclass(frozen=True)
-class Classifier:
+class ClassifierChoice:
     """One that can be attacked. trained_for: budget by norm that it was trained to withstand."""
 
     title: str
@@ -208,7 +208,7 @@ class Choices:
         rest = [*sorted(own), *sorted(trained - set(self.sets) - set(builtin))]
         return builtin | {name: name for name in rest}
 
-    def classifiers(self, dataset: str) -> dict[str, Classifier]:
+    def classifiers(self, dataset: str) -> dict[str, ClassifierChoice]:
         """Classifiers of a data set by encoder name: trainings first, newest first, then robust
         ones."""
         entries = self.encoders.get(dataset, ())
@@ -221,7 +221,7 @@ class Choices:
             )
 
         return {
-            entry.name: Classifier(
+            entry.name: ClassifierChoice(
                 f"{entry.title} ({entry.name.removeprefix(TRAINED)})"
                 if titles.count(entry.title) > 1
                 else entry.title,

@@ -16,7 +16,7 @@ from cdp.config.knobs import parse
 from cdp.config.lab import REACH, LabConfig, conventional_budget, rounded
 from cdp.tasks.lab_images import load_upload
 from cdp.ui.kit.address import Param, any_text
-from cdp.ui.kit.choices import Classifier
+from cdp.ui.kit.choices import ClassifierChoice
 from cdp.ui.kit.form import Form, Group
 from cdp.ui.kit.settings import Settings
 from cdp.ui.kit.widgets import choice, pick
@@ -54,7 +54,9 @@ class Lab(Settings[LabConfig]):
         self.put("row", row)
         self.moves += 1
 
-    def budget(self, info: DatasetInfo, models: Mapping[str, Classifier]) -> tuple[float, str]:
+    def budget(
+        self, info: DatasetInfo, models: Mapping[str, ClassifierChoice]
+    ) -> tuple[float, str]:
         """What the slider's range is measured in, and how it is called: conventional, else what the
         first model was trained for, else CIFAR-10's."""
         norm, first = self.flat["norm"], models.get(self.flat["model"])
@@ -107,8 +109,8 @@ FORM: Form[Lab] = Form(
 
 
 def settle_models(
-    settings: Lab, known: Mapping[str, str], models_of: Callable[[str], dict[str, Classifier]]
-) -> dict[str, Classifier]:
+    settings: Lab, known: Mapping[str, str], models_of: Callable[[str], dict[str, ClassifierChoice]]
+) -> dict[str, ClassifierChoice]:
     """Bring data set and models to what is here, if anything is; of those that an address named it
     is said. known: data sets. Returns the models of the data set."""
     flat = settings.flat
@@ -193,7 +195,7 @@ def rows_of(label: np.ndarray, only: int | None) -> np.ndarray:
 def draw_form(
     settings: Lab,
     datasets: Mapping[str, str],
-    models: Mapping[str, Classifier],
+    models: Mapping[str, ClassifierChoice],
     split: Split | None,
 ) -> None:
     """All controls but the budget, top to bottom; without test images only data set and models."""
@@ -217,7 +219,7 @@ def _dataset(settings: Lab, datasets: Mapping[str, str]) -> None:
     pick(field.heading, datasets, value, settings.open_dataset, key=key, **more)
 
 
-def _models(settings: Lab, models: Mapping[str, Classifier]) -> None:
+def _models(settings: Lab, models: Mapping[str, ClassifierChoice]) -> None:
     first = settings.flat["model"]
     if first not in models:
         return

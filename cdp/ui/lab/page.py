@@ -13,7 +13,7 @@ from cdp.data.registry import load_split
 from cdp.errors import CdpError
 from cdp.tasks.lab import subject_of
 from cdp.ui.kit.ask import ask
-from cdp.ui.kit.choices import Classifier, read_choices
+from cdp.ui.kit.choices import ClassifierChoice, read_choices
 from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.widgets import bound
 from cdp.ui.kit.words import plain
@@ -70,7 +70,7 @@ def _nothing() -> None:
 
 
 def _results(
-    settings: Lab, models: Mapping[str, Classifier], split: Split, budget: float, called: str
+    settings: Lab, models: Mapping[str, ClassifierChoice], split: Split, budget: float, called: str
 ) -> None:
     """Budget, then everything that follows from it."""
     if settings.uploading and not settings.flat["image"]:
