@@ -117,6 +117,8 @@ def test_a_network_of_ones_own_is_imported_by_this_command_alone(
 ) -> None:
     (tmp_path / "mynets.py").write_text(OWN)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(ROOT))))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mynets", raising=False)
     own = ("--dataset", "small", "--epsilon", "0.05", "--attack", "quick", *FEW)
     final = cdp_json("evaluate", "--model", "mynets:network", *own)
     assert (
