@@ -85,14 +85,14 @@ def pinned(requirements: Path = ROOT / "requirements.txt") -> dict[str, str]:
 
 
 def _versions(problems: list[Trouble]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {
+    result: dict[str, str | None] = {
         "cdp": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
     wanted = pinned()
     for name in PACKAGES:
-        found[name] = version = _version(name)
+        result[name] = version = _version(name)
         if version is None:
             problems.append(
                 Trouble(
@@ -102,7 +102,7 @@ def _versions(problems: list[Trouble]) -> dict[str, str | None]:
         elif name in wanted and version.split("+")[0] != wanted[name]:
             what = f"{name} is {version}, tested with {wanted[name]}"
             problems.append(Trouble(what, "pip install -r requirements.txt", blocking=False))
-    return found
+    return result
 
 
 def _version(package: str) -> str | None:

@@ -90,11 +90,11 @@ def theory(
     if view:
         _view(config, view, as_json=as_json)
         return
-    found = _figures(config)
+    result = _figures(config)
     if as_json:
-        print_json({"config": config.model_dump(mode="json")} | found)
+        print_json({"config": config.model_dump(mode="json")} | result)
     else:
-        _print_figures(config, found)
+        _print_figures(config, result)
 
 
 def _named(name: str) -> str:
@@ -116,36 +116,38 @@ def _figures(config: TheoryConfig) -> dict[str, Any]:
     from cdp.theory import best_accuracy, expected, problem_of, samples_needed, synthetic_of
     from cdp.theory.views import lawful
 
-    problem, made = problem_of(config), synthetic_of(config)
+    problem, synthetic = problem_of(config), synthetic_of(config)
     needed: dict[str, Any] | None = None
-    value = expected(problem, made, config.n, config.learner)
+    value = expected(problem, synthetic, config.n, config.learner)
     if value is not None:
-        n = samples_needed(problem, made, config.target, config.learner)
+        n = samples_needed(problem, synthetic, config.target, config.learner)
         needed = {"target": config.target, "n": n, "kind": value.kind}
         needed["c_squared_law"] = lawful(config)
     return {
         "best": {"value": best_accuracy(problem), "kind": "exact"},
-        "angles": _angles(problem, made),
+        "angles": _angles(problem, synthetic),
         "expected": _estimate(value),
-        "limit": _estimate(expected(problem, made, math.inf, config.learner)),
-        "simulated": _interval(_simulated(config, problem, made)),
+        "limit": _estimate(expected(problem, synthetic, math.inf, config.learner)),
+        "simulated": _interval(_simulated(config, problem, synthetic)),
         "needed": needed,
     }
 
 
-def _angles(problem: Problem, made: Synthetic) -> dict[str, float | None]:
+def _angles(problem: Problem, synthetic: Synthetic) -> dict[str, float | None]:
     """Degrees to the robust optimum; None where no direction beats guessing, so that there
     is none."""
     from cdp.theory.model import beatable, degrees_between, optimum
 
     there = beatable(problem)
     return {
-        "synthetic_to_optimum": degrees_between(made.mean, optimum(problem)) if there else None,
+        "synthetic_to_optimum": degrees_between(synthetic.mean, optimum(problem))
+        if there
+        else None,
         "mu_to_optimum": degrees_between(problem.mu, optimum(problem)) if there else None,
     }
 
 
-def _simulated(config: TheoryConfig, problem: Problem, made: Synthetic) -> Interval:
+def _simulated(config: TheoryConfig, problem: Problem, synthetic: Synthetic) -> Interval:
     """The simulated value; trainings that take long are counted on stderr."""
     from cdp.theory import simulate
 
@@ -161,7 +163,7 @@ def _simulated(config: TheoryConfig, problem: Problem, made: Synthetic) -> Inter
 
         return simulate(
             problem,
-            made,
+            synthetic,
             config.n,
             config.learner,
             draws=config.draws,
@@ -171,17 +173,17 @@ def _simulated(config: TheoryConfig, problem: Problem, made: Synthetic) -> Inter
         )
 
 
-def _estimate(found: Expectation | None) -> dict[str, Any] | None:
-    return None if found is None else {"value": found.value, "kind": found.kind}
+def _estimate(result: Expectation | None) -> dict[str, Any] | None:
+    return None if result is None else {"value": result.value, "kind": result.kind}
 
 
-def _interval(found: Interval) -> dict[str, Any]:
+def _interval(result: Interval) -> dict[str, Any]:
     return {
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "level": found.level,
-        "draws": found.n,
+        "value": result.value,
+        "low": result.low,
+        "high": result.high,
+        "level": result.level,
+        "draws": result.n,
         "kind": "simulated",
     }
 
@@ -255,11 +257,11 @@ def _place(name: str, encoder: str, *, as_json: bool) -> None:
         print(f"- {sentence}")
 
 
-def _print_figures(config: TheoryConfig, found: dict[str, Any]) -> None:
-    simulated = found["simulated"]
+def _print_figures(config: TheoryConfig, result: dict[str, Any]) -> None:
+    simulated = result["simulated"]
     lines = [
-        ("best classifier", f"{found['best']['value']:.4f}", "exact"),
-        (f"{config.learner}, n = {config.n:,}", *_said(found["expected"])),
+        ("best classifier", f"{result['best']['value']:.4f}", "exact"),
+        (f"{config.learner}, n = {config.n:,}", *_said(result["expected"])),
         (
             "  simulated",
             f"{simulated['value']:.4f}",
@@ -268,9 +270,9 @@ def _print_figures(config: TheoryConfig, found: dict[str, Any]) -> None:
                 f" {simulated['draws']} draws"
             ),
         ),
-        ("  as n grows without bound", *_said(found["limit"])),
-        ("mean to optimum", *_turned(found["angles"])),
-        (f"samples for {config.target:g}", *_needed(found["needed"])),
+        ("  as n grows without bound", *_said(result["limit"])),
+        ("mean to optimum", *_turned(result["angles"])),
+        (f"samples for {config.target:g}", *_needed(result["needed"])),
     ]
     for name, value, note in lines:
         print(f"{name:<36}{value:>10}   {note}")

@@ -227,18 +227,18 @@ class CacheEntry:
 def entries() -> list[CacheEntry]:
     """Everything in the cache but what is being written, the one not used for the longest time
     first."""
-    found = []
+    result = []
     for path in _children(paths.cache_dir()):
         inside = _children(path) if path.is_dir() else [path]
-        found += [entry for one in inside if (entry := _entry(one)) is not None]
-    return sorted(found, key=lambda entry: entry.used)
+        result += [entry for item in inside if (entry := _entry(item)) is not None]
+    return sorted(result, key=lambda entry: entry.used)
 
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files in a folder; of a link its own."""
     if path.is_symlink() or not path.is_dir():
         return path.lstat().st_size
-    return sum(one.lstat().st_size for one in path.rglob("*") if not one.is_dir())
+    return sum(item.lstat().st_size for item in path.rglob("*") if not item.is_dir())
 
 
 def remove(entry: CacheEntry) -> bool:
@@ -273,9 +273,9 @@ def trim() -> None:
     except InputError as error:
         logger.warning("%s", error)
         limit = int(DEFAULT_GB * 1e9)
-    found = entries()
-    total, old = sum(entry.size for entry in found), time.time() - MOST_DAYS * 86_400
-    for entry in found[:-1]:
+    result = entries()
+    total, old = sum(entry.size for entry in result), time.time() - MOST_DAYS * 86_400
+    for entry in result[:-1]:
         if entry.used < old or (total > limit and entry.size > SMALL):
             remove(entry)
             total -= entry.size
@@ -307,15 +307,15 @@ def _used(path: Path) -> None:
 def _children(folder: Path) -> Iterator[Path]:
     """What lies in a folder: no links, and nothing hidden unless a process left it behind."""
     try:
-        found = list(os.scandir(folder))
+        result = list(os.scandir(folder))
     except OSError:
         return
-    for one in found:
+    for item in result:
         with contextlib.suppress(OSError):
-            info = one.stat(follow_symlinks=False)
+            info = item.stat(follow_symlinks=False)
             leftover = time.time() - info.st_mtime > _LEFTOVER
-            if not stat.S_ISLNK(info.st_mode) and (leftover or not one.name.startswith(".")):
-                yield Path(one.path)
+            if not stat.S_ISLNK(info.st_mode) and (leftover or not item.name.startswith(".")):
+                yield Path(item.path)
 
 
 def _entry(path: Path) -> CacheEntry | None:

@@ -196,7 +196,7 @@ def _pgd_stage(
         )
 
     def run(x: Tensor, y: Tensor, number: int) -> Tensor:
-        found, left = x, torch.arange(len(x), device=x.device)
+        result, left = x, torch.arange(len(x), device=x.device)
         for restart in range(restarts):
             x_adv = pgd(
                 net,
@@ -209,11 +209,11 @@ def _pgd_stage(
                 loss=loss,
                 generator=seeded(*entropy, number, restart),
             )
-            found = found.index_copy(0, left, x_adv)
+            result = result.index_copy(0, left, x_adv)
             left = left[net(x_adv).argmax(dim=1) == y[left]]
             if not len(left):
                 break
-        return found
+        return result
 
     return Attack(name, title, restarts * steps * GRADIENT, run)
 

@@ -146,7 +146,7 @@ def pseudo_label(
         rows,
         out,
         kind="pseudo-labelled",
-        told=f"labelled by {described.name} with probability {min_confidence:g} or more",
+        reason=f"labelled by {described.name} with probability {min_confidence:g} or more",
         fields={"pseudo_labels": asdict(labels)},
         labels=NewLabels(predicted, classes, described.dataset),
     )
@@ -255,7 +255,7 @@ def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
         for entry in (list_encoders(dataset) if dataset else [])
         if not entry.problem and entry.card.get("shape") == [channels, height, width]
     ]
-    return [one for _, one in sorted(candidates, key=lambda ranked: ranked[0])]
+    return [item for _, item in sorted(candidates, key=lambda ranked: ranked[0])]
 
 
 def _best(samples: SampleSet, source: Source, dataset: str) -> str:

@@ -157,7 +157,7 @@ def select(name: str, out: str, **wish: Unpack[Wish]) -> SampleSet:
     } | ({"dropped_first": chosen.dropped_first} if chosen.dropped_first else {})
     how = f"by {by}, {order} first"
     fields = {"selection": selection}
-    return save_part(name, chosen.rows, out, kind="selected", told=how, fields=fields)
+    return save_part(name, chosen.rows, out, kind="selected", reason=how, fields=fields)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def save_subset(
         rows,
         out,
         kind="subset",
-        told="chosen by hand",
+        reason="chosen by hand",
         fields={"subset": dict(how)},
         tags=tags,
     )
@@ -75,7 +75,7 @@ def drop_flagged(
         )
     fields = {"subset": {"dropped": dropped, "encoder": encoder}}
     return save_part(
-        name, rows, out, kind="subset", told=f"without {' and '.join(dropped)}", fields=fields
+        name, rows, out, kind="subset", reason=f"without {' and '.join(dropped)}", fields=fields
     )
 
 
@@ -126,12 +126,12 @@ def save_part(
     out: str,
     *,
     kind: str,
-    told: str,
+    reason: str,
     fields: Mapping[str, Any],
     tags: Sequence[str] = (),
     labels: NewLabels | None = None,
 ) -> SampleSet:
-    """Save images ``rows`` of set ``name`` as ``out``. told: what chose them, in words; fields:
+    """Save images ``rows`` of set ``name`` as ``out``. reason: what chose them, in words; fields:
     what else the card says; labels: None to keep the set's own."""
     source = open_source(name)
     chosen = _rows(rows, source)
@@ -149,7 +149,7 @@ def save_part(
         "kind": kind,
         "dataset": source.dataset or None,
         "class_names": list(source.class_names),
-        "source": f"{len(chosen)} of {len(source)} images of {source.title} {told}",
+        "source": f"{len(chosen)} of {len(source)} images of {source.title} {reason}",
         **fields,
         "parent": parent,
     }

@@ -44,8 +44,8 @@ def started_with(config: TrainConfig, prepared: TrainingInputs) -> dict[str, Any
     """What must be the same for a checkpoint to go on."""
     # Not the hash of a card: tags may be put on a set at any time.
     sets = [
-        {name: value for name, value in one.items() if name != "card_sha256"}
-        for one in prepared.sets
+        {name: value for name, value in item.items() if name != "card_sha256"}
+        for item in prepared.sets
     ]
     data = {
         "real images": prepared.real,

@@ -86,9 +86,9 @@ def estimate_from_features(
             f"reference_labels: class {missing[0]} of the set has no real images: choose real"
             " images of the same classes"
         )
-    kept = np.isin(real_numbers, names)
+    stored = np.isin(real_numbers, names)
     real = _Jackknife(
-        real_rows[kept], np.searchsorted(names, real_numbers[kept]), len(names), seed + 1
+        real_rows[stored], np.searchsorted(names, real_numbers[stored]), len(names), seed + 1
     )
     return FeatureEstimate(
         own.separation(),
@@ -198,9 +198,9 @@ class _Summary:
             - self.noise[:, None]
             - self.noise[None]
         )
-        found = np.sqrt(np.maximum(differences, 0.0) / 4 / self.scale)
-        np.fill_diagonal(found, np.nan)
-        return np.asarray(found)
+        result = np.sqrt(np.maximum(differences, 0.0) / 4 / self.scale)
+        np.fill_diagonal(result, np.nan)
+        return np.asarray(result)
 
 
 class _Jackknife:
@@ -224,7 +224,7 @@ class _Jackknife:
         self.without = [
             _Summary.of(rows[part != g], numbers[part != g], classes) for g in range(groups)
         ]
-        if min(one.square for one in [self.all, *self.without]) <= 0:
+        if min(item.square for item in [self.all, *self.without]) <= 0:
             raise InputError(
                 f"{len(rows)} images are too few to tell how features vary together: use more"
                 " images a class"
@@ -232,14 +232,14 @@ class _Jackknife:
 
     def separation(self) -> Interval:
         low, high = _bounds(
-            self.all.squared_separation, [one.squared_separation for one in self.without]
+            self.all.squared_separation, [item.squared_separation for item in self.without]
         )
         return _rooted(self.all.squared_separation, low, high, self.n)
 
     def dimension(self) -> Interval:
         most = float(self.all.means.shape[1])
         low, high = _bounds(
-            np.log(self.all.dimension), [float(np.log(one.dimension)) for one in self.without]
+            np.log(self.all.dimension), [float(np.log(item.dimension)) for item in self.without]
         )
         value, least, largest = (
             min(max(float(bound), 1.0), most)
@@ -265,8 +265,8 @@ def _angle(own: _Jackknife, real: _Jackknife) -> Interval | None:
     value = cosine(own.all, real.all)
     low, high = _bounds(
         value,
-        [cosine(one, real.all) for one in own.without],
-        [cosine(own.all, one) for one in real.without],
+        [cosine(item, real.all) for item in own.without],
+        [cosine(own.all, item) for item in real.without],
     )
     nearest, middle, farthest = (
         float(np.rad2deg(np.arccos(np.clip(bound, -1, 1)))) for bound in (high, value, low)
@@ -287,8 +287,8 @@ def _ratio(own: _Jackknife, real: _Jackknife) -> Interval:
     value = squared(own.all, real.all)
     low, high = _bounds(
         value,
-        [squared(one, real.all) for one in own.without],
-        [squared(own.all, one) for one in real.without],
+        [squared(item, real.all) for item in own.without],
+        [squared(own.all, item) for item in real.without],
     )
     return _rooted(value, low, high, own.n)
 
@@ -299,10 +299,10 @@ def _bounds(value: float, *without: list[float]) -> tuple[float, float]:
     from scipy.special import stdtrit
 
     variance = sum(
-        (len(found) - 1) / len(found) * float(np.square(np.array(found) - np.mean(found)).sum())
-        for found in without
+        (len(result) - 1) / len(result) * float(np.square(np.array(result) - np.mean(result)).sum())
+        for result in without
     )
-    half = float(stdtrit(min(len(found) for found in without) - 1, 0.975)) * float(
+    half = float(stdtrit(min(len(result) for result in without) - 1, 0.975)) * float(
         np.sqrt(variance)
     )
     return value - half, value + half

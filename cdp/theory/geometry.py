@@ -95,7 +95,7 @@ def picture(config: TheoryConfig, *, points: int = 300) -> Picture:
     points: draws of each distribution. Raises InputError in one dimension, and where the learner
     needs more samples than it may hold.
     """
-    problem, made = problem_of(config), synthetic_of(config)
+    problem, synthetic = problem_of(config), synthetic_of(config)
     if problem.dim == 1:
         raise InputError("dim: one dimension has no plane to draw: raise dim to 2 or more")
     axes = np.stack([unit(problem.mu), second_axis(problem)])
@@ -110,7 +110,7 @@ def picture(config: TheoryConfig, *, points: int = 300) -> Picture:
 
     return Picture(
         cloud("real", axes @ problem.mu, problem.sigma, 0.0),
-        cloud("synthetic", axes @ made.mean, made.noise, made.label_noise),
+        cloud("synthetic", axes @ synthetic.mean, synthetic.noise, synthetic.label_noise),
         _boundary("optimal", best, problem, axes) if beatable(problem) else None,
         _boundary("learned", _learned(config), problem, axes),
         problem.epsilon,
@@ -121,7 +121,7 @@ def picture(config: TheoryConfig, *, points: int = 300) -> Picture:
 def coordinates(config: TheoryConfig) -> Coordinates:
     """The real mean, the optimum, the synthetic mean and one learned w, coordinate by coordinate.
     Errors as in ``picture``."""
-    problem, made = problem_of(config), synthetic_of(config)
+    problem, synthetic = problem_of(config), synthetic_of(config)
     best = optimal_direction(problem.mu, epsilon=problem.epsilon, norm=problem.norm)
     learned = _learned(config)
     order = np.argsort(-np.abs(problem.mu), kind="stable")
@@ -133,10 +133,10 @@ def coordinates(config: TheoryConfig) -> Coordinates:
         order,
         problem.mu[order],
         best[order],
-        made.mean[order],
+        synthetic.mean[order],
         learned[order],
-        angle(made.mean, best),
-        angle(made.mean, problem.mu),
+        angle(synthetic.mean, best),
+        angle(synthetic.mean, problem.mu),
         angle(learned, best),
         int(((problem.mu != 0) & (best == 0)).sum()),
     )

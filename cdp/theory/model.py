@@ -249,12 +249,12 @@ def number(
     array = numbers(name, value)
     if array.ndim:
         raise InputError(f"{name} has shape {array.shape}: pass one number")
-    found = float(array)
-    if found < least or found <= above or found > most:
+    result = float(array)
+    if result < least or result <= above or result > most:
         low = f"above {above:g}" if above > -math.inf else f"of {least:g} or more"
         limits = low if most == math.inf else f"from {least:g} to {most:g}"
-        raise InputError(f"{name} is {found:g}: pass a number {limits}")
-    return found
+        raise InputError(f"{name} is {result:g}: pass a number {limits}")
+    return result
 
 
 def norm_name(value: object) -> str:

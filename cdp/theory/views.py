@@ -144,9 +144,9 @@ def curves(config: TheoryConfig) -> list[AccuracyCurve]:
     kind = kind_of(problem, 1, config.learner, config.label_noise)
     lines = []
     for factor in SEPARATIONS:
-        made = synthetic_of(config, separation=config.separation * factor)
-        value = expected_cases(Cases.of(problem, made, n), config.learner)[0] if kind else None
-        limit = expected(problem, made, math.inf, config.learner)
+        synthetic = synthetic_of(config, separation=config.separation * factor)
+        value = expected_cases(Cases.of(problem, synthetic, n), config.learner)[0] if kind else None
+        limit = expected(problem, synthetic, math.inf, config.learner)
         lines.append(
             AccuracyCurve(
                 config.separation * factor,
@@ -167,12 +167,12 @@ def curve_points(
 ) -> Points | None:
     """Simulated robust accuracy at each n of ``marks``; None where there are none. factor: of the
     settings' own separation, one of ``SEPARATIONS``."""
-    made = synthetic_of(config, separation=config.separation * factor)
+    synthetic = synthetic_of(config, separation=config.separation * factor)
     stream = SEPARATIONS.index(factor)
     values = [
         simulate(
             problem_of(config),
-            made,
+            synthetic,
             n,
             config.learner,
             draws=draws,
@@ -241,8 +241,8 @@ def needed_table(config: TheoryConfig) -> NeededTable:
     problem, direction = problem_of(config), turned(problem_of(config), config.angle)
 
     def solved(c: float, law: float | None = None) -> float | None:
-        made = synthetic_of(config, direction, c)
-        return samples_needed(problem, made, config.target, config.learner, near=law)
+        synthetic = synthetic_of(config, direction, c)
+        return samples_needed(problem, synthetic, config.target, config.learner, near=law)
 
     anchor = solved(config.separation)
     limit = expected(problem, synthetic_of(config), math.inf, config.learner)

@@ -119,8 +119,8 @@ class Arm:
 
 def interval_words(arm: Arm, metric: Metric) -> str:
     """What the interval of an arm's accuracy is; where its seeds agree, that there is none."""
-    found = arm.robust if metric == "robust" else arm.clean
-    return arm.interval if found is None or found.wide else no_width(found)
+    result = arm.robust if metric == "robust" else arm.clean
+    return arm.interval if result is None or result.wide else no_width(result)
 
 
 @dataclass(frozen=True)

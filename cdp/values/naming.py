@@ -21,11 +21,11 @@ def common_name(names: Sequence[str]) -> str:
 def told_apart(names: Sequence[str], ids: Sequence[str]) -> list[str]:
     """The names, each once: those that occur twice carry their id. ids: of the same length, all
     different."""
-    found = list(names)
-    while len(set(found)) < len(found):
-        counts = Counter(found)
-        found = [
-            f"{name} ({one})" if counts[name] > 1 else name
-            for name, one in zip(found, ids, strict=True)
+    result = list(names)
+    while len(set(result)) < len(result):
+        counts = Counter(result)
+        result = [
+            f"{name} ({item})" if counts[name] > 1 else name
+            for name, item in zip(result, ids, strict=True)
         ]
-    return found
+    return result

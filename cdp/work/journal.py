@@ -95,15 +95,15 @@ class Journal:
         """Drop the points after ``step``, where the run goes on from a checkpoint of that step."""
         if self._last_step is None or self._last_step <= step:
             return
-        kept = [
+        stored = [
             (line, point) for line, point in _lines(self._path.read_bytes()) if point.step <= step
         ]
         with atomic_file(self._path) as file:
-            file.writelines(line for line, _ in kept)
+            file.writelines(line for line, _ in stored)
         self.close()
         self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        self._size = sum(len(line) for line, _ in kept)
-        self._last_step = max((point.step for _, point in kept), default=None)
+        self._size = sum(len(line) for line, _ in stored)
+        self._last_step = max((point.step for _, point in stored), default=None)
 
     def close(self) -> None:
         """Let go of the file; the journal cannot be used after."""
@@ -131,12 +131,12 @@ class SteadyJournal:
     def append(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point in place of all from its step on: a run that goes on from an earlier
         checkpoint repeats them."""
-        self._waiting = [*(kept for kept in self._waiting if kept[0] < step), (step, values)]
+        self._waiting = [*(stored for stored in self._waiting if stored[0] < step), (step, values)]
         self._write()
 
     def cut(self, step: int) -> None:
         """Drop the points after ``step``. Leaves no journal where there was none."""
-        self._waiting = [kept for kept in self._waiting if kept[0] <= step]
+        self._waiting = [stored for stored in self._waiting if stored[0] <= step]
         if self._journal is None and not self._path.exists():
             return
         try:

@@ -67,9 +67,9 @@ class Local:
         if not isinstance(pid, int) or pid <= 0 or not isinstance(began, int | float):
             return False
         try:
-            found = psutil.Process(pid)
-            same = abs(found.create_time() - began) < _SAME_START
-            return same and found.status() != psutil.STATUS_ZOMBIE
+            result = psutil.Process(pid)
+            same = abs(result.create_time() - began) < _SAME_START
+            return same and result.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OverflowError, ValueError):
             return False
 

@@ -167,7 +167,7 @@ class Queue:
         watches any more are dropped."""
         with self.wake:
             self.current = None
-            for ticket in [one for one in self._waiting if not one.watched]:
+            for ticket in [item for item in self._waiting if not item.watched]:
                 self._drop(ticket)
             if self._waiting and not self.closed:
                 self.current = min(self._waiting, key=lambda ticket: not ticket.urgent)
@@ -214,7 +214,7 @@ class Queue:
 
     def position(self, ticket: Ticket) -> int:
         with self.wake:
-            ordered = sorted(self._waiting, key=lambda one: not one.urgent)
+            ordered = sorted(self._waiting, key=lambda item: not item.urgent)
             return ordered.index(ticket) + 1 if ticket in ordered else 0
 
     def words(self, ticket: Ticket) -> str | None:

@@ -108,8 +108,8 @@ def _sign(folder: Path) -> None:
 def _ending(work: Callable[[], Ending | dict[str, Any] | None]) -> Ending:
     """Do it, and say how it ended, whatever that was. Nothing of the work outlives this."""
     try:
-        found = work()
-        return found if isinstance(found, Ending) else Ending("finished", result=jsonable(found))
+        result = work()
+        return result if isinstance(result, Ending) else Ending("finished", result=jsonable(result))
     except Cancelled as stopped:
         logger.info("%s", stopped)
         return Ending("stopped")

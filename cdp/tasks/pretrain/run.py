@@ -162,8 +162,8 @@ def left_at(target: Path) -> tuple[int, list[float]]:
 def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> None:
     """Move the checkpoint of the unfinished training into ``target``, where it is this run's
     own."""
-    made = model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(config)
-    folder = training_folder(made)
+    new = model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(config)
+    folder = training_folder(new)
     try:
         begun_with = settings_of(read_json(folder / "config.json"))
         own = begun_with == settings_of(config.model_dump(mode="json"))

@@ -54,8 +54,8 @@ class Result:
     @property
     def epsilon(self) -> float | None:
         """The budget trained for, None where arms differ in it or it is not known."""
-        found = {row.resolved.get("epsilon") for row in self.rows}
-        return found.pop() if len(found) == 1 else None
+        result = {row.resolved.get("epsilon") for row in self.rows}
+        return result.pop() if len(result) == 1 else None
 
     @property
     def norm(self) -> str:
@@ -102,28 +102,28 @@ def _stamp(ids: Sequence[str], of: Sequence[Row], rows: Sequence[Row], *, groups
         )
         for row in sorted(of, key=lambda row: row.id)
     ]
-    told = repr(
+    text = repr(
         (str(paths.home()), tuple(ids), groups, reached, _evaluations({row.id for row in rows}))
     )
-    return blake2b(told.encode(), digest_size=8).hexdigest()
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _evaluations(trainings: set[str]) -> list[tuple[object, ...]]:
     """When the files of finished evaluations were last written. One that still works has no report
     yet, so its signs of life do not count."""
-    found: list[tuple[object, ...]] = []
+    result: list[tuple[object, ...]] = []
     try:
         names = sorted(
             entry.name for entry in os.scandir(paths.runs_dir()) if entry.name not in trainings
         )
     except FileNotFoundError:
-        return found
+        return result
     for name in names:
         folder = paths.runs_dir() / name
         report = _written(folder / REPORT)
         if report:
-            found.append((name, report, _written(folder / STATUS), _written(folder / OUTCOMES)))
-    return found
+            result.append((name, report, _written(folder / STATUS), _written(folder / OUTCOMES)))
+    return result
 
 
 def _written(path: Path) -> tuple[int, ...]:

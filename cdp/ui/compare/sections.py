@@ -48,9 +48,9 @@ def _differ_rows(
         label, unit = (
             (field.label, field.unit) if field else (name.replace("_", " ").capitalize(), "")
         )
-        told = f"{label} [{unit}]" if unit and unit.lower() not in label.lower() else label
+        text = f"{label} [{unit}]" if unit and unit.lower() not in label.lower() else label
         rows.append(
-            {"Setting": told}
+            {"Setting": text}
             | {arm.name: TITLES.get(value, value) for arm, value in zip(arms, values, strict=True)}
         )
     return rows
@@ -95,10 +95,10 @@ def _final_rows(arms: tuple[Arm, ...]) -> list[dict[str, Any]]:
 
 
 def _compute(arm: Arm) -> dict[str, str]:
-    known = [one for one in arm.compute if one is not None]
+    known = [item for item in arm.compute if item is not None]
     return {
-        "Steps": span_text([one.steps for one in known]) if known else "unknown",
-        "Images seen": span_text([one.images for one in known]) if known else "unknown",
+        "Steps": span_text([item.steps for item in known]) if known else "unknown",
+        "Images seen": span_text([item.images for item in known]) if known else "unknown",
     }
 
 
@@ -227,8 +227,8 @@ def efficiency(result: Result) -> None:
         lambda: efficiency_curves(lines, signs),
         alt="Robust accuracy against the number of synthetic images",
     )
-    for one in result.comparison.equal:
-        st.markdown(plain(one.sentence).replace(" %", "\u00a0%"))
+    for item in result.comparison.equal:
+        st.markdown(plain(item.sentence).replace(" %", "\u00a0%"))
     numbers_of(result, "efficiency", "sample efficiency", lambda: efficiency_rows(lines))
     if result.comparison.equal:
         numbers_of(result, "equal", "equal counts", lambda: equal_rows(result.comparison.equal))

@@ -91,24 +91,24 @@ def _opened(names: Sequence[str]) -> tuple[list[SampleSet], list[str]]:
 def columns_of(sets: Sequence[SampleSet]) -> tuple[list[str], int]:
     """The classes that get a column, by name, and images of each: about ``IMAGES`` a set in all. A
     set without labels has no classes, and spans them."""
-    shown = names_in(sets)[:MOST_CLASSES]
-    return shown, max(1, round(IMAGES / max(1, len(shown))))
+    visible = names_in(sets)[:MOST_CLASSES]
+    return visible, max(1, round(IMAGES / max(1, len(visible))))
 
 
 def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequence[str]) -> Html:
     """A head of classes, then for each set a line with its name and what it says of itself (facts),
     and a line of images."""
-    shown, each = columns_of(sets)
+    visible, each = columns_of(sets)
     sections = [
         (
             joined(mark(sign), tag("b", samples.name), " ", tag("span", fact, cls="cdp-quiet")),
             [joined(_pictures(samples, None, IMAGES), "no labels")]
             if samples.label is None
-            else [_pictures(samples, number_in(samples, name), each) for name in shown],
+            else [_pictures(samples, number_in(samples, name), each) for name in visible],
         )
         for samples, sign, fact in zip(sets, signs, facts, strict=True)
     ]
-    return image_table("Sample images of the sets", shown, sections)
+    return image_table("Sample images of the sets", visible, sections)
 
 
 def _pictures(samples: SampleSet, value: int | None, each: int) -> Html:

@@ -120,9 +120,9 @@ class ComparisonPage(CurveLook):
         """What a hand did in the table: ``lines`` are the run ids of each of its lines, of which
         these were marked and are."""
         old, new = set(before), set(now)
-        gone = {one for line in old - new for one in lines[line]}
-        added = [one for line in sorted(new - old) for one in lines[line]]
-        self.choose([*(one for one in self.chosen if one not in gone), *added])
+        gone = {item for line in old - new for item in lines[line]}
+        added = [item for line in sorted(new - old) for item in lines[line]]
+        self.choose([*(item for item in self.chosen if item not in gone), *added])
         self.picks += 1
 
     def clear(self) -> None:
@@ -133,9 +133,9 @@ class ComparisonPage(CurveLook):
 
 def plain_columns() -> tuple[str, ...]:
     """What a table has where nobody chose: what runs are compared by comes first."""
-    shown = [column.name for column in columns() if column.default and column.name != STAR]
+    visible = [column.name for column in columns() if column.default and column.name != STAR]
     return tuple(
-        sorted(shown, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+        sorted(visible, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
     )
 
 
@@ -169,12 +169,12 @@ def read_columns(known: Iterable[str], plain: Sequence[str]) -> tuple[str, ...]:
     names = state.get("columns") if state else None
     if not isinstance(names, list):
         return tuple(plain)
-    found = tuple(
+    result = tuple(
         name
         for name in dict.fromkeys(str(name) for name in names[:MOST_COLUMNS])
         if name in set(known)
     )
-    return found or tuple(plain)
+    return result or tuple(plain)
 
 
 def keep_columns(names: Sequence[str]) -> str:
@@ -232,12 +232,12 @@ def shown_rows(rows: Sequence[Row], state: ComparisonPage) -> tuple[list[Row], s
     where nothing is. A filter that cannot be read leaves the table as the last good one did."""
     wrong = ""
     try:
-        found = matching(rows, state.query)
+        result = matching(rows, state.query)
         state.good = state.query
     except InputError as error:
         wrong = str(error)
-        found = matching(rows, state.good)
-    return sort_rows(found, state.sorted_by, state.descending), wrong
+        result = matching(rows, state.good)
+    return sort_rows(result, state.sorted_by, state.descending), wrong
 
 
 def compared_ids(rows: Sequence[Row], chosen: Sequence[str], *, groups: bool) -> list[str]:
@@ -251,14 +251,14 @@ def compared_ids(rows: Sequence[Row], chosen: Sequence[str], *, groups: bool) ->
         ):
             if not row.labels.archived:
                 seeds.setdefault(row.group, []).append(row.id)
-    found: dict[str, None] = {}
-    for one in chosen:
-        found.setdefault(one)
-        if one in by_id:
-            found |= dict.fromkeys(seeds.get(by_id[one].group, ()))
-    return list(found)
+    result: dict[str, None] = {}
+    for item in chosen:
+        result.setdefault(item)
+        if item in by_id:
+            result |= dict.fromkeys(seeds.get(by_id[item].group, ()))
+    return list(result)
 
 
 def few(ids: Sequence[str], here: Collection[str]) -> tuple[list[str], int]:
     """As many ids as are compared at a time, and how many of the others are here."""
-    return list(ids[:MOST_COMPARED]), sum(one in here for one in ids[MOST_COMPARED:])
+    return list(ids[:MOST_COMPARED]), sum(item in here for item in ids[MOST_COMPARED:])

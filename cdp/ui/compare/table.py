@@ -106,7 +106,7 @@ def _group(key: str, part: Sequence[Row], by: str) -> dict[str, Any]:
         for row in part
         if row.reached.best_robust is not None
     }
-    tested = [100 * one.robust for one in evaluated] if len(ways) == 1 else []
+    tested = [100 * item.robust for item in evaluated] if len(ways) == 1 else []
     validated = [100 * value for value in robust] if len(checks) == 1 else []
     of = tested or ([] if ways else validated)
     label = None
@@ -169,8 +169,8 @@ def _draw(state: ComparisonPage, drawn: tuple[tuple[str, ...], bool], moving: bo
     if any(row.state in ("queued", "running", "stopping") for row in rows) != moving:
         st.rerun()
     listed, wrong = shown_rows(rows, state)
-    shown = {row.id for row in listed}
-    controls(state, wrong, sum(row.labels.archived and row.id not in shown for row in rows))
+    visible = {row.id for row in listed}
+    controls(state, wrong, sum(row.labels.archived and row.id not in visible for row in rows))
     table = lines_of(listed, state)
     if listed:
         _grid(state, table)

@@ -163,13 +163,13 @@ def map_event(selected: object, picked: object, *, n: int, of: str) -> MapEvent:
     """Read what a browser sent, which may be anything: {"of": map, "points": [..]} and {"of": map,
     "point": i} with whole numbers in 0..n-1; whatever else is taken for nothing."""
     chosen = _field(selected, "points", of)
-    one = _field(picked, "point", of)
+    item = _field(picked, "point", of)
     valid = (
         isinstance(chosen, list) and 0 < len(chosen) <= n and all(_is_point(p, n) for p in chosen)
     )
     return MapEvent(
         tuple(sorted(set(chosen))) if valid and isinstance(chosen, list) else None,
-        one if _is_point(one, n) else None,
+        item if _is_point(item, n) else None,
     )
 
 

@@ -54,10 +54,10 @@ def choices() -> list[Choice]:
 
 def held_out(seen: Facts, wanted: int) -> str:
     """What is kept apart from training, in one sentence."""
-    kept = min(wanted, seen.images // 10)
+    stored = min(wanted, seen.images // 10)
     tests = f"; the {seen.tests:,} test images are only measured on" if seen.tests else ""
     return (
-        f"Of {seen.images:,} training images each encoder holds out {kept:,} to choose its best"
+        f"Of {seen.images:,} training images each encoder holds out {stored:,} to choose its best"
         f" epoch by{tests}."
     )
 
@@ -85,12 +85,12 @@ def facts_column(seen: Facts) -> None:
     st.caption(plain(held_out(seen, EncoderConfig().held_out)))
 
 
-def pictures_column(seen: Facts, told: list[Concern], stamp: str) -> None:
+def pictures_column(seen: Facts, concerns: list[Concern], stamp: str) -> None:
     """Examples of every class with their counts, then what to know. stamp: changes with the set's
     content."""
     st.html(_examples(seen.name, stamp, seen.counts, seen.test_counts))
-    for concern in told:
-        (st.error if concern.blocking else st.warning)(plain(concern.text))
+    for concern in concerns:
+        (st.error if concern.blocking else st.warning)(plain(concern.concerns))
     with st.expander("Images of each class"):
         st.dataframe(
             [
@@ -139,22 +139,22 @@ def class_rows(
 
 def first_rows(label: np.ndarray, classes: int) -> np.ndarray:
     """Row numbers of the first images of every class that is shown, ascending."""
-    found = [np.flatnonzero(label == value)[:ROW] for value in range(min(classes, MOST_CLASSES))]
-    return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+    result = [np.flatnonzero(label == value)[:ROW] for value in range(min(classes, MOST_CLASSES))]
+    return np.sort(np.concatenate(result)) if result else np.empty(0, np.int64)
 
 
 def _row(image: np.ndarray, name: str, note: str) -> str:
-    told = html.escape(name)
+    text = html.escape(name)
     below = f"<div style='opacity:.7;font-size:.8rem'>{html.escape(note)}</div>" if note else ""
     pictures = "".join(
-        f"<img src='{_png(one)}' alt='{told}, image {number}'"
+        f"<img src='{_png(item)}' alt='{text}, image {number}'"
         f" style='height:{SIDE_PX}px;border-radius:2px;image-rendering:pixelated'>"
-        for number, one in enumerate(image, 1)
+        for number, item in enumerate(image, 1)
     )
     return (
         "<div style='display:flex;gap:12px;align-items:center'>"
         "<div style='flex:0 0"
-        f" 96px;font-size:.9rem;overflow-wrap:anywhere;line-height:1.25'>{told}{below}</div>"
+        f" 96px;font-size:.9rem;overflow-wrap:anywhere;line-height:1.25'>{text}{below}</div>"
         "<div"
         f" style='display:flex;flex-wrap:wrap;gap:4px;height:{SIDE_PX}px;overflow:hidden;flex:1'>{pictures}</div></div>"
     )
@@ -162,9 +162,9 @@ def _row(image: np.ndarray, name: str, note: str) -> str:
 
 def _png(image: np.ndarray) -> str:
     """(H,W,C) uint8 as a data URL."""
-    shown = showable(image[None])[0]
+    visible = showable(image[None])[0]
     out = io.BytesIO()
-    Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else np.ascontiguousarray(shown)).save(
-        out, "PNG", compress_level=1
-    )
+    Image.fromarray(
+        visible[..., 0] if visible.shape[-1] == 1 else np.ascontiguousarray(visible)
+    ).save(out, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -130,9 +130,9 @@ def _results(settings: EvaluationPage, evaluations: Sequence[Run], *, trained: b
         return
     with st.container(key="live"):
         list_of_evaluations(settings, evaluations)
-        shown = shown_run(settings, evaluations)
-        if shown is not None:
-            detail(settings, shown)
+        visible = shown_run(settings, evaluations)
+        if visible is not None:
+            detail(settings, visible)
 
 
 def _empty(*, trained: bool) -> None:

@@ -53,10 +53,13 @@ def report_of(folder: Path) -> EvalReport:
 def outcomes_of(folder: Path, report: EvalReport) -> Outcomes:
     """What became of every image of the report in that folder. Raises MissingError or InputError,
     also for those of another report."""
-    found = _outcomes(str(folder / OUTCOMES), _changed(folder / OUTCOMES))
-    if len(found.rows) != report.n or not {one.which for one in report.weights} <= found.of.keys():
+    result = _outcomes(str(folder / OUTCOMES), _changed(folder / OUTCOMES))
+    if (
+        len(result.rows) != report.n
+        or not {item.which for item in report.weights} <= result.of.keys()
+    ):
         raise InputError(f"{folder / OUTCOMES} is of another report: evaluate again")
-    return found
+    return result
 
 
 ESTIMATE = "Stronger attacks leave fewer images standing."
@@ -89,7 +92,7 @@ def show_report(settings: EvaluationPage, run: Run, report: EvalReport) -> None:
     st.html(tag("div", tag("b", report.label), estimate, cls="cdp-verdict"))
     st.markdown(plain(headline(report)))
     st.html(figures_html(report))
-    if outcomes is not None and {"best", "last"} <= {one.which for one in report.weights}:
+    if outcomes is not None and {"best", "last"} <= {item.which for item in report.weights}:
         of, classes = outcomes.of, len(report.class_names)
         st.markdown(plain(change_text(of["best"], of["last"], classes)))
     verdict_line(report)
@@ -119,9 +122,9 @@ def figures_html(report: EvalReport) -> Html:
     interval and n."""
     several = len(report.weights) > 1
     blocks = []
-    for one in report.weights:
-        which = f", {weights_title(one)}" if several or one.which != "given" else ""
-        for title, share in ((f"Robust{which}", one.robust), (f"Clean{which}", one.clean)):
+    for item in report.weights:
+        which = f", {weights_title(item)}" if several or item.which != "given" else ""
+        for title, share in ((f"Robust{which}", item.robust), (f"Clean{which}", item.clean)):
             below = f"{bounds_text(share)}, n = {share.n:,}"
             blocks.append(figure(title, share_text(share.value), below))
     return tag("div", *blocks, cls="cdp-figures")
@@ -130,18 +133,20 @@ def figures_html(report: EvalReport) -> Html:
 def change_text(best: Outcome, last: Outcome, classes: int) -> str:
     """What the last epoch lost to the best, or gained, in one sentence; without a verdict where
     images are too few."""
-    found = share_difference(last.robust, best.robust)
-    where = f"paired over the same {found.n:,} images"
+    result = share_difference(last.robust, best.robust)
+    where = f"paired over the same {result.n:,} images"
     if np.array_equal(last.robust, best.robust):
-        return f"Best and last weights withstand the attack on the very same images of {found.n:,}."
-    if found.n < LEAST_A_CLASS * classes:
         return (
-            f"No verdict on best and last weights, {FEW}: last minus best is {points_with_bounds(found)},"
+            f"Best and last weights withstand the attack on the very same images of {result.n:,}."
+        )
+    if result.n < LEAST_A_CLASS * classes:
+        return (
+            f"No verdict on best and last weights, {FEW}: last minus best is {points_with_bounds(result)},"
             f" {where}."
         )
-    verdict = "cannot be told apart" if found.low <= 0 <= found.high else "differ"
+    verdict = "cannot be told apart" if result.low <= 0 <= result.high else "differ"
     return (
-        f"Best and last weights {verdict} under attack: last minus best is {points_with_bounds(found)},"
+        f"Best and last weights {verdict} under attack: last minus best is {points_with_bounds(result)},"
         f" {where}."
     )
 

@@ -77,16 +77,16 @@ def facts(config: Any) -> str:
 def list_of_evaluations(settings: EvaluationPage, runs: Sequence[Run]) -> None:
     """Nothing where there is none."""
 
-    def shown(found: Sequence[Run]) -> str:
-        run = shown_run(settings, found)
+    def shown(result: Sequence[Run]) -> str:
+        run = shown_run(settings, result)
         return run.id if run else ""
 
-    def draw(run: Run, shown: str) -> None:
+    def draw(run: Run, visible: str) -> None:
         so_far = [] if run.over else bounds(run)
-        st.html(row_html(run, so_far, shown=run.id == shown), width="stretch")
+        st.html(row_html(run, so_far, visible=run.id == visible), width="stretch")
 
-    def show(run: Run, shown: str) -> None:
-        if run.id != shown:
+    def show(run: Run, visible: str) -> None:
+        if run.id != visible:
             st.button(
                 "Show",
                 key=f"show-{run.id}",
@@ -113,15 +113,15 @@ def bounds(run: Run) -> list[Bound]:
     return stages
 
 
-def bound_text(found: Sequence[Bound]) -> str:
+def bound_text(result: Sequence[Bound]) -> str:
     """The upper bound as it stands: "at most 64.1 % so far"; of both weights where there are two;
     empty before the first batch."""
-    latest = {one.weights: one for one in found}
+    latest = {item.weights: item for item in result}
     if len(latest) < 2:
-        return "".join(f"at most {share_text(one.robust)} so far" for one in latest.values())
+        return "".join(f"at most {share_text(item.robust)} so far" for item in latest.values())
     return ", ".join(
-        f"{WEIGHTS[k]} at most {share_text(one.robust)}"
-        for k, one in sorted(latest.items())
+        f"{WEIGHTS[k]} at most {share_text(item.robust)}"
+        for k, item in sorted(latest.items())
         if 0 <= k < len(WEIGHTS)
     )
 
@@ -133,8 +133,8 @@ def outcome_text(run: Run) -> str:
     )
     if robust is None or n is None or n < 1 or not 0 <= robust <= 1:
         return ""
-    told = f"{share_with_bounds(share_interval(robust, n, int(n)))} withstand"
-    return told if clean is None else f"{told}, {share_text(clean)} clean"
+    text = f"{share_with_bounds(share_interval(robust, n, int(n)))} withstand"
+    return text if clean is None else f"{text}, {share_text(clean)} clean"
 
 
 def label_of(run: Run) -> str:
@@ -143,9 +143,9 @@ def label_of(run: Run) -> str:
     return str(label)[:200] if isinstance(label, str) else ""
 
 
-def row_html(run: Run, stages: Sequence[Bound], *, shown: bool) -> Html:
-    """One evaluation. stages: of one that moves; shown: whether its report stands below."""
-    head = joined(tag("span", "▸ ", aria_hidden="true"), run.name) if shown else run.name
+def row_html(run: Run, stages: Sequence[Bound], *, visible: bool) -> Html:
+    """One evaluation. stages: of one that moves; visible: whether its report stands below."""
+    head = joined(tag("span", "▸ ", aria_hidden="true"), run.name) if visible else run.name
     if run.state == "finished":
         lines = [line(outcome_text(run), "cdp-strong"), state_line(run, "", label_of(run))]
     else:

@@ -57,11 +57,11 @@ def attacks(report: EvalReport, key: str) -> None:
         key=key,
         alt=f"{report.label}: {headline(report)}",
     )
-    told = (
+    text = (
         f"Each attack tries the images that those before it left, of {images_text(report)}; an"
         " image counts as robust where none turned it."
     )
-    st.caption(plain(told))
+    st.caption(plain(text))
 
 
 def classes(report: EvalReport, key: str) -> None:
@@ -102,7 +102,7 @@ def _which(report: EvalReport, key: str) -> tuple[WeightsReport, bool]:
         )
         weights = report.main
         if len(report.weights) > 1:
-            titles = {one.which: weights_title(one).capitalize() for one in report.weights}
+            titles = {item.which: weights_title(item).capitalize() for item in report.weights}
             chosen = st.segmented_control(
                 "Weights",
                 list(titles),
@@ -111,7 +111,7 @@ def _which(report: EvalReport, key: str) -> tuple[WeightsReport, bool]:
                 format_func=titles.__getitem__,
                 required=True,
             )
-            weights = next(one for one in report.weights if one.which == chosen)
+            weights = next(item for item in report.weights if item.which == chosen)
     return weights, when != "Without attack"
 
 
@@ -141,7 +141,9 @@ def unseen_html(report: EvalReport) -> Html:
     and n."""
     own = f"{threat_text(report.norm, report.epsilon)}, the threat of this report"
     lines = [(own, report.main.robust, report.attack)]
-    lines += [(threat_text(one.norm, one.epsilon), one.robust, one.attack) for one in report.unseen]
+    lines += [
+        (threat_text(item.norm, item.epsilon), item.robust, item.attack) for item in report.unseen
+    ]
     return tag(
         "div",
         *(
@@ -161,7 +163,7 @@ def _curves(report: EvalReport, key: str) -> None:
     from cdp.figures.evaluation import budget_curves, budget_rows, weights_signs
 
     signs = weights_signs(report)
-    titles = {one.which: weights_title(one) for one in report.weights}
+    titles = {item.which: weights_title(item) for item in report.weights}
     several = len(report.curves) > 1
     lines = [
         (

@@ -90,7 +90,7 @@ def quality(config: ExploreConfig, pending: Waiting) -> MapQuality | None:
 def measured(config: ExploreConfig, pending: Waiting) -> list[Measured] | None:
     """Figures of every set; asked for where they are not known."""
     figures = [_measured(config, name, None, pending) for name in config.sets]
-    ready = [one for one in figures if one is not None]
+    ready = [item for item in figures if item is not None]
     return ready if len(ready) == len(figures) else None
 
 

@@ -189,15 +189,15 @@ def _flags(
 def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: KeepSettings) -> None:
     """Kept and dropped beside each other, those nearest to the threshold first (of their class,
     where classes keep equal shares)."""
-    kept = np.zeros(len(source), bool)
-    kept[rows] = True
+    stored = np.zeros(len(source), bool)
+    stored[rows] = True
     sign = 1 if wish.order == "highest" else -1
     by_class = wish.balanced and source.label is not None
     group = np.asarray(source.label) if by_class else np.zeros(len(source), int)
     grids = []
     for title, mask, towards, dash in (
-        ("Kept", kept, sign, "solid"),
-        ("Dropped", ~kept, -sign, "dash"),
+        ("Kept", stored, sign, "solid"),
+        ("Dropped", ~stored, -sign, "dash"),
     ):
         where = np.flatnonzero(mask)
         order = where[_nearest_first(towards * score[where], group[where])][:SHOWN]
@@ -206,7 +206,7 @@ def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: KeepSetting
         image = showable(np.asarray(source.image[order]) if len(order) else blank)
         text = f"{title}: {counted(len(where), 'image')}{mean}"
         grids.append(Grid(text, sprite(image, COLUMNS), NEUTRAL.color, dash))
-    most = min(SHOWN, max(int(kept.sum()), int((~kept).sum())))
+    most = min(SHOWN, max(int(stored.sum()), int((~stored).sum())))
     labels = [f"place {place + 1}" for place in range(ceil(most / COLUMNS) * COLUMNS)]
     pairs(grids, labels, columns=COLUMNS, key="keep_grids", interactive=False)
     turns = ", class by class in turn." if wish.balanced else "."
@@ -219,8 +219,8 @@ def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
     order = np.argsort(distance, kind="stable")
     turn = np.empty(len(order), np.int64)
     for value in np.unique(group):
-        mine = order[group[order] == value]
-        turn[mine] = np.arange(len(mine))
+        own = order[group[order] == value]
+        turn[own] = np.arange(len(own))
     return np.lexsort((group, turn))
 
 
@@ -253,17 +253,17 @@ def _figures(name: str, config: ExploreConfig, wish: KeepSettings) -> None:
     pending.show("keep_figures")
     if figures is None:
         return
-    kept, control, parent = (Measured.from_json(one) for one in figures["sets"])
+    stored, control, parent = (Measured.from_json(item) for item in figures["sets"])
     st.caption(plain(figures["note"]))
     if figures["identical"]:
-        panels([kept, parent])
+        panels([stored, parent])
         return
-    differences([SetComparison(kept, control)])
+    differences([SetComparison(stored, control)])
     st.caption(
         "Another random part is what the whole set is at this size, so the figures of the whole are"
         " drawn below and not compared with: many figures move with the number of images alone."
     )
-    panels([control, kept, parent])
+    panels([control, stored, parent])
 
 
 def _save(source: Source, config: ExploreConfig, wish: KeepSettings, *, everything: bool) -> None:
@@ -276,8 +276,8 @@ def _save(source: Source, config: ExploreConfig, wish: KeepSettings, *, everythi
             """Under the name that stands in the field at the click."""
             wanted = _wanted(source.name, config, wish)
             wanted["keep"] = None if everything else wish.keep
-            made = select(**wanted, out=str(st.session_state[key]).strip())
-            return f"Saved {counted(len(made), 'image')} as {made.name}: {made.card['source']}."
+            new = select(**wanted, out=str(st.session_state[key]).strip())
+            return f"Saved {counted(len(new), 'image')} as {new.name}: {new.card['source']}."
 
         def clicked() -> None:
             if st.session_state[f"keep_count_{source.name}"] == wish.keep:
@@ -316,8 +316,8 @@ def take(points: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
             out = str(st.session_state[key]).strip()
             tags = split_tags(str(st.session_state[_TAGS]))
             how = {"chosen": "on the map", "map": drawn.model_dump(mode="json")}
-            made = save_subset(name, rows, out, how=how, tags=tags)
-            return f"Saved {counted(len(made), 'image')} as {made.name}."
+            new = save_subset(name, rows, out, how=how, tags=tags)
+            return f"Saved {counted(len(new), 'image')} as {new.name}."
 
         with st.container(horizontal=True):
             text = f"Save {counted(len(rows), 'image')}"

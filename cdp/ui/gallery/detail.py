@@ -177,14 +177,14 @@ def _images(samples: SampleSet) -> None:
         format_func=lambda v: "All classes" if v is None else class_name(samples.class_names, v),
     )
     if picked is None:
-        shown = present[:CLASSES_SHOWN]
-        for value in shown:
+        visible = present[:CLASSES_SHOWN]
+        for value in visible:
             st.caption(
                 f"{plain(class_name(samples.class_names, value))} · {int(np.equal(label, value).sum()):,}"
             )
             _picture(samples, value, 0, ROW, ROW)
-        if len(present) > len(shown):
-            st.caption(f"{len(present) - len(shown)} more classes: choose one above.")
+        if len(present) > len(visible):
+            st.caption(f"{len(present) - len(visible)} more classes: choose one above.")
         return
     _pages(samples, picked, int(np.equal(label, picked).sum()))
 

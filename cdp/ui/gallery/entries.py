@@ -116,7 +116,7 @@ def chosen(
     """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is
     ``loss``, in ``order``; broken ones last."""
     words = text.lower().split()
-    kept = [
+    stored = [
         x for x in lines if loss in (ANY, x.loss) and all(word in _haystack(x) for word in words)
     ]
     keys = {
@@ -127,7 +127,7 @@ def chosen(
         "Strongest guidance": (_strength, True),
     }
     key, reverse = keys[order]
-    return sorted(sorted(kept, key=key, reverse=reverse), key=lambda x: bool(x.error))
+    return sorted(sorted(stored, key=key, reverse=reverse), key=lambda x: bool(x.error))
 
 
 def setting_rows(config: GenerateConfig) -> list[dict[str, str]]:
@@ -177,9 +177,9 @@ def written(value: Any) -> str:
 
 
 def _parents(card: Mapping[str, Any]) -> tuple[str, ...]:
-    parents, one = card.get("parents"), card.get("parent")
-    if isinstance(one, dict) and isinstance(one.get("name"), str):
-        return (one["name"],)
+    parents, item = card.get("parents"), card.get("parent")
+    if isinstance(item, dict) and isinstance(item.get("name"), str):
+        return (item["name"],)
     return tuple(str(p) for p in parents) if isinstance(parents, list) else ()
 
 

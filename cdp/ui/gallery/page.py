@@ -100,12 +100,12 @@ def _show_list(lines: Sequence[GalleryLine]) -> None:
         st.caption(some + counted(len(lines), "set"))
         if not fitting:
             st.info("No set matches: clear the words or choose another loss.")
-        shown = fitting[:limit]
-        for start in range(0, len(shown), COLUMNS):
-            row = shown[start : start + COLUMNS]
-            for column, one in zip(st.columns(COLUMNS), row, strict=False):
+        visible = fitting[:limit]
+        for start in range(0, len(visible), COLUMNS):
+            row = visible[start : start + COLUMNS]
+            for column, item in zip(st.columns(COLUMNS), row, strict=False):
                 with column, st.container(border=True, height="stretch", gap="xsmall"):
-                    _card(one)
+                    _card(item)
         if len(fitting) > limit:
             st.button(
                 "Show more",
@@ -168,13 +168,13 @@ def _import_form() -> None:
             file, name, classes, renumber = (
                 st.session_state[key(part)] for part in ("file", "name", "classes", "renumber")
             )
-            made = bring_upload(
+            new = bring_upload(
                 file, None, name.strip(), class_names=split_tags(classes), renumber=renumber
             )
             # A set of test images is what was brought, where one was.
-            brought = made.test or made.train
+            brought = new.test or new.train
             st.toast(f"Imported {counted(len(brought), 'image')} as {plain(brought.name)}")
-            for note in made.notes:
+            for note in new.notes:
                 st.toast(plain(note))
             go(brought.name)
             return ""

@@ -145,7 +145,7 @@ def names_in(sets: Sequence[SampleSet]) -> list[str]:
     """Names of the classes that have images in any of the sets: those of the first in its order,
     then what the others have besides."""
     return list(
-        dict.fromkeys(one.class_names[value] for one in sets for value in classes_in(one.label))
+        dict.fromkeys(item.class_names[value] for item in sets for value in classes_in(item.label))
     )
 
 

@@ -104,7 +104,7 @@ def remembered(name: str, read: Callable[[], T | None], *, missing: bool = False
 def take_back(of: str, wanted: Sequence[Errand]) -> None:
     """Withdraw what this session asked for before and does not want any more. of: the page."""
     asked: dict[str, list[Errand]] = st.session_state.setdefault(_ASKED, {})
-    outdated = [one for one in asked.get(of, ()) if one not in wanted and not one.over]
+    outdated = [item for item in asked.get(of, ()) if item not in wanted and not item.over]
     for errand in outdated:
         withdraw(errand)
     asked[of] = [*wanted, *(errand for errand in outdated if not errand.over)]

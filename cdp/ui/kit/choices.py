@@ -92,7 +92,7 @@ class Choices:
 
     def guides(self, dataset: str) -> tuple[str, ...]:
         """Encoders of a data set that may guide: all but the judge."""
-        return tuple(one.name for one in self.encoders.get(dataset, ()) if one.name != JUDGE)
+        return tuple(item.name for item in self.encoders.get(dataset, ()) if item.name != JUDGE)
 
     def class_names(self, flat: Mapping[str, Any]) -> tuple[str, ...]:
         """Classes of the chosen model."""
@@ -125,8 +125,9 @@ class Choices:
         """Saved sets that can stand in for real images, test halves of others left out."""
         return tuple(
             name
-            for name, one in self.sets.items()
-            if one.real and not (name.endswith("-test") and name.removesuffix("-test") in self.sets)
+            for name, item in self.sets.items()
+            if item.real
+            and not (name.endswith("-test") and name.removesuffix("-test") in self.sets)
         )
 
     def fitting(self, name: str, info: DatasetInfo | None) -> tuple[str, ...]:
@@ -137,9 +138,9 @@ class Choices:
         ours = labelling_of(info)
         fits = [
             key
-            for key, one in self.sets.items()
+            for key, item in self.sets.items()
             if key not in (name, f"{name}-test")
-            and not fit(one.labelling, ours, subset_ok=True).refusal
+            and not fit(item.labelling, ours, subset_ok=True).refusal
         ]
         return tuple(sorted(fits, key=lambda key: self.sets[key].dataset != name))
 
@@ -149,8 +150,8 @@ class Choices:
         shape = info.shape if info else None
         return tuple(
             key
-            for key, one in self.sets.items()
-            if not one.labelling.classes and one.labelling.shape == shape
+            for key, item in self.sets.items()
+            if not item.labelling.classes and item.labelling.shape == shape
         )
 
     # Explore and Theory: sets on a map.
@@ -159,9 +160,9 @@ class Choices:
     def aliases(self) -> Mapping[str, str]:
         """Saved sets that are the real images of a data set of one's own -> its split."""
         named = {}
-        for name, one in self.sets.items():
+        for name, item in self.sets.items():
             stem = name.removesuffix("-test")
-            if not one.dataset and stem in self.sets and stem in self.encoders:
+            if not item.dataset and stem in self.sets and stem in self.encoders:
                 named[name] = f"{stem}:{'test' if name.endswith('-test') else 'train'}"
         return named
 
@@ -169,7 +170,7 @@ class Choices:
     def explorable(self) -> Mapping[str, str]:
         """Every set and real split that can be explored -> its data set ("" unknown), saved ones
         first."""
-        saved = {name: one.dataset for name, one in self.sets.items() if name not in self.aliases}
+        saved = {name: item.dataset for name, item in self.sets.items() if name not in self.aliases}
         real = {f"{name}:{split}": name for name in self.builtin for split in ("test", "train")}
         return saved | real | {split: split.partition(":")[0] for split in self.aliases.values()}
 
@@ -204,7 +205,7 @@ class Choices:
             if any(entry.name.startswith(TRAINED) for entry in entries)
         }
         own = {name for name in self.sets if f"{name}-test" in self.sets and name in self.encoders}
-        builtin = {name: one.title for name, one in self.builtin.items() if name in self.encoders}
+        builtin = {name: item.title for name, item in self.builtin.items() if name in self.encoders}
         rest = [*sorted(own), *sorted(trained - set(self.sets) - set(builtin))]
         return builtin | {name: name for name in rest}
 

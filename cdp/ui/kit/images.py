@@ -23,8 +23,8 @@ def data_url(png: bytes) -> str:
 def png_bytes(pixels: np.ndarray, compress_level: int = 6) -> bytes:
     """(H,W,C) uint8 as a PNG, C 1 to 4; of two channels the first is shown."""
     buffer = io.BytesIO()
-    shown = pixels[..., 0] if pixels.shape[-1] < 3 else pixels
-    Image.fromarray(shown).save(buffer, "PNG", compress_level=compress_level)
+    visible = pixels[..., 0] if pixels.shape[-1] < 3 else pixels
+    Image.fromarray(visible).save(buffer, "PNG", compress_level=compress_level)
     return buffer.getvalue()
 
 

@@ -23,7 +23,7 @@ def tickets() -> list[Ticket]:
     """Everything that somebody waits for: live, of the helpers, in the background."""
     helpers = [ticket for lane in LANES for ticket in side(lane).queue.tickets()]
     live = [*engine().queue.tickets(), *helpers]
-    return [*(one for one in live if one.age > QUIET_SECONDS), *launch.tickets(TASKS)]
+    return [*(item for item in live if item.age > QUIET_SECONDS), *launch.tickets(TASKS)]
 
 
 def strip() -> None:

@@ -25,14 +25,14 @@ class Html(str):
 def tag(name: str, *content: str, cls: str = "", **attributes: object) -> Html:
     """One element. attributes: with _ for -, such as aria_label; a share keeps its % on the line."""
     pairs = ({"class": cls} if cls else {}) | attributes
-    told = "".join(
+    text = "".join(
         f' {key.replace("_", "-")}="{escape(str(value))}"' for key, value in pairs.items()
     )
     inner = "".join(
         part if isinstance(part, Html) else escape(part).replace(" %", "&nbsp;%")
         for part in content
     )
-    return Html(f"<{name}{told}>" if name in _VOID else f"<{name}{told}>{inner}</{name}>")
+    return Html(f"<{name}{text}>" if name in _VOID else f"<{name}{text}>{inner}</{name}>")
 
 
 def joined(*parts: str) -> Html:

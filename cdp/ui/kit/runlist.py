@@ -189,7 +189,7 @@ def error_sentence(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 
-def buttons(run: Run, told: Help, *, removable: bool = True) -> None:
+def buttons(run: Run, hints: Help, *, removable: bool = True) -> None:
     """Stop while it moves; then resume, where that makes sense, and remove."""
     if not run.over:
         stopping = run.state == "stopping"
@@ -199,7 +199,7 @@ def buttons(run: Run, told: Help, *, removable: bool = True) -> None:
             on_click=act,
             args=(launch.stop, run.id),
             disabled=stopping,
-            help=told.stop,
+            help=hints.stop,
         )
         return
     if run.state in RESUMABLE and run.config is not None and not ended_itself(run):
@@ -208,7 +208,7 @@ def buttons(run: Run, told: Help, *, removable: bool = True) -> None:
             key=f"resume-{run.id}",
             on_click=act,
             args=(launch.resume, run.id),
-            help=told.resume,
+            help=hints.resume,
         )
     if removable:
         st.button(
@@ -217,7 +217,7 @@ def buttons(run: Run, told: Help, *, removable: bool = True) -> None:
             type="tertiary",
             on_click=_remove,
             args=(run.id, run.name),
-            help=told.remove,
+            help=hints.remove,
         )
 
 

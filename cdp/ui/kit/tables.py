@@ -58,11 +58,11 @@ def numbers(title: str, rows: Callable[[], Rows], file: str, *, key: str, note: 
     """A fold with a table and its CSV. title: after "Numbers of"; note: under the table."""
     if place := fold(f"Numbers of {title}", key):
         with place:
-            made = rows()
-            table(made)
+            new = rows()
+            table(new)
             if note:
                 st.caption(plain(note))
-            csv_of(made, file, key=f"{key}_csv")
+            csv_of(new, file, key=f"{key}_csv")
 
 
 def views(

@@ -130,7 +130,9 @@ def settle_models(
         settings.set("model", first)
         if not settings.second:
             # Beside it one that was not trained to withstand anything.
-            plain = (name for name, one in models.items() if name != first and not one.trained_for)
+            plain = (
+                name for name, item in models.items() if name != first and not item.trained_for
+            )
             settings.second = next(plain, "")
     elif flat["model"] not in models:
         note = f"model: {quoted(flat['model'])} is not here, so {first} is used."
@@ -223,7 +225,7 @@ def _models(settings: Lab, models: Mapping[str, ClassifierChoice]) -> None:
     first = settings.flat["model"]
     if first not in models:
         return
-    titles = {name: one.title for name, one in models.items()}
+    titles = {name: item.title for name, item in models.items()}
     choice(FORM.fields["model"], settings, list(models), titles=titles)
 
     def beside(name: str) -> None:

@@ -49,12 +49,12 @@ def lab_page() -> None:
 def _split(dataset: str) -> tuple[Split | None, str]:
     """The test images, or why there are none."""
     try:
-        found = load_split(dataset, "test")
+        result = load_split(dataset, "test")
     except (CdpError, OSError) as error:
         return None, f"{sentence(error)}."
     return (
-        (found, "")
-        if len(found)
+        (result, "")
+        if len(result)
         else (None, f"{dataset} has no test images: import some, or choose another data set.")
     )
 

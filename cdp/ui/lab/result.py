@@ -107,8 +107,10 @@ def draw(
     from cdp.ui.components.chart import load_plotly
 
     load_plotly()
-    attacks = [one.errand for one in questions if one.result is None and one.errand is not None]
-    searches = [one.search for one in questions if one.smallest is None and one.search is not None]
+    attacks = [item.errand for item in questions if item.result is None and item.errand is not None]
+    searches = [
+        item.search for item in questions if item.smallest is None and item.search is not None
+    ]
     signs = named_signs([question.title for question in questions])
     with st.container(height=ROOM_PX + ruler_px(len(questions)), border=False, key="lab_slot"):
         # Each in a place of its own: two fragments that take turns in one place would be one to the
@@ -143,7 +145,7 @@ def _shown(question: Question) -> tuple[LabResult, LabConfig] | None:
 
 def _model(
     question: Question,
-    shown: tuple[LabResult, LabConfig] | None,
+    visible: tuple[LabResult, LabConfig] | None,
     info: DatasetInfo,
     sign: Sign,
     number: int,
@@ -156,10 +158,10 @@ def _model(
     first, then = st.columns(2, gap="large") if alone else (st.container(), st.container())
     with first:
         head = heading(question.title, sign, cls="cdp-heading cdp-first")
-        if shown is None:
+        if visible is None:
             st.html(head)
             return
-        result, config = shown
+        result, config = visible
         st.html(joined(head, verdict_html(result, question.smallest, names) if current else ""))
         st.html(triptych(result, names, faded=not current))
         if alone:
@@ -286,20 +288,20 @@ def _ruler(
 ) -> dict[str, float | None]:
     """The smallest budget of every model on one axis below the slider, by title; {} until all are
     known."""
-    found = {
+    result = {
         question.title: words.least_known(question.result.figures, question.smallest)
         for question in questions
         if question.result and question.smallest
     }
-    if len(found) < len(questions):
+    if len(result) < len(questions):
         return {}
     from cdp.figures.lab import RulerMark, budget_ruler
     from cdp.ui.components.chart import chart
 
     config = questions[0].config
     largest, epsilon = config.largest or 0.0, config.epsilon or 0.0
-    title = words.ruler_title(list(found.values()), largest)
-    marks = [RulerMark(name, signs[name], least) for name, least in found.items()]
+    title = words.ruler_title(list(result.values()), largest)
+    marks = [RulerMark(name, signs[name], least) for name, least in result.items()]
     unit = f"budget in {NORMS[config.norm]}, of the pixel range"
     figure = budget_ruler(
         marks,
@@ -311,16 +313,16 @@ def _ruler(
         title=title,
     )
     chart(figure, key="lab_ruler", alt=title)
-    return found
+    return result
 
 
 def _jumps(
-    settings: Settings[LabConfig], questions: Sequence[Question], found: dict[str, float | None]
+    settings: Settings[LabConfig], questions: Sequence[Question], result: dict[str, float | None]
 ) -> None:
     """The budget set to the smallest that fools a model."""
     with st.container(horizontal=True, gap="small", key="lab_jump"):
         for number, question in enumerate(questions):
-            least = found.get(question.title)
+            least = result.get(question.title)
             st.button(
                 plain(f"Smallest for {question.title}"),
                 key=f"lab_jump_{number}",

@@ -47,9 +47,9 @@ def upload(settings: Settings[LabConfig], info: DatasetInfo) -> None:
     # Not in the callback, which is lost where a poll draws the page anew at the same moment.
     if file is not None and (brought is None or brought.file != file.file_id):
         brought = st.session_state[_KEY] = _receive(settings, info, file)
-    found = load_upload(settings.flat["image"], info) if settings.flat["image"] else None
-    if found is not None:
-        st.html(thumbnail(found, "Uploaded image"))
+    result = load_upload(settings.flat["image"], info) if settings.flat["image"] else None
+    if result is not None:
+        st.html(thumbnail(result, "Uploaded image"))
     if brought is None or brought.dataset != info.name:
         return
     if brought.wrong:

@@ -115,7 +115,7 @@ def _choose(settings: Theory, choices: Choices) -> None:
         list(choices.explorable).index(name),
         key=key[0],
         on_change=put("chosen", key[0]),
-        format_func=lambda one: one if one in choices.sets else f"{one} (real)",
+        format_func=lambda item: item if item in choices.sets else f"{item} (real)",
         help="A saved set, or a real split.",
     )
     right.selectbox(
@@ -124,7 +124,7 @@ def _choose(settings: Theory, choices: Choices) -> None:
         encoders.index(encoder_of(settings, choices)),
         key=key[1],
         on_change=put("encoder", key[1]),
-        format_func=lambda one: choices.titles.get(one, one),
+        format_func=lambda item: choices.titles.get(item, item),
         help="In whose features separation and angle are measured. The judge never guides.",
     )
 

@@ -108,15 +108,15 @@ def _draw(run_id: str, settings: Training, names: tuple[str, ...]) -> None:
 def _examples(run: Run, names: tuple[str, ...]) -> None:
     st.markdown("**Adversarial examples of the last validation**")
     file = run.folder / EXAMPLES
-    found = pictures(str(run.folder), file.stat().st_mtime_ns, names) if file.exists() else None
-    if found is None:
+    result = pictures(str(run.folder), file.stat().st_mtime_ns, names) if file.exists() else None
+    if result is None:
         st.caption(
             "They are saved with every validation; there was none yet."
             if not run.over
             else "None was saved."
         )
         return
-    table, caption = found
+    table, caption = result
     st.html(table)
     st.caption(caption)
 
@@ -207,14 +207,14 @@ def outcome(run: Run, now: Reached) -> None:
 
 def _figures(now: Reached) -> None:
     assert now.best_robust is not None and now.robust is not None
-    shown = {
+    visible = {
         f"Robust, best ({at_step(now.best_step or 0, now.best_epoch)})": now.best_robust,
         f"Robust, last ({at_step(now.steps or 0, now.epoch)})": now.robust,
     }
     if now.clean is not None:
-        shown["Clean, last"] = now.clean
+        visible["Clean, last"] = now.clean
     with st.container(horizontal=True, gap="medium"):
-        for title, value in shown.items():
+        for title, value in visible.items():
             with st.container(width="content", gap=None):
                 st.caption(title)
                 st.markdown(f"**{share_text(value)}** :gray[{_bounds(value, now.n)}]")
