@@ -90,7 +90,7 @@ def pictures_column(seen: Facts, concerns: list[Concern], stamp: str) -> None:
     content."""
     st.html(_examples(seen.name, stamp, seen.counts, seen.test_counts))
     for concern in concerns:
-        (st.error if concern.blocking else st.warning)(plain(concern.concerns))
+        (st.error if concern.blocking else st.warning)(plain(concern.text))
     with st.expander("Images of each class"):
         st.dataframe(
             [
