@@ -105,6 +105,8 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_outcome_for_every_image(wor
         time.sleep(0.02)
     pid = json.loads((folder / "process.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
+    while cdp_json("show", "second")["state"] == "running":
+        assert time.monotonic() < deadline
     again = cdp_json("resume", "second", "--wait")
     assert again["state"] == "finished"
     parts = read_outcomes(folder / OUTCOMES)

@@ -207,7 +207,7 @@ STORE = [
         broken_set(lambda folder: np.save(folder / "image.npy", np.zeros((6, 8, 8, 1)))),
         "float64",
     ),
-    Case("partial set of other settings", _other_config, "seed: 0 there, 1 here"),
+    Case("partial set of other settings", _other_config, "was begun with 0, not 1"),
     Case("partial set with broken progress", _broken_progress, "progress.json"),
     Case("export over a file", _export_over, "taken.npz"),
     Case(

@@ -83,7 +83,7 @@ def test_samples_of_every_class_are_shown_while_and_after_training(trained: Page
 def test_all_trainings_finished_and_their_accuracy_is_told(trained: Page) -> None:
     expect(trained.get_by_text(re.compile("^finished · took"))).to_have_count(3, timeout=SLOW_MS)
     expect(
-        trained.get_by_text(re.compile(r"here: judge, test \d+\.\d% \(n = 36\)"))
+        trained.get_by_text(re.compile(r"here: judge, test \d+\.\d\s?% \(n = 36\)"))
     ).to_be_visible()
 
 

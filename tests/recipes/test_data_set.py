@@ -20,12 +20,12 @@ from functools import partial
 
 import numpy as np
 
-from cdp.data.catalog import CATALOG, Builtin, Source
+from cdp.data.catalog import CATALOG, Builtin, SplitFiles
 
 
 def find(info, split):
     path = info.place / f"{split}.npy"
-    return Source(info.place, True, (path,), partial(decode, path)) if path.is_file() else None
+    return SplitFiles(info.place, True, (path,), partial(decode, path)) if path.is_file() else None
 
 
 def decode(path):

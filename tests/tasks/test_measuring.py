@@ -17,8 +17,8 @@ from cdp.errors import InputError
 from cdp.tasks import measuring
 from cdp.tasks.features import features
 from cdp.tasks.measuring import (
-    Comparison,
     Measured,
+    SetComparison,
     compare,
     comparisons_json,
     measure_set,
@@ -61,8 +61,8 @@ def test_class_pairs_stand_beside_the_figures(found: Measured) -> None:
 def test_what_was_measured_comes_back_equal_and_without_torch(found: Measured) -> None:
     assert measured_of("fresh", **OPTIONS).known() == found  # type: ignore[arg-type]
     told = without_torch(
-        "from cdp.tasks.measuring import Comparison, measured_of, sentences\nfound ="
-        f" measured_of('fresh', **{OPTIONS!r}).known(); sentences(Comparison(found, found));"
+        "from cdp.tasks.measuring import SetComparison, measured_of, sentences\nfound ="
+        f" measured_of('fresh', **{OPTIONS!r}).known(); sentences(SetComparison(found, found));"
         " print(found.result.figures['separation'].high)"
     )
     assert float(told) == found.result.figures["separation"].high
@@ -118,7 +118,7 @@ def test_too_few_rows_are_refused_with_the_remedy(found: Measured) -> None:
 def test_the_json_has_every_pair_both_ways(found: Measured) -> None:
     given = json.loads(
         json.dumps(
-            comparisons_json([found, found], [Comparison(found, found)], encoder="judge"),
+            comparisons_json([found, found], [SetComparison(found, found)], encoder="judge"),
             allow_nan=False,
         )
     )

@@ -55,6 +55,7 @@ class AtOnce:
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     served(monkeypatch)
     helper = AtOnce()
+    monkeypatch.setattr("cdp.ui.kit.jobs.LANES", ())  # it has no queue for the strip to show
     monkeypatch.setattr("cdp.ui.kit.ask.side", lambda lane: helper)
     make_world()
 
@@ -149,7 +150,7 @@ def test_two_sets_are_shown_beside_each_other_where_one_has_no_labels() -> None:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Engine]]:
     """The real sampler under the Generate page, with a model without classes."""
     made = engine_of(live)
-    for module in ("action", "live"):
+    for module in ("page", "live"):
         monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: made)
     yield lambda: made
     made.close(5)

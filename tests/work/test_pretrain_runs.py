@@ -59,7 +59,7 @@ def weights(run: Run) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 40 * 3)]
+    ("kind", "config", "points"), [("pretrain", MODEL, 100), ("pretrain-encoder", ENCODER, 40 * 6)]
 )
 def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_one(
     kind: str, config: Frozen, points: int

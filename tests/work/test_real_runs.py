@@ -22,6 +22,7 @@ from cdp.tasks.registry import TASKS
 from cdp.work.launch import launch, resume
 from cdp.work.live import Engine
 from cdp.work.records import get_run, log_tail
+from cdp.work.task import lazy
 
 CARD = {
     "dataset": "tiny",
@@ -96,7 +97,7 @@ def test_a_killed_run_of_a_real_model_resumes_to_the_images_of_an_unbroken_one(
 
 
 def test_the_engine_samples_a_real_model_in_its_own_thread(config: GenerateConfig) -> None:
-    engine = Engine()
+    engine = Engine(live=TASKS["live"].run, load=lazy("cdp.tasks.live:warm"))
     job = engine.submit(config.model_copy(update={"count": 4}))
     assert job.wait(120)
     engine.close(10)
