@@ -1,5 +1,5 @@
-"""All messages of the package: commands that they name exist, and words that only a shell understands
-stand in commands alone."""
+"""All messages of the package: commands that they name exist, and words that only a shell
+understands stand in commands alone."""
 
 from __future__ import annotations
 

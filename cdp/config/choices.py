@@ -1,6 +1,5 @@
 """What settings name that code was written for: architectures, attack suites and guidance
-losses, one entry each,
-which page, command line, link and reports read.
+losses, one entry each, which page, command line, link and reports read.
 
 The code behind an entry is written "module:name" and imported where it runs: pages paint, and
 ``--help`` prints, without torch.
@@ -32,11 +31,12 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Loss:
-    """What guidance descends. title: in lists. compares: "logits" of the encoder with class labels, "classes" of images by
-    their features, two "views" of every image without labels, or "nothing". of: the function that
-    computes it, "module:name"; it takes a ``cdp.guidance.contrast.Compared`` and gives one value an
-    anchor. settings: those of ``Guidance`` that only some losses take. both_views: whether both
-    views of an image are anchors, with the rest of the batch as negatives."""
+    """What guidance descends. title: in lists. compares: "logits" of the encoder with class
+    labels, "classes" of images by their features, two "views" of every image without labels, or
+    "nothing". of: the function that computes it, "module:name"; it takes a
+    ``cdp.guidance.contrast.Compared`` and gives one value an anchor. settings: those of
+    ``Guidance`` that only some losses take. both_views: whether both views of an image are
+    anchors, with the rest of the batch as negatives."""
 
     title: str
     compares: Literal["nothing", "logits", "classes", "views"]

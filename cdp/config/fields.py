@@ -134,7 +134,10 @@ class Field:
             f"{int(end):,}" if self.kind == "integer" else f"{end:g}"
             for end in (self.low, self.high)
         )
-        return f"{'above' if self.low_open else 'from'} {low} {'below' if self.high_open else 'to'} {high}"
+        return (
+            f"{'above' if self.low_open else 'from'} {low} {'below' if self.high_open else 'to'}"
+            f" {high}"
+        )
 
     @property
     def option_help(self) -> str:

@@ -1,5 +1,5 @@
-"""Every knob of training a diffusion model or an encoder, once. See ``cdp.config.knobs`` for the field
-metadata."""
+"""Every knob of training a diffusion model or an encoder, once. See ``cdp.config.knobs`` for the
+field metadata."""
 
 from __future__ import annotations
 

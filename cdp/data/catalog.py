@@ -1,5 +1,5 @@
-"""The built-in data sets, one entry each: what is known of it before its files are opened, where these
-may lie, and how they are decoded."""
+"""The built-in data sets, one entry each: what is known of it before its files are opened, where
+these may lie, and how they are decoded."""
 
 from __future__ import annotations
 

@@ -143,7 +143,8 @@ def _by_name(theirs: Labelling, ours: Labelling, *, subset_ok: bool) -> Fit:
         twice = next((name for name in side.classes if side.classes.count(name) > 1), None)
         if twice is not None:
             return Fit(
-                f"{side.name} calls two classes {twice[:60]!r}, so they cannot be told apart by name"
+                f"{side.name} calls two classes {twice[:60]!r}, so they cannot be told apart by"
+                " name"
             )
     lacks = tuple(name for name in ours.classes if name not in theirs.classes)
     besides = tuple(name for name in theirs.classes if name not in ours.classes)

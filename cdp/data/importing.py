@@ -1,4 +1,5 @@
-"""Images that a person brings: from an .npz or a folder into the store, with test images beside them."""
+"""Images that a person brings: from an .npz or a folder into the store, with test images beside
+them."""
 
 from __future__ import annotations
 

@@ -218,8 +218,8 @@ def valid_name(name: str) -> str:
         )
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise InputError(
-            f"name {quoted} cannot be a folder: use letters, digits, '.', '_' and '-', starting with"
-            " a letter, digit or '_'"
+            f"name {quoted} cannot be a folder: use letters, digits, '.', '_' and '-', starting"
+            " with a letter, digit or '_'"
         )
     if name.split(".")[0].lower() in _DEVICES:
         raise InputError(f"name {quoted} is a device on some systems: choose another name")

@@ -1,5 +1,6 @@
-"""The store of sample sets under CDP_HOME/sets: open, list, save, delete, and write row by row in flat
-memory; a killed writer goes on where it stopped. Partial sets are hidden folders, never listed."""
+"""The store of sample sets under CDP_HOME/sets: open, list, save, delete, and write row by row in
+flat memory; a killed writer goes on where it stopped. Partial sets are hidden folders, never
+listed."""
 
 from __future__ import annotations
 

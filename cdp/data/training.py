@@ -1,5 +1,5 @@
-"""What a training draws from: which real images train and which are held out, images left where they
-lie, and which of them a step sees, as a pure function of (seed, step)."""
+"""What a training draws from: which real images train and which are held out, images left where
+they lie, and which of them a step sees, as a pure function of (seed, step)."""
 
 from __future__ import annotations
 

@@ -190,8 +190,8 @@ class Prediction:
 
 
 class Trajectory:
-    """A batch on its way from noise to images. ``predict`` calls the network, ``step`` moves, ``steps``
-    goes all the way; ``fork`` copies the state between."""
+    """A batch on its way from noise to images. ``predict`` calls the network, ``step`` moves,
+    ``steps`` goes all the way; ``fork`` copies the state between."""
 
     def __init__(
         self,
@@ -209,8 +209,8 @@ class Trajectory:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """scheduler: the model's scheduler_config; labels: (B,) class numbers, None for an
-        unconditional model; seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's, in
-        [0,1]; guide: steering rule or None; cfg_scale: classifier-free guidance, 1 is off;
+        unconditional model; seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's,
+        in [0,1]; guide: steering rule or None; cfg_scale: classifier-free guidance, 1 is off;
         clip_sample: of the image estimate, as in ``Solver``; dtype: precision of the network call,
         all else is fp32. Raises InputError for labels that do not fit the model."""
         self.device = next(denoiser.parameters()).device

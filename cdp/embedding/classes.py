@@ -171,8 +171,7 @@ def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     unbiased.
 
     features: (n, d); labels: (n,) class numbers, K >= 2 classes among them, n > K. With the sums of
-    squares
-    ``SB = sum_c n_c |m_c - m|^2`` and ``SW = sum_i |x_i - m_class(i)|^2``::
+    squares ``SB = sum_c n_c |m_c - m|^2`` and ``SW = sum_i |x_i - m_class(i)|^2``::
 
         within  = SW / (n - K)                    estimates tr(Sigma)
         between = (SB - (K - 1) * within) / n     estimates sum_c (n_c / n) |mu_c - mu|^2

@@ -1,5 +1,5 @@
-"""How far a set is from real images, by the Frechet distance, by a classifier and by the maximum mean
-discrepancy; and how it lies on the unit sphere."""
+"""How far a set is from real images, by the Frechet distance, by a classifier and by the maximum
+mean discrepancy; and how it lies on the unit sphere."""
 
 from __future__ import annotations
 
@@ -347,9 +347,7 @@ def uniformity(
 
     features (n, d) without zero rows. Above ``most`` rows a seeded sample of that many, because
     pairs are squared. labels (n,): classes, where every set has as many images of each. The
-    interval
-    leaves groups of images out.
-    """
+    interval leaves groups of images out."""
     rows = _unit(features)
     count = len(rows)
     classes = (

@@ -1,5 +1,5 @@
-"""A set of images in an encoder's eyes, and the real ones it is compared with: what its figures share
-is computed once."""
+"""A set of images in an encoder's eyes, and the real ones it is compared with: what its figures
+share is computed once."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class MeasuredImages:
         told_apart: int = TOLD_APART,
         trained: int = TRAINED_FREEDOM,
     ) -> None:
-        """told_apart: images of each side at most that the AUC looks at; trained: degrees of freedom
-        of its interval."""
+        """told_apart: images of each side at most that the AUC looks at; trained: degrees of
+        freedom of its interval."""
         self.rows, self.real, self.seed = rows, real, seed
         self.told_apart, self.trained, self.around = told_apart, trained, around
         self.labelled = classes is not None
@@ -156,9 +156,9 @@ class MeasuredImages:
         if outvoted:
             some = ", ".join(str(name) for name in few[:5]) + ", ..." * (len(few) > 5)
             raise OutvotedError(
-                f"the {NEIGHBOURS}-nearest-neighbour accuracy of class {some}, of {NEIGHBOURS} images"
-                " or fewer: their neighbours are of other classes for want of images, so generate"
-                f" {NEIGHBOURS + 1} or more a class"
+                f"the {NEIGHBOURS}-nearest-neighbour accuracy of class {some}, of {NEIGHBOURS}"
+                " images or fewer: their neighbours are of other classes for want of images, so"
+                f" generate {NEIGHBOURS + 1} or more a class"
             )
         return figure
 

@@ -31,10 +31,10 @@ SAME = "it is the same in every part of the images, so they do not say how much 
 
 
 USUAL_RATE, LEAST_RATE = 0.6, 0.3
-"""The variance of a mean of nearest distances falls with the number n of images as n to the power of
-minus a rate: 1 where images are independent, 0.5 where a few at the edges of well separated classes
-decide. Half of the rate is measured, and half is the usual one, as two variances of parts say it
-badly."""
+"""The variance of a mean of nearest distances falls with the number n of images as n to the power
+of minus a rate: 1 where images are independent, 0.5 where a few at the edges of well separated
+classes decide. Half of the rate is measured, and half is the usual one, as two variances of parts
+say it badly."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ def estimate(
     The variance of the whole is that of a part over G. A share p varies as p (1 - p), and a ratio
     as its square, so that what parts differ from the whole in on average is taken into account. A
     share of exactly 0 or 1 that is so in every part has the variance of one that rests on n
-    independent answers. finer: (times, 2 G) the figure in parts of half the size, where its variance
-    does not fall as 1 / n: by both the rate is known at which it does (Bertail, Politis and Romano
-    1999). single: variance of the scores of single images of a class, where the figure's cannot be
-    smaller than that of a mean of independent ones. Raises UndefinedError where the figure does not
-    exist in some part.
+    independent answers. finer: (times, 2 G) the figure in parts of half the size, where its
+    variance does not fall as 1 / n: by both the rate is known at which it does (Bertail, Politis
+    and Romano 1999). single: variance of the scores of single images of a class, where the figure's
+    cannot be smaller than that of a mean of independent ones. Raises UndefinedError where the
+    figure does not exist in some part.
     """
     values = np.asarray(parts, np.float64)
     halves = values if finer is None else np.asarray(finer, np.float64)

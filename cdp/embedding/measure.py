@@ -1,5 +1,6 @@
-"""All figures of one set in one call, each with the interval that suits it. A figure is one entry of
-``METRICS``: what it is called, what it needs, how it is computed, and what is said of its change."""
+"""All figures of one set in one call, each with the interval that suits it. A figure is one entry
+of ``METRICS``: what it is called, what it needs, how it is computed, and what is said of its
+change."""
 
 from __future__ import annotations
 
@@ -50,9 +51,9 @@ class Claim:
 @dataclass(frozen=True)
 class SetMetric:
     """title, label: short, and with what its values mean. of: the figure of the whole set (None) or
-    of a class. group: what it is read beside. needs: "classes" (labels), "real" (held-out images) or
-    "train" (training images, too). claim: None where nothing is ever claimed. reference: a value to
-    draw, None without one. score: whether it is the mean of one score an image."""
+    of a class. group: what it is read beside. needs: "classes" (labels), "real" (held-out images)
+    or "train" (training images, too). claim: None where nothing is ever claimed. reference: a value
+    to draw, None without one. score: whether it is the mean of one score an image."""
 
     title: str
     label: str
@@ -66,8 +67,8 @@ class SetMetric:
 
 @dataclass(frozen=True)
 class Measurement:
-    """figures and per_class (by class number) by the keys of ``METRICS``; undefined: why a figure is
-    missing, by the same keys."""
+    """figures and per_class (by class number) by the keys of ``METRICS``; undefined: why a figure
+    is missing, by the same keys."""
 
     n: int
     figures: dict[str, Interval]

@@ -15,8 +15,8 @@ from cdp.values.types import Interval
 
 _BLOCK_BYTES = 32 << 20
 FEWEST_RECALLED = 100
-"""Images of either side without which recall has no interval: with 20 to 50 generated images against
-500 real ones it covers 84 to 91 % instead of 95 %."""
+"""Images of either side without which recall has no interval: with 20 to 50 generated images
+against 500 real ones it covers 84 to 91 % instead of 95 %."""
 EXACT_ROWS = 2000
 """Up to so many images on either side distances are in float64."""
 
@@ -46,15 +46,15 @@ def fidelity(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Improved precision and recall (Kynkaanniemi 2019, Eqs. 1-2), density and coverage (Naeem 2020,
-    Eqs. 3-4), by these names. real: (n, d), fake: (m, d).
+    """Improved precision and recall (Kynkaanniemi 2019, Eqs. 1-2), density and coverage (Naeem
+    2020, Eqs. 3-4), by these names. real: (n, d), fake: (m, d).
 
     precision: share of fake rows within the ball of some real row, which reaches to its ``near``-th
-    neighbour; recall: the same with the roles swapped; both sides need more rows than that. density:
-    how many real balls to the ``wide``-th neighbour hold a fake row on average, divided by ``wide``,
-    1 where both sets are alike; coverage: share of real rows whose ball holds some fake row. Balls
-    are closed. None leaves a pair out. Intervals draw the balls of both sides anew in each of
-    ``parts``, and there is none where a part has too few images for balls.
+    neighbour; recall: the same with the roles swapped; both sides need more rows than that.
+    density: how many real balls to the ``wide``-th neighbour hold a fake row on average, divided by
+    ``wide``, 1 where both sets are alike; coverage: share of real rows whose ball holds some fake
+    row. Balls are closed. None leaves a pair out. Intervals draw the balls of both sides anew in
+    each of ``parts``, and there is none where a part has too few images for balls.
     """
     rows = feature_rows("real", real, at_least=max(near or 0, wide or 0) + 1)
     others = feature_rows("fake", fake, at_least=(near or 1) + 1, width=rows.shape[1])
@@ -84,7 +84,8 @@ def fidelity(
         if name == "recall" and few < FEWEST_RECALLED and not note:
             why = (
                 f"the {few} images reach into few places, and which of the real ones those are"
-                f" varies more than parts of them say: measure {FEWEST_RECALLED} or more of each side"
+                f" varies more than parts of them say: measure {FEWEST_RECALLED} or more of each"
+                " side"
             )
         scale: Scale = "ratio" if name == "density" else "share"
         figures[name] = (

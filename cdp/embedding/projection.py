@@ -191,8 +191,8 @@ def trust_sentence(method: str, quality: MapQuality) -> str:
     if quality.disparity is None:
         return sentence
     moved = (
-        f"after the best fit a point lies typically {share_text(math.sqrt(quality.disparity), 0)} of the map's"
-        " radius elsewhere"
+        f"after the best fit a point lies typically {share_text(math.sqrt(quality.disparity), 0)}"
+        " of the map's radius elsewhere"
     )
     if quality.disparity > LIKE_DISPARITY:
         agree, far = (

@@ -1,5 +1,5 @@
-"""What every figure is taken of: rows of features with class numbers, checked, and how they are dealt
-to independent parts. Each refusal names the argument and the remedy."""
+"""What every figure is taken of: rows of features with class numbers, checked, and how they are
+dealt to independent parts. Each refusal names the argument and the remedy."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Charts of the Gaussian model over n: robust accuracy and the samples that a target takes, each with
-the rows behind it; and what all its charts share."""
+"""Charts of the Gaussian model over n: robust accuracy and the samples that a target takes, each
+with the rows behind it; and what all its charts share."""
 
 from __future__ import annotations
 

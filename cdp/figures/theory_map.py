@@ -1,5 +1,5 @@
-"""Charts of the Gaussian model over separation and angle, and over coordinates, with the rows behind
-them."""
+"""Charts of the Gaussian model over separation and angle, and over coordinates, with the rows
+behind them."""
 
 from __future__ import annotations
 

@@ -244,8 +244,8 @@ def _one_hot(labels: Tensor, count: int, classes: Tensor) -> Tensor:
 
 
 def _split(scores: Tensor, own_class: Tensor) -> tuple[Tensor, Tensor]:
-    """scores, own_class: (B, K) -> the score of the own class (B,), and all of them (B, K) with that one
-    at -inf."""
+    """scores, own_class: (B, K) -> the score of the own class (B,), and all of them (B, K) with
+    that one at -inf."""
     return torch.where(own_class, scores, 0.0).sum(dim=1), scores.masked_fill(own_class, -torch.inf)
 
 

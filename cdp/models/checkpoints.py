@@ -320,7 +320,10 @@ def _difference(
             if tensor.dtype in _FLOATS
             else f" of type {tensor.dtype}, which is not floating-point,"
         )
-        first = f"tensor {first!r} has shape {list(tensor.shape)}{kind} where {list(expected[first])} is needed"
+        first = (
+            f"tensor {first!r} has shape {list(tensor.shape)}{kind} where {list(expected[first])}"
+            " is needed"
+        )
         parts.append(listed([first, *wrong[1:]], 1))
     unknown = [
         names[name] for name in names if name not in expected and not stored[names[name]].is_counter

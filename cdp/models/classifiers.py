@@ -1,6 +1,6 @@
-"""Classifiers, whose penultimate features are what guidance, judging and embedding look at: the small
-convolutional network, the residual networks of the robustness literature, written from their papers
-for images of about 32 px, and how each is built by name or by its card."""
+"""Classifiers, whose penultimate features are what guidance, judging and embedding look at: the
+small convolutional network, the residual networks of the robustness literature, written from their
+papers for images of about 32 px, and how each is built by name or by its card."""
 
 from __future__ import annotations
 

@@ -138,8 +138,8 @@ def _same_images(
         return replace(
             pair,
             reason=(
-                f"they share fewer than two seeds, and {n_first} and {n_second} are too few for a test"
-                " that is not paired: train both with the same seeds, or at least"
+                f"they share fewer than two seeds, and {n_first} and {n_second} are too few for a"
+                " test that is not paired: train both with the same seeds, or at least"
                 f" {WELCH_SEEDS} of each"
             ),
         )

@@ -123,9 +123,9 @@ def _unequal(first: MeasuredGroup, second: MeasuredGroup, seeds: Sequence[int]) 
     unknown = [run.name for run, compute in every if compute is None]
     if unknown:
         return (
-            f"how many optimiser steps {listed(unknown, _NAMED)} took is not known, as metrics.jsonl in the"
-            " folder of the run is gone or names none, so compute alone may make the difference:"
-            " train again"
+            f"how many optimiser steps {listed(unknown, _NAMED)} took is not known, as"
+            " metrics.jsonl in the folder of the run is gone or names none, so compute alone may"
+            " make the difference: train again"
         )
     left, right = (compute_text([compute for _, compute in part]) for part in both)
     return (
@@ -168,8 +168,8 @@ def _few(first: MeasuredGroup, second: MeasuredGroup) -> str:
     suite = SUITES.get(arm.setting.suite)
     quick = arm.setting.suite == VALIDATION or (suite is not None and suite.quick)
     return (
-        f"{counted(n, 'image')} {'is' if n == 1 else 'are'} {FEW}: evaluate both on at least {enough:,}"
-        f" images (--count {enough}{' --attack pgd' * (quick and enough > QUICK_COUNT)})"
+        f"{counted(n, 'image')} {'is' if n == 1 else 'are'} {FEW}: evaluate both on at least"
+        f" {enough:,} images (--count {enough}{' --attack pgd' * (quick and enough > QUICK_COUNT)})"
     )
 
 

@@ -1,7 +1,7 @@
 """All trainings as rows of the run table, thousands of them at once: settings, what each has
-reached, what a person says of it, its evaluation that counts. A run that is over and has not changed
-costs a look at its files, no reading. Rows of such runs are kept from one process to the next, in
-CDP_HOME/cache/run-table.json, which can be made again."""
+reached, what a person says of it, its evaluation that counts. A run that is over and has not
+changed costs a look at its files, no reading. Rows of such runs are kept from one process to the
+next, in CDP_HOME/cache/run-table.json, which can be made again."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ _IS: dict[str, Condition] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. name: in filters and links; title, unit: for its head; default: whether it is there before anybody chose.
+    """One column. name: in filters and links; title, unit: for its head; default: whether it is
+    there before anybody chose.
 
     value: of a row in ``unit``, None where it is missing: a number, a text, True or False, a tuple
     of texts, or for "time" unix seconds.

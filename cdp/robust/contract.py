@@ -29,7 +29,8 @@ RANDOM, PROBABILITIES, LOG_PROBABILITIES, BATCH, RANGE, ORDER, CONSTANT, PLAIN =
     "constant",
     "plain images",
 )
-"""Kinds of findings; ``cdp.values.evaluation.UNRELIABLE`` are those that make a robust accuracy wrong."""
+"""Kinds of findings; ``cdp.values.evaluation.UNRELIABLE`` are those that make a robust accuracy
+wrong."""
 LOOKED, ALONE, RANGED = 32, 8, 128
 """Images of the batch that is asked for again and again; those asked for one by one; those whose
 accuracy in other ranges is measured."""
@@ -181,14 +182,14 @@ class _Asked:
         if moved.share > max(refused, NOISES * noise):
             raise InputError(
                 "the network's answer for an image depends on the other images of its batch"
-                f" ({effect}; {moved.changed} of the {len(self.x)} predictions looked at change), so"
-                " no accuracy of it is of single images: normalise by running statistics or each"
-                " image by itself, not over the batch"
+                f" ({effect}; {moved.changed} of the {len(self.x)} predictions looked at change),"
+                " so no accuracy of it is of single images: normalise by running statistics or"
+                " each image by itself, not over the batch"
             )
         return {
             BATCH: (
-                f"The network's answer for an image depends a little on its batch ({effect}): batches"
-                " of another size give other numbers."
+                f"The network's answer for an image depends a little on its batch ({effect}):"
+                " batches of another size give other numbers."
             )
         }
 
@@ -279,9 +280,9 @@ def _class_order(predicted: Tensor, y: Tensor, classes: int) -> dict[str, str]:
     return {
         ORDER: (
             f"The network is right for {share_text(float((given == truth).mean()))} of {len(truth)}"
-            f" images and would be for {share_text(float(there.mean()))} with its outputs in another"
-            " order: it seems to number the classes otherwise than the data set, so put its"
-            " outputs in that order and evaluate again."
+            f" images and would be for {share_text(float(there.mean()))} with its outputs in"
+            " another order: it seems to number the classes otherwise than the data set, so put"
+            " its outputs in that order and evaluate again."
         )
     }
 

@@ -169,8 +169,8 @@ class _MaskingPanel:
         median, other = float(np.median(along)), float(np.median(across))
         finding = (
             f"Loss rises no further along the gradient than along the best of {DIRECTIONS} random"
-            f" directions for {share_text(flat.value)} of {len(rows)} right images (medians {median:.3g}"
-            f" and {other:.3g} nats)"
+            f" directions for {share_text(flat.value)} of {len(rows)} right images (medians"
+            f" {median:.3g} and {other:.3g} nats)"
         )
         check = _check(
             "surface",

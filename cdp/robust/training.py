@@ -333,9 +333,9 @@ class RobustTrainer(ClassifierTrainer):
         return self._seconds + time.perf_counter() - self._began
 
     def run(self, on_step: OnStep | None = None) -> Generator[EpochMetrics, None, None]:
-        """The metrics of every validation left. on_step: called after every optimiser step and every
-        batch of validation; may raise to stop, and ``state()`` is whole whenever it is called.
-        Raises Diverged for NaN and for a loss that stays far above what guessing gives."""
+        """The metrics of every validation left. on_step: called after every optimiser step and
+        every batch of validation; may raise to stop, and ``state()`` is whole whenever it is
+        called. Raises Diverged for NaN and for a loss that stays far above what guessing gives."""
         self._began = time.perf_counter()
         self.net.train()
         while self._validated < self.total:

@@ -383,8 +383,9 @@ def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Tra
         "collapse",
         first.metrics.epoch,
         f"labels have collapsed since epoch {first.metrics.epoch} (clean accuracy"
-        f" {share_text(last.metrics.clean_accuracy)}, {share_text(last.top_share, 0)} of the predictions are one"
-        " class): lower epsilon or learning_rate, raise warm_up, or take a larger network",
+        f" {share_text(last.metrics.clean_accuracy)}, {share_text(last.top_share, 0)} of the"
+        " predictions are one class): lower epsilon or learning_rate, raise warm_up, or take a"
+        " larger network",
     )
 
 
@@ -419,9 +420,9 @@ def overfitting(history: Sequence[Checked], *, epsilon: float) -> TrainingProble
         "overfitting",
         since,
         f"robust overfitting since epoch {since}: robust accuracy on validation images is"
-        f" {share_text(window[-1])} (mean of {k} validations) after {share_text(last.best_robust)} at epoch"
-        f" {last.best_epoch}, while it rose in training: use the best epoch, add synthetic images"
-        " or raise weight_decay",
+        f" {share_text(window[-1])} (mean of {k} validations) after {share_text(last.best_robust)}"
+        f" at epoch {last.best_epoch}, while it rose in training: use the best epoch, add synthetic"
+        " images or raise weight_decay",
     )
 
 

@@ -1,5 +1,5 @@
-"""Sample sets on one map: drawn, seen by an encoder, projected, scored, and one image of it in detail; kept
-under CDP_HOME/cache. What is known needs no torch."""
+"""Sample sets on one map: drawn, seen by an encoder, projected, scored, and one image of it in
+detail; kept under CDP_HOME/cache. What is known needs no torch."""
 
 from __future__ import annotations
 

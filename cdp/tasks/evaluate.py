@@ -285,7 +285,8 @@ class _EvaluationSitting:
                 announced = state.stage
                 many = f", {which} weights" if len(self.nets) > 1 else ""
                 self._stage(
-                    f"{attacks[announced].title}{many}: {state.standing:,} of {n:,} images are standing"
+                    f"{attacks[announced].title}{many}: {state.standing:,} of {n:,} images are"
+                    " standing"
                 )
 
     def _figures(self, weights: Weights) -> Any:

@@ -253,8 +253,8 @@ def _images(
     matching = fit(source.labelling, labelling_of(info), subset_ok=True)
     if matching.refusal:
         raise InputError(
-            f"part: set {source.name} does not fit {info.name} ({matching.refusal}): choose a set of the"
-            " same classes and shape"
+            f"part: set {source.name} does not fit {info.name} ({matching.refusal}): choose a set"
+            " of the same classes and shape"
         )
     return source.image, matching.relabel(label), [matching.sentence]
 

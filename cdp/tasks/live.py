@@ -47,8 +47,8 @@ def live(
     when stopped.
 
     compare: also sample the unguided arm from the same noise (a config without guidance has one arm
-    in any case). The session is asked to stop after every step. Raises InputError for a config that does
-    not fit its model.
+    in any case). The session is asked to stop after every step. Raises InputError for a config that
+    does not fit its model.
     """
     started = time.monotonic()
     loaded = load_engine(config)

@@ -97,12 +97,9 @@ def pseudo_label(
 
     encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder; where
     empty, the best choice of ``labellers`` of the data set. dataset: whose encoder; where empty,
-    that of the set's
-    card. min_confidence: in [0, 1]. report: told of the share done; should_stop: asked between
-    batches.
-    Raises InputError or MissingError with the remedy where the network does not see such images or
-    is sure of none, and Cancelled; nothing is saved then.
-    """
+    that of the set's card. min_confidence: in [0, 1]. report: told of the share done; should_stop:
+    asked between batches. Raises InputError or MissingError with the remedy where the network does
+    not see such images or is sure of none, and Cancelled; nothing is saved then."""
     if not 0 <= min_confidence <= 1:
         raise InputError(
             f"min_confidence: {min_confidence:g} is no probability: choose one from 0 to 1"
@@ -174,14 +171,14 @@ def sentences(labels: PseudoLabels, class_names: tuple[str, ...]) -> list[str]:
     share = labels.share
     who = f"{labels.encoder.name} ({labels.encoder.sha256[:12]})"
     said = [
-        f"{labels.kept:,} of {labels.images:,} images were kept ({share_text(share.value)}): {who} gives them"
-        f" a class with probability {labels.min_confidence:g} or more."
+        f"{labels.kept:,} of {labels.images:,} images were kept ({share_text(share.value)}): {who}"
+        f" gives them a class with probability {labels.min_confidence:g} or more."
     ]
     if labels.agreement is not None and labels.judge is not None:
         seen = labels.agreement
         said.append(
-            f"{labels.judge.name}, another network, gives {share_text(seen.value)} of them the same class"
-            f" (95 % interval {bounds_text(seen)}, n = {seen.n:,})."
+            f"{labels.judge.name}, another network, gives {share_text(seen.value)} of them the same"
+            f" class (95 % interval {bounds_text(seen)}, n = {seen.n:,})."
         )
     else:
         said.append(f"How often these labels are right is not known: {labels.not_checked}.")

@@ -1,5 +1,6 @@
-"""One score an image, for selection and for the map, and which images are copies; kept on disk by content:
-where nothing has to be computed, torch is not loaded. A score is one entry of ``SCORES``."""
+"""One score an image, for selection and for the map, and which images are copies; kept on
+disk by content: where nothing has to be computed, torch is not loaded. A score is one entry of
+``SCORES``."""
 
 from __future__ import annotations
 

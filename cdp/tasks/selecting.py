@@ -277,8 +277,8 @@ def preview_figures(
     source = open_source(name)
     if len(chosen.rows) == len(chosen.pool):
         raise InputError(
-            f"keep is {len(chosen.rows)}, which is every image there is to choose from, so nothing was"
-            " selected: keep fewer to compare"
+            f"keep is {len(chosen.rows)}, which is every image there is to choose from, so nothing"
+            " was selected: keep fewer to compare"
         )
     measurer = measuring_encoder(by, encoder, dataset_of([source], dataset, encoder=encoder))
     drawn = random_like(source.label, chosen, seed)

@@ -189,8 +189,8 @@ def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
         atomic.write_json(folder / samples.CARD, card)
     except ValueError as error:
         raise InputError(
-            f"the card of {name} holds a number that JSON does not have: put {folder / samples.CARD}"
-            " right first"
+            f"the card of {name} holds a number that JSON does not have: put"
+            f" {folder / samples.CARD} right first"
         ) from error
     return open_set(name)
 

@@ -111,7 +111,8 @@ def _further(config: TrainConfig, label: np.ndarray, validation: int) -> np.ndar
     if count > left >= 0:
         raise InputError(
             f"synthetic: real:{count} asks for {count} further real images, but {config.dataset}"
-            f" has {left} here besides the {real} real ones and the {validation} validation images: "
+            f" has {left} here besides the {real} real ones and the {validation} validation"
+            " images: "
             + (
                 f"take real:{left} or fewer, or lower real"
                 if left
@@ -145,8 +146,8 @@ def _fitting(source: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
     matching = fit(source.labelling, labelling_of(info), subset_ok=True)
     if matching.refusal:
         raise InputError(
-            f"synthetic: set {source.name} does not fit ({matching.refusal}): choose a set that was made"
-            " for this data set, or import it again with the names of its classes"
+            f"synthetic: set {source.name} does not fit ({matching.refusal}): choose a set that was"
+            " made for this data set, or import it again with the names of its classes"
         )
     return source, matching
 
@@ -203,8 +204,8 @@ def _of_network(config: TrainConfig) -> Iterator[str]:
     if network.large:
         if not _has_gpu():
             yield (
-                f"{network.title} on a CPU takes days where a GPU takes hours: choose the small network, or"
-                " run this where there is a GPU"
+                f"{network.title} on a CPU takes days where a GPU takes hours: choose the small"
+                " network, or run this where there is a GPU"
             )
     elif config.learning_rate >= FAST:
         yield (

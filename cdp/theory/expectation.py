@@ -256,8 +256,8 @@ def samples_needed(
     the least n that is looked at where less would do: below 1 a single sample is more than enough.
     For learners that average it obeys the c-squared law: twice the separation |m|/s at the same
     direction needs a quarter of the samples (exactly without label noise, and approached for many
-    samples with it). near: what the law says, looked at first. Raises InputError as ``expected`` does, and for adversarial-logistic, which
-    has no formula.
+    samples with it). near: what the law says, looked at first. Raises InputError as ``expected``
+    does, and for adversarial-logistic, which has no formula.
     """
     require_fit(problem, synthetic, learner)
     if not 0 < number("target", target) < 1:

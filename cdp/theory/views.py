@@ -188,8 +188,9 @@ def curve_points(
 
 
 def heat_map(config: TheoryConfig) -> HeatMap:
-    """Robust accuracy over separation (0.1 to 10, and the settings' own) and angle (0 to 90 degrees,
-    or 180); coarser where a value takes long. Raises InputError for adversarial-logistic."""
+    """Robust accuracy over separation (0.1 to 10, and the settings' own) and angle (0 to 90
+    degrees, or 180); coarser where a value takes long. Raises InputError for
+    adversarial-logistic."""
     _require_formula(config.learner, "a map")
     problem = problem_of(config)
     low, high = min(0.1, config.separation), max(10.0, config.separation)

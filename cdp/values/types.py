@@ -97,8 +97,8 @@ class Embedding:
 class MapQuality:
     """How far a map can be trusted. trustworthiness: in [0, 1], of the neighbourhoods drawn (Venna
     and Kaski 2001); disparity: Procrustes disparity in [0, 1] between maps of two seeds, None for a
-    projection without a seed;
-    n: images it was measured on; neighbors: size of the neighbourhoods."""
+    projection without a seed; n: images it was measured on; neighbors: size of the
+    neighbourhoods."""
 
     trustworthiness: float
     disparity: float | None
@@ -129,9 +129,8 @@ class NoiseState:
 @dataclass(frozen=True)
 class Nudge:
     """What a guide answers. delta: change of the predicted noise (B,C,H,W); loss: (B,) nats before
-    the step;
-    ratio: (B,) |delta| / |eps|; strength: the effective relative strength asked for at this step
-    (nan where raw)."""
+    the step; ratio: (B,) |delta| / |eps|; strength: the effective relative strength asked for at
+    this step (nan where raw)."""
 
     delta: Tensor
     loss: Tensor

@@ -1,5 +1,5 @@
-"""What takes room under CDP_HOME and can go: the cache, the trash, and checkpoints of trainings that
-are finished. Nothing else is ever touched."""
+"""What takes room under CDP_HOME and can go: the cache, the trash, and checkpoints of trainings
+that are finished. Nothing else is ever touched."""
 
 from __future__ import annotations
 

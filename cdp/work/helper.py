@@ -100,8 +100,7 @@ class Helper:
         lasting: bool = False,
     ) -> Errand:
         """The errand of this task and these settings: the one there is, however it ended
-        else a new one where there is none, or it was
-        forgotten.
+        else a new one where there is none, or it was forgotten.
 
         kind, size: what its duration depends on, to tell the time left: seconds are taken as
         proportional to ``size`` within a kind. of: what else it depends on, such as the state of a

@@ -22,8 +22,8 @@ from cdp.paths import ROOT
 
 START_SECONDS = 180.0
 SLOW_MS = 240_000
-"""For what samples: a two-core machine that does ten other things takes minutes to load torch, and a
-right result is seen at once either way."""
+"""For what samples: a two-core machine that does ten other things takes minutes to load torch, and
+a right result is seen at once either way."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""A file that follows a recipe of CONTRIBUTING.md, and the command line of a program that has it."""
+"""A file that follows a recipe of CONTRIBUTING.md, and the command line of a program that
+has it."""
 
 from __future__ import annotations
 

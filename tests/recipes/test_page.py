@@ -1,5 +1,5 @@
-"""The recipe of a page: a script and its line in ``app.py``. Its form is that of a config, which the
-link and the command line of its task read too."""
+"""The recipe of a page: a script and its line in ``app.py``. Its form is that of a config, which
+the link and the command line of its task read too."""
 
 from __future__ import annotations
 

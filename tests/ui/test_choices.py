@@ -1,4 +1,5 @@
-"""What can be chosen by name: new sets are seen at once, and each page is offered what it can use."""
+"""What can be chosen by name: new sets are seen at once, and each page is offered what it
+can use."""
 
 from __future__ import annotations
 

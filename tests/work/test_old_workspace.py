@@ -1,5 +1,5 @@
-"""A workspace that an earlier version wrote (tests/assets/README.md) opens: its runs, sets, models and
-links, and what was stopped in it goes on."""
+"""A workspace that an earlier version wrote (tests/assets/README.md) opens: its runs, sets, models
+and links, and what was stopped in it goes on."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def run_pretrain(
 
 
 def pretrain(config: PretrainConfig) -> Generator[TrainingProgress, None, None]:
-    """One TrainingProgress an optimiser step. Saves every ``save_every`` steps and when closed; ends with
-    the pipeline folder."""
+    """One TrainingProgress an optimiser step. Saves every ``save_every`` steps and when closed;
+    ends with the pipeline folder."""
     target = model_folder(config)
     split = load_split(config.dataset, "train")
     work = checkpoint_of(target, config)

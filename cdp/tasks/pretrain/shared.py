@@ -1,5 +1,5 @@
-"""What training a diffusion model and training an encoder share: whether the data allow it, how far it
-is, and what its card says. Figures of quality are added by the script that measures them."""
+"""What training a diffusion model and training an encoder share: whether the data allow it, how far
+it is, and what its card says. Figures of quality are added by the script that measures them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What acts on the run table: filter with its language, order, groups and columns above it; below it
-the chosen runs, and what is done to all of them at once: star, tag, note, archive."""
+"""What acts on the run table: filter with its language, order, groups and columns above it; below
+it the chosen runs, and what is done to all of them at once: star, tag, note, archive."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def controls(state: ComparisonPage, wrong: str, hidden: int) -> None:
 def _bound(
     name: str, state: ComparisonPage, put: Callable[[Any], object] | None = None, *more: str
 ) -> dict[str, Any]:
-    """Key and callback that bring a control's value into ``state``. more: what else makes it another
-    control."""
+    """Key and callback that bring a control's value into ``state``. more: what else makes it
+    another control."""
     key = "_".join(("compare", name, *more, str(state.turn)))
 
     def changed() -> None:

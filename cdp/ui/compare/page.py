@@ -121,8 +121,8 @@ def _apart(result: Result, *draw: Callable[[Result], None]) -> None:
 
 
 def take(state: ComparisonPage, result: Result) -> None:
-    """A comparison to take along: a link, an HTML report and a CSV made when they are asked for, and
-    the command line."""
+    """A comparison to take along: a link, an HTML report and a CSV made when they are asked for,
+    and the command line."""
     # The address is known while the page is drawn, and no longer when a file is made.
     comparison, address = result.comparison, address_of(state)
     icon = ":material/download:"

@@ -102,9 +102,11 @@ def strips_html(sets: Sequence[SampleSet], signs: Sequence[Sign], facts: Sequenc
     sections = [
         (
             joined(mark(sign), tag("b", samples.name), " ", tag("span", fact, cls="cdp-quiet")),
-            [joined(_pictures(samples, None, IMAGES), "no labels")]
-            if samples.label is None
-            else [_pictures(samples, number_in(samples, name), each) for name in visible],
+            (
+                [joined(_pictures(samples, None, IMAGES), "no labels")]
+                if samples.label is None
+                else [_pictures(samples, number_in(samples, name), each) for name in visible]
+            ),
         )
         for samples, sign, fact in zip(sets, signs, facts, strict=True)
     ]

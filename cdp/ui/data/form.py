@@ -146,7 +146,8 @@ def overview(place: Wizard, seen: Facts, stock: Stock) -> None:
             states.append("in training")
         elif order is not None:
             states.append(
-                f"{plan_in_words(order.config)}, {rough_duration(measured * seconds(order.config, seen))}"
+                f"{plan_in_words(order.config)},"
+                f" {rough_duration(measured * seconds(order.config, seen))}"
             )
         rows.append((role.title, "; ".join(states) or "not here", role.use))
     rows += [

@@ -314,7 +314,8 @@ def _of_encoder(card: Mapping[str, Any]) -> str:
         and training["held_out_score"]
     ):
         parts.append(
-            f"held out {share_text(max(training['held_out_score']))} (n = {training.get('held_out', '?')})"
+            f"held out {share_text(max(training['held_out_score']))} (n ="
+            f" {training.get('held_out', '?')})"
         )
     return ", ".join(parts)
 

@@ -141,13 +141,13 @@ def change_text(best: Outcome, last: Outcome, classes: int) -> str:
         )
     if result.n < LEAST_A_CLASS * classes:
         return (
-            f"No verdict on best and last weights, {FEW}: last minus best is {points_with_bounds(result)},"
-            f" {where}."
+            f"No verdict on best and last weights, {FEW}: last minus best is"
+            f" {points_with_bounds(result)}, {where}."
         )
     verdict = "cannot be told apart" if result.low <= 0 <= result.high else "differ"
     return (
-        f"Best and last weights {verdict} under attack: last minus best is {points_with_bounds(result)},"
-        f" {where}."
+        f"Best and last weights {verdict} under attack: last minus best is"
+        f" {points_with_bounds(result)}, {where}."
     )
 
 
@@ -203,9 +203,11 @@ def _settings(report: EvalReport) -> list[tuple[str, str]]:
     return [
         (
             f"{known[name].label.lower()} ({name})" if name in known else name,
-            (known[name].title(value) if name in known else str(value))
-            if value != ""
-            else "as the model says",
+            (
+                (known[name].title(value) if name in known else str(value))
+                if value != ""
+                else "as the model says"
+            ),
         )
         for name, value in report.config.items()
         if name != "model"

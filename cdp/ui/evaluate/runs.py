@@ -215,8 +215,8 @@ def _again(settings: EvaluationPage, run: Run) -> None:
 
 
 def stages_html(stages: Sequence[Bound], notice: str | None) -> Html:
-    """One bar for each attack that is done and one for what stands now. stages: one or more; notice:
-    what is on its way, in words, whose beginning names the attack."""
+    """One bar for each attack that is done and one for what stands now. stages: one or more;
+    notice: what is on its way, in words, whose beginning names the attack."""
     several = len({bound.weights for bound in stages}) > 1
     attack = (notice or "").partition(":")[0] if ":" in (notice or "") else ""
     text = (

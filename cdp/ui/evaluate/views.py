@@ -1,5 +1,5 @@
-"""The parts of a report: attack by attack, class by class, budget by budget, and whether the attacks
-can be trusted. Each is a chart with its numbers one click away."""
+"""The parts of a report: attack by attack, class by class, budget by budget, and whether the
+attacks can be trusted. Each is a chart with its numbers one click away."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The settings of the Explore page and its left column: which sets, in whose eyes, as which map; and
-what was drawn last, which the address tells."""
+"""The settings of the Explore page and its left column: which sets, in whose eyes, as which map;
+and what was drawn last, which the address tells."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Keeping a part of a set: by a score, with what would be kept and dropped and how the figures move;
-or the points chosen on the map."""
+"""Keeping a part of a set: by a score, with what would be kept and dropped and how the figures
+move; or the points chosen on the map."""
 
 from __future__ import annotations
 

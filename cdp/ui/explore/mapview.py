@@ -277,7 +277,8 @@ def _grid(
     page = st.pagination(pages, key=f"selected_page_{len(chosen)}") - 1 if pages > 1 else 0
     here = chosen[page * PAGE : (page + 1) * PAGE]
     labels = [
-        f"{points.names[points.which[i]]} row {points.row[i]}, {points.class_name(int(points.label[i]))}"
+        f"{points.names[points.which[i]]} row {points.row[i]},"
+        f" {points.class_name(int(points.label[i]))}"
         for i in here
     ]
     images = sprite(showable(atlas.point_images(points, here)), COLUMNS)

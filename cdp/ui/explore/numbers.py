@@ -38,8 +38,8 @@ UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
 
 
 def titles(*, separability: bool | None = None) -> dict[str, str]:
-    """What each figure is called, with what its values mean; of those that say how far apart classes
-    are, or of the others, alone."""
+    """What each figure is called, with what its values mean; of those that say how far apart
+    classes are, or of the others, alone."""
     return {
         key: metric.label
         for key, metric in METRICS.items()
@@ -54,7 +54,8 @@ def show(config: ExploreConfig) -> None:
         return
     st.caption(
         "; ".join(
-            f"{measured_set.result.n:,} of {measured_set.total:,} images of {plain(measured_set.name)}"
+            f"{measured_set.result.n:,} of {measured_set.total:,} images of"
+            f" {plain(measured_set.name)}"
             for measured_set in sets
         )
         + f". In the eyes of {plain(config.encoder)}."

@@ -180,7 +180,8 @@ def _images(samples: SampleSet) -> None:
         visible = present[:CLASSES_SHOWN]
         for value in visible:
             st.caption(
-                f"{plain(class_name(samples.class_names, value))} · {int(np.equal(label, value).sum()):,}"
+                f"{plain(class_name(samples.class_names, value))} ·"
+                f" {int(np.equal(label, value).sum()):,}"
             )
             _picture(samples, value, 0, ROW, ROW)
         if len(present) > len(visible):
@@ -204,8 +205,9 @@ def _picture(samples: SampleSet, value: int | None, page: int, size: int, column
         st.image(
             image,
             alt=(
-                f"images of {samples.name if value is None else class_name(samples.class_names, value)}, page"
-                f" {page + 1}"
+                "images of"
+                f" {samples.name if value is None else class_name(samples.class_names, value)},"
+                f" page {page + 1}"
             ),
         )
 

@@ -53,8 +53,9 @@ def ask_labels(samples: SampleSet, done: Callable[[str], None]) -> None:
         if not offered:
             height, width, channels = samples.image.shape[1:]
             st.info(
-                f"No classifier here sees images of {width} x {height} px and {counted(channels, 'channel')}: train one with `python -m cdp"
-                " pretrain-encoder` on a data set of such images."
+                f"No classifier here sees images of {width} x {height} px and"
+                f" {counted(channels, 'channel')}: train one with `python -m cdp pretrain-encoder`"
+                " on a data set of such images."
             )
             return
         who, sure, out = _keys(samples.name)

@@ -1,5 +1,5 @@
-"""The gallery page: background generations on top, then the list of saved sets, one set, or two side
-by side."""
+"""The gallery page: background generations on top, then the list of saved sets, one set, or two
+side by side."""
 
 from __future__ import annotations
 

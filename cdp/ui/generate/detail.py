@@ -116,8 +116,8 @@ def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> st
     judge or no such image."""
     views = {"guided": result.guided_view, "unguided": result.unguided_view}
     said = [
-        f"{arm} {class_name(class_names, int(view.predicted[index]))} ({share_text(view.confidence[index], 0)}"
-        " sure)"
+        f"{arm} {class_name(class_names, int(view.predicted[index]))}"
+        f" ({share_text(view.confidence[index], 0)} sure)"
         for arm, view in views.items()
         if view is not None and index < len(view.predicted)
     ]
@@ -131,8 +131,8 @@ def change_words(guided: np.ndarray, unguided: np.ndarray) -> str:
     if np.array_equal(guided, unguided):
         return "Guided and unguided are identical so far."
     return (
-        f"Mean change {share_text(mean_change(guided, unguided))} of the pixel range. Blue: guided is"
-        " darker; orange: brighter."
+        f"Mean change {share_text(mean_change(guided, unguided))} of the pixel range. Blue: guided"
+        " is darker; orange: brighter."
     )
 
 

@@ -107,7 +107,11 @@ def figure_sentence(measure: Measure, result: LiveResult) -> str:
     alone = (
         ""
         if guided is None
-        else f"{_plain(guided.value, measure)} ({interval_text(guided, f'.{measure.digits}f', factor=measure.factor)}), n = {guided.n:,}"
+        else (
+            f"{_plain(guided.value, measure)}"
+            f" ({interval_text(guided, f'.{measure.digits}f', factor=measure.factor)}), n ="
+            f" {guided.n:,}"
+        )
     )
     if change is None or result.identical:
         return (
@@ -115,7 +119,10 @@ def figure_sentence(measure: Measure, result: LiveResult) -> str:
             if alone
             else ""
         )
-    interval = f"({interval_text(change, f'+.{measure.digits}f', factor=measure.factor)}), n = {change.n:,}"
+    interval = (
+        f"({interval_text(change, f'+.{measure.digits}f', factor=measure.factor)}), n ="
+        f" {change.n:,}"
+    )
     if result.fewest < LEAST_A_CLASS:
         verdict = (
             f"no verdict, {FEW}: difference {_plain(change.value, measure, signed=True)} {interval}"

@@ -1,5 +1,5 @@
-"""How a page asks for what takes seconds: from this session's memory, else from the cache, else of a
-helper process, with progress, time left, cancel, and what went wrong. What nobody waits for any
+"""How a page asks for what takes seconds: from this session's memory, else from the cache, else of
+a helper process, with progress, time left, cancel, and what went wrong. What nobody waits for any
 more is taken back."""
 
 from __future__ import annotations

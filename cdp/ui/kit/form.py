@@ -142,11 +142,9 @@ class Form(Generic[S]):
     ) -> None:
         """All controls, top to bottom; every change goes into ``settings``.
 
-        own: draws the control of a setting; below: drawn
-        under a setting, or at the end of a group by its title; empty: what an optional number
-        stands for where it is left empty, in place of the config's word; warnings: to stand beside
-        a setting.
-        """
+        own: draws the control of a setting; below: drawn under a setting, or at the end of a group
+        by its title; empty: what an optional number stands for where it is left empty, in place of
+        the config's word; warnings: to stand beside a setting."""
         Drawing(self, settings, own, below, empty, warnings).draw(preset_help)
 
 

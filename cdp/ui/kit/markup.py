@@ -23,7 +23,8 @@ class Html(str):
 
 
 def tag(name: str, *content: str, cls: str = "", **attributes: object) -> Html:
-    """One element. attributes: with _ for -, such as aria_label; a share keeps its % on the line."""
+    """One element. attributes: with _ for -, such as aria_label; a share keeps its % on the
+    line."""
     pairs = ({"class": cls} if cls else {}) | attributes
     text = "".join(
         f' {key.replace("_", "-")}="{escape(str(value))}"' for key, value in pairs.items()

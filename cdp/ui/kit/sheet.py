@@ -2,8 +2,8 @@
 to the settings.
 
 Layout of the text: one iTXt chunk, keyword "cdp.settings", UTF-8, uncompressed, holding {"version":
-1, "settings": {...}} with every leaf of GenerateConfig (see cdp.config.generate.flatten). Pixels are
-never decoded on the way back, so a file that would unpack to gigabytes costs nothing.
+1, "settings": {...}} with every leaf of GenerateConfig (see cdp.config.generate.flatten). Pixels
+are never decoded on the way back, so a file that would unpack to gigabytes costs nothing.
 """
 
 from __future__ import annotations

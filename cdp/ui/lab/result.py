@@ -182,8 +182,8 @@ def verdict_html(result: LabResult, smallest: Smallest | None, names: Sequence[s
 
 
 def triptych(result: LabResult, names: Sequence[str], *, faded: bool = False) -> Html:
-    """Clean image, perturbation and attacked image with what the model says, enlarged so that single
-    pixels are seen. faded: whether they are of settings that have changed since."""
+    """Clean image, perturbation and attacked image with what the model says, enlarged so that
+    single pixels are seen. faded: whether they are of settings that have changed since."""
     figures, clean, adversarial = result.figures, result.image[None], result.adversarial[None]
     gain = gain_of(clean, adversarial)
     colours = (
@@ -338,8 +338,8 @@ def _how(question: Question, budget: float, called: str) -> str:
     norm = NORMS[config.norm]
     scale = {
         "after CIFAR-10": (
-            f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is CIFAR-10's,"
-            " scaled to these images. "
+            f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is"
+            " CIFAR-10's, scaled to these images. "
         ),
         "trained for": (
             f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is what the"

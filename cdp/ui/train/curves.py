@@ -55,7 +55,8 @@ def look_of(settings: CurveLook) -> Look:
 
 
 def controls(settings: CurveLook, turn: int, *, seeds: bool) -> None:
-    """The row above the curves. turn: of the page's controls; seeds: whether there are runs that a mean over seeds would join."""
+    """The row above the curves. turn: of the page's controls; seeds: whether there are runs that a
+    mean over seeds would join."""
     look = look_of(settings)
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_curves_controls"):
         st.selectbox(

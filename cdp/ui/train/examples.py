@@ -87,7 +87,8 @@ def table_html(examples: Examples, names: Sequence[str], gain: int) -> str:
         ("Attacked, with what the network says", attacked, examples.predicted),
     )
     heads = "".join(
-        f"<th scope='col' style='{_CELL};font-weight:600'>{html.escape(class_name(names, value))}</th>"
+        "<th scope='col'"
+        f" style='{_CELL};font-weight:600'>{html.escape(class_name(names, value))}</th>"
         for value in examples.label
     )
     body = "".join(

@@ -162,11 +162,13 @@ def settle(
         return
     fitting, without = choices.fitting(settings.flat["dataset"], info), choices.unlabelled(info)
     reasons = {
-        name: "has no labels: let a classifier give them in the gallery"
-        if name in without
-        else "has other classes or another shape"
-        if name in choices.sets
-        else "is not here"
+        name: (
+            "has no labels: let a classifier give them in the gallery"
+            if name in without
+            else "has other classes or another shape"
+            if name in choices.sets
+            else "is not here"
+        )
         for name in settings.flat["synthetic"]
         if name not in fitting and not name.startswith(FURTHER_REAL)
     }
@@ -200,7 +202,9 @@ def form(settings: Training, choices: Choices, info: DatasetInfo | None, wrong: 
         own,
         below={"fraction": images},
         empty=lambda name: empty(name, settings.flat, info),
-        preset_help="Sets everything but data set, synthetic sets, subset seed, norm, budget and seed.",
+        preset_help=(
+            "Sets everything but data set, synthetic sets, subset seed, norm, budget and seed."
+        ),
     )
 
 
@@ -212,12 +216,16 @@ def empty(name: str, flat: Mapping[str, Any], info: DatasetInfo | None) -> str:
     epsilon = flat["epsilon"] or conventional
     words = {
         "attack_steps": f"{steps} (conventional)",
-        "epsilon": "no convention: set one"
-        if conventional is None
-        else f"{exact_text(conventional)} (conventional)",
-        "step_size": "2.5 budgets / steps"
-        if epsilon is None
-        else f"{2.5 * epsilon / steps:.3g} (by the rule)",
+        "epsilon": (
+            "no convention: set one"
+            if conventional is None
+            else f"{exact_text(conventional)} (conventional)"
+        ),
+        "step_size": (
+            "2.5 budgets / steps"
+            if epsilon is None
+            else f"{2.5 * epsilon / steps:.3g} (by the rule)"
+        ),
     }
     return words.get(name, "")
 

@@ -1,5 +1,5 @@
-"""Training runs as the Train page lists them: state, time left, accuracies and settings in short, and
-a tick for the curves."""
+"""Training runs as the Train page lists them: state, time left, accuracies and settings in short,
+and a tick for the curves."""
 
 from __future__ import annotations
 
