@@ -83,15 +83,17 @@ def sentences(compared: SetComparison, beside: Sequence[SetComparison] = ()) -> 
     texts = []
     if separability:
         beside_it = (
-            _told(fidelity, "fidelity and coverage")
+            _changes_text(fidelity, "fidelity and coverage")
             if fidelity
             else "fidelity and coverage were not measured of both sets"
         )
-        texts.append(f"{at}: {_told(separability, 'separability')}; at the same time {beside_it}")
+        texts.append(
+            f"{at}: {_changes_text(separability, 'separability')}; at the same time {beside_it}"
+        )
     elif fidelity:
-        texts.append(f"{at}: {_told(fidelity, 'fidelity and coverage')}")
+        texts.append(f"{at}: {_changes_text(fidelity, 'fidelity and coverage')}")
     if others:
-        texts.append(f"{at}: {_told(others, 'distance to real')}")
+        texts.append(f"{at}: {_changes_text(others, 'distance to real')}")
     texts = [f"{text}." for text in texts] + _unlike(first, second)
     gone = any(fidelity[key].sign < 0 for key in ("recall", "coverage") if key in fidelity)
     apart = any(change.sign > 0 for change in separability.values())
@@ -271,7 +273,7 @@ def _same(first: Measured, second: Measured) -> bool:
     )
 
 
-def _told(group: Mapping[str, _Change], what: str) -> str:
+def _changes_text(group: Mapping[str, _Change], what: str) -> str:
     """Claims, then the names of the figures that were tried in vain, and last of those that were
     not tried."""
     claims = [change.claim for change in group.values() if change.sign]

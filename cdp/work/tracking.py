@@ -136,15 +136,6 @@ class Tracker:
             self._sender.catch_up(_LAST_SECONDS, lambda: False)
 
 
-def reconcile(seconds: float = _CATCH_UP_SECONDS) -> None:
-    """Bring MLflow in line with the runs here that are over and were not sent to the end; takes
-    about ``seconds`` at most.
-
-    A Tracker does it in its thread once its own run is sent.
-    """
-    Sender().catch_up(seconds, lambda: False)
-
-
 class Sender:
     """Turns whatever goes wrong into one warning per cause, and catches up with what was never
     sent."""

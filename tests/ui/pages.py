@@ -37,3 +37,9 @@ def ran(moved: Any) -> AppTest:
     app: AppTest = moved.run()
     assert not app.exception
     return app
+
+
+def texts(app: AppTest) -> str:
+    """What is written on the page, but for controls."""
+    kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error)
+    return "\n".join(str(e.value) for kind in (*kinds, app.subheader) for e in kind)

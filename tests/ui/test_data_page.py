@@ -20,7 +20,7 @@ from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import InputError
 from cdp.tasks.pretrain.shared import require_ready
 from cdp.work.journal import Journal
-from tests.ui.pages import opened, served
+from tests.ui.pages import opened, served, texts
 
 
 @pytest.fixture(autouse=True)
@@ -44,22 +44,6 @@ def shapes() -> None:
 
 def page(**params: str) -> AppTest:
     return opened("data", **params)
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(
-        str(e.value)
-        for kind in (
-            app.markdown,
-            app.caption,
-            app.info,
-            app.success,
-            app.warning,
-            app.error,
-            app.subheader,
-        )
-        for e in kind
-    )
 
 
 def ticks(app: AppTest) -> dict[str, bool]:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.ui.kit.ask import side
-from tests.ui.pages import opened, served
+from tests.ui.pages import opened, served, texts
 
 PATIENCE = 120.0
 
@@ -57,22 +57,6 @@ def until(app: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
         app.run()
         assert not app.exception
     return app
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(
-        str(e.value)
-        for kind in (
-            app.markdown,
-            app.caption,
-            app.info,
-            app.success,
-            app.warning,
-            app.error,
-            app.subheader,
-        )
-        for e in kind
-    )
 
 
 def says(*words: str) -> Callable[[AppTest], bool]:

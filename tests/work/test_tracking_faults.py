@@ -15,7 +15,7 @@ import pytest
 
 from cdp.work import tracking
 from cdp.work.records import get_run
-from cdp.work.tracking import Tracker, reconcile
+from cdp.work.tracking import Sender, Tracker
 from tests.work.mirrors import (
     client,
     holding,
@@ -98,7 +98,7 @@ def test_a_killed_run_is_killed_in_mlflow_too(mirror_home: Path) -> None:
     assert get_run(run.id).state == "interrupted"
     assert mirrored(run, "Generation").info.status == "RUNNING"
     journal_of(run, 5, 6)
-    reconcile()
+    Sender().catch_up(60, lambda: False)
     found = mirrored(run, "Generation")
     assert (found.info.status, found.data.tags["cdp.state"]) == ("KILLED", "interrupted")
     assert found.info.end_time == 1_700_000_060_000
@@ -129,7 +129,7 @@ def test_a_run_that_was_deleted_in_mlflow_is_let_go(
     tracker.start()
     tracker.finish("finished")
     assert "was deleted in MLflow" in caplog.text
-    reconcile()
+    Sender().catch_up(60, lambda: False)
     assert told(run)["complete"] is True
     experiment = client().get_experiment_by_name("Generation").experiment_id
     assert client().search_runs([experiment]) == []
@@ -153,7 +153,7 @@ def test_a_server_that_does_not_answer_neither_fails_nor_slows_a_run(
     assert len(warned) == 1 and "the server http://127.0.0.1:9 does not answer" in warned[0]
     assert "secret" not in caplog.text + json.dumps(told(run))
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    reconcile()
+    Sender().catch_up(60, lambda: False)
     assert steps(run, experiment="Generation") == [1, 2, 3]
 
 

@@ -214,11 +214,11 @@ class _Sheets:
 
         self._maker = SheetMaker(config, dataset_info(config.dataset))
         self._path, self._should_stop = path, should_stop
-        self._made = -SHEET_SECONDS
+        self._last_sheet = -SHEET_SECONDS
 
     def show_checkpoint(self, state: Path) -> None:
         """Replace the sheet where the last is old enough."""
-        if time.monotonic() - self._made < SHEET_SECONDS:
+        if time.monotonic() - self._last_sheet < SHEET_SECONDS:
             return
         self._show(
             lambda: self._maker.of_checkpoint(
@@ -226,7 +226,7 @@ class _Sheets:
                 self._should_stop,
             )
         )
-        self._made = time.monotonic()
+        self._last_sheet = time.monotonic()
 
     def show_model(self, folder: Path) -> None:
         """The last sheet."""

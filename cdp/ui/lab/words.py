@@ -35,7 +35,7 @@ def verdict(figures: AttackFigures) -> Verdict:
 
 def sentence(figures: AttackFigures, smallest: Smallest | None, names: Sequence[str]) -> str:
     """What the attack did, and the smallest budget that does, as far as it is known."""
-    outcome = _told(figures, names)
+    outcome = _outcome_text(figures, names)
     least = _least(figures, smallest)
     return f"{outcome}; {least}." if least else f"{outcome}."
 
@@ -78,7 +78,7 @@ def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
     )
 
 
-def _told(figures: AttackFigures, names: Sequence[str]) -> str:
+def _outcome_text(figures: AttackFigures, names: Sequence[str]) -> str:
     true, said, at = (
         class_name(names, figures.label),
         class_name(names, figures.attacked),
