@@ -133,7 +133,7 @@ def test_a_second_tab_waits_until_the_first_is_cancelled_which_keeps_what_is_don
     expect(second.get_by_text(re.compile("in the queue", re.IGNORECASE))).to_be_visible(
         timeout=SLOW_MS
     )
-    page.get_by_role("button", name="Cancel").click()
+    page.locator(".st-key-cancel").get_by_role("button").click()
     expect(page.get_by_text(re.compile(r"Stopped at step \d+ of 600"))).to_be_visible(
         timeout=SLOW_MS
     )
