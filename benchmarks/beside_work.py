@@ -148,8 +148,8 @@ def preview_beside_training(options: Options) -> list[float]:
     """Seconds from submit to the first frame on a warm engine, while a training works in the
     background."""
     from cdp.config.train import TrainConfig
-    from cdp.tasks.registry import TASKS
     from cdp.work import launch, records
+    from cdp.work.registry import TASKS
 
     before = os.environ.get("CDP_HOME")
     with tempfile.TemporaryDirectory(

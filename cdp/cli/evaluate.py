@@ -68,8 +68,8 @@ def evaluate(
     or killed goes on with resume. A network of your own code works in this process; the same
     command again goes on where it was.
     """
-    from cdp.tasks.registry import TASKS
     from cdp.work.launch import free_name, launch
+    from cdp.work.registry import TASKS
 
     if (target is None) == (model is None):
         raise InputError("model: say once what to evaluate, as an argument or with --model")

@@ -17,7 +17,7 @@ from cdp.cli.options import option
 from cdp.cli.output import INTERRUPTED, say
 from cdp.config.presets import PRESETS, TRAIN_PRESETS
 from cdp.errors import Cancelled, CdpError
-from cdp.tasks.registry import TASKS
+from cdp.work.registry import TASKS
 
 app = typer.Typer(
     name="cdp",

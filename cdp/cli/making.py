@@ -187,8 +187,8 @@ def train(
     given as options replace those of the file or preset.
     """
     from cdp.data.registry import dataset_info
-    from cdp.tasks.registry import TASKS
     from cdp.tasks.train_data import warnings_of
+    from cdp.work.registry import TASKS
 
     if config_file is not None and preset is not None:
         raise InputError(

@@ -49,11 +49,11 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     Goes on with an unfinished run of the same settings. Ctrl-C stops it, and what was done is kept.
     """
     from cdp.tasks.evaluate import evaluate
-    from cdp.tasks.registry import TASKS
     from cdp.work import worker
     from cdp.work.launch import create, free_name
     from cdp.work.launchers import LOG
     from cdp.work.records import RESUMABLE, STOP, list_runs, run_folder
+    from cdp.work.registry import TASKS
 
     task, net = TASKS["evaluate"], own_network(config.model.removeprefix(CODE))
     unfinished = (

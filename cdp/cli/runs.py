@@ -47,10 +47,10 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List background runs, newest first, without archived trainings."""
-    from cdp.config.registry import require_kind
+    from cdp.work.registry import run_task
 
     if kind is not None:
-        require_kind(kind)
+        run_task(kind)
     if where is not None and kind not in (None, "train"):
         raise InputError(
             f"--where is about trainings, --kind asks for {kind}: leave one of them out"

@@ -2,8 +2,8 @@
 
 import sys
 
-from cdp.tasks.registry import TASKS
 from cdp.work.helper import serve
+from cdp.work.registry import TASKS
 
 if __name__ == "__main__":
     sys.exit(serve(TASKS))

@@ -4,7 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
-from cdp.tasks.registry import TASKS
+from cdp.work.registry import TASKS
 from cdp.work.worker import main
 
 if __name__ == "__main__":

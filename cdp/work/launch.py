@@ -18,7 +18,6 @@ from filelock import FileLock
 
 from cdp import paths
 from cdp.config.knobs import Frozen
-from cdp.config.registry import write_config
 from cdp.data.limits import MAX_LENGTH, valid_name
 from cdp.data.sets import trash_dir
 from cdp.errors import InputError
@@ -35,6 +34,7 @@ from cdp.work.records import (
     list_runs,
     read_run,
 )
+from cdp.work.registry import TASKS, write_config
 from cdp.work.task import Task
 from cdp.work.ticket import State, Ticket, before
 
@@ -128,12 +128,12 @@ def stop(run_id: str) -> None:
     threading.Thread(target=_see_through, args=(run.folder, process), name=f"stop-{run_id}").start()
 
 
-def delete(run_id: str, tasks: Mapping[str, AnyTask]) -> Path:
+def delete(run_id: str) -> Path:
     """Move a run that is over, and what it left unfinished elsewhere, to the trash; returns where
     it lies now.
 
-    tasks: which know what a run leaves elsewhere. A finished set, model or encoder stays. Raises
-    InputError where a process still works on the run.
+    A finished set, model or encoder stays. Raises InputError where a process still works on the
+    run.
     """
     with _launching():
         run = get_run(run_id)
@@ -143,7 +143,7 @@ def delete(run_id: str, tasks: Mapping[str, AnyTask]) -> Path:
         target = trash_dir() / f"run-{run_id}"
         shutil.move(run.folder, target)
         if run.state != "finished" and run.config is not None:
-            tasks[run.kind].discard(run.name, run.config, target)
+            TASKS[run.kind].discard(run.name, run.config, target)
     return target
 
 
@@ -253,10 +253,10 @@ _STATES: dict[str, State] = {
 }
 
 
-def tickets(tasks: Mapping[str, AnyTask]) -> list[Ticket]:
+def tickets() -> list[Ticket]:
     """Those of the background runs that are not over, oldest first."""
     line: list[Ticket] = []
     for run in active_runs():
-        title = tasks[run.kind].title if run.kind in tasks else run.kind
+        title = TASKS[run.kind].title if run.kind in TASKS else run.kind
         line.append(RunTicket(run, title, before(line) if run.state == "queued" else None))
     return line

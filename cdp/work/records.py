@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 from cdp import paths
 from cdp.config.knobs import Frozen
-from cdp.config.registry import read_config
 from cdp.errors import InputError, MissingError
 from cdp.files.atomic import read_json
 from cdp.work.launchers import LOG, PROCESS, launcher_of, process_of
+from cdp.work.registry import read_config
 from cdp.work.session import Progress, read_progress
 
 State = Literal["queued", "running", "stopping", "finished", "failed", "stopped", "interrupted"]

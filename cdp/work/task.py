@@ -1,7 +1,7 @@
 """A task: one kind of thing that this software computes, as a value.
 
 Everything of it that pages, command line and workers need is in its entry of
-``cdp.tasks.registry.TASKS``; nothing heavy is imported before ``run`` is called.
+``cdp.work.registry.TASKS``; nothing heavy is imported before ``run`` is called.
 """
 
 from __future__ import annotations

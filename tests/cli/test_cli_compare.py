@@ -10,7 +10,6 @@ import pytest
 
 from cdp.cli.compare import compare, resolved
 from cdp.errors import InputError
-from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete
 from tests.cli.command import run, words
 from tests.results.compared_runs import arm, evaluated, training
@@ -43,7 +42,7 @@ def test_two_groups_are_a_table_and_verdicts_in_words() -> None:
 
 @pytest.mark.usefixtures("_arms")
 def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() -> None:
-    delete("plain-s2", TASKS)
+    delete("plain-s2")
     done = run(*words("compare plain-s0 plain-s1 plain-s2 guided nowhere --json"))
     assert done.returncode == 0 and done.stdout.count("\n") == 1
     found = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in the JSON"))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from cdp.errors import InputError
-from cdp.tasks.registry import TASKS
 from cdp.work import launchers
 from cdp.work.launch import launch, resume, stop
 from cdp.work.records import active_runs, get_run, list_runs
+from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, done, until
 
 

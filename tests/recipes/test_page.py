@@ -53,7 +53,7 @@ command_fold("dice", shlex.join(FORM.command("dice", held.config())))
 FORM.close(held)
 """
 TASK = """
-from cdp.tasks.registry import TASKS
+from cdp.work.registry import TASKS
 from cdp.work.task import Task
 
 TASKS["dice"] = Task("dice", "Dice", DiceConfig, lambda config, session: None)

@@ -11,11 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cdp.cli.main import app
-from cdp.config.registry import CONFIGS
-from cdp.tasks.registry import TASKS, register
 from cdp.work.helper import Helper
 from cdp.work.journal import JOURNAL, read_journal
 from cdp.work.launch import launch, resume, stop, tickets
+from cdp.work.registry import TASKS
 from cdp.work.task import lazy
 from tests.work.processes import done, until
 
@@ -51,13 +50,12 @@ NAP = Task("nap", "A nap", DreamConfig, lambda config, session: config.nights, w
 ENTRY = """
 import sys
 from pathlib import Path
-from cdp.tasks.registry import TASKS, register
+from cdp.work.registry import TASKS
 from cdp.work import helper, worker
 from dreams import DREAM, NAP
 from tests.work.stub_worker import Untracked
 
-register(DREAM)
-register(NAP)
+TASKS |= {"dream": DREAM, "nap": NAP}
 given = sys.argv[1:]
 sys.exit(worker.main(Path(given[0]), TASKS, Untracked) if given else helper.serve(TASKS))
 """
@@ -74,8 +72,6 @@ def command(cdp_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patch:
         patch.setitem(TASKS, "dream", dreams.DREAM)
         patch.setitem(TASKS, "nap", dreams.NAP)
-        patch.setitem(CONFIGS, "dream", dreams.DreamConfig)
-        register(dreams.DREAM)
         yield [sys.executable, str(tmp_path / "entry.py")]
     del sys.modules["dreams"]
 
@@ -85,7 +81,7 @@ def test_a_new_task_runs_in_the_background_with_progress_curve_and_result(
 ) -> None:
     task = TASKS["dream"]
     run_id = launch(task, task.config(), "deep", command=command)
-    assert "Dreaming deep" in {ticket.title for ticket in tickets(TASKS)}
+    assert "Dreaming deep" in {ticket.title for ticket in tickets()}
     run = until(run_id, lambda run: run.over)
     assert (run.state, run.result, run.error) == ("finished", {"nights": 3}, None)
     assert run.progress is not None
@@ -130,4 +126,3 @@ def test_every_task_names_code_that_is_there(name: str) -> None:
         if isinstance(part, lazy):
             assert callable(part.load())
     assert task.run or task.cached
-    assert task.where != "background" or CONFIGS[name] is task.config

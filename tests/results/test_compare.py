@@ -18,7 +18,6 @@ from cdp.data.sets import save_set
 from cdp.results.compare import compare, comparison_json
 from cdp.results.differences import MAX_ARMS
 from cdp.statistics.shares import share_difference
-from cdp.tasks.registry import TASKS
 from cdp.values.comparison import Comparison
 from cdp.values.evaluation import Outcome, Outcomes, outcomes_bytes, read_outcomes, read_report
 from cdp.work.launch import delete
@@ -385,7 +384,7 @@ def test_a_seed_without_the_number_of_its_arm_is_left_out_of_the_mean_and_named(
 def test_what_is_missing_is_named_with_a_remedy_and_the_rest_is_compared() -> None:
     ids = arm("a", {0: 0.5}) + arm("b", {0: 0.52}, beta=1.0)
     training("gone")
-    place = delete("gone", TASKS)
+    place = delete("gone")
     broken = fake_run(paths.home(), process=None, status={}, config=[1])
     (broken.folder / "config.json").write_text(
         json.dumps({"kind": "train", "name": "broken", "config": {"epochs": -1}})

@@ -21,9 +21,9 @@ from cdp.errors import CdpError, InputError, MissingError
 from cdp.paths import ROOT
 from cdp.results import labels
 from cdp.results.labels import LABELS, Labels, change_labels, labels_json, read_labels
-from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import get_run
+from cdp.work.registry import TASKS
 from tests.ui.train_runs import train_run
 from tests.work.processes import REAL, done, until
 
@@ -227,4 +227,4 @@ def test_a_training_that_is_labelled_stopped_and_resumed_goes_on_undisturbed_and
     assert read_labels(finished.folder) == Labels(
         star=True, tags=("stopped once",), note="while it runs"
     )
-    assert read_labels(delete(run_id, TASKS)).star
+    assert read_labels(delete(run_id)).star

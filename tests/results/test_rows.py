@@ -24,7 +24,6 @@ from cdp.results import rows as module
 from cdp.results.labels import Labels, change_labels
 from cdp.results.reached import Reached, record
 from cdp.results.rows import Index, Row
-from cdp.tasks.registry import TASKS
 from cdp.work import records
 from cdp.work.launch import delete
 from cdp.work.records import Run, list_runs
@@ -188,7 +187,7 @@ def test_the_evaluation_that_counts_is_the_strongest_then_the_largest_then_the_n
         assert row.evaluated is not None and row.evaluated.label == label
     assert (row.evaluated.id, row.evaluated.robust, row.evaluated.n) == ("eval-8", 0.4, 300)
     check([row])
-    delete("eval-8", TASKS)
+    delete("eval-8")
     assert index.rows()[0].evaluated.id == "eval-7"
 
 

@@ -16,9 +16,9 @@ from cdp.models.checkpoints import write_tensors
 from cdp.models.classifiers import build_classifier
 from cdp.paths import runs_dir
 from cdp.tasks.evaluate import evaluate_run
-from cdp.tasks.registry import TASKS
 from cdp.values.evaluation import OUTCOMES, REPORT, STANDS, Outcomes, read_outcomes, read_report
 from cdp.work.launch import launch
+from cdp.work.registry import TASKS
 from tests.robust import tiny
 from tests.robust.suited import short as short
 from tests.tasks.evaluating_world import N, Told, config, make_data, make_run, trained

@@ -14,8 +14,8 @@ from cdp import paths
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
-from cdp.tasks.registry import TASKS
 from cdp.tasks.sources import dataset_of_generation
+from cdp.work.registry import TASKS
 
 PETS = ["ant", "bee", "cat"]
 

@@ -14,8 +14,8 @@ from cdp.data.facts import concerns, facts
 from cdp.data.sets import save_set
 from cdp.errors import InputError
 from cdp.tasks.pretrain.shared import require_ready
-from cdp.tasks.registry import TASKS
 from cdp.values.types import usual_budget
+from cdp.work.registry import TASKS
 
 NAMES = ["ant", "bee", "cat"]
 

@@ -28,9 +28,9 @@ from cdp.tasks.live import live
 from cdp.tasks.loaded import encoder_on_device
 from cdp.tasks.measuring import measure_set
 from cdp.tasks.pseudo_labels import BINS, pseudo_label, pseudo_labels_of, sentences
-from cdp.tasks.registry import TASKS
 from cdp.tasks.train_data import prepare
 from cdp.values.types import NO_LABEL, LiveResult
+from cdp.work.registry import TASKS
 from tests.robust import tiny
 from tests.tasks.evaluating_world import Told as ToldOfEvaluation
 from tests.tasks.training_world import Told

@@ -14,11 +14,11 @@ from cdp.data.sets import open_set, save_set
 from cdp.paths import models_dir
 from cdp.tasks.live import live
 from cdp.tasks.pseudo_labels import labellers, pseudo_labels_of
-from cdp.tasks.registry import TASKS
 from cdp.ui.data.sets import choices as data_sets
 from cdp.ui.kit.choices import info_of, read_choices
 from cdp.work.helper import Errand, answer
 from cdp.work.live import Engine
+from cdp.work.registry import TASKS
 from tests.robust import tiny
 from tests.tasks.unconditional_world import (
     DATASET,

@@ -18,8 +18,8 @@ from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
 from cdp.files.atomic import read_json, write_json
 from cdp.tasks.generate import generate
-from cdp.tasks.registry import TASKS
 from cdp.work.records import Run
+from cdp.work.registry import TASKS
 from cdp.work.session import Session
 from cdp.work.task import Task
 from cdp.work.worker import main

@@ -18,10 +18,10 @@ import pytest
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError
 from cdp.paths import ROOT
-from cdp.tasks.registry import TASKS
 from cdp.work.journal import read_journal
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import Run, get_run, list_runs
+from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, done, journal, until
 
 EPOCHS = 12
@@ -267,7 +267,7 @@ def test_deleting_a_training_moves_all_of_it_to_the_trash(
 ) -> None:
     run_id = begin("night")
     check_finished(until(run_id, lambda run: run.over))
-    target = delete(run_id, TASKS)
+    target = delete(run_id)
     assert target.parent == cdp_home / "trash"
     assert {"config.json", "metrics.jsonl", "state.json"} <= {
         path.name for path in target.iterdir()

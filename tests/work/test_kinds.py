@@ -14,14 +14,13 @@ from cdp.config.evaluate import EvaluateConfig
 from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
-from cdp.config.registry import require_kind
 from cdp.config.train import TrainConfig
 from cdp.data.catalog import CATALOG
 from cdp.data.sets import save_set
 from cdp.errors import InputError, MissingError
-from cdp.tasks.registry import TASKS
 from cdp.work.launch import free_name, launch
 from cdp.work.records import get_run, list_runs
+from cdp.work.registry import TASKS, run_task
 from tests.work.processes import until
 
 NOTHING = ("true",)
@@ -90,7 +89,7 @@ def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(
         InputError, match="choose one of generate, train, evaluate, pretrain, pretrain-encoder"
     ):
-        require_kind("bake")
+        run_task("bake")
 
 
 def test_a_run_of_a_kind_of_tomorrow_is_listed_as_failed_with_the_reason(cdp_home: Path) -> None:

@@ -22,10 +22,10 @@ from cdp.models.encoders import load_encoder
 from cdp.models.pipelines import load_pipeline
 from cdp.tasks.pretrain import run as pretrain_run
 from cdp.tasks.pretrain.run import POINTS, LossCurve, epoch_windows
-from cdp.tasks.registry import TASKS
 from cdp.work.journal import SteadyJournal, read_journal
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import Run, get_run
+from cdp.work.registry import TASKS
 from cdp.work.session import Progress, Session
 from tests.work.processes import REAL, done, until
 
@@ -99,7 +99,7 @@ def test_a_model_in_training_shows_sheets_and_a_stop_keeps_its_checkpoint(cdp_ho
     assert (run.state, run.error) == ("stopped", None)
     folder = training_folder(cdp_home / "models" / "mine")
     assert (folder / "state.safetensors").exists()
-    target = delete(run_id, TASKS)
+    target = delete(run_id)
     assert (target / "training" / "state.safetensors").exists()
     assert not folder.exists()
 
@@ -168,7 +168,7 @@ def test_the_checkpoint_of_another_training_is_left_where_it_is(cdp_home: Path) 
     folder = training_folder(cdp_home / "models" / "mine")
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(settings | {"seed": 99}))
-    delete(run.id, TASKS)
+    delete(run.id)
     assert (folder / "state.safetensors").exists()
 
 

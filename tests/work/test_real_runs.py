@@ -18,10 +18,10 @@ from cdp.data.sets import open_set
 from cdp.models.denoiser import build_unet
 from cdp.models.pipelines import save_pipeline
 from cdp.tasks.generate import generate_set
-from cdp.tasks.registry import TASKS
 from cdp.work.launch import launch, resume
 from cdp.work.live import Engine
 from cdp.work.records import get_run, log_tail
+from cdp.work.registry import TASKS
 from cdp.work.task import lazy
 
 CARD = {

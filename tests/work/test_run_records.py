@@ -12,10 +12,10 @@ import pytest
 from cdp.errors import InputError, MissingError
 from cdp.paths import sets_dir
 from cdp.tasks.generate import generate_set
-from cdp.tasks.registry import TASKS
 from cdp.work import worker
 from cdp.work.launch import launch, resume
 from cdp.work.records import get_run, list_runs
+from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, fake_run, until
 from tests.work.stub_worker import StubMaker, stub_main
 

@@ -15,9 +15,9 @@ from cdp import paths
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
 from cdp.tasks.generate import generate_set
-from cdp.tasks.registry import TASKS
 from cdp.work.launch import delete, launch, resume, stop
 from cdp.work.records import get_run, list_runs, log_tail
+from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, done, journal, until
 from tests.work.stub_worker import StubMaker
 
@@ -162,7 +162,7 @@ def test_a_run_cannot_be_resumed_or_deleted_while_it_works(
     with pytest.raises(InputError, match="only a run that failed, was stopped or was interrupted"):
         resume(run_id, command=COMMAND)
     with pytest.raises(InputError, match="stop it first"):
-        delete(run_id, TASKS)
+        delete(run_id)
     stop(run_id)
     until(run_id, lambda run: run.over, seconds=5)
 
@@ -173,7 +173,7 @@ def test_deleting_moves_the_run_and_its_unfinished_images_to_the_trash(
     monkeypatch.setenv("STUB_ERROR", "bug")
     run_id = launch(TASKS["generate"], CONFIG, "night", command=COMMAND)
     until(run_id, lambda run: run.over)
-    target = delete(run_id, TASKS)
+    target = delete(run_id)
     assert target.parent == home / "trash"
     assert (target / "partial" / "image.npy").exists()
     assert list_runs() == []
@@ -183,7 +183,7 @@ def test_deleting_moves_the_run_and_its_unfinished_images_to_the_trash(
 def test_deleting_a_finished_run_leaves_its_set(home: Path) -> None:
     run_id = launch(TASKS["generate"], CONFIG, "night", command=COMMAND)
     until(run_id, lambda run: run.over)
-    delete(run_id, TASKS)
+    delete(run_id)
     assert len(open_set("night")) == 40
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from cdp.errors import InputError
 from cdp.paths import ROOT
-from cdp.tasks.registry import TASKS
 from cdp.work import slots
 from cdp.work.launch import launch
+from cdp.work.registry import TASKS
 from tests.work.processes import COMMAND, CONFIG, journal, until
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from cdp.config.train import TrainConfig
 from cdp.data.sets import save_set
-from cdp.tasks.registry import TASKS
 from cdp.work.journal import read_journal
 from cdp.work.launch import launch, resume, stop
 from cdp.work.records import Run
+from cdp.work.registry import TASKS
 from tests.work.processes import REAL, done, until
 
 CONFIG = TrainConfig(

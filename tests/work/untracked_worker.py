@@ -7,7 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
-from cdp.tasks.registry import TASKS
+from cdp.work.registry import TASKS
 from cdp.work.worker import main
 from tests.work.stub_worker import Untracked
 

@@ -14,7 +14,6 @@ from cdp.config.pretrain import EncoderConfig, PretrainConfig
 from cdp.data.facts import Facts
 from cdp.errors import CdpError, InputError
 from cdp.models.pipelines import list_models
-from cdp.tasks.registry import TASKS
 from cdp.ui.data.plan import (
     DIFFUSION,
     ENCODER,
@@ -42,6 +41,7 @@ from cdp.values.text import counted, rough_duration
 from cdp.work.failures import sentence
 from cdp.work.launch import launch
 from cdp.work.records import list_runs
+from cdp.work.registry import TASKS
 
 ENCODER_FIELDS = (
     *("epochs", "batch", "learning_rate", "seed", "attack_steps", "widths", "blocks"),

@@ -12,7 +12,6 @@ from cdp.config.evaluate import RUN, EvaluateConfig, automatic_name
 from cdp.config.titles import TITLES
 from cdp.data.limits import name_like
 from cdp.errors import InputError
-from cdp.tasks.registry import TASKS
 from cdp.ui.evaluate.form import (
     FORM,
     EvaluationPage,
@@ -33,6 +32,7 @@ from cdp.values.text import threat_text
 from cdp.values.types import DatasetInfo
 from cdp.work import launch
 from cdp.work.records import Run, list_runs
+from cdp.work.registry import TASKS
 
 
 def evaluate_page() -> None:

@@ -129,8 +129,8 @@ SHOWN = 5
 
 def start(config: GenerateConfig, name: str) -> None:
     """Launch a generation in a process of its own; a refusal is shown on the next draw."""
-    from cdp.tasks.registry import TASKS
     from cdp.work.launch import launch
+    from cdp.work.registry import TASKS
 
     try:
         launch(TASKS["generate"], config, name)

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from cdp import paths
-from cdp.tasks.registry import TASKS
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration
 from cdp.work.helper import Errand, Helper
+from cdp.work.registry import TASKS
 
 POLL_SECONDS = 0.4
 KEPT = 24

@@ -6,8 +6,8 @@ from typing import cast
 
 import streamlit as st
 
-from cdp.tasks.registry import TASKS
 from cdp.work.live import Engine, Live
+from cdp.work.registry import TASKS
 from cdp.work.task import lazy
 
 

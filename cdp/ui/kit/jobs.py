@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cdp.tasks.registry import TASKS
 from cdp.ui.kit.ask import LANES, side
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.markup import Html, tag
@@ -23,7 +22,7 @@ def tickets() -> list[Ticket]:
     """Everything that somebody waits for: live, of the helpers, in the background."""
     helpers = [ticket for lane in LANES for ticket in side(lane).queue.tickets()]
     live = [*engine().queue.tickets(), *helpers]
-    return [*(item for item in live if item.age > QUIET_SECONDS), *launch.tickets(TASKS)]
+    return [*(item for item in live if item.age > QUIET_SECONDS), *launch.tickets()]
 
 
 def strip() -> None:

@@ -11,7 +11,6 @@ from typing import TypeVar
 import streamlit as st
 
 from cdp.errors import CdpError
-from cdp.tasks.registry import TASKS
 from cdp.ui.kit.markup import ACCENT, Html, bar
 from cdp.ui.kit.tables import fold
 from cdp.ui.kit.words import plain
@@ -273,7 +272,7 @@ def _remove(run_id: str, name: str) -> None:
     forget()
     try:
         st.session_state[_DONE] = (
-            f"Run {name} was moved to {launch.delete(run_id, TASKS)}.",
+            f"Run {name} was moved to {launch.delete(run_id)}.",
             time.monotonic(),
         )
     except (CdpError, OSError) as error:

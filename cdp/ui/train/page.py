@@ -10,7 +10,6 @@ import streamlit as st
 from cdp.config.train import TrainConfig, automatic_name
 from cdp.data.limits import valid_name
 from cdp.errors import CdpError, InputError
-from cdp.tasks.registry import TASKS
 from cdp.ui.kit.choices import Choices
 from cdp.ui.kit.runlist import forget, moving, of_kind, said, say_wrong
 from cdp.ui.kit.words import plain
@@ -22,6 +21,7 @@ from cdp.values.types import DatasetInfo
 from cdp.work import launch
 from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
+from cdp.work.registry import TASKS
 
 
 def action(settings: Training, info: DatasetInfo | None, runs: list[Run]) -> None:

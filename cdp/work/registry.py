@@ -1,5 +1,5 @@
-"""Every task by its name. What a task needs is imported when it runs: pages and the command line
-read this registry before anything heavy is loaded."""
+"""Every task by its name. An entry names its code as text, so that pages and the command line read
+this before anything heavy is loaded, and run folders are read without knowing the code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cdp import paths
 from cdp.config import questions
 from cdp.config.evaluate import EvaluateConfig
 from cdp.config.explore import ExploreConfig
-from cdp.config.generate import GenerateConfig
-from cdp.config.knobs import Frozen
+from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.knobs import Frozen, parse
 from cdp.config.pretrain import EncoderConfig, PretrainConfig
-from cdp.config.registry import CONFIGS
 from cdp.config.train import TrainConfig
+from cdp.errors import InputError
 from cdp.models.encoders import encoder_folder
 from cdp.models.pipelines import model_folder
 from cdp.work.task import Task, fields, fields_and_report, lazy
@@ -199,9 +199,25 @@ TASKS: dict[str, Task[Any, Any]] = {
 }
 
 
-def register(task: Task[Any, Any]) -> None:
-    """Add a task from elsewhere, in this process. One of the background has to be added in the
-    process of its runs too."""
-    TASKS[task.name] = task
-    if task.where == "background":
-        CONFIGS[task.name] = task.config
+def run_task(kind: str) -> Task[Any, Any]:
+    """The background task of that name. Raises InputError that lists those that there are."""
+    task = TASKS.get(kind)
+    if task is None or task.where != "background":
+        names = [name for name, task in TASKS.items() if task.where == "background"]
+        raise InputError(f"kind {kind[:40]!r} is unknown: choose one of {', '.join(names)}")
+    return task
+
+
+def read_config(kind: str, data: dict[str, Any]) -> Frozen:
+    """Settings of a run of this kind from JSON, those of earlier versions in today's terms. Raises
+    InputError."""
+    model = run_task(kind).config
+    config: Frozen = unflatten(data) if model is GenerateConfig else parse(model, data)
+    return config
+
+
+def write_config(config: Frozen) -> dict[str, Any]:
+    """The same, JSON-ready."""
+    if isinstance(config, GenerateConfig):
+        return flatten(config)
+    return config.model_dump(mode="json")
