@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -258,6 +259,13 @@ def write_npz(path: Path | str, image: np.ndarray, label: np.ndarray | None) -> 
         _write_member(archive, "image.npy", image.shape, np.dtype(np.uint8), images)
         if labels is not None:
             _write_member(archive, "label.npy", labels.shape, labels.dtype, iter([labels.data]))
+
+
+def npz_bytes(image: np.ndarray, label: np.ndarray | None) -> bytes:
+    """The same file in memory, for a download."""
+    with tempfile.TemporaryDirectory(prefix="cdp-export-") as folder:
+        write_npz(path := Path(folder) / "set.npz", image, label)
+        return path.read_bytes()
 
 
 def _write_member(

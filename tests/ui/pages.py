@@ -3,6 +3,7 @@ anew after every move."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from cdp import paths
 
 APP = str(paths.ROOT / "app.py")
+PATIENCE = 120.0
 
 
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +42,27 @@ def ran(moved: Any) -> AppTest:
 
 
 def texts(app: AppTest) -> str:
-    """What is written on the page, but for controls."""
+    """What is written on the page, but for controls; without Markdown's escapes."""
     kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error)
-    return "\n".join(str(e.value) for kind in (*kinds, app.subheader) for e in kind)
+    html = [str(e.proto.body) for e in app.get("html")]
+    written = [str(e.value) for kind in (*kinds, app.subheader) for e in kind]
+    return "\n".join([*html, *written]).replace("\\", "")
+
+
+def control(app: AppTest, label: str) -> Any:
+    """The one control under this label, which may have a unit behind it."""
+    kinds = ("button", "button_group", "selectbox", "multiselect", "number_input", "text_input")
+    every = [e for kind in (*kinds, "select_slider", "toggle") for e in app.get(kind)]
+    (control,) = [e for e in every if e.label.split(" :")[0] == label]
+    return control
+
+
+def until(app: AppTest, *words: str, without: str = "") -> AppTest:
+    """Draw the page again until it says all this: what a browser's polling does. without: what it
+    must not say any more."""
+    end = time.monotonic() + PATIENCE
+    while not (all(word in texts(app) for word in words) and (without or "\0") not in texts(app)):
+        assert time.monotonic() < end, texts(app)
+        time.sleep(0.3)
+        ran(app)
+    return app

@@ -4,7 +4,6 @@ move; or the points chosen on the map."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, cast
 
@@ -12,16 +11,17 @@ import numpy as np
 import streamlit as st
 
 from cdp.config.explore import ExploreConfig
+from cdp.data.npz import npz_bytes
 from cdp.data.sets import is_saved
 from cdp.figures.palette import NEUTRAL
 from cdp.tasks.measured import Measured, SetComparison
 from cdp.tasks.scoring import SCORES, criteria, scores_of
-from cdp.tasks.selecting import Order, chosen_rows, select
+from cdp.tasks.selecting import Order, Wish, chosen_rows, select
 from cdp.tasks.sources import Source, dataset_of, open_source
 from cdp.tasks.subsets import save_subset
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.numbers import differences, panels
-from cdp.ui.generate.results import npz_bytes
+from cdp.ui.gallery.parts import rows_by_turn
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.attempts import attempt, refuse, tell
 from cdp.ui.kit.images import showable, sprite
@@ -35,18 +35,14 @@ SHOWN, COLUMNS = 48, 8
 DOWNLOAD = 20_000
 """Images up to which an .npz goes through the browser."""
 _KEPT, _TAKEN, _TAGS = "keep_saved", "explore_saved", "take_tags"
-
-
-@dataclass(frozen=True)
-class KeepSettings:
-    """What the controls say. drop: kinds of flagged images that go first."""
-
-    by: str
-    keep: int
-    order: Order
-    balanced: bool
-    seed: int
-    drop: tuple[str, ...]
+FLAGS = {
+    "duplicates": "Images that occur a second time in the set.",
+    "memorised": (
+        "Images closer to a real training image than all but one in a thousand held-out real"
+        " images."
+    ),
+}
+"""Kinds of images that may be dropped before any other."""
 
 
 def show(config: ExploreConfig) -> None:
@@ -54,8 +50,8 @@ def show(config: ExploreConfig) -> None:
     saved = [name for name in config.sets if is_saved(name)]
     if not saved:
         st.info(
-            "None of these sets is a saved one, and real splits are kept whole: choose a generated"
-            " or imported set on the left."
+            "Real splits are kept whole: choose a generated or imported set on the left to keep a"
+            " part of it."
         )
         return
     name = saved[0]
@@ -63,53 +59,46 @@ def show(config: ExploreConfig) -> None:
         name = st.selectbox("Set", saved, key="keep_set", width=360)
     source = open_source(name)
     dataset = dataset_of([source], config.dataset, encoder=config.encoder)
-    wish = _controls(source)
+    wish = _controls(source, config)
+    wanted = zip(FLAGS, (wish["drop_duplicates"], wish["drop_memorised"]), strict=True)
+    drop = [kind for kind, goes in wanted if goes]
     pending = Waiting()
-    score = _score(source, dataset, config, wish, pending)
-    flags = _flags(source, dataset, config, wish, pending)
+    score = _score(source, dataset, wish, pending)
+    flags = _flags(source, dataset, config, drop, pending)
     pending.show("keep")
     if score is None or flags is None:
         return
-    left = np.flatnonzero(~flags)
+    left, keep = np.flatnonzero(~flags), wish["keep"] or 0
     # All that is left is no choice, and classes need no equal shares of it.
-    everything = bool(wish.drop) and wish.keep >= len(left)
+    everything = bool(drop) and keep >= len(left)
     rows = left
     if not everything:
         label = None if source.label is None else source.label[left]
-        order, balanced = wish.order, wish.balanced
-        rows = left[chosen_rows(score[left], label, wish.keep, order=order, balanced=balanced)]
+        order, balanced = wish["order"], wish["balanced"]
+        rows = left[chosen_rows(score[left], label, keep, order=order, balanced=balanced)]
     _both(source, rows, score, wish)
     if len(rows) == len(left):
         st.caption("All that is left is kept, so there is no random part to compare with.")
     else:
         _figures(name, config, wish)
-    _save(source, config, wish, everything=everything)
+    _save(source, wish, everything=everything)
 
 
-def _controls(source: Source) -> KeepSettings:
+def _controls(source: Source, config: ExploreConfig) -> Wish:
+    """What is to be kept, as ``select`` takes it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.selectbox(
             "Keep by",
             criteria(),
-            format_func=lambda key: (
-                SCORES[key].title if key in SCORES else "At random (the control)"
-            ),
+            format_func=lambda key: SCORES[key].title if key in SCORES else "At random (control)",
             key="keep_by",
             help="\n\n".join(
-                f"**{info.title}.** {info.help}" for key, info in SCORES.items() if info.criterion
+                f"**{info.title}.** {info.help}" for info in SCORES.values() if info.criterion
             ),
             width=260,
         )
-        keep = int(
-            st.number_input(
-                "Images to keep",
-                1,
-                len(source),
-                max(1, len(source) // 2),
-                key=f"keep_count_{source.name}",
-                width=170,
-            )
-        )
+        most, key = len(source), f"keep_count_{source.name}"
+        keep = st.number_input("Images to keep", 1, most, max(1, most // 2), key=key, width=170)
         order = st.segmented_control(
             "Which end", ["highest", "lowest"], default="highest", required=True, key="keep_order"
         )
@@ -121,55 +110,48 @@ def _controls(source: Source) -> KeepSettings:
             key="keep_balanced" if classes else "keep_unlabelled",
             disabled=not classes,
         )
-        duplicates = st.toggle(
-            "Drop duplicates",
-            key="keep_duplicates",
-            help="Images that come a second time in the set.",
-        )
-        near = (
-            "Images nearer to a real training image than all but one in a thousand held-out real"
-            " ones."
-        )
-        memorised = st.toggle("Drop memorised", key="keep_memorised", help=near)
-        seed = (
-            int(st.number_input("Seed", 0, 2**31 - 1, 0, key="keep_seed", width=140))
-            if by == "random"
-            else 0
-        )
-    drop = (*(["duplicates"] if duplicates else []), *(["memorised"] if memorised else []))
-    return KeepSettings(by, keep, cast(Order, order), balanced, seed, drop)
-
-
-def _score(
-    source: Source, dataset: str, config: ExploreConfig, wish: KeepSettings, pending: Waiting
-) -> np.ndarray | None:
-    """One score an image, from the cache; asked for where it is not there."""
-    if wish.by == "random":
-        return np.random.default_rng(wish.seed).random(len(source))
-    scores = scores_of(source, np.arange(len(source)), config.encoder, dataset, [wish.by]).known()
-    if scores is None:
-        payload = {
-            "name": source.name,
-            "by": wish.by,
-            "encoder": config.encoder,
-            "dataset": dataset,
+        drop = {
+            kind: st.toggle(f"Drop {kind}", key=f"keep_{kind}", help=about)
+            for kind, about in FLAGS.items()
         }
-        pending.ask(
-            "Scoring the images", "score_set", payload, what=config.encoder, size=len(source)
-        )
+        seed = 0
+        if by == "random":
+            seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="keep_seed", width=140)
+    return {
+        "by": by,
+        "keep": int(keep),
+        "order": cast(Order, order),
+        "balanced": balanced,
+        "encoder": config.encoder,
+        "dataset": config.dataset,
+        "seed": int(seed),
+        "drop_duplicates": drop["duplicates"],
+        "drop_memorised": drop["memorised"],
+    }
+
+
+def _score(source: Source, dataset: str, wish: Wish, pending: Waiting) -> np.ndarray | None:
+    """One score an image, from the cache; asked for where it is not there."""
+    by, encoder = wish["by"], wish["encoder"]
+    if by == "random":
+        return np.random.default_rng(wish["seed"]).random(len(source))
+    scores = scores_of(source, np.arange(len(source)), encoder, dataset, [by]).known()
+    if scores is None:
+        payload = {"name": source.name, "by": by, "encoder": encoder, "dataset": dataset}
+        pending.ask("Scoring the images", "score_set", payload, what=encoder, size=len(source))
         return None
-    if wish.by in scores.undefined:
-        st.error(plain(f"{SCORES[wish.by].title}: {scores.undefined[wish.by]}."))
+    if by in scores.undefined:
+        st.error(plain(f"{SCORES[by].title}: {scores.undefined[by]}."))
         return None
-    return scores.values[wish.by]
+    return scores.values[by]
 
 
 def _flags(
-    source: Source, dataset: str, config: ExploreConfig, wish: KeepSettings, pending: Waiting
+    source: Source, dataset: str, config: ExploreConfig, drop: list[str], pending: Waiting
 ) -> np.ndarray | None:
     """(n,) bool, images that go first."""
     gone = np.zeros(len(source), bool)
-    if not wish.drop:
+    if not drop:
         return gone
     payload = {"name": source.name, "encoder": config.encoder, "dataset": dataset}
     copies: Mapping[str, Any] | None = pending.result(
@@ -177,72 +159,44 @@ def _flags(
     )
     if copies is None:
         return None
-    if "memorised" in wish.drop and copies["undefined"]:
-        st.error(plain(f"Memorised images cannot be told: {copies['undefined']}."))
+    if "memorised" in drop and copies["undefined"]:
+        st.error(plain(f"Memorised images cannot be identified: {copies['undefined']}."))
         return None
-    for kind in wish.drop:
+    for kind in drop:
         gone[copies[kind]] = True
-    st.caption(", ".join(f"{len(copies[kind]):,} {kind}" for kind in wish.drop) + " dropped first.")
+    st.caption(", ".join(f"{len(copies[kind]):,} {kind}" for kind in drop) + " dropped first.")
     return gone
 
 
-def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: KeepSettings) -> None:
+def _both(source: Source, rows: np.ndarray, score: np.ndarray, wish: Wish) -> None:
     """Kept and dropped beside each other, those nearest to the threshold first (of their class,
     where classes keep equal shares)."""
-    stored = np.zeros(len(source), bool)
-    stored[rows] = True
-    sign = 1 if wish.order == "highest" else -1
-    by_class = wish.balanced and source.label is not None
+    selected = np.isin(np.arange(len(source)), rows)
+    sign = 1 if wish["order"] == "highest" else -1
+    by_class = wish["balanced"] and source.label is not None
     group = np.asarray(source.label) if by_class else np.zeros(len(source), int)
     grids = []
-    for title, mask, towards, dash in (
-        ("Kept", stored, sign, "solid"),
-        ("Dropped", ~stored, -sign, "dash"),
+    for title, where, towards, dash in (
+        ("Kept", np.flatnonzero(selected), sign, "solid"),
+        ("Dropped", np.flatnonzero(~selected), -sign, "dash"),
     ):
-        where = np.flatnonzero(mask)
-        order = where[_nearest_first(towards * score[where], group[where])][:SHOWN]
+        nearest = where[np.argsort(towards * score[where], kind="stable")]
+        order = nearest[rows_by_turn(group[nearest], SHOWN)]
         mean = f", mean {score[where].mean():.3g}" if len(where) else ""
         blank = np.zeros((1, *source.image.shape[1:]), np.uint8)
         image = showable(np.asarray(source.image[order]) if len(order) else blank)
         text = f"{title}: {counted(len(where), 'image')}{mean}"
         grids.append(Grid(text, sprite(image, COLUMNS), NEUTRAL.color, dash))
-    most = min(SHOWN, max(int(stored.sum()), int((~stored).sum())))
+    most = min(SHOWN, max(len(rows), len(source) - len(rows)))
     labels = [f"place {place + 1}" for place in range(ceil(most / COLUMNS) * COLUMNS)]
     pairs(grids, labels, columns=COLUMNS, key="keep_grids", interactive=False)
-    turns = ", class by class in turn." if wish.balanced else "."
-    st.caption(f"Those nearest to the threshold first{turns}")
+    turns = ", classes in turn" if wish["balanced"] else ""
+    st.caption(f"Those nearest to the threshold first{turns}.")
 
 
-def _nearest_first(distance: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """An order in which the least distant of every group come first, then the second of every
-    group, and so on."""
-    order = np.argsort(distance, kind="stable")
-    turn = np.empty(len(order), np.int64)
-    for value in np.unique(group):
-        own = order[group[order] == value]
-        turn[own] = np.arange(len(own))
-    return np.lexsort((group, turn))
-
-
-def _wanted(name: str, config: ExploreConfig, wish: KeepSettings) -> dict[str, Any]:
-    """The selection, as the helper and ``select`` take it."""
-    return {
-        "name": name,
-        "by": wish.by,
-        "keep": wish.keep,
-        "order": wish.order,
-        "balanced": wish.balanced,
-        "encoder": config.encoder,
-        "dataset": config.dataset,
-        "seed": wish.seed,
-        "drop_duplicates": "duplicates" in wish.drop,
-        "drop_memorised": "memorised" in wish.drop,
-    }
-
-
-def _figures(name: str, config: ExploreConfig, wish: KeepSettings) -> None:
+def _figures(name: str, config: ExploreConfig, wish: Wish) -> None:
     """How the figures move, against a random part of the same size."""
-    payload = _wanted(name, config, wish)
+    payload = {"name": name, **wish}
     wanted = st.session_state.get("keep_measured") == payload
     if not wanted and not st.button("Measure how the figures move", key="keep_measure"):
         return
@@ -253,34 +207,33 @@ def _figures(name: str, config: ExploreConfig, wish: KeepSettings) -> None:
     pending.show("keep_figures")
     if figures is None:
         return
-    stored, control, parent = (Measured.from_json(item) for item in figures["sets"])
+    kept, control, parent = (Measured.from_json(item) for item in figures["sets"])
     st.caption(plain(figures["note"]))
     if figures["identical"]:
-        panels([stored, parent])
+        panels([kept, parent])
         return
-    differences([SetComparison(stored, control)])
+    differences([SetComparison(kept, control)])
     st.caption(
-        "Another random part is what the whole set is at this size, so the figures of the whole are"
-        " drawn below and not compared with: many figures move with the number of images alone."
+        "The random part shows what the whole set is at this size. The whole is drawn below but not"
+        " compared: many figures move with the number of images alone."
     )
-    panels([control, stored, parent])
+    panels([control, kept, parent])
 
 
-def _save(source: Source, config: ExploreConfig, wish: KeepSettings, *, everything: bool) -> None:
+def _save(source: Source, wish: Wish, *, everything: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", border=True, key="keep_part"):
         key = f"keep_name_{source.name}_{wish}"
-        name = f"{source.title}-{wish.by}-{wish.keep}"
+        name = f"{source.title}-{wish['by']}-{wish['keep']}"
         st.text_input("Name of the new set", name, max_chars=100, key=key)
 
         def save() -> str:
             """Under the name that stands in the field at the click."""
-            wanted = _wanted(source.name, config, wish)
-            wanted["keep"] = None if everything else wish.keep
-            new = select(**wanted, out=str(st.session_state[key]).strip())
+            wanted = cast(Wish, {**wish, "keep": None} if everything else wish)
+            new = select(source.name, str(st.session_state[key]).strip(), **wanted)
             return f"Saved {counted(len(new), 'image')} as {new.name}: {new.card['source']}."
 
         def clicked() -> None:
-            if st.session_state[f"keep_count_{source.name}"] == wish.keep:
+            if st.session_state[f"keep_count_{source.name}"] == wish["keep"]:
                 attempt(_KEPT, save)
             else:
                 refuse(
@@ -309,7 +262,7 @@ def take(points: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
         left, right = st.columns(2)
         key = f"take_name_{name}_{len(rows)}"
         left.text_input("Name of the new set", stem, max_chars=100, key=key)
-        right.text_input("Tags", placeholder="with commas between them", max_chars=400, key=_TAGS)
+        right.text_input("Tags", placeholder="separated by commas", max_chars=400, key=_TAGS)
 
         def save() -> str:
             """Under the name, and with the tags, that stand in the fields at the click."""
@@ -319,16 +272,14 @@ def take(points: Embedding, drawn: ExploreConfig, chosen: np.ndarray) -> None:
             new = save_subset(name, rows, out, how=how, tags=tags)
             return f"Saved {counted(len(new), 'image')} as {new.name}."
 
+        def npz() -> bytes:
+            source = open_source(name)
+            label = None if source.label is None else source.label[rows]
+            return npz_bytes(np.asarray(source.image[rows]), label)
+
         with st.container(horizontal=True):
             text = f"Save {counted(len(rows), 'image')}"
             st.button(text, key="take_save", on_click=attempt, args=(_TAKEN, save))
             if len(rows) <= DOWNLOAD:
-                download("Download .npz", lambda: _npz(name, rows), f"{stem}.npz", key="take_npz")
+                download("Download .npz", npz, f"{stem}.npz", key="take_npz")
         tell(_TAKEN, gallery=True)
-
-
-def _npz(name: str, rows: np.ndarray) -> bytes:
-    source = open_source(name)
-    return npz_bytes(
-        np.asarray(source.image[rows]), None if source.label is None else source.label[rows]
-    )

@@ -3,9 +3,7 @@ points that were drawn around or filtered, and one of them in detail."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
@@ -25,7 +23,7 @@ from cdp.ui.explore.data import closeup, embedding, map_key, point_scores, quali
 from cdp.ui.explore.keep import take
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.images import difference, showable, sprite
-from cdp.ui.kit.tables import download, fold, table
+from cdp.ui.kit.tables import numbers
 from cdp.ui.kit.words import plain
 from cdp.values.types import NO_LABEL, Embedding
 
@@ -57,7 +55,7 @@ def show(config: ExploreConfig) -> None:
     lasso = event.selected is not None
     chosen = mask & np.isin(np.arange(len(points)), event.selected or ()) if lasso else mask
     _selected(points, drawn, scores, np.flatnonzero(chosen), lasso=lasso, picked=event.picked)
-    _numbers(points, scores)
+    numbers("the map", lambda: _rows(points, scores), "map.csv", key="map_numbers")
 
 
 def _titled(scores: PointScores | None) -> dict[str, np.ndarray]:
@@ -65,24 +63,12 @@ def _titled(scores: PointScores | None) -> dict[str, np.ndarray]:
     return {scores.titles[key]: values for key, values in scores.values.items()} if scores else {}
 
 
-def _numbers(points: Embedding, scores: PointScores | None) -> None:
-    """The numbers behind the map, made when they are asked for."""
+def _rows(points: Embedding, scores: PointScores | None) -> list[dict[str, Any]]:
+    """The numbers behind the map, one row a point."""
     from cdp.figures.embedding import embedding_rows
 
-    if place := fold("Numbers of the map", "map_numbers"):
-        with place:
-            columns = embedding_rows(points, _titled(scores))
-            download("Download CSV", lambda: columns_csv(columns), "map.csv", key="map_csv")
-            table(columns)
-
-
-def columns_csv(columns: Mapping[str, Sequence[Any]]) -> str:
-    """Columns of equal length as CSV text; what is not there is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return out.getvalue()
+    columns = embedding_rows(points, _titled(scores))
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _caption(points: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> None:
@@ -92,28 +78,21 @@ def _caption(points: Embedding, drawn: ExploreConfig, wanted: ExploreConfig) -> 
         labels = points.label[points.which == number]
         here = len(labels)
         some = (
-            f"{here:,} of {total:,} class-balanced images"
-            if (labels != NO_LABEL).any()
-            else f"the first {here:,} of {total:,} images"
+            f"{'class-balanced' if (labels != NO_LABEL).any() else 'first'} {here:,} of {total:,}"
         )
         # Not "name: ...", as Streamlit reads :train: as an emoji.
-        parts.append(f"{some if here < total else f'all {total:,} images'} of {plain(name)}")
+        parts.append(f"{some if here < total else f'all {total:,}'} images of {plain(name)}")
     later = " This is PCA; UMAP takes its place when it is ready."
     st.caption(" · ".join(parts) + "." + (later if drawn.method != wanted.method else ""))
 
 
 def _toolbar(points: Embedding, scores: PointScores | None) -> tuple[str, str]:
     """What colours mean, and whether sets lie over each other."""
+    titles, layout = (scores.titles if scores else {}), OVERLAID
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        offered = [
-            CLASS,
-            *([SET] if len(points.names) > 1 else []),
-            *(scores.values if scores else ()),
-        ]
-        titles = scores.titles if scores else {}
         colour = st.selectbox(
             "Colour by",
-            offered,
+            [CLASS, *([SET] if len(points.names) > 1 else []), *(scores.values if scores else ())],
             format_func=lambda name: titles.get(name, name),
             key="explore_colour",
             width=260,
@@ -122,13 +101,10 @@ def _toolbar(points: Embedding, scores: PointScores | None) -> tuple[str, str]:
             layout = st.segmented_control(
                 "Sets", [APART, OVERLAID], default=APART, required=True, key="explore_layout"
             )
-        else:
-            layout = OVERLAID
     if scores and scores.undefined:
-        st.caption(
-            plain(" ".join(f"{title}: {reason}." for title, reason in scores.undefined.items()))
-        )
-    return str(colour), str(layout)
+        reasons = [f"{title}: {reason}." for title, reason in scores.undefined.items()]
+        st.caption(plain(" ".join(reasons)))
+    return colour, layout
 
 
 def draw_map(
@@ -176,66 +152,50 @@ def filtered(points: Embedding, scores: PointScores | None, key: str) -> np.ndar
     """The filters, and which points they leave, (n,) bool. What they choose is what a box on the
     map would: they add up with the lasso."""
     mask = np.ones(len(points), bool)
+
+    def among(label: str, values: np.ndarray, title: Callable[[int], str]) -> None:
+        """Points of the chosen sets or classes; all where none is chosen."""
+        options, place = np.unique(values).tolist(), f"f_{label.lower()}_{key}"
+        chosen = st.multiselect(label, options, key=place, format_func=title, placeholder="all")
+        mask[~np.isin(values, chosen or options)] = False
+
+    def between(label: str, values: np.ndarray, name: str) -> None:
+        """Two boxes. Left alone they exclude nothing, not even a value that does not exist."""
+        (left, right), ends = st.columns(2), (np.nanmin(values), np.nanmax(values))
+        low, high = (
+            place.number_input(text, value=None, placeholder=f"{end:.3g}", key=box, format="%g")
+            for place, text, end, box in (
+                (left, label, ends[0], f"f_{name}_{key}_from"),
+                (right, "to", ends[1], f"f_{name}_{key}_to"),
+            )
+        )
+        if low is not None:
+            mask[~(values >= low)] = False
+        if high is not None:
+            mask[~(values <= high)] = False
+
     with st.expander("Filter by set, class, score or place", key=f"filters_{key}"):
         left, right = st.columns(2, gap="medium")
         with left:
             if len(points.names) > 1:
-                sets = range(len(points.names))
-                mask &= _among(
-                    points.which, "Sets", sets, points.names.__getitem__, f"f_sets_{key}"
+                among("Sets", points.which, points.names.__getitem__)
+            among("Classes", points.label, points.class_name)
+            if scores and scores.values:
+                title, options = scores.titles.__getitem__, list(scores.values)
+                which = st.selectbox(
+                    "Score",
+                    options,
+                    index=None,
+                    key=f"f_score_{key}",
+                    format_func=title,
+                    placeholder="any",
                 )
-            classes = np.unique(points.label).tolist()
-            mask &= _among(points.label, "Classes", classes, points.class_name, f"f_classes_{key}")
-            mask &= _by_score(scores, key)
+                if which is not None:
+                    between("From", scores.values[which], f"range_{which}")
         with right:
-            for axis, name in enumerate(("x", "y", "z")[: points.coordinates.shape[1]]):
-                values = points.coordinates[:, axis].astype(np.float64)
-                mask &= _between(values, f"From {name} to {name}", f"f_{name}_{key}")
+            for axis, name in zip(points.coordinates.T, "xyz", strict=False):
+                between(f"From {name}", axis.astype(np.float64), name)
         st.caption(f"{int(mask.sum()):,} of {len(points):,} points are left.")
-    return mask
-
-
-def _among(
-    values: np.ndarray, label: str, options: Sequence[int], title: Callable[[int], str], key: str
-) -> np.ndarray:
-    """Points of the chosen sets or classes; all where none is chosen."""
-    chosen = st.multiselect(label, options, key=key, format_func=title, placeholder="all")
-    return np.isin(values, chosen) if chosen else np.ones(len(values), bool)
-
-
-def _by_score(scores: PointScores | None, key: str) -> np.ndarray | bool:
-    if scores is None or not scores.values:
-        return True
-    which = st.selectbox(
-        "Score",
-        list(scores.values),
-        index=None,
-        key=f"f_score_{key}",
-        format_func=scores.titles.__getitem__,
-        placeholder="any",
-    )
-    return (
-        True
-        if which is None
-        else _between(scores.values[which], "From and to", f"f_range_{which}_{key}")
-    )
-
-
-def _between(values: np.ndarray, label: str, key: str) -> np.ndarray:
-    """Two boxes. Left alone they exclude nothing, not even a value that does not exist."""
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    first, second = st.columns(2)
-    start = first.number_input(
-        label.split(" to ")[0], value=None, placeholder=f"{low:.3g}", key=f"{key}_from", format="%g"
-    )
-    stop = second.number_input(
-        "to", value=None, placeholder=f"{high:.3g}", key=f"{key}_to", format="%g"
-    )
-    mask = np.ones(len(values), bool)
-    if start is not None:
-        mask &= values >= start
-    if stop is not None:
-        mask &= values <= stop
     return mask
 
 
@@ -252,7 +212,7 @@ def _selected(
     whether some were drawn around."""
     if not lasso and len(chosen) == len(points):
         st.caption(
-            "Draw a lasso or a box around points, or filter them, to see their images; click a"
+            "Draw a lasso or a box around points, or filter them, to see their images. Click a"
             " point for its detail."
         )
     elif not len(chosen):
@@ -270,9 +230,9 @@ def _grid(
 ) -> int | None:
     """Images of the selection, page by page; returns the point whose detail is wanted."""
     st.subheader(f"{len(chosen):,} selected", anchor=False)
-    which = points.which[chosen]
-    counts = [f"{points.names[w]}: {int((which == w).sum()):,}" for w in np.unique(which)]
-    st.caption(" · ".join(counts))
+    counts = np.bincount(points.which[chosen], minlength=len(points.names))
+    texts = [f"{name}: {n:,}" for name, n in zip(points.names, counts, strict=True) if n]
+    st.caption(" · ".join(texts))
     pages = ceil(len(chosen) / PAGE)
     page = st.pagination(pages, key=f"selected_page_{len(chosen)}") - 1 if pages > 1 else 0
     here = chosen[page * PAGE : (page + 1) * PAGE]
@@ -318,33 +278,28 @@ def _pictures(drawn: ExploreConfig, number: int, row: int, detail: Closeup) -> N
     grids = [_row("the image", np.asarray(images[row : row + 1]))]
     if detail.saliency is not None:
         title = "attack direction (orange brightens, blue darkens)"
-        grids.append(_row(title, _signed(detail.saliency)))
+        change = detail.saliency[None, ..., None]  # in [-1, 1], on the app's scale of differences
+        grids.append(_row(title, difference(255 * change, np.zeros_like(change), gain=1.0)))
     key = f"closeup_image_{detail.point}"
     pairs(grids, [""], columns=1, key=key, interactive=False, shape="small")
     if detail.missing:
         st.caption(plain(f"No attack direction: {detail.missing}."))
-    own, key = np.asarray(images[list(detail.own)]), f"own_{detail.point}"
-    _neighbours("Nearest in the set", own, detail.own_distance, key)
+    own = np.asarray(images[list(detail.own)])
+    _neighbours("Nearest in the set", own, detail.own_distance, f"own_{detail.point}")
     if detail.training:
         dataset = dataset_of(sources, drawn.dataset)
-        real = real_images(dataset, "train", TRAINING)[0][list(detail.training)]
+        real = np.asarray(real_images(dataset, "train", TRAINING)[0][list(detail.training)])
         title, key = "Nearest real training images", f"train_{detail.point}"
-        _neighbours(title, np.asarray(real), detail.training_distance, key)
+        _neighbours(title, real, detail.training_distance, key)
 
 
 def _neighbours(title: str, images: np.ndarray, distance: Sequence[float], key: str) -> None:
     if not len(images):
         return
-    grid = _row(f"{title} (distance {', '.join(f'{value:.3g}' for value in distance)})", images)
     labels = [f"distance {value:.3g}" for value in distance]
+    grid = _row(f"{title} (distance {', '.join(f'{value:.3g}' for value in distance)})", images)
     pairs([grid], labels, columns=len(images), key=f"closeup_{key}", interactive=False)
 
 
 def _row(title: str, images: np.ndarray) -> Grid:
     return Grid(title, sprite(showable(images), len(images)), NEUTRAL.color)
-
-
-def _signed(saliency: np.ndarray) -> np.ndarray:
-    """(H, W) in [-1, 1] -> (1, H, W, 3) uint8 on the app's scale of differences."""
-    grey = np.full(saliency.shape, 127.5)
-    return difference((grey + 127.5 * saliency)[None, ..., None], grey[None, ..., None], gain=2.0)

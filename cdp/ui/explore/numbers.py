@@ -4,7 +4,7 @@ which classes are confusable."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,30 +21,22 @@ from cdp.ui.explore.data import comparisons, measured
 from cdp.ui.kit.ask import Waiting
 from cdp.ui.kit.tables import csv_of, download, show_figure, table
 from cdp.ui.kit.words import plain
-from cdp.values.text import class_name
 from cdp.values.types import Interval
 
 CONFUSION, SEPARATION = "Confusable", "Apart"
 HELP = {
     CONFUSION: (
-        "Of the 10 nearest other images of a row class's images, the share that is of the column"
+        "Share of the 10 nearest neighbours of a row class's images that belong to the column"
         " class, in %."
     ),
-    SEPARATION: (
-        "Between / within scatter of just these two classes: lower is harder to tell apart."
-    ),
+    SEPARATION: "Between / within scatter of just these two classes: lower is harder to tell apart.",
 }
 UNITS = {CONFUSION: "%", SEPARATION: "between / within"}
 
 
-def titles(*, separability: bool | None = None) -> dict[str, str]:
-    """What each figure is called, with what its values mean; of those that say how far apart
-    classes are, or of the others, alone."""
-    return {
-        key: metric.label
-        for key, metric in METRICS.items()
-        if separability in (None, metric.group == "separability")
-    }
+def titles(group: str = "") -> dict[str, str]:
+    """What each figure is called, with what its values mean. group: of ``METRICS``, "" for all."""
+    return {key: metric.label for key, metric in METRICS.items() if group in ("", metric.group)}
 
 
 def show(config: ExploreConfig) -> None:
@@ -52,14 +44,8 @@ def show(config: ExploreConfig) -> None:
     sets = awaited(config)
     if sets is None:
         return
-    st.caption(
-        "; ".join(
-            f"{measured_set.result.n:,} of {measured_set.total:,} images of"
-            f" {plain(measured_set.name)}"
-            for measured_set in sets
-        )
-        + f". In the eyes of {plain(config.encoder)}."
-    )
+    counts = [f"{item.result.n:,} of {item.total:,} images of {item.name}" for item in sets]
+    st.caption(plain(f"{'; '.join(counts)}. Encoder: {config.encoder}."))
     pairs = awaited_pairs(config, sets, [(0, at) for at in range(1, len(sets))])
     if pairs is not None:
         differences(pairs)
@@ -92,38 +78,35 @@ def awaited_pairs(
 
 def differences(pairs: Sequence[SetComparison]) -> None:
     """What differs in each comparison, in sentences that are corrected together."""
-    for measured_set in pairs:
-        st.markdown(
-            f"**{plain(measured_set.first.name)}** against **{plain(measured_set.second.name)}**"
-        )
-        others = [other for other in pairs if other is not measured_set]
-        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(measured_set, others)))
+    for pair in pairs:
+        st.markdown(f"**{plain(pair.first.name)}** against **{plain(pair.second.name)}**")
+        others = [other for other in pairs if other is not pair]
+        st.markdown("\n".join(f"- {plain(text)}" for text in sentences(pair, others)))
 
 
 def panels(sets: Sequence[Measured]) -> None:
     """Fidelity and coverage beside separability, because a set can separate by collapsing."""
     from cdp.figures.sets import measure_panels
 
-    if len({measured_set.result.n for measured_set in sets}) > 1:
+    if len({item.result.n for item in sets}) > 1:
         st.caption(
-            "Drawn at each set's own number of images, with which many figures move by themselves:"
-            " the sentences compare at equal numbers."
+            "Drawn at each set's own number of images, which alone moves many figures. The"
+            " sentences compare equal numbers."
         )
     rows = {
-        key: {
-            measured_set.name: measured_set.result.figures[key]
-            for measured_set in sets
-            if key in measured_set.result.figures
-        }
+        key: {item.name: item.result.figures[key] for item in sets if key in item.result.figures}
         for key in METRICS
     }
     references = {
         key: metric.reference for key, metric in METRICS.items() if metric.reference is not None
     }
-    left, right = st.columns(2, gap="medium")
-    for column, title, keys in (
-        (left, "How far apart are the classes?", titles(separability=True)),
-        (right, "Is it still like real data?", titles(separability=False)),
+    separability = titles("separability")
+    fidelity = {key: title for key, title in titles().items() if key not in separability}
+    for column, title, keys in zip(
+        st.columns(2, gap="medium"),
+        ("How far apart are the classes?", "Is it still like real data?"),
+        (separability, fidelity),
+        strict=True,
     ):
         with column:
             st.subheader(title, anchor=False)
@@ -134,54 +117,39 @@ def panels(sets: Sequence[Measured]) -> None:
                 st.caption(
                     "A real split is not measured against itself: choose a generated set as well."
                 )
-    for reason in sorted(
-        {text for measured_set in sets for text in measured_set.result.undefined.values()}
-    ):
-        st.caption(plain(f"Not measured: {reason}."))
-    for note in sorted({measured_set.note for measured_set in sets if measured_set.note}):
-        st.caption(plain(f"{note[0].upper()}{note[1:]}."))
-    figures = [item for measured_set in sets for item in measured_set.result.figures.items()]
-    for title, note in sorted(
-        {
-            (METRICS[key].label, measured_set.note)
-            for key, measured_set in figures
-            if measured_set.note
-        }
-    ):
-        st.caption(plain(f"{title}: no interval, {note}."))
+    notes = {f"Not measured: {text}." for item in sets for text in item.result.undefined.values()}
+    notes |= {f"{item.note[0].upper()}{item.note[1:]}." for item in sets if item.note}
+    notes |= {
+        f"{METRICS[key].label}: no interval, {figure.note}."
+        for item in sets
+        for key, figure in item.result.figures.items()
+        if figure.note
+    }
+    for note in sorted(notes):
+        st.caption(plain(note))
 
 
 def _classes(sets: Sequence[Measured]) -> None:
     from cdp.figures.sets import class_panels
 
-    known = {
-        key
-        for measured_set in sets
-        for figures in measured_set.result.per_class.values()
-        for key in figures
-    }
+    known = {key for item in sets for figures in item.result.per_class.values() for key in figures}
     keys = [key for key in METRICS if key in known]
     if not keys:
         return
     st.subheader("Class by class", anchor=False)
-    key = st.selectbox(
-        "Figure", keys, format_func=titles().__getitem__, key="numbers_class_figure", width=360
-    )
+    title = titles().__getitem__
+    key = st.selectbox("Figure", keys, format_func=title, key="numbers_class_figure", width=360)
     # By name: sets may number their classes differently.
     names = list(
-        dict.fromkeys(
-            measured_set.class_name(value)
-            for measured_set in sets
-            for value in measured_set.result.per_class
-        )
+        dict.fromkeys(item.class_name(value) for item in sets for value in item.result.per_class)
     )
     per_class = {
-        measured_set.name: {
-            names.index(measured_set.class_name(value)): figures[key]
-            for value, figures in measured_set.result.per_class.items()
+        item.name: {
+            names.index(item.class_name(value)): figures[key]
+            for value, figures in item.result.per_class.items()
             if key in figures
         }
-        for measured_set in sets
+        for item in sets
     }
     figure = class_panels(per_class, names, METRICS[key].label)
     show_figure(figure, key="numbers_classes", alt=f"{METRICS[key].label} of every class")
@@ -189,24 +157,23 @@ def _classes(sets: Sequence[Measured]) -> None:
 
 def rows_of(sets: Sequence[Measured], pairs: Sequence[SetComparison]) -> list[dict[str, Any]]:
     """One row a set, figure and class, and one a figure of each comparison."""
-    rows = []
-    for measured_set in sets:
-        rows += [
-            _row(measured_set.name, "all", key, figure)
-            for key, figure in measured_set.result.figures.items()
+    groups = []
+    for item in sets:
+        groups.append((item.name, "all", item.result.figures))
+        groups += [
+            (item.name, item.class_name(value), figures)
+            for value, figures in item.result.per_class.items()
         ]
-        for value, figures in measured_set.result.per_class.items():
-            name = class_name(measured_set.class_names, value)
-            rows += [_row(measured_set.name, name, key, figure) for key, figure in figures.items()]
     for pair in pairs:
         name = f"{pair.first.name} - {pair.second.name}, {pair.n:,} images each"
-        rows += [_row(name, "all", key, figure) for key, figure in changes(pair).items()]
-    return rows
-
-
-def _row(name: str, scope: str, key: str, figure: Interval) -> dict[str, Any]:
-    named = {"set": name, "class": scope, "figure": titles().get(key, key)}
-    return named | _cells(figure) | {"level": figure.level}
+        groups.append((name, "all", changes(pair)))
+    return [
+        {"set": name, "class": scope, "figure": titles().get(key, key)}
+        | _cells(figure)
+        | {"level": figure.level}
+        for name, scope, figures in groups
+        for key, figure in figures.items()
+    ]
 
 
 def _cells(figure: Interval) -> dict[str, Any]:
@@ -227,8 +194,8 @@ def _table(config: ExploreConfig, sets: Sequence[Measured], pairs: Sequence[SetC
         table(rows)
         if pairs:
             st.caption(
-                "Intervals in the table are of one figure each; the sentences above are corrected"
-                " for how many figures are compared."
+                "Intervals here are of one figure each. The sentences above are corrected for the"
+                " number of figures compared."
             )
         with st.container(horizontal=True):
             csv_of(rows, "figures.csv", key="numbers_csv")
@@ -242,36 +209,21 @@ def show_pairs(config: ExploreConfig) -> None:
     sets = awaited(config)
     if sets is None:
         return
-    names = [measured_set.name for measured_set in sets]
+    names = [item.name for item in sets]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        figures = [CONFUSION, SEPARATION]
         what = st.segmented_control(
-            "Figure", figures, default=CONFUSION, required=True, key="pairs_what"
+            "Figure", list(HELP), default=CONFUSION, required=True, key="pairs_what"
         )
         against = None
         if len(names) > 1:
+            hint, key = "no comparison", "pairs_against"
             against = st.selectbox(
-                "Change from",
-                names,
-                index=None,
-                key="pairs_against",
-                placeholder="no comparison",
-                width=260,
+                "Change from", names, index=None, key=key, placeholder=hint, width=260
             )
-    st.caption(HELP[what] + (" In brackets: no change can be told." if against else ""))
-    values = [
-        grid(measured_set.pairs, what) for measured_set in sets if measured_set.pairs is not None
-    ]
-    tops = [
-        float(np.nanmax(measured_set)) for measured_set in values if np.isfinite(measured_set).any()
-    ]
-    for measured_set in sets:
-        if measured_set.pairs is None:
-            reason = measured_set.result.undefined.get("separation", "too few images of a class")
-            st.caption(plain(f"{measured_set.name}: {reason}."))
-        elif against is None:
-            _heat(measured_set, measured_set.pairs, what, max(tops, default=1.0))
-    if against is not None:
+    st.caption(HELP[what] + (" In brackets: no clear change." if against else ""))
+    if against is None:
+        _heats(sets, what)
+    else:
         base = names.index(against)
         places = [(at, base) for at in range(len(sets)) if at != base]
         for compared in awaited_pairs(config, sets, places) or []:
@@ -279,64 +231,63 @@ def show_pairs(config: ExploreConfig) -> None:
     _pair_table(sets)
 
 
-def _heat(measured_set: Measured, pairs: Pairs, what: str, top: float) -> None:
+def _heats(sets: Sequence[Measured], what: str) -> None:
+    """A heat map of every set, on one scale."""
     from cdp.figures.class_pairs import pair_heatmap
 
-    names, values = _names(measured_set, pairs), grid(pairs, what)
-    few = min(measured_set.sizes.values(), default=LEAST_A_CLASS) < LEAST_A_CLASS
-    verdict = f"{FEW}, so no pair is called the hardest" if few else hardest(values, names, what)
-    st.markdown(plain(f"{measured_set.name}: {verdict}."))
-    figure = pair_heatmap(
-        values, names, title=measured_set.name, unit=UNITS[what], signed=False, top=top
-    )
-    show_figure(
-        figure, key=f"pairs_{measured_set.name}", alt=f"{what} classes of {measured_set.name}"
-    )
+    values = {item.name: grid(item.pairs, what) for item in sets if item.pairs is not None}
+    tops = [float(np.nanmax(part)) for part in values.values() if np.isfinite(part).any()]
+    top = max(tops, default=1.0)
+    for item in sets:
+        if item.pairs is None:
+            reason = item.result.undefined.get("separation", "too few images of a class")
+            st.caption(plain(f"{item.name}: {reason}."))
+            continue
+        names, here = _names(item, item.pairs), values[item.name]
+        few = min(item.sizes.values(), default=LEAST_A_CLASS) < LEAST_A_CLASS
+        verdict = f"{FEW}, so no pair is called the hardest" if few else hardest(here, names, what)
+        st.markdown(plain(f"{item.name}: {verdict}."))
+        figure = pair_heatmap(here, names, title=item.name, unit=UNITS[what], signed=False, top=top)
+        show_figure(figure, key=f"pairs_{item.name}", alt=f"{what} classes of {item.name}")
 
 
 def _change(compared: SetComparison, what: str) -> None:
     from cdp.figures.class_pairs import pair_heatmap
 
-    measured_set, base = compared.first, compared.second
+    first, base = compared.first, compared.second
     if (
-        measured_set.pairs is None
+        first.pairs is None
         or base.pairs is None
-        or (measured_set.pairs.classes, _names(measured_set, measured_set.pairs))
+        or (first.pairs.classes, _names(first, first.pairs))
         != (base.pairs.classes, _names(base, base.pairs))
     ):
-        text = f"{measured_set.name} and {base.name} do not have the same classes"
-        st.caption(plain(f"{text}, so there is no change to show."))
+        st.caption(plain(f"{first.name} and {base.name} do not have the same classes."))
         return
     if reason := too_few(compared):
         st.caption(plain(reason))
         return
-    change = pair_difference(measured_set.pairs, base.pairs)
-    values, names = grid(change, what), _names(measured_set, measured_set.pairs)
+    change = pair_difference(first.pairs, base.pairs)
     part = change.confusion if what == CONFUSION else change.separation
     apart = {pair: interval for pair, interval in part.items() if pair[0] != pair[1]}
     clear = clear_pairs(apart)
-    unsure = np.isfinite(values) & ~_marked(clear, change.classes, both_ways=what == SEPARATION)
-    title = f"{measured_set.name} minus {base.name}"
+    values = grid(change, what)
+    unsure = np.isfinite(values)
+    for a, b in clear:
+        at, beside = change.classes.index(a), change.classes.index(b)
+        unsure[at, beside] = False
+        if what == SEPARATION:
+            unsure[beside, at] = False
+    title = f"{first.name} minus {base.name}"
     verdict = (
-        f"at {compared.n:,} images each {len(clear)} of {len(apart)} pairs changed, corrected for"
-        f" all {len(apart)} of them (Holm, 5 %)"
+        f"at {compared.n:,} images each, {len(clear)} of {len(apart)} pairs changed (Holm-corrected"
+        " at 5 %)"
     )
     st.markdown(plain(f"{title}: {verdict}."))
+    names = _names(first, first.pairs)
     figure = pair_heatmap(
         values, names, title=title, unit=UNITS[what], signed=True, uncertain=unsure
     )
-    show_figure(figure, key=f"pairs_change_{measured_set.name}", alt=f"{title}, {verdict}")
-
-
-def _marked(
-    pairs: Collection[tuple[int, int]], classes: Sequence[int], *, both_ways: bool
-) -> np.ndarray:
-    """(K, K) bool, true at these pairs."""
-    place = {value: at for at, value in enumerate(classes)}
-    marks = np.zeros((len(classes), len(classes)), bool)
-    for a, b in pairs:
-        marks[place[a], place[b]] = True
-    return marks | marks.T if both_ways else marks
+    show_figure(figure, key=f"pairs_change_{first.name}", alt=f"{title}, {verdict}")
 
 
 def grid(pairs: Pairs, what: str) -> np.ndarray:
@@ -344,12 +295,13 @@ def grid(pairs: Pairs, what: str) -> np.ndarray:
     in %."""
     place = {value: at for at, value in enumerate(pairs.classes)}
     values = np.full((len(place), len(place)), np.nan)
-    for (a, b), interval in (pairs.confusion if what == CONFUSION else pairs.separation).items():
-        if a == b:
-            continue
-        values[place[a], place[b]] = interval.value * (100 if what == CONFUSION else 1)
-        if what == SEPARATION:
-            values[place[b], place[a]] = values[place[a], place[b]]
+    if what == CONFUSION:
+        for (a, b), interval in pairs.confusion.items():
+            values[place[a], place[b]] = 100 * interval.value
+        np.fill_diagonal(values, np.nan)
+    else:
+        for (a, b), interval in pairs.separation.items():
+            values[place[a], place[b]] = values[place[b], place[a]] = interval.value
     return values
 
 
@@ -362,24 +314,20 @@ def hardest(values: np.ndarray, names: list[str], what: str) -> str:
     return f"{names[a]} and {names[b]} are hardest to tell apart in these images"
 
 
-def _names(measured_set: Measured, pairs: Pairs) -> list[str]:
-    return [class_name(measured_set.class_names, value) for value in pairs.classes]
+def _names(item: Measured, pairs: Pairs) -> list[str]:
+    return [item.class_name(value) for value in pairs.classes]
 
 
 def _pair_table(sets: Sequence[Measured]) -> None:
     rows = [
-        {
-            "set": measured_set.name,
-            "first": class_name(measured_set.class_names, a),
-            "second": class_name(measured_set.class_names, b),
-            "figure": title,
-        }
+        {"set": item.name, "first": item.class_name(a), "second": item.class_name(b)}
+        | {"figure": title}
         | _cells(interval)
-        for measured_set in sets
-        if measured_set.pairs is not None
+        for item in sets
+        if item.pairs is not None
         for title, part in (
-            (CONFUSION, measured_set.pairs.confusion),
-            (SEPARATION, measured_set.pairs.separation),
+            (CONFUSION, item.pairs.confusion),
+            (SEPARATION, item.pairs.separation),
         )
         for (a, b), interval in part.items()
     ]
