@@ -11,8 +11,7 @@ from streamlit.testing.v1 import AppTest
 from cdp import paths
 from cdp.config.generate import flatten, unflatten
 from cdp.data.sets import list_sets, save_set
-
-APP = paths.ROOT / "app.py"
+from tests.ui.pages import opened, ran, served, texts
 
 
 def save(name: str, count: int = 20, **settings: object) -> None:
@@ -26,33 +25,22 @@ def save(name: str, count: int = 20, **settings: object) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> None:
+    served(monkeypatch)
+
+
 def gallery(**params: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=30).run()
-    app.switch_page("pages/gallery.py")
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    return "\n".join(
-        e.value
-        for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
-    )
+    return opened("gallery", **params)
 
 
 def click(app: AppTest, label: str) -> AppTest:
-    next(b for b in app.button if b.label == label).click()
-    app.run()
-    assert not app.exception
-    return app
+    return ran(next(button for button in app.button if button.label == label).click())
 
 
 def test_an_empty_gallery_leads_to_generate() -> None:
     app = gallery()
-    assert "No sample set is saved yet" in text(app)
+    assert "No sample set is saved yet" in texts(app)
     assert any("generate" in link.proto.page for link in app.get("page_link"))
 
 
@@ -60,8 +48,8 @@ def test_saved_sets_are_cards_with_their_count_loss_strength_and_seed() -> None:
     save("first", loss="supcon", strength=0.2, seed=7)
     save("second", loss="none")
     app = gallery()
-    assert "20 images · SupCon · strength 0.2 · seed 7" in text(app)
-    assert "20 images · unguided · seed 0" in text(app)
+    assert "20 images · SupCon · strength 0.2 · seed 7" in texts(app)
+    assert "20 images · unguided · seed 0" in texts(app)
 
 
 def test_a_broken_set_shows_why_and_the_others_stay_usable() -> None:
@@ -80,18 +68,17 @@ def test_open_shows_every_class_and_the_whole_card() -> None:
     save("first", steps=33)
     app = click(gallery(), "Open")
     assert app.query_params["set"] == "first"
-    assert all(f"{name} · 5" in text(app) for name in "abcd")
+    assert all(f"{name} · 5" in texts(app) for name in "abcd")
     settings = app.dataframe[0].value
     assert settings.set_index("setting").loc["Steps", "value"] == "33"
 
 
-def test_use_these_settings_links_to_generate_with_the_whole_config_even_where_all_are_defaults() -> (
+def test_use_these_settings_links_to_generate_with_seed_and_count_even_where_they_are_usual() -> (
     None
 ):
     save("first")
-    link = gallery(set="first").get("page_link")[0].proto
-    assert "seed=0" in link.query_string
-    assert "count=20" in link.query_string
+    query = gallery(set="first").get("page_link")[0].proto.query_string
+    assert "seed=0" in query and "count=20" in query
 
 
 @pytest.mark.parametrize("name", ["nothing", "../../../etc", "/etc", "a" * 5000, "**x**"])
@@ -109,7 +96,7 @@ def test_a_confirmed_delete_moves_the_set_to_the_trash_and_says_where() -> None:
     app = click(click(app, "Delete"), "Move to trash")
     assert list_sets() == []
     assert (next((paths.home() / "trash").iterdir()) / "image.npy").is_file()
-    assert "was moved to" in text(app)
+    assert "was moved to" in texts(app)
 
 
 def test_two_sets_stand_side_by_side_with_only_the_settings_that_differ() -> None:
@@ -118,7 +105,7 @@ def test_two_sets_stand_side_by_side_with_only_the_settings_that_differ() -> Non
     app = gallery(**{"set": "first", "with": "second"})
     rows = app.dataframe[0].value
     assert rows["setting"].tolist() == ["Strength"]
-    assert "started from the same noise" in text(app)
+    assert "started from the same noise" in texts(app)
 
 
 def test_settings_of_another_version_leave_the_images_usable() -> None:
@@ -126,27 +113,20 @@ def test_settings_of_another_version_leave_the_images_usable() -> None:
     card = paths.sets_dir() / "first" / "card.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"config": {"from_the_future": 1}}))
     app = gallery(set="first")
-    assert "does not know the settings" in text(app)
+    assert "does not know the settings" in texts(app)
 
 
 def test_an_interrupted_generation_is_listed_with_its_progress_and_can_be_resumed() -> None:
     run = paths.runs_dir() / "20260101-000000-abc"
     run.mkdir(parents=True)
-    (run / "config.json").write_text(
-        json.dumps(
-            {"kind": "generate", "name": "big", "created": 1.0, "config": flatten(unflatten({}))}
-        )
-    )
-    (run / "process.json").write_text(json.dumps({"pid": 2**22 - 3, "began": 1.0}))
-    progress = {
-        "done": 250,
-        "count": 1000,
-        "seconds": 9.0,
-        "seconds_left": 3.0,
-        "rate": 50.0,
-        "resumed_from": 0,
-    }
-    (run / "status.json").write_text(json.dumps({"state": "running", "progress": progress}))
+    progress = {"done": 250, "count": 1000, "seconds": 9.0, "seconds_left": 3.0, "rate": 50.0}
+    config = {"kind": "generate", "name": "big", "created": 1.0, "config": flatten(unflatten({}))}
+    for file, content in {
+        "config.json": config,
+        "process.json": {"pid": 2**22 - 3, "began": 1.0},
+        "status.json": {"state": "running", "progress": progress | {"resumed_from": 0}},
+    }.items():
+        (run / file).write_text(json.dumps(content))
     app = gallery()
     assert {"Resume", "Remove"} <= {b.label for b in app.button}
     bar = app.get("progress")[0].proto

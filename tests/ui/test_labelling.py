@@ -28,7 +28,7 @@ from tests.tasks.unconditional_world import (
     make_world,
     seen_by,
 )
-from tests.ui.pages import opened, ran, served
+from tests.ui.pages import control, opened, ran, served, texts
 from tests.ui.worlds import engine_of
 
 
@@ -60,80 +60,60 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
     make_world()
 
 
-def text(app: AppTest) -> str:
-    return "\n".join(
-        e.value
-        for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
-    )
-
-
-def labelled(app: AppTest) -> None:
+def labelled(app: AppTest, sure: float | None = None) -> None:
+    if sure is not None:
+        control(app, "Least confidence").set_value(sure)
     ran(app.button(key="label_images").click())
+
+
+def labels(app: AppTest) -> list[str]:
+    """Names of the controls that choose a class."""
+    return [
+        item.label for item in (*app.selectbox, *app.expander) if item.label.startswith("Class")
+    ]
 
 
 def test_the_gallery_labels_a_set_without_labels_and_shows_how_far_they_can_be_trusted() -> None:
     save_set("made", tiny.images(60, 3)[0], None, {"dataset": DATASET})
-    assert "60 images · no labels" in text(opened("gallery"))
+    assert "60 images · no labels" in texts(opened("gallery"))
     app = opened("gallery", set="made")
-    assert "**No labels**" in text(app) and not [
-        one for one in app.selectbox if one.label == "Class"
-    ]
+    assert "**No labels**" in texts(app) and labels(app) == ["Classifier"]
     labelled(app)
     assert app.query_params["set"] == "made-labelled"
-    found = pseudo_labels_of(open_set("made-labelled").card)
-    assert found is not None and found.encoder.name == "standard", (
-        "a network that neither guided nor judges comes first"
-    )
-    assert (
-        "60 images · pseudo-labels" in text(app)
-        and "Pseudo-labels." in text(app)
-        and "another network" in text(app)
-        and "**No labels**" not in text(app)
-    )
+    known = pseudo_labels_of(open_set("made-labelled").card)
+    assert known is not None
+    assert known.encoder.name == "standard", "one that neither guided nor judges comes first"
+    assert "60 images · pseudo-labels" in texts(app) and "Pseudo-labels." in texts(app)
+    assert "another network" in texts(app) and "**No labels**" not in texts(app)
 
 
-def test_what_a_classifier_is_not_sure_of_is_said_where_it_was_asked_for_and_can_be_asked_otherwise() -> (
-    None
-):
+def test_where_the_classifier_is_never_sure_the_form_says_so_and_can_be_asked_again() -> None:
     image = doubtful()
     image = image[seen_by("standard", image)[0] < 0.95]
     save_set("made", image, None, {"dataset": DATASET})
     app = opened("gallery", set="made")
-    app.number_input(key="labeller_sure_made").set_value(1.0)
-    labelled(app)
-    assert "none reaches 1" in text(app).replace("\\", "")
-    app.number_input(key="labeller_sure_made").set_value(0.0)
-    labelled(app)
+    labelled(app, sure=1.0)
+    assert "none reaches 1" in texts(app)
+    labelled(app, sure=0.0)
     assert len(open_set("made-labelled")) == len(image)
 
 
 def test_without_a_classifier_of_such_images_the_page_says_what_is_missing() -> None:
     save_set("odd", np.zeros((6, 9, 7, 1), np.uint8), None, {"dataset": DATASET})
     app = opened("gallery", set="odd")
-    assert "No classifier here sees images of 7 x 9 px" in text(app) and "pretrain-encoder" in text(
-        app
-    )
+    assert "images of 7 x 9 px" in texts(app) and "pretrain-encoder" in texts(app)
 
 
-def test_plain_classifiers_that_neither_guided_nor_judge_are_offered_first() -> None:
-    made = save_set(
-        "clothes", np.zeros((6, 28, 28, 1), np.uint8), None, {"dataset": "fashion-mnist"}
-    )
-    names = [one.name for one in labellers(made)]
-    assert (
-        names[0] == "standard"
-        and names[-1] == "judge"
-        and set(names[1:-1]) == {"robust", "noise-aware"}
-    )
-
-
-def test_the_network_that_guided_is_offered_last_of_its_data_set() -> None:
-    image = tiny.images(6)[0]
-    for loss, first in (("info_nce", ["judge", "standard"]), ("none", ["standard", "judge"])):
-        made = save_set(
-            loss, image, None, {"dataset": DATASET, "config": {"loss": loss, "encoder": "standard"}}
-        )
-        assert [one.name for one in labellers(made)] == first
+def test_classifiers_that_neither_guided_nor_judge_are_offered_first() -> None:
+    image = np.zeros((6, 28, 28, 1), np.uint8)
+    clothes = save_set("clothes", image, None, {"dataset": "fashion-mnist"})
+    names = [entry.name for entry in labellers(clothes)]
+    assert names[0] == "standard" and names[-1] == "judge"
+    assert set(names[1:-1]) == {"robust", "noise-aware"}
+    for loss, order in (("info_nce", ["judge", "standard"]), ("none", ["standard", "judge"])):
+        card = {"dataset": DATASET, "config": {"loss": loss, "encoder": "standard"}}
+        new = save_set(loss, tiny.images(6)[0], None, card)
+        assert [entry.name for entry in labellers(new)] == order
 
 
 def test_two_sets_are_shown_beside_each_other_where_one_has_no_labels() -> None:
@@ -141,9 +121,7 @@ def test_two_sets_are_shown_beside_each_other_where_one_has_no_labels() -> None:
     save_set("made", image, None, {})
     save_set("known", image, label, {"class_names": NAMES})
     app = opened("gallery", **{"set": "made", "with": "known"})
-    assert "as made has no labels" in text(app) and "Classes" not in [
-        one.label for one in app.expander
-    ]
+    assert "as made has no labels" in texts(app) and not labels(app)
 
 
 @pytest.fixture
@@ -175,43 +153,30 @@ def test_generate_offers_labels_for_the_images_of_a_model_without_classes(
     job = app.session_state["live_job"]
     assert job.wait(60) and job.state == "done", job.error
     ran(app)
-    assert job.result.label is None and "this model knows no classes" in text(app).lower()
-    assert "Class separation" not in text(app) and "Agreement" not in text(app)
+    assert job.result.label is None and "this model knows no classes" in texts(app).lower()
+    assert "Class separation" not in texts(app) and "Agreement" not in texts(app)
     app.text_input(key=f"name_{job.id}_Guided").set_value("plain")
     ran(app.button(key="save_set").click())
     assert open_set("plain").label is None
-    app.number_input(key="labeller_sure_plain").set_value(0.0)
-    labelled(app)
-    assert "plain-labelled has labels" in text(app).replace("\\", "")
+    labelled(app, sure=0.0)
+    assert "plain-labelled has labels" in texts(app)
     assert open_set("plain-labelled").class_names == tuple(NAMES)
 
 
 def test_other_pages_say_which_sets_have_no_labels_and_lead_to_where_they_get_some() -> None:
     image, label = tiny.images(30, 3)
     save_set("made", image, None, {"dataset": DATASET})
-    save_set(
-        "known",
-        image,
-        label,
-        {"dataset": DATASET, "class_names": NAMES, "kind": "generated", "config": {}},
-    )
-    for page, params, says in (
-        (
-            "train",
-            {"dataset": DATASET, "synthetic": "made,known"},
-            "made has no labels, so it cannot be trained on",
-        ),
-        (
-            "explore",
-            {"sets": "made,known", "encoder": "pixels"},
-            "made has no labels, so it has no classes",
-        ),
+    card = {"dataset": DATASET, "class_names": NAMES, "kind": "generated", "config": {}}
+    save_set("known", image, label, card)
+    for page, params in (
+        ("train", {"dataset": DATASET, "synthetic": "made,known"}),
+        ("explore", {"sets": "made,known", "encoder": "pixels"}),
     ):
         app = opened(page, **params)
-        assert says in text(app).replace("\\", "")
+        assert "made has no labels" in texts(app)
         assert any("gallery" in link.proto.page for link in app.get("page_link"))
     choices = read_choices()
     info = info_of(DATASET, choices)
     assert choices.fitting(DATASET, info) == ("known",) and choices.unlabelled(info) == ("made",)
-    own = [(one.name, one.origin) for one in data_sets() if one.origin != "built in"]
+    own = [(entry.name, entry.origin) for entry in data_sets() if entry.origin != "built in"]
     assert own[-1] == ("made", "no labels") and ("known", "generated") in own

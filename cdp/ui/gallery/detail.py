@@ -3,7 +3,6 @@ sets side by side."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import streamlit as st
 
 from cdp import paths
 from cdp.config.generate import flatten
+from cdp.data.npz import npz_bytes
 from cdp.data.samples import SampleSet
 from cdp.tasks.subsets import set_tags
 from cdp.ui.gallery.entries import GalleryLine, differing, provenance_rows, setting_rows
@@ -25,7 +25,6 @@ from cdp.ui.gallery.parts import (
     heading,
     names_in,
     number_in,
-    page_count,
     strip,
 )
 from cdp.ui.generate.form import FORM
@@ -51,8 +50,7 @@ BESIDE_ROW = 10
 
 def show_detail(line: GalleryLine, samples: SampleSet, others: list[str]) -> None:
     """Actions on the left, images on the right, the card below."""
-    heading(line, large=True)
-    st.markdown(facts(line))
+    _head(line)
     left, right = st.columns([1, 3], gap="large")
     with left:
         _actions(line, samples, others)
@@ -62,21 +60,25 @@ def show_detail(line: GalleryLine, samples: SampleSet, others: list[str]) -> Non
     _card(line, samples)
 
 
+def _head(line: GalleryLine) -> None:
+    heading(line, large=True)
+    st.markdown(facts(line))
+
+
 def _actions(line: GalleryLine, samples: SampleSet, others: list[str]) -> None:
     if line.config is not None:
         seed = {"seed": str(line.config.seed), "count": str(line.config.count)}
         link("generate", "Use these settings", "tune", **(FORM.link(line.config) | seed))
     _explore("Explore", line.name)
     _npz(line, samples)
-    inside = " with its settings inside: drop it on the Generate page to restore them"
-    images = f"{min(SHEET, len(samples)):,} images as one picture"
+    inside = " Drop it on the Generate page to restore these settings." if line.config else ""
     download(
         "PNG sheet",
         lambda: _sheet(line, samples),
         f"{line.name}.png",
         key="gallery_sheet",
         width="stretch",
-        help=f"{images}{inside if line.config else ''}.",
+        help=f"{min(SHEET, len(samples)):,} images as one picture.{inside}",
     )
     if others:
         picked = st.selectbox("Show beside", others, index=None, placeholder="another set")
@@ -93,37 +95,42 @@ def _explore(label: str, *names: str) -> None:
 
 
 def _npz(line: GalleryLine, samples: SampleSet) -> None:
-    size, file = samples.image.nbytes, f"{line.name}.npz"
-    if size <= IN_BROWSER:
+    """The images through the browser, or written beside the sets where they are too large."""
+    size, file = bytes_text(samples.image.nbytes), f"{line.name}.npz"
+    if samples.image.nbytes <= IN_BROWSER:
         label = samples.label
-        labels = ", without labels" if label is None else f" and label {label.shape}"
+        labels = "no labels" if label is None else f"label {label.shape}"
         download(
             "Download .npz",
-            lambda: _npz_bytes(samples),
+            lambda: npz_bytes(samples.image, label),
             file,
             key="gallery_npz",
             width="stretch",
-            help=f"image {samples.image.shape} uint8{labels}, {bytes_text(size)}.",
+            help=f"image {samples.image.shape} uint8, {labels}, {size}.",
         )
-    elif st.button(
-        "Write .npz", width="stretch", help=f"{bytes_text(size)}: written to {exports()}."
-    ):
+        return
+
+    def write() -> str:
+        from cdp.data.importing import export_npz
+
+        exports().mkdir(parents=True, exist_ok=True)
+        export_npz(samples, exports() / file)
+        return f"Written to {exports() / file}"
+
+    if st.button("Write .npz", width="stretch", help=f"{size}: written to {exports()}."):
         with st.spinner("Writing"):
-            attempt("gallery_written", lambda: _write_npz(samples, file), "Not written")
+            attempt("gallery_written", write, "Not written")
         tell("gallery_written")
 
 
-def _write_npz(samples: SampleSet, file: str) -> str:
-    from cdp.data.importing import export_npz
-
-    exports().mkdir(parents=True, exist_ok=True)
-    export_npz(samples, exports() / file)
-    return f"Written to {exports() / file}"
+def exports() -> Path:
+    """Where files too large for a browser are written."""
+    return paths.home() / "exports"
 
 
 def _tags(line: GalleryLine) -> None:
     """Words on the card, to find sets by; what cannot be a tag is said and changes nothing."""
-    key, hint = f"tags-{line.name}", "with commas between them"
+    key = f"tags-{line.name}"
 
     def tag() -> str:
         set_tags(line.name, split_tags(st.session_state[key]))
@@ -133,35 +140,21 @@ def _tags(line: GalleryLine) -> None:
         "Tags",
         ", ".join(line.tags),
         key=key,
-        on_change=lambda: attempt(f"{key}-wrong", tag, "Not tagged"),
+        on_change=attempt,
+        args=(f"{key}-wrong", tag, "Not tagged"),
         max_chars=900,
-        placeholder=hint,
+        placeholder="separated by commas",
     )
     tell(f"{key}-wrong")
-
-
-def exports() -> Path:
-    """Where files too large for a browser are written."""
-    return paths.home() / "exports"
-
-
-def _npz_bytes(samples: SampleSet) -> bytes:
-    from cdp.data.importing import export_npz
-
-    with tempfile.TemporaryDirectory(prefix="cdp-export-") as folder:
-        out = Path(folder) / "set.npz"
-        export_npz(samples, out)
-        return out.read_bytes()
 
 
 def _sheet(line: GalleryLine, samples: SampleSet) -> bytes:
     rows = first_rows(samples, SHEET)
     classes = 0 if samples.label is None else len(classes_in(samples.label[rows]))
-    columns = classes if 1 < classes <= 20 else 20
     return sheet_png(
         np.asarray(showable(samples.image[rows])),
         flatten(line.config) if line.config else None,
-        columns,
+        classes if 1 < classes <= 20 else 20,
     )
 
 
@@ -171,28 +164,23 @@ def _images(samples: SampleSet) -> None:
         _pages(samples, None, len(samples))
         return
     present = classes_in(label)
+    names = {value: class_name(samples.class_names, value) for value in present}
     picked = st.selectbox(
-        "Class",
-        [None, *present],
-        format_func=lambda v: "All classes" if v is None else class_name(samples.class_names, v),
+        "Class", [None, *present], format_func=lambda value: names.get(value, "All classes")
     )
-    if picked is None:
-        visible = present[:CLASSES_SHOWN]
-        for value in visible:
-            st.caption(
-                f"{plain(class_name(samples.class_names, value))} ·"
-                f" {int(np.equal(label, value).sum()):,}"
-            )
-            _picture(samples, value, 0, ROW, ROW)
-        if len(present) > len(visible):
-            st.caption(f"{len(present) - len(visible)} more classes: choose one above.")
+    if picked is not None:
+        _pages(samples, picked, int(np.equal(label, picked).sum()))
         return
-    _pages(samples, picked, int(np.equal(label, picked).sum()))
+    for value in present[:CLASSES_SHOWN]:
+        st.caption(f"{plain(names[value])} · {int(np.equal(label, value).sum()):,}")
+        _picture(samples, value, 0, ROW, ROW)
+    if (more := len(present) - CLASSES_SHOWN) > 0:
+        st.caption(f"{more} more classes: choose one above.")
 
 
 def _pages(samples: SampleSet, value: int | None, count: int) -> None:
     """The ``count`` images of one class, or of a set without labels, page by page."""
-    pages = page_count(count, PAGE)
+    pages = max(1, -(-count // PAGE))
     page = st.number_input(f"Page, of {pages:,}", 1, pages, 1) - 1 if pages > 1 else 0
     first = page * PAGE
     st.caption(f"Images {first + 1:,} to {min(count, first + PAGE):,} of {count:,}")
@@ -201,36 +189,29 @@ def _pages(samples: SampleSet, value: int | None, count: int) -> None:
 
 def _picture(samples: SampleSet, value: int | None, page: int, size: int, columns: int) -> None:
     image = strip(samples, value, page, size, columns)
+    what = samples.name if value is None else class_name(samples.class_names, value)
     if image:
-        st.image(
-            image,
-            alt=(
-                "images of"
-                f" {samples.name if value is None else class_name(samples.class_names, value)},"
-                f" page {page + 1}"
-            ),
-        )
+        st.image(image, alt=f"images of {what}, page {page + 1}")
 
 
 def _card(line: GalleryLine, samples: SampleSet) -> None:
     if line.config is not None:
         with st.expander("Settings"):
             table(setting_rows(line.config))
-    elif line.entry.card and line.entry.card.get("config"):
+    elif line.card.get("config"):
         st.info(
-            "This version of the app does not know the settings in this set's card; its images can"
-            " be used all the same."
+            "This version of the app does not know the settings in this set's card. Its images can"
+            " still be used."
         )
     with st.expander("Origin: source, hashes, versions"):
         table(provenance_rows(samples.card))
-    label = samples.label
-    if label is not None:
+    if samples.label is not None:
+        values, counts = np.unique(samples.label, return_counts=True)
         with st.expander("Classes"):
-            counts = ((v, int(np.equal(label, v).sum())) for v in classes_in(label))
             table(
                 [
                     {"class": v, "name": class_name(samples.class_names, v), "images": n}
-                    for v, n in counts
+                    for v, n in zip(values.tolist(), counts.tolist(), strict=True)
                 ]
             )
 
@@ -241,8 +222,7 @@ def show_pair(
     """Two sets side by side: headings, the settings that differ, then one line a class."""
     for column, line in zip(st.columns(2, gap="medium"), (first, other), strict=True):
         with column:
-            heading(line, large=True)
-            st.markdown(facts(line))
+            _head(line)
     _explore("Explore both", first.name, other.name)
     if rows := differing(first, other):
         st.caption("Settings that differ")
@@ -253,8 +233,7 @@ def show_pair(
     note = ""
     if _same_noise(first, other):
         note = " Both have the same seed: images in the same place started from the same noise."
-    without = [samples.name for samples in sets if samples.label is None]
-    if without:
+    if without := [samples.name for samples in sets if samples.label is None]:
         lack = f"{' and '.join(without)} {'has' if len(without) == 1 else 'have'} no labels"
         st.caption(plain(f"The first {BESIDE_ROW} images of each set, as {lack}.{note}"))
         _beside(sets, None)
@@ -262,9 +241,9 @@ def show_pair(
     st.caption(f"The first {BESIDE_ROW} images of each class.{note}")
     classes = names_in(sets)
     for name in classes[:CLASSES_SHOWN]:
+        st.caption(plain(name))
         _beside(sets, name)
-    if len(classes) > CLASSES_SHOWN:
-        more = len(classes) - CLASSES_SHOWN
+    if (more := len(classes) - CLASSES_SHOWN) > 0:
         st.caption(f"{more} more classes are not shown here: open a set to see them.")
 
 
@@ -279,8 +258,6 @@ def _same_noise(first: GalleryLine, other: GalleryLine) -> bool:
 
 def _beside(sets: Sequence[SampleSet], name: str | None) -> None:
     """name: of the class, None for all images in file order."""
-    if name is not None:
-        st.caption(plain(name))
     for column, samples in zip(st.columns(2, gap="medium"), sets, strict=True):
         value = None if name is None else number_in(samples, name)
         image = strip(samples, value, 0, BESIDE_ROW, BESIDE_ROW)

@@ -3,8 +3,9 @@ differ. Cards only, no images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from cdp.config.fields import fields_of
@@ -14,30 +15,59 @@ from cdp.data.sets import SetEntry
 from cdp.errors import InputError
 from cdp.tasks.subsets import tags_of
 
-ORDERS = ("Newest first", "Oldest first", "Name", "Most images", "Strongest guidance")
 ANY = "All"
 IMPORTED = "not generated here"
 
 
 @dataclass(frozen=True)
 class GalleryLine:
-    """One set as the list shows it. config: None where the set was imported or its settings are of
-    another version.
-
-    error: why the set cannot be used, "" where it can. created: ISO 8601, "" where unknown.
-    """
+    """One set as the list shows it; its card may have any shape."""
 
     entry: SetEntry
-    config: GenerateConfig | None
-    count: int
-    created: str
-    parents: tuple[str, ...]
-    error: str
-    tags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.entry.name
+
+    @property
+    def error(self) -> str:
+        """Why the set cannot be used, "" where it can."""
+        return self.entry.error
+
+    @cached_property
+    def card(self) -> Mapping[str, Any]:
+        return self.entry.card or {}
+
+    @cached_property
+    def config(self) -> GenerateConfig | None:
+        """The settings that made the set; None where it was imported or they are of another version
+        of the app."""
+        config = self.card.get("config")
+        try:
+            return unflatten(config) if isinstance(config, dict) and config else None
+        except InputError:
+            return None
+
+    @property
+    def count(self) -> int:
+        return int(self.card.get("count", 0))
+
+    @property
+    def created(self) -> str:
+        """ISO 8601, "" where unknown."""
+        return str(self.card.get("created", ""))
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The sets that this one is a part of."""
+        several, parent = self.card.get("parents"), self.card.get("parent")
+        if isinstance(parent, dict) and isinstance(parent.get("name"), str):
+            return (parent["name"],)
+        return tuple(map(str, several)) if isinstance(several, list) else ()
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(tags_of(self.card))
 
     @property
     def model(self) -> str:
@@ -46,88 +76,63 @@ class GalleryLine:
     @property
     def loss(self) -> str:
         """The loss as a person reads it, or how the set came to be where none made it."""
-        loss = fields_of(GenerateConfig)["loss"]
-        return loss.title(self.config.guidance.loss) if self.config else IMPORTED
+        if self.config is None:
+            return IMPORTED
+        return fields_of(GenerateConfig)["loss"].title(self.config.guidance.loss)
 
     @property
     def strength(self) -> str:
         """Relative strength, or lambda where the published raw scale was used; a dash where nothing
         guided."""
-        if self.config is None or self.config.guidance.loss == "none":
+        if self.power < 0 or self.config is None:
             return "-"
+        raw = "" if self.config.guidance.strength_mode == "relative" else "raw "
+        return f"{raw}{self.power:g}"
+
+    @property
+    def power(self) -> float:
+        """The same as a number, -1 where nothing guided."""
+        if self.config is None or self.config.guidance.loss == "none":
+            return -1.0
         guidance = self.config.guidance
-        return (
-            f"{guidance.strength:g}"
-            if guidance.strength_mode == "relative"
-            else f"raw {guidance.raw_lambda:g}"
-        )
+        relative = guidance.strength_mode == "relative"
+        return guidance.strength if relative else guidance.raw_lambda
 
     @property
     def labelled(self) -> bool:
         """Whether the images have labels; those of a model without classes have none until a
         classifier gives them."""
-        return bool((self.entry.card or {"class_names": True})["class_names"])
+        return not self.card or bool(self.card.get("class_names"))
 
-    @property
-    def pseudo_labelled(self) -> bool:
-        """Whether a classifier gave the labels."""
-        return "pseudo_labels" in (self.entry.card or {})
-
-    @property
-    def day(self) -> str:
-        """The date alone."""
-        return self.created[:10]
+    @cached_property
+    def words(self) -> str:
+        """What a search looks through."""
+        source = str(self.card.get("source", ""))
+        return " ".join((self.name, self.model, self.loss, source, *self.tags)).lower()
 
 
-def title(value: object) -> str:
-    """A choice as the form writes it."""
-    return TITLES.get(str(value), str(value))
-
-
-def line(entry: SetEntry) -> GalleryLine:
-    """What the list shows of one set; a card of any shape gives a line."""
-    card = entry.card or {}
-    return GalleryLine(
-        entry,
-        config_of(card),
-        card.get("count", 0),
-        str(card.get("created", "")),
-        _parents(card),
-        entry.error,
-        tuple(tags_of(card)),
-    )
-
-
-def config_of(card: Mapping[str, Any]) -> GenerateConfig | None:
-    """The settings that made a set; None where the card has none or they are of another version of
-    the app."""
-    config = card.get("config")
-    if not isinstance(config, dict) or not config:
-        return None
-    try:
-        return unflatten(config)
-    except InputError:
-        return None
+ORDERS: Mapping[str, tuple[Callable[[GalleryLine], Any], bool]] = {
+    "Newest first": (lambda line: line.created, True),
+    "Oldest first": (lambda line: line.created, False),
+    "Name": (lambda line: line.name.lower(), False),
+    "Most images": (lambda line: line.count, True),
+    "Strongest guidance": (lambda line: line.power, True),
+}
+"""By what the list is sorted, and whether the largest comes first."""
 
 
 def chosen(
-    lines: Iterable[GalleryLine], *, text: str = "", loss: str = ANY, order: str = ORDERS[0]
+    lines: Iterable[GalleryLine], *, text: str = "", loss: str = ANY, order: str = "Newest first"
 ) -> list[GalleryLine]:
     """Lines whose name, model, source or tags hold every word of ``text`` and whose loss is
     ``loss``, in ``order``; broken ones last."""
-    words = text.lower().split()
-    stored = [
-        x for x in lines if loss in (ANY, x.loss) and all(word in _haystack(x) for word in words)
+    (key, reverse), words = ORDERS[order], text.lower().split()
+    fitting = [
+        line
+        for line in lines
+        if loss in (ANY, line.loss) and all(word in line.words for word in words)
     ]
-    keys = {
-        "Newest first": (lambda x: x.created, True),
-        "Oldest first": (lambda x: x.created, False),
-        "Name": (lambda x: x.name.lower(), False),
-        "Most images": (lambda x: x.count, True),
-        "Strongest guidance": (_strength, True),
-    }
-    key, reverse = keys[order]
-    return sorted(sorted(stored, key=key, reverse=reverse), key=lambda x: bool(x.error))
+    return sorted(sorted(fitting, key=key, reverse=reverse), key=lambda line: bool(line.error))
 
 
 def setting_rows(config: GenerateConfig) -> list[dict[str, str]]:
@@ -155,15 +160,15 @@ def provenance_rows(card: Mapping[str, Any]) -> list[dict[str, str]]:
 def differing(first: GalleryLine, other: GalleryLine) -> list[dict[str, str]]:
     """Settings that differ between two sets, one row each; a set without settings has dashes."""
     left, right = (flatten(x.config) if x.config else {} for x in (first, other))
-    known = fields_of(GenerateConfig)
-    rows = [("Images", written(first.count), written(other.count))]
-    rows += [
-        (known[n].label, written(left.get(n, "-")), written(right.get(n, "-")))
-        for n in known
-        if n != "count"
+    pairs = [("Images", first.count, other.count)] + [
+        (field.label, left.get(name, "-"), right.get(name, "-"))
+        for name, field in fields_of(GenerateConfig).items()
+        if name != "count"
     ]
     return [
-        {"setting": label, first.name: a, f"{other.name} ": b} for label, a, b in rows if a != b
+        {"setting": label, first.name: written(a), f"{other.name} ": written(b)}
+        for label, a, b in pairs
+        if a != b
     ]
 
 
@@ -172,41 +177,14 @@ def written(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(written(x) for x in value) or "-"
-    return "-" if value is None or value == "" else title(value)
+        return ", ".join(map(written, value)) or "-"
+    return "-" if value is None or value == "" else TITLES.get(str(value), str(value))
 
 
-def _parents(card: Mapping[str, Any]) -> tuple[str, ...]:
-    parents, item = card.get("parents"), card.get("parent")
-    if isinstance(item, dict) and isinstance(item.get("name"), str):
-        return (item["name"],)
-    return tuple(str(p) for p in parents) if isinstance(parents, list) else ()
-
-
-def _haystack(x: GalleryLine) -> str:
-    return " ".join(
-        (x.name, x.model, x.loss, str((x.entry.card or {}).get("source", "")), *x.tags)
-    ).lower()
-
-
-def _strength(x: GalleryLine) -> float:
-    if x.config is None or x.config.guidance.loss == "none":
-        return -1.0
-    return (
-        x.config.guidance.strength
-        if x.config.guidance.strength_mode == "relative"
-        else x.config.guidance.raw_lambda
-    )
-
-
-def _leaves(
-    value: Mapping[str, Any], prefix: str = "", depth: int = 0
-) -> Sequence[tuple[str, Any]]:
+def _leaves(card: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """(dotted name, leaf) of nested mappings, at most 6 deep."""
-    leaves: list[tuple[str, Any]] = []
-    for name, item in value.items():
+    for name, item in card.items():
         if isinstance(item, dict) and item and depth < 6:
-            leaves += _leaves(item, f"{prefix}{name}.", depth + 1)
+            yield from _leaves(item, f"{prefix}{name}.", depth + 1)
         else:
-            leaves.append((f"{prefix}{name}", item))
-    return leaves
+            yield f"{prefix}{name}", item

@@ -4,7 +4,6 @@ side by side."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -13,29 +12,26 @@ from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
 from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
 from cdp.ui.gallery.detail import show_detail, show_pair
-from cdp.ui.gallery.entries import ANY, ORDERS, GalleryLine, chosen, line
+from cdp.ui.gallery.entries import ANY, ORDERS, GalleryLine, chosen
 from cdp.ui.gallery.parts import (
     BESIDE,
+    DELETED,
     GENERATE_HELP,
     OPEN,
+    ask_delete,
     facts,
     generation_line,
     go,
     heading,
     thumbnail,
 )
+from cdp.ui.kit.attempts import attempt, tell
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
 from cdp.ui.kit.words import plain, split_tags
 from cdp.values.text import counted
 from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
-
-if TYPE_CHECKING:
-    pass
-
-from cdp.ui.gallery.parts import DELETED, ask_delete
-from cdp.ui.kit.attempts import attempt, tell
 
 CRISP = "<style>[data-testid='stImage'] img {image-rendering: pixelated}</style>"
 SHOWN = 24
@@ -50,7 +46,7 @@ def show() -> None:
     st.html(CRISP)
     tell(DELETED)
     generations()
-    lines = {entry.name: line(entry) for entry in list_sets()}
+    lines = {entry.name: GalleryLine(entry) for entry in list_sets()}
     name, beside = st.query_params.get(OPEN), st.query_params.get(BESIDE)
     if name:
         _show_sets(lines, name, beside)
@@ -91,12 +87,12 @@ def _show_list(lines: Sequence[GalleryLine]) -> None:
     with left:
         text = st.text_input("Find", placeholder="name, model, source or tag", max_chars=200)
         loss = st.selectbox("Loss", [ANY, *sorted({x.loss for x in lines})])
-        order = st.selectbox("Order", ORDERS)
+        order = st.selectbox("Order", list(ORDERS))
         _import_form()
     fitting = chosen(lines, text=text, loss=loss, order=order)
     limit = st.session_state.setdefault("gallery_limit", SHOWN)
+    some = f"{len(fitting):,} of " * (len(fitting) < len(lines))
     with right:
-        some = f"{len(fitting):,} of " * (len(fitting) < len(lines))
         st.caption(some + counted(len(lines), "set"))
         if not fitting:
             st.info("No set matches: clear the words or choose another loss.")
@@ -107,44 +103,32 @@ def _show_list(lines: Sequence[GalleryLine]) -> None:
                 with column, st.container(border=True, height="stretch", gap="xsmall"):
                     _card(item)
         if len(fitting) > limit:
-            st.button(
-                "Show more",
-                on_click=st.session_state.update,
-                args=({"gallery_limit": limit + SHOWN},),
-            )
+            more = {"gallery_limit": limit + SHOWN}
+            st.button("Show more", on_click=st.session_state.update, args=(more,))
 
 
 def _card(line: GalleryLine) -> None:
     heading(line)
-    if line.error:
-        _broken(line, line.error)
-        return
+    error, image = line.error, b""
     try:
-        alt = f"first images of {line.name}, one of each class"
-        st.image(thumbnail(line.entry.folder), width="stretch", alt=alt)
-    except (InputError, OSError) as error:
-        _broken(line, sentence(error))
+        image = b"" if error else thumbnail(line.entry.folder)
+    except (InputError, OSError) as wrong:
+        error = sentence(wrong)
+    if error:
+        st.warning(plain(error))
+        if st.button("Delete", key=f"delete-{line.name}"):
+            ask_delete(line)
         return
+    st.image(image, width="stretch", alt=f"first images of {line.name}, one of each class")
     st.markdown(facts(line))
-    origin = (line.model if line.config else "", line.day)
-    st.caption(plain(" · ".join(part for part in origin if part)))
-    if line.tags:
-        st.caption(plain(" ".join(f"#{tag}" for tag in line.tags)))
-    if line.parents:
-        st.caption(plain(f"from {', '.join(line.parents)}"))
-    st.button(
-        "Open",
-        key=f"open-{line.name}",
-        on_click=go,
-        args=(line.name,),
-        help=f"Images, settings and origin of {plain(line.name)}",
-    )
-
-
-def _broken(line: GalleryLine, reason: str) -> None:
-    st.warning(plain(reason))
-    if st.button("Delete", key=f"delete-{line.name}"):
-        ask_delete(line)
+    origin = (line.model if line.config else "", line.created[:10])
+    tags = " ".join(f"#{tag}" for tag in line.tags)
+    parents = f"from {', '.join(line.parents)}" if line.parents else ""
+    for text in (" · ".join(filter(None, origin)), tags, parents):
+        if text:
+            st.caption(plain(text))
+    about = f"Images, settings and origin of {plain(line.name)}"
+    st.button("Open", key=f"open-{line.name}", on_click=go, args=(line.name,), help=about)
 
 
 def _import_form() -> None:

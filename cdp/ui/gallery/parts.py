@@ -60,25 +60,24 @@ def heading(line: GalleryLine, *, large: bool = False) -> None:
 def facts(line: GalleryLine) -> str:
     """One line of what counts: images, whether they lack labels or a classifier gave them, loss,
     strength, seed."""
-    parts = [
-        counted(line.count, "image"),
-        *([] if line.labelled else ["no labels"]),
-        *(["pseudo-labels"] if line.pseudo_labelled else []),
-    ]
+    labels = "no labels" if not line.labelled else "pseudo-labels" * ("pseudo_labels" in line.card)
+    parts = [counted(line.count, "image"), labels]
     if line.config is None:
-        return plain(" · ".join([*parts, line.loss]))
-    guided = line.config.guidance.loss != "none"
-    parts += [line.loss.split(" (")[0], f"strength {line.strength}"] if guided else ["unguided"]
-    return plain(" · ".join([*parts, f"seed {line.config.seed}"]))
+        parts.append(line.loss)
+    else:
+        guided = line.config.guidance.loss != "none"
+        how = (line.loss.split(" (")[0], f"strength {line.strength}") if guided else ("unguided",)
+        parts += [*how, f"seed {line.config.seed}"]
+    return plain(" · ".join(filter(None, parts)))
 
 
 @st.dialog("Delete this set?")
 def ask_delete(line: GalleryLine) -> None:
     """A question over the page; the page is drawn anew after either answer."""
-    images = f"({counted(line.count, 'image')}) " if line.count else ""
+    images = f" ({counted(line.count, 'image')})" if line.count else ""
     st.write(
-        f"**{plain(line.name)}** {images}moves to the trash, `{trash_dir()}`. Moving it back from"
-        " there undoes this."
+        f"**{plain(line.name)}**{images} moves to the trash, `{trash_dir()}`. Move it back from"
+        " there to restore it."
     )
 
     def delete() -> str:
@@ -87,11 +86,9 @@ def ask_delete(line: GalleryLine) -> None:
         return f"{line.name} was moved to {place}."
 
     yes, no = st.columns(2)
-    clicked = attempt, (DELETED, delete, "Not deleted")
+    clicked = DELETED, delete, "Not deleted"
     # A rerun of the whole page closes the question.
-    if yes.button(
-        "Move to trash", type="primary", width="stretch", on_click=clicked[0], args=clicked[1]
-    ):
+    if yes.button("Move to trash", type="primary", width="stretch", on_click=attempt, args=clicked):
         st.rerun()
     if no.button("Keep it", width="stretch"):
         st.rerun()
@@ -107,38 +104,26 @@ def rows_by_turn(label: np.ndarray, limit: int) -> np.ndarray:
     return np.lexsort((label, turn))[:limit]
 
 
-def first_rows(samples: SampleSet, limit: int) -> np.ndarray:
+def first_rows(samples: SampleSet, limit: int, among: int | None = None) -> np.ndarray:
     """Up to ``limit`` row numbers for a picture of the whole set: classes by turn, the first images
-    of a set without labels."""
-    return (
-        np.arange(min(limit, len(samples)))
-        if samples.label is None
-        else rows_by_turn(samples.label, limit)
-    )
+    of a set without labels. among: how many images are looked at, None for all."""
+    if samples.label is None:
+        return np.arange(min(limit, len(samples)))
+    return rows_by_turn(samples.label[:among], limit)
 
 
 def rows_of_page(samples: SampleSet, value: int | None, page: int, size: int) -> np.ndarray:
     """Row numbers of one page (from 0) of ``size`` images of class ``value``; None is all images in
     file order."""
-    if value is None:
-        return np.arange(page * size, min((page + 1) * size, len(samples)))
-    return rows_of_class(samples.labels("a class"), value, page, size)
+    rows = np.arange(len(samples))
+    if value is not None:
+        rows = np.flatnonzero(samples.labels("a class") == value)
+    return rows[page * size : (page + 1) * size]
 
 
-def rows_of_class(label: np.ndarray, value: int, page: int, size: int) -> np.ndarray:
-    """Row numbers of one page (from 0) of ``size`` images of class ``value``, of all labels
-    (n,)."""
-    return np.flatnonzero(label == value)[page * size : (page + 1) * size]
-
-
-def page_count(images: int, size: int) -> int:
-    """Pages of ``size`` that ``images`` fill; an empty class still has one, empty, page."""
-    return max(1, -(-images // size))
-
-
-def classes_in(*labels: np.ndarray | None) -> list[int]:
-    """Class numbers that appear in any of the arrays, ascending; sets without labels have none."""
-    return sorted({int(v) for label in labels if label is not None for v in np.unique(label)})
+def classes_in(label: np.ndarray | None) -> list[int]:
+    """Class numbers that appear, ascending; a set without labels has none."""
+    return [] if label is None else [int(value) for value in np.unique(label)]
 
 
 def names_in(sets: Sequence[SampleSet]) -> list[str]:
@@ -160,9 +145,10 @@ def stamp(folder: Path) -> int:
     return (folder / "card.json").stat().st_mtime_ns
 
 
-def thumbnail(samples_folder: Path) -> bytes:
-    """The picture of a set's card."""
-    return _thumbnail(str(samples_folder), stamp(samples_folder))
+def thumbnail(folder: Path) -> bytes:
+    """The picture of a set's card: one image of each of the first classes, or simply the first
+    images."""
+    return _thumbnail(str(folder), stamp(folder))
 
 
 def strip(
@@ -175,7 +161,8 @@ def strip(
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _thumbnail(folder: str, changed: int) -> bytes:
-    return thumbnail_png(open_set(folder))
+    samples = open_set(folder)
+    return _grid(samples.image[first_rows(samples, THUMBNAILS, among=5000)], 5)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
@@ -184,29 +171,10 @@ def _strip(
 ) -> bytes | None:
     samples = open_set(folder)
     rows = rows_of_page(samples, value, page, size)
-    if not len(rows):
-        return None
-    images = np.asarray(samples.image[rows])
-    return _grid(images, columns)
-
-
-def thumbnail_png(samples: SampleSet) -> bytes:
-    """The picture of a set's card: one image of each of the first classes, or simply the first
-    images."""
-    rows = (
-        first_rows(samples, THUMBNAILS)
-        if samples.label is None
-        else rows_by_turn(samples.label[:5000], THUMBNAILS)
-    )
-    return _grid(samples.image[rows], 5)
+    return _grid(np.asarray(samples.image[rows]), columns) if len(rows) else None
 
 
 def _grid(images: np.ndarray, columns: int) -> bytes:
-    scale = scale_for(images.shape[1:])
+    """Enlarged by the whole factor that brings an image near 56 screen pixels."""
+    scale = max(1, round(56 / max(images.shape[1:3])))
     return grid_png(images, min(columns, len(images)), scale=scale, gap=GAP)
-
-
-def scale_for(shape: Sequence[int], target: int = 56) -> int:
-    """The whole factor that brings an image of (H, W, C) near ``target`` screen pixels without
-    smoothing."""
-    return max(1, round(target / max(shape[0], shape[1])))
