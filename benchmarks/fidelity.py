@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from benchmarks.results import Figure, Target
+from cdp.config.pretrain import EncoderConfig
 from cdp.embedding.distances import frechet_distance
 from cdp.embedding.intervals import agreement
 from cdp.embedding.neighbours import fidelity
 from cdp.models.classifiers import SmallCNN
-from cdp.models.precision import pick_device, pick_dtype
+from cdp.models.precision import pick_device
 from cdp.robust.training import encoder_trainer
 from cdp.robust.validation import accuracy
 from cdp.statistics.shares import wilson
@@ -99,14 +100,8 @@ def train_classifier(
         net,
         image,
         label,
-        method="standard",
-        seed=seed,
-        epochs=epochs,
-        batch=min(128, len(label)),
-        learning_rate=2e-3,
-        shift=2,
-        flip=True,
-        dtype=pick_dtype("auto", pick_device()),
+        EncoderConfig(seed=seed, epochs=epochs, flip=True),
+        epsilon=0.0,
     )
     while trainer.step < trainer.total:
         trainer.advance()

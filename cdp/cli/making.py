@@ -118,9 +118,7 @@ def pretrain(as_json: AsJsonAtEnd = False, **given: Any) -> None:
     It is class-conditional and saved in diffusers' folder format. Repeat the same command after a
     kill or Ctrl-C: it goes on from its last checkpoint.
     """
-    from cdp.tasks.pretrain.diffusion import run_pretrain
-
-    _pretrain(run_pretrain, config_given(PretrainConfig, given), as_json)
+    _pretrain(config_given(PretrainConfig, given), as_json)
 
 
 @with_options(EncoderConfig)
@@ -129,16 +127,13 @@ def pretrain_encoder(as_json: AsJsonAtEnd = False, **given: Any) -> None:
 
     Repeat the same command after a kill or Ctrl-C: it goes on after its last whole epoch.
     """
-    from cdp.tasks.pretrain.encoder import run_pretrain_encoder
-
-    _pretrain(run_pretrain_encoder, config_given(EncoderConfig, given), as_json)
+    _pretrain(config_given(EncoderConfig, given), as_json)
 
 
-def _pretrain(
-    run: Callable[..., Path], config: PretrainConfig | EncoderConfig, as_json: bool
-) -> None:
+def _pretrain(config: PretrainConfig | EncoderConfig, as_json: bool) -> None:
     """Run one training with its progress on stderr; what the page says of its data set is said
-    before it. run: (config, *, on_progress, should_stop) -> folder."""
+    before it."""
+    from cdp.tasks.pretrain.run import run_pretrain
     from cdp.tasks.pretrain.shared import require_ready
 
     for sentence in require_ready(config):
@@ -152,7 +147,7 @@ def _pretrain(
             score = "" if now.score is None else f", held out {share_text(now.score)}"
             line.show(now.step, now.total, now.seconds_left, f", loss {now.loss:.4f}{score}")
 
-        folder = run(config, on_progress=on_progress, should_stop=should_stop)
+        folder = run_pretrain(config, on_progress=on_progress, should_stop=should_stop)
     seconds = time.monotonic() - began
     if as_json:
         last = latest[0] if latest else None

@@ -13,15 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cdp.config.pretrain import PretrainConfig
 from cdp.models.denoiser import Denoiser
-from cdp.models.precision import autocast
-from cdp.models.state import (
-    flatten_state,
-    load_optimiser,
-    part_of,
-    update_average,
-    young_decay,
-)
+from cdp.models.precision import autocast, pick_dtype
+from cdp.models.state import flatten_state, load_optimiser, part_of, update_average, young_decay
 
 
 @dataclass(frozen=True)
@@ -79,26 +74,19 @@ class Trainer:
         self,
         denoiser: Denoiser,
         alpha_bar: Tensor,
+        config: PretrainConfig,
         *,
-        seed: int,
-        batch: int,
-        steps: int,
-        learning_rate: float,
-        class_dropout: float,
-        ema_decay: float,
-        dtype: torch.dtype,
         distillation: Distillation | None = None,
     ) -> None:
-        self.denoiser, self.alpha_bar = denoiser, alpha_bar
-        self.seed, self.batch, self.steps, self.learning_rate = seed, batch, steps, learning_rate
-        self.class_dropout, self.ema_decay, self.dtype = class_dropout, ema_decay, dtype
-        self.distillation = distillation
+        self.denoiser, self.alpha_bar, self.config = denoiser, alpha_bar, config
+        self.batch, self.steps, self.distillation = config.batch, config.steps, distillation
         self.device = next(denoiser.parameters()).device
+        self.dtype = pick_dtype(config.precision, self.device)
         self.ema = {
             name: value.detach().clone() for name, value in denoiser.unet.state_dict().items()
         }
         self.optimiser = torch.optim.AdamW(
-            denoiser.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
+            denoiser.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
         )
         self.step = 0
 
@@ -106,10 +94,9 @@ class Trainer:
         """Warm-up over 200 steps, then constant, then a linear decay to zero over the last
         fifth."""
         decay_from = 0.8 * self.steps
-        decay = (
-            1.0 if step < decay_from else max(0.0, (self.steps - step) / (self.steps - decay_from))
-        )
-        return self.learning_rate * min(1.0, (step + 1) / 200) * decay
+        left = max(0.0, (self.steps - step) / (self.steps - decay_from))
+        decay = 1.0 if step < decay_from else left
+        return self.config.learning_rate * min(1.0, (step + 1) / 200) * decay
 
     def run(self, images: np.ndarray, labels: np.ndarray) -> Iterator[TrainStep]:
         """images: (N,H,W,C) uint8, labels: (N,) -> one TrainStep an optimiser step, until
@@ -128,29 +115,22 @@ class Trainer:
             )
 
     def _step(self, images: np.ndarray, labels: np.ndarray) -> float:
-        entropy = np.random.SeedSequence([self.seed, self.step]).generate_state(1, np.uint64)[0]
+        entropy = np.random.SeedSequence([self.config.seed, self.step]).generate_state(
+            1, np.uint64
+        )[0]
         generator = torch.Generator().manual_seed(int(entropy))
-        rows = epoch_rows(len(images), self.batch, self.step, self.seed)
-        x0 = (
-            torch.from_numpy(np.ascontiguousarray(images[rows]))
-            .permute(0, 3, 1, 2)
-            .float()
-            .div(127.5)
-            .sub(1)
-        )
+        rows = epoch_rows(len(images), self.batch, self.step, self.config.seed)
+        x0 = torch.from_numpy(np.ascontiguousarray(images[rows])).permute(0, 3, 1, 2).float()
+        x0 = x0.div(127.5).sub(1)
         y = torch.from_numpy(labels[rows].astype(np.int64))
         noise = torch.randn(x0.shape, generator=generator)
         # Stratified timesteps: one per equal slice of the schedule, which lowers the variance of
         # the loss (Kingma 2021, VDM).
-        slices = (
-            torch.arange(self.batch) + torch.rand(self.batch, generator=generator)
-        ) / self.batch
-        t = (
-            (slices * len(self.alpha_bar))
-            .long()
-            .clamp_(max=len(self.alpha_bar) - 1)[torch.randperm(self.batch, generator=generator)]
-        )
-        drop = torch.rand(self.batch, generator=generator) < self.class_dropout
+        levels, inside = len(self.alpha_bar), torch.rand(self.batch, generator=generator)
+        slices = (torch.arange(self.batch) + inside) / self.batch
+        t = (slices * levels).long().clamp_(max=levels - 1)
+        t = t[torch.randperm(self.batch, generator=generator)]
+        drop = torch.rand(self.batch, generator=generator) < self.config.class_dropout
         y = torch.where(drop, self.denoiser.null_label, y)
         x0, y, noise, t = (value.to(self.device, non_blocking=True) for value in (x0, y, noise, t))
 
@@ -168,7 +148,8 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
         self.optimiser.step()
-        update_average(self.ema, self.denoiser.unet, decay=young_decay(self.ema_decay, self.step))
+        decay = young_decay(self.config.ema_decay, self.step)
+        update_average(self.ema, self.denoiser.unet, decay=decay)
         return loss.item()
 
     def state(self) -> dict[str, Tensor]:

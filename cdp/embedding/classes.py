@@ -25,6 +25,9 @@ from cdp.errors import InputError
 from cdp.statistics.significance import holm
 from cdp.values.types import Interval
 
+FOLDS = 5
+"""Of the cross-validation of a linear classifier."""
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -107,24 +110,22 @@ def other_class_distances(
     return (around or look_around(rows, classes)).other
 
 
-def linear_probe(
-    features: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: int = 0
-) -> Probe:
+def linear_probe(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> Probe:
     """Cross-validated logistic regression on standardised features: every image is judged by a
     probe that has not seen it.
 
-    features (n, d), labels (n,), each class with at least ``folds`` images.
+    features (n, d), labels (n,), each class with at least ``FOLDS`` images.
     """
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     rows, classes = class_rows(features, labels)
     coded = np.unique(classes, return_inverse=True)[1]
-    if np.bincount(coded).min() < folds:
+    if np.bincount(coded).min() < FOLDS:
         raise UndefinedError(
-            f"a class has fewer than {folds} images: a probe with {folds} folds needs that many of"
+            f"a class has fewer than {FOLDS} images: a probe with {FOLDS} folds needs that many of"
             " each"
         )
-    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    parts = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     # Single precision halves the time; the solver's tolerance is far above what it loses.
     share = cross_val_predict(
         standardised_logistic(), rows.astype(np.float32), coded, cv=parts, method="predict_proba"
@@ -194,22 +195,18 @@ def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     return ratio
 
 
-def separation_interval(
-    features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95
-) -> Estimate:
+def separation_interval(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> Estimate:
     """``between_within_ratio`` with an interval that leaves groups of images out, class by class.
 
     Raises UndefinedError where the ratio is, and where there are too few images a class for the
     ratio without some group.
     """
     value = between_within_ratio(features, labels)
-    return jackknife(
-        value, [_ratios_without(features, labels, seed)], len(labels), scale="ratio", level=level
-    )
+    return jackknife(value, [_ratios_without(features, labels, seed)], len(labels), scale="ratio")
 
 
 def separation_difference(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, seed: int = 0
 ) -> Interval:
     """Ratio of ``first`` minus ratio of ``second``, paired: row i of both came from the same noise
     and label.
@@ -222,7 +219,7 @@ def separation_difference(
             f"arms of shapes {np.shape(first)} and {np.shape(second)} are not paired: pass the same"
             " images of both"
         )
-    arms = [separation_interval(arm, labels, seed=seed, level=level) for arm in (first, second)]
+    arms = [separation_interval(arm, labels, seed=seed) for arm in (first, second)]
     return difference(arms[0], arms[1])
 
 
@@ -325,7 +322,6 @@ def class_pairs(
     *,
     k: int = 10,
     seed: int = 0,
-    level: float = 0.95,
     around: Around | None = None,
     parts: Parts | None = None,
 ) -> Pairs:
@@ -333,8 +329,7 @@ def class_pairs(
 
     The interval of a confusion looks for neighbours in each part again; that of a separation leaves
     groups of images out. around: of these images with at least k neighbours, where they were looked
-    for already; parts: as they were dealt already. Raises UndefinedError for one class or too few
-    images.
+    for already. Raises UndefinedError for one class or too few images.
     """
     rows, classes = class_rows(features, labels)
     if k < 1:
@@ -343,11 +338,9 @@ def class_pairs(
         raise UndefinedError(f"{len(rows)} images have no {k} neighbours each: use more images")
     near = (around or look_around(rows, classes, k=k)).near[:, :k]
     names = tuple(int(value) for value in np.unique(classes))
-    parts = parts or Parts.of(classes, seed=seed)
+    parts = Parts.of(classes, seed=seed)
     return Pairs(
-        names,
-        _confusion(rows, classes, near, names, parts, level),
-        _separation(rows, classes, seed, level),
+        names, _confusion(rows, classes, near, names, parts), _separation(rows, classes, seed)
     )
 
 
@@ -361,12 +354,12 @@ def pair_difference(first: Pairs, second: Pairs) -> Pairs:
     )
 
 
-def clear_pairs(changes: Mapping[Pair, Interval], *, level: float = 0.95) -> set[Pair]:
+def clear_pairs(changes: Mapping[Pair, Interval]) -> set[Pair]:
     """The pairs whose change can be told, all of them corrected together by Holm's method: none in
-    ``level`` of comparisons without any."""
+    95 % of comparisons without any."""
     adjusted = holm([None if change.note else p_value(change) for change in changes.values()])
     return {
-        pair for pair, p in zip(changes, adjusted, strict=True) if p is not None and p <= 1 - level
+        pair for pair, p in zip(changes, adjusted, strict=True) if p is not None and p <= 1 - 0.95
     }
 
 
@@ -379,7 +372,7 @@ def _changes(
 
 
 def _confusion(
-    rows: Floats, classes: Ints, near: Ints, names: tuple[int, ...], parts: Parts, level: float
+    rows: Floats, classes: Ints, near: Ints, names: tuple[int, ...], parts: Parts
 ) -> dict[Pair, Interval]:
     coded = np.searchsorted(names, classes)
     whole = _shares(coded, near, len(names))
@@ -399,10 +392,8 @@ def _confusion(
     figures: dict[Pair, Interval] = {}
     for (number, name), (place, other) in itertools.product(enumerate(names), enumerate(names)):
         value, n = float(whole[number, place]), int((coded == number).sum())
-        figure = partial(
-            estimate, value, values[:, :, number, place], n, scale="share", level=level
-        )
-        figures[name, other] = or_value(figure, value, n, level=level)
+        figure = partial(estimate, value, values[:, :, number, place], n, scale="share")
+        figures[name, other] = or_value(figure, value, n)
     return figures
 
 
@@ -415,7 +406,7 @@ def _shares(coded: Ints, near: Ints, classes: int) -> Floats:
         return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
 
-def _separation(rows: Floats, classes: Ints, seed: int, level: float) -> dict[Pair, Interval]:
+def _separation(rows: Floats, classes: Ints, seed: int) -> dict[Pair, Interval]:
     try:
         groups = Groups.of(rows, classes)
     except UndefinedError:
@@ -430,9 +421,9 @@ def _separation(rows: Floats, classes: Ints, seed: int, level: float) -> dict[Pa
     for a, b in zip(*np.triu_indices(len(groups.names), 1), strict=True):
         if np.isfinite(ratio := float(value[a, b])):
             n = int(groups.sizes[a] + groups.sizes[b])
-            figure = partial(jackknife, ratio, [without[:, a, b]], n, scale="ratio", level=level)
+            figure = partial(jackknife, ratio, [without[:, a, b]], n, scale="ratio")
             pair = int(groups.names[a]), int(groups.names[b])
-            figures[pair] = or_value(figure, ratio, n, level=level)
+            figures[pair] = or_value(figure, ratio, n)
     return figures
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdp.embedding.classes import standardised_logistic
+from cdp.embedding.classes import FOLDS, standardised_logistic
 from cdp.embedding.intervals import Estimate, estimate, jackknife, without_interval
 from cdp.embedding.rows import (
     Floats,
@@ -21,7 +21,7 @@ from cdp.embedding.rows import (
     leave_out,
 )
 
-DIRECTIONS, COARSE = 256, 8
+DIRECTIONS, COARSE, MOST = 256, 8, 2000
 REST = 3.0
 """Without an interval where the next term of the expansion may be more than so many standard
 errors; a tenth of it is left."""
@@ -64,8 +64,6 @@ def frechet_interval(
     labels: np.ndarray | None = None,
     *,
     seed: int = 0,
-    level: float = 0.95,
-    directions: int = DIRECTIONS,
 ) -> Estimate:
     """Frechet distance of the two distributions, not of the two samples: extrapolated to infinitely
     many images of each.
@@ -75,7 +73,7 @@ def frechet_interval(
     so the estimate scatters about the distance of the distributions, below 0 at times where they
     are alike, and sets of different sizes can be compared. The interval is for that distance, too.
     real_labels (n,), labels (m,): classes, where every set has as many images of each. Above
-    ``directions`` features both are taken from so many of largest variance.
+    ``DIRECTIONS`` features both are taken from so many of largest variance.
 
     Without an interval where there are too few images for the features: the extrapolation in 1/n
     would be off by more than it says, and the value is no more than a hint. Raises UndefinedError
@@ -86,8 +84,8 @@ def frechet_interval(
         feature_rows("fake", fake, at_least=2, width=np.shape(real)[1]),
     )
     value, n = frechet_distance(a, b), len(b)
-    if a.shape[1] > directions:
-        a, b = _leading(a, b, directions)
+    if a.shape[1] > DIRECTIONS:
+        a, b = _leading(a, b, DIRECTIONS)
     fewest = min(len(a), len(b))
     zeros = [
         np.zeros(len(side), np.int64) if classes is None else classes
@@ -106,9 +104,7 @@ def frechet_interval(
         for side, classes, count in zip((a, b), zeros, few, strict=True)
     ]
     together = np.stack([_distances(moments, coarse[1].without) for moments in coarse[0].without])
-    figure = jackknife(
-        value - bias, [own, theirs], n, together=together, sizes=(len(a), len(b)), level=level
-    )
+    figure = jackknife(value - bias, [own, theirs], n, together=together, sizes=(len(a), len(b)))
     # The next term of the expansion in 1/n is about the first one times features over images, and
     # part of it is left.
     rest = bias * a.shape[1] / fewest
@@ -121,7 +117,7 @@ def frechet_interval(
         )
         if value < bias:
             raise UndefinedError(said)
-        return without_interval(value - bias, n, said, level=level)
+        return without_interval(value - bias, n, said)
     return figure
 
 
@@ -192,13 +188,7 @@ def _root(covariance: Floats) -> Floats:
 
 
 def classifier_auc(
-    real: np.ndarray,
-    fake: np.ndarray,
-    parts: Parts | None = None,
-    *,
-    folds: int = 5,
-    seed: int = 0,
-    level: float = 0.95,
+    real: np.ndarray, fake: np.ndarray, parts: Parts | None = None, *, seed: int = 0
 ) -> Estimate:
     """AUC of a cross-validated logistic regression that tells real (n, d) from fake (m, d): 0.5 is
     indistinguishable, 1 apart (Lopez-Paz and Oquab 2017, with AUC).
@@ -206,28 +196,28 @@ def classifier_auc(
     The interval trains it again in each part, because the trained network moves with the images as
     well. parts: None deals them.
     """
-    rows = feature_rows("real", real, at_least=folds)
-    others = feature_rows("fake", fake, at_least=folds, width=rows.shape[1])
+    rows = feature_rows("real", real, at_least=FOLDS)
+    others = feature_rows("fake", fake, at_least=FOLDS, width=rows.shape[1])
     parts = parts or Parts.of(
         np.zeros(len(others), np.int64), np.zeros(len(rows), np.int64), seed=seed
     )
-    value = _auc(rows, others, folds, seed)
+    value = _auc(rows, others, seed)
     smallest = min(len(others), len(rows)) // parts.count
-    if smallest < folds:
+    if smallest < FOLDS:
         raise UndefinedError(
-            f"an interval of the AUC takes {folds} images of each side in every part, and there are"
+            f"an interval of the AUC takes {FOLDS} images of each side in every part, and there are"
             f" {smallest}: measure more images"
         )
-    values = parts.values(lambda own, theirs: [_auc(rows[theirs], others[own], folds, seed)])
-    return estimate(value, values[:, :, 0], len(rows) + len(others), scale="share", level=level)
+    values = parts.values(lambda own, theirs: [_auc(rows[theirs], others[own], seed)])
+    return estimate(value, values[:, :, 0], len(rows) + len(others), scale="share")
 
 
-def _auc(real: Floats, fake: Floats, folds: int, seed: int) -> float:
+def _auc(real: Floats, fake: Floats, seed: int) -> float:
     from scipy.stats import rankdata
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     both, side = np.concatenate([real, fake]), np.repeat([0, 1], [len(real), len(fake)])
-    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    parts = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     score = cross_val_predict(
         standardised_logistic(), both.astype(np.float32), side, cv=parts, method="predict_proba"
     )[:, 1]
@@ -243,7 +233,6 @@ def mmd(
     labels: np.ndarray | None = None,
     *,
     seed: int = 0,
-    level: float = 0.95,
 ) -> Estimate:
     """Unbiased squared maximum mean discrepancy (Gretton 2012, Eq. 3), Gaussian kernel at the
     median distance of both together.
@@ -272,9 +261,8 @@ def mmd(
     left, right = n - first.sum(axis=0), m - second.sum(axis=0)
     within = inner.sum() / (n * (n - 1)), outer.sum() / (m * (m - 1))
     value = within[0] + within[1] - 2 * cross.sum() / (n * m)
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # without a group there may be one image only, which has no pairs
+    # Without a group there may be one image only, which has no pairs.
+    with np.errstate(divide="ignore", invalid="ignore"):
         own = (
             within[0]
             + without_each(outer) / (right * (right - 1))
@@ -287,9 +275,7 @@ def mmd(
         )
         both = cross.sum() - cross.sum(axis=0) - cross.sum(axis=1)[:, None] + cross
         together = -2 * both / (left[:, None] * right)
-    return jackknife(
-        float(value), [own, theirs], n + m, together=together, sizes=(n, m), level=level
-    )
+    return jackknife(float(value), [own, theirs], n + m, together=together, sizes=(n, m))
 
 
 def _members(size: int, labels: np.ndarray | None, seed: int) -> Floats:
@@ -303,9 +289,7 @@ def _squared_distances(rows: Floats) -> Floats:
     return np.asarray(np.maximum(norms[:, None] + norms - 2 * rows @ rows.T, 0))
 
 
-def alignment(
-    features: np.ndarray, labels: np.ndarray, *, seed: int = 0, level: float = 0.95
-) -> Estimate:
+def alignment(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> Estimate:
     """Mean squared distance of two images of one class on the sphere (their Eq. 1, alpha 2): 0 is a
     point a class, 4 the largest.
 
@@ -327,25 +311,17 @@ def alignment(
     np.add.at(sizes, (groups, coded), 1)
     value = float(_aligned(sums.sum(axis=0), sizes.sum(axis=0)))
     return jackknife(
-        value,
-        [_aligned(sums.sum(axis=0) - sums, sizes.sum(axis=0) - sizes)],
-        len(rows),
-        level=level,
+        value, [_aligned(sums.sum(axis=0) - sums, sizes.sum(axis=0) - sizes)], len(rows)
     )
 
 
 def uniformity(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    *,
-    seed: int = 0,
-    level: float = 0.95,
-    most: int = 2000,
+    features: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0
 ) -> Estimate:
     """Log mean of exp(-2 |u - v|^2) over pairs on the sphere (their Eq. 2, t 2): 0 is collapsed,
     lower is more evenly spread.
 
-    features (n, d) without zero rows. Above ``most`` rows a seeded sample of that many, because
+    features (n, d) without zero rows. Above ``MOST`` rows a seeded sample of that many, because
     pairs are squared. labels (n,): classes, where every set has as many images of each. The
     interval leaves groups of images out."""
     rows = _unit(features)
@@ -353,21 +329,18 @@ def uniformity(
     classes = (
         np.zeros(count, np.int64) if labels is None else class_numbers("labels", labels, count)
     )
-    if count > most:
-        some = balanced_sample(classes, most, seed)
+    if count > MOST:
+        some = balanced_sample(classes, MOST, seed)
         rows, classes = rows[some], classes[some]
     groups, number = leave_out(classes, seed=seed)
     member = (groups[:, None] == np.arange(number)).astype(np.float64)
     kernel = np.exp(-2 * np.maximum(2 - 2 * rows @ rows.T, 0))
     np.fill_diagonal(kernel, 0)
     sums, sizes = member.T @ kernel @ member, member.sum(axis=0)
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # without a group there may be one image only, which has no pairs
+    # Without a group there may be one image only, which has no pairs.
+    with np.errstate(divide="ignore", invalid="ignore"):
         values = np.log(without_each(sums) / (_pairs(len(rows) - sizes)))
-    return jackknife(
-        float(np.log(sums.sum() / _pairs(np.float64(len(rows))))), [values], count, level=level
-    )
+    return jackknife(float(np.log(sums.sum() / _pairs(np.float64(len(rows))))), [values], count)
 
 
 def without_each(sums: Floats) -> Floats:
@@ -383,9 +356,8 @@ def _pairs(size: Floats | np.float64) -> Floats:
 def _aligned(sums: Floats, sizes: Floats) -> Floats:
     """sums: (..., K, d) of the unit features of each class; sizes: (..., K) -> (...)."""
     together = (np.square(sums).sum(axis=-1) - sizes).sum(axis=-1)
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # without a group every class may have one image only
+    # Without a group every class may have one image only.
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(2 - 2 * together / _pairs(sizes).sum(axis=-1))
 
 

@@ -66,7 +66,6 @@ def estimate(
     scale: Scale = "plain",
     finer: np.ndarray | None = None,
     single: float = 0.0,
-    level: float = 0.95,
 ) -> Estimate:
     """A figure with its interval. parts: (times, G) the figure in each part; n: images of the set.
 
@@ -101,29 +100,15 @@ def estimate(
         moves = moves * count ** ((1 - min(max(rate, LEAST_RATE), 1.0)) / 2)
     if 0 < (variance := _squares(moves.ravel())) < single / n:
         moves = moves * math.sqrt(single / n / variance)
-    estimated = Estimate(
-        float(value),
-        float(value),
-        float(value),
-        n,
-        level,
-        "",
-        scale,
-        tuple(moves.ravel().tolist()),
-        times * (count - 1),
-        extra,
-    )
-    return at_level(estimated, level)
+    return _with_interval(float(value), n, moves.ravel(), times * (count - 1), scale, extra)
 
 
-def or_value(
-    make: Callable[[], Estimate], value: float, n: int, *, level: float = 0.95
-) -> Estimate:
+def or_value(make: Callable[[], Estimate], value: float, n: int) -> Estimate:
     """What ``made`` gives; the value without an interval, and why, where it is undefined."""
     try:
         return make()
     except UndefinedError as error:
-        return without_interval(value, n, str(error), level=level)
+        return without_interval(value, n, str(error))
 
 
 def jackknife(
@@ -134,7 +119,6 @@ def jackknife(
     together: np.ndarray | None = None,
     sizes: tuple[int, int] = (1, 1),
     scale: Scale = "plain",
-    level: float = 0.95,
 ) -> Estimate:
     """A smooth figure with the delete-a-group interval (Shao and Tu 1995, Sec. 2.3): cheaper than
     parts where sums give the figure.
@@ -163,19 +147,28 @@ def jackknife(
         # value happens to lie low.
         moves = moves * math.sqrt(max(variance - pairs / 2, variance / 2) / variance)
     freedom = sum(len(side) - 1 for side in sides)
-    return at_level(
-        Estimate(float(value), value, value, n, level, "", scale, tuple(moves.tolist()), freedom),
-        level,
-    )
+    return _with_interval(float(value), n, moves, freedom, scale)
 
 
-def without_interval(value: float, n: int, note: str, *, level: float = 0.95) -> Estimate:
+def without_interval(value: float, n: int, note: str) -> Estimate:
     """A value whose interval would not hold what it promises; note: why."""
-    return Estimate(float(value), -math.inf, math.inf, n, level, note=note)
+    return Estimate(float(value), -math.inf, math.inf, n, note=note)
 
 
-def at_level(figure: Estimate, level: float) -> Estimate:
-    """The same figure with its interval at another level."""
+def _with_interval(
+    value: float,
+    n: int,
+    moves: Iterable[float],
+    freedom: float,
+    scale: Scale = "plain",
+    extra: float = 0.0,
+) -> Estimate:
+    figure = Estimate(value, value, value, n, scale=scale, freedom=freedom, extra=extra)
+    return at_level(replace(figure, moves=tuple(map(float, moves))))
+
+
+def at_level(figure: Estimate, level: float = 0.95) -> Estimate:
+    """The same figure with its interval at this level."""
     quantile_of(level)
     if figure.note or figure.error < 1e-12 * max(abs(figure.value), 1e-300):
         return replace(figure, low=-math.inf, high=math.inf, level=level, note=figure.note or SAME)
@@ -197,8 +190,8 @@ def at_level(figure: Estimate, level: float) -> Estimate:
     return replace(figure, low=low, high=high, level=level)
 
 
-def difference(first: Interval, second: Interval, *, level: float | None = None) -> Interval:
-    """``first`` minus ``second``. level: of the interval, that of both where it is not given.
+def difference(first: Interval, second: Interval) -> Interval:
+    """``first`` minus ``second``.
 
     Of two estimates, from the difference part by part, which is right whether the parts depend on
     each other or not: sets of equal labels are dealt alike, so that images from the same noise, and
@@ -211,55 +204,35 @@ def difference(first: Interval, second: Interval, *, level: float | None = None)
             f"intervals of levels {first.level} and {second.level} have no common difference: use"
             " one level"
         )
-    level = first.level if level is None else level
     value, n = first.value - second.value, min(first.n, second.n)
     if not (isinstance(first, Estimate) and isinstance(second, Estimate)):
-        if level != first.level:
-            raise InputError(
-                f"bounds at level {first.level} say nothing of level {level}: measure the sets"
-                " again"
-            )
         low = value - math.hypot(first.value - first.low, second.high - second.value)
-        return Interval(
-            value,
-            low,
-            value + math.hypot(first.high - first.value, second.value - second.low),
-            n,
-            level,
-        )
+        high = value + math.hypot(first.high - first.value, second.value - second.low)
+        return Interval(value, low, high, n, first.level)
     if first.note or second.note:
-        return without_interval(value, n, _no_difference(first.note, second.note), level=level)
+        return without_interval(value, n, _no_difference(first.note, second.note))
     moves, freedom = _apart(first, second)
-    change = at_level(
-        Estimate(
-            value, value, value, n, level, "", "plain", moves, freedom, first.extra + second.extra
-        ),
-        level,
-    )
-    shares = first.scale == second.scale == "share" and not change.note
-    return (
-        replace(change, low=max(change.low, -1.0), high=min(change.high, 1.0)) if shares else change
-    )
+    change = _with_interval(value, n, moves, freedom, extra=first.extra + second.extra)
+    if first.scale == second.scale == "share" and not change.note:
+        return replace(change, low=max(change.low, -1.0), high=min(change.high, 1.0))
+    return change
 
 
-def log_ratio(first: Interval, second: Interval, *, level: float | None = None) -> Interval | None:
+def log_ratio(first: Interval, second: Interval) -> Interval | None:
     """Logarithm of ``first`` over ``second``, as ``difference``; None unless both intervals are
     above 0."""
     if min(first.low, second.low) <= 0:
         return None
-    return difference(_logarithm(first), _logarithm(second), level=level)
+    return difference(_logarithm(first), _logarithm(second))
 
 
-def p_value(change: Interval, null: float = 0.0) -> float:
-    """Two-sided p of ``null``: below 1 - level exactly where the interval (of a difference) leaves
-    ``null`` out; 1 without interval.
-
-    Of an interval that is no estimate, as of a normal figure with the half width towards ``null``
-    as its error.
-    """
+def p_value(change: Interval) -> float:
+    """Two-sided p of no change: below 1 - level exactly where the interval of a difference leaves 0
+    out; 1 without interval. Of an interval that is no estimate, as of a normal figure with the half
+    width towards 0 as its error."""
     from scipy.special import stdtr
 
-    off = change.value - null
+    off = change.value
     if isinstance(change, Estimate):
         if change.note:
             return 1.0
@@ -274,19 +247,17 @@ def p_value(change: Interval, null: float = 0.0) -> float:
     )
 
 
-def agreement(predicted: np.ndarray, labels: np.ndarray, *, level: float = 0.95) -> Interval:
+def agreement(predicted: np.ndarray, labels: np.ndarray) -> Interval:
     """Share of images predicted as labelled. predicted, labels: (n,) class numbers. Wilson's: a
     judge's answers are independent."""
     labels = class_numbers("labels", labels, len(labels))
     predicted = class_numbers("predicted", predicted, len(labels))
     if not len(labels):
         raise UndefinedError("agreement of no images: pass at least 1")
-    return wilson(int((predicted == labels).sum()), len(labels), level=level)
+    return wilson(int((predicted == labels).sum()), len(labels))
 
 
-def agreement_difference(
-    first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, level: float = 0.95
-) -> Interval:
+def agreement_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Interval:
     """Agreement of ``first`` minus that of ``second``, on the same n labelled images: predictions
     (n,) each; ``share_difference``'s interval."""
     labels = class_numbers("labels", labels, len(labels))
@@ -295,7 +266,7 @@ def agreement_difference(
     right, other = (
         class_numbers("predicted", part, len(labels)) == labels for part in (first, second)
     )
-    return share_difference(right, other, level=level)
+    return share_difference(right, other)
 
 
 def _variances(*parts: Floats) -> list[float]:

@@ -176,11 +176,7 @@ def _mmd(images: MeasuredImages, value: int | None) -> Interval:
     part = images.at(value)
     known, own = part.some(PAIRWISE_ROWS)
     return distances.mmd(
-        part.against[known],
-        part.rows[own],
-        part.known[known],
-        part.classes[own],
-        seed=part.seed,
+        part.against[known], part.rows[own], part.known[known], part.classes[own], seed=part.seed
     )
 
 

@@ -44,7 +44,6 @@ def fidelity(
     near: int | None = 3,
     wide: int | None = 5,
     seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Interval]:
     """Improved precision and recall (Kynkaanniemi 2019, Eqs. 1-2), density and coverage (Naeem
     2020, Eqs. 3-4), by these names. real: (n, d), fake: (m, d).
@@ -89,9 +88,9 @@ def fidelity(
             )
         scale: Scale = "ratio" if name == "density" else "share"
         figures[name] = (
-            without_interval(value, n, why, level=level)
+            without_interval(value, n, why)
             if why
-            else estimate(value, values[:, :, at], n, scale=scale, level=level)
+            else estimate(value, values[:, :, at], n, scale=scale)
         )
     return figures
 

@@ -51,7 +51,6 @@ def arm_report(
     baseline: RealBaseline | None = None,
     *,
     seed: int = 0,
-    level: float = 0.95,
 ) -> ArmReport:
     """Agreement, separation and memorisation ratio of one arm, each with an interval; None where a
     figure is undefined.
@@ -62,20 +61,14 @@ def arm_report(
     lengths or widths that do not fit, or a class without baseline.
     """
     _check(arm, labels)
-    rate = (
-        None
-        if labels is None or arm.predicted is None
-        else agreement(arm.predicted, labels, level=level)
-    )
+    rate = None if labels is None or arm.predicted is None else agreement(arm.predicted, labels)
     separation = (
-        None
-        if labels is None
-        else _or_none(separation_interval, arm.features, labels, seed=seed, level=level)
+        None if labels is None else _or_none(separation_interval, arm.features, labels, seed=seed)
     )
     nearest = None
     if baseline is not None:
         distance = nearest_distance(arm.features, baseline.train)
-        nearest = _or_none(_distance_ratio, distance, labels, baseline, seed=seed, level=level)
+        nearest = _or_none(_distance_ratio, distance, labels, baseline, seed=seed)
     return ArmReport(rate, separation, nearest)
 
 
@@ -86,7 +79,6 @@ def difference_report(
     baseline: RealBaseline | None = None,
     *,
     seed: int = 0,
-    level: float = 0.95,
 ) -> ArmReport:
     """Guided minus unguided, paired: row i of both came from the same noise and label. Otherwise as
     ``arm_report``."""
@@ -100,14 +92,14 @@ def difference_report(
     rate = separation = nearest = None
     if labels is not None:
         if guided.predicted is not None and unguided.predicted is not None:
-            rate = agreement_difference(guided.predicted, unguided.predicted, labels, level=level)
+            rate = agreement_difference(guided.predicted, unguided.predicted, labels)
         both = (guided.features, unguided.features)
-        separation = _or_none(separation_difference, *both, labels, seed=seed, level=level)
+        separation = _or_none(separation_difference, *both, labels, seed=seed)
     if baseline is not None:
         change = nearest_distance(guided.features, baseline.train) - nearest_distance(
             unguided.features, baseline.train
         )
-        nearest = _or_none(_distance_ratio, change, labels, baseline, seed=seed, level=level)
+        nearest = _or_none(_distance_ratio, change, labels, baseline, seed=seed)
     return ArmReport(rate, separation, nearest)
 
 
@@ -129,7 +121,7 @@ def _or_none(figure: Callable[..., Interval], *args: object, **options: object) 
 
 
 def _distance_ratio(
-    distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, seed: int, level: float
+    distance: Floats, labels: np.ndarray | None, baseline: RealBaseline, *, seed: int
 ) -> Interval:
     """Mean distance (or mean change of it) over the baseline's mean; the interval leaves groups of
     both out. Training images are what they are: the question is whether these very images were
@@ -150,11 +142,7 @@ def _distance_ratio(
     bottom = _means_without(terms, strata, seed) * len(terms)
     value = float(distance.mean() / terms.sum())
     return jackknife(
-        value,
-        [top / terms.sum(), distance.mean() / bottom],
-        len(distance),
-        scale="ratio",
-        level=level,
+        value, [top / terms.sum(), distance.mean() / bottom], len(distance), scale="ratio"
     )
 
 

@@ -101,12 +101,7 @@ def _package(net: nn.Module, norm: str, epsilon: float, seed: int) -> Any:
         raise InputError(f"epsilon {epsilon} is no budget: give a finite length above 0")
     names = {"linf": "Linf", "l2": "L2"}
     package = AutoAttack(
-        net,
-        norm=names[norm],
-        eps=epsilon,
-        seed=seed,
-        device=device_of(net),
-        version="standard",
+        net, norm=names[norm], eps=epsilon, seed=seed, device=device_of(net), version="standard"
     )
     # It would print a warning a batch; the checks below say once what it says.
     package.apgd.logger = package.apgd_targeted.logger = logging.Logger(

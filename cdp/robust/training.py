@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from cdp.config.pretrain import EncoderConfig
 from cdp.config.train import TrainConfig
 from cdp.data.training import Mixture, TrainingData, nested_subset
 from cdp.models.precision import autocast, pick_dtype
@@ -50,8 +51,11 @@ CLIP = 5.0
 """Largest gradient of a network without normalisation, whose first steps can have 20 times the
 usual one: of 18 trainings of a tiny one at the default rate 5 broke without it and none with it.
 With BatchNorm nothing is clipped, as in the published recipe."""
-ENCODER_CLIP, ENCODER_DECAY = 1.0, 0.998
-"""Largest gradient, and decay of the weight average, of an encoder."""
+ENCODER_CLIP, ENCODER_DECAY, ENCODER_WARM_UP = 1.0, 0.998, 0.3
+"""Of an encoder: largest gradient, decay of the weight average, and share of training over which
+its budget grows."""
+ENCODER_METHODS = {"standard": "standard", "robust": "pgd-at", "noise-aware": "noised"}
+"""The method of ``METHODS`` that trains each kind of encoder."""
 SHOWN = 8
 """Validation images whose attacked versions are handed out after every validation."""
 _STREAM = 2
@@ -103,13 +107,8 @@ class ClassifierTrainer:
         compiled: bool = False,
     ) -> None:
         """dtype: of the attack and the forward pass."""
-        self.net, self.batch_of, self.recipe, self.total, self.dtype = (
-            net,
-            batch_of,
-            recipe,
-            total,
-            dtype,
-        )
+        self.net, self.batch_of, self.recipe = net, batch_of, recipe
+        self.total, self.dtype = total, dtype
         self.device = next(net.parameters()).device
         self._normalised = _normalised(net)
         # One graph for each shape: there are three, and a graph for any shape is slower.
@@ -180,12 +179,7 @@ def _normalised(net: nn.Module) -> bool:
 
 
 def view(
-    net: nn.Module,
-    method: Method,
-    x: Tensor,
-    y: Tensor,
-    attack: Attack,
-    generator: torch.Generator,
+    net: nn.Module, method: Method, x: Tensor, y: Tensor, attack: Attack, generator: torch.Generator
 ) -> Tensor:
     """What a method shows the network in place of images x (B,C,H,W) with labels y (B,)."""
     if method.view == "clean":
@@ -206,35 +200,19 @@ def encoder_attack(epsilon: float, steps: int) -> Attack:
 
 
 def encoder_trainer(
-    net: nn.Module,
-    image: np.ndarray,
-    label: np.ndarray,
-    *,
-    method: str,
-    seed: int,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    shift: int,
-    flip: bool,
-    dtype: torch.dtype,
-    label_smoothing: float = 0.0,
-    weight_decay: float = 0.02,
-    epsilon: float = 0.0,
-    attack_steps: int = 1,
-    warm_up: float = 0.0,
+    net: nn.Module, image: np.ndarray, label: np.ndarray, config: EncoderConfig, *, epsilon: float
 ) -> ClassifierTrainer:
     """Training of a small classifier on (N,H,W,C) uint8 images and (N,) labels, as encoders and
     judges are: AdamW, every epoch in another order, the images that are left over dropped.
 
-    method: of ``METHODS``, one that needs no clean logits; shift, flip: augmentation (pixels;
-    mirror images left to right). epsilon grows in proportion over the first ``warm_up`` share of
-    training: at full size from the start a small network stays at chance.
+    epsilon: the budget, which grows over the first ``ENCODER_WARM_UP`` of training: at full size
+    from the start a small network stays at chance.
     """
+    batch, seed, peak = min(config.batch, len(label)), config.seed, config.learning_rate
     per_epoch = len(label) // batch
-    total = epochs * per_epoch
+    total = config.epochs * per_epoch
     device = next(net.parameters()).device
-    augmentation = Augmentation(shift, flip)
+    augmentation = Augmentation(config.shift, bool(config.flip))
 
     def batch_of(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         epoch, index = divmod(step, per_epoch)
@@ -244,20 +222,21 @@ def encoder_trainer(
         return x, torch.from_numpy(label[rows].astype(np.int64)).to(device)
 
     def attack(step: int) -> Attack:
-        share = min(1.0, step / total / warm_up) if warm_up else 1.0
-        return encoder_attack(epsilon * share, attack_steps)
+        share = min(1.0, step / total / ENCODER_WARM_UP)
+        return encoder_attack(epsilon * share, config.attack_steps)
 
     recipe = Recipe(
-        METHODS[method],
-        lambda weights: torch.optim.AdamW(weights, lr=learning_rate, weight_decay=weight_decay),
-        lambda step: warm_cosine(step, total, peak=learning_rate),
+        METHODS[ENCODER_METHODS[config.kind]],
+        lambda weights: torch.optim.AdamW(weights, lr=peak, weight_decay=config.weight_decay),
+        lambda step: warm_cosine(step, total, peak=peak),
         lambda step: young_decay(ENCODER_DECAY, step),
         attack,
         (seed,),
         ENCODER_CLIP,
-        label_smoothing=label_smoothing,
+        label_smoothing=config.label_smoothing,
     )
     net.train()
+    dtype = pick_dtype(config.precision, device)
     return ClassifierTrainer(net, batch_of, recipe, total=total, dtype=dtype)
 
 
@@ -270,15 +249,8 @@ class RobustTrainer(ClassifierTrainer):
     """
 
     def __init__(
-        self,
-        net: nn.Module,
-        data: TrainingData,
-        config: TrainConfig,
-        *,
-        epsilon: float,
-        dtype: torch.dtype | None = None,
+        self, net: nn.Module, data: TrainingData, config: TrainConfig, *, epsilon: float
     ) -> None:
-        """dtype: of the attack and the forward pass, the config's where not given."""
         self.data, self.config, self.epsilon = data, config, epsilon
         self.mixture = Mixture(
             len(data.real or ()),
@@ -293,7 +265,7 @@ class RobustTrainer(ClassifierTrainer):
             self._batch,
             self._recipe(net),
             total=config.total_steps(self.mixture.steps_per_epoch),
-            dtype=dtype or pick_dtype(config.precision, device),
+            dtype=pick_dtype(config.precision, device),
             compiled=config.compile,
         )
         self.every = validation_interval(

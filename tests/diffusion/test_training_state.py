@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdp.config.pretrain import PretrainConfig
 from cdp.diffusion.training import Distillation, Trainer, epoch_rows
 from cdp.models.denoiser import Denoiser
 from cdp.models.noise_schedule import COSINE, alpha_bars
@@ -25,17 +26,12 @@ def _net() -> Denoiser:
     return tiny_denoiser().train().requires_grad_(True)
 
 
-def _trainer(denoiser: Denoiser | None = None, **change: float) -> Trainer:
-    given_ = {
-        "seed": 0,
-        "batch": 8,
-        "steps": 6,
-        "learning_rate": 1e-3,
-        "class_dropout": 0.2,
-        "ema_decay": 0.9,
-        "dtype": torch.float32,
-    }
-    return Trainer(denoiser or _net(), ALPHA_BAR, **(given_ | change))
+def _trainer(
+    denoiser: Denoiser | None = None, distillation: Distillation | None = None, **change: float
+) -> Trainer:
+    flat = {"batch": 8, "steps": 6, "learning_rate": 1e-3, "class_dropout": 0.2, "ema_decay": 0.9}
+    config = PretrainConfig.model_validate(flat | {"precision": "fp32"} | change)
+    return Trainer(denoiser or _net(), ALPHA_BAR, config, distillation=distillation)
 
 
 def _data(count: int = 20) -> tuple[np.ndarray, np.ndarray]:

@@ -190,7 +190,8 @@ def test_a_difference_is_of_the_same_parts_where_sets_are_dealt_alike_and_indepe
     assert paired.value == 0.5 and paired.low > 0 and p_value(paired) < 0.05
     apart = difference(first, estimate(1.5, rng.normal(size=(7, 4)), 400))
     assert apart.low < 0 < apart.high and p_value(apart) > 0.05
-    wide = difference(first, second, level=1 - p_value(paired))
+    assert isinstance(paired, Estimate)
+    wide = at_level(paired, 1 - p_value(paired))
     assert wide.low == pytest.approx(0, abs=1e-9)
 
 

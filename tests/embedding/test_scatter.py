@@ -94,12 +94,12 @@ def test_the_interval_is_that_of_ratios_without_each_group_of_images() -> None:
     without = np.array(
         [naive_ratio(features[groups != group], labels[groups != group]) for group in range(count)]
     )
-    found = separation_interval(features, labels, seed=9, level=0.8)
+    found = separation_interval(features, labels, seed=9)
     assert found.value == pytest.approx(naive_ratio(features, labels))
     assert found.error == pytest.approx(
         np.sqrt((count - 1) / count * np.square(without - without.mean()).sum()), rel=1e-9
     )
-    assert found.low < found.value < found.high and (found.n, found.level) == (33, 0.8)
+    assert found.low < found.value < found.high and found.n == 33
 
 
 def test_a_paired_difference_leaves_the_same_images_out_of_both_arms() -> None:

@@ -87,10 +87,7 @@ def test_supervised_contrastive_equals_the_naive_loop(temperature: float) -> Non
     query = unit(8, 5, seed=6)
     expected = naive.sup_con(query, LABELS, query, LABELS, temperature, within=True)
     torch.testing.assert_close(
-        naive.supcon(query, LABELS, temperature=temperature),
-        expected,
-        rtol=1e-10,
-        atol=1e-12,
+        naive.supcon(query, LABELS, temperature=temperature), expected, rtol=1e-10, atol=1e-12
     )
 
 

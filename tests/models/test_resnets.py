@@ -27,10 +27,7 @@ NAMES = ("preact", "wrn")
 # linear layer.
 @pytest.mark.parametrize(
     ("made", "parameters", "multiply_adds", "main", "shortcuts", "dim"),
-    [
-        (PreActResNet, 11_172_170, 0.56e9, 17, 3, 512),
-        (WideResNet, 36_479_194, 5.25e9, 25, 3, 640),
-    ],
+    [(PreActResNet, 11_172_170, 0.56e9, 17, 3, 512), (WideResNet, 36_479_194, 5.25e9, 25, 3, 640)],
 )
 def test_default_sizes_are_the_published_ones(
     made: type[Classifier],

@@ -18,8 +18,8 @@ from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.encoders import list_encoders, load_encoder
 from cdp.models.pipelines import list_models, load_pipeline
 from cdp.tasks.pretrain import encoder as encoder_task
-from cdp.tasks.pretrain.diffusion import pretrain, run_pretrain
-from cdp.tasks.pretrain.encoder import run_pretrain_encoder
+from cdp.tasks.pretrain.diffusion import pretrain
+from cdp.tasks.pretrain.run import run_pretrain
 from cdp.tasks.pretrain.shared import curve
 from cdp.values.types import DatasetInfo, Split
 
@@ -102,7 +102,7 @@ def test_killed_at_any_file_operation_it_never_leaves_a_broken_checkpoint(
 ) -> None:
     run = {
         "model": lambda name: run_pretrain(_model(name=name, steps=3)),
-        "encoder": lambda name: run_pretrain_encoder(_encoder(name=name, epochs=2)),
+        "encoder": lambda name: run_pretrain(_encoder(name=name, epochs=2)),
     }[task]
     expected = _weights(run("whole"))
     original = Path.replace
@@ -183,7 +183,7 @@ def test_the_caller_s_random_stream_is_left_alone(cdp_home: Path) -> None:
     expected = torch.rand(2)
     torch.manual_seed(3)
     run_pretrain(_model(steps=1))
-    run_pretrain_encoder(_encoder(epochs=1))
+    run_pretrain(_encoder(epochs=1))
     assert torch.equal(torch.rand(2), expected)
 
 
@@ -207,14 +207,14 @@ def test_divergence_is_said_and_not_saved_over_the_checkpoint(
 def test_every_kind_of_encoder_trains_resumes_and_says_how_good_it_is(
     kind: str, cdp_home: Path
 ) -> None:
-    whole = run_pretrain_encoder(_encoder(kind=kind, name="whole"))
+    whole = run_pretrain(_encoder(kind=kind, name="whole"))
     # 36 images in batches of 8 are 4 steps an epoch: stop inside the second, so one epoch is kept.
     with pytest.raises(Cancelled):
-        run_pretrain_encoder(
+        run_pretrain(
             _encoder(kind=kind, name="parts"), should_stop=iter([False] * 5 + [True]).__next__
         )
     seen: list[int] = []
-    parts = run_pretrain_encoder(
+    parts = run_pretrain(
         _encoder(kind=kind, name="parts"), on_progress=lambda progress: seen.append(progress.step)
     )
     assert seen == list(range(5, 13))
@@ -239,7 +239,7 @@ def test_the_best_epoch_is_kept_not_the_last(
         return next(scores)
 
     monkeypatch.setattr(encoder_task, "_choose_by", score)
-    run_pretrain_encoder(_encoder())
+    run_pretrain(_encoder())
     kept = load_encoder("e", "toys").net.state_dict()
     assert all(torch.equal(value, nets[1][name]) for name, value in kept.items())
     assert not all(torch.equal(value, nets[2][name]) for name, value in kept.items())
@@ -269,7 +269,7 @@ def test_held_out_rows_are_not_trained_on() -> None:
 def test_without_a_convention_a_robust_encoder_takes_the_usual_budget_or_the_one_given(
     given: dict, taken: float, cdp_home: Path
 ) -> None:
-    folder = run_pretrain_encoder(_encoder(dataset="colours", kind="robust", epochs=1, **given))
+    folder = run_pretrain(_encoder(dataset="colours", kind="robust", epochs=1, **given))
     settings = json.loads((folder / "card.json").read_text())["training"]
     assert settings["epsilon"] == pytest.approx(taken)
     assert settings["flip"] is False and "anyway" not in settings
@@ -296,14 +296,14 @@ def test_names_of_shipped_checkpoints_are_refused(cdp_home: Path) -> None:
     with pytest.raises(InputError, match="shipped"):
         run_pretrain(_model(name="fashion-mnist"))
     with pytest.raises(InputError, match="shipped"):
-        run_pretrain_encoder(EncoderConfig(dataset="fashion-mnist", kind="robust"))
+        run_pretrain(EncoderConfig(dataset="fashion-mnist", kind="robust"))
 
 
 def test_data_set_given_as_a_path_wants_a_name(cdp_home: Path) -> None:
     with pytest.raises(InputError, match="name"):
         run_pretrain(_model(dataset="./some/folder", name=""))
     with pytest.raises(InputError, match="import"):
-        run_pretrain_encoder(_encoder(dataset="./some/folder"))
+        run_pretrain(_encoder(dataset="./some/folder"))
 
 
 @pytest.mark.parametrize("config", [_model(), _encoder(epsilon=0.25, kind="robust")])

@@ -18,7 +18,7 @@ from cdp.config.train import TrainConfig
 from cdp.data.training import Pool, TrainingData
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.training import RobustTrainer
-from cdp.tasks.pretrain.encoder import run_pretrain_encoder
+from cdp.tasks.pretrain.run import run_pretrain
 from cdp.values.types import DatasetInfo, Split
 
 BEFORE = Path(__file__).with_name("before")
@@ -57,14 +57,14 @@ def _require_as_before(name: str, weights: dict[str, Tensor]) -> None:
 
 @pytest.mark.parametrize("kind", ["standard", "robust", "noise-aware"])
 def test_an_encoder_of_every_kind_is_the_one_of_before(kind: str, cdp_home: Path) -> None:
-    folder = run_pretrain_encoder(_encoder(kind=kind, name="again"))
+    folder = run_pretrain(_encoder(kind=kind, name="again"))
     _require_as_before(kind, load_file(folder / "model.safetensors"))
 
 
 def test_an_encoder_that_was_begun_before_goes_on_to_the_same_weights(cdp_home: Path) -> None:
     shutil.copytree(BEFORE / "half", cdp_home / "encoders/toys/.half.training")
     steps: list[int] = []
-    folder = run_pretrain_encoder(
+    folder = run_pretrain(
         _encoder(kind="robust", name="half"), on_progress=lambda told: steps.append(told.step)
     )
     assert steps[0] == 5, "after the one epoch that was saved"

@@ -7,9 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from cdp.config.pretrain import EncoderConfig
 from cdp.models.classifiers import SmallCNN
 from cdp.robust.recipes import METHODS, noised
-from cdp.robust.training import ClassifierTrainer, encoder_attack, encoder_trainer, view
+from cdp.robust.training import (
+    ENCODER_METHODS,
+    ClassifierTrainer,
+    encoder_attack,
+    encoder_trainer,
+    view,
+)
 from cdp.robust.validation import accuracy
 from tests.robust.tiny import LEVELS
 
@@ -23,23 +30,12 @@ def _data(count: int = 96) -> tuple[np.ndarray, np.ndarray]:
     ), label.astype(np.int64)
 
 
-def _trainer(method: str, epochs: int = 4) -> ClassifierTrainer:
+def _trainer(kind: str, epochs: int = 4) -> ClassifierTrainer:
     torch.manual_seed(0)
-    return encoder_trainer(
-        SmallCNN(3, 1, widths=(8, 8)),
-        *_data(),
-        method=method,
-        seed=1,
-        epochs=epochs,
-        batch=16,
-        learning_rate=1e-2,
-        shift=1,
-        flip=True,
-        dtype=torch.float32,
-        epsilon=0.05,
-        attack_steps=2,
-        warm_up=0.3,
-    )
+    flat = {"seed": 1, "epochs": epochs, "batch": 16, "learning_rate": 1e-2, "shift": 1}
+    flat |= {"kind": kind, "flip": True, "precision": "fp32", "attack_steps": 2}
+    config = EncoderConfig.model_validate(flat)
+    return encoder_trainer(SmallCNN(3, 1, widths=(8, 8)), *_data(), config, epsilon=0.05)
 
 
 def _run(trainer: ClassifierTrainer, until: int | None = None) -> ClassifierTrainer:
@@ -48,29 +44,29 @@ def _run(trainer: ClassifierTrainer, until: int | None = None) -> ClassifierTrai
     return trainer
 
 
-@pytest.mark.parametrize("method", ["standard", "noised", "pgd-at"])
-def test_resumed_equals_uninterrupted_bit_for_bit(method: str) -> None:
-    again = _trainer(method)
-    again.load(_run(_trainer(method), 7).state())
-    state, expected = _run(again).state(), _run(_trainer(method)).state()
+@pytest.mark.parametrize("kind", ENCODER_METHODS)
+def test_resumed_equals_uninterrupted_bit_for_bit(kind: str) -> None:
+    again = _trainer(kind)
+    again.load(_run(_trainer(kind), 7).state())
+    state, expected = _run(again).state(), _run(_trainer(kind)).state()
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
-@pytest.mark.parametrize("method", ["standard", "pgd-at"])
-def test_learns_separable_classes_also_under_attack(method: str) -> None:
-    trainer = _run(_trainer(method, epochs=20))
+@pytest.mark.parametrize("kind", ["standard", "robust"])
+def test_learns_separable_classes_also_under_attack(kind: str) -> None:
+    trainer = _run(_trainer(kind, epochs=20))
     assert trainer.total == 20 * 6
 
     def seen(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         attack = encoder_attack(0.05, 2)
-        return view(trainer.average, METHODS[method], x, y, attack, generator)
+        return view(trainer.average, METHODS[ENCODER_METHODS[kind]], x, y, attack, generator)
 
     assert accuracy(trainer.average, seen, *_data(), seed=0) > 0.95
 
 
 def test_the_budget_of_an_encoder_grows_from_zero_to_its_full_size() -> None:
-    attack = _trainer("pgd-at").recipe.attack
+    attack = _trainer("robust").recipe.attack
     radii = [attack(step)["epsilon"] / 0.05 for step in (0, 3, 6, 12, 23)]
     assert radii == pytest.approx([0, 3 / 7.2, 6 / 7.2, 1, 1])
     assert attack(23)["step_size"] == pytest.approx(1.25 * 0.05)

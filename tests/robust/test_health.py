@@ -189,11 +189,7 @@ def test_of_equal_robust_accuracies_the_best_has_the_higher_clean_one_then_is_th
         checked = Validation(
             np.arange(n) < 100 * clean, right, np.arange(n) % 10, np.arange(n) % 10, np.empty(0)
         )
-        history.add(
-            checked,
-            10,
-            **_known(number, 8, EPSILON, 0.5) | {"epoch": 2 * number},
-        )
+        history.add(checked, 10, **_known(number, 8, EPSILON, 0.5) | {"epoch": 2 * number})
     assert [point.metrics.best_point for point in history] == [1, 2, 3, 3]
     best = history.best
     assert best is not None

@@ -22,14 +22,7 @@ from cdp.data.samples import SampleSet
 from cdp.data.sets import delete_set, open_set, save_set
 from cdp.errors import InputError, MissingError
 from cdp.paths import ROOT, cache_dir
-from cdp.tasks.atlas import (
-    embed,
-    map_of,
-    map_quality,
-    point_images,
-    quality_of,
-    shares,
-)
+from cdp.tasks.atlas import embed, map_of, map_quality, point_images, quality_of, shares
 from cdp.values.types import Embedding, MapQuality
 
 PIXELS = {"encoder": "pixels", "method": "pca", "points": 200}

@@ -4,6 +4,7 @@ however often it was stopped."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,15 @@ from cdp.models.checkpoints import write_tensors
 from cdp.models.classifiers import build_classifier
 from cdp.paths import runs_dir
 from cdp.tasks.evaluate import evaluate_run
-from cdp.values.evaluation import OUTCOMES, REPORT, STANDS, Outcomes, read_outcomes, read_report
+from cdp.values.evaluation import (
+    OUTCOMES,
+    REPORT,
+    STANDS,
+    EvalReport,
+    Outcomes,
+    read_outcomes,
+    read_report,
+)
 from cdp.work.launch import launch
 from cdp.work.registry import TASKS
 from tests.robust import tiny
@@ -34,15 +43,22 @@ def world() -> Path:
     return make_run()
 
 
+OWN = {"model": "code:own:net", "dataset": "small", "epsilon": 0.05}
+"""A network of the user's own code."""
+
+
 def outcomes(folder: Path) -> Outcomes:
     return read_outcomes(folder / OUTCOMES)
 
 
+def evaluated(folder: Path, told: Told | None = None, net: Any = None, **change: Any) -> EvalReport:
+    """The report of an evaluation to its end."""
+    return evaluate_run(config(**change), folder, (told or Told()).heard(), net=net)
+
+
 def test_the_report_says_what_the_outcomes_of_the_images_say(tmp_path: Path) -> None:
     told = Told()
-    report = evaluate_run(
-        config(attack="pgd", restarts=2, steps=5, epsilon=0.2), tmp_path, told.heard()
-    )
+    report = evaluated(tmp_path, told, attack="pgd", restarts=2, steps=5, epsilon=0.2)
     assert read_report(tmp_path / REPORT) == report
     found = outcomes(tmp_path)
     one, label = found.of["best"], found.label
@@ -64,12 +80,9 @@ def test_the_report_says_what_the_outcomes_of_the_images_say(tmp_path: Path) -> 
 
 
 def test_a_quick_estimate_says_so_in_its_label(tmp_path: Path) -> None:
-    report = evaluate_run(config(), tmp_path, Told().heard())
-    assert (
-        report.quick
-        and report.label.startswith("PGD-10, n = 40, +/- ")
-        and report.label.endswith(": a quick estimate")
-    )
+    report = evaluated(tmp_path)
+    assert report.quick and report.label.startswith("PGD-10, n = 40, +/- ")
+    assert report.label.endswith(": a quick estimate")
 
 
 @pytest.mark.parametrize(
@@ -79,36 +92,21 @@ def test_a_quick_estimate_says_so_in_its_label(tmp_path: Path) -> None:
 def test_stopped_after_every_batch_it_ends_with_the_same_outcome_for_every_image(
     attack: str, more: dict[str, object], tmp_path: Path
 ) -> None:
-    settings = config(
-        **{
-            "attack": attack,
-            "count": 12,
-            "batch": 5,
-            "restarts": 1,
-            "steps": 3,
-            "epsilon": 0.4,
-            "side_count": 10,
-        }
-        | more
-    )
-    whole = evaluate_run(settings, tmp_path / "whole", Told().heard())
+    settings = {"attack": attack, "count": 12, "batch": 5, "restarts": 1, "steps": 3} | more
+    settings |= {"epsilon": 0.4, "side_count": 10}
+    whole = evaluated(tmp_path / "whole", **settings)
     stops = 0
     for _ in range(60):
-        told = Told(stop_after=1)
         try:
-            parts = evaluate_run(settings, tmp_path / "parts", told.heard())
+            parts = evaluated(tmp_path / "parts", Told(stop_after=1), **settings)
         except Cancelled:
             stops += 1
         else:
             break
     assert stops >= 2
     for before, after in zip(whole.weights, parts.weights, strict=True):
-        assert (before.clean, before.robust, before.confusion, before.largest) == (
-            after.clean,
-            after.robust,
-            after.confusion,
-            after.largest,
-        )
+        for name in ("clean", "robust", "confusion", "largest"):
+            assert getattr(before, name) == getattr(after, name)
     assert (parts.curves, parts.unseen) == (whole.curves, whole.unseen)
     first, second = outcomes(tmp_path / "whole"), outcomes(tmp_path / "parts")
     for which in first.of:
@@ -117,64 +115,46 @@ def test_stopped_after_every_batch_it_ends_with_the_same_outcome_for_every_image
 
 
 def test_a_resumed_one_says_first_what_was_done_before(tmp_path: Path) -> None:
-    settings = config(attack="pgd", restarts=1, steps=2, epsilon=0.2)
-    told = Told(stop_after=2)
+    settings = {"attack": "pgd", "restarts": 1, "steps": 2, "epsilon": 0.2}
+    told, again = Told(stop_after=2), Told()
     with pytest.raises(Cancelled):
-        evaluate_run(settings, tmp_path, told.heard())
-    again = Told()
-    evaluate_run(settings, tmp_path, again.heard())
+        evaluated(tmp_path, told, **settings)
+    evaluated(tmp_path, again, **settings)
     assert again.progress[0][0] == told.progress[-1][0] > 0
 
 
 def test_damaged_state_costs_its_work_and_nothing_else(tmp_path: Path) -> None:
-    settings = config(attack="pgd", restarts=1, steps=2, epsilon=0.2, curve=True)
-    whole = evaluate_run(settings, tmp_path, Told().heard())
+    settings = {"attack": "pgd", "restarts": 1, "steps": 2, "epsilon": 0.2, "curve": True}
+    whole = evaluated(tmp_path, **settings)
     (tmp_path / REPORT).unlink()
     for name in ("suite-best.npz", "curve-best.json"):
         (tmp_path / "state" / name).write_bytes(b"PK\x03\x04 not a zip")
-    again = evaluate_run(settings, tmp_path, Told().heard())
+    again = evaluated(tmp_path, **settings)
     assert again.main.robust == whole.main.robust and again.curves == whole.curves
 
 
 def test_other_weights_under_the_same_name_do_not_go_on(world: Path, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
-        evaluate_run(config(attack="pgd"), tmp_path, Told(stop_after=1).heard())
+        evaluated(tmp_path, Told(stop_after=1), attack="pgd")
     net = trained()
     with torch.no_grad():
         net.head.bias += 0.1
     write_tensors(world / "best" / "model.safetensors", dict(net.state_dict()))
     with pytest.raises(InputError, match="weights: this evaluation was begun with"):
-        evaluate_run(config(attack="pgd"), tmp_path, Told().heard())
+        evaluated(tmp_path, attack="pgd")
 
 
 def test_bare_weights_of_one_of_our_networks_need_its_name_and_a_data_set(tmp_path: Path) -> None:
     write_tensors(tmp_path / "bare.safetensors", dict(trained().state_dict()))
-    settings = config(
-        model=str(tmp_path / "bare.safetensors"),
-        architecture="small-cnn",
-        dataset="small",
-        epsilon=0.05,
-        norm="linf",
-    )
-    bare = evaluate_run(settings, tmp_path / "a", Told().heard())
+    settings = OWN | {"model": str(tmp_path / "bare.safetensors"), "norm": "linf"}
+    bare = evaluated(tmp_path / "a", architecture="small-cnn", **settings)
     assert bare.main.which == "given"
-    assert bare.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
-    found = evaluate_run(
-        settings.model_copy(update={"architecture": ""}), tmp_path / "d", Told().heard()
-    )
-    assert found.main.robust == bare.main.robust
+    assert bare.main.robust == evaluated(tmp_path / "b").main.robust
+    assert evaluated(tmp_path / "d", **settings).main.robust == bare.main.robust
     with pytest.raises(InputError, match="holds the weights of none of small-cnn"):
-        evaluate_run(
-            settings.model_copy(update={"architecture": "", "dataset": "fashion-mnist"}),
-            tmp_path / "e",
-            Told().heard(),
-        )
+        evaluated(tmp_path / "e", **settings | {"dataset": "fashion-mnist"})
     with pytest.raises(InputError, match=r"preact-resnet-18|tensor|lacks"):
-        evaluate_run(
-            settings.model_copy(update={"architecture": "preact-resnet-18"}),
-            tmp_path / "c",
-            Told().heard(),
-        )
+        evaluated(tmp_path / "c", architecture="preact-resnet-18", **settings)
 
 
 class Wrong(nn.Module):
@@ -199,12 +179,7 @@ def test_a_network_of_ones_own_that_gives_no_logits_is_refused_in_a_sentence(
     give: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="the network"):
-        evaluate_run(
-            config(model="code:own:net", dataset="small", epsilon=0.05),
-            tmp_path,
-            Told().heard(),
-            net=Wrong(give),
-        )
+        evaluated(tmp_path, net=Wrong(give), **OWN)
 
 
 class OverTheBatch(nn.Module):
@@ -225,12 +200,7 @@ def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(
 ) -> None:
     net, told = OverTheBatch(), Told()
     with pytest.raises(InputError, match="depends on the other images of its batch"):
-        evaluate_run(
-            config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack),
-            tmp_path,
-            told.heard(),
-            net=net,
-        )
+        evaluated(tmp_path, told, net, attack=attack, **OWN)
     assert not told.batches and not net.asked_with_gradient
     assert not (tmp_path / "report.json").exists()
 
@@ -238,12 +208,7 @@ def test_a_network_that_normalises_over_the_batch_is_refused_before_any_attack(
 @pytest.mark.parametrize("attack", ["quick", "pgd"])
 def test_probabilities_are_named_in_every_report_and_file(attack: str, tmp_path: Path) -> None:
     net = nn.Sequential(trained(), nn.Softmax(dim=1))
-    found = evaluate_run(
-        config(model="code:own:net", dataset="small", epsilon=0.05, attack=attack),
-        tmp_path,
-        Told().heard(),
-        net=net,
-    )
+    found = evaluated(tmp_path, net=net, attack=attack, **OWN)
     sentence = found.contract["probabilities"]
     assert sentence in found.warnings and "as after a softmax" in sentence
     assert read_report(tmp_path / "report.json").contract == {"probabilities": sentence}
@@ -253,12 +218,10 @@ def test_which_of_two_sets_of_weights_was_evaluated_stands_in_the_report(tmp_pat
     plain = build_classifier("small-cnn", classes=3, shape=(1, 8, 8), seed=5).state_dict()
     averaged = {f"ema.{name}": value for name, value in trained().state_dict().items()}
     write_tensors(tmp_path / "two.safetensors", plain | averaged)
-    settings = config(
-        model=str(tmp_path / "two.safetensors"), dataset="small", epsilon=0.05, norm="linf"
-    )
-    found = evaluate_run(settings, tmp_path / "a", Told().heard())
+    settings = OWN | {"model": str(tmp_path / "two.safetensors"), "norm": "linf"}
+    found = evaluated(tmp_path / "a", **settings)
     assert any("ema.*, are used" in text for text in found.warnings)
-    assert found.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
+    assert found.main.robust == evaluated(tmp_path / "b").main.robust
 
 
 @pytest.mark.parametrize("kind", ["file", "file of a network", "folder"])
@@ -272,11 +235,7 @@ def test_weights_that_match_no_network_are_refused_before_anything_is_queued(
         more = {"architecture": "preact-resnet-18"}
     write_tensors(where, {"conv1.weight": torch.zeros(64, 3, 7, 7), "fc.bias": torch.zeros(1000)})
     with pytest.raises(InputError) as caught:
-        launch(
-            TASKS["evaluate"],
-            config(model=model, dataset="small", epsilon=0.05, norm="linf", **more),
-            "mine",
-        )
+        launch(TASKS["evaluate"], config(**OWN | {"model": model, "norm": "linf"} | more), "mine")
     message = str(caught.value)
     assert all(
         word in message
@@ -297,20 +256,13 @@ def test_pickled_weights_are_refused_with_lines_that_lead_on(tmp_path: Path) -> 
 
 
 def test_a_network_of_ones_own_is_evaluated_like_any_other(tmp_path: Path) -> None:
-    mine = evaluate_run(
-        config(model="code:own:net", dataset="small", epsilon=0.05),
-        tmp_path / "a",
-        Told().heard(),
-        net=trained(),
-    )
-    assert mine.main.robust == evaluate_run(config(), tmp_path / "b", Told().heard()).main.robust
+    mine = evaluated(tmp_path / "a", net=trained(), **OWN)
+    assert mine.main.robust == evaluated(tmp_path / "b").main.robust
     assert mine.main.sha256 == "" and mine.model.source == "code:own:net"
 
 
 def test_a_data_set_of_two_classes_and_one_image_is_evaluated(tmp_path: Path) -> None:
-    report = evaluate_run(
-        config(attack="autoattack", count=1, epsilon=0.01), tmp_path, Told().heard()
-    )
+    report = evaluated(tmp_path, attack="autoattack", count=1, epsilon=0.01)
     assert report.n == 1 and report.main.robust.n == 1
     assert any("3 classes" in text for text in report.warnings)
     assert (outcomes(tmp_path).of["best"].broken_by >= STANDS - 1).all()
@@ -323,15 +275,11 @@ def test_images_numbered_otherwise_come_to_the_same_figures_class_by_class(tmp_p
     names = [NAMES[2], NAMES[0], NAMES[1]]
     save_set("turned", *tiny.images(60, 0), {"class_names": names})
     save_set("turned-test", image, (label + 1) % 3, {"class_names": names})
-    plain = evaluate_run(config(count=N), tmp_path / "a", Told().heard())
-    turned = evaluate_run(
-        config(count=N, dataset="turned", epsilon=0.05), tmp_path / "b", Told().heard()
-    )
-    assert (turned.main.clean, turned.main.robust) == (plain.main.clean, plain.main.robust)
-    assert plain.main.clean.value > 0.8
-    assert turned.class_names == plain.class_names
-    assert turned.main.classes == plain.main.classes
-    assert turned.main.confusion == plain.main.confusion
+    plain = evaluated(tmp_path / "a", count=N)
+    turned = evaluated(tmp_path / "b", count=N, dataset="turned", epsilon=0.05)
+    for name in ("clean", "robust", "classes", "confusion"):
+        assert getattr(turned.main, name) == getattr(plain.main, name)
+    assert plain.main.clean.value > 0.8 and turned.class_names == plain.class_names
     assert any("by name" in warning for warning in turned.warnings)
     assert not any("by name" in warning for warning in plain.warnings)
 
@@ -345,7 +293,7 @@ def test_a_class_without_images_has_no_figures(tmp_path: Path) -> None:
         (label[rows] == 2).astype(np.int64),
         {"class_names": [NAMES[0], NAMES[2]]},
     )
-    report = evaluate_run(config(part="two"), tmp_path, Told().heard())
+    report = evaluated(tmp_path, part="two")
     assert [(one.name, one.n > 0, one.robust is not None) for one in report.main.classes] == [
         (NAMES[0], True, True),
         (NAMES[1], False, False),

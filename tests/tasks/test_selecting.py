@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,6 @@ from cdp.data.registry import load_split
 from cdp.data.samples import SampleSet
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.errors import CdpError, InputError
-from cdp.tasks.loaded import encoder_on_device, to_tensor
 from cdp.tasks.selecting import chosen_rows, scores, select
 from cdp.tasks.sources import balanced_rows
 
@@ -32,39 +30,6 @@ def samples(cdp_home: Path) -> SampleSet:
         real.image[rows],
         label,
         {"dataset": "fashion-mnist", "class_names": list(real.info.classes)},
-    )
-
-
-def test_the_gradient_norm_is_that_of_autograd_at_the_last_layer(samples: SampleSet) -> None:
-    net = encoder_on_device("judge", "fashion-mnist").net
-    found = scores(samples, "gradient-norm")
-    head = net.head
-    for row in (0, 50, 119):
-        weight, bias = (p.detach().clone().requires_grad_() for p in (head.weight, head.bias))
-        features = net.features(to_tensor(samples.image[row : row + 1]))
-        loss = torch.nn.functional.cross_entropy(
-            features @ weight.T + bias, torch.tensor([int(samples.label[row])])
-        )
-        gradients = torch.autograd.grad(loss, (weight, bias))
-        assert found[row] == pytest.approx(
-            float(torch.cat([g.flatten() for g in gradients]).norm()), rel=1e-4, abs=1e-7
-        )
-
-
-def test_entropy_and_confidence_are_those_of_the_probabilities(samples: SampleSet) -> None:
-    with torch.no_grad():
-        share = (
-            encoder_on_device("judge", "fashion-mnist")
-            .net(to_tensor(samples.image))
-            .double()
-            .softmax(1)
-            .numpy()
-        )
-    np.testing.assert_allclose(
-        scores(samples, "confidence"), share[np.arange(120), samples.label], rtol=1e-3, atol=1e-6
-    )
-    np.testing.assert_allclose(
-        scores(samples, "entropy"), -(share * np.log(share + 1e-300)).sum(1), rtol=1e-3, atol=1e-6
     )
 
 
@@ -110,12 +75,7 @@ def test_a_selected_set_holds_those_images_and_names_parent_criterion_and_seed(
         card["selection"]["by"],
         card["selection"]["seed"],
         card["dataset"],
-    ) == (
-        "real",
-        "random",
-        7,
-        "fashion-mnist",
-    )
+    ) == ("real", "random", 7, "fashion-mnist")
     assert (
         select("real", "again", by="random", keep=50, seed=7, balanced=False).card["parent"][
             "sha256"

@@ -29,15 +29,7 @@ from cdp.tasks.selecting import (
     select,
 )
 from cdp.tasks.subsets import drop_flagged, save_subset, set_tags, tags_of
-from tests.tasks.small_world import (
-    DATASET,
-    JUDGE,
-    TEST,
-    make,
-    make_world,
-    real,
-    without_torch,
-)
+from tests.tasks.small_world import DATASET, JUDGE, TEST, make, make_world, real, without_torch
 from tests.tasks.small_world import quick as quick
 
 WORLD = {"encoder": JUDGE, "dataset": DATASET}
@@ -245,41 +237,12 @@ def test_a_random_part_that_is_the_kept_part_is_said_to_be_and_not_compared(cdp_
         np.arange(10),
         {"dataset": DATASET, "class_names": list("abcdefghij")},
     )
-    done = CliRunner().invoke(
-        app,
-        [
-            "select",
-            "ten",
-            "--keep",
-            "5",
-            "--no-balanced",
-            "--measure",
-            "--by",
-            "random",
-            "--encoder",
-            "pixels",
-            "--out",
-            "five",
-        ],
-    )
+    line = "select ten --keep 5 --no-balanced --measure --by random --encoder pixels --out"
+    done = CliRunner().invoke(app, f"{line} five")
     assert done.exit_code == 0, (done.output, done.exception)
     assert IDENTICAL in done.output and "minus" not in done.output and len(open_set("five")) == 5
-    words = [
-        "select",
-        "ten",
-        "--keep",
-        "5",
-        "--no-balanced",
-        "--measure",
-        "--by",
-        "random",
-        "--encoder",
-        "pixels",
-        "--out",
-        "again",
-        "--json",
-    ]
-    assert json.loads(CliRunner().invoke(app, words).stdout)["figures"]["differences"] == []
+    again = CliRunner().invoke(app, f"{line} again --json")
+    assert json.loads(again.stdout)["figures"]["differences"] == []
 
 
 def test_tags_are_set_replaced_and_taken_off_and_nothing_else_of_the_card_changes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,38 +16,11 @@ from cdp.errors import InputError
 from cdp.models.denoiser import Denoiser, build_unet
 from cdp.models.noise_schedule import COSINE, alpha_bars
 from cdp.models.pipelines import load_pipeline, model_folder, save_pipeline
-from cdp.models.precision import lay_out, pick_device, pick_dtype
+from cdp.models.precision import lay_out, pick_device
 from cdp.models.state import part_of
-from cdp.tasks.pretrain.shared import (
-    OnProgress,
-    ShouldStop,
-    TrainingProgress,
-    checkpoint_of,
-    diffusion_card,
-    drive,
-    finite,
-)
+from cdp.tasks.pretrain.shared import TrainingProgress, checkpoint_of, diffusion_card, finite
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left
-
-if TYPE_CHECKING:
-    from diffusers import UNet2DModel
-
-
-def run_pretrain(
-    config: PretrainConfig,
-    *,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> Path:
-    """Train a diffusion model to the end; returns its pipeline folder.
-
-    on_progress is called after every optimiser step, should_stop asked there. Raises Cancelled once
-    stopped, with the checkpoint saved; started again with the same config it goes on as if it had
-    never stopped.
-    """
-    drive(pretrain(config), on_progress, should_stop)
-    return model_folder(config)
 
 
 def pretrain(config: PretrainConfig) -> Generator[TrainingProgress, None, None]:
@@ -99,7 +72,7 @@ def export_checkpoint(
     config: what the network was built with; split: the training data; losses: one an optimiser
     step, for the card.
     """
-    unet = _unet(config, split.info)
+    unet = new_denoiser(config, split.info).unet
     unet.load_state_dict(part_of(state, "ema"))
     parameters = sum(p.numel() for p in unet.parameters())
     before = load_pipeline(config.start).card if config.start else None
@@ -110,30 +83,12 @@ def export_checkpoint(
 
 
 def _trainer(config: PretrainConfig, info: DatasetInfo) -> Trainer:
-    device = pick_device()
-    unet = _unet(config, info)
+    device, denoiser = pick_device(), new_denoiser(config, info)
     if config.start:
-        _take_weights(unet, config, info)
-    denoiser = Denoiser(
-        unet,
-        shape=info.shape,
-        patch=config.patch,
-        classes=len(info.classes),
-        prediction_type=COSINE["prediction_type"],
-    )
+        _take_weights(denoiser, config, info)
     lay_out(denoiser, device)
-    return Trainer(
-        denoiser,
-        torch.from_numpy(alpha_bars(COSINE)).float(),
-        seed=config.seed,
-        batch=config.batch,
-        steps=config.steps,
-        learning_rate=config.learning_rate,
-        class_dropout=config.class_dropout,
-        ema_decay=config.ema_decay,
-        dtype=pick_dtype(config.precision, device),
-        distillation=_distillation(config, device),
-    )
+    bars = torch.from_numpy(alpha_bars(COSINE)).float()
+    return Trainer(denoiser, bars, config, distillation=_distillation(config, device))
 
 
 def _distillation(config: PretrainConfig, device: torch.device) -> Distillation | None:
@@ -145,10 +100,10 @@ def _distillation(config: PretrainConfig, device: torch.device) -> Distillation 
     return Distillation(teacher, config.distil_scale, config.distil_window)
 
 
-def _take_weights(unet: UNet2DModel, config: PretrainConfig, info: DatasetInfo) -> None:
+def _take_weights(denoiser: Denoiser, config: PretrainConfig, info: DatasetInfo) -> None:
     """Begin with the averaged weights of a finished model. Raises InputError where it was built
     otherwise."""
-    given = load_pipeline(config.start).denoiser
+    unet, given = denoiser.unet, load_pipeline(config.start).denoiser
     state = given.unet.state_dict()
     same = {name: value.shape for name, value in state.items()} == {
         name: value.shape for name, value in unet.state_dict().items()
@@ -165,14 +120,10 @@ def _take_weights(unet: UNet2DModel, config: PretrainConfig, info: DatasetInfo) 
     unet.load_state_dict(state)
 
 
-def _unet(config: PretrainConfig, info: DatasetInfo) -> UNet2DModel:
+def new_denoiser(config: PretrainConfig, info: DatasetInfo) -> Denoiser:
     """The network with its seeded first weights; the caller's random stream is left alone."""
+    built: Any = {"patch": config.patch, "classes": len(info.classes)}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return build_unet(
-            info.shape,
-            patch=config.patch,
-            classes=len(info.classes),
-            widths=config.widths,
-            layers=config.layers,
-        )
+        unet = build_unet(info.shape, widths=config.widths, layers=config.layers, **built)
+    return Denoiser(unet, shape=info.shape, prediction_type=COSINE["prediction_type"], **built)

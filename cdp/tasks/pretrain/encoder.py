@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,57 +22,35 @@ from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import SmallCNN
 from cdp.models.encoders import encoder_folder, save_encoder
-from cdp.models.precision import pick_device, pick_dtype
+from cdp.models.precision import pick_device
 from cdp.models.state import part_of
 from cdp.robust.recipes import METHODS
-from cdp.robust.training import ClassifierTrainer, encoder_attack, encoder_trainer, view
+from cdp.robust.training import ENCODER_METHODS, encoder_attack, encoder_trainer, view
 from cdp.robust.validation import accuracy
-from cdp.tasks.pretrain.shared import (
-    OnProgress,
-    ShouldStop,
-    TrainingProgress,
-    checkpoint_of,
-    drive,
-    encoder_card,
-    finite,
-)
+from cdp.tasks.pretrain.shared import TrainingProgress, checkpoint_of, encoder_card, finite
 from cdp.values.types import DatasetInfo, Split
 from cdp.work.cost import time_left
 
-WARM_UP = 0.3
-METHOD_OF = {"standard": "standard", "robust": "pgd-at", "noise-aware": "noised"}
-"""The method of ``cdp.robust.recipes`` that trains each kind."""
 CHOICE_IMAGES, CHOICE_STEPS, TEST_STEPS = 1000, 10, 20
 
 
-def run_pretrain_encoder(
-    config: EncoderConfig,
-    *,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> Path:
-    """Train an encoder to the end; returns its folder.
-
-    on_progress is called after every optimiser step, should_stop asked there. Raises Cancelled once
-    stopped; started again with the same config it goes on after the last whole epoch.
-    """
-    drive(pretrain_encoder(config), on_progress, should_stop)
-    return encoder_folder(config)
-
-
-def pretrain_encoder(
-    config: EncoderConfig, target: Path | None = None
-) -> Generator[TrainingProgress, None, None]:
-    """One TrainingProgress an optimiser step; a checkpoint an epoch; ends with the encoder's folder
-    (``target`` where given)."""
-    target = target or encoder_folder(config)
+def pretrain_encoder(config: EncoderConfig) -> Generator[TrainingProgress, None, None]:
+    """One TrainingProgress an optimiser step; a checkpoint an epoch; ends with the encoder's
+    folder."""
+    target = encoder_folder(config)
     if config.flip is None:
         config = config.model_copy(update={"flip": mirrored(config.dataset)})
     split = load_split(config.dataset, "train")
     _tests(config)  # what does not fit is said before the training, not after it
     rows, chosen_by = hold_out(len(split), config.held_out, config.seed)
     work = checkpoint_of(target, config)
-    trainer = _trainer(config, split.info, split.image[rows], split.label[rows])
+    trainer = encoder_trainer(
+        _network(config, split.info),
+        split.image[rows],
+        split.label[rows],
+        config,
+        epsilon=config.budget(split.info),
+    )
     per_epoch = trainer.total // config.epochs
     history: list[float] = []
     best: dict[str, Tensor] = {}
@@ -134,29 +112,6 @@ def hold_out(count: int, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray
     return np.sort(rows[size:]), np.sort(rows[:size])
 
 
-def _trainer(
-    config: EncoderConfig, info: DatasetInfo, image: np.ndarray, label: np.ndarray
-) -> ClassifierTrainer:
-    return encoder_trainer(
-        _network(config, info),
-        image,
-        label,
-        method=METHOD_OF[config.kind],
-        seed=config.seed,
-        epochs=config.epochs,
-        batch=min(config.batch, len(label)),
-        learning_rate=config.learning_rate,
-        shift=config.shift,
-        flip=bool(config.flip),
-        dtype=pick_dtype(config.precision, pick_device()),
-        label_smoothing=config.label_smoothing,
-        weight_decay=config.weight_decay,
-        epsilon=config.budget(info),
-        attack_steps=config.attack_steps,
-        warm_up=WARM_UP,
-    )
-
-
 def _network(config: EncoderConfig, info: DatasetInfo) -> SmallCNN:
     """The network on its device with its seeded first weights; the caller's random stream is left
     alone."""
@@ -171,27 +126,21 @@ def _choose_by(config: EncoderConfig, net: nn.Module, split: Split, rows: np.nda
     images."""
     if config.kind == "robust":
         rows = rows[:CHOICE_IMAGES]
-    image, label = split.image[rows], split.label[rows]
-    return _accuracy(config, net, image, label, split.info, CHOICE_STEPS, config.seed)
+    part = replace(split, image=split.image[rows], label=split.label[rows])
+    return _accuracy(config, net, part, CHOICE_STEPS, config.seed)
 
 
 def _accuracy(
-    config: EncoderConfig,
-    net: nn.Module,
-    image: np.ndarray,
-    label: np.ndarray,
-    info: DatasetInfo,
-    attack_steps: int,
-    seed: int,
+    config: EncoderConfig, net: nn.Module, split: Split, attack_steps: int, seed: int
 ) -> float:
     """On the images as the encoder's kind sees them, attacked with the full budget."""
-    method = METHODS[METHOD_OF[config.kind]]
-    attack = encoder_attack(config.budget(info), attack_steps)
+    method = METHODS[ENCODER_METHODS[config.kind]]
+    attack = encoder_attack(config.budget(split.info), attack_steps)
 
     def seen(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         return view(net, method, x, y, attack, generator)
 
-    return accuracy(net, seen, image, label, seed=seed)
+    return accuracy(net, seen, split.image, split.label, seed=seed)
 
 
 def _tests(config: EncoderConfig) -> Split | None:
@@ -213,15 +162,10 @@ def _measure(config: EncoderConfig, net: nn.Module) -> dict[str, Any]:
     measured: dict[str, Any] = {"clean": {"value": clean, "n": count}}
     if config.kind == "standard":
         return measured
-    value = _accuracy(config, net, test.image, test.label, test.info, TEST_STEPS, 0)
+    value = _accuracy(config, net, test, TEST_STEPS, 0)
     if config.kind == "noise-aware":
-        return measured | {
-            "noised": {
-                "value": value,
-                "n": count,
-                "noise": "one uniform t an image, cosine schedule",
-            }
-        }
+        noise = "one uniform t an image, cosine schedule"
+        return measured | {"noised": {"value": value, "n": count, "noise": noise}}
     how = {
         "attack": "PGD",
         "steps": TEST_STEPS,
@@ -229,11 +173,5 @@ def _measure(config: EncoderConfig, net: nn.Module) -> dict[str, Any]:
         "norm": "linf",
         "epsilon": config.budget(test.info),
     }
-    return measured | {
-        "pgd": {
-            "value": value,
-            "n": count,
-            **how,
-            "note": "a quick estimate: stronger attacks find less",
-        }
-    }
+    note = "a quick estimate: stronger attacks find less"
+    return measured | {"pgd": {"value": value, "n": count, **how, "note": note}}

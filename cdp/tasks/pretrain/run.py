@@ -21,7 +21,7 @@ from cdp.work.session import Session
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdp.tasks.pretrain.shared import TrainingProgress
+    from cdp.tasks.pretrain.shared import OnProgress, ShouldStop, TrainingProgress
     from cdp.tasks.pretrain.sheet import Sheet
 
 SHEET = "sheet.npz"
@@ -33,10 +33,40 @@ SHEET_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
+def run_pretrain(
+    config: PretrainConfig | EncoderConfig,
+    *,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Path:
+    """Train a diffusion model or an encoder to the end; returns its folder.
+
+    on_progress is called after every optimiser step, should_stop asked there. Raises Cancelled once
+    stopped; started again with the same config it goes on: a model as if it had never stopped, an
+    encoder after its last whole epoch.
+    """
+    from cdp.tasks.pretrain.shared import drive
+
+    drive(_training(config), on_progress, should_stop)
+    return _folder(config)
+
+
+def _training(config: PretrainConfig | EncoderConfig) -> Generator[TrainingProgress, None, None]:
+    if isinstance(config, PretrainConfig):
+        from cdp.tasks.pretrain.diffusion import pretrain
+
+        return pretrain(config)
+    from cdp.tasks.pretrain.encoder import pretrain_encoder
+
+    return pretrain_encoder(config)
+
+
+def _folder(config: PretrainConfig | EncoderConfig) -> Path:
+    return model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(config)
+
+
 def pretrain_model(config: PretrainConfig, session: Session) -> dict[str, Any]:
     """Train a diffusion model to the end, or from its checkpoint to it."""
-    from cdp.tasks.pretrain.diffusion import pretrain
-
     target = model_folder(config)
     if made_already(session, target):
         return {"folder": str(target)}
@@ -57,15 +87,13 @@ def pretrain_model(config: PretrainConfig, session: Session) -> dict[str, Any]:
         ):  # the step after a checkpoint
             sheets.show_checkpoint(training_folder(target) / "state.safetensors")
 
-    _drive(pretrain(config), session, first, take)
+    _drive(_training(config), session, first, take)
     sheets.show_model(target)
     return {"folder": str(target), "steps": config.steps, "loss": curve.last}
 
 
 def pretrain_encoder(config: EncoderConfig, session: Session) -> dict[str, Any]:
     """Train an encoder to the end, or from its last whole epoch to it."""
-    from cdp.tasks.pretrain.encoder import pretrain_encoder as training
-
     target = encoder_folder(config)
     if made_already(session, target):
         return {"folder": str(target)}
@@ -83,7 +111,7 @@ def pretrain_encoder(config: EncoderConfig, session: Session) -> dict[str, Any]:
             score=progress.score if curve.restarts(progress.step) else None,
         )
 
-    _drive(training(config), session, first, take)
+    _drive(_training(config), session, first, take)
     final = latest[0] if latest else None
     return {
         "folder": str(target),
@@ -162,8 +190,7 @@ def left_at(target: Path) -> tuple[int, list[float]]:
 def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> None:
     """Move the checkpoint of the unfinished training into ``target``, where it is this run's
     own."""
-    new = model_folder(config) if isinstance(config, PretrainConfig) else encoder_folder(config)
-    folder = training_folder(new)
+    folder = training_folder(_folder(config))
     try:
         begun_with = settings_of(read_json(folder / "config.json"))
         own = begun_with == settings_of(config.model_dump(mode="json"))

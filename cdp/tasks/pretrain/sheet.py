@@ -14,11 +14,13 @@ from torch import Tensor
 from cdp.config.pretrain import PretrainConfig
 from cdp.diffusion.sampling import Trajectory, image_seeds
 from cdp.files.atomic import atomic_file
-from cdp.models.denoiser import Denoiser, build_unet, to_image_range
+from cdp.models.denoiser import Denoiser
 from cdp.models.noise_schedule import COSINE
 from cdp.models.pipelines import load_pipeline
 from cdp.models.precision import lay_out, pick_device, pick_dtype
 from cdp.models.state import part_of
+from cdp.tasks.loaded import to_uint8
+from cdp.tasks.pretrain.diffusion import new_denoiser
 from cdp.values.types import DatasetInfo
 
 PER_CLASS = 2
@@ -65,24 +67,7 @@ class SheetMaker:
         return self._sample(denoiser, self._config.steps, should_stop)
 
     def _build(self) -> Denoiser:
-        config, info = self._config, self._info
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # first weights, replaced at once: the training's random numbers stay its own
-            unet = build_unet(
-                info.shape,
-                patch=config.patch,
-                classes=len(info.classes),
-                widths=config.widths,
-                layers=config.layers,
-            )
-        denoiser = Denoiser(
-            unet,
-            shape=info.shape,
-            patch=config.patch,
-            classes=len(info.classes),
-            prediction_type=COSINE["prediction_type"],
-        )
+        denoiser = new_denoiser(self._config, self._info)
         lay_out(denoiser, pick_device())
         return denoiser.eval().requires_grad_(False)
 
@@ -108,7 +93,4 @@ class SheetMaker:
                 return None
             x = taken.x
         assert x is not None  # a solver has at least one step
-        image = (
-            to_image_range(x).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        )
-        return Sheet(image, label, step)
+        return Sheet(to_uint8(x), label, step)
