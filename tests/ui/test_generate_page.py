@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,15 @@ from cdp.ui.kit.sheet import sheet_png
 from cdp.ui.kit.words import plain
 from cdp.values.types import Frame, LiveResult
 from cdp.work.live import Engine, Job
-from cdp.work.session import Session
-from tests.ui.pages import APP, opened, ran, served
+from tests.ui.pages import APP, control, opened, ran, served, texts
 from tests.ui.test_form import BAD
 from tests.ui.worlds import CATALOG, engine_of, frame_of, sampler
 
+World = Callable[..., Engine]
+
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Puts a catalogue and an engine under the pages; returns how to replace them."""
     engines: list[Engine] = []
     served(monkeypatch)
@@ -37,13 +37,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
         live: Callable[..., Iterator[Frame | LiveResult]] = sampler, catalog: Choices = CATALOG
     ) -> Engine:
         engines.append(engine_of(live))
-        monkeypatch.setattr("cdp.ui.kit.choices.read_choices", lambda: catalog)
-        monkeypatch.setattr("cdp.ui.home.read_choices", lambda: catalog)
+        for module in ("generate.page", "home"):
+            monkeypatch.setattr(f"cdp.ui.{module}.read_choices", lambda: catalog)
         for module in ("page", "live"):
             monkeypatch.setattr(f"cdp.ui.generate.{module}.engine", lambda: engines[-1])
+        # These models are names alone.
+        monkeypatch.setattr("cdp.ui.generate.page.dataset_of_generation", lambda config: "")
         monkeypatch.setattr(
-            "cdp.ui.generate.page.dataset_of_generation", lambda config: config.dataset
-        )  # these models are names alone
+            "cdp.tasks.batches.set_card", lambda config: {"source": "", "config": flatten(config)}
+        )
         return engines[-1]
 
     put()
@@ -66,137 +68,87 @@ def generated(app: AppTest) -> Job:
     return job
 
 
-def labelled(app: AppTest, label: str) -> Any:
-    """The one control under this label."""
-    (found,) = [
-        w
-        for kind in (app.selectbox, app.number_input, app.select_slider)
-        for w in kind
-        if w.label.split(" :")[0] == label
-    ]
-    return found
-
-
-def text(app: AppTest) -> str:
-    return "\n".join(
-        e.value
-        for e in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
-    )
-
-
-def test_home_says_what_it_is_for_and_leads_to_generate(world: Callable[..., Engine]) -> None:
+def test_home_says_what_it_is_for_and_leads_to_generate(world: World) -> None:
     app = ran(AppTest.from_file(APP, default_timeout=30))
-    assert "Does guiding a diffusion model make its images better training data" in text(app)
-    assert "**Saved sample sets**: none yet" in text(app)
+    assert "Does guiding a diffusion model make its images better training data" in texts(app)
+    assert "**Saved sample sets**: none yet" in texts(app)
     ran(app.button(key="to_generate").click())
     assert app.title[0].value == "Generate"
 
 
-def test_without_a_model_both_pages_say_how_to_get_one(world: Callable[..., Engine]) -> None:
+def test_without_a_model_both_pages_say_how_to_get_one(world: World) -> None:
     world(catalog=Choices())
-    assert "python -m cdp pretrain" in text(ran(AppTest.from_file(APP, default_timeout=30)))
+    assert "python -m cdp pretrain" in texts(ran(AppTest.from_file(APP, default_timeout=30)))
     app = page()
-    assert "python -m cdp pretrain" in text(app)
+    assert "python -m cdp pretrain" in texts(app)
     assert not app.button
 
 
-def test_an_empty_page_tells_what_a_click_will_bring(world: Callable[..., Engine]) -> None:
+def test_an_empty_page_tells_what_a_click_will_bring(world: World) -> None:
     app = page()
-    assert "Nothing generated yet" in text(app)
-    assert "Measuring what this costs on this machine" in text(app)
+    assert "Nothing generated yet" in texts(app)
+    assert "Measuring what this costs on this machine" in texts(app)
     assert not app.query_params
 
 
-def test_a_finished_generation_shows_figures_with_interval_and_n(
-    world: Callable[..., Engine],
-) -> None:
+def test_a_finished_generation_shows_figures_with_interval_and_n(world: World) -> None:
     app = page(count="32", steps="4")
     assert generated(app).state == "done"
-    assert "32 images in 0.5 s, seed 0" in text(app)
-    assert "cannot be told apart: +5.0 points (95 % interval -1.0 to +10.0), n = 12" in text(app)
-    assert "No verdict on guidance" not in text(app)
+    assert "32 images in 0.5 s, seed 0" in texts(app)
+    assert "cannot be told apart: +5.0 points (95 % interval -1.0 to +10.0), n = 12" in texts(app)
+    assert "No verdict on guidance" not in texts(app)
     assert app.select_slider(key=f"step_{app.session_state['live_job'].id}").value == 4
 
 
-def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(
-    world: Callable[..., Engine],
-) -> None:
+def test_fewer_than_ten_images_a_class_get_figures_and_no_verdict(world: World) -> None:
     app = page(count="12", steps="4")
     generated(app)
-    assert (
-        "No verdict on guidance: fewer than 10 images a class. Generate 30 images or more"
-        in text(app)
-    )
-    assert "cannot be told apart" not in text(app) and "with guidance" not in text(app)
+    assert "fewer than 10 images a class. Generate 30 images or more" in texts(app)
+    assert "cannot be told apart" not in texts(app) and "with guidance" not in texts(app)
 
 
-def test_identical_arms_are_said_to_be_and_have_no_difference(world: Callable[..., Engine]) -> None:
-    def same(
-        config: GenerateConfig, session: Session, *, compare: bool
-    ) -> Iterator[Frame | LiveResult]:
-        for one in sampler(config, session, compare=compare):
-            yield replace(one, unguided=one.guided) if isinstance(one, LiveResult) else one
+def test_identical_arms_are_said_to_be_and_have_no_difference(world: World) -> None:
+    def same(*args: Any, **more: Any) -> Iterator[Frame | LiveResult]:
+        for part in sampler(*args, **more):
+            yield replace(part, unguided=part.guided) if isinstance(part, LiveResult) else part
 
     world(same)
     app = page(count="64", steps="4")
     generated(app)
-    assert text(app).count("identical so far") >= 3, (
+    assert texts(app).count("identical so far") >= 3, (
         "beside the images, above the figures, and in each of them"
     )
-    assert "points" not in text(app) and "cannot be told apart" not in text(app)
+    assert "points" not in texts(app) and "cannot be told apart" not in texts(app)
 
 
-def test_an_unguided_generation_has_one_arm_and_compares_nothing(
-    world: Callable[..., Engine],
-) -> None:
+def test_an_unguided_generation_has_one_arm_and_compares_nothing(world: World) -> None:
     app = page(loss="none", strength="0", count="12", steps="4")
     generated(app)
     assert "What came out" in [s.value for s in app.subheader]
-    assert "cannot be told apart" not in text(app)
+    assert "cannot be told apart" not in texts(app)
 
 
-def test_a_generation_is_saved_under_its_name_with_its_settings(
-    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "cdp.tasks.batches.set_card", lambda config: {"source": "test", "config": flatten(config)}
-    )
+def test_a_generation_is_saved_under_its_name_and_not_outside_the_store(world: World) -> None:
     app = page(count="12", steps="4", seed="7")
     job = generated(app)
-    app.text_input(key=f"name_{job.id}_Guided").set_value("first")
+    control(app, "Name of the sample set").set_value("../out")
     ran(app.button(key="save_set").click())
-    assert "Saved as first." in text(app)
+    assert "Not saved: " in texts(app) and list_sets() == []
+    control(app, "Name of the sample set").set_value("first")
+    ran(app.button(key="save_set").click())
+    assert "Saved as first." in texts(app)
     card = list_sets()[0].card
-    assert card is not None
-    assert card["config"] == flatten(job.config)
+    assert card is not None and card["config"] == flatten(job.config)
 
 
-def test_a_name_that_leads_out_of_the_store_is_refused_in_one_sentence(
-    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "cdp.tasks.batches.set_card", lambda config: {"source": "test", "config": flatten(config)}
-    )
-    app = page(count="12", steps="4")
-    job = generated(app)
-    app.text_input(key=f"name_{job.id}_Guided").set_value("../out")
-    ran(app.button(key="save_set").click())
-    assert app.error[0].value.startswith("Not saved: ")
-    assert list_sets() == []
-
-
-def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(
-    world: Callable[..., Engine],
-) -> None:
+def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(world: World) -> None:
     gate = threading.Event()
 
-    def slow(
-        config: GenerateConfig, session: Session, *, compare: bool
-    ) -> Iterator[Frame | LiveResult]:
+    def slow(config: GenerateConfig, *args: Any, **more: Any) -> Iterator[Frame | LiveResult]:
         yield frame_of(config, 1)
         yield frame_of(config, 2)
         gate.wait(20)
-        yield from list(sampler(config, session, compare=compare))[-1:]
+        yield from list(sampler(config, *args, **more))[-1:]
 
     world(live=slow)
     app = page(count="12", steps="5")
@@ -212,32 +164,27 @@ def test_a_running_job_shows_its_step_and_cancel_keeps_what_is_done(
     assert job.wait(20)
     ran(app)
     assert job.state == "cancelled"
-    assert "Stopped at step 2 of 5: the estimates so far are below." in text(app)
+    assert "Stopped at step 2 of 5: the estimates so far are below." in texts(app)
     assert not app.button(key="generate").disabled
 
 
-def test_a_failure_is_one_sentence_with_its_remedy(world: Callable[..., Engine]) -> None:
-    def broken(
-        config: GenerateConfig, session: Session, *, compare: bool
-    ) -> Iterator[Frame | LiveResult]:
-        raise InputError("classes: 9 is not one of this model's classes 0 to 2: leave it out")
+def test_a_failure_is_one_sentence_with_its_remedy(world: World) -> None:
+    def broken(*args: Any, **more: Any) -> Iterator[Frame | LiveResult]:
+        raise InputError("classes: 9 is not one of 0 to 2: leave it out")
         yield
 
     world(live=broken)
     app = page()
     generated(app)
-    assert (
-        app.error[0].value
-        == "This generation failed: classes: 9 is not one of this model's classes 0 to 2: leave it"
-        " out."
-    )
+    sentence = "This generation failed: classes: 9 is not one of 0 to 2: leave it out."
+    assert app.error[0].value == sentence
 
 
 @pytest.mark.parametrize(
     ("params", "sentence"), [case[1:] for case in BAD[::8]], ids=[case[0] for case in BAD[::8]]
 )
 def test_a_link_that_lies_costs_one_sentence_and_the_page_works(
-    world: Callable[..., Engine], params: dict[str, str], sentence: str
+    world: World, params: dict[str, str], sentence: str
 ) -> None:
     app = page(**params)
     notes = [w.value for w in app.warning if plain(sentence) in w.value]
@@ -245,7 +192,7 @@ def test_a_link_that_lies_costs_one_sentence_and_the_page_works(
     assert not app.button(key="generate").disabled
 
 
-def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: Callable[..., Engine]) -> None:
+def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: World) -> None:
     app = page(strength="0.3", solver="unipc", classes="2,0", window_stop="0.1")
     assert app.select_slider(key="generate_strength").value == 0.3
     assert app.selectbox(key="generate_solver").value == "unipc"
@@ -259,9 +206,7 @@ def test_a_good_link_sets_the_controls_and_stays_in_the_url(world: Callable[...,
     assert not app.warning
 
 
-def test_moving_a_generate_changes_the_url_and_survives_a_page_switch(
-    world: Callable[..., Engine],
-) -> None:
+def test_moving_a_generate_changes_the_url_and_survives_a_page_switch(world: World) -> None:
     app = page()
     ran(app.select_slider(key="generate_strength").set_value(0.25))
     ran(app.number_input(key="generate_seed").set_value(11))
@@ -276,24 +221,20 @@ def test_moving_a_generate_changes_the_url_and_survives_a_page_switch(
     assert app.query_params["seed"] == "11"
 
 
-def test_a_preset_sets_all_controls_but_keeps_what_is_generated(
-    world: Callable[..., Engine],
-) -> None:
+def test_a_preset_sets_all_controls_but_keeps_what_is_generated(world: World) -> None:
     app = page(seed="3", count="20")
-    ran(labelled(app, "Preset").set_value("paper-cifar10"))
-    assert labelled(app, "Loss").value == "hard_negative"
-    assert labelled(app, "Gradient at").value == "x_t"
-    assert (labelled(app, "Seed").value, labelled(app, "Images").value) == (3, 20)
-    said = text(app)
+    ran(control(app, "Preset").set_value("paper-cifar10"))
+    assert control(app, "Loss").value == "hard_negative"
+    assert control(app, "Gradient at").value == "x_t"
+    assert (control(app, "Seed").value, control(app, "Images").value) == (3, 20)
+    said = texts(app)
     assert "does not know the classes" in said
     assert "has never seen noisy images" in said
-    ran(labelled(app, "Steps").set_value(30))
-    assert labelled(app, "Preset").value == "custom"
+    ran(control(app, "Steps").set_value(30))
+    assert control(app, "Preset").value == "custom"
 
 
-def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(
-    world: Callable[..., Engine],
-) -> None:
+def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(world: World) -> None:
     app = page()
     ran(app.slider(key="generate_window").set_value((0.4, 0.4)))
     assert app.button(key="generate_off").disabled
@@ -302,57 +243,39 @@ def test_settings_that_do_not_fit_together_switch_the_button_off_and_say_why(
     assert not app.button(key="generate").disabled
 
 
-def test_another_model_brings_its_data_and_an_encoder_that_fits(
-    world: Callable[..., Engine],
-) -> None:
+def test_another_model_brings_its_data_and_an_encoder_that_fits(world: World) -> None:
     app = page(classes="0,1")
     ran(app.selectbox(key="generate_model").set_value("plain"))
     assert dict(app.query_params) == {"model": "plain", "encoder": "standard"}
     assert app.selectbox(key="generate_dataset_1").options[0] == "the model's own (pictures)"
-    assert "unconditional" in text(app)
+    assert "unconditional" in texts(app)
     assert not app.multiselect
 
 
-def test_a_link_to_a_model_alone_takes_its_data_set_and_an_encoder_of_it(
-    world: Callable[..., Engine],
-) -> None:
+def test_a_link_to_a_model_alone_takes_its_data_set_and_an_encoder_of_it(world: World) -> None:
     app = page(model="plain")
     assert app.selectbox(key="generate_encoder").value == "standard"
     assert app.selectbox(key="generate_dataset").value == ""
     assert not app.warning or all("encoder" not in one.value for one in app.warning)
 
 
-def test_only_encoders_that_can_guide_are_offered(world: Callable[..., Engine]) -> None:
+def test_only_encoders_that_can_guide_are_offered(world: World) -> None:
     assert page().selectbox(key="generate_encoder").options == ["robust", "standard", "noise-aware"]
 
 
-def test_more_than_a_thousand_images_become_a_background_run(
-    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
+def test_more_than_a_thousand_images_become_a_background_run_with_what_was_typed_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launched: list[tuple[Any, GenerateConfig, str]] = []
-    monkeypatch.setattr(
-        "cdp.work.launch.launch", lambda task, config, name: launched.append((task, config, name))
-    )
+    launched: list[Any] = []
+    monkeypatch.setattr("cdp.work.launch.launch", lambda *args: launched.append(args))
+    assert page(count="1000").button(key="generate").label == "Generate"
     app = page(count="1001")
     assert app.button(key="generate").label == "Start background run"
+    control(app, "Seed").set_value(43)
     ran(app.button(key="generate").click())
-    assert [(task.name, config.count, name) for task, config, name in launched] == [
-        ("generate", 1001, "fashion-mnist-supcon-1001-seed0")
-    ]
-    assert page(count="1000").button(key="generate").label == "Generate"
-
-
-def test_a_setting_typed_the_moment_before_the_click_counts(
-    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, cdp_home: Path
-) -> None:
-    launched: list[int] = []
-    monkeypatch.setattr(
-        "cdp.work.launch.launch", lambda kind, config, name: launched.append(config.seed)
-    )
-    app = page(count="1001")
-    labelled(app, "Seed").set_value(43)
-    ran(app.button(key="generate").click())
-    assert launched == [43]
+    ((task, config, name),) = launched
+    assert (task.name, config.count, config.seed) == ("generate", 1001, 43)
+    assert name == "fashion-mnist-supcon-1001-seed43"
 
 
 def dropped(app: AppTest, name: str, content: bytes) -> AppTest:
@@ -360,32 +283,30 @@ def dropped(app: AppTest, name: str, content: bytes) -> AppTest:
     return ran(app.file_uploader[0].set_value((name, content, "image/png")))
 
 
-def test_a_sheet_dropped_on_the_page_restores_every_setting_once(
-    world: Callable[..., Engine],
-) -> None:
+def test_a_sheet_dropped_on_the_page_restores_every_setting_once(world: World) -> None:
     saved = unflatten({"seed": 42, "strength": 0.25, "solver": "unipc", "classes": [2, 0]})
     app = dropped(
         page(seed="7", steps="9"),
         "sheet.png",
         sheet_png(np.zeros((4, 8, 8, 1), np.uint8), flatten(saved)),
     )
-    assert "Settings restored from sheet.png." in text(app)
+    assert "Settings restored from sheet.png." in texts(app)
     assert dict(app.query_params) == {
         "seed": "42",
         "strength": "0.25",
         "solver": "unipc",
         "classes": "2,0",
     }
-    assert labelled(app, "Strength").value == 0.25
-    ran(labelled(app, "Seed").set_value(43))
-    assert labelled(app, "Seed").value == 43, (
+    assert control(app, "Strength").value == 0.25
+    ran(control(app, "Seed").set_value(43))
+    assert control(app, "Seed").value == 43, (
         "what was restored must not come back over a later change"
     )
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"cut short"])
 def test_a_file_that_is_no_sheet_is_one_sentence_and_changes_nothing(
-    world: Callable[..., Engine], content: bytes
+    world: World, content: bytes
 ) -> None:
     app = dropped(page(seed="7"), "other.png", content)
     assert len(app.error) == 1
@@ -394,7 +315,7 @@ def test_a_file_that_is_no_sheet_is_one_sentence_and_changes_nothing(
 
 
 def test_a_data_set_that_contradicts_the_model_is_refused_at_the_click(
-    world: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cdp.tasks.sources import dataset_of_generation
 
@@ -406,7 +327,4 @@ def test_a_data_set_that_contradicts_the_model_is_refused_at_the_click(
     app.session_state["generate_settings"].put("dataset", "letters")
     ran(app.button(key="generate").click())
     assert "live_job" not in app.session_state
-    assert any(
-        "letters does not fit the model fashion-mnist, whose card says fashion-mnist" in one.value
-        for one in app.error
-    )
+    assert "letters does not fit the model fashion-mnist" in texts(app)

@@ -42,21 +42,20 @@ def compose(frames: Sequence[Frame], steps: int, at: int | None = None) -> StepI
         if at is None or frame.offset not in newest or step_of(frame, steps) <= at:
             newest[frame.offset] = frame
     batches = [newest[offset] for offset in sorted(newest)]
-    one_arm = all(frame.unguided is None for frame in batches)
-    unguided = (
-        None
-        if one_arm
-        else np.concatenate([f.guided if f.unguided is None else f.unguided for f in batches])
-    )
-    return StepImages(np.concatenate([f.guided for f in batches]), unguided)
+    guided, unguided = np.concatenate([f.guided for f in batches]), None
+    if any(frame.unguided is not None for frame in batches):
+        unguided = np.concatenate([unguided_of(frame) for frame in batches])
+    return StepImages(guided, unguided)
+
+
+def unguided_of(frame: Frame) -> np.ndarray:
+    """The unguided arm; the guided one where they have not parted yet."""
+    return frame.guided if frame.unguided is None else frame.unguided
 
 
 def strip(frames: Sequence[Frame], index: int, length: int = FILM) -> tuple[list[Frame], int]:
-    """Frames of the batch of image ``index``, at most ``length`` at even distances with the last at
-    the end; and its row in them.
-
-    No frames where its batch has not begun.
-    """
+    """At most ``length`` frames of the batch of image ``index``, at even distances with the last at
+    the end, and its row in them; no frames where its batch has not begun."""
     own = [f for f in frames if f.offset <= index < f.offset + len(f.guided)]
     count = min(length, len(own))
     return [own[round((k + 1) * len(own) / count) - 1] for k in range(count)], (
@@ -87,77 +86,66 @@ def show(job: Job, index: int, class_names: Sequence[str]) -> None:
     frames, row = strip(job.frames, index)
     if not frames:
         return
-    guided, unguided = (
-        frames[-1].guided[row],
-        None if frames[-1].unguided is None else frames[-1].unguided[row],
-    )
+    guided = np.stack([frame.guided[row] for frame in frames])
+    unguided = None
+    if frames[-1].unguided is not None:
+        unguided = np.stack([unguided_of(frame)[row] for frame in frames])
     with st.container(border=True, key="detail"):
         st.markdown(f"**Image {index + 1}{names(job.config, index + 1, class_names)[index]}**")
-        grids = [grid_of("images" if unguided is None else "guided", sprite(guided[None], 1))]
-        if unguided is not None:
-            grids.append(grid_of("unguided", sprite(unguided[None], 1)))
-            grids.append(
-                Grid(
-                    f"Difference x {GAIN}",
-                    sprite(difference(guided[None], unguided[None]), 1),
-                    NEUTRAL.color,
-                )
-            )
+        last = sprite(guided[-1:], 1)
+        if unguided is None:
+            grids = [grid_of("images", last)]
+        else:
+            change = sprite(difference(guided[-1:], unguided[-1:]), 1)
+            grids = [
+                grid_of("guided", last),
+                grid_of("unguided", sprite(unguided[-1:], 1)),
+                Grid(f"Difference x {GAIN}", change, NEUTRAL.color),
+            ]
         pairs(grids, [""], columns=1, key=f"detail_{job.id}", interactive=False, shape="small")
         if unguided is not None:
-            st.caption(change_words(guided, unguided))
-        if job.result is not None and (said := judge_says(job.result, index, class_names)):
-            st.caption(said)
-        _film(job, frames, row)
+            st.caption(change_words(guided[-1], unguided[-1]))
+        if job.result is not None and (view := judge_says(job.result, index, class_names)):
+            st.caption(view)
+        _film(job, [step_of(frame, job.config.sampler.steps) for frame in frames], guided, unguided)
 
 
 def judge_says(result: LiveResult, index: int, class_names: Sequence[str]) -> str:
     """One sentence: what the judge takes image ``index`` for, in each arm; "" where there was no
     judge or no such image."""
-    views = {"guided": result.guided_view, "unguided": result.unguided_view}
-    said = [
-        f"{arm} {class_name(class_names, int(view.predicted[index]))}"
-        f" ({share_text(view.confidence[index], 0)} sure)"
+    views = {"guided ": result.guided_view, "unguided ": result.unguided_view}
+    parts = [
+        f"{arm if result.unguided is not None else ''}"
+        f"{class_name(class_names, int(view.predicted[index]))}"
+        f" ({share_text(view.confidence[index], 0)} confident)"
         for arm, view in views.items()
         if view is not None and index < len(view.predicted)
     ]
-    if result.unguided is None:
-        said = [words.removeprefix("guided ") for words in said]
-    return f"The judge, which guided nothing, sees: {', '.join(said)}." if said else ""
+    return f"The judge, which guided nothing, sees: {', '.join(parts)}." if parts else ""
 
 
 def change_words(guided: np.ndarray, unguided: np.ndarray) -> str:
     """How far guidance moved an image; that it did not where both are the same."""
-    if np.array_equal(guided, unguided):
+    change = np.abs(guided.astype(np.int16) - unguided).mean() / 255
+    if not change:
         return "Guided and unguided are identical so far."
     return (
-        f"Mean change {share_text(mean_change(guided, unguided))} of the pixel range. Blue: guided"
-        " is darker; orange: brighter."
+        f"Mean change {share_text(change)} of the pixel range. Blue: guided is darker; orange:"
+        " brighter."
     )
 
 
-def mean_change(guided: np.ndarray, unguided: np.ndarray) -> float:
-    """Mean absolute difference as a share of the pixel range."""
-    return float(np.abs(guided.astype(np.int16) - unguided).mean() / 255)
-
-
-def _film(job: Job, frames: Sequence[Frame], row: int) -> None:
-    steps = [step_of(f, job.config.sampler.steps) for f in frames]
-    said = f"estimate of the finished image after steps {', '.join(map(str, steps))}"
-    guided = sprite(np.stack([f.guided[row] for f in frames]), len(frames))
-    if frames[-1].unguided is None:
-        grids = [grid_of("images", guided, f"Denoising: {said}")]
+def _film(job: Job, steps: Sequence[int], guided: np.ndarray, unguided: np.ndarray | None) -> None:
+    """Estimates of the finished image, (k,H,W,C) in each arm, of these steps."""
+    columns, text = len(steps), f"estimate after steps {', '.join(map(str, steps))}"
+    film = sprite(guided, columns)
+    if unguided is None:
+        grids = [grid_of("images", film, f"Denoising: {text}")]
     else:
-        plain = np.stack([f.guided[row] if f.unguided is None else f.unguided[row] for f in frames])
+        second = sprite(unguided, columns)
         grids = [
-            grid_of("guided", guided, f"Denoising, guided: {said}"),
-            grid_of("unguided", sprite(plain, len(frames)), "Denoising, unguided: the same steps"),
+            grid_of("guided", film, f"Denoising, guided: {text}"),
+            grid_of("unguided", second, "Denoising, unguided: the same steps"),
         ]
-    pairs(
-        grids,
-        [f"step {step}" for step in steps],
-        columns=len(frames),
-        key=f"film_{job.id}",
-        interactive=False,
-        shape="film",
-    )
+    labels, key = [f"step {step}" for step in steps], f"film_{job.id}"
+    pairs(grids, labels, columns=columns, key=key, interactive=False, shape="film")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -17,6 +18,7 @@ from cdp.ui.generate.detail import StepImages, compose, step_of
 from cdp.ui.generate.results import IDENTICAL
 from cdp.ui.kit.engine import engine
 from cdp.ui.kit.images import GAIN, difference, sprite
+from cdp.ui.kit.tables import table
 from cdp.values.text import counted, duration
 from cdp.values.types import Frame
 from cdp.work.live import Job
@@ -41,13 +43,8 @@ def _draw(job: Job, class_names: Sequence[str], *, polling: bool) -> None:
     _status(job)
     frames = job.frames
     if frames:
-        first = _toolbar(job, frames)
-        _grids(
-            job,
-            compose(frames, job.config.sampler.steps, _chosen_step(job, frames)),
-            first,
-            class_names,
-        )
+        first, step = _toolbar(job, frames), _chosen_step(job, frames)
+        _grids(job, compose(frames, job.config.sampler.steps, step), first, class_names)
         _curves(job, frames, classes=bool(class_names or job.config.classes))
     elif not over:
         st.skeleton(height=320)
@@ -57,33 +54,42 @@ def _draw(job: Job, class_names: Sequence[str], *, polling: bool) -> None:
 
 def _status(job: Job) -> None:
     """Progress and cancel; for a job that is over, how it ended."""
-    if job.over:
-        _ending(job)
+    if not job.over:
+        bar, stop = st.columns([5, 1], vertical_alignment="center", wrap=False)
+        bar.progress(job.progress, status_line(job, warming=engine().warming))
+        about = "Keeps what is done."
+        stop.button("Cancel", key="cancel", on_click=job.cancel, help=about, width="stretch")
         return
-    bar, stop = st.columns([5, 1], vertical_alignment="center", wrap=False)
-    bar.progress(job.progress, status_line(job, warming=engine().warming))
-    stop.button(
-        "Cancel", key="cancel", on_click=job.cancel, help="Keeps what is done.", width="stretch"
-    )
+    frames, result = job.frames, job.result
+    if job.state == "failed":
+        st.error(f"This generation failed: {job.error}.")
+    elif job.state == "cancelled":
+        where_stopped = "Cancelled before the first step."
+        if frames:
+            images = "the estimates so far are below"
+            if result and result.finished:
+                images = f"{result.finished:,} finished images are kept"
+            step = where(frames[-1], job.config.sampler.steps).lower()
+            where_stopped = f"Stopped at {step}: {images}."
+        st.info(where_stopped)
+    elif result:
+        count = counted(len(result.guided), "image")
+        st.caption(f"{count} in {result.seconds:.1f} s, seed {job.config.seed}")
 
 
 def status_line(job: Job, *, warming: bool) -> str:
     """One line on where a job stands: its place in the queue, or its step and the time left.
     warming: the engine is loading models."""
     if job.state == "queued":
-        ahead = job.position - 1
-        if ahead > 0:
-            return f"In the queue, {ahead} before it"
+        if job.position > 1:
+            return f"In the queue, {job.position - 1} before it"
         return "Loading the models" if warming else "Next in the queue"
     if job.should_stop():
         return "Stopping after this step"
-    frames = job.frames
-    if not frames:
+    if not job.frames:
         return "Loading the models"
-    left = job.seconds_left
-    return where(frames[-1], job.config.sampler.steps) + (
-        "" if left is None else f", {duration(left)} left"
-    )
+    left = "" if job.seconds_left is None else f", {duration(job.seconds_left)} left"
+    return where(job.frames[-1], job.config.sampler.steps) + left
 
 
 def where(frame: Frame, steps: int) -> str:
@@ -93,40 +99,13 @@ def where(frame: Frame, steps: int) -> str:
     return f"{batch} {step_of(frame, steps)} of {steps}"
 
 
-def _ending(job: Job) -> None:
-    frames, result = job.frames, job.result
-    if job.state == "failed":
-        st.error(f"This generation failed: {job.error}.")
-    elif job.state == "cancelled" and frames:
-        finished = result.finished if result else 0
-        finished_text = (
-            f"{finished:,} finished images are kept"
-            if finished
-            else "the estimates so far are below"
-        )
-        st.info(
-            f"Stopped at {where(frames[-1], job.config.sampler.steps).lower()}: {finished_text}."
-        )
-    elif job.state == "cancelled":
-        st.info("Cancelled before the first step.")
-    elif result:
-        count = len(result.guided)
-        st.caption(f"{counted(count, 'image')} in {result.seconds:.1f} s, seed {job.config.seed}")
-
-
 def _toolbar(job: Job, frames: Sequence[Frame]) -> int:
     """View, and page where not all images fit. Returns the index of the first image shown."""
     images = frames[-1].offset + len(frames[-1].guided)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if frames[-1].unguided is not None:
-            st.segmented_control(
-                "View",
-                [SIDE, DIFFERENCE],
-                default=SIDE,
-                required=True,
-                key="view",
-                label_visibility="collapsed",
-            )
+            hidden: Any = {"required": True, "key": "view", "label_visibility": "collapsed"}
+            st.segmented_control("View", [SIDE, DIFFERENCE], default=SIDE, **hidden)
         if not job.over:
             # The newest images, so that there is always something happening.
             return (frames[-1].offset // PAGE) * PAGE
@@ -147,7 +126,7 @@ def _chosen_step(job: Job, frames: Sequence[Frame]) -> int | None:
         value=max(known),
         key=f"step_{job.id}",
         format_func=lambda i: f"{i} (t/T {known[i]:.2f})",
-        help="Every step shows the estimate x0 of the finished image.",
+        help="Each step shows its estimate x0 of the finished image.",
     )
     return chosen
 
@@ -157,13 +136,10 @@ def _grids(job: Job, picture: StepImages, first: int, class_names: Sequence[str]
     rows = slice(first, first + PAGE)
     guided = picture.guided[rows]
     columns = 8 if len(guided) > 36 else max(2, ceil(sqrt(len(guided))))
-    labels = [
-        f"image {first + k + 1}{name}"
-        for k, name in enumerate(detail.names(job.config, first + len(guided), class_names)[rows])
-    ]
-    grids = [
-        detail.grid_of("images" if picture.unguided is None else "guided", sprite(guided, columns))
-    ]
+    classes = detail.names(job.config, first + len(guided), class_names)[rows]
+    labels = [f"image {number}{name}" for number, name in enumerate(classes, first + 1)]
+    arm = "images" if picture.unguided is None else "guided"
+    grids = [detail.grid_of(arm, sprite(guided, columns))]
     if picture.unguided is not None:
         other = picture.unguided[rows]
         if st.session_state.get("view") == DIFFERENCE:
@@ -173,19 +149,12 @@ def _grids(job: Job, picture: StepImages, first: int, class_names: Sequence[str]
             grids.append(detail.grid_of("unguided", sprite(other, columns)))
     # The key is the job's, not the step's: the component is patched in place, so nothing flickers.
     key = f"pairs_{job.id}_{first}"
-    picked = pairs(
-        grids,
-        labels,
-        columns=columns,
-        key=key,
-        selected=(st.session_state.get(key) or {}).get("picked"),
-    )
+    selected = (st.session_state.get(key) or {}).get("picked")
+    picked = pairs(grids, labels, columns=columns, key=key, selected=selected)
     if picture.unguided is not None and np.array_equal(picture.guided, picture.unguided):
         st.caption(IDENTICAL)
     if picked is None:
-        st.caption(
-            "Choose an image, by click or with the arrow keys and Enter, to see how it came about."
-        )
+        st.caption("Click an image (or arrow keys and Enter) to see how it came about.")
     else:
         detail.show(job, first + picked, class_names)
 
@@ -203,15 +172,9 @@ def _curves(job: Job, frames: Sequence[Frame], *, classes: bool) -> None:
     drawn = st.session_state.get("drawn_curves")
     if drawn is None or drawn[0] != state:
         drawn = st.session_state["drawn_curves"] = (state, live_curves(frames, classes=classes))
-    chart(
-        drawn[1],
-        key=f"curves_{job.id}",
-        alt=(
-            "Contrastive"
-            f" loss{', guidance to noise ratio and class separation' if classes else ' and guidance to noise ratio'}"
-            " per step"
-        ),
-    )
+    lines = ("guidance to noise ratio", *(["class separation"] if classes else []))
+    alt = f"Contrastive loss, {' and '.join(lines)} per step"
+    chart(drawn[1], key=f"curves_{job.id}", alt=alt)
     if job.over:
         with st.expander("Numbers of the curves"):
-            st.dataframe(live_rows(frames, classes=classes), hide_index=True)
+            table(live_rows(frames, classes=classes))

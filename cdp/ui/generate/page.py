@@ -4,43 +4,74 @@ last generation and the background runs on the right."""
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from cdp.config.generate import GenerateConfig
-from cdp.errors import CdpError, InputError
+from cdp.errors import InputError
 from cdp.tasks.generate_warnings import warnings
 from cdp.tasks.sources import dataset_of_generation
 from cdp.ui.gallery.parts import GENERATE_HELP, generation_line
-from cdp.ui.generate.form import FORM, Generation, controls, restored
+from cdp.ui.generate.form import FORM, Generation, controls, opened, restored
 from cdp.ui.generate.live import live
 from cdp.ui.generate.results import results, take_away
-from cdp.ui.kit.choices import Choices
+from cdp.ui.kit.attempts import attempt, tell
+from cdp.ui.kit.choices import Choices, read_choices
 from cdp.ui.kit.command import command_fold
 from cdp.ui.kit.engine import engine
+from cdp.ui.kit.frame import link, nothing_yet, warned
 from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
 from cdp.ui.kit.sheet import settings_from_png
+from cdp.ui.kit.tables import show_figure
 from cdp.ui.kit.words import plain
 from cdp.values.text import duration
+from cdp.work import launch
 from cdp.work.cost import kind
-from cdp.work.failures import sentence
 from cdp.work.live import Job
 from cdp.work.records import Run, list_runs
+from cdp.work.registry import TASKS
 
 LIVE_LIMIT = 1000
 """Larger sets are made by a process of their own, which outlives the browser and the app."""
 COST_SECONDS, POLLS = 1.0, 120
-_JOB, _SETTLED, _REFUSED = "live_job", "settled_kind", "refused"
+_JOB, _SETTLED, _STARTED = "live_job", "settled_kind", "generation_started"
+SHOWN = 5
+"""Background runs."""
 
 
-def current_job() -> Job | None:
+def generate_page() -> None:
+    """Everything below the title."""
+    catalog = read_choices()
+    if not catalog.models:
+        st.warning(
+            "No diffusion model is here yet. Train one with `python -m cdp pretrain --dataset"
+            " fashion-mnist`, or put a diffusers pipeline folder under `CDP_HOME/models`; `python"
+            " -m cdp doctor` says what is missing."
+        )
+        return
+    settings = opened(catalog)
+    warned(settings.notes)
+    left, right = st.columns([4, 11], gap="large")
+    with left:
+        _left_column(settings, catalog)
+    with right:
+        with st.container():
+            _action(settings)
+        with st.container():
+            _right_column(settings, catalog)
+        background_runs()
+    FORM.close(settings)
+
+
+def _job() -> Job | None:
     """The last live generation of this session."""
     job: Job | None = st.session_state.get(_JOB)
     return job
 
 
-def action(settings: Generation) -> None:
+def _action(settings: Generation) -> None:
     """Generate, or start a background run; where the settings do not fit together, why."""
     try:
         config = settings.config()
@@ -48,47 +79,32 @@ def action(settings: Generation) -> None:
         st.button("Generate", type="primary", disabled=True, key="generate_off")
         st.error(f"These settings do not fit together: {error}.")
         return
-    job = current_job()
+    job, live = _job(), config.count <= LIVE_LIMIT
     with st.container(horizontal=True, vertical_alignment="center", key="action"):
-        if config.count > LIVE_LIMIT:
-            st.button(
-                "Start background run",
-                type="primary",
-                key="generate",
-                on_click=_submit,
-                args=(settings,),
-            )
-        else:
-            busy = job is not None and not job.over
-            st.button(
-                "Generate",
-                type="primary",
-                disabled=busy,
-                key="generate",
-                on_click=_submit,
-                args=(settings,),
-            )
+        st.button(
+            "Generate" if live else "Start background run",
+            type="primary",
+            disabled=live and job is not None and not job.over,
+            key="generate",
+            on_click=attempt,
+            args=(_STARTED, partial(_start, settings), "Not started"),
+        )
         settled = st.session_state.get(_SETTLED) == kind(config, compare=True)
         st.fragment(_cost, run_every=None if settled else COST_SECONDS)(config, settled, [])
-    refused = st.session_state.pop(_REFUSED, "")
-    if refused:
-        st.error(refused)
+    tell(_STARTED)
 
 
-def _submit(settings: Generation) -> None:
+def _start(settings: Generation) -> str:
     """With the settings as they are at the click: one may have been typed that the page has not
     been drawn with yet."""
-    try:
-        config = settings.config()
-        if config.count > LIVE_LIMIT:
-            start(config, automatic_name(config))
-        else:
-            dataset_of_generation(
-                config
-            )  # a contradiction is said now, not when the models are loaded
-            st.session_state[_JOB] = engine().submit(config)
-    except CdpError as error:
-        st.session_state[_REFUSED] = f"Not started: {error}."
+    config = settings.config()
+    if config.count > LIVE_LIMIT:
+        launch.launch(TASKS["generate"], config, automatic_name(config))
+    else:
+        # A contradiction is said now, not when the models are loaded.
+        dataset_of_generation(config)
+        st.session_state[_JOB] = engine().submit(config)
+    return ""
 
 
 def _cost(config: GenerateConfig, settled: bool, drawn: list[None]) -> None:
@@ -113,29 +129,10 @@ def cost_line(config: GenerateConfig, *, measuring: bool) -> str:
     alone = None if live else engine().estimate(config, compare=False)
     seconds = alone if alone is not None else engine().estimate(config)
     if seconds is None:
-        return (
-            "Measuring what this costs on this machine"
-            if measuring
-            else "The cost is known after the first run"
-        )
-    return (
-        f"{'About' if live or alone is not None else 'At most about'} {duration(seconds)} on this"
-        " machine, measured"
-    )
-
-
-SHOWN = 5
-
-
-def start(config: GenerateConfig, name: str) -> None:
-    """Launch a generation in a process of its own; a refusal is shown on the next draw."""
-    from cdp.work.launch import launch
-    from cdp.work.registry import TASKS
-
-    try:
-        launch(TASKS["generate"], config, name)
-    except (CdpError, OSError) as error:
-        st.session_state["refused"] = f"Not started: {sentence(error)}."
+        waiting = "Measuring what this costs on this machine"
+        return waiting if measuring else "The cost is known after the first run"
+    most = "About" if live or alone is not None else "At most about"
+    return f"{most} {duration(seconds)}, measured on this machine"
 
 
 def background_runs() -> None:
@@ -167,23 +164,19 @@ def _row(run: Run) -> None:
         st.progress(share(run), plain(f"{run.name}: {generation_line(run)}"))
         buttons(run, GENERATE_HELP, removable=False)
         if run.state == "finished":
-            st.page_link(
-                "pages/gallery.py", label="See it in the gallery", query_params={"set": run.name}
-            )
+            link("gallery", "See it in the gallery", set=run.name)
     if run.error:
         st.caption(plain(run.error))
 
 
-def left_column(settings: Generation, catalog: Choices) -> None:
+def _left_column(settings: Generation, catalog: Choices) -> None:
     """Controls, the strength they come to at each step, and the way back from a saved sheet."""
-    config = settings.config_or_none()
-    beside = (
-        warnings(config, conditional=bool(catalog.class_names(settings.flat))) if config else {}
-    )
-    guided = config is not None and config.guidance.loss != "none"
-    controls(
-        settings, catalog, beside, {"Where": lambda: _profile(config)} if guided and config else {}
-    )
+    config, beside, below = settings.config_or_none(), {}, {}
+    if config is not None:
+        beside = warnings(config, conditional=bool(catalog.class_names(settings.flat)))
+        if config.guidance.loss != "none":
+            below["Where"] = partial(_profile, config)
+    controls(settings, catalog, beside, below)
     if config is not None:
         words = [*FORM.command("generate", config), "--out", automatic_name(config)]
         command_fold("generate", shlex.join(words))
@@ -196,14 +189,15 @@ def automatic_name(config: GenerateConfig) -> str:
     return f"{model}-{config.guidance.loss}-{config.count}-seed{config.seed}"
 
 
-def right_column(job: Job | None, settings: Generation, catalog: Choices) -> None:
+def _right_column(settings: Generation, catalog: Choices) -> None:
     """The last generation and what it came to, or what will stand here."""
+    job = _job()
     if job is None:
         _empty(settings, conditional=bool(catalog.class_names(settings.flat)))
         return
     if not job.over or job.frames or job.error:
         if job.over and settings.config_or_none() != job.config:
-            st.caption("The settings have changed since; below is what the earlier ones made.")
+            st.caption("The settings have changed since these images were made.")
         entry = catalog.models.get(job.config.model)
         live(job, entry.classes if entry else ())
     else:
@@ -213,56 +207,37 @@ def right_column(job: Job | None, settings: Generation, catalog: Choices) -> Non
         take_away(job)
 
 
-def no_model() -> None:
-    """Instead of the page where there is nothing to sample from."""
-    st.warning(
-        "No diffusion model is here yet. Train one with `python -m cdp pretrain --dataset"
-        " fashion-mnist`, or put a diffusers pipeline folder under `CDP_HOME/models`; `python -m"
-        " cdp doctor` says what is missing."
-    )
-
-
 def _empty(settings: Generation, *, conditional: bool) -> None:
-    guided = settings.flat["loss"] != "none"
-    with st.container(border=True, key="empty"):
-        st.markdown("**Nothing generated yet**")
-        st.markdown(
-            "Press Generate: guided and unguided images appear side by side from the same noise and"
-            " fill in step by step."
-            if guided
-            else (
-                "Press Generate: images appear here and fill in step by step. Choose a loss to see"
-                " guided ones beside them."
-            )
+    """What a click will bring."""
+    brings = (
+        "Press Generate: images appear here step by step. Choose a loss to see guided ones too."
+    )
+    if settings.flat["loss"] != "none":
+        brings = (
+            "Press Generate: guided and unguided images appear side by side, step by step, from the"
+            " same noise. Below them come the curves, and what guidance changed, with intervals."
         )
-        if conditional:
+    with nothing_yet("Nothing generated yet", brings):
+        if not conditional:
             st.caption(
-                "Below them come the curves of loss, push and class separation, and what changed,"
-                " with intervals."
-            )
-        else:
-            st.caption(
-                "Below them come the curves of loss and push, and what changed, with intervals."
-                " This model knows no classes, so its images have no labels; once they are saved, a"
-                " classifier can give them some here."
+                "This model knows no classes, so its images have no labels. Once they are saved, a"
+                " classifier can label them here."
             )
 
 
 def _profile(config: GenerateConfig) -> None:
+    """How strong guidance is at each step, under its window."""
     from cdp.figures.generation import strength_profile
     from cdp.guidance.schedule import profile
 
     points = profile(config.guidance, config.sampler)
     st.caption(acting(points))
-    figure = strength_profile(
-        points, **({"unit": "lambda"} if config.guidance.strength_mode == "raw" else {})
-    )
+    unit = {"unit": "lambda"} if config.guidance.strength_mode == "raw" else {}
+    figure = strength_profile(points, **unit)
     # The caption above says the finding; the figure's own title has no room in this column.
     figure.layout.annotations = ()
     figure.update_layout(margin_t=8, height=figure.layout.height - 18)
-    st.plotly_chart(
-        figure, theme=None, config={"displayModeBar": False}, key="profile", alt=acting(points)
-    )
+    show_figure(figure, key="profile", alt=acting(points))
 
 
 def acting(points: list[tuple[float, float]]) -> str:
@@ -293,8 +268,8 @@ def _restore_from_sheet(settings: Generation, catalog: Choices) -> None:
         except InputError as error:
             st.error(f"{error}.")
             return
-        restored_settings = restored(flat, catalog)
-        settings.replace(restored_settings.flat, restored_settings.notes)
+        new = restored(flat, catalog)
+        settings.replace(new.flat, new.notes)
         st.session_state["sheet_turn"] = turn + 1
         st.session_state["sheet_said"] = f"Settings restored from {file.name}."
         st.rerun()
