@@ -124,7 +124,7 @@ def test_an_uploaded_png_is_attacked_and_one_that_does_not_fit_is_asked_about(
     upload(page, tmp_path / "good.png")
     page.wait_for_url(lambda url: "image=" in url and resized not in url)
     expect(verdicts(page)).to_have_count(1, timeout=SLOW_MS)
-    expect(page.get_by_text(re.compile("Nobody says the true class"))).to_be_visible()
+    expect(page.get_by_text(re.compile("The true class is unknown"))).to_be_visible()
     page.reload(wait_until="commit")
     expect(page.get_by_role("img", name="Uploaded image")).to_be_visible(timeout=SLOW_MS)
     expect(verdicts(page)).to_have_count(1, timeout=SLOW_MS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,8 @@ from cdp.values.types import usual_budget
 from cdp.work.helper import Errand, Helper
 from cdp.work.ticket import Queue, Ticket
 from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
-from tests.ui.pages import opened, served
+from tests.ui.pages import control, opened, ran, served, texts, until
 
-PATIENCE = 120.0
 USUAL = usual_budget(1)
 LARGEST = rounded(3 * rounded(USUAL))
 """Of a data set without a convention, attacked with a model that was trained for no budget."""
@@ -60,12 +59,8 @@ def helped() -> None:
     """The real helper process."""
 
 
-def page(**params: str) -> AppTest:
-    return opened("lab", **params)
-
-
 def toys(**params: str) -> AppTest:
-    return page(**({"dataset": DATASET, "model": PLAIN, "row": "1", "steps": "10"} | params))
+    return opened("lab", **{"dataset": DATASET, "model": PLAIN, "row": "1", "steps": "10"} | params)
 
 
 def compute(**change: Any) -> None:
@@ -81,69 +76,35 @@ def param(app: AppTest, name: str) -> str | None:
     return value[0] if isinstance(value, list) else value
 
 
-def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.info, app.warning, app.error)
-    html = [str(e.proto.body) for e in app.get("html")]
-    return "\n".join([*html, *(str(e.value) for kind in kinds for e in kind)])
-
-
-def until(app: AppTest, there: Callable[[str], bool]) -> AppTest:
-    """Draw the page again until something is there: what a browser's polling does."""
-    end = time.monotonic() + PATIENCE
-    while not there(texts(app)):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.3)
-        app.run()
-        assert not app.exception
-    return app
-
-
-def says(*words: str) -> Callable[[str], bool]:
-    return lambda text: all(word in text for word in words)
-
-
 def budget(app: AppTest) -> Any:
     return app.select_slider[0]
-
-
-def box(app: AppTest, label: str) -> Any:
-    return next(one for one in (*app.selectbox, *app.number_input) if one.label.startswith(label))
 
 
 def test_the_first_visit_shows_the_shipped_robust_encoder_beside_the_standard_one(
     helped: None,
 ) -> None:
-    app = page()
-    assert [box(app, label).value for label in ("Data set", "Model", "Beside it")] == [
+    app = opened("lab")
+    assert [control(app, label).value for label in ("Data set", "Model", "Beside it")] == [
         "fashion-mnist",
         "robust",
         "standard",
     ]
     assert budget(app).value == 0.1
-    until(app, says("Stands.", "Fooled.", "smallest budget found"))
-    assert (param(app, "model"), param(app, "second"), param(app, "row")) == (
-        "robust",
-        "standard",
-        "4",
-    )
+    until(app, "Stands.", "Fooled.", "smallest budget found")
+    params = [param(app, name) for name in ("model", "second", "row")]
+    assert params == ["robust", "standard", "4"]
     # A budget at which the robust one falls too; the smallest budget does not depend on it.
     budget(app).set_value(0.3).run()
-    until(
-        app,
-        lambda text: (
-            text.count("Fooled.") == 2 == text.count("smallest budget found")
-            and "Stands." not in text
-        ),
-    )
+    until(app, "Fooled.", without="Stands.")
     assert param(app, "epsilon") == "0.3"
 
 
 def test_a_training_comes_first_and_its_budget_is_the_scale_of_a_data_set_without_a_convention() -> (
     None
 ):
-    app = page(dataset=DATASET)
-    assert (box(app, "Model").value, box(app, "Beside it").value) == (f"run:{RUN}", PLAIN)
-    assert "trained: night" in box(app, "Model").options
+    app = opened("lab", dataset=DATASET)
+    assert (control(app, "Model").value, control(app, "Beside it").value) == (f"run:{RUN}", PLAIN)
+    assert "trained: night" in control(app, "Model").options
     assert budget(app).value == 0.05 and budget(app).options[-1] == "0.15"
 
 
@@ -163,11 +124,8 @@ def test_a_click_sets_the_budget_to_the_smallest_that_fools() -> None:
 def test_what_is_not_there_yet_is_waited_for_and_can_be_cancelled() -> None:
     app = toys()
     assert "Fooled." not in texts(app) and "Stands." not in texts(app)
-    cancel = next(button for button in app.button if button.label == "Cancel")
-    cancel.click().run()
-    app.run()
-    assert "cancelled" in texts(app)
-    assert any(button.label == "Try again" for button in app.button)
+    ran(next(button for button in app.button if button.label == "Cancel").click())
+    assert "cancelled" in texts(ran(app)) and control(app, "Try again")
 
 
 def test_the_buttons_go_round_within_a_class() -> None:
@@ -177,26 +135,24 @@ def test_the_buttons_go_round_within_a_class() -> None:
         app.button(key=name).click().run()
         rows.append(int(param(app, "row") or 0))
     assert rows[:5] == [5, 8, 11, 2, 11] and rows[5] % 3 == 2
-    box(app, "Only class").set_value(0).run()
-    assert box(app, "Row").value == 0
+    control(app, "Only class").set_value(0).run()
+    assert control(app, "Row").value == 0
 
 
 def test_a_targeted_attack_offers_every_class_but_the_images_own() -> None:
     compute(attack="targeted", target=2)
     app = toys(attack="targeted", target="2")
-    towards = box(app, "Towards")
+    towards = control(app, "Towards")
     assert towards.options == ["the likeliest other class", "dark", "light"] and towards.value == 2
     assert "its target" in texts(app) or "does not reach light" in texts(app)
     # On an image of that class the aim is left open.
     app.button(key="lab_next").click().run()
-    assert box(app, "Towards").value is None and param(app, "target") is None
+    assert control(app, "Towards").value is None and param(app, "target") is None
 
 
 def test_another_norm_begins_at_its_own_budget() -> None:
     app = toys(epsilon="0.02")
-    next(one for one in app.get("button_group") if one.label.startswith("Norm")).set_value(
-        "l2"
-    ).run()
+    ran(control(app, "Norm").set_value("l2"))
     assert param(app, "epsilon") is None and param(app, "norm") == "l2"
     assert budget(app).label.startswith("Attack budget :gray[l_2")
 
@@ -205,8 +161,8 @@ def test_an_uploaded_image_comes_back_by_its_link_and_is_missed_when_it_is_gone(
     key = save_upload(np.full((8, 8, 1), 120, np.uint8))
     compute(image=key)
     app = toys(image=key)
-    assert "Nobody says the true class" in texts(app) and "Uploaded image" in texts(app)
-    assert box(app, "True class").options[0] == "what each model says"
+    assert "The true class is unknown" in texts(app) and "Uploaded image" in texts(app)
+    assert control(app, "True class").options[0] == "what each model says"
     (paths.cache_dir() / "lab-images" / f"{key}.npy").unlink()
     app = toys(image=key)
     assert "not on this machine any more" in texts(app) and param(app, "image") is None
@@ -240,10 +196,9 @@ def test_a_broken_link_says_so_in_one_sentence_and_the_page_stands(
     params: dict[str, str], word: str
 ) -> None:
     app = toys(**params)
-    assert any(word in str(note.value) for note in app.warning), [
-        note.value for note in app.warning
-    ]
-    assert all(len(str(note.value)) < 600 for note in app.warning)
+    notes = [str(note.value) for note in app.warning]
+    assert any(word in note for note in notes), notes
+    assert all(len(note) < 600 for note in notes)
     assert budget(app).value is not None and not app.error
 
 
@@ -251,7 +206,7 @@ def test_a_data_set_without_test_images_says_where_they_go() -> None:
     delete_set(f"{DATASET}-test")
     app = toys()
     assert "no test images" in texts(app) or "is not here" in texts(app)
-    assert not app.select_slider or box(app, "Data set").value != DATASET
+    assert not app.select_slider or control(app, "Data set").value != DATASET
 
 
 def test_only_what_waits_or_would_take_long_is_taken_back() -> None:

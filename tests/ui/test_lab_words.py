@@ -39,7 +39,7 @@ LEAST = Smallest(0.043, 0.3, 0.001, 9, 1.0)
 
 
 TURNS = "At 0.1 the attack turns coat into shirt (p of shirt 0.31 → 0.74)"
-KEEPS = "At 0.1 the attack does not fool it: still coat (p of coat 0.69 → 0.60)"
+KEEPS = "At 0.1 the attack fails: still coat (p of coat 0.69 → 0.60)"
 NONE = replace(LEAST, epsilon=None)
 
 
@@ -56,15 +56,15 @@ NONE = replace(LEAST, epsilon=None)
             "stands",
             f"{KEEPS.replace('0.1', '0.04')}; smallest budget found: 0.043.",
         ),
-        (STANDS, LEAST, "stands", f"{KEEPS}; yet one of 0.043 does."),
-        (STANDS, NONE, "stands", f"{KEEPS}; none found that fools up to 0.3."),
+        (STANDS, LEAST, "stands", f"{KEEPS}; yet one of 0.043 succeeds."),
+        (STANDS, NONE, "stands", f"{KEEPS}; none up to 0.3 fools it."),
         (
             WRONG,
             replace(LEAST, epsilon=0.0),
             "wrong",
             (
-                "It takes this <b>bag</b> for coat before any attack (p of <b>bag</b> 0.00), so"
-                " there is nothing to fool."
+                "Predicted as coat before any attack (p of <b>bag</b> 0.00), so there is nothing to"
+                " fool."
             ),
         ),
         (
@@ -78,8 +78,8 @@ NONE = replace(LEAST, epsilon=None)
             NONE,
             "stands",
             (
-                "At 0.1 the attack does not reach <b>bag</b> (p of <b>bag</b> 0.00 → 0.00); it says"
-                " shirt in its place; none found that fools up to 0.3."
+                "At 0.1 the attack does not reach <b>bag</b> (p of <b>bag</b> 0.00 → 0.00); the"
+                " model predicts shirt instead; none up to 0.3 fools it."
             ),
         ),
     ],

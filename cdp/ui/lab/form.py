@@ -60,23 +60,24 @@ class Lab(Settings[LabConfig]):
         """What the slider's range is measured in, and how it is called: conventional, else what the
         first model was trained for, else CIFAR-10's."""
         norm, first = self.flat["norm"], models.get(self.flat["model"])
-        if info.conventional(norm) is not None:
-            return conventional_budget(info, norm), "conventional"
+        conventional = info.conventional(norm) is not None
         trained = first.trained_for.get(norm) if first else None
-        if trained is not None:
+        if trained is not None and not conventional:
             return rounded(trained), "trained for"
-        return conventional_budget(info, norm), "after CIFAR-10"
+        called = "conventional" if conventional else "after CIFAR-10"
+        return conventional_budget(info, norm), called
 
     def attack_on(self, model: str, budget: float) -> LabConfig:
         """The attack on one model. Raises InputError where the values do not fit together."""
         epsilon = self.flat["epsilon"]
-        own = {
-            "model": model,
-            "epsilon": budget if epsilon is None else epsilon,
-            "largest": rounded(REACH * budget),
-        }
+        own = {"model": model, "epsilon": budget if epsilon is None else epsilon}
         unlabelled = {} if self.flat["image"] else {"label": None}
-        return parse(LabConfig, self.flat | own | unlabelled)
+        return parse(LabConfig, self.flat | own | unlabelled | {"largest": rounded(REACH * budget)})
+
+    def keep(self, name: str, value: Any) -> None:
+        """Take over what is no setting of the attack."""
+        setattr(self, name, value)
+        self.notes = []
 
     def set(self, name: str, value: Any, note: str = "") -> None:
         """Change a value before its control is drawn, which then shows it. note: why."""
@@ -128,19 +129,15 @@ def settle_models(
     first = next(iter(models), "")
     if not flat["model"]:
         settings.set("model", first)
-        if not settings.second:
-            # Beside it one that was not trained to withstand anything.
-            plain = (
-                name for name, item in models.items() if name != first and not item.trained_for
-            )
-            settings.second = next(plain, "")
+        # Beside it one that was not trained to withstand anything.
+        plain = (name for name, item in models.items() if name != first and not item.trained_for)
+        settings.second = settings.second or next(plain, "")
     elif flat["model"] not in models:
         note = f"model: {quoted(flat['model'])} is not here, so {first} is used."
         settings.set("model", first, note)
     if settings.second and settings.second not in models:
-        settings.notes.append(
-            f"second: {quoted(settings.second)} is not here, so one model is shown."
-        )
+        gone = f"{quoted(settings.second)} is not here, so one model is shown."
+        settings.notes.append(f"second: {gone}")
         settings.second = ""
     if settings.second == flat["model"]:
         settings.second = ""
@@ -155,7 +152,7 @@ def settle_values(settings: Lab, split: Split, largest: float) -> None:
         if flat[name] is not None and flat[name] > last:
             has = f"{flat[name]} is not a class of {info.title}, which has 0 to {last}"
             settings.set(name, None, f"{name}: {has}, so it is left open.")
-    if settings.only is not None and not (np.asarray(split.label) == settings.only).any():
+    if settings.only is not None and not len(rows_of(split.label, settings.only)):
         none = f"there is no test image of class {settings.only}"
         settings.notes.append(f"only: {none}, so images of every class are shown.")
         settings.only = None
@@ -164,19 +161,12 @@ def settle_values(settings: Lab, split: Split, largest: float) -> None:
         settings.set("row", 0, f"row: {flat['row']:,} is not there, {has}, so row 0 is shown.")
     if flat["image"] and load_upload(flat["image"], info) is None:
         settings.uploading = False
-        settings.set(
-            "image",
-            "",
-            "image: the uploaded image of this link is not on this machine any more, so test image"
-            f" {flat['row']:,} is shown: upload it again.",
-        )
+        gone = "the uploaded image of this link is not on this machine any more"
+        row = f"test image {flat['row']:,} is shown"
+        settings.set("image", "", f"image: {gone}, so {row}: upload it again.")
     if flat["epsilon"] is not None and flat["epsilon"] > largest:
-        settings.set(
-            "epsilon",
-            largest,
-            f"epsilon: {flat['epsilon']:g} is beyond {largest:g}, {REACH} times the budget to"
-            f" compare with, so {largest:g} is used.",
-        )
+        beyond = f"{flat['epsilon']:g} is beyond {largest:g}, {REACH} times the usual budget"
+        settings.set("epsilon", largest, f"epsilon: {beyond}, so {largest:g} is used.")
     if flat["target"] is not None and flat["target"] == true_class(settings, split):
         own = f"target: {info.classes[flat['target']]} is the image's own class, so the likeliest"
         settings.set("target", None, f"{own} other one is taken." if settings.fresh else "")
@@ -184,9 +174,8 @@ def settle_values(settings: Lab, split: Split, largest: float) -> None:
 
 def true_class(settings: Lab, split: Split) -> int | None:
     """Of the image shown; None for an upload of which nobody says it."""
-    return (
-        settings.flat["label"] if settings.flat["image"] else int(split.label[settings.flat["row"]])
-    )
+    flat = settings.flat
+    return flat["label"] if flat["image"] else int(split.label[flat["row"]])
 
 
 def rows_of(label: np.ndarray, only: int | None) -> np.ndarray:
@@ -215,10 +204,9 @@ def draw_form(
 
 
 def _dataset(settings: Lab, datasets: Mapping[str, str]) -> None:
-    field, value = FORM.fields["dataset"], settings.flat["dataset"]
+    field, key = FORM.fields["dataset"], settings.key("dataset")
     more = {"help": field.tooltip, "placeholder": "choose one"}
-    key = settings.key("dataset")
-    pick(field.heading, datasets, value, settings.open_dataset, key=key, **more)
+    pick(field.heading, datasets, settings.flat["dataset"], settings.open_dataset, key=key, **more)
 
 
 def _models(settings: Lab, models: Mapping[str, ClassifierChoice]) -> None:
@@ -227,16 +215,10 @@ def _models(settings: Lab, models: Mapping[str, ClassifierChoice]) -> None:
         return
     titles = {name: item.title for name, item in models.items()}
     choice(FORM.fields["model"], settings, list(models), titles=titles)
-
-    def beside(name: str) -> None:
-        settings.second = name
-        settings.notes = []
-
     others = {"": "none"} | {name: title for name, title in titles.items() if name != first}
-    second = settings.second if settings.second in others else ""
-    about = "A second model that meets the same image and the same attack."
-    key = f"{settings.key('second')}_{first}"
-    pick("Beside it", others, second, beside, key=key, help=about)
+    about = "A second model, under the same attack on the same image."
+    key, put = f"{settings.key('second')}_{first}", partial(settings.keep, "second")
+    pick("Beside it", others, settings.second, put, key=key, help=about)
 
 
 def _norm(settings: Lab) -> None:
@@ -274,11 +256,11 @@ def _image(settings: Lab, split: Split) -> None:
 
 
 def _test_image(settings: Lab, split: Split) -> None:
-    row, label = int(settings.flat["row"]), int(split.label[settings.flat["row"]])
+    row = int(settings.flat["row"])
+    label, key = int(split.label[row]), f"{settings.key('row')}_{settings.moves}"
     name = split.info.classes[label]
     picture, words = st.columns([2, 3], vertical_alignment="center", gap="small")
     picture.html(thumbnail(np.asarray(split.image[row]), f"Test image {row}: {name}"))
-    key = f"{settings.key('row')}_{settings.moves}"
 
     def typed() -> None:
         if st.session_state[key] is not None:
@@ -296,41 +278,27 @@ def _test_image(settings: Lab, split: Split) -> None:
             help="Of the test images, counted from 0.",
         )
         st.text(name)
+
+    def move(step: int) -> None:
+        """The next or previous image of the class, round the end; a random one for 0."""
+        rows = rows_of(split.label, settings.only)
+        at = int(np.searchsorted(rows, settings.flat["row"] + (step > 0)))
+        settings.go(int(rows[(at - (step < 0)) % len(rows)] if step else random.choice(rows)))
+
     with st.container(horizontal=True, gap="small", key="lab_moves"):
         for title, step in (("Previous", -1), ("Next", 1), ("Random", 0)):
-            st.button(
-                title,
-                key=f"lab_{title.lower()}",
-                on_click=_go,
-                args=(settings, split, step),
-                width="stretch",
-            )
-    _only(settings, split)
-
-
-def _only(settings: Lab, split: Split) -> None:
-    """The class that the buttons stay in."""
-    present = sorted({int(value) for value in np.unique(split.label)})
+            button = f"lab_{title.lower()}"
+            st.button(title, key=button, on_click=move, args=(step,), width="stretch")
+    present = [int(value) for value in np.unique(split.label)]
     titles = {None: "any"} | {value: split.info.classes[value] for value in present}
 
     def chosen(only: int | None) -> None:
-        settings.only = only
-        if only is not None and int(split.label[settings.flat["row"]]) != only:
+        settings.keep("only", only)
+        if only not in (None, label):
             settings.go(int(rows_of(split.label, only)[0]))
-        settings.notes = []
 
-    about, key = "Which images the three buttons choose from.", settings.key("only")
-    pick("Only class", titles, settings.only, chosen, key=key, help=about)
-
-
-def _go(settings: Lab, split: Split, step: int) -> None:
-    """The next or previous image of the class, round the end; a random one for 0."""
-    rows = rows_of(split.label, settings.only)
-    if step == 0:
-        settings.go(int(random.choice(rows)))
-        return
-    at = int(np.searchsorted(rows, settings.flat["row"] + (1 if step > 0 else 0)))
-    settings.go(int(rows[(at if step > 0 else at - 1) % len(rows)]))
+    about, key_only = "Which images the three buttons choose from.", settings.key("only")
+    pick("Only class", titles, settings.only, chosen, key=key_only, help=about)
 
 
 def _class(

@@ -52,18 +52,13 @@ def _split(dataset: str) -> tuple[Split | None, str]:
         result = load_split(dataset, "test")
     except (CdpError, OSError) as error:
         return None, f"{sentence(error)}."
-    return (
-        (result, "")
-        if len(result)
-        else (None, f"{dataset} has no test images: import some, or choose another data set.")
-    )
+    if not len(result):
+        return None, f"{dataset} has no test images: import some, or choose another data set."
+    return result, ""
 
 
 def _nothing() -> None:
-    text = (
-        "The lab attacks classifiers of a data set whose test images are here. Train one, or bring"
-        " images of your own first."
-    )
+    text = "The lab attacks classifiers on test images. Train a classifier, or import images first."
     with nothing_yet("Nothing to attack yet", text):
         link("train", "Train a robust classifier")
         link("data", "Bring your own data")
@@ -74,11 +69,8 @@ def _results(
 ) -> None:
     """Budget, then everything that follows from it."""
     if settings.uploading and not settings.flat["image"]:
-        nothing_yet(
-            "No image yet",
-            "Upload a PNG on the left; the models see it exactly as they see their own test"
-            " images.",
-        )
+        text = "Upload a PNG on the left. The models see it as they see their own test images."
+        nothing_yet("No image yet", text)
         ask("ready_now", {})
         return
     _budget(settings, rounded(REACH * budget))
@@ -95,23 +87,16 @@ def _results(
 
 def _budget(settings: Lab, largest: float) -> None:
     """The slider, over the full width: three hundred steps want the room."""
-    field = FORM.fields["epsilon"]
+    field, value = FORM.fields["epsilon"], settings.flat["epsilon"]
     start = settings.start["epsilon"]
     # The same options as long as the control is the same one.
-    options = sorted(
-        {*budgets(largest), *([start] if start is not None and start <= largest else [])}
-    )
-    value = (
-        settings.flat["epsilon"]
-        if settings.flat["epsilon"] is not None
-        else rounded(largest / REACH)
-    )
+    options = {*budgets(largest), *([start] if start is not None and start <= largest else [])}
+    value = rounded(largest / REACH) if value is None else value
     control: dict[str, Any] = bound(field, settings)
-    nearest = min(options, key=lambda option: abs(option - value))
     st.select_slider(
         f"{field.label} :gray[{NORMS[settings.flat['norm']]}, {field.unit}]",
-        options,
-        nearest,
+        sorted(options),
+        min(options, key=lambda option: abs(option - value)),
         format_func=lambda v: f"{v:.4g}",
         help=field.tooltip,
         **control,

@@ -13,6 +13,7 @@ import streamlit as st
 from cdp.config.lab import LabConfig
 from cdp.figures.palette import Sign, named_signs
 from cdp.tasks import lab
+from cdp.ui.components.chart import chart, load_plotly
 from cdp.ui.kit.ask import ask, take_back, waiting
 from cdp.ui.kit.images import gain_of, in_levels, perturbation, png
 from cdp.ui.kit.markup import Html, heading, image, joined, tag
@@ -39,59 +40,54 @@ _LAST = "lab_last"
 @dataclass
 class Question:
     """One model of the lab. subject: its image and weights; result, smallest: None until they are
-    there, errand and search ask for them."""
+    there, and then ``attack`` and ``search`` were asked for them."""
 
     title: str
     config: LabConfig
     subject: LabSubject
     result: LabResult | None = None
     smallest: Smallest | None = None
-    errand: Errand | None = None
+    attack: Errand | None = None
     search: Errand | None = None
+
+    def look(self) -> None:
+        """The attack from the cache, else asked for."""
+        cached = lab.attack_of(self.config, self.subject)
+        self.result = cached.known()
+        if self.result is None:
+            self.attack = self._ask(cached.key, "Attacking", search=False)
+
+    def look_for_smallest(self) -> None:
+        """The smallest budget from the cache, else asked for."""
+        cached = lab.smallest_of(self.config, self.subject)
+        self.smallest = cached.known()
+        if self.smallest is None:
+            self.search = self._ask(cached.key, "Smallest budget of", search=True)
+
+    def _ask(self, key: str, title: str, *, search: bool) -> Errand:
+        config = self.config.model_dump(mode="json") | ({"epsilon": None} if search else {})
+        settings, what = {"config": config, "search": search}, f"{self.subject.weights} {search}"
+        title = f"{title} {self.title}"
+        return ask("lab", settings, title=title, what=what, size=self.config.steps, of=key)
 
 
 def answered(questions: Sequence[Question]) -> None:
     """Fill in what is known and ask for the rest: first every attack, and the smallest budgets once
     all of those are there."""
-    attacks = [errand for question in questions if (errand := _attack(question)) is not None]
+    for question in questions:
+        question.look()
+    attacks = [question.attack for question in questions if question.attack]
     if attacks:
         # A search must not keep a moved slider waiting; it is asked for again below.
         take_back("lab", attacks)
         end = time.monotonic() + PATIENCE
         for question in questions:
-            left = max(0.0, end - time.monotonic())
-            if question.errand is not None and question.errand.wait(left):
+            if question.attack and question.attack.wait(max(0.0, end - time.monotonic())):
                 question.result = lab.attack_of(question.config, question.subject).known()
-    searches = []
-    if all(question.result is not None for question in questions):
-        searches = [errand for question in questions if (errand := _search(question)) is not None]
-    take_back("lab", [*attacks, *searches])
-
-
-def _attack(question: Question) -> Errand | None:
-    question.result = lab.attack_of(question.config, question.subject).known()
-    if question.result is None:
-        question.errand = _ask(question, search=False)
-    return question.errand
-
-
-def _search(question: Question) -> Errand | None:
-    question.smallest = lab.smallest_of(question.config, question.subject).known()
-    if question.smallest is None:
-        question.search = _ask(question, search=True)
-    return question.search
-
-
-def _ask(question: Question, *, search: bool) -> Errand:
-    config, subject = question.config, question.subject
-    key = (lab.smallest_of if search else lab.attack_of)(config, subject).key
-    settings = {
-        "config": config.model_dump(mode="json") | ({"epsilon": None} if search else {}),
-        "search": search,
-    }
-    title = f"{'Smallest budget of' if search else 'Attacking'} {question.title}"
-    what = f"{subject.weights} {search}"
-    return ask("lab", settings, title=title, what=what, size=config.steps, of=key)
+    if all(question.result for question in questions):
+        for question in questions:
+            question.look_for_smallest()
+    take_back("lab", [*attacks, *(question.search for question in questions if question.search)])
 
 
 def draw(
@@ -104,32 +100,27 @@ def draw(
     """Everything below the slider. budget: what its range is measured in, which ``called``
     names."""
     from cdp.figures.lab import ruler_px
-    from cdp.ui.components.chart import load_plotly
 
     load_plotly()
-    attacks = [item.errand for item in questions if item.result is None and item.errand is not None]
-    searches = [
-        item.search for item in questions if item.smallest is None and item.search is not None
-    ]
     signs = named_signs([question.title for question in questions])
     with st.container(height=ROOM_PX + ruler_px(len(questions)), border=False, key="lab_slot"):
         # Each in a place of its own: two fragments that take turns in one place would be one to the
         # browser, and its polls could be lost.
         with st.container():
-            waiting(attacks, key="lab_wait")
+            waiting([q.attack for q in questions if q.attack and not q.result], key="lab_wait")
         with st.container():
-            waiting(searches, key="lab_seek")
+            waiting([q.search for q in questions if q.search and not q.smallest], key="lab_seek")
         least = _ruler(questions, signs, budget, called)
     _jumps(settings, questions, least)
     alone = len(questions) == 1
     columns = [st.container()] if alone else st.columns(len(questions), gap="large")
     for number, (question, column) in enumerate(zip(questions, columns, strict=True)):
         with column:
-            _model(question, _shown(question), info, signs[question.title], number, alone=alone)
-    st.caption(_how(questions[0], budget, called))
+            _model(question, info.classes, signs[question.title], number, alone=alone)
+    st.caption(plain(_how(questions[0], budget, called)))
 
 
-def _shown(question: Question) -> tuple[LabResult, LabConfig] | None:
+def _latest(question: Question) -> tuple[LabResult, LabConfig] | None:
     """The result of a model, or the one it had at earlier settings."""
     last: dict[tuple[str, str], tuple[LabResult, LabConfig]] = st.session_state.setdefault(
         _LAST, {}
@@ -144,17 +135,10 @@ def _shown(question: Question) -> tuple[LabResult, LabConfig] | None:
 
 
 def _model(
-    question: Question,
-    visible: tuple[LabResult, LabConfig] | None,
-    info: DatasetInfo,
-    sign: Sign,
-    number: int,
-    *,
-    alone: bool,
+    question: Question, names: tuple[str, ...], sign: Sign, number: int, *, alone: bool
 ) -> None:
     """One model. alone: whether it has the whole width, and so room for two columns."""
-    current = question.result is not None
-    names = info.classes
+    current, visible = question.result is not None, _latest(question)
     first, then = st.columns(2, gap="large") if alone else (st.container(), st.container())
     with first:
         head = heading(question.title, sign, cls="cdp-heading cdp-first")
@@ -164,12 +148,13 @@ def _model(
         result, config = visible
         st.html(joined(head, verdict_html(result, question.smallest, names) if current else ""))
         st.html(triptych(result, names, faded=not current))
-        if alone:
-            _path(question.title, result.figures, config, number)
-    with then:
-        _bars(question, result.figures, names, number)
+    with first if alone else then:
         if not alone:
-            _path(question.title, result.figures, config, number)
+            _bars(question, result.figures, names, number)
+        _path(question.title, result.figures, config, number)
+    with then:
+        if alone:
+            _bars(question, result.figures, names, number)
         _numbers(result.figures, config, names)
 
 
@@ -186,34 +171,28 @@ def triptych(result: LabResult, names: Sequence[str], *, faded: bool = False) ->
     single pixels are seen. faded: whether they are of settings that have changed since."""
     figures, clean, adversarial = result.figures, result.image[None], result.adversarial[None]
     gain = gain_of(clean, adversarial)
-    colours = (
-        ", blue darker, orange brighter" if result.image.shape[-1] == 1 else ", around mid-grey"
-    )
-    same = not np.any(np.abs(adversarial - clean / np.float32(255)) > 1e-6)
+    grey = result.image.shape[-1] == 1
+    text = f"× {gain}, {'blue darker, orange brighter' if grey else 'around mid-grey'}"
+    if not np.any(np.abs(adversarial - clean / np.float32(255)) > 1e-6):
+        text = "no change"
     # Without the alpha channel of a perturbation, which would hide it.
     change = perturbation(clean, adversarial, gain)[0][..., :3]
+    attacked = in_levels(result.adversarial)
     cells = (
-        ("Clean", result.image, _said(figures.clean, figures.before, names, figures.label)),
-        ("Perturbation", change, tag("span", "no change" if same else f"× {gain}{colours}")),
-        (
-            "Attacked",
-            in_levels(result.adversarial),
-            _said(figures.attacked, figures.after, names, figures.label),
-        ),
+        ("Clean", result.image, _predicted(figures.clean, figures.before, names, figures.label)),
+        ("Perturbation", change, tag("span", text)),
+        ("Attacked", attacked, _predicted(figures.attacked, figures.after, names, figures.label)),
     )
-    return tag(
-        "div",
-        *(
-            tag(
-                "figure",
-                tag("figcaption", title, cls="cdp-quiet"),
-                image(png(pixels), f"{title} image", "cdp-pixels cdp-framed"),
-                tag("div", below),
-            )
-            for title, pixels, below in cells
-        ),
-        cls="cdp-triptych" + (" cdp-faded" if faded else ""),
-    )
+    pictures = [
+        tag(
+            "figure",
+            tag("figcaption", title, cls="cdp-quiet"),
+            image(png(pixels), f"{title} image", "cdp-pixels cdp-framed"),
+            tag("div", below),
+        )
+        for title, pixels, below in cells
+    ]
+    return tag("div", *pictures, cls="cdp-triptych" + (" cdp-faded" if faded else ""))
 
 
 def thumbnail(pixels: np.ndarray, alt: str) -> Html:
@@ -221,7 +200,9 @@ def thumbnail(pixels: np.ndarray, alt: str) -> Html:
     return image(png(pixels), alt, "cdp-pixels cdp-framed cdp-thumb")
 
 
-def _said(value: int, probabilities: Sequence[float], names: Sequence[str], label: int) -> Html:
+def _predicted(
+    value: int, probabilities: Sequence[float], names: Sequence[str], label: int
+) -> Html:
     """What the model says; marked where it is wrong."""
     name = class_name(names, value)
     word = f"✓ {name}" if value == label else tag("span", f"✗ {name}", cls="cdp-wrong")
@@ -230,10 +211,8 @@ def _said(value: int, probabilities: Sequence[float], names: Sequence[str], labe
 
 def _bars(question: Question, figures: AttackFigures, names: tuple[str, ...], number: int) -> None:
     from cdp.figures.lab import probability_bars
-    from cdp.ui.components.chart import chart
 
     finding = words.probability_title(figures, names)
-    label_is = "true" if question.subject.label is not None else "as said clean"
     figure = probability_bars(
         names,
         figures.before,
@@ -241,23 +220,21 @@ def _bars(question: Question, figures: AttackFigures, names: tuple[str, ...], nu
         title=finding,
         label=figures.label,
         target=figures.target,
-        label_is=label_is,
+        label_is="true" if question.subject.label is not None else "as predicted clean",
     )
-    chart(
-        figure, key=f"lab_bars_{number}", alt=f"Class probabilities of {question.title}: {finding}"
-    )
+    alt = f"Class probabilities of {question.title}: {finding}"
+    chart(figure, key=f"lab_bars_{number}", alt=alt)
 
 
 def _path(title: str, figures: AttackFigures, config: LabConfig, number: int) -> None:
     from cdp.figures.lab import loss_path
-    from cdp.ui.components.chart import chart
 
-    finding, unit = words.path_title(figures), words.UNITS[config.attack]
+    finding = words.path_title(figures)
     figure = loss_path(
         figures.losses,
         chosen=figures.chosen,
         turned_at=figures.turned_at,
-        unit=unit,
+        unit=words.UNITS[config.attack],
         title=finding,
         zero=config.attack == "margin",
     )
@@ -270,17 +247,11 @@ def _numbers(figures: AttackFigures, config: LabConfig, names: tuple[str, ...]) 
             {"class": name, "clean": before, "attacked": after, "change": after - before}
             for name, before, after in zip(names, figures.before, figures.after, strict=True)
         ]
-        formats = {
-            part: st.column_config.NumberColumn(format="%.4f")
-            for part in ("clean", "attacked", "change")
-        }
+        number = st.column_config.NumberColumn(format="%.4f")
+        formats = dict.fromkeys(("clean", "attacked", "change"), number)
         st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
-        st.caption(
-            plain(
-                f"The change is {figures.size:.4g} long in {NORMS[config.norm]}; the attack"
-                f" took {figures.seconds:.2f} s."
-            )
-        )
+        length = f"The perturbation's {NORMS[config.norm]} norm is {figures.size:.4g}"
+        st.caption(plain(f"{length}; the attack took {figures.seconds:.2f} s."))
 
 
 def _ruler(
@@ -288,75 +259,65 @@ def _ruler(
 ) -> dict[str, float | None]:
     """The smallest budget of every model on one axis below the slider, by title; {} until all are
     known."""
-    result = {
+    from cdp.figures.lab import RulerMark, budget_ruler
+
+    least = {
         question.title: words.least_known(question.result.figures, question.smallest)
         for question in questions
         if question.result and question.smallest
     }
-    if len(result) < len(questions):
+    if len(least) < len(questions):
         return {}
-    from cdp.figures.lab import RulerMark, budget_ruler
-    from cdp.ui.components.chart import chart
-
     config = questions[0].config
-    largest, epsilon = config.largest or 0.0, config.epsilon or 0.0
-    title = words.ruler_title(list(result.values()), largest)
-    marks = [RulerMark(name, signs[name], least) for name, least in result.items()]
-    unit = f"budget in {NORMS[config.norm]}, of the pixel range"
+    largest = config.largest or 0.0
+    title = words.ruler_title(list(least.values()), largest)
     figure = budget_ruler(
-        marks,
-        epsilon=epsilon,
+        [RulerMark(name, signs[name], value) for name, value in least.items()],
+        epsilon=config.epsilon or 0.0,
         budget=budget,
         budget_is=called,
         largest=largest,
-        unit=unit,
+        unit=f"budget in {NORMS[config.norm]}, of the pixel range",
         title=title,
     )
     chart(figure, key="lab_ruler", alt=title)
-    return result
+    return least
 
 
 def _jumps(
-    settings: Settings[LabConfig], questions: Sequence[Question], result: dict[str, float | None]
+    settings: Settings[LabConfig], questions: Sequence[Question], known: dict[str, float | None]
 ) -> None:
     """The budget set to the smallest that fools a model."""
     with st.container(horizontal=True, gap="small", key="lab_jump"):
         for number, question in enumerate(questions):
-            least = result.get(question.title)
+            least = known.get(question.title)
             st.button(
                 plain(f"Smallest for {question.title}"),
                 key=f"lab_jump_{number}",
                 on_click=settings.replace,
                 args=({"epsilon": least},),
                 disabled=not least or least == question.config.epsilon,
-                help="Set the budget to the smallest one found that fools this model.",
+                help="Sets the budget to the smallest one known to fool this model.",
             )
 
 
 def _how(question: Question, budget: float, called: str) -> str:
-    config = question.config
-    norm = NORMS[config.norm]
-    scale = {
-        "after CIFAR-10": (
-            f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is"
-            " CIFAR-10's, scaled to these images. "
-        ),
-        "trained for": (
-            f"There is no conventional {norm} budget here, so {budget_text(budget, 3)} is what the"
-            " first model was trained for. "
-        ),
-    }.get(called, "")
-    given = question.subject.label is not None
-    unknown = (
-        ""
-        if given
-        else (
-            "Nobody says the true class, so what each model says before the attack counts as true. "
+    """What is not said elsewhere: where label and range come from, and how it was attacked."""
+    config, parts = question.config, []
+    if question.subject.label is None:
+        parts.append(
+            "The true class is unknown, so each model's own clean prediction counts as it."
         )
+    origin = {
+        "after CIFAR-10": "CIFAR-10's, scaled to these images",
+        "trained for": "what the first model was trained for",
+    }.get(called)
+    if origin:
+        none = f"There is no conventional {NORMS[config.norm]} budget here"
+        parts.append(f"{none}, so {budget_text(budget, 3)} is {origin}.")
+    parts.append(
+        f"{words.ATTACKS[config.attack]}: {config.steps} steps of 2.5 × budget / steps from"
+        f" {STARTS} random starts, fp32; the strongest is shown. The smallest budget is an upper"
+        " bound, found by bisection with this attack; a stronger attack may find a smaller one."
     )
-    return plain(
-        f"{unknown}{scale}{words.ATTACKS[config.attack]}: {config.steps} steps of 2.5 × budget /"
-        f" steps from {STARTS} random starts, fp32; the strongest is shown. The smallest budget is"
-        " an upper bound, found by halving with this attack: a stronger attack may find a smaller"
-        " one."
-    )
+    return " ".join(parts)

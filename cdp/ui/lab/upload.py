@@ -36,59 +36,58 @@ def upload(settings: Settings[LabConfig], info: DatasetInfo) -> None:
     key = f"lab_file_{info.name}"
     try:
         form_of(info)
-        wanted = image_size(*info.shape[1:], info.shape[0])
     except CdpError as error:
         st.error(plain(f"{error}."))
         return
-    file = st.file_uploader(
-        f"PNG :gray[{wanted}]", type=["png"], key=key, on_change=_taken_away, args=(settings, key)
-    )
+
+    def taken_away() -> None:
+        if st.session_state[key] is None:
+            st.session_state.pop(_KEY, None)
+            settings.put("image", "")
+
+    wanted = image_size(*info.shape[1:], info.shape[0])
+    label = f"PNG :gray[{wanted}]"
+    file = st.file_uploader(label, type=["png"], key=key, on_change=taken_away)
     brought: _Brought | None = st.session_state.get(_KEY)
     # Not in the callback, which is lost where a poll draws the page anew at the same moment.
     if file is not None and (brought is None or brought.file != file.file_id):
         brought = st.session_state[_KEY] = _receive(settings, info, file)
-    result = load_upload(settings.flat["image"], info) if settings.flat["image"] else None
-    if result is not None:
-        st.html(thumbnail(result, "Uploaded image"))
+    if settings.flat["image"] and (image := load_upload(settings.flat["image"], info)) is not None:
+        st.html(thumbnail(image, "Uploaded image"))
     if brought is None or brought.dataset != info.name:
         return
     if brought.wrong:
         st.error(plain(brought.wrong))
     elif brought.waiting is not None:
-        _ask(settings, brought, brought.waiting, wanted)
-
-
-def _taken_away(settings: Settings[LabConfig], key: str) -> None:
-    """A person removed the file."""
-    if st.session_state[key] is None:
-        st.session_state.pop(_KEY, None)
-        settings.put("image", "")
+        _confirm(settings, brought, brought.waiting, wanted)
 
 
 def _receive(settings: Settings[LabConfig], info: DatasetInfo, file: UploadedFile) -> _Brought:
     """A new file: used at once where it fits as it is."""
     settings.put("image", "")
     settings.put("label", None)
+    brought = _Brought(file.file_id, info.name)
     try:
         received = read_upload(file.getvalue(), file.name, info)
+        if received.changes:
+            brought.waiting = received
+        else:
+            settings.put("image", save_upload(received.image))
     except (CdpError, OSError) as error:
-        return _Brought(file.file_id, info.name, wrong=f"{sentence(error)}.")
-    if received.changes:
-        return _Brought(file.file_id, info.name, waiting=received)
-    settings.put("image", save_upload(received.image))
-    return _Brought(file.file_id, info.name)
+        brought.wrong = f"{sentence(error)}."
+    return brought
 
 
-def _ask(settings: Settings[LabConfig], brought: _Brought, received: Upload, wanted: str) -> None:
+def _confirm(
+    settings: Settings[LabConfig], brought: _Brought, received: Upload, wanted: str
+) -> None:
     """Show what the image would become, and let a person decide."""
+
+    def use() -> None:
+        brought.waiting = None
+        settings.put("image", save_upload(received.image))
+
     st.info(plain(f"The models take {wanted}. To fit, {' and '.join(received.changes)}."))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(thumbnail(received.image, "The image as it would become"), width="content")
-        st.button(
-            "Use it like this", key="lab_fit", on_click=_use, args=(settings, brought, received)
-        )
-
-
-def _use(settings: Settings[LabConfig], brought: _Brought, received: Upload) -> None:
-    brought.waiting = None
-    settings.put("image", save_upload(received.image))
+        st.html(thumbnail(received.image, "The image after these changes"), width="content")
+        st.button("Use it like this", key="lab_fit", on_click=use)

@@ -35,38 +35,30 @@ def verdict(figures: AttackFigures) -> Verdict:
 
 def sentence(figures: AttackFigures, smallest: Smallest | None, names: Sequence[str]) -> str:
     """What the attack did, and the smallest budget that does, as far as it is known."""
-    outcome = _outcome_text(figures, names)
     least = _least(figures, smallest)
-    return f"{outcome}; {least}." if least else f"{outcome}."
+    return f"{_outcome(figures, names)}{f'; {least}' if least else ''}."
 
 
 def least_known(figures: AttackFigures, smallest: Smallest) -> float | None:
     """The smallest budget known to fool: that of the search, or of the attack that is shown where
     it is smaller."""
-    known = [
-        value
-        for value in (smallest.epsilon, figures.epsilon if figures.fooled else None)
-        if value is not None
-    ]
-    return min(known, default=None)
+    own = figures.epsilon if figures.fooled else None
+    return min((value for value in (smallest.epsilon, own) if value is not None), default=None)
 
 
 def probability_title(figures: AttackFigures, names: Sequence[str]) -> str:
     """The finding of the bars, such as "Coat 0.92 → Shirt 0.74"."""
     first, then = figures.clean, figures.attacked
     other = "" if first == then else f"{class_name(names, then)} "
-    return (
-        f"{class_name(names, first)} {figures.before[first]:.2f} → {other}{figures.after[then]:.2f}"
-    )
+    before, after = figures.before[first], figures.after[then]
+    return f"{class_name(names, first)} {before:.2f} → {other}{after:.2f}"
 
 
 def path_title(figures: AttackFigures) -> str:
     """The finding of the path."""
     path, at = figures.losses[figures.chosen], figures.turned_at
-    return (
-        f"Loss {path[0]:.3g} → {path[-1]:.3g},"
-        f" {'no success' if at is None else f'first success at step {at}'}"
-    )
+    success = "no success" if at is None else f"first success at step {at}"
+    return f"Loss {path[0]:.3g} → {path[-1]:.3g}, {success}"
 
 
 def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
@@ -78,30 +70,29 @@ def ruler_title(budgets: Sequence[float | None], largest: float) -> str:
     )
 
 
-def _outcome_text(figures: AttackFigures, names: Sequence[str]) -> str:
-    true, said, at = (
-        class_name(names, figures.label),
-        class_name(names, figures.attacked),
-        f"At {budget_text(figures.epsilon, 3)} the attack",
-    )
+def _outcome(figures: AttackFigures, names: Sequence[str]) -> str:
+    true, predicted = class_name(names, figures.label), class_name(names, figures.attacked)
+    at = f"At {budget_text(figures.epsilon, 3)} the attack"
+
+    def change(value: int) -> str:
+        name, before, after = class_name(names, value), figures.before[value], figures.after[value]
+        return f"(p of {name} {before:.2f} → {after:.2f})"
+
     if figures.target is not None:
         aim = class_name(names, figures.target)
         if figures.fooled:
-            return (
-                f"{at} turns {true} into {aim}, its target"
-                f" ({_change(figures, figures.target, names)})"
-            )
-        other = f"; it says {said} in its place" if figures.attacked != figures.label else ""
-        return f"{at} does not reach {aim} ({_change(figures, figures.target, names)}){other}"
+            return f"{at} turns {true} into {aim}, its target {change(figures.target)}"
+        moved = figures.attacked != figures.label
+        other = f"; the model predicts {predicted} instead" if moved else ""
+        return f"{at} does not reach {aim} {change(figures.target)}{other}"
     if figures.wrong_before:
-        clean = class_name(names, figures.clean)
         return (
-            f"It takes this {true} for {clean} before any attack (p of {true}"
+            f"Predicted as {class_name(names, figures.clean)} before any attack (p of {true}"
             f" {figures.before[figures.label]:.2f}), so there is nothing to fool"
         )
     if figures.fooled:
-        return f"{at} turns {true} into {said} ({_change(figures, figures.attacked, names)})"
-    return f"{at} does not fool it: still {true} ({_change(figures, figures.label, names)})"
+        return f"{at} turns {true} into {predicted} {change(figures.attacked)}"
+    return f"{at} fails: still {true} {change(figures.label)}"
 
 
 def _least(figures: AttackFigures, smallest: Smallest | None) -> str:
@@ -109,16 +100,7 @@ def _least(figures: AttackFigures, smallest: Smallest | None) -> str:
         return ""
     known = least_known(figures, smallest)
     if known is None:
-        return f"none found that fools up to {budget_text(smallest.largest, 3)}"
-    missed = not figures.fooled and known <= figures.epsilon
-    return (
-        f"yet one of {budget_text(known, 3)} does"
-        if missed
-        else f"smallest budget found: {budget_text(known, 3)}"
-    )
-
-
-def _change(figures: AttackFigures, value: int, names: Sequence[str]) -> str:
-    return (
-        f"p of {class_name(names, value)} {figures.before[value]:.2f} → {figures.after[value]:.2f}"
-    )
+        return f"none up to {budget_text(smallest.largest, 3)} fools it"
+    if not figures.fooled and known <= figures.epsilon:
+        return f"yet one of {budget_text(known, 3)} succeeds"
+    return f"smallest budget found: {budget_text(known, 3)}"
