@@ -1,9 +1,6 @@
-"""What settings name that code was written for: architectures, attack suites and guidance
-losses, one entry each, which page, command line, link and reports read.
-
-The code behind an entry is written "module:name" and imported where it runs: pages paint, and
-``--help`` prints, without torch.
-"""
+"""What settings name that code was written for: architectures, attack suites and guidance losses,
+one entry each, which page, command line, link and reports read. The code behind an entry is written
+"module:name" and imported where it runs: pages paint, and ``--help`` prints, without torch."""
 
 from __future__ import annotations
 

@@ -91,10 +91,8 @@ class EvaluateConfig(Frozen):
 
     def budget(self, norm: str, *, trained: float | None, conventional: float | None) -> float:
         """The radius attacked with. trained: what the model was trained for in this norm, None for
-        other models; conventional: of the data set.
-
-        Raises InputError where none of them is known.
-        """
+        other models; conventional: of the data set. Raises InputError where none of them is
+        known."""
         for value in (self.epsilon, trained, conventional):
             if value is not None:
                 return value

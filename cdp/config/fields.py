@@ -38,11 +38,9 @@ C = TypeVar("C", bound=Frozen)
 class Field:
     """One setting. group: the part of a config it lies in, "" for the config itself; low, high:
     inclusive unless open, None where there is no limit; choices: () unless kind is "choice".
-
     titles: of its values, where they are not the usual ones; optional: it may be left empty (None),
     which ``empty`` says in a word; least, most: how many values a list takes; type: with its
-    limits.
-    """
+    limits."""
 
     name: str
     kind: Kind

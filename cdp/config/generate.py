@@ -1,8 +1,6 @@
 """Every knob of a generation, once: name, range, unit, help. The form, the CLI, the URL and the
-worker all read these.
-
-Leaf names are unique over all groups, so a flat mapping (URL, CLI) loses nothing.
-"""
+worker all read these. Leaf names are unique over all groups, so a flat mapping (URL, CLI) loses
+nothing."""
 
 from __future__ import annotations
 
@@ -280,12 +278,10 @@ were before."""
 
 
 def upgraded(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete settings of the version before in today's terms, anything else as it is.
-
-    Raw lambda used to be divided by the images alone, so hard_negative, which has two rows an
-    image, was pushed twice as hard as its lambda said. Twice the lambda is the same push today, to
-    the last bit.
-    """
+    """Complete settings of the version before in today's terms, anything else as it is. Raw lambda
+    used to be divided by the images alone, so hard_negative, which has two rows an image, was
+    pushed twice as hard as its lambda said. Twice the lambda is the same push today, to the last
+    bit."""
     complete = set(Guidance.model_fields) - {"encoder", *_NEWER}
     if not complete <= flat.keys() or flat.keys() & _NEWER.keys():
         return dict(flat)
@@ -299,8 +295,5 @@ def upgraded(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def unflatten(flat: Mapping[str, Any], base: GenerateConfig | None = None) -> GenerateConfig:
     """A config from leaves by name over ``base``; complete settings of an older version are
-    ``upgraded``.
-
-    Raises InputError naming the field, its value and its range.
-    """
+    ``upgraded``. Raises InputError naming the field, its value and its range."""
     return config_of(GenerateConfig, flatten(base or GenerateConfig()) | upgraded(flat))

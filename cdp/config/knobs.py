@@ -23,11 +23,8 @@ def knob(
     **limits: Any,
 ) -> Any:
     """A setting: a pydantic field that carries what a form needs to draw it. Its help is the
-    docstring below it.
-
-    paper: the published value; advanced: it goes under the fold; titles: of its values, where
-    ``cdp.config.titles`` has others; empty: what None stands for, in a word.
-    """
+    docstring below it. paper: the published value; advanced: it goes under the fold; titles: of its
+    values, where ``cdp.config.titles`` has others; empty: what None stands for, in a word."""
     extra: dict[str, Any] = {
         "label": label,
         "unit": unit,

@@ -104,8 +104,7 @@ class TrainConfig(Frozen):
     step_size: float | None = knob(
         None, "Step size", unit="of the pixel range", paper="2/255", gt=0, le=100, advanced=True
     )
-    """Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten
-    steps."""
+    """Of one PGD step; empty takes 2.5 x budget / steps, which is 2/255 at 8/255 and ten steps."""
     attack_start: Literal["uniform", "noise"] = knob(
         "uniform", "Attack starts from", paper="noise: 0.001 N(0,1)", advanced=True
     )

@@ -25,12 +25,10 @@ GREY = "rgba(119,123,128,0.22)"
 def confusion_under_attack(
     weights: WeightsReport, class_names: Sequence[str], *, attacked: bool = True
 ) -> go.Figure:
-    """Row by row, what per cent of a class's images is predicted as which class.
-
-    Images that are classified right, on the diagonal, are grey and off the scale, which ends at the
-    largest confusion. attacked: under the attack that turned an image, else without one.
-    layout.meta.least_px: below this width the cells of many classes blur.
-    """
+    """Row by row, what per cent of a class's images is predicted as which class. Images that are
+    classified right, on the diagonal, are grey and off the scale, which ends at the largest
+    confusion. attacked: under the attack that turned an image, else without one.
+    layout.meta.least_px: below this width the cells of many classes blur."""
     counts = _counts(weights, class_names, attacked=attacked)
     size, share = len(counts), _shares(counts)
     off, own = share.copy(), np.full_like(share, np.nan)
@@ -155,11 +153,9 @@ def pair_heatmap(
     top: float | None = None,
 ) -> go.Figure:
     """values: (K, K), NaN where there is nothing to say, row against column. signed: a difference,
-    drawn on a scale with its middle at 0.
-
-    uncertain: (K, K) bool, cells whose interval holds 0: their number is in brackets. top: the end
-    of the scale, so that several maps share one; the largest value where not given.
-    """
+    drawn on a scale with its middle at 0. uncertain: (K, K) bool, cells whose interval holds 0:
+    their number is in brackets. top: the end of the scale, so that several maps share one; the
+    largest value where not given."""
     if top is None:
         top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     doubts = np.zeros(values.shape, bool) if uncertain is None else uncertain

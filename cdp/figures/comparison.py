@@ -28,13 +28,7 @@ from cdp.figures.frame import (
 from cdp.figures.palette import Sign, named_sign
 from cdp.values.comparison import Arm, ClassDifference, Difference, Metric, interval_words
 from cdp.values.evaluation import without_width
-from cdp.values.text import (
-    counted,
-    points_text,
-    points_with_bounds,
-    share_text,
-    share_with_bounds,
-)
+from cdp.values.text import counted, points_text, points_with_bounds, share_text, share_with_bounds
 from cdp.values.types import Interval
 
 ARM_PX, CLASS_PX = 46, 22

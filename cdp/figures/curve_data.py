@@ -36,11 +36,8 @@ class RunCurves:
 @dataclass(frozen=True)
 class Line:
     """One curve. x: as drawn; epoch, value, low, high, n: (E,) each. raw: (E,) before smoothing,
-    None where nothing was smoothed.
-
-    low, high: 95 % interval of value, nan where there is none; n: seeds that a mean is over,
-    validation images of a share, else 0.
-    """
+    None where nothing was smoothed. low, high: 95 % interval of value, nan where there is none; n:
+    seeds that a mean is over, validation images of a share, else 0."""
 
     x: np.ndarray
     epoch: np.ndarray
@@ -220,11 +217,8 @@ Z95 = 1.959963984540054
 @dataclass(frozen=True)
 class Mean:
     """A mean over runs at each step that any of them has. step: (E,) rising; x, value: (E,) means
-    over those that have it; n: (E,) how many.
-
-    low, high: (E,) 95 % interval of the mean, value +- t(n-1) x standard error; nan where one run
-    alone says nothing of the spread.
-    """
+    over those that have it; n: (E,) how many. low, high: (E,) 95 % interval of the mean, value +-
+    t(n-1) x standard error; nan where one run alone says nothing of the spread."""
 
     step: np.ndarray
     x: np.ndarray
@@ -264,10 +258,8 @@ def _decayed(parts: np.ndarray, keep: float) -> np.ndarray:
 
 def thin(values: np.ndarray, limit: int) -> np.ndarray:
     """Indices, rising, of at most ``limit`` of values (E,): the ends, and the smallest and the
-    largest of each of equal stretches between.
-
-    A spike is never lost, and the line fills what the whole curve fills at this width.
-    """
+    largest of each of equal stretches between. A spike is never lost, and the line fills what the
+    whole curve fills at this width."""
     count = len(values)
     if count <= limit:
         return np.arange(count)
@@ -317,11 +309,8 @@ def mean_over(
     steps: Sequence[np.ndarray], xs: Sequence[np.ndarray], values: Sequence[np.ndarray]
 ) -> Mean:
     """Mean and 95 % interval over runs. steps: a run's (E_i,) rising whole numbers; xs, values:
-    (E_i,) each.
-
-    At a step that some runs have not reached yet, the mean is over those that have, and n says how
-    many; x never falls.
-    """
+    (E_i,) each. At a step that some runs have not reached yet, the mean is over those that have,
+    and n says how many; x never falls."""
     step = (
         steps[0]
         if all(np.array_equal(steps[0], own) for own in steps[1:])

@@ -68,11 +68,8 @@ Trace = dict[str, Any]
 @dataclass(frozen=True)
 class Look:
     """What is drawn and how. x: of ``X_AXES``; quantities: of ``QUANTITIES``; smoothing: of
-    ``REACHES``; mean: over seeds.
-
-    log_x; log_y: of losses and learning rate. Accuracies and the gap stay linear: a gap is 0 at the
-    best epoch.
-    """
+    ``REACHES``; mean: over seeds. log_x; log_y: of losses and learning rate. Accuracies and the gap
+    stay linear: a gap is 0 at the best epoch."""
 
     x: str = STEP
     quantities: tuple[str, ...] = tuple(QUANTITIES)
@@ -108,10 +105,8 @@ class _Panel:
 @dataclass(frozen=True)
 class _Pen:
     """How one curve of an entry is drawn. part: its name beside others of the entry ("" where it is
-    alone).
-
-    digits: plotly's format of a value; unit: after it; band: whether single runs have one.
-    """
+    alone). digits: plotly's format of a value; unit: after it; band: whether single runs have
+    one."""
 
     digits: str
     unit: str

@@ -108,10 +108,7 @@ def embedding_scatter(
 
 def embedding_rows(embedding: Embedding, scores: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
     """The numbers behind the map, a column a list of n: set, row, class, x, y (z), scores. A score
-    that is nan is None.
-
-    Raises InputError for a score of another length.
-    """
+    that is nan is None. Raises InputError for a score of another length."""
     columns: dict[str, list[Any]] = {
         "set": [embedding.names[k] for k in embedding.which.tolist()],
         "row": embedding.row.tolist(),
@@ -338,11 +335,9 @@ def _scene(grid: _Grid, x: list[float], y: list[float]) -> dict[str, Any]:
 
 
 def _axis(title: str, values: np.ndarray, **more: Any) -> dict[str, Any]:
-    """values: (n,), all of them lie in the range, whatever is hidden.
-
-    The range is plotly's own: it takes one that is given and then fitted to equal scale for a zoom
-    of the page's, and drops the reader's at the next redraw.
-    """
+    """values: (n,), all of them lie in the range, whatever is hidden. The range is plotly's own: it
+    takes one that is given and then fitted to equal scale for a zoom of the page's, and drops the
+    reader's at the next redraw."""
     ends = [float(values.min()), float(values.max())] if len(values) else [-1.0, 1.0]
     plain = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
     words = {"text": title, "font": {"size": 12, "color": INK}} | more

@@ -31,14 +31,7 @@ from cdp.figures.frame import (
 )
 from cdp.figures.palette import INK, Sign, faint, named_signs
 from cdp.statistics.verdicts import weakest_words
-from cdp.values.evaluation import (
-    ClassFigures,
-    Curve,
-    EvalReport,
-    Masking,
-    Surface,
-    WeightsReport,
-)
+from cdp.values.evaluation import ClassFigures, Curve, EvalReport, Masking, Surface, WeightsReport
 from cdp.values.text import budget_text, class_name, share_text, share_with_bounds, threat_text
 from cdp.values.types import Interval
 
@@ -294,10 +287,8 @@ def masking_surface(
     surface: Surface, *, norm: str, epsilon: float | None = None, class_names: Sequence[str] = ()
 ) -> go.Figure:
     """Cross-entropy around one image, along the sign of its gradient and along a random sign
-    direction. epsilon: a box at the budget.
-
-    Where gradients are sound, the loss rises smoothly along the gradient and much less across it.
-    """
+    direction. epsilon: a box at the budget. Where gradients are sound, the loss rises smoothly
+    along the gradient and much less across it."""
     along, across = rises(surface)
     title = (
         f"Loss rises by {along:.2f} nats along the gradient, by {across:.2f} in a random direction"

@@ -74,11 +74,8 @@ def stacked(
     title_px: int = 26,
 ) -> go.Figure:
     """An empty figure of ``len(titles)`` panels of ``panel_px`` pixels, top to bottom, each under
-    its title.
-
-    key: plotly's uirevision; while it stays the same, a redraw keeps the reader's zoom and hidden
-    traces.
-    """
+    its title. key: plotly's uirevision; while it stays the same, a redraw keeps the reader's zoom
+    and hidden traces."""
     rows = len(titles)
     inner = rows * panel_px + (rows - 1) * gap_px
     legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}

@@ -35,11 +35,8 @@ UNITS = ("loss [nats]", "guidance / noise", "between / within")
 
 def live_curves(frames: Sequence[Frame], *, classes: bool = True) -> go.Figure:
     """Mean loss, guidance ratio and class separation per step; steps without a value are gaps, not
-    zeros. classes: False where there are none to be apart.
-
-    The x axis spans the whole run from the first frame on, so curves grow into place. Above 500
-    frames the curves are thinned.
-    """
+    zeros. classes: False where there are none to be apart. The x axis spans the whole run from the
+    first frame on, so curves grow into place. Above 500 frames the curves are thinned."""
     rows = 3 if classes else 2
     figure = stacked(QUESTIONS[:rows], panel_px=92, gap_px=44, bottom_px=62, key="live-curves")
     drawn = thin(frames)
@@ -114,10 +111,8 @@ def live_rows(frames: Sequence[Frame], *, classes: bool = True) -> list[Row]:
 
 def strength_profile(points: Sequence[tuple[float, float]], unit: str = UNITS[1]) -> go.Figure:
     """Effective strength against noise level, drawn in the order of sampling: from t/T = 1 down to
-    0.
-
-    points: (t/T, strength) in any order; one that is not finite is left out. unit: of strength.
-    """
+    0. points: (t/T, strength) in any order; one that is not finite is left out. unit: of
+    strength."""
     title = "Where in the denoising does guidance act?"
     figure = stacked([title], panel_px=120, bottom_px=48, key="strength-profile")
     known = sorted((t, s) for t, s in points if isfinite(s))
@@ -171,12 +166,9 @@ MEASURES = (
 
 def report_bars(result: LiveResult) -> go.Figure:
     """Agreement, separation and nearest-image distance of both arms: a marker at the estimate, a
-    whisker over the interval.
-
-    Titles say the finding: the paired difference where its interval leaves 0 out, "no clear
-    difference" where it does not; identical images say so, and fewer than ten images a class find
-    nothing. Measures that neither arm has are left out.
-    """
+    whisker over the interval. Titles say the finding: the paired difference where its interval
+    leaves 0 out, "no clear difference" where it does not; identical images say so, and fewer than
+    ten images a class find nothing. Measures that neither arm has are left out."""
     arms = {GUIDED if result.unguided_report else NEUTRAL: result.guided_report}
     if result.unguided_report:
         arms[UNGUIDED] = result.unguided_report

@@ -89,11 +89,9 @@ def loss_path(
     title: str,
     zero: bool = False,
 ) -> go.Figure:
-    """The loss of every start over the PGD steps, the start that is shown drawn strong.
-
-    losses: (S, T+1); turned_at: the first step at which that start has what it wants; zero: whether
-    a loss above 0 means misclassified.
-    """
+    """The loss of every start over the PGD steps, the start that is shown drawn strong. losses: (S,
+    T+1); turned_at: the first step at which that start has what it wants; zero: whether a loss
+    above 0 means misclassified."""
     note = f"{len(losses)} random starts, the strongest thick"
     note += "; ✖ first success" * (turned_at is not None)
     figure = _framed(title, note, panel_px=PATH_PX, left_px=54, key="lab-path")

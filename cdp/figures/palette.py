@@ -1,10 +1,7 @@
 """The colours of the studio, fixed on every page, the second sign (dash, marker) that always goes
-with a colour, and the colour scale of scores.
-
-Source of the hues: Okabe and Ito, "Color Universal Design" (2008), safe for the common
-colour-vision deficiencies. Arms and ink reach a contrast of 3:1 and 4:1 on both themes' backgrounds
-(tests/figures/test_palette.py computes it).
-"""
+with a colour, and the colour scale of scores. Source of the hues: Okabe and Ito, "Color Universal
+Design" (2008), safe for the common colour-vision deficiencies. Arms and ink reach a contrast of 3:1
+and 4:1 on both themes' backgrounds (tests/figures/test_palette.py computes it)."""
 
 from __future__ import annotations
 

@@ -30,11 +30,9 @@ def measure_panels(
     titles: Mapping[str, str],
     references: Mapping[str, float],
 ) -> go.Figure:
-    """One panel a figure, one line a set in its fixed colour and mark.
-
-    rows: figure -> set -> interval; titles: figure -> words with unit; references: figure -> a
-    value worth a dotted line.
-    """
+    """One panel a figure, one line a set in its fixed colour and mark. rows: figure -> set ->
+    interval; titles: figure -> words with unit; references: figure -> a value worth a dotted
+    line."""
     names = list(dict.fromkeys(name for sets in rows.values() for name in sets))
     signs, measured = named_signs(names), [key for key in titles if rows.get(key)]
     if not measured:

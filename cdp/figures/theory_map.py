@@ -188,11 +188,7 @@ def coordinate_lines(drawn: Coordinates, *, epsilon: float, norm: str, n: int) -
         marker={"color": LEARNED.color, "symbol": LEARNED.symbol, "size": 5, "opacity": 0.75},
         hovertemplate="coordinate %{x}, learned: %{y:.3g}<extra></extra>",
     )
-    for sign, values in (
-        (REAL, drawn.mu),
-        (OPTIMUM, drawn.optimum),
-        (SYNTHETIC, drawn.synthetic),
-    ):
+    for sign, values in ((REAL, drawn.mu), (OPTIMUM, drawn.optimum), (SYNTHETIC, drawn.synthetic)):
         figure.add_scatter(
             x=ranks,
             y=scaled(values),

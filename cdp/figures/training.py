@@ -84,10 +84,7 @@ def held_out_curves(curves: Mapping[str, Curve], chance: float) -> go.Figure:
 
 def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
     """One panel for each thing that was measured, against minutes since the first sample, pauses
-    included; at most 500 points each.
-
-    key: keeps the reader's zoom while it stays the same.
-    """
+    included; at most 500 points each. key: keeps the reader's zoom while it stays the same."""
     panels = measured(samples)
     questions = [question for _, question, _, _ in panels]
     figure = stacked(questions, panel_px=84, gap_px=46, bottom_px=46, key=key)

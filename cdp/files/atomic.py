@@ -57,11 +57,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: str) -> str:
     """The UTF-8 text of a regular file of at most ``most`` bytes. what: it should be ("a card");
-    missing, remedy: what to do.
-
-    Raises MissingError where there is none, InputError where it is too large, no regular file, or
-    no text.
-    """
+    missing, remedy: what to do. Raises MissingError where there is none, InputError where it is too
+    large, no regular file, or no text."""
     try:
         if path.stat().st_size > most:
             raise InputError(f"{path} is over {most} bytes, too large for {what}: {remedy}")
@@ -77,10 +74,8 @@ def read_small_text(path: Path, most: int, what: str, *, missing: str, remedy: s
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A hidden temporary folder that takes the name ``path`` when the block ends, and is deleted
-    when it raises.
-
-    Raises InputError when ``path`` is taken, before the block or by someone else during it.
-    """
+    when it raises. Raises InputError when ``path`` is taken, before the block or by someone else
+    during it."""
     refuse_existing(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(path)

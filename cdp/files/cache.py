@@ -1,11 +1,8 @@
 """Results by the content they follow from, under CDP_HOME/cache: everything in it can be computed
-again.
-
-An entry is ``kind/key.json``, ``kind/key.npy`` or a folder ``kind/key``. What is damaged counts as
-not there; where nothing can be kept, that only costs the time again. Several processes may read and
-write at once. What was not used for a long time goes, and so does what was not used for the longest
-time where the cache has grown over its limit.
-"""
+again. An entry is ``kind/key.json``, ``kind/key.npy`` or a folder ``kind/key``. What is damaged
+counts as not there; where nothing can be kept, that only costs the time again. Several processes
+may read and write at once. What was not used for a long time goes, and so does what was not used
+for the longest time where the cache has grown over its limit."""
 
 from __future__ import annotations
 
@@ -59,12 +56,10 @@ def ignore(share: float, words: str) -> None:
 
 @dataclass(frozen=True)
 class Cached(Generic[T]):
-    """A result that may lie in the cache.
-
-    key: its name, equal exactly where the result is. known: the result where nothing has to be
-    computed, else None. make: computes it; called with ``report``, which takes the share done in
-    [0, 1] and what comes next. keep: puts it into the cache.
-    """
+    """A result that may lie in the cache. key: its name, equal exactly where the result is. known:
+    the result where nothing has to be computed, else None. make: computes it; called with
+    ``report``, which takes the share done in [0, 1] and what comes next. keep: puts it into the
+    cache."""
 
     key: str
     known: Callable[[], T | None]

@@ -35,11 +35,8 @@ class NpyHeader:
 
 
 def read_header(file: IO[bytes], where: str) -> NpyHeader:
-    """Read the header of an .npy stream and leave the stream at its data.
-
-    where: the file, for the message. Raises InputError for anything but a C-ordered array of plain
-    numbers.
-    """
+    """Read the header of an .npy stream and leave the stream at its data. where: the file, for the
+    message. Raises InputError for anything but a C-ordered array of plain numbers."""
     broken = f"{where} is not a readable .npy array: write it again with numpy.save"
     start = file.read(8)
     length_bytes = (

@@ -63,10 +63,7 @@ def _interval(share: Interval | None) -> Row:
 
 def evaluation_csv(report: EvalReport) -> str:
     """Every number of a report: accuracies by attack, class, budget and threat, confusions, checks,
-    then settings, versions and hashes.
-
-    label: how the number has to be called.
-    """
+    then settings, versions and hashes. label: how the number has to be called."""
     rows = [*_facts(report)]
     for weights in report.weights:
         rows += _weights(weights, report)
@@ -158,10 +155,7 @@ def _weights(weights: WeightsReport, report: EvalReport) -> Iterator[Row]:
 
 def outcomes_csv(report: EvalReport, outcomes: Outcomes) -> str:
     """A line for each image and set of weights: true class, predicted classes, and the attack that
-    turned it.
-
-    Raises InputError where the outcomes are not those of the report.
-    """
+    turned it. Raises InputError where the outcomes are not those of the report."""
     return to_csv(
         [row for weights in report.weights for row in _outcomes(weights, report, outcomes)]
     )

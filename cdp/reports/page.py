@@ -1,9 +1,6 @@
 """One HTML file that opens anywhere, offline: plotly.js, figures, tables and style are inside, and
-nothing is fetched.
-
-Everything that comes from outside (names of runs, classes, settings) is text here: the template
-escapes it in the page, and ``inert`` in its JSON.
-"""
+nothing is fetched. Everything that comes from outside (names of runs, classes, settings) is text
+here: the template escapes it in the page, and ``inert`` in its JSON."""
 
 from __future__ import annotations
 

@@ -45,12 +45,9 @@ _NAMED = 5
 
 def compare(ids: Sequence[str], *, groups: bool = True) -> Comparison:
     """Trainings by run id, compared in one setting of evaluation where all have one, else by their
-    own validation images.
-
-    groups: runs that differ in their seed only become one arm; False gives every run its own.
-    Whatever is missing, deleted, damaged or no training is named in ``missing``; whatever else a
-    reader has to know stands in ``notes``. Raises nothing for it.
-    """
+    own validation images. groups: runs that differ in their seed only become one arm; False gives
+    every run its own. Whatever is missing, deleted, damaged or no training is named in ``missing``;
+    whatever else a reader has to know stands in ``notes``. Raises nothing for it."""
     runs, missing = select_runs(ids)
     together, notes = grouped(runs, groups=groups)
     reached = {run.id: reached_of(run) for run in runs}
@@ -103,12 +100,9 @@ def choose(
     groups: Sequence[RunGroup], numbers: Mapping[str, Numbers], spent: Mapping[str, Compute | None]
 ) -> tuple[list[MeasuredGroup], list[str]]:
     """The numbers to compare, and notes on them. numbers, spent: what is known of each run and what
-    it took, by id.
-
-    One setting that every run with any number has, the strongest; else every run's own validation
-    images; else, where not even those are there for all, for each arm the setting that most of its
-    seeds have. Never two settings within an arm.
-    """
+    it took, by id. One setting that every run with any number has, the strongest; else every run's
+    own validation images; else, where not even those are there for all, for each arm the setting
+    that most of its seeds have. Never two settings within an arm."""
     having = [numbers[run.id] for group in groups for run in group.runs if numbers[run.id]]
     common = _strongest(having, lambda setting: True, all_have=True)
     validated = all(any(setting.suite == VALIDATION for setting in own) for own in having)

@@ -57,13 +57,10 @@ def efficiency(
     arms: Sequence[MeasuredGroup], trained: Mapping[str, TrainedOn]
 ) -> tuple[list[EfficiencyLine], list[Equal], list[str]]:
     """Lines in the order of their first arm, where any has two points; where they are equal; and
-    notes. trained: by name of the arm.
-
-    One line: the same settings but for the synthetic sets, whose names differ in their count only
-    ("guided-1k", "guided-5k"), or those of the runs do. Arms without synthetic images are the point
-    at 0 of every line with their settings; those with further real ones in their place are a line
-    of their own, the ceiling.
-    """
+    notes. trained: by name of the arm. One line: the same settings but for the synthetic sets,
+    whose names differ in their count only ("guided-1k", "guided-5k"), or those of the runs do. Arms
+    without synthetic images are the point at 0 of every line with their settings; those with
+    further real ones in their place are a line of their own, the ceiling."""
     measured = [arm for arm in arms if arm.values("robust")]
     unknown = [arm.name for arm in measured if trained[arm.name].images is None]
     notes = [

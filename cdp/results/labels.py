@@ -29,11 +29,8 @@ _REMEDY = f"labels count as empty, and the next change keeps the file as {_ASIDE
 @dataclass(frozen=True)
 class Labels:
     """star: to find it again; archived: out of the way; tags: as they were added; note: may have
-    several lines.
-
-    problem: why the file in the run's folder could not be used, one sentence; all else is empty
-    then.
-    """
+    several lines. problem: why the file in the run's folder could not be used, one sentence; all
+    else is empty then."""
 
     star: bool = False
     archived: bool = False

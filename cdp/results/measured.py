@@ -38,11 +38,9 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Setting:
-    """How an accuracy was measured; equal for accuracies that can be compared.
-
-    suite: as in a report, or VALIDATION; attack: in words; epsilon: None unknown; which: weights,
-    "best", "last" or "given"; rows: which images, by the hash of a report.
-    """
+    """How an accuracy was measured; equal for accuracies that can be compared. suite: as in a
+    report, or VALIDATION; attack: in words; epsilon: None unknown; which: weights, "best", "last"
+    or "given"; rows: which images, by the hash of a report."""
 
     suite: str
     attack: str
@@ -70,10 +68,8 @@ class Setting:
 @dataclass(frozen=True)
 class Number:
     """Clean and robust accuracy of one training with Wilson's intervals. evaluation: id, "" for
-    validation; report: its figures.
-
-    epoch: of the weights, 0 unknown; created: unix time of the evaluation, 0 for validation.
-    """
+    validation; report: its figures. epoch: of the weights, 0 unknown; created: unix time of the
+    evaluation, 0 for validation."""
 
     setting: Setting
     label: str
@@ -210,10 +206,7 @@ def _unfit(run: Run) -> str:
 
 def grouped(runs: Sequence[Run], *, groups: bool) -> tuple[list[RunGroup], list[str]]:
     """The arms in the order of their first run, each with a name of its own, and notes on runs that
-    stand alone beside their like.
-
-    groups: False gives every run its own arm.
-    """
+    stand alone beside their like. groups: False gives every run its own arm."""
     of = groups_of(runs) if groups else {run.id: run.id for run in runs}
     parts: dict[str, list[Run]] = {}
     for run in runs:
@@ -323,10 +316,8 @@ def _evaluated(folder: Path) -> Number | None:
 
 def _validated(config: TrainConfig, reached: Reached) -> Number | None:
     """The accuracies of the best epoch on the run's own validation images; None before its first
-    epoch.
-
-    They are an estimate: the attack is short, and the best epoch was chosen on the same images.
-    """
+    epoch. They are an estimate: the attack is short, and the best epoch was chosen on the same
+    images."""
     if reached.best_robust is None or not reached.n:
         return None
     attack, n, budget = f"PGD-{config.validation_steps}", reached.n, trained_budget(config, reached)

@@ -27,13 +27,10 @@ _MOST = 1 << 53
 @dataclass(frozen=True)
 class Reached:
     """Accuracies in 0..1 on ``n`` validation images, the robust ones under PGD; None where not
-    measured, epochs and n 0.
-
-    clean, robust: of the last validation; best_clean, best_robust: of the best (``best_point``).
-    steps, images_seen: optimiser steps taken and images seen in them, None where no file says it.
-    seconds: of training and validation over all starts; epsilon: the full budget trained for, None
-    where only the data set knows it.
-    """
+    measured, epochs and n 0. clean, robust: of the last validation; best_clean, best_robust: of the
+    best (``best_point``). steps, images_seen: optimiser steps taken and images seen in them, None
+    where no file says it. seconds: of training and validation over all starts; epsilon: the full
+    budget trained for, None where only the data set knows it."""
 
     epoch: int = 0
     clean: float | None = None
@@ -114,12 +111,10 @@ def from_journal(path: Path) -> Reached:
 
 def record(run: Run) -> dict[str, Any]:
     """State, progress and figures of a run, JSON-ready: what the command line prints, and what a
-    finished run can be cited by.
-
-    For training runs: ``epoch``, ``clean_accuracy`` and ``robust_accuracy`` of the last validation,
-    ``best`` and ``last`` with the same three and the optimiser ``step``, ``metrics`` with all else
-    of it, None before the first one; ``steps`` and ``images_seen`` in all until then.
-    """
+    finished run can be cited by. For training runs: ``epoch``, ``clean_accuracy`` and
+    ``robust_accuracy`` of the last validation, ``best`` and ``last`` with the same three and the
+    optimiser ``step``, ``metrics`` with all else of it, None before the first one; ``steps`` and
+    ``images_seen`` in all until then."""
     last = _last(run.folder / JOURNAL)
     known = {
         "run": run.id,

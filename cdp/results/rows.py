@@ -274,8 +274,7 @@ class Index:
         self._entries = {name: _looked(root / name, before.get(name)) for name in names}
 
     def _completed(self, name: str, row: Row, evaluations: tuple[Evaluated, ...]) -> Row:
-        """The row with the evaluation that counts; the same one as before where neither
-        changed."""
+        """The row with the evaluation that counts; the same one as before where neither changed."""
         before = self._complete.get(name)
         if before is None or before[0] is not row or before[1] != evaluations:
             before = self._complete[name] = (row, evaluations, with_evaluation(row, evaluations))

@@ -79,11 +79,8 @@ _IS: dict[str, Condition] = {
 @dataclass(frozen=True)
 class Column:
     """One column. name: in filters and links; title, unit: for its head; default: whether it is
-    there before anybody chose.
-
-    value: of a row in ``unit``, None where it is missing: a number, a text, True or False, a tuple
-    of texts, or for "time" unix seconds.
-    """
+    there before anybody chose. value: of a row in ``unit``, None where it is missing: a number, a
+    text, True or False, a tuple of texts, or for "time" unix seconds."""
 
     name: str
     title: str
@@ -136,11 +133,8 @@ def sort_rows(rows: Sequence[Row], column: str, descending: bool = False) -> lis
 
 def group_rows(rows: Sequence[Row], by: str) -> dict[str, list[Row]]:
     """Rows by ``Row.group`` (by: "seed group"), or by the values of a column as text; groups in the
-    order of their first row.
-
-    A row with several tags is in the group of each; one without a value is under "none". Raises
-    InputError for an unknown column.
-    """
+    order of their first row. A row with several tags is in the group of each; one without a value
+    is under "none". Raises InputError for an unknown column."""
     column = None if by.strip().lower() in (SEED_GROUP, "group") else column_named(by)
     groups: dict[str, list[Row]] = {}
     for row in rows:

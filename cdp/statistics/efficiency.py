@@ -155,10 +155,7 @@ def _inside(count: float) -> float | None:
 
 def _equal(means: np.ndarray, counts: Sequence[int], seeds: Sequence[int]) -> float:
     """means: goal, then those of the curve at ``counts`` -> the first count where the curve, made
-    never to fall, equals the goal.
-
-    -inf where it starts above the goal, inf where it ends below.
-    """
+    never to fall, equals the goal. -inf where it starts above the goal, inf where it ends below."""
     from scipy.optimize import isotonic_regression
 
     goal = round(means[0], _DIGITS)

@@ -30,11 +30,8 @@ def share_of(hits: np.ndarray) -> Interval:
 
 def share_interval(share: float, answers: float, n: int, *, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share that rests on as many independent yes-or-no ``answers``,
-    from n images.
-
-    For a mean of shares, as of neighbours, the answers are n times the variance of a yes-or-no over
-    that of the shares (Kish's effective sample size).
-    """
+    from n images. For a mean of shares, as of neighbours, the answers are n times the variance of a
+    yes-or-no over that of the shares (Kish's effective sample size)."""
     return Interval(share, *wilson_bounds(share, answers, quantile_of(level)), n, level)
 
 
@@ -57,10 +54,8 @@ def near_chance(share: float, n: int, classes: int) -> bool:
 
 def share_difference(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> Interval:
     """Share of ``first`` minus that of ``second``, yes or no (n,) bool of the same n >= 1 images.
-
     Interval: Agresti and Min 2005, Wald on the paired table with 1/2 added to each cell. A
-    bootstrap would report a width of zero where the two happen to agree on every image.
-    """
+    bootstrap would report a width of zero where the two happen to agree on every image."""
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         raise InputError(
             f"answers of shapes {first.shape} and {second.shape} cannot be paired: pass one of each"

@@ -25,11 +25,8 @@ _CERTAIN = 1e16
 @dataclass(frozen=True)
 class Test:
     """A two-sided test of ``second`` minus ``first``. p: in 0..1, None where no test is defined,
-    and ``method`` then says why.
-
-    method: in words, with its numbers ("paired t, 5 shared seeds"); count: seeds or images the test
-    rests on, of both arms together where they are not paired.
-    """
+    and ``method`` then says why. method: in words, with its numbers ("paired t, 5 shared seeds");
+    count: seeds or images the test rests on, of both arms together where they are not paired."""
 
     difference: Interval
     p: float | None
@@ -47,12 +44,9 @@ def mean_interval(values: Values, *, level: float = 0.95) -> Interval:
 
 def paired_test(first: Values, second: Values, *, level: float = 0.95) -> Test:
     """Paired t test and interval of ``second`` minus ``first``, value i of both from the same seed,
-    n >= 2 seeds.
-
-    Differences that are all equal leave a t test undefined. Where they are all 0 nothing speaks for
-    a difference and p is 1; otherwise p is None, as a spread of zero in a few seeds is chance and
-    no evidence beyond all bounds. The interval then has a width of zero.
-    """
+    n >= 2 seeds. Differences that are all equal leave a t test undefined. Where they are all 0
+    nothing speaks for a difference and p is 1; otherwise p is None, as a spread of zero in a few
+    seeds is chance and no evidence beyond all bounds. The interval then has a width of zero."""
     before, after, scale = _arms(first, second, 2, level)
     n = len(before)
     if n != len(after):
@@ -117,11 +111,9 @@ def fisher_p(first: tuple[int, int], second: tuple[int, int]) -> float:
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p values adjusted by Holm's step-down method (1979): rejecting those up to 0.05 errs anywhere
-    in at most 5 of 100 such families.
-
-    The k-th smallest of m is multiplied by m - k + 1, is no smaller than the one before it and at
-    most 1. None, a test that could not be made, stays None and is not counted.
-    """
+    in at most 5 of 100 such families. The k-th smallest of m is multiplied by m - k + 1, is no
+    smaller than the one before it and at most 1. None, a test that could not be made, stays None
+    and is not counted."""
     known = [p for p in p_values if p is not None]
     if not all(0 <= p <= 1 for p in known):
         raise InputError(f"p values {known} cannot be adjusted: pass numbers from 0 to 1, or None")
@@ -157,11 +149,9 @@ def most_frequent(counts: np.ndarray) -> tuple[int, int]:
 
 def power_of(n: int, effect: float, *, level: float = 0.95) -> float:
     """Chance that a two-sided paired t test of n >= 2 pairs finds a difference of ``effect``
-    standard deviations of the differences.
-
-    By the noncentral t distribution with n - 1 degrees of freedom and noncentrality sqrt(n) effect;
-    computed as its square, a noncentral F, which scipy evaluates in both tails.
-    """
+    standard deviations of the differences. By the noncentral t distribution with n - 1 degrees of
+    freedom and noncentrality sqrt(n) effect; computed as its square, a noncentral F, which scipy
+    evaluates in both tails."""
     proper("level", level)
     if n < 2 or not np.isfinite(effect):
         raise InputError(
@@ -180,13 +170,10 @@ def more_seeds(
     differences: Values, *, power: float = 0.8, level: float = 0.95, most: int = 1000
 ) -> int | None:
     """Further paired seeds with which a paired t test finds a difference of the size seen here with
-    this power: 0 where those at hand would.
-
-    differences: (n,), one a shared seed. None where that is unknown: fewer than 2 seeds, a mean of
-    0, differences without a spread; or more than ``most``. Mean and spread of a few seeds are
-    rough, and so is the answer. With m pairs of arms under correction pass 1 - (1 - level) / m as
-    level.
-    """
+    this power: 0 where those at hand would. differences: (n,), one a shared seed. None where that
+    is unknown: fewer than 2 seeds, a mean of 0, differences without a spread; or more than
+    ``most``. Mean and spread of a few seeds are rough, and so is the answer. With m pairs of arms
+    under correction pass 1 - (1 - level) / m as level."""
     row, n = finite("differences", differences, least=0), len(differences)
     proper("power", power)
     proper("level", level)

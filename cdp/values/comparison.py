@@ -58,12 +58,9 @@ def compute_text(spent: Sequence[Compute | None]) -> str:
 @dataclass(frozen=True)
 class Seed:
     """One run of an arm. robust, clean: shares in 0..1, None where not measured; n: images they
-    rest on.
-
-    label: how the number must be called ("AutoAttack (standard), n = 1,000", "validation, PGD-10, n
-    = 1,000: an estimate"); evaluation: id of the evaluation they come from, "" for the run's own
-    validation images. steps, images_seen: what the training took, None unknown.
-    """
+    rest on. label: how the number must be called ("AutoAttack (standard), n = 1,000", "validation,
+    PGD-10, n = 1,000: an estimate"); evaluation: id of the evaluation they come from, "" for the
+    run's own validation images. steps, images_seen: what the training took, None unknown."""
 
     id: str
     name: str

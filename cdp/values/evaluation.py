@@ -60,13 +60,10 @@ class ClassFigures:
 @dataclass(frozen=True)
 class WeightsReport:
     """What one set of weights withstands. which: epoch of a training, or "given" where the model
-    has one set only; epoch: 0 unknown.
-
-    robust: right without and under every attack, the worst case per image. confusion_clean,
-    confusion: (K, K) counts, true class by predicted class, without attack and under the attack
-    that turned an image (its clean prediction where none did). largest: the largest perturbation
-    that counted, in the norm of the attack.
-    """
+    has one set only; epoch: 0 unknown. robust: right without and under every attack, the worst case
+    per image. confusion_clean, confusion: (K, K) counts, true class by predicted class, without
+    attack and under the attack that turned an image (its clean prediction where none did). largest:
+    the largest perturbation that counted, in the norm of the attack."""
 
     which: Which
     epoch: int

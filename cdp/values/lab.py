@@ -26,13 +26,10 @@ class LabSubject:
 @dataclass(frozen=True)
 class AttackFigures:
     """What an attack came to. label: the true class, or what the model says of an image that has
-    none; target: None where untargeted.
-
-    epsilon: budget in units of the norm; size: length of the perturbation in it. before, after:
-    (K,) probabilities. losses: one path a start, ``steps`` + 1 values each, in nats or in logits
-    (margin); predicted: class at each of them along the path of the start that is shown, number
-    ``chosen``.
-    """
+    none; target: None where untargeted. epsilon: budget in units of the norm; size: length of the
+    perturbation in it. before, after: (K,) probabilities. losses: one path a start, ``steps`` + 1
+    values each, in nats or in logits (margin); predicted: class at each of them along the path of
+    the start that is shown, number ``chosen``."""
 
     label: int
     target: int | None

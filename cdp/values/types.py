@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before its files are opened.
-
-    shape: (C, H, W); epsilon_linf, epsilon_l2: the conventional budgets in [0,1] units, None where
-    there is no convention.
-    """
+    """What is known of a data set before its files are opened. shape: (C, H, W); epsilon_linf,
+    epsilon_l2: the conventional budgets in [0,1] units, None where there is no convention."""
 
     name: str
     title: str
@@ -68,12 +65,10 @@ NO_LABEL = -1
 @dataclass(frozen=True)
 class Embedding:
     """Sample sets on one map. Point i is image ``row[i]`` of set ``names[which[i]]`` and has class
-    ``label[i]``, ``NO_LABEL`` for none.
-
-    names: as they were asked for; class_names: by class number; totals: images that each set has,
-    of which the points are a part. coordinates: (n, 2 or 3) float32; which, row, label: (n,) int64.
-    Points of one set are neighbours, in the order of ``names``.
-    """
+    ``label[i]``, ``NO_LABEL`` for none. names: as they were asked for; class_names: by class
+    number; totals: images that each set has, of which the points are a part. coordinates: (n, 2 or
+    3) float32; which, row, label: (n,) int64. Points of one set are neighbours, in the order of
+    ``names``."""
 
     names: tuple[str, ...]
     class_names: tuple[str, ...]
@@ -108,12 +103,10 @@ class MapQuality:
 
 @dataclass(frozen=True)
 class NoiseState:
-    """What a guide sees at one step. All tensors (B,C,H,W) fp32, images in model range [-1,1].
-
-    eps: the predicted noise; x0: the denoised estimate that follows from it; alpha_bar: at timestep
-    t; t_fraction: t/T in 0..1; index: step number from 0; predict_x0: x_t -> x0, differentiable
-    through the network.
-    """
+    """What a guide sees at one step. All tensors (B,C,H,W) fp32, images in model range [-1,1]. eps:
+    the predicted noise; x0: the denoised estimate that follows from it; alpha_bar: at timestep t;
+    t_fraction: t/T in 0..1; index: step number from 0; predict_x0: x_t -> x0, differentiable
+    through the network."""
 
     x_t: Tensor
     x0: Tensor
@@ -148,10 +141,8 @@ class Guide(Protocol):
 @dataclass(frozen=True)
 class Step:
     """One finished step of a batch. i: 1..total; t: the timestep left, t_fraction: t/T; x: the new
-    iterate; x0: the estimate it used.
-
-    x, x0: (B,C,H,W) fp32 in model range. nudge: what the guide did, None where it did nothing.
-    """
+    iterate; x0: the estimate it used. x, x0: (B,C,H,W) fp32 in model range. nudge: what the guide
+    did, None where it did nothing."""
 
     i: int
     total: int
@@ -220,13 +211,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class ArmReport:
-    """Figures of one arm, or of guided minus unguided (paired by image).
-
-    agreement: share of images that the judge gives their conditioning label; separation:
-    between/within scatter in the judge's features; nearest: mean distance in the judge's features
-    to the nearest real training image, as a ratio to the same distance from held-out real images
-    (below 1 hints at memorisation).
-    """
+    """Figures of one arm, or of guided minus unguided (paired by image). agreement: share of images
+    that the judge gives their conditioning label; separation: between/within scatter in the judge's
+    features; nearest: mean distance in the judge's features to the nearest real training image, as
+    a ratio to the same distance from held-out real images (below 1 hints at memorisation)."""
 
     agreement: Interval | None
     separation: Interval | None

@@ -37,12 +37,10 @@ class Checkpoint:
         upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict,
         keep: int = 1,
     ) -> None:
-        """Begin, or take up what was begun with the same.
-
-        begun_with: settings, data and weights, any JSON object. what, remedy: the work in words,
-        and what to do where it was begun with something else, which is an InputError. upgrade: what
-        an older version recorded, in today's terms; keep: how many states.
-        """
+        """Begin, or take up what was begun with the same. begun_with: settings, data and weights,
+        any JSON object. what, remedy: the work in words, and what to do where it was begun with
+        something else, which is an InputError. upgrade: what an older version recorded, in today's
+        terms; keep: how many states."""
         self.folder, self._keep = folder, keep
         path, now = folder / record, json.loads(json.dumps(begun_with))
         self.begun = path.exists()
@@ -67,10 +65,8 @@ class Checkpoint:
             old.unlink(missing_ok=True)
 
     def restore(self, load: Callable[[dict[str, Tensor]], T]) -> T | None:
-        """What ``load`` makes of the newest state that it can read; None where there is none.
-
-        A damaged one is removed where there may be one before it, else it is an InputError.
-        """
+        """What ``load`` makes of the newest state that it can read; None where there is none. A
+        damaged one is removed where there may be one before it, else it is an InputError."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 

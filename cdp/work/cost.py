@@ -21,12 +21,10 @@ ones."""
 def time_left(
     spent: float, done: float, left: float, *, expected: float | None = None
 ) -> float | None:
-    """Seconds that work will take yet; None where nothing tells.
-
-    spent: seconds in which ``done`` units were done, of which ``left`` are left. expected: seconds
-    of the whole by what such work took here before; it counts until they are over, as the parts of
-    a short piece of work are seldom alike.
-    """
+    """Seconds that work will take yet; None where nothing tells. spent: seconds in which ``done``
+    units were done, of which ``left`` are left. expected: seconds of the whole by what such work
+    took here before; it counts until they are over, as the parts of a short piece of work are
+    seldom alike."""
     if left <= 0:
         return 0.0
     if expected is not None and spent < expected:
@@ -99,11 +97,8 @@ def learn_generation(
     config: GenerateConfig, *, compare: bool, ticks: Sequence[Tick], tail: float
 ) -> None:
     """Take in one finished generation. ticks: all of its steps but the first; tail: seconds after
-    the last.
-
-    Where no step of one sort was seen (a window that covers everything), it is taken to cost what
-    the other sort does.
-    """
+    the last. Where no step of one sort was seen (a window that covers everything), it is taken to
+    cost what the other sort does."""
     if not ticks or min(config.count, config.batch) < min(config.batch, FULL_BATCH):
         return
     # Moved by one step, whether batches run in turn or together.

@@ -99,13 +99,10 @@ class Helper:
         urgent: bool = False,
         lasting: bool = False,
     ) -> Errand:
-        """The errand of this task and these settings: the one there is, however it ended
-        else a new one where there is none, or it was forgotten.
-
-        kind, size: what its duration depends on, to tell the time left: seconds are taken as
-        proportional to ``size`` within a kind. of: what else it depends on, such as the state of a
-        file. title, urgent, lasting: of the ticket.
-        """
+        """The errand of this task and these settings: the one there is, however it ended else a new
+        one where there is none, or it was forgotten. kind, size: what its duration depends on, to
+        tell the time left: seconds are taken as proportional to ``size`` within a kind. of: what
+        else it depends on, such as the state of a file. title, urgent, lasting: of the ticket."""
         key = json.dumps([name, settings, of], sort_keys=True)
         with self._wake:
             known = self._errands.get(key)

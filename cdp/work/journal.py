@@ -1,9 +1,7 @@
 """The numbers of a run as it goes: metrics.jsonl, one line a point, on disk before the run goes on.
-
 The worker appends; resuming and every page read. Lines are only ever added, but for
 ``Journal.cut``, which puts a shorter file in place of the old one when a run goes on from an
-earlier checkpoint.
-"""
+earlier checkpoint."""
 
 from __future__ import annotations
 
@@ -39,10 +37,7 @@ class Journal:
 
     def __init__(self, path: Path, on_append: Callable[[Point], None] | None = None) -> None:
         """Open for appending; a last line that a kill or a full disk left unfinished is cut off
-        first.
-
-        on_append: called with every point once it is on disk.
-        """
+        first. on_append: called with every point once it is on disk."""
         self._path, self._on_append = path, on_append
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         content = path.read_bytes()
@@ -59,11 +54,9 @@ class Journal:
         return self._last_step
 
     def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point, on disk when this returns; NaN and infinities are left out of it.
-
-        Raises CdpError where the journal has that step already, and OSError, with the file as
-        before, on a full disk.
-        """
+        """Add a point, on disk when this returns; NaN and infinities are left out of it. Raises
+        CdpError where the journal has that step already, and OSError, with the file as before, on a
+        full disk."""
         if self._last_step is not None and step <= self._last_step:
             raise CdpError(
                 f"{self._path} goes to step {self._last_step} already, so {step} cannot follow: cut"
@@ -180,13 +173,10 @@ class SteadyJournal:
 
 def read_journal(path: Path, offset: int = 0) -> tuple[list[Point], int]:
     """The points from byte ``offset`` on, and the offset to read from next time; nothing new costs
-    one stat.
-
-    Only whole lines are read, so that a point being written is left for next time; damaged lines
-    are left out. A missing file is an empty one. An offset smaller than the one given means that
-    the journal was cut since (it is shorter, or no line ends there): drop what was read and start
-    from 0. ``Follower`` does that, and notices every cut.
-    """
+    one stat. Only whole lines are read, so that a point being written is left for next time;
+    damaged lines are left out. A missing file is an empty one. An offset smaller than the one given
+    means that the journal was cut since (it is shorter, or no line ends there): drop what was read
+    and start from 0. ``Follower`` does that, and notices every cut."""
     try:
         if path.stat().st_size == offset:
             return [], offset
@@ -215,11 +205,9 @@ class Follower:
 
     def update(self) -> bool:
         """Read what is new; whether anything changed. After a cut ``points`` is a new list, no
-        longer the old one grown.
-
-        Nothing new costs one stat. A cut is noticed even where the file has grown past its old
-        length since: the line that was read last is no longer where it was.
-        """
+        longer the old one grown. Nothing new costs one stat. A cut is noticed even where the file
+        has grown past its old length since: the line that was read last is no longer where it
+        was."""
         try:
             stat = self.path.stat()
             seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)

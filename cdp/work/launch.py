@@ -48,12 +48,9 @@ AnyTask = Task[Any, Any]
 
 
 def launch(task: AnyTask, config: Frozen, name: str, *, command: Sequence[str] = WORKER) -> str:
-    """Start a run in a process of its own; returns its id.
-
-    name: of the run, and of the set, model or encoder it makes.
-    command: what works on a run, given its folder. Raises InputError where the name is no name, or
-    taken.
-    """
+    """Start a run in a process of its own; returns its id. name: of the run, and of the set, model
+    or encoder it makes. command: what works on a run, given its folder. Raises InputError where the
+    name is no name, or taken."""
     launcher = chosen()
     with _launching():
         run_id = _create(task, config, name)
@@ -130,11 +127,8 @@ def stop(run_id: str) -> None:
 
 def delete(run_id: str) -> Path:
     """Move a run that is over, and what it left unfinished elsewhere, to the trash; returns where
-    it lies now.
-
-    A finished set, model or encoder stays. Raises InputError where a process still works on the
-    run.
-    """
+    it lies now. A finished set, model or encoder stays. Raises InputError where a process still
+    works on the run."""
     with _launching():
         run = get_run(run_id)
         if not run.over:

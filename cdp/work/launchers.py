@@ -1,8 +1,6 @@
-"""What starts the process of a background run: one entry a way of starting it.
-
-CDP_LAUNCHER names the one for new starts, else it is a process on this machine. The process may run
-anywhere: it has to see CDP_HOME and does what the command says, and reports in the run's folder.
-"""
+"""What starts the process of a background run: one entry a way of starting it. CDP_LAUNCHER names
+the one for new starts, else it is a process on this machine. The process may run anywhere: it has
+to see CDP_HOME and does what the command says, and reports in the run's folder."""
 
 from __future__ import annotations
 
@@ -30,8 +28,7 @@ not."""
 class Launcher(Protocol):
     """start: runs the command for a run's folder, with what it prints at the end of ``log.txt``;
     returns what names the process later, JSON-ready. alive: whether it lives, or waits to. kill:
-    ends it with its children at once; nothing happens to one that is gone.
-    """
+    ends it with its children at once; nothing happens to one that is gone."""
 
     def start(self, folder: Path, command: Sequence[str]) -> dict[str, Any]: ...
 

@@ -1,9 +1,7 @@
-"""The live engine: one per device and process, shared by all browser tabs.
-
-One worker thread takes jobs from a bounded queue, so models are loaded once and two tabs never
-fight for the device. In idle time it loads models and measures what a generation costs here. torch
-is imported in that thread only.
-"""
+"""The live engine: one per device and process, shared by all browser tabs. One worker thread takes
+jobs from a bounded queue, so models are loaded once and two tabs never fight for the device. In
+idle time it loads models and measures what a generation costs here. torch is imported in that
+thread only."""
 
 from __future__ import annotations
 

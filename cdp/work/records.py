@@ -44,11 +44,8 @@ _LARGEST = 1e18
 @dataclass(frozen=True)
 class Run:
     """One background run as it is at this moment. config: None where it cannot be read, and then
-    ``error`` says why.
-
-    created, started, ended: unix times; error, notice: one sentence each; result: what its work
-    came to; pid: while it lives.
-    """
+    ``error`` says why. created, started, ended: unix times; error, notice: one sentence each;
+    result: what its work came to; pid: while it lives."""
 
     id: str
     folder: Path

@@ -31,8 +31,7 @@ logger = logging.getLogger(__name__)
 class Sample:
     """One look at the process and its children. time: unix seconds; cpu: percent of one core since
     the look before; memory: resident bytes. gpu: percent the device is busy; gpu_memory: bytes
-    torch holds there; None without CUDA.
-    """
+    torch holds there; None without CUDA."""
 
     time: float
     cpu: float

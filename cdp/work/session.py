@@ -1,8 +1,6 @@
-"""What running work holds: its only channel to whoever waits for it.
-
-The work says where it stands (``progress``), what it measured (``point``) and what is wrong
-(``notice``), and asks whether it should stop. A session that nobody listens to is ``Session()``.
-"""
+"""What running work holds: its only channel to whoever waits for it. The work says where it stands
+(``progress``), what it measured (``point``) and what is wrong (``notice``), and asks whether it
+should stop. A session that nobody listens to is ``Session()``."""
 
 from __future__ import annotations
 
@@ -23,8 +21,7 @@ _PARTS = 10_000
 class Progress:
     """Where work stands. done, count, resumed_from: in ``unit``; the last is what an earlier start
     had left, and does not count for the rate. seconds: since this start; seconds_left: None while
-    unknown; rate: units per second of this start.
-    """
+    unknown; rate: units per second of this start."""
 
     done: int
     count: int

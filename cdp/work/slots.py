@@ -1,10 +1,7 @@
 """Turns and precedence on the device: a run holds one slot while it works, and the oldest waiting
-run gets the next free one.
-
-A slot is a file lock, which the operating system frees however its holder ends; no server keeps the
-queue. CDP_SLOTS says how many there are. On a machine with several GPUs each slot has its own, so
-give as many slots as GPUs.
-"""
+run gets the next free one. A slot is a file lock, which the operating system frees however its
+holder ends; no server keeps the queue. CDP_SLOTS says how many there are. On a machine with several
+GPUs each slot has its own, so give as many slots as GPUs."""
 
 from __future__ import annotations
 
@@ -62,12 +59,10 @@ def device_slot(run: Run, should_stop: Callable[[], bool]) -> Iterator[int]:
 
 
 def give_way() -> None:
-    """Let the live page go first: lower this process's priority.
-
-    Where Linux groups processes by session (autogroup, the default of desktops), niceness counts
-    within a session only, and a run has one of its own so that it outlives the app: there the
-    niceness of the whole session is set as well.
-    """
+    """Let the live page go first: lower this process's priority. Where Linux groups processes by
+    session (autogroup, the default of desktops), niceness counts within a session only, and a run
+    has one of its own so that it outlives the app: there the niceness of the whole session is set
+    as well."""
     os.nice(BACKGROUND)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # no autogroups here, or not ours to set

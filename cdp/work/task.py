@@ -1,8 +1,6 @@
-"""A task: one kind of thing that this software computes, as a value.
-
-Everything of it that pages, command line and workers need is in its entry of
-``cdp.work.registry.TASKS``; nothing heavy is imported before ``run`` is called.
-"""
+"""A task: one kind of thing that this software computes, as a value. Everything of it that pages,
+command line and workers need is in its entry of ``cdp.work.registry.TASKS``; nothing heavy is
+imported before ``run`` is called."""
 
 from __future__ import annotations
 

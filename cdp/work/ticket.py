@@ -21,12 +21,10 @@ second, and browsers let hidden tabs look once."""
 
 class Ticket:
     """A piece of work and where it stands. Any thread may read it; its queue alone moves it on.
-
     state: "stopping" where a cancel has been asked for and is not through yet. error: one sentence
     where it failed. result: of the work, where it is done; work that was cancelled midway may have
-    one too. forgotten: who asks for it again gets a new one. share, words: of the work
-    that is done, and what comes next; began: on the monotonic clock.
-    """
+    one too. forgotten: who asks for it again gets a new one. share, words: of the work that is
+    done, and what comes next; began: on the monotonic clock."""
 
     def __init__(
         self,

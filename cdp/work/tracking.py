@@ -166,10 +166,8 @@ class Sender:
 
     def catch_up(self, seconds: float, should_stop: Callable[[], bool]) -> bool:
         """Send the runs that are over and were not sent to the end, then close those that were
-        deleted here.
-
-        Whether it got through; it looks at ``should_stop`` and the time between two runs.
-        """
+        deleted here. Whether it got through; it looks at ``should_stop`` and the time between two
+        runs."""
         end = time.monotonic() + seconds
         for folder in _unsent(self._runs):
             if folder == self._own:

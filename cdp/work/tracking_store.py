@@ -1,8 +1,6 @@
-"""The MLflow store that runs are mirrored into, opened so that nobody waits for it long.
-
-mlflow takes two seconds to import and is imported when a store is first asked. Its MlflowClient is
-used throughout: the fluent interface is not made for threads.
-"""
+"""The MLflow store that runs are mirrored into, opened so that nobody waits for it long. mlflow
+takes two seconds to import and is imported when a store is first asked. Its MlflowClient is used
+throughout: the fluent interface is not made for threads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""What a process does that works on one background run, in its run folder.
-
-It may be killed at any moment: what it finished is on disk, and another start goes on from there.
-"""
+"""What a process does that works on one background run, in its run folder. It may be killed at any
+moment: what it finished is on disk, and another start goes on from there."""
 
 from __future__ import annotations
 
@@ -71,9 +69,7 @@ class Tracks(Protocol):
 
 
 def main(
-    folder: Path,
-    tasks: Mapping[str, Task[Any, Any]],
-    track: Callable[[Run], Tracks] = Tracker,
+    folder: Path, tasks: Mapping[str, Task[Any, Any]], track: Callable[[Run], Tracks] = Tracker
 ) -> int:
     """Work on the run in ``folder`` to its end and return the exit code: 0 done or stopped, 2 bad
     input, 1 failure. tasks: by the kinds of runs that they are the work of."""

@@ -236,11 +236,7 @@ def test_guidance_has_a_row_of_the_strength_that_was_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [
-        ["--epsilon", "4"],
-        words("--norm l2 --epsilon 3"),
-        words("--norm l2 --epsilon 5 --angle 40"),
-    ],
+    [["--epsilon", "4"], words("--norm l2 --epsilon 3"), words("--norm l2 --epsilon 5 --angle 40")],
 )
 def test_where_no_direction_beats_guessing_there_is_no_angle_to_the_optimum(
     args: list[str],

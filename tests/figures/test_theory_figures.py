@@ -22,13 +22,7 @@ from cdp.figures.theory import (
     needed_rows,
     samples_text,
 )
-from cdp.figures.theory_map import (
-    Placed,
-    accuracy_map,
-    coordinate_lines,
-    coordinate_rows,
-    map_rows,
-)
+from cdp.figures.theory_map import Placed, accuracy_map, coordinate_lines, coordinate_rows, map_rows
 from cdp.figures.theory_plane import guided_mean, guided_rows, plane, plane_rows
 from cdp.theory import geometry, views
 from cdp.theory.views import AccuracyCurve, HeatMap, Needed, NeededTable, Points

@@ -237,8 +237,7 @@ def test_synthetic_images_are_those_of_the_card_else_those_of_the_sets_here() ->
 
 
 @pytest.mark.parametrize(
-    "card",
-    ["", "[]", '{"training": {"synthetic_images": "many"}, "sets": [{"name": 1}, 2]}'],
+    "card", ["", "[]", '{"training": {"synthetic_images": "many"}, "sets": [{"name": 1}, 2]}']
 )
 def test_a_damaged_card_is_an_unknown_number_of_images(card: str) -> None:
     ids = arm("a", {0: 0.5}, synthetic=("absent",))

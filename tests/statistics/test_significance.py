@@ -348,8 +348,7 @@ def test_so_many_more_seeds_find_a_difference_of_this_size_as_often_as_asked_and
 
 
 @pytest.mark.parametrize(
-    "differences",
-    [[], [0.01], [-0.01, 0.01], [0.0] * 3, [0.01] * 3, seeds_with(0.01, 3)],
+    "differences", [[], [0.01], [-0.01, 0.01], [0.0] * 3, [0.01] * 3, seeds_with(0.01, 3)]
 )
 def test_no_number_of_seeds_is_given_where_none_is_known(differences: list[float]) -> None:
     assert more_seeds(differences) is None

@@ -29,10 +29,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     engines: list[Engine] = []
 
     def build(live: object, **options: object) -> Engine:
-        engine = Engine(
-            live=live,
-            **({"load": lambda config: None} | options),
-        )
+        engine = Engine(live=live, **({"load": lambda config: None} | options))
         engines.append(engine)
         return engine
 
