@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cdp.cli.options import AsJson, argument, option
-from cdp.cli.output import aligned, maker_of, print_json, say, write_report
+from cdp.cli.output import aligned, answer, maker_of, say, write_report
 from cdp.cli.runs import only
 from cdp.errors import InputError
 from cdp.values.comparison import Arm, Comparison, Difference
@@ -68,10 +68,7 @@ def compare(
         )
     for path, make in makers:
         write_report(path, make(comparison), "report")
-    if as_json:
-        print_json(comparison_json(comparison))
-    else:
-        print(comparison_text(comparison))
+    answer(comparison_text(comparison), comparison_json(comparison), as_json=as_json)
 
 
 def resolved(words: Sequence[str]) -> list[str]:
@@ -104,21 +101,17 @@ def _groups(trainings: Sequence[Run]) -> dict[str, list[str]]:
     from cdp.results.rows import group_of
     from cdp.values.naming import common_name
 
-    arms, alike = (
-        groups_of(trainings),
-        {run.id: f"{group_of(run)} {common_name([run.name])}" for run in trainings},
-    )
-    comparison_: dict[str, list[str]] = {}
-    for of in (arms, alike):
+    alike = {run.id: f"{group_of(run)} {common_name([run.name])}" for run in trainings}
+    groups: dict[str, list[str]] = {}
+    for of in (groups_of(trainings), alike):
         parts: dict[str, list[Run]] = {}
         for run in trainings:
             parts.setdefault(of[run.id], []).append(run)
         for part in parts.values():
             if len(part) > 1:
-                comparison_.setdefault(common_name([run.name for run in part]), []).extend(
-                    run.id for run in part
-                )
-    return {name: list(dict.fromkeys(ids)) for name, ids in comparison_.items()}
+                name = common_name([run.name for run in part])
+                groups.setdefault(name, []).extend(run.id for run in part)
+    return {name: list(dict.fromkeys(ids)) for name, ids in groups.items()}
 
 
 def _meant(word: str, everything: Sequence[Run], groups: dict[str, list[str]]) -> list[str]:
@@ -136,13 +129,7 @@ def _meant(word: str, everything: Sequence[Run], groups: dict[str, list[str]]) -
 
 def _title(comparison: Comparison) -> str:
     names = [arm.name for arm in comparison.arms]
-    return (
-        names[0]
-        if len(names) == 1
-        else f"{names[0]} and {names[1]}"
-        if len(names) == 2
-        else f"Comparison of {len(names)} arms"
-    )
+    return " and ".join(names) if len(names) < 3 else f"Comparison of {len(names)} arms"
 
 
 def _makers() -> dict[str, Callable[[Comparison], str]]:

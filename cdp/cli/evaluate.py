@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cdp.cli.options import AsJsonAtEnd, argument, config_given, option, with_options
-from cdp.cli.output import maker_of, print_json, say, write_report
+from cdp.cli.output import maker_of, print_json, queued, say, write_report
 from cdp.cli.runs import find, require_finished, waited
 from cdp.config.evaluate import CODE, RUN, EvaluateConfig, automatic_name
 from cdp.errors import InputError, MissingError
 from cdp.models.checkpoints import given_path, written_path
 from cdp.reports.sentences import headline, masking_sentence, unseen_gap
-from cdp.statistics.verdicts import weakest_words
+from cdp.statistics.verdicts import weakest_class
 from cdp.values.evaluation import ClassFigures, EvalReport, Outcomes, WeightsReport, report_json
 from cdp.values.text import duration, share_with_bounds
 from cdp.values.types import Interval
@@ -90,11 +90,8 @@ def evaluate(
         called = name or free_name(TASKS["evaluate"], automatic_name(config, title))
         run_id = launch(TASKS["evaluate"], config, called)
         if background:
-            if as_json:
-                print_json({"run": run_id, "name": called, "state": "queued"})
-            else:
-                print(f"{run_id}: {called} is queued")
-                say(f"see it with: python -m cdp show {run_id}")
+            hint = f"see it with: python -m cdp show {run_id}"
+            queued(run_id, called, hint, as_json=as_json)
             return
     _conclude(run_id, exports, as_json=as_json)
 
@@ -107,11 +104,8 @@ def _source(text: str) -> tuple[str, str]:
     if _CODE.fullmatch(text) and not text.startswith(RUN) and not path.exists():
         return CODE + text, text.rpartition(":")[2]
     if path.exists():
-        stem = (
-            path.resolve().name
-            if path.name not in ("best", "last")
-            else f"{path.resolve().parent.name}-{path.name}"
-        )
+        whole = path.resolve()
+        stem = f"{whole.parent.name}-" * (path.name in ("best", "last")) + whole.name
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem.removesuffix(".safetensors")).strip("-.")
         return written_path(path.absolute()), name[: MAX_LENGTH - 30] or "model"
     try:
@@ -172,13 +166,9 @@ def report_text(report: EvalReport, outcomes: Outcomes) -> str:
     ]
     lines += filter(None, [unseen_gap(report)])
     for curve in report.curves:
-        points = ", ".join(
-            f"{point.epsilon:g}: {100 * point.robust.value:.1f}" for point in curve.points
-        )
-        lines.append(
-            f"accuracy [%] at budget, {curve.which} weights, {curve.attack}, n = {curve.n:,}:"
-            f" {points}"
-        )
+        points = ", ".join(f"{p.epsilon:g}: {100 * p.robust.value:.1f}" for p in curve.points)
+        how = f"{curve.which} weights, {curve.attack}, n = {curve.n:,}"
+        lines.append(f"accuracy [%] at budget, {how}: {points}")
     if report.masking:
         lines.append(masking_sentence(report.masking))
         lines += [
@@ -194,14 +184,8 @@ def report_text(report: EvalReport, outcomes: Outcomes) -> str:
 
 
 def _weights(part: WeightsReport, *, many: bool) -> list[str]:
-    which = (
-        ""
-        if part.which == "given"
-        else f"{part.which} weights (epoch {part.epoch})"
-        if part.epoch
-        else f"{part.which} weights"
-    )
-    head = [f"-- {which}"] if which and many else [which] if which else []
+    which = f"{part.which} weights" + (f" (epoch {part.epoch})" if part.epoch else "")
+    head = [] if part.which == "given" else [f"-- {which}" if many else which]
     stages = [
         f"  after {stage.title}: {_share(stage.after)}, {stage.broken:,} of {stage.attacked:,}"
         f" turned, {duration(stage.seconds)}"
@@ -217,19 +201,12 @@ def _weights(part: WeightsReport, *, many: bool) -> list[str]:
 
 
 def _weakest(classes: Sequence[ClassFigures]) -> list[str]:
-    measured = [(part, part.robust) for part in classes if part.robust is not None]
-    if not measured:
+    weakest = weakest_class(classes)
+    if weakest is None:
         return []
-    hits = [round(share.value * part.n) for part, share in measured]
-    place, known = weakest_words(
-        [part.name for part, _ in measured], hits, [part.n for part, _ in measured]
-    )
-    part, share = measured[place]
-    said = (
-        f"{'lowest class' if known else 'weakest class'}: {part.name}, {_share(share)}, n ="
-        f" {part.n:,}"
-    )
-    return [f"  {said}{f'; {known}' if known else ''}"]
+    part, share, known = weakest
+    which = f"{'lowest' if known else 'weakest'} class: {part.name}, {_share(share)}"
+    return [f"  {which}, n = {part.n:,}{f'; {known}' if known else ''}"]
 
 
 def _share(interval: Interval) -> str:

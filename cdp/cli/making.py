@@ -18,7 +18,7 @@ from cdp.cli.options import (
     read_config,
     with_options,
 )
-from cdp.cli.output import ProgressLine, interruptible, print_json, say
+from cdp.cli.output import ProgressLine, answer, interruptible, print_json, queued, say
 from cdp.cli.runs import Wait, conclude
 from cdp.config.generate import GenerateConfig, unflatten
 from cdp.config.knobs import Frozen, parse
@@ -149,16 +149,11 @@ def _pretrain(config: PretrainConfig | EncoderConfig, as_json: bool) -> None:
 
         folder = run_pretrain(config, on_progress=on_progress, should_stop=should_stop)
     seconds = time.monotonic() - began
-    if as_json:
-        last = latest[0] if latest else None
-        reached = {
-            "steps": last.step if last else None,
-            "loss": last.loss if last else None,
-            "score": last.score if last else None,
-        }
-        print_json({"path": str(folder), "seconds": round(seconds, 3)} | reached)
-    else:
-        print(f"{folder}: trained in {duration(seconds)}")
+    last = latest[0] if latest else None
+    reached = {"steps": last and last.step, "loss": last and last.loss}
+    value = {"path": str(folder), "seconds": round(seconds, 3)} | reached
+    value |= {"score": last and last.score}
+    answer(f"{folder}: trained in {duration(seconds)}", value, as_json=as_json)
 
 
 @with_options(TrainConfig)
@@ -185,14 +180,14 @@ def train(
     from cdp.tasks.train_data import warnings_of
     from cdp.work.registry import TASKS
 
-    if config_file is not None and preset is not None:
+    if config_file is None:
+        start = named(TRAIN_PRESETS, preset or STANDARD).flat
+    elif preset is None:
+        start = read_config(config_file, TrainConfig)
+    else:
         raise InputError(
             "--preset and a config file both say where to start from: give one of them"
         )
-    if config_file is not None:
-        start = read_config(config_file, TrainConfig)
-    else:
-        start = named(TRAIN_PRESETS, preset or STANDARD).flat
     config = parse(TrainConfig, overlaid(start, chosen(given, TrainConfig)))
     for note in warnings_of(config, dataset_info(config.dataset)):
         say(f"note: {note}")
@@ -216,11 +211,9 @@ def start_run(
     run_id = launch(task, config, title)
     if wait:
         conclude(run_id, as_json=as_json)
-    elif as_json:
-        print_json({"run": run_id, "name": title, "state": "queued"})
     else:
-        print(f"{run_id}: {title} is queued")
-        say(f"watch it with: python -m cdp logs {run_id} --follow")
+        hint = f"watch it with: python -m cdp logs {run_id} --follow"
+        queued(run_id, title, hint, as_json=as_json)
 
 
 def command_of(task: Task[Any, Any]) -> Callable[..., None]:

@@ -31,6 +31,14 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
+def answer(text: str, value: dict[str, Any], *, as_json: bool) -> None:
+    """What a command came to, as text or as one JSON object."""
+    if as_json:
+        print_json(value)
+    else:
+        print(text)
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """A table of text, columns side by side."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -67,6 +75,14 @@ def write_report(path: Path, content: str, option: str) -> None:
             f"{option}: {path} cannot be written ({error.strerror}): choose another place"
         ) from error
     say(f"wrote {path}")
+
+
+def queued(run_id: str, name: str, hint: str, *, as_json: bool) -> None:
+    """A background run was started. hint: the command with which it is seen."""
+    value = {"run": run_id, "name": name, "state": "queued"}
+    answer(f"{run_id}: {name} is queued", value, as_json=as_json)
+    if not as_json:
+        say(hint)
 
 
 class ProgressLine:

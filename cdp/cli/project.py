@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from cdp.cli.options import AsJson, Sets, config_given, option, with_options
-from cdp.cli.output import print_json, say
+from cdp.cli.output import answer, say
 from cdp.config.explore import ExploreConfig
 from cdp.errors import InputError
 from cdp.values.text import duration
@@ -52,22 +52,14 @@ def project(
     with atomic_file(out) as file:
         write(file, embedding, config)
     seconds = time.monotonic() - began
-    if as_json:
-        print_json(
-            {
-                "points": len(embedding),
-                "sets": _counts(embedding),
-                "quality": asdict(measured) if measured else None,
-                "path": str(out.resolve()),
-                "seconds": round(seconds, 3),
-            }
-        )
-        return
-    print(f"{out}: {len(embedding):,} points in {duration(seconds)}")
-    for entry in _counts(embedding):
-        print(f"  {entry['name']}: {entry['points']:,} of {entry['images']:,} images")
-    if measured:
-        print(f"  {trust_sentence(config.method, measured)}")
+    counts = _counts(embedding)
+    value: dict[str, Any] = {"points": len(embedding), "sets": counts}
+    value |= {"quality": asdict(measured) if measured else None}
+    value |= {"path": str(out.resolve()), "seconds": round(seconds, 3)}
+    text = [f"{out}: {len(embedding):,} points in {duration(seconds)}"]
+    text += [f"  {e['name']}: {e['points']:,} of {e['images']:,} images" for e in counts]
+    text += [f"  {trust_sentence(config.method, measured)}"] if measured else []
+    answer("\n".join(text), value, as_json=as_json)
 
 
 def _tell(share: float, words: str) -> None:

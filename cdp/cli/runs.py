@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cdp.cli.options import AsJson, argument, option
-from cdp.cli.output import ProgressLine, aligned, print_json
+from cdp.cli.output import ProgressLine, aligned, answer, print_json
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
 from cdp.values.text import at_step, duration, share_text
 
@@ -88,7 +88,8 @@ def _listed(kind: str | None, where: str | None) -> list[Run]:
 
 def show(run: Which, as_json: AsJson = False) -> None:
     """Tell where a run stands and what it has reached."""
-    _print_record(_record(find(run)), as_json=as_json)
+    record = _record(find(run))
+    answer(_facts(record), record, as_json=as_json)
 
 
 def _line(run: Run) -> dict[str, Any]:
@@ -100,15 +101,10 @@ def _line(run: Run) -> dict[str, Any]:
     if run.kind != "train":
         return _record(run)
     reached = reached_of(run)
-    return {
-        "run": run.id,
-        "kind": run.kind,
-        "name": run.name,
-        "state": run.state,
-        "progress": asdict(run.progress) if run.progress else None,
-        "best": {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust},
-        "labels": labels_json(read_labels(run.folder)),
-    }
+    known: dict[str, Any] = {"run": run.id, "kind": run.kind, "name": run.name, "state": run.state}
+    known |= {"progress": asdict(run.progress) if run.progress else None}
+    best = {"clean_accuracy": reached.best_clean, "robust_accuracy": reached.best_robust}
+    return known | {"best": best, "labels": labels_json(read_labels(run.folder))}
 
 
 def _record(run: Run) -> dict[str, Any]:
@@ -182,12 +178,9 @@ def find(text: str) -> Run:
     from cdp.work.records import list_runs
 
     everything = list_runs()
-    run = only(
-        text,
-        [run for run in everything if run.id == text],
-        [run for run in everything if run.name == text],
-        [run for run in everything if text and run.id.startswith(text)],
-    )
+    named = [run for run in everything if run.name == text]
+    begun = [run for run in everything if text and run.id.startswith(text)]
+    run = only(text, [run for run in everything if run.id == text], named, begun)
     if run is None:
         raise MissingError(f"run {text[:80]!r} is unknown: python -m cdp runs lists them")
     return run
@@ -211,7 +204,8 @@ def conclude(run_id: str, *, as_json: bool) -> None:
     Raises CdpError where it did not finish, after the record was printed.
     """
     run = waited(run_id, "steps")
-    _print_record(_record(run), as_json=as_json)
+    record = _record(run)
+    answer(_facts(record), record, as_json=as_json)
     require_finished(run)
 
 
@@ -237,13 +231,8 @@ def follow(run_id: str, unit: str, over: threading.Event | None = None) -> Run:
 
     with ProgressLine(unit) as line:
         while not (run := get_run(run_id)).over and not (over and over.is_set()):
-            if run.state == "running" and run.progress:
-                line.show(
-                    run.progress.done,
-                    run.progress.count,
-                    run.progress.seconds_left,
-                    f", {run.notice or run.name}",
-                )
+            if run.state == "running" and (now := run.progress):
+                line.show(now.done, now.count, now.seconds_left, f", {run.notice or run.name}")
             time.sleep(POLL_SECONDS)
     return run
 
@@ -252,17 +241,7 @@ def _say_state(run_id: str, *, as_json: bool) -> None:
     from cdp.work.records import get_run
 
     target = _record(get_run(run_id))
-    if as_json:
-        print_json(target)
-    else:
-        print(f"{run_id}: {target['state']}")
-
-
-def _print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(dict(record))
-    else:
-        print(_facts(record))
+    answer(f"{run_id}: {target['state']}", target, as_json=as_json)
 
 
 def _facts(record: Mapping[str, Any]) -> str:
@@ -304,16 +283,9 @@ def labels_text(labels: Mapping[str, Any]) -> str:
 
 def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
     best = record.get("best") or (record if record["kind"] == "evaluate" else {})
-    return (
-        record["run"],
-        record["kind"],
-        record["name"],
-        record["state"],
-        _progress(record),
-        _share(best.get("clean_accuracy")),
-        _share(best.get("robust_accuracy")),
-        labels_text(record.get("labels") or {}),
-    )
+    accuracies = (_share(best.get(f"{metric}_accuracy")) for metric in ("clean", "robust"))
+    plain = (record[name] for name in ("run", "kind", "name", "state"))
+    return *plain, _progress(record), *accuracies, labels_text(record.get("labels") or {})
 
 
 def _progress(record: Mapping[str, Any]) -> str:
@@ -329,13 +301,11 @@ def _accuracies(epoch: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """Accuracies of an epoch with what they were measured on."""
     n = record.get("n") or record["metrics"].get("n")
     figures = f"clean {_share(epoch['clean_accuracy'])}, robust {_share(epoch['robust_accuracy'])}"
+    if not n:
+        return figures
     at = at_step(epoch.get("step") or 0, epoch["epoch"])
     remark = f"; {epoch['remark']}" if epoch.get("remark") else ""
-    return (
-        f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})"
-        if n
-        else figures
-    )
+    return f"{at}, {figures} ({int(n):,} validation images, PGD: a quick estimate{remark})"
 
 
 def label(
@@ -381,17 +351,16 @@ def label(
         "note": note,
     }
     changed = [(target, change_labels(target.id, **change)) for target in chosen]
-    if as_json:
-        rows = [
-            {"run": target.id, "name": target.name, "labels": labels_json(labels)}
-            for target, labels in changed
-        ]
-        print_json({"runs": rows})
-        return
-    for target, labels in changed:
-        print(f"{target.id}: {target.name}: {labels_text(labels_json(labels)) or 'no labels'}")
-        if labels.note:
-            print(f"note: {labels.note}")
+    rows = [
+        {"run": target.id, "name": target.name, "labels": labels_json(labels)}
+        for target, labels in changed
+    ]
+    lines = [
+        f"{target.id}: {target.name}: {labels_text(labels_json(labels)) or 'no labels'}"
+        + (f"\nnote: {labels.note}" if labels.note else "")
+        for target, labels in changed
+    ]
+    answer("\n".join(lines), {"runs": rows}, as_json=as_json)
 
 
 def _training(text: str) -> Run:

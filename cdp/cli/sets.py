@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cdp.cli.options import AsJson, SavedSet, Sets, argument, option
-from cdp.cli.output import ProgressLine, interruptible, print_json, say
+from cdp.cli.output import ProgressLine, answer, interruptible, print_json, say
 from cdp.config.fields import split
 from cdp.errors import InputError
 from cdp.values.text import image_size, interval_text
@@ -105,11 +105,9 @@ def export(
 
     saved = open_set(name)
     export_npz(saved, out)
-    if as_json:
-        written = {"path": str(out.resolve()), "bytes": out.stat().st_size}
-        print_json({"name": saved.name, "count": len(saved)} | written)
-    else:
-        print(f"{out}: {len(saved):,} images of {saved.name}")
+    written = {"path": str(out.resolve()), "bytes": out.stat().st_size}
+    value = {"name": saved.name, "count": len(saved)} | written
+    answer(f"{out}: {len(saved):,} images of {saved.name}", value, as_json=as_json)
 
 
 def sets(as_json: AsJson = False) -> None:
@@ -183,10 +181,8 @@ def tag(
         wanted = [word for word in now if word not in given] if remove else [*now, *given]
         saved = set_tags(name, wanted)
         now = tags_of(saved.card)
-    if as_json:
-        print_json({"name": saved.name, "tags": now})
-    else:
-        print(f"{saved.name}: {', '.join(now) or 'no tags'}")
+    text = f"{saved.name}: {', '.join(now) or 'no tags'}"
+    answer(text, {"name": saved.name, "tags": now}, as_json=as_json)
 
 
 def pseudo_label(

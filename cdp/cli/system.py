@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cdp.cli.options import AsJson, option
-from cdp.cli.output import print_json
+from cdp.cli.output import answer
 from cdp.values.text import bytes_text, counted
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ def doctor(as_json: AsJson = False) -> None:
     from cdp.doctor import examine
 
     report = examine()
-    if as_json:
-        print_json(asdict(report) | {"ready": report.ready})
-    else:
-        print("\n".join(lines(report)))
+    answer("\n".join(lines(report)), asdict(report) | {"ready": report.ready}, as_json=as_json)
     if not report.ready:
         raise typer.Exit(1)
 
@@ -130,19 +127,14 @@ def clean(
     parts = removable(wanted, older_than=seconds_of(older_than))
     sizes = {part: sum(entry.size for entry in entries) for part, entries in parts.items()}
     freed = sum(remove(entries) for entries in parts.values()) if yes else 0
-    if as_json:
-        sizes_json = {
-            part: {"entries": len(parts[part]), "bytes": size} for part, size in sizes.items()
-        }
-        print_json(
-            {"parts": sizes_json, "bytes": sum(sizes.values()), "deleted": yes, "freed": freed}
-        )
-        return
-    for part, entries in parts.items():
-        amount = f"{counted(len(entries), 'entry', 'entries')}, {bytes_text(sizes[part])}"
-        print(f"{part}: {amount} ({NOTES[part]})")
-    if yes:
-        print(f"Freed {bytes_text(freed)}.")
-    else:
-        total = bytes_text(sum(sizes.values()))
-        print(f"This would free {total}. Nothing was deleted: add --yes to delete it.")
+    total = sum(sizes.values())
+    value = {part: {"entries": len(parts[part]), "bytes": size} for part, size in sizes.items()}
+    text = [
+        f"{part}: {counted(len(entries), 'entry', 'entries')}, {bytes_text(sizes[part])}"
+        f" ({NOTES[part]})"
+        for part, entries in parts.items()
+    ]
+    would = f"This would free {bytes_text(total)}. Nothing was deleted: add --yes to delete it."
+    text.append(f"Freed {bytes_text(freed)}." if yes else would)
+    summary = {"parts": value, "bytes": total, "deleted": yes, "freed": freed}
+    answer("\n".join(text), summary, as_json=as_json)

@@ -30,7 +30,7 @@ from cdp.figures.frame import (
     whisker,
 )
 from cdp.figures.palette import INK, Sign, faint, named_signs
-from cdp.statistics.verdicts import weakest_words
+from cdp.statistics.verdicts import weakest_class
 from cdp.values.evaluation import ClassFigures, Curve, EvalReport, Masking, Surface, WeightsReport
 from cdp.values.text import budget_text, class_name, share_text, share_with_bounds, threat_text
 from cdp.values.types import Interval
@@ -176,16 +176,10 @@ def class_bars(report: EvalReport) -> go.Figure:
 
 
 def _weakest(classes: Sequence[ClassFigures]) -> str:
-    measured = [(figures, figures.robust) for figures in classes if figures.robust is not None]
-    if not measured:
+    weakest = weakest_class(classes)
+    if weakest is None:
         return "No class has images"
-    hits = [round(share.value * figures.n) for figures, share in measured]
-    names, images = (
-        [figures.name for figures, _ in measured],
-        [figures.n for figures, _ in measured],
-    )
-    place, known = weakest_words(names, hits, images)
-    figures, share = measured[place]
+    figures, share, known = weakest
     finding = f"{figures.name}: {share_text(share.value)} withstand the attack (n = {figures.n:,})"
     return f"Lowest, {finding}; {known}" if known else f"Weakest class, {finding}"
 

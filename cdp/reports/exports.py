@@ -279,40 +279,28 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
         yield pair | numbers | {"unit": "synthetic images", "text": equal.sentence}
 
 
-def robustbench_record(
-    report: EvalReport,
-    *,
-    link: str = "",
-    authors: str = "",
-    venue: str = "",
-    name: str = "",
-    additional_data: bool = False,
-    number_forward_passes: int | None = None,
-) -> dict[str, Any]:
+def robustbench_record(report: EvalReport) -> dict[str, Any]:
     """An evaluation in the shape of RobustBench's records (model_info/DATASET/NORM/NAME.json of its
     repository): its fields in its own form (accuracies as text, in per cent with two decimals), and
     all else under "cdp".
 
     autoattack_acc is null where another suite was run; its number then stands under "reported", and
-    how it has to be called in the footnote. link, authors, venue, name: as they would stand on the
-    leaderboard; null where not given, the name the model's own. additional_data: whether further
-    **real** images were used. Like RobustBench, images from a generator that was trained on the
-    data set's own training images do not count, and the footnote says how many there were.
-    number_forward_passes: one for our networks, null for a user's own code unless given.
+    how it has to be called in the footnote. Null are also link, authors and venue, and
+    number_forward_passes of a user's own code. additional_data is about **real** images: like
+    RobustBench, images from a generator that was trained on the data set's own training images do
+    not count, and the footnote says how many there were.
     """
     main, model, checks = report.main, report.model, report.masking.checks if report.masking else ()
-    if number_forward_passes is None and not model.source.startswith(CODE):
-        number_forward_passes = 1
     robust = f"{100 * main.robust.value:.2f}"
     doubtful = not UNRELIABLE.isdisjoint(report.contract)
     return {
-        "link": link or None,
-        "name": name or model.name,
-        "authors": authors or None,
-        "additional_data": additional_data,
-        "number_forward_passes": number_forward_passes,
+        "link": None,
+        "name": model.name,
+        "authors": None,
+        "additional_data": False,
+        "number_forward_passes": None if model.source.startswith(CODE) else 1,
         "dataset": report.dataset,
-        "venue": venue or None,
+        "venue": None,
         "architecture": _published(model.architecture),
         "eps": budget_text(report.epsilon, 6),
         "clean_acc": f"{100 * main.clean.value:.2f}",

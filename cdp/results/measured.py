@@ -4,7 +4,6 @@ and what became of every image."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from cdp.values.evaluation import OUTCOMES, REPORT, EvalReport, read_outcomes, r
 from cdp.values.naming import common_name, told_apart
 from cdp.values.text import counted
 from cdp.values.types import Interval
-from cdp.work.records import CONFIG, Run, get_run, read_run
+from cdp.work.records import CONFIG, Run, get_run, read_run, run_folders
 
 VALIDATION = "validation"
 _LONGEST_ID = 200
@@ -258,13 +257,8 @@ def numbers_of(
 def _evaluations(run_ids: Collection[str]) -> list[tuple[Path, str]]:
     """Folders of the evaluations of these runs, and whose each is. One small file is read of every
     run there is, no more."""
-    try:
-        with os.scandir(paths.runs_dir()) as entries:
-            names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    except FileNotFoundError:
-        return []
     evaluations = []
-    for folder in (paths.runs_dir() / name for name in names):
+    for folder in run_folders():
         try:
             written = read_json(folder / CONFIG) or {}
         except OSError:

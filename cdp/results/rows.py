@@ -41,7 +41,7 @@ from cdp.results.reached import (
 from cdp.work import journal, launchers, records
 from cdp.work.journal import JOURNAL
 from cdp.work.launchers import PROCESS
-from cdp.work.records import CONFIG, STATUS, STOP, Run, State, read_run
+from cdp.work.records import CONFIG, STATUS, STOP, Run, State, read_run, run_folders
 
 Stamp = tuple[int, int, int, int] | None
 """Of a file: times of change, size and inode. Another one whenever the file may hold something
@@ -265,13 +265,8 @@ class Index:
         if root != self._root:
             self._root, self._complete = root, {}
             self._entries = self._saved = load_entries(root)
-        try:
-            with os.scandir(root) as entries:
-                names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
-        except FileNotFoundError:
-            names = []
         before = self._entries
-        self._entries = {name: _looked(root / name, before.get(name)) for name in names}
+        self._entries = {path.name: _looked(path, before.get(path.name)) for path in run_folders()}
 
     def _completed(self, name: str, row: Row, evaluations: tuple[Evaluated, ...]) -> Row:
         """The row with the evaluation that counts; the same one as before where neither changed."""

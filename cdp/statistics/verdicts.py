@@ -9,6 +9,7 @@ from typing import Literal
 from cdp.errors import InputError
 from cdp.statistics.shares import proper
 from cdp.statistics.significance import weakest
+from cdp.values.evaluation import ClassFigures
 from cdp.values.text import counted, listed
 from cdp.values.types import Interval
 
@@ -92,20 +93,26 @@ def verdict(
     return f"{first} and {second} cannot be told apart{how}: {measured}{doubt}{basis}{known}."
 
 
-def weakest_words(
-    names: Sequence[str], hits: Sequence[int], images: Sequence[int], *, most: int = 3
-) -> tuple[int, str]:
-    """The place of the weakest class, and what has to be known with it: that it rests on too few
-    images, or which classes cannot be told from it; "" where it stands alone."""
-    low, rivals = weakest(hits, images)
-    if images[low] < LEAST_A_CLASS:
-        return low, f"{FEW}, so no class is called weaker than another"
-    if not rivals:
-        return low, ""
-    ascending = sorted(rivals, key=lambda place: hits[place] / images[place])
-    others = listed((names[place] for place in ascending), most)
-    test = f"Fisher, corrected by Holm for {len(names) - 1} classes"
-    return low, f"{others} cannot be told from it ({test})"
+def weakest_class(
+    classes: Sequence[ClassFigures], *, most: int = 3
+) -> tuple[ClassFigures, Interval, str] | None:
+    """The weakest class, its robust accuracy, and what has to be known with it: that it rests on
+    too few images, or which classes cannot be told from it, "" where it stands alone. None where
+    no class was measured."""
+    measured = [(figures, figures.robust) for figures in classes if figures.robust is not None]
+    if not measured:
+        return None
+    hits = [round(share.value * figures.n) for figures, share in measured]
+    low, rivals = weakest(hits, [figures.n for figures, _ in measured])
+    words = ""
+    if measured[low][0].n < LEAST_A_CLASS:
+        words = f"{FEW}, so no class is called weaker than another"
+    elif rivals:
+        ascending = sorted(rivals, key=lambda place: hits[place] / measured[place][0].n)
+        others = listed((measured[place][0].name for place in ascending), most)
+        test = f"Fisher, corrected by Holm for {len(measured) - 1} classes"
+        words = f"{others} cannot be told from it ({test})"
+    return *measured[low], words
 
 
 def _check(

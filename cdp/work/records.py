@@ -76,6 +76,16 @@ def run_folder(run_id: str) -> Path:
     return folder
 
 
+def run_folders() -> list[Path]:
+    """The folders of all runs, by name."""
+    try:
+        with os.scandir(paths.runs_dir()) as entries:
+            names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+    except FileNotFoundError:
+        return []
+    return [paths.runs_dir() / name for name in names]
+
+
 def get_run(run_id: str) -> Run:
     """The run of that id. Raises MissingError where there is none."""
     run = read_run(run_folder(run_id))
@@ -84,15 +94,7 @@ def get_run(run_id: str) -> Run:
 
 def list_runs() -> list[Run]:
     """All runs, newest first. A damaged one is listed as failed, with the reason."""
-    try:
-        folders = [
-            Path(entry.path)
-            for entry in os.scandir(paths.runs_dir())
-            if entry.is_dir() and not entry.name.startswith(".")
-        ]
-    except FileNotFoundError:
-        return []
-    runs = [read_run(folder) for folder in folders]
+    runs = [read_run(folder) for folder in run_folders()]
     # One without settings may have been deleted while it was read.
     there = [run for run in runs if run.config is not None or run.folder.is_dir()]
     return sorted(there, key=lambda run: (run.created, run.id), reverse=True)
@@ -106,11 +108,7 @@ def active_runs() -> list[Run]:
     """Those that a process works on or that wait, oldest first. One look at a file for each of the
     others."""
     active = []
-    try:
-        folders = [entry for entry in paths.runs_dir().iterdir() if not entry.name.startswith(".")]
-    except FileNotFoundError:
-        return []
-    for folder in folders:
+    for folder in run_folders():
         stamp = _stamp(folder / STATUS)
         if stamp is not None and _over.get(folder) == stamp:
             continue

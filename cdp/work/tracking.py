@@ -16,7 +16,6 @@ import csv
 import io
 import json
 import logging
-import os
 import platform
 import re
 import threading
@@ -33,7 +32,7 @@ from cdp import __version__, paths
 from cdp.errors import CdpError
 from cdp.files.atomic import read_json, write_json
 from cdp.work.journal import JOURNAL, Follower, Point
-from cdp.work.records import CONFIG, STATUS, Run, get_run
+from cdp.work.records import CONFIG, STATUS, Run, get_run, run_folders
 from cdp.work.tracking_store import EXPERIMENTS, Busy, Store
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ class Sender:
         deleted here. Whether it got through; it looks at ``should_stop`` and the time between two
         runs."""
         end = time.monotonic() + seconds
-        for folder in _unsent(self._runs):
+        for folder in _unsent():
             if folder == self._own:
                 continue
             self.attempt(partial(self._send_whole, folder))
@@ -204,16 +203,11 @@ class Sender:
                 client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _unsent(runs: Path) -> list[Path]:
+def _unsent() -> list[Path]:
     """Folders of runs that a tracker began to send, and that were not sent to the end; oldest
     first."""
-    try:
-        with os.scandir(runs) as entries:
-            names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    except FileNotFoundError:
-        return []
-    mirrors = {name: read_json(runs / name / MIRROR) for name in names}
-    return [runs / name for name, known in mirrors.items() if known and not known.get("complete")]
+    mirrors = {folder: read_json(folder / MIRROR) for folder in run_folders()}
+    return [folder for folder, known in mirrors.items() if known and not known.get("complete")]
 
 
 def _ending(run: Run) -> RunEnding:

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdp.errors import InputError
+from cdp.statistics.shares import wilson
 from cdp.statistics.significance import paired_test
-from cdp.statistics.verdicts import verdict, weakest_words
+from cdp.statistics.verdicts import verdict, weakest_class
+from cdp.values.evaluation import ClassFigures
 from cdp.values.types import Interval
 
 CLEAR, OPEN = Interval(0.013, 0.004, 0.022, 5), Interval(0.004, -0.009, 0.017, 2)
@@ -204,13 +206,17 @@ def test_equally_good_methods_are_called_different_in_no_more_than_five_of_a_hun
 
 
 def test_the_weakest_class_is_said_with_what_cannot_be_told_from_it() -> None:
-    assert weakest_words("abcd", [80, 20, 85, 90], [100] * 4) == (1, "")
-    low, words = weakest_words(("a", "b", "c", "d"), [58, 50, 55, 90], [100] * 4)
-    told_apart = "cannot be told from it (Fisher, corrected by Holm for 3 classes)"
-    assert (low, words) == (1, f"c, a {told_apart}")
-    few = weakest_words(("a", "b"), [0, 9], [9, 9])[1]
-    assert few == "fewer than 10 images a class, so no class is called weaker than another"
-    assert weakest_words(("a", "b"), [0, 10], [10, 10])[1] == ""
+    def weakest(hits: list[int], n: int) -> tuple[str, str]:
+        classes = [ClassFigures("abcd"[i], n, None, wilson(k, n)) for i, k in enumerate(hits)]
+        figures, share, words = weakest_class([ClassFigures("none", 0, None, None), *classes])
+        assert share == figures.robust
+        return figures.name, words
+
+    assert weakest_class([]) is None and weakest([80, 20, 85, 90], 100) == ("b", "")
+    words = "c, a cannot be told from it (Fisher, corrected by Holm for 3 classes)"
+    assert weakest([58, 50, 55, 90], 100) == ("b", words)
+    assert "fewer than 10 images a class, so no class" in weakest([0, 9], 9)[1]
+    assert weakest([0, 10], 10) == ("a", "")
 
 
 @pytest.mark.parametrize(
