@@ -22,7 +22,7 @@ import streamlit as st
 from tests.e2e.map_page import read
 from cdp.figures.embedding import embedding_scatter
 from cdp.ui.components.chart import load_plotly
-from cdp.ui.components.map import Card, Thumbs, embedding_map, load_thumbs
+from cdp.ui.components.map import Thumbs, card_of, embedding_map, load_thumbs
 
 st.set_page_config(layout="wide")
 points, images, score = read({data!r})
@@ -33,7 +33,7 @@ load_plotly()
 thumbs = Thumbs.of(images, "pictures")
 load_thumbs(thumbs)
 figure = embedding_scatter(points, color_by=colour, layout=layout, score=score, score_title="Score", key="points", mask=mask)
-event = embedding_map(figure, key="map", alt="the map", points=len(points), thumbs=thumbs, card=Card.of(points, {{"Score": score}}))
+event = embedding_map(figure, key="map", alt="the map", points=len(points), thumbs=thumbs, card=card_of(points, {{"Score": score}}))
 with st.container(key="said"):
     st.text(json.dumps([event.selected, event.picked]))
 """

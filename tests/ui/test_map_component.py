@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cdp.errors import InputError
-from cdp.ui.components.map import MOST_BYTES, Card, MapEvent, Thumbs, block_means, map_event
+from cdp.ui.components.map import MOST_BYTES, MapEvent, Thumbs, block_means, card_of, map_event
 from cdp.values.types import Embedding
 
 
@@ -134,7 +134,7 @@ def test_a_card_carries_class_set_row_and_scores_of_every_point() -> None:
         np.array([7, 2, 5]),
         np.array([1, 0, 1]),
     )
-    data = json.loads(json.dumps(dict(Card.of(points, {"far": np.array([0.5, np.nan, -1])}).data)))
+    data = json.loads(json.dumps(card_of(points, {"far": np.array([0.5, np.nan, -1])})))
     unpacked = {
         name: np.frombuffer(base64.b64decode(data[name]), "<i4").tolist()
         for name in ("label", "which", "row")
@@ -147,4 +147,4 @@ def test_a_card_carries_class_set_row_and_scores_of_every_point() -> None:
         equal_nan=True,
     )
     with pytest.raises(InputError, match="far"):
-        Card.of(points, {"far": np.zeros(2)})
+        card_of(points, {"far": np.zeros(2)})

@@ -9,15 +9,14 @@ import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
+
+from cdp.ui.components import renderer
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-    from streamlit.components.v2.types import ComponentRenderer
 
 
 _TYPES = {"f4": "<f4", "f8": "<f8"}
@@ -28,7 +27,7 @@ _STEP = 8
 def load_plotly() -> None:
     """Hand the browser the plotly.js of the installed wheel, once a page; ``chart`` waits for it.
     Call it outside polled fragments."""
-    _renderer("cdp_plotly", "plotly.js")(key="cdp_plotly", data=_plotly_source())
+    renderer("plotly", isolated=False)(key="cdp_plotly", data=_plotly_source())
 
 
 def chart(figure: go.Figure, *, key: str, alt: str) -> None:
@@ -39,20 +38,12 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
 def packed_chart(packed: bytes, *, key: str) -> None:
     """Draw or redraw what ``pack`` made of a figure; the same bytes again cost next to nothing and
     leave the drawing alone."""
-    _renderer("cdp_chart", "chart.js")(key=key, data=packed)
+    renderer("chart", isolated=False)(key=key, data=packed)
 
 
 @cache
 def _plotly_source() -> bytes:
     return files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-
-
-@cache
-def _renderer(name: str, script: str) -> ComponentRenderer:
-    # Plotly writes its styles into the page's head, where a shadow root would not see them.
-    return st.components.v2.component(
-        name, js=(Path(__file__).parent / script).read_text("utf-8"), isolate_styles=False
-    )
 
 
 def pack(figure: Mapping[str, Any] | str, *, alt: str) -> bytes:

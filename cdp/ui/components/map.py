@@ -8,22 +8,19 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import streamlit as st
 
 from cdp.errors import InputError
+from cdp.ui.components import renderer
 from cdp.values.types import Embedding
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-    from streamlit.components.v2.types import ComponentRenderer
 
 
-HERE = Path(__file__).parent
 MOST_BYTES = 12 * 1024 * 1024
 LEAST_SIDE = 7
 """Pixels; a smaller picture shows nothing."""
@@ -39,32 +36,23 @@ class MapEvent:
     picked: int | None
 
 
-@dataclass(frozen=True)
-class Card:
-    """What the card says of each point, as compact columns. data: JSON-ready."""
-
-    data: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, embedding: Embedding, scores: Mapping[str, np.ndarray]) -> Self:
-        """Class, set and row of every point, and scores by their titles, (n,) each. Raises
-        InputError for a score of another length."""
-        for title, values in scores.items():
-            if np.shape(values) != (len(embedding),):
-                raise InputError(
-                    f"{title}: shape {np.shape(values)} does not fit {len(embedding)} points: give"
-                    " one value a point"
-                )
-        return cls(
-            {
-                "classes": embedding.class_names,
-                "sets": embedding.names,
-                "label": _packed(embedding.label, "<i4"),
-                "which": _packed(embedding.which, "<i4"),
-                "row": _packed(embedding.row, "<i4"),
-                "scores": [[title, _packed(values, "<f4")] for title, values in scores.items()],
-            }
-        )
+def card_of(embedding: Embedding, scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What the card says of each point, as compact columns, JSON-ready: class, set and row, and
+    scores by their titles, (n,) each. Raises InputError for a score of another length."""
+    for title, values in scores.items():
+        if np.shape(values) != (len(embedding),):
+            raise InputError(
+                f"{title}: shape {np.shape(values)} does not fit {len(embedding)} points: give one"
+                " value a point"
+            )
+    return {
+        "classes": embedding.class_names,
+        "sets": embedding.names,
+        "label": _packed(embedding.label, "<i4"),
+        "which": _packed(embedding.which, "<i4"),
+        "row": _packed(embedding.row, "<i4"),
+        "scores": [[title, _packed(values, "<f4")] for title, values in scores.items()],
+    }
 
 
 @dataclass(frozen=True)
@@ -126,7 +114,7 @@ def load_thumbs(thumbs: Thumbs | None) -> None:
     """Hand the browser the pictures, once a page; ``embedding_map`` finds them by their key. Call
     it outside polled fragments."""
     if thumbs is not None:
-        _thumbs()(key=f"cdp_thumbs_{thumbs.key}", data=thumbs.payload)
+        renderer("thumbs")(key=f"cdp_thumbs_{thumbs.key}", data=thumbs.payload)
 
 
 def embedding_map(
@@ -136,7 +124,7 @@ def embedding_map(
     alt: str,
     points: int,
     thumbs: Thumbs | None = None,
-    card: Card | None = None,
+    card: Mapping[str, Any] | None = None,
 ) -> MapEvent:
     """Draw or redraw a figure of ``cdp.figures.embedding`` and return what is selected and picked
     on it.
@@ -151,11 +139,10 @@ def embedding_map(
         "of": of,
         "alt": alt,
         "thumbs": thumbs.key if thumbs else None,
-        "card": dict(card.data) if card else None,
+        "card": dict(card) if card else None,
     }
-    result = _map()(
-        key=key, data=data, on_selected_change=lambda: None, on_picked_change=lambda: None
-    )
+    changes: Any = {f"on_{name}_change": lambda: None for name in ("selected", "picked")}
+    result = renderer("map", isolated=False)(key=key, data=data, **changes)
     return map_event(result.selected, result.picked, n=points, of=of)
 
 
@@ -183,19 +170,3 @@ def _is_point(value: object, n: int) -> bool:
 
 def _packed(values: np.ndarray, dtype: str) -> str:
     return base64.b64encode(np.asarray(values).astype(dtype).tobytes()).decode("ascii")
-
-
-@cache
-def _map() -> ComponentRenderer:
-    # Plotly writes its styles into the page's head, where a shadow root would not see them.
-    return st.components.v2.component(
-        "cdp_map",
-        js=(HERE / "map.js").read_text("utf-8"),
-        css=(HERE / "map.css").read_text("utf-8"),
-        isolate_styles=False,
-    )
-
-
-@cache
-def _thumbs() -> ComponentRenderer:
-    return st.components.v2.component("cdp_thumbs", js=(HERE / "thumbs.js").read_text("utf-8"))

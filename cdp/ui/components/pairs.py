@@ -5,14 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import streamlit as st
-
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
+from cdp.ui.components import renderer
 
 
 @dataclass(frozen=True)
@@ -47,15 +42,5 @@ def pairs(
         "interactive": interactive,
         "shape": shape,
     }
-    picked = _renderer()(key=key, data=data, on_picked_change=lambda: None).picked
+    picked = renderer("pairs")(key=key, data=data, on_picked_change=lambda: None).picked
     return int(picked) if isinstance(picked, int | float) and 0 <= picked < len(labels) else None
-
-
-@cache
-def _renderer() -> ComponentRenderer:
-    folder = Path(__file__).parent
-    return st.components.v2.component(
-        "cdp_pairs",
-        js=(folder / "pairs.js").read_text("utf-8"),
-        css=(folder / "pairs.css").read_text("utf-8"),
-    )

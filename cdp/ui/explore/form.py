@@ -70,25 +70,23 @@ def explored(choices: Choices) -> Explored:
 def settle(settings: Explored, choices: Choices) -> None:
     """Put right what a link says of sets, data sets and encoders that are not here; each is
     noted."""
-    flat = settings.flat
+    flat, notes = settings.flat, settings.notes
     named = [choices.aliases.get(name, name) for name in flat["sets"]]
     gone = [name for name in named if name not in choices.explorable]
     if gone:
-        settings.notes.append(
-            f"sets: {', '.join(map(quoted, gone))} not here: saved sets and real splits are in the"
-            " list."
-        )
+        missing = ", ".join(map(quoted, gone))
+        notes.append(f"sets: {missing} not here: saved sets and real splits are in the list.")
     here = [name for name in dict.fromkeys(named) if name not in gone]
     flat["sets"] = here or list(choices.first_explored)
     if flat["dataset"] and flat["dataset"] not in choices.explorable.values():
-        gone_data = f"dataset: {quoted(flat['dataset'])} is not here"
-        settings.notes.append(f"{gone_data}, so the one on the set's card is used.")
+        instead = "so the one on the set's card is used."
+        notes.append(f"dataset: {quoted(flat['dataset'])} is not here, {instead}")
         flat["dataset"] = ""
     encoders = choices.eyes(flat["sets"], flat["dataset"])
     if flat["encoder"] not in encoders:
         if flat["encoder"] != settings.plain["encoder"]:
-            gone_encoder = f"encoder: {quoted(flat['encoder'])} is not here"
-            settings.notes.append(f"{gone_encoder}, so {encoders[0]} is used.")
+            instead = f"so {encoders[0]} is used."
+            notes.append(f"encoder: {quoted(flat['encoder'])} is not here, {instead}")
         flat["encoder"] = encoders[0]
     settings.start = dict(flat)
 
@@ -126,9 +124,7 @@ def _encoder(settings: Explored, choices: Choices) -> None:
         settings.flat["encoder"] = encoders[0]
     choice(FORM.fields["encoder"], settings, encoders, titles=choices.titles)
     if settings.flat["encoder"] not in ("judge", PIXELS):
-        st.caption(
-            "An encoder that may have guided these images flatters them; the judge never guides."
-        )
+        st.caption("An encoder that guided these images flatters them; the judge never guides.")
 
 
 def _dataset(settings: Explored, choices: Choices) -> None:
@@ -141,21 +137,17 @@ def _button(settings: Explored) -> None:
     try:
         config, wrong = settings.config(), ""
     except InputError as error:
-        config, wrong = None, str(error)
+        config, wrong = None, f"These settings do not fit together: {error}."
     drawn = config is not None and config == settings.drawn
     with st.container(key="action", horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Show",
-            type="primary",
-            key="explore_show",
-            disabled=config is None or drawn,
-            on_click=settings.show,
-        )
+        off = config is None or drawn
+        show = settings.show
+        st.button("Show", type="primary", disabled=off, key="explore_show", on_click=show)
         if drawn:
             st.caption("Shown")
         elif settings.drawn is not None and config is not None:
             st.caption("The settings have changed since.")
     if not settings.flat["sets"]:
-        st.error("Choose at least one set.")
-    elif wrong:
-        st.error(f"These settings do not fit together: {wrong}.")
+        wrong = "Choose at least one set."
+    if wrong:
+        st.error(wrong)

@@ -17,7 +17,7 @@ from cdp.tasks import atlas
 from cdp.tasks.atlas import TRAINING, Closeup, PointScores
 from cdp.tasks.sources import dataset_of, open_source, real_images
 from cdp.ui.components.chart import load_plotly
-from cdp.ui.components.map import Card, MapEvent, embedding_map, load_thumbs
+from cdp.ui.components.map import MapEvent, card_of, embedding_map, load_thumbs
 from cdp.ui.components.pairs import Grid, pairs
 from cdp.ui.explore.data import closeup, embedding, map_key, point_scores, quality, thumbs
 from cdp.ui.explore.keep import take
@@ -144,7 +144,7 @@ def draw_map(
         alt=f"{method} map of {len(points):,} images of {names}, coloured by {colour.lower()}",
         thumbs=pictures,
         points=len(points),
-        card=Card.of(points, _titled(scores)),
+        card=card_of(points, _titled(scores)),
     )
 
 

@@ -41,14 +41,12 @@ def explore_page() -> None:
 
 def view(settings: Explored, config: ExploreConfig) -> None:
     """The view that is chosen; its errors are one sentence where its picture would be."""
+
+    def put(name: str) -> None:
+        settings.view = name
+
     key = f"explore_view_{settings.turn}"
-    views(
-        "View",
-        {name: name for name in VIEWS},
-        settings.view,
-        lambda name: setattr(settings, "view", name),
-        key=key,
-    )
+    views("View", dict(zip(VIEWS, VIEWS, strict=True)), settings.view, put, key=key)
     try:
         _DRAW[settings.view](config)
     except (CdpError, OSError) as error:
@@ -57,30 +55,26 @@ def view(settings: Explored, config: ExploreConfig) -> None:
 
 def unlabelled(config: ExploreConfig, choices: Choices) -> None:
     """Which of the sets drawn have no labels, and the way to get some; nothing where all have."""
-    for name in (
-        name
-        for name in config.sets
-        if name in choices.sets and not choices.sets[name].labelling.classes
-    ):
-        st.caption(plain(f"{name} has no labels, so it has no classes, and no figure of them."))
-        link("gallery", "Let a classifier label it", "label", set=name)
+    for name in config.sets:
+        if name in choices.sets and not choices.sets[name].labelling.classes:
+            st.caption(plain(f"{name} has no labels, so it has no classes and no figures of them."))
+            link("gallery", "Let a classifier label it", "label", set=name)
 
 
 def empty(choices: Choices) -> None:
     """Before the first map; meanwhile the helper processes load what takes seconds."""
     text = (
-        "Choose one to four sets and press Show: a map of their images, and figures of how far"
-        " apart their classes are."
-        if choices.sets
-        else "No set is saved yet. Press Show to look at real images, or generate some first, so"
-        " that guided and unguided ones can be compared."
+        "Choose one to four sets and press Show for a map of their images, and figures of how well"
+        " their classes are separated."
     )
+    if not choices.sets:
+        text = (
+            "No set is saved yet. Press Show to look at real images, or generate some first, to"
+            " compare guided with unguided ones."
+        )
     with nothing_yet("Nothing shown yet", text):
         if not choices.sets:
             link("generate", "Generate images")
-        st.caption(
-            "Figures are computed in the full feature space, never on the map, and each has an"
-            " interval."
-        )
+        st.caption("Figures are computed in the full feature space, never on the map.")
     ask("ready", {})
     ask("warm", {})

@@ -33,7 +33,6 @@ from cdp.values.text import counted
 from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
 
-CRISP = "<style>[data-testid='stImage'] img {image-rendering: pixelated}</style>"
 SHOWN = 24
 """Cards before "Show more": each one reads a few images from disk the first time."""
 COLUMNS = 3
@@ -42,8 +41,7 @@ _IMPORTED = "gallery_imported"
 
 def show() -> None:
     """Draw the page that the address asks for."""
-    st.title("Gallery")
-    st.html(CRISP)
+    st.title("Gallery", anchor=False)
     tell(DELETED)
     generations()
     lines = {entry.name: GalleryLine(entry) for entry in list_sets()}

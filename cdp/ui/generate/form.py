@@ -4,6 +4,7 @@ saved sheet may say of them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from cdp.config.choices import LOSSES
@@ -26,10 +27,7 @@ from cdp.ui.kit.widgets import choice, several
 GUIDANCE = tuple(Guidance.model_fields)
 
 Flat = Mapping[str, Any]
-
-
-class Generation(Settings[GenerateConfig]):
-    """The settings of the Generate page."""
+Generation = Settings[GenerateConfig]
 
 
 def _relative(flat: Flat) -> bool:
@@ -45,9 +43,8 @@ def _banked(flat: Flat) -> bool:
     keys = Guidance.model_construct(
         loss=flat["loss"], positives=flat["positives"], negatives=flat["negatives"]
     )
-    return _compares(flat) and (
-        positives_of(keys) == "real" or negatives_of(keys) in ("real", "memory")
-    )
+    banked = positives_of(keys) == "real" or negatives_of(keys) in ("real", "memory")
+    return _compares(flat) and banked
 
 
 _GUIDED: Mapping[str, Callable[[Flat], bool]] = {
@@ -74,7 +71,7 @@ def _when(name: str) -> Callable[[Flat], bool]:
 FORM: Form[Generation] = Form(
     config=GenerateConfig,
     prefix="generate",
-    state=Generation,
+    state=Settings,
     groups=(
         Group("What", ("model", "classes", ("count", "seed"), "dataset", "batch")),
         Group(
@@ -133,11 +130,9 @@ def settle(settings: Generation, catalog: Choices) -> None:
         names = catalog.offered(name, flat)
         if flat[name] == plain[name] or not names or flat[name] in names:
             continue
-        usual = (
-            catalog.encoder(flat | {name: plain[name]})
-            if name == "encoder"
-            else plain[name] or "the model's own"
-        )
+        usual = plain[name] or "the model's own"
+        if name == "encoder":
+            usual = catalog.encoder(flat | {name: plain[name]})
         are = ("is " if len(names) == 1 else "are ") + ", ".join(names)
         notes.append(f"{name}: {quoted(flat[name])} is not here, so {usual} is used: there {are}.")
         flat[name] = plain[name]
@@ -157,8 +152,8 @@ def _combine(settings: Generation) -> None:
     plain, reason = FORM.plain(), ""
     for back, names in (
         ("", ()),
-        ("the guidance settings are", GUIDANCE),
-        ("all settings are", tuple(plain)),
+        ("the guidance settings", GUIDANCE),
+        ("all settings", tuple(plain)),
     ):
         settings.flat |= {name: plain[name] for name in names}
         try:
@@ -168,7 +163,8 @@ def _combine(settings: Generation) -> None:
             continue
         if back:
             settings.notes.append(
-                f"These settings do not fit together, so {back} back at the defaults ({reason})."
+                f"These settings do not fit together, so {back} are back at the defaults"
+                f" ({reason})."
             )
         return
 
@@ -180,32 +176,24 @@ def controls(
     below: Mapping[str, Callable[[], None]],
 ) -> None:
     """All controls, top to bottom. warnings: by setting; below: by group, drawn at its end."""
-    fields = FORM.fields
-    names = {
-        name: lambda name=name: _named(fields[name], settings, catalog)
+    own: dict[str, Callable[[], None]] = {
+        name: partial(_named, FORM.fields[name], settings, catalog)
         for name in ("model", "encoder", "dataset")
     }
-    FORM.draw(
-        settings,
-        names | {"classes": lambda: _classes(fields["classes"], settings, catalog)},
-        below=below,
-        warnings=warnings,
-        preset_help="\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values()),
-    )
+    own["classes"] = partial(_classes, FORM.fields["classes"], settings, catalog)
+    sources = "\n\n".join(f"**{p.title}.** {p.source}" for p in PRESETS.values())
+    FORM.draw(settings, own, below=below, warnings=warnings, preset_help=sources)
 
 
 def _named(field: Field, settings: Generation, catalog: Choices) -> None:
     """One of the models, encoders or data sets that are here."""
-    names, titles, value = (
-        catalog.offered(field.name, settings.flat) or (),
-        catalog.titles,
-        settings.flat[field.name],
-    )
+    names, titles = catalog.offered(field.name, settings.flat) or (), catalog.titles
+    value = settings.flat[field.name]
     if field.name == "dataset":
         own = catalog.dataset(settings.flat | {"dataset": ""})
         names = ("", *names)
         titles = {"": f"the model's own ({own})" if own else "the model names none"}
-    after = (lambda: follow_model(settings, catalog)) if field.name == "model" else None
+    after = partial(follow_model, settings, catalog) if field.name == "model" else None
     options = list(names) if value in names else [value, *names]
     choice(field, settings, options, titles=titles, after=after)
 
@@ -222,13 +210,6 @@ def follow_model(settings: Generation, catalog: Choices) -> None:
 
 
 def _classes(field: Field, settings: Generation, catalog: Choices) -> None:
-    names = catalog.class_names(settings.flat)
-    if names:
-        several(
-            field,
-            settings,
-            range(len(names)),
-            title=lambda c: names[c],
-            placeholder=f"All {len(names)} classes",
-            read=sorted,
-        )
+    if names := catalog.class_names(settings.flat):
+        title, every, hint = names.__getitem__, range(len(names)), f"All {len(names)} classes"
+        several(field, settings, every, title=title, placeholder=hint, read=sorted)
