@@ -33,12 +33,9 @@ class SplitFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Builtin(DatasetInfo):
-    """A data set that has a name here. folder: where its unpacked files lie under
-    CDP_HOME/datasets; files: which these are, in words; origin: where they come from. find: of this
-    entry and a split ("train" or "test"), its best source on this machine, or None; looks for files
-    only, opens none. torchvision: the class that downloads it into this folder, "" where a person
-    has to. mirrored: whether its classes look the same in a mirror, which digits, letters and signs
-    do not."""
+    """A data set that has a name here. folder: under CDP_HOME/datasets; files, origin: in words;
+    find: its best source of a split on this machine, or None, by looking for files; torchvision:
+    the class that downloads it; mirrored: whether its classes look the same in a mirror."""
 
     folder: str
     files: str

@@ -23,14 +23,9 @@ NAMED = 8
 
 @dataclass(frozen=True)
 class Labelling:
-    """What the labels of images, or the outputs of a network, mean.
-
-    name: of the thing, for sentences. classes: name by class number; () where it has no labels at
-    all. shape: of its images, (C, H, W); shorter where a card says less, and then what it says is
-    compared.
-    nameless: only the number of classes is known (weights without a card), so that ``classes`` are
-    placeholders.
-    """
+    """What the labels of images, or the outputs of a network, mean. classes: name by number; ()
+    without labels. shape: (C, H, W), or as much as a card says. nameless: only the number of
+    classes is known."""
 
     name: str
     classes: tuple[str, ...]
@@ -45,12 +40,9 @@ class Labelling:
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether one labelling can stand in for another.
-
-    refusal: why not, as a clause without a full stop; "" where it fits. mapping: their class number
-    -> ours, None where the numbers stay as they are. sentence: what has to be said about a fit that
-    is not plain equality, "" otherwise. absent: classes of ours that they lack.
-    """
+    """Whether one labelling can stand in for another. refusal: why not, "" where it fits; mapping:
+    their class number -> ours, None for the same; sentence: what has to be said about a fit;
+    absent: classes of ours that they lack."""
 
     refusal: str = ""
     mapping: tuple[int, ...] | None = None
@@ -75,12 +67,9 @@ def labelling_of_images(name: str, image: np.ndarray, classes: Sequence[str] = (
 
 
 def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
-    """Of a network or diffusion model by its card: shape (C, H, W), and class_names, or only
-    classes, their number.
-
-    A card of somebody else's may leave these to its ``architecture``, which has channels and
-    classes. Raises InputError where it says nothing of its classes or contradicts itself.
-    """
+    """Of a network or diffusion model by its card: shape, and class_names or only classes; a
+    stranger's may leave these to its ``architecture``. Raises InputError where it says nothing of
+    its classes or contradicts itself."""
     described = card.get("architecture")
     inside = described if isinstance(described, dict) else {}
     names, count = card.get("class_names"), card.get("classes", inside.get("classes"))
@@ -112,11 +101,8 @@ def labelling_of_card(name: str, card: Mapping[str, Any]) -> Labelling:
 
 def fit(theirs: Labelling, ours: Labelling, *, subset_ok: bool = False) -> Fit:
     """Whether ``theirs`` can stand in for ``ours``: as it is, mapped by class name, or not.
-
-    subset_ok: they may lack classes of ours, as images to train with may and test images may not;
-    ``Fit.absent`` names them. Numbers without names mean nothing by themselves: they fit the same
-    numbers, and a thing that has no names.
-    """
+    subset_ok: they may lack classes of ours. Numbers without names fit the same numbers, and a
+    thing without names."""
     if any(a != b for a, b in zip(theirs.shape, ours.shape, strict=False)):
         return Fit(
             f"its images have shape {theirs.shape} (channels, height, width), those of {ours.name}"

@@ -28,13 +28,8 @@ _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """Read one IDX file of unsigned bytes.
-
-    path: an IDX file; a name ending in ``.gz`` or ``.xz`` is decompressed on the fly.
-    ndim: the number of dimensions expected (3 for images, 1 for labels).
-    Returns a uint8 array. Raises InputError when the header, the type or the length is not what it
-    says.
-    """
+    """One IDX file of unsigned bytes, also ``.gz`` or ``.xz``, of so many dimensions, as a uint8
+    array. Raises InputError where header, type or length are not what they say."""
     try:
         with _OPENERS.get(path.suffix, open)(path, "rb") as file:
             magic = file.read(4)

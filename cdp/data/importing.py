@@ -37,15 +37,13 @@ def import_data(
     renumber: bool = False,
     like: SampleSet | None = None,
 ) -> SampleSet:
-    """Copy an .npz or a folder of class folders into the store as set ``name``. An .npz of images
-    alone becomes a set without labels.
+    """Copy an .npz or a folder of class folders into the store as set ``name``; images alone become
+    a set without labels.
 
-    dataset: the built-in data set whose classes the labels mean; gives class names and refuses
-    other labels, as class_names do where there is no data set. renumber: labels with gaps, or from
-    1, become 0, 1, ... in their order, and keep their old numbers as names. like: the training
-    images to which these are test images: classes are its classes, of which some may be absent, and
-    class_names are then what the labels of an .npz mean.
-    Raises InputError naming the file and a remedy; the store is then as it was.
+    dataset: built-in, whose classes the labels mean. renumber: labels with gaps become 0, 1, ...
+    and keep their old numbers as names. like: the training images to which these are test images,
+    whose classes these then have. Raises InputError naming the file and a remedy; the store is then
+    as it was.
     """
     path = Path(path).expanduser()
     if name in catalog.CATALOG:
@@ -94,12 +92,8 @@ def _as_classes_of(
     like: SampleSet, reader: npz.NpzReader, names: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(images, labels) of a file of test images, in the class numbers of the training images
-    ``like``.
-
-    names: of the file's classes by label; () where it has numbers alone, which are then classes of
-    that number: the labels that the training images had before they were renumbered, or names that
-    are numbers. Raises InputError where nothing says which number means which class.
-    """
+    ``like``. names: of the file's classes; () where it has numbers, which are then those of before
+    a renumbering, or names. Raises InputError where nothing says what they mean."""
     where, old = f"{reader.path}: label", like.card.get(RENUMBERED)
     if names:
         numbering, called, ours = (
@@ -172,16 +166,10 @@ def bring(
     class_names: Sequence[str] = (),
     renumber: bool = False,
 ) -> Brought:
-    """Import training and test images under one name.
-
-    source: an .npz, a folder of class folders, or a folder with sub-folders of such for training
-    and test images. name: as the file or folder where empty; ``NAME-test``, where NAME is here
-    already, adds test images to it. test: another .npz or folder; where not given, what lies
-    beside: the sub-folder, or ``<stem>-test.npz``. class_names: of the .npz in the order of its
-    labels, or the name of a data set whose labels these are. renumber: labels with gaps, or from 1,
-    become 0, 1, ... in their order.
-    Raises InputError or MissingError with a remedy; the store is then as it was.
-    """
+    """Import training and test images under one name. name: as the file or folder where empty;
+    ``NAME-test`` adds test images to NAME. test: where not given, what lies beside. class_names: of
+    the .npz in the order of its labels, or a data set whose labels these are. Raises InputError or
+    MissingError with a remedy; the store is then as it was."""
     source = Path(source).expanduser()
     name = name or _name_of(source)
     base = name.removesuffix(TEST)

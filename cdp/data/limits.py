@@ -151,13 +151,8 @@ class Numbering:
 
 
 def numbering(labels: np.ndarray, classes: int, where: str, *, renumber: bool) -> Numbering:
-    """How the labels of a whole file become class numbers: as they are, or, where that is asked
-    for, without their gaps.
-
-    labels: (N,) integers; classes: how many are named, 0 where none is. Raises InputError where
-    they do not run from 0 without gaps and renumbering was not asked for, or does not give as many
-    classes as are named.
-    """
+    """How the labels (N,) of a whole file become class numbers: as they are or, where asked for,
+    without gaps. classes: how many are named. Raises InputError where they do not fit."""
     present = np.unique(labels)
     k, low, high = len(present), int(present[0]), int(present[-1])
     if low >= 0 and high < (classes or k):

@@ -46,9 +46,8 @@ _BAD_ZIP = (
 
 @dataclass(frozen=True)
 class NpzReader:
-    """A checked archive. shape: (N,H,W,C) of its images, C 1 for grey ones without that axis;
-    labelled: False where these are all it holds; note: what its arrays were taken for, where they
-    have other names, and which were left out, or ""."""
+    """A checked archive. shape: (N,H,W,C); labelled: False for images alone; note: what its arrays
+    were taken for, and which were left out, or ""."""
 
     path: Path
     shape: tuple[int, ...]
@@ -219,12 +218,9 @@ def _header(archive: zipfile.ZipFile, path: Path, key: str) -> npy.NpyHeader:
 
 
 def read_npz(path: Path | str, *, classes: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(image (N,H,W,C) uint8, label (N,) int64), memory-mapped from a decoded copy in the cache,
-    made on first use.
-
-    classes: how many there are, 0 for those that are seen. Raises InputError for images without
-    labels, and for labels with gaps, which only an import renumbers.
-    """
+    """(image (N,H,W,C) uint8, label (N,) int64), mapped from a decoded copy in the cache. classes:
+    how many there are, 0 for those seen. Raises InputError without labels, or for labels with
+    gaps."""
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise MissingError(f"{path} is not a file: give the path of an .npz archive")

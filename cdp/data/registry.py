@@ -49,15 +49,13 @@ def dataset_info(name: str) -> DatasetInfo:
 
 
 def load_split(name: str, split: str, *, download: bool = False) -> Split:
-    """The images of a data set, memory-mapped.
+    """The images of a data set, memory-mapped. name: built-in, a saved set, or the path of an .npz
+    or a folder of class folders. Of what a user brings, "test" is the set ``<name>-test``, the file
+    ``<stem>-test.npz``, or the sub-folder ``test`` (or val), with the class numbers of the training
+    images, by name. download: let torchvision fetch what is missing.
 
-    name: a built-in data set, a saved set, or the path of an .npz or a folder of class folders.
-    split: "train" or "test". For what a user brings, "test" is the set ``<name>-test``, the file
-    ``<stem>-test.npz``, or the sub-folder ``test`` (or val) beside ``train``; its class numbers and
-    names are those of the training images, by name. download: let torchvision fetch a built-in data
-    set that is missing.
-    Raises MissingError that says what to put where, InputError where a file is not what it should
-    be or where test images have classes that training images do not, or another shape.
+    Raises MissingError that says what to put where, InputError for files that are not what they
+    should be, or test images of other classes or shape.
     """
     if split not in ("train", "test"):
         raise InputError(f"split {split!r} is unknown: choose train or test")
@@ -76,11 +74,8 @@ def load_split(name: str, split: str, *, download: bool = False) -> Split:
 
 
 def in_training_order(test: Split, train: DatasetInfo) -> Split:
-    """Test images with the class numbers of the training images; ``Split.note`` says where they
-    were numbered otherwise or lack a class.
-
-    Raises InputError with the classes that differ where they cannot be matched by name.
-    """
+    """Test images with the class numbers of the training images; ``Split.note`` says what differed.
+    Raises InputError with the classes that cannot be matched by name."""
     match = fit(labelling_of(test.info), labelling_of(train), subset_ok=True)
     if match.refusal:
         raise InputError(

@@ -125,11 +125,8 @@ def checked_labels(
 
 def decoded(kind: str, sources: Sequence[Path], decode: Callable[[], Decoded]) -> Arrays:
     """(image (N,H,W,C) uint8, label (N,) int64) of ``sources``, decoded only where the cache has no
-    fresh copy; where the cache cannot be written, memory serves.
-
-    kind: names the way of decoding; sources: the files, whose path, size and time make the key.
-    What ``decode`` raises passes through and leaves no trace in the cache.
-    """
+    fresh copy; where it cannot be written, memory serves. kind: the way of decoding; path, size and
+    time of the files make the key."""
     stamps = [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
     key = f"{kind}-{cache.digest(*stamps)}"
     copy = _copy(key) or _in_memory.get(key)

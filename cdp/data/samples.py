@@ -58,12 +58,8 @@ class _Card(BaseModel):
 def complete_card(
     card: dict[str, Any], *, count: int, shape: tuple[int, ...], top_label: int | None
 ) -> dict[str, Any]:
-    """``card`` with the fields that follow from the arrays; what the writer gave is kept where it
-    is free to choose.
-
-    top_label: the highest label, None for images without labels, which have no class_names; else
-    these default to the numbers up to it. Raises InputError where they are too few.
-    """
+    """``card`` with the fields that follow from the arrays. top_label: None without labels; else
+    the default names are the numbers up to it. Raises InputError for too few names."""
     names = (
         []
         if top_label is None
@@ -198,11 +194,8 @@ def open_folder(folder: Path) -> SampleSet:
 
 def read_described(folder: Path) -> dict[str, Any]:
     """The card of a set's folder, whose class_names are empty exactly where its images have no
-    labels.
-
-    Raises MissingError or InputError naming the file that is wrong. The labels themselves are read
-    only where an older version may have invented them.
-    """
+    labels. Raises MissingError or InputError. Labels are read only where an older version may have
+    invented them."""
     card = read_card(folder)
     if card["format"] < UNLABELLED and _invented(folder, card, _GENERATIONS):
         card["class_names"] = []
@@ -211,12 +204,8 @@ def read_described(folder: Path) -> dict[str, Any]:
 
 def _invented(folder: Path, card: Mapping[str, Any], generations: int) -> bool:
     """Whether all labels are the 0 that versions before format 2 wrote for a model without classes.
-
-    There the images of a set took turns over the classes that were chosen, else over all of the
-    model's. So without chosen classes the second image has class 1, unless the model has none, or a
-    single one that the card then names. A part of such a set has its parent's labels, and says
-    where it came from.
-    """
+    There the images took turns over the classes, so without chosen ones the second image has class
+    1 unless the model has none. A part of such a set has its parent's labels."""
     parent = card.get("parent")
     if card.get("kind") == "generated":
         config = card.get("config")

@@ -28,16 +28,10 @@ _LOCK, _CONFIG, _PROGRESS = "lock", "config.json", "progress.json"
 
 
 class SetWriter:
-    """A set being written, in a hidden sibling ``.<name>.partial`` of its folder, which no listing
-    shows.
-
-    out_folder: where the finished set will be; count, shape_hwc: all its images; config: what makes
-    it this set (JSON); labelled: False for images without labels; upgrade: what an older version
-    wrote as ``config`` in today's terms.
-    Opening it again with the same arguments resumes; ``done_rows`` says where. Raises InputError
-    where the name is taken, where a partial set of other settings is there, or where another
-    process writes it.
-    """
+    """A set being written, in a hidden sibling ``.<name>.partial`` of its folder. config: what
+    makes it this set (JSON); upgrade: what an older version wrote as ``config`` in today's terms.
+    Opening it again with the same arguments resumes at ``done_rows``. Raises InputError where the
+    name is taken, a partial set of other settings is there, or another process writes it."""
 
     def __init__(
         self,
@@ -150,8 +144,7 @@ class SetWriter:
         self._done, self._top_label = stop, top
 
     def finish(self, card: dict[str, Any]) -> SampleSet:
-        """Add the card and take the final name. Raises InputError where rows are missing or the
-        card does not fit."""
+        """Add the card and take the final name. Raises InputError where rows are missing."""
         if self._done != self.shape[0]:
             raise InputError(
                 f"{self.folder} has {self._done} of {self.shape[0]} rows: write the rest before"
@@ -271,8 +264,7 @@ def is_saved(name: str) -> bool:
 
 
 def open_set(name_or_path: str | Path) -> SampleSet:
-    """A set by its name in the store, or by the path of its folder. Raises MissingError that lists
-    the names."""
+    """A set by name, or by path. Raises MissingError that lists the names."""
     given = str(name_or_path)
     if is_saved(given):
         return open_folder(paths.sets_dir() / given)
@@ -303,8 +295,7 @@ def delete_set(name: str) -> Path:
 def save_set(
     name: str, image: np.ndarray, label: np.ndarray | None, card: dict[str, Any]
 ) -> SampleSet:
-    """Save arrays as a set of the store. image: (N,H,W,C) uint8; label: (N,) integers from 0, None
-    for images without labels; card: any JSON object."""
+    """Save arrays as a set of the store. label: (N,) integers from 0, None without labels."""
     return stream_set(
         name, image.shape, iter([(image, label)]), card, image.dtype, labelled=label is not None
     )
@@ -320,11 +311,7 @@ def stream_set(
     labelled: bool = True,
 ) -> SampleSet:
     """Save a set of the store from an iterator of (images, labels), in flat memory; nothing is left
-    where it raises.
-
-    shape: (N,H,W,C) of all images; dtype: of the images, uint8 where not given; labelled: False
-    where the labels of all chunks are None.
-    """
+    where it raises. shape: (N,H,W,C) of all images."""
     folder = paths.sets_dir() / valid_name(name)
     limits.check_image_header(shape, np.dtype(dtype or np.uint8), f"set {name}")
     atomic.require_space(folder.parent, int(np.prod(shape, dtype=np.int64)))

@@ -18,11 +18,9 @@ MOST_HELD_OUT = 5
 
 
 def hold_out(label: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on, both ascending; a function of the labels alone.
-
-    label: (N,) of the whole training set. Every class gives its share of the ``wanted`` rows; at
-    most a fifth of the set. Raises InputError for a set of fewer than ten images.
-    """
+    """Rows to train on and rows to validate on, ascending; a function of the labels (N,) alone.
+    Every class gives its share; at most a fifth of the set. Raises InputError for fewer than ten
+    images."""
     if len(label) < 10:
         raise InputError(
             f"the data set has {len(label)} training images, too few to hold some out: give it 10"
@@ -54,8 +52,7 @@ def nested_subset(label: np.ndarray, size: int, *, seed: int, balanced: bool) ->
 
 
 def _shares(sizes: np.ndarray, total: int) -> np.ndarray:
-    """``total`` divided in proportion to the sizes (K,), each less than one from its exact share
-    (largest remainders)."""
+    """``total`` in proportion to the sizes (K,), by largest remainders."""
     exact = total * sizes / sizes.sum()
     shares = np.floor(exact).astype(np.int64)
     shares[np.argsort(shares - exact, kind="stable")[: total - shares.sum()]] += 1
@@ -130,8 +127,7 @@ class Mixture:
     def __init__(
         self, real: int, synthetic: int, *, batch: int, synthetic_per_batch: int, seed: int
     ) -> None:
-        """real, synthetic: rows of each kind. Both parts of the batch must have rows to draw
-        from."""
+        """real, synthetic: rows of each kind. Both parts of the batch need rows."""
         if (
             not 0 <= synthetic_per_batch <= batch
             or (synthetic_per_batch and not synthetic)
@@ -154,14 +150,12 @@ class Mixture:
 
 
 class Pool:
-    """Labelled images of several arrays, numbered through. Images stay mapped until their rows are
-    taken."""
+    """Labelled images of several arrays, numbered through, mapped until they are taken."""
 
     def __init__(
         self, parts: list[tuple[np.ndarray, np.ndarray]], rows: np.ndarray | None = None
     ) -> None:
-        """parts: (image (N,H,W,C) uint8, label (N,)) each, of one image shape; rows: which of the
-        rows numbered through, None for all."""
+        """parts: (image, label) each, of one image shape; rows: which of them, None for all."""
         self._parts, self._rows = parts, rows
         self._ends = np.cumsum([len(label) for _, label in parts])
 

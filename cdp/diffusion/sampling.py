@@ -29,8 +29,7 @@ MULTISTEP = ("dpmpp", "unipc")
 
 
 def image_seeds(seed: int, rows: Sequence[int] | range) -> list[int]:
-    """One 63-bit seed an image, a function of (seed, row) alone: the same whatever the batch size
-    or worker count."""
+    """One 63-bit seed an image, a function of (seed, row) alone."""
     return [
         int(np.random.SeedSequence([seed, row]).generate_state(1, np.uint64)[0] >> 1)
         for row in rows
@@ -40,8 +39,7 @@ def image_seeds(seed: int, rows: Sequence[int] | range) -> list[int]:
 def build_scheduler(
     name: str, config: Mapping[str, Any], steps: int, clip_sample: str = "model"
 ) -> Any:
-    """A diffusers scheduler with its timesteps set. config: the model's own scheduler_config.json;
-    clip_sample: as in ``Solver``."""
+    """A diffusers scheduler with its timesteps set. clip_sample: as in ``Solver``."""
     import diffusers
 
     kinds: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -181,8 +179,7 @@ def steered(out: Tensor, delta: Tensor, alpha_bar: float, prediction: str) -> Te
 
 @dataclass(frozen=True)
 class Prediction:
-    """One network call: what it predicts at the current iterate, and what the guide would
-    change."""
+    """One network call: what it predicts here, and what the guide would change."""
 
     out: Tensor
     x0: Tensor
@@ -208,11 +205,10 @@ class Trajectory:
         clip_sample: str = "model",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """scheduler: the model's scheduler_config; labels: (B,) class numbers, None for an
-        unconditional model; seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's,
-        in [0,1]; guide: steering rule or None; cfg_scale: classifier-free guidance, 1 is off;
-        clip_sample: of the image estimate, as in ``Solver``; dtype: precision of the network call,
-        all else is fp32. Raises InputError for labels that do not fit the model."""
+        """scheduler: the model's scheduler_config; labels: (B,), None for an unconditional model;
+        seeds: one an image; solver: ddim, ddpm, dpmpp or unipc; eta: DDIM's; cfg_scale:
+        classifier-free guidance, 1 is off; dtype: of the network call, all else is fp32. Raises
+        InputError for labels that do not fit the model."""
         self.device = next(denoiser.parameters()).device
         check_labels(denoiser, labels, len(seeds), cfg_scale)
         self.denoiser, self.guide, self.cfg_scale, self.dtype = denoiser, guide, cfg_scale, dtype
@@ -275,8 +271,7 @@ class Trajectory:
         return Prediction(out, x0, self.guide(state))
 
     def step(self, prediction: Prediction) -> Step:
-        """Move to the next iterate with the network's output, steered where the guide asked
-        for it."""
+        """Move to the next iterate, steered where the guide asked for it."""
         t = self.solver.timesteps[self.i]
         level, kind = self.solver.alpha_bar(t), self.denoiser.prediction_type
         with torch.no_grad():
@@ -300,8 +295,7 @@ class Trajectory:
 
 
 def sample_pair(guided: Trajectory) -> Iterator[tuple[Step, Step]]:
-    """The guided arm and its unguided twin from the same noise; what they share before guidance
-    sets in is computed once."""
+    """The guided arm and its unguided twin; what they share before guidance is computed once."""
     plain: Trajectory | None = None
     while guided.running:
         prediction = guided.predict()

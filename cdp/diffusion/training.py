@@ -1,5 +1,4 @@
-"""Training a class-conditional diffusion model: a generator of metrics; the caller shows, saves and
-stops."""
+"""Training a class-conditional diffusion model: a generator of metrics."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ from cdp.models.state import flatten_state, load_optimiser, part_of, update_aver
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What one optimiser step says of itself. loss: mean v-prediction error; seconds: since
-    training began here."""
+    """One optimiser step. loss: mean v-prediction error; seconds: since training began here."""
 
     step: int
     images_seen: int
@@ -64,11 +62,8 @@ class Distillation:
 
 
 class Trainer:
-    """Network, EMA and optimiser, with all state needed to go on after a stop as if there had been
-    none.
-
-    Randomness is a function of (seed, step) alone, so nothing of it has to be saved.
-    """
+    """Network, EMA and optimiser. Randomness is a function of (seed, step) alone, so a stop loses
+    nothing."""
 
     def __init__(
         self,
@@ -91,16 +86,14 @@ class Trainer:
         self.step = 0
 
     def rate(self, step: int) -> float:
-        """Warm-up over 200 steps, then constant, then a linear decay to zero over the last
-        fifth."""
+        """Warm-up over 200 steps, then constant, then linear to zero over the last fifth."""
         decay_from = 0.8 * self.steps
         left = max(0.0, (self.steps - step) / (self.steps - decay_from))
         decay = 1.0 if step < decay_from else left
         return self.config.learning_rate * min(1.0, (step + 1) / 200) * decay
 
     def run(self, images: np.ndarray, labels: np.ndarray) -> Iterator[TrainStep]:
-        """images: (N,H,W,C) uint8, labels: (N,) -> one TrainStep an optimiser step, until
-        ``steps``."""
+        """images (N,H,W,C) uint8, labels (N,) -> one TrainStep a step, until ``steps``."""
         started = time.monotonic()
         self.denoiser.train()
         while self.step < self.steps:
@@ -165,8 +158,7 @@ class Trainer:
 
 
 def epoch_rows(count: int, batch: int, step: int, seed: int) -> np.ndarray:
-    """The rows of one batch: successive slices of one seeded permutation an epoch, running over its
-    end into the next."""
+    """The rows of one batch: slices of one seeded permutation an epoch, running on."""
     first = step * batch
     wanted = np.arange(first, first + batch)
     rows = np.empty(batch, np.int64)

@@ -31,19 +31,15 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Probe:
-    """Out-of-fold answers of a linear classifier. hit: (n,) bool; margin: (n,) probability of the
-    own class minus the best other."""
+    """Out-of-fold answers: hit (n,) bool; margin (n,), own class minus the best other."""
 
     hit: np.ndarray
     margin: Floats
 
 
 def silhouettes(features: np.ndarray, labels: np.ndarray, around: Around | None = None) -> Floats:
-    """Silhouette of each image (Rousseeuw 1987) with its label as the cluster. features (n, d),
-    labels (n,) -> (n,) in [-1, 1].
-
-    around: of these images, where it was computed already.
-    """
+    """Silhouette of each image (Rousseeuw 1987), (n,) in [-1, 1]. around: of these images, where it
+    was computed already."""
     rows, classes = class_rows(features, labels)
     if len(np.unique(classes)) == len(classes):
         raise UndefinedError(
@@ -54,12 +50,8 @@ def silhouettes(features: np.ndarray, labels: np.ndarray, around: Around | None 
 
 
 def centroid_silhouettes(features: np.ndarray, labels: np.ndarray) -> Floats:
-    """Silhouette with distances to class means (Hruschka 2004): linear in the images, so it ranks
-    sets of any size.
-
-    features (n, d), labels (n,) -> (n,) in [-1, 1]; 0 where an image lies on its own and on another
-    mean.
-    """
+    """Silhouette with distances to class means (Hruschka 2004), (n,) in [-1, 1]; 0 where an image
+    lies on its own and on another mean."""
     rows, classes = class_rows(features, labels)
     names, coded = np.unique(classes, return_inverse=True)
     means = np.stack([rows[coded == c].mean(axis=0) for c in range(len(names))])
@@ -75,12 +67,8 @@ def centroid_silhouettes(features: np.ndarray, labels: np.ndarray) -> Floats:
 def neighbour_hits(
     features: np.ndarray, labels: np.ndarray, *, k: int = 10, around: Around | None = None
 ) -> np.ndarray:
-    """Whether the k nearest other images of the set vote for the image's own class; of a tie, the
-    class of the nearest wins.
-
-    features (n, d) with n > k, labels (n,) -> (n,) bool. around: of these images with k neighbours,
-    where it was computed already.
-    """
+    """Whether the k nearest other images vote for the image's own class, (n,) bool; of a tie, the
+    class of the nearest wins. around: of these images with k neighbours."""
     rows, classes = class_rows(features, labels)
     if k < 1:
         raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
@@ -101,21 +89,14 @@ def neighbour_hits(
 def other_class_distances(
     features: np.ndarray, labels: np.ndarray, around: Around | None = None
 ) -> Floats:
-    """Euclidean distance of each image to the nearest image of another class. features (n, d),
-    labels (n,) -> (n,).
-
-    around: of these images, where it was computed already.
-    """
+    """Euclidean distance of each image to the nearest of another class, (n,)."""
     rows, classes = class_rows(features, labels)
     return (around or look_around(rows, classes)).other
 
 
 def linear_probe(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> Probe:
     """Cross-validated logistic regression on standardised features: every image is judged by a
-    probe that has not seen it.
-
-    features (n, d), labels (n,), each class with at least ``FOLDS`` images.
-    """
+    probe that has not seen it. Each class needs ``FOLDS`` images."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     rows, classes = class_rows(features, labels)
@@ -138,12 +119,8 @@ def linear_probe(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> 
 
 
 def standardised_logistic() -> object:
-    """The linear classifier of every probe: features to zero mean and unit variance, then
-    L2-regularised logistic regression.
-
-    The tolerance stops the solver at a third of the steps of scikit-learn's own; held-out answers
-    stay within 0.2 points.
-    """
+    """The linear classifier of every probe. Its tolerance stops at a third of scikit-learn's steps;
+    held-out answers stay within 0.2 points."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -169,21 +146,16 @@ FEWEST = 5
 
 def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
     """Fisher's ratio: trace of the between-class over trace of the within-class covariance, both
-    unbiased.
-
-    features: (n, d); labels: (n,) class numbers, K >= 2 classes among them, n > K. With the sums of
-    squares ``SB = sum_c n_c |m_c - m|^2`` and ``SW = sum_i |x_i - m_class(i)|^2``::
+    unbiased. features: (n, d); labels: (n,) of K >= 2 classes, n > K. With the sums of squares ``SB
+    = sum_c n_c |m_c - m|^2`` and ``SW = sum_i |x_i - m_class(i)|^2``::
 
         within  = SW / (n - K)                    estimates tr(Sigma)
         between = (SB - (K - 1) * within) / n     estimates sum_c (n_c / n) |mu_c - mu|^2
         ratio   = between / within
 
-    (one-way analysis of variance). For Gaussian classes N(mu_c, s^2 I_d) of equal size it estimates
-    ``mean_c |mu_c - mu|^2 / (d s^2)`` whatever n is, where the plain SB/SW would grow by about
-    (K-1)/(n-K) in small sets. Without any separation it scatters about 0, so it can be slightly
-    negative.
-    Raises UndefinedError on one class, one image a class, or features that do not vary within
-    classes.
+    For Gaussian classes N(mu_c, s^2 I_d) of equal size it estimates ``mean_c |mu_c - mu|^2 / (d
+    s^2)`` whatever n is; without any separation it scatters about 0. Raises UndefinedError on one
+    class, one image a class, or features that do not vary within classes.
     """
     groups = Groups.of(features, labels)
     ratio = float(ratios(groups.means, groups.within, groups.sizes))
@@ -197,10 +169,7 @@ def between_within_ratio(features: np.ndarray, labels: np.ndarray) -> float:
 
 def separation_interval(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> Estimate:
     """``between_within_ratio`` with an interval that leaves groups of images out, class by class.
-
-    Raises UndefinedError where the ratio is, and where there are too few images a class for the
-    ratio without some group.
-    """
+    Raises UndefinedError for too few images."""
     value = between_within_ratio(features, labels)
     return jackknife(value, [_ratios_without(features, labels, seed)], len(labels), scale="ratio")
 
@@ -209,11 +178,7 @@ def separation_difference(
     first: np.ndarray, second: np.ndarray, labels: np.ndarray, *, seed: int = 0
 ) -> Interval:
     """Ratio of ``first`` minus ratio of ``second``, paired: row i of both came from the same noise
-    and label.
-
-    first, second: (n, d) features; the same images are left out of both. Errors as in
-    ``separation_interval``.
-    """
+    and label, and the same images are left out of both."""
     if np.shape(first) != np.shape(second):
         raise InputError(
             f"arms of shapes {np.shape(first)} and {np.shape(second)} are not paired: pass the same"
@@ -260,8 +225,7 @@ class Groups:
         return total if total > 1e-24 * scale else 0.0
 
     def without_each(self, labels: np.ndarray, seed: int) -> tuple[Floats, Floats, Floats]:
-        """Without each group of images: means (G, K, d), sums of squares within each class (G, K),
-        sizes (G, K); NaN for a class of none."""
+        """Means (G, K, d), squares (G, K), sizes (G, K) without each group; NaN for no images."""
         groups, count = leave_out(np.asarray(labels), seed=seed)
         group, coded = groups[self.order], np.repeat(np.arange(len(self.sizes)), self.sizes)
         shift, size = np.zeros((count, *self.means.shape)), np.zeros((count, len(self.sizes)))
@@ -290,8 +254,8 @@ def _ratios_without(features: np.ndarray, labels: np.ndarray, seed: int) -> Floa
 
 
 def ratios(means: Floats, within: Floats | float, sizes: Floats | Ints) -> Floats:
-    """means: (..., K, d), within: (...) sums of squares, sizes: (..., K) -> (...) ratios; infinite
-    or NaN where within is 0."""
+    """means (..., K, d), within (...), sizes (..., K) -> (...); infinite or NaN where within is
+    0."""
     n, classes = sizes.sum(axis=-1), sizes.shape[-1]
     weight = sizes / n[..., None]
     grand = np.einsum("...k,...kd->...d", weight, means)
@@ -325,12 +289,9 @@ def class_pairs(
     around: Around | None = None,
     parts: Parts | None = None,
 ) -> Pairs:
-    """features (n, d) with n > k, labels (n,) of at least 2 classes.
-
-    The interval of a confusion looks for neighbours in each part again; that of a separation leaves
-    groups of images out. around: of these images with at least k neighbours, where they were looked
-    for already. Raises UndefinedError for one class or too few images.
-    """
+    """features (n, d) with n > k, labels (n,) of at least 2 classes. The interval of a confusion
+    looks for neighbours in each part again; that of a separation leaves groups out. Raises
+    UndefinedError for one class or too few images."""
     rows, classes = class_rows(features, labels)
     if k < 1:
         raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
@@ -345,8 +306,7 @@ def class_pairs(
 
 
 def pair_difference(first: Pairs, second: Pairs) -> Pairs:
-    """``first`` minus ``second`` of two independent sets, where both have the pair; intervals as
-    ``difference`` makes them."""
+    """``first`` minus ``second`` of two independent sets, where both have the pair."""
     return Pairs(
         tuple(value for value in first.classes if value in second.classes),
         _changes(first.confusion, second.confusion),
@@ -355,8 +315,7 @@ def pair_difference(first: Pairs, second: Pairs) -> Pairs:
 
 
 def clear_pairs(changes: Mapping[Pair, Interval]) -> set[Pair]:
-    """The pairs whose change can be told, all of them corrected together by Holm's method: none in
-    95 % of comparisons without any."""
+    """The pairs whose change can be told, corrected together by Holm's method at 5 %."""
     adjusted = holm([None if change.note else p_value(change) for change in changes.values()])
     return {
         pair for pair, p in zip(changes, adjusted, strict=True) if p is not None and p <= 1 - 0.95
@@ -398,8 +357,7 @@ def _confusion(
 
 
 def _shares(coded: Ints, near: Ints, classes: int) -> Floats:
-    """(K, K) share of each class among the neighbours of each class's images; NaN for a class
-    without images."""
+    """(K, K) share of each class among the neighbours of each class; NaN for no images."""
     votes = np.zeros((classes, classes))
     np.add.at(votes, (np.repeat(coded, near.shape[1]), coded[near].ravel()), 1)
     with np.errstate(invalid="ignore"):
@@ -428,8 +386,7 @@ def _separation(rows: Floats, classes: Ints, seed: int) -> dict[Pair, Interval]:
 
 
 def _ratios(means: Floats, within: Floats, sizes: Floats | Ints) -> Floats:
-    """``between_within_ratio`` of any two classes. means (b, K, d), within (b, K) sums of squares,
-    sizes (b, K) -> (b, K, K)."""
+    """``between_within_ratio`` of any two classes, from (b, K, ...) statistics -> (b, K, K)."""
     centred = means - means.mean(axis=1, keepdims=True)
     inner = centred @ centred.transpose(0, 2, 1)
     norms = np.einsum("bkk->bk", inner)

@@ -35,11 +35,10 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Squared Frechet distance of the Gaussians fitted to both sets (Dowson and Landau 1982; the
     FID's formula, Heusel 2017).
 
-    first: (n, d), second: (m, d), n, m >= 2 -> ``|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1
-    C2)^(1/2))``, in squared feature units, covariances with n - 1. With square roots C = F F' from
-    eigenvalues, the last trace is the sum of the singular values of F1' F2: exact, symmetric, and
-    real also where a covariance is singular.
-    Biased upwards for small sets: compare only at the same n, and with n well above d.
+    first: (n, d), second: (m, d) -> ``|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2))``,
+    covariances with n - 1. With C = F F' the last trace is the sum of the singular values of F1'
+    F2: exact, symmetric, and real also where a covariance is singular. Biased upwards for small
+    sets: compare only at the same n.
     """
     a = feature_rows("first", first, at_least=2)
     b = feature_rows("second", second, at_least=2, width=a.shape[1])
@@ -65,19 +64,14 @@ def frechet_interval(
     *,
     seed: int = 0,
 ) -> Estimate:
-    """Frechet distance of the two distributions, not of the two samples: extrapolated to infinitely
-    many images of each.
+    """Frechet distance of the two distributions: extrapolated to infinitely many images of each.
 
-    The distance of finite sets lies too high by about a/n + b/m (Chong and Forsyth 2020). What
-    leaving a group of either side out adds to it on average says how much, and that is taken off;
-    so the estimate scatters about the distance of the distributions, below 0 at times where they
-    are alike, and sets of different sizes can be compared. The interval is for that distance, too.
-    real_labels (n,), labels (m,): classes, where every set has as many images of each. Above
-    ``DIRECTIONS`` features both are taken from so many of largest variance.
-
-    Without an interval where there are too few images for the features: the extrapolation in 1/n
-    would be off by more than it says, and the value is no more than a hint. Raises UndefinedError
-    where it then lies below 0, which is not even that.
+    The distance of finite sets lies too high by about a/n + b/m (Chong and Forsyth 2020); what
+    leaving a group of either side out adds to it says how much, and that is taken off. So it lies
+    below 0 at times, and sets of different sizes can be compared. Labels: classes of which every
+    set has as many images. Above ``DIRECTIONS`` features both are taken from those of largest
+    variance. Without an interval, or undefined below 0, where there are too few images for the
+    features.
     """
     a, b = (
         feature_rows("real", real, at_least=2),
@@ -147,8 +141,7 @@ class _Left:
 
 
 def _distances(fixed: tuple[Floats, Floats], others: list[tuple[Floats, Floats]]) -> Floats:
-    """``frechet_of_moments`` of one Gaussian and each of the others, with the root of the one taken
-    once."""
+    """``frechet_of_moments`` of one Gaussian and each of the others."""
     mean, covariance = fixed
     root = _root(covariance)
     away = []
@@ -170,8 +163,7 @@ def _leading(a: Floats, b: Floats, count: int) -> tuple[Floats, Floats]:
 
 
 def _spread(covariance: Floats) -> float:
-    """In how many directions a set varies: d where it does so evenly in all, 1 in a single one, 0
-    where it does not vary."""
+    """In how many directions a set varies: d where evenly in all, 1 in one, 0 in none."""
     total = float(np.square(covariance).sum())
     return float(np.trace(covariance)) ** 2 / total if total > 0 else 0.0
 
@@ -191,11 +183,7 @@ def classifier_auc(
     real: np.ndarray, fake: np.ndarray, parts: Parts | None = None, *, seed: int = 0
 ) -> Estimate:
     """AUC of a cross-validated logistic regression that tells real (n, d) from fake (m, d): 0.5 is
-    indistinguishable, 1 apart (Lopez-Paz and Oquab 2017, with AUC).
-
-    The interval trains it again in each part, because the trained network moves with the images as
-    well. parts: None deals them.
-    """
+    indistinguishable (Lopez-Paz and Oquab 2017). The interval trains it again in each part."""
     rows = feature_rows("real", real, at_least=FOLDS)
     others = feature_rows("fake", fake, at_least=FOLDS, width=rows.shape[1])
     parts = parts or Parts.of(
@@ -235,12 +223,8 @@ def mmd(
     seed: int = 0,
 ) -> Estimate:
     """Unbiased squared maximum mean discrepancy (Gretton 2012, Eq. 3), Gaussian kernel at the
-    median distance of both together.
-
-    real (n, d), fake (m, d), at least 2 rows each. About 0 for the same distribution, and negative
-    at times. The interval leaves groups of images of either side out, with the kernel as it is.
-    real_labels (n,), labels (m,): classes, where every set has as many images of each.
-    """
+    median distance, of real (n, d) and fake (m, d). The interval leaves groups of either side out,
+    with the kernel as it is."""
     rows = feature_rows("real", real, at_least=2)
     others = feature_rows("fake", fake, at_least=2, width=rows.shape[1])
     both = np.concatenate([rows, others])
@@ -291,12 +275,8 @@ def _squared_distances(rows: Floats) -> Floats:
 
 def alignment(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> Estimate:
     """Mean squared distance of two images of one class on the sphere (their Eq. 1, alpha 2): 0 is a
-    point a class, 4 the largest.
-
-    Exact over all pairs: |u - v|^2 = 2 - 2 u.v, so a class needs the sum of its unit features only.
-    Classes weigh as their pairs. features (n, d) without zero rows, labels (n,). The interval
-    leaves groups of images out.
-    """
+    point a class, 4 the largest. Exact over all pairs, as |u - v|^2 = 2 - 2 u.v. Classes weigh as
+    their pairs. The interval leaves groups of images out."""
     rows = _unit(features)
     classes = class_numbers("labels", labels, len(rows))
     names, coded = np.unique(classes, return_inverse=True)
@@ -319,11 +299,8 @@ def uniformity(
     features: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0
 ) -> Estimate:
     """Log mean of exp(-2 |u - v|^2) over pairs on the sphere (their Eq. 2, t 2): 0 is collapsed,
-    lower is more evenly spread.
-
-    features (n, d) without zero rows. Above ``MOST`` rows a seeded sample of that many, because
-    pairs are squared. labels (n,): classes, where every set has as many images of each. The
-    interval leaves groups of images out."""
+    lower more evenly spread. Above ``MOST`` rows of a seeded sample. The interval leaves groups
+    out."""
     rows = _unit(features)
     count = len(rows)
     classes = (
@@ -344,8 +321,7 @@ def uniformity(
 
 
 def without_each(sums: Floats) -> Floats:
-    """sums: (G, G) over pairs of images of two groups -> (G,) sum over the pairs without each
-    group."""
+    """sums (G, G) over pairs of two groups -> (G,) over the pairs without each group."""
     return np.asarray(sums.sum() - sums.sum(axis=0) - sums.sum(axis=1) + np.diag(sums))
 
 

@@ -1,5 +1,4 @@
-"""A set of images in an encoder's eyes, and the real ones it is compared with: what its figures
-share is computed once."""
+"""A set of images in an encoder's eyes, and the real ones: what its figures share."""
 
 from __future__ import annotations
 
@@ -28,9 +27,8 @@ NEIGHBOURS = 10
 
 @dataclass(frozen=True)
 class Real:
-    """Real images in the same encoder's eyes. features: (n, d) of held-out ones; baseline: the
-    training images, None to leave memorisation out; label: (n,) classes of the held-out ones, None
-    to leave out what compares class by class."""
+    """Real images in the same eyes. features: (n, d) of held-out ones; baseline: the training
+    images, None to leave memorisation out; label: (n,), None to compare nothing by class."""
 
     features: np.ndarray
     baseline: RealBaseline | None = None
@@ -56,8 +54,7 @@ class MeasuredImages:
         told_apart: int = TOLD_APART,
         trained: int = TRAINED_FREEDOM,
     ) -> None:
-        """told_apart: images of each side at most that the AUC looks at; trained: degrees of
-        freedom of its interval."""
+        """told_apart: images of each side for the AUC; trained: freedom of its interval."""
         self.rows, self.real, self.seed = rows, real, seed
         self.told_apart, self.trained, self.around = told_apart, trained, around
         self.labelled = classes is not None
@@ -212,8 +209,7 @@ _SCALES: dict[str, Scale] = {"knn_accuracy": "share", "probe_accuracy": "share"}
 def _scores(
     rows: Floats, classes: Ints, around: Around | None, seed: int, *, probes: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """(n,) scores of every image by key, and why the others do not exist. probes: those of the
-    linear probe, else those of neighbours."""
+    """(n,) scores of every image by key, and why others do not exist. probes: of the linear one."""
     scores: dict[str, np.ndarray] = {}
     missing: dict[str, str] = {}
     if around is None and not probes and len(np.unique(classes)) > 1:

@@ -70,13 +70,10 @@ def estimate(
     """A figure with its interval. parts: (times, G) the figure in each part; n: images of the set.
 
     The variance of the whole is that of a part over G. A share p varies as p (1 - p), and a ratio
-    as its square, so that what parts differ from the whole in on average is taken into account. A
-    share of exactly 0 or 1 that is so in every part has the variance of one that rests on n
-    independent answers. finer: (times, 2 G) the figure in parts of half the size, where its
-    variance does not fall as 1 / n: by both the rate is known at which it does (Bertail, Politis
-    and Romano 1999). single: variance of the scores of single images of a class, where the figure's
-    cannot be smaller than that of a mean of independent ones. Raises UndefinedError where the
-    figure does not exist in some part.
+    as its square. A share of 0 or 1 in every part has the variance of n independent answers. finer:
+    (times, 2 G) the figure in parts of half the size, where its variance does not fall as 1 / n
+    (Bertail, Politis and Romano 1999). single: variance of the scores of single images, where the
+    figure's cannot be smaller. Raises UndefinedError where it does not exist in some part.
     """
     values = np.asarray(parts, np.float64)
     halves = values if finer is None else np.asarray(finer, np.float64)
@@ -120,14 +117,12 @@ def jackknife(
     sizes: tuple[int, int] = (1, 1),
     scale: Scale = "plain",
 ) -> Estimate:
-    """A smooth figure with the delete-a-group interval (Shao and Tu 1995, Sec. 2.3): cheaper than
-    parts where sums give the figure.
+    """A smooth figure with the delete-a-group interval (Shao and Tu 1995, Sec. 2.3).
 
-    without: for the set's images, and for the real ones where they enter, (G,) the figure without
-    each group. n: images of the set. together: (G, H) the figure without a group of each side, of
-    which there are sizes images: where two sets are alike, what any two images do together is most
-    of the variance, and leaving out counts that twice (Efron and Stein 1981). Between the sides it
-    is seen here, within them it is taken to be as large for as many pairs.
+    without: for the set's images, and for the real ones, (G,) the figure without each group.
+    together: (G, H) without a group of each side, of which there are sizes images: where two sets
+    are alike, what two images do together is most of the variance, and leaving out counts it twice
+    (Efron and Stein 1981).
     """
     sides = [np.asarray(side, np.float64) for side in without]
     if not (np.isfinite(value) and all(np.isfinite(side).all() for side in sides)):
@@ -191,14 +186,10 @@ def at_level(figure: Estimate, level: float = 0.95) -> Estimate:
 
 
 def difference(first: Interval, second: Interval) -> Interval:
-    """``first`` minus ``second``.
-
-    Of two estimates, from the difference part by part, which is right whether the parts depend on
-    each other or not: sets of equal labels are dealt alike, so that images from the same noise, and
-    the same real images, are in the same part of both. Sets of other sizes are taken as
-    independent. Of other intervals, from their bounds alone, as of independent samples (MOVER, Zou
-    and Donner 2008). Raises InputError for intervals of different levels.
-    """
+    """``first`` minus ``second``. Of two estimates from the difference part by part: sets of equal
+    labels are dealt alike, so that images from the same noise are in the same part of both; sets of
+    other sizes are taken as independent. Of other intervals from their bounds (MOVER, Zou and
+    Donner 2008). Raises InputError for intervals of different levels."""
     if first.level != second.level:
         raise InputError(
             f"intervals of levels {first.level} and {second.level} have no common difference: use"
@@ -219,8 +210,7 @@ def difference(first: Interval, second: Interval) -> Interval:
 
 
 def log_ratio(first: Interval, second: Interval) -> Interval | None:
-    """Logarithm of ``first`` over ``second``, as ``difference``; None unless both intervals are
-    above 0."""
+    """Logarithm of ``first`` over ``second``; None unless both intervals are above 0."""
     if min(first.low, second.low) <= 0:
         return None
     return difference(_logarithm(first), _logarithm(second))
@@ -248,8 +238,7 @@ def p_value(change: Interval) -> float:
 
 
 def agreement(predicted: np.ndarray, labels: np.ndarray) -> Interval:
-    """Share of images predicted as labelled. predicted, labels: (n,) class numbers. Wilson's: a
-    judge's answers are independent."""
+    """Share of images predicted as labelled, with Wilson's interval. predicted, labels: (n,)."""
     labels = class_numbers("labels", labels, len(labels))
     predicted = class_numbers("predicted", predicted, len(labels))
     if not len(labels):
@@ -258,8 +247,7 @@ def agreement(predicted: np.ndarray, labels: np.ndarray) -> Interval:
 
 
 def agreement_difference(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Interval:
-    """Agreement of ``first`` minus that of ``second``, on the same n labelled images: predictions
-    (n,) each; ``share_difference``'s interval."""
+    """Agreement of ``first`` minus that of ``second`` on the same n images."""
     labels = class_numbers("labels", labels, len(labels))
     if not len(labels):
         raise UndefinedError("agreement of no images: pass at least 1")

@@ -67,8 +67,7 @@ class SetMetric:
 
 @dataclass(frozen=True)
 class Measurement:
-    """figures and per_class (by class number) by the keys of ``METRICS``; undefined: why a figure
-    is missing, by the same keys."""
+    """figures, per_class (by number), undefined (why one is missing) by keys of ``METRICS``."""
 
     n: int
     figures: dict[str, Interval]
@@ -85,15 +84,13 @@ def measure(
     around: Around | None = None,
     by_class: bool = True,
 ) -> Measurement:
-    """features: (n, d) of one set, labels: (n,), None for images without, which have no figure that
-    needs classes. Without ``real``, only what needs the set alone.
+    """features: (n, d) of one set, labels: (n,) or None. Without ``real``, only what needs the set
+    alone.
 
-    around: the 10 nearest neighbours of these images, where they were looked for already. by_class:
-    also what single classes come to. An interval is for the figure's mean over fresh sets of as
-    many images of the same kind, generated and real; that of the Frechet distance for the distance
-    of the distributions. A figure that does not exist for this set (one class, features that never
-    vary) is named in ``undefined`` with the reason. Raises InputError for features or labels that
-    are no such thing.
+    around: of these images, where it was computed already. by_class: also of single classes. An
+    interval is for the figure's mean over fresh sets of as many images; that of the Frechet
+    distance for the distance of the distributions. A figure that does not exist is named in
+    ``undefined``. Raises InputError for features or labels that are no such thing.
     """
     rows = feature_rows("features", features, at_least=2)
     classes = None if labels is None else class_numbers("labels", labels, len(rows))

@@ -48,12 +48,10 @@ def fidelity(
     """Improved precision and recall (Kynkaanniemi 2019, Eqs. 1-2), density and coverage (Naeem
     2020, Eqs. 3-4), by these names. real: (n, d), fake: (m, d).
 
-    precision: share of fake rows within the ball of some real row, which reaches to its ``near``-th
-    neighbour; recall: the same with the roles swapped; both sides need more rows than that.
-    density: how many real balls to the ``wide``-th neighbour hold a fake row on average, divided by
-    ``wide``, 1 where both sets are alike; coverage: share of real rows whose ball holds some fake
-    row. Balls are closed. None leaves a pair out. Intervals draw the balls of both sides anew in
-    each of ``parts``, and there is none where a part has too few images for balls.
+    precision: share of fake rows within the ball of some real row, to its ``near``-th neighbour;
+    recall: the roles swapped. density: how many real balls to the ``wide``-th neighbour hold a fake
+    row, over ``wide``; coverage: share of real balls that hold one. None leaves a pair out.
+    Intervals draw the balls anew in each of ``parts``; none where a part has too few images.
     """
     rows = feature_rows("real", real, at_least=max(near or 0, wide or 0) + 1)
     others = feature_rows("fake", fake, at_least=(near or 1) + 1, width=rows.shape[1])
@@ -124,16 +122,14 @@ def _fidelity(
 
 
 def _quick(rows: Floats, others: Floats) -> tuple[np.ndarray, np.ndarray]:
-    """In single precision where there are many: twice as fast, and of thousands of images one at
-    most changes sides of a radius."""
+    """In single precision where there are many: twice as fast, and as good as the same."""
     if max(len(rows), len(others)) <= EXACT_ROWS:
         return rows, others
     return rows.astype(np.float32), others.astype(np.float32)
 
 
 def squared(rows: np.ndarray, others: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks (slice of rows, squared distances to all others (b, m)) in the rows' precision; never
-    all of them at once."""
+    """Blocks (rows, squared distances to all others (b, m)); never all of them at once."""
     norms = np.square(others).sum(axis=1)
     step = max(1, _BLOCK_BYTES // (rows.itemsize * len(others)))
     for start in range(0, len(rows), step):
@@ -146,8 +142,7 @@ def squared(rows: np.ndarray, others: np.ndarray) -> Iterator[tuple[slice, np.nd
 
 
 def _radii(rows: Floats, *ks: int) -> Floats:
-    """Squared distance of each row to its k-th nearest other row, for each k. (n, d) -> (n,
-    len(ks))."""
+    """Squared distance of each row to its k-th nearest other, for each k: (n, len(ks))."""
     for k in ks:
         if k < 1 or int(k) != k:
             raise InputError(f"k is {k}: choose a whole number of neighbours from 1 up")
@@ -234,8 +229,7 @@ class _Classes:
         )
 
     def nearest_other(self, block: np.ndarray, part: slice) -> Ints:
-        """block: (b, n) squared distances, overwritten -> (b,) the nearest image of another
-        class."""
+        """block: (b, n) squared, overwritten -> (b,) the nearest of another class."""
         for value in np.unique(self.of[part]):
             own_class = slice(self.stops[value] - self.sizes[value], self.stops[value])
             block[self.of[part] == value, own_class] = np.inf
@@ -243,8 +237,7 @@ class _Classes:
 
 
 def _distances(rows: Floats, near: Ints) -> Floats:
-    """Distances of each row to the rows ``near``, (n, m), without the cancellation of expanded
-    squares."""
+    """Distances of each row to the rows ``near``, (n, m), not by expanded squares."""
     out = np.empty(near.shape)
     step = max(1, _GATHER_BYTES // (8 * near.shape[1] * rows.shape[1]))
     for start in range(0, len(rows), step):

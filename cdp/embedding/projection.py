@@ -1,5 +1,4 @@
-"""Maps of features: PCA and UMAP, and how far a map can be trusted. numpy in, numpy out; libraries
-are imported where they are used."""
+"""Maps of features: PCA and UMAP, and how far they can be trusted. numpy in, numpy out."""
 
 from __future__ import annotations
 
@@ -41,21 +40,16 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def library(method: Literal["pca", "umap"]) -> str:
-    """What makes maps of this kind here, with its version, e.g. "umap-learn 0.5.12". Imports none
-    of it."""
+    """What makes such maps here, e.g. "umap-learn 0.5.12". Imports none of it."""
     package = "numpy" if method == "pca" else _umap_package()
     return f"{package} {metadata.version(package)}"
 
 
 def project_pca(fit: np.ndarray, *others: np.ndarray, dims: int) -> list[np.ndarray]:
     """Principal components of ``fit``, and every array on them: [(n, dims), (m, dims), ...]
-    float32, the fitted one first.
-
-    fit: (n, d), each other: (m, d). By the covariance in float64 up to 1,024 features, beyond by a
-    seeded Lanczos iteration that never holds a d x d matrix. Signs are fixed: the largest loading
-    of a component is positive. Raises InputError where fit has fewer than dims rows or features,
-    UndefinedError where it never varies.
-    """
+    float32. By the covariance up to 1,024 features, beyond by a seeded Lanczos iteration. The
+    largest loading of a component is positive. Raises InputError for too few rows or features,
+    UndefinedError where it never varies."""
     first, rest = _rows(fit, others, dims)
     return [part.astype(np.float32) for part in _principal(first, rest, dims)]
 
@@ -69,17 +63,12 @@ def project_umap(
     metric: Metric,
     seed: int,
 ) -> list[np.ndarray]:
-    """UMAP of ``fit`` (McInnes 2018), and every other array placed on it: [(n, dims), (m, dims),
-    ...] float32, the fitted one first.
+    """UMAP of ``fit`` (McInnes 2018), and every other array placed on it: [(n, dims), ...] float32.
 
-    fit: (n, d), each other: (m, d); where an array lies depends on fit and on itself, not on the
-    others beside it. Features of more than 50 dimensions go through a PCA to 50 first, as UMAP's
-    documentation suggests; not for manhattan, which a rotation changes. Neighbours are exact rather
-    than found by NN-descent: up to 50,000 rows that is faster here, and saves most of the
-    compilation. A given seed gives the same map again on the same machine, which costs UMAP its
-    threads (it takes n_jobs=1 with a random_state); cuML, which makes the map where it is installed
-    and a CUDA device is there, promises that to three digits only. Raises InputError where fit has
-    fewer than neighbors + 2 rows, UndefinedError where it never varies.
+    Where an array lies depends on fit and on itself alone. More than 50 dimensions go through a PCA
+    first; not for manhattan, which a rotation changes. Neighbours are exact. A seed gives the same
+    map again on the same machine; cuML, where it is installed with a CUDA device, to three digits.
+    Raises InputError for fewer than neighbors + 2 rows, UndefinedError where it never varies.
     """
     first, rest = _rows(fit, others, dims)
     if len(first) < neighbors + 2:
@@ -105,8 +94,7 @@ def project_umap(
 
 
 def warm() -> None:
-    """Import UMAP and compile what a map needs, by a tiny one. Takes 10 to 30 seconds in a fresh
-    process, and a lock until it ends."""
+    """Import UMAP and compile it by a tiny map: 10 to 30 seconds in a fresh process."""
     tiny = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     project_umap(tiny, dims=2, neighbors=5, min_dist=0.1, metric="euclidean", seed=0)
 
@@ -115,13 +103,8 @@ def trustworthiness(
     features: np.ndarray, coordinates: np.ndarray, *, neighbors: int, most: int = 1500, seed: int
 ) -> tuple[float, int]:
     """Trustworthiness in [0, 1] of a map's neighbourhoods (Venna and Kaski 2001, Eq. 2), and the
-    rows it was measured on.
-
-    features: (n, d); coordinates: (n, k). Of more than ``most`` rows a seeded sample is drawn,
-    which bounds memory at most x most numbers. Neighbours are then those within the sample, so that
-    ``neighbors`` of them reach as far as neighbors * n / most would in the whole. Distances are
-    Euclidean. Raises InputError where the sample has no more than 2 * neighbors rows.
-    """
+    rows it was measured on: a seeded sample of at most ``most``. features: (n, d); coordinates: (n,
+    k). Raises InputError where there are no more than 2 * neighbors rows."""
     high = feature_rows("features", features)
     low = feature_rows("coordinates", coordinates)
     if len(high) != len(low):
@@ -143,12 +126,8 @@ def trustworthiness(
 
 
 def disparity(first: np.ndarray, second: np.ndarray) -> float:
-    """Procrustes disparity in [0, 1] of two maps of the same points: what is left after the best
-    shift, scale, rotation and reflection.
-
-    first, second: (n, k), row i of both the same image. Raises InputError where shapes differ or a
-    map is a single point.
-    """
+    """Procrustes disparity in [0, 1] of two maps (n, k) of the same points: what is left after the
+    best shift, scale, rotation and reflection. Raises InputError for other shapes."""
     if np.shape(first) != np.shape(second):
         raise InputError(
             f"maps of shapes {np.shape(first)} and {np.shape(second)} do not pair: pass two maps of"
@@ -170,9 +149,8 @@ def poor(quality: MapQuality) -> bool:
 
 
 def trust_sentence(method: str, quality: MapQuality) -> str:
-    """How far a map can be trusted, in words with the figures: whether neighbours on it are
-    neighbours in feature space, and what a second seed draws. The same layout only where it is;
-    else how far points move."""
+    """How far a map can be trusted, in words with the figures: whether its neighbours are
+    neighbours in feature space, and what a second seed draws."""
     if quality.trustworthiness < POOR_TRUST:
         verdict = (
             "Do not read neighbourhoods off this map: many points drawn as neighbours are none in"
@@ -305,8 +283,7 @@ def _straightened(rows: np.ndarray, metric: Metric) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Search:
-    """Exact nearest neighbours among ``rows``, in the form in which UMAP asks its own search for
-    those of new points."""
+    """Exact nearest neighbours, in the form in which UMAP asks its own search."""
 
     rows: np.ndarray
     metric: Metric
@@ -315,8 +292,7 @@ class _Search:
     def query(
         self, rows: np.ndarray, k: int, epsilon: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers and distances (m, k) of the nearest, nearest first. epsilon: of an
-        approximate search, not used here."""
+        """Row numbers and distances (m, k), nearest first. epsilon: not used here."""
         from sklearn.neighbors import NearestNeighbors
 
         plain = "manhattan" if self.metric == "manhattan" else "euclidean"
@@ -335,8 +311,7 @@ def _umap_package() -> Literal["cuml", "umap-learn"]:
 
 
 def _cuda_devices() -> int:
-    """How many the driver lets this process see. Asks the driver itself, as torch takes seconds to
-    import."""
+    """How many the driver shows. Asks the driver itself, as torch takes seconds to import."""
     try:
         driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(0)
     except OSError:

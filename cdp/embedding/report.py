@@ -28,8 +28,7 @@ class RealBaseline:
 
 @dataclass(frozen=True)
 class JudgedArm:
-    """One arm in the judge's eyes. features: (n, d); predicted: (n,) class numbers, None where
-    nobody classified."""
+    """One arm in the judge's eyes: features (n, d); predicted (n,), None for unknown."""
 
     features: np.ndarray
     predicted: np.ndarray | None = None
@@ -38,8 +37,7 @@ class JudgedArm:
 def real_baseline(
     train: np.ndarray, held_out: np.ndarray, held_out_label: np.ndarray
 ) -> RealBaseline:
-    """train: (m, d) features of the images the model learned from; held_out: (h, d) of real ones it
-    did not; label: (h,)."""
+    """train (m, d): learned from; held_out (h, d): real ones it did not; label (h,)."""
     rows = feature_rows("train", train)
     label = class_numbers("held_out_label", held_out_label, len(held_out))
     return RealBaseline(rows, nearest_distance(held_out, rows), label)
@@ -53,13 +51,9 @@ def arm_report(
     seed: int = 0,
 ) -> ArmReport:
     """Agreement, separation and memorisation ratio of one arm, each with an interval; None where a
-    figure is undefined.
-
-    labels: (n,) conditioning labels, None for an unconditional model (agreement and separation are
-    None then). nearest: mean distance to the nearest training image over the same mean of held-out
-    real images of the same classes; None without a baseline. Raises InputError on NaN features,
-    lengths or widths that do not fit, or a class without baseline.
-    """
+    figure is undefined. labels: (n,), None for an unconditional model. nearest: mean distance to
+    the nearest training image over that of held-out images of the same classes. Raises InputError
+    for arrays that do not fit, or a class without baseline."""
     _check(arm, labels)
     rate = None if labels is None or arm.predicted is None else agreement(arm.predicted, labels)
     separation = (
@@ -80,8 +74,7 @@ def difference_report(
     *,
     seed: int = 0,
 ) -> ArmReport:
-    """Guided minus unguided, paired: row i of both came from the same noise and label. Otherwise as
-    ``arm_report``."""
+    """Guided minus unguided, paired by row. Otherwise as ``arm_report``."""
     _check(guided, labels)
     _check(unguided, labels)
     if np.shape(guided.features) != np.shape(unguided.features):
@@ -112,8 +105,7 @@ def _check(arm: JudgedArm, labels: np.ndarray | None) -> None:
 
 
 def _or_none(figure: Callable[..., Interval], *args: object, **options: object) -> Interval | None:
-    """A figure that does not exist for this input, say the separation of one class, is left blank
-    rather than an error."""
+    """A figure that does not exist for this input is left blank rather than an error."""
     try:
         return figure(*args, **options)
     except UndefinedError:
@@ -173,8 +165,7 @@ def _paired_up(labels: Ints) -> Ints:
 
 
 def _class_weights(labels: np.ndarray | None, baseline: RealBaseline) -> Floats:
-    """(h,) weights, summing to 1, that give the held-out images the class shares of the generated
-    ones."""
+    """(h,) weights that give the held-out images the class shares of the generated ones."""
     if labels is None:
         return np.full(len(baseline.distance), 1 / len(baseline.distance))
     weight = np.zeros(len(baseline.distance))

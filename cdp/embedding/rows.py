@@ -23,15 +23,13 @@ FEWEST_GROUPS, MOST_GROUPS = 20, 40
 
 
 class UndefinedError(InputError):
-    """The input is sound, but the figure does not exist for it: one class, one image a class,
-    features that never vary."""
+    """The input is sound, but the figure does not exist for it, as for one class."""
 
 
 def feature_rows(
     name: str, features: np.ndarray, *, at_least: int = 1, width: int | None = None
 ) -> Floats:
-    """features: (n, d) finite numbers, n >= at_least, d = width where given -> the same as
-    float64."""
+    """(n, d) finite numbers, n >= at_least, d = width where given -> the same as float64."""
     rows = np.asarray(features)
     if rows.ndim != 2 or rows.shape[1] == 0 or rows.dtype.kind not in "fiu":
         raise InputError(
@@ -65,12 +63,8 @@ def class_numbers(name: str, labels: np.ndarray, count: int) -> Ints:
 
 
 def deal(labels: np.ndarray, parts: int, times: int = 1, *, seed: int = 0) -> Ints:
-    """Deal n images to parts of equal size, so many times over; every part has the same share of
-    each class, but for single images.
-
-    labels: (n,) class numbers, all equal where classes do not matter -> (times, n) part numbers.
-    Equal labels are dealt alike.
-    """
+    """Deal n images to parts of equal size, so many times over, with the same share of each class:
+    (times, n) part numbers. Equal labels are dealt alike."""
     classes = class_numbers("labels", labels, len(labels))
     rng = np.random.default_rng((seed, len(classes)))
     dealt = np.empty((times, len(classes)), np.int64)
@@ -99,8 +93,7 @@ class Parts:
         seed: int = 0,
         freedom: int = FREEDOM,
     ) -> Parts:
-        """labels: (n,), real_labels: (m,) class numbers, all equal where they are not known; None
-        without real images."""
+        """labels (n,), real_labels (m,): classes, all equal where not known; None without."""
         others = np.empty(0, np.int64) if real_labels is None else real_labels
         few = len(labels) if real_labels is None else min(len(labels), len(others))
         count = min(max(few // PART_IMAGES, 2), MOST_PARTS)
@@ -139,8 +132,7 @@ class Parts:
 
 
 def balanced_sample(labels: np.ndarray, most: int, seed: int) -> Ints:
-    """At most so many rows, seeded, of every class its share, in their order. labels: (n,) class
-    numbers."""
+    """At most so many rows, seeded, of every class its share, in their order."""
     if len(labels) <= most:
         return np.arange(len(labels))
     mixed = np.random.default_rng(seed).permutation(len(labels))
@@ -149,12 +141,8 @@ def balanced_sample(labels: np.ndarray, most: int, seed: int) -> Ints:
 
 
 def leave_out(labels: np.ndarray, *, seed: int = 0) -> tuple[Ints, int]:
-    """Deal n images to 20 to 40 groups (to n where there are fewer) to be left out in turn: (n,)
-    group numbers and how many groups.
-
-    The number is the one that divides the classes best, so that a figure without a group has the
-    same share of each class.
-    """
+    """Deal n images to 20 to 40 groups to be left out in turn: (n,) group numbers and how many. The
+    number is the one that divides the classes best."""
     sizes = np.unique(labels, return_counts=True)[1].tolist()
     most, fewest = min(len(labels), MOST_GROUPS), min(len(labels), FEWEST_GROUPS)
     count = min(

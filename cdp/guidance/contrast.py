@@ -1,5 +1,4 @@
-"""The contrast of one batch: an encoder, a loss, and the positives and negatives it compares
-with."""
+"""The contrast of one batch: an encoder, a loss, its positives and its negatives."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ from cdp.models.precision import autocast
 
 @dataclass(frozen=True)
 class Bank:
-    """Real images to contrast with. features: (M,F) of the encoder, before any head; labels:
-    (M,)."""
+    """Real images to contrast with: features (M,F) before any head; labels (M,)."""
 
     features: Tensor
     labels: Tensor
@@ -112,13 +110,9 @@ def classifier(compared: Compared) -> Tensor:
 
 
 class Contrast:
-    """Per-anchor loss of a batch of images; remembers what its positives and negatives need from
-    earlier steps.
-
-    One instance serves one batch from its first step to its last. What it remembers of guided steps
-    is features, so an image costs one encoder forward a step (two with augmented positives), and
-    one more where it looks back at the step before them.
-    """
+    """Per-anchor loss of a batch of images. One instance serves one batch from its first step to
+    its last and remembers features of earlier steps, so an image costs one encoder forward a step,
+    two with augmented positives."""
 
     def __init__(
         self,
@@ -129,8 +123,7 @@ class Contrast:
         seed: int,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """net: images in [0,1] -> ``features`` (B,F), ``logits_of`` (B,F) -> (B,K). bank: real
-        features, where asked for."""
+        """net: ``features`` (B,F) and ``logits_of`` (B,K) of images; bank: where asked for."""
         self.guidance, self.net, self.bank, self.dtype = guidance, net, bank, dtype
         self.loss = LOSSES[guidance.loss]
         self._compute: Callable[[Compared], Tensor] = imported(self.loss.of)
@@ -149,8 +142,7 @@ class Contrast:
         self._memory: deque[tuple[Tensor, Tensor | None]] = deque()
 
     def __call__(self, image: Tensor, labels: Tensor | None) -> Tensor | None:
-        """image: (B,C,H,W) about [0,1]; labels: (B,) or None -> losses (B,) or (2B,) nats; None
-        where history is missing."""
+        """image (B,C,H,W) -> losses (B,) or (2B,) nats; None where history is missing."""
         self._look_back()
         features = self._features(image)
         logits = partial(self.net.logits_of, features)
@@ -209,8 +201,7 @@ class Contrast:
         return [Keys(self._embed(self.bank.features), self.bank.labels, nobody)]
 
     def _second_view(self, image: Tensor, labels: Tensor | None, features: Tensor) -> Tensor | None:
-        """The positive of each anchor, (B,D) unit rows; None where positives are classes, or there
-        is no history yet."""
+        """The positive of each anchor, (B,D); None where there is none (yet)."""
         if self.positives == "previous":
             return None if self._previous is None else self._embed(self._previous)
         if self.positives == "augmented":
@@ -220,8 +211,7 @@ class Contrast:
         return None
 
     def _partners(self, labels: Tensor | None, count: int) -> Tensor:
-        """One real image's features an anchor, of its class where labels are known; drawn anew each
-        step from the batch's stream."""
+        """One real image's features an anchor, of its class where known; drawn anew each step."""
         assert self.bank is not None
         draw = torch.rand(count, len(self.bank.labels), generator=self._stream).to(
             self.bank.features.device
@@ -250,12 +240,9 @@ class Contrast:
 
 
 def masks(labels: Tensor, attract: list[Keys], repel: list[Keys]) -> tuple[Tensor, Tensor, Tensor]:
-    """The union of key sets with masks: same class in ``attract`` pulls, other classes in ``repel``
-    push.
-
-    labels: (B,) of the anchors -> keys (M,D), positive (B,M), valid (B,M).
-    Raises InputError where no anchor has a positive, or none has a negative.
-    """
+    """The union of key sets: same class in ``attract`` pulls, other classes in ``repel`` push.
+    labels: (B,) -> keys (M,D), positive (B,M), valid (B,M). Raises InputError where none pulls or
+    pushes."""
     positive, negative = [], []
     parts = _union(attract, repel)
     for keys in parts:
@@ -298,8 +285,7 @@ def _union(attract: list[Keys], repel: list[Keys]) -> list[Keys]:
 
 
 def augment(image: Tensor, stream: torch.Generator) -> Tensor:
-    """Shift by up to 2 px each way and scale contrast by 0.8..1.2, per image: a view of the same
-    thing. Differentiable."""
+    """Shift by up to 2 px and scale contrast by 0.8..1.2, per image. Differentiable."""
     count, _, height, width = image.shape
     shift = torch.randint(-2, 3, (count, 2), generator=stream)
     contrast = (0.8 + 0.4 * torch.rand(count, 1, 1, 1, generator=stream)).to(image.device)
@@ -312,14 +298,9 @@ def augment(image: Tensor, stream: torch.Generator) -> Tensor:
 
 
 class OnlineHead(nn.Module):
-    """The published online projection head, dim-hidden-ReLU-out: random, and trained by one Adam
-    step (1e-2) a guidance call, as in the authors' code. Off by default, for its history
-    dependence.
-
-    A new one starts with every batch, from a seed of its own, so that batches stay reproducible on
-    their own: weights and biases as torch makes them by default after ``torch.manual_seed(seed)``,
-    without touching the global stream.
-    """
+    """The published online projection head: random, and trained by one Adam step (1e-2) a guidance
+    call, as in the authors' code. A new one starts with every batch, from a seed of its own, as
+    torch makes it by default after ``torch.manual_seed(seed)``."""
 
     def __init__(self, dim: int, *, hidden: int, out: int, seed: int, device: torch.device) -> None:
         super().__init__()

@@ -1,5 +1,4 @@
-"""Guidance as values that compose: a gradient, scaled, within a window. The sampler knows none of
-the losses."""
+"""Guidance as values that compose: a gradient, scaled, within a window."""
 
 from __future__ import annotations
 
@@ -96,8 +95,7 @@ def relative(gradient: Gradient, strength: Strength) -> Guide:
 
 
 def raw(gradient: Gradient, weight: Strength) -> Guide:
-    """weight * gradient of the loss's mean over all its rows, as published: its effect depends on
-    batch size and temperature."""
+    """weight * gradient of the loss's mean over all rows, as published."""
 
     def guide(state: NoiseState) -> Nudge | None:
         descent = gradient(state)
@@ -113,8 +111,7 @@ def raw(gradient: Gradient, weight: Strength) -> Guide:
 def during(
     guide: Guide, inside: Callable[[float], bool], outside: Callable[[NoiseState], None]
 ) -> Guide:
-    """The guide where ``inside(t/T)`` holds; elsewhere nothing is changed, and ``outside`` is told
-    the state."""
+    """The guide where ``inside(t/T)`` holds; elsewhere ``outside`` is told the state."""
 
     def within(state: NoiseState) -> Nudge | None:
         if inside(state.t_fraction):
@@ -138,12 +135,8 @@ def build_guide(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> Guide | None:
-    """The guide of a config for one batch; None where the config asks for no guidance, so that 0 is
-    exactly unguided.
-
-    net: encoder, see Contrast; seed: of the batch's own random choices; dtype: precision of the
-    encoder's forward pass.
-    """
+    """The guide of a config for one batch; None without guidance, so that 0 is exactly unguided.
+    seed: of the batch's own random choices; dtype: of the encoder's forward pass."""
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
     if guidance.loss == "none" or strength == 0:
         return None

@@ -180,13 +180,9 @@ def classifier(logits: Tensor, labels: Tensor) -> Tensor:
 
 def _l_out(logits: Tensor, attract: Tensor, repel: Tensor) -> Tensor:
     """Mean over an anchor's positives of -log softmax over its positives and negatives (Khosla
-    2020, Eq. 2).
-
-    logits: (B, M); attract, repel: (B, M) bool, disjoint -> (B,) nats; 0, without gradient, where
-    nothing attracts. Split as the contrast among the positives + _versus(positives, negatives). The
-    two are computed apart: if they shared the log sum over positives, its gradient of 1 + tiny
-    would round the tiny part, all that a won contrast has left, away.
-    """
+    2020, Eq. 2), (B, M) -> (B,) nats; 0, without gradient, where nothing attracts. Evenness among
+    the positives and _versus(positives, negatives) are computed apart: sharing the log sum would
+    round the tiny gradient of a won contrast away."""
     partners = attract.sum(dim=1)
     alone = (partners == 0)[:, None]
     log_share = logits.masked_fill(~(attract | alone), -torch.inf).log_softmax(dim=1)
@@ -206,8 +202,7 @@ def _versus(log_own: Tensor, log_rivals: Tensor) -> Tensor:
 
 
 def _masked_logsumexp(logits: Tensor, keep: Tensor) -> Tensor:
-    """Row-wise log of the sum of exp over the kept entries. logits, keep: (N, M) -> (N,); -inf,
-    without gradient, where none is kept."""
+    """Log of the sum of exp over kept entries, (N, M) -> (N,); -inf where none is kept."""
     empty = ~keep.any(dim=1)
     filled = logits.masked_fill(~(keep | empty[:, None]), -torch.inf)
     return filled.logsumexp(dim=1).masked_fill(empty, -torch.inf)
@@ -244,14 +239,12 @@ def _one_hot(labels: Tensor, count: int, classes: Tensor) -> Tensor:
 
 
 def _split(scores: Tensor, own_class: Tensor) -> tuple[Tensor, Tensor]:
-    """scores, own_class: (B, K) -> the score of the own class (B,), and all of them (B, K) with
-    that one at -inf."""
+    """(B, K) -> the score of the own class (B,), and all (B, K) with that one at -inf."""
     return torch.where(own_class, scores, 0.0).sum(dim=1), scores.masked_fill(own_class, -torch.inf)
 
 
 def _require_rows(name: str, value: Tensor, like: Tensor | None = None) -> None:
-    """value must be floating-point rows (N, D); ``like``: rows whose width and type it must
-    share."""
+    """Floating-point rows (N, D); ``like``: rows whose width and type they share."""
     if value.ndim != 2 or not value.is_floating_point():
         raise InputError(
             f"{name} has shape {tuple(value.shape)} and type {value.dtype}: pass floating-point"

@@ -1,5 +1,4 @@
-"""How strong guidance is at each step, as numbers alone, so that the form can draw it before
-anything runs."""
+"""How strong guidance is at each step, as numbers, so that the form can draw it."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ def in_window(guidance: Guidance, t_fraction: float) -> bool:
 
 
 def schedule_weight(guidance: Guidance, t_fraction: float, alpha_bar: float) -> float:
-    """The schedule's factor in 0..1. Linear and cosine rise from 0 at the window's noisy end to 1
-    at its clean end."""
+    """The schedule's factor in 0..1; linear and cosine rise to 1 at the window's clean end."""
     if guidance.schedule == "noise_scaled":
         return math.sqrt(1 - alpha_bar)
     if guidance.schedule == "constant":
@@ -42,16 +40,14 @@ def noise_cap(guidance: Guidance, alpha_bar: float) -> float:
 
 
 def raw_weight(guidance: Guidance, t_fraction: float, alpha_bar: float) -> float:
-    """Lambda times every factor, for raw strength: the weight of the gradient of the loss's mean
-    over all its rows."""
+    """Lambda times every factor: the weight of the gradient of the loss's mean."""
     factor = math.sqrt(1 - alpha_bar) if guidance.factor == "sqrt_one_minus_alpha_bar" else 1.0
     weight = schedule_weight(guidance, t_fraction, alpha_bar) * noise_cap(guidance, alpha_bar)
     return guidance.raw_lambda * factor * weight
 
 
 def relative_strength(guidance: Guidance, t_fraction: float, alpha_bar: float) -> float:
-    """|guidance| / |predicted noise| asked for at this step, per image; the noise factor
-    cancels in a ratio."""
+    """|guidance| / |predicted noise| asked for at this step, per image."""
     return (
         guidance.strength
         * schedule_weight(guidance, t_fraction, alpha_bar)

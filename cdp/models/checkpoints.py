@@ -1,5 +1,4 @@
-"""Checkpoint files: read as hostile, written atomically. JSON and safetensors only; nothing is ever
-unpickled."""
+"""Checkpoint files: read as hostile, written atomically. JSON and safetensors only."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ import stat
 import struct
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,7 @@ def is_name(text: str) -> bool:
 
 
 def regular_file(path: Path) -> Path:
-    """The path itself, if a regular file is behind it (links are followed: Hugging Face's cache is
-    made of them)."""
+    """The path, if a regular file is behind it (Hugging Face's cache is made of links)."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -136,34 +135,27 @@ def or_null(rule: Rule) -> Rule:
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor as a safetensors header announces it. dtype: as the format spells it, such as "F32"
-    or "I64"."""
+    """A tensor as a safetensors header announces it. dtype: such as "F32" or "I64"."""
 
     shape: tuple[int, ...]
     dtype: str
 
     @property
     def is_counter(self) -> bool:
-        """Whether it only counts, as BatchNorm's num_batches_tracked does: a single whole number,
-        which no network computes with."""
+        """Whether it only counts, as BatchNorm's num_batches_tracked does."""
         return self.dtype not in _FLOATS and math.prod(self.shape) <= 1
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights in a safetensors file, counters left out. Raises InputError
-    as ``stored_tensors``."""
+    """Names and shapes of the weights in a safetensors file, counters left out."""
     return {
         name: stored.shape for name, stored in stored_tensors(path).items() if not stored.is_counter
     }
 
 
 def stored_tensors(path: Path) -> dict[str, Stored]:
-    """Everything in a safetensors file, read from its header after every size has been checked
-    against the file.
-
-    Raises InputError for a file that is none, or that holds what is neither floating-point weights
-    nor a counter.
-    """
+    """Everything in a safetensors file, from its header, with every size checked against the file.
+    Raises InputError for what holds neither floating-point weights nor counters."""
     size = regular_file(path).stat().st_size
     if size > MAX_TENSORS:
         raise InputError(
@@ -210,9 +202,9 @@ def _entry(name: str, entry: Mapping[str, Any], room: int) -> Stored:
 
 @dataclass(frozen=True)
 class Match:
-    """Which tensors of a file are a network's. names: name here -> name in the file; note: what was
-    chosen where there was a choice, or ""; problem: why they are not its weights, as a clause, or
-    ""; present: how many of the network's names the file has."""
+    """Which tensors of a file are a network's. names: here -> in the file; note: what was chosen,
+    or ""; problem: why they are not its weights, or ""; present: how many of the names the file
+    has."""
 
     names: Mapping[str, str]
     note: str = ""
@@ -227,12 +219,8 @@ def match_tensors(
     rename: Mapping[str, str] | None = None,
 ) -> Match:
     """Find the tensors expected among those of a file, whatever wrappers have put before their
-    names.
-
-    Of two complete sets, such as plain weights and their average, the average is chosen, as it is
-    what was evaluated where it was trained. Tensors that belong to no set are a problem, for they
-    are weights of something else. rename: old name in the file -> name there.
-    """
+    names. Of two complete sets the average is chosen, as it is what was evaluated. Tensors of no
+    set are a problem: weights of something else. rename: old name in the file -> name there."""
     rename = rename or {}
     sets = {
         prefix: _under(prefix, stored, rename)
@@ -337,12 +325,8 @@ def _difference(
 def read_tensors(
     path: Path, expected: Mapping[str, tuple[int, ...]], *, rename: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Tensor], str]:
-    """Exactly the tensors expected, fp32 and finite, and what was chosen where the file holds
-    several sets of them, "" otherwise.
-
-    rename: old name in the file -> name here. Raises InputError that says which tensors the file
-    has and which are wanted, or names the one that is not finite.
-    """
+    """Exactly the tensors expected, fp32 and finite, and what was chosen among several sets, or "".
+    Raises InputError that says what the file has and what is wanted."""
     import torch
     from safetensors import SafetensorError, safe_open
 
@@ -370,8 +354,7 @@ def read_tensors(
 
 
 def refuse_pickled(path: Path) -> None:
-    """Raises InputError for a file of pickled weights by its name, with the three lines that
-    convert it where it is trusted."""
+    """Raises InputError for pickled weights, with lines that convert them where trusted."""
     if path.suffix.lower() in PICKLED:
         raise InputError(
             f"{path} is a pickle, which can run code when it is opened, so it is never read here:"
@@ -381,8 +364,7 @@ def refuse_pickled(path: Path) -> None:
 
 
 def conversion(path: Path) -> str:
-    """Three lines of Python that make ``<stem>.safetensors`` of a pickled state dict, also of those
-    inside a trainer's checkpoint."""
+    """Three lines of Python that make ``<stem>.safetensors`` of a pickled state dict."""
     source, target = repr(str(path)), repr(str(path.with_suffix(".safetensors")))
     return (
         f"import torch; from safetensors.torch import save_file; found = torch.load({source},"
@@ -426,24 +408,31 @@ def _replace(path: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def publish_folder(built: Path, target: Path) -> None:
-    """Move a finished hidden folder into place. An older one of that name is first moved aside,
-    then removed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
-    if target.exists():
-        target.replace(aside)
-    built.replace(target)
-    shutil.rmtree(aside, ignore_errors=True)
+@contextmanager
+def replaced_folder(target: Path, what: str) -> Iterator[Path]:
+    """A hidden folder beside ``target`` to fill, which takes its place when the block ends and is
+    gone when it raises. An older one of that name is first moved aside, then removed. what: for the
+    InputError about a name that is none."""
+    if not is_name(target.name):
+        raise InputError(
+            f"{what} name {target.name!r} is not a plain name: use letters, digits, dots and dashes"
+        )
+    built = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield built
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+        if target.exists():
+            target.replace(aside)
+        built.replace(target)
+        shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
 
 
 def given_path(text: str) -> Path:
-    """What a person's path means: as it stands, or below the app's own folder, so that "assets/..."
-    is the same everywhere.
-
-    Raises OSError, ValueError or RuntimeError where it is no path: a null byte, a name too long,
-    the home of somebody who has none.
-    """
+    """What a person's path means: as it stands, or below the app's own folder. Raises OSError,
+    ValueError or RuntimeError where it is no path."""
     path = Path(text).expanduser()
     return path if path.exists() or path.is_absolute() else ROOT / path
 
@@ -454,6 +443,5 @@ def written_path(path: Path) -> str:
 
 
 def training_folder(target: Path) -> Path:
-    """The hidden folder beside ``target`` in which its training keeps its checkpoint until it is
-    done."""
+    """The hidden folder beside ``target`` for the checkpoint of its training."""
     return target.with_name(f".{target.name}.training")

@@ -43,8 +43,7 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def features(self, image: Tensor) -> Tensor:
-        """image: (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not normalised to unit
-        length."""
+        """image (B,C,H,W) in [0,1] -> (B, dim) penultimate features, not of unit length."""
 
     def settings(self) -> dict[str, Any]:
         """What its constructor takes besides classes and channels, as JSON holds it."""
@@ -89,8 +88,7 @@ class SmallCNN(Classifier):
         widths: tuple[int, ...] = (32, 64, 128),
         blocks: int = 1,
     ) -> None:
-        """widths: channels a stage, each at half the side of the one before; blocks: residual
-        convolutions a stage."""
+        """widths: channels a stage, each at half the side; blocks: residual ones a stage."""
         super().__init__()
         self.classes, self.channels, self.widths, self.blocks = (
             classes,
@@ -111,8 +109,7 @@ class SmallCNN(Classifier):
         self.head = nn.Linear(self.dim, classes)
 
     def features(self, image: Tensor) -> Tensor:
-        """image: (B,C,H,W) in [0,1], H and W even -> (B, dim) penultimate features, not normalised
-        to unit length."""
+        """As ``Classifier.features``; H and W are even."""
         return self.body(F.pixel_unshuffle(centred(image), 2)).mean(dim=(2, 3))
 
 
@@ -157,8 +154,7 @@ class PreActResNet(Classifier):
         widths: tuple[int, ...] = (64, 128, 256, 512),
         blocks: int = 2,
     ) -> None:
-        """widths: channels a stage, each at half the side of the one before; blocks: residual
-        blocks a stage."""
+        """widths: channels a stage, each at half the side; blocks: residual ones a stage."""
         super().__init__()
         self.classes, self.channels, self.widths, self.blocks = (
             classes,
@@ -190,8 +186,7 @@ class WideResNet(Classifier):
     }
 
     def __init__(self, classes: int, channels: int, *, depth: int = 28, width: int = 10) -> None:
-        """depth: 6 n + 4 for n blocks a stage; width: the paper's k, stages have 16 k, 32 k and 64
-        k channels."""
+        """depth: 6 n + 4 for n blocks a stage; width: the paper's k, 16 k to 64 k channels."""
         if depth < 10 or (depth - 4) % 6:
             raise InputError(
                 f"depth {depth} is not 6 n + 4: choose 10, 16, 22, 28 or more in steps of 6"
@@ -210,8 +205,7 @@ class WideResNet(Classifier):
 
 
 class _Trunk(nn.Module):
-    """Stem, stages of residual blocks, a last normalisation and activation, and the mean over all
-    places."""
+    """Stem, stages of residual blocks, a last normalisation and activation, and the mean."""
 
     def __init__(
         self, channels: int, stem: int, widths: tuple[int, ...], blocks: int, activation: Activation
@@ -276,11 +270,8 @@ def _head(dim: int, classes: int) -> nn.Linear:
 def build_classifier(
     name: str, *, classes: int, shape: tuple[int, int, int], seed: int
 ) -> Classifier:
-    """The network of that name for images of ``shape`` (C,H,W), on the CPU, in training mode.
-
-    Its first weights are a function of the seed; the caller's random stream is left alone. Raises
-    InputError for a name or an image shape that it does not take.
-    """
+    """The network of that name for images of ``shape`` (C,H,W), on the CPU, in training mode, its
+    first weights a function of the seed. Raises InputError for what it does not take."""
     if name not in ARCHITECTURES:
         raise InputError(
             f"architecture {name!r} is unknown: choose one of {', '.join(ARCHITECTURES)}"
@@ -328,13 +319,9 @@ def describe(net: Classifier) -> dict[str, Any]:
 
 
 def build_described(architecture: Any, where: Path) -> Classifier:
-    """The network of a card's ``architecture``, with random weights. where: the card, for the
-    message.
-
-    Raises InputError that names the card and the first field that cannot be used. A card that asks
-    for the largest network allowed costs gigabytes: build it under ``torch.device("meta")`` until
-    its weights are known to be there.
-    """
+    """The network of a card's ``architecture``, with random weights. where: the card. Raises
+    InputError that names the first field that cannot be used. The largest network allowed costs
+    gigabytes: build it under ``torch.device("meta")`` first."""
     name = architecture.get("name") if isinstance(architecture, dict) else None
     remedy, families = "use the card saved with the weights", _families()
     if not isinstance(name, str) or name not in families:

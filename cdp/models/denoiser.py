@@ -1,5 +1,4 @@
-"""The noise-prediction network: diffusers' UNet2DModel with the facts that are needed to
-call it."""
+"""The noise-prediction network: diffusers' UNet2DModel and what is needed to call it."""
 
 from __future__ import annotations
 
@@ -17,13 +16,9 @@ if TYPE_CHECKING:
 
 
 class Denoiser(nn.Module):
-    """A U-Net on images of a fixed shape, optionally on space-to-depth input.
-
-    The network is called on ``patch x patch`` blocks folded into channels: a quarter of the
-    positions at four times the channels, about three times faster on a CPU for images this small at
-    little loss of quality.
-    Images whose sides do not divide are zero-padded for the call and cropped after it.
-    """
+    """A U-Net on images of a fixed shape, called on ``patch x patch`` blocks folded into channels:
+    about three times faster on a CPU at little loss. Images whose sides do not divide are
+    zero-padded and cropped."""
 
     def __init__(
         self,
@@ -34,8 +29,7 @@ class Denoiser(nn.Module):
         classes: int,
         prediction_type: str,
     ) -> None:
-        """shape: (C, H, W); classes: 0 for an unconditional model; prediction_type: what the
-        network outputs."""
+        """shape: (C, H, W); classes: 0 for an unconditional model."""
         super().__init__()
         if prediction_type not in PREDICTIONS:
             raise InputError(
@@ -63,8 +57,7 @@ class Denoiser(nn.Module):
 
     @property
     def null_label(self) -> int:
-        """The label that stands for "no class" in classifier-free guidance. Raises InputError for a
-        model that has none."""
+        """The label for "no class". Raises InputError for a model that has none."""
         if (self.unet.config.num_class_embeds or 0) <= self.classes:
             raise InputError(
                 "this model was trained without class dropout, so it cannot be guided"
@@ -73,8 +66,7 @@ class Denoiser(nn.Module):
         return self.classes
 
     def forward(self, x_t: Tensor, t: Tensor | int, labels: Tensor | None) -> Tensor:
-        """x_t: (B, C, H, W) in model range; t: timestep, one or (B,); labels: (B,) or None -> (B,
-        C, H, W) raw output."""
+        """x_t (B, C, H, W), t one or (B,), labels (B,) or None -> (B, C, H, W) raw."""
         _, _, height, width = x_t.shape
         right, bottom = self._pad
         x = F.pad(x_t, (0, right, 0, bottom)) if right or bottom else x_t
@@ -90,8 +82,7 @@ class Denoiser(nn.Module):
 
 
 def compiled(denoiser: Denoiser, *, backend: str = "inductor") -> Denoiser:
-    """The same denoiser with its network compiled at the first call, once a batch shape; weights
-    are shared, not copied."""
+    """The same denoiser, compiled at the first call of a batch shape; weights are shared."""
     unet = torch.compile(denoiser.unet, backend=backend)
     return Denoiser(
         unet,
@@ -105,8 +96,7 @@ def compiled(denoiser: Denoiser, *, backend: str = "inductor") -> Denoiser:
 def build_unet(
     shape: tuple[int, int, int], *, patch: int, classes: int, widths: tuple[int, ...], layers: int
 ) -> UNet2DModel:
-    """A U-Net with self-attention on its coarsest grid only, where it is cheap. classes counts real
-    ones; one is added for null."""
+    """A U-Net with self-attention on its coarsest grid. One class is added for null."""
     from diffusers import UNet2DModel
 
     channels, height, width = shape

@@ -6,8 +6,6 @@ import datetime
 import logging
 import re
 import shlex
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,10 @@ from cdp.models.checkpoints import (
     Match,
     is_name,
     match_tensors,
-    publish_folder,
     read_json,
     read_tensors,
     refuse_pickled,
+    replaced_folder,
     sha256_of,
     stored_tensors,
     write_json,
@@ -75,8 +73,7 @@ class Listed:
 
     @property
     def title(self) -> str:
-        """How it is called in front of a person: its name, or that of the training whose best epoch
-        it is."""
+        """How a person calls it: its name, or that of its training."""
         return (
             f"trained: {str(self.card.get('run'))[:100]}"
             if self.name.startswith(TRAINED)
@@ -85,8 +82,7 @@ class Listed:
 
 
 def list_encoders(dataset: str) -> list[Listed]:
-    """The encoders of a data set by name, shipped ones first and those of robust trainings last;
-    ``problem`` tells of a broken one."""
+    """The encoders of a data set: shipped ones, own ones, those of robust trainings."""
     return [entry for root in _roots(dataset) for entry in list_checkpoints(root, CARD)] + [
         entry for entry in _trained() if entry.card.get("dataset") == dataset
     ]
@@ -133,23 +129,18 @@ def list_checkpoints(root: Path, card_name: str) -> list[Listed]:
 
 
 def encoder_weights(name_or_path: str | Path, dataset: str) -> str:
-    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is
-    none of that name."""
+    """SHA-256 of an encoder's weights, without loading them. Raises MissingError."""
     return sha256_of(_found(name_or_path, dataset) / WEIGHTS)
 
 
 def encoder_card(name_or_path: str | Path, dataset: str) -> dict[str, Any]:
-    """What an encoder says of itself, without opening its weights. Raises MissingError where there
-    is none of that name."""
+    """What an encoder says of itself. Raises MissingError where there is none."""
     return read_json(_found(name_or_path, dataset) / CARD)
 
 
 def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
-    """An encoder by name (of this data set) or by path to its folder.
-
-    Raises MissingError where there is none of that name, InputError where card and weights do not
-    agree.
-    """
+    """An encoder by name (of this data set) or path. Raises MissingError where there is none,
+    InputError where card and weights do not agree."""
     import torch
 
     from cdp.models.classifiers import build_described
@@ -169,17 +160,13 @@ def load_encoder(name_or_path: str | Path, dataset: str) -> Encoder:
 
 
 def match_weights(net: Classifier, path: Path) -> Match:
-    """Which tensors of a safetensors file are this network's weights, by its header alone. Raises
-    InputError where it is no such file."""
+    """Which tensors of a file are this network's, by its header. Raises InputError."""
     return match_tensors(stored_tensors(path), _shapes(net))
 
 
 def fill(net: Classifier, path: Path) -> str:
     """Give a network, maybe on the meta device, the weights in a safetensors file; returns which,
-    where it holds several sets, "" otherwise.
-
-    Raises InputError where they are not its own.
-    """
+    where it holds several sets. Raises InputError where they are not its own."""
     import torch
 
     expected = _shapes(net)
@@ -215,22 +202,12 @@ def card_facts(what: str, info: DatasetInfo) -> dict[str, Any]:
 
 
 def save_encoder(folder: Path, net: Classifier, card: Mapping[str, Any]) -> None:
-    """Write a complete encoder folder, atomically, over an older one. The architecture is added to
-    the card."""
+    """Write a complete encoder folder, atomically, with the architecture on its card."""
     from cdp.models.classifiers import describe
 
-    if not is_name(folder.name):
-        raise InputError(
-            f"encoder name {folder.name!r} is not a plain name: use letters, digits, dots and"
-            " dashes"
-        )
-    built = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
-    try:
+    with replaced_folder(folder, "encoder") as built:
         write_tensors(built / WEIGHTS, _weights(net))
         write_json(built / CARD, {**card, "architecture": describe(net)})
-        publish_folder(built, folder)
-    finally:
-        shutil.rmtree(built, ignore_errors=True)
 
 
 def find_checkpoint(name_or_path: str | Path, roots: list[Path], what: str, make: str) -> Path:
@@ -308,8 +285,7 @@ def _found(name_or_path: str | Path, dataset: str) -> Path:
 
 
 def _roots(dataset: str) -> list[Path]:
-    """Where encoders of a data set live. A data set given as a path has none but those given as
-    paths."""
+    """Where encoders of a data set live; of a path none."""
     return [ASSETS / "encoders" / dataset, encoders_dir() / dataset] if is_name(dataset) else []
 
 
@@ -318,14 +294,12 @@ def _shapes(net: Classifier) -> dict[str, tuple[int, ...]]:
 
 
 def _weights(net: Classifier) -> dict[str, Tensor]:
-    """What a file holds of a network. Not BatchNorm's counter of batches, which nothing reads where
-    a momentum is set."""
+    """What a file holds of a network. Not BatchNorm's counter, which nothing reads."""
     return {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
 
 
 def encoder_folder(config: EncoderConfig) -> Path:
-    """Where the encoder goes. Raises InputError for the name of a shipped one, or a data set that
-    has no name."""
+    """Where the encoder goes. Raises InputError for a shipped name or a data set's path."""
     name = config.name or config.kind
     if not is_name(config.dataset):
         raise InputError(

@@ -27,8 +27,7 @@ at pure noise (Lin 2023)."""
 
 
 def alpha_bars(config: Mapping[str, Any]) -> np.ndarray:
-    """Cumulative alpha-bar at every training timestep, (T,) float64 in (0, 1). Raises InputError
-    for an unknown schedule."""
+    """Cumulative alpha-bar, (T,) float64 in (0, 1). Raises InputError for no schedule of ours."""
     total = int(config.get("num_train_timesteps", 1000))
     kind = config.get("beta_schedule", "linear")
     start, end = float(config.get("beta_start", 1e-4)), float(config.get("beta_end", 0.02))
@@ -49,8 +48,7 @@ def alpha_bars(config: Mapping[str, Any]) -> np.ndarray:
 
 
 def timesteps(config: Mapping[str, Any], steps: int) -> np.ndarray:
-    """The timesteps a solver visits, noisiest first, (steps,) int64 (table 2 of Lin et al.
-    2023)."""
+    """The timesteps a solver visits, noisiest first (table 2 of Lin et al. 2023)."""
     total = int(config.get("num_train_timesteps", 1000))
     if not 1 <= steps <= total:
         raise InputError(

@@ -8,8 +8,6 @@ training, quality. Listing needs neither torch nor diffusers.
 from __future__ import annotations
 
 import math
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +22,9 @@ from cdp.models.checkpoints import (
     number,
     one_of,
     or_null,
-    publish_folder,
     read_json,
     read_tensors,
+    replaced_folder,
     sha256_of,
     tensor_shapes,
     whole,
@@ -81,13 +79,8 @@ def _with_card(entry: Listed) -> Listed:
 
 
 def model_card(name_or_path: str | Path) -> dict[str, Any]:
-    """What a model says of itself, by name or path: its card, checked, or what its network's
-    settings imply. Opens no weights, needs no torch.
-
-    Raises MissingError where there is none, InputError for one that contradicts itself.
-    """
-    from cdp.models.pipelines import read_unet_config
-
+    """What a model says of itself: its card, checked, or what its network's settings imply. Raises
+    MissingError where there is none, InputError for one that contradicts itself."""
     folder = find_model(name_or_path)
     unet_folder = folder / "unet" if (folder / "unet").is_dir() else folder
     return _card(folder, read_unet_config(unet_folder / "config.json"))
@@ -99,13 +92,9 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
-    """A model by name, or by path to a diffusers pipeline folder.
-
-    Raises MissingError where there is none, InputError for one that is unsafe, incomplete or
-    contradicts itself.
-    """
+    """A model by name, or by path to a diffusers pipeline folder. Raises MissingError where there
+    is none, InputError for one that is unsafe, incomplete or contradicts itself."""
     from cdp.models.denoiser import Denoiser
-    from cdp.models.pipelines import build_checked_unet, read_scheduler_config, read_unet_config
 
     folder = find_model(name_or_path)
     _check_index(folder / INDEX)
@@ -135,15 +124,9 @@ def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
 def save_pipeline(
     folder: Path, unet: UNet2DModel, scheduler_config: Mapping[str, Any], card: Mapping[str, Any]
 ) -> None:
-    """Write a complete pipeline folder, atomically, over an older one; diffusers itself can load
-    it."""
+    """Write a complete pipeline folder, atomically; diffusers itself can load it."""
     import diffusers
 
-    if not is_name(folder.name):
-        raise InputError(
-            f"model name {folder.name!r} is not a plain name: use letters, digits, dots and dashes"
-        )
-    built = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
     scheduler = diffusers.DDPMScheduler.from_config(dict(scheduler_config))
     index = {
         "_class_name": "DDPMPipeline",
@@ -151,14 +134,11 @@ def save_pipeline(
         "scheduler": ["diffusers", "DDPMScheduler"],
         "unet": ["diffusers", "UNet2DModel"],
     }
-    try:
+    with replaced_folder(folder, "model") as built:
         unet.save_pretrained(built / "unet", safe_serialization=True)
         scheduler.save_pretrained(built / "scheduler")
         write_json(built / CARD, card)
         write_json(built / INDEX, index)
-        publish_folder(built, folder)
-    finally:
-        shutil.rmtree(built, ignore_errors=True)
 
 
 def _roots() -> list[Path]:
@@ -357,8 +337,7 @@ def read_unet_config(path: Path) -> dict[str, Any]:
 
 
 def read_scheduler_config(path: Path) -> dict[str, Any]:
-    """What defines the noise process and the network's output. Raises InputError naming the
-    field."""
+    """What defines the noise process. Raises InputError naming the field."""
     config = _checked(path, _SCHEDULER)
     betas, total = config.get("trained_betas"), config.get("num_train_timesteps", 1000)
     if betas is not None and len(betas) != total:
@@ -372,8 +351,7 @@ def read_scheduler_config(path: Path) -> dict[str, Any]:
 def build_checked_unet(
     config: Mapping[str, Any], path: Path
 ) -> tuple[UNet2DModel, dict[str, tuple[int, ...]]]:
-    """A network without weights (on torch's meta device: no memory is taken) and the shapes its
-    weights must have."""
+    """A network on torch's meta device, without memory, and the shapes of its weights."""
     import torch
     from diffusers import UNet2DModel
 
@@ -404,8 +382,7 @@ def build_checked_unet(
 
 
 def model_folder(config: PretrainConfig) -> Path:
-    """Where the model goes. Raises InputError for the name of a shipped one, or one that cannot be
-    a folder."""
+    """Where the model goes. Raises InputError for a shipped name, or none for a folder."""
     name = config.name or config.dataset
     if not is_name(name):
         raise InputError(

@@ -1,5 +1,4 @@
-"""Where a network runs and in which precision, decided in one place for CPU, CUDA and Apple
-GPUs."""
+"""Where a network runs and in which precision, for CPU, CUDA and Apple GPUs."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """fp32 or bf16. "auto" takes bf16 where it is faster: natively on GPUs, and on the CPUs where
-    that was measured."""
+    """fp32 or bf16; "auto" takes bf16 where it is faster: GPUs, and CPUs as measured."""
     if precision not in PRECISIONS:
         raise InputError(
             f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}"
@@ -69,8 +67,7 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 
 
 def lay_out(net: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to its device, with the memory format that is fast there (measured:
-    channels_last only on CUDA)."""
+    """Move a network to its device, in the fast memory format (channels_last on CUDA)."""
     if device.type == "cuda":
         return cast(Any, net).to(device, memory_format=torch.channels_last)
     return net.to(device)
@@ -84,12 +81,8 @@ _ROUNDS = 6
 
 @functools.cache
 def bf16_is_faster_on_cpu() -> bool:
-    """Whether bf16 makes convolutions at least ``MARGIN`` times as fast here. About 0.1 s, once a
-    machine and torch version.
-
-    The answer is kept in the cache folder: a choice that changed with the load would change the
-    images of a seed.
-    """
+    """Whether bf16 makes convolutions ``MARGIN`` times as fast here, kept in the cache: a choice
+    that changed with the load would change the images of a seed."""
     key = cache.digest(_processor(), torch.__version__)
     ratio = (cache.load_json(KIND, key) or {}).get("ratio")
     if not isinstance(ratio, float):
@@ -100,8 +93,7 @@ def bf16_is_faster_on_cpu() -> bool:
 
 
 def speed_ratio() -> float:
-    """Time of a residual block of a small U-Net in fp32 over its time in bf16: the best of some
-    alternating rounds."""
+    """Time of a small residual block in fp32 over bf16: the best of alternating rounds."""
     with torch.random.fork_rng(devices=[]):
         block = nn.Sequential(
             nn.Conv2d(64, 64, 3, padding=1),
@@ -123,8 +115,7 @@ def speed_ratio() -> float:
 
 
 def _processor() -> str:
-    """The processor with the flags that matter here: a home on a network drive serves several
-    machines."""
+    """The processor with the flags that matter, as a home may serve several machines."""
     info = Path("/proc/cpuinfo")
     if not info.is_file():
         return platform.processor() or platform.machine()

@@ -1,5 +1,4 @@
-"""What a training must save to go on as if it had never stopped, as flat tensors for
-safetensors."""
+"""What a training must save to go on as if never stopped, as flat tensors."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ def load_optimiser(optimiser: Optimizer, slots_by_key: dict[str, Tensor]) -> Non
 
 
 def young_decay(decay: float, step: int) -> float:
-    """The decay of a weight average after ``step`` steps: a young average forgets fast, so that the
-    random start is soon gone."""
+    """The decay after ``step`` steps: a young average forgets its random start fast."""
     return min(decay, (1 + step) / (10 + step))
 
 
@@ -67,8 +65,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 @contextmanager
 def frozen(net: Net) -> Iterator[Net]:
-    """Eval mode and no parameter gradients inside the block; every mode and flag restored after it,
-    also on an exception."""
+    """Eval mode and no parameter gradients inside; every mode and flag restored after."""
     modes = [(module, module.training) for module in net.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
     net.eval().requires_grad_(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,11 +28,8 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
 def kl(logits: Tensor, probabilities: Tensor) -> Tensor:
     """The inner loss of TRADES (Zhang 2019): KL(probabilities || softmax(logits)). Both (B,K) ->
-    (B,) nats.
-
-    Its gradient is zero where both are of the same image, so an attack on it needs the random
-    start.
-    """
+    (B,) nats. Its gradient is zero where both are of one image, so an attack needs the random
+    start."""
     logits = full_precision(logits)
     return F.kl_div(logits.log_softmax(dim=1), probabilities.to(logits), reduction="none").sum(
         dim=1
@@ -39,12 +37,9 @@ def kl(logits: Tensor, probabilities: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """How far the best other class is ahead of the true one (Carlini and Wagner 2017): above 0
-    where misclassified.
-
-    logits: (B,K), y: (B,) -> (B,). Its gradient does not vanish where the softmax is saturated, as
-    that of cross-entropy does.
-    """
+    """How far the best other class is ahead of the true one (Carlini and Wagner 2017), above 0
+    where misclassified. logits: (B,K), y: (B,) -> (B,). Its gradient does not vanish where the
+    softmax is saturated."""
     logits = full_precision(logits)
     others = logits.scatter(1, y.unsqueeze(1), -math.inf)
     return others.max(dim=1).values - logits.gather(1, y.unsqueeze(1)).squeeze(1)
@@ -78,14 +73,12 @@ def pgd(
 ) -> Tensor:
     """Ascend ``loss(net(x), y)`` inside the ball of radius epsilon around x (Madry 2018, Eq. 3).
 
-    x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with, one row an image; epsilon,
-    step_size in units of the norm; start_noise: a random start of normal noise of this scale in
-    every pixel, in place of a uniform draw from the ball, brought into ball and range by the first
-    step (published for TRADES); generator: of the random start; trace: gets the (B,) loss before
-    every step and after the last, which takes one more forward pass. Returns the last iterate, in
-    [0,1] and in the ball, detached, in x's type also under autocast. The network runs in eval mode
-    without parameter gradients and is handed back as it was.
-    Raises InputError for images outside [0,1] or with NaN, and for settings that are no attack.
+    x: (B,C,H,W) fp32 or fp64 in [0,1]; y: what the loss compares with; start_noise: a random start
+    of normal noise of this scale in place of a uniform draw (published for TRADES); generator: of
+    the random start; trace: gets the (B,) loss before every step and after the last. Returns the
+    last iterate, in [0,1] and in the ball, detached, in x's type. The network runs in eval mode
+    without parameter gradients and is handed back as it was. Raises InputError for images outside
+    [0,1] or with NaN, and for settings that are no attack.
     """
     _check_settings(epsilon, step_size, steps, norm)
     _check_images(x, y)
@@ -108,6 +101,12 @@ def pgd(
         if trace is not None:
             trace.append(loss(net(x_adv), y).detach())
     return x_adv.detach()
+
+
+def madry(epsilon: float, steps: int, norm: str) -> dict[str, Any]:
+    """Settings of ``pgd`` by Madry's rule: 2.5 budgets over all steps."""
+    step_size = 2.5 * epsilon / steps
+    return {"epsilon": epsilon, "step_size": step_size, "steps": steps, "norm": norm}
 
 
 def _check_settings(epsilon: float, step_size: float, steps: int, norm: str) -> None:

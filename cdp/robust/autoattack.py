@@ -31,13 +31,12 @@ the rest FAB's projections, so a larger network takes fewer."""
 def autoattack_suite(
     net: nn.Module, classes: int, norm: str, epsilon: float, seed: int
 ) -> list[Attack]:
-    """The standard version, for ``run_suite``: the outcome of every image is that of the package's
+    """The standard version: the outcome of every image is that of the package's
     ``run_standard_evaluation``.
 
-    Below ten classes APGD-T and FAB-T aim at every other class. The targeted DLR loss needs four:
-    with three, APGD on the untargeted DLR loss with five restarts stands in for APGD-T; with two,
-    where there is no DLR loss, APGD-CE gets five restarts (``autoattack_warnings`` says so).
-    Raises InputError for a single class, another norm, or no budget.
+    Below ten classes APGD-T and FAB-T aim at every other class. With three classes APGD on the
+    untargeted DLR loss with five restarts stands in for APGD-T; with two APGD-CE gets five
+    restarts. Raises InputError for a single class, another norm, or no budget.
     """
     if classes < 2:
         raise InputError(
@@ -132,14 +131,8 @@ def autoattack_warnings(
     should_stop: ShouldStop | None = None,
 ) -> list[str]:
     """Why AutoAttack's number may mean less for this network, a sentence each, as the package's
-    checks find on the first ``batch`` images.
-
-    Random answers and outputs that are no logits weaken every attack and are found by
-    ``network_contract``.
-
-    image: (n,H,W,C) uint8; label: (n,). Raises InputError for a network that cannot be evaluated,
-    Cancelled when stopped.
-    """
+    checks find on the first ``batch`` images; the rest is found by ``network_contract``. Raises
+    InputError for a network that cannot be evaluated, Cancelled when stopped."""
     from pyautoattack import checks
 
     trial = Trial(net, image[:batch], label[:batch], classes=classes, should_stop=should_stop)

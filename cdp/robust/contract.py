@@ -61,9 +61,8 @@ def network_contract(
     """What has to be said of a network's answers beside every number of it: a sentence by kind, {}
     for an ordinary network.
 
-    image: (n,H,W,C) uint8, of which at most 128 are looked at; label: (n,). Raises InputError for a
-    network that cannot be evaluated: not one row of finite logits for each image, answers that
-    depend on the other images of a batch, or that writes into its images; Cancelled when stopped.
+    image: (n,H,W,C) uint8, of which at most 128 are looked at. Raises InputError for no finite
+    logits, answers that depend on the rest of the batch, or a network that writes into its images.
     """
     rows = np.unique(np.linspace(0, len(image) - 1, min(len(image), RANGED)).astype(int))
     trial = Trial(net, image[rows], label[rows], classes=classes, should_stop=should_stop)

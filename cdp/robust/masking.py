@@ -229,10 +229,9 @@ _STREAM = 1 << 20
 def loss_rises(
     attacker: Attacker, rows: np.ndarray, epsilon: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far the cross-entropy of each of b images rises, in nats: (b,) along the gradient (its
-    signs in l_inf), and (b,) along the best of eight random directions of signs. Each is the larger
-    rise of two steps cut to [0,1], one of epsilon and one of a quarter of it, for a long step may
-    lead over the top."""
+    """How far the cross-entropy of each of b images rises, in nats: (b,) along the gradient, and
+    (b,) along the best of eight random directions of signs; each the larger rise of two steps cut
+    to [0,1], one of epsilon and one of a quarter of it."""
     trial, norm = attacker.trial, attacker.norm
     along, across = [np.zeros(0)], [np.zeros(0)]
     for number, some in enumerate(batches(rows, attacker.batch)):

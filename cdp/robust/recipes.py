@@ -46,11 +46,8 @@ AUGMENTATIONS = ("auto", "none", "crop", "crop-flip", "cutout")
 
 @dataclass(frozen=True)
 class LossParts:
-    """A loss and what it is made of, each (B,) nats.
-
-    total: what is trained on; clean: the term on the images as they are, 0 where the method has
-    none; robust: the term that ties or pushes the attacked images, without its weight beta.
-    """
+    """A loss and what it is made of, each (B,) nats. total: what is trained on; clean: the term on
+    the images as they are; robust: that on attacked images, without its weight beta."""
 
     total: Tensor
     clean: Tensor
@@ -59,11 +56,10 @@ class LossParts:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train. view: what it shows the network in place of the images: themselves, noised
-    ones, or attacked ones, by the cross-entropy with the labels ("ce") or by the divergence from
-    p(x) ("kl"); parts(logits or None, logits of the view, y, beta, label_smoothing); needs_clean:
-    whether it looks at p(x); passes: forward and backward passes of an optimiser step besides its
-    attack, where a forward pass alone is a third of one."""
+    """A way to train. view: what it shows the network: the images, noised ones, or attacked ones by
+    cross-entropy ("ce") or divergence from p(x) ("kl"); parts(logits or None, logits of the view,
+    y, beta, label_smoothing); needs_clean: whether it looks at p(x); passes: forward and backward
+    passes of a step besides its attack."""
 
     view: Literal["clean", "noised", "ce", "kl"]
     parts: Callable[[Tensor | None, Tensor, Tensor, float, float], LossParts]
@@ -74,12 +70,8 @@ class Method:
 def on_view(
     logits: Tensor | None, logits_seen: Tensor, y: Tensor, beta: float, label_smoothing: float
 ) -> LossParts:
-    """Cross-entropy on the view alone: with attacked images adversarial training (Madry 2018,
-    Eq. 2). logits_seen: (B,K), y: (B,); logits and beta do nothing.
-
-    label_smoothing: share of the target spread evenly over all K classes, in 0..1. Raises
-    InputError for K = 1 or other shapes.
-    """
+    """Cross-entropy on the view alone: with attacked images adversarial training (Madry 2018, Eq.
+    2). logits_seen: (B,K), y: (B,). Raises InputError for K = 1 or other shapes."""
     logits_seen = _checked(logits_seen, y, beta, label_smoothing)
     loss = F.cross_entropy(logits_seen, y, reduction="none", label_smoothing=label_smoothing)
     return LossParts(loss, torch.zeros_like(loss), loss)
@@ -88,12 +80,8 @@ def on_view(
 def trades(
     logits: Tensor | None, logits_adv: Tensor, y: Tensor, beta: float, label_smoothing: float
 ) -> LossParts:
-    """TRADES (Zhang 2019, Eq. 5): CE(x, y) + beta KL(p(x) || p(x_adv)). Logits: (B,K), y: (B,).
-
-    Both sides of the divergence are differentiated. label_smoothing acts on the cross-entropy
-    alone, for the divergence knows no label. Raises InputError for K = 1 or shapes that do not
-    match.
-    """
+    """TRADES (Zhang 2019, Eq. 5): CE(x, y) + beta KL(p(x) || p(x_adv)), both sides differentiated.
+    Logits: (B,K), y: (B,). label_smoothing acts on the cross-entropy. Raises InputError."""
     logits, logits_adv = _pair(logits, logits_adv, y, beta, label_smoothing)
     clean = F.cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
     robust = _divergence(logits.log_softmax(dim=1), logits_adv.log_softmax(dim=1))
@@ -103,13 +91,11 @@ def trades(
 def mart(
     logits: Tensor | None, logits_adv: Tensor, y: Tensor, beta: float, label_smoothing: float
 ) -> LossParts:
-    """MART (Wang 2020, Eq. 12): BCE(x_adv, y) + beta KL(p(x) || p(x_adv)) (1 - p_y(x)). Logits:
-    (B,K), y: (B,).
+    """MART (Wang 2020, Eq. 12): BCE(x_adv, y) + beta KL(p(x) || p(x_adv)) (1 - p_y(x)), with BCE =
+    -log p_y(x_adv) - log(1 - max over k != y of p_k(x_adv)). Logits: (B,K), y: (B,).
 
-    BCE = -log p_y(x_adv) - log(1 - max over k != y of p_k(x_adv)). All of it looks at attacked
-    images, so the clean term is 0, and total - beta robust is BCE. label_smoothing acts on BCE's
-    first half alone, which is a cross-entropy; the margin and the weight mean the label itself.
-    Raises InputError for K = 1 or shapes that do not match.
+    The clean term is 0, and total - beta robust is BCE. label_smoothing acts on BCE's first half
+    alone. Raises InputError for K = 1 or shapes that do not match.
     """
     logits, logits_adv = _pair(logits, logits_adv, y, beta, label_smoothing)
     log_p, log_p_adv = logits.log_softmax(dim=1), logits_adv.log_softmax(dim=1)
@@ -222,13 +208,9 @@ def pass_gain(device: str, *, half: bool) -> float:
 def validation_interval(
     config: TrainConfig, *, total: int, steps_per_epoch: int, images: int, gain: float
 ) -> int:
-    """Optimiser steps from one validation of ``images`` images to the next; the last step of
-    ``total`` is validated in any case.
-
-    gain: how much faster a pass of training is than one of validation (``pass_gain``). Automatic
-    intervals are even, at most ``MOST_POINTS``, and follow from counted work alone, images times
-    forward and backward passes, so that they are the same at every speed of the machine.
-    """
+    """Optimiser steps from one validation of ``images`` images to the next. gain: ``pass_gain``.
+    Automatic intervals are even, at most ``MOST_POINTS``, and follow from counted work alone, so
+    that they are the same at every speed of the machine."""
     if config.validate_every != AUTO:
         count, unit = config.validate_every.split()
         return int(count) * (steps_per_epoch if unit.startswith("epoch") else 1)
@@ -265,11 +247,8 @@ class Augmentation:
 
 def augmentation_of(name: str, dataset: str, shape: tuple[int, int, int]) -> Augmentation:
     """The augmentation a config names, for images of ``shape`` (C,H,W). "auto" goes by the data
-    set.
-
-    Shifts are the field's: 4 px at 32 px (an eighth of the side, also above), 2 px at 28 px (a
-    fourteenth, also below). Raises InputError for an unknown name.
-    """
+    set. Shifts are the field's: 4 px at 32 px, 2 px at 28 px. Raises InputError for an unknown
+    name."""
     if name not in AUGMENTATIONS:
         raise InputError(
             f"augmentation {name!r} is unknown: choose one of {', '.join(AUGMENTATIONS)}"

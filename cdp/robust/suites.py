@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from cdp.config.choices import QUICK_STEPS
 from cdp.errors import InputError
-from cdp.robust.attacks import Loss, cross_entropy, margin, pgd
+from cdp.robust.attacks import cross_entropy, madry, margin, pgd
 from cdp.robust.trial import BatchRun, ShouldStop, Trial, batches, of_batch, seeded
 from cdp.values.evaluation import STANDS, WRONG_BEFORE
 from cdp.values.text import counted
@@ -28,12 +29,9 @@ GRADIENT = 1 + BACKWARD
 
 @dataclass(frozen=True)
 class Attack:
-    """One stage of a suite. cost: of an image that stands to its end, in forward passes.
-
-    run: (x (B,C,H,W) fp32 in [0,1], y (B,), number of the batch in its stage) -> attacked images of
-    the same shape, a function of these three alone. It runs without gradients unless it asks for
-    them.
-    """
+    """One stage of a suite. cost: of an image that stands to its end, in forward passes. run: (x
+    (B,C,H,W) fp32 in [0,1], y (B,), number of the batch) -> attacked images, a function of these
+    alone; without gradients unless it asks for them."""
 
     name: str
     title: str
@@ -56,15 +54,12 @@ def run_suite(
 ) -> Iterator[SuiteState]:
     """The worst case of every image over all attacks, in fp32 and eval mode.
 
-    image: (n,H,W,C) uint8; label: (n,); batch: images attacked at once: those that stand when an
-    attack begins, in the order of their rows; classes: how many logits there have to be;
-    should_stop: asked a few times a second, also inside an attack. Yields the state, each time the
-    same object brought up to date, after every batch without attack and under attack, and once for
-    an attack that has no image left; nothing where ``state`` is done. With a state that was saved
-    at any yield, the outcome of every image is that of an unbroken run. An attacked image beyond
-    the budget is refused and counted.
-    Raises Cancelled when stopped, and InputError for a state of another suite or a network that
-    cannot be evaluated.
+    image: (n,H,W,C) uint8; label: (n,); batch: images attacked at once, of those that stand when an
+    attack begins; should_stop: asked a few times a second. Yields the state, the same object, after
+    every batch, and once for an attack that has no image left; nothing where ``state`` is done.
+    With a state saved at any yield, the outcome of every image is that of an unbroken run. An image
+    beyond the budget is refused and counted. Raises Cancelled when stopped, and InputError for a
+    state of another suite or a network that cannot be evaluated.
     """
     trial = Trial(net, image, label, classes=classes, should_stop=should_stop)
     names = tuple(attack.name for attack in attacks)
@@ -93,8 +88,7 @@ def _clean_pass(trial: Trial, state: SuiteState) -> Iterator[SuiteState]:
 
 
 def _stage(trial: Trial, state: SuiteState, attack: Attack) -> Iterator[SuiteState]:
-    """One attack. The composition of its batches follows from who stood when it began, also after a
-    resume in its middle."""
+    """One attack; its batches follow from who stood when it began, also after a resume."""
     stage = state.stage
     parts = batches(
         np.flatnonzero((state.broken_by == STANDS) | (state.broken_by >= stage)), state.batch_size
@@ -129,19 +123,8 @@ def quick(
     """An estimate in little time: PGD on cross-entropy from one random start, 2.5 budgets over all
     steps (Madry 2018)."""
     title = f"PGD-{QUICK_STEPS} on cross-entropy"
-    return [
-        _pgd_stage(
-            net,
-            "pgd-ce",
-            title,
-            cross_entropy,
-            norm=norm,
-            epsilon=epsilon,
-            entropy=(seed, 0),
-            steps=QUICK_STEPS,
-            restarts=1,
-        )
-    ]
+    first = pgd_suite(net, norm=norm, epsilon=epsilon, seed=seed, steps=QUICK_STEPS, restarts=1)[0]
+    return [replace(first, title=title)]
 
 
 def pgd_suite(
@@ -155,67 +138,40 @@ def pgd_suite(
     classes: int = 0,
 ) -> list[Attack]:
     """PGD on cross-entropy and then on the CW margin, each from ``restarts`` random starts, a start
-    only for images that those before left.
-
-    Its first start is that of ``quick``. Raises InputError for no steps or no starts.
-    """
-    losses = (("pgd-ce", "cross-entropy", cross_entropy), ("pgd-margin", "CW margin", margin))
-    starts = f"{counted(restarts, 'random start')}"
-    return [
-        _pgd_stage(
-            net,
-            name,
-            f"PGD-{steps} on {words}, {starts}",
-            loss,
-            norm=norm,
-            epsilon=epsilon,
-            entropy=(seed, number),
-            steps=steps,
-            restarts=restarts,
-        )
-        for number, (name, words, loss) in enumerate(losses)
-    ]
-
-
-def _pgd_stage(
-    net: nn.Module,
-    name: str,
-    title: str,
-    loss: Loss,
-    *,
-    norm: str,
-    epsilon: float,
-    entropy: tuple[int, int],
-    steps: int,
-    restarts: int,
-) -> Attack:
+    only for images that those before left. Raises InputError for no steps or no starts."""
     if steps < 1 or restarts < 1:
         raise InputError(
             f"PGD with {steps} steps and {restarts} restarts attacks nothing: give 1 or more of"
             " both"
         )
+    losses = (("pgd-ce", "cross-entropy", cross_entropy), ("pgd-margin", "CW margin", margin))
+    stages = []
+    for number, (name, words, loss) in enumerate(losses):
+        once = partial(pgd, net, loss=loss, **madry(epsilon, steps, norm))
+        title = f"PGD-{steps} on {words}, {counted(restarts, 'random start')}"
+        run = partial(_restarted, net, once, (seed, number), restarts)
+        stages.append(Attack(name, title, restarts * steps * GRADIENT, run))
+    return stages
 
-    def run(x: Tensor, y: Tensor, number: int) -> Tensor:
-        result, left = x, torch.arange(len(x), device=x.device)
-        for restart in range(restarts):
-            x_adv = pgd(
-                net,
-                x[left],
-                y[left],
-                epsilon=epsilon,
-                step_size=2.5 * epsilon / steps,
-                steps=steps,
-                norm=norm,
-                loss=loss,
-                generator=seeded(*entropy, number, restart),
-            )
-            result = result.index_copy(0, left, x_adv)
-            left = left[net(x_adv).argmax(dim=1) == y[left]]
-            if not len(left):
-                break
-        return result
 
-    return Attack(name, title, restarts * steps * GRADIENT, run)
+def _restarted(
+    net: nn.Module,
+    once: Callable[..., Tensor],
+    entropy: tuple[int, int],
+    restarts: int,
+    x: Tensor,
+    y: Tensor,
+    number: int,
+) -> Tensor:
+    """One batch of an attack that begins anew for images that stand."""
+    result, left = x, torch.arange(len(x), device=x.device)
+    for restart in range(restarts):
+        x_adv = once(x[left], y[left], generator=seeded(*entropy, number, restart))
+        result = result.index_copy(0, left, x_adv)
+        left = left[net(x_adv).argmax(dim=1) == y[left]]
+        if not len(left):
+            break
+    return result
 
 
 CLEAN_PASS = -1
@@ -255,23 +211,10 @@ class SuiteState:
     @classmethod
     def begin(cls, n: int, names: Sequence[str], *, norm: str, epsilon: float, batch: int) -> Self:
         """Nothing done yet, on n images."""
-        clean, attacked, broken_by = (
-            np.full(n, value, np.int64) for value in (UNKNOWN, UNKNOWN, STANDS)
-        )
-        tried, broken, refused = (np.zeros(len(names), np.int64) for _ in range(3))
-        return cls(
-            tuple(names),
-            norm,
-            epsilon,
-            batch,
-            clean,
-            attacked,
-            broken_by,
-            tried,
-            broken,
-            refused,
-            np.zeros(len(names)),
-        )
+        arrays: dict[str, Any] = {name: np.full(n, UNKNOWN) for name in ("clean", "attacked")}
+        arrays |= {name: np.zeros(len(names), np.int64) for name in _COUNTS}
+        arrays |= {"broken_by": np.full(n, STANDS), "seconds": np.zeros(len(names))}
+        return cls(tuple(names), norm, epsilon, batch, **arrays)
 
     @property
     def done(self) -> bool:
@@ -328,13 +271,7 @@ class SuiteState:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Everything, as arrays that np.savez takes without pickles."""
-        plain = {
-            "names": self.names,
-            "norm": self.norm,
-            "epsilon": self.epsilon,
-            "batch_size": self.batch_size,
-        }
-        plain |= {"stage": self.stage, "batch": self.batch, "largest": self.largest}
+        plain = {name: getattr(self, name) for name in _PLAIN}
         return {"plain": np.array(json.dumps(plain))} | {
             name: getattr(self, name).copy() for name in (*_IMAGES, *_COUNTS, "seconds")
         }
@@ -395,6 +332,7 @@ class SuiteState:
 
 _IMAGES = ("clean", "attacked", "broken_by")
 _COUNTS = ("tried", "broken", "refused")
+_PLAIN = ("names", "norm", "epsilon", "batch_size", "stage", "batch", "largest")
 
 
 def _whole(value: object) -> int:

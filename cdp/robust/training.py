@@ -71,10 +71,9 @@ OnStep = Callable[["RobustTrainer"], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How weights follow from batches. rate(step), decay(step): learning rate, and decay of the
-    weight average, at a step from 0; attack(step): the inner attack; momentum(step): where it is
-    cycled; clip: largest norm of a gradient, None for any; seeds: of all that is random in a step,
-    which is named by the step's number behind them."""
+    """How weights follow from batches. rate, decay, attack, momentum: at a step from 0; clip:
+    largest norm of a gradient; seeds: of all that is random in a step, with its number behind
+    them."""
 
     method: Method
     optimiser: Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -90,11 +89,7 @@ class Recipe:
 
 class ClassifierTrainer:
     """Network, weight average and optimiser. Randomness is a function of seeds and step, so a stop
-    loses nothing.
-
-    net: the network as it is trained; average: the one that is validated and kept; step: optimiser
-    steps done, of ``total``.
-    """
+    loses nothing. average: what is validated and kept; step: steps done, of ``total``."""
 
     def __init__(
         self,
@@ -241,12 +236,8 @@ def encoder_trainer(
 
 
 class RobustTrainer(ClassifierTrainer):
-    """A trainer whose weight average is validated on the way. epsilon: the full budget, in [0,1]
-    units.
-
-    every: steps from one validation to the next; history: of the validations; shown: validation
-    rows handed out as examples; checked: what the last validation saw, None before it.
-    """
+    """A trainer whose weight average is validated on the way. every: steps from one validation to
+    the next; shown: validation rows handed out; checked: what the last validation saw."""
 
     def __init__(
         self, net: nn.Module, data: TrainingData, config: TrainConfig, *, epsilon: float
@@ -305,9 +296,8 @@ class RobustTrainer(ClassifierTrainer):
         return self._seconds + time.perf_counter() - self._began
 
     def run(self, on_step: OnStep | None = None) -> Generator[EpochMetrics, None, None]:
-        """The metrics of every validation left. on_step: called after every optimiser step and
-        every batch of validation; may raise to stop, and ``state()`` is whole whenever it is
-        called. Raises Diverged for NaN and for a loss that stays far above what guessing gives."""
+        """The metrics of every validation left. on_step: called after every step and batch of
+        validation; may raise to stop. Raises Diverged for NaN and for a loss far above guessing."""
         self._began = time.perf_counter()
         self.net.train()
         while self._validated < self.total:

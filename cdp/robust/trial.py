@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from cdp.errors import Cancelled, CdpError, InputError
 from cdp.models.state import frozen
-from cdp.robust.attacks import Loss, cross_entropy, pgd
+from cdp.robust.attacks import Loss, cross_entropy, madry, pgd
 from cdp.robust.recipes import to_tensor
 from cdp.statistics.shares import share_of
 from cdp.values.evaluation import CurvePoint
@@ -35,8 +36,7 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Attacked:
-    """What became of b images. predicted: (b,) int64 after the attack; valid: (b,) bool, finite, in
-    [0,1] and within the budget; size: (b,) of the perturbation, in the norm."""
+    """What became of b images. valid: finite, in [0,1] and within the budget; size: in the norm."""
 
     predicted: np.ndarray
     valid: np.ndarray
@@ -67,8 +67,7 @@ def of_batch(run: BatchRun, number: int) -> Run:
 
 
 class Trial:
-    """A network and n labelled images. Whatever it does to the network is undone when the call
-    ends."""
+    """A network and n labelled images; whatever it does to the network is undone."""
 
     def __init__(
         self,
@@ -80,8 +79,7 @@ class Trial:
         should_stop: ShouldStop | None = None,
     ) -> None:
         """image: (n,H,W,C) uint8, may be memory-mapped; label: (n,) integers; classes: how many
-        logits there have to be, None for as many as the first images get; should_stop: asked in
-        forward passes, a few times a second. Raises InputError for other arrays."""
+        logits, None for as many as the first images get. Raises InputError for other arrays."""
         if image.dtype != np.uint8 or image.ndim != 4 or not image.size:
             raise InputError(
                 f"evaluations take (n,H,W,C) uint8 images, but these are {image.dtype} of shape"
@@ -92,13 +90,8 @@ class Trial:
                 f"{len(image)} images have labels of shape {label.shape} and type {label.dtype}:"
                 " give one whole number for each"
             )
-        self.net, self.image, self.label, self.classes, self.should_stop = (
-            net,
-            image,
-            label.astype(np.int64),
-            classes,
-            should_stop,
-        )
+        self.net, self.image, self.label = net, image, label.astype(np.int64)
+        self.classes, self.should_stop = classes, should_stop
         self.device = device_of(net)
         if self.label.min() < 0 or (classes is not None and self.label.max() >= classes):
             raise InputError(
@@ -112,8 +105,8 @@ class Trial:
     @contextmanager
     def still(self) -> Iterator[None]:
         """Eval mode, frozen parameters, fp32 without TF32, reproducible kernels; the caller's
-        random streams and settings are handed back as they were, for the attacks of others seed
-        globally. Raises Cancelled within a second of a wish to stop."""
+        random streams and settings are handed back. Raises Cancelled within a second of a wish to
+        stop."""
         gpus = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
         with ExitStack() as stack:
             stack.enter_context(frozen(self.net))
@@ -131,8 +124,7 @@ class Trial:
         return x, torch.from_numpy(self.label[rows]).to(self.device)
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """(b,) int64 predicted classes. Raises InputError where the network does not give one
-        finite logit for each class."""
+        """(b,) int64 classes. Raises InputError where the network gives no finite logits."""
         x, _ = self.images(rows)
         with self.still(), torch.no_grad():
             logits = self.logits(x, "images")
@@ -149,8 +141,7 @@ class Trial:
                 )
 
     def attack(self, rows: np.ndarray, run: Run, *, norm: str, epsilon: float) -> Attacked:
-        """Attack the images of ``rows``, all in one batch, and look at what comes back: an image
-        beyond the budget does not count."""
+        """Attack the images of ``rows`` in one batch; one beyond the budget does not count."""
         x, y = self.images(rows)
         with self.still(), torch.no_grad():
             x_adv = run(x.clone(), y.clone()).detach().to(x)
@@ -168,8 +159,7 @@ class Trial:
         return Attacked(logits.argmax(dim=1).cpu().numpy(), valid.cpu().numpy(), size.cpu().numpy())
 
     def logits(self, x: Tensor, what: str) -> Tensor:
-        """(B,K) of images (B,C,H,W) in [0,1], called ``what`` in messages. Raises InputError where
-        they are not one finite number a class."""
+        """(B,K) of images in [0,1], called ``what`` in messages. Raises InputError for no such."""
         try:
             logits: object = self.net(x)
         except (CdpError, MemoryError, torch.OutOfMemoryError):
@@ -248,8 +238,7 @@ cache."""
 
 
 class Attacker:
-    """Attacks parts of a trial's images in batches of at most ``batch``, in the order of their
-    rows; seed: of all random starts."""
+    """Attacks parts of a trial's images in batches, in the order of their rows."""
 
     def __init__(self, trial: Trial, *, norm: str, seed: int, batch: int) -> None:
         self.trial, self.norm, self.seed = trial, norm, seed
@@ -275,18 +264,10 @@ class Attacker:
         number of the random start, None for none."""
 
         def run(x: Tensor, y: Tensor, number: int) -> Tensor:
-            return pgd(
-                self.trial.net,
-                x,
-                y,
-                epsilon=epsilon,
-                step_size=2.5 * epsilon / steps,
-                steps=steps,
-                norm=self.norm,
-                loss=loss,
-                random_start=start is not None,
-                generator=seeded(self.seed, start or 0, number),
-            )
+            how: dict[str, Any] = madry(epsilon, steps, self.norm) | {"loss": loss}
+            generator = seeded(self.seed, start or 0, number)
+            begin = start is not None
+            return pgd(self.trial.net, x, y, random_start=begin, generator=generator, **how)
 
         return self.left_by(among, run, epsilon)
 

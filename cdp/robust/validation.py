@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cdp.errors import CdpError
-from cdp.robust.attacks import pgd
+from cdp.robust.attacks import madry, pgd
 from cdp.robust.recipes import to_tensor
 from cdp.statistics.shares import near_chance
 from cdp.values.text import share_text
@@ -38,6 +38,7 @@ OVERFIT_POINTS, OVERFIT_ERRORS, OVERFIT_NOISE, OVERFIT_LEAST = 5, 3.0, 5.0, 0.02
 them, and how far the mean of these must lie below that of the peak: in standard errors of such a
 difference by the noise between validations, and at least."""
 _FIELDS = tuple((field.name, field.type == "int") for field in fields(EpochMetrics))
+_BEST = ("best_point", "best_epoch", "best_step", "best_robust", "best_clean")
 _EVERY_EPOCH = 18
 """Fields of the states of before, when every epoch was validated and told nothing of points and
 steps in all."""
@@ -45,12 +46,9 @@ steps in all."""
 
 @dataclass(frozen=True)
 class Validation:
-    """What a network made of n validation images.
-
-    clean, robust: (n,) bool: right as it is; right as it is and under attack (the worst case of the
-    two). predicted_clean, predicted: (n,) int64, the second under attack. adversarial: (k,H,W,C)
-    float32 in [0,1], of the rows asked for.
-    """
+    """What a network made of n validation images. clean, robust: (n,) bool: right as it is; and
+    under attack too. predicted_clean, predicted: (n,) int64. adversarial: (k,H,W,C) float32, of the
+    rows asked for."""
 
     clean: np.ndarray
     robust: np.ndarray
@@ -70,13 +68,9 @@ def validate(
     keep: Sequence[int] = (),
     on_batch: Callable[[], None] | None = None,
 ) -> Validation:
-    """Predict and attack every image, in eval mode and fp32, with a random start that is a function
-    of the row alone.
-
-    image: (n,H,W,C) uint8; keep: rows whose attacked images are handed back; on_batch: called after
-    every batch, may raise. The PGD step is 2.5 budgets over all steps (Madry's rule), whatever was
-    trained with.
-    """
+    """Predict and attack every image, in eval mode and fp32, by Madry's rule, with a random start
+    that is a function of the row alone. image: (n,H,W,C) uint8; keep: rows whose attacked images
+    are handed back; on_batch: may raise."""
     device = next(net.parameters()).device
     clean, attacked = np.empty(len(label), np.int64), np.empty(len(label), np.int64)
     examples: dict[int, np.ndarray] = {}
@@ -90,16 +84,7 @@ def validate(
                 x = to_tensor(image[rows]).to(device)
                 y = torch.from_numpy(label[rows].astype(np.int64)).to(device)
                 generator = torch.Generator().manual_seed(first)
-                x_adv = pgd(
-                    net,
-                    x,
-                    y,
-                    epsilon=epsilon,
-                    step_size=2.5 * epsilon / steps,
-                    steps=steps,
-                    norm=norm,
-                    generator=generator,
-                )
+                x_adv = pgd(net, x, y, generator=generator, **madry(epsilon, steps, norm))
                 with torch.no_grad():
                     clean[rows], attacked[rows] = (
                         net(images).argmax(dim=1).cpu().numpy() for images in (x, x_adv)
@@ -150,9 +135,8 @@ def accuracy(
 
 @dataclass(frozen=True)
 class Checked:
-    """One validation. top_share: of the clean predictions on validation images that name the most
-    named class, in 0..1; drop: by how many standard errors fewer of these images are robust than at
-    the best so far (paired by image, McNemar), 0 at it."""
+    """One validation. top_share: of the predictions that name the most named class; drop: standard
+    errors by which fewer images are robust than at the best so far (paired, McNemar)."""
 
     metrics: EpochMetrics
     top_share: float
@@ -190,26 +174,16 @@ class ValidationHistory(Sequence[Checked]):
     def add(self, checked: Validation, classes: int, **known: Any) -> EpochMetrics:
         """Complete the metrics of the next point by its validation. known: all other fields of
         EpochMetrics."""
-        robust, clean, point = (
-            float(checked.robust.mean()),
-            float(checked.clean.mean()),
-            len(self) + 1,
-        )
+        robust, clean = float(checked.robust.mean()), float(checked.clean.mean())
+        point = len(self) + 1
         best = self.best
         if best is None or (robust, clean) >= (best.robust_accuracy, best.clean_accuracy):
             self._right = checked.robust
-            at = {
-                "best_point": point,
-                "best_epoch": known["epoch"],
-                "best_step": known["step"],
-                "best_robust": robust,
-                "best_clean": clean,
-            }
+            at = dict(
+                zip(_BEST, (point, known["epoch"], known["step"], robust, clean), strict=True)
+            )
         else:
-            at = {
-                name: getattr(self[-1].metrics, name)
-                for name in ("best_point", "best_epoch", "best_step", "best_robust", "best_clean")
-            }
+            at = {name: getattr(self[-1].metrics, name) for name in _BEST}
         metrics = EpochMetrics(
             **known,
             **at,
@@ -391,12 +365,9 @@ def collapse(history: Sequence[Checked], *, classes: int, epsilon: float) -> Tra
 
 def overfitting(history: Sequence[Checked], *, epsilon: float) -> TrainingProblem | None:
     """Robust overfitting (Rice 2020): robust accuracy below its best beyond chance and to stay,
-    while that in training rose.
-
-    Validations during the budget warm-up count for nothing, and of fewer than ten after it nothing
-    is said. On simulated histories that differ by independent noise there is no false alarm
-    (tests), which cannot be said of a plain rule of two standard errors below the maximum.
-    """
+    while that in training rose. Validations during the warm-up do not count, and of fewer than ten
+    after it nothing is said: on simulated histories of independent noise there is no false
+    alarm."""
     after = [point for point in history if point.metrics.epsilon >= epsilon * (1 - 1e-9)]
     k = OVERFIT_POINTS
     if len(after) < 2 * k or any(point.drop < OVERFIT_ERRORS for point in after[-k:]):

@@ -40,19 +40,16 @@ _RECIPE = 1  # raised when the same settings give another map than before
 
 
 def embed(config: ExploreConfig, report: Report = ignore) -> Embedding:
-    """The map of a config, from CDP_HOME/cache where the same images met the same settings before.
+    """The map of a config. fit "union": all sets shape it; "real": real training images do, and
+    each set is placed in it by itself, so that it keeps its place while others come and go.
 
-    fit "union": all sets shape it together. fit "real": real training images shape it and each set
-    is placed in it by itself, so that a set keeps its place while others come and go, as long as
-    the same of its images are drawn.
-    report: called with the share done in [0, 1] and what comes next. Raises InputError or
-    MissingError with the remedy.
+    Raises InputError or MissingError with the remedy.
     """
     return map_of(config).get(report)
 
 
 def map_of(config: ExploreConfig) -> Cached[Embedding]:
-    """The same where it is known; then it imports no torch, scikit-learn, scipy or umap."""
+    """``embed`` where it is known; then it imports no torch, scikit-learn, scipy or umap."""
     drawn = _draw(config)
     count = sum(map(len, drawn.rows))
     stored = cache.cached_array(
@@ -69,17 +66,16 @@ def map_of(config: ExploreConfig) -> Cached[Embedding]:
 
 
 def map_quality(config: ExploreConfig, report: Report = ignore) -> MapQuality:
-    """How far the map of a config can be trusted, from CDP_HOME/cache where it was measured before.
+    """How far the map of a config can be trusted. Errors as of ``embed``.
 
-    Trustworthiness is of neighbourhoods of ``config.neighbors`` images, or of just under half of
-    the images measured where that is less; disparity is to the map of the next seed, which is kept
-    like any other. report and errors: as of ``embed``.
+    Trustworthiness is of ``config.neighbors`` images, or of just under half of those measured where
+    that is less; disparity is to the map of the next seed, which is kept like any other.
     """
     return quality_of(config).get(report)
 
 
 def quality_of(config: ExploreConfig) -> Cached[MapQuality]:
-    """The same where it is known; then it imports no torch, scikit-learn, scipy or umap."""
+    """``map_quality`` where it is known; then it imports as little."""
     drawn = _draw(config)
     # A PCA has neither, but the sample and the neighbourhoods it is measured on do.
     key = f"{drawn.key}-{config.neighbors}-{config.seed}"
@@ -106,8 +102,7 @@ def _measure(drawn: _Drawn, report: Report) -> MapQuality:
 
 
 def point_images(embedding: Embedding, index: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Images of the points of these numbers, (k,H,W,C) uint8 in their order, read from disk. Raises
-    InputError where there is none."""
+    """Images of these points, (k,H,W,C) uint8, from disk. Raises InputError for other numbers."""
     chosen = np.asarray(index, np.int64).reshape(-1)
     outside = chosen[(chosen < 0) | (chosen >= len(embedding))]
     if len(outside):
@@ -131,8 +126,7 @@ def point_images(embedding: Embedding, index: Sequence[int] | np.ndarray) -> np.
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The images of a config. rows: of each source, ascending; dataset: whose encoder and real
-    images, "" where none is needed."""
+    """The images of a config. rows: of each source; dataset: whose encoder, "" where none is."""
 
     config: ExploreConfig
     sources: list[Source]
@@ -203,8 +197,7 @@ class _Drawn:
 
 
 def _draw(config: ExploreConfig) -> _Drawn:
-    """The same images of the same sets every time, whatever the seed, so that maps of two seeds can
-    be laid over each other."""
+    """The same images whatever the seed, so that maps of two seeds can be laid over each other."""
     sources = numbered_alike([open_source(name) for name in config.sets])
     require_alike(sources)
     wanted = config.encoder != PIXELS or config.fit == "real"
@@ -219,8 +212,7 @@ def _draw(config: ExploreConfig) -> _Drawn:
 
 
 def shares(sizes: Sequence[int], total: int) -> list[int]:
-    """``total`` in equal parts, but of no set more than it has: what a small one leaves over goes
-    to the others."""
+    """``total`` in equal parts; what a small set leaves over goes to the others."""
     counts, left = [0] * len(sizes), total
     for place, number in enumerate(sorted(range(len(sizes)), key=lambda number: sizes[number])):
         counts[number] = min(sizes[number], left // (len(sizes) - place))
@@ -284,8 +276,7 @@ def map_scores(config: ExploreConfig, embedding: Embedding) -> Cached[PointScore
 
 
 def score(config: ExploreConfig, session: Session) -> PointScores:
-    """Every score of every point, computed where it is not known yet. Every map of these points has
-    the same."""
+    """Every score of every point. Every map of these points has the same."""
     plain = pca_of(config)
     return map_scores(plain, embed(plain, session.share)).get()
 
@@ -327,10 +318,8 @@ TRAINING = COMMON_ROWS
 class Closeup:
     """Of point ``point``. own: rows of its set, nearest first, among the images on the map;
     training: rows of ``real_images(dataset, "train", TRAINING)``; distances in the encoder's
-    features beside them. saliency: (H, W) in [-1, 1], the gradient of the cross-entropy of the
-    image's label, summed over channels and scaled to its largest value: an l_inf attack brightens
-    where it is above 0 and darkens where below; None where ``missing`` says why.
-    """
+    features. saliency: (H, W) in [-1, 1], the gradient of the cross-entropy of the image's label,
+    summed over channels and scaled to its largest value; None where ``missing`` says why."""
 
     point: int
     own: tuple[int, ...]

@@ -1,5 +1,4 @@
-"""One batch of a set at a time: labels, seeds and guide are functions of the config and the batch
-number alone."""
+"""One batch of a set at a time, all of it a function of the config and the batch number alone."""
 
 from __future__ import annotations
 
@@ -23,17 +22,15 @@ from cdp.values.types import Guide, Step
 
 
 def labels_of(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:
-    """The class that each image was told to show, (b,) int64; None for a model without classes,
-    which was told nothing."""
+    """The class each image was told to show, (b,) int64; None for a model without classes."""
     return wanted_classes(config, rows, loaded) if loaded.model.denoiser.classes else None
 
 
 def wanted_classes(config: GenerateConfig, rows: range, loaded: Loaded) -> np.ndarray | None:
-    """The class that each image is steered to, (b,) int64: the chosen classes take turns over the
-    whole set, else all of the model's.
+    """The class that each image is steered to, (b,) int64: the chosen classes, else all of the
+    model's, take turns over the set; None where nobody chose any.
 
-    With a model without classes these are only what a guide aims at, which is no label: a guide
-    pushes, and what an image shows in the end has to be looked at. None where nobody chose any.
+    With a model without classes these are only what a guide aims at, which is no label.
     """
     classes = config.classes or tuple(range(loaded.model.denoiser.classes))
     return np.asarray(classes, np.int64)[np.asarray(rows) % len(classes)] if classes else None
@@ -103,8 +100,7 @@ def generate_batch(
 
 def set_card(config: GenerateConfig) -> dict[str, Any]:
     """JSON-ready: config, hashes of model and encoder, class names, device and versions. A model
-    without classes makes images without labels, so that there are no class names; classes that a
-    guide aimed at stand in the config alone."""
+    without classes makes images without labels, and then there are no class names."""
     engine = load_engine(config)
     encoder, classes = engine.encoder, engine.model.denoiser.classes
     names = engine.model.card.get("class_names") or (

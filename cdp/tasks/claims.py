@@ -1,5 +1,4 @@
-"""What changed between sets, in plain sentences that never claim more than their intervals,
-corrected for how many are tried."""
+"""What changed between sets, in sentences that never claim more than their corrected intervals."""
 
 from __future__ import annotations
 
@@ -36,13 +35,11 @@ def sentences(compared: SetComparison, beside: Sequence[SetComparison] = ()) -> 
     """What ``first`` is compared with ``second``. A figure gets a claim where its change is clear
     after correction.
 
-    Every figure of every comparison that is read together, ``compared`` and those ``beside`` it, is
-    one family under Holm's correction, so that two sets of one distribution get any claim in at
-    most 5 of 100 families. Separability never stands without fidelity and coverage; where it rose
-    and recall or coverage fell, a warning follows. Scatter is relative to the second set, shares
-    are in points. Intervals: ``difference``, and ``relative_change`` for the relative. Nothing is
-    claimed of sets of unequal size, of fewer than ten images a class, or, of separability, of sets
-    with different classes.
+    Every figure of ``compared`` and those ``beside`` it is one family under Holm's correction, so
+    that two sets of one distribution get any claim in at most 5 of 100 families. Separability never
+    stands without fidelity and coverage; where it rose and recall or coverage fell, a warning
+    follows. Nothing is claimed of sets of unequal size, of fewer than ten images a class, or, of
+    separability, of sets with different classes.
     """
     first, second = compared.first, compared.second
     if reason := too_few(compared):
@@ -138,17 +135,13 @@ def comparisons_json(
 def corrected(
     compared: SetComparison, beside: Sequence[SetComparison] = ()
 ) -> dict[str, float | None]:
-    """p of each figure that sentences are about, corrected as there; None for one without an
-    interval."""
+    """p of each figure that sentences are about, corrected; None for one without an interval."""
     return {key: change.p for key, change in _family([compared, *beside])[0].items()}
 
 
 def relative_change(first: Interval, second: Interval) -> Interval | None:
-    """``first`` over ``second``, minus 1, in percent; None unless both intervals are above 0.
-
-    The interval is that of the difference of logarithms, which keeps its level as the increasing
-    exp does.
-    """
+    """``first`` over ``second``, minus 1, in percent, by logarithms; None unless both are above
+    0."""
     change = log_ratio(first, second)
     return None if change is None else _percent(change)
 
@@ -195,8 +188,7 @@ def _family(compared: Sequence[SetComparison]) -> list[dict[str, _Change]]:
 def _measured_change(
     words: Claim, compared: SetComparison, key: str
 ) -> tuple[Interval, str, float | None]:
-    """The change with its interval, its unit, and its p before correction, None without an
-    interval."""
+    """The change, its unit, and its p before correction, None without an interval."""
     first, second = compared.first.result.figures[key], compared.second.result.figures[key]
     if words.unit == "%" and (logarithm := log_ratio(first, second)) is not None:
         return _percent(logarithm), "%", None if logarithm.note else p_value(logarithm)
@@ -246,8 +238,8 @@ def too_few(compared: SetComparison) -> str:
 
 
 def _unlike(first: Measured, second: Measured) -> list[str]:
-    """That sets of other classes are not compared in how far these are apart; empty where they have
-    the same."""
+    """That sets of other classes are not compared in how far these are apart; empty for the
+    same."""
     if first.named_sizes.keys() == second.named_sizes.keys():
         return []
     for side in (first, second):
@@ -274,8 +266,7 @@ def _same(first: Measured, second: Measured) -> bool:
 
 
 def _changes_text(group: Mapping[str, _Change], what: str) -> str:
-    """Claims, then the names of the figures that were tried in vain, and last of those that were
-    not tried."""
+    """Claims, then the figures that were tried in vain, and last those that were not tried."""
     claims = [change.claim for change in group.values() if change.sign]
     silent = [change.name for change in group.values() if change.p is not None and not change.sign]
     untried = _untried(group)

@@ -1,5 +1,5 @@
-"""An evaluation from its settings to its report: attacks batch by batch, resumable, then curve,
-unseen threats and masking checks."""
+"""An evaluation: attacks batch by batch, resumable, then curve, unseen threats and masking
+checks."""
 
 from __future__ import annotations
 
@@ -48,11 +48,8 @@ logger = logging.getLogger(__name__)
 def evaluate(
     config: EvaluateConfig, session: Session, net: nn.Module | None = None
 ) -> dict[str, Any]:
-    """Evaluate in the session's folder to the end; returns the final record of the run.
-
-    net: of the user's own code, which only the command line imports; without it InputError for such
-    a model.
-    """
+    """Evaluate in the session's folder; returns the final record of the run. net: of the user's own
+    code, which only the command line imports; without it InputError for such a model."""
     if config.model.startswith(CODE) and net is None:
         raise InputError(
             f"model: {config.model.removeprefix(CODE)} is your own code, which only a command that"
@@ -83,10 +80,9 @@ def evaluate_run(
     """Evaluate into ``folder`` (report.json, outcomes.npz), or go on where an earlier start was
     ended.
 
-    The session is told of images done, first of all with what an earlier start had done; a point
-    of its journal, by images done, follows every attacked batch. net: a network of the user's own
-    code, for a config that says so. Raises Cancelled where it was stopped, InputError or
-    MissingError where something cannot be used, OSError where the disk does not take a file.
+    A point of the session's journal, by images done, follows every attacked batch. net: a network
+    of the user's own code. Raises Cancelled where it was stopped, InputError or MissingError where
+    something cannot be used, OSError where the disk does not take a file.
     """
     prepared = prepare(config)
     files = {
@@ -214,8 +210,8 @@ class _EvaluationSitting:
         return attacks
 
     def _contract(self) -> dict[str, str]:
-        """What the networks' answers lack, by kind; refused, before any attack, where no number of
-        them would be of single images."""
+        """What the networks' answers lack, by kind; refused where no number would be of single
+        images."""
         prepared = self.prepared
         findings: dict[str, str] = {}
         for net in self.nets.values():
@@ -242,8 +238,7 @@ class _EvaluationSitting:
         ]
 
     def _restored(self, which: Which) -> SuiteState:
-        """Where an earlier start left these weights; a damaged file costs its work, nothing
-        else."""
+        """Where an earlier start left these weights; a damaged file costs its work alone."""
         names = [attack.name for attack in self.attacks[which]]
         settings: dict[str, Any] = {
             "norm": self.prepared.norm,
@@ -368,8 +363,7 @@ pass."""
 
 
 class EvaluationMeter:
-    """Work in images: each of n is looked at once, and once by every attack, where one that has
-    fallen already costs nothing."""
+    """Work in images: each is looked at once, and once by every attack that it stands before."""
 
     def __init__(
         self, n: int, costs: Sequence[float], weights: int, parts: Mapping[str, str], side: int
@@ -415,8 +409,7 @@ class EvaluationMeter:
         self._began, self._before = time.monotonic(), self._total_spent()
 
     def seconds_left(self) -> float | None:
-        """At the pace of this sitting; None before it has one. Nobody knows how many images will
-        fall, so it counts all that stand."""
+        """At the pace of this sitting, as if no further image fell; None before it has one."""
         worked = self._total_spent() - self._before
         left = sum(self._left) + sum(
             PART_COST[kind] * self.side

@@ -1,5 +1,4 @@
-"""From an evaluation's settings to its images and models, all found and checked; no weights are
-loaded and torch is not needed."""
+"""From an evaluation's settings to its images and models, checked, without weights and torch."""
 
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ TEST = "test"
 
 @dataclass(frozen=True)
 class Weights:
-    """One set of weights to attack. file: safetensors, None for a model of the user's own code;
-    card: {} where there is none."""
+    """Weights to attack. file: safetensors, None for the user's own code; card: {} for none."""
 
     which: Which
     file: Path | None
@@ -53,9 +51,9 @@ class Weights:
 @dataclass(frozen=True)
 class EvaluationInputs:
     """All that an evaluation reads. image: (n,H,W,C) uint8; label, rows: (n,) int64, the second of
-    ``part``; rows_sha256: of images and labels; norm, epsilon: attacked with; unseen: (norm,
-    epsilon) of threats that were not trained for; notes: a sentence on each thing about classes
-    that a reader has to know. Classes are in the order of the network's outputs."""
+    ``part``; rows_sha256: of images and labels; unseen: (norm, epsilon) of threats not trained for;
+    notes: a sentence on each thing about classes that a reader has to know. Classes are in the
+    order of the network's outputs."""
 
     model: Model
     weights: tuple[Weights, ...]
@@ -71,8 +69,7 @@ class EvaluationInputs:
     notes: tuple[str, ...] = ()
 
     def side_rows(self, count: int) -> np.ndarray:
-        """At most ``count`` of the images, rising, with the same number of every class as far as
-        there are enough."""
+        """At most ``count`` of the images, rising, evenly of every class."""
         return (
             np.arange(len(self.label))
             if count >= len(self.label)
@@ -81,8 +78,7 @@ class EvaluationInputs:
 
 
 def prepare(config: EvaluateConfig) -> EvaluationInputs:
-    """Find everything. Raises InputError or MissingError that names the field or file that cannot
-    be used."""
+    """Find everything. Raises InputError or MissingError that names the field or file."""
     weights = weights_of(config.model, config.weights, architecture=config.architecture)
     card = weights[0].card
     said = card.get("training")
@@ -131,20 +127,13 @@ def prepare(config: EvaluateConfig) -> EvaluationInputs:
 
 
 def require_ready(config: EvaluateConfig) -> None:
-    """Raises CdpError where this evaluation cannot begin: said before it is queued, by the headers
-    of files alone."""
-    prepared = prepare(config)
-    from cdp.tasks.evaluate_data import require_weights
-
-    require_weights(config, prepared)
+    """Raises CdpError where this evaluation cannot begin, by the headers of files alone."""
+    require_weights(config, prepare(config))
 
 
 def weights_of(model: str, which: str = "best", *, architecture: str = "") -> tuple[Weights, ...]:
-    """What a model's name, as settings spell it, stands for. which: of a training; architecture: of
-    a bare file, which then has no card.
-
-    Raises InputError or MissingError that says what is wrong with it and what to give.
-    """
+    """What a model's name stands for. which: of a training; architecture: of a bare file. Raises
+    InputError or MissingError that says what to give."""
     if model.startswith(CODE):
         return (Weights("given", None, {}),)
     if model.startswith(RUN):
@@ -198,11 +187,8 @@ def _of_run(run: str, which: str) -> tuple[Weights, ...]:
 
 
 def dataset_named(asked: str, card: Mapping[str, Any]) -> str:
-    """Whose images a model is evaluated on, by name or path: the data set asked for, else what the
-    card says it was trained on.
-
-    Raises InputError where nothing says.
-    """
+    """Whose images a model is evaluated on: the data set asked for, else what the card says it was
+    trained on. Raises InputError where nothing says."""
     training = card.get("training")
     # A training on a path knows the path; its card's data set is what that was called.
     trained_on = training.get("dataset") if isinstance(training, dict) else None
@@ -226,8 +212,7 @@ def _with_classes(name: str) -> DatasetInfo:
 
 
 def _outputs(model: str, card: Mapping[str, Any], info: DatasetInfo) -> Labelling:
-    """What a network's outputs mean, by its card; without one they are as the data set has it,
-    which somebody named."""
+    """What a network's outputs mean, by its card; without one as the data set has it."""
     return (
         labelling_of_card(model, card)
         if card
@@ -339,12 +324,8 @@ def network(
     device: torch.device,
     own: nn.Module | None,
 ) -> tuple[nn.Module, str]:
-    """One set of weights as a network, in eval mode on ``device``, and what has to be said of its
-    file, "" for nothing.
-
-    own: of the user's own code, for weights without a file. Raises InputError where the file does
-    not hold the weights of the network that it should.
-    """
+    """One set of weights in eval mode on ``device``, and what has to be said of its file, "" for
+    nothing. own: of the user's own code. Raises InputError where the file does not hold them."""
     from cdp.models.precision import lay_out
 
     if weights.file is None:
@@ -376,8 +357,7 @@ def require_weights(config: EvaluateConfig, prepared: EvaluationInputs) -> None:
 def _empty(
     weights: Weights, file: Path, config: EvaluateConfig, prepared: EvaluationInputs
 ) -> Classifier:
-    """The network whose weights the file should hold, without memory until it has proved to hold
-    them."""
+    """The network whose weights the file should hold, without memory until it proved to."""
     import torch
 
     from cdp.models.classifiers import build_described
@@ -401,9 +381,8 @@ def _built(name: str, prepared: EvaluationInputs) -> Classifier:
 
 
 def _whose_weights(file: Path, prepared: EvaluationInputs) -> Classifier:
-    """The network whose weights these are, by names and shapes. Raises InputError where they are no
-    network's of ours for these images and classes, with what the file has and what the closest of
-    ours wants."""
+    """The network whose weights these are, by names and shapes. Raises InputError, with what the
+    closest of ours wants, where they are no network's of ours."""
     problems: dict[str, tuple[int, str]] = {}
     for name in ARCHITECTURES:
         try:

@@ -1,5 +1,4 @@
-"""The report of an evaluation from its parts: what its number has to be called, what it was
-measured with, and the files."""
+"""The report of an evaluation: what its number is called, what it was measured with, the files."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ PACKAGES = ("torch", "torchvision", "pyautoattack", "numpy", "scipy")
 
 
 def label_of(config: EvaluateConfig, robust: Interval, part: str = TEST, classes: str = "") -> str:
-    """How the number has to be called wherever it stands: "PGD-10, n = 512, +/- 4 points: a quick
-    estimate"."""
+    """What the number is called everywhere: "PGD-10, n = 512, +/- 4 points: a quick estimate"."""
     points = 100 * (robust.high - robust.low) / 2
     digits = 1 if points < 1 else 0
     label = (
@@ -66,8 +64,7 @@ def report_of(
     device: str,
     seconds: float,
 ) -> EvalReport:
-    """Everything together. contract: what the network's answers lack, by kind, which is among the
-    warnings; seconds: of work, over all starts."""
+    """Everything together. contract: what the network's answers lack; seconds: over all starts."""
     label = label_of(config, weights[0].robust, prepared.part, _some_of(prepared))
     return EvalReport(
         label=label,
@@ -114,8 +111,7 @@ def versions() -> dict[str, str]:
 def write_report(
     folder: Path, report: EvalReport, prepared: EvaluationInputs, outcomes: Mapping[str, Outcome]
 ) -> None:
-    """report.json and outcomes.npz, the report last: where it is, everything is. Raises OSError
-    where the disk does not take them."""
+    """report.json and outcomes.npz, the report last. Raises OSError where the disk is full."""
     with atomic_file(folder / OUTCOMES) as file:
         file.write(outcomes_bytes(Outcomes(prepared.rows, prepared.label, outcomes)))
     write_json(folder / REPORT, report_json(report))
@@ -142,11 +138,8 @@ def weights_report(
     sha256: str,
 ) -> WeightsReport:
     """Accuracies with Wilson intervals, by attack and class, and confusion, of a finished suite.
-    label: (n,) true classes.
-
-    Raises InputError before the last attack has ended, or where labels or attacks are not those of
-    the suite.
-    """
+    label: (n,) true classes. Raises InputError before the last attack has ended, or for labels or
+    attacks of another suite."""
     _require_done(state)
     state.require(
         len(label),

@@ -1,5 +1,4 @@
-"""Features of images, computed once: the cache knows them by the weights and the pixels. A hit
-needs no torch."""
+"""Features of images, kept by the weights and the pixels. A hit needs no torch."""
 
 from __future__ import annotations
 
@@ -16,12 +15,9 @@ KIND = "features"
 
 
 def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
-    """Features of (N,H,W,C) uint8 images, (N,F) float32, from CDP_HOME/cache where the same images
-    met the same weights before.
-
-    encoder: of ``dataset`` by name or path, or "pixels". Raises InputError or MissingError for one
-    that is not there or does not fit.
-    """
+    """Features of (N,H,W,C) uint8 images, (N,F) float32, from the cache where the same images met
+    the same weights before. encoder: of ``dataset`` by name or path, or "pixels". Raises InputError
+    or MissingError for one that is not there or does not fit."""
     if encoder == PIXELS:
         return (np.asarray(image, np.float32) / 255).reshape(len(image), -1)
     known = cache.load_array(KIND, identity(encoder, dataset, image))
@@ -45,21 +41,18 @@ def features(encoder: str, dataset: str, image: np.ndarray) -> np.ndarray:
 
 
 def encoder_labelling(encoder: str, dataset: str) -> Labelling:
-    """What an encoder's outputs mean and what images it takes, by its card alone. Raises InputError
-    or MissingError."""
+    """What an encoder's outputs mean, by its card. Raises InputError or MissingError."""
     with looking_for(encoder, dataset):
         return labelling_of_card(encoder, encoder_card(encoder, dataset))
 
 
 def identity(encoder: str, dataset: str, image: np.ndarray) -> str:
-    """A name for features of these images in these eyes: equal exactly where weights and pixels
-    are."""
+    """A name for features of these images: equal exactly where weights and pixels are."""
     return cache.digest("" if encoder == PIXELS else weights_of(encoder, dataset), image)
 
 
 def weights_of(encoder: str, dataset: str) -> str:
-    """SHA-256 of an encoder's weights, without loading them. Raises MissingError where there is
-    none of that name."""
+    """SHA-256 of an encoder's weights, without loading them. Raises MissingError."""
     with looking_for(encoder, dataset):
         return encoder_weights(encoder, dataset)
 

@@ -1,12 +1,11 @@
-"""Generating a sample set of any size: batch by batch onto the disk, in flat memory, going on after
-a kill."""
+"""Generating a sample set of any size: batch by batch onto the disk, going on after a kill."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -19,65 +18,44 @@ from cdp.errors import Cancelled
 from cdp.files.atomic import refuse_existing
 from cdp.work.session import Session
 
+if TYPE_CHECKING:
+    from cdp.tasks.loaded import Loaded
 
-class Maker(Protocol):
-    """What makes the images; cdp.tasks, or a stand-in of tests."""
+
+class Maker:
+    """What makes the images of a set. torch is loaded at the first call."""
+
+    def _loaded(self, config: GenerateConfig) -> Loaded:
+        from cdp.tasks.loaded import load_engine
+
+        return load_engine(config)
 
     def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
         """(H, W, C) of one image."""
-        ...
-
-    def weights(self, config: GenerateConfig) -> dict[str, str]:
-        """What the settings come to: the data set, and hashes of the networks. A set begun with
-        others is not gone on with."""
-        ...
-
-    def labelled(self, config: GenerateConfig) -> bool:
-        """Whether the images will have labels."""
-        ...
-
-    def batch(
-        self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
-    ) -> Chunk | None:
-        """Batch ``index``: (b,H,W,C) uint8 and (b,) labels or None, the same at every call; None
-        where it was stopped midway."""
-        ...
-
-    def card(self, config: GenerateConfig) -> dict[str, Any]:
-        """Where the images come from: settings, seeds, hashes, versions."""
-        ...
-
-
-class TaskMaker:
-    """The real maker. cdp.tasks loads torch, so it is imported at the first call."""
-
-    def shape(self, config: GenerateConfig) -> tuple[int, int, int]:
-        from cdp.tasks.loaded import load_engine
-
-        channels, height, width = load_engine(config).model.denoiser.shape
+        channels, height, width = self._loaded(config).model.denoiser.shape
         return height, width, channels
 
     def weights(self, config: GenerateConfig) -> dict[str, str]:
-        from cdp.tasks.loaded import load_engine
-
-        loaded = load_engine(config)
+        """The data set, and hashes of the networks. A set begun with others is refused."""
+        loaded = self._loaded(config)
         return {"dataset": loaded.dataset, "model_sha256": loaded.model.sha256} | (
             {"encoder_sha256": loaded.encoder.sha256} if loaded.encoder else {}
         )
 
     def labelled(self, config: GenerateConfig) -> bool:
-        from cdp.tasks.loaded import load_engine
-
-        return load_engine(config).model.denoiser.classes > 0
+        """Whether the images will have labels."""
+        return self._loaded(config).model.denoiser.classes > 0
 
     def batch(
         self, config: GenerateConfig, index: int, should_stop: Callable[[], bool]
     ) -> Chunk | None:
+        """Batch ``index``, the same at every call; None where it was stopped midway."""
         from cdp.tasks.batches import generate_batch
 
         return generate_batch(config, index, should_stop)
 
     def card(self, config: GenerateConfig) -> dict[str, Any]:
+        """Where the images come from: settings, seeds, hashes, versions."""
         from cdp.tasks.batches import set_card
 
         return set_card(config)
@@ -97,8 +75,7 @@ def generate(
 
 
 def discard(name: str, config: GenerateConfig, target: Path) -> None:
-    """Move what the run of this name had generated into ``target``, unless somebody else has begun
-    to go on with it."""
+    """Move what this run had generated into ``target``, unless somebody goes on with it."""
     partial = paths.sets_dir() / f".{name}.partial"
     if not partial.is_dir():
         return
@@ -120,15 +97,14 @@ def generate_set(
     """Generate ``config`` into the new folder ``out``; finished batches of an interrupted start are
     not repeated.
 
-    session: is told at the start and after every batch, and asked to stop before every batch and
-    every step. origin: what else the set's card should say of where it comes from. Raises
-    InputError where ``out`` exists, holds a partial set of other settings, or another process
-    writes it; and Cancelled, keeping the finished batches, where it was stopped.
+    origin: what else the set's card should say. Raises InputError where ``out`` exists, holds a
+    partial set of other settings, or another process writes it; and Cancelled, keeping the finished
+    batches, where it was stopped.
     """
     out = Path(out).expanduser().resolve()
     valid_name(out.name)
     refuse_existing(out)
-    maker, session = maker or TaskMaker(), session or Session()
+    maker, session = maker or Maker(), session or Session()
     with SetWriter(
         out,
         config.count,
@@ -155,7 +131,6 @@ def generate_set(
 
 
 def _today(stored: dict[str, Any]) -> dict[str, Any]:
-    """What a set was begun with, its settings in today's terms, so that one begun by an older
-    version is gone on with."""
+    """What a set was begun with in today's terms, so that one of an older version goes on."""
     settings = {name: value for name, value in stored.items() if name in flatten(GenerateConfig())}
     return stored | flatten(unflatten(settings))

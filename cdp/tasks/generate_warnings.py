@@ -1,5 +1,4 @@
-"""Sentences that stand beside a choice known to hurt. Source of each: docs/guidance.md and
-SCIENCE's first spike."""
+"""Sentences beside a choice known to hurt. Sources: docs/guidance.md and the first spike."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ HIGH_NOISE = 0.7
 
 
 def warnings(config: GenerateConfig, *, conditional: bool) -> dict[str, str]:
-    """Field name -> one sentence, for the settings that are known to hurt. conditional: the model
-    is told a class."""
+    """Field name -> one sentence for what is known to hurt. conditional: the model knows
+    classes."""
     g = config.guidance
     if g.loss == "none":
         return {}

@@ -1,5 +1,4 @@
-"""The judge: a classifier that scores images and never guides them, with real images to compare
-with."""
+"""The judge: a classifier that scores images and never guides, with real images to compare with."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ normal."""
 
 
 def load_judge(dataset: str) -> Encoder | None:
-    """The judge of a data set, None where it has none. Raises InputError for one that was trained
-    on other classes."""
+    """The judge of a data set, None for none. Raises InputError for one of other classes."""
     try:
         judge = encoder_on_device(JUDGE, dataset)
     except MissingError:
@@ -48,10 +46,7 @@ def load_judge(dataset: str) -> Encoder | None:
 
 def baseline(dataset: str) -> report.RealBaseline | None:
     """How near real images are to real training images in the judge's features; None without a
-    judge or fitting real images.
-
-    Computed once a machine: 6,000 images through the judge, kept under CDP_HOME/cache.
-    """
+    judge or fitting real images. Computed once a machine."""
     try:
         return _baseline(dataset)
     except InputError:
@@ -73,8 +68,7 @@ def _baseline(dataset: str) -> report.RealBaseline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Figures of both arms and of guided minus unguided, and what the judge sees in every image;
-    empty without a judge."""
+    """Figures of both arms and of their difference, and what the judge sees in every image."""
 
     guided: ArmReport
     unguided: ArmReport | None = None
@@ -91,8 +85,7 @@ def judged(judge: Encoder, images: np.ndarray) -> report.JudgedArm:
 def verdict(
     dataset: str, label: np.ndarray | None, guided: np.ndarray, plain: np.ndarray | None
 ) -> Verdict:
-    """Judge both arms. plain: None for a generation of one arm; label: None where the model knows
-    no classes."""
+    """Judge both arms. plain: None for one arm; label: None where the model knows no classes."""
     judge, real = load_judge(dataset), baseline(dataset)
     if judge is None:
         nothing = ArmReport(None, None, None)

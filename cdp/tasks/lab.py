@@ -1,5 +1,4 @@
-"""The attack lab: one attack on one image, and the smallest budget that fools. Results lie in the
-cache by content; a hit needs no torch."""
+"""The attack lab: an attack on one image, and the smallest budget that fools, kept by content."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from cdp.data.fitting import fit, labelling_of
 from cdp.data.registry import load_split
 from cdp.errors import InputError, MissingError
 from cdp.files import cache
-from cdp.files.cache import Cached, Report, ignore
+from cdp.files.cache import Cached, Report
 from cdp.models.encoders import encoder_weights
 from cdp.tasks.features import encoder_labelling
 from cdp.tasks.lab_images import load_upload
@@ -25,8 +24,7 @@ KIND, VERSION = "lab", 1
 
 
 def subject_of(config: LabConfig) -> LabSubject:
-    """Image and weights, found and checked. Raises InputError or MissingError that says what is not
-    here or does not fit together."""
+    """Image and weights, checked. Raises InputError or MissingError."""
     split = load_split(config.dataset, "test")
     image, label = _image(config, split.info, split.image, split.label)
     for what, value in (("label", label), ("target", config.target)):
@@ -50,17 +48,10 @@ def subject_of(config: LabConfig) -> LabSubject:
     return LabSubject(image, label, split.info, weights)
 
 
-def attack_image(config: LabConfig, report: Report = ignore) -> LabResult:
-    """Attack one image from ``STARTS`` random starts and keep the strongest: one that fools before
-    one that does not, then by its loss.
-
-    fp32, eval mode. Raises InputError or MissingError like ``subject_of``.
-    """
-    return attack_of(config, subject_of(config)).get(report)
-
-
 def attack_of(config: LabConfig, subject: LabSubject) -> Cached[LabResult]:
-    """The result of one attack; its key changes exactly when image, weights or settings do."""
+    """One image under attack from ``STARTS`` random starts, of which the strongest is kept: one that
+    fools before one that does not, then by its loss. fp32, eval mode. Its key changes exactly when
+    image, weights or settings do."""
     epsilon = config.budget(subject.info)
     key = _key(config, subject, "attack", epsilon)
 
@@ -95,15 +86,9 @@ def _sound(result: LabResult, classes: int) -> bool:
     )
 
 
-def smallest_budget(config: LabConfig, report: Report = ignore) -> Smallest:
-    """Bisection over the budget on a grid of ``GRID`` steps up to ``config.largest``, with the
-    attack that ``attack_image`` makes, so the budget found fools there as well. Raises InputError
-    or MissingError like ``subject_of``."""
-    return smallest_of(config, subject_of(config)).get(report)
-
-
 def smallest_of(config: LabConfig, subject: LabSubject) -> Cached[Smallest]:
-    """The smallest budget, which does not depend on the budget of one attack."""
+    """The smallest budget that fools with the attack of ``attack_of``, by bisection on a grid of
+    ``GRID`` steps up to ``config.largest``; the budget of one attack does not matter."""
     largest = config.reach(subject.info)
 
     def make(report: Report) -> Smallest:
@@ -140,17 +125,5 @@ def _image(
 
 def _key(config: LabConfig, subject: LabSubject, what: str, budget: float) -> str:
     target = config.target if config.attack == "targeted" else None
-    return cache.digest(
-        VERSION,
-        STARTS,
-        what,
-        subject.weights,
-        subject.image,
-        subject.label,
-        budget,
-        config.norm,
-        config.attack,
-        target,
-        config.steps,
-        config.seed,
-    )
+    parts = (VERSION, STARTS, what, subject.weights, subject.image, subject.label, budget)
+    return cache.digest(*parts, config.norm, config.attack, target, config.steps, config.seed)

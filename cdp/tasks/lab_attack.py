@@ -1,5 +1,4 @@
-"""The part of the attack lab that needs torch: a network in memory, PGD from several starts, the
-path of its loss."""
+"""The part of the attack lab that needs torch: PGD from several starts, the path of its loss."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from cdp.config.lab import GRID, LabConfig
 from cdp.errors import InputError
 from cdp.files.cache import Report, ignore
 from cdp.models.encoders import Encoder
-from cdp.robust.attacks import Loss, cross_entropy, margin, pgd, towards
+from cdp.robust.attacks import Loss, cross_entropy, madry, margin, pgd, towards
 from cdp.tasks.loaded import encoder_on_device, to_tensor
 from cdp.values.lab import STARTS, AttackFigures, LabResult, LabSubject, Smallest
 
@@ -28,8 +27,7 @@ each other."""
 
 @dataclass(frozen=True)
 class _Tried:
-    """One attack from every start. x: (S,C,H,W); logits: (S,K) at the end; losses: (T+1, S);
-    predicted: (T+1, S)."""
+    """One attack from every start: x (S,C,H,W), logits (S,K), losses, predicted (T+1, S)."""
 
     x: Tensor
     logits: Tensor
@@ -41,8 +39,7 @@ class AttackLab:
     """A network and an image of it, ready to be attacked at any budget."""
 
     def __init__(self, config: LabConfig, subject: LabSubject) -> None:
-        """Loads the network where it is not in memory. Raises InputError where image and network do
-        not fit together."""
+        """Loads the network. Raises InputError where it does not fit the image."""
         self._config, self._subject = config, subject
         net = self._net = _encoder(config, subject.weights).net
         self._x = to_tensor(subject.image[None]).to(next(net.parameters()).device)
@@ -128,13 +125,10 @@ class AttackLab:
                 self._net,
                 self._x.expand(STARTS, -1, -1, -1),
                 goal,
-                epsilon=epsilon,
-                step_size=2.5 * epsilon / config.steps,
-                steps=config.steps,
-                norm=config.norm,
                 loss=watched,
                 generator=torch.Generator().manual_seed(config.seed),
                 trace=losses,
+                **madry(epsilon, config.steps, config.norm),
             )
         return _Tried(
             x, _finite(answers[-1]), torch.stack(losses), torch.stack(answers).argmax(dim=2)
@@ -151,12 +145,9 @@ class AttackLab:
 
 
 def bisect(fools: Callable[[int], bool], steps: int = GRID) -> int | None:
-    """The smallest k in 1..steps found by halving at which ``fools(k)``; None where it is found
-    nowhere.
-
-    An attack may fail at a large budget and not at a smaller one, so two smaller ones are tried
-    before giving up.
-    """
+    """The smallest k in 1..steps found by halving at which ``fools(k)``; None for none. An attack
+    may fail at a large budget and not at a smaller one, so two smaller ones are tried before giving
+    up."""
     high = next(
         (k for k in dict.fromkeys((steps, 2 * steps // 3, steps // 3)) if k >= 1 and fools(k)), None
     )

@@ -1,5 +1,5 @@
-"""Images that people upload to the attack lab: checked as hostile, made to fit only when asked,
-kept by content on this machine."""
+"""Images uploaded to the attack lab: checked as hostile, made to fit when asked, kept by
+content."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ class Upload:
 
 
 def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
-    """A PNG from outside. name: of the file, for messages. Raises InputError with the remedy where
-    it is none, or too large."""
+    """A PNG from outside. name: for messages. Raises InputError with the remedy."""
     form = form_of(info)
     if len(content) > MAX_FILE_BYTES:
         raise InputError(
@@ -59,8 +58,7 @@ def read_upload(content: bytes, name: str, info: DatasetInfo) -> Upload:
 
 
 def form_of(info: DatasetInfo) -> ImageForm:
-    """What images of this data set are. Raises InputError for a number of channels that no
-    PNG has."""
+    """What images of this data set are. Raises InputError for channels that no PNG has."""
     channels, height, width = info.shape
     if channels not in _MODES:
         raise InputError(
@@ -71,16 +69,14 @@ def form_of(info: DatasetInfo) -> ImageForm:
 
 
 def save_upload(image: np.ndarray) -> str:
-    """Keep (H,W,C) uint8 and return its hash. A home that cannot be written is told by
-    ``load_upload`` not finding it."""
+    """Keep (H,W,C) uint8 and return its hash; nothing is said where home is read-only."""
     key = cache.digest(image)
     cache.keep(KIND, key, image)
     return key
 
 
 def load_upload(key: str, info: DatasetInfo) -> np.ndarray | None:
-    """(H,W,C) uint8; None where it is not on this machine any more, is not what its hash says, or
-    is of another shape than the data set's."""
+    """(H,W,C) uint8; None where it is not here, not what its hash says, or of another shape."""
     if not re.fullmatch(IMAGE, key):
         return None
     channels, height, width = info.shape
@@ -95,8 +91,7 @@ def load_upload(key: str, info: DatasetInfo) -> np.ndarray | None:
 
 
 def _fitted(image: Image, form: ImageForm) -> Upload:
-    """The mode first, then the size. What loses nothing, such as grey saved as RGB, is no
-    change."""
+    """The mode first, then the size. What loses nothing, as grey saved as RGB, is no change."""
     changes = []
     if image.mode == "RGBA" and form.mode != "RGBA":
         if np.asarray(image)[..., 3].min() < 255:

@@ -1,5 +1,4 @@
-"""A generation to watch: guided and unguided from the same noise, step by step, judged by a network
-that never guides."""
+"""A generation to watch: guided and unguided from the same noise, judged step by step."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ from cdp.work.session import Session
 
 @dataclass
 class SampledArm:
-    """One arm of the comparison so far: the finished batches, and the estimate of the batch under
-    way."""
+    """One arm so far: the finished batches, and the estimate of the batch under way."""
 
     done: list[np.ndarray]
     now: np.ndarray | None = None
@@ -46,9 +44,8 @@ def live(
     """Generate ``config.count`` images in memory; one Frame a step, and a LiveResult last, also
     when stopped.
 
-    compare: also sample the unguided arm from the same noise (a config without guidance has one arm
-    in any case). The session is asked to stop after every step. Raises InputError for a config that
-    does not fit its model.
+    compare: also sample the unguided arm from the same noise. The session is asked to stop after
+    every step. Raises InputError for a config that does not fit its model.
     """
     started = time.monotonic()
     loaded = load_engine(config)
@@ -149,8 +146,7 @@ def _frame(
 def _separation(
     judge: Encoder | None, images: np.ndarray, wanted: np.ndarray | None
 ) -> float | None:
-    """Between/within scatter of the wanted classes in the judge's features; None where it is
-    undefined."""
+    """Between/within scatter in the judge's features; None where it is undefined."""
     if judge is None or wanted is None:
         return None
     try:

@@ -1,5 +1,4 @@
-"""What a generation needs in memory: model, encoder, real images to contrast with. Loaded once and
-kept."""
+"""What a generation needs in memory, loaded once: model, encoder, real images to contrast with."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ from cdp.tasks.sources import dataset_of_generation, looking_for, real_images, r
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything a generation needs in memory, loaded once per model, data set and encoder.
-    dataset: whose encoders and real images these are, "" where nothing says."""
+    """Everything a generation needs in memory. dataset: whose encoders and real images these
+    are."""
 
     model: DiffusionModel
     encoder: Encoder | None
@@ -53,8 +52,7 @@ def _compiled(name: str) -> DiffusionModel:
 
 @lru_cache(maxsize=8)
 def _dataset(model: str, named: str, home: str) -> str:
-    """Asked at every batch, and a folder of images takes long to look through. home: where the
-    names are looked up."""
+    """Remembered, as a folder of images takes long to look through."""
     return dataset_of_generation(GenerateConfig(model=model, dataset=named))
 
 

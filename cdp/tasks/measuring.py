@@ -1,10 +1,11 @@
-"""Measuring sets by name: images in, features by an encoder, figures with intervals out. Kept on
-disk; a hit needs no torch."""
+"""Measuring sets by name: features by an encoder, figures with intervals, kept on disk."""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from functools import cached_property, lru_cache
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -52,91 +53,50 @@ VERSION = 7
 """Raised when a figure changes its meaning, so that none kept before is taken for it."""
 
 
-def measure_set(
-    name: str,
-    *,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    rows: int = ROWS,
-    seed: int = 0,
-    sizes: Sizes | None = None,
-    report: Report = ignore,
-) -> Measured:
-    """Every figure of one set.
+class How(TypedDict, total=False):
+    """How a set is measured. encoder: of the data set by name or path, or "pixels"; dataset: whose
+    real images to compare with, empty for the one on the set's card; rows: images of the set,
+    class-balanced, and real ones it is compared with; sizes: as many of each class, drawn by
+    ``seed``, in place of all."""
 
-    name: a saved set, a path to one, or a real split such as ``fashion-mnist:test``. encoder: an
-    encoder of the data set by name or path, or "pixels". dataset: whose real images to compare
-    with; empty takes the one on the set's card.
-    rows: images of the set that are measured, class-balanced, and real images that it is compared
-    with. sizes: of those images of the set, as many of each class, drawn by ``seed``, and of these
-    single classes have fewer figures; all where not given. A set is compared with held-out real
-    images and with training images; a real split, and a set whose real images are not here, has its
-    own separability only.
-    report: called with the share done in [0, 1] and what comes next. Raises InputError or
-    MissingError with the remedy.
+    encoder: str
+    dataset: str
+    rows: int
+    seed: int
+    sizes: Sizes | None
+
+
+def measured_of(name: str, **how: Unpack[How]) -> Cached[Measured]:
+    """Every figure of a saved set, a path to one, or a real split such as ``fashion-mnist:test``.
+
+    A set is compared with held-out real images and with training images; a real split, and a set
+    whose real images are not here, has its own separability only. Raises InputError or MissingError
+    with the remedy.
     """
-    return measured_of(
-        name, encoder=encoder, dataset=dataset, rows=rows, seed=seed, sizes=sizes
-    ).get(report)
+    _check_rows(how)
+    return _Task(open_source(name), **how).result
 
 
-def measured_of(
-    name: str,
-    *,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    rows: int = ROWS,
-    seed: int = 0,
-    sizes: Sizes | None = None,
-) -> Cached[Measured]:
-    """The same where it is known. Errors as there."""
-    _check_rows(rows)
-    return _Task(open_source(name), encoder, dataset, rows, seed, sizes).result
+def measure_set(name: str, *, report: Report = ignore, **how: Unpack[How]) -> Measured:
+    """The same, computed where it is not known."""
+    return measured_of(name, **how).get(report)
 
 
-def measure_source(
-    source: Source,
-    *,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    rows: int = ROWS,
-    seed: int = 0,
-    sizes: Sizes | None = None,
-    by_class: bool = True,
-    report: Report = ignore,
-) -> Measured:
-    """``measure_set`` for a set that is open already, or a part of one. by_class: also what single
-    classes come to."""
-    return _Task(source, encoder, dataset, rows, seed, sizes, by_class).result.get(report)
+def measure_source(source: Source, *, by_class: bool = True, **how: Unpack[How]) -> Measured:
+    """The same of an open set or a part of one. by_class: also what single classes come to."""
+    return _Task(source, by_class=by_class, **how).result.get()
 
 
 def compare(
-    first: str,
-    second: str,
-    *,
-    encoder: str = JUDGE,
-    dataset: str = "",
-    rows: int = ROWS,
-    seed: int = 0,
-    report: Report = ignore,
+    first: str, second: str, *, report: Report = ignore, **how: Unpack[How]
 ) -> SetComparison:
-    """Two sets at the same number of images: whichever has more of a class is measured again on a
-    seeded part of it. As ``measure_set``."""
-
-    _check_rows(rows)
-    own = [_Task(open_source(name), encoder, dataset, rows, seed).sizes for name in (first, second)]
-    pair = [
-        measure_set(
-            name,
-            encoder=encoder,
-            dataset=dataset,
-            rows=rows,
-            seed=seed,
-            sizes=None if sizes == wanted else wanted,
-            report=report,
-        )
-        for name, sizes, wanted in zip((first, second), own, equal_sizes(*own), strict=True)
-    ]
+    """Two sets at the same number of images: of the larger one a seeded part is measured."""
+    _check_rows(how)
+    own = [_Task(open_source(name), **how).sizes for name in (first, second)]
+    pair = []
+    for name, sizes, wanted in zip((first, second), own, equal_sizes(*own), strict=True):
+        part: How = {**how, "sizes": None if sizes == wanted else wanted}
+        pair.append(measure_set(name, report=report, **part))
     return SetComparison(*pair)
 
 
@@ -146,17 +106,17 @@ class _Task:
     def __init__(
         self,
         source: Source,
-        encoder: str,
-        dataset: str,
-        rows: int,
-        seed: int,
+        *,
+        encoder: str = JUDGE,
+        dataset: str = "",
+        rows: int = ROWS,
+        seed: int = 0,
         sizes: Sizes | None = None,
         by_class: bool = True,
     ) -> None:
         self.encoder, self.rows, self.seed = encoder, rows, seed
-        self.by_class = (
-            by_class and sizes is None
-        )  # of what is measured to compare sets, nothing is shown class by class
+        # Of what is measured to compare sets, nothing is shown class by class.
+        self.by_class = by_class and sizes is None
         self.dataset = dataset_of([source], dataset, encoder=encoder)
         self.source = source = matched(source, self.dataset)
         chosen = source.rows(rows)
@@ -167,14 +127,9 @@ class _Task:
             )
         if sizes is not None:
             chosen = chosen[_drawn(_classes(source, chosen), sizes, seed)]
-        self.sizes = {
-            int(value): count
-            for value, count in sorted(Counter(_classes(source, chosen).tolist()).items())
-        }
-        self.image, self.label = (
-            source.image[chosen],
-            None if source.label is None else source.label[chosen],
-        )
+        self.sizes = dict(sorted(Counter(_classes(source, chosen).tolist()).items()))
+        self.image = source.image[chosen]
+        self.label = None if source.label is None else source.label[chosen]
         # Real images measured against themselves say nothing of fidelity.
         itself = bool(source.split) and source.dataset == self.dataset
         self.missing = "" if itself else _missing(self.dataset)
@@ -182,18 +137,14 @@ class _Task:
 
     @cached_property
     def real_key(self) -> str:
-        """Equal exactly where the real images, and how the encoder sees them, are; "" where none
-        are compared with."""
+        """Equal exactly where the real images and their features are; "" for none."""
         if not self.with_real:
             return ""
-        splits = [real_images(self.dataset, split, self.rows) for split in ("test", "train")]
-        return cache.digest(
-            *[
-                part
-                for image, label in splits
-                for part in (identity(self.encoder, self.dataset, image), label)
-            ]
-        )
+        parts: list[object] = []
+        for split in ("test", "train"):
+            image, label = real_images(self.dataset, split, self.rows)
+            parts += [identity(self.encoder, self.dataset, image), label]
+        return cache.digest(*parts)
 
     @cached_property
     def key(self) -> str:
@@ -210,7 +161,7 @@ class _Task:
             "measured",
             self.key,
             self._computed,
-            encode=lambda figures: to_json(*figures),
+            encode=lambda kept: to_json(*kept),
             decode=from_json,
         )
         return stored.then(lambda figures: self._named(*figures))
@@ -222,15 +173,9 @@ class _Task:
             result.undefined.update(
                 {key: reason for key, metric in METRICS.items() if metric.needs == "classes"}
             )
-        return Measured(
-            self.source.title,
-            len(self.source),
-            self.source.class_names,
-            result,
-            pairs,
-            self.sizes,
-            self.source.note,
-        )
+        source = self.source
+        kept = (result, pairs, self.sizes, source.note)
+        return Measured(source.title, len(source), source.class_names, *kept)
 
     def _computed(self, report: Report) -> tuple[Measurement, Pairs | None]:
         """The shares reported are those of a set of 5,000 images."""
@@ -242,10 +187,8 @@ class _Task:
         around: Around | None = None
         if self.label is not None:
             report(0.25, f"neighbours in {self.source.title}")
-            try:
+            with suppress(UndefinedError):
                 around = look_around(*class_rows(seen, self.label))
-            except UndefinedError:
-                pass
         report(0.35, f"figures of {self.source.title}")
         result = measure(
             seen, self.label, real, seed=self.seed, around=around, by_class=self.by_class
@@ -255,10 +198,8 @@ class _Task:
         pairs: Pairs | None = None
         if self.label is not None:
             report(0.9, f"class pairs of {self.source.title}")
-            try:
+            with suppress(UndefinedError):
                 pairs = class_pairs(seen, self.label, seed=self.seed, around=around)
-            except UndefinedError:
-                pass
         return result, pairs
 
 
@@ -268,8 +209,7 @@ def _classes(source: Source, rows: np.ndarray) -> np.ndarray:
 
 
 def _drawn(label: np.ndarray, sizes: Sizes, seed: int) -> np.ndarray:
-    """Rows, ascending, of as many images of each class, at random. A class that has fewer gives
-    all."""
+    """Rows, ascending, of as many images of each class, at random; all of one that has fewer."""
     rng = np.random.default_rng((seed, len(label)))
     parts = [
         rng.permutation(np.flatnonzero(label == value))[: sizes.get(int(value), 0)]
@@ -293,15 +233,14 @@ def _missing(dataset: str) -> str:
     return ""
 
 
-def _check_rows(rows: int) -> None:
-    if rows < 100:
+def _check_rows(how: How) -> None:
+    if (rows := how.get("rows", ROWS)) < 100:
         raise InputError(f"rows is {rows}: measure at least 100 images, or intervals say nothing")
 
 
 @lru_cache(maxsize=4)
 def _real(encoder: str, dataset: str, rows: int, key: str) -> Real:
-    """Held-out real images to compare with, and training images to look for copies among. key: of
-    their content, for the memory alone."""
+    """Held-out real images, and training images to look for copies among. key: of their content."""
     held_out, train = real_images(dataset, "test", rows), real_images(dataset, "train", rows)
     seen = features(encoder, dataset, held_out[0])
     return Real(

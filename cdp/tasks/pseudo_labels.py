@@ -53,14 +53,10 @@ class Network:
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """How a set got its labels, as its card has it under ``pseudo_labels``.
-
-    min_confidence: probability that a label needed; images: of the parent; kept: of this set;
-    histogram: images of the parent by confidence, in equal bins over [0, 1]; balance: images kept
-    of each class; judge: another network that looked at images kept, and agreement: the share of
-    them that it gives the same class; both None where ``not_checked`` says why. guided: whether the
-    labelling network had guided the images.
-    """
+    """How a set got its labels, as its card has it under ``pseudo_labels``. images: of the parent;
+    kept: of this set; histogram: images of the parent by confidence; balance: images kept of each
+    class; judge: another network, and agreement: the share that it gives the same class; both None
+    where ``not_checked`` says why. guided: whether the labelling network had guided the images."""
 
     encoder: Network
     min_confidence: float
@@ -92,14 +88,13 @@ def pseudo_label(
     report: Report = ignore,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> SampleSet:
-    """Save as set ``out`` the images of a set that a classifier is sure of, labelled by it. Labels
-    that they had are not asked.
+    """Save as set ``out`` the images of a set that a classifier is sure of, labelled by it.
 
-    encoder: of the data set by name, ``run:ID`` of a training, or the path of a folder; where
-    empty, the best choice of ``labellers`` of the data set. dataset: whose encoder; where empty,
-    that of the set's card. min_confidence: in [0, 1]. report: told of the share done; should_stop:
-    asked between batches. Raises InputError or MissingError with the remedy where the network does
-    not see such images or is sure of none, and Cancelled; nothing is saved then."""
+    encoder: of the data set by name, ``run:ID`` of a training, or a folder; empty for the best of
+    ``labellers``. dataset: whose encoder; empty for that of the set's card. min_confidence: in [0,
+    1]. Raises InputError or MissingError where the network does not see such images or is sure of
+    none, and Cancelled; nothing is saved then.
+    """
     if not 0 <= min_confidence <= 1:
         raise InputError(
             f"min_confidence: {min_confidence:g} is no probability: choose one from 0 to 1"
@@ -150,8 +145,7 @@ def pseudo_label(
 
 
 def pseudo_labels_of(card: Mapping[str, Any]) -> PseudoLabels | None:
-    """How a set got its labels by its card; None where it did not get them so, or a stranger wrote
-    what cannot be."""
+    """How a set got its labels by its card; None where it does not say so soundly."""
     try:
         stored = _CARD.validate_python(card["pseudo_labels"])
     except (KeyError, ValidationError):
@@ -222,8 +216,7 @@ def command(name: str, out: str, encoder: str, min_confidence: float, dataset: s
 
 @dataclass(frozen=True)
 class Labeller:
-    """A classifier that sees images like those of a set. name: as ``pseudo_label`` takes it; title:
-    for a list."""
+    """A classifier that sees such images. name: as ``pseudo_label`` takes it; title: for a list."""
 
     name: str
     dataset: str
@@ -231,10 +224,9 @@ class Labeller:
 
 
 def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
-    """The classifiers here that see such images, the best choice first: of the set's own data set,
-    and of these one that neither guided the images nor judges, plain classifiers before others; the
-    judge comes before the one that guided. dataset: the set's own, where its card does not say.
-    Reads cards only."""
+    """The classifiers here that see such images, the best choice first: of the set's own data set
+    one that neither guided the images nor judges, plain ones before others; then the judge. Reads
+    cards only."""
     height, width, channels = samples.image.shape[1:]
     own = dataset or str(samples.card.get("dataset") or "")
     guide = _guide_of(samples.card)
@@ -256,8 +248,7 @@ def labellers(samples: SampleSet, dataset: str = "") -> list[Labeller]:
 
 
 def _best(samples: SampleSet, source: Source, dataset: str) -> str:
-    """The first of the labellers of its data set. Raises InputError where no data set is known, or
-    it has none."""
+    """The first of the labellers of its data set. Raises InputError where there is none."""
     named = dataset_of([source], dataset, encoder="a classifier")
     name = next((entry.name for entry in labellers(samples, named) if entry.dataset == named), None)
     if name is None:
@@ -308,8 +299,7 @@ def _classify(
     should_stop: Callable[[], bool],
     rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(k,) int64 predicted classes and (k,) float32 probabilities of them, of all images or of
-    ``rows``."""
+    """(k,) int64 classes and (k,) float32 probabilities, of all images or of ``rows``."""
     import torch
 
     from cdp.tasks.loaded import features_of
@@ -340,8 +330,7 @@ def _agreement(
     predicted: np.ndarray,
     should_stop: Callable[[], bool],
 ) -> tuple[Network | None, Interval | None, str]:
-    """The judge of the same data set and the share of images that it gives the same class; why
-    there is none."""
+    """The judge and the share of images that it gives the same class; why there is none."""
     from cdp.tasks.loaded import encoder_on_device
 
     try:
@@ -364,8 +353,7 @@ def _agreement(
 
 
 def _guided(card: Mapping[str, Any], described: Network) -> bool:
-    """Whether the labelling network guided the images: by its weights where the card has them, else
-    by its name."""
+    """Whether the labelling network guided the images: by its weights, else by its name."""
     guide = card.get("encoder")
     if isinstance(guide, dict) and "sha256" in guide:
         return bool(guide["sha256"] == described.sha256)

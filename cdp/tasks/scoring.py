@@ -32,9 +32,8 @@ held-out real images is: 1 in 1,000 real images, which nobody copied, would be f
 
 @dataclass(frozen=True)
 class Flags:
-    """duplicate: (k,) bool, an earlier image of the set is the same, byte for byte or within
-    ``SAME`` in features; memorised: (k,) bool, none where ``undefined`` says why that cannot be
-    told."""
+    """duplicate, memorised: (k,) bool; none is memorised where ``undefined`` says why that is
+    unknown."""
 
     duplicate: np.ndarray
     memorised: np.ndarray
@@ -42,8 +41,7 @@ class Flags:
 
 
 def flagged(source: Source, rows: np.ndarray, encoder: str, dataset: str) -> Flags:
-    """Images ``rows`` (k,) of a set that are there twice or look copied. Errors as
-    ``scoring.score_rows``."""
+    """Images ``rows`` (k,) that are there twice or look copied. Errors as ``score_rows``."""
     image = images_at(source, rows)
     duplicate = duplicates(image, features(encoder, dataset, image))
     try:
@@ -55,8 +53,7 @@ def flagged(source: Source, rows: np.ndarray, encoder: str, dataset: str) -> Fla
 
 
 def flagged_in(name: str, encoder: str, dataset: str) -> dict[str, Any]:
-    """Rows of a set that are ``duplicates`` and ``memorised``, and why the latter are
-    ``undefined``, JSON-ready. Errors as ``flagged``."""
+    """Rows that are ``duplicates`` and ``memorised``, JSON-ready. Errors as ``flagged``."""
     source = open_source(name)
     flags = flagged(source, np.arange(len(source)), encoder, dataset)
     return {
@@ -72,8 +69,7 @@ def images_at(source: Source, rows: np.ndarray) -> np.ndarray:
 
 
 def duplicates(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """image: (k,H,W,C) uint8, seen: (k, d) features -> (k,) bool, whether the same comes
-    earlier."""
+    """image (k,H,W,C), seen (k, d) features -> (k,) bool, whether the same comes earlier."""
     alone = _first_of_equals(image) & _first_of_equals(seen)
     left = np.flatnonzero(alone)
     rows = seen[left].astype(np.float64)
@@ -153,11 +149,10 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Score:
-    """title: short; unit: "" where it has none; help: one sentence. of: the score of every image,
-    (k,); raises UndefinedError with why there is none. labels: whether it exists for images with
-    labels only. follows: what it follows from beside features and labels; raises UndefinedError
-    where it is known already that there is none. criterion: whether parts of a set can be chosen
-    by it."""
+    """of: the score of every image, (k,); raises UndefinedError with why there is none. labels:
+    whether it needs labels. follows: what it follows from beside features and labels; raises
+    UndefinedError where it is known that there is none. criterion: whether parts of a set can be
+    chosen by it."""
 
     title: str
     unit: str
@@ -170,8 +165,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Scores:
-    """values: (k,) float64 by key of ``SCORES``; undefined: why a score does not exist here, by the
-    same keys."""
+    """values: (k,) float64 by key; undefined: why a score does not exist here, by key."""
 
     values: Mapping[str, np.ndarray]
     undefined: Mapping[str, str]
@@ -184,12 +178,9 @@ Answer = np.ndarray | str
 def score_rows(
     source: Source, rows: np.ndarray, encoder: str, dataset: str, keys: Sequence[str]
 ) -> Scores:
-    """Scores of images ``rows`` (k,) of a set, computed where they are not known yet.
-
-    encoder: of ``dataset`` by name or path, or "pixels"; dataset: whose real images, too.
-    Separability is relative to these rows. Raises InputError or MissingError for an encoder that is
-    not there or does not fit the images, and for unknown keys.
-    """
+    """Scores of images ``rows`` (k,) of a set. encoder: of ``dataset`` by name or path, or
+    "pixels". Separability is relative to these rows. Raises InputError or MissingError for an
+    encoder that is not there or does not fit, and for unknown keys."""
     return scores_of(source, rows, encoder, dataset, keys).get()
 
 

@@ -1,5 +1,4 @@
-"""Data selection: a part of a set, chosen by one score an image, as a new set that says where it
-came from."""
+"""Data selection: a part of a set, chosen by one score an image, as a new set."""
 
 from __future__ import annotations
 
@@ -33,12 +32,8 @@ IDENTICAL = (
 def scores(
     samples: SampleSet, by: str, *, encoder: str = JUDGE, dataset: str = "", seed: int = 0
 ) -> np.ndarray:
-    """One score an image, (n,) float64: one of ``scoring.SCORES``, or uniform draws of ``seed`` for
-    "random".
-
-    dataset: whose encoder; empty takes the one on the set's card.
-    Raises InputError for an encoder that does not fit the images or their classes.
-    """
+    """One score an image, (n,) float64, or uniform draws of ``seed`` for "random". Raises
+    InputError for an encoder that does not fit."""
     if by not in criteria():
         raise InputError(f"by: {str(by)[:40]!r} is unknown: choose one of {', '.join(criteria())}")
     if by == "random":
@@ -72,12 +67,8 @@ def chosen_rows(
     balanced: bool = True,
 ) -> np.ndarray:
     """Rows of the ``keep`` best scores, ascending; ties go to the earlier image. balanced: every
-    class gives its equal share; images without labels, where ``label`` is None, are of no class and
-    none has a share.
-
-    Where keep is no multiple of the classes, the lowest classes give one more. Raises InputError
-    for more than there are.
-    """
+    class gives its equal share, the lowest one more where it does not divide. Raises InputError for
+    more than there are."""
     if not 1 <= keep <= len(score):
         raise InputError(f"keep is {keep}: choose 1 to {len(score)}, the images of the set")
     if order not in get_args(Order):
@@ -131,8 +122,7 @@ DEFAULT: Wish = {
 
 
 def select(name: str, out: str, **wish: Unpack[Wish]) -> SampleSet:
-    """Save the chosen part of set ``name`` as set ``out`` of the store; its card names parent,
-    criterion and seed."""
+    """Save the chosen part of a set as set ``out``; its card names parent, criterion and seed."""
     given: Wish = {**DEFAULT, **wish}
     if given["keep"] is None:
         return drop_flagged(
@@ -174,8 +164,7 @@ class Preview:
 
 
 def preview(name: str, **wish: Unpack[Wish]) -> Preview:
-    """What ``select`` keeps of set ``name``. Needs no torch where the scores are known; errors as
-    there."""
+    """What ``select`` keeps. Needs no torch where the scores are known; errors as there."""
     given: Wish = {**DEFAULT, **wish}
     samples, encoder, dataset = open_set(name), given["encoder"], given["dataset"]
     score = scores(samples, given["by"], encoder=encoder, dataset=dataset, seed=given["seed"])
@@ -197,11 +186,7 @@ def preview(name: str, **wish: Unpack[Wish]) -> Preview:
 
 
 def random_like(label: np.ndarray | None, chosen: Preview, seed: int = 0) -> np.ndarray:
-    """Rows of a random part of the same pool with as many images of each class as were chosen,
-    ascending.
-
-    label: (n,) of the set, None where it has no labels.
-    """
+    """Rows of a random part of the pool with as many images of each class as were chosen."""
     rng = np.random.default_rng(
         (seed, len(chosen.rows))
     )  # never the draw of the criterion "random"
@@ -219,9 +204,8 @@ def random_like(label: np.ndarray | None, chosen: Preview, seed: int = 0) -> np.
 
 
 def measuring_encoder(by: str, encoder: str, dataset: str) -> str:
-    """In whose eyes a part is measured that ``encoder`` chose: the judge, else another encoder of
-    the data set that is not the very same network; ``encoder`` itself where there is no other. A
-    random part was chosen in nobody's eyes."""
+    """In whose eyes a part is measured that ``encoder`` chose: the judge, else another encoder that
+    is not the very same network; ``encoder`` itself where there is no other."""
     if by == "random" or not dataset:
         return encoder
     own = "" if encoder == PIXELS else weights_of(encoder, dataset)
@@ -236,10 +220,8 @@ def measuring_encoder(by: str, encoder: str, dataset: str) -> str:
 
 @dataclass(frozen=True)
 class PreviewFigures:
-    """Figures of the part that would be kept, of a random part of the same size and the same
-    classes, which is the control, and of the set they come from. encoder: in whose eyes; note: who
-    chose and who measured, in a sentence; identical: whether the random part is the very part that
-    would be kept, which the note then says."""
+    """Figures of the part that would be kept, of a random part of the same size and classes, and of
+    the whole set. encoder: in whose eyes; identical: whether both parts are the same images."""
 
     kept: Measured
     control: Measured
@@ -266,11 +248,8 @@ class PreviewFigures:
 def preview_figures(
     name: str, *, rows: int = ROWS, report: Report = ignore, **wish: Unpack[Wish]
 ) -> PreviewFigures:
-    """The figures of what ``select`` would keep, beside what its size alone does, in the eyes of
-    ``measuring_encoder``.
-
-    rows: images of each that are measured, as ``measure_set``.
-    """
+    """The figures of what ``select`` would keep beside chance, in the eyes of
+    ``measuring_encoder``."""
     given: Wish = {**DEFAULT, **wish}
     chosen = preview(name, **given)
     by, encoder, dataset, seed = (given["by"], given["encoder"], given["dataset"], given["seed"])

@@ -1,5 +1,4 @@
-"""Sets to look at, by name: saved sets, paths to them, and real splits such as
-``fashion-mnist:test``. Needs no torch."""
+"""Sets to look at, by name: saved sets, paths, and real splits such as ``fashion-mnist:test``."""
 
 from __future__ import annotations
 
@@ -35,11 +34,9 @@ _TEST = "-test"
 
 @dataclass(frozen=True)
 class Source:
-    """Images to look at. name: as asked for; title: short; image: (N,H,W,C) uint8, maybe
-    memory-mapped; label: (N,) int64, None for a set without labels; dataset: whose real images and
-    encoders go with it, "" where its card does not say; split: "train" or "test" for a real split,
-    else ""; note: what has to be said of its labels, "" mostly.
-    """
+    """Images to look at. name: as asked for; image: (N,H,W,C) uint8, maybe mapped; label: (N,)
+    int64, None without labels; dataset: whose real images go with it, "" where its card does not
+    say; split: of a real one, else ""; note: what has to be said of its labels."""
 
     name: str
     title: str
@@ -59,8 +56,7 @@ class Source:
         return len(self.image)
 
     def labels(self, needed_by: str) -> np.ndarray:
-        """The labels, (N,) int64. needed_by: what cannot do without, for the InputError that a set
-        without labels raises."""
+        """The labels, (N,) int64. Raises InputError where there are none, which needs them."""
         if self.label is None:
             raise InputError(self.without_labels(needed_by))
         return self.label
@@ -70,8 +66,7 @@ class Source:
         return without_labels(self.name, needed_by, self.dataset)
 
     def rows(self, size: int) -> np.ndarray:
-        """Up to ``size`` row numbers, ascending: classes take turns; the first ones where there are
-        no labels."""
+        """Up to ``size`` rows, ascending: classes take turns; the first ones without labels."""
         return (
             np.arange(min(size, len(self)))
             if self.label is None
@@ -103,17 +98,14 @@ def open_source(name: str) -> Source:
 
 
 def own_split(name: str) -> tuple[str, str]:
-    """(data set, split) of a saved set that is a data set of its own, as encoders were trained on
-    it: its test images are NAME-test. ("", "") for any other."""
+    """(data set, split) of a saved set that encoders were trained on; ("", "") for any other."""
     stem, split = (name.removesuffix(_TEST), "test") if name.endswith(_TEST) else (name, "train")
     return (stem, split) if list_encoders(stem) else ("", "")
 
 
 def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -> str:
     """Whose encoders and real images to use: the one named, else that of the first set that says.
-
-    Where none does: "" for the encoder "pixels", which needs none, and InputError for any other.
-    """
+    Where none does: "" for "pixels", InputError for any other encoder."""
     name = dataset or next((source.dataset for source in sources if source.dataset), "")
     if not name and encoder != PIXELS:
         raise InputError(
@@ -124,12 +116,8 @@ def dataset_of(sources: list[Source], dataset: str = "", *, encoder: str = "") -
 
 
 def matched(source: Source, dataset: str) -> Source:
-    """The set with the class numbers of a data set, by class name; itself where no data set is
-    named, or its images are not here.
-
-    Raises InputError with what differs where its images or classes are not the data set's; it may
-    lack some of the classes.
-    """
+    """The set with the class numbers of a data set, by name; itself where that is not here. It may
+    lack classes. Raises InputError with what differs."""
     try:
         info = dataset_info(dataset) if dataset else None
     except MissingError:
@@ -155,8 +143,7 @@ def matched(source: Source, dataset: str) -> Source:
 
 
 def numbered_alike(sources: Sequence[Source]) -> list[Source]:
-    """Sets with one numbering of their classes, by name: those of the first, then what others have
-    besides."""
+    """Sets with one numbering of their classes, by name, those of the first set first."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.class_names))
     number = {name: place for place, name in enumerate(names)}
     return [
@@ -177,11 +164,8 @@ def numbered_alike(sources: Sequence[Source]) -> list[Source]:
 
 def dataset_of_generation(config: GenerateConfig) -> str:
     """Whose class names, encoders and real images go with a generation: the data set named, else
-    that of the model's card, "" where neither is.
-
-    Raises InputError naming both where the data set's images or classes are not the model's,
-    MissingError where the one named is not here.
-    """
+    that of the model's card, "" for neither. Raises InputError where it does not fit the model,
+    MissingError where it is not here."""
     card = model_card(config.model)
     own = str(card.get("dataset") or "")
     name = config.dataset or own
@@ -212,8 +196,7 @@ def dataset_of_generation(config: GenerateConfig) -> str:
 
 
 def require_aims(config: GenerateConfig) -> None:
-    """Raises InputError where a guide would need classes to aim at and nobody says any: neither the
-    model nor the settings. Opens no weights."""
+    """Raises InputError where a guide would need classes to aim at and nobody says any."""
     guidance = config.guidance
     strength = guidance.strength if guidance.strength_mode == "relative" else guidance.raw_lambda
     if (
@@ -229,16 +212,14 @@ def require_aims(config: GenerateConfig) -> None:
 
 
 def require_generation(config: GenerateConfig) -> None:
-    """Raises CdpError where a generation cannot begin: said before it is queued. Opens no
-    weights."""
+    """Raises CdpError where a generation cannot begin. Opens no weights."""
     dataset_of_generation(config)
     require_aims(config)
 
 
 @contextmanager
 def looking_for(encoder: str, dataset: str) -> Iterator[None]:
-    """Around what looks an encoder up. Where it is missing because its data set is not here, the
-    MissingError says that, and that images come first: an encoder cannot be trained without."""
+    """Around what looks an encoder up: where its data set is missing, the MissingError says so."""
     try:
         yield
     except MissingError as error:
@@ -271,8 +252,7 @@ def require_alike(sources: list[Source]) -> None:
 
 
 def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Up to ``size`` real images, class-balanced, and their labels: the same ones on every
-    machine."""
+    """Up to ``size`` real images, class-balanced, with labels: the same on every machine."""
     data = load_split(dataset, split)
     # A machine may have a built-in set in full or only its first rows, as shipped. Other sets may
     # be sorted by class, so their first rows would miss some.
@@ -282,8 +262,7 @@ def real_images(dataset: str, split: str, size: int) -> tuple[np.ndarray, np.nda
 
 
 def balanced_rows(label: np.ndarray, size: int) -> np.ndarray:
-    """The first ``size`` rows in an order where classes take turns; all rows where there are
-    fewer."""
+    """The first ``size`` rows in an order where classes take turns; all of fewer."""
     turn = np.empty(len(label), np.int64)
     for value in np.unique(label):
         where = np.flatnonzero(label == value)

@@ -1,5 +1,4 @@
-"""Parts of sets as sets of their own that say where they came from, and tags on the cards of saved
-sets."""
+"""Parts of sets as sets of their own, and tags on the cards of saved sets."""
 
 from __future__ import annotations
 
@@ -35,13 +34,9 @@ def save_subset(
     how: Mapping[str, Any],
     tags: Sequence[str] = (),
 ) -> SampleSet:
-    """Save images ``rows`` of a set (or of a real split) as set ``out`` of the store, in the set's
-    own order.
-
-    rows: row numbers, each counts once. how: what chose them (lasso, filters, flags), any JSON
-    object. tags: as ``set_tags``. Raises InputError for rows that the set does not have and for
-    what cannot stand on a card.
-    """
+    """Save images ``rows`` of a set or real split as set ``out``, in the set's own order. how: what
+    chose them, any JSON object. Raises InputError for rows that the set does not have and for what
+    cannot stand on a card."""
     return save_part(
         source_name,
         rows,
@@ -62,8 +57,7 @@ def drop_flagged(
     encoder: str = JUDGE,
     dataset: str = "",
 ) -> SampleSet:
-    """Save a set without the images that come a second time, or that look copied from training
-    images (``scoring.flagged``)."""
+    """Save a set without the images that come twice or look copied (``scoring.flagged``)."""
     source = open_source(name)
     rows, dropped = unflagged(
         source, duplicates=duplicates, memorised=memorised, encoder=encoder, dataset=dataset
@@ -112,8 +106,7 @@ def part_of(source: Source, rows: np.ndarray, what: str) -> Source:
 
 @dataclass(frozen=True)
 class NewLabels:
-    """Labels that a part gets in place of those of its set. label: (N,) of all images of the set;
-    dataset: whose classes these are."""
+    """Labels that a part gets. label: (N,) of the whole set; dataset: whose classes."""
 
     label: np.ndarray
     class_names: tuple[str, ...]
@@ -131,8 +124,8 @@ def save_part(
     tags: Sequence[str] = (),
     labels: NewLabels | None = None,
 ) -> SampleSet:
-    """Save images ``rows`` of set ``name`` as ``out``. reason: what chose them, in words; fields:
-    what else the card says; labels: None to keep the set's own."""
+    """Save images ``rows`` of a set as ``out``. reason: in words; fields: for the card; labels: new
+    ones."""
     source = open_source(name)
     chosen = _rows(rows, source)
     parent = {
@@ -169,12 +162,8 @@ def save_part(
 
 
 def set_tags(name: str, tags: Sequence[str]) -> SampleSet:
-    """Put exactly these tags on the card of a saved set; nothing else of it changes. No tags take
-    the field away.
-
-    At most 20 of 1 to 40 printable characters; one that comes twice counts once. The card is
-    replaced whole or not at all.
-    """
+    """Put exactly these tags on the card of a saved set: at most 20 of 1 to 40 printable
+    characters."""
     wanted = checked_tags(tags)
     folder = open_set(name).folder
     card = samples.read_card(folder)
@@ -259,8 +248,7 @@ def _chunks(source: Source, rows: np.ndarray) -> Iterator[Chunk]:
 
 
 def content(source: Source) -> str:
-    """SHA-256 over images and, where there are any, labels, so that the parent can be told from
-    another of its name."""
+    """SHA-256 over images and labels, so that the parent can be told from another."""
     digest = hashlib.sha256()
     for start in range(0, len(source), _CHUNK):
         digest.update(np.ascontiguousarray(source.image[start : start + _CHUNK]).tobytes())

@@ -1,5 +1,4 @@
-"""Robust training as a task: data, checkpoints, resume, finished classifiers, and an end with a
-reason where it goes wrong."""
+"""Robust training as a task: data, checkpoints, resume, classifiers, and an end with a reason."""
 
 from __future__ import annotations
 
@@ -43,12 +42,10 @@ def train_run(config: TrainConfig, session: Session) -> dict[str, Any]:
     """Train to the end in the session's folder; returns the final record. Started again there, it
     goes on as if it had never stopped.
 
-    The session is told of every optimiser step and batch of validation, and asked to stop there; a
-    validation is a point of its journal, by number, once its files are in place. Raises Cancelled
-    once stopped, with a checkpoint saved; Halted, with the record so far, where training diverged,
-    labels collapsed or, if the config says so, robust overfitting set in. After the first two
-    ``last/`` keeps the last epoch that did more than guess. OSError where the disk does not take a
-    file.
+    A validation is a point of the session's journal, by number, once its files are in place. Raises
+    Cancelled once stopped, with a checkpoint saved; Halted, with the record so far, where training
+    diverged, labels collapsed or, if the config says so, robust overfitting set in; OSError where
+    the disk does not take a file.
     """
     prepared = prepare(config)
     # Before the network: a run whose files cannot go on should say so at once.
@@ -143,8 +140,7 @@ class _TrainingSitting:
         self._saved = time.monotonic()
 
     def _finish(self, metrics: EpochMetrics) -> None:
-        """Files first, then the journal, then the checkpoint: a kill in between costs no more than
-        validating again."""
+        """Files, then the journal, then the checkpoint: a kill costs one more validation."""
         self._validating += self.trainer.validation_seconds
         if metrics.best_point == metrics.point:
             self._write(BEST, metrics)
@@ -191,8 +187,7 @@ class _TrainingSitting:
         self._noticed = trouble is not None
 
     def _good(self) -> Checked | None:
-        """The last validation whose network did more than guess, which is what ``last/`` holds; the
-        last one where none did."""
+        """The last validation that did more than guess; the last one where none did."""
         history = self.trainer.history
         good = (
             point for point in reversed(history) if not guesses(point, self.prepared.data.classes)
@@ -215,8 +210,7 @@ class _TrainingSitting:
         return f"{reason} (the best epoch, {best.epoch}, is kept)"
 
     def _record(self, last: Checked | None) -> dict[str, Any]:
-        """What the run has come to. last: the validation that ``last/`` holds, None where there was
-        none."""
+        """What the run has come to. last: the validation that ``last/`` holds."""
         history, config, trainer = self.trainer.history, self.config, self.trainer
         newest, best = history[-1].metrics if len(history) else None, history.best
         return {

@@ -1,5 +1,4 @@
-"""From a training's settings to its images: splits, subsets, and synthetic sets that fit. Needs no
-torch."""
+"""From a training's settings to its images: splits, subsets, synthetic sets. Needs no torch."""
 
 from __future__ import annotations
 
@@ -25,11 +24,8 @@ from cdp.values.types import DatasetInfo
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """All that a training reads. epsilon: its full budget; real, synthetic: images it can draw
-    from, further real ones among the second where they stand in place of synthetic sets.
-
-    sets: name, number of images, date and hash of the card of every synthetic set, for the record.
-    """
+    """All that a training reads. real, synthetic: images it can draw from, further real ones among
+    the second; sets: of every synthetic set, for the record."""
 
     info: DatasetInfo
     epsilon: float
@@ -50,8 +46,7 @@ class TrainingInputs:
 
 
 def prepare(config: TrainConfig) -> TrainingInputs:
-    """Open everything, mapped. Raises InputError or MissingError that names the field or the set
-    that cannot be used."""
+    """Open everything, mapped. Raises InputError or MissingError that names field or set."""
     split = load_split(config.dataset, "train")
     info, label = split.info, np.asarray(split.label, np.int64)
     if len(info.classes) < 2:
@@ -101,9 +96,8 @@ def _synthetic(
 
 
 def _further(config: TrainConfig, label: np.ndarray, validation: int) -> np.ndarray:
-    """Further real images, of the rows left for training: those by which a larger subset of the
-    same seed exceeds the real ones, so that both together are balanced as either is. held:
-    validation images. Raises InputError where there are too few."""
+    """Further real images: those by which a larger subset of the same seed exceeds the real ones.
+    Raises InputError where there are too few."""
     count, real = config.further_real, config.real
     if not count or real is None:
         return np.empty(0, np.int64)
@@ -140,8 +134,7 @@ def _subset(config: TrainConfig, label: np.ndarray) -> np.ndarray:
 
 
 def _fitting(source: SampleSet, info: DatasetInfo) -> tuple[SampleSet, Fit]:
-    """The set and how its labels are to be read. Raises InputError that names it where its images
-    or classes are not the data set's."""
+    """The set and how to read its labels. Raises InputError where it is not the data set's."""
     source.labels("a training")
     matching = fit(source.labelling, labelling_of(info), subset_ok=True)
     if matching.refusal:
@@ -174,8 +167,7 @@ FAST = 0.5
 
 
 def warnings_of(config: TrainConfig, info: DatasetInfo) -> tuple[str, ...]:
-    """One sentence for each choice known to fail: what will happen, and what to choose. Opens the
-    sets' cards, never raises."""
+    """One sentence for each choice known to fail. Opens the sets' cards, never raises."""
     return (*_of_method(config, info), *_of_network(config), *_of_images(config, info))
 
 

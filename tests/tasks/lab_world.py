@@ -17,7 +17,9 @@ from cdp.config.lab import LabConfig
 from cdp.data.sets import save_set
 from cdp.models.classifiers import SmallCNN
 from cdp.models.encoders import save_encoder
+from cdp.tasks.lab import attack_of, smallest_of, subject_of
 from cdp.tasks.loaded import to_tensor
+from cdp.values.lab import LabResult, Smallest
 from tests.robust import tiny
 
 DATASET, PLAIN = "toys", "plain"
@@ -66,6 +68,14 @@ def config(**change: object) -> LabConfig:
         {"model": PLAIN, "dataset": DATASET, "row": 1, "epsilon": 0.1, "largest": 0.6, "steps": 10}
         | change,
     )
+
+
+def attack_image(asked: LabConfig) -> LabResult:
+    return attack_of(asked, subject_of(asked)).get()
+
+
+def smallest_budget(asked: LabConfig) -> Smallest:
+    return smallest_of(asked, subject_of(asked)).get()
 
 
 def png(array: np.ndarray, **options: object) -> bytes:

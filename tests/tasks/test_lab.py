@@ -21,12 +21,22 @@ from cdp.errors import InputError, MissingError
 from cdp.models.classifiers import Classifier
 from cdp.models.encoders import Encoder
 from cdp.tasks import lab_attack
-from cdp.tasks.lab import attack_image, attack_of, smallest_budget, smallest_of, subject_of
+from cdp.tasks.lab import attack_of, smallest_of, subject_of
 from cdp.tasks.lab_attack import bisect
 from cdp.tasks.lab_images import save_upload
 from cdp.values.lab import AttackFigures, LabSubject
 from cdp.values.types import DatasetInfo
-from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world, network, save_run
+from tests.tasks.lab_world import (
+    DATASET,
+    PLAIN,
+    RUN,
+    attack_image,
+    config,
+    make_world,
+    network,
+    save_run,
+    smallest_budget,
+)
 from tests.tasks.small_world import without_torch
 
 

@@ -17,14 +17,21 @@ from streamlit.testing.v1 import AppTest
 from cdp import paths
 from cdp.config.lab import rounded
 from cdp.data.sets import delete_set
-from cdp.tasks.lab import attack_image, smallest_budget
 from cdp.tasks.lab_images import save_upload
 from cdp.ui.kit.ask import side, withdraw
 from cdp.ui.lab import result
 from cdp.values.types import usual_budget
 from cdp.work.helper import Errand, Helper
 from cdp.work.ticket import Queue, Ticket
-from tests.tasks.lab_world import DATASET, PLAIN, RUN, config, make_world
+from tests.tasks.lab_world import (
+    DATASET,
+    PLAIN,
+    RUN,
+    attack_image,
+    config,
+    make_world,
+    smallest_budget,
+)
 from tests.ui.pages import control, opened, ran, served, texts, until
 
 USUAL = usual_budget(1)

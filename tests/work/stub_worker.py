@@ -17,7 +17,7 @@ from cdp.config.generate import GenerateConfig
 from cdp.config.train import TrainConfig
 from cdp.errors import Cancelled, Halted
 from cdp.files.atomic import read_json, write_json
-from cdp.tasks.generate import generate
+from cdp.tasks.generate import Maker, generate
 from cdp.work.records import Run
 from cdp.work.registry import TASKS
 from cdp.work.session import Session
@@ -25,7 +25,7 @@ from cdp.work.task import Task
 from cdp.work.worker import main
 
 
-class StubMaker:
+class StubMaker(Maker):
     """Images that follow from seed and row alone. journal: a line for every batch begun and
     done."""
 

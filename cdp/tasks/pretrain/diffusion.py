@@ -24,8 +24,7 @@ from cdp.work.cost import time_left
 
 
 def pretrain(config: PretrainConfig) -> Generator[TrainingProgress, None, None]:
-    """One TrainingProgress an optimiser step. Saves every ``save_every`` steps and when closed;
-    ends with the pipeline folder."""
+    """One TrainingProgress an optimiser step; saves as it goes; ends with the pipeline folder."""
     target = model_folder(config)
     split = load_split(config.dataset, "train")
     work = checkpoint_of(target, config)
@@ -66,12 +65,8 @@ def export_checkpoint(
     split: Split,
     losses: Sequence[float],
 ) -> None:
-    """Make a pipeline folder of a training state (``Trainer.state()``, finished or not), with the
-    averaged weights.
-
-    config: what the network was built with; split: the training data; losses: one an optimiser
-    step, for the card.
-    """
+    """Make a pipeline folder of a training state, with the averaged weights. losses: one an
+    optimiser step, for the card."""
     unet = new_denoiser(config, split.info).unet
     unet.load_state_dict(part_of(state, "ema"))
     parameters = sum(p.numel() for p in unet.parameters())
@@ -101,8 +96,7 @@ def _distillation(config: PretrainConfig, device: torch.device) -> Distillation 
 
 
 def _take_weights(denoiser: Denoiser, config: PretrainConfig, info: DatasetInfo) -> None:
-    """Begin with the averaged weights of a finished model. Raises InputError where it was built
-    otherwise."""
+    """Begin with a finished model's averaged weights. Raises InputError for another network."""
     unet, given = denoiser.unet, load_pipeline(config.start).denoiser
     state = given.unet.state_dict()
     same = {name: value.shape for name, value in state.items()} == {

@@ -35,8 +35,7 @@ CHOICE_IMAGES, CHOICE_STEPS, TEST_STEPS = 1000, 10, 20
 
 
 def pretrain_encoder(config: EncoderConfig) -> Generator[TrainingProgress, None, None]:
-    """One TrainingProgress an optimiser step; a checkpoint an epoch; ends with the encoder's
-    folder."""
+    """One TrainingProgress a step; a checkpoint an epoch; ends with the encoder's folder."""
     target = encoder_folder(config)
     if config.flip is None:
         config = config.model_copy(update={"flip": mirrored(config.dataset)})
@@ -100,8 +99,7 @@ def pretrain_encoder(config: EncoderConfig) -> Generator[TrainingProgress, None,
 
 
 def hold_out(count: int, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to choose by (at most a tenth), ascending, from one seeded
-    permutation."""
+    """Rows to train on and rows to choose by (at most a tenth), by one seeded permutation."""
     size = min(wanted, count // 10)
     if not size:
         raise InputError(
@@ -113,8 +111,7 @@ def hold_out(count: int, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _network(config: EncoderConfig, info: DatasetInfo) -> SmallCNN:
-    """The network on its device with its seeded first weights; the caller's random stream is left
-    alone."""
+    """The network with its seeded first weights; the caller's random stream is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = SmallCNN(len(info.classes), info.shape[0], widths=config.widths, blocks=config.blocks)
@@ -122,8 +119,7 @@ def _network(config: EncoderConfig, info: DatasetInfo) -> SmallCNN:
 
 
 def _choose_by(config: EncoderConfig, net: nn.Module, split: Split, rows: np.ndarray) -> float:
-    """Held-out accuracy on what the encoder is meant for: plain images, images under PGD, or noised
-    images."""
+    """Held-out accuracy on plain images, images under PGD, or noised ones, by the kind."""
     if config.kind == "robust":
         rows = rows[:CHOICE_IMAGES]
     part = replace(split, image=split.image[rows], label=split.label[rows])
@@ -144,8 +140,7 @@ def _accuracy(
 
 
 def _tests(config: EncoderConfig) -> Split | None:
-    """The test images, None where there are none. Raises InputError where they have other classes
-    or another shape."""
+    """The test images, None for none. Raises InputError for other classes or another shape."""
     try:
         return load_split(config.dataset, "test")
     except MissingError:

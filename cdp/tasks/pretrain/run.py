@@ -1,5 +1,4 @@
-"""The work of "pretrain" and "pretrain-encoder" runs: a model or encoder in its store, its loss in
-the journal, live sample sheets."""
+"""Runs that train a model or an encoder: into its store, with a journal and live sample sheets."""
 
 from __future__ import annotations
 
@@ -39,12 +38,9 @@ def run_pretrain(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Path:
-    """Train a diffusion model or an encoder to the end; returns its folder.
-
-    on_progress is called after every optimiser step, should_stop asked there. Raises Cancelled once
-    stopped; started again with the same config it goes on: a model as if it had never stopped, an
-    encoder after its last whole epoch.
-    """
+    """Train a diffusion model or an encoder to the end; returns its folder. on_progress is called
+    after every step, should_stop asked there. Raises Cancelled once stopped; started again with the
+    same config it goes on, an encoder after its last whole epoch."""
     from cdp.tasks.pretrain.shared import drive
 
     drive(_training(config), on_progress, should_stop)
@@ -122,14 +118,12 @@ def pretrain_encoder(config: EncoderConfig, session: Session) -> dict[str, Any]:
 
 
 class LossCurve:
-    """Mean losses into the journal. A run that was killed and resumed gets the points of an
-    unbroken one."""
+    """Mean losses into the journal, the same for a resumed run as for an unbroken one."""
 
     def __init__(
         self, session: Session, ends: Callable[[int], bool], *, before: Sequence[float] = ()
     ) -> None:
-        """ends: whether a point is due after this step; before: losses since the last point, of an
-        earlier start."""
+        """ends: whether a point is due; before: losses since the last point of an earlier start."""
         self._session, self._window = session, list(before)
         self.ends = ends
         self.restarts: Callable[[int], bool] = ends
@@ -148,8 +142,7 @@ class LossCurve:
 
 
 def epoch_windows(epochs: int, total: int) -> tuple[Callable[[int], bool], Callable[[int], bool]]:
-    """After which steps a point is due, and after which an epoch ends. No window spans epochs: only
-    those can be gone on with."""
+    """After which steps a point is due, and after which an epoch ends. No window spans epochs."""
     per_epoch = total // epochs
     stride = -(-per_epoch // max(1, POINTS // epochs))
     every = -(-epochs // POINTS)
@@ -178,8 +171,7 @@ def made_already(session: Session, target: Path) -> bool:
 
 
 def left_at(target: Path) -> tuple[int, list[float]]:
-    """The step of the checkpoint that an earlier start left, and the losses of all steps up to it
-    where it keeps them."""
+    """The step of the checkpoint of an earlier start, and the losses up to it."""
     state = _tensors(
         training_folder(target) / "state.safetensors", lambda name: name in ("step", "losses")
     )
@@ -188,8 +180,7 @@ def left_at(target: Path) -> tuple[int, list[float]]:
 
 
 def discard(name: str, config: PretrainConfig | EncoderConfig, target: Path) -> None:
-    """Move the checkpoint of the unfinished training into ``target``, where it is this run's
-    own."""
+    """Move the checkpoint of this run's own unfinished training into ``target``."""
     folder = training_folder(_folder(config))
     try:
         begun_with = settings_of(read_json(folder / "config.json"))
@@ -221,8 +212,7 @@ def _drive(
 
 
 def _tensors(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-    """Some tensors of a checkpoint; none where there is no sound one, of which the training itself
-    says more."""
+    """Some tensors of a checkpoint; none where there is no sound one."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -36,8 +36,8 @@ def diffusion_card(
     losses: Sequence[float],
     before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The card of a diffusion model. steps: taken so far (config.steps where finished); before:
-    card of the model it started from."""
+    """The card of a diffusion model. steps: taken so far; before: card of the model it began
+    from."""
     info = split.info
     history = (
         {
@@ -81,8 +81,7 @@ def encoder_card(
     history: Sequence[float],
     measured: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The card of an encoder. history: held-out score of every epoch; measured: accuracies with
-    what they were measured on."""
+    """The card of an encoder. history: held-out score of every epoch; measured: accuracies."""
     settings = config.model_dump(
         mode="json",
         exclude={"name", "dataset", "kind", "widths", "blocks", "epsilon", "held_out", "anyway"},
@@ -156,11 +155,8 @@ def finite(loss: float, step: int) -> float:
 
 
 def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
-    """What is to be known before the training, a sentence each.
-
-    Raises InputError with what stands in the way: of the data set, or of the model to start from;
-    MissingError where either is not here.
-    """
+    """What is to be known before the training, a sentence each. Raises InputError with what stands
+    in the way, MissingError where data set or starting model are not here."""
     notes = require_trainable(
         config.dataset, encoder=isinstance(config, EncoderConfig), anyway=config.anyway
     )
@@ -191,11 +187,8 @@ def require_ready(config: PretrainConfig | EncoderConfig) -> list[str]:
 
 
 def checkpoint_of(target: Path, config: Frozen) -> Checkpoint:
-    """The checkpoint of a training, in a hidden folder beside its result until that is there.
-
-    target: the folder of the result. Raises InputError where that is done already, or was begun
-    with other settings.
-    """
+    """The checkpoint of a training, in a hidden folder beside its result ``target``. Raises
+    InputError where that is done already, or was begun with other settings."""
     folder = training_folder(target)
     if target.exists() and not (folder / "config.json").exists():
         raise InputError(

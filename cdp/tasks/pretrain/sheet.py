@@ -1,5 +1,4 @@
-"""Sample sheets of a diffusion model while it trains: a few images a class, always from the same
-noise."""
+"""Sample sheets of a diffusion model while it trains, always from the same noise."""
 
 from __future__ import annotations
 
@@ -44,8 +43,7 @@ class Sheet:
 
 
 class SheetMaker:
-    """Samples with the averaged weights of a training's checkpoint. The network is built at the
-    first sheet and kept."""
+    """Samples with the averaged weights of a checkpoint. The network is built once."""
 
     def __init__(self, config: PretrainConfig, info: DatasetInfo) -> None:
         self._config, self._info = config, info
