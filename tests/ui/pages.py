@@ -42,22 +42,25 @@ def ran(moved: Any) -> AppTest:
 
 
 def texts(app: AppTest) -> str:
-    """What is written on the page, but for controls; without Markdown's escapes."""
+    """All that the page says beside its controls, without the marks that make text safe."""
     kinds = (app.markdown, app.caption, app.info, app.success, app.warning, app.error)
-    html = [str(e.proto.body) for e in app.get("html")]
-    written = [str(e.value) for kind in (*kinds, app.subheader) for e in kind]
-    return "\n".join([*html, *written]).replace("\\", "")
+    parts = [str(e.value) for kind in (*kinds, app.subheader) for e in kind]
+    parts += [str(e.proto.body) for e in app.get("html") if "<style" not in e.proto.body]
+    return "\n".join(parts).replace("\\", "").replace("&nbsp;", " ")
 
 
 def control(app: AppTest, label: str) -> Any:
-    """The one control under this label, which may have a unit behind it."""
-    kinds = ("button", "button_group", "selectbox", "multiselect", "number_input", "text_input")
-    every = [e for kind in (*kinds, "select_slider", "toggle") for e in app.get(kind)]
-    (control,) = [e for e in every if e.label.split(" :")[0] == label]
-    return control
+    """The control of this label, else the first whose label begins so."""
+    boxes = (
+        *("button", "button_group", "selectbox", "multiselect", "number_input", "text_input"),
+        *("text_area", "slider", "select_slider", "toggle"),
+    )
+    every = [box for kind in boxes for box in app.get(kind)]
+    exact = [box for box in every if box.label.split(" :")[0] == label]
+    return (exact or [box for box in every if box.label.startswith(label)])[0]
 
 
-def until(app: AppTest, *words: str, without: str = "") -> AppTest:
+def drawn_until(app: AppTest, *words: str, without: str = "") -> AppTest:
     """Draw the page again until it says all this: what a browser's polling does. without: what it
     must not say any more."""
     end = time.monotonic() + PATIENCE

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from cdp.data.sets import list_sets, open_set, save_set
 from cdp.ui.kit.ask import side
-from tests.ui.pages import control, opened, ran, served, texts, until
+from tests.ui.pages import control, drawn_until, opened, ran, served, texts
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,9 @@ def sets(world: None) -> None:
 
 def explored(sets: str, view: str = "Map", *words: str) -> AppTest:
     """A view of these sets in pixels, once it says all this."""
-    return until(opened("explore", sets=sets, encoder="pixels", method="pca", view=view), *words)
+    return drawn_until(
+        opened("explore", sets=sets, encoder="pixels", method="pca", view=view), *words
+    )
 
 
 def kept(sets: str = "tight") -> AppTest:
@@ -93,7 +95,7 @@ def test_dropping_duplicates_alone_keeps_all_the_others(sets: None) -> None:
     app = kept("twice")
     control(app, "Images to keep").set_value(127)
     ran(control(app, "Drop duplicates").set_value(True))
-    until(app, "7 duplicates dropped first")
+    drawn_until(app, "7 duplicates dropped first")
     ran(app.button(key="keep_save").click())
     assert "Saved 120 images" in texts(app)
 

@@ -32,7 +32,7 @@ from tests.tasks.lab_world import (
     make_world,
     smallest_budget,
 )
-from tests.ui.pages import control, opened, ran, served, texts, until
+from tests.ui.pages import control, drawn_until, opened, ran, served, texts
 
 USUAL = usual_budget(1)
 LARGEST = rounded(3 * rounded(USUAL))
@@ -97,12 +97,12 @@ def test_the_first_visit_shows_the_shipped_robust_encoder_beside_the_standard_on
         "standard",
     ]
     assert budget(app).value == 0.1
-    until(app, "Stands.", "Fooled.", "smallest budget found")
+    drawn_until(app, "Stands.", "Fooled.", "smallest budget found")
     params = [param(app, name) for name in ("model", "second", "row")]
     assert params == ["robust", "standard", "4"]
     # A budget at which the robust one falls too; the smallest budget does not depend on it.
     budget(app).set_value(0.3).run()
-    until(app, "Fooled.", without="Stands.")
+    drawn_until(app, "Fooled.", without="Stands.")
     assert param(app, "epsilon") == "0.3"
 
 
