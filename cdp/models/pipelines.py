@@ -91,6 +91,12 @@ def find_model(name_or_path: str | Path) -> Path:
     return find_checkpoint(name_or_path, _roots(), "diffusion model", "python -m cdp pretrain")
 
 
+def model_weights(name_or_path: str | Path) -> str:
+    """SHA-256 of a model's weights, without loading them. Raises as ``find_model``."""
+    folder = find_model(name_or_path)
+    return sha256_of(_weights(folder / "unet" if (folder / "unet").is_dir() else folder))
+
+
 def load_pipeline(name_or_path: str | Path) -> DiffusionModel:
     """A model by name, or by path to a diffusers pipeline folder. Raises MissingError where there
     is none, InputError for one that is unsafe, incomplete or contradicts itself."""

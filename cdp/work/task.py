@@ -64,7 +64,8 @@ class Task(Generic[C, R]):
 
     Of background runs: makes: what it makes outside the run's folder, in words; place: where that
     goes under a name, None for a task that keeps all in the run; taken: names that are in use
-    there; named: the config has a field ``name`` that follows the run's; discard: moves what an
+    there; slot: whether it takes its turn on the device, which work that only has others work does
+    not; named: the config has a field ``name`` that follows the run's; discard: moves what an
     unfinished run left outside its folder into a folder of the trash.
     """
 
@@ -82,6 +83,7 @@ class Task(Generic[C, R]):
     makes: str = ""
     place: Callable[[str, C], Path | None] = _nothing
     taken: Callable[[], set[str]] = set
+    slot: bool = True
     named: bool = False
     discard: Callable[[str, C, Path], object] = _nothing
 

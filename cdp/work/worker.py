@@ -126,10 +126,13 @@ def _in_turn(
     if run.config is None:
         raise InputError(run.error or f"{run.folder} has no settings: delete this run")
     should_stop = (run.folder / STOP).exists
-    with device_slot(run, should_stop) as slot:
-        pin_device(slot)
+    task = tasks[run.kind]
+    turn = device_slot(run, should_stop) if task.slot else contextlib.nullcontext()
+    with turn as slot:
+        if slot is not None:
+            pin_device(slot)
         reporter.running()
-        logger.info("%s: %s begins", tasks[run.kind].title, run.name)
+        logger.info("%s: %s begins", task.title, run.name)
         tracker.start()
         journal = SteadyJournal(
             run.folder / JOURNAL,
@@ -146,7 +149,7 @@ def _in_turn(
             journal=journal,
         )
         with ResourceSampler(run.folder / RESOURCES):
-            ending = _ending(lambda: tasks[run.kind].do(run.config, session))
+            ending = _ending(lambda: task.do(run.config, session))
         journal.close()
         _free_device()
         return ending

@@ -1,0 +1,1 @@
+"""Experiments: arms over seeds, made of ordinary sets, trainings and evaluations, to a verdict."""
