@@ -121,10 +121,10 @@ def _whole_seeds(value: Any) -> Any:
     return value
 
 
-Objective = Literal["robust", "clean", "agreement", "separation", "coverage", "frechet", "copies"]
-"""What can be aimed for; all but the last two should be high."""
-LOWER_IS_BETTER = frozenset({"frechet", "copies"})
-SAMPLES_ONLY = frozenset({"agreement", "separation", "coverage", "frechet", "copies"})
+Objective = Literal["robust", "clean", "agreement", "separation", "coverage", "frechet", "nearest"]
+"""What can be aimed for; all but frechet should be high."""
+LOWER_IS_BETTER = frozenset({"frechet"})
+SAMPLES_ONLY = frozenset({"agreement", "separation", "coverage", "frechet", "nearest"})
 
 
 class ExperimentConfig(Frozen):

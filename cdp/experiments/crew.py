@@ -47,7 +47,9 @@ def crew() -> Crew:
     memory that is free."""
     if "CDP_SLOTS" in os.environ:
         return Crew(slot_count(), 0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     if cores == 1 or _on_gpu():
         return Crew(1, 0)
     best = _best(cores)

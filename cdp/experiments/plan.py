@@ -55,7 +55,9 @@ class Cell:
 
     def training(self, name: str = "") -> TrainConfig:
         """Its training on the set of this name."""
-        return config_of(TrainConfig, dict(self.settings) | ({"synthetic": (name,)} if name else {}))
+        return config_of(
+            TrainConfig, dict(self.settings) | ({"synthetic": (name,)} if name else {})
+        )
 
     def evaluation(self, run_id: str) -> EvaluateConfig:
         """The evaluation of its training."""
@@ -95,9 +97,7 @@ def cells(
             yield cell_of(experiment, name, arm, seed)
 
 
-def searched_arm(
-    experiment: ExperimentConfig, chosen: Mapping[str, Any]
-) -> tuple[str, ArmConfig]:
+def searched_arm(experiment: ExperimentConfig, chosen: Mapping[str, Any]) -> tuple[str, ArmConfig]:
     """The arm that a search asks for."""
     return arm_title(chosen), experiment.arm_of(chosen)
 
@@ -111,13 +111,12 @@ def _generate(experiment: ExperimentConfig, own: Settings, seed: int) -> Generat
     config = unflatten(flat)
     if is_guided(config):
         return config
-    # Whatever the guidance would have been: it is the same set, so it is made once.
+        # Whatever the guidance would have been: it is the same set, so it is made once.
         sampling = {
-        name: flat[name]
-        for name in flat
-        if name in GenerateConfig.model_fields
-        or name in type(config.sampler).model_fields
-    }
+            name: flat[name]
+            for name in flat
+            if name in GenerateConfig.model_fields or name in type(config.sampler).model_fields
+        }
     return unflatten(flatten(GenerateConfig()) | PRESETS[UNGUIDED].flat | sampling)
 
 

@@ -86,32 +86,55 @@ def differences(arms: Sequence[MeasuredGroup], reader: OutcomeReader) -> list[Di
     return results
 
 
+def against_control(
+    control: MeasuredGroup,
+    arms: Sequence[MeasuredGroup],
+    metric: Metric,
+    reader: OutcomeReader,
+    *,
+    level: float = LEVEL,
+) -> list[Difference]:
+    """Each arm against ``control``, p adjusted by Holm over these arms. level: of the intervals,
+    and 1 - level that of the tests."""
+    pairs = [_pair(control, arm, metric, reader, level) for arm in arms]
+    p_values = [None if pair.test is None else pair.test.p for pair in pairs]
+    tests = sum(p is not None for p in p_values)
+    return [
+        _difference(pair, metric, adjusted, tests, level)
+        for pair, adjusted in zip(pairs, holm(p_values), strict=True)
+    ]
+
+
 def _pair(
-    first: MeasuredGroup, second: MeasuredGroup, metric: Metric, reader: OutcomeReader
+    first: MeasuredGroup,
+    second: MeasuredGroup,
+    metric: Metric,
+    reader: OutcomeReader,
+    level: float = LEVEL,
 ) -> _Pair:
     """Paired over shared seeds where there are two, else Welch where both have three seeds, else
     McNemar where both have one."""
     before, after = first.values(metric), second.values(metric)
     if reason := _untestable(first, second, metric):
         return _Pair(first, second, "seeds", reason=reason)
-    test = _seed_test(before, after)
+    test = _seed_test(before, after, level)
     shared = sorted(before.keys() & after.keys())
     if len(shared) >= 2:
         paired = tuple(after[seed] - before[seed] for seed in shared)
         return _Pair(first, second, "paired seeds", test, tuple(shared), paired)
     if test is not None:
         return _Pair(first, second, "seeds", test)
-    return _same_images(first, second, metric, reader)
+    return _same_images(first, second, metric, reader, level)
 
 
-def _seed_test(before: dict[int, float], after: dict[int, float]) -> Test | None:
+def _seed_test(before: dict[int, float], after: dict[int, float], level: float) -> Test | None:
     """Second minus first from the spread over seeds: paired where two are shared, else Welch where
     both have three; None where there are too few."""
     shared = sorted(before.keys() & after.keys())
     if len(shared) >= 2:
-        return paired_test([before[s] for s in shared], [after[s] for s in shared], level=LEVEL)
+        return paired_test([before[s] for s in shared], [after[s] for s in shared], level=level)
     if min(len(before), len(after)) >= WELCH_SEEDS:
-        return welch_test(list(before.values()), list(after.values()), level=LEVEL)
+        return welch_test(list(before.values()), list(after.values()), level=level)
     return None
 
 
@@ -129,7 +152,11 @@ def _untestable(first: MeasuredGroup, second: MeasuredGroup, metric: Metric) -> 
 
 
 def _same_images(
-    first: MeasuredGroup, second: MeasuredGroup, metric: Metric, reader: OutcomeReader
+    first: MeasuredGroup,
+    second: MeasuredGroup,
+    metric: Metric,
+    reader: OutcomeReader,
+    level: float,
 ) -> _Pair:
     """McNemar where each arm is one model whose outcomes of the same images are here."""
     pair = _Pair(first, second, "shared images")
@@ -158,10 +185,12 @@ def _same_images(
         reason = "each is one seed, and their evaluations list other images: evaluate both again"
         return replace(pair, reason=reason)
     right = before.right(metric), after.right(metric)
-    return replace(pair, test=mcnemar(*right, level=LEVEL), same=np.array_equal(*right))
+    return replace(pair, test=mcnemar(*right, level=level), same=np.array_equal(*right))
 
 
-def _difference(pair: _Pair, metric: Metric, adjusted: float | None, tests: int) -> Difference:
+def _difference(
+    pair: _Pair, metric: Metric, adjusted: float | None, tests: int, level: float = LEVEL
+) -> Difference:
     first, second, test = pair.first.name, pair.second.name, pair.test
     measured = pair.first.measured and pair.second.measured
     against = withheld(pair.first, pair.second, pair.seeds) if measured else ""
@@ -173,10 +202,10 @@ def _difference(pair: _Pair, metric: Metric, adjusted: float | None, tests: int)
     known = beside(pair.first, pair.second, metric, pair.seeds)
     known += ["both are right on the very same images"] * pair.same
     more = None
-    if pair.paired and not against and (adjusted is None or adjusted >= 1 - LEVEL):
+    if pair.paired and not against and (adjusted is None or adjusted >= 1 - level):
         # Holm asks most of the smallest p of all pairs; a power for that level promises too little
         # rather than too much.
-        more = more_seeds(pair.paired, level=1 - (1 - LEVEL) / max(1, tests))
+        more = more_seeds(pair.paired, level=1 - (1 - level) / max(1, tests))
     sentence = verdict(
         first,
         second,
@@ -185,7 +214,7 @@ def _difference(pair: _Pair, metric: Metric, adjusted: float | None, tests: int)
         count=test.count,
         unit=pair.unit,
         more=more,
-        level=LEVEL,
+        level=level,
         corrected=tests > 1,
         withheld=against,
         beside=known,

@@ -1,0 +1,436 @@
+"""An experiment at work: it has ordinary runs made for its cells, as many at a time as serves the
+machine, and goes on from whatever is there. It computes nothing twice and may be killed at any
+moment: what is done is found again by its content."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from typing import Any
+
+from cdp.config.experiment import ExperimentConfig
+from cdp.config.knobs import Frozen
+from cdp.data.sets import is_saved, open_set
+from cdp.errors import Cancelled, CdpError, InputError, MissingError
+from cdp.experiments.cells import Key, read_cells, read_more, write_cells
+from cdp.experiments.content import Here, generated_content, halted
+from cdp.experiments.crew import Crew, crew
+from cdp.experiments.design import Design, design_of
+from cdp.experiments.plan import Cell
+from cdp.experiments.results import line_of, result_of
+from cdp.values.experiment import CellState
+from cdp.values.text import counted, listed
+from cdp.work.failures import sentence
+from cdp.work.launch import free_name, launch, resume, stop
+from cdp.work.records import Run, get_run
+from cdp.work.registry import TASKS
+from cdp.work.session import Session
+
+POLL_SECONDS = 0.4
+LOOK_SECONDS = 5.0
+"""How old the picture of all runs and sets may be while nothing of ours has changed."""
+TRIES = 25
+"""Times a child is started again after its process was killed."""
+PARTS = 1000
+
+logger = logging.getLogger(__name__)
+
+
+class CellFailedError(Exception):
+    """A cell cannot be finished; the others can."""
+
+
+def experiment(config: ExperimentConfig, session: Session) -> dict[str, Any]:
+    """Have every cell computed, or found, and return the verdict. Raises Cancelled where it was
+    stopped, with what is done kept; CdpError where cells failed."""
+    return Coordinator(config, session).run()
+
+
+class Coordinator:
+    """One sitting of an experiment."""
+
+    def __init__(self, config: ExperimentConfig, session: Session) -> None:
+        self.config, self.session = config, session
+        self.states: dict[Key, CellState] = read_cells(session.folder)
+        more = read_more(session.folder)
+        self.crew = Crew(**more["crew"]) if more.get("crew") else crew()
+        self.spent = float(more.get("spent", 0.0))
+        self.design: Design = design_of(config, session.folder)
+        self.began = time.monotonic()
+        self.mine: set[str] = set()
+        self._since = time.time()
+        self._tries: Counter[str] = Counter()
+        self._chores = ThreadPoolExecutor(1)
+        self._doing: dict[tuple[str, ...], Future[Any]] = {}
+        self._contents: dict[Key, str] = {}
+        self._look()
+        self.states = {key: self._still_there(state) for key, state in self.states.items()}
+
+    def run(self) -> dict[str, Any]:
+        """Until nothing is wanted any more."""
+        pairs = 0
+        self.session.begin(self._done_parts()[0])
+        while True:
+            if self.session.stop_requested():
+                self._stop_children()
+                raise Cancelled("stopped: resume it to go on")
+            wanted = self.design.wanted(self.states)
+            for cell in wanted:
+                self._step(cell)
+            self.session.progress(*self._done_parts(), unit="parts")
+            pairs = self._tell(pairs)
+            if all(self._state(cell).over for cell in wanted) and self.design.finished(self.states):
+                break
+            if self._out_of_time():
+                self._stop_children()
+                break
+            time.sleep(POLL_SECONDS)
+        self._measure_rest()
+        return self._conclude()
+
+    def _conclude(self) -> dict[str, Any]:
+        """The record of the run. Raises CdpError that names the cells that failed."""
+        failed = [state for state in self.states.values() if state.stage == "failed"]
+        if failed:
+            names = listed((f"{state.arm}, seed {state.seed}" for state in failed), 3)
+            raise CdpError(
+                f"{counted(len(failed), 'cell')} of {len(self.states)} failed ({names}):"
+                f" {failed[0].error.rstrip('.')}. Resume the experiment to try them again; the rest"
+                " is kept"
+            )
+        return line_of(result_of(self.config, self.session.folder, self.session.name))
+
+    # One cell
+
+    def _step(self, cell: Cell) -> None:
+        """Take one cell as far as it can go now."""
+        before = self._state(cell)
+        if before.over:
+            return
+        try:
+            after = self._advance(cell, before)
+        except CellFailedError as error:
+            after = replace(before, stage="failed", error=str(error), run="", share=0.0)
+        except (InputError, MissingError) as error:
+            after = replace(before, stage="failed", error=sentence(error), run="", share=0.0)
+        if after != before:
+            self.states[cell.arm, cell.seed] = after
+            if replace(after, share=0) != replace(before, share=0):
+                self._save()
+
+    def _advance(self, cell: Cell, state: CellState) -> CellState:
+        if cell.synthetic and not state.set:
+            state = self._with_set(cell, state)
+            if not state.set:
+                return state
+        if state.set and not state.measured:
+            state = self._with_measures(state)
+        if self.config.stage == "samples":
+            return replace(state, stage="done") if state.measured or not cell.synthetic else state
+        if not state.train or state.run == state.train:
+            config = cell.training(state.set)
+            state, run = self._child(
+                state, "train", config, cell, lambda: self.here.training(config)
+            )
+            if run is None:
+                return state
+            state = replace(state, train=run.id)
+        if self.config.stage == "train":
+            return replace(state, stage="done")
+        asked = cell.evaluation(state.train)
+        trained = get_run(state.train)
+        state, run = self._child(
+            state,
+            "evaluate",
+            asked,
+            cell,
+            lambda: self.here.evaluation(asked, trained.ended or trained.created),
+        )
+        return state if run is None else replace(state, stage="done", evaluate=run.id)
+
+    def _with_set(self, cell: Cell, state: CellState) -> CellState:
+        """The state with the name of the set, once it is there."""
+        name = cell.saved or ""
+        if cell.saved:
+            open_set(cell.saved)
+        elif cell.generate is not None:
+            key = (cell.arm, cell.seed)
+            if key not in self._contents:
+                self._contents[key] = generated_content(cell.generate)
+            found = self.here.set_of(self._contents[key])
+            if found is None:
+                config = cell.generate
+                state, run = self._child(
+                    state, "generate", config, cell, lambda: self.here.generation(config)
+                )
+                if run is None:
+                    return state
+                self._look()
+                found = self.here.set_of(self._contents[key])
+                if found is None:
+                    raise CellFailedError(
+                        f"run {run.id} is finished but its set is not here: resume the experiment"
+                        " to make it again"
+                    )
+            elif "generate" not in state.reused and state.stage != "generate":
+                state = replace(state, reused=(*state.reused, "generate"))
+            name = found
+        for wish in filter(None, (cell.pseudo_label, cell.select)):
+            part = self.here.part_of(name, wish, cell.seed)
+            if part is None:
+                self._chore(
+                    ("part", name, str(wish)), lambda n=name, w=wish: self._part(n, w, cell)
+                )
+                return replace(state, stage="prepare")
+            name = part
+        return replace(state, set=name, run="", share=0.0)
+
+    def _part(self, name: str, wish: Any, cell: Cell) -> None:
+        from cdp.config.experiment import Select
+        from cdp.tasks.pseudo_labels import pseudo_label
+        from cdp.tasks.selecting import select
+
+        if isinstance(wish, Select):
+            out = _free_set(f"{name}-{wish.by}-{wish.keep}")
+            given = wish.model_dump()
+            select(name, out, **given, seed=cell.seed)
+        else:
+            out = _free_set(f"{name}-labelled")
+            pseudo_label(
+                name,
+                out,
+                encoder=wish.encoder,
+                min_confidence=wish.min_confidence,
+                should_stop=self.session.stop_requested,
+            )
+
+    def _with_measures(self, state: CellState) -> CellState:
+        """The state with the figures of its set, once they are known; they are no reason to
+        wait, and none to fail, unless nothing else is asked for."""
+        future = self._chore(("measure", state.set), lambda: _measured(state.set))
+        if future is None:
+            return state
+        if (error := future.exception()) is not None:
+            if self.config.stage == "samples":
+                raise CellFailedError(sentence(error)) from error
+            logger.warning("the figures of %s: %s", state.set, error)
+            return state
+        return replace(state, measured=future.result())
+
+    def _chore(self, key: tuple[str, ...], work: Callable[[], Any]) -> Future[Any] | None:
+        """Work of seconds in this process, one at a time; None until it is over. What failed is
+        raised for parts, and tried again in the next sitting only."""
+        if key not in self._doing:
+            self._doing[key] = self._chores.submit(work)
+        future = self._doing[key]
+        if not future.done():
+            return None
+        if key[0] == "part":
+            future.result()
+            self._look()
+        return future
+
+    # Children
+
+    def _child(
+        self,
+        state: CellState,
+        kind: Any,
+        config: Frozen,
+        cell: Cell,
+        find: Callable[[], Run | None],
+    ) -> tuple[CellState, Run | None]:
+        """The finished run of this content, which is started where there is none; None while it is
+        not finished. Raises CellFailedError where it never will be."""
+        run = self._current(state.run, kind) or find()
+        if run is None:
+            if self._busy() >= self.crew.children:
+                return replace(state, run="", share=0.0), None
+            name = free_name(TASKS[kind], cell.name(self.session.name))
+            run_id = launch(TASKS[kind], config, name, command=self.crew.command)
+            self.mine.add(run_id)
+            self._look()
+            return replace(state, stage=kind, run=run_id, share=0.0), None
+        if run.state == "finished":
+            new = run.id not in self.mine and state.run != run.id
+            reused = (*state.reused, kind) if new and kind not in state.reused else state.reused
+            self.mine.discard(run.id)
+            if state.run:
+                self._look()
+            return replace(state, run="", share=0.0, reused=reused), run
+        if run.over:
+            self._again(run)
+        share = run.progress.share if run.progress else 0.0
+        return replace(state, stage=kind, run=run.id, share=round(share, 3)), None
+
+    def _current(self, run_id: str, kind: str) -> Run | None:
+        """The run that was last seen at this work; None where it is gone."""
+        if not run_id:
+            return None
+        try:
+            run = get_run(run_id)
+        except MissingError:
+            self._look()
+            return None
+        return run if run.kind == kind else None
+
+    def _again(self, run: Run) -> None:
+        """Start again what was killed, or stopped before this sitting. Raises CellFailedError for
+        what ended itself, failed, or was stopped by hand."""
+        if halted(run):
+            raise CellFailedError(f"run {run.id} ended itself: {run.error}")
+        lately = (run.ended or 0.0) >= self._since
+        if run.state == "stopped" and lately and run.id not in self._shared():
+            raise CellFailedError(
+                f"run {run.id} was stopped by hand: resume the experiment to go on with it"
+            )
+        if run.state == "failed" and lately:
+            raise CellFailedError(f"run {run.id} failed: {run.error or 'its log says why'}")
+        if self._busy() >= self.crew.children:
+            return
+        self._tries[run.id] += 1
+        if self._tries[run.id] > TRIES:
+            raise CellFailedError(
+                f"run {run.id} was killed {TRIES} times: its log says by what, often too little"
+                " memory"
+            )
+        try:
+            resume(run.id, command=self.crew.command)
+        except InputError:
+            return  # somebody else was faster
+        self.mine.add(run.id)
+
+    def _busy(self) -> int:
+        """Children of ours at work."""
+        active = 0
+        for run_id in list(self.mine):
+            try:
+                over = get_run(run_id).over
+            except MissingError:
+                over = True
+            if over:
+                self.mine.discard(run_id)
+            active += not over
+        return active
+
+    def _shared(self) -> set[str]:
+        """Runs that other experiments at work wait for as well."""
+        return {
+            state.run
+            for run in self.here.runs
+            if run.kind == "experiment" and run.id != self.session.id and not run.over
+            for state in _cells(run).values()
+            if state.run
+        }
+
+    def _stop_children(self) -> None:
+        """What another experiment waits for goes on."""
+        self._look()
+        for run_id in self.mine - self._shared():
+            try:
+                stop(run_id)
+            except MissingError:
+                continue
+        self._chores.shutdown(wait=False, cancel_futures=True)
+        self._save()
+
+    # The whole
+
+    def _state(self, cell: Cell) -> CellState:
+        return self.states.get((cell.arm, cell.seed)) or CellState(cell.arm, cell.seed)
+
+    def _still_there(self, state: CellState) -> CellState:
+        """What a state rests on may have been deleted since; then it begins again, and what is left
+        is found. What failed is tried again."""
+        runs = [run for run in (state.train, state.evaluate) if run]
+        there = all(self.here.run(run) is not None for run in runs)
+        sound = there and (not state.set or is_saved(state.set) or bool(state.train))
+        if sound and state.stage != "failed":
+            return state
+        return CellState(state.arm, state.seed)
+
+    def _look(self) -> None:
+        self.here, self._seen = Here(), time.monotonic()
+
+    def _save(self) -> None:
+        self._last_saved = time.monotonic()
+        spent = self.spent + self._last_saved - self.began
+        write_cells(
+            self.session.folder,
+            self.states.values(),
+            {"crew": asdict(self.crew), "spent": spent},
+        )
+
+    def _out_of_time(self) -> bool:
+        if time.monotonic() - self._seen > LOOK_SECONDS:
+            self._look()
+            self._save()
+        hours = self.config.hours
+        return hours is not None and self.spent + time.monotonic() - self.began > 3600 * hours
+
+    def _done_parts(self) -> tuple[int, int]:
+        """Of the work that is wanted as far as that is known, in thousandths of a stage."""
+        done = total = 0.0
+        for cell in self.design.wanted(self.states):
+            stages = [name for name in ("generate",) if cell.generate is not None]
+            stages += {"samples": [], "train": ["train"], "evaluate": ["train", "evaluate"]}[
+                self.config.stage
+            ]
+            state = self._state(cell)
+            total += len(stages)
+            if state.over:
+                done += len(stages)
+            elif state.stage in stages:
+                done += stages.index(state.stage) + state.share
+            elif state.set:
+                done += "generate" in stages
+        return round(PARTS * done), max(1, round(PARTS * total))
+
+    def _tell(self, before: int) -> int:
+        """A point of the journal for every cell that is done."""
+        done = sum(state.stage == "done" for state in self.states.values())
+        if done > before:
+            result = result_of(self.config, self.session.folder, self.session.name)
+            values = {"cells": float(done)}
+            for arm in result.arms:
+                if arm.difference is not None and arm.difference.difference is not None:
+                    values[f"difference {arm.name}"[:60]] = arm.difference.difference.value
+            self.session.point(done, values)
+            self.session.notice(result.verdict or None)
+        return max(done, before)
+
+    def _measure_rest(self) -> None:
+        """Figures that were not waited for."""
+        for key, state in self.states.items():
+            if state.set and not state.measured and ("measure", state.set) in self._doing:
+                while not self._doing["measure", state.set].done():
+                    self.session.check_stop()
+                    time.sleep(POLL_SECONDS)
+                self.states[key] = self._with_measures(state)
+        self._chores.shutdown()
+        self._save()
+
+
+def _cells(run: Run) -> dict[Key, CellState]:
+    try:
+        return read_cells(run.folder)
+    except (InputError, OSError):
+        return {}
+
+
+def _free_set(wanted: str) -> str:
+    name, number = wanted, 2
+    while is_saved(name):
+        name, number = f"{wanted}-{number}", number + 1
+    return name
+
+
+def _measured(name: str) -> dict[str, float]:
+    """The figures of a set by which experiments rank images."""
+    from cdp.experiments.measures import measures
+
+    return measures(name)

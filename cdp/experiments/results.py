@@ -1,0 +1,410 @@
+"""What an experiment has come to, read from its cells and the runs that they name: for the page, the
+report and the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cdp.config.experiment import LOWER_IS_BETTER, SAMPLES_ONLY, ArmConfig, ExperimentConfig
+from cdp.errors import CdpError
+from cdp.experiments.cells import Key, read_cells
+from cdp.experiments.design import Search, design_of
+from cdp.experiments.measures import TITLES
+from cdp.experiments.plan import searched_arm
+from cdp.experiments.values import selection_value
+from cdp.results.compare import choose
+from cdp.results.differences import against_control
+from cdp.results.measured import (
+    MeasuredGroup,
+    OutcomeReader,
+    RunGroup,
+    config_of,
+    numbers_of,
+    select_runs,
+)
+from cdp.results.reached import reached_of
+from cdp.statistics.sequential import look_level
+from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_test
+from cdp.statistics.verdicts import verdict
+from cdp.values.comparison import Compute, Difference, Metric
+from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy
+from cdp.values.text import counted, listed
+from cdp.values.types import Interval
+
+LEAST_ARMS = 5
+"""For a rank correlation over arms; of fewer, nothing can be said."""
+
+
+def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentResult:
+    """The result so far. folder: of its run. Raises InputError where the record of its cells is
+    damaged."""
+    states = read_cells(folder)
+    arms = _arms(config, states, folder)
+    level = _level(config, arms)
+    values = {name: _values(config, name, states) for name in arms}
+    if config.stage == "samples":
+        figures, differences, notes = _of_samples(config, values, level), {}, []
+        differences = _sample_differences(config, values, level)
+        steps: Mapping[str, int | None] = {}
+    else:
+        groups, notes = _groups(arms, states)
+        figures = {group.name: _accuracies(group, values[group.name]) for group in groups}
+        differences = _tested(config, groups, level)
+        steps = {group.name: _steps(group) for group in groups}
+        for group in groups:
+            for metric in ("robust", "clean"):
+                values[group.name][metric] = group.values(metric)
+    settings = _differing(arms)
+    front = _front(config, figures) if len(config.objective) > 1 else frozenset()
+    results = tuple(
+        ArmResult(
+            name=arm,
+            settings=settings[arm],
+            seeds=tuple(
+                seed for (own, seed), s in states.items() if own == arm and s.stage == "done"
+            ),
+            steps=steps.get(arm),
+            figures=figures.get(arm, {}),
+            values=values[arm],
+            difference=differences.get(arm),
+            front=arm in front,
+        )
+        for arm in arms
+    )
+    best = _best(config, arms, states)
+    proxies = () if config.stage == "samples" else _proxies(results)
+    notes += [
+        f"{state.arm}, seed {state.seed}: {state.error}" for state in states.values() if state.error
+    ]
+    return ExperimentResult(
+        name=name,
+        control=config.control_name,
+        objective=config.objective,
+        verdict=_verdict(config, best, differences, states),
+        best=best,
+        arms=results,
+        cells=tuple(states.values()),
+        proxies=proxies,
+        notes=tuple(dict.fromkeys(notes)),
+        level=level,
+    )
+
+
+def line_of(result: ExperimentResult) -> dict[str, Any]:
+    """What the command line prints and the run's record holds, JSON-ready."""
+    return {
+        "name": result.name,
+        "control": result.control,
+        "objective": list(result.objective),
+        "verdict": result.verdict,
+        "best": result.best,
+        "arms": [_arm_line(arm, result.control) for arm in result.arms],
+        "proxies": [
+            {"name": proxy.name, **_bounds(proxy.correlation), "sentence": proxy.sentence}
+            for proxy in result.proxies
+        ],
+        "notes": list(result.notes),
+    }
+
+
+def _arm_line(arm: ArmResult, control: str) -> dict[str, Any]:
+    figures = {name: _bounds(figure) for name, figure in arm.figures.items()}
+    tested = arm.difference.difference if arm.difference is not None else None
+    return {
+        "name": arm.name,
+        "seeds": list(arm.seeds),
+        "steps": arm.steps,
+        "robust": None,
+        "clean": None,
+        **figures,
+        "difference": None if tested is None else _bounds(tested),
+        "p": None if arm.difference is None else arm.difference.adjusted,
+        "sentence": "" if arm.difference is None else arm.difference.verdict,
+        "settings": dict(arm.settings),
+        "front": arm.front,
+    }
+
+
+def _bounds(figure: Interval) -> dict[str, Any]:
+    low, high = figure.bounds
+    return {"value": figure.value, "low": low, "high": high, "n": figure.n, "level": figure.level}
+
+
+def _arms(
+    config: ExperimentConfig, states: Mapping[Key, CellState], folder: Path
+) -> dict[str, ArmConfig]:
+    """Every arm by its name, those of a search as far as they were asked for."""
+    arms = dict(config.all_arms())
+    if config.search and any(name not in arms for name, _ in states):
+        design = design_of(config, folder)
+        assert isinstance(design, Search)
+        for trial in design.study.get_trials(deepcopy=False):
+            name, arm = searched_arm(config, dict(trial.params))
+            if any(own == name for own, _ in states):
+                arms.setdefault(name, arm)
+    return arms
+
+
+def _level(config: ExperimentConfig, arms: Mapping[str, ArmConfig]) -> float:
+    """Of each interval: with looks after every seed, that at which all looks hold together; Holm
+    corrects for the number of arms besides."""
+    if config.precision is None:
+        return 0.95
+    return look_level(len(config.seeds), config.max_seeds)
+
+
+def _values(
+    config: ExperimentConfig, arm: str, states: Mapping[Key, CellState]
+) -> dict[str, dict[int, float]]:
+    """Of each seed, by figure of the images."""
+    return {
+        key: {
+            seed: state.measured[key]
+            for (own, seed), state in sorted(states.items())
+            if own == arm and key in state.measured
+        }
+        for key in TITLES
+    }
+
+
+def _groups(
+    arms: Mapping[str, ArmConfig], states: Mapping[Key, CellState]
+) -> tuple[list[MeasuredGroup], list[str]]:
+    """The trainings of each arm with the numbers that they are compared by, and notes."""
+    ids = {
+        name: [s.train for (own, _), s in states.items() if own == name and s.train]
+        for name in arms
+    }
+    runs, missing = select_runs(list(dict.fromkeys(i for own in ids.values() for i in own)))
+    by_id = {run.id: run for run in runs}
+    reached = {run.id: reached_of(run) for run in runs}
+    numbers, unread = numbers_of(runs, reached)
+    spent = {
+        run_id: Compute(each.steps, each.images_seen) if each.steps and each.images_seen else None
+        for run_id, each in reached.items()
+    }
+    groups = []
+    for name, own in ids.items():
+        trained = tuple(by_id[run_id] for run_id in own if run_id in by_id)
+        if trained:
+            config = config_of(trained[0])
+            groups.append(RunGroup(name, trained, config, config.model_dump(mode="json")))
+    measured, notes = choose(groups, numbers, spent)
+    return measured, [*missing, *unread, *notes]
+
+
+def _accuracies(
+    group: MeasuredGroup, values: Mapping[str, Mapping[int, float]]
+) -> dict[str, Interval]:
+    metrics: tuple[Metric, ...] = ("robust", "clean")
+    known = {metric: group.interval(metric) for metric in metrics}
+    figures: dict[str, Interval] = {name: f for name, f in known.items() if f is not None}
+    return figures | _means(values)
+
+
+def _means(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
+    means = {}
+    for key, of in values.items():
+        if len(of) > 1:
+            means[key] = mean_interval(list(of.values()))
+        elif of:
+            value = next(iter(of.values()))
+            means[key] = Interval(value, value, value, 1, 0.95)
+    return means
+
+
+def _of_samples(
+    config: ExperimentConfig, values: Mapping[str, Mapping[str, Mapping[int, float]]], level: float
+) -> dict[str, dict[str, Interval]]:
+    return {arm: _means(of) for arm, of in values.items()}
+
+
+def _sample_differences(
+    config: ExperimentConfig, values: Mapping[str, Mapping[str, Mapping[int, float]]], level: float
+) -> dict[str, Difference]:
+    """Each arm against the control in the first objective, paired over seeds."""
+    objective, control = config.objective[0], config.control_name
+    base = values.get(control, {}).get(objective, {})
+    tests = {}
+    for arm, of in values.items():
+        own = of.get(objective, {})
+        shared = sorted(own.keys() & base.keys())
+        if arm != control and len(shared) >= 2:
+            tests[arm] = (
+                paired_test([base[s] for s in shared], [own[s] for s in shared], level=level),
+                [own[s] - base[s] for s in shared],
+            )
+    adjusted = holm([test.p for test, _ in tests.values()])
+    differences = {}
+    for (arm, (test, paired)), p in zip(tests.items(), adjusted, strict=True):
+        more = more_seeds(paired, level=1 - (1 - level) / len(tests))
+        sentence = verdict(
+            control,
+            arm,
+            test.difference,
+            p,
+            count=test.count,
+            unit="paired seeds",
+            more=more,
+            level=level,
+            corrected=len(tests) > 1,
+        )
+        metric: Any = objective
+        differences[arm] = Difference(
+            metric,
+            control,
+            arm,
+            test.difference,
+            test.p,
+            p,
+            test.method,
+            test.count,
+            more,
+            sentence,
+        )
+    return differences
+
+
+def _tested(
+    config: ExperimentConfig, groups: Sequence[MeasuredGroup], level: float
+) -> dict[str, Difference]:
+    control = next((group for group in groups if group.name == config.control_name), None)
+    if control is None:
+        return {}
+    metric: Metric = "clean" if config.objective[0] == "clean" else "robust"
+    others = [group for group in groups if group is not control]
+    tested = against_control(control, others, metric, OutcomeReader(), level=level)
+    return {difference.second: difference for difference in tested}
+
+
+def _steps(group: MeasuredGroup) -> int | None:
+    counts = {spent.steps if spent is not None else None for spent in group.spent}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _differing(arms: Mapping[str, ArmConfig]) -> dict[str, dict[str, Any]]:
+    """In which settings arms differ, by ``stage.setting``."""
+    flat = {name: _flat(arm) for name, arm in arms.items()}
+    keys = dict.fromkeys(key for own in flat.values() for key in own)
+    different = [key for key in keys if len({str(own.get(key)) for own in flat.values()}) > 1]
+    return {name: {key: own[key] for key in different if key in own} for name, own in flat.items()}
+
+
+def _flat(arm: ArmConfig) -> dict[str, Any]:
+    flat = {f"generate.{name}": value for name, value in (arm.generate or {}).items()}
+    flat |= {f"train.{name}": value for name, value in arm.train.items()}
+    flat |= {"set": arm.set} if arm.set else {}
+    flat |= {"more_real": arm.more_real} if arm.more_real else {}
+    flat |= {"select": f"{arm.select.by}, {arm.select.keep}"} if arm.select else {}
+    return flat
+
+
+def _best(
+    config: ExperimentConfig, arms: Mapping[str, ArmConfig], states: Mapping[Key, CellState]
+) -> str:
+    """The arm that the verdict is about: of those with synthetic images, the control aside, the one
+    that is best by what chooses; of experiments without any, the best of the others."""
+    objective, sign = config.objective[0], -1 if config.objective[0] in LOWER_IS_BETTER else 1
+    others = [name for name in arms if name != config.control_name]
+    made = [name for name in others if arms[name].generate is not None or arms[name].set]
+    means = {}
+    for name in made or others:
+        done = [s for (own, _), s in states.items() if own == name and s.stage == "done"]
+        values = [v for s in done if (v := selection_value(s, objective)) is not None]
+        if values:
+            means[name] = (len(values), sign * sum(values) / len(values))
+    most = max((count for count, _ in means.values()), default=0)
+    full = {name: mean for name, (count, mean) in means.items() if count == most}
+    return max(full, key=lambda name: full[name], default="")
+
+
+def _verdict(
+    config: ExperimentConfig,
+    best: str,
+    differences: Mapping[str, Difference],
+    states: Mapping[Key, CellState],
+) -> str:
+    if not best:
+        return ""
+    difference = differences.get(best)
+    if difference is None:
+        done = sum(s.stage == "done" for s in states.values())
+        return f"No pair with {config.control_name} is finished yet ({counted(done, 'cell')} done)."
+    others = len(differences)
+    chosen = (
+        f"Of {others + 1} arms {best} is best by"
+        f" {'validation' if config.objective[0] not in SAMPLES_ONLY else config.objective[0]}. "
+        if others > 1 and len(config.arms) != others + 1
+        else ""
+    )
+    return chosen + difference.verdict
+
+
+def _front(
+    config: ExperimentConfig, figures: Mapping[str, Mapping[str, Interval]]
+) -> frozenset[str]:
+    """Arms that no other one beats in both objectives."""
+    points = {
+        name: [own[key].value * (-1 if key in LOWER_IS_BETTER else 1) for key in config.objective]
+        for name, own in figures.items()
+        if all(key in own for key in config.objective)
+    }
+    return frozenset(
+        name
+        for name, point in points.items()
+        if not any(
+            all(a >= b for a, b in zip(other, point, strict=True)) and other != point
+            for other in points.values()
+        )
+    )
+
+
+def _proxies(arms: Sequence[ArmResult]) -> tuple[Proxy, ...]:
+    """Which figures of the images rank arms as robust accuracy does."""
+    proxies = []
+    for key, title in TITLES.items():
+        pairs = [
+            (arm.figures[key].value, arm.figures["robust"].value)
+            for arm in arms
+            if key in arm.figures and "robust" in arm.figures
+        ]
+        if len(pairs) >= LEAST_ARMS and all(
+            len(set(column)) > 1 for column in zip(*pairs, strict=True)
+        ):
+            correlation = rank_correlation(*zip(*pairs, strict=True))
+            proxies.append(Proxy(key, correlation, _trust(title, correlation)))
+    return tuple(proxies)
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Spearman's, with the 95 % interval of Bonett and Wright (2000): Fisher's z with variance
+    (1 + r^2 / 2) / (n - 3)."""
+    import numpy as np
+    from scipy.stats import norm, spearmanr
+
+    n, r = len(first), float(spearmanr(first, second).statistic)
+    z = float(np.arctanh(np.clip(r, -0.999999, 0.999999)))
+    half = float(norm.ppf(0.975)) * ((1 + r * r / 2) / (n - 3)) ** 0.5
+    low, high = np.tanh([z - half, z + half])
+    return Interval(r, min(r, float(low)), max(r, float(high)), n, 0.95)
+
+
+def _trust(title: str, r: Interval) -> str:
+    numbers = (
+        f"rank correlation {r.value:+.2f}, 95 % interval {r.low:+.2f} to {r.high:+.2f}, {r.n} arms"
+    )
+    if r.low > 0 or r.high < 0:
+        way = "rises" if r.value > 0 else "falls"
+        return f"{title} {way} with robust accuracy ({numbers})."
+    return f"{title} says nothing certain of robust accuracy ({numbers})."
+
+
+def failures(result: ExperimentResult) -> str:
+    """Cells that failed, in words; "" where none did."""
+    failed = [cell for cell in result.cells if cell.stage == "failed"]
+    return listed((f"{cell.arm}, seed {cell.seed}: {cell.error}" for cell in failed), 3)
+
+
+__all__ = ["CdpError", "failures", "line_of", "rank_correlation", "result_of"]
