@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cdp import __version__, paths
-from cdp.cli import compare, evaluate, making, project, runs, sets, system, theory
+from cdp.cli import compare, evaluate, experiment, making, project, runs, sets, system, theory
 from cdp.cli.options import option
 from cdp.cli.output import INTERRUPTED, say
 from cdp.config.presets import PRESETS, TRAIN_PRESETS
@@ -88,10 +88,11 @@ def register(app: typer.Typer) -> None:
     more = {
         name: making.command_of(task)
         for name, task in TASKS.items()
-        if task.where == "background" and name not in COMMANDS
+        if task.where == "background" and name not in (*COMMANDS, experiment.NAME)
     }
     for name, command in {**COMMANDS, **more}.items():
         app.command(name, epilog=BELOW.get(name))(command)
+    app.add_typer(experiment.app, name=experiment.NAME)
 
 
 register(app)

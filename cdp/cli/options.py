@@ -13,8 +13,10 @@ import typer
 from cdp.config.fields import EMPTY, Field, config_of, fields_of, split
 from cdp.config.knobs import Frozen
 from cdp.errors import InputError
+from cdp.files.settings import read_mapping
 
-MAX_BYTES = 1 << 20
+_MISSING = "give a config file, or --preset with a name"
+_REMEDY = "give a config exported from the Train page"
 _TYPES: Mapping[str, Any] = {"flag": bool, "integer": int, "number": float, "names": list[str]}
 """What typer reads by kind; text for all others."""
 Config = TypeVar("Config", bound=Frozen)
@@ -116,7 +118,7 @@ def read_config(path: Path, model: type[Frozen]) -> dict[str, Any]:
     """
     known = fields_of(model)
     settings = {}
-    for name, value in _mapping(path).items():
+    for name, value in read_mapping(path, missing=_MISSING, remedy=_REMEDY).items():
         field = known.get(name)
         if isinstance(value, bool) and field is not None and field.kind != "flag":
             raise InputError(
@@ -130,50 +132,3 @@ def read_config(path: Path, model: type[Frozen]) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return settings
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    import yaml
-
-    from cdp.files.atomic import read_small_text
-
-    remedy = "give a config exported from the Train page"
-    missing = "give a config file, or --preset with a name"
-    text = read_small_text(path, MAX_BYTES, "settings", missing=missing, remedy=remedy)
-    try:
-        settings = _read_yaml(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{path} is not YAML ({reason}): {remedy}") from error
-    if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
-        raise InputError(
-            f"{path} holds no mapping of settings: write one 'name: value' a line, as the Train"
-            " page exports it"
-        )
-    return settings
-
-
-def _read_yaml(text: str) -> Any:
-    """YAML as data only, without aliases, a few lines of which can stand for gigabytes, and without
-    a setting that is there twice."""
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("aliases (*name) are not allowed: write the value out")
-            return super().compose_node(parent, index)
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            mapping = super().construct_mapping(node, deep=deep)
-            if len(mapping) < len(node.value):
-                names = [str(key.value) for key, _ in node.value]
-                twice = next((name for name in names if names.count(name) > 1), "a setting")
-                raise yaml.YAMLError(f"{twice} is set twice: set it once")
-            return mapping
-
-    loader = Plain(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()

@@ -74,7 +74,7 @@ class ArmConfig(Frozen):
 
     generate: Settings | None = None
     set: str = ""
-    more_real: int | None = Field(None, ge=1, le=10_000_000)
+    more_real: int | None = Field(default=None, ge=1, le=10_000_000)
     select: Select | None = None
     pseudo_label: PseudoLabel | None = None
     train: Settings = Field(default_factory=dict)

@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
-from cdp.config.experiment import ExperimentConfig
+from cdp.config.experiment import ExperimentConfig, PseudoLabel, Select
+from cdp.config.generate import GenerateConfig
 from cdp.config.knobs import Frozen
 from cdp.data.sets import is_saved, open_set
 from cdp.errors import Cancelled, CdpError, InputError, MissingError
@@ -154,50 +156,54 @@ class Coordinator:
 
     def _with_set(self, cell: Cell, state: CellState) -> CellState:
         """The state with the name of the set, once it is there."""
-        name = cell.saved or ""
-        if cell.saved:
-            open_set(cell.saved)
-        elif cell.generate is not None:
-            key = (cell.arm, cell.seed)
-            if key not in self._contents:
-                self._contents[key] = generated_content(cell.generate)
-            found = self.here.set_of(self._contents[key])
-            if found is None:
-                config = cell.generate
-                state, run = self._child(
-                    state, "generate", config, cell, lambda: self.here.generation(config)
-                )
-                if run is None:
-                    return state
-                self._look()
-                found = self.here.set_of(self._contents[key])
-                if found is None:
-                    raise CellFailedError(
-                        f"run {run.id} is finished but its set is not here: resume the experiment"
-                        " to make it again"
-                    )
-            elif "generate" not in state.reused and state.stage != "generate":
-                state = replace(state, reused=(*state.reused, "generate"))
-            name = found
-        for wish in filter(None, (cell.pseudo_label, cell.select)):
+        name = cell.saved
+        if cell.generate is not None:
+            state, name = self._generated(cell, cell.generate, state)
+            if not name:
+                return state
+        open_set(name)
+        for wish in (cell.pseudo_label, cell.select):
+            if wish is None:
+                continue
             part = self.here.part_of(name, wish, cell.seed)
             if part is None:
-                self._chore(
-                    ("part", name, str(wish)), lambda n=name, w=wish: self._part(n, w, cell)
-                )
-                return replace(state, stage="prepare")
+                self._chore(("part", name, str(wish)), partial(self._part, name, wish, cell.seed))
+                return replace(state, stage="prepare", run="", share=0.0)
             name = part
         return replace(state, set=name, run="", share=0.0)
 
-    def _part(self, name: str, wish: Any, cell: Cell) -> None:
-        from cdp.config.experiment import Select
+    def _generated(
+        self, cell: Cell, config: GenerateConfig, state: CellState
+    ) -> tuple[CellState, str]:
+        """The name of the set of this content, "" while it is not there."""
+        key = (cell.arm, cell.seed)
+        if key not in self._contents:
+            self._contents[key] = generated_content(config)
+        name = self.here.set_of(self._contents[key])
+        if name is not None:
+            new = state.stage == "waiting" and "generate" not in state.reused
+            return (replace(state, reused=(*state.reused, "generate")) if new else state), name
+        state, run = self._child(
+            state, "generate", config, cell, lambda: self.here.generation(config)
+        )
+        if run is None:
+            return state, ""
+        self._look()
+        name = self.here.set_of(self._contents[key])
+        if name is None:
+            raise CellFailedError(
+                f"run {run.id} is finished but its set is not here: resume the experiment to make"
+                " it again"
+            )
+        return state, name
+
+    def _part(self, name: str, wish: Select | PseudoLabel, seed: int) -> None:
         from cdp.tasks.pseudo_labels import pseudo_label
         from cdp.tasks.selecting import select
 
         if isinstance(wish, Select):
             out = _free_set(f"{name}-{wish.by}-{wish.keep}")
-            given = wish.model_dump()
-            select(name, out, **given, seed=cell.seed)
+            select(name, out, **wish.model_dump(), seed=seed)
         else:
             out = _free_set(f"{name}-labelled")
             pseudo_label(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from cdp.config.experiment import LOWER_IS_BETTER, ArmConfig, ExperimentConfig, Range
 from cdp.errors import InputError
@@ -142,7 +142,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.folder.mkdir(parents=True, exist_ok=True)
         one = len(self.config.objective) == 1
-        directions = [
+        directions: list[Literal["minimize", "maximize"]] = [
             "minimize" if name in LOWER_IS_BETTER else "maximize" for name in self.config.objective
         ]
         return optuna.create_study(

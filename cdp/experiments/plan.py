@@ -9,20 +9,22 @@ from typing import Any
 
 from cdp.config.evaluate import RUN, EvaluateConfig
 from cdp.config.experiment import (
+    STAGES,
     UNGUIDED,
     ArmConfig,
     ExperimentConfig,
     PseudoLabel,
+    Range,
     Select,
     Settings,
     arm_title,
 )
-from cdp.config.fields import config_of
-from cdp.config.generate import GenerateConfig, flatten, unflatten
+from cdp.config.fields import config_of, fields_of
+from cdp.config.generate import GenerateConfig, Guidance, flatten, unflatten
 from cdp.config.presets import PRESETS, TRAIN_PRESETS, named
 from cdp.config.train import FURTHER_REAL, TrainConfig, overlaid
 from cdp.data.limits import name_like
-from cdp.errors import InputError
+from cdp.errors import CdpError, InputError
 from cdp.work.cost import is_guided
 
 PAIRED_IMAGES = 0
@@ -103,21 +105,21 @@ def searched_arm(experiment: ExperimentConfig, chosen: Mapping[str, Any]) -> tup
 
 
 def _generate(experiment: ExperimentConfig, own: Settings, seed: int) -> GenerateConfig:
-    given: dict[str, Any] = dict(experiment.generate) | dict(own)
-    preset = given.pop("preset", "default")
-    start = dict(named(PRESETS, str(preset)).flat)
-    flat = flatten(GenerateConfig()) | start | given
+    """What all arms share, then the arm's own. An arm with a preset takes its guidance from there
+    alone, so that unguided stays unguided whatever the others share."""
+    shared, own = dict(experiment.generate), dict(own)
+    common = str(shared.pop("preset", "default"))
+    if "preset" in own:
+        common = str(own.pop("preset"))
+        shared = {name: v for name, v in shared.items() if name not in Guidance.model_fields}
+    flat = flatten(GenerateConfig()) | named(PRESETS, common).flat | shared | own
     flat |= {"seed": seed, "dataset": flat["dataset"] or experiment.dataset}
     config = unflatten(flat)
     if is_guided(config):
         return config
-        # Whatever the guidance would have been: it is the same set, so it is made once.
-        sampling = {
-            name: flat[name]
-            for name in flat
-            if name in GenerateConfig.model_fields or name in type(config.sampler).model_fields
-        }
-    return unflatten(flatten(GenerateConfig()) | PRESETS[UNGUIDED].flat | sampling)
+    # Whatever the guidance would have been, it is the same set, so it is made once.
+    kept = {name: value for name, value in flat.items() if name not in Guidance.model_fields}
+    return unflatten(flatten(GenerateConfig()) | PRESETS[UNGUIDED].flat | kept)
 
 
 def _train(experiment: ExperimentConfig, arm: ArmConfig, seed: int) -> dict[str, Any]:
@@ -144,3 +146,41 @@ def _evaluate(given: Settings) -> EvaluateConfig:
     quick = {"curve": False, "unseen": False, "masking": False, "part_seed": PAIRED_IMAGES}
     flat: dict[str, Any] = {"attack": "quick"} | quick | dict(given) | {"model": "run:later"}
     return config_of(EvaluateConfig, flat)
+
+
+def require_ready(experiment: ExperimentConfig) -> None:
+    """Raises CdpError where an arm cannot begin, such as for a set that is not here or that does not
+    fit: said before anything is queued. Of a search only what is written out can be checked."""
+    from cdp.tasks.sources import require_generation
+    from cdp.tasks.train_data import prepare
+
+    first = experiment.seeds[0]
+    for cell in cells(experiment, seeds=[first]):
+        try:
+            if cell.generate is not None:
+                require_generation(cell.generate)
+            if not cell.synthetic or (cell.saved and not (cell.select or cell.pseudo_label)):
+                prepare(cell.training(cell.saved))
+        except CdpError as error:
+            raise type(error)(f"arm {cell.arm!r}: {error}") from error
+    for name, choices in experiment.search.items():
+        _require_values(experiment, name, choices)
+
+
+def _require_values(experiment: ExperimentConfig, name: str, choices: Range | list[Any]) -> None:
+    """Raises InputError where a value that a search may try is none that the setting takes."""
+    stage, _, setting = name.partition(".")
+    field = fields_of(STAGES[stage]).get(setting)
+    if field is None or (isinstance(choices, list) and setting == "preset"):
+        return
+    ends = choices if isinstance(choices, list) else [choices.low, choices.high]
+    if not isinstance(choices, list) and field.kind not in ("number", "integer"):
+        raise InputError(
+            f"search: {name} is no number: write the values to choose from as a list, such as"
+            f" [{', '.join(map(str, field.choices[:3]))}]"
+        )
+    for value in ends:
+        try:
+            field.adapter.validate_python(value)
+        except ValueError as error:
+            raise InputError(f"search: {name}: {value!r} is not {field.expected}") from error

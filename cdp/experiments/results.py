@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from cdp.config.experiment import LOWER_IS_BETTER, SAMPLES_ONLY, ArmConfig, ExperimentConfig
-from cdp.errors import CdpError
 from cdp.experiments.cells import Key, read_cells
 from cdp.experiments.design import Search, design_of
 from cdp.experiments.measures import TITLES
@@ -30,7 +29,7 @@ from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_
 from cdp.statistics.verdicts import verdict
 from cdp.values.comparison import Compute, Difference, Metric
 from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy
-from cdp.values.text import counted, listed
+from cdp.values.text import counted
 from cdp.values.types import Interval
 
 LEAST_ARMS = 5
@@ -42,12 +41,13 @@ def result_of(config: ExperimentConfig, folder: Path, name: str) -> ExperimentRe
     damaged."""
     states = read_cells(folder)
     arms = _arms(config, states, folder)
-    level = _level(config, arms)
+    level = _level(config)
     values = {name: _values(config, name, states) for name in arms}
+    notes: list[str] = []
+    steps: Mapping[str, int | None] = {}
     if config.stage == "samples":
-        figures, differences, notes = _of_samples(config, values, level), {}, []
+        figures = {name: _means(of) for name, of in values.items()}
         differences = _sample_differences(config, values, level)
-        steps: Mapping[str, int | None] = {}
     else:
         groups, notes = _groups(arms, states)
         figures = {group.name: _accuracies(group, values[group.name]) for group in groups}
@@ -147,7 +147,7 @@ def _arms(
     return arms
 
 
-def _level(config: ExperimentConfig, arms: Mapping[str, ArmConfig]) -> float:
+def _level(config: ExperimentConfig) -> float:
     """Of each interval: with looks after every seed, that at which all looks hold together; Holm
     corrects for the number of arms besides."""
     if config.precision is None:
@@ -213,12 +213,6 @@ def _means(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
             value = next(iter(of.values()))
             means[key] = Interval(value, value, value, 1, 0.95)
     return means
-
-
-def _of_samples(
-    config: ExperimentConfig, values: Mapping[str, Mapping[str, Mapping[int, float]]], level: float
-) -> dict[str, dict[str, Interval]]:
-    return {arm: _means(of) for arm, of in values.items()}
 
 
 def _sample_differences(
@@ -399,12 +393,3 @@ def _trust(title: str, r: Interval) -> str:
         way = "rises" if r.value > 0 else "falls"
         return f"{title} {way} with robust accuracy ({numbers})."
     return f"{title} says nothing certain of robust accuracy ({numbers})."
-
-
-def failures(result: ExperimentResult) -> str:
-    """Cells that failed, in words; "" where none did."""
-    failed = [cell for cell in result.cells if cell.stage == "failed"]
-    return listed((f"{cell.arm}, seed {cell.seed}: {cell.error}" for cell in failed), 3)
-
-
-__all__ = ["CdpError", "failures", "line_of", "rank_correlation", "result_of"]

@@ -315,7 +315,7 @@ def _class_tests(
     shares = class_shares(first), class_shares(second)
     tests: dict[str, Tested] = {}
     for name in (name for name in shares[0] if name in shares[1]):
-        test = _seed_test(before[name], after[name])
+        test = _seed_test(before[name], after[name], LEVEL)
         pair = [part[name] for part in shares]
         hits = ((round(share.value * share.n), share.n) for share in pair)
         tests[name] = (

@@ -107,10 +107,32 @@ def resume(run_id: str, *, command: Sequence[str] = WORKER) -> None:
                 f"run {run_id} is {run.state}: only a run that failed, was stopped or was"
                 " interrupted can be resumed"
             )
-        _mark_queued(run.folder)
-        for leftover in (PROCESS, STOP):
-            (run.folder / leftover).unlink(missing_ok=True)
-        _start(run.folder, command, launcher)
+        _restart(run, command, launcher)
+
+
+def extend(task: AnyTask, run_id: str, config: Frozen, *, command: Sequence[str] = WORKER) -> None:
+    """Give a run that is over other settings and start it again, for work that finds again what is
+    done. The settings of before stay beside them. Raises InputError where it is at work."""
+    launcher = chosen()
+    with _launching():
+        run = get_run(run_id)
+        if not run.over:
+            raise InputError(f"run {run_id} is {run.state}: stop it first, or wait for it")
+        config = task.name_config(run.name, config)
+        task.check(config)
+        record = read_json(run.folder / CONFIG) or {}
+        before = itertools.count(1)
+        kept = (run.folder / f"config-{number}.json" for number in before)
+        write_json(next(path for path in kept if not path.exists()), record)
+        write_json(run.folder / CONFIG, record | {"config": write_config(config)})
+        _restart(run, command, launcher)
+
+
+def _restart(run: Run, command: Sequence[str], launcher: str) -> None:
+    _mark_queued(run.folder)
+    for leftover in (PROCESS, STOP):
+        (run.folder / leftover).unlink(missing_ok=True)
+    _start(run.folder, command, launcher)
 
 
 def stop(run_id: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from cdp import paths
 from cdp.config import questions
 from cdp.config.evaluate import EvaluateConfig
+from cdp.config.experiment import ExperimentConfig
 from cdp.config.explore import ExploreConfig
 from cdp.config.generate import GenerateConfig, flatten, unflatten
 from cdp.config.knobs import Frozen, parse
@@ -56,6 +57,15 @@ TASKS: dict[str, Task[Any, Any]] = {
             EvaluateConfig,
             lazy("cdp.tasks.evaluate:evaluate"),
             check=lazy("cdp.tasks.evaluate_data:require_ready"),
+        ),
+        Task(
+            "experiment",
+            "Experiment",
+            ExperimentConfig,
+            lazy("cdp.experiments.coordinate:experiment"),
+            check=lazy("cdp.experiments.plan:require_ready"),
+            named=True,
+            slot=False,
         ),
         Task(
             "pretrain",

@@ -1,0 +1,60 @@
+"""YAML and JSON of strangers, read as data only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cdp.errors import InputError
+from cdp.files.atomic import read_small_text
+
+MAX_BYTES = 1 << 20
+
+
+def read_mapping(path: Path, *, missing: str, remedy: str) -> dict[str, Any]:
+    """The settings in a file. missing, remedy: what to do where there is none, and where it is
+    another. Raises MissingError or InputError that names the file."""
+    text = read_small_text(path, MAX_BYTES, "settings", missing=missing, remedy=remedy)
+    return mapping_of(text, str(path), remedy=remedy)
+
+
+def mapping_of(text: str, where: str, *, remedy: str) -> dict[str, Any]:
+    """The settings in a text. where: it comes from, for the InputError that it is none."""
+    import yaml
+
+    try:
+        settings = _read_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{where} is not YAML ({reason}): {remedy}") from error
+    if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
+        raise InputError(
+            f"{where} holds no mapping of settings: write one 'name: value' a line; {remedy}"
+        )
+    return settings
+
+
+def _read_yaml(text: str) -> Any:
+    """YAML as data only, without aliases, a few lines of which can stand for gigabytes, and without
+    a setting that is there twice."""
+    import yaml
+
+    class Plain(yaml.SafeLoader):
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases (*name) are not allowed: write the value out")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            mapping = super().construct_mapping(node, deep=deep)
+            if len(mapping) < len(node.value):
+                names = [str(key.value) for key, _ in node.value]
+                twice = next((name for name in names if names.count(name) > 1), "a setting")
+                raise yaml.YAMLError(f"{twice} is set twice: set it once")
+            return mapping
+
+    loader = Plain(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
