@@ -95,15 +95,15 @@ class ProgressLine:
         self._unit, self._stream = unit, stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._every = 0.2 if self._terminal else every
-        self._last = float("-inf")
+        self._last, self._finished = float("-inf"), False
         self._width = 0
 
     def show(self, done: int, total: int, seconds_left: float | None, note: str = "") -> None:
         """``done`` of ``total``; seconds_left: None while unknown; note: added at the end."""
         now = time.monotonic()
-        if now - self._last < self._every and done < total:
+        if now - self._last < self._every and (done < total or self._finished):
             return
-        self._last = now
+        self._last, self._finished = now, done >= total
         left = f", {duration(seconds_left)} left" if seconds_left and done < total else ""
         self._write(f"{done:,} of {total:,} {self._unit}{left}{note}")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from cdp.data.sets import open_set
+from cdp.errors import MissingError
 from cdp.experiments.content import card_content
 from cdp.files.cache import Report, cached_value, digest
-from cdp.tasks.measuring import measure_set
-from cdp.tasks.sources import dataset_of, matched, open_source
+from cdp.models.encoders import JUDGE
+from cdp.tasks.sources import dataset_of, matched, open_source, real_images
 
 TITLES: Mapping[str, str] = {
     "agreement": "Judge agreement",
@@ -21,33 +20,50 @@ TITLES: Mapping[str, str] = {
 }
 """The last hints at memorisation where it is below 1."""
 ROWS = 2000
-"""Images of each set that are looked at: enough to rank arms, and done in seconds."""
+"""Images of each set that are looked at: enough to rank arms, and done in seconds. Coverage and
+Frechet distance depend on their number, so arms of other counts than each other's below it are no
+fair comparison in these two."""
 _VERSION = 1
 
 
 def measures(name: str) -> dict[str, float]:
-    """Figures of a saved set, those that are defined for it. Raises CdpError where none can be."""
+    """Figures of a saved set by the keys of ``TITLES``, in the eyes of the data set's judge; those
+    that are not defined for it are left out. Raises CdpError where there is no judge."""
 
     def make(report: Report) -> dict[str, float]:
-        figures = measure_set(name, rows=ROWS, report=report).result.figures
-        known = {key: figures[key].value for key in TITLES if key in figures}
-        agreement = _agreement(name)
-        return known if agreement is None else {"agreement": agreement, **known}
+        return _measured(name)
 
     key = digest(_VERSION, ROWS, card_content(name, open_set(name).card))
     return cached_value("experiment-measures", key, dict[str, float], make).get()
 
 
-def _agreement(name: str) -> float | None:
-    """Share of the images that the judge gives the class that they were made for; None without a
-    judge or labels."""
-    from cdp.tasks.judge import judged, load_judge
+def _measured(name: str) -> dict[str, float]:
+    from cdp.embedding.distances import frechet_distance
+    from cdp.embedding.neighbours import fidelity
+    from cdp.embedding.report import arm_report
+    from cdp.tasks.features import features
+    from cdp.tasks.judge import baseline, judged, load_judge
 
     source = open_source(name)
     dataset = dataset_of([source], "")
     source = matched(source, dataset)
-    judge = load_judge(dataset) if dataset else None
-    if judge is None or source.label is None:
-        return None
+    judge = load_judge(dataset)
+    if judge is None:
+        raise MissingError(
+            f"{dataset} has no judge to look at images with: python -m cdp pretrain-encoder"
+            f" --dataset {dataset} --kind standard --name judge --seed 1"
+        )
     rows = source.rows(ROWS)
-    return float(np.mean(judged(judge, source.image[rows]).predicted == source.label[rows]))
+    arm = judged(judge, source.image[rows])
+    label = None if source.label is None else source.label[rows]
+    report = arm_report(arm, label, baseline(dataset))
+    known = {
+        "agreement": report.agreement,
+        "separation": report.separation,
+        "nearest": report.nearest,
+    }
+    figures = {key: figure.value for key, figure in known.items() if figure is not None}
+    real = features(JUDGE, dataset, real_images(dataset, "test", len(rows))[0])
+    figures["coverage"] = fidelity(real, arm.features, near=None)["coverage"].value
+    figures["frechet"] = frechet_distance(arm.features, real)
+    return {key: figures[key] for key in TITLES if key in figures}

@@ -4,6 +4,7 @@ report and the command line alike."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ from cdp.statistics.significance import holm, mean_interval, more_seeds, paired_
 from cdp.statistics.verdicts import verdict
 from cdp.values.comparison import Compute, Difference, Metric
 from cdp.values.experiment import ArmResult, CellState, ExperimentResult, Proxy
-from cdp.values.text import counted
+from cdp.values.text import counted, points_text
 from cdp.values.types import Interval
 
+SHARES = frozenset({"agreement", "coverage"})
 LEAST_ARMS = 5
 """For a rank correlation over arms; of fewer, nothing can be said."""
 
@@ -208,7 +210,10 @@ def _means(values: Mapping[str, Mapping[int, float]]) -> dict[str, Interval]:
     means = {}
     for key, of in values.items():
         if len(of) > 1:
-            means[key] = mean_interval(list(of.values()))
+            mean = mean_interval(list(of.values()))
+            low = max(0.0, mean.low)  # none of them is below 0
+            high = min(1.0, mean.high) if key in SHARES else mean.high
+            means[key] = replace(mean, low=low, high=high)
         elif of:
             value = next(iter(of.values()))
             means[key] = Interval(value, value, value, 1, 0.95)
@@ -326,6 +331,14 @@ def _verdict(
     if difference is None:
         done = sum(s.stage == "done" for s in states.values())
         return f"No pair with {config.control_name} is finished yet ({counted(done, 'cell')} done)."
+    pairs = _pairs(states, best, config.control_name)
+    if pairs < 2 <= len(config.seeds):
+        so_far = difference.difference
+        by = "" if so_far is None else f"{best} {points_text(so_far.value)} over"
+        return (
+            f"{by or f'{best} and'} {config.control_name}, one of {len(config.seeds)} seeds: too early"
+            " to tell."
+        )
     others = len(differences)
     chosen = (
         f"Of {others + 1} arms {best} is best by"
@@ -334,6 +347,15 @@ def _verdict(
         else ""
     )
     return chosen + difference.verdict
+
+
+def _pairs(states: Mapping[Key, CellState], first: str, second: str) -> int:
+    """Seeds under which both arms are done."""
+    done = [
+        {seed for (a, seed), s in states.items() if a == arm and s.stage == "done"}
+        for arm in (first, second)
+    ]
+    return len(done[0] & done[1])
 
 
 def _front(
