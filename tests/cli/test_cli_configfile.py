@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cdp.cli.options import MAX_BYTES, read_config
+from cdp.cli.options import read_config
 from cdp.config.knobs import parse
 from cdp.config.presets import TRAIN_PRESETS, train_preset
 from cdp.config.train import TrainConfig
 from cdp.errors import InputError, MissingError
+from cdp.files.settings import MAX_BYTES
 
 
 @pytest.mark.parametrize("name", TRAIN_PRESETS)
