@@ -61,6 +61,8 @@ def test_every_command_that_is_named_anywhere_exists_with_its_options() -> None:
     for place, line in lines:
         words = line.split()
         command = COMMANDS.get_command(click.Context(COMMANDS), words[0].rstrip("."))  # type: ignore[attr-defined]
+        if command is not None and hasattr(command, "commands"):  # of a group, such as experiment
+            command = command.commands.get(words[1].rstrip("."))
         options = (
             {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
             if command
