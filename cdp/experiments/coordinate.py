@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -55,11 +55,15 @@ def experiment(config: ExperimentConfig, session: Session) -> dict[str, Any]:
 class Coordinator:
     """One sitting of an experiment."""
 
-    def __init__(self, config: ExperimentConfig, session: Session) -> None:
+    def __init__(
+        self, config: ExperimentConfig, session: Session, team: Crew | None = None
+    ) -> None:
+        """team: who works on its children; measured where not given."""
         self.config, self.session = config, session
         self.states: dict[Key, CellState] = read_cells(session.folder)
         more = read_more(session.folder)
-        self.crew = Crew(**more["crew"]) if more.get("crew") else crew()
+        # Decided once: another number of threads may give other last bits.
+        self.crew = team or (Crew(*more["crew"]) if more.get("crew") else crew())
         self.spent = float(more.get("spent", 0.0))
         self.design: Design = design_of(config, session.folder)
         self.began = time.monotonic()
@@ -368,7 +372,7 @@ class Coordinator:
         write_cells(
             self.session.folder,
             self.states.values(),
-            {"crew": asdict(self.crew), "spent": spent},
+            {"crew": [self.crew.children, self.crew.threads], "spent": spent},
         )
 
     def _out_of_time(self) -> bool:

@@ -29,17 +29,19 @@ _MEASURED = ("crew", 1, __version__)
 
 @dataclass(frozen=True)
 class Crew:
-    """children: at most so many at a time; threads: of each, 0 leaves it to the libraries."""
+    """children: at most so many at a time; threads: of each, 0 leaves it to the libraries; worker:
+    what works on a child's run."""
 
     children: int
     threads: int
+    worker: tuple[str, ...] = WORKER
 
     @property
     def command(self) -> tuple[str, ...]:
         """What starts a child."""
         more = ["--slots", str(self.children)] if self.children > 1 else []
         more += ["--threads", str(self.threads)] if self.threads else []
-        return (*WORKER, *more)
+        return (*self.worker, *more)
 
 
 def crew() -> Crew:
@@ -57,6 +59,17 @@ def crew() -> Crew:
     return best if best.children <= room else Crew(room, max(1, cores // room))
 
 
+def core_count() -> int:
+    """Cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def measured(cores: int) -> dict[str, float] | None:
+    """Seconds a step by children at a time, where that was measured."""
+    return known_rates(*_MEASURED, cores)
+
+
 def ways(cores: int) -> list[Crew]:
     """Ways to share the cores: all for one, one each, and what lies between in powers of two."""
     counts = {1, cores} | {2**k for k in range(1, 7) if 2**k < cores}
@@ -64,7 +77,7 @@ def ways(cores: int) -> list[Crew]:
 
 
 def _best(cores: int) -> Crew:
-    known = known_rates(*_MEASURED, cores)
+    known = measured(cores)
     if known is None:
         known = {f"{way.children}": _seconds_a_step(way) for way in ways(cores)}
         learn_rates((*_MEASURED, cores), **known)

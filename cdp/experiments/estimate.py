@@ -1,0 +1,234 @@
+"""Before an experiment starts: what it will take in time and disk, and which differences it can
+see."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cdp.config.evaluate import EvaluateConfig
+from cdp.config.experiment import ExperimentConfig
+from cdp.config.generate import GenerateConfig
+from cdp.config.train import TrainConfig
+from cdp.data.registry import dataset_info
+from cdp.errors import CdpError, InputError
+from cdp.experiments.cells import read_cells
+from cdp.experiments.content import Here, generated_content
+from cdp.experiments.crew import core_count, measured
+from cdp.experiments.plan import Cell, cells
+from cdp.experiments.values import reported_value
+from cdp.statistics.significance import power_of
+from cdp.values.text import bytes_text, counted, rough_duration
+from cdp.work.records import Run
+
+START_SECONDS = 6.0
+"""A process until it works: Python, torch, networks."""
+ASSUMED = {"generate": (0.0005, 0.004), "train": (0.004, 0.03), "evaluate": (0.0004, 0.004)}
+"""Seconds an image and sampler step, an optimiser step and attack step of a batch, and an image and
+attack step, from a fast processor's to a slow one's, where nothing was measured here yet."""
+RUN_BYTES = 15_000_000
+"""A training of the small network with its checkpoints, and its evaluation."""
+SEED_SPREAD, IMAGE_SHARE = 0.01, 0.3
+"""Assumed until pairs were measured here: standard deviation of a paired difference over seeds, and
+the share of the variance of two accuracies that does not cancel as both are of the same images."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """seconds, of all children over those at work at a time: from .. to; basis: what they rest on.
+    disk: bytes; here: sets, trainings and evaluations that are there already, of ``pieces``.
+    visible: the difference, a share, that is found in 80 of 100 cases; spread: what that rests
+    on."""
+
+    seconds: tuple[float, float]
+    basis: str
+    disk: int
+    pieces: int
+    here: int
+    visible: float | None
+    spread: str
+
+    @property
+    def cost_sentence(self) -> str:
+        """ "About 6 to 9 min and 120 MB, by ...; 4 of 30 pieces are here already."."""
+        low, high = (rough_duration(end).removeprefix("about ") for end in self.seconds)
+        time = low if low == high else f"{low} to {high}"
+        here = f" {self.here} of {counted(self.pieces, 'piece')} of work are here already." * bool(
+            self.here
+        )
+        if self.here == self.pieces:
+            return (
+                f"Nothing is left to compute: all {counted(self.pieces, 'piece')} of work are here."
+            )
+        return f"About {time} and {bytes_text(self.disk)}, by {self.basis}.{here}"
+
+    @property
+    def power_sentence(self) -> str:
+        """ "Differences of about 1.4 points can be seen, by ..."."""
+        if self.visible is None:
+            return "One seed sees no difference between arms: take two or more."
+        return f"Differences of about {100 * self.visible:.1f} points can be seen ({self.spread})."
+
+
+@dataclass
+class _Rates:
+    """Seconds a unit that were seen here, by kind of work."""
+
+    seen: dict[str, list[float]] = field(default_factory=dict)
+
+    def range(self, kind: str, units: float) -> tuple[float, float]:
+        low, high = ASSUMED[kind]
+        if own := self.seen.get(kind):
+            low, high = 0.8 * min(own), 1.2 * max(own)
+        return START_SECONDS / 2 + units * low, START_SECONDS + units * high
+
+
+def estimate(config: ExperimentConfig) -> Estimate:
+    """For the arms that are known beforehand, and of a search for as many as it may try. Needs no
+    torch. Raises InputError where an arm cannot be."""
+    here = Here()
+    rates = _observed(here.runs)
+    low = high = 0.0
+    pieces = found = disk = 0
+    planned = list(cells(config))
+    if config.search:
+        planned += _trials(config)
+    for cell in planned:
+        for kind, units, is_here in _pieces(config, cell, here):
+            pieces += 1
+            if is_here:
+                found += 1
+                continue
+            least, most = rates.range(kind, units)
+            low, high = low + least, high + most
+            disk += _bytes(config, cell) if kind == "generate" else RUN_BYTES * (kind == "train")
+    children = _children()
+    basis = (
+        f"{counted(sum(map(len, rates.seen.values())), 'run')} on this machine"
+        if rates.seen
+        else "an assumption, as nothing was measured here yet"
+    )
+    visible, spread = _visible(config, here)
+    return Estimate((low / children, high / children), basis, disk, pieces, found, visible, spread)
+
+
+def _trials(config: ExperimentConfig) -> list[Cell]:
+    """As many cells as the trials of a search may have, at the base settings of its arms."""
+    from cdp.experiments.plan import cell_of
+
+    base = [cell_of(config, "trial", config.arm_of({}), seed) for seed in config.seeds]
+    return base * config.trials
+
+
+def _pieces(config: ExperimentConfig, cell: Cell, here: Here) -> Iterable[tuple[str, float, bool]]:
+    """Kind, units and whether it is here, of each piece of work of a cell."""
+    name: str | None = cell.saved
+    if cell.generate is not None:
+        try:
+            name = here.set_of(generated_content(cell.generate))
+        except CdpError:
+            name = None
+        yield "generate", _units(cell.generate), name is not None
+    if config.stage == "samples":
+        return
+    known = not cell.synthetic or (bool(name) and not (cell.select or cell.pseudo_label))
+    asked = cell.training(name or "a-set" if cell.synthetic else "")
+    run = here.training(asked) if known else None
+    trained = run is not None and run.state == "finished"
+    yield "train", _units(asked), trained
+    if config.stage == "train":
+        return
+    evaluated = None
+    if run is not None and trained:
+        evaluated = here.evaluation(cell.evaluation(run.id), run.ended or run.created)
+    yield "evaluate", _units(cell.evaluate), evaluated is not None and evaluated.state == "finished"
+
+
+def _units(config: object) -> float:
+    """Images times sampler steps; optimiser steps times attack steps; images times attack steps."""
+    if isinstance(config, GenerateConfig):
+        return config.count * config.sampler.steps
+    if isinstance(config, TrainConfig):
+        steps = config.steps or 300 * (config.epochs or 1)
+        return steps * (config.pgd_steps + 2) * config.batch / 128
+    assert isinstance(config, EvaluateConfig)
+    per_image = {"quick": 10, "pgd": 2 * config.steps * config.restarts}.get(config.attack, 3000)
+    return (config.images or 10_000) * per_image
+
+
+def _observed(runs: Sequence[Run]) -> _Rates:
+    rates = _Rates()
+    for run in runs:
+        if run.state == "finished" and run.started and run.ended and run.kind in ASSUMED:
+            seconds = run.ended - run.started - START_SECONDS
+            if seconds > 0 and run.config is not None:
+                rates.seen.setdefault(run.kind, []).append(seconds / _units(run.config))
+    # The newest tell most of the machine as it is.
+    rates.seen = {kind: seen[:20] for kind, seen in rates.seen.items()}
+    return rates
+
+
+def _children() -> int:
+    """At a time, as far as that was measured."""
+    known = measured(core_count())
+    return int(min(known, key=lambda name: known[name])) if known else 1
+
+
+def _bytes(config: ExperimentConfig, cell: Cell) -> int:
+    assert cell.generate is not None
+    try:
+        channels, height, width = dataset_info(config.dataset).shape
+    except CdpError:
+        channels, height, width = 3, 32, 32
+    return cell.generate.count * (channels * height * width + 8)
+
+
+def _visible(config: ExperimentConfig, here: Here) -> tuple[float | None, str]:
+    """The difference that a paired t test over the seeds finds in 80 of 100 cases."""
+    seeds = len(config.seeds)
+    if seeds < 2:
+        return None, ""
+    images = (cell.evaluate.images for cell in cells(config, seeds=config.seeds[:1]))
+    n = next(images, None) or 10_000
+    seen = _seen_differences(here, n)
+    if seen:
+        spread = (sum(s * s for s in seen) / len(seen)) ** 0.5
+        basis = f"80 % power with {seeds} seeds and {n:,} images, by the spread of {counted(len(seen), 'comparison')} here"
+    else:
+        spread = (SEED_SPREAD**2 + IMAGE_SHARE * 2 * 0.25 / n) ** 0.5
+        basis = f"80 % power with {seeds} seeds and {n:,} images, at an assumed spread of {100 * spread:.1f} points between pairs"
+    return spread * _effect(seeds), basis
+
+
+def _effect(seeds: int) -> float:
+    """In standard deviations of the paired differences."""
+    low, high = 0.0, 100.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power_of(seeds, middle) < 0.8 else (low, middle)
+    return high
+
+
+def _seen_differences(here: Here, n: int) -> list[float]:
+    """Standard deviations of paired differences in earlier experiments with as many images."""
+    spreads = []
+    for run in here.runs:
+        if not isinstance(run.config, ExperimentConfig) or run.config.stage != "evaluate":
+            continue
+        try:
+            states = read_cells(run.folder)
+        except InputError:
+            continue
+        done = {key: state for key, state in states.items() if state.stage == "done"}
+        control = run.config.control_name
+        for arm in {arm for arm, _ in done} - {control}:
+            pairs = []
+            for seed in {seed for own, seed in done if own == arm}:
+                other = done.get((control, seed))
+                values = [reported_value(s, "robust") for s in (done[arm, seed], other) if s]
+                if len(values) == 2 and None not in values:
+                    pairs.append(float(values[0] or 0) - float(values[1] or 0))
+            if len(pairs) >= 3:
+                spreads.append(statistics.stdev(pairs))
+    return spreads[:50]
