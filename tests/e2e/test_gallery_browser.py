@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 
 def upload(page: Page, path: Path, name: str) -> None:
-    page.locator("input[type=file]").set_input_files(path)
+    page.locator("input[type=file]").first.set_input_files(path)
     expect(page.get_by_text(path.name, exact=True)).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("textbox", name="Name", exact=True).fill(name)
     page.get_by_role("button", name="Import", exact=True).click()

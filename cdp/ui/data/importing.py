@@ -33,13 +33,13 @@ RENUMBER = (
 )
 
 
-def import_form(imported: Callable[[str], None]) -> None:
+def import_form(imported: Callable[[str], None], *, usual: str = PATH) -> None:
     """The controls. imported: called with the name of a set that was imported, before the page is
-    drawn anew."""
+    drawn anew; usual: the way that is offered first."""
     way = st.segmented_control(
         "From",
         [PATH, UPLOAD],
-        default=PATH,
+        default=usual,
         required=True,
         key="data_import_way",
         label_visibility="collapsed",

@@ -10,7 +10,7 @@ import streamlit as st
 from cdp.data.samples import SampleSet
 from cdp.data.sets import list_sets, open_set
 from cdp.errors import InputError
-from cdp.ui.data.importing import CLASSES, NPZ, RENUMBER, bring_upload
+from cdp.ui.data.importing import UPLOAD, import_form, say_imported
 from cdp.ui.gallery.detail import show_detail, show_pair
 from cdp.ui.gallery.entries import ANY, ORDERS, GalleryLine, chosen
 from cdp.ui.gallery.parts import (
@@ -25,10 +25,10 @@ from cdp.ui.gallery.parts import (
     heading,
     thumbnail,
 )
-from cdp.ui.kit.attempts import attempt, tell
+from cdp.ui.kit.attempts import tell
 from cdp.ui.kit.frame import link
 from cdp.ui.kit.runlist import POLL_SECONDS, buttons, moving, said, share
-from cdp.ui.kit.words import plain, split_tags
+from cdp.ui.kit.words import plain
 from cdp.values.text import counted
 from cdp.work.failures import sentence
 from cdp.work.records import Run, list_runs
@@ -36,13 +36,13 @@ from cdp.work.records import Run, list_runs
 SHOWN = 24
 """Cards before "Show more": each one reads a few images from disk the first time."""
 COLUMNS = 3
-_IMPORTED = "gallery_imported"
 
 
 def show() -> None:
     """Draw the page that the address asks for."""
     st.title("Gallery", anchor=False)
     tell(DELETED)
+    say_imported()
     generations()
     lines = {entry.name: GalleryLine(entry) for entry in list_sets()}
     name, beside = st.query_params.get(OPEN), st.query_params.get(BESIDE)
@@ -51,11 +51,9 @@ def show() -> None:
     elif lines:
         _show_list(list(lines.values()))
     else:
-        st.info(
-            "No sample set is saved yet. Generate some images and save them, or import an .npz."
-        )
+        st.info("No sample set is saved yet: generate some images and save them, or import some.")
         link("generate", "Generate images")
-        _import_form()
+        _import()
 
 
 def _show_sets(lines: Mapping[str, GalleryLine], name: str, beside: str | None) -> None:
@@ -80,17 +78,17 @@ def _show_sets(lines: Mapping[str, GalleryLine], name: str, beside: str | None) 
 
 
 def _show_list(lines: Sequence[GalleryLine]) -> None:
-    """Find, order and import on the left, cards on the right."""
+    """Find and order on the left, import and cards on the right."""
     left, right = st.columns([1, 3], gap="large")
     with left:
         text = st.text_input("Find", placeholder="name, model, source or tag", max_chars=200)
         loss = st.selectbox("Loss", [ANY, *sorted({x.loss for x in lines})])
         order = st.selectbox("Order", list(ORDERS))
-        _import_form()
     fitting = chosen(lines, text=text, loss=loss, order=order)
     limit = st.session_state.setdefault("gallery_limit", SHOWN)
     some = f"{len(fitting):,} of " * (len(fitting) < len(lines))
     with right:
+        _import()
         st.caption(some + counted(len(lines), "set"))
         if not fitting:
             st.info("No set matches: clear the words or choose another loss.")
@@ -129,42 +127,9 @@ def _card(line: GalleryLine) -> None:
     st.button("Open", key=f"open-{line.name}", on_click=go, args=(line.name,), help=about)
 
 
-def _import_form() -> None:
-    """A fold with the upload; what is wrong with a file is said in one sentence, and nothing of it
-    is kept."""
-    with st.expander("Import images"), st.form("import", border=False, clear_on_submit=True):
-        key = "gallery_import_{}".format
-        st.file_uploader("File (.npz with image and label)", type="npz", help=NPZ, key=key("file"))
-        st.text_input("Name", max_chars=100, placeholder="as the file", key=key("name"))
-        st.text_input(
-            "Class names",
-            max_chars=20_000,
-            placeholder="circle, square, cross",
-            help=CLASSES,
-            key=key("classes"),
-        )
-        st.checkbox("Renumber labels", help=RENUMBER, key=key("renumber"))
-
-        def bring() -> str:
-            """What stands in the form at the click."""
-            file, name, classes, renumber = (
-                st.session_state[key(part)] for part in ("file", "name", "classes", "renumber")
-            )
-            new = bring_upload(
-                file, None, name.strip(), class_names=split_tags(classes), renumber=renumber
-            )
-            # A set of test images is what was brought, where one was.
-            brought = new.test or new.train
-            st.toast(f"Imported {counted(len(brought), 'image')} as {plain(brought.name)}")
-            for note in new.notes:
-                st.toast(plain(note))
-            go(brought.name)
-            return ""
-
-        # A callback, as the answer to a click may be lost where another rerun meets it.
-        st.form_submit_button("Import", on_click=attempt, args=(_IMPORTED, bring, "Not imported"))
-        tell(_IMPORTED)
-    st.caption("Larger files and folders of images: `python -m cdp import PATH --name NAME`")
+def _import() -> None:
+    with st.expander("Import images", key="gallery_import"):
+        import_form(go, usual=UPLOAD)
 
 
 def generations() -> None:
