@@ -159,22 +159,13 @@ def pair_heatmap(
     if top is None:
         top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     doubts = np.zeros(values.shape, bool) if uncertain is None else uncertain
-    text = [
-        [_cell(*both) for both in zip(*rows, strict=True)]
-        for rows in zip(values, doubts, strict=True)
-    ]
-    scale = {"colorscale": "Cividis", "zmax": top or 1.0}
+    text = [list(map(_cell, *rows)) for rows in zip(values, doubts, strict=True)]
+    scale: dict[str, Any] = {"colorscale": "Cividis", "zmax": top or 1.0}
     if signed:
         scale |= {"colorscale": "PuOr", "reversescale": True, "zmid": 0, "zmin": -top}
-    heat = _heat(
-        values,
-        text,
-        x=list(class_names),
-        y=list(class_names),
-        hovertemplate=f"%{{y}} and %{{x}}: %{{z:.3g}} {unit}<extra></extra>",
-        colorbar=color_bar(unit),
-        **scale,
-    )
+    scale |= {"x": list(class_names), "y": list(class_names), "colorbar": color_bar(unit)}
+    words = f"%{{y}} and %{{x}}: %{{z:.3g}} {unit}<extra></extra>"
+    heat = _heat(values, text, hovertemplate=words, **scale)
     height = max(220, min(CELL_PX, 900 // max(len(values), 1)) * len(values) + 130)
     layout = base(
         height,

@@ -74,13 +74,7 @@ def accuracy_of(arm: Arm, metric: Metric) -> Interval | None:
 def arm_dots(arms: Sequence[Arm], metric: Metric, signs: Signs | None = None) -> go.Figure:
     """Every seed as a small hollow dot, the arm's mean as its mark with the interval, arms below
     each other."""
-    drawn = [
-        arm
-        for arm in arms
-        if any(
-            value is not None for value in (accuracy_of(arm, metric), *_seeds(arm, metric).values())
-        )
-    ]
+    drawn = [arm for arm in arms if accuracy_of(arm, metric) or _seeds(arm, metric)]
     if not drawn:
         return nothing(f"{METRICS[metric].capitalize()} was not measured")
     missing = [arm.name for arm in arms if arm not in drawn]

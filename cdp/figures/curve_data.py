@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cdp.figures.palette import Sign, named_signs
-from cdp.values.naming import common_name
+from cdp.values.naming import common_name, told_apart
 
 POINT, STEP, EPOCH = "point", "step", "epoch"
 IMAGES, SYNTHETIC, TIME = "images", "synthetic_images", "seconds"
@@ -89,14 +89,8 @@ def entries(runs: Sequence[RunCurves], *, mean: bool) -> list[LegendEntry]:
     for run in runs:
         groups.setdefault(run.group if mean else run.id, []).append(run)
     parts = [tuple(group) for group in groups.values()]
-    short = [
-        part[0].name if len(part) == 1 else common_name([run.name for run in part])
-        for part in parts
-    ]
-    names = [
-        f"{name} ({part[0].id})" if short.count(name) > 1 else name
-        for name, part in zip(short, parts, strict=True)
-    ]
+    short = [p[0].name if len(p) == 1 else common_name([run.name for run in p]) for p in parts]
+    names = told_apart(short, [part[0].id for part in parts])
     signs = named_signs(names)
     uids = [part[0].id if len(part) == 1 else f"mean of {part[0].group}" for part in parts]
     return [
@@ -300,9 +294,8 @@ def share_band(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray
         shrink = 1 + Z95**2 / count
         centre = (share + Z95**2 / (2 * count)) / shrink
         half = Z95 / shrink * np.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    return np.minimum(share, np.maximum(0.0, centre - half)), np.maximum(
-        share, np.minimum(1.0, centre + half)
-    )
+    low, high = np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
+    return np.minimum(share, low), np.maximum(share, high)
 
 
 def mean_over(
@@ -311,11 +304,8 @@ def mean_over(
     """Mean and 95 % interval over runs. steps: a run's (E_i,) rising whole numbers; xs, values:
     (E_i,) each. At a step that some runs have not reached yet, the mean is over those that have,
     and n says how many; x never falls."""
-    step = (
-        steps[0]
-        if all(np.array_equal(steps[0], own) for own in steps[1:])
-        else np.unique(np.concatenate(steps))
-    )
+    alike = all(np.array_equal(steps[0], own) for own in steps[1:])
+    step = steps[0] if alike else np.unique(np.concatenate(steps))
     table = np.full((2, len(steps), len(step)), np.nan)
     for row, (own, x, value) in enumerate(zip(steps, xs, values, strict=True)):
         at = slice(None) if len(own) == len(step) else np.searchsorted(step, own)

@@ -33,19 +33,10 @@ from cdp.figures.palette import INK, faint
 from cdp.values.text import span_text
 
 ACCURACY, LOSSES, RATE, BEHIND = "accuracy", "losses", "rate", "gap"
-QUANTITIES = {
-    ACCURACY: "Robust and clean accuracy",
-    LOSSES: "Losses",
-    RATE: "Learning rate",
-    BEHIND: "Gap to the best",
-}
-X_AXES = {
-    STEP: "Step",
-    EPOCH: "Epoch",
-    IMAGES: "Images seen",
-    SYNTHETIC: "Synthetic images seen",
-    TIME: "Time",
-}
+QUANTITIES = {ACCURACY: "Robust and clean accuracy", LOSSES: "Losses"}
+QUANTITIES |= {RATE: "Learning rate", BEHIND: "Gap to the best"}
+X_AXES = {STEP: "Step", EPOCH: "Epoch", IMAGES: "Images seen"}
+X_AXES |= {SYNTHETIC: "Synthetic images seen", TIME: "Time"}
 REACHES = (1, 3, 5, 10, 25, 50)
 """Validations that smoothing reaches back over, on average; 1 is none."""
 
@@ -154,11 +145,8 @@ class _Sheet:
         stands for it in the legend. A learning rate is not smoothed: it is no measurement."""
         reach = 1 if column == "learning_rate" else self.look.smoothing
         x, unit = self.look.x, self.unit
-        lines = [
-            (entry, line)
-            for entry in self.drawn
-            if (line := entry.line(column, x, reach, unit)) is not None
-        ]
+        drawn = [(entry, entry.line(column, x, reach, unit)) for entry in self.drawn]
+        lines = [(entry, line) for entry, line in drawn if line is not None]
         for entry, line in lines:
             self.traces.extend(self._curve(entry, line, pen))
         return lines
@@ -182,15 +170,14 @@ class _Sheet:
         seeds = f", n = {entry.seeds} seeds" if entry.seeds > 1 else ""
         look = {"color": color, "symbol": entry.sign.symbol, "size": 5, "maxdisplayed": MARKERS}
         data = np.stack([_f4(column[at]) for column in columns], axis=1) if columns else None
-        yield self._trace(entry, pen, "line", line.x, line.value, at) | {
+        drawn = {"color": color, "dash": pen.dash, "width": 1.5 if self.closest else 2}
+        whole: Trace = {
             "mode": "lines+markers",
             "name": as_text(entry.label) + seeds,
-            "showlegend": legend,
-            "line": {"color": color, "dash": pen.dash, "width": 1.5 if self.closest else 2},
-            "marker": look,
-            "customdata": data,
-            "hovertemplate": words,
+            "line": drawn,
         }
+        whole |= {"showlegend": legend, "marker": look, "customdata": data, "hovertemplate": words}
+        yield self._trace(entry, pen, "line", line.x, line.value, at) | whole
 
     def mark(self, entry: LegendEntry, line: Line, at: int, part: str, *, star: bool) -> None:
         """Point ``at`` with a whisker over its interval, as a star or as the entry's own mark."""

@@ -93,19 +93,11 @@ def _bars(
         f"{as_text(name)}, {which}: {share_with_bounds(v, level=True)}, n = {v.n:,}"
         for name, v in stages
     ]
-    bars = go.Bar(
-        x=values,
-        y=rows,
-        offset=top - thick,
-        width=thick * 0.86,
-        orientation="h",
-        name=which,
-        legendgroup=which,
-        marker={"color": faint(sign.color, 0.3), "line": {"color": sign.color, "width": 1.2}},
-        error_x=whisker([v for _, v in stages], sign.color),
-        hovertext=words,
-        hoverinfo="text",
-    )
+    paint = {"color": faint(sign.color, 0.3), "line": {"color": sign.color, "width": 1.2}}
+    labels = {"name": which, "legendgroup": which, "hovertext": words, "hoverinfo": "text"}
+    size = {"offset": top - thick, "width": thick * 0.86, "orientation": "h", "marker": paint}
+    error = whisker([v for _, v in stages], sign.color)
+    bars = go.Bar(x=values, y=rows, error_x=error, **(size | labels))
     quiet = {"legendgroup": which, "showlegend": False, "hoverinfo": "skip"}
     look = marker(sign.color, sign.symbol, filled=True, size=8)
     marks = go.Scatter(x=values, y=middle, mode="markers", marker=look, **quiet)
@@ -137,13 +129,9 @@ def stage_rows(report: EvalReport) -> list[Row]:
 def class_bars(report: EvalReport) -> go.Figure:
     """Clean (hollow) and robust (filled) accuracy of every class, the weakest on top; classes
     without images stand last."""
-    classes = sorted(
-        report.main.classes,
-        key=lambda figures: (
-            figures.robust is None,
-            figures.robust.value if figures.robust else 0.0,
-        ),
-    )
+    measured = [figures for figures in report.main.classes if figures.robust]
+    measured.sort(key=lambda figures: figures.robust.value if figures.robust else 0.0)
+    classes = [*measured, *(figures for figures in report.main.classes if not figures.robust)]
     names = [figures.name for figures in classes]
     note = f"{report.label}; {report.dataset_title}; whisker: 95 % (Wilson)"
     title, height = heading(_weakest(classes), note), CLASS_PX * max(1, len(names))
@@ -163,12 +151,8 @@ def class_bars(report: EvalReport) -> go.Figure:
         ]
         x, y = [100 * share.value for *_, share in drawn], [at for at, *_ in drawn]
         bar = whisker([share for *_, share in drawn], sign.color)
-        words_and_bar: dict[str, Any] = {
-            "name": f"{part} accuracy",
-            "showlegend": True,
-            "error_x": bar,
-        }
-        figure.add_trace(dots(x, y, sign, words, filled=filled, size=8, **words_and_bar))
+        more: dict[str, Any] = {"name": f"{part} accuracy", "showlegend": True, "error_x": bar}
+        figure.add_trace(dots(x, y, sign, words, filled=filled, size=8, **more))
     figure.update_layout(shapes=stripes(len(names)))
     rows_of(figure, names)
     axis(figure, "xaxis", "images of the class [%]", **SHARES)
@@ -246,17 +230,10 @@ def _budget_note(drawn: Sequence[BudgetLine], epsilon: float | None) -> str:
 
 def _budget_curve(sign: Sign, label: str, curve: Curve, group: str) -> list[go.Scatter]:
     x, shares = [point.epsilon for point in curve.points], [point.robust for point in curve.points]
-    band = go.Scatter(
-        x=[*x, *reversed(x)],
-        y=[100 * i.high for i in shares] + [100 * i.low for i in reversed(shares)],
-        fill="toself",
-        mode="lines",
-        line={"width": 0},
-        fillcolor=faint(sign.color, 0.16),
-        hoverinfo="skip",
-        showlegend=False,
-        legendgroup=group,
-    )
+    ends = [100 * i.high for i in shares] + [100 * i.low for i in reversed(shares)]
+    quiet = {"hoverinfo": "skip", "showlegend": False, "legendgroup": group}
+    fill = {"fill": "toself", "fillcolor": faint(sign.color, 0.16), "line": {"width": 0}}
+    band = go.Scatter(x=[*x, *reversed(x)], y=ends, mode="lines", **(fill | quiet))
     words = [
         f"<b>{as_text(label)}</b><br>budget {budget_text(p.epsilon)}:"
         f" {share_with_bounds(p.robust, level=True)}<br>{as_text(curve.attack)}, n = {curve.n:,}"
@@ -290,20 +267,15 @@ def masking_surface(
     title = heading(title, _surface_note(surface, epsilon, class_names))
     figure = panels([title], panel_px=300, left_px=76, key="surface")
     white = {"color": "#ffffff"}
-    figure.add_contour(
-        x=surface.along,
-        y=surface.across,
-        z=_losses(surface),
-        colorscale="Cividis",
-        contours={"coloring": "heatmap", "showlabels": True, "labelfont": white | {"size": 10}},
-        line={"width": 0.7, "color": "rgba(255,255,255,0.55)"},
-        ncontours=10,
-        colorbar=color_bar("cross-entropy [nats]"),
-        hovertemplate=(
-            "along the gradient %{x:.3g}<br>random direction %{y:.3g}<br>cross-entropy %{z:.3f}"
-            " nats<extra></extra>"
-        ),
+    words = (
+        "along the gradient %{x:.3g}<br>random direction %{y:.3g}<br>cross-entropy %{z:.3f}"
+        " nats<extra></extra>"
     )
+    paint = {"coloring": "heatmap", "showlabels": True, "labelfont": white | {"size": 10}}
+    lines = {"line": {"width": 0.7, "color": "rgba(255,255,255,0.55)"}, "ncontours": 10}
+    lines |= {"contours": paint, "hovertemplate": words, "colorscale": "Cividis"}
+    place = {"x": surface.along, "y": surface.across, "z": _losses(surface)}
+    figure.add_contour(colorbar=color_bar("cross-entropy [nats]"), **(place | lines))
     if epsilon is not None:
         corner = {"x0": -epsilon, "x1": epsilon, "y0": -epsilon, "y1": epsilon}
         look = white | {"dash": "dot", "width": 1.5}

@@ -45,15 +45,10 @@ def in_panel(row: int) -> dict[str, str]:
 
 def base(height: int, margin: tuple[int, int, int, int], **more: Any) -> dict[str, Any]:
     """A layout without panels. margin: pixels at the left, right, top and bottom."""
-    return {
-        "template": "none",
-        "height": height,
-        "margin": dict(zip("lrtb", margin, strict=True)),
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
-        "font": {"color": INK, "size": 12},
-        "hoverlabel": {"font": {"color": "#1f2328"}, "bgcolor": "#ffffff"},
-    } | more
+    layout = {"template": "none", "height": height, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
+    layout |= {"margin": dict(zip("lrtb", margin, strict=True)), "font": {"color": INK, "size": 12}}
+    layout["hoverlabel"] = {"font": {"color": "#1f2328"}, "bgcolor": "#ffffff"}
+    return layout | more
 
 
 def title_at(text: str, x: float, y: float) -> dict[str, Any]:
@@ -80,13 +75,8 @@ def stacked(
     inner = rows * panel_px + (rows - 1) * gap_px
     legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
     legend |= {"bgcolor": CLEAR, "font": {"size": 11}}
-    layout = base(
-        inner + title_px + bottom_px,
-        (left_px, 12, title_px, bottom_px),
-        hovermode="x unified",
-        legend=legend,
-        uirevision=key,
-    )
+    height, margin = inner + title_px + bottom_px, (left_px, 12, title_px, bottom_px)
+    layout = base(height, margin, hovermode="x unified", legend=legend, uirevision=key)
     plain = {"gridcolor": GRID, "linecolor": GRID, "zeroline": False, "showline": True}
     plain |= {"ticks": "outside", "tickcolor": GRID, "automargin": False}
     plain |= {"title": {"standoff": 6, "font": {"size": 12}}}
@@ -169,13 +159,9 @@ def axis(figure: go.Figure, name: str, title: str, **more: Any) -> None:
 
 def rows_of(figure: go.Figure, names: Sequence[str], row: int = 0, *, most: int = 22) -> None:
     """Names at the left of rows at 0, -1, -2, ... of panel ``row``."""
-    figure.layout[layout_name("y", row)].update(
-        tickvals=[-k for k in range(len(names))],
-        ticktext=[as_text(name, most) for name in names],
-        range=[-len(names) + 0.4, 0.6],
-        showgrid=False,
-        ticks="",
-    )
+    texts: dict[str, Any] = {"ticktext": [as_text(name, most) for name in names]}
+    texts["tickvals"] = [-k for k in range(len(names))]
+    figure.layout[layout_name("y", row)].update(_rows(len(names)) | texts)
 
 
 def names_px(names: Sequence[str], most: int = 22) -> int:
@@ -185,9 +171,11 @@ def names_px(names: Sequence[str], most: int = 22) -> int:
 
 def no_names(figure: go.Figure, count: int, row: int) -> None:
     """Rows at 0, -1, -2, ... of panel ``row`` without names at their left."""
-    figure.layout[layout_name("y", row)].update(
-        range=[-count + 0.4, 0.6], showticklabels=False, ticks="", showgrid=False
-    )
+    figure.layout[layout_name("y", row)].update(_rows(count) | {"showticklabels": False})
+
+
+def _rows(count: int) -> dict[str, Any]:
+    return {"range": [-count + 0.4, 0.6], "ticks": "", "showgrid": False}
 
 
 def names_above(figure: go.Figure, names: Sequence[str], row: int, most: int | None = None) -> None:
@@ -235,12 +223,8 @@ def dots(
     **more: Any,
 ) -> go.Scatter:
     """The marks of a sign in panel ``row``. hover: the words of each."""
-    words = {
-        "name": as_text(sign.name),
-        "showlegend": False,
-        "hovertext": hover,
-        "hoverinfo": "text",
-    }
+    words = {"name": as_text(sign.name), "showlegend": False}
+    words |= {"hovertext": hover, "hoverinfo": "text"}
     look = {"mode": "markers", "marker": marker(sign.color, sign.symbol, filled=filled, size=size)}
     return go.Scatter(x=x, y=y, **(in_panel(row) | words | look | more))
 

@@ -17,6 +17,7 @@ from cdp.figures.frame import (
     in_panel,
     layout_name,
     line,
+    nothing,
     small,
     stacked,
     vertical,
@@ -63,15 +64,11 @@ def _curve(
     frames: Sequence[Frame], values: Sequence[float | None], sign: Sign, row: int
 ) -> go.Scatter:
     finite = [v if v is not None and isfinite(v) else None for v in values]
-    return line(
-        [f.i for f in frames],
-        finite,
-        sign,
-        customdata=[f.t_fraction for f in frames],
-        connectgaps=False,
-        showlegend=row == 2 and any(v is not None for v in finite),
-        hovertemplate="%{y:.3g} at t/T %{customdata:.2f}",
-    ).update(in_panel(row))
+    legend = row == 2 and any(v is not None for v in finite)
+    hover: dict[str, Any] = {"hovertemplate": "%{y:.3g} at t/T %{customdata:.2f}"}
+    hover |= {"customdata": [f.t_fraction for f in frames], "connectgaps": False}
+    steps = [f.i for f in frames]
+    return line(steps, finite, sign, showlegend=legend, **(hover | in_panel(row)))
 
 
 def _steps(frames: Sequence[Frame], labelled: bool) -> dict[str, Any]:
@@ -145,22 +142,12 @@ class Measure:
         return value
 
 
+_AGREEING = "images that the judge gives their label [%]"
+_NEAREST = "distance; 1 is as far as held-out real images"
 MEASURES = (
-    Measure(
-        "agreement",
-        "Agreement with the label",
-        "images that the judge gives their label [%]",
-        factor=100,
-        suffix=" points",
-        digits=1,
-    ),
+    Measure("agreement", "Agreement with the label", _AGREEING, 100, " points", 1),
     Measure("separation", "Class separation", "between / within scatter, judge's features"),
-    Measure(
-        "nearest",
-        "Nearest training image",
-        "distance; 1 is as far as held-out real images",
-        reference=1.0,
-    ),
+    Measure("nearest", "Nearest training image", _NEAREST, reference=1.0),
 )
 
 
@@ -174,10 +161,7 @@ def report_bars(result: LiveResult) -> go.Figure:
         arms[UNGUIDED] = result.unguided_report
     measures = [m for m in MEASURES if any(m.of(report) for report in arms.values())]
     if not measures:
-        figure = stacked(
-            ["Too few images to measure anything"], panel_px=20, bottom_px=10, key="report"
-        )
-        return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+        return nothing("Too few images to measure anything")
     titles, sizes = [finding(m, result) for m in measures], {"panel_px": 58, "gap_px": 86}
     figure = stacked(titles, bottom_px=48, left_px=78, title_px=40, key="report", **sizes)
     names = [sign.name for sign in reversed(arms)]

@@ -173,19 +173,12 @@ def _on_ruler(model: RulerMark, row: int, largest: float) -> list[go.Scatter]:
     number = f"none found up to {end:.3g}" if none else f"{end:.3g}"
     bar = {"mode": "lines", "line": {"color": model.sign.color, "width": 5}, "hoverinfo": "skip"}
     symbol = "triangle-right-open" if none else model.sign.symbol
-    mark = dots(
-        [end],
-        [row],
-        model.sign,
-        [f"{as_text(model.name, 100)}: {number}"],
-        name=model.name,
-        mode="markers+text",
-        marker={"symbol": symbol, "size": 12, "color": model.sign.color},
-        text=[f"<b>{number}</b>"],
-        textposition="top left" if end > 0.7 * largest else "middle right",
-        textfont={"size": 12, "color": INK},
-        cliponaxis=False,
-    )
+    text: dict[str, Any] = {"text": [f"<b>{number}</b>"], "textfont": {"size": 12, "color": INK}}
+    text |= {"textposition": "top left" if end > 0.7 * largest else "middle right"}
+    text |= {"mode": "markers+text", "cliponaxis": False, "name": model.name}
+    look = {"symbol": symbol, "size": 12, "color": model.sign.color}
+    words = [f"{as_text(model.name, 100)}: {number}"]
+    mark = dots([end], [row], model.sign, words, marker=look, **text)
     return [go.Scatter(x=[0, end], y=[row, row], name=model.name, **bar), mark]
 
 

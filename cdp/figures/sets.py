@@ -12,6 +12,7 @@ from cdp.figures.frame import (
     as_text,
     dots,
     heading,
+    in_panel,
     layout_name,
     no_names,
     stacked,
@@ -105,25 +106,15 @@ def label_panels(
     figure = stacked(titles, key="labels", **sizes)
     grey = faint(NEUTRAL.color, 0.35)
     bins = [f"{k / size:.2f} to {(k + 1) / size:.2f}" for k in range(size)]
-    figure.add_bar(
-        x=[(k + 0.5) / size for k in range(size)],
-        y=list(histogram),
-        width=0.94 / size,
-        marker={
-            "color": [NEUTRAL.color if (k + 1) / size > threshold else grey for k in range(size)]
-        },
-        hovertext=[
-            f"{name}: {count:,} images" for name, count in zip(bins, histogram, strict=True)
-        ],
-    )
-    figure.add_bar(
-        x=list(range(len(names))),
-        y=list(balance),
-        xaxis="x2",
-        yaxis="y2",
-        marker={"color": [class_sign(k).color for k in range(len(names))]},
-        hovertext=[f"{name}: {count:,} images" for name, count in zip(names, balance, strict=True)],
-    )
+    sure = [NEUTRAL.color if (k + 1) / size > threshold else grey for k in range(size)]
+    classes = [class_sign(k).color for k in range(len(names))]
+    middles, places = [(k + 0.5) / size for k in range(size)], list(range(len(names)))
+    for row, (x, y, called, colors, width) in enumerate(
+        ((middles, histogram, bins, sure, 0.94 / size), (places, balance, names, classes, None))
+    ):
+        words = [f"{name}: {count:,} images" for name, count in zip(called, y, strict=True)]
+        look = {"marker": {"color": colors}, "width": width, "hovertext": words}
+        figure.add_bar(x=x, y=list(y), **(look | in_panel(row)))
     figure.add_shape(vertical(threshold))
     figure.update_traces(showlegend=False, hoverinfo="text")
     figure.update_xaxes(title_text="probability of the label", range=[0, 1], selector=0)

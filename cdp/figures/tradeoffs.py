@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -18,7 +20,6 @@ from cdp.figures.frame import (
     dots,
     heading,
     line,
-    marker,
     nothing,
     panels,
     vertical,
@@ -143,13 +144,8 @@ def pareto(arms: Sequence[Arm], signs: Signs, references: Sequence[Reference]) -
     placed = _placed(arms)
     if not placed:
         return nothing("No arm has both a clean and a robust accuracy")
-    figure = panels(
-        [heading(_pareto_title(arms, placed), _pareto_note(placed, references))],
-        panel_px=340,
-        left_px=54,
-        key="pareto",
-        legend=True,
-    )
+    title = heading(_pareto_title(arms, placed), _pareto_note(placed, references))
+    figure = panels([title], panel_px=340, left_px=54, key="pareto", legend=True)
     steps = sorted((entry for entry in placed if entry[0].name in front(arms)), key=_along)
     if len(steps) > 1:
         x = [100 * clean.value for _, clean, _ in steps]
@@ -206,18 +202,13 @@ def _published(references: Sequence[Reference]) -> go.Scatter:
         for model in references
     ]
     sides = ["middle left" if model.clean > far - 0.03 else "middle right" for model in references]
-    return go.Scatter(
-        x=[100 * model.clean for model in references],
-        y=[100 * model.robust for model in references],
-        mode="markers+text",
-        name="published, AutoAttack",
-        marker=marker(INK, "diamond", filled=False),
-        text=[as_text(model.name) for model in references],
-        textposition=sides,
-        textfont={"size": 10, "color": INK},
-        hovertext=words,
-        hoverinfo="text",
-    )
+    published = Sign("published, AutoAttack", INK, "solid", "diamond")
+    x = [100 * model.clean for model in references]
+    y = [100 * model.robust for model in references]
+    text: dict[str, Any] = {"text": [as_text(model.name) for model in references]}
+    text |= {"textposition": sides, "textfont": {"size": 10, "color": INK}}
+    text |= {"mode": "markers+text", "showlegend": None}
+    return dots(x, y, published, words, filled=False, **text)
 
 
 def pareto_notes(arms: Sequence[Arm], references: Sequence[Reference]) -> tuple[str, ...]:
@@ -267,11 +258,8 @@ def pareto_rows(arms: Sequence[Arm], references: Sequence[Reference]) -> list[Ro
         {"arm": f"{model.name} (published)"}
         | (cells(None, "clean") | {"clean [%]": round(100 * model.clean, 2)})
         | (cells(None, "robust") | {"robust [%]": round(100 * model.robust, 2)})
-        | {
-            "on the front": None,
-            "label": f"{model.attack}, n = {model.n:,}",
-            "source": model.source,
-        }
+        | {"on the front": None, "label": f"{model.attack}, n = {model.n:,}"}
+        | {"source": model.source}
         for model in references
     ]
     return own + published
@@ -300,14 +288,9 @@ def efficiency_curves(lines: Sequence[EfficiencyLine], signs: Signs) -> go.Figur
         first = min(value for count, value in place.items() if count)
         figure.add_shape(vertical(first - ZERO_GAP / 2) | {"opacity": 0.6})
     ticks = _ticks(counts)
-    axis(
-        figure,
-        "xaxis",
-        "synthetic images, log",
-        tickvals=[place[c] if c in place else math.log10(c) for c in ticks],
-        ticktext=[count_text(c) for c in ticks],
-        range=[low - 0.06 * width, high + 0.06 * width],
-    )
+    at = [place[c] if c in place else math.log10(c) for c in ticks]
+    ends = {"range": [low - 0.06 * width, high + 0.06 * width], "tickvals": at}
+    axis(figure, "xaxis", "synthetic images, log", ticktext=list(map(count_text, ticks)), **ends)
     axis(figure, "yaxis", "robust accuracy [%]", nticks=7)
     return figure
 
@@ -366,13 +349,6 @@ def efficiency_rows(lines: Sequence[EfficiencyLine]) -> list[Row]:
 
 def equal_rows(equal: Sequence[Equal]) -> list[Row]:
     """How many synthetic images one line needs to equal another."""
-    return [
-        {
-            "first": result.first,
-            "at": result.count,
-            "second": result.second,
-            "equals it at": result.estimate,
-        }
-        | {"low": result.low, "high": result.high, "in words": result.sentence}
-        for result in equal
-    ]
+    titles = ("first", "at", "second", "equals it at", "low", "high", "in words")
+    parts = attrgetter("first", "count", "second", "estimate", "low", "high", "sentence")
+    return [dict(zip(titles, parts(result), strict=True)) for result in equal]

@@ -4,7 +4,6 @@ what a run takes from the machine."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,6 +11,7 @@ import plotly.graph_objects as go
 from cdp.figures.curve_data import smooth
 from cdp.figures.frame import axis, in_panel, layout_name, line, stacked
 from cdp.figures.palette import NEUTRAL, UNGUIDED, class_sign, faint
+from cdp.values.types import Sample
 
 REACH = 10
 """Points that the drawn mean of a loss looks back on."""
@@ -27,22 +27,6 @@ PANELS = (
 
 Curve = Sequence[tuple[float, float]]
 """(step or epoch, value), rising."""
-
-
-class Sampled(Protocol):
-    """One look at the machine. time: unix seconds; cpu: percent of one core; memory, gpu_memory:
-    bytes; gpu: percent; None without a GPU."""
-
-    @property
-    def time(self) -> float: ...
-    @property
-    def cpu(self) -> float: ...
-    @property
-    def memory(self) -> int: ...
-    @property
-    def gpu(self) -> float | None: ...
-    @property
-    def gpu_memory(self) -> int | None: ...
 
 
 def loss_curve(points: Curve, total: int) -> go.Figure:
@@ -69,11 +53,8 @@ def held_out_curves(curves: Mapping[str, Curve], chance: float) -> go.Figure:
     figure = stacked(["How accurate are the encoders?"], key="pretrain-held-out", **sizes)
     for number, (name, points) in enumerate(curves.items()):
         x, y = np.asarray(points, np.float64).reshape(-1, 2).T
-        figure.add_trace(
-            line(
-                x.tolist(), (100 * y).tolist(), class_sign(number, name), hovertemplate="%{y:.1f} %"
-            )
-        )
+        sign, share = class_sign(number, name), (100 * y).tolist()
+        figure.add_trace(line(x.tolist(), share, sign, hovertemplate="%{y:.1f} %"))
     level = {"color": "rgba(128,132,140,0.8)", "dash": "dot", "width": 1}
     figure.add_hline(y=100 * chance, line=level)
     axis(figure, "xaxis", "epoch (dotted: chance)", rangemode="tozero")
@@ -82,7 +63,7 @@ def held_out_curves(curves: Mapping[str, Curve], chance: float) -> go.Figure:
     return figure.update_layout(showlegend=True, legend=place)
 
 
-def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
+def resource_curves(samples: Sequence[Sample], *, key: str) -> go.Figure:
     """One panel for each thing that was measured, against minutes since the first sample, pauses
     included; at most 500 points each. key: keeps the reader's zoom while it stays the same."""
     panels = measured(samples)
@@ -93,15 +74,10 @@ def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
     fill = {"fill": "tozeroy", "fillcolor": faint(NEUTRAL.color, 0.15), "showlegend": False}
     for row, (name, _, unit, size) in enumerate(panels):
         values = [getattr(sample, name) for sample in drawn]
-        figure.add_scatter(
-            x=minutes,
-            y=[None if value is None else value / size for value in values],
-            mode="lines",
-            name=unit,
-            line={"color": NEUTRAL.color, "width": 2},
-            hovertemplate=f"%{{y:.2f}} {unit}<extra></extra>",
-            **(fill | in_panel(row)),
-        )
+        y = [None if value is None else value / size for value in values]
+        look = {"mode": "lines", "name": unit, "line": {"color": NEUTRAL.color, "width": 2}}
+        look |= {"hovertemplate": f"%{{y:.2f}} {unit}<extra></extra>"}
+        figure.add_scatter(x=minutes, y=y, **(look | fill | in_panel(row)))
         last = row == len(panels) - 1
         axis(figure, layout_name("y", row), unit, rangemode="tozero", nticks=4)
         more = {"showticklabels": last, "matches": "x" if row else None, "rangemode": "tozero"}
@@ -110,16 +86,12 @@ def resource_curves(samples: Sequence[Sampled], *, key: str) -> go.Figure:
     return figure
 
 
-def measured(samples: Sequence[Sampled]) -> list[tuple[str, str, str, float]]:
+def measured(samples: Sequence[Sample]) -> list[tuple[str, str, str, float]]:
     """The panels for which there is any value."""
-    return [
-        panel
-        for panel in PANELS
-        if any(getattr(sample, panel[0]) is not None for sample in samples)
-    ]
+    return [panel for panel in PANELS if any(getattr(s, panel[0]) is not None for s in samples)]
 
 
-def resource_rows(samples: Sequence[Sampled]) -> list[dict[str, float]]:
+def resource_rows(samples: Sequence[Sample]) -> list[dict[str, float]]:
     """The numbers behind ``resource_curves``, one row a sample, for a table or a CSV."""
     panels = measured(samples)
     return [

@@ -265,6 +265,19 @@ class LiveResult:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One look at a run's process and its children. time: unix seconds; cpu: percent of one core
+    since the look before; memory: resident bytes; gpu: percent the device is busy; gpu_memory:
+    bytes torch holds there; None without CUDA."""
+
+    time: float
+    cpu: float
+    memory: int
+    gpu: float | None = None
+    gpu_memory: int | None = None
+
+
+@dataclass(frozen=True)
 class EpochMetrics:
     """What a robust training says of itself after a validation. Accuracies are shares in 0..1.
 

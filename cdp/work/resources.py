@@ -9,7 +9,7 @@ import math
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,7 @@ from typing import Any, Self
 import psutil
 
 from cdp.files.atomic import atomic_file
+from cdp.values.types import Sample
 
 RESOURCES = "resources.jsonl"
 MAX_LINES = 2000
@@ -25,19 +26,6 @@ _FIRST_SECONDS = 1.0
 """After this long the first line is written, so that a short run has one too."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One look at the process and its children. time: unix seconds; cpu: percent of one core since
-    the look before; memory: resident bytes. gpu: percent the device is busy; gpu_memory: bytes
-    torch holds there; None without CUDA."""
-
-    time: float
-    cpu: float
-    memory: int
-    gpu: float | None = None
-    gpu_memory: int | None = None
 
 
 class ResourceSampler:

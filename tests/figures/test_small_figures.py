@@ -20,8 +20,7 @@ from cdp.figures.lab import (
 from cdp.figures.palette import CLEAR, named_sign, named_signs
 from cdp.figures.sets import class_panels, label_panels, measure_panels
 from cdp.figures.training import MAX_POINTS, resource_curves, resource_rows
-from cdp.values.types import Interval
-from cdp.work.resources import Sample
+from cdp.values.types import Interval, Sample
 from tests.figures.arms import plain
 from tests.figures.test_palette import DARK, WHITE, contrast
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cdp.work.resources import MAX_LINES, Meter, ResourceSampler, Sample, read_resources
+from cdp.values.types import Sample
+from cdp.work.resources import MAX_LINES, Meter, ResourceSampler, read_resources
 
 
 @pytest.fixture
