@@ -137,12 +137,7 @@ def _makers() -> dict[str, Callable[[Comparison], str]]:
     from cdp.reports.comparison import comparison_html
     from cdp.reports.exports import comparison_csv
 
-    return {
-        ".html": lambda comparison_: comparison_html(
-            comparison_, title=_title(comparison_), link=""
-        ),
-        ".csv": comparison_csv,
-    }
+    return {".html": lambda arms: comparison_html(arms, title=_title(arms)), ".csv": comparison_csv}
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -160,11 +155,8 @@ def comparison_text(comparison: Comparison) -> str:
 
 def _row(arm: Arm) -> tuple[str, ...]:
     # The width in a label is one run's; the mean of several has its own beside it.
-    called = {
-        without_width(seed.label) if len(arm.seeds) > 1 else seed.label
-        for seed in arm.seeds
-        if seed.label
-    }
+    labels = {seed.label for seed in arm.seeds if seed.label}
+    called = set(map(without_width, labels)) if len(arm.seeds) > 1 else labels
     seeds = [str(seed.seed) for seed in arm.seeds if seed.robust is not None]
     steps = [entry.steps for entry in arm.compute if entry is not None]
     taken = span_text(steps) if steps else "-"

@@ -49,9 +49,7 @@ def with_options(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)
-        own = [
-            p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD
-        ]
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         added = [_parameter(field) for name, field in fields_of(model).items() if name not in skip]
         vars(command)["__signature__"] = signature.replace(parameters=own + added)
         command.__annotations__ = {p.name: p.annotation for p in own + added} | {"return": None}
@@ -99,14 +97,9 @@ def _parameter(field: Field) -> inspect.Parameter:
     metavar = {"names": "NAME,...", "integers": "N,N,...", "numbers": "N,N,..."}.get(field.kind)
     if field.optional and field.kind in ("integer", "number"):
         kind, metavar = str, f"[{'int' if field.kind == 'integer' else 'float'}|{EMPTY[1]}]"
-    return inspect.Parameter(
-        field.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[
-            kind | None, option(field.option_help, show_default=False, metavar=metavar)
-        ],
-    )
+    told = option(field.option_help, show_default=False, metavar=metavar)
+    keyword, annotation = inspect.Parameter.KEYWORD_ONLY, Annotated[kind | None, told]
+    return inspect.Parameter(field.name, keyword, default=None, annotation=annotation)
 
 
 def read_config(path: Path, model: type[Frozen]) -> dict[str, Any]:

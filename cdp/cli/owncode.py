@@ -56,17 +56,10 @@ def evaluate_own(config: EvaluateConfig, name: str | None, title: str) -> str:
     from cdp.work.registry import TASKS
 
     task, net = TASKS["evaluate"], own_network(config.model.removeprefix(CODE))
-    unfinished = (
-        run
-        for run in list_runs()
-        if run.kind == "evaluate" and run.config == config and run.state in RESUMABLE
-    )
-    before = next((run for run in unfinished if name in (None, run.name)), None)
-    run_id = (
-        before.id
-        if before
-        else create(task, config, name or free_name(task, automatic_name(config, title)))
-    )
+    unfinished = [run for run in list_runs() if run.config == config and run.state in RESUMABLE]
+    run_id = next((run.id for run in unfinished if name in (None, run.name)), "")
+    if not run_id:
+        run_id = create(task, config, name or free_name(task, automatic_name(config, title)))
     folder = run_folder(run_id)
     (folder / STOP).unlink(missing_ok=True)
     handler = logging.FileHandler(folder / LOG)

@@ -75,16 +75,9 @@ def import_(
     brought = bring(source, name, test=test or None, class_names=split(classes), renumber=renumber)
     train, tests = brought.train, brought.test
     if as_json:
-        print_json(
-            _made(train)
-            | {
-                "shape": list(train.image.shape[1:]),
-                "labelled": train.label is not None,
-                "class_names": list(train.class_names),
-                "test_count": len(tests) if tests else 0,
-                "notes": list(brought.notes),
-            }
-        )
+        form = {"shape": list(train.image.shape[1:]), "labelled": train.label is not None}
+        form |= {"class_names": list(train.class_names), "test_count": len(tests) if tests else 0}
+        print_json(_made(train) | form | {"notes": list(brought.notes)})
         return
     for part in (train, *([tests] if tests else [])):
         size, without = image_size(*part.image.shape[1:]), _without(part.label is not None)
@@ -171,12 +164,11 @@ def tag(
     saved = open_set(name)
     now, given = tags_of(saved.card), tags or []
     absent = [word for word in given if word not in now]
-    if remove and (absent or not given):
-        raise InputError(
-            f"{saved.name} has no tag {absent[0][:60]!a}: {', '.join(now) or 'no tags'}"
-            if absent
-            else "name the tags to remove"
-        )
+    if remove and not given:
+        raise InputError("name the tags to remove")
+    if remove and absent:
+        there = ", ".join(now) or "no tags"
+        raise InputError(f"{saved.name} has no tag {absent[0][:60]!a}: {there}")
     if given:
         wanted = [word for word in now if word not in given] if remove else [*now, *given]
         saved = set_tags(name, wanted)
@@ -215,26 +207,18 @@ def pseudo_label(
     from cdp.tasks import pseudo_labels
 
     with interruptible() as should_stop, ProgressLine("%") as line:
-        new = pseudo_labels.pseudo_label(
-            source,
-            name,
-            encoder=encoder,
-            min_confidence=min_confidence,
-            dataset=dataset,
-            should_stop=should_stop,
-            report=lambda share, words: line.show(round(100 * share), 100, None, f", {words}"),
-        )
+        choices: dict[str, Any] = {"encoder": encoder, "min_confidence": min_confidence}
+        choices |= {"dataset": dataset, "should_stop": should_stop}
+
+        def report(share: float, words: str) -> None:
+            line.show(round(100 * share), 100, None, f", {words}")
+
+        new = pseudo_labels.pseudo_label(source, name, report=report, **choices)
     labels = pseudo_labels.pseudo_labels_of(new.card)
     assert labels is not None  # it was just written
     if as_json:
-        print_json(
-            _made(new)
-            | {
-                "parent": new.card["parent"]["name"],
-                "class_names": list(new.class_names),
-                "pseudo_labels": new.card["pseudo_labels"],
-            }
-        )
+        made = {"parent": new.card["parent"]["name"], "class_names": list(new.class_names)}
+        print_json(_made(new) | made | {"pseudo_labels": new.card["pseudo_labels"]})
         return
     print(f"{new.name}: {new.card['source']}, in {new.folder}")
     for text in pseudo_labels.sentences(labels, new.class_names):

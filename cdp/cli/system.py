@@ -38,13 +38,8 @@ def doctor(as_json: AsJson = False) -> None:
 
 def lines(report: Report) -> list[str]:
     """The report as text."""
-    text = [
-        "Versions",
-        *(
-            f"  {name:<13} {version or 'not installed'}"
-            for name, version in report.versions.items()
-        ),
-    ]
+    versions = report.versions.items()
+    text = ["Versions", *(f"  {name:<13} {now or 'not installed'}" for name, now in versions)]
     text += ["", "Device", *_device(report.device)]
     text += ["", "Files", *_home(report.home)]
     text += ["", "Data sets", *(f"  {row['name']:<15} {_dataset(row)}" for row in report.datasets)]
@@ -57,25 +52,19 @@ def lines(report: Report) -> list[str]:
 def _device(device: dict[str, Any]) -> list[str]:
     if not device:
         return ["  unknown until torch is installed"]
+    memory = bytes_text(device["memory_bytes"])
     return [
-        (
-            f"  runs on       {device['device']} ({device['name']}),"
-            f" {bytes_text(device['memory_bytes'])} of memory"
-        ),
+        f"  runs on       {device['device']} ({device['name']}), {memory} of memory",
         f"  cores         {device['cores']} usable, torch takes {device['threads']} threads",
         f'  precision     {device["auto_precision"]}: the faster one here, which "auto" takes',
     ]
 
 
 def _home(home: dict[str, Any]) -> list[str]:
-    state = "writable" if home["writable"] else "not writable"
-    return [
-        (
-            f"  CDP_HOME      {home['path']}"
-            f" ({state if home['exists'] else f'made at the first use; {state}'})"
-        ),
-        f"  free disk     {bytes_text(home['free_bytes'])}",
-    ]
+    state = "" if home["exists"] else "made at the first use; "
+    state += "writable" if home["writable"] else "not writable"
+    free = bytes_text(home["free_bytes"])
+    return [f"  CDP_HOME      {home['path']} ({state})", f"  free disk     {free}"]
 
 
 def _dataset(row: dict[str, Any]) -> str:

@@ -59,11 +59,6 @@ class ExploreConfig(Frozen):
 
 def pca_of(config: ExploreConfig) -> ExploreConfig:
     """The plainest map of the same points: what stands in until UMAP is ready."""
-    plain = ExploreConfig()
-    return config.model_copy(
-        update={"method": "pca"}
-        | {
-            name: getattr(plain, name)
-            for name in ("fit", "dims", "neighbors", "min_dist", "metric")
-        }
-    )
+    plain, of_umap = ExploreConfig(), ("fit", "dims", "neighbors", "min_dist", "metric")
+    usual = {name: getattr(plain, name) for name in of_umap}
+    return config.model_copy(update=usual | {"method": "pca"})

@@ -283,28 +283,21 @@ def _field(name: str, info: FieldInfo, group: str) -> Field:
     choices = get_args(plain) if get_origin(plain) is Literal else ()
     marks = info.metadata
     limited: Any = Annotated[(info.annotation, *marks)] if marks else info.annotation
-    titles: Any = extra["titles"]
+    said: dict[str, Any] = dict(extra)  # label, unit, paper, advanced, titles, empty
+    said |= {"name": name, "group": group, "default": info.default}
+    said |= {"help": " ".join((info.description or "").split())}
     return Field(
-        name,
-        "choice" if choices else _KINDS.get(plain, "text"),
-        info.default,
-        str(extra["label"]),
-        str(extra["unit"]),
-        " ".join((info.description or "").split()),
-        str(extra["paper"]),
-        bool(extra["advanced"]),
-        group,
-        _mark(marks, "ge", "gt"),
-        _mark(marks, "le", "lt"),
-        any(isinstance(mark, Gt) for mark in marks),
-        any(isinstance(mark, Lt) for mark in marks),
-        choices,
-        titles,
-        optional,
-        str(extra["empty"]),
-        next((mark.min_length for mark in marks if isinstance(mark, MinLen)), 0),
-        next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None),
-        limited,
+        kind="choice" if choices else _KINDS.get(plain, "text"),
+        low=_mark(marks, "ge", "gt"),
+        high=_mark(marks, "le", "lt"),
+        low_open=any(isinstance(mark, Gt) for mark in marks),
+        high_open=any(isinstance(mark, Lt) for mark in marks),
+        choices=choices,
+        optional=optional,
+        least=next((mark.min_length for mark in marks if isinstance(mark, MinLen)), 0),
+        most=next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None),
+        type=limited,
+        **said,
     )
 
 

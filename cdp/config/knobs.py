@@ -25,14 +25,8 @@ def knob(
     """A setting: a pydantic field that carries what a form needs to draw it. Its help is the
     docstring below it. paper: the published value; advanced: it goes under the fold; titles: of its
     values, where ``cdp.config.titles`` has others; empty: what None stands for, in a word."""
-    extra: dict[str, Any] = {
-        "label": label,
-        "unit": unit,
-        "paper": paper,
-        "advanced": advanced,
-        "titles": dict(titles or {}),
-        "empty": empty,
-    }
+    extra: dict[str, Any] = {"label": label, "unit": unit, "paper": paper, "advanced": advanced}
+    extra |= {"titles": dict(titles or {}), "empty": empty}
     return Field(default, json_schema_extra=extra, **limits)
 
 
@@ -54,9 +48,6 @@ def parse(model: type[T], data: Any) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        given = (
-            ""
-            if isinstance(first["input"], dict | Frozen)
-            else f" (given: {str(first['input'])[:80]!r})"
-        )
+        whole = isinstance(first["input"], dict | Frozen)
+        given = "" if whole else f" (given: {str(first['input'])[:80]!r})"
         raise InputError(f"{where}: {first['msg'].removeprefix('Value error, ')}{given}") from error

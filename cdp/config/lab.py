@@ -82,11 +82,9 @@ def conventional_budget(info: DatasetInfo, norm: str) -> float:
     if known is not None:
         return rounded(known)
     linf = info.usual_linf
-    return (
-        rounded(linf)
-        if norm == "linf"
-        else float(f"{16 * linf * math.sqrt(math.prod(info.shape) / (3 * 32 * 32)):.2g}")
-    )
+    if norm == "linf":
+        return rounded(linf)
+    return float(f"{16 * linf * math.sqrt(math.prod(info.shape) / (3 * 32 * 32)):.2g}")
 
 
 def budgets(largest: float) -> tuple[float, ...]:

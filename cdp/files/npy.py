@@ -39,11 +39,8 @@ def read_header(file: IO[bytes], where: str) -> NpyHeader:
     message. Raises InputError for anything but a C-ordered array of plain numbers."""
     broken = f"{where} is not a readable .npy array: write it again with numpy.save"
     start = file.read(8)
-    length_bytes = (
-        _LENGTH_BYTES.get((start[6], start[7]))
-        if len(start) == 8 and start.startswith(b"\x93NUMPY")
-        else None
-    )
+    ours = len(start) == 8 and start.startswith(b"\x93NUMPY")
+    length_bytes = _LENGTH_BYTES.get((start[6], start[7])) if ours else None
     if length_bytes is None:
         raise InputError(broken)
     packed = file.read(length_bytes)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -162,14 +162,12 @@ def _same_images(
     pair = _Pair(first, second, "shared images")
     n_first, n_second = len(first.values(metric)), len(second.values(metric))
     if min(n_first, n_second) > 1:
-        return replace(
-            pair,
-            reason=(
-                f"they share fewer than two seeds, and {n_first} and {n_second} are too few for a"
-                " test that is not paired: train both with the same seeds, or at least"
-                f" {WELCH_SEEDS} of each"
-            ),
+        reason = (
+            f"they share fewer than two seeds, and {n_first} and {n_second} are too few for a test"
+            f" that is not paired: train both with the same seeds, or at least {WELCH_SEEDS} of"
+            " each"
         )
+        return replace(pair, reason=reason)
     if max(n_first, n_second) > 1:
         single, several = (second, first) if n_first > 1 else (first, second)
         reason = f"{single.name} has one seed: train at least one more, with a seed that"
@@ -206,32 +204,11 @@ def _difference(
         # Holm asks most of the smallest p of all pairs; a power for that level promises too little
         # rather than too much.
         more = more_seeds(pair.paired, level=1 - (1 - level) / max(1, tests))
-    sentence = verdict(
-        first,
-        second,
-        test.difference,
-        adjusted,
-        count=test.count,
-        unit=pair.unit,
-        more=more,
-        level=level,
-        corrected=tests > 1,
-        withheld=against,
-        beside=known,
-    )
-    return Difference(
-        metric,
-        first,
-        second,
-        test.difference,
-        _number(test.p),
-        _number(adjusted),
-        test.method,
-        test.count,
-        more,
-        sentence,
-        against,
-    )
+    rests: dict[str, Any] = {"count": test.count, "unit": pair.unit, "more": more, "level": level}
+    rests |= {"corrected": tests > 1, "withheld": against, "beside": known}
+    sentence = verdict(first, second, test.difference, adjusted, **rests)
+    figures = (test.difference, _number(test.p), _number(adjusted), test.method, test.count)
+    return Difference(metric, first, second, *figures, more, sentence, against)
 
 
 def _number(value: float | None) -> float | None:

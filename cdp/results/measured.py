@@ -285,27 +285,10 @@ def _evaluated(folder: Path) -> Number | None:
             raise InputError(f"{folder / REPORT} holds {wrong}: evaluate again")
     if report.n < 1:
         raise InputError(f"{folder / REPORT} holds {report.n} images: evaluate again")
-    setting = Setting(
-        report.suite,
-        report.attack,
-        report.norm,
-        round(report.epsilon, 9),
-        report.n,
-        report.part,
-        report.rows_sha256,
-        main.which,
-    )
-    return Number(
-        setting,
-        report.label,
-        main.robust,
-        main.clean,
-        folder.name,
-        report,
-        folder,
-        main.epoch,
-        run.created,
-    )
+    attack = (report.suite, report.attack, report.norm, round(report.epsilon, 9))
+    setting = Setting(*attack, report.n, report.part, report.rows_sha256, main.which)
+    figures = (setting, report.label, main.robust, main.clean)
+    return Number(*figures, folder.name, report, folder, main.epoch, run.created)
 
 
 def _validated(config: TrainConfig, reached: Reached) -> Number | None:

@@ -64,22 +64,20 @@ def from_result(result: Mapping[str, Any] | None) -> Reached | None:
     best = result.get("best") if result else None
     if not result or not isinstance(best, dict) or "epoch" not in result:
         return None
-    if not (n := whole(result.get("n"))):
+    if not whole(result.get("n")):
         return None
-    return Reached(
-        whole(result["epoch"]),
-        share(result.get("clean_accuracy")),
-        share(result.get("robust_accuracy")),
-        whole(best.get("epoch")),
-        share(best.get("clean_accuracy")),
-        share(best.get("robust_accuracy")),
-        n,
-        positive(result.get("seconds")),
-        positive(result.get("epsilon")),
-        _counted(best.get("step")),
-        _counted(result.get("steps")),
-        _counted(result.get("images_seen")),
-    )
+    return _reached(result, best)
+
+
+def _reached(last: Mapping[str, Any], best: Mapping[str, Any]) -> Reached:
+    """The last validation and the best one, in the words of a final record."""
+    numbers: list[Any] = []
+    for part in (last, best):
+        accuracies = (share(part.get(f"{metric}_accuracy")) for metric in ("clean", "robust"))
+        numbers += [whole(part.get("epoch")), *accuracies]
+    numbers += [whole(last.get("n")), positive(last.get("seconds")), positive(last.get("epsilon"))]
+    counts = (best.get("step"), last.get("steps"), last.get("images_seen"))
+    return Reached(*numbers, *map(_counted, counts))
 
 
 def from_journal(path: Path) -> Reached:
@@ -94,19 +92,10 @@ def from_journal(path: Path) -> Reached:
     if not points:
         return Reached()
     best, last = best or best_point(points), points[-1]
-    return Reached(
-        epoch_of(last),
-        share(last.values.get("clean_accuracy")),
-        share(last.values.get("robust_accuracy")),
-        epoch_of(best),
-        share(best.values.get("clean_accuracy")),
-        share(best.values.get("robust_accuracy")),
-        whole(last.values.get("n")),
-        positive(last.values.get("seconds")),
-        best_step=steps_of(best),
-        steps=steps_of(last),
-        images_seen=images_of(last),
-    )
+    # The budget of the last step may be one on the way to that trained for.
+    counts = {"steps": steps_of(last), "images_seen": images_of(last), "epsilon": None}
+    now = last.values | {"epoch": epoch_of(last)} | counts
+    return _reached(now, best.values | {"epoch": epoch_of(best)})
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -116,20 +105,16 @@ def record(run: Run) -> dict[str, Any]:
     optimiser ``step``, ``metrics`` with all else of it, None before the first one; ``steps`` and
     ``images_seen`` in all until then."""
     last = _last(run.folder / JOURNAL)
-    known = {
+    known: dict[str, Any] = {
         "run": run.id,
         "kind": run.kind,
         "name": run.name,
         "state": run.state,
         "pid": run.pid,
-        "folder": str(run.folder),
-        "created": run.created,
-        "started": run.started,
-        "ended": run.ended,
-        "progress": asdict(run.progress) if run.progress else None,
-        "error": run.error,
-        "notice": run.notice,
     }
+    known |= {"folder": str(run.folder), "created": run.created, "started": run.started}
+    known |= {"ended": run.ended, "progress": asdict(run.progress) if run.progress else None}
+    known |= {"error": run.error, "notice": run.notice}
     known |= _figures(from_journal(run.folder / JOURNAL)) if run.kind == "train" else {}
     known |= {"metrics": dict(last.values) if last else {}} | (run.result or {})
     best = known.get("best")

@@ -126,24 +126,9 @@ def row_of(run: Run, labels: Labels, reached: Reached, card: Mapping[str, Any]) 
     config = run.config if isinstance(run.config, TrainConfig) else None
     settings: dict[str, Any] = config.model_dump(mode="json") if config else {}
     automatic = _automatic(config, trained_budget(config, reached, card)) if config else {}
-    return Row(
-        run.id,
-        run.folder,
-        run.name,
-        run.state,
-        run.created,
-        run.started,
-        run.ended,
-        run.error,
-        run.notice,
-        config.seed if config else None,
-        settings,
-        settings | automatic,
-        _synthetic_images(config, card),
-        group_of(run),
-        reached,
-        labels,
-    )
+    head = (run.id, run.folder, run.name, run.state, run.created, run.started, run.ended)
+    said = (run.error, run.notice, config.seed if config else None, settings, settings | automatic)
+    return Row(*head, *said, _synthetic_images(config, card), group_of(run), reached, labels)
 
 
 def with_evaluation(row: Row, evaluations: Sequence[Evaluated]) -> Row:
@@ -172,29 +157,20 @@ def evaluated_of(run: Run) -> Evaluated | None:
     robust, label = share(result.get("robust_accuracy")), result.get("label")
     if robust is None or not isinstance(label, str):
         return None
-    return Evaluated(
-        run.id,
-        config.model.removeprefix(RUN),
-        label[:_LONGEST_LABEL],
-        config.attack,
-        robust,
-        share(result.get("clean_accuracy")),
-        whole(result.get("n")),
-        run.created,
-        config,
-    )
+    head = (run.id, config.model.removeprefix(RUN), label[:_LONGEST_LABEL], config.attack)
+    clean, n = share(result.get("clean_accuracy")), whole(result.get("n"))
+    return Evaluated(*head, robust, clean, n, run.created, config)
 
 
 def _same_threat(row: Row, config: EvaluateConfig) -> bool:
     trained, budget = row.resolved.get, row.resolved.get("epsilon")
-    same_budget = config.epsilon is None or (
-        budget is not None and math.isclose(config.epsilon, budget, rel_tol=1e-6)
-    )
-    return (
-        config.norm in ("trained", trained("norm"))
-        and config.dataset in ("", trained("dataset"))
-        and same_budget
-    )
+    if config.norm not in ("trained", trained("norm")):
+        return False
+    if config.dataset not in ("", trained("dataset")):
+        return False
+    if config.epsilon is None:
+        return True
+    return budget is not None and math.isclose(config.epsilon, budget, rel_tol=1e-6)
 
 
 def _automatic(config: TrainConfig, budget: float | None) -> dict[str, Any]:

@@ -77,11 +77,9 @@ class Seed:
     @property
     def compute(self) -> Compute | None:
         """What the training took, None unknown."""
-        return (
-            None
-            if self.steps is None or self.images_seen is None
-            else Compute(self.steps, self.images_seen)
-        )
+        if self.steps is None or self.images_seen is None:
+            return None
+        return Compute(self.steps, self.images_seen)
 
 
 @dataclass(frozen=True)

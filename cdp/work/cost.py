@@ -105,32 +105,17 @@ def learn_generation(
     images = config.count * config.sampler.steps / (len(ticks) + 1)
     plain = [t.seconds / images for t in ticks if not t.guided]
     guided = [t.seconds / images for t in ticks if t.guided]
-    learn_rates(
-        ("generate", kind(config, compare=compare)),
-        plain=statistics.median(plain or guided),
-        guided=statistics.median(guided or plain),
-        tail=tail / config.count,
-    )
+    rates = {"plain": plain or guided, "guided": guided or plain, "tail": [tail / config.count]}
+    middle = {name: statistics.median(seconds) for name, seconds in rates.items()}
+    learn_rates(("generate", kind(config, compare=compare)), **middle)
 
 
 def kind(config: GenerateConfig, *, compare: bool) -> str:
     """Everything but count, steps and solver that a step's cost depends on, as one readable key."""
     g, s = config.guidance, config.sampler
-    parts = [
-        config.model,
-        s.precision,
-        f"batch {config.batch}",
-        "cfg" if s.cfg_scale != 1 else "no cfg",
-        "compiled" if s.compile else "eager",
-    ]
+    parts = [config.model, s.precision, f"batch {config.batch}"]
+    parts += ["cfg" if s.cfg_scale != 1 else "no cfg", "compiled" if s.compile else "eager"]
     if is_guided(config):
-        parts += [
-            config.dataset,
-            g.encoder,
-            g.point,
-            positives_of(g),
-            g.negatives,
-            "head" if g.head else "no head",
-        ]
-        parts.append("two arms" if compare else "one arm")
+        parts += [config.dataset, g.encoder, g.point, positives_of(g), g.negatives]
+        parts += ["head" if g.head else "no head", "two arms" if compare else "one arm"]
     return " | ".join(parts)

@@ -8,17 +8,8 @@ import errno
 from cdp import paths
 from cdp.errors import CdpError
 
-_IN_THE_WAY = frozenset(
-    [
-        errno.EACCES,
-        errno.EPERM,
-        errno.EROFS,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.EEXIST,
-        errno.ENOENT,
-    ]
-)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_THE_WAY = (*_CLOSED, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT)
 
 
 def sentence(error: BaseException) -> str:

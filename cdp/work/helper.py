@@ -60,16 +60,12 @@ class Errand(Ticket):
         kind: str = "",
         size: int = 1,
         title: str = "",
-        expected: float | None = None,
-        urgent: bool = False,
         lasting: bool = False,
-        queue: Queue | None = None,
+        **ticket: Any,
     ) -> None:
         """name: of the task; settings: its config, JSON-ready; kind, size: what its duration
         depends on."""
-        super().__init__(
-            title or name, expected=expected, urgent=urgent, lasting=lasting, queue=queue
-        )
+        super().__init__(title or name, lasting=lasting, **ticket)
         self.name, self.settings = name, dict(settings)
         self.kind, self.size = f"{name} {kind}", size
 
@@ -95,14 +91,12 @@ class Helper:
         kind: str = "",
         size: int = 1,
         of: str = "",
-        title: str = "",
-        urgent: bool = False,
-        lasting: bool = False,
+        **ticket: Any,
     ) -> Errand:
         """The errand of this task and these settings: the one there is, however it ended else a new
         one where there is none, or it was forgotten. kind, size: what its duration depends on, to
         tell the time left: seconds are taken as proportional to ``size`` within a kind. of: what
-        else it depends on, such as the state of a file. title, urgent, lasting: of the ticket."""
+        else it depends on, such as the state of a file. ticket: title, urgent, lasting."""
         key = json.dumps([name, settings, of], sort_keys=True)
         with self._wake:
             known = self._errands.get(key)
@@ -110,17 +104,9 @@ class Helper:
                 known.watch()
                 return known
             rates = known_rates("helper", f"{name} {kind}")
-            errand = Errand(
-                name,
-                settings,
-                kind=kind,
-                size=size,
-                title=title,
-                expected=None if rates is None else rates["unit"] * size,
-                urgent=urgent,
-                lasting=lasting,
-                queue=self.queue,
-            )
+            expected = None if rates is None else rates["unit"] * size
+            more: dict[str, Any] = {"kind": kind, "size": size, "expected": expected} | ticket
+            errand = Errand(name, settings, queue=self.queue, **more)
             self._errands[key] = errand
             self._drop_oldest()
             self._start()

@@ -62,17 +62,8 @@ class Journal:
                 f"{self._path} goes to step {self._last_step} already, so {step} cannot follow: cut"
                 " it there before"
             )
-        point = Point(
-            int(step),
-            time.time(),
-            {name: float(value) for name, value in values.items() if math.isfinite(value)},
-        )
-        line = (
-            json.dumps(
-                {"step": point.step, "time": point.time, "values": point.values}, allow_nan=False
-            ).encode()
-            + b"\n"
-        )
+        point = Point(int(step), time.time(), _finite(values))
+        line = json.dumps(vars(point), allow_nan=False).encode() + b"\n"
         try:
             _write_all(self._file, line)
             os.fsync(self._file)
@@ -235,6 +226,11 @@ class Follower:
             return file.read()
 
 
+def _finite(values: Mapping[str, Any]) -> dict[str, float]:
+    numbers = {str(name): float(value) for name, value in values.items()}
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
 def _write_all(file: int, data: bytes) -> None:
     """A write may be short where the disk is nearly full; the next one says why."""
     while data:
@@ -258,11 +254,6 @@ def parse_point(line: bytes) -> Point | None:
     try:
         record: Any = json.loads(line)
         step, when, values = record["step"], record["time"], record["values"]
-        numbers = {str(name): float(value) for name, value in values.items()}
-        return Point(
-            int(step),
-            float(when),
-            {name: value for name, value in numbers.items() if math.isfinite(value)},
-        )
+        return Point(int(step), float(when), _finite(values))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

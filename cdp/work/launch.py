@@ -71,15 +71,8 @@ def _create(task: AnyTask, config: Frozen, name: str) -> str:
     _refuse_rival(task, config, name)
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     with new_folder(paths.runs_dir() / run_id) as folder:
-        write_json(
-            folder / CONFIG,
-            {
-                "kind": task.name,
-                "name": name,
-                "created": time.time(),
-                "config": write_config(config),
-            },
-        )
+        begun = {"kind": task.name, "name": name, "created": time.time()}
+        write_json(folder / CONFIG, begun | {"config": write_config(config)})
         _mark_queued(folder)
     return run_id
 
@@ -176,9 +169,8 @@ def _refuse_rival(task: AnyTask, config: Frozen, name: str) -> None:
     all is kept in the run, any."""
     place = task.place(name, config)
     for run in list_runs():
-        if (run.kind, run.name) != (task.name, name) or (
-            place is not None and run.state == "finished"
-        ):
+        done = place is not None and run.state == "finished"
+        if (run.kind, run.name) != (task.name, name) or done:
             continue
         if run.config is None or task.place(name, run.config) == place:
             verb = f"makes {task.makes} called" if task.makes else "is called"
@@ -219,25 +211,17 @@ class RunTicket(Ticket):
 
     def __init__(self, run: Run, title: str, waiting_for: str | None = None) -> None:
         super().__init__(f"{title} {run.name}")
-        self.id, self.run, self.asked, self.started, self.finished = (
-            run.id,
-            run,
-            run.created,
-            run.started,
-            run.ended,
-        )
-        self.state, self.error, self.result = _STATES[run.state], run.error, run.result
-        self._first = waiting_for
+        self.id, self.run, self._first = run.id, run, waiting_for
+        self.asked, self.started, self.finished = run.created, run.started, run.ended
         if run.progress is not None:
             self.share = run.progress.share
-        if run.over:
-            self._over.set()
+        self._take(run)
 
     @property
     def seconds_left(self) -> float | None:
         """As the run itself says."""
-        running = self.run.state == "running" and self.run.progress is not None
-        return self.run.progress.seconds_left if running and self.run.progress else None
+        progress = self.run.progress if self.run.state == "running" else None
+        return progress.seconds_left if progress else None
 
     @property
     def waiting_for(self) -> str | None:
@@ -253,9 +237,13 @@ class RunTicket(Ticket):
             if end is not None and time.monotonic() >= end:
                 return False
             time.sleep(0.1)
-        self.state, self.error, self.result = _STATES[run.state], run.error, run.result
-        self._over.set()
+        self._take(run)
         return True
+
+    def _take(self, run: Run) -> None:
+        self.state, self.error, self.result = _STATES[run.state], run.error, run.result
+        if run.over:
+            self._over.set()
 
 
 _STATES: dict[str, State] = {

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from cdp.config.generate import GenerateConfig
 from cdp.errors import Cancelled, CdpError
@@ -48,15 +48,8 @@ class Job(Ticket):
 
     result: LiveResult | None
 
-    def __init__(
-        self,
-        config: GenerateConfig,
-        *,
-        compare: bool,
-        expected: float | None = None,
-        queue: Queue | None = None,
-    ) -> None:
-        super().__init__("Generation", expected=expected, queue=queue)
+    def __init__(self, config: GenerateConfig, *, compare: bool, **ticket: Any) -> None:
+        super().__init__("Generation", **ticket)
         self.config, self.compare = config, compare
         self._asked_to_stop = threading.Event()
         self._frames: list[Frame] = []
@@ -104,9 +97,8 @@ class Job(Ticket):
         """The worker has taken one more step."""
         with self._lock:
             if not self._frames:
-                size = frame.guided.nbytes + (
-                    0 if frame.unguided is None else frame.unguided.nbytes
-                )
+                other = 0 if frame.unguided is None else frame.unguided.nbytes
+                size = frame.guided.nbytes + other
                 self._stride = max(1, -(-size * frame.total // FRAME_BYTES))
             self._done, self._total = frame.i, frame.total
             self._times.append((time.monotonic(), frame.loss is not None))
@@ -149,12 +141,8 @@ class Engine:
 
     def submit(self, config: GenerateConfig, *, compare: bool = True) -> Job:
         """Queue a generation. Raises CdpError where the queue is full."""
-        job = Job(
-            config,
-            compare=compare,
-            expected=self.estimate(config, compare=compare),
-            queue=self.queue,
-        )
+        expected = self.estimate(config, compare=compare)
+        job = Job(config, compare=compare, expected=expected, queue=self.queue)
         with self._wake:
             if len(self.queue) >= self._waiting:
                 raise CdpError(
@@ -253,9 +241,8 @@ class Engine:
     def _sample(self, job: Job) -> None:
         result = None
         if not job.should_stop():
-            for item in self._live(
-                job.config, Session(should_stop=job.should_stop), compare=job.compare
-            ):
+            session = Session(should_stop=job.should_stop)
+            for item in self._live(job.config, session, compare=job.compare):
                 if isinstance(item, LiveResult):
                     result = item
                 else:
@@ -286,12 +273,8 @@ class Engine:
 
     def _try_out(self, config: GenerateConfig, steps: int, *, timed: bool) -> None:
         sampler = config.sampler.model_copy(update={"steps": min(steps, config.sampler.steps)})
-        trial = Job(
-            config.model_copy(
-                update={"sampler": sampler, "count": min(config.batch, _TRIAL_IMAGES)}
-            ),
-            compare=True,
-        )
+        small = {"sampler": sampler, "count": min(config.batch, _TRIAL_IMAGES)}
+        trial = Job(config.model_copy(update=small), compare=True)
         complete = False
         for item in self._live(trial.config, Session(should_stop=self._busy), compare=True):
             if isinstance(item, LiveResult):

@@ -80,11 +80,7 @@ def pin_device(slot: int) -> None:
 def _gpu_count() -> int:
     """NVIDIA's devices that this process can open; 0 where they cannot be told without loading
     CUDA, and then none is pinned."""
-    return (
-        sum(re.fullmatch(r"nvidia\d+", entry.name) is not None for entry in _DEVICES.iterdir())
-        if _DEVICES.is_dir()
-        else 0
-    )
+    return sum(re.fullmatch(r"nvidia\d+", path.name) is not None for path in _DEVICES.glob("*"))
 
 
 def _is_next(run: Run) -> bool:

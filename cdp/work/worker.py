@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,9 +115,8 @@ def _ending(work: Callable[[], Ending | dict[str, Any] | None]) -> Ending:
         return Ending("stopped", str(halted), jsonable(halted.result))
     except Exception as error:
         logger.exception("the run failed")
-        return Ending(
-            "failed", sentence(error), code=error.exit_code if isinstance(error, CdpError) else 1
-        )
+        code = error.exit_code if isinstance(error, CdpError) else 1
+        return Ending("failed", sentence(error), code=code)
 
 
 def _in_turn(
@@ -134,11 +134,8 @@ def _in_turn(
         reporter.running()
         logger.info("%s: %s begins", task.title, run.name)
         tracker.start()
-        journal = SteadyJournal(
-            run.folder / JOURNAL,
-            notice=lambda text: reporter.notice(text, "journal"),
-            on_append=lambda point: tracker.sync(),
-        )
+        path, notice = run.folder / JOURNAL, partial(reporter.notice, about="journal")
+        journal = SteadyJournal(path, notice=notice, on_append=lambda point: tracker.sync())
         session = Session(
             run.folder,
             name=run.name,
@@ -211,12 +208,8 @@ class Reporter:
     ) -> None:
         """The last word; the heartbeat stops."""
         self._over.set()
-        self._change(
-            state=state,
-            error=error,
-            result=None if result is None else jsonable(result),
-            ended=time.time(),
-        )
+        known = None if result is None else jsonable(result)
+        self._change(state=state, error=error, result=known, ended=time.time())
 
     def _change(self, **fields: Any) -> None:
         with self._lock:
@@ -241,11 +234,9 @@ class Reporter:
         )
         with self._lock:
             if not self._over.is_set():
-                # The children too, where the process leads a group of its own, as a launched one
-                # does.
-                (os.killpg if os.getpgid(0) == os.getpid() else os.kill)(
-                    os.getpid(), signal.SIGKILL
-                )
+                # The children too where it leads a group of its own, as a launched process does.
+                kill = os.killpg if os.getpgid(0) == os.getpid() else os.kill
+                kill(os.getpid(), signal.SIGKILL)
 
     def _write(self) -> None:
         """Never raises for a full disk: the work decides how the run ends, not its heartbeat."""
