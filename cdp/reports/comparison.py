@@ -31,6 +31,7 @@ from cdp.figures.tradeoffs import (
 )
 from cdp.reports.page import NUMBERS, Page, Section, Table, page_html, settings_rows
 from cdp.values.comparison import Arm, Comparison, Difference, Metric, compute_text
+from cdp.values.naming import told_apart
 from cdp.values.text import counted, share_with_bounds
 
 
@@ -105,11 +106,9 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
     if lines:
         norms, budgets = ({arm.settings.get(key) for arm in arms} for key in ("norm", "epsilon"))
         norm, epsilon = (values.pop() if len(values) == 1 else None for values in (norms, budgets))
-        figure = budget_curves(
-            lines,
-            epsilon=epsilon if isinstance(epsilon, float) else None,
-            norm=norm if isinstance(norm, str) else "the norm trained for",
-        )
+        norm = norm if isinstance(norm, str) else "the norm trained for"
+        epsilon = epsilon if isinstance(epsilon, float) else None
+        figure = budget_curves(lines, epsilon=epsilon, norm=norm)
         caption = "Robust accuracy in per cent, by the attack and n of each line."
         text = "Of the first evaluated seed of each arm."
         table = Table(caption, budget_rows(lines), NUMBERS)
@@ -134,19 +133,15 @@ def _shapes(comparison: Comparison, signs: Signs) -> Iterator[Section]:
         figure = efficiency_curves(comparison.efficiency, named_signs(list(names)))
         caption, rows = f"Robust accuracy in per cent; {label}.", comparison.efficiency
         equal = "Synthetic images with which one line equals another."
-        tables = [
-            Table(caption, efficiency_rows(rows), NUMBERS),
-            Table(equal, equal_rows(comparison.equal), "Where they are equal"),
-        ]
+        tables = [Table(caption, efficiency_rows(rows), NUMBERS)]
+        tables.append(Table(equal, equal_rows(comparison.equal), "Where they are equal"))
         sentences = [values.sentence for values in comparison.equal]
         yield Section("Robustness per synthetic image", sentences, figure, tables)
 
 
 def _settings(comparison: Comparison) -> Section:
     names = [arm.name for arm in comparison.arms]
-    columns = [
-        f"{name} ({k + 1})" if names.count(name) > 1 else name for k, name in enumerate(names)
-    ]
+    columns = told_apart(names, [str(k + 1) for k in range(len(names))])
     differs = [
         {"setting": name} | dict(zip(columns, values, strict=True))
         for name, values in comparison.differs.items()

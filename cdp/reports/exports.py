@@ -71,17 +71,10 @@ def evaluation_csv(report: EvalReport) -> str:
         what: Row = {"section": "curve", "which": curve.which, "name": curve.attack}
         what["label"] = f"{curve.attack}, n = {curve.n:,}"
         rows += [what | {"detail": p.epsilon} | _interval(p.robust) for p in curve.points]
-    rows += [
-        {
-            "section": "unseen",
-            "which": report.main.which,
-            "name": threat.title,
-            "detail": threat.epsilon,
-        }
-        | {"label": f"{threat.attack}, n = {threat.robust.n:,}"}
-        | _interval(threat.robust)
-        for threat in report.unseen
-    ]
+    for threat in report.unseen:
+        what = {"section": "unseen", "which": report.main.which, "name": threat.title}
+        what |= {"detail": threat.epsilon, "label": f"{threat.attack}, n = {threat.robust.n:,}"}
+        rows.append(what | _interval(threat.robust))
     for check in report.masking.checks if report.masking else ():
         assert report.masking is not None
         what = {"section": "check", "name": check.title, "n": report.masking.n}
@@ -92,26 +85,13 @@ def evaluation_csv(report: EvalReport) -> str:
 
 def _facts(report: EvalReport) -> Iterator[Row]:
     model = report.model
-    facts = {
-        "model": model.name,
-        "source": model.source,
-        "run": model.run,
-        "architecture": model.architecture,
-        "synthetic sets": json.dumps(model.sets),
-        "synthetic images": model.synthetic_images,
-        "real images": model.real_images,
-        "data set": report.dataset,
-        "part": report.part,
-        "images": report.n,
-        "sha256 of the images and labels": report.rows_sha256,
-        "norm": report.norm,
-        "budget": report.epsilon,
-        "attack": report.attack,
-        "seed": report.seed,
-        "device": report.device,
-        "seconds": report.seconds,
-        "created": report.created,
-    }
+    facts: dict[str, object] = {"model": model.name, "source": model.source, "run": model.run}
+    facts |= {"architecture": model.architecture, "synthetic sets": json.dumps(model.sets)}
+    facts |= {"synthetic images": model.synthetic_images, "real images": model.real_images}
+    facts |= {"data set": report.dataset, "part": report.part, "images": report.n}
+    facts |= {"sha256 of the images and labels": report.rows_sha256, "norm": report.norm}
+    facts |= {"budget": report.epsilon, "attack": report.attack, "seed": report.seed}
+    facts |= {"device": report.device, "seconds": report.seconds, "created": report.created}
     parts: dict[str, Mapping[str, object]] = {"report": facts, "setting": report.config}
     parts |= {"training": model.training or {}, "version": report.versions}
     for section, values in parts.items():
@@ -174,19 +154,11 @@ def _outcomes(weights: WeightsReport, report: EvalReport, outcomes: Outcomes) ->
     for row, label, clean, attacked, broken_by in zip(*map(list, columns), strict=True):
         if broken_by not in titles:
             raise _mismatch(f"attack {broken_by}", len(weights.stages))
-        yield {
-            "which": weights.which,
-            "image": row,
-            "class": label,
-            "class name": _named(report, label),
-            "predicted": clean,
-            "predicted name": _named(report, clean),
-            "predicted under attack": attacked,
-            "under attack name": _named(report, attacked),
-            "outcome": titles[broken_by],
-            "part": report.part,
-            "label": report.label,
-        }
+        line: Row = {"which": weights.which, "image": row, "class": label}
+        line |= {"class name": _named(report, label), "predicted": clean}
+        line |= {"predicted name": _named(report, clean), "predicted under attack": attacked}
+        line |= {"under attack name": _named(report, attacked), "outcome": titles[broken_by]}
+        yield line | {"part": report.part, "label": report.label}
 
 
 def _named(report: EvalReport, number: int) -> str:
@@ -257,12 +229,8 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
     for result in comparison.differences:
         pair: Row = {"section": "difference", "metric": result.metric}
         pair |= {"name": result.second, "other": result.first}
-        test: Row = {
-            "p": result.p,
-            "adjusted": result.adjusted,
-            "label": result.method,
-            "text": result.verdict,
-        }
+        test: Row = {"p": result.p, "adjusted": result.adjusted, "label": result.method}
+        test["text"] = result.verdict
         yield pair | test | _share(result.difference) | {"n": result.count}
     for part in comparison.classes:
         pair = {"section": "class difference", "metric": part.name}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -48,13 +49,9 @@ class Table:
     @property
     def numeric(self) -> set[str]:
         """Columns of nothing but numbers, some of which may be missing."""
-        columns = {name: [row[name] for row in self.rows] for name in self.names}
-        kinds = {name: {type(value) for value in values} for name, values in columns.items()}
-        return {
-            name
-            for name, types in kinds.items()
-            if types != {type(None)} and types <= {int, float, type(None)}
-        }
+        kinds = {name: {type(row[name]) for row in self.rows} for name in self.names}
+        none = type(None)
+        return {name for name, k in kinds.items() if k != {none} and k <= {int, float, none}}
 
     @staticmethod
     def is_long(value: object) -> bool:
@@ -88,25 +85,19 @@ class Page:
 
 def page_html(page: Page) -> str:
     """The whole file."""
-    return _template().render(
-        page=page,
-        policy=POLICY,
-        printed_rows=PRINTED_ROWS,
-        style=(_HERE / "page.css").read_text("utf-8"),
-        script=(_HERE / "page.js").read_text("utf-8"),
-        plotly=get_plotlyjs(),
-    )
+    style, script = ((_HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    parts = {"style": style, "script": script, "plotly": get_plotlyjs()}
+    return _template().render(page=page, policy=POLICY, printed_rows=PRINTED_ROWS, **parts)
 
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    layout: dict[str, Any] = {
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "undefined": StrictUndefined,
+    }
+    environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, **layout)
     environment.filters |= {"tied": tied, "cell": cell_text, "alt": alt_of, "inert": inert}
     return environment.get_template("page.html")
 

@@ -3,8 +3,6 @@ neither torch nor charts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from cdp.values.evaluation import EvalReport, Masking
 from cdp.values.text import NORMS, counted, duration, share_with_bounds, threat_text
 
@@ -69,41 +67,21 @@ def unseen_gap(report: EvalReport) -> str:
 def facts(report: EvalReport) -> dict[str, dict[str, str]]:
     """What was evaluated, on what and how, as page and report show it: group -> name -> value."""
     model, sets = report.model, report.weights
-    parts: dict[str, Mapping[str, object]] = {
-        "model": {
-            "name": model.name,
-            "source": model.source,
-            "network": model.architecture,
-            "training": model.run,
-            "real images": f"{model.real_images:,}" if model.real_images else "",
-            "synthetic sets": ", ".join(model.sets),
-            "synthetic images": f"{model.synthetic_images:,}" if model.synthetic_images else "",
-        }
-        | {f"SHA-256 of {weights.which} weights": weights.sha256 for weights in sets},
-        "images": {
-            "data set": report.dataset_title,
-            "part": report.part,
-            "number": f"{report.n:,}",
-            "SHA-256 of images and labels": report.rows_sha256,
-        },
-        "attack": {
-            "called": report.label,
-            "suite": report.attack,
-            "threat": threat_text(report.norm, report.epsilon),
-            "seed": report.seed,
-        }
-        | {
-            f"largest perturbation that counted, {weights.which} weights": f"{weights.largest:.6g}"
-            for weights in sets
-        },
-        "version": report.versions,
-        "work": {
-            "device": report.device,
-            "time": duration(report.seconds),
-            "finished": report.created,
-        },
-    }
+    real, synthetic = (f"{n:,}" if n else "" for n in (model.real_images, model.synthetic_images))
+    network = {"name": model.name, "source": model.source, "network": model.architecture}
+    network |= {"training": model.run, "real images": real}
+    network |= {"synthetic sets": ", ".join(model.sets), "synthetic images": synthetic}
+    network |= {f"SHA-256 of {weights.which} weights": weights.sha256 for weights in sets}
+    images = {"data set": report.dataset_title, "part": report.part, "number": f"{report.n:,}"}
+    images["SHA-256 of images and labels"] = report.rows_sha256
+    attack = {"called": report.label, "suite": report.attack}
+    attack |= {"threat": threat_text(report.norm, report.epsilon), "seed": str(report.seed)}
+    largest = "largest perturbation that counted"
+    attack |= {f"{largest}, {part.which} weights": f"{part.largest:.6g}" for part in sets}
+    work = {"device": report.device, "time": duration(report.seconds), "finished": report.created}
+    parts = {"model": network, "images": images, "attack": attack}
+    parts |= {"version": dict(report.versions), "work": work}
     return {
-        group: {name: str(value) for name, value in values.items() if str(value)}
+        group: {name: value for name, value in values.items() if value}
         for group, values in parts.items()
     }

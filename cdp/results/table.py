@@ -56,15 +56,10 @@ _NUMBER = re.compile(
 )
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d(:\d\d)?)?)?)?")
 _SECONDS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
-_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    ">": operator.gt,
-    "<": operator.lt,
-    ">=": operator.ge,
-    "<=": operator.le,
-}
-_YES_NO = dict.fromkeys(("yes", "true", "on", "1"), True) | dict.fromkeys(
-    ("no", "false", "off", "0"), False
-)
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {">": operator.gt, "<": operator.lt}
+_SIGNS |= {">=": operator.ge, "<=": operator.le}
+_YES_NO = dict.fromkeys(("yes", "true", "on", "1"), True)
+_YES_NO |= dict.fromkeys(("no", "false", "off", "0"), False)
 _MISSING = ("none", "all", "auto", "automatic")
 """What a setting that was left empty may be called."""
 _IS: dict[str, Condition] = {
@@ -303,12 +298,11 @@ def _setting(name: str) -> Column:
     known = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     title, unit = str(known.get("label", name)), str(known.get("unit", ""))
     several = get_origin(field.annotation) is tuple
-    read = (
-        (lambda row: tuple(row.resolved.get(name, ())))
-        if several
-        else (lambda row: row.resolved.get(name))
-    )
     default = name in ("method", "architecture", "seed")
+
+    def read(row: Row) -> Any:
+        return tuple(row.resolved.get(name, ())) if several else row.resolved.get(name)
+
     return Column(name, title, unit, _holds(field.annotation), read, default)
 
 
@@ -340,27 +334,13 @@ def _columns() -> Iterable[Column]:
     robust, clean = (_percent(name, evaluated=True) for name in ("robust", "clean"))
     yield Column("evaluated_robust", "Robust, evaluated", "%", "percent", robust, True)
     yield Column("evaluated_clean", "Clean, evaluated", "%", "percent", clean)
-    yield Column(
-        "evaluated_label",
-        "Evaluated by",
-        "",
-        "text",
-        lambda row: row.evaluated and row.evaluated.label,
-        True,
-    )
-    yield Column(
-        "synthetic_images",
-        "Synthetic images",
-        "images",
-        "number",
-        attrgetter("synthetic_images"),
-        True,
-    )
+    label, images = (lambda row: row.evaluated and row.evaluated.label), "synthetic_images"
+    yield Column("evaluated_label", "Evaluated by", "", "text", label, True)
+    yield Column(images, "Synthetic images", "images", "number", attrgetter(images), True)
     # In place of the setting, which runs whose length was set in epochs leave empty.
     yield Column("steps", "Steps", "steps", "number", attrgetter("reached.steps"), True)
-    yield Column(
-        "images_seen", "Images seen", "images", "number", attrgetter("reached.images_seen")
-    )
+    seen = attrgetter("reached.images_seen")
+    yield Column("images_seen", "Images seen", "images", "number", seen)
     yield from (_setting(name) for name in TrainConfig.model_fields if name != "steps")
     yield Column("archived", "Archived", "", "flag", attrgetter("labels.archived"))
     yield Column("group", "Seed group", "", "text", attrgetter("group"))
@@ -368,18 +348,8 @@ def _columns() -> Iterable[Column]:
 
 
 _COLUMNS = {column.name: column for column in _columns()}
-_SHORT = {
-    "tag": "tags",
-    "starred": "star",
-    "sets": "synthetic",
-    "arch": "architecture",
-    "lr": "learning_rate",
-    "data": "dataset",
-    "evaluated": "evaluated_robust",
-    "label": "evaluated_label",
-    "run": "id",
-    "started": "created",
-    "steps_taken": "steps",
-}
+_SHORT = {"tag": "tags", "starred": "star", "sets": "synthetic", "arch": "architecture"}
+_SHORT |= {"lr": "learning_rate", "data": "dataset", "evaluated": "evaluated_robust"}
+_SHORT |= {"label": "evaluated_label", "run": "id", "started": "created", "steps_taken": "steps"}
 _TITLES = {column.title.lower().replace(" ", "_"): column.name for column in _COLUMNS.values()}
 _ALIASES = _TITLES | _SHORT

@@ -61,11 +61,9 @@ class AttackFigures:
     def fooled(self) -> bool:
         """Whether the attack reached what it wanted: its target, or any wrong class of an image
         that is right without it."""
-        return (
-            self.attacked == self.target
-            if self.target is not None
-            else self.attacked != self.label and not self.wrong_before
-        )
+        if self.target is not None:
+            return self.attacked == self.target
+        return self.attacked != self.label and not self.wrong_before
 
     @property
     def turned_at(self) -> int | None:

@@ -168,12 +168,8 @@ def test_import_takes_test_images_class_names_and_renumbers_as_the_page_does(
     refused = run("import", str(tmp_path / "some.npz"))
     assert refused.returncode == 2 and "set renumber" in refused.stderr
     made = json.loads(run("import", str(tmp_path / "some.npz"), "--renumber", "--json").stdout)
-    assert (made["name"], made["count"], made["test_count"], made["class_names"]) == (
-        "some",
-        6,
-        2,
-        ["1", "2", "3"],
-    )
+    expected = ("some", 6, 2, ["1", "2", "3"])
+    assert (made["name"], made["count"], made["test_count"], made["class_names"]) == expected
     assert any("1 is now 0" in note for note in made["notes"])
     named = run(
         "import",

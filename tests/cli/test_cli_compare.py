@@ -46,10 +46,8 @@ def test_json_is_one_line_with_the_rest_compared_where_something_is_missing() ->
     done = run(*words("compare plain-s0 plain-s1 plain-s2 guided nowhere --json"))
     assert done.returncode == 0 and done.stdout.count("\n") == 1
     found = json.loads(done.stdout, parse_constant=lambda text: pytest.fail(f"{text} in the JSON"))
-    assert [(one["name"], len(one["seeds"])) for one in found["arms"]] == [
-        ("plain", 2),
-        ("guided", 3),
-    ]
+    expected = [("plain", 2), ("guided", 3)]
+    assert [(one["name"], len(one["seeds"])) for one in found["arms"]] == expected
     assert found["differences"][0]["count"] == 2 and found["differences"][0]["difference"]["n"] == 2
     assert len(found["missing"]) == 2
     assert done.stderr.splitlines() == [f"warning: {sentence}" for sentence in found["missing"]]

@@ -59,11 +59,8 @@ def test_a_training_is_evaluated_by_name_and_every_export_says_the_same(
     )
     report = final["report"]
     main = report["weights"][0]
-    assert (final["state"], final["n"], final["robust_accuracy"]) == (
-        "finished",
-        24,
-        main["robust"]["value"],
-    )
+    expected = ("finished", 24, main["robust"]["value"])
+    assert (final["state"], final["n"], final["robust_accuracy"]) == expected
     assert 0 <= main["robust"]["low"] <= main["robust"]["value"] <= main["clean"]["value"] <= 1
     outcomes = read_outcomes(Path(final["outcomes"]))
     assert outcomes.of["best"].robust.mean() == main["robust"]["value"]

@@ -117,12 +117,8 @@ def test_select_makes_a_set_that_the_other_commands_take(sets: object) -> None:
     done = run(*words("sound --by confidence --keep 100 --out sure --json"), command="select")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
-    assert (made["name"], made["count"], made["parent"], made["selection"]["by"]) == (
-        "sure",
-        100,
-        "sound",
-        "confidence",
-    )
+    expected = ("sure", 100, "sound", "confidence")
+    assert (made["name"], made["count"], made["parent"], made["selection"]["by"]) == expected
     assert made["selection"]["mean_score_kept"] > made["selection"]["mean_score_dropped"]
     again = run(*words("sound --keep 100 --out sure"), command="select")
     assert again.returncode == 2 and "sure" in again.stderr and "Traceback" not in again.stderr
@@ -141,11 +137,8 @@ def test_select_compares_what_it_kept_with_a_random_part_in_the_eyes_of_another_
         and "eyes of judge, and measured in the eyes of standard" in found["note"]
     )
     (change,) = found["differences"]
-    assert (change["first"], change["second"], change["images"]) == (
-        "sound, kept",
-        "sound, random part of the same size",
-        120,
-    )
+    expected = ("sound, kept", "sound, random part of the same size", 120)
+    assert (change["first"], change["second"], change["images"]) == expected
     assert (
         set(change["claims"]) <= set(change["corrected"])
         and "At 120 images each" in change["sentences"][0]
@@ -180,10 +173,8 @@ def test_select_drops_what_comes_twice_with_or_without_a_number_to_keep(
 
 def test_tags_are_put_on_shown_and_taken_off(sets: object) -> None:
     assert run("sound", command="tag").stdout == "sound: no tags\n"
-    assert json.loads(run("sound", "good", "to keep", "--json", command="tag").stdout) == {
-        "name": "sound",
-        "tags": ["good", "to keep"],
-    }
+    expected = {"name": "sound", "tags": ["good", "to keep"]}
+    assert json.loads(run("sound", "good", "to keep", "--json", command="tag").stdout) == expected
     assert run("sound", "good", "--remove", command="tag").stdout == "sound: to keep\n"
     for args, said in (
         (("sound", "x\ny"), "printable"),

@@ -17,10 +17,8 @@ def test_a_log_gets_whole_lines_and_not_one_a_batch() -> None:
     with ProgressLine("images", stream) as line:
         for done in range(0, 1001, 10):
             line.show(done, 1000, 5.0)
-    assert stream.getvalue().splitlines() == [
-        "0 of 1,000 images, 5 s left",
-        "1,000 of 1,000 images",
-    ]
+    expected = ["0 of 1,000 images, 5 s left", "1,000 of 1,000 images"]
+    assert stream.getvalue().splitlines() == expected
 
 
 def test_a_terminal_gets_one_line_redrawn_and_nothing_of_the_longer_one_before_it() -> None:

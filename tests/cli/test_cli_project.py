@@ -79,10 +79,8 @@ def test_an_npz_and_a_json_hold_the_same_and_replace_a_file_only_when_told_to(
     found = json.loads(outs[1].read_text())
     check(made, found)
     assert ExploreConfig.model_validate(found["config"]) == config
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
-        "map.json",
-        "map.npz",
-    ]
+    expected = ["map.json", "map.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == expected
 
 
 def test_one_json_line_says_points_sets_quality_path_and_seconds(

@@ -58,12 +58,8 @@ def test_a_config_file_trains_to_the_end_and_every_command_tells_the_same(config
     final = cdp_json(
         "train", config_file, *words("--synthetic made --fraction 0.5 --seed 3 --name tiny --wait")
     )
-    assert (final["state"], final["epoch"], final["name"], final["pid"]) == (
-        "finished",
-        2,
-        "tiny",
-        None,
-    )
+    expected = ("finished", 2, "tiny", None)
+    assert (final["state"], final["epoch"], final["name"], final["pid"]) == expected
     for accuracies in (final, final["best"], final["last"]):
         assert 0 <= accuracies["robust_accuracy"] <= accuracies["clean_accuracy"] <= 1
     assert final["metrics"]["synthetic_images"] == final["metrics"]["images"] / 2

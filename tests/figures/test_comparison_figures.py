@@ -144,11 +144,8 @@ def test_class_differences_fill_those_that_hold_after_correction() -> None:
     assert "nothing is claimed of these classes" in plain(drawn)
     mixed = class_differences([*differences[:2], unclaimed[2]])
     assert "of the other 1 nothing is claimed" in plain(mixed)
-    assert [row["difference [points]"] for row in class_difference_rows(differences)] == [
-        5.0,
-        0.0,
-        -3.0,
-    ]
+    expected = [5.0, 0.0, -3.0]
+    assert [row["difference [points]"] for row in class_difference_rows(differences)] == expected
     assert "No two arms" in plain(class_differences([]))
 
 
@@ -227,10 +224,8 @@ def test_numbers_that_cannot_be_set_against_each_other_are_named() -> None:
     notes = " ".join(pareto_notes(arms, matching_arms(arms)))
     assert "b was measured with other attacks" in notes and "a was" not in notes
     assert "Not drawn" in notes and "c" in notes
-    assert [trace.name for trace in pareto(arms, {}, ()).data if trace.name != "front"] == [
-        "a",
-        "b",
-    ]
+    expected = ["a", "b"]
+    assert [trace.name for trace in pareto(arms, {}, ()).data if trace.name != "front"] == expected
     assert "other attacks" not in " ".join(pareto_notes(arms[:1], matching_arms(arms)))
     assert "No arm has both" in plain(pareto([arms[2]], {}, ()))
 

@@ -90,11 +90,8 @@ def test_a_class_has_its_sign_and_one_legend_entry_that_all_panels_obey() -> Non
 def test_a_set_has_the_sign_that_follows_from_its_name() -> None:
     for k, trace in enumerate(sent(embedding_scatter(world(90), color_by="set", key="k"))):
         sign, mark = named_sign(f"set {k}"), trace["marker"]
-        assert (trace["name"], mark["color"], mark["symbol"]) == (
-            sign.name,
-            sign.color,
-            sign.symbol,
-        )
+        expected = (sign.name, sign.color, sign.symbol)
+        assert (trace["name"], mark["color"], mark["symbol"]) == expected
 
 
 def test_classes_differ_in_the_few_symbols_of_three_dimensions_and_a_crowd_is_dots() -> None:

@@ -175,10 +175,8 @@ def test_a_second_run_of_a_seed_stands_alone_and_without_groups_every_run_does()
     training("again", 0, name="plain")
     evaluated("again", 0.55)
     found = compare([*ids, "again"])
-    assert [(one.name, len(one.seeds)) for one in found.arms] == [
-        ("plain (plain-s0)", 2),
-        ("plain (again)", 1),
-    ]
+    expected = [("plain (plain-s0)", 2), ("plain (again)", 1)]
+    assert [(one.name, len(one.seeds)) for one in found.arms] == expected
     assert noted(found, "plain (again) has the settings and the seed 0 of plain-s0 (plain-s0)")
     apart = compare(ids, groups=False)
     assert [one.name for one in apart.arms] == ids and apart.differs == {}

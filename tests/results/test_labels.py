@@ -67,12 +67,8 @@ def test_what_is_given_changes_and_the_rest_stays(folder: Path) -> None:
         == read_labels(folder)
         == Labels(False, True, ("night", "new"), "")
     )
-    assert labels_json(read_labels(folder)) == {
-        "star": False,
-        "archived": True,
-        "tags": ["night", "new"],
-        "note": "",
-    }
+    expected = {"star": False, "archived": True, "tags": ["night", "new"], "note": ""}
+    assert labels_json(read_labels(folder)) == expected
 
 
 def test_a_change_touches_no_other_file_and_says_nothing_of_the_state(folder: Path) -> None:

@@ -74,15 +74,10 @@ def test_the_record_of_the_command_line_and_the_table_agree(epochs: int) -> None
     reached, known = reached_of(run), record(run)
     (row,) = Index().rows()
     assert row.reached == reached
-    assert (known["epoch"], known["clean_accuracy"], known["robust_accuracy"]) == (
-        reached.epoch,
-        reached.clean,
-        reached.robust,
-    )
-    assert (known["steps"] or None, known["images_seen"] or None) == (
-        reached.steps,
-        reached.images_seen,
-    )
+    expected = (reached.epoch, reached.clean, reached.robust)
+    assert (known["epoch"], known["clean_accuracy"], known["robust_accuracy"]) == expected
+    expected = (reached.steps, reached.images_seen)
+    assert (known["steps"] or None, known["images_seen"] or None) == expected
     if epochs:
         assert known["best"] == {
             "epoch": reached.best_epoch,

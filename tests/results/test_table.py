@@ -277,11 +277,8 @@ def test_values_come_in_their_unit() -> None:
     values = {column.name: column.value(ROWS[1]) for column in columns()}
     accuracies = [values[name] for name in ("robust", "clean", "evaluated_robust")]
     assert accuracies == pytest.approx([40.0, 75.0, 33.0])
-    assert (values["duration"], values["tags"], values["synthetic_images"]) == (
-        90.0,
-        ("nightly",),
-        5000,
-    )
+    wanted = (90.0, ("nightly",), 5000)
+    assert (values["duration"], values["tags"], values["synthetic_images"]) == wanted
     texts = {column.name: value_text(column, ROWS[1]) for column in columns()}
     expected = {"robust": "40.0", "created": "2026-11-24 12:30", "epsilon": "0.1", "real": "none"}
     assert {name: texts[name] for name in expected} == expected

@@ -107,11 +107,8 @@ def test_a_part_can_be_chosen(workspace: Path, part: str) -> None:
 
 def test_only_what_is_old_enough_goes(workspace: Path) -> None:
     found = clean("--older-than", "30d", "--yes")
-    assert {part: value["entries"] for part, value in found["parts"].items()} == {
-        "cache": 1,
-        "trash": 0,
-        "checkpoints": 0,
-    }
+    expected = {"cache": 1, "trash": 0, "checkpoints": 0}
+    assert {part: value["entries"] for part, value in found["parts"].items()} == expected
     assert cache.load_array("scores", "new") is not None
     assert cache.load_array("scores", "old") is None
 

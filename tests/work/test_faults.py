@@ -49,11 +49,8 @@ def expected() -> list[tuple[int, float]]:
 
 
 def check_finished(run: Run) -> None:
-    assert (run.state, run.error, run.result) == (
-        "finished",
-        None,
-        {"epoch": EPOCHS, "value": expected()[-1][1], "undefined": None},
-    )
+    wanted = ("finished", None, {"epoch": EPOCHS, "value": expected()[-1][1], "undefined": None})
+    assert (run.state, run.error, run.result) == wanted
     assert values(run) == expected()
     assert (run.progress.done, run.progress.count, run.progress.unit) == (EPOCHS, EPOCHS, "steps")
 

@@ -174,10 +174,6 @@ def test_a_finished_run_whose_settings_became_unreadable_keeps_its_result(cdp_ho
     record = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(record | {"config": {"knob_of_yesterday": 1}}))
     run = get_run(run_id)
-    assert (run.state, run.result, run.notice, run.config) == (
-        "finished",
-        {"epoch": 3},
-        "look here",
-        None,
-    )
+    expected = ("finished", {"epoch": 3}, "look here", None)
+    assert (run.state, run.result, run.notice, run.config) == expected
     assert "knob_of_yesterday" in str(run.error)

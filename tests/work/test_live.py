@@ -48,13 +48,8 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 def test_a_job_ends_done_with_every_frame_in_order_and_a_complete_result(make: Make) -> None:
     job = make(FakeLive(free=True)).submit(CONFIG)
     assert job.wait(10)
-    assert (job.state, job.error, job.progress, job.seconds_left, job.position) == (
-        "done",
-        None,
-        1.0,
-        0.0,
-        0,
-    )
+    expected = ("done", None, 1.0, 0.0, 0)
+    assert (job.state, job.error, job.progress, job.seconds_left, job.position) == expected
     assert [frame.i for frame in job.frames] == [1, 2, 3, 4, 5]
     assert job.result.complete
     assert job.asked <= job.started <= job.finished
@@ -114,12 +109,8 @@ def test_cancelling_a_queued_job_is_immediate_and_it_never_runs(make: Make) -> N
     first, second, third = engine.submit(CONFIG), engine.submit(OTHER), engine.submit(CONFIG)
     until(lambda: first.state == "running")
     second.cancel()
-    assert (second.state, second.result, second.position, third.position) == (
-        "cancelled",
-        None,
-        0,
-        1,
-    )
+    expected = ("cancelled", None, 0, 1)
+    assert (second.state, second.result, second.position, third.position) == expected
     live.step(10)
     assert third.wait(10)
     assert OTHER not in live.calls

@@ -40,14 +40,8 @@ def answer(*words: str) -> Any:
 
 def test_runs_are_listed_shown_and_compared_with_their_numbers(old_home: Path) -> None:
     runs = {run["name"]: run for run in answer("runs")["runs"]}
-    assert set(runs) == {
-        "plain-s0",
-        "plain-s1",
-        "guided-s0",
-        "guided-s1",
-        "report-old",
-        "stopped-old",
-    }
+    expected = {"plain-s0", "plain-s1", "guided-s0", "guided-s1", "report-old", "stopped-old"}
+    assert set(runs) == expected
     assert runs["stopped-old"]["state"] == "stopped"
     shown = answer("show", "guided-s1")
     assert (shown["steps"], shown["images_seen"]) == (12, 768)

@@ -73,11 +73,8 @@ def test_a_killed_training_resumes_to_the_weights_and_the_curve_of_an_unbroken_o
     broken = until(run_id, lambda run: run.over, 120)
     assert (whole.state, broken.state) == ("finished", "finished")
     assert broken.progress.resumed_from > 0
-    assert (whole.progress.unit, whole.progress.resumed_from, broken.progress.done) == (
-        "steps",
-        0,
-        whole.progress.count,
-    )
+    expected = ("steps", 0, whole.progress.count)
+    assert (whole.progress.unit, whole.progress.resumed_from, broken.progress.done) == expected
     assert weights(whole) == weights(broken)
     assert curve(whole) == curve(broken)
     assert len(curve(whole)) == points

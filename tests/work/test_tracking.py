@@ -73,19 +73,12 @@ def test_a_run_is_in_mlflow_as_it_is_in_its_folder(mirror_home: Path) -> None:
 
     artifacts = Path(client().download_artifacts(found.info.run_id, ""))
     assert artifacts.is_relative_to(mirror_home / "mlflow" / "artifacts")
-    assert sorted(path.name for path in artifacts.iterdir()) == [
-        "config.json",
-        "examples.npz",
-        "metrics.csv",
-        "summary.json",
-    ]
+    wanted = ["config.json", "examples.npz", "metrics.csv", "summary.json"]
+    assert sorted(path.name for path in artifacts.iterdir()) == wanted
     assert json.loads((artifacts / "config.json").read_text())["config"] == TRAIN
     summary = json.loads((artifacts / "summary.json").read_text())
-    assert (summary["run"], summary["state"], summary["robust_accuracy"]) == (
-        run.id,
-        "finished",
-        0.5,
-    )
+    wanted = (run.id, "finished", 0.5)
+    assert (summary["run"], summary["state"], summary["robust_accuracy"]) == wanted
     rows = list(csv.DictReader((artifacts / "metrics.csv").open()))
     assert [(int(row["step"]), float(row["loss"])) for row in rows] == [
         (p.step, p.values["loss"]) for p in points
